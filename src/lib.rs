@@ -1,0 +1,19 @@
+//! limg builds AWS Lambda container images from function, layer and extension definitions, without a Docker daemon.
+//!
+//! Data flows one way, and so do imports (`tests/architecture.rs` holds the rule):
+//!
+//! ```text
+//! definitions ──parse──> Project ──plan──> ImagePlan ──build──> Image ──send──> destination
+//! ```
+//!
+//! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its problems at once.
+//! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
+//! - [`plan`] places the trees by Lambda's rules and completes the image config.
+//! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
+//! - [`image`] joins base, layers and config into manifest and config bytes.
+//! - [`layout`] and [`engine`] read bases and deliver images.
+//! - [`pipeline`] runs it all; [`cli`] is the command line.
+
+pub mod problem;
+pub mod project;
+pub mod fs;

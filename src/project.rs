@@ -1,0 +1,400 @@
+//! The validated domain: what a project consists of once its definition has been read.
+//!
+//! A value of these types cannot be wrong in itself; whoever holds one checks nothing again. This module knows no file
+//! format, touches no disk and knows nothing of how Lambda places things: that is [`crate::plan`]'s.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// All that one definition describes.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project's name: part of image names. Lower case.
+    pub name: String,
+    /// The folder of the definition; what was built goes to `.limg` in it.
+    pub root: PathBuf,
+    /// The functions, in the order of the definition.
+    pub functions: Vec<Function>,
+}
+
+/// One Lambda function: one image.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name in the definition.
+    pub name: String,
+    /// The base image and the contract that it keeps.
+    pub base: Base,
+    /// The handler, which becomes the image's `CMD`. Only a base without an entry script can do without.
+    pub handler: Option<String>,
+    /// The instruction set of the image.
+    pub architecture: Architecture,
+    /// The function's own code, rooted at the task root.
+    pub code: Source,
+    /// Layers in merge order: a later one wins.
+    pub layers: Vec<Layer>,
+    /// Extensions in merge order, after all layers.
+    pub extensions: Vec<Extension>,
+    /// The function's own wrapper script.
+    pub wrapper: Option<Wrapper>,
+    /// The function's own variables.
+    pub environment: BTreeMap<String, String>,
+    /// Seconds that one invocation may take, 1 to 900. Not part of the image.
+    pub timeout: u32,
+    /// Memory in MB, 128 to 10,240. Not part of the image.
+    pub memory: u32,
+}
+
+/// Which base image a function stands on.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// The name that the function's `runtime` gives: a runtime id or a key of `bases`.
+    pub name: String,
+    /// Where the image is, if the definition says so; otherwise the contract's own image.
+    pub image: Option<ImageLocation>,
+    /// The runtime id whose contract the base keeps, such as `python3.12`.
+    pub contract: String,
+}
+
+/// A Lambda layer: a file tree rooted at `/opt`.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where its files are.
+    pub source: Source,
+}
+
+/// A Lambda extension, external (files below `/opt`) or internal (variables and a wrapper), or both.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    /// Its name in the definition; a single executable takes this name in `/opt/extensions`.
+    pub name: String,
+    /// Where its files are, if it has any.
+    pub source: Option<Source>,
+    /// Variables that it sets in the function's image.
+    pub environment: BTreeMap<String, String>,
+    /// Its wrapper script.
+    pub wrapper: Option<Wrapper>,
+}
+
+/// Files on this machine that become a tree of the image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Absolute path of the directory, zip or file. It existed when the definition was read.
+    pub path: PathBuf,
+    /// What is there.
+    pub kind: SourceKind,
+    /// Whether a symbolic link that leaves the directory is followed, and its target's content taken, instead of refused.
+    pub follow: bool,
+    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`.
+    pub exclude: Vec<String>,
+}
+
+/// What a [`Source`] is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceKind {
+    /// A directory: its content is taken.
+    Directory,
+    /// A zip archive, laid out as Lambda lays it out: its content is taken.
+    Zip,
+    /// One file: the file itself is taken, under its own name.
+    File,
+}
+
+/// A wrapper script: a program that is given the runtime's command line and ends by executing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrapper {
+    /// A path inside the image, brought by a layer, an extension, the code or the base.
+    InImage(ImagePath),
+    /// A file on this machine, which limg places below `/opt/wrappers`.
+    Local(PathBuf),
+}
+
+/// An instruction set, by Lambda's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub enum Architecture {
+    /// 64-bit x86; `amd64` in OCI JSON.
+    #[default]
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit ARM; `arm64` in OCI JSON too.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// Lambda's word: `x86_64` or `arm64`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The word of the OCI image specification (config.md, `architecture`): `amd64` or `arm64`.
+    #[must_use]
+    pub fn oci_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An absolute, normalised path inside an image, with `/` between its names; never the root itself.
+///
+/// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImagePath(String);
+
+/// Why a text is not an [`ImagePath`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImagePathError {
+    /// It does not begin with `/`.
+    #[error("`{0}` is not absolute")]
+    NotAbsolute(String),
+    /// It names the root.
+    #[error("`{0}` is the root of the image")]
+    Root(String),
+    /// It has an empty name, `.`, `..` or a NUL.
+    #[error("`{0}` is not a plain path: it has an empty name, `.`, `..` or a NUL")]
+    NotPlain(String),
+}
+
+impl ImagePath {
+    /// Joins a relative path, `/` between its names, below this one.
+    ///
+    /// # Errors
+    /// When `relative` is empty, absolute, or has an empty name, `.`, `..` or a NUL.
+    pub fn join(&self, relative: &str) -> Result<Self, ImagePathError> {
+        format!("{}/{relative}", self.0).parse()
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path without its leading `/`, as a tar archive names it.
+    #[must_use]
+    pub fn relative(&self) -> &str {
+        &self.0[1..]
+    }
+
+    /// The last name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder that holds it, or none when that is the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rfind('/').filter(|end| *end > 0).map(|end| Self(self.0[..end].to_owned()))
+    }
+
+    /// All folders above it, the outermost first, without the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.match_indices('/').skip(1).map(|(end, _)| Self(self.0[..end].to_owned()))
+    }
+
+    /// Whether it lies below `folder`.
+    #[must_use]
+    pub fn is_below(&self, folder: &str) -> bool {
+        self.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl FromStr for ImagePath {
+    type Err = ImagePathError;
+
+    fn from_str(text: &str) -> Result<Self, ImagePathError> {
+        let Some(names) = text.strip_prefix('/') else {
+            return Err(ImagePathError::NotAbsolute(text.to_owned()));
+        };
+        if names.is_empty() {
+            return Err(ImagePathError::Root(text.to_owned()));
+        }
+        if names.contains('\0') || names.split('/').any(|name| matches!(name, "" | "." | "..")) {
+            return Err(ImagePathError::NotPlain(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ImagePath {
+    type Error = ImagePathError;
+
+    fn try_from(text: String) -> Result<Self, ImagePathError> {
+        text.parse()
+    }
+}
+
+impl From<ImagePath> for String {
+    fn from(path: ImagePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where an image is read from or written to, by skopeo's names (containers-transports(5)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageLocation {
+    /// `oci:DIR[:REFERENCE]`: an OCI image layout directory.
+    Oci(PathBuf, Option<String>),
+    /// `oci-archive:FILE[:REFERENCE]`: a tar of an OCI image layout.
+    OciArchive(PathBuf, Option<String>),
+    /// `docker-archive:FILE[:NAME]`: what `docker save` writes.
+    DockerArchive(PathBuf, Option<String>),
+    /// `docker-daemon:[NAME]`: the store of a Docker Engine. As a base the name is required.
+    DockerDaemon(Option<String>),
+    /// `scratch`: nothing at all; only as a base.
+    Scratch,
+    /// Anything else: a reference to a registry.
+    Registry(String),
+}
+
+impl ImageLocation {
+    /// The same location with a relative path taken from `folder`.
+    #[must_use]
+    pub fn relative_to(self, folder: &Path) -> Self {
+        match self {
+            Self::Oci(path, reference) => Self::Oci(folder.join(path), reference),
+            Self::OciArchive(path, reference) => Self::OciArchive(folder.join(path), reference),
+            Self::DockerArchive(path, reference) => Self::DockerArchive(folder.join(path), reference),
+            other => other,
+        }
+    }
+}
+
+/// Why a text is not an [`ImageLocation`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}:` needs a path after the colon")]
+pub struct ImageLocationError(&'static str);
+
+impl FromStr for ImageLocation {
+    type Err = ImageLocationError;
+
+    fn from_str(text: &str) -> Result<Self, ImageLocationError> {
+        type OfPath = fn(PathBuf, Option<String>) -> ImageLocation;
+        let of_path: [(&'static str, OfPath); 3] =
+            [("oci", Self::Oci), ("oci-archive", Self::OciArchive), ("docker-archive", Self::DockerArchive)];
+        if text == "scratch" {
+            return Ok(Self::Scratch);
+        }
+        if let Some(name) = text.strip_prefix("docker-daemon:") {
+            return Ok(Self::DockerDaemon(Some(name.to_owned()).filter(|name| !name.is_empty())));
+        }
+        for (transport, make) in of_path {
+            if let Some(rest) = text.strip_prefix(transport).and_then(|rest| rest.strip_prefix(':')) {
+                let (path, reference) = split_reference(rest);
+                return if path.is_empty() {
+                    Err(ImageLocationError(transport))
+                } else {
+                    Ok(make(PathBuf::from(path), reference.map(str::to_owned)))
+                };
+            }
+        }
+        Ok(Self::Registry(text.to_owned()))
+    }
+}
+
+/// Splits `PATH[:REFERENCE]` at the first colon that is not that of a Windows drive (`C:\images`).
+fn split_reference(text: &str) -> (&str, Option<&str>) {
+    let bytes = text.as_bytes();
+    let drive = bytes.len() > 2
+        && bytes[0].is_ascii_alphabetic()
+        && bytes[1] == b':'
+        && matches!(bytes[2], b'\\' | b'/');
+    let from = if drive { 2 } else { 0 };
+    match text[from..].find(':') {
+        Some(colon) => {
+            let (path, reference) = text.split_at(from + colon);
+            (path, Some(&reference[1..]).filter(|reference| !reference.is_empty()))
+        }
+        None => (text, None),
+    }
+}
+
+impl fmt::Display for ImageLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, path, reference) = match self {
+            Self::Oci(path, reference) => ("oci", path, reference),
+            Self::OciArchive(path, reference) => ("oci-archive", path, reference),
+            Self::DockerArchive(path, reference) => ("docker-archive", path, reference),
+            Self::DockerDaemon(name) => {
+                return write!(f, "docker-daemon:{}", name.as_deref().unwrap_or_default());
+            }
+            Self::Scratch => return f.write_str("scratch"),
+            Self::Registry(reference) => return f.write_str(reference),
+        };
+        write!(f, "{transport}:{}", path.display())?;
+        reference.as_ref().map_or(Ok(()), |reference| write!(f, ":{reference}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_paths_are_absolute_and_plain() {
+        for good in ["/opt", "/opt/extensions/log-shipper", "/var/task/a b/ü.py", "/opt/.wh.x"] {
+            assert_eq!(good.parse::<ImagePath>().unwrap().as_str(), good);
+        }
+        for bad in ["", "/", "opt", "opt/x", "/opt/", "//opt", "/opt/../etc", "/./opt", "/opt/..", "/a\0b"] {
+            assert!(bad.parse::<ImagePath>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn image_paths_know_their_folders() {
+        let path: ImagePath = "/opt/extensions/a".parse().unwrap();
+        let above: Vec<_> = path.ancestors().map(String::from).collect();
+        assert_eq!(above, ["/opt", "/opt/extensions"]);
+        assert_eq!(path.parent().unwrap().as_str(), "/opt/extensions");
+        assert_eq!("/opt".parse::<ImagePath>().unwrap().parent(), None);
+        assert!(path.is_below("/opt") && path.is_below("/opt/extensions") && !path.is_below("/op"));
+        assert!(path.join("../x").is_err() && path.join("/x").is_err() && path.join("").is_err());
+    }
+
+    #[test]
+    fn locations_read_as_skopeo_reads_them() {
+        let parse = |text: &str| text.parse::<ImageLocation>().unwrap();
+        assert_eq!(parse("oci:a/b"), ImageLocation::Oci("a/b".into(), None));
+        assert_eq!(parse("oci:a/b:v1"), ImageLocation::Oci("a/b".into(), Some("v1".into())));
+        assert_eq!(
+            parse("docker-archive:f.tar:shop/orders:v1"),
+            ImageLocation::DockerArchive("f.tar".into(), Some("shop/orders:v1".into()))
+        );
+        assert_eq!(parse("oci:C:\\images:v1"), ImageLocation::Oci("C:\\images".into(), Some("v1".into())));
+        assert_eq!(parse("docker-daemon:"), ImageLocation::DockerDaemon(None));
+        assert_eq!(parse("scratch"), ImageLocation::Scratch);
+        assert_eq!(
+            parse("public.ecr.aws/lambda/python:3.12"),
+            ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".into())
+        );
+        assert!("oci:".parse::<ImageLocation>().is_err());
+        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"] {
+            assert_eq!(parse(text).to_string(), text);
+        }
+    }
+}
