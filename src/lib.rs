@@ -14,6 +14,9 @@
 //! - [`layout`] and [`engine`] read bases and deliver images.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+pub mod event;
+pub mod fs;
 pub mod problem;
 pub mod project;
-pub mod fs;
+pub mod store;
+pub mod tree;

@@ -393,7 +393,8 @@ mod tests {
             ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".into())
         );
         assert!("oci:".parse::<ImageLocation>().is_err());
-        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"] {
+        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"]
+        {
             assert_eq!(parse(text).to_string(), text);
         }
     }

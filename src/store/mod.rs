@@ -1,0 +1,255 @@
+//! The store: content-addressed blobs and small records about them, shared by all projects of a user.
+//!
+//! A blob is written to a temporary file, synced and renamed to its digest, so that a crash leaves either the whole blob
+//! or a temporary file that nobody reads and that a later run removes. A record is a JSON file under a key that its
+//! writer derives from everything that the record depends on; whoever changes what a record means changes the name of
+//! its kind. The store decides nothing about what it holds.
+
+mod digest;
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use digest::{Digest, DigestError, HashingWriter};
+
+use crate::fs::{self, FsError};
+
+/// How old a temporary file is when no run can still be writing it.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// A folder of blobs and records.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Opens the store in `root`, creating it if need be.
+    pub fn open(root: &Path) -> Result<Self, FsError> {
+        let store = Self { root: root.to_owned() };
+        fs::create_dir_all(&store.blobs())?;
+        fs::create_dir_all(&store.temporary())?;
+        let tag = root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            // The marker of the Cache Directory Tagging Specification: backups leave the folder out.
+            fs::write_atomically(
+                &tag,
+                b"Signature: 8a477f597d28d172789f06886806bc55\n# The store of limg.\n",
+            )?;
+        }
+        store.remove_abandoned();
+        Ok(store)
+    }
+
+    /// The folder of the store.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The blob of this digest, if the store has it.
+    #[must_use]
+    pub fn blob(&self, digest: &Digest) -> Option<Blob> {
+        let path = self.blobs().join(digest.hex());
+        let size = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
+        Some(Blob { path, offset: 0, size })
+    }
+
+    /// Starts a blob whose digest is not known yet.
+    pub fn writer(&self) -> Result<BlobWriter, FsError> {
+        let folder = self.temporary();
+        let temporary =
+            fs::temporary_file(&folder).map_err(FsError::because("create a temporary file in", &folder))?;
+        Ok(BlobWriter { writer: HashingWriter::new(temporary), blobs: self.blobs() })
+    }
+
+    /// A fresh temporary file in the store, removed when dropped.
+    pub fn temporary_file(&self) -> Result<tempfile::NamedTempFile, FsError> {
+        let folder = self.temporary();
+        fs::temporary_file(&folder).map_err(FsError::because("create a temporary file in", &folder))
+    }
+
+    /// The record of this kind and key. One that cannot be read counts as absent: it is only a shortcut.
+    #[must_use]
+    pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
+        serde_json::from_slice(&std::fs::read(self.record_path(kind, key)).ok()?).ok()
+    }
+
+    /// Keeps a record.
+    pub fn keep_record<T: Serialize>(&self, kind: &str, key: &Digest, record: &T) -> Result<(), FsError> {
+        let path = self.record_path(kind, key);
+        fs::create_dir_all(&self.root.join(kind))?;
+        let content = serde_json::to_vec(record)
+            .map_err(|error| FsError::because("encode", &path)(io::Error::other(error)))?;
+        fs::write_atomically(&path, &content)
+    }
+
+    fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
+        self.root.join(kind).join(format!("{}.json", key.hex()))
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs").join("sha256")
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Removes temporary files of runs that were killed. Best effort: another run may be doing the same.
+    fn remove_abandoned(&self) {
+        let Ok(entries) = std::fs::read_dir(self.temporary()) else { return };
+        for entry in entries.flatten() {
+            let age = entry
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
+            if age.is_ok_and(|age| age > ABANDONED) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+}
+
+/// A blob under way to the store.
+#[derive(Debug)]
+pub struct BlobWriter {
+    writer: HashingWriter<tempfile::NamedTempFile>,
+    blobs: PathBuf,
+}
+
+impl BlobWriter {
+    /// Syncs the blob and gives it its name.
+    pub fn commit(self) -> Result<(Digest, Blob), FsError> {
+        let (temporary, digest, size) = self.writer.finish();
+        let path = self.blobs.join(digest.hex());
+        let persist = || -> io::Result<()> {
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path).map_err(|error| error.error)?;
+            sync_folder(&self.blobs)
+        };
+        persist().map_err(FsError::because("write", &path))?;
+        Ok((digest, Blob { path, offset: 0, size }))
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Makes a rename in `folder` last through a power cut.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows cannot open a directory as a file, and orders renames by itself.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Finished bytes on this machine: a file, or a stretch of one (a member of an archive).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// The file.
+    pub path: PathBuf,
+    /// Where the bytes begin in it.
+    pub offset: u64,
+    /// How many bytes they are.
+    pub size: u64,
+}
+
+impl Blob {
+    /// Opens the bytes for reading from their start.
+    pub fn open(&self) -> Result<io::Take<File>, FsError> {
+        let mut file = fs::open(&self.path)?;
+        if self.offset > 0 {
+            file.seek(SeekFrom::Start(self.offset)).map_err(FsError::because("read", &self.path))?;
+        }
+        Ok(file.take(self.size))
+    }
+
+    /// Reads all bytes, for blobs that are small by nature.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds fewer bytes than it should.
+    pub fn read(&self) -> Result<Vec<u8>, FsError> {
+        let mut bytes = Vec::new();
+        self.open()?.read_to_end(&mut bytes).map_err(FsError::because("read", &self.path))?;
+        if bytes.len() as u64 == self.size {
+            Ok(bytes)
+        } else {
+            Err(FsError::because("read", &self.path)(io::ErrorKind::UnexpectedEof.into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn a_blob_gets_the_name_of_its_content() {
+        let (_folder, store) = store();
+        let mut writer = store.writer().unwrap();
+        writer.write_all(b"hello").unwrap();
+        let (digest, blob) = writer.commit().unwrap();
+        assert_eq!(digest, Digest::of(b"hello"));
+        assert_eq!(store.blob(&digest), Some(blob.clone()));
+        assert_eq!(blob.read().unwrap(), b"hello");
+    }
+
+    #[test]
+    fn an_unfinished_blob_leaves_nothing() {
+        let (_folder, store) = store();
+        let mut writer = store.writer().unwrap();
+        writer.write_all(b"half").unwrap();
+        drop(writer);
+        assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(store.blobs()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn files_of_killed_runs_are_removed_in_time() {
+        let (_folder, store) = store();
+        let (old, new) = (store.temporary().join("old"), store.temporary().join("new"));
+        for path in [&old, &new] {
+            std::fs::write(path, b"x").unwrap();
+        }
+        let long_ago = SystemTime::now() - 2 * ABANDONED;
+        File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        Store::open(store.root()).unwrap();
+        assert!(!old.exists() && new.exists());
+    }
+
+    #[test]
+    fn a_broken_record_is_an_absent_one() {
+        let (_folder, store) = store();
+        let key = Digest::of(b"key");
+        store.keep_record("numbers", &key, &7).unwrap();
+        assert_eq!(store.record("numbers", &key), Some(7));
+        std::fs::write(store.record_path("numbers", &key), b"{").unwrap();
+        assert_eq!(store.record::<u32>("numbers", &key), None);
+    }
+
+    #[test]
+    fn a_stretch_of_a_file_is_a_blob() {
+        let (folder, _store) = store();
+        let path = folder.path().join("archive");
+        std::fs::write(&path, b"headBODYtail").unwrap();
+        assert_eq!(Blob { path: path.clone(), offset: 4, size: 4 }.read().unwrap(), b"BODY");
+        assert!(Blob { path, offset: 4, size: 40 }.read().is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! Where the bytes of a file in a tree come from, without holding them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use sha2::{Digest as _, Sha256};
+
+use super::TreeError;
+use super::zip::ZipEntry;
+use crate::fs;
+
+/// The source of a file's bytes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A file on this machine, as it was when it was listed.
+    Host(HostFile),
+    /// An entry of a zip archive.
+    Zip(ZipEntry),
+    /// Bytes that limg itself brings.
+    Bytes(Arc<[u8]>),
+}
+
+/// A file on this machine and what tells that it has changed since it was listed.
+#[derive(Debug, Clone)]
+pub struct HostFile {
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What the file system says about one state of a file. Two equal stamps mean equal bytes, but for a change within the
+/// clock's granularity, which [`Content::changed_at`] lets a cache watch for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    modified: i128,
+    changed: i128,
+    device: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        let modified = metadata.modified().map_or(0, since_epoch);
+        Self { size: metadata.len(), modified, changed: modified, device: 0, inode: 0 }
+    }
+}
+
+/// Nanoseconds since 1970, negative before.
+pub(crate) fn since_epoch(time: std::time::SystemTime) -> i128 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => {
+            i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanoseconds| -nanoseconds)
+        }
+    }
+}
+
+impl Content {
+    /// The content of a file on this machine whose metadata was just read.
+    pub(super) fn host(path: &Path, metadata: &std::fs::Metadata) -> Self {
+        Self::Host(HostFile { path: path.to_owned(), stamp: Stamp::of(metadata) })
+    }
+
+    /// Opens the content for one pass of reading.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is not the one that was listed any more.
+    pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
+        match self {
+            Self::Host(file) => Ok(Box::new(file.open()?)),
+            Self::Zip(entry) => entry.open(),
+            Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
+        }
+    }
+
+    /// The first bytes, at most `limit`.
+    pub fn head(&self, limit: usize) -> Result<Vec<u8>, TreeError> {
+        let mut head = Vec::with_capacity(limit);
+        self.open()?
+            .take(limit as u64)
+            .read_to_end(&mut head)
+            .map_err(|source| TreeError::Read { what: self.to_string(), source })?;
+        Ok(head)
+    }
+
+    /// Feeds what identifies the bytes to a hasher without reading them, where the file system allows it.
+    pub fn fingerprint(&self, hasher: &mut Sha256) {
+        match self {
+            Self::Host(HostFile { path, stamp }) => {
+                hasher.update(b"host\0");
+                hasher.update(path.as_os_str().as_encoded_bytes());
+                hasher.update(b"\0");
+                hasher.update(stamp.size.to_le_bytes());
+                hasher.update(stamp.modified.to_le_bytes());
+                hasher.update(stamp.changed.to_le_bytes());
+                hasher.update(stamp.device.to_le_bytes());
+                hasher.update(stamp.inode.to_le_bytes());
+            }
+            Self::Zip(entry) => entry.fingerprint(hasher),
+            Self::Bytes(bytes) => {
+                hasher.update(b"bytes\0");
+                hasher.update(Sha256::digest(bytes));
+            }
+        }
+    }
+
+    /// When the bytes were last changed, in nanoseconds since 1970, as far as the file system tells.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<i128> {
+        match self {
+            Self::Host(file) => Some(file.stamp.changed.max(file.stamp.modified)),
+            Self::Zip(entry) => entry.archive().changed_at(),
+            Self::Bytes(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host(file) => write!(f, "{}", file.path.display()),
+            Self::Zip(entry) => write!(f, "{entry}"),
+            Self::Bytes(_) => write!(f, "a file of limg's own"),
+        }
+    }
+}
+
+impl HostFile {
+    fn open(&self) -> Result<File, TreeError> {
+        let file = fs::open(&self.path)?;
+        let metadata = file.metadata().map_err(fs::FsError::because("look at", &self.path))?;
+        // The link count or access time may differ; any other difference means other bytes.
+        if Stamp::of(&metadata) == self.stamp {
+            Ok(file)
+        } else {
+            let source = io::Error::other("the file changed while limg was working; run the command again");
+            Err(fs::FsError { verb: "read", path: self.path.clone(), source }.into())
+        }
+    }
+}

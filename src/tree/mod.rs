@@ -1,0 +1,327 @@
+//! The central type: a [`Tree`] of image paths, from whatever source.
+//!
+//! Directories, zips and single files become trees here, already normalised: only directories, files and symbolic
+//! links; a file is executable or it is not; nothing else of its metadata is left. [`FileIndex`] is the same view of a
+//! base image. This module lists and opens; it writes nothing and knows no rule of where Lambda wants a file.
+
+mod content;
+mod directory;
+mod index;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::path::PathBuf;
+
+pub(crate) use content::since_epoch;
+pub use content::{Content, HostFile};
+pub use index::{FileIndex, IndexEntry, IndexError};
+pub use zip::{ZipArchive, ZipEntry};
+
+use crate::fs::FsError;
+use crate::project::{ImagePath, ImagePathError, Source, SourceKind};
+
+/// Lambda's limit for an image, uncompressed (Lambda developer guide, gettingstarted-limits): no source can be larger.
+pub const SIZE_LIMIT: u64 = 10 * 1024 * 1024 * 1024;
+
+/// An ordered map from image path to node. The folders above a node may be missing: a layer adds them.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    nodes: BTreeMap<ImagePath, Node>,
+    adjustments: Vec<Adjustment>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone)]
+pub enum Node {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File(FileNode),
+    /// A symbolic link and its target, as written.
+    Symlink(String),
+}
+
+/// A regular file.
+#[derive(Debug, Clone)]
+pub struct FileNode {
+    /// Whether it is executable: mode 0755 instead of 0644.
+    pub executable: bool,
+    /// Size in bytes.
+    pub size: u64,
+    /// When its source was last modified, in seconds since 1970, where the source says so. Never part of the image;
+    /// Python's bytecode files refer to it.
+    pub modified: Option<i64>,
+    /// Where its bytes are.
+    pub content: Content,
+}
+
+/// A change of a user's file metadata beyond the normalisation that every file gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    /// The path in the image.
+    pub path: ImagePath,
+    /// What was changed and why.
+    pub what: String,
+}
+
+/// A source that cannot become a tree.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A file call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The content of a file could not be read.
+    #[error("failed to read `{what}`")]
+    Read {
+        /// The file, or the archive and its entry.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Walking a directory failed.
+    #[error("failed to list `{}`", path.display())]
+    Walk {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ignore::Error,
+    },
+    /// A file that an image cannot hold as it is.
+    #[error("`{what}` {why}")]
+    Unsuitable {
+        /// The file, or the archive and its entry.
+        what: String,
+        /// Why it cannot be taken.
+        why: String,
+        /// How to mend it.
+        help: &'static str,
+    },
+    /// An archive that cannot be taken.
+    #[error("failed to read the zip archive `{}`", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ::zip::result::ZipError,
+    },
+    /// A pattern of `exclude` that is none.
+    #[error("failed to read the pattern `{pattern}` in `exclude`")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: ignore::Error,
+    },
+    /// A name that cannot stand in an image.
+    #[error("failed to place `{what}`")]
+    Path {
+        /// The file.
+        what: String,
+        /// Why.
+        #[source]
+        source: ImagePathError,
+    },
+}
+
+impl Tree {
+    /// An empty tree.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lists a source, its root placed at `root` in the image; a single file is placed below it under its own name.
+    ///
+    /// Nothing is read but the listings and, of a zip, its central directory.
+    ///
+    /// # Errors
+    /// When the source cannot be listed or holds what an image cannot.
+    pub fn load(source: &Source, root: &ImagePath) -> Result<Self, TreeError> {
+        match source.kind {
+            SourceKind::Directory => directory::load(source, root),
+            SourceKind::Zip => zip::load(source, root),
+            SourceKind::File => {
+                let name = source.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let path = join(root, name, &source.path.display())?;
+                let mut tree = Self::new();
+                tree.add_file(&source.path, path)?;
+                Ok(tree)
+            }
+        }
+    }
+
+    /// Adds one file of this machine at a path; a symbolic link is followed.
+    pub fn add_file(&mut self, file: &std::path::Path, path: ImagePath) -> Result<(), TreeError> {
+        let metadata = std::fs::metadata(file).map_err(FsError::because("look at", file))?;
+        if !metadata.is_file() {
+            return Err(TreeError::Unsuitable {
+                what: file.display().to_string(),
+                why: "is not a regular file".to_owned(),
+                help: "name a file",
+            });
+        }
+        let node = directory::file_node(file, &metadata)?;
+        self.insert(path, Node::File(node));
+        Ok(())
+    }
+
+    /// Puts a node at a path, over what was there.
+    pub fn insert(&mut self, path: ImagePath, node: Node) {
+        self.nodes.insert(path, node);
+    }
+
+    /// Makes a file executable that its source says is not, and notes it.
+    pub fn make_executable(&mut self, path: &ImagePath, why: &str) {
+        if let Entry::Occupied(mut entry) = self.nodes.entry(path.clone())
+            && let Node::File(file) = entry.get_mut()
+            && !file.executable
+        {
+            file.executable = true;
+            self.adjustments.push(Adjustment { path: path.clone(), what: format!("made executable: {why}") });
+        }
+    }
+
+    /// Moves every node for which `predicate` holds into a tree of its own.
+    #[must_use]
+    pub fn split_off(&mut self, mut predicate: impl FnMut(&ImagePath) -> bool) -> Self {
+        let nodes = std::mem::take(&mut self.nodes);
+        let (moved, kept): (BTreeMap<_, _>, _) = nodes.into_iter().partition(|(path, _)| predicate(path));
+        self.nodes = kept;
+        Self { nodes: moved, adjustments: Vec::new() }
+    }
+
+    /// The node at a path.
+    #[must_use]
+    pub fn get(&self, path: &ImagePath) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// All nodes in the byte order of their paths: a folder always comes before what it holds.
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Node)> {
+        self.nodes.iter()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The number of files and links.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        self.nodes.values().filter(|node| !matches!(node, Node::Directory)).count() as u64
+    }
+
+    /// What was changed in files' metadata beyond the common normalisation.
+    #[must_use]
+    pub fn adjustments(&self) -> &[Adjustment] {
+        &self.adjustments
+    }
+
+    fn adjusted(&mut self, path: &ImagePath, what: &str) {
+        self.adjustments.push(Adjustment { path: path.clone(), what: what.to_owned() });
+    }
+}
+
+impl FileNode {
+    /// A file that limg itself brings.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8], executable: bool) -> Self {
+        Self { executable, size: bytes.len() as u64, modified: None, content: Content::Bytes(bytes.into()) }
+    }
+}
+
+/// What kind of node this is, for messages.
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "directory",
+            Self::File(_) => "file",
+            Self::Symlink(_) => "symbolic link",
+        })
+    }
+}
+
+/// The image path of a file with this path below a source's root. Names are checked here for every source.
+fn join(root: &ImagePath, relative: &str, what: &dyn std::fmt::Display) -> Result<ImagePath, TreeError> {
+    let path = root.join(relative).map_err(|source| TreeError::Path { what: what.to_string(), source })?;
+    // OCI image specification, layer.md, "Whiteouts": such a name would delete a file of a layer below.
+    if path.name().starts_with(".wh.") {
+        return Err(TreeError::Unsuitable {
+            what: what.to_string(),
+            why: "has a name that begins with `.wh.`, which in an image layer means that a file is deleted"
+                .to_owned(),
+            help: "rename or exclude it",
+        });
+    }
+    Ok(path)
+}
+
+/// Refuses a link that leads out of its tree. `below_root` is the link's own path below the tree's root, with `/`.
+fn check_link(below_root: &str, target: &str, what: &dyn std::fmt::Display) -> Result<(), TreeError> {
+    if leaves(below_root, target) {
+        return Err(TreeError::Unsuitable {
+            what: what.to_string(),
+            why: format!("is a symbolic link to `{target}`, outside of its own tree"),
+            help: "make it relative to its own tree or exclude it; of a directory, `follow: true` takes what the \
+                   link points to",
+        });
+    }
+    Ok(())
+}
+
+/// Whether a link's target is absolute or climbs out of the tree.
+fn leaves(below_root: &str, target: &str) -> bool {
+    if target.starts_with('/') {
+        return true;
+    }
+    let mut depth = below_root.matches('/').count();
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if depth == 0 => return true,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_leave_when_they_climb_above_the_root() {
+        for (link, target) in [("a", "b"), ("d/a", "../b"), ("d/a", "./x/../../b"), ("a", "d/e/..")] {
+            assert!(!leaves(link, target), "{link} -> {target}");
+        }
+        for (link, target) in [("a", "../b"), ("d/a", "../../b"), ("a", "/opt/b"), ("a", "d/../../b")] {
+            assert!(leaves(link, target), "{link} -> {target}");
+        }
+    }
+
+    #[test]
+    fn whiteouts_are_no_files() {
+        let root = "/opt".parse().unwrap();
+        assert!(join(&root, "a/.wh.b", &"a/.wh.b").is_err());
+        assert!(join(&root, "a/.wh", &"a/.wh").is_ok());
+    }
+
+    #[test]
+    fn folders_come_before_what_they_hold() {
+        let mut tree = Tree::new();
+        for path in ["/a/b", "/a-b", "/a", "/a/b/c"] {
+            tree.insert(path.parse().unwrap(), Node::Directory);
+        }
+        let order: Vec<_> = tree.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(order, ["/a", "/a-b", "/a/b", "/a/b/c"]);
+    }
+}
