@@ -1,0 +1,6 @@
+LAYER = "messages"
+
+PHRASES = {
+    "plain": "Hello, {name}.",
+    "cheerful": "Hello, {name}! Good to see you.",
+}
