@@ -16,6 +16,7 @@
 
 pub mod event;
 pub mod fs;
+pub mod layer;
 pub mod problem;
 pub mod project;
 pub mod store;

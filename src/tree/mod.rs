@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile};
@@ -25,11 +26,17 @@ use crate::project::{ImagePath, ImagePathError, Source, SourceKind};
 /// Lambda's limit for an image, uncompressed (Lambda developer guide, gettingstarted-limits): no source can be larger.
 pub const SIZE_LIMIT: u64 = 10 * 1024 * 1024 * 1024;
 
+/// How far apart two changes of a file must be, in nanoseconds, to bear different times. Linux takes the time of the
+/// last timer tick, at most 10 ms ago.
+const CLOCK_GRANULARITY: i128 = 50_000_000;
+
 /// An ordered map from image path to node. The folders above a node may be missing: a layer adds them.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     nodes: BTreeMap<ImagePath, Node>,
     adjustments: Vec<Adjustment>,
+    /// When listing began, in nanoseconds since 1970; nothing for a tree that was not listed from this machine.
+    listed: Option<i128>,
 }
 
 /// What stands at a path.
@@ -143,17 +150,31 @@ impl Tree {
     /// # Errors
     /// When the source cannot be listed or holds what an image cannot.
     pub fn load(source: &Source, root: &ImagePath) -> Result<Self, TreeError> {
-        match source.kind {
-            SourceKind::Directory => directory::load(source, root),
-            SourceKind::Zip => zip::load(source, root),
+        let listed = since_epoch(SystemTime::now());
+        let mut tree = match source.kind {
+            SourceKind::Directory => directory::load(source, root)?,
+            SourceKind::Zip => zip::load(source, root)?,
             SourceKind::File => {
                 let name = source.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let path = join(root, name, &source.path.display())?;
                 let mut tree = Self::new();
-                tree.add_file(&source.path, path)?;
-                Ok(tree)
+                tree.add_file(&source.path, join(root, name, &source.path.display())?)?;
+                tree
             }
-        }
+        };
+        tree.listed = Some(listed);
+        Ok(tree)
+    }
+
+    /// Whether every file was last changed so long before it was listed that a later change cannot bear the same time.
+    ///
+    /// Only then do the files' times tell for sure whether they have changed since.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let newest = self.nodes.values().filter_map(|node| match node {
+            Node::File(file) => file.content.changed_at(),
+            Node::Directory | Node::Symlink(_) => None,
+        });
+        self.listed.is_none_or(|listed| newest.max().is_none_or(|newest| newest + CLOCK_GRANULARITY < listed))
     }
 
     /// Adds one file of this machine at a path; a symbolic link is followed.
@@ -193,7 +214,7 @@ impl Tree {
         let nodes = std::mem::take(&mut self.nodes);
         let (moved, kept): (BTreeMap<_, _>, _) = nodes.into_iter().partition(|(path, _)| predicate(path));
         self.nodes = kept;
-        Self { nodes: moved, adjustments: Vec::new() }
+        Self { nodes: moved, adjustments: Vec::new(), listed: self.listed }
     }
 
     /// The node at a path.

@@ -1,0 +1,128 @@
+//! Folds a [`Tree`] into a layer blob: a deterministic tar in one gzip member, hashed while it is written.
+//!
+//! The same tree gives the same bytes on every machine. A tree whose files have not changed since its blob was made is
+//! recognised without reading any of them. This module decides nothing about which file goes where.
+
+mod bytecode;
+mod key;
+mod tar;
+
+use std::io::{self, BufWriter, Write as _};
+
+use flate2::{Compression, GzBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::fs::FsError;
+use crate::store::{Blob, Digest, HashingWriter, Store};
+use crate::tree::{FileIndex, Tree, TreeError};
+
+/// The record of a made layer. Its name changes when the meaning of the key or of the record does.
+const RECORD: &str = "layers-1";
+
+/// Bytes gathered before they are hashed and compressed: tar writes headers of 512.
+const BUFFER: usize = 64 * 1024;
+
+/// A finished layer blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerBlob {
+    /// The digest of the compressed blob.
+    pub digest: Digest,
+    /// The digest of the uncompressed tar (OCI image specification, config.md, "Layer DiffID").
+    pub diff_id: Digest,
+    /// The size of the compressed blob in bytes.
+    pub size: u64,
+    /// The size of the tar in bytes.
+    pub uncompressed_size: u64,
+}
+
+/// A layer that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// A file of the tree could not be opened.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] FsError),
+    /// Copying a file into the layer failed.
+    #[error("failed to write `{what}` into a layer")]
+    Write {
+        /// Where the bytes come from.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Compressing failed.
+    #[error("failed to compress a layer")]
+    Compress(#[source] io::Error),
+}
+
+/// A layer that the store has, and whether it had been made before.
+#[derive(Debug, Clone)]
+pub struct StoredLayer {
+    /// What it is.
+    pub layer: LayerBlob,
+    /// Its bytes.
+    pub blob: Blob,
+    /// Whether an unchanged one was found.
+    pub reused: bool,
+}
+
+/// What identifies a layer before it is made: everything that its bytes depend on, as far as a stat walk tells.
+#[must_use]
+pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
+    key::of(tree, base, mtime)
+}
+
+/// Makes the layer of a tree, or finds the one that was made of the same files before.
+///
+/// `key` is what [`key()`] gives for the same arguments; `mtime` is the time of every entry, in seconds since 1970.
+/// Memory use does not depend on the size of the layer.
+///
+/// # Errors
+/// When a file cannot be read, changed while limg was working, or the store cannot be written. The store then has
+/// nothing of the layer.
+pub fn build(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    key: &Digest,
+    store: &Store,
+) -> Result<StoredLayer, LayerError> {
+    if let Some(layer) = store.record::<LayerBlob>(RECORD, key)
+        && let Some(blob) = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)
+    {
+        return Ok(StoredLayer { layer, blob, reused: true });
+    }
+    let (layer, blob) = write(tree, base, mtime, store)?;
+    if tree.is_settled() {
+        store.keep_record(RECORD, key, &layer)?;
+    }
+    Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// Writes the blob in one pass: tar, hash of the tar, gzip, hash of the blob, file.
+fn write(tree: &Tree, base: &FileIndex, mtime: u64, store: &Store) -> Result<(LayerBlob, Blob), LayerError> {
+    // The header of the one gzip member: no name, no time, operating system "unknown".
+    let compressed = BufWriter::with_capacity(BUFFER, store.writer()?);
+    let gzip =
+        GzBuilder::new().mtime(0).operating_system(255).write(compressed, Compression::new(key::GZIP_LEVEL));
+    let uncompressed = BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip));
+    let uncompressed = tar::write(tree, base, mtime, uncompressed)?;
+
+    let finish = || -> io::Result<_> {
+        let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let (gzip, diff_id, uncompressed_size) = hashed.finish();
+        let mut compressed = gzip.finish()?;
+        compressed.flush()?;
+        let writer = compressed.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok((writer, diff_id, uncompressed_size))
+    };
+    let (writer, diff_id, uncompressed_size) = finish().map_err(LayerError::Compress)?;
+    let (digest, blob) = writer.commit()?;
+    Ok((LayerBlob { digest, diff_id, size: blob.size, uncompressed_size }, blob))
+}
+
+#[cfg(test)]
+mod tests;

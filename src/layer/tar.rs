@@ -1,0 +1,185 @@
+//! A tree as a tar archive: every header field set by us, so that nothing of the machine shows.
+//!
+//! The rules come from what Lambda is known to accept: the full chain of folders before what they hold, only
+//! directories, files and symbolic links, owner 0, modes that any user can read. POSIX pax headers appear only where the
+//! ustar format cannot hold a name or a size.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use tar::{Builder, EntryType, Header};
+
+use super::LayerError;
+use super::bytecode;
+use crate::project::ImagePath;
+use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Tree};
+
+/// The largest size that the 11 octal digits of a ustar header can hold: 8 GiB less one byte.
+const USTAR_SIZE: u64 = 0o777_7777_7777;
+
+/// The longest name and link target in a ustar header's own fields.
+const USTAR_NAME: usize = 100;
+
+/// One entry of the archive.
+pub(super) struct LayerEntry<'a> {
+    /// Where it stands.
+    pub(super) path: ImagePath,
+    /// Its permission bits.
+    pub(super) mode: u32,
+    /// What it is; nothing for a folder that the tree implies without naming it.
+    pub(super) node: Option<&'a Node>,
+}
+
+/// The entries of a layer in their order: the tree's nodes and every folder above them.
+pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
+    let mut nodes: BTreeMap<ImagePath, Option<&Node>> = BTreeMap::new();
+    for (path, node) in tree.iter() {
+        for folder in path.ancestors() {
+            nodes.entry(folder).or_insert(None);
+        }
+        nodes.insert(path.clone(), Some(node));
+    }
+    let mode = |path: &ImagePath, node: Option<&Node>| match node {
+        Some(Node::File(FileNode { executable: false, .. })) => 0o644,
+        Some(Node::File(_)) => 0o755,
+        Some(Node::Symlink(_)) => 0o777,
+        // An entry for a folder of the base replaces the base's own, so it must carry the base's mode.
+        None | Some(Node::Directory) => match base.get(path) {
+            Some(IndexEntry::Directory(mode)) => *mode,
+            _ => 0o755,
+        },
+    };
+    nodes.into_iter().map(|(path, node)| LayerEntry { mode: mode(&path, node), path, node }).collect()
+}
+
+/// Writes the archive and gives the writer back.
+pub(super) fn write<W: Write>(tree: &Tree, base: &FileIndex, mtime: u64, output: W) -> Result<W, LayerError> {
+    let mut archive = Builder::new(output);
+    for entry in entries(tree, base) {
+        match entry.node {
+            None | Some(Node::Directory) => {
+                let name = format!("{}/", entry.path.relative());
+                let header = header(EntryType::Directory, entry.mode, mtime);
+                append(&mut archive, header, &name, None, 0, io::empty())
+                    .map_err(|source| LayerError::Write { what: entry.path.to_string(), source })?;
+            }
+            Some(Node::Symlink(target)) => {
+                let header = header(EntryType::Symlink, entry.mode, mtime);
+                append(&mut archive, header, entry.path.relative(), Some(target), 0, io::empty())
+                    .map_err(|source| LayerError::Write { what: entry.path.to_string(), source })?;
+            }
+            Some(Node::File(file)) => {
+                let header = header(EntryType::Regular, entry.mode, mtime);
+                let content = Exactly { inner: file.content.open()?, left: file.size };
+                let content = bytecode::refresh(content, &entry.path, tree, file, mtime)
+                    .map_err(|source| LayerError::Write { what: file.content.to_string(), source })?;
+                append(&mut archive, header, entry.path.relative(), None, file.size, content)
+                    .map_err(|source| LayerError::Write { what: file.content.to_string(), source })?;
+            }
+        }
+    }
+    archive.into_inner().map_err(LayerError::Compress)
+}
+
+fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(mtime);
+    header.set_size(0);
+    header
+}
+
+/// Appends one entry, with a pax header before it where the ustar fields cannot hold it.
+fn append<W: Write>(
+    archive: &mut Builder<W>,
+    mut header: Header,
+    name: &str,
+    target: Option<&str>,
+    size: u64,
+    content: impl Read,
+) -> io::Result<()> {
+    let mut records = Vec::new();
+    // Without a pax record the encoding of a name is undefined, so only ASCII goes without.
+    if !name.is_ascii() || header.set_path(name).is_err() {
+        records.extend(pax_record("path", name));
+        set_name(&mut header, name);
+    }
+    if let Some(target) = target {
+        if target.is_ascii() && target.len() <= USTAR_NAME {
+            header.set_link_name_literal(target)?;
+        } else {
+            records.extend(pax_record("linkpath", target));
+        }
+    }
+    if size <= USTAR_SIZE {
+        header.set_size(size);
+    } else {
+        records.extend(pax_record("size", &size.to_string()));
+    }
+    if !records.is_empty() {
+        let mut extension = self::header(EntryType::XHeader, 0o644, header.mtime()?);
+        set_name(&mut extension, "PaxHeaders/entry");
+        extension.set_size(records.len() as u64);
+        extension.set_cksum();
+        archive.append(&extension, &records[..])?;
+    }
+    header.set_cksum();
+    archive.append(&header, content)
+}
+
+/// Sets the name field to as much ASCII of a name as fits; a pax record carries the whole.
+fn set_name(header: &mut Header, name: &str) {
+    if let Some(ustar) = header.as_ustar_mut() {
+        // A name that did not fit may have left its first half here.
+        ustar.prefix.fill(0);
+    }
+    let field = &mut header.as_old_mut().name;
+    field.fill(0);
+    let ascii = name.bytes().map(|byte| if byte.is_ascii() { byte } else { b'_' });
+    for (place, byte) in field.iter_mut().zip(ascii) {
+        *place = byte;
+    }
+}
+
+/// A pax record, `LENGTH KEY=VALUE\n`, whose length counts its own digits (POSIX, pax, "Extended Header").
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
+
+/// Reads exactly as many bytes as were announced, or fails: a tar entry of another size would spoil all that follow.
+struct Exactly<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            return match self.inner.read(&mut [0])? {
+                0 => Ok(0),
+                _ => Err(io::Error::other("it holds more bytes than it was listed with")),
+            };
+        }
+        let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = self.inner.read(&mut buffer[..limit])?;
+        if read == 0 {
+            return Err(io::Error::other(format!(
+                "it holds {} bytes fewer than it was listed with",
+                self.left
+            )));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}

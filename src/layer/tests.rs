@@ -1,0 +1,295 @@
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use proptest::prelude::*;
+
+use super::*;
+use crate::project::{ImagePath, Source, SourceKind};
+use crate::tree::{FileNode, Node};
+
+const MTIME: u64 = 315_532_800;
+
+fn path(text: &str) -> ImagePath {
+    text.parse().unwrap()
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        Self { folder, store }
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let file = self.input().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+
+    fn input(&self) -> std::path::PathBuf {
+        self.folder.path().join("in")
+    }
+
+    fn tree(&self) -> Tree {
+        let source =
+            Source { path: self.input(), kind: SourceKind::Directory, follow: false, exclude: vec![] };
+        Tree::load(&source, &path("/opt")).unwrap()
+    }
+
+    fn build(&self, tree: &Tree) -> StoredLayer {
+        let base = FileIndex::default();
+        build(tree, &base, MTIME, &key(tree, &base, MTIME), &self.store).unwrap()
+    }
+}
+
+/// Each entry of a layer: name, type, mode, owner, time, link target, content.
+type Listed = (String, tar_crate::EntryType, u32, u64, u64, Option<String>, Vec<u8>);
+use ::tar as tar_crate;
+
+fn listed(blob: &Blob) -> Vec<Listed> {
+    let mut archive = tar_crate::Archive::new(GzDecoder::new(blob.open().unwrap()));
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        let header = entry.header();
+        (
+            String::from_utf8(entry.path_bytes().into_owned()).unwrap(),
+            header.entry_type(),
+            header.mode().unwrap(),
+            header.uid().unwrap() + header.gid().unwrap(),
+            header.mtime().unwrap(),
+            entry.link_name_bytes().map(|target| String::from_utf8(target.into_owned()).unwrap()),
+            content,
+        )
+    });
+    entries.collect()
+}
+
+#[test]
+fn entries_are_complete_sorted_and_normalised() {
+    let bench = Bench::new();
+    bench.write("b/run", b"#!/bin/sh\n");
+    bench.write("a.txt", b"text");
+    let mut tree = bench.tree();
+    tree.make_executable(&path("/opt/b/run"), "it is a program");
+    tree.insert(path("/opt/b/link"), Node::Symlink("run".to_owned()));
+    let mut base = FileIndex::default();
+    base.add_layer(&base_layer(&[("opt/", 0o711)])[..]).unwrap();
+
+    let stored = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap();
+    let listed = listed(&stored.blob);
+    let brief: Vec<_> = listed.iter().map(|entry| (entry.0.as_str(), entry.2)).collect();
+    let expected = [
+        ("opt/", 0o711),
+        ("opt/a.txt", 0o644),
+        ("opt/b/", 0o755),
+        ("opt/b/link", 0o777),
+        ("opt/b/run", 0o755),
+    ];
+    assert_eq!(brief, expected);
+    assert!(listed.iter().all(|entry| entry.3 == 0 && entry.4 == MTIME));
+    assert_eq!(listed[3].5.as_deref(), Some("run"));
+    assert_eq!(stored.layer.digest, Digest::of(&stored.blob.read().unwrap()));
+}
+
+fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
+    let mut archive = tar_crate::Builder::new(Vec::new());
+    for (name, mode) in directories {
+        let mut header = tar_crate::Header::new_ustar();
+        header.set_entry_type(tar_crate::EntryType::Directory);
+        header.set_mode(*mode);
+        header.set_size(0);
+        archive.append_data(&mut header, name, std::io::empty()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+/// Fails when the compressor or the way that entries are written changes: every user's digests would. If that is
+/// meant, bump `ENCODER` in `key.rs` and say so in the changelog.
+#[test]
+fn the_bytes_of_a_layer_stay_the_same_for_ever() {
+    let bench = Bench::new();
+    let mut tree = Tree::new();
+    let text: String = (0..20_000).map(|number| format!("line {}\n", number * number % 977)).collect();
+    tree.insert(path("/opt/text"), Node::File(FileNode::of_bytes(text.as_bytes(), false)));
+    tree.insert(path("/opt/übung"), Node::File(FileNode::of_bytes(b"pax", true)));
+    tree.insert(path("/opt/link"), Node::Symlink("text".to_owned()));
+    let layer = bench.build(&tree).layer;
+    assert_eq!(layer.diff_id.hex(), "35bd05f2af27d342a5198c7770bd5a5202987abcb462af31d3e5eb310c154951");
+    assert_eq!(layer.digest.hex(), "85896392854af26419585a1fa82ac8919dc12ac1df3993245b68bb11041e5dff");
+}
+
+#[test]
+fn a_blob_is_one_gzip_member_without_a_trace_of_the_machine() {
+    let bench = Bench::new();
+    bench.write("a", &[b'x'; 300_000]);
+    let bytes = bench.build(&bench.tree()).blob.read().unwrap();
+    // RFC 1952: magic, deflate, no flags, no time, extra flags, operating system "unknown".
+    assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    let mut rest = &bytes[..];
+    GzDecoder::new(&mut rest).read_to_end(&mut Vec::new()).unwrap();
+    assert!(rest.is_empty(), "a second member follows");
+}
+
+#[test]
+fn an_unchanged_tree_is_not_read_again() {
+    let bench = Bench::new();
+    bench.write("a", b"one");
+    std::thread::sleep(Duration::from_millis(120));
+    let first = bench.build(&bench.tree());
+    let again = bench.build(&bench.tree());
+    assert!(!first.reused && again.reused);
+    assert_eq!(first.layer, again.layer);
+
+    bench.write("a", b"two");
+    std::thread::sleep(Duration::from_millis(120));
+    let changed = bench.build(&bench.tree());
+    assert!(!changed.reused);
+    assert_ne!(changed.layer.digest, first.layer.digest);
+}
+
+#[test]
+fn a_file_that_just_changed_is_not_trusted_to_be_unchanged() {
+    let bench = Bench::new();
+    bench.write("a", b"one");
+    bench.build(&bench.tree());
+    assert!(!bench.build(&bench.tree()).reused);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_fails_and_leaves_nothing() {
+    let bench = Bench::new();
+    bench.write("a", b"one");
+    let tree = bench.tree();
+    bench.write("a", b"longer");
+    let base = FileIndex::default();
+    assert!(build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).is_err());
+    assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+}
+
+/// The bytes of a timestamp `.pyc`.
+fn pyc(flags: u32, modified: u32, size: u32) -> Vec<u8> {
+    [0x0a0d_0da7, flags, modified, size, 0xdead_beef]
+        .iter()
+        .flat_map(|word: &u32| word.to_le_bytes())
+        .collect()
+}
+
+#[test]
+fn bytecode_stays_valid_if_it_was_and_stale_if_it_was() {
+    let bench = Bench::new();
+    bench.write("m.py", b"x = 1\n");
+    let source = bench.input().join("m.py");
+    let modified = 1_700_000_000_u32;
+    set_modified(&source, modified);
+    let (valid, fresh) = (pyc(0, modified, 6), pyc(0, u32::try_from(MTIME).unwrap(), 6));
+    let cases = [
+        ("__pycache__/m.cpython-311.pyc", valid.clone(), fresh.clone()),
+        ("__pycache__/m.cpython-311.opt-1.pyc", valid.clone(), fresh.clone()),
+        ("m.pyc", valid.clone(), fresh),
+        ("__pycache__/m.cpython-310.pyc", pyc(0, modified - 1, 6), pyc(0, modified - 1, 6)),
+        ("__pycache__/m.cpython-309.pyc", pyc(0, modified, 7), pyc(0, modified, 7)),
+        ("__pycache__/m.cpython-308.pyc", pyc(1, modified, 6), pyc(1, modified, 6)),
+        ("__pycache__/other.cpython-311.pyc", valid.clone(), valid),
+        ("short.pyc", b"short".to_vec(), b"short".to_vec()),
+    ];
+    for (name, content, _) in &cases {
+        bench.write(name, content);
+    }
+    bench.write("short.py", b"");
+    let layer = listed(&bench.build(&bench.tree()).blob);
+    for (name, _, expected) in &cases {
+        let found = layer.iter().find(|entry| entry.0 == format!("opt/{name}")).unwrap();
+        assert_eq!(&found.6, expected, "{name}");
+    }
+}
+
+fn set_modified(file: &Path, seconds: u32) {
+    let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds.into());
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
+}
+
+fn arbitrary_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-zA-Z0-9._ -]{1,12}".prop_filter("a plain name", |name| name != "." && name != ".."),
+        "[äß∂語é]{1,60}",
+        "[a-z]{90,130}",
+    ]
+    .prop_filter("no whiteout", |name| !name.starts_with(".wh."))
+}
+
+fn arbitrary_tree() -> impl Strategy<Value = Vec<(Vec<String>, Node)>> {
+    let node = prop_oneof![
+        (proptest::collection::vec(any::<u8>(), 0..2000), any::<bool>())
+            .prop_map(|(bytes, executable)| Node::File(FileNode::of_bytes(&bytes, executable))),
+        arbitrary_name().prop_map(Node::Symlink),
+        Just(Node::Directory),
+    ];
+    proptest::collection::vec((proptest::collection::vec(arbitrary_name(), 1..5), node), 0..20)
+}
+
+/// Builds a tree in which nothing stands below a file or a link.
+fn consistent(nodes: &[(Vec<String>, Node)]) -> Tree {
+    let mut tree = Tree::new();
+    for (names, node) in nodes {
+        let place = path(&format!("/opt/{}", names.join("/")));
+        let blocked = place
+            .ancestors()
+            .any(|folder| matches!(tree.get(&folder), Some(Node::File(_) | Node::Symlink(_))));
+        let occupied = tree.iter().any(|(other, _)| other.is_below(place.as_str()));
+        if !blocked && !(occupied && !matches!(node, Node::Directory)) {
+            tree.insert(place, node.clone());
+        }
+    }
+    tree
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_tree_comes_back_from_its_layer(nodes in arbitrary_tree()) {
+        let bench = Bench::new();
+        let tree = consistent(&nodes);
+        let layer = listed(&bench.build(&tree).blob);
+
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, kind, mode, owner, mtime, target, content) in &layer {
+            let place = path(&format!("/{}", name.trim_end_matches('/')));
+            prop_assert!(place.ancestors().all(|folder| seen.contains(&folder)), "{name} comes before its folder");
+            prop_assert!((*owner, *mtime) == (0, MTIME));
+            match tree.get(&place) {
+                None | Some(Node::Directory) => prop_assert_eq!((*kind, *mode), (tar_crate::EntryType::Directory, 0o755)),
+                Some(Node::Symlink(expected)) => prop_assert_eq!(target.as_ref(), Some(expected)),
+                Some(Node::File(file)) => {
+                    prop_assert_eq!(*mode, if file.executable { 0o755 } else { 0o644 });
+                    prop_assert_eq!(content, &file.content.head(1 << 20).unwrap());
+                }
+            }
+            prop_assert!(seen.insert(place), "{name} comes twice");
+        }
+        prop_assert!(tree.iter().all(|(place, _)| seen.contains(place)));
+    }
+
+    #[test]
+    fn the_order_of_insertion_does_not_matter(nodes in arbitrary_tree(), seed in any::<u64>()) {
+        let bench = Bench::new();
+        let tree = consistent(&nodes);
+        let mut shuffled: Vec<_> = tree.iter().map(|(place, node)| (place.clone(), node.clone())).collect();
+        shuffled.sort_by_key(|(place, _)| Digest::of(format!("{seed}{place}").as_bytes()));
+        let mut other = Tree::new();
+        for (place, node) in shuffled {
+            other.insert(place, node);
+        }
+        prop_assert_eq!(bench.build(&tree).layer, Bench::new().build(&other).layer);
+    }
+}
