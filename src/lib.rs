@@ -16,6 +16,7 @@
 
 pub mod event;
 pub mod fs;
+pub mod image;
 pub mod layer;
 pub mod problem;
 pub mod project;

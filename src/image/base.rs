@@ -1,0 +1,207 @@
+//! The image that a function's image stands on, as read from wherever it is.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Family, ImageError, Layer, canonical, media};
+use crate::project::Architecture;
+use crate::store::Digest;
+
+/// A base image: manifest, config, and where its layers' bytes are.
+#[derive(Debug, Clone)]
+pub struct BaseImage {
+    pub(super) family: Family,
+    /// The manifest as a JSON map: keys that limg does not know survive.
+    pub(super) manifest: Map<String, Value>,
+    /// The config, likewise.
+    pub(super) config: Map<String, Value>,
+    pub(super) layers: Vec<Layer>,
+    /// The digest of the config as it was read; it identifies the base's content.
+    config_digest: Digest,
+}
+
+/// A pointer to a blob (OCI image specification, descriptor.md), as far as limg reads it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Descriptor {
+    /// The type of what it points to.
+    #[serde(rename = "mediaType")]
+    pub media_type: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+}
+
+/// An image manifest, as far as limg reads it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
+    /// The image config.
+    pub config: Descriptor,
+    /// The layers, the lowest first.
+    pub layers: Vec<Descriptor>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// When it is no image manifest of a known family.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
+        let manifest: Self = decode("manifest", bytes)?;
+        manifest.family()?;
+        Ok(manifest)
+    }
+
+    /// How the layer is stored.
+    ///
+    /// # Errors
+    /// When Lambda would not read it, and limg cannot turn it into something that Lambda reads.
+    pub fn compression(layer: &Descriptor) -> Result<media::Compression, ImageError> {
+        media::compression(&layer.media_type)
+    }
+
+    fn family(&self) -> Result<Family, ImageError> {
+        Family::of(self.media_type.as_deref(), &self.config.media_type)
+    }
+}
+
+impl BaseImage {
+    /// The empty base: no layer, no environment.
+    #[must_use]
+    pub fn scratch(architecture: Architecture) -> Self {
+        let mut config = Map::new();
+        config.insert("architecture".to_owned(), architecture.oci_name().into());
+        config.insert("os".to_owned(), "linux".into());
+        let config_digest = Digest::of(&canonical(&Value::Object(config.clone())));
+        Self { family: Family::Oci, manifest: Map::new(), config, layers: Vec::new(), config_digest }
+    }
+
+    /// Joins what was read of a base. `layers` are its layers in gzip, the lowest first, diff_ids included.
+    ///
+    /// # Errors
+    /// When manifest and config do not fit each other, or the image is not for Linux on `architecture`.
+    pub fn new(
+        manifest: &[u8],
+        config: &[u8],
+        layers: Vec<Layer>,
+        architecture: Architecture,
+    ) -> Result<Self, ImageError> {
+        let family = Manifest::parse(manifest)?.family()?;
+        Self::of_config(family, decode("manifest", manifest)?, config, layers, architecture)
+    }
+
+    /// Joins a config and layers that came without a manifest, as in an archive of Docker.
+    ///
+    /// # Errors
+    /// As [`BaseImage::new`].
+    pub fn without_manifest(
+        config: &[u8],
+        layers: Vec<Layer>,
+        architecture: Architecture,
+    ) -> Result<Self, ImageError> {
+        Self::of_config(Family::Docker, Map::new(), config, layers, architecture)
+    }
+
+    fn of_config(
+        family: Family,
+        manifest: Map<String, Value>,
+        config: &[u8],
+        layers: Vec<Layer>,
+        architecture: Architecture,
+    ) -> Result<Self, ImageError> {
+        let base = Self {
+            family,
+            manifest,
+            config: decode("config", config)?,
+            layers,
+            config_digest: Digest::of(config),
+        };
+        let word = |key: &str| base.config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if (word("os").as_str(), word("architecture").as_str()) != ("linux", architecture.oci_name()) {
+            return Err(ImageError::Platform {
+                found: format!("{}/{}", word("os"), word("architecture")),
+                wanted: architecture,
+            });
+        }
+        let diff_ids = diff_ids(config)?;
+        let own: Vec<_> = base.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        if diff_ids != own {
+            return Err(ImageError::DiffIds { config: diff_ids.len(), manifest: own.len() });
+        }
+        Ok(base)
+    }
+
+    /// The layers, the lowest first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The digest of the config: equal for bases of equal content.
+    #[must_use]
+    pub fn config_digest(&self) -> &Digest {
+        &self.config_digest
+    }
+
+    /// What the base itself says about how it runs.
+    #[must_use]
+    pub fn run_config(&self) -> RunConfig {
+        let config = self.config.get("config").and_then(Value::as_object);
+        let get = |key: &str| config.and_then(|config| config.get(key));
+        let words = |key: &str| {
+            let words = get(key)?.as_array()?.iter();
+            Some(words.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+                .filter(|words| !words.is_empty())
+        };
+        let environment = words("Env").unwrap_or_default();
+        RunConfig {
+            environment: environment
+                .iter()
+                .map(|variable| variable.split_once('=').unwrap_or((variable, "")))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            entrypoint: words("Entrypoint"),
+            command: words("Cmd"),
+            working_directory: get("WorkingDir")
+                .and_then(Value::as_str)
+                .filter(|directory| !directory.is_empty())
+                .map(str::to_owned),
+        }
+    }
+}
+
+/// The part of an image config that Lambda honours (Lambda developer guide, images-create).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunConfig {
+    /// Variables in their order.
+    pub environment: Vec<(String, String)>,
+    /// The program and its fixed arguments.
+    pub entrypoint: Option<Vec<String>>,
+    /// Further arguments: the handler, in an image for Lambda.
+    pub command: Option<Vec<String>>,
+    /// The working directory.
+    pub working_directory: Option<String>,
+}
+
+/// The `diff_ids` of a config: the digests of its uncompressed layers, the lowest first.
+///
+/// # Errors
+/// When the config is none.
+pub fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, ImageError> {
+    #[derive(Deserialize)]
+    struct Config {
+        rootfs: RootFs,
+    }
+    #[derive(Deserialize)]
+    struct RootFs {
+        #[serde(default)]
+        diff_ids: Vec<Digest>,
+    }
+    decode::<Config>("config", config).map(|config| config.rootfs.diff_ids)
+}
+
+fn decode<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, ImageError> {
+    serde_json::from_slice(bytes).map_err(|source| ImageError::Json { what, source })
+}

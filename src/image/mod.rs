@@ -1,0 +1,363 @@
+//! Base, layers and config joined into an image: manifest and config bytes and where each layer's bytes are.
+//!
+//! The base's JSON is edited as a map, so that what limg does not know survives, and written in one canonical form
+//! (RFC 8785), so that the same image has the same digest everywhere. An [`Image`] never changes. This module neither
+//! reads nor writes a file.
+
+mod base;
+mod media;
+
+use std::collections::BTreeMap;
+
+use canon_json::CanonJsonSerialize as _;
+use serde_json::{Map, Value, json};
+
+pub use base::{BaseImage, Descriptor, Manifest, RunConfig, diff_ids};
+pub use media::{Compression, Family, is_index};
+
+use crate::project::Architecture;
+use crate::store::{Blob, Digest};
+
+/// A layer of an image: one gzip stream of one tar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of the compressed blob.
+    pub digest: Digest,
+    /// The digest of the tar.
+    pub diff_id: Digest,
+    /// The size of the compressed blob in bytes.
+    pub size: u64,
+    /// Where its bytes are.
+    pub blob: Blob,
+}
+
+/// A layer to put on a base, and what its `history` entry says of it.
+#[derive(Debug, Clone)]
+pub struct NewLayer {
+    /// The layer.
+    pub layer: Layer,
+    /// What it holds, such as `layer utils`.
+    pub description: String,
+}
+
+/// An image: what is in it cannot change.
+#[derive(Debug, Clone)]
+pub struct Image {
+    family: Family,
+    manifest: Vec<u8>,
+    manifest_digest: Digest,
+    config: Vec<u8>,
+    config_digest: Digest,
+    layers: Vec<Layer>,
+}
+
+/// An image that cannot be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// A manifest or config that is not what it should be.
+    #[error("failed to read the {what} of the image")]
+    Json {
+        /// `manifest` or `config`.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A media type that Lambda does not take.
+    #[error("the image has a {what} of the media type `{media_type}`, which Lambda does not take")]
+    MediaType {
+        /// `manifest` or `layer`.
+        what: &'static str,
+        /// The media type.
+        media_type: String,
+    },
+    /// The image is for another platform.
+    #[error("the image is for {found}, not for linux/{} (`{wanted}`)", wanted.oci_name())]
+    Platform {
+        /// What the image says.
+        found: String,
+        /// What the function wants.
+        wanted: Architecture,
+    },
+    /// The config does not list the layers that the image has.
+    #[error("the config's {config} diff_ids are not those of the image's {manifest} layers")]
+    DiffIds {
+        /// How many diff_ids the config has.
+        config: usize,
+        /// How many layers there are.
+        manifest: usize,
+    },
+    /// A part of the config has a form that it cannot have.
+    #[error("the image config's `{0}` is not of the form that the OCI image specification gives it")]
+    Form(&'static str),
+}
+
+impl Image {
+    /// Puts layers on a base and sets how the image runs. `created` is in RFC 3339.
+    ///
+    /// # Errors
+    /// When the base's config has a form that cannot be edited.
+    pub fn assemble(
+        base: &BaseImage,
+        added: &[NewLayer],
+        run: &RunConfig,
+        created: &str,
+    ) -> Result<Self, ImageError> {
+        let layers: Vec<Layer> =
+            base.layers.iter().cloned().chain(added.iter().map(|new| new.layer.clone())).collect();
+        let config = canonical(&Value::Object(config(base, added, &layers, run, created)?));
+        let config_digest = Digest::of(&config);
+
+        let mut manifest = base.manifest.clone();
+        // What ties a manifest to another one holds for the base alone (OCI image specification, manifest.md).
+        manifest.remove("subject");
+        manifest.insert("schemaVersion".to_owned(), 2.into());
+        manifest.insert("mediaType".to_owned(), base.family.manifest().into());
+        manifest.insert(
+            "config".to_owned(),
+            descriptor(base.family.config(), &config_digest, config.len() as u64),
+        );
+        let descriptors =
+            layers.iter().map(|layer| descriptor(base.family.layer(), &layer.digest, layer.size));
+        manifest.insert("layers".to_owned(), descriptors.collect());
+        let manifest = canonical(&Value::Object(manifest));
+
+        let manifest_digest = Digest::of(&manifest);
+        Ok(Self { family: base.family, manifest, manifest_digest, config, config_digest, layers })
+    }
+
+    /// The family of its media types.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The manifest's bytes, which its digest is of.
+    #[must_use]
+    pub fn manifest(&self) -> &[u8] {
+        &self.manifest
+    }
+
+    /// The digest of the manifest: the image's name for ever.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.manifest_digest
+    }
+
+    /// The config's bytes.
+    #[must_use]
+    pub fn config(&self) -> &[u8] {
+        &self.config
+    }
+
+    /// The digest of the config: what Docker calls the image's id.
+    #[must_use]
+    pub fn config_digest(&self) -> &Digest {
+        &self.config_digest
+    }
+
+    /// All layers, the base's first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layers by digest, each once, for destinations that keep blobs by digest.
+    #[must_use]
+    pub fn unique_layers(&self) -> Vec<&Layer> {
+        let by_digest: BTreeMap<&Digest, &Layer> =
+            self.layers.iter().map(|layer| (&layer.digest, layer)).collect();
+        by_digest.into_values().collect()
+    }
+}
+
+/// The base's config with layers added and its way of running replaced.
+fn config(
+    base: &BaseImage,
+    added: &[NewLayer],
+    layers: &[Layer],
+    run: &RunConfig,
+    created: &str,
+) -> Result<Map<String, Value>, ImageError> {
+    let mut config = base.config.clone();
+    config.insert("created".to_owned(), created.into());
+    let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+    config.insert("rootfs".to_owned(), json!({ "type": "layers", "diff_ids": diff_ids }));
+
+    let history = config.entry("history").or_insert_with(|| json!([])).as_array_mut();
+    let history = history.ok_or(ImageError::Form("history"))?;
+    // One entry per layer, also for a base whose tool wrote none: without, some readers refuse the image.
+    let counted = history.iter().filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true))).count();
+    for _ in counted..base.layers.len() {
+        history.push(json!({ "created": created, "created_by": "base image" }));
+    }
+    for new in added {
+        history.push(json!({ "created": created, "created_by": format!("limg: {}", new.description) }));
+    }
+
+    let edited = config.entry("config").or_insert_with(|| json!({}));
+    if edited.is_null() {
+        *edited = json!({});
+    }
+    let edited = edited.as_object_mut().ok_or(ImageError::Form("config"))?;
+    let mut set = |key: &str, value: Option<Value>| match value {
+        Some(value) => drop(edited.insert(key.to_owned(), value)),
+        None => drop(edited.remove(key)),
+    };
+    let environment = run.environment.iter().map(|(name, value)| Value::String(format!("{name}={value}")));
+    set("Env", Some(environment.collect()));
+    set("Entrypoint", run.entrypoint.clone().map(Value::from));
+    set("Cmd", run.command.clone().map(Value::from));
+    set("WorkingDir", run.working_directory.clone().map(Value::from));
+    Ok(config)
+}
+
+fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Value {
+    json!({ "mediaType": media_type, "digest": digest.as_str(), "size": size })
+}
+
+/// JSON in the one form that limg writes.
+///
+/// # Panics
+/// Never: what was parsed from JSON or built of strings and integers can be written again.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a value without floats that are not numbers always has a JSON form")]
+pub(crate) fn canonical(value: &Value) -> Vec<u8> {
+    value.to_canon_json_vec().expect("a JSON value has a canonical form")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: &str) -> Layer {
+        Layer {
+            digest: Digest::of(name.as_bytes()),
+            diff_id: Digest::of(format!("tar of {name}").as_bytes()),
+            size: 7,
+            blob: Blob { path: name.into(), offset: 0, size: 7 },
+        }
+    }
+
+    fn new_layer(name: &str) -> NewLayer {
+        NewLayer { layer: layer(name), description: format!("layer {name}") }
+    }
+
+    fn base_config(base: &[Layer], extra: &Value) -> Vec<u8> {
+        let diff_ids: Vec<_> = base.iter().map(|layer| layer.diff_id.as_str()).collect();
+        let mut config =
+            json!({ "architecture": "amd64", "os": "linux", "rootfs": { "diff_ids": diff_ids } });
+        config.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        serde_json::to_vec(&config).unwrap()
+    }
+
+    fn manifest(family: Family, base: &[Layer]) -> Vec<u8> {
+        let layers: Vec<_> =
+            base.iter().map(|layer| descriptor(family.layer(), &layer.digest, layer.size)).collect();
+        let config = descriptor(family.config(), &Digest::of(b"config"), 1);
+        let manifest = json!({ "schemaVersion": 2, "mediaType": family.manifest(), "config": config, "layers": layers,
+            "annotations": { "kept": "yes" }, "subject": config });
+        serde_json::to_vec(&manifest).unwrap()
+    }
+
+    fn base(family: Family, extra: &Value) -> BaseImage {
+        let layers = vec![layer("base")];
+        let config = base_config(&layers, extra);
+        BaseImage::new(&manifest(family, &layers), &config, layers, Architecture::X86_64).unwrap()
+    }
+
+    fn parsed(bytes: &[u8]) -> Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    const CREATED: &str = "1980-01-01T00:00:00Z";
+
+    #[test]
+    fn an_image_keeps_the_family_of_its_base() {
+        for family in [Family::Docker, Family::Oci] {
+            let image =
+                Image::assemble(&base(family, &json!({})), &[new_layer("a")], &RunConfig::default(), CREATED)
+                    .unwrap();
+            let manifest = parsed(image.manifest());
+            assert_eq!(manifest["mediaType"], family.manifest());
+            assert_eq!(manifest["config"]["mediaType"], family.config());
+            assert_eq!(manifest["config"]["digest"], Digest::of(image.config()).as_str());
+            let types: Vec<_> =
+                manifest["layers"].as_array().unwrap().iter().map(|layer| &layer["mediaType"]).collect();
+            assert_eq!(types, [family.layer(); 2]);
+            assert_eq!(manifest["annotations"]["kept"], "yes");
+            assert_eq!(manifest.get("subject"), None);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_survive_in_one_order() {
+        let labels: Map<String, Value> =
+            (0..20).map(|n| (format!("label-{}", n * 7 % 20), n.into())).collect();
+        let extra = json!({
+            "config": { "Labels": labels, "Healthcheck": { "Test": ["NONE"] }, "Env": ["A=1"], "ArgsEscaped": true },
+            "docker_version": "20.10", "variant": "v8"
+        });
+        let run = RunConfig { command: Some(vec!["app.handler".to_owned()]), ..RunConfig::default() };
+        let first = Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
+        for _ in 0..50 {
+            let again =
+                Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
+            assert_eq!(again.config(), first.config());
+        }
+        let config = parsed(first.config());
+        assert_eq!(config["docker_version"], "20.10");
+        assert_eq!(config["config"]["Labels"].as_object().unwrap().len(), 20);
+        assert_eq!(config["config"]["Healthcheck"]["Test"][0], "NONE");
+        assert_eq!(config["config"]["Cmd"], json!(["app.handler"]));
+        assert_eq!(config["config"]["Env"], json!([]), "the environment is what the plan says");
+    }
+
+    #[test]
+    fn every_layer_has_a_history_entry() {
+        let written =
+            json!({ "history": [{ "created_by": "root" }, { "created_by": "ENV", "empty_layer": true }] });
+        for extra in [json!({}), json!({ "history": [] }), written] {
+            let added = [new_layer("a"), new_layer("b")];
+            let image =
+                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
+            let config = parsed(image.config());
+            let entries = config["history"].as_array().unwrap();
+            assert_eq!(entries.iter().filter(|entry| entry["empty_layer"] != true).count(), 3, "{extra}");
+            assert_eq!(entries.last().unwrap()["created_by"], "limg: layer b");
+            assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_base_for_another_platform_is_refused() {
+        let layers = vec![layer("base")];
+        let config = base_config(&layers, &json!({}));
+        let error = BaseImage::new(&manifest(Family::Oci, &layers), &config, layers, Architecture::Arm64)
+            .unwrap_err();
+        assert_eq!(error.to_string(), "the image is for linux/amd64, not for linux/arm64 (`arm64`)");
+    }
+
+    #[test]
+    fn a_base_that_contradicts_itself_is_refused() {
+        let config = base_config(&[layer("other")], &json!({}));
+        let layers = vec![layer("base")];
+        let of = |manifest: &[u8]| BaseImage::new(manifest, &config, layers.clone(), Architecture::X86_64);
+        assert!(matches!(of(&manifest(Family::Oci, &layers)), Err(ImageError::DiffIds { .. })));
+        assert!(matches!(of(b"{}"), Err(ImageError::Json { .. })));
+        let artifact =
+            String::from_utf8(manifest(Family::Oci, &layers)).unwrap().replace("image.manifest", "artifact");
+        assert!(matches!(of(artifact.as_bytes()), Err(ImageError::MediaType { .. })));
+    }
+
+    #[test]
+    fn what_a_base_says_about_running_is_read() {
+        let extra = json!({ "config": { "Env": ["A=1", "B=x=y", "C"], "Entrypoint": ["/e"], "Cmd": [], "WorkingDir": "" } });
+        let run = base(Family::Oci, &extra).run_config();
+        let variables =
+            [("A", "1"), ("B", "x=y"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(run.environment, variables);
+        assert_eq!(run.entrypoint, Some(vec!["/e".to_owned()]));
+        assert_eq!((run.command, run.working_directory), (None, None));
+    }
+}
