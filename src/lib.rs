@@ -18,6 +18,7 @@ pub mod event;
 pub mod fs;
 pub mod image;
 pub mod layer;
+pub mod layout;
 pub mod problem;
 pub mod project;
 pub mod store;

@@ -7,17 +7,21 @@ mod bytecode;
 mod key;
 mod tar;
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read};
 
+use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::FsError;
-use crate::store::{Blob, Digest, HashingWriter, Store};
+use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree, TreeError};
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
+
+/// The record of a layer that was taken over, by its diff_id.
+const IMPORT_RECORD: &str = "imports-1";
 
 /// Bytes gathered before they are hashed and compressed: tar writes headers of 512.
 const BUFFER: usize = 64 * 1024;
@@ -53,6 +57,9 @@ pub enum LayerError {
         #[source]
         source: io::Error,
     },
+    /// Taking over an existing layer failed.
+    #[error("failed to read a layer of the base image")]
+    Import(#[source] io::Error),
     /// Compressing failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
@@ -90,33 +97,69 @@ pub fn build(
     key: &Digest,
     store: &Store,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(layer) = store.record::<LayerBlob>(RECORD, key)
-        && let Some(blob) = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)
-    {
-        return Ok(StoredLayer { layer, blob, reused: true });
+    if let Some(found) = find(RECORD, key, store) {
+        return Ok(found);
     }
-    let (layer, blob) = write(tree, base, mtime, store)?;
+    let (layer, blob) = compress(store, |output| tar::write(tree, base, mtime, output))?;
     if tree.is_settled() {
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })
 }
 
-/// Writes the blob in one pass: tar, hash of the tar, gzip, hash of the blob, file.
-fn write(tree: &Tree, base: &FileIndex, mtime: u64, store: &Store) -> Result<(LayerBlob, Blob), LayerError> {
+/// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
+/// over before.
+///
+/// # Errors
+/// When the stream cannot be read, is not what `diff_id` says, or the store cannot be written.
+pub fn import(
+    diff_id: &Digest,
+    store: &Store,
+    open: impl FnOnce() -> Result<Box<dyn Read>, FsError>,
+) -> Result<StoredLayer, LayerError> {
+    if let Some(found) = find(IMPORT_RECORD, diff_id, store) {
+        return Ok(found);
+    }
+    let mut input = open()?;
+    let (layer, blob) = compress(store, |mut output| {
+        io::copy(&mut input, &mut output).map_err(LayerError::Import)?;
+        Ok(output)
+    })?;
+    if layer.diff_id != *diff_id {
+        return Err(LayerError::Import(io::Error::other(format!(
+            "its digest is {}, not {diff_id}",
+            layer.diff_id
+        ))));
+    }
+    store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
+    Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// The layer of a record, if the store still has its blob.
+fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
+    let layer: LayerBlob = store.record(kind, key)?;
+    let blob = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)?;
+    Some(StoredLayer { layer, blob, reused: true })
+}
+
+/// What the tar is written to: buffer, hash, gzip, buffer, hash, file.
+type TarOutput = BufWriter<HashingWriter<GzEncoder<BufWriter<BlobWriter>>>>;
+
+/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store.
+fn compress(
+    store: &Store,
+    write: impl FnOnce(TarOutput) -> Result<TarOutput, LayerError>,
+) -> Result<(LayerBlob, Blob), LayerError> {
     // The header of the one gzip member: no name, no time, operating system "unknown".
     let compressed = BufWriter::with_capacity(BUFFER, store.writer()?);
     let gzip =
         GzBuilder::new().mtime(0).operating_system(255).write(compressed, Compression::new(key::GZIP_LEVEL));
-    let uncompressed = BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip));
-    let uncompressed = tar::write(tree, base, mtime, uncompressed)?;
+    let uncompressed = write(BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip)))?;
 
     let finish = || -> io::Result<_> {
         let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
         let (gzip, diff_id, uncompressed_size) = hashed.finish();
-        let mut compressed = gzip.finish()?;
-        compressed.flush()?;
-        let writer = compressed.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let writer = gzip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok((writer, diff_id, uncompressed_size))
     };
     let (writer, diff_id, uncompressed_size) = finish().map_err(LayerError::Compress)?;

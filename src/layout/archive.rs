@@ -1,0 +1,134 @@
+//! Writing images into one tar file: the two forms that tools exchange.
+//!
+//! Both are written as a stream, in a fixed order and with fixed metadata: the same images give the same file.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+
+use serde_json::{Value, json};
+use tar::{Builder, EntryType, Header};
+
+use super::{LayoutError, NamedImage, blob_name, index_json};
+use crate::image::{Layer, canonical};
+use crate::store::Digest;
+
+/// Writes what `docker load` reads: `manifest.json`, configs and layers. Layers stay in gzip, which Docker has always
+/// taken in such an archive.
+///
+/// The files of the layers in `without` (by digest) are left out: an engine that has them does not look for them.
+///
+/// # Errors
+/// When a layer cannot be read or the output not written.
+pub fn write_docker_archive(
+    images: &[NamedImage<'_>],
+    without: &BTreeSet<Digest>,
+    output: impl Write,
+) -> Result<(), LayoutError> {
+    let mut archive = TarWriter::new(output);
+    for named in images {
+        archive.file(&config_name(named.image.config_digest()), named.image.config())?;
+        for layer in named.image.unique_layers() {
+            if !without.contains(&layer.digest) {
+                archive.layer(&layer_name(layer), layer)?;
+            }
+        }
+    }
+    let list: Vec<Value> = images
+        .iter()
+        .map(|named| {
+            json!({
+                "Config": config_name(named.image.config_digest()),
+                "RepoTags": [named.name],
+                "Layers": named.image.layers().iter().map(layer_name).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    archive.file("manifest.json", &canonical(&Value::Array(list)))?;
+    archive.finish()
+}
+
+fn config_name(digest: &Digest) -> String {
+    format!("{}.json", digest.hex())
+}
+
+fn layer_name(layer: &Layer) -> String {
+    format!("{}.tar.gz", layer.digest.hex())
+}
+
+/// Writes an OCI image layout as a tar (OCI image specification, image-layout.md).
+///
+/// # Errors
+/// When a layer cannot be read or the output not written.
+pub fn write_oci_archive(images: &[NamedImage<'_>], output: impl Write) -> Result<(), LayoutError> {
+    let mut archive = TarWriter::new(output);
+    archive.file("oci-layout", super::OCI_LAYOUT)?;
+    archive.file("index.json", &index_json(&[], images))?;
+    for named in images {
+        let image = named.image;
+        archive.file(&blob_name(image.digest()), image.manifest())?;
+        archive.file(&blob_name(image.config_digest()), image.config())?;
+        for layer in image.unique_layers() {
+            archive.layer(&blob_name(&layer.digest), layer)?;
+        }
+    }
+    archive.finish()
+}
+
+/// A tar that holds each name once.
+struct TarWriter<W: Write> {
+    archive: Builder<W>,
+    names: BTreeSet<String>,
+}
+
+impl<W: Write> TarWriter<W> {
+    fn new(output: W) -> Self {
+        Self { archive: Builder::new(output), names: BTreeSet::new() }
+    }
+
+    fn file(&mut self, name: &str, content: &[u8]) -> Result<(), LayoutError> {
+        self.append(name, content.len() as u64, content)
+    }
+
+    fn layer(&mut self, name: &str, layer: &Layer) -> Result<(), LayoutError> {
+        self.append(name, layer.size, layer.blob.open()?)
+    }
+
+    /// Images that share a blob share its file.
+    fn append(&mut self, name: &str, size: u64, content: impl Read) -> Result<(), LayoutError> {
+        if !self.names.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(size);
+        let mut counted = Counted { inner: content, read: 0 };
+        self.archive.append_data(&mut header, name, &mut counted).map_err(LayoutError::Write)?;
+        if counted.read == size {
+            Ok(())
+        } else {
+            Err(LayoutError::Write(io::ErrorKind::UnexpectedEof.into()))
+        }
+    }
+
+    fn finish(self) -> Result<(), LayoutError> {
+        self.archive.into_inner().and_then(|mut output| output.flush()).map_err(LayoutError::Write)
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    read: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.read += read as u64;
+        Ok(read)
+    }
+}

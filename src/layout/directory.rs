@@ -1,0 +1,102 @@
+//! Writing images into an OCI image layout directory.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
+use crate::fs::{self, FsError};
+use crate::image::Layer;
+use crate::store::Digest;
+
+/// Adds images to the layout in `path`, which is created if need be. An image of the same name is replaced; others stay.
+///
+/// Blobs that are there are not written again. `index.json` is replaced last, so that it never names what is not there.
+/// A blob comes as a hard link to the store's where the file system allows, else as a copy.
+///
+/// # Errors
+/// When something else is in the way, or a file cannot be written.
+pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
+    let kept = kept_entries(path, images)?;
+    let blobs = path.join("blobs").join("sha256");
+    fs::create_dir_all(&blobs)?;
+    for named in images {
+        let image = named.image;
+        for layer in image.unique_layers() {
+            place_layer(&blobs, layer)?;
+        }
+        place_bytes(&blobs, image.config_digest(), image.config())?;
+        place_bytes(&blobs, image.digest(), image.manifest())?;
+    }
+    fs::write_atomically(&path.join("oci-layout"), OCI_LAYOUT)?;
+    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
+    Ok(())
+}
+
+/// The entries of the layout's index that the new images do not replace.
+fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, LayoutError> {
+    let index = path.join("index.json");
+    if !index.exists() {
+        let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        // The folder of blobs alone is what an interrupted run leaves.
+        return if occupied && !path.join("blobs").is_dir() {
+            Err(LayoutError::Form {
+                path: path.to_owned(),
+                why: "is neither empty nor an OCI image layout".to_owned(),
+                help: "name another folder".to_owned(),
+            })
+        } else {
+            Ok(Vec::new())
+        };
+    }
+    let form = |error: serde_json::Error| LayoutError::Form {
+        path: index.clone(),
+        why: format!("is no index of an OCI image layout: {error}"),
+        help: "remove the folder or name another one".to_owned(),
+    };
+    let parsed: Value = serde_json::from_slice(&fs::read(&index)?).map_err(form)?;
+    let entries = parsed.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
+    let name = |entry: &Value| entry.get("annotations")?.get(REF_NAME)?.as_str().map(str::to_owned);
+    let replaced =
+        |entry: &Value| name(entry).is_some_and(|name| images.iter().any(|named| named.name == name));
+    Ok(entries.into_iter().filter(|entry| !replaced(entry)).collect())
+}
+
+fn place_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {
+    let target = blobs.join(layer.digest.hex());
+    if is_there(&target, layer.size) {
+        return Ok(());
+    }
+    let whole_file = layer.blob.offset == 0
+        && std::fs::metadata(&layer.blob.path).is_ok_and(|metadata| metadata.len() == layer.size);
+    // A blob never changes, so that a second name for it is as good as a copy. Where that does not work (another file
+    // system, or a file of the wrong length in the way), it is copied over.
+    if whole_file && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
+        return Ok(());
+    }
+    let copy = || -> io::Result<()> {
+        let mut temporary = fs::temporary_file(blobs)?;
+        let mut content = layer.blob.open().map_err(io::Error::other)?;
+        let copied = io::copy(&mut content, &mut temporary)?;
+        if copied != layer.size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        temporary.as_file().sync_all()?;
+        temporary.persist(&target).map_err(|error| error.error)?;
+        Ok(())
+    };
+    copy().map_err(FsError::because("write", &target)).map_err(LayoutError::Fs)
+}
+
+fn place_bytes(blobs: &Path, digest: &Digest, bytes: &[u8]) -> Result<(), LayoutError> {
+    let target = blobs.join(digest.hex());
+    if is_there(&target, bytes.len() as u64) {
+        return Ok(());
+    }
+    Ok(fs::write_atomically(&target, bytes)?)
+}
+
+fn is_there(path: &Path, size: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+}

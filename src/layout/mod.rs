@@ -1,0 +1,102 @@
+//! Images in files: OCI image layouts as directories and archives, and the archives of Docker; read as bases, written
+//! as destinations.
+//!
+//! What is written is whole or absent: blobs and `index.json` are renamed into place, archives too. This module knows
+//! nothing of Lambda and talks to nobody.
+
+mod archive;
+mod directory;
+mod read;
+
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+pub use archive::{write_docker_archive, write_oci_archive};
+pub use directory::write_oci_directory;
+pub use read::{read_docker_archive, read_oci_archive, read_oci_directory};
+
+use crate::fs::FsError;
+use crate::image::{Image, ImageError, canonical};
+use crate::layer::LayerError;
+use crate::store::Digest;
+
+/// The content of `oci-layout` (OCI image specification, image-layout.md, "oci-layout file").
+const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The annotation of an entry of `index.json` that holds the image's name.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// An image and the name that it is to have at its destination.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedImage<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// In an OCI layout the reference, such as `orders`; for Docker `REPOSITORY:TAG`.
+    pub name: &'a str,
+    /// The architecture of the image in OCI's words.
+    pub architecture: &'a str,
+}
+
+/// A layout or archive that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// A file call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The image in it cannot be used.
+    #[error("failed to use the image in `{}`", path.display())]
+    Image {
+        /// The layout or archive.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ImageError,
+    },
+    /// A layer of the image in it cannot be taken over.
+    #[error("failed to take over a layer of `{}`", path.display())]
+    Layer {
+        /// The layout or archive.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: LayerError,
+    },
+    /// It is not what its name says.
+    #[error("`{}` {why}", path.display())]
+    Form {
+        /// The layout or archive.
+        path: PathBuf,
+        /// Why, after its name.
+        why: String,
+        /// How to mend it.
+        help: String,
+    },
+    /// Writing an archive failed.
+    #[error("failed to write an image archive")]
+    Write(#[source] io::Error),
+}
+
+/// The bytes of an `index.json` that has `kept` entries and then `images`.
+fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
+    let entries = images.iter().map(|named| {
+        json!({
+            "mediaType": named.image.family().manifest(),
+            "digest": named.image.digest().as_str(),
+            "size": named.image.manifest().len(),
+            "platform": { "architecture": named.architecture, "os": "linux" },
+            "annotations": { REF_NAME: named.name },
+        })
+    });
+    canonical(&json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": kept.iter().cloned().chain(entries).collect::<Vec<_>>(),
+    }))
+}
+
+/// Where a layout keeps a blob.
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}

@@ -1,0 +1,366 @@
+//! Reading bases: the image of a layout or archive that fits the function's architecture.
+//!
+//! Manifests and configs are small, read whole and checked against their digests. Layers in gzip are used where they lie;
+//! others are compressed into the store once.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+
+use super::{LayoutError, REF_NAME, blob_name};
+use crate::fs::{self, FsError};
+use crate::image::{self, BaseImage, Compression, Descriptor, ImageError, Layer, Manifest};
+use crate::layer::{self, LayerError};
+use crate::project::Architecture;
+use crate::store::{Blob, Digest, Store};
+
+/// Far more than any manifest, index or config holds, far less than would fill the memory.
+const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How deep indexes may lie in each other.
+const INDEX_DEPTH: usize = 4;
+
+/// The files of a layout, wherever they lie.
+struct Files<'a> {
+    /// The directory or archive, for messages.
+    path: &'a Path,
+    place: Place<'a>,
+}
+
+enum Place<'a> {
+    Directory(&'a Path),
+    Archive(BTreeMap<String, Member>),
+}
+
+enum Member {
+    File(Blob),
+    /// Another member that this one stands for.
+    Link(String),
+}
+
+/// Reads an image of an OCI image layout directory. `reference` is its name in the layout, needed if there are several.
+///
+/// # Errors
+/// When there is no such image for `architecture`, or it cannot be used.
+pub fn read_oci_directory(
+    path: &Path,
+    reference: Option<&str>,
+    architecture: Architecture,
+    store: &Store,
+) -> Result<BaseImage, LayoutError> {
+    if !path.join("index.json").is_file() {
+        return Err(form(path, "is no OCI image layout: it has no `index.json`", "check the path"));
+    }
+    Files { path, place: Place::Directory(path) }.oci_image(reference, architecture, store)
+}
+
+/// Reads an image of a tar of an OCI image layout.
+///
+/// # Errors
+/// As [`read_oci_directory`].
+pub fn read_oci_archive(
+    path: &Path,
+    reference: Option<&str>,
+    architecture: Architecture,
+    store: &Store,
+) -> Result<BaseImage, LayoutError> {
+    Files::of_archive(path)?.oci_image(reference, architecture, store)
+}
+
+/// Reads an image of an archive that `docker save` wrote. `reference` is its `REPOSITORY:TAG`, needed if there are
+/// several.
+///
+/// Its layers are taken over into the store; the archive is not needed afterwards.
+///
+/// # Errors
+/// As [`read_oci_directory`].
+pub fn read_docker_archive(
+    path: &Path,
+    reference: Option<&str>,
+    architecture: Architecture,
+    store: &Store,
+) -> Result<BaseImage, LayoutError> {
+    Files::of_archive(path)?.docker_image(reference, architecture, store)
+}
+
+/// An index or `index.json`.
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<IndexEntry>,
+}
+
+#[derive(Deserialize)]
+struct IndexEntry {
+    #[serde(flatten)]
+    descriptor: Descriptor,
+    platform: Option<Platform>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    architecture: String,
+    os: String,
+}
+
+/// An entry of the `manifest.json` of an archive of Docker.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerEntry {
+    config: String,
+    repo_tags: Option<Vec<String>>,
+    layers: Vec<String>,
+}
+
+impl<'a> Files<'a> {
+    /// Lists an archive without reading the content of its members.
+    fn of_archive(path: &'a Path) -> Result<Self, LayoutError> {
+        let file = fs::open(path)?;
+        let broken = |error: std::io::Error| {
+            form(
+                path,
+                &format!("cannot be read as a tar archive: {error}"),
+                "an archive must be an uncompressed tar; \
+                 decompress it first, or name a folder with `oci:`",
+            )
+        };
+        let mut archive = tar::Archive::new(file);
+        let mut members = BTreeMap::new();
+        for entry in archive.entries_with_seek().map_err(broken)? {
+            let entry = entry.map_err(broken)?;
+            let name = normalised(&String::from_utf8_lossy(&entry.path_bytes()), "");
+            if entry.header().entry_type().is_file() {
+                let blob =
+                    Blob { path: path.to_owned(), offset: entry.raw_file_position(), size: entry.size() };
+                members.insert(name, Member::File(blob));
+            } else if let Some(target) = entry.link_name_bytes() {
+                // `docker save` writes a layer that several images share once, and links to it.
+                let folder = if entry.header().entry_type().is_symlink() { parent(&name) } else { "" };
+                let target = normalised(&String::from_utf8_lossy(&target), folder);
+                members.insert(name, Member::Link(target));
+            }
+        }
+        Ok(Self { path, place: Place::Archive(members) })
+    }
+
+    fn oci_image(
+        &self,
+        reference: Option<&str>,
+        architecture: Architecture,
+        store: &Store,
+    ) -> Result<BaseImage, LayoutError> {
+        let mut found = Vec::new();
+        self.collect(&self.document("index.json")?, reference, INDEX_DEPTH, &mut found)?;
+        if found.is_empty() {
+            let why = format!(
+                "has no image{}",
+                reference.map(|name| format!(" named `{name}`")).unwrap_or_default()
+            );
+            return Err(form(self.path, &why, "`skopeo inspect` or its `index.json` shows what it has"));
+        }
+        let platform = |entry: &IndexEntry| {
+            let platform = entry.platform.as_ref()?;
+            Some((platform.os.clone(), platform.architecture.clone()))
+        };
+        let fits = |entry: &IndexEntry| {
+            platform(entry).is_none_or(|(os, name)| os == "linux" && name == architecture.oci_name())
+        };
+        let platforms: Vec<_> = found
+            .iter()
+            .filter_map(platform)
+            .map(|(os, architecture)| format!("{os}/{architecture}"))
+            .collect();
+        let names: Vec<_> =
+            found.iter().filter_map(|entry| entry.annotations.get(REF_NAME).cloned()).collect();
+        found.retain(fits);
+        found.dedup_by(|one, other| one.descriptor.digest == other.descriptor.digest);
+        match &found[..] {
+            [entry] => self.image(&entry.descriptor, architecture, store),
+            [] => {
+                Err(self.unusable(ImageError::Platform { found: platforms.join(", "), wanted: architecture }))
+            }
+            _ => Err(form(
+                self.path,
+                "has several images",
+                &format!("add the name of one after a colon: {}", names.join(", ")),
+            )),
+        }
+    }
+
+    /// Collects the image manifests that an index leads to.
+    fn collect(
+        &self,
+        index: &[u8],
+        reference: Option<&str>,
+        depth: usize,
+        found: &mut Vec<IndexEntry>,
+    ) -> Result<(), LayoutError> {
+        let index: Index = self.decode("index", index)?;
+        for entry in index.manifests {
+            let named = |name| entry.annotations.get(REF_NAME).is_some_and(|own| own == name);
+            if reference.is_some_and(|name| !named(name) && entry.descriptor.digest.as_str() != name) {
+                continue;
+            }
+            if !image::is_index(&entry.descriptor.media_type) {
+                found.push(entry);
+            } else if depth > 0 {
+                self.collect(&self.blob_bytes(&entry.descriptor.digest)?, None, depth - 1, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn image(
+        &self,
+        manifest: &Descriptor,
+        architecture: Architecture,
+        store: &Store,
+    ) -> Result<BaseImage, LayoutError> {
+        let bytes = self.blob_bytes(&manifest.digest)?;
+        let manifest = Manifest::parse(&bytes).map_err(|error| self.unusable(error))?;
+        let config = self.blob_bytes(&manifest.config.digest)?;
+        let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
+        if diff_ids.len() != manifest.layers.len() {
+            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers.len() };
+            return Err(self.unusable(error));
+        }
+        let layers = manifest.layers.iter().zip(diff_ids).map(|(layer, diff_id)| {
+            let blob = self.blob(&blob_name(&layer.digest))?;
+            if blob.size != layer.size {
+                let why =
+                    format!("has {} bytes of the blob {} instead of {}", blob.size, layer.digest, layer.size);
+                return Err(form(self.path, &why, "copy the image again"));
+            }
+            match Manifest::compression(layer).map_err(|error| self.unusable(error))? {
+                Compression::Gzip => {
+                    Ok(Layer { digest: layer.digest.clone(), diff_id, size: layer.size, blob })
+                }
+                Compression::None => self.import(&blob, diff_id, store),
+            }
+        });
+        let layers = layers.collect::<Result<Vec<_>, _>>()?;
+        BaseImage::new(&bytes, &config, layers, architecture).map_err(|error| self.unusable(error))
+    }
+
+    fn docker_image(
+        &self,
+        reference: Option<&str>,
+        architecture: Architecture,
+        store: &Store,
+    ) -> Result<BaseImage, LayoutError> {
+        let entries: Vec<DockerEntry> = self.decode("manifest.json", &self.document("manifest.json")?)?;
+        let names = |entry: &DockerEntry| entry.repo_tags.clone().unwrap_or_default();
+        let all: Vec<_> = entries.iter().flat_map(names).collect();
+        let wanted: Vec<_> = entries
+            .into_iter()
+            .filter(|entry| reference.is_none_or(|name| names(entry).iter().any(|own| own == name)))
+            .collect();
+        let [entry] = &wanted[..] else {
+            let why = if wanted.is_empty() { "has no such image" } else { "has several images" };
+            let help = format!("add the name of one after a colon: {}", all.join(", "));
+            return Err(form(self.path, why, &help));
+        };
+        let config = self.document(&entry.config)?;
+        let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
+        if diff_ids.len() != entry.layers.len() {
+            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: entry.layers.len() };
+            return Err(self.unusable(error));
+        }
+        let layers = entry
+            .layers
+            .iter()
+            .zip(diff_ids)
+            .map(|(name, diff_id)| self.import(&self.blob(&normalised(name, ""))?, diff_id, store))
+            .collect::<Result<Vec<_>, _>>()?;
+        BaseImage::without_manifest(&config, layers, architecture).map_err(|error| self.unusable(error))
+    }
+
+    /// Takes a layer, a tar or a tar in gzip, over into the store.
+    fn import(&self, blob: &Blob, diff_id: Digest, store: &Store) -> Result<Layer, LayoutError> {
+        let open = || -> Result<Box<dyn std::io::Read>, FsError> {
+            let mut magic = [0; 2];
+            let gzip = blob.size > 2
+                && blob.open()?.read_exact(&mut magic).map_err(FsError::because("read", &blob.path)).is_ok()
+                && magic == [0x1f, 0x8b];
+            let content = blob.open()?;
+            Ok(if gzip { Box::new(GzDecoder::new(content)) } else { Box::new(content) })
+        };
+        let stored = layer::import(&diff_id, store, open)
+            .map_err(|source: LayerError| LayoutError::Layer { path: self.path.to_owned(), source })?;
+        Ok(Layer { digest: stored.layer.digest, diff_id, size: stored.layer.size, blob: stored.blob })
+    }
+
+    fn blob(&self, name: &str) -> Result<Blob, LayoutError> {
+        let found = match &self.place {
+            Place::Directory(path) => {
+                let path: PathBuf = path.join(name);
+                let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
+                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len() })
+            }
+            Place::Archive(members) => match members.get(name) {
+                Some(Member::Link(target)) => members.get(target),
+                member => member,
+            }
+            .and_then(|member| match member {
+                Member::File(blob) => Some(blob.clone()),
+                Member::Link(_) => None,
+            }),
+        };
+        found.ok_or_else(|| form(self.path, &format!("lacks `{name}`"), "copy the image again"))
+    }
+
+    fn document(&self, name: &str) -> Result<Vec<u8>, LayoutError> {
+        let blob = self.blob(name)?;
+        if blob.size > DOCUMENT_LIMIT {
+            return Err(form(
+                self.path,
+                &format!("has a `{name}` of {} bytes", blob.size),
+                "check the image",
+            ));
+        }
+        Ok(blob.read()?)
+    }
+
+    /// The bytes of a manifest, index or config, checked against their digest.
+    fn blob_bytes(&self, digest: &Digest) -> Result<Vec<u8>, LayoutError> {
+        let bytes = self.document(&blob_name(digest))?;
+        if Digest::of(&bytes) == *digest {
+            Ok(bytes)
+        } else {
+            Err(form(self.path, &format!("has other bytes than `{digest}` says"), "copy the image again"))
+        }
+    }
+
+    fn decode<T: for<'d> Deserialize<'d>>(&self, what: &'static str, bytes: &[u8]) -> Result<T, LayoutError> {
+        serde_json::from_slice(bytes).map_err(|source| self.unusable(ImageError::Json { what, source }))
+    }
+
+    fn unusable(&self, source: ImageError) -> LayoutError {
+        LayoutError::Image { path: self.path.to_owned(), source }
+    }
+}
+
+fn form(path: &Path, why: &str, help: &str) -> LayoutError {
+    LayoutError::Form { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
+}
+
+fn parent(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A member's name, taken from `folder`, without `.` and `..`.
+fn normalised(name: &str, folder: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in folder.split('/').chain(name.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.join("/")
+}
