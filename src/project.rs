@@ -152,6 +152,19 @@ impl fmt::Display for Architecture {
     }
 }
 
+/// The part of an image config that Lambda honours (Lambda developer guide, images-create).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunConfig {
+    /// Variables in their order.
+    pub environment: Vec<(String, String)>,
+    /// The program and its fixed arguments.
+    pub entrypoint: Option<Vec<String>>,
+    /// Further arguments: the handler, in an image for Lambda.
+    pub command: Option<Vec<String>>,
+    /// The working directory.
+    pub working_directory: Option<String>,
+}
+
 /// An absolute, normalised path inside an image, with `/` between its names; never the root itself.
 ///
 /// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it.

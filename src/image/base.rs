@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Family, ImageError, Layer, canonical, media};
-use crate::project::Architecture;
+use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
 /// A base image: manifest, config, and where its layers' bytes are.
@@ -170,19 +170,6 @@ impl BaseImage {
                 .map(str::to_owned),
         }
     }
-}
-
-/// The part of an image config that Lambda honours (Lambda developer guide, images-create).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunConfig {
-    /// Variables in their order.
-    pub environment: Vec<(String, String)>,
-    /// The program and its fixed arguments.
-    pub entrypoint: Option<Vec<String>>,
-    /// Further arguments: the handler, in an image for Lambda.
-    pub command: Option<Vec<String>>,
-    /// The working directory.
-    pub working_directory: Option<String>,
 }
 
 /// The `diff_ids` of a config: the digests of its uncompressed layers, the lowest first.

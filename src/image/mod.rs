@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use canon_json::CanonJsonSerialize as _;
 use serde_json::{Map, Value, json};
 
-pub use base::{BaseImage, Descriptor, Manifest, RunConfig, diff_ids};
+pub use base::{BaseImage, Descriptor, Manifest, diff_ids};
 pub use media::{Compression, Family, is_index};
 
-use crate::project::Architecture;
+use crate::project::{Architecture, RunConfig};
 use crate::store::{Blob, Digest};
 
 /// A layer of an image: one gzip stream of one tar.

@@ -95,34 +95,12 @@ impl FileIndex {
     /// What a path leads to when every symbolic link on the way is followed.
     #[must_use]
     pub fn resolve(&self, path: &ImagePath) -> Option<&IndexEntry> {
-        let mut pending: Vec<String> = path.relative().rsplit('/').map(str::to_owned).collect();
-        let mut place: Vec<String> = Vec::new();
-        let mut links = 0;
-        let mut found = None;
-        while let Some(name) = pending.pop() {
-            match name.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    place.pop();
-                    continue;
-                }
-                _ => place.push(name),
-            }
-            let entry = self.entries.get(&format!("/{}", place.join("/")).parse::<ImagePath>().ok()?)?;
-            if let IndexEntry::Symlink(target) = entry {
-                links += 1;
-                if links > LINK_LIMIT {
-                    return None;
-                }
-                place.pop();
-                if target.starts_with('/') {
-                    place.clear();
-                }
-                pending.extend(target.rsplit('/').map(str::to_owned));
-            }
-            found = Some(entry);
-        }
-        found.filter(|entry| !matches!(entry, IndexEntry::Symlink(_)))
+        follow(path, |path| {
+            self.entries.get(path).map(|entry| match entry {
+                IndexEntry::Symlink(target) => Step::Link(target),
+                other => Step::End(other),
+            })
+        })
     }
 
     fn remove_below(&mut self, folder: &ImagePath) {
@@ -138,6 +116,48 @@ impl FileIndex {
             self.entries.remove(&path);
         }
     }
+}
+
+/// What stands at a path, to [`follow`].
+#[derive(Debug)]
+pub enum Step<'a, T> {
+    /// A symbolic link with this target.
+    Link(&'a str),
+    /// Anything else.
+    End(T),
+}
+
+/// Resolves a path as the kernel does: `look` tells what stands at a path whose folders hold no link. Nothing when it
+/// leads nowhere or through too many links.
+pub fn follow<'a, T>(path: &ImagePath, look: impl Fn(&ImagePath) -> Option<Step<'a, T>>) -> Option<T> {
+    let mut pending: Vec<String> = path.relative().rsplit('/').map(str::to_owned).collect();
+    let mut place: Vec<String> = Vec::new();
+    let mut links = 0;
+    let mut found = None;
+    while let Some(name) = pending.pop() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => {
+                place.pop();
+                continue;
+            }
+            _ => place.push(name),
+        }
+        found = match look(&format!("/{}", place.join("/")).parse().ok()?)? {
+            Step::End(end) => Some(end),
+            Step::Link(_) if links == LINK_LIMIT => return None,
+            Step::Link(target) => {
+                links += 1;
+                place.pop();
+                if target.starts_with('/') {
+                    place.clear();
+                }
+                pending.extend(target.rsplit('/').map(str::to_owned));
+                None
+            }
+        };
+    }
+    found
 }
 
 /// The image path of a tar entry's name: `./etc/` is `/etc`.

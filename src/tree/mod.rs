@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile};
-pub use index::{FileIndex, IndexEntry, IndexError};
+pub use index::{FileIndex, IndexEntry, IndexError, Step, follow};
 pub use zip::{ZipArchive, ZipEntry};
 
 use crate::fs::FsError;

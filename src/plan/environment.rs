@@ -1,0 +1,105 @@
+//! The variables of the image: the base's, completed, then those of extensions and function.
+
+use std::collections::BTreeMap;
+
+use crate::project::RunConfig;
+use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT};
+
+/// Variables that are lists: a further value is appended instead of replacing the rest.
+const LISTS: [(&str, &str); 7] = [
+    ("NODE_OPTIONS", " "),
+    ("JAVA_TOOL_OPTIONS", " "),
+    ("RUBYOPT", " "),
+    ("DOTNET_STARTUP_HOOKS", ":"),
+    ("PYTHONPATH", ":"),
+    ("NODE_PATH", ":"),
+    ("CLASSPATH", ":"),
+];
+
+/// What every AWS base image sets, for bases that do not, as Lambda sets it for a runtime without a language of its own
+/// (the published Dockerfiles of aws/aws-lambda-base-images; Lambda developer guide, configuration-envvars).
+const COMPLETION: [(&str, &str); 6] = [
+    ("LANG", "en_US.UTF-8"),
+    ("TZ", ":/etc/localtime"),
+    ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
+    ("LD_LIBRARY_PATH", "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+    ("LAMBDA_TASK_ROOT", TASK_ROOT),
+    ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR),
+];
+
+/// What a base's own search paths must reach of the layers.
+const LAYER_ENTRIES: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
+
+/// The variables of an image, in order.
+pub(super) struct Environment<'a> {
+    contract: &'a Contract,
+    variables: Vec<(String, String)>,
+}
+
+impl<'a> Environment<'a> {
+    /// Starts from the base's variables. One that does not keep the contract's entry script is completed: with what AWS's
+    /// images set, and with the search paths that their bootstrap would.
+    pub(super) fn new(base: &RunConfig, contract: &'a Contract, keeps_contract: bool) -> Self {
+        let mut environment = Self { contract, variables: base.environment.clone() };
+        for (name, entry) in LAYER_ENTRIES {
+            if let Some(value) = environment.get(name)
+                && value.split(':').all(|own| own != entry)
+            {
+                let value = format!("{value}:{entry}");
+                environment.put(name, value);
+            }
+        }
+        for (name, value) in COMPLETION {
+            if environment.get(name).is_none() {
+                environment.put(name, value.to_owned());
+            }
+        }
+        if !keeps_contract {
+            for (name, entries) in &contract.search_paths {
+                if environment.get(name).is_none() {
+                    environment.put(name, entries.join(":"));
+                }
+            }
+        }
+        environment
+    }
+
+    pub(super) fn extend(&mut self, variables: &BTreeMap<String, String>) {
+        for (name, value) in variables {
+            self.set(name, value);
+        }
+    }
+
+    /// Sets a variable, or appends to it if it is a list. A list that the runtime fills only when it is not set keeps the
+    /// runtime's own entries, in front.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        let Some((_, separator)) = LISTS.iter().find(|(list, _)| *list == name) else {
+            return self.put(name, value.to_owned());
+        };
+        let own = || self.contract.search_paths.get(name).map(|entries| entries.join(":"));
+        let before = self.get(name).filter(|value| !value.is_empty()).map(str::to_owned).or_else(own);
+        let value = before.map_or_else(|| value.to_owned(), |before| format!("{before}{separator}{value}"));
+        self.put(name, value);
+    }
+
+    /// Takes a variable out.
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        let place = self.variables.iter().position(|(own, _)| own == name)?;
+        Some(self.variables.remove(place).1)
+    }
+
+    pub(super) fn into_variables(self) -> Vec<(String, String)> {
+        self.variables
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn put(&mut self, name: &str, value: String) {
+        match self.variables.iter_mut().find(|(own, _)| own == name) {
+            Some((_, own)) => *own = value,
+            None => self.variables.push((name.to_owned(), value)),
+        }
+    }
+}

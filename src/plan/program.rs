@@ -1,0 +1,185 @@
+//! What Lambda executes: extensions, bootstraps and wrappers must be programs, executable, and where Lambda looks.
+
+use super::merge::{Found, Merged};
+use super::parts::place;
+use super::wrapper;
+use crate::event::Event;
+use crate::problem::{DocumentPath, Problem};
+use crate::project::ImagePath;
+use crate::runtime::{LAYER_ROOT, TASK_ROOT};
+use crate::tree::{Node, Tree, TreeError};
+
+/// Where Lambda looks for external extensions: every file directly in it is started (Lambda developer guide,
+/// lambda-extensions).
+pub(super) const EXTENSIONS: &str = "/opt/extensions";
+
+/// How many extensions may register (Lambda developer guide, runtimes-extensions-api).
+const EXTENSION_LIMIT: usize = 10;
+
+/// Enough of a file to see what program it is: Linux reads no longer first line of a script.
+const HEAD: usize = 256;
+
+/// What the kernel would make of a file.
+enum Program {
+    Elf,
+    Script,
+    /// A script whose first line ends as on Windows: the kernel looks for an interpreter with a carriage return in its
+    /// name.
+    WindowsScript,
+    None,
+}
+
+fn kind(head: &[u8]) -> Program {
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match head {
+        [0x7f, b'E', b'L', b'F', ..] => Program::Elf,
+        [b'#', b'!', ..] if first_line.ends_with(b"\r") => Program::WindowsScript,
+        [b'#', b'!', ..] => Program::Script,
+        _ => Program::None,
+    }
+}
+
+/// Makes programs executable that stand where Lambda executes what it finds, whatever their source's mode: archives often
+/// lose it. What is no program is left as it is.
+pub(super) fn make_executable(tree: &mut Tree) -> Result<(), TreeError> {
+    let bootstraps = bootstrap_paths()?;
+    let mut found = Vec::new();
+    for (path, node) in tree.iter() {
+        let run = bootstraps.contains(path)
+            || is_directly_in(path, EXTENSIONS)
+            || is_directly_in(path, "/opt/bin")
+            || wrapper::is_wrapper(path, node);
+        if let Node::File(file) = node
+            && run
+            && !file.executable
+            && !matches!(kind(&file.content.head(HEAD)?), Program::None)
+        {
+            found.push(path.clone());
+        }
+    }
+    for path in found {
+        tree.make_executable(&path, "Lambda runs it as a program");
+    }
+    Ok(())
+}
+
+fn is_directly_in(path: &ImagePath, folder: &str) -> bool {
+    path.parent().is_some_and(|parent| parent.as_str() == folder)
+}
+
+/// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
+fn bootstrap_paths() -> Result<[ImagePath; 2], TreeError> {
+    Ok([place(&format!("{TASK_ROOT}/bootstrap"))?, place(&format!("{LAYER_ROOT}/bootstrap"))?])
+}
+
+/// Finds the custom runtime's program.
+pub(super) fn bootstrap(
+    merged: &Merged<'_>,
+    at: &DocumentPath,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<ImagePath>, TreeError> {
+    let paths = bootstrap_paths()?;
+    for path in &paths {
+        if merged.is_file(path) {
+            check_program(merged, path, "the custom runtime", at, problems)?;
+            return Ok(Some(path.clone()));
+        }
+    }
+    let [task, layer] = paths;
+    problems.push(
+        Problem::new("no-bootstrap", at.clone(), format!("there is neither `{task}` nor `{layer}` to run"))
+            .help(
+                "name the program of the custom runtime `bootstrap`, at the root of the code or of a layer",
+            ),
+    );
+    Ok(None)
+}
+
+/// Checks all that Lambda would start as an extension.
+pub(super) fn check_extensions(
+    merged: &Merged<'_>,
+    at: &DocumentPath,
+    problems: &mut Vec<Problem>,
+) -> Result<(), TreeError> {
+    let mut number = 0;
+    for (path, owner) in merged.children(EXTENSIONS) {
+        if matches!(merged.get(path), Some(Node::Directory)) {
+            continue;
+        }
+        number += 1;
+        check_program(
+            merged,
+            path,
+            &format!("of {owner}, which Lambda would start as an extension,"),
+            at,
+            problems,
+        )?;
+    }
+    if number > EXTENSION_LIMIT {
+        let message = format!(
+            "`{EXTENSIONS}` has {number} files, and Lambda starts at most {EXTENSION_LIMIT} extensions"
+        );
+        problems.push(
+            Problem::new("too-many-extensions", at.key("extensions"), message)
+                .help("leave some out, or move support files to a folder of their own below `/opt`"),
+        );
+    }
+    Ok(())
+}
+
+/// Checks that a path leads to something that the kernel can execute.
+fn check_program(
+    merged: &Merged<'_>,
+    path: &ImagePath,
+    role: &str,
+    at: &DocumentPath,
+    problems: &mut Vec<Problem>,
+) -> Result<(), TreeError> {
+    let (why, help) = match merged.resolve(path) {
+        // The base's own programs are its maker's.
+        Some(Found::BaseFile(_)) => return Ok(()),
+        Some(Found::Directory) => {
+            ("is a link to a directory", "link to a file, or move it out of the folder")
+        }
+        None => ("is a link that leads nowhere", "link to a file that is in the image"),
+        Some(Found::File(file)) => match kind(&file.content.head(HEAD)?) {
+            Program::Elf | Program::Script if file.executable => return Ok(()),
+            Program::Elf | Program::Script => ("is not executable", "`chmod +x` it"),
+            Program::WindowsScript => (
+                "has a first line that ends with a carriage return, so its interpreter would not be found",
+                "save it with Unix line ends",
+            ),
+            Program::None => (
+                "is no program: neither an ELF binary nor a script that begins with `#!`",
+                "give a script a first line such as `#!/bin/sh`; keep other files in a folder of their own below `/opt`",
+            ),
+        },
+    };
+    let message = format!("`{path}` {role} {why}");
+    problems.push(Problem::new("not-a-program", at.clone(), message).help(help));
+    Ok(())
+}
+
+/// Warns of what older descriptions of Lambda put where it does not look.
+pub(super) fn warn_of_misplaced(merged: &Merged<'_>, at: &DocumentPath, node: bool, notes: &mut Vec<Event>) {
+    if node && merged.is_directory("/opt/node_modules") {
+        notes.push(Event::Warning(
+            Problem::new(
+                "misplaced-node-modules",
+                at.clone(),
+                "a layer has `node_modules` at its root, where Lambda's Node.js runtime does not look",
+            )
+            .help("`NODE_PATH` of this image has `/opt/node_modules` added; in a layer its place is `nodejs/node_modules`"),
+        ));
+    }
+    if merged.is_directory("/opt/extension") {
+        notes.push(Event::Warning(
+            Problem::new(
+                "misplaced-extension",
+                at.clone(),
+                "a layer has a folder `extension`, but Lambda starts only what is in `/opt/extensions`",
+            )
+            .help("rename the folder to `extensions`"),
+        ));
+    }
+}
