@@ -73,3 +73,16 @@ pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     }
     builder.prefix(".limg-").tempfile_in(folder)
 }
+
+/// Lets everybody execute a file, where the file system knows such a thing.
+pub fn make_executable(path: &Path) -> Result<(), FsError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, permissions).map_err(FsError::because("make executable", path))?;
+    }
+    #[cfg(not(unix))]
+    let _unchanged = path;
+    Ok(())
+}

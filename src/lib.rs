@@ -19,6 +19,7 @@ pub mod fs;
 pub mod image;
 pub mod layer;
 pub mod layout;
+pub mod pipeline;
 pub mod plan;
 pub mod problem;
 pub mod project;

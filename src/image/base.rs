@@ -11,6 +11,7 @@ use crate::store::Digest;
 #[derive(Debug, Clone)]
 pub struct BaseImage {
     pub(super) family: Family,
+    pub(super) architecture: Architecture,
     /// The manifest as a JSON map: keys that limg does not know survive.
     pub(super) manifest: Map<String, Value>,
     /// The config, likewise.
@@ -75,7 +76,7 @@ impl BaseImage {
         config.insert("architecture".to_owned(), architecture.oci_name().into());
         config.insert("os".to_owned(), "linux".into());
         let config_digest = Digest::of(&canonical(&Value::Object(config.clone())));
-        Self { family: Family::Oci, manifest: Map::new(), config, layers: Vec::new(), config_digest }
+        Self { family: Family::Oci, architecture, manifest: Map::new(), config, layers: Vec::new(), config_digest }
     }
 
     /// Joins what was read of a base. `layers` are its layers in gzip, the lowest first, diff_ids included.

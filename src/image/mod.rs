@@ -44,6 +44,7 @@ pub struct NewLayer {
 #[derive(Debug, Clone)]
 pub struct Image {
     family: Family,
+    architecture: Architecture,
     manifest: Vec<u8>,
     manifest_digest: Digest,
     config: Vec<u8>,
@@ -123,13 +124,20 @@ impl Image {
         let manifest = canonical(&Value::Object(manifest));
 
         let manifest_digest = Digest::of(&manifest);
-        Ok(Self { family: base.family, manifest, manifest_digest, config, config_digest, layers })
+        let architecture = base.architecture;
+        Ok(Self { family: base.family, architecture, manifest, manifest_digest, config, config_digest, layers })
     }
 
     /// The family of its media types.
     #[must_use]
     pub fn family(&self) -> Family {
         self.family
+    }
+
+    /// The instruction set of what is in it.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// The manifest's bytes, which its digest is of.

@@ -35,8 +35,6 @@ pub struct NamedImage<'a> {
     pub image: &'a Image,
     /// In an OCI layout the reference, such as `orders`; for Docker `REPOSITORY:TAG`.
     pub name: &'a str,
-    /// The architecture of the image in OCI's words.
-    pub architecture: &'a str,
 }
 
 /// A layout or archive that cannot be read or written.
@@ -85,7 +83,7 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
             "mediaType": named.image.family().manifest(),
             "digest": named.image.digest().as_str(),
             "size": named.image.manifest().len(),
-            "platform": { "architecture": named.architecture, "os": "linux" },
+            "platform": { "architecture": named.image.architecture().oci_name(), "os": "linux" },
             "annotations": { REF_NAME: named.name },
         })
     });

@@ -153,12 +153,12 @@ impl Planner<'_> {
         self.layers.push(LayerPlan { name, tree });
     }
 
-    /// Adds a file of limg's own below all others, since it changes least.
-    fn add_own(&mut self, name: &str, path: ImagePath, content: &str) {
+    /// Adds a program of limg's own.
+    fn add_own(&mut self, name: String, path: ImagePath, content: &str) {
         let mut tree = Tree::new();
         tree.insert(path, Node::File(FileNode::of_bytes(content.as_bytes(), true)));
-        self.merged.add(name, &self.at, &tree, &mut self.notes, &mut self.problems);
-        self.layers.insert(0, LayerPlan { name: name.to_owned(), tree: Arc::new(tree) });
+        let at = self.at.clone();
+        self.add(name, &at, Arc::new(tree));
     }
 
     fn check_programs(&mut self) -> Result<(), TreeError> {
@@ -196,7 +196,7 @@ impl Planner<'_> {
             if let Some((path, script)) = wrapper::variable(&wrappers, function) {
                 environment.set(wrapper::VARIABLE, path.as_str());
                 if let Some(script) = script {
-                    self.add_own(&format!("wrapper chain of {}", function.name), path, &script);
+                    self.add_own(format!("wrapper chain of {}", function.name), path, &script);
                 }
             }
         } else {
@@ -262,7 +262,9 @@ impl Planner<'_> {
         if !script && !self.base.index.has_file("/bin/sh") {
             return Ok(Some(Entry::Program(bootstrap)));
         }
-        self.add_own("launcher", launcher.clone(), LAUNCHER);
+        self.add_own("launcher".to_owned(), launcher.clone(), LAUNCHER);
+        // It never changes, so it goes below everything that does.
+        self.layers.rotate_right(1);
         Ok(Some(if script { Entry::Script } else { Entry::Launcher(launcher.clone()) }))
     }
 }

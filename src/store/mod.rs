@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use digest::{Digest, DigestError, HashingWriter};
+pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
 
 use crate::fs::{self, FsError};
 

@@ -1,0 +1,152 @@
+//! What can be typed. The comments here are the texts of `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::project::Architecture;
+
+/// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
+#[derive(Debug, Parser)]
+#[command(name = "limg", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    /// The definition [default: limg.yaml here or in the nearest folder above]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// How results are printed on standard output
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
+
+    /// Print nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Tell more: every overwritten file, the emulator's own log
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// When to use colours; NO_COLOR turns them off too
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build the images of functions
+    Build(BuildArguments),
+    /// Run a function's image in Docker under AWS's runtime interface emulator and send it an event
+    Invoke(InvokeArguments),
+    /// Write a starter project
+    Init(InitArguments),
+    /// Print the JSON Schema of limg.yaml, for editors
+    Schema,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Destinations:
+  oci:DIR[:NAME]            an OCI image layout [default: oci:.limg/images beside the definition]
+  oci-archive:FILE[:NAME]   the same in a tar
+  docker-archive:FILE[:NAME]  what `docker load` reads
+  docker-daemon:[NAME]      the Docker Engine; only layers that it lacks are sent
+
+Layers are dated SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or limg in the
+user's cache folder.")]
+pub(super) struct BuildArguments {
+    /// The functions to build [default: all]
+    #[arg(value_name = "FUNCTION")]
+    pub(super) functions: Vec<String>,
+
+    /// Where the images go; can be given several times
+    #[arg(short, long = "output", value_name = "DEST")]
+    pub(super) outputs: Vec<String>,
+
+    /// The tag of the images at their destination
+    #[arg(long, value_name = "TAG")]
+    pub(super) tag: Option<String>,
+
+    /// Build for this instruction set instead of the definition's
+    #[arg(long, value_name = "ARCH", value_parser = architecture)]
+    pub(super) arch: Option<Architecture>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InvokeArguments {
+    /// The function to invoke; can be left out if there is only one
+    #[arg(value_name = "FUNCTION")]
+    pub(super) function: Option<String>,
+
+    /// The event: a file, `-` for standard input, or JSON itself
+    #[arg(short, long, value_name = "EVENT", default_value = "{}")]
+    pub(super) event: String,
+
+    /// Run as Lambda does: read-only but for /tmp, an unprivileged user, no capabilities, the function's memory
+    #[arg(long)]
+    pub(super) as_lambda: bool,
+
+    /// The runtime interface emulator for images that have none [default: LIMG_RIE, or rie/ in the store]
+    #[arg(long, value_name = "PATH")]
+    pub(super) rie: Option<PathBuf>,
+
+    /// Build for this instruction set instead of the definition's
+    #[arg(long, value_name = "ARCH", value_parser = architecture)]
+    pub(super) arch: Option<Architecture>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// The folder, which is created if need be
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) directory: PathBuf,
+
+    /// The runtime of the function
+    #[arg(long, value_name = "ID", default_value = "python3.12")]
+    pub(super) runtime: String,
+
+    /// The base image, such as oci:bases/python3.12 [default: AWS's own]
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) base: Option<String>,
+}
+
+/// Lambda's words, and OCI's for convenience.
+fn architecture(text: &str) -> Result<Architecture, String> {
+    match text {
+        "x86_64" | "amd64" => Ok(Architecture::X86_64),
+        "arm64" | "aarch64" => Ok(Architecture::Arm64),
+        _ => Err("it is x86_64 or arm64".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        super::Arguments::command().debug_assert();
+    }
+}

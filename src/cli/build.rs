@@ -1,0 +1,130 @@
+//! `limg build`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::args::{BuildArguments, Format};
+use super::failure::Failure;
+use super::render::Terminal;
+use super::settings::Settings;
+use super::{context, load, select};
+use crate::pipeline::{self, Built, Delivered, Destination, Options};
+use crate::project::{Function, ImageLocation, Project};
+
+pub(super) async fn run(
+    arguments: BuildArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let BuildArguments { functions, outputs, tag, arch } = arguments;
+    let loaded = load(settings, terminal)?;
+    let functions = select(&loaded, &functions, arch)?;
+    let destinations = destinations(&outputs, tag.as_ref(), &loaded.project, functions.len(), settings)?;
+    let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
+    let context = context(settings, terminal)?;
+    let functions: Vec<&Function> = functions.iter().collect();
+    let built = pipeline::build_and_deliver(&loaded.project, &functions, &options, &context)
+        .await
+        .map_err(|error| Failure::pipeline(error, &loaded))?;
+    terminal.finish();
+    match settings.format {
+        Format::Json => terminal.json(&Report::of(&built)),
+        Format::Human => terminal.built(&built),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the images go: what the user said, else the layout beside the definition.
+fn destinations(
+    outputs: &[String],
+    tag: Option<&String>,
+    project: &Project,
+    functions: usize,
+    settings: &Settings,
+) -> Result<Vec<Destination>, Failure> {
+    let of = |location| Destination { location, tag: tag.cloned() };
+    if outputs.is_empty() {
+        return Ok(vec![of(ImageLocation::Oci(project.root.join(".limg").join("images"), None))]);
+    }
+    let parse = |text: &String| {
+        let refuse = |why: &str| Failure::Destination { text: text.clone(), why: why.to_owned() };
+        let location: ImageLocation = text.parse().map_err(|error| refuse(&format!("{error}")))?;
+        let name = match &location {
+            ImageLocation::Scratch => return Err(refuse("nothing can be written to `scratch`")),
+            ImageLocation::Registry(_) => {
+                return Err(refuse(
+                    "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`",
+                ));
+            }
+            ImageLocation::Oci(_, name)
+            | ImageLocation::OciArchive(_, name)
+            | ImageLocation::DockerArchive(_, name)
+            | ImageLocation::DockerDaemon(name) => name,
+        };
+        if name.is_some() && functions > 1 {
+            return Err(refuse("it names one image, and several functions are built"));
+        }
+        Ok(of(location.relative_to(&settings.directory)))
+    };
+    outputs.iter().map(parse).collect()
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    functions: BTreeMap<&'a str, FunctionReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct FunctionReport<'a> {
+    digest: &'a str,
+    config_digest: &'a str,
+    image_id: &'a str,
+    architecture: &'static str,
+    base: BaseReport<'a>,
+    layers: Vec<LayerReport<'a>>,
+    destinations: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BaseReport<'a> {
+    name: &'a str,
+    config_digest: &'a str,
+}
+
+#[derive(Serialize)]
+struct LayerReport<'a> {
+    name: &'a str,
+    digest: &'a str,
+    diff_id: &'a str,
+    size: u64,
+    reused: bool,
+}
+
+impl<'a> Report<'a> {
+    fn of(built: &'a [(Built, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built, Vec<Delivered>)| {
+            let layer = |layer: &'a pipeline::BuiltLayer| LayerReport {
+                name: &layer.name,
+                digest: layer.digest.as_str(),
+                diff_id: layer.diff_id.as_str(),
+                size: layer.size,
+                reused: layer.reused,
+            };
+            let report = FunctionReport {
+                digest: built.image.digest().as_str(),
+                config_digest: built.image.config_digest().as_str(),
+                image_id: built.image.config_digest().as_str(),
+                architecture: built.image.architecture().name(),
+                base: BaseReport { name: &built.base, config_digest: built.base_config.as_str() },
+                layers: built.layers.iter().map(layer).collect(),
+                destinations: delivered.iter().map(|delivered| delivered.location.as_str()).collect(),
+            };
+            (built.name.as_str(), report)
+        };
+        Self { functions: built.iter().map(function).collect() }
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: arguments, settings, one file a command, and all printing.
+//!
+//! A command is thin: it turns its arguments into settings, calls the library, and renders what comes back. Nothing else
+//! of limg prints, reads the environment or decides exit codes.
+
+mod args;
+mod build;
+mod failure;
+mod init;
+mod invoke;
+mod render;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use crate::definition::{self, Loaded};
+use crate::pipeline::Context;
+use crate::project::Function;
+use crate::runtime;
+use crate::store::Store;
+use args::{Arguments, Command};
+use failure::Failure;
+use render::Terminal;
+use settings::{Environment, Settings};
+
+/// Runs the program with the arguments and the environment of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let settings = Settings::resolve(&arguments, &Environment::of_process());
+    let terminal = Arc::new(Terminal::new(&settings));
+    let result = settings.and_then(|settings| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Failure::Start { what: "the async runtime", source })?;
+        let result = runtime.block_on(run(arguments.command, &settings, &terminal));
+        // Blocking work that is still under way after a cancelled command must not hold the program.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            terminal.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Build(arguments) => build::run(arguments, settings, terminal).await,
+        Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
+        Command::Init(arguments) => init::run(&arguments, terminal),
+        Command::Schema => {
+            terminal.json(&definition::schema());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Reads the definition and shows its warnings.
+fn load(settings: &Settings, terminal: &Terminal) -> Result<Loaded, Failure> {
+    let file = match &settings.file {
+        Some(file) => file.clone(),
+        None => definition::find(&settings.directory)?,
+    };
+    let loaded = definition::load(&file, &runtime::ids())?;
+    terminal.warnings(&loaded.file, &loaded.warnings);
+    Ok(loaded)
+}
+
+/// The functions that the user named, or all. `architecture` replaces what the definition says.
+fn select<'a>(
+    loaded: &'a Loaded,
+    names: &[String],
+    architecture: Option<crate::project::Architecture>,
+) -> Result<Vec<Function>, Failure> {
+    let all = &loaded.project.functions;
+    let find = |name: &String| -> Result<&'a Function, Failure> {
+        all.iter().find(|function| function.name == *name).ok_or_else(|| Failure::UnknownFunction {
+            name: name.clone(),
+            known: all.iter().map(|function| function.name.clone()).collect(),
+        })
+    };
+    let mut selected: Vec<&Function> = Vec::new();
+    for name in names {
+        let function = find(name)?;
+        if selected.iter().all(|other| other.name != function.name) {
+            selected.push(function);
+        }
+    }
+    if names.is_empty() {
+        selected.extend(all);
+    }
+    let with_architecture = |function: &Function| Function {
+        architecture: architecture.unwrap_or(function.architecture),
+        ..function.clone()
+    };
+    Ok(selected.into_iter().map(with_architecture).collect())
+}
+
+/// Opens the store.
+fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
+    let store = Store::open(&settings.store)?;
+    Ok(Context { store, reporter: Arc::<Terminal>::clone(terminal) })
+}

@@ -1,0 +1,149 @@
+//! Everything that is decided from arguments and environment before the work begins.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy as _;
+
+use super::args::{Arguments, Color, Format};
+use super::failure::Failure;
+
+/// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
+const DEFAULT_TIME: u64 = 315_532_800;
+
+/// What limg reads of the process's environment; nothing else does.
+#[derive(Debug, Default)]
+pub(super) struct Environment {
+    variables: BTreeMap<String, String>,
+    directory: PathBuf,
+    cache: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(super) fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self {
+            variables: std::env::vars_os().filter_map(text).collect(),
+            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir()),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// The settings of every command.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The definition, if the user named one.
+    pub(super) file: Option<PathBuf>,
+    /// The working directory.
+    pub(super) directory: PathBuf,
+    /// The folder of the store.
+    pub(super) store: PathBuf,
+    /// The time of layer entries, in seconds since 1970.
+    pub(super) mtime: u64,
+    /// The same in RFC 3339.
+    pub(super) created: String,
+    pub(super) format: Format,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    /// Whether to use colours; nothing for "on a terminal".
+    pub(super) color: Option<bool>,
+    /// `LIMG_RIE`.
+    pub(super) emulator: Option<PathBuf>,
+    /// AWS's variables, which an invoked function gets.
+    pub(super) aws: BTreeMap<String, String>,
+}
+
+/// What a function finds in Lambda and may need on this machine.
+const PASSED_ON: [&str; 5] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
+
+impl Settings {
+    pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
+        let Arguments { file, format, quiet, verbose, color, command: _ } = arguments;
+        let store = match (environment.get("LIMG_STORE"), &environment.cache) {
+            (Some(store), _) => environment.directory.join(store),
+            (None, Some(cache)) => cache.join("limg"),
+            (None, None) => return Err(Failure::NoStore),
+        };
+        let mtime = match environment.get("SOURCE_DATE_EPOCH") {
+            None => DEFAULT_TIME,
+            Some(text) => text.parse().map_err(|_| Failure::Epoch(text.to_owned()))?,
+        };
+        let created = i64::try_from(mtime)
+            .ok()
+            // A tar header has 33 bits for the time.
+            .filter(|seconds| *seconds < 1 << 33)
+            .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+            .ok_or_else(|| Failure::Epoch(mtime.to_string()))?;
+        let color = match color {
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+            Color::Auto => environment.get("NO_COLOR").map(|_| false),
+        };
+        let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
+        Ok(Self {
+            file: file.clone(),
+            directory: environment.directory.clone(),
+            store,
+            mtime,
+            created: created.to_string(),
+            format: *format,
+            quiet: *quiet,
+            verbose: *verbose > 0,
+            color,
+            emulator: environment.get("LIMG_RIE").map(PathBuf::from),
+            aws: PASSED_ON.iter().filter_map(passed_on).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn resolve(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Failure> {
+        let arguments = Arguments::parse_from([&["limg"], arguments].concat());
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = Environment {
+            variables: variables.iter().map(own).collect(),
+            directory: "/work".into(),
+            cache: Some("/home/u/.cache".into()),
+        };
+        Settings::resolve(&arguments, &environment)
+    }
+
+    #[test]
+    fn the_store_is_in_the_cache_unless_named() {
+        assert_eq!(resolve(&["schema"], &[]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
+        assert_eq!(resolve(&["schema"], &[("LIMG_STORE", "s")]).unwrap().store, PathBuf::from("/work/s"));
+        assert_eq!(resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
+    }
+
+    #[test]
+    fn layers_are_dated_as_the_environment_says() {
+        let settings = resolve(&["schema"], &[]).unwrap();
+        assert_eq!((settings.mtime, settings.created.as_str()), (315_532_800, "1980-01-01T00:00:00Z"));
+        let settings = resolve(&["schema"], &[("SOURCE_DATE_EPOCH", "1700000000")]).unwrap();
+        assert_eq!((settings.mtime, settings.created.as_str()), (1_700_000_000, "2023-11-14T22:13:20Z"));
+        for bad in ["yesterday", "-1", "99999999999999"] {
+            assert!(resolve(&["schema"], &[("SOURCE_DATE_EPOCH", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_color_gives_way_to_the_command_line() {
+        assert_eq!(resolve(&["schema"], &[]).unwrap().color, None);
+        assert_eq!(resolve(&["schema"], &[("NO_COLOR", "1")]).unwrap().color, Some(false));
+        assert_eq!(resolve(&["schema", "--color", "always"], &[("NO_COLOR", "1")]).unwrap().color, Some(true));
+    }
+}

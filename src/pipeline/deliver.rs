@@ -1,0 +1,142 @@
+//! Delivers finished images: into OCI layouts, archives and the Docker Engine.
+
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use super::{Built, DeliverError, PipelineError, blocking};
+use crate::engine::Engine;
+use crate::fs::{self, FsError};
+use crate::layout::{self, LayoutError, NamedImage};
+use crate::project::{Function, ImageLocation, Project};
+
+/// Where images go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The place; never `scratch` or a registry.
+    pub location: ImageLocation,
+    /// The tag that the user gave.
+    pub tag: Option<String>,
+}
+
+/// An image that was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Where it is now, in the form that other tools take: `oci:DIR:NAME` and so on.
+    pub location: String,
+}
+
+impl Destination {
+    /// The name that a function's image gets here: what the destination itself says, else the function's name, for Docker
+    /// `PROJECT/FUNCTION:TAG`.
+    fn name(&self, project: &Project, function: &str) -> String {
+        let own = match &self.location {
+            ImageLocation::Oci(_, name)
+            | ImageLocation::OciArchive(_, name)
+            | ImageLocation::DockerArchive(_, name)
+            | ImageLocation::DockerDaemon(name) => name.clone(),
+            ImageLocation::Scratch | ImageLocation::Registry(_) => None,
+        };
+        let docker = matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
+        match own {
+            // Docker would read a name without a tag as `latest` only in some places.
+            Some(own) if docker && !has_tag(&own) => format!("{own}:{}", self.tag.as_deref().unwrap_or("latest")),
+            Some(own) => own,
+            None if docker => docker_name(project, function, self.tag.as_deref()),
+            None => self.tag.as_ref().map_or_else(|| function.to_owned(), |tag| format!("{function}:{tag}")),
+        }
+    }
+
+    /// The place with a name in it.
+    fn named(&self, name: &str) -> String {
+        let name = Some(name.to_owned());
+        match &self.location {
+            ImageLocation::Oci(path, _) => ImageLocation::Oci(path.clone(), name),
+            ImageLocation::OciArchive(path, _) => ImageLocation::OciArchive(path.clone(), name),
+            ImageLocation::DockerArchive(path, _) => ImageLocation::DockerArchive(path.clone(), name),
+            ImageLocation::DockerDaemon(_) => ImageLocation::DockerDaemon(name),
+            other => other.clone(),
+        }
+        .to_string()
+    }
+}
+
+/// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker wants it.
+#[must_use]
+pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
+    format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
+}
+
+/// Whether a Docker name has a tag: a colon behind the last slash (before it, it belongs to a port).
+fn has_tag(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.contains(':'))
+}
+
+/// Delivers every image to every destination. The result is in the order of the images.
+pub(super) async fn deliver(
+    project: &Project,
+    built: Vec<Built>,
+    destinations: &[Destination],
+) -> Result<Vec<Vec<Delivered>>, PipelineError> {
+    let mut delivered = vec![Vec::new(); built.len()];
+    for destination in destinations {
+        let names: Vec<String> = built.iter().map(|built| destination.name(project, &built.name)).collect();
+        for (delivered, name) in delivered.iter_mut().zip(&names) {
+            delivered.push(Delivered { location: destination.named(name) });
+        }
+        let failed = {
+            let destination = destination.location.to_string();
+            move |source| PipelineError::Deliver { destination, source }
+        };
+        match &destination.location {
+            ImageLocation::DockerDaemon(_) => {
+                load_all(&built, &names).await.map_err(|error| failed(DeliverError::Engine(error)))?;
+            }
+            location => {
+                let (location, built) = (location.clone(), built.clone());
+                blocking(move || write(&location, &built, &names).map_err(failed)).await?;
+            }
+        }
+    }
+    Ok(delivered)
+}
+
+async fn load_all(built: &[Built], names: &[String]) -> Result<(), crate::engine::EngineError> {
+    let engine = Engine::connect().await?;
+    for (built, name) in built.iter().zip(names) {
+        engine.load(&built.image, name).await?;
+    }
+    Ok(())
+}
+
+fn write(location: &ImageLocation, built: &[Built], names: &[String]) -> Result<(), DeliverError> {
+    let images: Vec<_> =
+        built.iter().zip(names).map(|(built, name)| NamedImage { image: &built.image, name }).collect();
+    match location {
+        ImageLocation::Oci(path, _) => Ok(layout::write_oci_directory(path, &images)?),
+        ImageLocation::OciArchive(path, _) => {
+            archive(path, |output| layout::write_oci_archive(&images, output))
+        }
+        ImageLocation::DockerArchive(path, _) => {
+            archive(path, |output| layout::write_docker_archive(&images, &std::collections::BTreeSet::new(), output))
+        }
+        ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
+    }
+}
+
+/// Writes an archive under a temporary name and gives it its own when it is whole.
+fn archive(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut tempfile::NamedTempFile>) -> Result<(), LayoutError>,
+) -> Result<(), DeliverError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut temporary =
+        fs::temporary_file(folder).map_err(FsError::because("create a temporary file in", folder))?;
+    write(&mut BufWriter::with_capacity(1 << 20, &mut temporary))?;
+    let persist = || {
+        temporary.as_file().sync_all()?;
+        temporary.persist(path).map_err(|error| error.error)
+    };
+    persist().map(drop).map_err(FsError::because("write", path))?;
+    Ok(())
+}

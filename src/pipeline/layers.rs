@@ -1,0 +1,93 @@
+//! Makes the layers of all functions, each once, on all processors.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use super::{Context, PipelineError, Planned};
+use crate::event::{Event, LayerEvent};
+use crate::layer::{self, StoredLayer};
+use crate::plan::LayerPlan;
+use crate::store::Digest;
+use crate::tree::FileIndex;
+
+/// Layers by their keys.
+pub(super) type Made = BTreeMap<Digest, StoredLayer>;
+
+/// What identifies each layer of a function.
+pub(super) fn keys(planned: &Planned<'_>, mtime: u64) -> Vec<Digest> {
+    planned.plan.layers.iter().map(|plan| layer::key(&plan.tree, &planned.base.index, mtime)).collect()
+}
+
+/// One layer to make.
+struct Job<'a> {
+    key: &'a Digest,
+    plan: &'a LayerPlan,
+    base: &'a FileIndex,
+}
+
+/// Makes every layer. After a failure no further one is begun.
+pub(super) fn make(
+    planned: &[Planned<'_>],
+    keys: &[Vec<Digest>],
+    mtime: u64,
+    context: &Context,
+) -> Result<Made, PipelineError> {
+    let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for (planned, keys) in planned.iter().zip(keys) {
+        for (plan, key) in planned.plan.layers.iter().zip(keys) {
+            jobs.entry(key).or_insert_with(|| {
+                order.push(key);
+                Job { key, plan, base: &planned.base.index }
+            });
+        }
+    }
+    let queue = Mutex::new(order.into_iter().filter_map(|key| jobs.remove(key)));
+    let made = Mutex::new(Ok(Made::new()));
+    let work = || {
+        while let Some(job) = next(&queue, &made) {
+            let result = run(&job, mtime, context);
+            let mut made = lock(&made);
+            match (&mut *made, result) {
+                (Ok(layers), Ok(layer)) => drop(layers.insert(job.key.clone(), layer)),
+                (Ok(_), Err(error)) => *made = Err(error),
+                // The first failure is the one to tell.
+                (Err(_), _) => {}
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+    made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn next<'a>(
+    queue: &Mutex<impl Iterator<Item = Job<'a>>>,
+    made: &Mutex<Result<Made, PipelineError>>,
+) -> Option<Job<'a>> {
+    if lock(made).is_err() { None } else { lock(queue).next() }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {
+    let start = Instant::now();
+    let stored = layer::build(&job.plan.tree, job.base, mtime, job.key, &context.store)
+        .map_err(|source| PipelineError::Layer { name: job.plan.name.clone(), source })?;
+    context.reporter.report(Event::Layer(LayerEvent {
+        name: job.plan.name.clone(),
+        files: job.plan.tree.files(),
+        size: stored.layer.size,
+        reused: stored.reused,
+        took: start.elapsed(),
+    }));
+    Ok(stored)
+}
