@@ -115,7 +115,20 @@ pub enum Wrapper {
 }
 
 /// An instruction set, by Lambda's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub enum Architecture {
     /// 64-bit x86; `amd64` in OCI JSON.
     #[default]
@@ -393,7 +406,8 @@ mod tests {
             ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".into())
         );
         assert!("oci:".parse::<ImageLocation>().is_err());
-        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"] {
+        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"]
+        {
             assert_eq!(parse(text).to_string(), text);
         }
     }
