@@ -14,6 +14,7 @@
 //! - [`layout`] and [`engine`] read bases and deliver images.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+pub mod definition;
+pub mod fs;
 pub mod problem;
 pub mod project;
-pub mod fs;
