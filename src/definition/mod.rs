@@ -21,6 +21,7 @@ mod node;
 mod secret;
 mod shape;
 mod shape_help;
+mod starter;
 mod typed;
 mod validate;
 
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize as _;
 
 pub use self::locate::{Located, locate};
+pub use self::starter::{StarterFile, starter};
 use crate::fs::{self, FsError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::Project;
