@@ -1,7 +1,7 @@
 //! Gives the written definition its meaning: a [`Project`], or all that stands in the way of one.
 //!
 //! Nothing stops at the first problem. What a definition names is looked at on disk, so that a slip in a path is found
-//! with all others, but nothing is read except the first bytes of files. Rules of placement are [`crate::plan`]'s, and
+//! with all others, but nothing is read except the first bytes of files. Rules of placement belong to the plan, and
 //! what an image holds is for later stages to say.
 
 mod base;
