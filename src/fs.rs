@@ -47,6 +47,24 @@ pub fn symlink_metadata(path: &Path) -> Result<Metadata, FsError> {
     std::fs::symlink_metadata(path).map_err(FsError::because("look at", path))
 }
 
+/// What a path leads to, symbolic links followed.
+pub fn metadata(path: &Path) -> Result<Metadata, FsError> {
+    std::fs::metadata(path).map_err(FsError::because("look at", path))
+}
+
+/// The names in a folder that are valid text, sorted.
+pub fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
+    let names = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
+    };
+    names().map_err(FsError::because("list", folder))
+}
+
 /// Writes a file so that a reader sees the old content or the new, never a part: a temporary file in the same folder,
 /// synced, then renamed.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {

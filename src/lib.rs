@@ -14,6 +14,9 @@
 //! - [`layout`] and [`engine`] read bases and deliver images.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+pub mod cli;
+pub mod definition;
+pub mod engine;
 pub mod event;
 pub mod fs;
 pub mod image;

@@ -115,7 +115,20 @@ pub enum Wrapper {
 }
 
 /// An instruction set, by Lambda's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub enum Architecture {
     /// 64-bit x86; `amd64` in OCI JSON.
     #[default]

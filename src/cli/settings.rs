@@ -126,7 +126,10 @@ mod tests {
     fn the_store_is_in_the_cache_unless_named() {
         assert_eq!(resolve(&["schema"], &[]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
         assert_eq!(resolve(&["schema"], &[("LIMG_STORE", "s")]).unwrap().store, PathBuf::from("/work/s"));
-        assert_eq!(resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
+        assert_eq!(
+            resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
+            PathBuf::from("/home/u/.cache/limg")
+        );
     }
 
     #[test]
@@ -144,6 +147,9 @@ mod tests {
     fn no_color_gives_way_to_the_command_line() {
         assert_eq!(resolve(&["schema"], &[]).unwrap().color, None);
         assert_eq!(resolve(&["schema"], &[("NO_COLOR", "1")]).unwrap().color, Some(false));
-        assert_eq!(resolve(&["schema", "--color", "always"], &[("NO_COLOR", "1")]).unwrap().color, Some(true));
+        assert_eq!(
+            resolve(&["schema", "--color", "always"], &[("NO_COLOR", "1")]).unwrap().color,
+            Some(true)
+        );
     }
 }

@@ -76,7 +76,14 @@ impl BaseImage {
         config.insert("architecture".to_owned(), architecture.oci_name().into());
         config.insert("os".to_owned(), "linux".into());
         let config_digest = Digest::of(&canonical(&Value::Object(config.clone())));
-        Self { family: Family::Oci, architecture, manifest: Map::new(), config, layers: Vec::new(), config_digest }
+        Self {
+            family: Family::Oci,
+            architecture,
+            manifest: Map::new(),
+            config,
+            layers: Vec::new(),
+            config_digest,
+        }
     }
 
     /// Joins what was read of a base. `layers` are its layers in gzip, the lowest first, diff_ids included.
@@ -114,6 +121,7 @@ impl BaseImage {
     ) -> Result<Self, ImageError> {
         let base = Self {
             family,
+            architecture,
             manifest,
             config: decode("config", config)?,
             layers,

@@ -125,7 +125,15 @@ impl Image {
 
         let manifest_digest = Digest::of(&manifest);
         let architecture = base.architecture;
-        Ok(Self { family: base.family, architecture, manifest, manifest_digest, config, config_digest, layers })
+        Ok(Self {
+            family: base.family,
+            architecture,
+            manifest,
+            manifest_digest,
+            config,
+            config_digest,
+            layers,
+        })
     }
 
     /// The family of its media types.

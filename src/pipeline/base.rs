@@ -32,7 +32,8 @@ pub(super) struct LoadedBase {
 
 /// Whether the base starts the emulator by itself when it does not run in Lambda.
 pub(super) fn emulator_in(base: &LoadedBase) -> bool {
-    base.run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]) && base.index.has_file(EMULATOR)
+    base.run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT])
+        && base.index.has_file(EMULATOR)
 }
 
 /// The base of each function, in their order; those that share one share it here.
@@ -87,10 +88,12 @@ async fn load(
             ImageLocation::DockerArchive(path, reference) => {
                 layout::read_docker_archive(path, reference.as_deref(), architecture, &store)?
             }
-            ImageLocation::Scratch | ImageLocation::Registry(_) | ImageLocation::DockerDaemon(_) => match &exported {
-                Some(file) => layout::read_docker_archive(file.path(), None, architecture, &store)?,
-                None => BaseImage::scratch(architecture),
-            },
+            ImageLocation::Scratch | ImageLocation::Registry(_) | ImageLocation::DockerDaemon(_) => {
+                match &exported {
+                    Some(file) => layout::read_docker_archive(file.path(), None, architecture, &store)?,
+                    None => BaseImage::scratch(architecture),
+                }
+            }
         };
         let index = index(&image, &store)?;
         Ok(LoadedBase { name: location.to_string(), run: image.run_config(), image, index })

@@ -36,10 +36,13 @@ impl Destination {
             | ImageLocation::DockerDaemon(name) => name.clone(),
             ImageLocation::Scratch | ImageLocation::Registry(_) => None,
         };
-        let docker = matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
+        let docker =
+            matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
         match own {
             // Docker would read a name without a tag as `latest` only in some places.
-            Some(own) if docker && !has_tag(&own) => format!("{own}:{}", self.tag.as_deref().unwrap_or("latest")),
+            Some(own) if docker && !has_tag(&own) => {
+                format!("{own}:{}", self.tag.as_deref().unwrap_or("latest"))
+            }
             Some(own) => own,
             None if docker => docker_name(project, function, self.tag.as_deref()),
             None => self.tag.as_ref().map_or_else(|| function.to_owned(), |tag| format!("{function}:{tag}")),
@@ -116,9 +119,9 @@ fn write(location: &ImageLocation, built: &[Built], names: &[String]) -> Result<
         ImageLocation::OciArchive(path, _) => {
             archive(path, |output| layout::write_oci_archive(&images, output))
         }
-        ImageLocation::DockerArchive(path, _) => {
-            archive(path, |output| layout::write_docker_archive(&images, &std::collections::BTreeSet::new(), output))
-        }
+        ImageLocation::DockerArchive(path, _) => archive(path, |output| {
+            layout::write_docker_archive(&images, &std::collections::BTreeSet::new(), output)
+        }),
         ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
     }
 }

@@ -239,7 +239,8 @@ fn make_images(
     for note in planned.iter().flat_map(|planned| &planned.plan.notes) {
         context.reporter.report(note.clone());
     }
-    let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
+    let keyed: Vec<Vec<Digest>> =
+        planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
     let made = layers::make(&planned, &keyed, options.mtime, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
     planned.iter().zip(&keyed).map(join).collect()
@@ -259,7 +260,10 @@ fn plan_all<'a>(
             Ok(plan) => planned.push(Planned { function, base, plan }),
             Err(PlanError::Problems(found)) => problems.extend(found),
             Err(PlanError::Tree(source)) => {
-                return Err(PipelineError::Source { what: format!("the function `{}`", function.name), source });
+                return Err(PipelineError::Source {
+                    what: format!("the function `{}`", function.name),
+                    source,
+                });
             }
         }
     }
@@ -295,7 +299,9 @@ impl Loader {
             let key = (layer.name.clone(), layer.source.clone());
             let tree = match self.layers.get(&key) {
                 Some(tree) => Arc::clone(tree),
-                None => Arc::new(plan::layer_tree(layer).map_err(failed(format!("the layer `{}`", layer.name)))?),
+                None => {
+                    Arc::new(plan::layer_tree(layer).map_err(failed(format!("the layer `{}`", layer.name)))?)
+                }
             };
             parts.layers.push(Arc::clone(&tree));
             self.layers.insert(key, tree);

@@ -1,0 +1,147 @@
+//! Why a command ends badly: the one place that knows exit codes and advice.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use crate::definition::{DefinitionError, Loaded, Located};
+use crate::fs::FsError;
+use crate::layout::LayoutError;
+use crate::pipeline::{BaseError, DeliverError, PipelineError};
+use crate::problem::nearest;
+use crate::tree::TreeError;
+
+/// A command that ended badly.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error("`{}` asks for what cannot work", file.display())]
+    Problems { file: PathBuf, problems: Vec<Located> },
+    #[error(transparent)]
+    Pipeline(PipelineError),
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    #[error("there is no function `{name}`")]
+    UnknownFunction { name: String, known: Vec<String> },
+    #[error("`{name}` is no runtime id")]
+    UnknownRuntime { name: String, nearest: Option<String> },
+    #[error("there is no starter for `{runtime}`")]
+    NoStarter { runtime: String },
+    #[error("`{}` is in the way", path.display())]
+    InTheWay { path: PathBuf },
+    #[error("cannot write images to `{text}`: {why}")]
+    Destination { text: String, why: String },
+    #[error("SOURCE_DATE_EPOCH is `{0}`, which is no time that a layer can have")]
+    Epoch(String),
+    #[error("found no folder for the store of layers")]
+    NoStore,
+    #[error("failed to start {what}")]
+    Start {
+        what: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// Finds the lines of problems that the pipeline had with the definition.
+    pub(super) fn pipeline(error: PipelineError, loaded: &Loaded) -> Self {
+        match error {
+            PipelineError::Problems(problems) => {
+                Self::Problems { file: loaded.file.clone(), problems: loaded.locate(&problems) }
+            }
+            error => Self::Pipeline(error),
+        }
+    }
+
+    /// 1: the work failed; 2: the command line or the definition is wrong; 3: the environment failed.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Definition(DefinitionError::Fs(_)) | Self::Fs(_) | Self::Start { .. } | Self::NoStore => 3,
+            Self::Definition(_)
+            | Self::Problems { .. }
+            | Self::UnknownFunction { .. }
+            | Self::UnknownRuntime { .. }
+            | Self::NoStarter { .. }
+            | Self::InTheWay { .. }
+            | Self::Destination { .. }
+            | Self::Epoch(_) => 2,
+            Self::Pipeline(error) => match error {
+                PipelineError::Base { source: BaseError::Engine(_) | BaseError::Store(_), .. }
+                | PipelineError::Deliver { source: DeliverError::Engine(_) | DeliverError::Fs(_), .. }
+                | PipelineError::Deliver { source: DeliverError::Layout(LayoutError::Fs(_)), .. }
+                | PipelineError::Layer { .. } => 3,
+                _ => 1,
+            },
+        }
+    }
+
+    /// What to do about it, if that is known.
+    pub(super) fn help(&self) -> Option<String> {
+        match self {
+            Self::Definition(error) => error.help(),
+            Self::UnknownFunction { name, known } => {
+                let nearest = nearest(name, known.iter().map(String::as_str));
+                Some(nearest.map_or_else(
+                    || format!("the definition has {}", known.join(", ")),
+                    |nearest| format!("did you mean `{nearest}`?"),
+                ))
+            }
+            Self::UnknownRuntime { nearest, .. } => {
+                nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
+            }
+            Self::NoStarter { .. } => {
+                Some("`--runtime` takes a python, nodejs, ruby or provided runtime".to_owned())
+            }
+            Self::InTheWay { .. } => Some("name an empty folder".to_owned()),
+            Self::Destination { .. } => Some("`limg build --help` lists the destinations".to_owned()),
+            Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
+            Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
+            Self::Pipeline(error) => help_in(error),
+            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } => None,
+        }
+    }
+}
+
+/// The first advice in a chain of errors.
+fn help_in(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut error = Some(error);
+    while let Some(current) = error {
+        let help = match current.downcast_ref::<PipelineError>() {
+            Some(PipelineError::Base { source, .. }) => help_of_base(source),
+            Some(PipelineError::Deliver { source: DeliverError::Layout(source), .. }) => {
+                help_of_layout(source)
+            }
+            Some(PipelineError::Source { source: TreeError::Unsuitable { help, .. }, .. }) => {
+                Some((*help).to_owned())
+            }
+            Some(PipelineError::Worker(_)) => Some("this is a fault of limg; please report it".to_owned()),
+            _ => None,
+        };
+        if help.is_some() {
+            return help;
+        }
+        error = current.source();
+    }
+    None
+}
+
+fn help_of_base(error: &BaseError) -> Option<String> {
+    match error {
+        BaseError::Registry => Some(
+            "copy it into a layout, `skopeo copy docker://IMAGE oci:DIR`, and name that under `bases:` as `oci:DIR`"
+                .to_owned(),
+        ),
+        BaseError::Layout(error) => help_of_layout(error),
+        BaseError::Digest { .. } => Some("copy the base image again".to_owned()),
+        BaseError::Engine(_) | BaseError::Index(_) | BaseError::Store(_) => None,
+    }
+}
+
+fn help_of_layout(error: &LayoutError) -> Option<String> {
+    match error {
+        LayoutError::Form { help, .. } => Some(help.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,273 @@
+//! Checks the document against the JSON Schema of the format and finds all that is wrong with its shape at once.
+//!
+//! serde stops at the first error; this walk does not. It understands the part of JSON Schema that the types of
+//! [`super::format`] produce, which a test holds, and nothing else. It must not know single keys of the format except to
+//! word a help.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::codes;
+use super::node::{Entry, Node, Scalar, ScalarKind};
+use super::shape_help as help;
+use crate::problem::{DocumentPath, Problem, nearest};
+
+/// Finds everything in which the document departs from the schema.
+pub(super) fn check(document: &Node, schema: &Value) -> Vec<Problem> {
+    let mut walk = Walk { problems: Vec::new() };
+    walk.value(&DocumentPath::root(), document, schema);
+    walk.problems
+}
+
+/// What a schema asks of a value.
+pub(super) enum Expected<'s> {
+    /// A mapping with these keys and no others.
+    Record { properties: &'s Map<String, Value>, required: Vec<&'s str> },
+    /// A mapping from any names to values of one schema.
+    Names(&'s Value),
+    /// A list of values of one schema.
+    List(&'s Value),
+    /// Text.
+    Text,
+    /// One of these words.
+    Word(Vec<&'s str>),
+    /// A whole number within bounds.
+    Integer { minimum: i128, maximum: i128 },
+    /// `true` or `false`.
+    Boolean,
+    /// Text, a number or a boolean.
+    AnyScalar,
+}
+
+impl<'s> Expected<'s> {
+    /// Reads a schema: what it asks for, and whether there may be no value. `None` when it is of an unknown form.
+    pub(super) fn read(schema: &'s Value) -> Option<(Self, bool)> {
+        if let Some(choices) = schema["anyOf"].as_array() {
+            // An optional enumeration: the schema itself, or null.
+            let schema = choices.iter().find(|choice| choice["type"] != "null")?;
+            return Some((Self::read(schema)?.0, choices.len() > 1));
+        }
+        if let Some(choices) = schema["oneOf"].as_array() {
+            let words = choices.iter().map(|choice| choice["const"].as_str()).collect::<Option<_>>()?;
+            return Some((Self::Word(words), false));
+        }
+        let types: Vec<&str> = match &schema["type"] {
+            Value::String(name) => vec![name],
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+            _ => return None,
+        };
+        let optional = types.contains(&"null");
+        let types: Vec<&str> = types.into_iter().filter(|name| *name != "null").collect();
+        let expected = match types[..] {
+            ["object"] => Self::read_object(schema)?,
+            ["array"] => Self::List(&schema["items"]),
+            ["string"] => Self::Text,
+            ["boolean"] => Self::Boolean,
+            ["integer"] => Self::Integer {
+                minimum: schema["minimum"].as_i64()?.into(),
+                maximum: schema["maximum"].as_i64()?.into(),
+            },
+            ["string", "number", "boolean"] => Self::AnyScalar,
+            _ => return None,
+        };
+        Some((expected, optional))
+    }
+
+    fn read_object(schema: &'s Value) -> Option<Self> {
+        if let Some(properties) = schema["properties"].as_object() {
+            let required =
+                schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            return Some(Self::Record { properties, required });
+        }
+        schema["additionalProperties"].is_object().then(|| Self::Names(&schema["additionalProperties"]))
+    }
+
+    /// What to call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Record { .. } | Self::Names(_) => "a mapping",
+            Self::List(_) => "a list",
+            Self::Text => "text",
+            Self::Word(_) => "a word",
+            Self::Integer { .. } => "a whole number",
+            Self::Boolean => "a boolean",
+            Self::AnyScalar => "a single value",
+        }
+    }
+}
+
+/// The key that an unknown one most likely means: rather one that is not there yet.
+fn nearest_key<'k>(unknown: &str, known: &[&'k str], present: &BTreeSet<&str>) -> Option<&'k str> {
+    let lower = unknown.to_lowercase();
+    let absent = known.iter().copied().filter(|key| !present.contains(key));
+    nearest(&lower, absent).or_else(|| nearest(&lower, known.iter().copied()))
+}
+
+/// What to call a value that is there.
+fn found(node: &Node) -> &'static str {
+    match node {
+        Node::List(_) => "a list",
+        Node::Mapping(_) => "a mapping",
+        Node::Tagged(_) => "a tagged value",
+        Node::Scalar(scalar) => match scalar.kind {
+            ScalarKind::Null => "no value",
+            ScalarKind::Boolean(_) => "a boolean",
+            ScalarKind::Integer(_) | ScalarKind::Decimal(_) => "a number",
+            ScalarKind::Text => "text",
+        },
+    }
+}
+
+struct Walk {
+    problems: Vec<Problem>,
+}
+
+impl Walk {
+    fn value(&mut self, at: &DocumentPath, node: &Node, schema: &Value) {
+        let Some((expected, optional)) = Expected::read(schema) else {
+            return;
+        };
+        if let Node::Tagged(tag) = node {
+            let message = format!("the tag `!{tag}` has no meaning here");
+            let problem = Problem::new(codes::TAG, at.clone(), message);
+            return self
+                .problems
+                .push(problem.help("remove the tag; limg does not resolve CloudFormation functions"));
+        }
+        if node.is_null() && optional {
+            return;
+        }
+        match (&expected, node) {
+            (Expected::Record { properties, required }, Node::Mapping(entries)) => {
+                self.record(at, entries, properties, required);
+            }
+            (Expected::Names(schema), Node::Mapping(entries)) => {
+                self.duplicates(at, entries);
+                for entry in entries {
+                    if entry.key == "<<" {
+                        self.merge_key(at);
+                    } else {
+                        self.value(&at.key(&entry.key), &entry.value, schema);
+                    }
+                }
+            }
+            (Expected::List(schema), Node::List(items)) => {
+                for (position, item) in items.iter().enumerate() {
+                    self.value(&at.index(position), item, schema);
+                }
+            }
+            (_, Node::Scalar(scalar)) => self.scalar(at, scalar, node, &expected),
+            _ => self.wrong_type(at, node, &expected),
+        }
+    }
+
+    fn scalar(&mut self, at: &DocumentPath, scalar: &Scalar, node: &Node, expected: &Expected<'_>) {
+        match (expected, scalar.kind) {
+            (Expected::Text, ScalarKind::Text)
+            | (Expected::Boolean, ScalarKind::Boolean(_))
+            | (
+                Expected::AnyScalar,
+                ScalarKind::Text | ScalarKind::Boolean(_) | ScalarKind::Integer(_) | ScalarKind::Decimal(_),
+            ) => {}
+            (Expected::Word(words), ScalarKind::Text) => {
+                if !words.contains(&scalar.text.as_str()) {
+                    let message = format!("`{}` is not known here", scalar.text);
+                    let problem = Problem::new(codes::UNKNOWN_VALUE, at.clone(), message);
+                    self.problems.push(problem.help(help::for_word(&scalar.text, words)));
+                }
+            }
+            (&Expected::Integer { minimum, maximum }, ScalarKind::Integer(value)) => {
+                if !(minimum..=maximum).contains(&value) {
+                    let message = format!("{value} is not between {minimum} and {maximum}");
+                    self.problems.push(Problem::new(codes::OUT_OF_RANGE, at.clone(), message));
+                }
+            }
+            _ => self.wrong_type(at, node, expected),
+        }
+    }
+
+    fn record(
+        &mut self,
+        at: &DocumentPath,
+        entries: &[Entry],
+        properties: &Map<String, Value>,
+        required: &[&str],
+    ) {
+        self.duplicates(at, entries);
+        let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let present: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        let mut meant = BTreeSet::new();
+        for entry in entries {
+            if let Some(schema) = properties.get(&entry.key) {
+                self.value(&at.key(&entry.key), &entry.value, schema);
+            } else if entry.key == "<<" {
+                self.merge_key(at);
+            } else {
+                let near = nearest_key(&entry.key, &known, &present);
+                meant.extend(near);
+                let message = format!("unknown key `{}`", entry.key);
+                let problem = Problem::new(codes::UNKNOWN_KEY, at.key(&entry.key).on_key(), message);
+                self.problems.push(problem.help(help::for_key(at, &entry.key, near, &known)));
+            }
+        }
+        for key in required {
+            // A key that was meant but misspelt is one slip, not two.
+            if !present.contains(key) && !meant.contains(key) {
+                let message = format!("the key `{key}` is missing");
+                let problem = Problem::new(codes::MISSING_KEY, at.key(key), message);
+                self.problems.push(problem.help(help::for_missing(at, key)));
+            }
+        }
+    }
+
+    fn duplicates(&mut self, at: &DocumentPath, entries: &[Entry]) {
+        let mut seen = BTreeSet::new();
+        for entry in entries.iter().filter(|entry| entry.key != "<<") {
+            if !seen.insert(&entry.key) {
+                let message = format!("the key `{}` stands here twice", entry.key);
+                let problem = Problem::new(codes::DUPLICATE_KEY, at.key(&entry.key).on_key(), message);
+                self.problems.push(problem.help("keep one of them"));
+            }
+        }
+    }
+
+    fn merge_key(&mut self, at: &DocumentPath) {
+        let message = "`<<` must name a mapping or a list of mappings, once";
+        let problem = Problem::new(codes::MERGE_KEY, at.key("<<").on_key(), message);
+        self.problems.push(problem.help("write `<<: *name`, or `<<: [*first, *second]` for several"));
+    }
+
+    fn wrong_type(&mut self, at: &DocumentPath, node: &Node, expected: &Expected<'_>) {
+        let (code, message) = if node.is_null() {
+            (codes::EMPTY_VALUE, format!("there is no value; expected {}", expected.name()))
+        } else {
+            (codes::WRONG_TYPE, format!("expected {}, found {}", expected.name(), found(node)))
+        };
+        let mut problem = Problem::new(code, at.clone(), message);
+        problem.help = help::for_type(node, expected);
+        self.problems.push(problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A schema that the walk does not understand would go unchecked without a word.
+    #[test]
+    fn the_walk_understands_every_part_of_the_schema() {
+        fn understand(schema: &Value, path: &str) -> usize {
+            let (expected, _) = Expected::read(schema).unwrap_or_else(|| panic!("{path}: {schema}"));
+            1 + match expected {
+                Expected::Record { properties, .. } => {
+                    assert_eq!(schema["additionalProperties"], false, "{path}");
+                    properties.iter().map(|(key, schema)| understand(schema, &format!("{path}.{key}"))).sum()
+                }
+                Expected::Names(schema) | Expected::List(schema) => understand(schema, &format!("{path}.*")),
+                _ => 0,
+            }
+        }
+        assert!(understand(&super::super::format::schema(), "") > 40);
+    }
+}

@@ -1,0 +1,169 @@
+//! A definition that uses every key comes to exactly the project that it describes.
+
+use std::collections::BTreeMap;
+
+use super::Folder;
+use crate::definition::load;
+use crate::project::{Architecture, ImageLocation, Source, SourceKind, Wrapper};
+
+const EXAMPLE: &str = r#"
+project: shop                     # default: the folder's name
+defaults:                         # any function key; a function's own key wins, maps merge
+  architecture: arm64
+  timeout: 5
+  environment: { STAGE: test, VERSION: 1.10 }
+bases:                            # optional; adds to or overrides the built-in catalogue
+  python3.12: { image: registry.example.com/lambda/python@sha256:0 }
+  slim-python: { image: "oci:./bases/slim", contract: python3.12 }
+
+layers:
+  utils:  { path: layers/utils }  # a directory or .zip laid out as Lambda lays it out: its root is /opt
+  packed: { path: layers/packed.ZIP, follow: true, exclude: ["*.md"] }
+
+extensions:
+  log-shipper:                    # external: a process beside the runtime
+    path: extensions/log-shipper
+  tracer:                         # internal: inside the runtime's process
+    path: ./layers/tracer/
+    environment: { NODE_OPTIONS: "--require /opt/tracer/hook.js" }
+    wrapper: /opt/tracer/wrapper
+
+functions:
+  orders:
+    runtime: slim-python
+    handler: app.handler
+    code: functions/orders
+    layers: [utils, packed]
+    extensions: [log-shipper, tracer]
+    wrapper: scripts/importtime
+    environment: { STAGE: 007, DEBUG: True, EMPTY: "" }
+    exclude: ["tests/**"]
+    timeout: 30
+    memory: 512
+  billing:
+    runtime: python3.12
+    architecture: x86_64
+    handler: single.handler
+    code: functions/single.py
+"#;
+
+#[test]
+fn every_key_comes_to_its_part_of_the_project() {
+    let folder = Folder::new();
+    folder.write("limg.yaml", EXAMPLE.as_bytes());
+    let loaded = load(&folder.path("limg.yaml"), super::RUNTIMES).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let project = loaded.project;
+    assert_eq!((project.name.as_str(), project.root.as_path()), ("shop", folder.root()));
+    let [orders, billing] = &project.functions[..] else { panic!() };
+
+    assert_eq!(orders.name, "orders");
+    assert_eq!(orders.base.name, "slim-python");
+    assert_eq!(orders.base.contract, "python3.12");
+    assert_eq!(orders.base.image, Some(ImageLocation::Oci(folder.path("bases/slim"), None)));
+    assert_eq!(orders.handler.as_deref(), Some("app.handler"));
+    assert_eq!(orders.architecture, Architecture::Arm64);
+    let source =
+        |path: &str, kind| Source { path: folder.path(path), kind, follow: false, exclude: Vec::new() };
+    assert_eq!(
+        orders.code,
+        Source { exclude: vec!["tests/**".into()], ..source("functions/orders", SourceKind::Directory) }
+    );
+    let packed = source("layers/packed.ZIP", SourceKind::Zip);
+    let sources: Vec<_> =
+        orders.layers.iter().map(|layer| (layer.name.as_str(), layer.source.clone())).collect();
+    assert_eq!(
+        sources,
+        [
+            ("utils", source("layers/utils", SourceKind::Directory)),
+            ("packed", Source { follow: true, exclude: vec!["*.md".into()], ..packed }),
+        ]
+    );
+    let [shipper, tracer] = &orders.extensions[..] else { panic!() };
+    assert_eq!(shipper.source, Some(source("extensions/log-shipper", SourceKind::File)));
+    assert_eq!(tracer.source, Some(source("layers/tracer", SourceKind::Directory)));
+    assert_eq!(tracer.environment["NODE_OPTIONS"], "--require /opt/tracer/hook.js");
+    assert_eq!(tracer.wrapper, Some(Wrapper::InImage("/opt/tracer/wrapper".parse().unwrap())));
+    assert_eq!(orders.wrapper, Some(Wrapper::Local(folder.path("scripts/importtime"))));
+    // Numbers and booleans keep their text; the default's variables stay where the function has none of that name.
+    assert_eq!(
+        orders.environment,
+        BTreeMap::from(
+            [("DEBUG", "True"), ("EMPTY", ""), ("STAGE", "007"), ("VERSION", "1.10")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        )
+    );
+    assert_eq!((orders.timeout, orders.memory), (30, 512));
+
+    assert_eq!(
+        billing.base.image,
+        Some(ImageLocation::Registry("registry.example.com/lambda/python@sha256:0".into()))
+    );
+    assert_eq!(billing.architecture, Architecture::X86_64);
+    assert_eq!(billing.code.kind, SourceKind::File);
+    assert_eq!((billing.timeout, billing.memory), (5, 128));
+    assert_eq!(billing.environment["STAGE"], "test");
+}
+
+#[test]
+fn merge_keys_and_aliases_mean_what_yaml_says() {
+    let folder = Folder::new();
+    let outcome = folder.read(
+        "
+functions:
+  orders: &orders
+    runtime: python3.12
+    handler: app.handler
+    code: functions/orders
+    environment: &common { STAGE: dev, LEVEL: info }
+  billing:
+    handler: app.billing
+    <<: *orders
+    environment: { <<: [*common, { REGION_NAME: x, STAGE: never }], LEVEL: debug }
+",
+    );
+    assert_eq!(outcome.problems, []);
+    let project = outcome.project.unwrap();
+    let billing = &project.functions[1];
+    assert_eq!(billing.handler.as_deref(), Some("app.billing"));
+    assert_eq!(billing.base.contract, "python3.12");
+    let variables: Vec<_> =
+        billing.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(variables, ["LEVEL=debug", "REGION_NAME=x", "STAGE=dev"]);
+}
+
+#[test]
+fn a_key_without_a_value_counts_as_absent() {
+    let folder = Folder::new();
+    let outcome = folder.read(
+        "
+project:
+defaults: { handler: app.handler, layers: [utils] }
+bases: ~
+layers: { utils: { path: layers/utils } }
+functions:
+  orders: { runtime: python3.12, code: functions/orders, handler: null, environment: , timeout: ~ }
+  billing: { runtime: python3.12, code: functions/orders, layers: [] }
+",
+    );
+    assert_eq!(outcome.problems, []);
+    let functions = outcome.project.unwrap().functions;
+    assert_eq!(functions[0].handler.as_deref(), Some("app.handler"));
+    assert_eq!((functions[0].layers.len(), functions[1].layers.len()), (1, 0));
+}
+
+#[test]
+fn a_custom_runtime_needs_no_handler_and_a_jar_is_a_zip() {
+    let folder = Folder::new();
+    let outcome = folder.read(
+        "
+bases: { app: { image: scratch, contract: provided.al2023 } }
+functions:
+  orders: { runtime: app, code: layers/empty.jar }
+",
+    );
+    assert_eq!(outcome.problems, []);
+    let function = outcome.project.unwrap().functions.remove(0);
+    assert_eq!((function.handler, function.code.kind), (None, SourceKind::Zip));
+    assert_eq!(function.base.image, Some(ImageLocation::Scratch));
+}

@@ -1,0 +1,121 @@
+//! Finding and reading the file.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{Folder, RUNTIMES};
+use crate::definition::{DefinitionError, find, load};
+
+const SMALL: &str =
+    "functions: { orders: { runtime: python3.12, handler: app.handler, code: functions/orders } }\n";
+
+#[test]
+fn the_nearest_definition_upward_is_found() {
+    let folder = Folder::new();
+    let deep = folder.path("functions/orders");
+    let nothing = find(&deep).unwrap_err();
+    assert!(matches!(&nothing, DefinitionError::NotFound { start } if *start == deep), "{nothing}");
+    assert!(nothing.help().unwrap().contains("limg init"));
+
+    folder.write("functions/template.yml", b"");
+    let only = find(&deep).unwrap_err();
+    assert!(only.to_string().ends_with("functions/template.yml`, which limg cannot read yet"), "{only}");
+
+    folder.write("limg.yml", b"");
+    assert_eq!(
+        find(&deep).unwrap(),
+        folder.path("limg.yml"),
+        "a definition above wins over a template beside"
+    );
+    folder.write("limg.yaml", b"");
+    assert_eq!(find(&deep).unwrap(), folder.path("limg.yaml"));
+    folder.write("functions/limg.yml", b"");
+    assert_eq!(find(&deep).unwrap(), folder.path("functions/limg.yml"));
+}
+
+#[test]
+fn what_is_no_definition_is_refused_before_it_is_parsed() {
+    let folder = Folder::new();
+    let load = |path: &str| load(&folder.path(path), RUNTIMES).unwrap_err();
+
+    let directory = load("functions");
+    assert!(matches!(directory, DefinitionError::IsDirectory { .. }));
+    assert!(directory.help().unwrap().ends_with("functions/limg.yaml`"));
+    assert!(matches!(load("absent.yaml"), DefinitionError::Fs(_)));
+    folder.write("large.yaml", &vec![b'#'; 1024 * 1024 + 1]);
+    assert!(matches!(load("large.yaml"), DefinitionError::TooLarge { .. }));
+    folder.write("utf16.yaml", b"\xff\xfep\0r\0");
+    assert!(matches!(load("utf16.yaml"), DefinitionError::NotUtf8 { .. }));
+}
+
+#[test]
+fn byte_order_mark_carriage_returns_and_document_marks_do_no_harm() {
+    let folder = Folder::new();
+    for text in
+        [format!("\u{feff}{SMALL}"), SMALL.replace(", ", ",\r\n  "), format!("%YAML 1.2\n---\n{SMALL}...\n")]
+    {
+        folder.write("limg.yaml", text.as_bytes());
+        let loaded = load(&folder.path("limg.yaml"), RUNTIMES).unwrap();
+        assert_eq!(loaded.project.functions[0].name, "orders");
+    }
+}
+
+#[test]
+fn the_folder_names_the_project() {
+    let folder = Folder::new();
+    folder.write("My Shop/limg.yaml", SMALL.replace("functions/orders", "../functions/orders").as_bytes());
+    let loaded = load(&folder.path("My Shop/limg.yaml"), RUNTIMES).unwrap();
+    assert_eq!(loaded.project.name, "my-shop");
+    assert_eq!(loaded.project.functions[0].code.path, folder.path("My Shop/../functions/orders"));
+}
+
+#[test]
+fn a_relative_file_is_taken_from_the_working_directory() {
+    let error = load(Path::new("no-such-folder/limg.yaml"), RUNTIMES).unwrap_err();
+    let DefinitionError::Fs(error) = error else { panic!("{error}") };
+    assert!(error.path.is_absolute());
+}
+
+#[test]
+fn text_that_is_not_yaml_tells_where_and_what_to_do() {
+    let folder = Folder::new();
+    let syntax = |text: &str| {
+        folder.write("limg.yaml", text.as_bytes());
+        match load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err() {
+            DefinitionError::Syntax { syntax, .. } => syntax,
+            other => panic!("{text:?}: {other}"),
+        }
+    };
+    for (text, line, part, help) in [
+        ("functions:\n\torders: {}\n", 2, "cannot start any token", "tab"),
+        ("functions: { a: 1\n", 2, "did not find", ""),
+        ("functions:\n  orders:\n    handler: a: b\n", 3, "mapping values are not allowed", "quotes"),
+        ("functions: *nowhere\n", 1, "unknown anchor", "quotes"),
+        ("functions: @x\n", 1, "cannot start any token", "quotes"),
+        ("a: 1\n---\nb: 2\n", 3, "second document", "`---`"),
+        ("a: &a [*a]\n", 1, "limit exceeded", "repeats"),
+        ("? [a, b]\n: 1\n", 1, "a name as key", ""),
+    ] {
+        let syntax = syntax(text);
+        assert_eq!(syntax.line.unwrap_or_default(), line, "{text:?}: {syntax:?}");
+        assert!(syntax.message.contains(part), "{text:?}: {syntax:?}");
+        assert!(!syntax.message.contains(&format!(" at line {line} ")), "{text:?}: {syntax:?}");
+        assert!(syntax.help.unwrap_or_default().contains(help), "{text:?}");
+    }
+}
+
+#[test]
+fn alias_bombs_stop_early() {
+    let folder = Folder::new();
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        writeln!(text, "a{level}: &a{level} [{aliases}]").unwrap();
+    }
+    let long = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 10_000].join(", "));
+    for bomb in [text, long] {
+        folder.write("limg.yaml", bomb.as_bytes());
+        let error = load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err();
+        assert!(error.help().unwrap().contains("far too much"), "{error}");
+    }
+}

@@ -1,0 +1,84 @@
+//! No text may make limg panic, and every problem of any text has a place to show.
+
+use proptest::prelude::*;
+
+use super::{Folder, RUNTIMES};
+use crate::definition::{codes, locate, read};
+
+const VALID: &str = r#"
+project: shop
+defaults: &defaults { architecture: x86_64, environment: { STAGE: dev } }
+bases: { slim: { image: "oci:./bases/slim", contract: python3.12 } }
+layers: { utils: { path: layers/utils, exclude: ["*.md"] } }
+extensions:
+  tracer: { path: layers/tracer, wrapper: /opt/tracer/wrapper, environment: { NODE_OPTIONS: x } }
+functions:
+  orders:
+    <<: *defaults
+    runtime: slim
+    handler: app.handler
+    code: functions/orders
+    layers: [utils]
+    extensions: [tracer]
+    timeout: 30
+"#;
+
+fn survives(folder: &Folder, text: &str) {
+    let Ok(outcome) = read(text, folder.root(), RUNTIMES) else {
+        return;
+    };
+    assert_eq!(outcome.project.is_some(), outcome.problems.is_empty());
+    for problems in [&outcome.problems, &outcome.warnings] {
+        for located in locate(text, problems) {
+            assert!(located.line.is_some(), "{located:?} in {text:?}");
+            assert!(codes::ALL.iter().any(|(code, _)| *code == located.problem.code));
+        }
+    }
+}
+
+fn configuration() -> ProptestConfig {
+    ProptestConfig { cases: 300, ..ProptestConfig::default() }
+}
+
+#[test]
+fn on_arbitrary_text() {
+    let folder = Folder::new();
+    proptest!(configuration(), |(text in "\\PC*")| survives(&folder, &text));
+}
+
+#[test]
+fn on_text_of_yaml_letters() {
+    let folder = Folder::new();
+    proptest!(configuration(), |(text in "[-a:{}\\[\\],&*!<|>?#'\" \n\t0~%@]{0,60}")| {
+        survives(&folder, &text);
+        survives(&folder, &format!("functions:\n  a: {text}"));
+    });
+}
+
+#[test]
+fn on_mutated_definitions() {
+    let folder = Folder::new();
+    let cut = (0..VALID.len(), 0_usize..12, "[-a:{}\\[\\],&*!<>~ \n0]{0,3}");
+    proptest!(configuration(), |(cuts in prop::collection::vec(cut, 1..6))| {
+        let mut text = VALID.to_owned();
+        for (at, length, put) in cuts {
+            let at = at.min(text.len());
+            let end = (at + length).min(text.len());
+            text.replace_range(at..end, &put);
+        }
+        survives(&folder, &text);
+    });
+}
+
+#[test]
+fn on_exchanged_words() {
+    let folder = Folder::new();
+    proptest!(configuration(), |(swaps in prop::collection::vec((0_usize..60, 0_usize..60), 1..8))| {
+        let mut words: Vec<&str> = VALID.split_inclusive([' ', ',', ':']).collect();
+        for (left, right) in swaps {
+            let last = words.len() - 1;
+            words.swap(left.min(last), right.min(last));
+        }
+        survives(&folder, &words.concat());
+    });
+}

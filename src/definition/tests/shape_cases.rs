@@ -1,0 +1,307 @@
+//! Cases of documents that depart from the format: keys, types, bounds.
+
+use super::problems::Case;
+
+/// Each case by name: the definition, and all that is said about it.
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "an empty file",
+        text: "# nothing
+",
+        report: "
+2:1 error[empty-definition] the definition is empty
+  help: add a function under `functions:`; `limg init` writes a definition to begin with
+",
+    },
+    Case {
+        name: "no function key",
+        text: "project: shop
+",
+        report: "
+1:1 error[missing-key] the key `functions` is missing
+  | project: shop
+  help: add `functions:` with one entry for each function
+",
+    },
+    Case {
+        name: "no functions",
+        text: "functions: {}
+",
+        report: "
+1:12 error[no-functions] there is no function
+  | functions: {}
+  help: add one: `NAME: { runtime: ..., handler: ..., code: ... }`
+",
+    },
+    Case {
+        name: "functions without a value",
+        text: "functions:
+",
+        report: "
+1:1 error[empty-value] there is no value; expected a mapping
+  | functions:
+  help: write `NAME: ...` below it, indented, one to a line
+",
+    },
+    Case {
+        name: "a document that is no mapping",
+        text: "- orders
+",
+        report: "
+1:1 error[wrong-type] expected a mapping, found a list
+  | - orders
+  help: write its keys below it, indented; known keys are `bases`, `defaults`, `extensions`, `functions`, `layers`, `project`
+",
+    },
+    Case {
+        name: "a function without a value",
+        text: "functions:
+  orders:
+",
+        report: "
+2:3 error[empty-value] there is no value; expected a mapping
+  | orders:
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+",
+    },
+    Case {
+        name: "misspelt keys, which are not missing too",
+        text: "functoins:
+  orders:
+    handlr: a.b
+layers:
+  utils: { pth: layers/utils }
+",
+        report: "
+1:1 error[unknown-key] unknown key `functoins`
+  | functoins:
+  help: did you mean `functions`?
+5:12 error[unknown-key] unknown key `pth`
+  | utils: { pth: layers/utils }
+  help: did you mean `path`?
+",
+    },
+    Case {
+        name: "a stranger among keys",
+        text: "functions: {}
+defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
+",
+        report: "
+2:13 error[unknown-key] unknown key `zzz`
+  | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
+  help: known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+2:21 error[unknown-key] unknown key `Handler`
+  | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
+  help: did you mean `handler`?
+2:35 error[unknown-key] unknown key `memorySize`
+  | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
+  help: did you mean `memory`?
+",
+    },
+    Case {
+        name: "sources of layers that are not there yet",
+        text: r#"functions: {}
+layers:
+  insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
+"#,
+        report: r#"
+3:3 error[missing-key] the key `path` is missing
+  | insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
+  help: add `path:`, the layer's directory or .zip
+3:15 error[unknown-key] unknown key `arn`
+  | insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
+  help: in this version a layer is a directory or a .zip: download or unpack it and write `path: ...`
+"#,
+    },
+    Case {
+        name: "a template",
+        text: "Resources: {}
+",
+        report: "
+1:1 error[unknown-key] unknown key `Resources`
+  | Resources: {}
+  help: this looks like a SAM or CloudFormation template, which limg cannot read yet; `limg init` writes a limg.yaml
+1:1 error[missing-key] the key `functions` is missing
+  | Resources: {}
+  help: add `functions:` with one entry for each function
+",
+    },
+    Case {
+        name: "a key twice",
+        text: "functions:
+  orders: { timeout: 1, timeout: 2 }
+  orders: {}
+",
+        report: "
+2:25 error[duplicate-key] the key `timeout` stands here twice
+  | orders: { timeout: 1, timeout: 2 }
+  help: keep one of them
+3:3 error[duplicate-key] the key `orders` stands here twice
+  | orders: {}
+  help: keep one of them
+",
+    },
+    Case {
+        name: "values of wrong types",
+        text: r#"project: 2024
+functions:
+  orders:
+    runtime: 3.12
+    handler: [app.handler]
+    layers: utils
+    extensions: { tracer: x }
+    environment:
+      - STAGE=dev
+    follow: yes
+    timeout: 30s
+    memory: "512"
+    exclude: [1]
+  billing: functions/billing
+layers:
+  utils: layers/utils
+  more: [layers/utils]
+"#,
+        report: r#"
+1:10 error[wrong-type] expected text, found a number
+  | project: 2024
+  help: put it in quotes: `"2024"`
+4:14 error[wrong-type] expected text, found a number
+  | runtime: 3.12
+  help: put it in quotes: `"3.12"`
+5:14 error[wrong-type] expected text, found a list
+  | handler: [app.handler]
+  help: write a single text
+6:13 error[wrong-type] expected a list, found text
+  | layers: utils
+  help: write a list: `[utils]`
+7:17 error[wrong-type] expected a list, found a mapping
+  | extensions: { tracer: x }
+  help: write a list of names: `[first, second]`
+9:7 error[wrong-type] expected a mapping, found a list
+  help: write each entry under its name: `NAME: ...`, without `-`
+10:13 error[wrong-type] expected a boolean, found text
+  | follow: yes
+  help: write `true` or `false`
+11:14 error[wrong-type] expected a whole number, found text
+  | timeout: 30s
+  help: write a whole number from 1 to 900, without quotes or unit
+12:13 error[wrong-type] expected a whole number, found text
+  | memory: "512"
+  help: write a whole number from 128 to 10240, without quotes or unit
+13:15 error[wrong-type] expected text, found a number
+  | exclude: [1]
+  help: put it in quotes: `"1"`
+14:12 error[wrong-type] expected a mapping, found text
+  | billing: functions/billing
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+16:10 error[wrong-type] expected a mapping, found text
+  | utils: layers/utils
+  help: write `{ path: layers/utils }`
+17:9 error[wrong-type] expected a mapping, found a list
+  | more: [layers/utils]
+  help: write its keys below it, indented; known keys are `exclude`, `follow`, `path`
+"#,
+    },
+    Case {
+        name: "numbers out of range",
+        text: "functions:
+  orders: { timeout: 901, memory: 0x40 }
+  billing: { timeout: 0, memory: 99999999999999999999999999 }
+",
+        report: "
+2:22 error[out-of-range] 901 is not between 1 and 900
+  | orders: { timeout: 901, memory: 0x40 }
+2:35 error[out-of-range] 64 is not between 128 and 10240
+  | orders: { timeout: 901, memory: 0x40 }
+3:23 error[out-of-range] 0 is not between 1 and 900
+  | billing: { timeout: 0, memory: 99999999999999999999999999 }
+3:34 error[out-of-range] 99999999999999999999999999 is not between 128 and 10240
+  | billing: { timeout: 0, memory: 99999999999999999999999999 }
+",
+    },
+    Case {
+        name: "architectures of other tools",
+        text: "functions:
+  a: { architecture: amd64 }
+  b: { architecture: linux/aarch64 }
+  c: { architecture: X86-64 }
+  d: { architecture: riscv }
+",
+        report: "
+2:22 error[unknown-value] `amd64` is not known here
+  | a: { architecture: amd64 }
+  help: did you mean `x86_64`?
+3:22 error[unknown-value] `linux/aarch64` is not known here
+  | b: { architecture: linux/aarch64 }
+  help: did you mean `arm64`?
+4:22 error[unknown-value] `X86-64` is not known here
+  | c: { architecture: X86-64 }
+  help: did you mean `x86_64`?
+5:22 error[unknown-value] `riscv` is not known here
+  | d: { architecture: riscv }
+  help: known are `x86_64`, `arm64`
+",
+    },
+    Case {
+        name: "variables without a single value",
+        text: "functions:
+  orders:
+    environment: { AA: , BB: ~, CC: [x], DD: { x: y }, EE: .inf, FF: 1e3 }
+",
+        report: r#"
+3:20 error[empty-value] there is no value; expected a single value
+  help: write `""` for an empty value
+3:26 error[empty-value] there is no value; expected a single value
+  help: write `""` for an empty value
+3:37 error[wrong-type] expected a single value, found a list
+  help: write text, a number or a boolean
+3:46 error[wrong-type] expected a single value, found a mapping
+  help: write text, a number or a boolean
+"#,
+    },
+    Case {
+        name: "tags",
+        text: "functions:
+  orders: { handler: !Ref Handler, code: !!str x }
+  billing: !Sub x
+",
+        report: "
+2:22 error[tag] the tag `!Ref` has no meaning here
+  | orders: { handler: !Ref Handler, code: !!str x }
+  help: remove the tag; limg does not resolve CloudFormation functions
+3:12 error[tag] the tag `!Sub` has no meaning here
+  | billing: !Sub x
+  help: remove the tag; limg does not resolve CloudFormation functions
+",
+    },
+    Case {
+        name: "a slip under an anchor, once",
+        text: "functions:
+  orders: &o { handlr: x }
+  billing: { <<: *o }
+  third: *o
+",
+        report: "
+2:16 error[unknown-key] unknown key `handlr`
+  | orders: &o { handlr: x }
+  help: did you mean `handler`?
+",
+    },
+    Case {
+        name: "merge keys that merge nothing",
+        text: "functions:
+  orders: &o { <<: 5 }
+  billing: { <<: *o, <<: *o, environment: { <<: [1] } }
+",
+        report: "
+2:16 error[merge-key] `<<` must name a mapping or a list of mappings, once
+  | orders: &o { <<: 5 }
+  help: write `<<: *name`, or `<<: [*first, *second]` for several
+3:22 error[merge-key] `<<` must name a mapping or a list of mappings, once
+  | billing: { <<: *o, <<: *o, environment: { <<: [1] } }
+  help: write `<<: *name`, or `<<: [*first, *second]` for several
+3:45 error[merge-key] `<<` must name a mapping or a list of mappings, once
+  help: write `<<: *name`, or `<<: [*first, *second]` for several
+",
+    },
+];

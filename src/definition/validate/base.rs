@@ -1,0 +1,135 @@
+//! Bases: which image a function stands on and which runtime's contract it keeps.
+//!
+//! Whether the image can be read is found when it is read; nothing here looks for it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::codes;
+use super::super::format;
+use super::{Findings, name};
+use crate::problem::{DocumentPath, Problem, nearest};
+use crate::project::{Base, ImageLocation};
+
+/// The runtimes that a function may name.
+pub(super) struct Bases<'a> {
+    runtimes: &'a [&'a str],
+    /// The bases of the definition; none in place of one that has problems of its own.
+    defined: BTreeMap<&'a str, Option<Base>>,
+}
+
+impl<'a> Bases<'a> {
+    /// Validates the bases of a definition.
+    pub(super) fn validate(
+        written: Option<&'a format::Entries<format::Base>>,
+        root: &Path,
+        runtimes: &'a [&'a str],
+        findings: &mut Findings,
+    ) -> Self {
+        let mut defined = BTreeMap::new();
+        for (key, base) in written.into_iter().flat_map(|entries| &entries.0) {
+            let at = DocumentPath::keys(&["bases", key]);
+            name::entry("a base", key, &at, findings);
+            let image = image(&base.image, &at.key("image"), root, findings);
+            let contract = contract(key, base.contract.as_deref(), &at, runtimes, findings);
+            let base = image.zip(contract).and_then(|(image, contract)| {
+                if image == ImageLocation::Scratch && !is_provided(&contract) {
+                    let message = format!("`scratch` is empty and cannot run {contract}");
+                    let problem = Problem::new(codes::BAD_IMAGE, at.key("image"), message);
+                    findings.problem(problem.help("on `scratch` the contract must be a `provided` one"));
+                    return None;
+                }
+                Some(Base { name: key.clone(), image: Some(image), contract })
+            });
+            defined.insert(key.as_str(), base);
+        }
+        Self { runtimes, defined }
+    }
+
+    /// The base that a function's `runtime` names. None when there is none, or when it has problems of its own.
+    pub(super) fn find(&self, runtime: &str, at: &DocumentPath, findings: &mut Findings) -> Option<Base> {
+        if let Some(base) = self.defined.get(runtime) {
+            return base.clone();
+        }
+        if self.runtimes.contains(&runtime) {
+            return Some(Base { name: runtime.to_owned(), image: None, contract: runtime.to_owned() });
+        }
+        let message = format!("there is no runtime `{runtime}`");
+        let problem = Problem::new(codes::UNKNOWN_RUNTIME, at.clone(), message);
+        let names = self.runtimes.iter().chain(self.defined.keys()).copied();
+        findings.problem(problem.help(runtime_help(runtime, names)));
+        None
+    }
+}
+
+/// Whether a contract is that of a base for custom runtimes, which bring their own start-up and need no handler.
+pub(super) fn is_provided(contract: &str) -> bool {
+    contract.starts_with("provided")
+}
+
+fn contract(
+    key: &str,
+    written: Option<&str>,
+    at: &DocumentPath,
+    runtimes: &[&str],
+    findings: &mut Findings,
+) -> Option<String> {
+    let contract = written.unwrap_or(key);
+    if runtimes.contains(&contract) {
+        return Some(contract.to_owned());
+    }
+    findings.problem(if written.is_some() {
+        let message = format!("there is no runtime `{contract}` whose contract a base could keep");
+        let problem = Problem::new(codes::UNKNOWN_CONTRACT, at.key("contract"), message);
+        problem.help(runtime_help(contract, runtimes.iter().copied()))
+    } else {
+        let message = format!("the base `{key}` does not say which runtime's contract it keeps");
+        let problem = Problem::new(codes::MISSING_CONTRACT, at.key("contract"), message);
+        problem.help(match nearest(key, runtimes.iter().copied()) {
+            Some(near) => format!("add `contract: {near}`, or another runtime id"),
+            None => "add `contract:` with a runtime id such as `provided.al2023`".to_owned(),
+        })
+    });
+    None
+}
+
+fn runtime_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    if wanted.starts_with("go") {
+        return "a Go function runs on `provided.al2023`".to_owned();
+    }
+    match nearest(wanted, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn image(text: &str, at: &DocumentPath, root: &Path, findings: &mut Findings) -> Option<ImageLocation> {
+    let mut bad = |message: String, help: &str| {
+        findings.problem(Problem::new(codes::BAD_IMAGE, at.clone(), message).help(help));
+        None
+    };
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return bad(
+            format!("`{text}` is no image"),
+            "write for example `oci:./bases/python` or a registry reference",
+        );
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let help = format!("write a registry reference without `{scheme}://`: `{rest}`");
+        return bad(format!("`{text}` is no image"), &help);
+    }
+    match text.parse::<ImageLocation>() {
+        Err(error) => bad(error.to_string(), "write for example `oci:./bases/python`"),
+        Ok(ImageLocation::DockerDaemon(None)) => {
+            bad("`docker-daemon:` names no image".to_owned(), "write `docker-daemon:NAME:TAG`")
+        }
+        // After the colon of a registry reference comes a port or a tag, never a path.
+        Ok(ImageLocation::Registry(reference)) if reference.contains(":/") || reference.contains(":.") => {
+            bad(
+                format!("`{reference}` begins with no transport that limg knows"),
+                "known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`",
+            )
+        }
+        Ok(location) => Some(location.relative_to(root)),
+    }
+}

@@ -1,0 +1,140 @@
+//! Environment variables: which names and values Lambda takes, and which do not belong into an image.
+//!
+//! Values never appear in a message.
+
+use std::collections::BTreeMap;
+
+use super::super::codes;
+use super::super::format::{Entries, VariableValue};
+use super::super::secret;
+use super::Findings;
+use crate::problem::{DocumentPath, Problem};
+
+/// Variables that Lambda sets and that a function's configuration may not (Lambda developer guide,
+/// configuration-envvars, "Defined runtime environment variables": those marked as reserved).
+const RESERVED: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The size of all variables of a function together (Lambda developer guide, gettingstarted-limits).
+const BYTES_AT_MOST: usize = 4 * 1024;
+
+/// The variable by which Lambda's bases find the wrapper script (Lambda developer guide, runtimes-modify).
+const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+/// Checks each variable of a written environment.
+pub(super) fn check(at: &DocumentPath, variables: &Entries<VariableValue>, findings: &mut Findings) {
+    for (name, VariableValue(value)) in &variables.0 {
+        let at = at.key(name);
+        if RESERVED.contains(&name.as_str()) {
+            let message = format!("Lambda sets `{name}` itself");
+            let problem = Problem::new(codes::RESERVED_VARIABLE, at.on_key(), message);
+            findings.problem(problem.help(reserved_help(name)));
+        } else if !is_name(name) {
+            let message = format!("`{name}` cannot be the name of a variable");
+            let problem = Problem::new(codes::BAD_VARIABLE, at.on_key(), message);
+            findings
+                .problem(problem.help(
+                    "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks",
+                ));
+        } else if value.contains('\0') {
+            let message = format!("the value of `{name}` holds a NUL character");
+            findings.problem(Problem::new(codes::BAD_VARIABLE, at, message));
+        } else if secret::looks_secret(name, value) {
+            let message =
+                format!("`{name}` looks like a secret, and everybody who may pull the image can read it");
+            let warning = Problem::new(codes::POSSIBLE_SECRET, at.on_key(), message);
+            findings.warning(warning.help(
+                "set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store",
+            ));
+        }
+    }
+}
+
+/// Warns when a function's variables, with those of its extensions, are more than Lambda's configuration would take.
+pub(super) fn check_size<'a>(
+    function: &str,
+    at: DocumentPath,
+    environments: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
+    findings: &mut Findings,
+) {
+    let bytes: usize = environments.into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > BYTES_AT_MOST {
+        let message = format!(
+            "the environment of `{function}` has {bytes} bytes; Lambda allows {BYTES_AT_MOST} in all"
+        );
+        let warning = Problem::new(codes::LARGE_ENVIRONMENT, at, message);
+        findings.warning(warning.help("move large values into a file of the code or a layer"));
+    }
+}
+
+/// The variables as name and text.
+pub(super) fn values(variables: &Entries<VariableValue>) -> impl Iterator<Item = (String, String)> + '_ {
+    variables.0.iter().map(|(name, VariableValue(value))| (name.clone(), value.clone()))
+}
+
+/// Whether a wrapper script is named by its variable.
+pub(super) fn sets_wrapper(variables: &Entries<VariableValue>) -> bool {
+    variables.0.iter().any(|(name, _)| name == WRAPPER_VARIABLE)
+}
+
+/// Reports a wrapper that is named both ways; `because` says by what else.
+pub(super) fn two_wrappers(environment: &DocumentPath, because: &str, findings: &mut Findings) {
+    let message = format!("`{WRAPPER_VARIABLE}` would replace another wrapper: {because}");
+    let problem = Problem::new(codes::TWO_WRAPPERS, environment.key(WRAPPER_VARIABLE).on_key(), message);
+    findings.problem(problem.help("name it as `wrapper:` instead; several wrappers are then chained"));
+}
+
+/// Whether Lambda takes this name (Lambda API reference, `Environment`: `[a-zA-Z]([a-zA-Z0-9_])+`).
+fn is_name(name: &str) -> bool {
+    name.len() > 1
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn reserved_help(name: &str) -> &'static str {
+    match name {
+        "_HANDLER" => "write it as the function's `handler:`",
+        "AWS_REGION" | "AWS_DEFAULT_REGION" => "remove it; it is the Region that the function runs in",
+        "AWS_ACCESS_KEY" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => {
+            "remove it; the function has the credentials of its execution role"
+        }
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => "write it as the function's `memory:`",
+        _ => "remove it, or give it another name",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_lambdas_api() {
+        for good in ["AB", "a1", "STAGE", "camelCase", "A_"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "A", "_A", "1A", "A-B", "A B", "A=B", "Ä1"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Functions: each one's own keys over the defaults, and what they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::codes;
+use super::super::format;
+use super::base::{self, Bases};
+use super::source::{self, Written};
+use super::{Findings, Used, environment};
+use crate::problem::{DocumentPath, Problem, nearest};
+use crate::project::{Extension, Function, Layer, Source, Wrapper};
+
+/// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
+const DEFAULT_TIMEOUT: u32 = 3;
+/// Lambda's own default for `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
+const DEFAULT_MEMORY: u32 = 128;
+/// The length of a handler by Lambda's API (`CreateFunction`, `Handler`: at most 128 characters, none of them white space).
+const HANDLER_AT_MOST: usize = 128;
+
+/// What functions are validated against.
+pub(super) struct Context<'a> {
+    pub(super) root: &'a Path,
+    pub(super) defaults: &'a format::Function,
+    pub(super) bases: &'a Bases<'a>,
+    pub(super) layers: &'a BTreeMap<&'a str, Option<Layer>>,
+    pub(super) extensions: &'a BTreeMap<&'a str, Option<Extension>>,
+}
+
+/// Validates one function. None when it has problems, which are then reported.
+pub(super) fn validate<'a>(
+    name: &str,
+    own: &'a format::Function,
+    context: &Context<'a>,
+    used: &mut Used<'a>,
+    findings: &mut Findings,
+) -> Option<Function> {
+    let settings =
+        Settings { name, own, defaults: context.defaults, at: DocumentPath::keys(&["functions", name]) };
+    let base = settings.runtime(context, used, findings);
+    let handler = settings.handler(base.as_ref().map(|base| base.contract.as_str()), findings);
+    let code = settings.code(context.root, findings);
+    let layers = settings.layers(context, used, findings);
+    let extensions = settings.extensions(context, used, findings);
+    let wrapper = settings.wrapper(context.root, findings);
+    let environment = settings.environment(&extensions, findings);
+    Some(Function {
+        name: name.to_owned(),
+        base: base?,
+        handler,
+        architecture: settings
+            .pick("architecture", |from| from.architecture.as_ref())
+            .0
+            .copied()
+            .unwrap_or_default(),
+        code: code?,
+        layers,
+        extensions,
+        wrapper,
+        environment,
+        timeout: settings.pick("timeout", |from| from.timeout.as_ref()).0.copied().unwrap_or(DEFAULT_TIMEOUT),
+        memory: settings.pick("memory", |from| from.memory.as_ref()).0.copied().unwrap_or(DEFAULT_MEMORY),
+    })
+}
+
+/// A function's own keys over the defaults.
+struct Settings<'a, 'n> {
+    name: &'n str,
+    own: &'a format::Function,
+    defaults: &'a format::Function,
+    at: DocumentPath,
+}
+
+impl<'a> Settings<'a, '_> {
+    /// The value of a key, and where it stands: a function's own wins. Where neither has one it belongs to the function.
+    fn pick<T: ?Sized>(
+        &self,
+        key: &str,
+        read: impl Fn(&'a format::Function) -> Option<&'a T>,
+    ) -> (Option<&'a T>, DocumentPath) {
+        match (read(self.own), read(self.defaults)) {
+            (None, Some(default)) => (Some(default), DocumentPath::keys(&["defaults", key])),
+            (own, _) => (own, self.at.key(key)),
+        }
+    }
+
+    fn missing(&self, key: &str, help: &str, findings: &mut Findings) {
+        let message = format!("the function `{}` has no `{key}`", self.name);
+        findings.problem(Problem::new(codes::MISSING_KEY, self.at.key(key), message).help(help));
+    }
+
+    fn runtime(
+        &self,
+        context: &Context<'a>,
+        used: &mut Used<'a>,
+        findings: &mut Findings,
+    ) -> Option<crate::project::Base> {
+        let (runtime, at) = self.pick("runtime", |from| from.runtime.as_deref());
+        let Some(runtime) = runtime else {
+            self.missing(
+                "runtime",
+                "add `runtime:` with a runtime id such as `python3.12`, here or in `defaults`",
+                findings,
+            );
+            return None;
+        };
+        used.runtimes.insert(runtime);
+        context.bases.find(runtime, &at, findings)
+    }
+
+    fn handler(&self, contract: Option<&str>, findings: &mut Findings) -> Option<String> {
+        let (handler, at) = self.pick("handler", |from| from.handler.as_deref());
+        let Some(handler) = handler else {
+            // Of an unknown runtime nobody can tell whether it needs one.
+            if contract.is_some_and(|contract| !base::is_provided(contract)) {
+                self.missing("handler", "add `handler:`, such as `app.handler`", findings);
+            }
+            return None;
+        };
+        let mut bad = |message: String| {
+            let problem = Problem::new(codes::BAD_HANDLER, at.clone(), message);
+            findings.problem(problem.help("write what Lambda calls the handler, such as `app.handler`"));
+        };
+        let length = handler.chars().count();
+        if handler.is_empty() || handler.contains(char::is_whitespace) || handler.contains('\0') {
+            bad(format!("a handler is one word, and `{handler}` is not"));
+        } else if length > HANDLER_AT_MOST {
+            bad(format!("this handler has {length} characters; Lambda allows {HANDLER_AT_MOST}"));
+        }
+        Some(handler.to_owned())
+    }
+
+    fn code(&self, root: &Path, findings: &mut Findings) -> Option<Source> {
+        let (code, path_at) = self.pick("code", |from| from.code.as_deref());
+        let (exclude, exclude_at) = self.pick("exclude", |from| from.exclude.as_deref());
+        let (follow, _) = self.pick("follow", |from| from.follow.as_ref());
+        let Some(path) = code else {
+            self.missing("code", "add `code:` with a directory, a .zip or one file", findings);
+            return None;
+        };
+        let exclude = exclude.unwrap_or_default();
+        source::read(&Written { path, path_at, follow: follow.copied(), exclude, exclude_at }, root, findings)
+    }
+
+    fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {
+        let (names, at) = self.pick("layers", |from| from.layers.as_deref());
+        let names = names.unwrap_or_default();
+        check_twice("layer", names, &at, findings);
+        used.layers.extend(names.iter().map(String::as_str));
+        let mut layers = Vec::new();
+        for (position, name) in names.iter().enumerate() {
+            if let Some(layer) = context.layers.get(name.as_str()) {
+                layers.extend(layer.clone());
+                continue;
+            }
+            let problem =
+                Problem::new(codes::UNKNOWN_LAYER, at.index(position), format!("there is no layer `{name}`"));
+            findings.problem(problem.help(if context.extensions.contains_key(name.as_str()) {
+                format!("`{name}` is an extension: list it under `extensions`")
+            } else {
+                unknown_help("layers", name, context.layers.keys().copied())
+            }));
+        }
+        layers
+    }
+
+    fn extensions(
+        &self,
+        context: &Context<'a>,
+        used: &mut Used<'a>,
+        findings: &mut Findings,
+    ) -> Vec<Extension> {
+        let (names, at) = self.pick("extensions", |from| from.extensions.as_deref());
+        let names = names.unwrap_or_default();
+        check_twice("extension", names, &at, findings);
+        used.extensions.extend(names.iter().map(String::as_str));
+        let mut extensions = Vec::new();
+        for (position, name) in names.iter().enumerate() {
+            if let Some(extension) = context.extensions.get(name.as_str()) {
+                extensions.extend(extension.clone());
+                continue;
+            }
+            let message = format!("there is no extension `{name}`");
+            let problem = Problem::new(codes::UNKNOWN_EXTENSION, at.index(position), message);
+            findings.problem(problem.help(if context.layers.contains_key(name.as_str()) {
+                format!("`{name}` is a layer: list it under `layers`")
+            } else {
+                unknown_help("extensions", name, context.extensions.keys().copied())
+            }));
+        }
+        extensions
+    }
+
+    fn wrapper(&self, root: &Path, findings: &mut Findings) -> Option<Wrapper> {
+        let (wrapper, at) = self.pick("wrapper", |from| from.wrapper.as_deref());
+        source::wrapper(wrapper?, &at, root, findings)
+    }
+
+    /// The variables of the defaults under the function's own.
+    fn environment(&self, extensions: &[Extension], findings: &mut Findings) -> BTreeMap<String, String> {
+        let own_at = self.at.key("environment");
+        let mut merged = BTreeMap::new();
+        let layers = [
+            (self.defaults.environment.as_ref(), DocumentPath::keys(&["defaults", "environment"])),
+            (self.own.environment.as_ref(), own_at.clone()),
+        ];
+        for (variables, at) in layers {
+            let Some(variables) = variables else {
+                continue;
+            };
+            merged.extend(environment::values(variables));
+            if environment::sets_wrapper(variables) {
+                if self.pick("wrapper", |from| from.wrapper.as_deref()).0.is_some() {
+                    environment::two_wrappers(&at, "there is a `wrapper` too", findings);
+                } else if let Some(extension) =
+                    extensions.iter().find(|extension| extension.wrapper.is_some())
+                {
+                    let because = format!("the extension `{}` has one", extension.name);
+                    environment::two_wrappers(&at, &because, findings);
+                }
+            }
+        }
+        if let Some(variables) = &self.own.environment {
+            environment::check(&own_at, variables, findings);
+        }
+        let all = extensions.iter().map(|extension| &extension.environment).chain([&merged]);
+        environment::check_size(self.name, own_at.on_key(), all, findings);
+        merged
+    }
+}
+
+/// Reports each name that a list has before.
+fn check_twice(kind: &str, names: &[String], at: &DocumentPath, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for (position, name) in names.iter().enumerate() {
+        if !seen.insert(name) {
+            let message = format!("the {kind} `{name}` is listed twice");
+            let problem = Problem::new(codes::LISTED_TWICE, at.index(position), message);
+            findings.problem(problem.help("keep one of them; a later one wins file by file"));
+        }
+    }
+}
+
+/// The mend for a name that `section` does not define.
+fn unknown_help<'a>(section: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    if name.starts_with("arn:") {
+        return format!(
+            "in this version a layer's files must be on this machine: define it under `{section}` with a `path`"
+        );
+    }
+    match nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define it under `{section}`: `NAME: {{ path: ... }}`"),
+    }
+}
