@@ -33,8 +33,9 @@ pub struct HostFile {
 /// What the file system says about one state of a file. Two equal stamps mean equal bytes, but for a change within the
 /// clock's granularity, which [`Content::changed_at`] lets a cache watch for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
+pub(super) struct Stamp {
+    /// Size in bytes.
+    pub(super) size: u64,
     modified: i128,
     changed: i128,
     device: u64,
@@ -42,8 +43,9 @@ struct Stamp {
 }
 
 impl Stamp {
+    /// The stamp in a file's metadata.
     #[cfg(unix)]
-    fn of(metadata: &std::fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Self {
@@ -55,10 +57,39 @@ impl Stamp {
         }
     }
 
+    /// The stamp in a file's metadata.
     #[cfg(not(unix))]
-    fn of(metadata: &std::fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
         let modified = metadata.modified().map_or(0, since_epoch);
         Self { size: metadata.len(), modified, changed: modified, device: 0, inode: 0 }
+    }
+
+    /// When the file was last changed, in nanoseconds since 1970.
+    pub(super) fn changed_at(&self) -> i128 {
+        self.changed.max(self.modified)
+    }
+
+    /// Feeds the file's path and stamp to a hasher.
+    pub(super) fn fingerprint(&self, path: &Path, hasher: &mut Sha256) {
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        hasher.update(b"\0");
+        hasher.update(self.size.to_le_bytes());
+        hasher.update(self.modified.to_le_bytes());
+        hasher.update(self.changed.to_le_bytes());
+        hasher.update(self.device.to_le_bytes());
+        hasher.update(self.inode.to_le_bytes());
+    }
+
+    /// Makes sure that an open file still is as it was when this stamp was taken.
+    pub(super) fn check(&self, path: &Path, file: &File) -> Result<(), fs::FsError> {
+        let metadata = file.metadata().map_err(fs::FsError::because("look at", path))?;
+        // The link count or access time may differ; any other difference means other bytes.
+        if Self::of(&metadata) == *self {
+            Ok(())
+        } else {
+            let source = io::Error::other("the file changed while limg was working; run the command again");
+            Err(fs::FsError { verb: "read", path: path.to_owned(), source })
+        }
     }
 }
 
@@ -105,13 +136,7 @@ impl Content {
         match self {
             Self::Host(HostFile { path, stamp }) => {
                 hasher.update(b"host\0");
-                hasher.update(path.as_os_str().as_encoded_bytes());
-                hasher.update(b"\0");
-                hasher.update(stamp.size.to_le_bytes());
-                hasher.update(stamp.modified.to_le_bytes());
-                hasher.update(stamp.changed.to_le_bytes());
-                hasher.update(stamp.device.to_le_bytes());
-                hasher.update(stamp.inode.to_le_bytes());
+                stamp.fingerprint(path, hasher);
             }
             Self::Zip(entry) => entry.fingerprint(hasher),
             Self::Bytes(bytes) => {
@@ -125,8 +150,8 @@ impl Content {
     #[must_use]
     pub fn changed_at(&self) -> Option<i128> {
         match self {
-            Self::Host(file) => Some(file.stamp.changed.max(file.stamp.modified)),
-            Self::Zip(entry) => entry.archive().changed_at(),
+            Self::Host(file) => Some(file.stamp.changed_at()),
+            Self::Zip(entry) => Some(entry.archive().changed_at()),
             Self::Bytes(_) => None,
         }
     }
@@ -145,13 +170,7 @@ impl std::fmt::Display for Content {
 impl HostFile {
     fn open(&self) -> Result<File, TreeError> {
         let file = fs::open(&self.path)?;
-        let metadata = file.metadata().map_err(fs::FsError::because("look at", &self.path))?;
-        // The link count or access time may differ; any other difference means other bytes.
-        if Stamp::of(&metadata) == self.stamp {
-            Ok(file)
-        } else {
-            let source = io::Error::other("the file changed while limg was working; run the command again");
-            Err(fs::FsError { verb: "read", path: self.path.clone(), source }.into())
-        }
+        self.stamp.check(&self.path, &file)?;
+        Ok(file)
     }
 }

@@ -11,7 +11,7 @@ use crate::fs::FsError;
 use crate::project::{ImagePath, Source};
 
 /// The name of the files that list what is left out, in gitignore syntax, in the directory that holds one.
-const IGNORE_FILE: &str = ".limgignore";
+pub(super) const IGNORE_FILE: &str = ".limgignore";
 
 /// Lists a directory.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
@@ -22,7 +22,7 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
 }
 
 /// Compiles the `exclude` patterns; they are anchored at the source's root, as in a `.gitignore` there.
-fn exclude(source: &Source) -> Result<Gitignore, TreeError> {
+pub(super) fn exclude(source: &Source) -> Result<Gitignore, TreeError> {
     let pattern_error = |pattern: &str| {
         let pattern = pattern.to_owned();
         |source| TreeError::Pattern { pattern, source }
@@ -124,8 +124,7 @@ impl Walk<'_> {
         {
             use std::os::unix::fs::MetadataExt as _;
             if metadata.mode() & 0o6000 != 0 {
-                self.tree
-                    .adjusted(&path, "lost its setuid or setgid bit: Lambda runs everything as one user");
+                self.tree.adjusted(&path, super::SPECIAL_BITS_LOST);
             }
         }
         self.tree.insert(path, Node::File(file_node(file, metadata)?));
@@ -167,8 +166,7 @@ fn is_executable(metadata: &Metadata, _: &Content) -> Result<bool, TreeError> {
 /// Without mode bits, what a file begins with tells whether it is a program.
 #[cfg(not(unix))]
 fn is_executable(_: &Metadata, content: &Content) -> Result<bool, TreeError> {
-    let head = content.head(4)?;
-    Ok(head.starts_with(b"#!") || head == b"\x7fELF")
+    Ok(super::begins_as_program(&content.head(4)?))
 }
 
 /// A path of this machine in the image's form: UTF-8 with `/` between the names.

@@ -26,6 +26,9 @@ use crate::project::{ImagePath, ImagePathError, Source, SourceKind};
 /// Lambda's limit for an image, uncompressed (Lambda developer guide, gettingstarted-limits): no source can be larger.
 pub const SIZE_LIMIT: u64 = 10 * 1024 * 1024 * 1024;
 
+/// What an [`Adjustment`] says of a file with a setuid or setgid bit.
+const SPECIAL_BITS_LOST: &str = "lost its setuid or setgid bit: Lambda runs everything as one user";
+
 /// How far apart two changes of a file must be, in nanoseconds, to bear different times. Linux takes the time of the
 /// last timer tick, at most 10 ms ago.
 const CLOCK_GRANULARITY: i128 = 50_000_000;
@@ -145,7 +148,8 @@ impl Tree {
 
     /// Lists a source, its root placed at `root` in the image; a single file is placed below it under its own name.
     ///
-    /// Nothing is read but the listings and, of a zip, its central directory.
+    /// Nothing is read but the listings; of a zip, its central directory, links and `.limgignore` files, and the first
+    /// bytes of files whose entries do not say whether they are executable.
     ///
     /// # Errors
     /// When the source cannot be listed or holds what an image cannot.
@@ -283,6 +287,11 @@ fn join(root: &ImagePath, relative: &str, what: &dyn std::fmt::Display) -> Resul
         });
     }
     Ok(path)
+}
+
+/// Whether a file's first four bytes are those of a program, where no mode bits tell: ELF or a script's `#!`.
+fn begins_as_program(head: &[u8]) -> bool {
+    head.starts_with(b"#!") || head == b"\x7fELF"
 }
 
 /// Refuses a link that leads out of its tree. `below_root` is the link's own path below the tree's root, with `/`.
