@@ -10,12 +10,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The folder beside a definition that holds what was built; no image takes it in.
+pub const OUTPUT_FOLDER: &str = ".limg";
+
 /// All that one definition describes.
 #[derive(Debug, Clone)]
 pub struct Project {
     /// The project's name: part of image names. Lower case.
     pub name: String,
-    /// The folder of the definition; what was built goes to `.limg` in it.
+    /// The folder of the definition; what was built goes to [`OUTPUT_FOLDER`] in it.
     pub root: PathBuf,
     /// The functions, in the order of the definition.
     pub functions: Vec<Function>,

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
-    /// When to use colours; NO_COLOR turns them off too
+    /// When to use colours; `NO_COLOR` turns them off too
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
 
@@ -108,7 +108,7 @@ pub(super) struct InvokeArguments {
     #[arg(long)]
     pub(super) as_lambda: bool,
 
-    /// The runtime interface emulator for images that have none [default: LIMG_RIE, or rie/ in the store]
+    /// The runtime interface emulator for images that have none [default: `LIMG_RIE`, or rie/ in the store]
     #[arg(long, value_name = "PATH")]
     pub(super) rie: Option<PathBuf>,
 

@@ -12,7 +12,7 @@ use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, load, select};
 use crate::pipeline::{self, Built, Delivered, Destination, Options};
-use crate::project::{Function, ImageLocation, Project};
+use crate::project::{Function, ImageLocation, OUTPUT_FOLDER, Project};
 
 pub(super) async fn run(
     arguments: BuildArguments,
@@ -47,7 +47,7 @@ fn destinations(
 ) -> Result<Vec<Destination>, Failure> {
     let of = |location| Destination { location, tag: tag.cloned() };
     if outputs.is_empty() {
-        return Ok(vec![of(ImageLocation::Oci(project.root.join(".limg").join("images"), None))]);
+        return Ok(vec![of(ImageLocation::Oci(project.root.join(OUTPUT_FOLDER).join("images"), None))]);
     }
     let parse = |text: &String| {
         let refuse = |why: &str| Failure::Destination { text: text.clone(), why: why.to_owned() };

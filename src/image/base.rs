@@ -86,7 +86,7 @@ impl BaseImage {
         }
     }
 
-    /// Joins what was read of a base. `layers` are its layers in gzip, the lowest first, diff_ids included.
+    /// Joins what was read of a base. `layers` are its layers in gzip, the lowest first, `diff_ids` included.
     ///
     /// # Errors
     /// When manifest and config do not fit each other, or the image is not for Linux on `architecture`.

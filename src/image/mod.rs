@@ -81,9 +81,9 @@ pub enum ImageError {
         wanted: Architecture,
     },
     /// The config does not list the layers that the image has.
-    #[error("the config's {config} diff_ids are not those of the image's {manifest} layers")]
+    #[error("the config's {config} `diff_ids` are not those of the image's {manifest} layers")]
     DiffIds {
-        /// How many diff_ids the config has.
+        /// How many `diff_ids` the config has.
         config: usize,
         /// How many layers there are.
         manifest: usize,

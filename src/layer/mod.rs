@@ -20,7 +20,7 @@ use crate::tree::{FileIndex, Tree, TreeError};
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
 
-/// The record of a layer that was taken over, by its diff_id.
+/// The record of a layer that was taken over, by its `diff_id`.
 const IMPORT_RECORD: &str = "imports-1";
 
 /// Bytes gathered before they are hashed and compressed: tar writes headers of 512.
@@ -31,7 +31,7 @@ const BUFFER: usize = 64 * 1024;
 pub struct LayerBlob {
     /// The digest of the compressed blob.
     pub digest: Digest,
-    /// The digest of the uncompressed tar (OCI image specification, config.md, "Layer DiffID").
+    /// The digest of the uncompressed tar (OCI image specification, config.md, "Layer `DiffID`").
     pub diff_id: Digest,
     /// The size of the compressed blob in bytes.
     pub size: u64,

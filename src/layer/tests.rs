@@ -119,7 +119,10 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
 fn the_bytes_of_a_layer_stay_the_same_for_ever() {
     let bench = Bench::new();
     let mut tree = Tree::new();
-    let text: String = (0..20_000).map(|number| format!("line {}\n", number * number % 977)).collect();
+    let text: String = (0..20_000)
+        .map(|number| (number * number % 977).to_string())
+        .map(|line| ["line ", &line, "\n"].concat())
+        .collect();
     tree.insert(path("/opt/text"), Node::File(FileNode::of_bytes(text.as_bytes(), false)));
     tree.insert(path("/opt/übung"), Node::File(FileNode::of_bytes(b"pax", true)));
     tree.insert(path("/opt/link"), Node::Symlink("text".to_owned()));
@@ -131,7 +134,7 @@ fn the_bytes_of_a_layer_stay_the_same_for_ever() {
 #[test]
 fn a_blob_is_one_gzip_member_without_a_trace_of_the_machine() {
     let bench = Bench::new();
-    bench.write("a", &[b'x'; 300_000]);
+    bench.write("a", &vec![b'x'; 300_000]);
     let bytes = bench.build(&bench.tree()).blob.read().unwrap();
     // RFC 1952: magic, deflate, no flags, no time, extra flags, operating system "unknown".
     assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
@@ -246,7 +249,7 @@ fn consistent(nodes: &[(Vec<String>, Node)]) -> Tree {
             .ancestors()
             .any(|folder| matches!(tree.get(&folder), Some(Node::File(_) | Node::Symlink(_))));
         let occupied = tree.iter().any(|(other, _)| other.is_below(place.as_str()));
-        if !blocked && !(occupied && !matches!(node, Node::Directory)) {
+        if !blocked && (!occupied || matches!(node, Node::Directory)) {
             tree.insert(place, node.clone());
         }
     }

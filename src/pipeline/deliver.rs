@@ -1,13 +1,13 @@
 //! Delivers finished images: into OCI layouts, archives and the Docker Engine.
 
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Built, DeliverError, PipelineError, blocking};
 use crate::engine::Engine;
 use crate::fs::{self, FsError};
 use crate::layout::{self, LayoutError, NamedImage};
-use crate::project::{Function, ImageLocation, Project};
+use crate::project::{ImageLocation, Project};
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +64,7 @@ impl Destination {
 }
 
 /// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker wants it.
-#[must_use]
-pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
+pub(super) fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 

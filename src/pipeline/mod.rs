@@ -8,13 +8,12 @@ mod deliver;
 mod layers;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use deliver::{Delivered, Destination};
 
 use crate::engine::EngineError;
-use crate::event::{Event, Reporter};
+use crate::event::Reporter;
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, NewLayer};
 use crate::layer::LayerError;
@@ -62,7 +61,7 @@ pub struct Built {
     pub base_config: Digest,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
-    /// The path of the runtime interface emulator, if the base has it and starts it by itself.
+    /// Whether the base has the runtime interface emulator and starts it by itself.
     pub emulator: bool,
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::Findings;
 use crate::event::Event;
-use crate::problem::{DocumentPath, Problem};
+use crate::problem::DocumentPath;
 use crate::project::ImagePath;
 use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Step, Tree, follow};
 
@@ -19,6 +20,12 @@ pub(super) struct Merged<'a> {
 struct Placed {
     owner: String,
     node: Node,
+}
+
+/// Whose tree it is, and where the definition names it.
+pub(super) struct Owner<'a> {
+    pub(super) name: &'a str,
+    pub(super) at: &'a DocumentPath,
 }
 
 /// What a path leads to when links are followed.
@@ -36,89 +43,52 @@ impl<'a> Merged<'a> {
         Self { base, nodes: BTreeMap::new() }
     }
 
-    /// Lays a tree over what is there. Overwritten files go to `notes`, contradictions to `problems`.
-    pub(super) fn add(
-        &mut self,
-        owner: &str,
-        at: &DocumentPath,
-        tree: &Tree,
-        notes: &mut Vec<Event>,
-        problems: &mut Vec<Problem>,
-    ) {
+    /// Lays a tree over what is there.
+    pub(super) fn add(&mut self, owner: &Owner<'_>, tree: &Tree, findings: &mut Findings) {
         for (path, node) in tree.iter() {
             let folders = path.ancestors().map(|folder| (folder, Node::Directory));
             for (path, node) in folders.chain([(path.clone(), node.clone())]) {
-                let known = problems.len();
-                self.check_base(owner, at, &path, &node, problems);
-                self.place(owner, at, path, node, notes, problems);
-                if problems.len() > known {
+                if let Some((lower, whose)) = self.contradiction(&path, &node) {
+                    findings
+                        .contradiction(owner, &format!("a {node} at `{path}` where {whose} has a {lower}"));
                     // What follows from one contradiction is not worth a word of its own.
                     break;
                 }
+                self.place(owner, path, node, findings);
             }
         }
     }
 
-    fn place(
-        &mut self,
-        owner: &str,
-        at: &DocumentPath,
-        path: ImagePath,
-        node: Node,
-        notes: &mut Vec<Event>,
-        problems: &mut Vec<Problem>,
-    ) {
+    /// What stands at a path and whose it is, if it is of another kind: a file would hide a whole directory, and a
+    /// directory entry would replace a file or link.
+    fn contradiction(&self, path: &ImagePath, node: &Node) -> Option<(&'static str, String)> {
+        let directory = matches!(node, Node::Directory);
+        if let Some(lower) = self.nodes.get(path)
+            && matches!(lower.node, Node::Directory) != directory
+        {
+            return Some((lower.node.kind(), lower.owner.clone()));
+        }
+        let kind = match self.base.get(path)? {
+            IndexEntry::Symlink(_) if directory => "symbolic link",
+            IndexEntry::File(_) | IndexEntry::Other if directory => "file",
+            IndexEntry::Directory(_) if !directory => "directory",
+            _ => return None,
+        };
+        Some((kind, "the base image".to_owned()))
+    }
+
+    fn place(&mut self, owner: &Owner<'_>, path: ImagePath, node: Node, findings: &mut Findings) {
+        let placed = Placed { owner: owner.name.to_owned(), node };
         match self.nodes.entry(path) {
             Entry::Vacant(entry) => {
-                entry.insert(Placed { owner: owner.to_owned(), node });
+                entry.insert(placed);
             }
+            Entry::Occupied(_) if matches!(placed.node, Node::Directory) => {}
             Entry::Occupied(mut entry) => {
-                let (path, lower) = (entry.key().clone(), entry.get());
-                match (matches!(lower.node, Node::Directory), matches!(node, Node::Directory)) {
-                    (true, true) => {}
-                    (false, false) => {
-                        let loser = lower.owner.clone();
-                        entry.insert(Placed { owner: owner.to_owned(), node });
-                        notes.push(Event::Overwrite { path, winner: owner.to_owned(), loser });
-                    }
-                    _ => {
-                        let message = format!(
-                            "{owner} has a {node} at `{path}` where {} has a {}",
-                            lower.owner, lower.node
-                        );
-                        if !problems.iter().any(|problem| problem.message == message) {
-                            let help = "rename one of them, or exclude it";
-                            problems
-                                .push(Problem::new("file-over-directory", at.clone(), message).help(help));
-                        }
-                    }
-                }
+                let path = entry.key().clone();
+                let loser = entry.insert(placed).owner;
+                findings.notes.push(Event::Overwrite { path, winner: owner.name.to_owned(), loser });
             }
-        }
-    }
-
-    /// What the base has at a path must be of the same kind: a directory entry would replace a link of the base, and a
-    /// file would hide a whole directory.
-    fn check_base(
-        &self,
-        owner: &str,
-        at: &DocumentPath,
-        path: &ImagePath,
-        node: &Node,
-        problems: &mut Vec<Problem>,
-    ) {
-        let lower = match (self.base.get(path), node) {
-            (Some(IndexEntry::Symlink(_)), Node::Directory) => "symbolic link",
-            (Some(IndexEntry::File(_) | IndexEntry::Other), Node::Directory) => "file",
-            (Some(IndexEntry::Directory(_)), Node::File(_) | Node::Symlink(_)) => "directory",
-            _ => return,
-        };
-        let message = format!("{owner} has a {node} at `{path}` where the base image has a {lower}");
-        if !problems.iter().any(|problem| problem.message == message) {
-            problems.push(
-                Problem::new("file-over-directory", at.clone(), message)
-                    .help("rename or exclude it, or use another base image"),
-            );
         }
     }
 

@@ -20,7 +20,7 @@ use crate::project::{Function, ImagePath, RunConfig};
 use crate::runtime::{Contract, ENTRY_SCRIPT, LAUNCHER, TASK_ROOT};
 use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError};
 use environment::Environment;
-use merge::Merged;
+use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.
 #[derive(Debug)]
@@ -79,16 +79,16 @@ pub fn plan(
         at: DocumentPath::keys(&["functions", &function.name]),
         merged: Merged::new(base.index),
         layers: Vec::new(),
-        notes: Vec::new(),
-        problems: Vec::new(),
+        findings: Findings::default(),
     };
     planner.lay(parts)?;
     planner.check_programs()?;
     let run = planner.run_config()?;
-    if planner.problems.is_empty() {
-        Ok(ImagePlan { layers: planner.layers, run, notes: planner.notes })
+    let Findings { notes, problems } = planner.findings;
+    if problems.is_empty() {
+        Ok(ImagePlan { layers: planner.layers, run, notes })
     } else {
-        Err(PlanError::Problems(planner.problems))
+        Err(PlanError::Problems(problems))
     }
 }
 
@@ -100,8 +100,25 @@ struct Planner<'a> {
     at: DocumentPath,
     merged: Merged<'a>,
     layers: Vec<LayerPlan>,
+    findings: Findings,
+}
+
+/// What there is to tell of a function.
+#[derive(Default)]
+struct Findings {
     notes: Vec<Event>,
     problems: Vec<Problem>,
+}
+
+impl Findings {
+    /// Notes that a path is taken by something of another kind, once however often it shows.
+    fn contradiction(&mut self, owner: &Owner<'_>, what: &str) {
+        let message = format!("{} has {what}", owner.name);
+        if self.problems.iter().all(|problem| problem.message != message) {
+            let problem = Problem::new("file-over-directory", owner.at.clone(), message);
+            self.problems.push(problem.help("rename one of them, or exclude it"));
+        }
+    }
 }
 
 /// How an image comes to run the function.
@@ -146,10 +163,10 @@ impl Planner<'_> {
             return;
         }
         let adjusted = tree.adjustments().iter().cloned();
-        self.notes.extend(
+        self.findings.notes.extend(
             adjusted.map(|adjustment| Event::Adjusted { path: adjustment.path, what: adjustment.what }),
         );
-        self.merged.add(&name, at, &tree, &mut self.notes, &mut self.problems);
+        self.merged.add(&Owner { name: &name, at }, &tree, &mut self.findings);
         self.layers.push(LayerPlan { name, tree });
     }
 
@@ -162,9 +179,9 @@ impl Planner<'_> {
     }
 
     fn check_programs(&mut self) -> Result<(), TreeError> {
-        program::check_extensions(&self.merged, &self.at, &mut self.problems)?;
+        program::check_extensions(&self.merged, &self.at, &mut self.findings.problems)?;
         let node = self.contract.search_paths.contains_key("NODE_PATH");
-        program::warn_of_misplaced(&self.merged, &self.at, node, &mut self.notes);
+        program::warn_of_misplaced(&self.merged, &self.at, node, &mut self.findings.notes);
         Ok(())
     }
 
@@ -185,7 +202,7 @@ impl Planner<'_> {
         }
 
         let wrappers = wrapper::chain(function, &mut environment);
-        wrapper::check(&wrappers, &self.merged, &self.at, &mut self.problems);
+        wrapper::check(&wrappers, &self.merged, &self.at, &mut self.findings.problems);
         let by_variable = match &entry {
             Some(Entry::Script) => self.contract.honours_wrapper || self.contract.launcher.is_some(),
             Some(Entry::Launcher(_)) => true,
@@ -222,7 +239,7 @@ impl Planner<'_> {
         let inherited = || self.base.run.command.clone().filter(|command| needed && command.len() == 1);
         let command = self.function.handler.clone().map(|handler| vec![handler]).or_else(inherited);
         if command.is_none() && needed {
-            self.problems.push(
+            self.findings.problems.push(
                 Problem::new("no-handler", self.at.clone(), "the base's entry script needs a handler")
                     .help("add `handler:`; a custom runtime that does not look at it takes any word"),
             );
@@ -236,7 +253,7 @@ impl Planner<'_> {
         let script = own.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
         let Some(launcher) = &self.contract.launcher else {
             if own.is_none() {
-                self.problems.push(
+                self.findings.problems.push(
                     Problem::new("no-entrypoint", self.at.key("runtime"), format!(
                         "the base `{}` has no entry point, so nothing in it would start the handler",
                         self.function.base.name
@@ -256,7 +273,7 @@ impl Planner<'_> {
         if script && self.merged.is_file(launcher) {
             return Ok(Some(Entry::Script));
         }
-        let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.problems)? else {
+        let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.findings.problems)? else {
             return Ok(None);
         };
         if !script && !self.base.index.has_file("/bin/sh") {

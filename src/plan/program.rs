@@ -81,7 +81,7 @@ pub(super) fn bootstrap(
     let paths = bootstrap_paths()?;
     for path in &paths {
         if merged.is_file(path) {
-            check_program(merged, path, "the custom runtime", at, problems)?;
+            check_program(merged, path, &format!("the custom runtime `{path}`"), at, problems)?;
             return Ok(Some(path.clone()));
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn check_extensions(
         check_program(
             merged,
             path,
-            &format!("of {owner}, which Lambda would start as an extension,"),
+            &format!("`{path}` of {owner}, which Lambda would start as an extension,"),
             at,
             problems,
         )?;
@@ -131,7 +131,7 @@ pub(super) fn check_extensions(
 fn check_program(
     merged: &Merged<'_>,
     path: &ImagePath,
-    role: &str,
+    subject: &str,
     at: &DocumentPath,
     problems: &mut Vec<Problem>,
 ) -> Result<(), TreeError> {
@@ -155,7 +155,7 @@ fn check_program(
             ),
         },
     };
-    let message = format!("`{path}` {role} {why}");
+    let message = format!("{subject} {why}");
     problems.push(Problem::new("not-a-program", at.clone(), message).help(help));
     Ok(())
 }

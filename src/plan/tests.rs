@@ -1,1 +1,471 @@
+use std::collections::BTreeMap;
 
+use super::*;
+use crate::project::{Architecture, Base, Extension, Layer, Source, SourceKind, Wrapper};
+use crate::runtime;
+
+/// A function, its parts and its base, to be changed by each test.
+struct Bench {
+    function: Function,
+    parts: Parts,
+    run: RunConfig,
+    index: FileIndex,
+}
+
+fn path(text: &str) -> ImagePath {
+    text.parse().unwrap()
+}
+
+fn source() -> Source {
+    Source { path: "/nowhere".into(), kind: SourceKind::Directory, follow: false, exclude: Vec::new() }
+}
+
+/// A tree of files: `PATH`, or `PATH=CONTENT`, or `PATH -> TARGET`, or `PATH/`. Content that is a program is executable.
+fn tree(nodes: &[&str]) -> Tree {
+    let mut tree = Tree::new();
+    for node in nodes {
+        if let Some((link, target)) = node.split_once(" -> ") {
+            tree.insert(path(link), Node::Symlink(target.to_owned()));
+        } else if let Some(directory) = node.strip_suffix('/') {
+            tree.insert(path(directory), Node::Directory);
+        } else {
+            let (name, content) = node.split_once('=').unwrap_or((node, "text"));
+            tree.insert(
+                path(name),
+                Node::File(FileNode::of_bytes(content.as_bytes(), content.starts_with("#!"))),
+            );
+        }
+    }
+    tree
+}
+
+/// A base with these directories (`/d/`), links (`/l -> t`) and files.
+fn index(nodes: &[&str]) -> FileIndex {
+    let mut archive = tar::Builder::new(Vec::new());
+    for node in nodes {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(0);
+        header.set_mode(0o755);
+        let name = &node[1..];
+        if let Some((link, target)) = name.split_once(" -> ") {
+            header.set_entry_type(tar::EntryType::Symlink);
+            archive.append_link(&mut header, link, target).unwrap();
+        } else {
+            let directory = name.ends_with('/');
+            header.set_entry_type(if directory {
+                tar::EntryType::Directory
+            } else {
+                tar::EntryType::Regular
+            });
+            archive.append_data(&mut header, name, std::io::empty()).unwrap();
+        }
+    }
+    let mut index = FileIndex::default();
+    index.add_layer(&archive.into_inner().unwrap()[..]).unwrap();
+    index
+}
+
+impl Bench {
+    /// A function on a base like AWS's.
+    fn new(runtime: &str) -> Self {
+        let environment = [("PATH", "/var/lang/bin:/bin:/opt/bin"), ("LD_LIBRARY_PATH", "/lib64:/opt/lib")];
+        Self {
+            function: Function {
+                name: "orders".to_owned(),
+                base: Base { name: runtime.to_owned(), image: None, contract: runtime.to_owned() },
+                handler: Some("app.handler".to_owned()),
+                architecture: Architecture::X86_64,
+                code: source(),
+                layers: Vec::new(),
+                extensions: Vec::new(),
+                wrapper: None,
+                environment: BTreeMap::new(),
+                timeout: 3,
+                memory: 128,
+            },
+            parts: Parts {
+                layers: Vec::new(),
+                extensions: Vec::new(),
+                code: Arc::new(tree(&["/var/task/app.py"])),
+            },
+            run: RunConfig {
+                environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+                entrypoint: Some(vec![ENTRY_SCRIPT.to_owned()]),
+                command: None,
+                working_directory: Some("/var/task".to_owned()),
+            },
+            index: index(&["/bin/", "/bin/sh", "/lambda-entrypoint.sh", "/opt/", "/var/", "/var/task/"]),
+        }
+    }
+
+    /// The same on nothing at all.
+    fn on_scratch(runtime: &str) -> Self {
+        Self { run: RunConfig::default(), index: FileIndex::default(), ..Self::new(runtime) }
+    }
+
+    fn layer(mut self, name: &str, nodes: &[&str]) -> Self {
+        self.function.layers.push(Layer { name: name.to_owned(), source: source() });
+        self.parts.layers.push(Arc::new(tree(nodes)));
+        self
+    }
+
+    fn extension(
+        mut self,
+        name: &str,
+        nodes: &[&str],
+        environment: &[(&str, &str)],
+        wrapper: Option<&str>,
+    ) -> Self {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.function.extensions.push(Extension {
+            name: name.to_owned(),
+            source: Some(source()),
+            environment: environment.iter().map(own).collect(),
+            wrapper: wrapper.map(|wrapper| Wrapper::InImage(path(wrapper))),
+        });
+        self.parts.extensions.push(Arc::new(tree(nodes)));
+        self
+    }
+
+    fn code(mut self, nodes: &[&str]) -> Self {
+        self.parts.code = Arc::new(tree(nodes));
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.function.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn plan(&self) -> Result<ImagePlan, PlanError> {
+        let contract = runtime::contract(&self.function.base.contract).unwrap();
+        plan(&self.function, contract, BaseFacts { run: &self.run, index: &self.index }, &self.parts)
+    }
+
+    fn planned(&self) -> ImagePlan {
+        self.plan().unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    fn problems(&self) -> Vec<String> {
+        match self.plan() {
+            Err(PlanError::Problems(problems)) => {
+                assert!(problems.iter().all(|problem| problem.help.is_some()), "{problems:?}");
+                problems.into_iter().map(|problem| format!("{}: {}", problem.code, problem.message)).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl ImagePlan {
+    fn variable(&self, name: &str) -> Option<&str> {
+        let found: Vec<_> = self.run.environment.iter().filter(|(own, _)| own == name).collect();
+        assert!(found.len() < 2, "{name} is there twice");
+        found.first().map(|(_, value)| value.as_str())
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.layers.iter().map(|layer| layer.name.as_str()).collect()
+    }
+
+    fn file(&self, place: &str) -> String {
+        let node = self.layers.iter().rev().find_map(|layer| layer.tree.get(&path(place)));
+        let Some(Node::File(file)) = node else { panic!("no file at {place}") };
+        assert!(file.executable, "{place} is not executable");
+        String::from_utf8(file.content.head(10_000).unwrap()).unwrap()
+    }
+}
+
+const SCRIPT: &str = "#!/bin/sh\n";
+
+#[test]
+fn layers_come_in_the_order_of_change() {
+    let plan = Bench::new("python3.12")
+        .layer("utils", &["/opt/python/u.py"])
+        .layer("empty", &[])
+        .extension("log", &[&format!("/opt/extensions/log={SCRIPT}")], &[], None)
+        .code(&["/var/task/app.py", "/var/task/node_modules/a/index.js"])
+        .planned();
+    assert_eq!(plan.names(), ["layer utils", "extension log", "dependencies of orders", "code of orders"]);
+    assert_eq!(plan.run.entrypoint, Some(vec![ENTRY_SCRIPT.to_owned()]));
+    assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
+    assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"));
+}
+
+#[test]
+fn a_later_layer_wins_file_by_file_and_it_is_told() {
+    let plan = Bench::new("python3.12").layer("a", &["/opt/x", "/opt/y"]).layer("b", &["/opt/x"]).planned();
+    let overwrite =
+        Event::Overwrite { path: path("/opt/x"), winner: "layer b".to_owned(), loser: "layer a".to_owned() };
+    assert_eq!(plan.notes, [overwrite]);
+}
+
+#[test]
+fn a_file_and_a_directory_at_one_place_are_an_error() {
+    let both_ways = [(["/opt/a"], ["/opt/a/b"]), (["/opt/a/b"], ["/opt/a"])];
+    for (lower, upper) in both_ways {
+        let problems = Bench::new("python3.12").layer("one", &lower).layer("two", &upper).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with("file-over-directory: layer two has a "), "{problems:?}");
+    }
+    let link = Bench::new("python3.12")
+        .layer("one", &["/opt/lib -> lib64"])
+        .layer("two", &["/opt/lib/x.so"])
+        .problems();
+    assert!(link[0].contains("a directory at `/opt/lib` where layer one has a symbolic link"), "{link:?}");
+}
+
+#[test]
+fn what_the_base_has_is_not_replaced_by_another_kind() {
+    let mut bench = Bench::new("python3.12").layer("a", &["/opt/lib/x", "/opt/lib/y"]);
+    bench.index = index(&["/bin/", "/bin/sh", "/opt/", "/opt/lib -> ../usr/lib"]);
+    let problems = bench.problems();
+    assert_eq!(problems.len(), 1, "one place, one problem: {problems:?}");
+    assert!(problems[0].contains("where the base image has a symbolic link"), "{problems:?}");
+}
+
+#[test]
+fn lists_are_appended_to_and_other_variables_replaced() {
+    let mut bench = Bench::new("nodejs22.x")
+        .extension("a", &[], &[("NODE_OPTIONS", "--require /opt/a.js"), ("MODE", "a")], None)
+        .extension("b", &[], &[("NODE_OPTIONS", "--require /opt/b.js"), ("MODE", "b")], None)
+        .variable("NODE_OPTIONS", "--trace-warnings")
+        .variable("DOTNET_STARTUP_HOOKS", "/opt/hook.dll");
+    bench.run.environment.push(("DOTNET_STARTUP_HOOKS".to_owned(), "/base.dll".to_owned()));
+    let plan = bench.planned();
+    assert_eq!(
+        plan.variable("NODE_OPTIONS"),
+        Some("--require /opt/a.js --require /opt/b.js --trace-warnings")
+    );
+    assert_eq!(plan.variable("MODE"), Some("b"));
+    assert_eq!(plan.variable("DOTNET_STARTUP_HOOKS"), Some("/base.dll:/opt/hook.dll"));
+}
+
+#[test]
+fn a_search_path_keeps_the_runtimes_own_entries() {
+    let plan = Bench::new("python3.12").variable("PYTHONPATH", "/opt/mine").planned();
+    let expected = "/opt/python/lib/python3.12/site-packages:/opt/python:/var/runtime:/opt/mine";
+    assert_eq!(plan.variable("PYTHONPATH"), Some(expected));
+    assert_eq!(
+        Bench::new("python3.12").planned().variable("PYTHONPATH"),
+        None,
+        "the runtime sets it by itself"
+    );
+}
+
+#[test]
+fn a_base_like_awss_gets_no_variable_that_it_has() {
+    let plan = Bench::new("python3.12").planned();
+    assert_eq!(plan.variable("PATH"), Some("/var/lang/bin:/bin:/opt/bin"));
+    assert_eq!(plan.variable("LD_LIBRARY_PATH"), Some("/lib64:/opt/lib"));
+}
+
+#[test]
+fn another_base_is_completed() {
+    let mut bench = Bench::new("python3.12");
+    bench.run = RunConfig {
+        environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+        entrypoint: Some(vec!["/usr/bin/python3".to_owned(), "-m".to_owned(), "awslambdaric".to_owned()]),
+        command: Some(vec!["bash".to_owned()]),
+        working_directory: Some("/root".to_owned()),
+    };
+    let plan = bench.planned();
+    assert_eq!(plan.variable("PATH"), Some("/usr/bin:/bin:/opt/bin"));
+    assert!(plan.variable("LD_LIBRARY_PATH").unwrap().ends_with("/opt/lib"));
+    assert_eq!(plan.variable("LAMBDA_TASK_ROOT"), Some("/var/task"));
+    assert!(plan.variable("PYTHONPATH").unwrap().contains("/opt/python:"));
+    assert_eq!(plan.run.entrypoint, bench.run.entrypoint);
+    assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
+    assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "clients look for modules there");
+}
+
+#[test]
+fn node_modules_at_the_root_of_a_layer_are_found_and_warned_of() {
+    let plan = Bench::new("nodejs22.x").layer("old", &["/opt/node_modules/foo/index.js"]).planned();
+    let expected = "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:\
+                    /var/task:/opt/node_modules";
+    assert_eq!(plan.variable("NODE_PATH"), Some(expected));
+    let [Event::Warning(warning)] = &plan.notes[..] else { panic!("{:?}", plan.notes) };
+    assert!(warning.help.as_ref().unwrap().contains("`nodejs/node_modules`"));
+    let python = Bench::new("python3.12").layer("old", &["/opt/node_modules/foo/index.js"]).planned();
+    assert_eq!((python.variable("NODE_PATH"), python.notes.len()), (None, 0));
+}
+
+#[test]
+fn a_folder_named_extension_is_warned_of() {
+    let plan = Bench::new("python3.12").layer("old", &["/opt/extension/log"]).planned();
+    assert!(matches!(&plan.notes[..], [Event::Warning(warning)] if warning.code == "misplaced-extension"));
+}
+
+#[test]
+fn only_programs_may_stand_in_the_folder_of_extensions() {
+    let script = format!("/opt/extensions/script={SCRIPT}");
+    let good = [script.as_str(), "/opt/extensions/support/readme", "/opt/extensions/link -> script"];
+    Bench::new("python3.12").layer("good", &good).planned();
+    for (node, why) in [
+        ("/opt/extensions/readme.md", "is no program"),
+        ("/opt/extensions/windows=#!/bin/sh\r\necho", "carriage return"),
+        ("/opt/extensions/empty=", "is no program"),
+        ("/opt/extensions/link -> nowhere", "leads nowhere"),
+        ("/opt/extensions/link -> ../python", "link to a directory"),
+    ] {
+        let problems = Bench::new("python3.12").layer("bad", &[node, "/opt/python/x"]).problems();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("not-a-program: ") && problems[0].contains(why), "{problems:?}");
+    }
+    let many: Vec<_> = (0..11).map(|number| format!("/opt/extensions/e{number}={SCRIPT}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert!(Bench::new("python3.12").layer("many", &many).problems()[0].starts_with("too-many-extensions"));
+}
+
+#[test]
+fn one_wrapper_is_named_by_the_variable() {
+    let mut bench = Bench::new("python3.12").layer("w", &[&format!("/opt/w={SCRIPT}")]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
+    assert_eq!(bench.planned().variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
+}
+
+#[test]
+fn several_wrappers_chain_in_their_order() {
+    let (one, two) = (format!("/opt/one={SCRIPT}"), format!("/opt/it's two={SCRIPT}"));
+    let mut bench = Bench::new("python3.12")
+        .extension("one", &[&one], &[], Some("/opt/one"))
+        .layer("w", &[&two])
+        .variable("AWS_LAMBDA_EXEC_WRAPPER", "/bin/sh");
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/it's two")));
+    let plan = bench.planned();
+    let chain = plan.variable("AWS_LAMBDA_EXEC_WRAPPER").unwrap();
+    assert_eq!(plan.file(chain), "#!/bin/sh\nexec '/bin/sh' '/opt/one' '/opt/it'\\''s two' \"$@\"\n");
+}
+
+#[test]
+fn a_wrapper_that_would_not_start_is_an_error() {
+    let mut bench = Bench::new("python3.12").layer("w", &["/opt/text"]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/missing")));
+    assert_eq!(bench.problems(), ["missing-wrapper: the wrapper `/opt/missing` is not in the image"]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/text")));
+    assert_eq!(bench.problems(), ["wrapper-not-executable: the wrapper `/opt/text` is not executable"]);
+}
+
+#[test]
+fn a_custom_runtime_is_started_by_the_launcher() {
+    let bench = Bench::new("provided.al2023").layer("runtime", &[&format!("/opt/bootstrap={SCRIPT}")]);
+    let plan = bench.planned();
+    assert_eq!(plan.names(), ["launcher", "layer runtime", "code of orders"]);
+    assert_eq!(plan.file("/var/runtime/bootstrap"), LAUNCHER);
+    assert_eq!(plan.run.entrypoint, Some(vec![ENTRY_SCRIPT.to_owned()]));
+}
+
+#[test]
+fn without_an_entry_script_the_launcher_is_the_entry_point() {
+    let mut bench = Bench::on_scratch("provided.al2023").code(&[&format!("/var/task/bootstrap={SCRIPT}")]);
+    bench.index = index(&["/bin/", "/bin/sh"]);
+    let plan = bench.planned();
+    assert_eq!(plan.run.entrypoint, Some(vec!["/var/runtime/bootstrap".to_owned()]));
+    assert_eq!(plan.names(), ["launcher", "code of orders"]);
+}
+
+#[test]
+fn without_a_shell_the_program_is_the_entry_point_and_wrappers_stand_in_front() {
+    let mut bench = Bench::on_scratch("provided.al2023")
+        .code(&["/var/task/bootstrap=#!elf", "/var/task/wrap=#!elf"])
+        .extension("e", &["/opt/e=#!elf"], &[], Some("/opt/e"));
+    bench.function.wrapper = Some(Wrapper::InImage(path("/var/task/wrap")));
+    bench.function.handler = None;
+    let plan = bench.planned();
+    let entrypoint = ["/opt/e", "/var/task/wrap", "/var/task/bootstrap"].map(str::to_owned).to_vec();
+    assert_eq!((plan.run.entrypoint.clone(), plan.run.command.clone()), (Some(entrypoint), None));
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
+}
+
+#[test]
+fn a_custom_runtime_must_be_there_and_be_a_program() {
+    let missing = Bench::new("provided.al2023").code(&["/var/task/main"]).problems();
+    assert_eq!(missing, ["no-bootstrap: there is neither `/var/task/bootstrap` nor `/opt/bootstrap` to run"]);
+    let text = Bench::new("provided.al2023").code(&["/var/task/bootstrap"]).problems();
+    assert!(
+        text[0].starts_with("not-a-program: the custom runtime `/var/task/bootstrap` is no program"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn a_base_that_brings_its_runtime_keeps_it() {
+    let mut bench = Bench::new("provided.al2023");
+    bench.index = index(&["/bin/", "/bin/sh", "/var/", "/var/runtime/", "/var/runtime/bootstrap"]);
+    assert_eq!(bench.planned().names(), ["code of orders"]);
+}
+
+#[test]
+fn all_problems_are_found_in_one_go() {
+    let mut bench =
+        Bench::new("provided.al2023").layer("a", &["/opt/x", "/opt/extensions/t"]).layer("b", &["/opt/x/y"]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/missing")));
+    let codes: Vec<_> =
+        bench.problems().iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(codes, ["file-over-directory", "not-a-program", "no-bootstrap", "missing-wrapper"]);
+}
+
+#[test]
+fn an_entry_script_needs_a_handler_and_a_client_an_entry_point() {
+    let mut bench = Bench::new("provided.al2023").code(&[&format!("/var/task/bootstrap={SCRIPT}")]);
+    bench.function.handler = None;
+    assert!(bench.problems()[0].starts_with("no-handler: "));
+    assert!(Bench::on_scratch("python3.12").problems()[0].starts_with("no-entrypoint: "));
+}
+
+#[test]
+fn dependencies_are_told_from_code() {
+    let record =
+        "pkg/__init__.py,sha256=x,1\n\"pkg/odd,name.py\",,\n../../bin/tool,,\npkg-1.0.dist-info/METADATA,,\n";
+    let record = format!("/var/task/vendor/pkg-1.0.dist-info/RECORD={record}");
+    let code = [
+        "/var/task/",
+        "/var/task/app.py",
+        "/var/task/lib/a.jar",
+        "/var/task/lib/a.txt",
+        "/var/task/sub/node_modules/x/index.js",
+        record.as_str(),
+        "/var/task/vendor/pkg-1.0.dist-info/METADATA",
+        "/var/task/vendor/pkg/__init__.py",
+        "/var/task/vendor/pkg/odd,name.py",
+        "/var/task/vendor/pkg/mine.py",
+    ];
+    let plan = Bench::new("python3.12").code(&code).planned();
+    let paths = |place: usize| -> Vec<&str> {
+        plan.layers[place].tree.iter().map(|(path, _)| path.as_str()).collect()
+    };
+    assert_eq!(
+        paths(0),
+        [
+            "/var/task/lib/a.jar",
+            "/var/task/sub/node_modules/x/index.js",
+            "/var/task/vendor/pkg-1.0.dist-info/METADATA",
+            "/var/task/vendor/pkg-1.0.dist-info/RECORD",
+            "/var/task/vendor/pkg/__init__.py",
+            "/var/task/vendor/pkg/odd,name.py",
+        ]
+    );
+    assert_eq!(
+        paths(1),
+        ["/var/task", "/var/task/app.py", "/var/task/lib/a.txt", "/var/task/vendor/pkg/mine.py"]
+    );
+}
+
+#[test]
+fn programs_get_the_bit_that_archives_lose() {
+    let mut tree = Tree::new();
+    for (place, content) in [
+        ("/opt/extensions/log", SCRIPT),
+        ("/opt/extensions/readme", "text"),
+        ("/opt/extensions/deep/log", SCRIPT),
+        ("/opt/bin/tool", "\x7fELF"),
+        ("/var/task/bootstrap", SCRIPT),
+        ("/opt/other", SCRIPT),
+    ] {
+        tree.insert(path(place), Node::File(FileNode::of_bytes(content.as_bytes(), false)));
+    }
+    program::make_executable(&mut tree).unwrap();
+    let made: Vec<_> = tree.adjustments().iter().map(|adjustment| adjustment.path.as_str()).collect();
+    assert_eq!(made, ["/opt/bin/tool", "/opt/extensions/log", "/var/task/bootstrap"]);
+}

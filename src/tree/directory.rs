@@ -8,7 +8,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::{Content, FileNode, Node, Tree, TreeError, check_link, join, leaves};
 use crate::fs::FsError;
-use crate::project::{ImagePath, Source};
+use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
 
 /// The name of the files that list what is left out, in gitignore syntax, in the directory that holds one.
 pub(super) const IGNORE_FILE: &str = ".limgignore";
@@ -64,6 +64,9 @@ impl Walk<'_> {
             .follow_links(false)
             .filter_entry(move |entry| {
                 let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+                if is_directory && entry.file_name() == OUTPUT_FOLDER {
+                    return false;
+                }
                 entry.path().strip_prefix(&start).map_or(true, |relative| {
                     relative.as_os_str().is_empty()
                         || !exclude.matched(prefix.join(relative), is_directory).is_ignore()
@@ -179,8 +182,10 @@ fn image_name(path: &Path, file: &Path) -> Result<String, TreeError> {
     Ok(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
@@ -290,7 +295,6 @@ mod tests {
         assert!(folder.load(&[], false).unwrap_err().to_string().contains("socket"));
         drop(socket);
 
-        use std::os::unix::ffi::OsStrExt as _;
         let folder = Folder::with(&["app.py"]);
         std::fs::write(folder.0.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9")), "x").unwrap();
         assert!(folder.load(&[], false).unwrap_err().to_string().contains("not UTF-8"));

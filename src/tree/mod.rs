@@ -263,14 +263,21 @@ impl FileNode {
     }
 }
 
-/// What kind of node this is, for messages.
-impl std::fmt::Display for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Node {
+    /// What kind of node this is, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
             Self::Directory => "directory",
             Self::File(_) => "file",
             Self::Symlink(_) => "symbolic link",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind())
     }
 }
 
