@@ -14,6 +14,7 @@
 //! - [`layout`] and [`engine`] read bases and deliver images.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+pub mod engine;
 pub mod event;
 pub mod fs;
 pub mod image;
