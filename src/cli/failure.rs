@@ -1,10 +1,11 @@
 //! Why a command ends badly: the one place that knows exit codes and advice.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 use crate::definition::{DefinitionError, Loaded, Located};
+use crate::engine::EngineError;
+use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
 use crate::layout::LayoutError;
 use crate::pipeline::{BaseError, DeliverError, PipelineError};
@@ -21,7 +22,25 @@ pub(super) enum Failure {
     #[error(transparent)]
     Pipeline(PipelineError),
     #[error(transparent)]
+    Engine(EngineError),
+    #[error(transparent)]
+    Emulator(EmulatorError),
+    #[error(transparent)]
     Fs(#[from] FsError),
+    #[error("several functions are defined, and one can be invoked")]
+    WhichFunction { known: Vec<String> },
+    #[error("`{event}` is neither a file nor JSON")]
+    Event {
+        event: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the event in `{name}` is not JSON")]
+    EventContent {
+        name: String,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("there is no function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("`{name}` is no runtime id")]
@@ -58,13 +77,21 @@ impl Failure {
     /// 1: the work failed; 2: the command line or the definition is wrong; 3: the environment failed.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Definition(DefinitionError::Fs(_)) | Self::Fs(_) | Self::Start { .. } | Self::NoStore => 3,
+            Self::Definition(DefinitionError::Fs(_))
+            | Self::Engine(_)
+            | Self::Emulator(_)
+            | Self::Fs(_)
+            | Self::Start { .. }
+            | Self::NoStore => 3,
             Self::Definition(_)
             | Self::Problems { .. }
             | Self::UnknownFunction { .. }
             | Self::UnknownRuntime { .. }
             | Self::NoStarter { .. }
             | Self::InTheWay { .. }
+            | Self::WhichFunction { .. }
+            | Self::Event { .. }
+            | Self::EventContent { .. }
             | Self::Destination { .. }
             | Self::Epoch(_) => 2,
             Self::Pipeline(error) => match error {
@@ -98,33 +125,27 @@ impl Failure {
             Self::Destination { .. } => Some("`limg build --help` lists the destinations".to_owned()),
             Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
-            Self::Pipeline(error) => help_in(error),
+            Self::Pipeline(error) => help_of_pipeline(error),
+            Self::Engine(error) => error.help(),
+            Self::Emulator(error) => error.help(),
+            Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
+            Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, or JSON".to_owned()),
+            Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } => None,
         }
     }
 }
 
-/// The first advice in a chain of errors.
-fn help_in(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut error = Some(error);
-    while let Some(current) = error {
-        let help = match current.downcast_ref::<PipelineError>() {
-            Some(PipelineError::Base { source, .. }) => help_of_base(source),
-            Some(PipelineError::Deliver { source: DeliverError::Layout(source), .. }) => {
-                help_of_layout(source)
-            }
-            Some(PipelineError::Source { source: TreeError::Unsuitable { help, .. }, .. }) => {
-                Some((*help).to_owned())
-            }
-            Some(PipelineError::Worker(_)) => Some("this is a fault of limg; please report it".to_owned()),
-            _ => None,
-        };
-        if help.is_some() {
-            return help;
-        }
-        error = current.source();
+/// The advice of whatever is at the bottom of it.
+fn help_of_pipeline(error: &PipelineError) -> Option<String> {
+    match error {
+        PipelineError::Source { source: TreeError::Unsuitable { help, .. }, .. } => Some((*help).to_owned()),
+        PipelineError::Base { source, .. } => help_of_base(source),
+        PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
+        PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
+        PipelineError::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
+        _ => None,
     }
-    None
 }
 
 fn help_of_base(error: &BaseError) -> Option<String> {
@@ -135,7 +156,8 @@ fn help_of_base(error: &BaseError) -> Option<String> {
         ),
         BaseError::Layout(error) => help_of_layout(error),
         BaseError::Digest { .. } => Some("copy the base image again".to_owned()),
-        BaseError::Engine(_) | BaseError::Index(_) | BaseError::Store(_) => None,
+        BaseError::Engine(error) => error.help(),
+        BaseError::Index(_) | BaseError::Store(_) => None,
     }
 }
 

@@ -1,10 +1,171 @@
 //! `limg invoke`.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::args::InvokeArguments;
 use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
-use std::process::ExitCode;
-use std::sync::Arc;
-pub(super) async fn run(_: InvokeArguments, _: &Settings, _: &Arc<Terminal>) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+use super::{context, load, select};
+use crate::definition::Loaded;
+use crate::engine::{Answer, Engine, Outcome, OutputSink, RunOptions, emulator};
+use crate::fs;
+use crate::pipeline::{self, Built, Context, Options};
+use crate::project::{Architecture, Function};
+
+/// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
+pub(super) async fn run(
+    arguments: InvokeArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let InvokeArguments { function, event, as_lambda, rie, arch } = arguments;
+    let loaded = load(settings, terminal)?;
+    let function = one(&loaded, function, arch)?;
+    let event = read_event(&event, &settings.directory)?;
+    let context = context(settings, terminal)?;
+    let options =
+        Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+    // Asked for at once: with no engine there is nothing to build for.
+    let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
+    let built = pipeline::build(&[&function], &options, &context)
+        .await
+        .map_err(|error| Failure::pipeline(error, &loaded))?;
+    terminal.finish();
+    let Some(built) = built.first() else { return Err(which(&loaded)) };
+    let named = rie.as_deref().or(settings.emulator.as_deref());
+    let emulator = emulator_for(built, named, &context, &function)?;
+    let name = pipeline::docker_name(&loaded.project, &function.name, None);
+    let image = engine.load(&built.image, &name).await.map_err(Failure::Engine)?;
+    let run = RunOptions {
+        image: image.id,
+        architecture: function.architecture,
+        run: built.run.clone(),
+        function: function.name.clone(),
+        timeout: function.timeout,
+        memory: function.memory,
+        emulator,
+        as_lambda,
+        environment: settings.aws.clone().into_iter().collect(),
+    };
+    invoke(&engine, &run, event, terminal).await
+}
+
+/// The one function that is meant.
+fn one(
+    loaded: &Loaded,
+    name: Option<String>,
+    architecture: Option<Architecture>,
+) -> Result<Function, Failure> {
+    let names: Vec<String> = name.into_iter().collect();
+    let mut functions = select(loaded, &names, architecture)?;
+    match (functions.pop(), functions.is_empty()) {
+        (Some(function), true) => Ok(function),
+        _ => Err(which(loaded)),
+    }
+}
+
+fn which(loaded: &Loaded) -> Failure {
+    let known = loaded.project.functions.iter().map(|function| function.name.clone()).collect();
+    Failure::WhichFunction { known }
+}
+
+/// The emulator to bring along, if the image has none.
+fn emulator_for(
+    built: &Built,
+    named: Option<&Path>,
+    context: &Context,
+    function: &Function,
+) -> Result<Option<std::path::PathBuf>, Failure> {
+    if built.needs_emulator {
+        Ok(Some(emulator::find(named, &context.store, function.architecture).map_err(Failure::Emulator)?))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Reads the event: a file, standard input, or the argument itself.
+fn read_event(event: &str, directory: &Path) -> Result<Vec<u8>, Failure> {
+    if event == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|source| Failure::Start { what: "reading the event", source })?;
+        return checked(bytes, "standard input");
+    }
+    let file = directory.join(event);
+    if file.is_file() {
+        return checked(fs::read(&file)?, event);
+    }
+    serde_json::from_str::<serde::de::IgnoredAny>(event)
+        .map(|_| event.as_bytes().to_vec())
+        .map_err(|source| Failure::Event { event: event.to_owned(), source })
+}
+
+/// Lambda takes nothing but JSON.
+fn checked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Failure> {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(Failure::EventContent { name: name.to_owned(), source }),
+    }
+}
+
+async fn invoke(
+    engine: &Engine,
+    run: &RunOptions,
+    event: Vec<u8>,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let sink = Arc::clone(terminal);
+    let output: OutputSink = Arc::new(move |_, bytes| sink.log(bytes));
+    let outcome = engine.invoke(run, event, &output, interrupted()).await.map_err(Failure::Engine)?;
+    let Outcome::Answered { response, took, out_of_memory } = outcome else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let mut body = response.body.clone();
+    if body.last() != Some(&b'\n') {
+        body.push(b'\n');
+    }
+    terminal.result_bytes(&body);
+    if out_of_memory {
+        terminal.status(&format!("the function ran out of its memory of {} MB", run.memory));
+    }
+    if let Some(help) = response.help() {
+        terminal.status(&format!("help: {help}"));
+    }
+    terminal.status(&summary(&response.answer, took));
+    Ok(if response.answer == Answer::Success { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn summary(answer: &Answer, took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    match answer {
+        Answer::Success => format!("answered in {seconds:.2} s, start included"),
+        Answer::FunctionError { error_type, .. } => {
+            format!("function error `{error_type}` after {seconds:.2} s")
+        }
+        Answer::TimedOut => format!("timed out after {seconds:.2} s"),
+    }
+}
+
+/// Completes on Ctrl-C, and where there is such a thing when the program is told to end.
+async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        if let Ok(mut end) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = end.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ended = interrupt.await;
 }

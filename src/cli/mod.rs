@@ -107,5 +107,5 @@ fn select<'a>(
 /// Opens the store.
 fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
     let store = Store::open(&settings.store)?;
-    Ok(Context { store, reporter: Arc::<Terminal>::clone(terminal) })
+    Ok(Context { store, docker: settings.docker.clone(), reporter: Arc::<Terminal>::clone(terminal) })
 }

@@ -76,6 +76,13 @@ impl Terminal {
         }
     }
 
+    /// Passes on what a function prints, as it is.
+    #[expect(clippy::unused_self, reason = "all printing goes through the terminal")]
+    pub(super) fn log(&self, bytes: &[u8]) {
+        let mut output = std::io::stderr().lock();
+        let _gone = output.write_all(bytes);
+    }
+
     /// The human result of a build.
     pub(super) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
         for (built, delivered) in built {

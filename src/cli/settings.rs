@@ -7,6 +7,7 @@ use etcetera::BaseStrategy as _;
 
 use super::args::{Arguments, Color, Format};
 use super::failure::Failure;
+use crate::engine::Host;
 
 /// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
 const DEFAULT_TIME: u64 = 315_532_800;
@@ -55,6 +56,8 @@ pub(super) struct Settings {
     pub(super) verbose: bool,
     /// Whether to use colours; nothing for "on a terminal".
     pub(super) color: Option<bool>,
+    /// Which Docker Engine to talk to.
+    pub(super) docker: Host,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
@@ -99,6 +102,10 @@ impl Settings {
             quiet: *quiet,
             verbose: *verbose > 0,
             color,
+            docker: Host {
+                address: environment.get("DOCKER_HOST").map(str::to_owned),
+                tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
+            },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
         })

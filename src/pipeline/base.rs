@@ -11,15 +11,12 @@ use crate::event::Event;
 use crate::image::{BaseImage, Layer};
 use crate::layout;
 use crate::project::{Architecture, Function, ImageLocation, RunConfig};
-use crate::runtime::{self, ENTRY_SCRIPT};
+use crate::runtime;
 use crate::store::{HashingReader, Store};
 use crate::tree::FileIndex;
 
 /// The record of a base's file list, by the digest of its config. Its name changes when its meaning does.
 const INDEX_RECORD: &str = "indexes-1";
-
-/// Where AWS's base images have the runtime interface emulator.
-const EMULATOR: &str = "/usr/local/bin/aws-lambda-rie";
 
 /// A base that was read.
 pub(super) struct LoadedBase {
@@ -28,12 +25,6 @@ pub(super) struct LoadedBase {
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
     pub(super) index: FileIndex,
-}
-
-/// Whether the base starts the emulator by itself when it does not run in Lambda.
-pub(super) fn emulator_in(base: &LoadedBase) -> bool {
-    base.run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT])
-        && base.index.has_file(EMULATOR)
 }
 
 /// The base of each function, in their order; those that share one share it here.
@@ -72,7 +63,7 @@ async fn load(
         ImageLocation::Registry(_) => return Err(BaseError::Registry),
         ImageLocation::DockerDaemon(Some(name)) => {
             context.reporter.report(Event::BaseImport { base: location.to_string() });
-            Some(Engine::connect().await?.export(name, &context.store).await?)
+            Some(Engine::connect(&context.docker).await?.export(name, &context.store).await?)
         }
         _ => None,
     };

@@ -3,8 +3,8 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use super::{Built, DeliverError, PipelineError, blocking};
-use crate::engine::Engine;
+use super::{Built, Context, DeliverError, PipelineError, blocking};
+use crate::engine::{Engine, EngineError};
 use crate::fs::{self, FsError};
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project};
@@ -64,7 +64,8 @@ impl Destination {
 }
 
 /// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker wants it.
-pub(super) fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
+#[must_use]
+pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 
@@ -78,6 +79,7 @@ pub(super) async fn deliver(
     project: &Project,
     built: Vec<Built>,
     destinations: &[Destination],
+    context: &Context,
 ) -> Result<Vec<Vec<Delivered>>, PipelineError> {
     let mut delivered = vec![Vec::new(); built.len()];
     for destination in destinations {
@@ -91,7 +93,9 @@ pub(super) async fn deliver(
         };
         match &destination.location {
             ImageLocation::DockerDaemon(_) => {
-                load_all(&built, &names).await.map_err(|error| failed(DeliverError::Engine(error)))?;
+                load_all(&built, &names, context)
+                    .await
+                    .map_err(|error| failed(DeliverError::Engine(error)))?;
             }
             location => {
                 let (location, built) = (location.clone(), built.clone());
@@ -102,8 +106,8 @@ pub(super) async fn deliver(
     Ok(delivered)
 }
 
-async fn load_all(built: &[Built], names: &[String]) -> Result<(), crate::engine::EngineError> {
-    let engine = Engine::connect().await?;
+async fn load_all(built: &[Built], names: &[String], context: &Context) -> Result<(), EngineError> {
+    let engine = Engine::connect(&context.docker).await?;
     for (built, name) in built.iter().zip(names) {
         engine.load(&built.image, name).await?;
     }

@@ -10,9 +10,9 @@ mod layers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use deliver::{Delivered, Destination};
+pub use deliver::{Delivered, Destination, docker_name};
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Host, emulator};
 use crate::event::Reporter;
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, NewLayer};
@@ -24,7 +24,7 @@ use crate::project::{Function, Project, RunConfig, Source};
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::{IndexError, SIZE_LIMIT, Tree, TreeError};
-use base::{LoadedBase, emulator_in};
+use base::LoadedBase;
 
 /// What a build is to do beyond what the definition says.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Options {
 pub struct Context {
     /// Where blobs are kept.
     pub store: Store,
+    /// The Docker Engine, for bases and destinations that are there.
+    pub docker: Host,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
 }
@@ -61,8 +63,8 @@ pub struct Built {
     pub base_config: Digest,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
-    /// Whether the base has the runtime interface emulator and starts it by itself.
-    pub emulator: bool,
+    /// Whether the image does not start the runtime interface emulator by itself where it does not run in Lambda.
+    pub needs_emulator: bool,
 }
 
 /// A layer that limg made.
@@ -210,7 +212,7 @@ pub async fn build_and_deliver(
     context: &Context,
 ) -> Result<Vec<(Built, Vec<Delivered>)>, PipelineError> {
     let built = build(functions, options, context).await?;
-    let delivered = deliver::deliver(project, built.clone(), &options.destinations).await?;
+    let delivered = deliver::deliver(project, built.clone(), &options.destinations, context).await?;
     Ok(built.into_iter().zip(delivered).collect())
 }
 
@@ -364,6 +366,6 @@ fn join(
         base: planned.base.name.clone(),
         base_config: planned.base.image.config_digest().clone(),
         layers,
-        emulator: emulator_in(planned.base),
+        needs_emulator: emulator::is_needed(run, |path| planned.base.index.has_file(path)),
     })
 }

@@ -1,0 +1,187 @@
+//! Finding AWS's runtime interface emulator on this machine, for images that do not bring it.
+//!
+//! limg never puts the emulator into an image and never downloads it; it only looks where it is told to. Nothing here
+//! reads the environment.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::fs::{self, FsError};
+
+use crate::project::{Architecture, RunConfig};
+use crate::store::Store;
+
+/// The entry point of AWS's base images and of limg's own: it starts the image's emulator outside Lambda.
+const ENTRY_SCRIPT: &str = "/lambda-entrypoint.sh";
+
+/// Where such an image has the emulator.
+const IN_IMAGE: &str = "/usr/local/bin/aws-lambda-rie";
+
+/// The bytes of an ELF header up to and with `e_machine`.
+const HEADER: usize = 20;
+
+/// An emulator that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// There is none.
+    #[error("the image brings no runtime interface emulator, and there is none for {architecture} at `{}`", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// For which architecture.
+        architecture: Architecture,
+    },
+    /// The file is no program for Linux.
+    #[error("the runtime interface emulator `{}` is not an ELF program", path.display())]
+    NotElf {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a program for another machine.
+    #[error("the runtime interface emulator `{}` is not built for {wanted} (its ELF machine is {found})", path.display())]
+    Machine {
+        /// The file.
+        path: PathBuf,
+        /// The `e_machine` that it has.
+        found: u16,
+        /// The architecture of the function.
+        wanted: Architecture,
+    },
+    /// The file cannot be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+}
+
+impl EmulatorError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let architecture = match self {
+            Self::Missing { architecture, .. } => *architecture,
+            Self::Machine { wanted, .. } => *wanted,
+            Self::NotElf { .. } => return Some("name AWS's binary, not a script or an archive".to_owned()),
+            Self::Fs(_) => return None,
+        };
+        let asset = match architecture {
+            Architecture::X86_64 => "aws-lambda-rie",
+            Architecture::Arm64 => "aws-lambda-rie-arm64",
+        };
+        Some(format!(
+            "download `{asset}` from the releases of github.com/aws/aws-lambda-runtime-interface-emulator, or take \
+             `samcli/local/rapid/{}` from the Python package aws-sam-cli; put it there or name it with `--rie`",
+            file_name(architecture)
+        ))
+    }
+}
+
+/// Whether limg has to bring the emulator to a container of the image. `has_file` says whether the image has a file of
+/// this path.
+#[must_use]
+pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
+    match run.entrypoint.as_deref().and_then(<[String]>::first).map(String::as_str) {
+        Some(ENTRY_SCRIPT) => !has_file(IN_IMAGE),
+        Some(program) => !program.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie")),
+        None => true,
+    }
+}
+
+/// The emulator for `architecture`: the file that the user names, else the one in the store's folder `rie`.
+///
+/// # Errors
+/// When it is not there or is not a program for that architecture.
+pub fn find(
+    named: Option<&Path>,
+    store: &Store,
+    architecture: Architecture,
+) -> Result<PathBuf, EmulatorError> {
+    let path =
+        named.map_or_else(|| store.root().join("rie").join(file_name(architecture)), Path::to_path_buf);
+    if !path.exists() {
+        return Err(EmulatorError::Missing { path, architecture });
+    }
+    match machine(&path)? {
+        None => Err(EmulatorError::NotElf { path }),
+        Some(found) if found == elf_machine(architecture) => Ok(path),
+        Some(found) => Err(EmulatorError::Machine { path, found, wanted: architecture }),
+    }
+}
+
+/// The name under which aws-sam-cli has it too.
+fn file_name(architecture: Architecture) -> String {
+    format!("aws-lambda-rie-{architecture}")
+}
+
+/// `e_machine` of programs for `architecture`: `EM_X86_64`, `EM_AARCH64`.
+fn elf_machine(architecture: Architecture) -> u16 {
+    match architecture {
+        Architecture::X86_64 => 62,
+        Architecture::Arm64 => 183,
+    }
+}
+
+/// The `e_machine` of a little-endian ELF file.
+fn machine(path: &Path) -> Result<Option<u16>, FsError> {
+    let mut header = [0; HEADER];
+    match fs::open(path)?.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(FsError::because("read", path)(error)),
+    }
+    // EI_DATA, the sixth byte, is 1 for little-endian, which both machines are.
+    let elf = header.starts_with(b"\x7fELF") && header[5] == 1;
+    Ok(elf.then(|| u16::from_le_bytes([header[18], header[19]])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elf(machine: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        bytes[18] = machine;
+        bytes
+    }
+
+    #[test]
+    fn the_emulator_must_fit_the_architecture() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let find = |architecture| super::find(None, &store, architecture);
+        let error = find(Architecture::X86_64).unwrap_err();
+        assert!(matches!(error, EmulatorError::Missing { .. }));
+        assert!(error.help().unwrap().contains("samcli/local/rapid/aws-lambda-rie-x86_64"));
+
+        let rie = folder.path().join("rie");
+        std::fs::create_dir(&rie).unwrap();
+        for (name, content) in [("x86_64", elf(62)), ("arm64", elf(62))] {
+            std::fs::write(rie.join(format!("aws-lambda-rie-{name}")), content).unwrap();
+        }
+        assert_eq!(find(Architecture::X86_64).unwrap(), rie.join("aws-lambda-rie-x86_64"));
+        let error = find(Architecture::Arm64).unwrap_err();
+        assert!(matches!(error, EmulatorError::Machine { found: 62, .. }), "{error}");
+
+        let named = folder.path().join("mine");
+        for content in [&b"#!/bin/sh\n"[..], b"", &elf(62)[..10]] {
+            std::fs::write(&named, content).unwrap();
+            let error = super::find(Some(&named), &store, Architecture::X86_64).unwrap_err();
+            assert!(matches!(error, EmulatorError::NotElf { .. }), "{error}");
+        }
+        std::fs::write(&named, elf(183)).unwrap();
+        assert_eq!(super::find(Some(&named), &store, Architecture::Arm64).unwrap(), named);
+    }
+
+    #[test]
+    fn an_image_that_starts_its_own_emulator_needs_none() {
+        let run = |entrypoint: &[&str]| RunConfig {
+            entrypoint: Some(entrypoint.iter().map(|&word| word.to_owned()).collect()),
+            ..RunConfig::default()
+        };
+        let rie = |path: &str| path == IN_IMAGE;
+        assert!(!is_needed(&run(&[ENTRY_SCRIPT]), rie));
+        assert!(is_needed(&run(&[ENTRY_SCRIPT]), |_| false));
+        assert!(!is_needed(&run(&[IN_IMAGE, "/main"]), rie));
+        assert!(is_needed(&run(&["/main"]), rie));
+        assert!(is_needed(&RunConfig::default(), rie));
+    }
+}
