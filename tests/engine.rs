@@ -3,15 +3,17 @@
 //! The engine is the one that `DOCKER_HOST` or the default socket leads to. The base is made by `base-images/debian/build`.
 //! Every test removes the images and containers that it makes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use limg::engine::{Answer, Engine, EngineError, Outcome, OutputSink, RunOptions};
-use limg::image::{BaseImage, Image, NewLayer, RunConfig};
+use limg::engine::{Answer, Engine, EngineError, Host, Outcome, OutputSink, RunOptions};
+use limg::image::{BaseImage, Image, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
-use limg::project::{Architecture, Source, SourceKind};
+use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
 use limg::tree::{FileIndex, Tree};
 
@@ -75,7 +77,7 @@ impl Bench {
         let layout = target().join("bases/python3.11");
         let base = read_oci_directory(&layout, None, Architecture::X86_64, &store)
             .expect("`base-images/debian/build` makes the base");
-        let engine = Engine::connect().await.unwrap();
+        let engine = Engine::connect(&Host::default()).await.unwrap();
         let repository = format!("limg-test/{test}-{}", std::process::id());
         Self { folder, store, base, engine, repository }
     }
