@@ -5,6 +5,7 @@
 //! date a moment later, so that a refused archive is sent again, whole. Engines that keep images in containerd take whole
 //! archives only.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ use crate::store::Digest;
 
 /// How many images the engine is asked about at a time.
 const INSPECTIONS: usize = 8;
+
+/// How long the engine is asked. Some engines have thousands of images.
+const INSPECTION_TIME: Duration = Duration::from_secs(2);
+
+/// The bytes that are sent faster than the engine is asked whether it has them.
+const NOT_WORTH_ASKING: u64 = 4 * 1024 * 1024;
 
 /// How long a writer whose reader is gone may take to notice.
 const ABANDON: Duration = Duration::from_secs(2);
@@ -111,21 +118,26 @@ impl Engine {
         let Ok(mut images) = self.docker.list_images(None::<ListImagesOptions>).await else {
             return BTreeSet::new();
         };
-        // What the name stands for now is most often the same function with other code.
-        images.sort_by_key(|image: &ImageSummary| !image.repo_tags.iter().any(|tag| tag == name));
+        // What the name stands for now is most often the same function with other code, and what has a similar name
+        // another version of it or another function of the project.
+        images.sort_by_key(|found: &ImageSummary| {
+            Reverse(found.repo_tags.iter().map(|tag| similarity(tag, name)).max())
+        });
+        let found = stream::iter(images)
+            .map(|found| async move { self.docker.inspect_image(&found.id).await.ok() })
+            .buffered(INSPECTIONS)
+            .take_until(tokio::time::sleep(INSPECTION_TIME));
+        let mut found = std::pin::pin!(found);
+        let layers = image.layers();
         let mut known = 0;
-        let ids: Vec<String> = images.into_iter().map(|image| image.id).collect();
-        let mut found = stream::iter(ids)
-            .map(|id| async move { self.docker.inspect_image(&id).await.ok() })
-            .buffered(INSPECTIONS);
         while let Some(found) = found.next().await {
-            let layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
-            known = known.max(common_prefix(&layers, image.layers()));
-            if known == image.layers().len() {
+            let its_layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
+            known = known.max(common_prefix(&its_layers, layers));
+            if layers[known..].iter().map(|layer| layer.size).sum::<u64>() < NOT_WORTH_ASKING {
                 break;
             }
         }
-        left_out(image.layers(), known)
+        left_out(layers, known)
     }
 
     /// Sends an archive and makes sure that the engine has the image. Gives its id.
@@ -234,6 +246,14 @@ fn left_out(layers: &[Layer], known: usize) -> BTreeSet<Digest> {
     let (lower, upper) = layers.split_at(known);
     let needed: BTreeSet<&Digest> = upper.iter().map(|layer| &layer.digest).collect();
     lower.iter().map(|layer| &layer.digest).filter(|digest| !needed.contains(digest)).cloned().collect()
+}
+
+/// How many bytes two names begin with alike; a whole name counts most.
+fn similarity(one: &str, other: &str) -> usize {
+    if one == other {
+        return usize::MAX;
+    }
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
 }
 
 /// Splits `REPOSITORY[:TAG]`; the colon of a registry's port stands before a slash.

@@ -63,10 +63,32 @@ async fn only_what_the_engine_lacks_is_sent() {
     assert_eq!(layer_files(&fake, 1), 1);
 
     let handler = bench.image(&["base", "code 2"], "app.other");
-    let third = engine.load(&handler, "shop/orders:v3").await.unwrap();
+    let third = engine.load(&handler, "shop/orders:v2").await.unwrap();
     assert!(third.thin && third.sent_bytes < 10_000, "{third:?}");
     assert_eq!(layer_files(&fake, 2), 0);
-    assert_eq!(engine.image_id("shop/orders:v3").await.unwrap().unwrap().architecture, "amd64");
+    assert_eq!(engine.image_id("shop/orders:v2").await.unwrap().unwrap().architecture, "amd64");
+}
+
+#[tokio::test]
+async fn few_images_are_asked_about_when_one_is_like_the_new_one() {
+    let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
+    let engine = fake.engine().await;
+    engine.load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1").await.unwrap();
+    {
+        let mut state = fake.state.lock().unwrap();
+        for number in 0..200 {
+            let id = Digest::of(format!("{number}").as_bytes()).to_string();
+            let other = serde_json::json!({ "Id": id, "RootFS": { "Type": "layers", "Layers": [id] } });
+            state.images.insert(id, other.clone());
+            state.images.insert(format!("other/image:{number}"), other);
+        }
+        state.requests.clear();
+    }
+    let changed = bench.image(&["base", "code 2"], "app.handler");
+    let loaded = engine.load(&changed, "shop/orders:v2").await.unwrap();
+    assert!(loaded.thin);
+    let requests = &fake.state.lock().unwrap().requests;
+    assert!(requests.len() < 20, "{requests:?}");
 }
 
 #[tokio::test]
