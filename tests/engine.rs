@@ -3,6 +3,7 @@
 //! The engine is the one that `DOCKER_HOST` or the default socket leads to. The base is made by `base-images/debian/build`.
 //! Every test removes the images and containers that it makes.
 
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -47,14 +47,17 @@ pub struct Loaded {
 }
 
 impl Engine {
-    /// Puts `image` into the engine under `name`, a `REPOSITORY:TAG`.
+    /// Puts `image` into the engine under `name`, a `REPOSITORY[:TAG]`.
     ///
     /// Images that share layers are best loaded one after the other: the later ones are sent without what they share.
     ///
     /// # Errors
     /// When a layer cannot be read, the engine refuses the image, or does not have it afterwards.
     pub async fn load(&self, image: &Image, name: &str) -> Result<Loaded, EngineError> {
-        if let Some(id) = self.tag_existing(image, name).await? {
+        let (repository, tag) = split_tag(name);
+        // An archive names nothing but whole names.
+        let name = &format!("{repository}:{tag}");
+        if let Some(id) = self.tag_existing(image, repository, tag).await? {
             return Ok(Loaded { id, sent_bytes: 0, thin: true });
         }
         let containerd = self.is_containerd().await?;
@@ -80,19 +83,25 @@ impl Engine {
     }
 
     /// Gives the image the name if the engine has it. Its id is the digest of the config, or of the manifest in containerd.
-    async fn tag_existing(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
+    async fn tag_existing(
+        &self,
+        image: &Image,
+        repository: &str,
+        tag: &str,
+    ) -> Result<Option<String>, EngineError> {
         for digest in [image.config_digest(), image.digest()] {
             let Some(id) = self.inspect(digest.as_str()).await?.and_then(|found| found.id) else { continue };
             if !is_id(&id, image) {
                 continue;
             }
-            let (repository, tag) = split_tag(name);
             let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
             match self.docker.tag_image(&id, Some(options)).await {
                 Ok(()) => return Ok(Some(id)),
                 // Removed in between.
                 Err(error) if is_status(&error, 404) => {}
-                Err(error) => return Err(EngineError::call(format!("tag the image `{name}`"), error)),
+                Err(error) => {
+                    return Err(EngineError::call(format!("tag the image `{repository}:{tag}`"), error));
+                }
             }
         }
         Ok(None)
@@ -265,4 +274,5 @@ fn split_tag(name: &str) -> (&str, &str) {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -97,6 +97,7 @@ async fn an_image_that_is_there_is_only_named() {
     let engine = fake.engine().await;
     let image = bench.image(&["base"], "app.handler");
     engine.load(&image, "localhost:5000/orders").await.unwrap();
+    assert!(engine.image_id("localhost:5000/orders:latest").await.unwrap().is_some());
     let again = engine.load(&image, "localhost:5000/orders:v2").await.unwrap();
     assert_eq!((again.sent_bytes, again.thin, archives(&fake)), (0, true, 1));
     let named = engine.image_id("localhost:5000/orders:v2").await.unwrap().unwrap();
@@ -148,6 +149,19 @@ async fn containerd_gets_whole_archives_once() {
     let other = engine.load(&handler, "orders:v1").await.unwrap();
     assert_eq!((other.thin, archives(&fake), layer_files(&fake, 1)), (false, 2, 2));
     assert_ne!(other.id, first.id);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker Engine; `make test` runs it"]
+async fn docker_refuses_what_it_cannot_complete() {
+    let bench = Bench::new();
+    let engine = Engine::connect().await.unwrap();
+    let image = bench.image(&["nobody has this layer"], "app.handler");
+    let without = left_out(image.layers(), 1);
+    let sent = engine.send(&image, "limg-test/refused:v1", without, &mut 0, false).await;
+    let Err(EngineError::Call { source, .. }) = sent else { panic!("{sent:?}") };
+    assert!(source.to_string().contains("no such file"), "{source}");
+    assert_eq!(engine.image_id("limg-test/refused:v1").await.unwrap(), None);
 }
 
 #[test]
