@@ -148,6 +148,25 @@ fn a_layout_keeps_other_images_and_replaces_its_own() {
 }
 
 #[test]
+fn runs_at_the_same_time_do_not_lose_each_others_images() {
+    let bench = Bench::new();
+    let images: Vec<_> =
+        (0..8).map(|number| bench.image(&format!("{number}"), Architecture::X86_64)).collect();
+    let layout = bench.path("layout");
+    std::thread::scope(|scope| {
+        for (number, image) in images.iter().enumerate() {
+            let layout = &layout;
+            scope.spawn(move || {
+                write_oci_directory(layout, &named(&[(image, &format!("f{number}"))])).unwrap()
+            });
+        }
+    });
+    for number in 0..8 {
+        assert_eq!(bench.read(&layout, Some(&format!("f{number}"))).unwrap(), number.to_string());
+    }
+}
+
+#[test]
 fn a_folder_that_is_no_layout_is_left_alone() {
     let bench = Bench::new();
     let image = bench.image("one", Architecture::X86_64);
