@@ -98,3 +98,6 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
 fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
+
+#[cfg(test)]
+mod tests;
