@@ -70,13 +70,16 @@ fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, La
     if !index.exists() {
         return Ok(Vec::new());
     }
-    let form = |error: serde_json::Error| LayoutError::Form {
+    let form = |why: String| LayoutError::Form {
         path: index.clone(),
-        why: format!("is no index of an OCI image layout: {error}"),
+        why: format!("is no index of an OCI image layout: {why}"),
         help: "remove the folder or name another one".to_owned(),
     };
-    let parsed: Value = serde_json::from_slice(&fs::read(&index)?).map_err(form)?;
-    let entries = parsed.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
+    let parsed: Value =
+        serde_json::from_slice(&fs::read(&index)?).map_err(|error| form(error.to_string()))?;
+    // Somebody else's file of that name must not be lost.
+    let entries = parsed.get("manifests").and_then(Value::as_array).cloned();
+    let entries = entries.ok_or_else(|| form("it has no list of `manifests`".to_owned()))?;
     let name = |entry: &Value| entry.get("annotations")?.get(REF_NAME)?.as_str().map(str::to_owned);
     let replaced =
         |entry: &Value| name(entry).is_some_and(|name| images.iter().any(|named| named.name == name));
