@@ -7,7 +7,7 @@ mod base;
 mod deliver;
 mod layers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use deliver::{Delivered, Destination, docker_name};
@@ -237,8 +237,12 @@ fn make_images(
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
     let planned = plan_all(functions, bases)?;
+    // Functions that share a layer share what is worth telling of it.
+    let mut told = BTreeSet::new();
     for note in planned.iter().flat_map(|planned| &planned.plan.notes) {
-        context.reporter.report(note.clone());
+        if told.insert(format!("{note:?}")) {
+            context.reporter.report(note.clone());
+        }
     }
     let keyed: Vec<Vec<Digest>> =
         planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
