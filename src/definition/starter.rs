@@ -21,7 +21,8 @@ pub struct StarterFile {
 struct Language {
     /// How the ids of its runtimes begin.
     beginning: &'static str,
-    handler: Option<&'static str>,
+    /// For a custom runtime any word would do, but the entry script of the base wants one.
+    handler: &'static str,
     file: &'static str,
     content: &'static str,
     executable: bool,
@@ -30,28 +31,28 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language {
         beginning: "python",
-        handler: Some("app.handler"),
+        handler: "app.handler",
         file: "functions/hello/app.py",
         content: "def handler(event, context):\n    return {\"message\": f\"hello, {event.get('name', 'world')}\"}\n",
         executable: false,
     },
     Language {
         beginning: "nodejs",
-        handler: Some("app.handler"),
+        handler: "app.handler",
         file: "functions/hello/app.mjs",
         content: "export const handler = async (event) => ({ message: `hello, ${event.name ?? \"world\"}` });\n",
         executable: false,
     },
     Language {
         beginning: "ruby",
-        handler: Some("app.handler"),
+        handler: "app.handler",
         file: "functions/hello/app.rb",
         content: "def handler(event:, context:)\n  { message: \"hello, #{event.fetch('name', 'world')}\" }\nend\n",
         executable: false,
     },
     Language {
         beginning: "provided",
-        handler: None,
+        handler: "bootstrap",
         file: "functions/hello/bootstrap",
         content: BOOTSTRAP,
         executable: true,
@@ -103,9 +104,7 @@ fn definition(runtime: &str, base: Option<&str>, language: &Language) -> String 
         let _ = write!(text, "bases:\n  {runtime}: {{ image: {image} }}\n");
     }
     text.push_str("\nfunctions:\n  hello:\n");
-    if let Some(handler) = language.handler {
-        let _ = writeln!(text, "    handler: {handler}");
-    }
+    let _ = writeln!(text, "    handler: {}", language.handler);
     text.push_str("    code: functions/hello  # a directory, a .zip or one file\n");
     text.push_str("    environment:\n      STAGE: dev\n");
     text.push_str(
