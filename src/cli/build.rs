@@ -10,9 +10,9 @@ use super::args::{BuildArguments, Format};
 use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
-use super::{context, load, select};
-use crate::pipeline::{self, Built, Delivered, Destination, Options};
-use crate::project::{Function, ImageLocation, OUTPUT_FOLDER, Project};
+use super::{context, destination, load, select};
+use crate::pipeline::{self, Built, Delivered, Options};
+use crate::project::Function;
 
 pub(super) async fn run(
     arguments: BuildArguments,
@@ -22,7 +22,8 @@ pub(super) async fn run(
     let BuildArguments { functions, outputs, tag, arch } = arguments;
     let loaded = load(settings, terminal)?;
     let functions = select(&loaded, &functions, arch)?;
-    let destinations = destinations(&outputs, tag.as_ref(), &loaded.project, functions.len(), settings)?;
+    let destinations =
+        destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
     let context = context(settings, terminal)?;
     let functions: Vec<&Function> = functions.iter().collect();
@@ -35,41 +36,6 @@ pub(super) async fn run(
         Format::Human => terminal.built(&built),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the images go: what the user said, else the layout beside the definition.
-fn destinations(
-    outputs: &[String],
-    tag: Option<&String>,
-    project: &Project,
-    functions: usize,
-    settings: &Settings,
-) -> Result<Vec<Destination>, Failure> {
-    let of = |location| Destination { location, tag: tag.cloned() };
-    if outputs.is_empty() {
-        return Ok(vec![of(ImageLocation::Oci(project.root.join(OUTPUT_FOLDER).join("images"), None))]);
-    }
-    let parse = |text: &String| {
-        let refuse = |why: &str| Failure::Destination { text: text.clone(), why: why.to_owned() };
-        let location: ImageLocation = text.parse().map_err(|error| refuse(&format!("{error}")))?;
-        let name = match &location {
-            ImageLocation::Scratch => return Err(refuse("nothing can be written to `scratch`")),
-            ImageLocation::Registry(_) => {
-                return Err(refuse(
-                    "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`",
-                ));
-            }
-            ImageLocation::Oci(_, name)
-            | ImageLocation::OciArchive(_, name)
-            | ImageLocation::DockerArchive(_, name)
-            | ImageLocation::DockerDaemon(name) => name,
-        };
-        if name.is_some() && functions > 1 {
-            return Err(refuse("it names one image, and several functions are built"));
-        }
-        Ok(of(location.relative_to(&settings.directory)))
-    };
-    outputs.iter().map(parse).collect()
 }
 
 /// What `--format json` prints.

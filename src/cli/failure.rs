@@ -7,6 +7,7 @@ use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
+use crate::image::ImageError;
 use crate::layout::LayoutError;
 use crate::pipeline::{BaseError, DeliverError, PipelineError};
 use crate::problem::nearest;
@@ -51,10 +52,20 @@ pub(super) enum Failure {
     InTheWay { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
     Destination { text: String, why: String },
+    #[error("`--tag {0}` is no tag that a registry takes")]
+    Tag(String),
     #[error("SOURCE_DATE_EPOCH is `{0}`, which is no time that a layer can have")]
     Epoch(String),
     #[error("found no folder for the store of layers")]
     NoStore,
+    #[error("failed to open the store of layers in `{}`", root.display())]
+    Store {
+        root: PathBuf,
+        #[source]
+        source: FsError,
+    },
+    #[error("failed to write the result to standard output")]
+    Result(#[source] io::Error),
     #[error("failed to start {what}")]
     Start {
         what: &'static str,
@@ -77,7 +88,10 @@ impl Failure {
     /// 1: the work failed; 2: the command line or the definition is wrong; 3: the environment failed.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
+            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
             Self::Definition(DefinitionError::Fs(_))
+            | Self::Store { .. }
+            | Self::Result(_)
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
@@ -93,6 +107,7 @@ impl Failure {
             | Self::Event { .. }
             | Self::EventContent { .. }
             | Self::Destination { .. }
+            | Self::Tag(_)
             | Self::Epoch(_) => 2,
             Self::Pipeline(error) => match error {
                 PipelineError::Base { source: BaseError::Engine(_) | BaseError::Store(_), .. }
@@ -107,6 +122,9 @@ impl Failure {
     /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
+            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => {
+                Some("`-f` names the definition; without it limg looks for a limg.yaml".to_owned())
+            }
             Self::Definition(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
@@ -123,15 +141,19 @@ impl Failure {
             }
             Self::InTheWay { .. } => Some("name an empty folder".to_owned()),
             Self::Destination { .. } => Some("`limg build --help` lists the destinations".to_owned()),
+            Self::Tag(_) => Some(
+                "a tag has at most 128 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`".to_owned(),
+            ),
             Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
+            Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
             Self::Pipeline(error) => help_of_pipeline(error),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
             Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, or JSON".to_owned()),
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
-            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } => None,
+            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
     }
 }
@@ -140,6 +162,9 @@ impl Failure {
 fn help_of_pipeline(error: &PipelineError) -> Option<String> {
     match error {
         PipelineError::Source { source: TreeError::Unsuitable { help, .. }, .. } => Some((*help).to_owned()),
+        PipelineError::Source { source: TreeError::Archive { .. }, .. } => {
+            Some("check that the archive is whole, or make it again".to_owned())
+        }
         PipelineError::Base { source, .. } => help_of_base(source),
         PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
         PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
@@ -155,15 +180,24 @@ fn help_of_base(error: &BaseError) -> Option<String> {
                 .to_owned(),
         ),
         BaseError::Layout(error) => help_of_layout(error),
-        BaseError::Digest { .. } => Some("copy the base image again".to_owned()),
+        BaseError::Digest { .. } | BaseError::Index(_) => Some("copy the base image again".to_owned()),
         BaseError::Engine(error) => error.help(),
-        BaseError::Index(_) | BaseError::Store(_) => None,
+        BaseError::Store(_) => None,
     }
 }
 
 fn help_of_layout(error: &LayoutError) -> Option<String> {
     match error {
         LayoutError::Form { help, .. } => Some(help.clone()),
+        LayoutError::Layer { .. }
+        | LayoutError::Image { source: ImageError::Json { .. } | ImageError::DiffIds { .. }, .. } => {
+            Some("copy the image again".to_owned())
+        }
         _ => None,
     }
+}
+
+/// Whether there is nothing where something was named.
+fn is_missing(error: &FsError) -> bool {
+    matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod destination;
 mod failure;
 mod init;
 mod invoke;
@@ -43,6 +44,8 @@ pub fn main() -> ExitCode {
         runtime.shutdown_background();
         result
     });
+    let result =
+        result.and_then(|code| terminal.lost().map_or(Ok(code), |source| Err(Failure::Result(source))));
     match result {
         Ok(code) => code,
         Err(failure) => {
@@ -107,6 +110,7 @@ fn select<'a>(
 
 /// Opens the store.
 fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
-    let store = Store::open(&settings.store)?;
+    let store = Store::open(&settings.store)
+        .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
     Ok(Context { store, docker: settings.docker.clone(), reporter: Arc::<Terminal>::clone(terminal) })
 }

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
 use crate::event::{Event, LayerEvent, Reporter};
 use crate::pipeline::{Built, Delivered};
+use crate::problem::Problem;
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
 const OVERWRITES: usize = 5;
@@ -27,11 +28,14 @@ pub(super) struct Terminal {
     verbose: bool,
     color: bool,
     overwrites: Mutex<usize>,
+    /// Why a result did not reach its reader.
+    lost: Mutex<Option<io::Error>>,
 }
 
 /// How a piece of text stands out.
 #[derive(Clone, Copy)]
 enum Style {
+    Plain,
     Error,
     Warning,
     Help,
@@ -42,12 +46,13 @@ impl Terminal {
     pub(super) fn new(settings: &Result<Settings, Failure>) -> Self {
         let settings = settings.as_ref().ok();
         let color =
-            settings.and_then(|settings| settings.color).unwrap_or_else(|| std::io::stderr().is_terminal());
+            settings.and_then(|settings| settings.color).unwrap_or_else(|| io::stderr().is_terminal());
         Self {
             quiet: settings.is_some_and(|settings| settings.quiet),
             verbose: settings.is_some_and(|settings| settings.verbose),
             color,
             overwrites: Mutex::new(0),
+            lost: Mutex::new(None),
         }
     }
 
@@ -68,23 +73,34 @@ impl Terminal {
     }
 
     /// Prints bytes of the result as they are.
-    #[expect(clippy::unused_self, reason = "all printing goes through the terminal")]
     pub(super) fn result_bytes(&self, bytes: &[u8]) {
-        let mut output = std::io::stdout().lock();
-        let _gone = output.write_all(bytes).and_then(|()| output.flush());
+        let mut output = io::stdout().lock();
+        match output.write_all(bytes).and_then(|()| output.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let mut lost = self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                // The first is the one to tell.
+                lost.get_or_insert(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Why the result is not where it should be: a full disk, for one.
+    pub(super) fn lost(&self) -> Option<io::Error> {
+        self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     /// Prints a line about what was done.
     pub(super) fn status(&self, line: &str) {
         if !self.quiet {
-            self.line(line);
+            self.plain(line);
         }
     }
 
     /// Passes on what a function prints, as it is.
     #[expect(clippy::unused_self, reason = "all printing goes through the terminal")]
     pub(super) fn log(&self, bytes: &[u8]) {
-        let mut output = std::io::stderr().lock();
+        let mut output = io::stderr().lock();
         let _gone = output.write_all(bytes);
     }
 
@@ -92,7 +108,8 @@ impl Terminal {
     pub(super) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
         for (built, delivered) in built {
             for delivered in delivered {
-                self.result(&format!("{}  {}  {}", built.name, built.image.digest(), delivered.location));
+                let line = format!("{}  {}  {}", built.name, built.image.digest(), delivered.location);
+                self.result(&visible(&line));
             }
         }
     }
@@ -116,7 +133,7 @@ impl Terminal {
 
     /// Why a command ended badly.
     pub(super) fn failure(&self, failure: &Failure) {
-        self.line(&format!("{}: {failure}", self.styled(Style::Error, "error")));
+        self.line(&[(Style::Error, "error"), (Style::Plain, &format!(": {failure}"))]);
         match failure {
             Failure::Definition(DefinitionError::Problems { file, problems, warnings }) => {
                 for problem in problems {
@@ -127,7 +144,7 @@ impl Terminal {
                 }
             }
             Failure::Definition(DefinitionError::Syntax { file, syntax }) => {
-                self.line(&format!("  at {}{}", file.display(), place(syntax.line, syntax.column)));
+                self.plain(&format!("  at {}{}", file.display(), place(syntax.line, syntax.column)));
             }
             Failure::Problems { file, problems } => {
                 for problem in problems {
@@ -137,13 +154,13 @@ impl Terminal {
             failure => {
                 let mut cause = failure.source();
                 while let Some(error) = cause {
-                    self.line(&format!("  cause: {error}"));
+                    self.plain(&format!("  cause: {error}"));
                     cause = error.source();
                 }
             }
         }
         if let Some(help) = failure.help() {
-            self.line(&format!("{}: {help}", self.styled(Style::Help, "help")));
+            self.line(&[(Style::Help, "help"), (Style::Plain, &format!(": {help}"))]);
         }
     }
 
@@ -152,18 +169,22 @@ impl Terminal {
         let problem = &located.problem;
         let word = if matches!(style, Style::Warning) { "warning: " } else { "" };
         let place = format!("{}{}", file.display(), place(located.line, located.column));
-        self.line(&format!(
-            "{}: {}{} [{}]",
-            self.styled(Style::Strong, &place),
-            self.styled(style, word),
-            problem.message,
-            problem.code
-        ));
+        self.line(&[
+            (Style::Strong, &place),
+            (Style::Plain, ": "),
+            (style, word),
+            (Style::Plain, &format!("{} [{}]", problem.message, problem.code)),
+        ]);
         if let (Some(line), Some(excerpt)) = (located.line, &located.excerpt) {
-            self.line(&format!("{line:>6} | {}", excerpt.trim_end()));
+            self.plain(&format!("{line:>6} | {}", excerpt.trim_end()));
         }
+        self.help_below(problem);
+    }
+
+    /// The mend of a problem, below its line.
+    fn help_below(&self, problem: &Problem) {
         if let Some(help) = &problem.help {
-            self.line(&format!("  {}: {help}", self.styled(Style::Help, "help")));
+            self.line(&[(Style::Plain, "  "), (Style::Help, "help"), (Style::Plain, &format!(": {help}"))]);
         }
     }
 
@@ -186,20 +207,37 @@ impl Terminal {
         }
     }
 
-    /// Every line on standard error goes through here.
-    fn line(&self, line: &str) {
-        let mut output = std::io::stderr().lock();
-        let _gone = writeln!(output, "{}", visible(line, self.color));
+    /// A line in which nothing stands out.
+    fn plain(&self, line: &str) {
+        self.line(&[(Style::Plain, line)]);
     }
 
-    fn styled(&self, style: Style, text: &str) -> String {
-        let code = match style {
-            Style::Error => "1;31",
-            Style::Warning => "1;33",
-            Style::Help => "1;36",
-            Style::Strong => "1",
-        };
-        if self.color && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    /// Every line on standard error goes through here. Its pieces may come from anywhere; the colours are limg's own.
+    fn line(&self, pieces: &[(Style, &str)]) {
+        let mut line = String::new();
+        for (style, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
+            match style.code().filter(|_| self.color) {
+                // Writing to a string cannot fail.
+                Some(code) => drop(write!(line, "\x1b[{code}m{}\x1b[0m", visible(text))),
+                None => line.push_str(&visible(text)),
+            }
+        }
+        line.push('\n');
+        let mut output = io::stderr().lock();
+        let _gone = output.write_all(line.as_bytes());
+    }
+}
+
+impl Style {
+    /// What switches a terminal to it (ECMA-48, SGR).
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Error => Some("1;31"),
+            Self::Warning => Some("1;33"),
+            Self::Help => Some("1;36"),
+            Self::Strong => Some("1"),
+        }
     }
 }
 
@@ -213,11 +251,9 @@ impl Reporter for Terminal {
             }
             Event::Adjusted { path, what } => self.status(&format!("note: `{path}` {what}")),
             Event::Warning(problem) if !self.quiet => {
-                let word = self.styled(Style::Warning, "warning");
-                self.line(&format!("{word}: {}: {}", problem.at, problem.message));
-                if let Some(help) = &problem.help {
-                    self.line(&format!("  {}: {help}", self.styled(Style::Help, "help")));
-                }
+                let text = format!(": {}: {}", problem.at, problem.message);
+                self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
+                self.help_below(&problem);
             }
             Event::Warning(_) => {}
         }
@@ -233,31 +269,17 @@ fn place(line: Option<usize>, column: Option<usize>) -> String {
     }
 }
 
-/// Makes control characters visible, but for line ends and limg's own colours.
-fn visible(text: &str, color: bool) -> String {
+/// Makes control characters visible, but for line ends and tabs.
+fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        if let Some(length) = escape(rest).filter(|_| color) {
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            continue;
-        }
+    for character in text.chars() {
         if character.is_control() && !matches!(character, '\n' | '\t') {
-            let _infallible = write!(out, "{}", character.escape_unicode());
+            out.extend(character.escape_unicode());
         } else {
             out.push(character);
         }
-        rest = &rest[character.len_utf8()..];
     }
     out
-}
-
-/// The length of an escape sequence of the kind that [`Terminal::styled`] writes: only a colour can be meant by it.
-fn escape(text: &str) -> Option<usize> {
-    let code = text.strip_prefix("\x1b[")?;
-    let end = code.find('m')?;
-    code[..end].bytes().all(|byte| byte.is_ascii_digit() || byte == b';').then_some(end + 3)
 }
 
 /// A size as people say it.
@@ -300,8 +322,8 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(visible("a\x1b]0;title\x07b", true), "a\\u{1b}]0;title\\u{7}b");
-        assert_eq!(visible("\x1b[1;31merror\x1b[0m: x\r", true), "\x1b[1;31merror\x1b[0m: x\\u{d}");
-        assert_eq!(visible("\x1b[1;31mx", false), "\\u{1b}[1;31mx");
+        assert_eq!(visible("a\x1b]0;title\x07b"), "a\\u{1b}]0;title\\u{7}b");
+        assert_eq!(visible("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\u{d}");
+        assert_eq!(visible("one\n\ttwo ü"), "one\n\ttwo ü");
     }
 }

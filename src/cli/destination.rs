@@ -1,0 +1,144 @@
+//! Where images go: what the user typed, checked before any work is done.
+
+use super::failure::Failure;
+use super::settings::Settings;
+use crate::pipeline::Destination;
+use crate::project::{ImageLocation, OUTPUT_FOLDER, Project};
+
+/// The longest tag (OCI distribution specification, "Pulling manifests").
+const TAG_AT_MOST: usize = 128;
+
+/// All destinations of a build: what the user said, else the layout beside the definition.
+pub(super) fn all(
+    outputs: &[String],
+    tag: Option<&str>,
+    project: &Project,
+    functions: usize,
+    settings: &Settings,
+) -> Result<Vec<Destination>, Failure> {
+    if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+        return Err(Failure::Tag(tag.to_owned()));
+    }
+    let tag = tag.map(str::to_owned);
+    if outputs.is_empty() {
+        let location = ImageLocation::Oci(project.root.join(OUTPUT_FOLDER).join("images"), None);
+        return Ok(vec![Destination { location, tag }]);
+    }
+    let one = |text: &String| {
+        let location = read(text, tag.is_some(), functions)
+            .map_err(|why| Failure::Destination { text: text.clone(), why })?;
+        Ok(Destination { location: location.relative_to(&settings.directory), tag: tag.clone() })
+    };
+    outputs.iter().map(one).collect()
+}
+
+/// Reads one destination, or says why it is none.
+fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, String> {
+    let location: ImageLocation = text.parse().map_err(|error| format!("{error}"))?;
+    let (name, is_docker) = match &location {
+        ImageLocation::Scratch => return Err("nothing can be written to `scratch`".to_owned()),
+        ImageLocation::Registry(_) => {
+            return Err(
+                "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`"
+                    .to_owned(),
+            );
+        }
+        ImageLocation::Oci(_, name) | ImageLocation::OciArchive(_, name) => (name, false),
+        ImageLocation::DockerArchive(_, name) | ImageLocation::DockerDaemon(name) => (name, true),
+    };
+    let Some(name) = name else { return Ok(location) };
+    if functions > 1 {
+        return Err("it names one image, and several functions are built".to_owned());
+    }
+    let (repository, own_tag) = split_tag(name);
+    if is_docker && !(is_repository(repository) && own_tag.is_none_or(is_tag)) {
+        return Err(format!(
+            "`{name}` is no name that Docker takes: lower-case letters and digits, with `.`, `_`, `-` and `/` between \
+             them, and behind a colon a tag"
+        ));
+    }
+    if !is_docker && name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("`{name}` is no name of an image"));
+    }
+    if tagged && (!is_docker || own_tag.is_some()) {
+        return Err("it names the image, and `--tag` would name it again".to_owned());
+    }
+    Ok(location)
+}
+
+/// Splits the tag off: behind a colon after the last slash, since before it the colon is that of a port.
+fn split_tag(name: &str) -> (&str, Option<&str>) {
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    match name[last..].find(':') {
+        Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
+        None => (name, None),
+    }
+}
+
+/// Whether registries take it as a tag (OCI distribution specification, "Pulling manifests").
+fn is_tag(text: &str) -> bool {
+    text.len() <= TAG_AT_MOST
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Whether Docker takes it as a repository: words between slashes, in front of them perhaps a host and its port.
+fn is_repository(text: &str) -> bool {
+    let (host, path) = match text.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, text),
+    };
+    let is_word = |word: &str| {
+        let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        word.starts_with(is_letter)
+            && word.ends_with(is_letter)
+            && word.chars().all(|c| is_letter(c) || matches!(c, '.' | '_' | '-'))
+            && !["..", "._", "_.", "-.", ".-", "_-", "-_", "___"].iter().any(|pair| word.contains(pair))
+    };
+    let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c));
+    host.is_none_or(is_host) && path.split('/').all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docker_names_keep_dockers_grammar() {
+        for good in [
+            "a",
+            "shop/orders",
+            "shop/orders:v1.2-x",
+            "localhost:5000/a/b:v1",
+            "host.example/a__b/c--d",
+            "a:_",
+        ] {
+            assert!(read(&format!("docker-daemon:{good}"), false, 1).is_ok(), "{good}");
+        }
+        for bad in [
+            "Shop/a",
+            "a//b",
+            "/a",
+            "a/",
+            "a:",
+            "a:b:c",
+            "a b",
+            "a:-x",
+            "a..b",
+            "ho st:1/a",
+            "localhost:5000/",
+            "ä",
+        ] {
+            assert!(read(&format!("docker-daemon:{bad}"), false, 1).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_named_once() {
+        assert!(read("oci:out:v1", true, 1).is_err());
+        assert!(read("oci:out", true, 2).is_ok());
+        assert!(read("oci:out:v1", false, 2).is_err());
+        assert!(read("docker-daemon:shop/orders", true, 1).is_ok());
+        assert!(read("docker-daemon:shop/orders:v1", true, 1).is_err());
+    }
+}
