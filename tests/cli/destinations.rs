@@ -1,0 +1,207 @@
+//! Where images go.
+
+use crate::build::shop;
+use crate::support::{Archive, Context, Layout};
+
+#[test]
+fn every_destination_gets_the_same_image() {
+    let context = shop();
+    let report = context.build(&[
+        "orders",
+        "-o",
+        "oci:out/layout:v1",
+        "-o",
+        "oci-archive:out/deep/oci.tar",
+        "-o",
+        "docker-archive:out/docker.tar",
+    ]);
+    assert_eq!(
+        report.destinations("orders"),
+        [
+            "oci:[DIR]/project/out/layout:v1",
+            "oci-archive:[DIR]/project/out/deep/oci.tar:orders",
+            "docker-archive:[DIR]/project/out/docker.tar:shop/orders:latest",
+        ]
+    );
+    assert!(!context.path(".limg").exists(), "the default is for those who name nothing");
+    let layout = Layout::open(&context.path("out/layout")).image("v1");
+    let archive = Archive::open(&context.path("out/deep/oci.tar")).oci_image("orders");
+    let docker = Archive::open(&context.path("out/docker.tar")).docker_image("shop/orders:latest");
+    assert_eq!(layout.manifest, archive.manifest);
+    assert_eq!(layout.config, docker.config);
+    assert_eq!(layout.files, archive.files);
+    assert_eq!(layout.files, docker.files);
+    context.assert_clean();
+}
+
+#[test]
+fn archives_hold_all_functions_and_each_blob_once() {
+    let context = shop();
+    context.limg(&["build", "-o", "oci-archive:a.tar", "-o", "docker-archive:d.tar", "--tag", "v2"]).ok();
+    let archive = Archive::open(&context.path("a.tar"));
+    let docker = Archive::open(&context.path("d.tar"));
+    for function in ["orders", "bills"] {
+        let image = archive.oci_image(&format!("{function}:v2"));
+        assert_eq!(image.config, docker.docker_image(&format!("shop/{function}:v2")).config);
+    }
+}
+
+#[test]
+fn an_archive_is_the_same_every_time() {
+    let context = shop();
+    for kind in ["oci-archive", "docker-archive"] {
+        for name in ["one.tar", "two.tar"] {
+            context.limg(&["build", "-o", &format!("{kind}:{name}")]).ok();
+        }
+        let read = |name: &str| std::fs::read(context.path(name)).unwrap();
+        assert!(read("one.tar") == read("two.tar"), "{kind}");
+    }
+}
+
+#[test]
+fn a_layout_keeps_its_other_images() {
+    let context = shop();
+    context.limg(&["build", "orders", "-o", "oci:out"]).ok();
+    context.limg(&["build", "bills", "-o", "oci:out", "--tag", "v1"]).ok();
+    let first = Layout::open(&context.path("out")).image("orders");
+    context.write("orders/app.py", "changed\n");
+    context.limg(&["build", "bills", "-o", "oci:out", "--tag", "v1"]).ok();
+    let layout = Layout::open(&context.path("out"));
+    assert_eq!(layout.names(), ["orders", "bills:v1"]);
+    assert_eq!(layout.image("orders").config, first.config);
+    assert_eq!(layout.image("bills:v1").files["/var/task/app.py"], "644 changed\n");
+    context.assert_clean();
+}
+
+#[test]
+fn what_limg_wrote_is_a_base() {
+    let context = shop();
+    context
+        .limg(&[
+            "build",
+            "bills",
+            "-o",
+            "oci:out:v1",
+            "-o",
+            "docker-archive:d.tar",
+            "-o",
+            "oci-archive:o.tar",
+        ])
+        .ok();
+    let expected = Layout::open(&context.path("out")).image("v1");
+    for image in
+        ["oci:out:v1", "oci:out", "docker-archive:d.tar:shop/bills:latest", "oci-archive:o.tar:bills"]
+    {
+        context.write(
+            "next.yaml",
+            format!(
+                "bases: {{ python3.12: {{ image: \"{image}\" }} }}\n\
+                 functions: {{ next: {{ runtime: python3.12, handler: a.b, code: layers }} }}\n"
+            ),
+        );
+        context.limg(&["build", "-f", "next.yaml"]).ok();
+        let next = Layout::open(&context.path(".limg/images")).image("next");
+        for (path, content) in &expected.files {
+            assert_eq!(next.files.get(path), Some(content), "{image}: {path}");
+        }
+        assert_eq!(next.layers.len(), expected.layers.len() + 1);
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_layout_is_left_alone() {
+    let context = shop();
+    let before = context.files("project");
+    for destination in ["oci:orders", "oci:."] {
+        let run = context.limg(&["build", "-o", destination]);
+        run.fails(
+            1,
+            &["failed to write the image to `oci:[DIR]/project", "no", "OCI image layout", "help: "],
+        );
+    }
+    assert_eq!(context.files("project"), before);
+    context.write("strange/index.json", "[1, 2]");
+    context.limg(&["build", "-o", "oci:strange"]).fails(1, &["strange", "help: "]);
+    assert_eq!(context.files("project/strange"), ["index.json"]);
+    assert_eq!(std::fs::read_to_string(context.path("strange/index.json")).unwrap(), "[1, 2]");
+}
+
+#[test]
+fn a_layout_that_an_interrupted_run_left_is_completed() {
+    let context = shop();
+    context.limg(&["build", "-o", "oci:out"]).ok();
+    let out = context.path("out");
+    std::fs::remove_file(out.join("index.json")).unwrap();
+    std::fs::remove_file(out.join("oci-layout")).unwrap();
+    let blob = std::fs::read_dir(out.join("blobs/sha256")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, "cut").unwrap();
+    context.limg(&["build", "-o", "oci:out"]).ok();
+    assert_eq!(Layout::open(&out).names(), ["orders", "bills"]);
+}
+
+#[test]
+fn an_archive_is_whole_or_as_it_was() {
+    let context = shop();
+    context.write("a.tar", "what was there");
+    context.write("layers/words/python/words.py", "changed");
+    // The second destination cannot be: nothing that is in the way is a folder of archives.
+    context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(3, &["limg.yaml"]);
+    assert_eq!(std::fs::read_to_string(context.path("a.tar")).unwrap(), "what was there");
+    context.limg(&["build", "-o", "oci-archive:orders"]).fails(3, &["failed to write", "orders"]);
+    assert!(context.path("orders/app.py").exists());
+    context.assert_clean();
+    context.limg(&["build", "-o", "oci-archive:a.tar"]).ok();
+    Archive::open(&context.path("a.tar")).oci_image("orders");
+}
+
+#[test]
+fn what_is_no_destination_is_refused_before_any_work() {
+    let context = shop();
+    for (destination, why) in [
+        ("scratch", "nothing can be written to `scratch`"),
+        ("oci:", "needs a path"),
+        ("docker-archive:", "needs a path"),
+        ("tar:x", "none of `oci:DIR`"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop", "none of `oci:DIR`"),
+        ("", "none of `oci:DIR`"),
+        ("oci:out:name", "several functions"),
+    ] {
+        let run = context.limg(&["build", "-o", destination]);
+        run.fails(2, &["cannot write images to", why, "help: "]);
+    }
+    assert!(!context.store().exists(), "nothing was built");
+    assert!(!context.path("out").exists());
+}
+
+#[test]
+fn names_that_no_tool_would_take_are_refused() {
+    let context = shop();
+    for tag in ["", "a b", "a/b", "-a", ".a", "ä", &"a".repeat(129)] {
+        let run = context.limg(&["build", &format!("--tag={tag}")]);
+        run.fails(2, &["--tag"]);
+    }
+    let run = context.limg(&["build", "orders", "-o", "oci:out:v1", "--tag", "v2"]);
+    run.fails(2, &["`oci:out:v1`", "`--tag` would name it again"]);
+    for name in ["Shop/orders", "shop//orders", "shop/orders:a b", "shop/orders:", "sh op"] {
+        let run = context.limg(&["build", "orders", "-o", &format!("docker-archive:d.tar:{name}")]);
+        run.fails(2, &["cannot write images to", "help: "]);
+    }
+    for name in ["shop/orders", "shop/orders:v1.2-x", "localhost:5000/shop/orders:v1", "orders"] {
+        context.limg(&["build", "orders", "-o", &format!("docker-archive:d.tar:{name}")]).ok();
+    }
+    assert!(!context.path(".limg").exists());
+}
+
+#[test]
+fn an_unreadable_layout_of_another_name_is_told() {
+    let context = Context::with(
+        "bases: { b: { image: \"oci:nowhere\", contract: provided.al2023 } }\n\
+         functions: { f: { runtime: b, code: fn } }\n",
+    );
+    context.limg(&["build"]).fails(
+        1,
+        &["failed to read the base image `oci:[DIR]/project/nowhere`", "index.json", "help: check the path"],
+    );
+    assert!(!context.path(".limg").exists());
+}

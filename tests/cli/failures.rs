@@ -1,0 +1,228 @@
+//! Every way to fail: its exit code, no result on standard output, and nothing half-written.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::build::shop;
+use crate::support::{Context, write_base};
+
+const TINY: &str = "\
+bases: { empty: { image: scratch, contract: provided.al2023 } }
+functions: { tiny: { runtime: empty, code: fn } }
+";
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let context = Context::with(TINY);
+    for (arguments, told) in [
+        (&["bild"][..], "bild"),
+        (&[], "Usage: limg"),
+        (&["build", "--nope"], "--nope"),
+        (&["build", "--format", "xml"], "possible values: human, json"),
+        (&["build", "-q", "-v"], "cannot be used with"),
+        (&["build", "--arch", "mips"], "it is x86_64 or arm64"),
+        (&["build", "tony"], "did you mean `tiny`?"),
+        (&["build", "zzz"], "there is no function `zzz`"),
+        (&["invoke", "zzz"], "there is no function `zzz`"),
+        (&["invoke", "-e", "{"], "neither a file nor JSON"),
+        (&["-f", "nope.yaml", "build"], "nope.yaml"),
+        (&["-f", "fn", "build"], "is a directory"),
+        (&["-f", "fn/bootstrap/limg.yaml", "build"], "fn/bootstrap/limg.yaml"),
+        (&["init", "--runtime", "python312"], "did you mean `python3.12`?"),
+        (&["init", "--runtime", "java21"], "no starter"),
+    ] {
+        context.limg(arguments).fails(2, &[told]);
+    }
+    assert!(!context.path(".limg").exists() && !context.store().join("blobs").exists());
+}
+
+#[test]
+fn a_definition_that_cannot_be_found_is_2() {
+    let context = Context::new();
+    context
+        .limg(&["build"])
+        .fails(2, &["found no limg.yaml in `[DIR]/project`", "help: `limg init` writes one"]);
+    context.write("template.yaml", "Resources: {}\n");
+    context.limg(&["build"]).fails(2, &["[DIR]/project/template.yaml", "cannot read yet"]);
+}
+
+#[test]
+fn work_that_fails_is_1() {
+    let context = shop();
+    std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
+    context.limg(&["build"]).fails(1, &["the code of `orders`", "orders/passwd", "help: "]);
+    assert!(!context.path(".limg").exists());
+    assert_eq!(context.files("store/blobs"), [""; 0]);
+}
+
+#[test]
+fn a_base_in_a_registry_is_1_and_the_way_round_is_told() {
+    let context = Context::with("functions: { f: { runtime: python3.12, handler: a.b, code: fn } }\n");
+    context.limg(&["build"]).fails(
+        1,
+        &[
+            "failed to read the base image `public.ecr.aws/lambda/python:3.12`",
+            "yet",
+            "help: ",
+            "skopeo copy",
+        ],
+    );
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_3() {
+    let context = Context::with(TINY);
+    let nowhere = format!("unix://{}/no.sock", context.root().display());
+    for arguments in [&["build", "-o", "docker-daemon:"][..], &["invoke"]] {
+        let run = context.run(context.command(arguments).env("DOCKER_HOST", &nowhere));
+        run.fails(3, &["[DIR]/no.sock", "help: "]);
+    }
+    context.write("limg.yaml", TINY.replace("scratch", "docker-daemon:x:y"));
+    let run = context.run(context.command(&["build"]).env("DOCKER_HOST", &nowhere));
+    run.fails(3, &["failed to read the base image `docker-daemon:x:y`", "[DIR]/no.sock"]);
+    context.assert_clean();
+}
+
+#[test]
+fn a_store_that_cannot_be_is_3() {
+    let context = Context::with(TINY);
+    // Not even root can make a folder in a file.
+    for store in ["limg.yaml", "fn/bootstrap/store", "/dev/null/store"] {
+        let run = context.run(context.command(&["build"]).env("LIMG_STORE", store));
+        run.fails(3, &["failed to create the folder", "cause: ", "help: ", "LIMG_STORE"]);
+    }
+    let run = context.run(context.command(&["build"]).env_remove("HOME").env_remove("LIMG_STORE"));
+    // Without HOME the system's list of users may still name a folder.
+    assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+    assert!(!context.path(".limg").exists() || run.code == Some(0));
+}
+
+#[test]
+fn the_store_is_in_the_users_cache() {
+    let context = Context::with(TINY);
+    context.run(context.command(&["build"]).env_remove("LIMG_STORE")).ok();
+    assert!(!context.files("home/.cache/limg/blobs").is_empty());
+    let cache = context.root().join("elsewhere");
+    context.run(context.command(&["build"]).env_remove("LIMG_STORE").env("XDG_CACHE_HOME", &cache)).ok();
+    assert!(!context.files("elsewhere/limg/blobs").is_empty());
+}
+
+#[test]
+fn a_broken_base_is_told_and_nothing_is_written() {
+    let context = shop();
+    let blobs = context.path("base/blobs/sha256");
+    let mut sizes: Vec<_> = std::fs::read_dir(&blobs)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.metadata().unwrap().len(), entry.path()))
+        .collect();
+    sizes.sort();
+    for (_, blob) in sizes {
+        let bytes = std::fs::read(&blob).unwrap();
+        let mut wrong = bytes.clone();
+        let middle = wrong.len() / 2;
+        wrong[middle] ^= 1;
+        for (broken, told) in [(Some(&wrong[..]), "digest"), (Some(&bytes[1..]), ""), (None, "lacks")] {
+            match broken {
+                Some(broken) => std::fs::write(&blob, broken).unwrap(),
+                None => std::fs::remove_file(&blob).unwrap(),
+            }
+            let run = context.limg(&["build"]);
+            assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{told}: {run:?}");
+            assert!(run.stderr.contains("failed to read the base image `oci:[DIR]/project/base`"), "{run:?}");
+            assert!(run.stderr.contains("help: "), "{told}: {}", run.stderr);
+            assert!(!context.path(".limg").exists());
+            std::fs::write(&blob, &bytes).unwrap();
+        }
+    }
+    context.limg(&["build"]).ok();
+    context.assert_clean();
+}
+
+#[test]
+fn bases_of_the_wrong_form_are_told() {
+    let context = shop();
+    context.write("base/index.json", r#"{"manifests": []}"#);
+    context.limg(&["build"]).fails(1, &["has no image", "help: "]);
+    context.write("base/index.json", r#"{"manifests": 7}"#);
+    context.limg(&["build"]).fails(1, &["failed to read the index of the image"]);
+    context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci-archive:log.sh"));
+    context.limg(&["build"]).fails(1, &["log.sh", "help: "]);
+    context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:none.tar"));
+    context.limg(&["build"]).fails(1, &["failed to open `[DIR]/project/none.tar`", "No such file"]);
+    context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:layers/extra.zip"));
+    context.limg(&["build"]).fails(1, &["extra.zip", "help: "]);
+    write_base(&context.path("two"), "amd64");
+    context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci:two:nope"));
+    context.limg(&["build"]).fails(1, &["has no image named `nope`", "help: "]);
+    assert!(!context.path(".limg").exists());
+}
+
+#[test]
+fn a_destination_that_cannot_be_written_is_3() {
+    let context = shop();
+    context.limg(&["build", "-o", "oci:log.sh/out"]).fails(3, &["[DIR]/project/log.sh/out", "cause: "]);
+    context.limg(&["build", "-o", "oci:log.sh"]).fails(3, &["[DIR]/project/log.sh", "cause: "]);
+    context.limg(&["build", "-o", "oci-archive:/proc/none/a.tar"]).fails(3, &["/proc/none", "cause: "]);
+    context.assert_clean();
+}
+
+/// Root may read and write everything, so that this shows nothing there.
+#[test]
+fn what_may_not_be_read_is_told() {
+    let context = shop();
+    std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0)).unwrap();
+    if std::fs::read(context.path("orders/app.py")).is_ok() {
+        return;
+    }
+    context.limg(&["build"]).fails(3, &["failed to open `[DIR]/project/orders/app.py`", "Permission denied"]);
+    assert!(!context.path(".limg").exists());
+}
+
+#[test]
+fn an_event_may_be_anything_but_rubbish() {
+    let context = Context::with(TINY);
+    context.write("event.txt", "{\"a\": ");
+    context
+        .limg(&["invoke", "-e", "event.txt"])
+        .fails(2, &["the event in `event.txt` is not JSON", "help: "]);
+    context
+        .write("two.yaml", TINY.replace("functions: {", "functions: { other: { runtime: empty, code: fn },"));
+    context
+        .limg(&["invoke", "-f", "two.yaml"])
+        .fails(2, &["several functions", "help: name one of other, tiny"]);
+}
+
+/// What is killed in the middle leaves a store and a layout that the next build can use.
+#[test]
+fn a_killed_build_leaves_nothing_that_harms() {
+    let context = shop();
+    for number in 0..20 {
+        context.write(&format!("layers/words/python/{number}.bin"), vec![number; 300_000]);
+    }
+    for wait in [1, 5, 10, 20, 40, 60, 90] {
+        let mut run = context
+            .command(&["build"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    let expected = {
+        let other = Context::new();
+        let report = context
+            .run(
+                context
+                    .command(&["build", "--format", "json", "-q", "-o", "oci:fresh"])
+                    .env("LIMG_STORE", other.store()),
+            )
+            .ok();
+        report.stdout
+    };
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    let report = context.build(&[]);
+    assert_eq!(report.0["functions"]["orders"]["digest"], expected["functions"]["orders"]["digest"]);
+    crate::support::Layout::open(&context.path(".limg/images"));
+}

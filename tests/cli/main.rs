@@ -1,0 +1,19 @@
+//! The whole program, offline: what a user types, sees and finds on disk.
+//!
+//! Every test has a machine of its own (`support::Context`). None needs Docker, a network, or anything that is not in this
+//! repository. What a single module of the library does is tested there; here it is shown that the program is wired so.
+
+#![cfg(unix)]
+
+mod support;
+
+mod build;
+mod definitions;
+mod destinations;
+mod failures;
+mod help;
+mod init;
+mod output;
+mod reuse;
+mod schema;
+mod sources;

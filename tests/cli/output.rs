@@ -1,0 +1,172 @@
+//! The two streams: results on standard output, everything else on standard error; colours; readers that go away.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::build::{SHOP, shop};
+
+#[test]
+fn quiet_prints_results_and_errors_alone() {
+    let context = shop();
+    let run = context.limg(&["build", "-q"]).ok();
+    assert_eq!(run.stderr, "");
+    assert_eq!(run.stdout.lines().count(), 2);
+    context.limg(&["build", "-q", "nope"]).fails(2, &["error: there is no function `nope`"]);
+    context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
+    assert_eq!(context.limg(&["build", "-q"]).ok().stderr, "");
+    let run = context.limg(&["build"]).ok();
+    assert!(run.stderr.contains("warning: `DB_PASSWORD` looks like a secret"), "{}", run.stderr);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn verbose_tells_of_every_overwritten_file() {
+    let context = shop();
+    let files: Vec<_> = (0..9).map(|number| format!("python/f{number}.py")).collect();
+    for file in &files {
+        context.write(&format!("layers/words/{file}"), "1\n");
+    }
+    let entries: Vec<_> = files.iter().map(|file| (file.as_str(), "2\n")).collect();
+    context.zip("layers/extra.zip", &entries);
+    let replaced = |run: &str| run.matches("note: layer extra replaces").count();
+    let run = context.limg(&["build"]).ok();
+    assert_eq!(replaced(&run.stderr), 5);
+    assert!(run.stderr.contains("… and 4 more files replaced; `-v` shows all"), "{}", run.stderr);
+    assert_eq!(replaced(&context.limg(&["build", "-v"]).ok().stderr), 9);
+    assert_eq!(replaced(&context.limg(&["-v", "build"]).ok().stderr), 9);
+}
+
+/// Two functions that share what a note is about are no reason to tell it twice.
+#[test]
+fn what_functions_share_is_told_once() {
+    let context = shop();
+    context.write(
+        "limg.yaml",
+        SHOP.replace(
+            "    code: orders\n    layers: [words]\n",
+            "    code: orders\n    layers: [words, extra]\n",
+        ),
+    );
+    let run = context.limg(&["build"]).ok();
+    assert_eq!(run.stderr.matches("note: ").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn json_stands_alone_on_standard_output() {
+    let context = shop();
+    context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
+    let run = context.limg(&["build", "-v", "--format", "json"]).ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["functions"].as_object().unwrap().len(), 2);
+    assert!(run.stderr.contains("warning: ") && run.stderr.contains("built "), "{}", run.stderr);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let context = shop();
+    let colored = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = context.command(arguments);
+        if let Some(value) = variable {
+            command.env("NO_COLOR", value);
+        }
+        let run = context.run(&mut command);
+        assert!(!run.stdout.contains('\u{1b}'), "never in a result: {run:?}");
+        run.stderr.contains('\u{1b}')
+    };
+    assert!(!colored(&["build", "nope"], None), "this is no terminal");
+    assert!(colored(&["build", "nope", "--color", "always"], None));
+    assert!(colored(&["build", "nope", "--color", "always"], Some("1")), "the command line wins");
+    assert!(!colored(&["build", "nope", "--color", "never"], None));
+    assert!(!colored(&["build", "nope"], Some("1")));
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let context = shop();
+    // Red, a window's title, a carriage return, a bell, a C1 control, and limg's own colour of errors.
+    let odd = "a\\e[31m\\e]0;t\\x07\\r\\x9bm\\e[1;31m";
+    for color in ["always", "never"] {
+        context.write(
+            "odd.yaml",
+            format!("functions: {{ \"{odd}\": {{ runtime: \"{odd}\", code: \"{odd}\" }} }}\n"),
+        );
+        let run = context.limg(&["build", "-f", "odd.yaml", "--color", color]);
+        assert_eq!(run.code, Some(2));
+        assert_harmless(&run.stderr);
+        let run = context.limg(&["build", "a\u{1b}[31m\u{7}", "--color", color]);
+        assert_eq!(run.code, Some(2));
+        assert_harmless(&run.stderr);
+        let run = context.limg(&["build", "-o", "x\u{1b}[1;31m\u{7}y", "--color", color]);
+        assert_eq!(run.code, Some(2));
+        assert_harmless(&run.stderr);
+    }
+    // Names of files.
+    std::fs::create_dir(context.path("layers/words/odd\u{1b}[2J")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", context.path("layers/words/odd\u{1b}[2J/link\r")).unwrap();
+    let run = context.limg(&["build", "--color", "always"]);
+    assert_eq!(run.code, Some(1));
+    assert_harmless(&run.stderr);
+    assert!(run.stderr.contains("odd\\u{1b}[2J/link\\u{d}"), "{}", run.stderr);
+}
+
+/// A result is for programs too, but a folder's name must not play with the terminal either.
+#[test]
+fn control_characters_do_not_reach_the_terminal_by_a_result() {
+    let context = shop();
+    let run = context.limg(&["build", "bills", "-o", "oci:odd\u{1b}[2Jname"]).ok();
+    assert_harmless(&run.stdout);
+    let report = context.build(&["bills", "-o", "oci:odd\u{1b}[2Jname"]);
+    assert_eq!(
+        report.destinations("bills"),
+        ["oci:[DIR]/project/odd\u{1b}[2Jname:bills"],
+        "JSON has it as it is"
+    );
+}
+
+fn assert_harmless(text: &str) {
+    // limg's own are the only escapes, and each is closed.
+    let own = ["\u{1b}[1;31merror\u{1b}[0m", "\u{1b}[1;36mhelp\u{1b}[0m", "\u{1b}[0m"];
+    let mut rest = text.to_owned();
+    for sequence in own {
+        rest = rest.replace(sequence, "");
+    }
+    // A place in the definition stands out.
+    rest = rest.replace("\u{1b}[1m[DIR]", "[DIR]");
+    let control: Vec<_> = rest.chars().filter(|c| c.is_control() && *c != '\n').collect();
+    assert!(control.is_empty(), "{control:?} in {text:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let context = shop();
+    for arguments in [&["schema"][..], &["build"], &["build", "--format", "json"], &["--help"]] {
+        let mut run =
+            context.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(run.stdout.take());
+        let mut told = String::new();
+        run.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert!(run.wait().unwrap().success(), "{arguments:?}: {told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+    // Nobody listens to what is told, either.
+    let mut run = context.command(&["build"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((run.stdout.take(), run.stderr.take()));
+    assert!(run.wait().unwrap().success());
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let full = std::path::Path::new("/dev/full");
+    if !full.exists() {
+        return;
+    }
+    let context = shop();
+    for arguments in [&["schema"][..], &["build"], &["build", "--format", "json"]] {
+        let mut command = context.command(arguments);
+        let output = command.stdout(File::options().write(true).open(full).unwrap()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {told}");
+        assert!(told.contains("failed to write the result"), "{told}");
+    }
+}

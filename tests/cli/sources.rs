@@ -1,0 +1,178 @@
+//! Files that cannot go into an image, or not as they are: the message names the file and the mend.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Context, Layout};
+
+const TREE: &str = "\
+bases: { empty: { image: scratch, contract: provided.al2023 } }
+layers: { one: { path: one }, two: { path: two } }
+functions: { tiny: { runtime: empty, code: fn, layers: [one, two] } }
+";
+
+const ZIP: &str = "\
+bases: { empty: { image: scratch, contract: provided.al2023 } }
+layers: { one: { path: one.zip } }
+functions: { tiny: { runtime: empty, code: fn, layers: [one] } }
+";
+
+fn trees() -> Context {
+    let context = Context::with(TREE);
+    context.write("one/lib/a.txt", "a");
+    context.write("two/lib/b.txt", "b");
+    context
+}
+
+/// The build fails with this code and words, and leaves nothing.
+fn refused(context: &Context, code: i32, told: &[&str]) {
+    context.limg(&["build"]).fails(code, told);
+    assert!(!context.path(".limg").exists(), "nothing is delivered");
+    context.assert_clean();
+}
+
+#[test]
+fn links_that_leave_their_tree() {
+    for target in ["/etc/passwd", "../../../secret", "../.."] {
+        let context = trees();
+        symlink(target, context.path("one/lib/link")).unwrap();
+        let is_one_link = format!("`[DIR]/project/one/lib/link` is a symbolic link to `{target}`");
+        refused(&context, 1, &["the layer `one`", &is_one_link, "help: ", "exclude it"]);
+    }
+    let context = trees();
+    context.write("shared/c.txt", "c");
+    symlink("../../shared", context.path("one/lib/link")).unwrap();
+    context.write("limg.yaml", TREE.replace("path: one", "path: one, follow: true"));
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    assert_eq!(image.files["/opt/lib/link/c.txt"], "644 c");
+}
+
+#[test]
+fn zips_that_would_write_elsewhere() {
+    for name in ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"] {
+        let context = Context::with(ZIP);
+        context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
+        refused(&context, 1, &["the layer `one`", "[DIR]/project/one.zip", "evil", "help: "]);
+    }
+}
+
+#[test]
+fn zips_that_are_broken() {
+    let context = Context::with(ZIP);
+    context.zip("one.zip", &[("fine.txt", "some content")]);
+    let whole = std::fs::read(context.path("one.zip")).unwrap();
+    context.write("one.zip", &whole[..whole.len() - 30]);
+    refused(&context, 1, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
+    // One bit of the content: its checksum tells.
+    let mut wrong = whole.clone();
+    let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
+    wrong[at] ^= 1;
+    context.write("one.zip", wrong);
+    let run = context.limg(&["build"]);
+    assert!(matches!(run.code, Some(1 | 3)), "{run:?}");
+    assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
+    context.write("one.zip", "not a zip");
+    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+}
+
+#[test]
+fn a_file_over_a_directory() {
+    let context = trees();
+    std::fs::remove_dir_all(context.path("two/lib")).unwrap();
+    context.write("two/lib", "a file");
+    refused(
+        &context,
+        2,
+        &[
+            "limg.yaml:2:",
+            "layer two has a file at `/opt/lib` where layer one has a directory",
+            "help: rename",
+        ],
+    );
+}
+
+#[test]
+fn names_that_mean_a_deletion() {
+    let context = trees();
+    context.write("one/lib/.wh.b.txt", "");
+    refused(&context, 1, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename or exclude it"]);
+    context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
+    context.limg(&["build"]).ok();
+}
+
+#[test]
+fn an_extension_that_nothing_could_start() {
+    let definition = "\
+bases: { empty: { image: scratch, contract: provided.al2023 } }
+extensions: { log: { path: log.sh } }
+functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
+";
+    let context = Context::with(definition);
+    context.program("log.sh", "echo no first line\n");
+    refused(
+        &context,
+        2,
+        &["`/opt/extensions/log`", "extension log", "is no program", "help: ", "`#!/bin/sh`"],
+    );
+    context.program("log.sh", "#!/bin/sh\r\necho\r\n");
+    refused(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
+    // A lost mode is mended, and told.
+    context.write("log.sh", "#!/bin/sh\n");
+    std::fs::remove_file(context.path("log.sh")).unwrap();
+    context.write("log.sh", "#!/bin/sh\n");
+    let run = context.limg(&["build"]).ok();
+    assert!(run.stderr.contains("note: `/opt/extensions/log` made executable"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_neither_file_nor_folder() {
+    let context = trees();
+    let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
+    refused(&context, 1, &["`[DIR]/project/one/socket`", "help: exclude it"]);
+}
+
+#[test]
+fn a_path_that_is_not_there() {
+    let context = trees();
+    context.write("limg.yaml", TREE.replace("code: fn", "code: fns"));
+    refused(
+        &context,
+        2,
+        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+    );
+}
+
+#[test]
+fn a_custom_runtime_without_its_program() {
+    let context = trees();
+    std::fs::rename(context.path("fn/bootstrap"), context.path("fn/main")).unwrap();
+    refused(&context, 2, &["limg.yaml:3:", "there is neither `/var/task/bootstrap` nor", "help: "]);
+}
+
+#[test]
+fn names_of_all_kinds_survive() {
+    let context = trees();
+    let long = format!("one/{}", ["d".repeat(200), "e".repeat(200), "ü-ß 中.txt".to_owned()].join("/"));
+    for name in ["one/a b", "one/ü.txt", "one/-rf", "one/$(reboot)", "one/new\nline", "one/.hidden", &long] {
+        context.write(name, name);
+    }
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    for name in ["one/a b", "one/ü.txt", "one/-rf", "one/$(reboot)", "one/new\nline", "one/.hidden", &long] {
+        let path = format!("/opt/{}", name.strip_prefix("one/").unwrap());
+        assert_eq!(image.files.get(&path), Some(&format!("644 {name}")), "{path}");
+    }
+}
+
+#[test]
+fn empty_things_are_fine() {
+    let context = trees();
+    std::fs::remove_dir_all(context.path("one")).unwrap();
+    std::fs::create_dir(context.path("one")).unwrap();
+    context.write("two/empty.txt", "");
+    std::fs::create_dir(context.path("two/empty")).unwrap();
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    assert_eq!(image.files["/opt/empty.txt"], "644 ");
+    assert_eq!(image.files["/opt/empty"], "755 /");
+}

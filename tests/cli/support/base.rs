@@ -1,0 +1,81 @@
+//! A base image made by hand: an OCI layout with the parts of Lambda's contract that limg looks at.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// Writes the layout: one image for Linux on `architecture` whose entry script is Lambda's.
+pub(crate) fn write_base(folder: &Path, architecture: &str) {
+    let blobs = folder.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |media_type: &str, bytes: &[u8]| -> Value {
+        let hex = hex(bytes);
+        std::fs::write(blobs.join(&hex), bytes).unwrap();
+        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
+    };
+    let tar = root_files();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).unwrap();
+    let layer = put("application/vnd.oci.image.layer.v1.tar+gzip", &gzip.finish().unwrap());
+    let config = json!({
+        "architecture": architecture,
+        "os": "linux",
+        "config": {
+            "Entrypoint": ["/lambda-entrypoint.sh"],
+            "Env": ["PATH=/usr/bin:/bin", "LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime"],
+            "Labels": { "maker": "the tests" },
+            "WorkingDir": "/var/task",
+        },
+        "history": [{ "created_by": "the tests" }],
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", hex(&tar))] },
+    });
+    let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config,
+        "layers": [layer],
+    });
+    let manifest = put("application/vnd.oci.image.manifest.v1+json", manifest.to_string().as_bytes());
+    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+}
+
+fn root_files() -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for name in ["opt/", "usr/", "usr/bin/", "var/", "var/runtime/", "var/task/"] {
+        let mut header = header(tar::EntryType::Directory, 0o755, 0);
+        archive.append_data(&mut header, name, std::io::empty()).unwrap();
+    }
+    for name in ["lambda-entrypoint.sh", "usr/bin/sh", "var/runtime/bootstrap"] {
+        let content = b"#!/bin/sh\n";
+        let mut header = header(tar::EntryType::Regular, 0o755, content.len() as u64);
+        archive.append_data(&mut header, name, &content[..]).unwrap();
+    }
+    let mut header = header(tar::EntryType::Symlink, 0o777, 0);
+    archive.append_link(&mut header, "bin", "usr/bin").unwrap();
+    archive.into_inner().unwrap()
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+/// The SHA-256 of some bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}

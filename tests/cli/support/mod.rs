@@ -1,0 +1,9 @@
+//! What the tests of the whole program share: a machine of their own, bases made by hand, and readers of images.
+
+mod base;
+mod context;
+mod image;
+
+pub(crate) use base::write_base;
+pub(crate) use context::Context;
+pub(crate) use image::{Archive, Layout};
