@@ -157,7 +157,7 @@ fn help_of_base(error: &BaseError) -> Option<String> {
         BaseError::Layout(error) => help_of_layout(error),
         BaseError::Digest { .. } => Some("copy the base image again".to_owned()),
         BaseError::Engine(error) => error.help(),
-        BaseError::Index(_) | BaseError::Store(_) => None,
+        BaseError::Index(_) | BaseError::Store(_) | BaseError::Worker(_) => None,
     }
 }
 

@@ -117,7 +117,7 @@ pub fn import(
     store: &Store,
     open: impl FnOnce() -> Result<Box<dyn Read>, FsError>,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = find(IMPORT_RECORD, diff_id, store) {
+    if let Some(found) = imported(diff_id, store) {
         return Ok(found);
     }
     let mut input = open()?;
@@ -133,6 +133,12 @@ pub fn import(
     }
     store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
     Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// The layer that was taken over with this `diff_id`, if the store still has it.
+#[must_use]
+pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
+    find(IMPORT_RECORD, diff_id, store)
 }
 
 /// The layer of a record, if the store still has its blob.

@@ -10,6 +10,8 @@ mod layers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 pub use deliver::{Delivered, Destination, docker_name};
 
 use crate::engine::{EngineError, Host, emulator};
@@ -143,7 +145,7 @@ pub enum PipelineError {
     },
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
-    Worker(#[source] tokio::task::JoinError),
+    Worker(#[from] JoinError),
 }
 
 /// Why a base cannot be read.
@@ -170,6 +172,9 @@ pub enum BaseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
+    /// A thread of limg's own ended early: a bug.
+    #[error("a worker of limg ended unexpectedly")]
+    Worker(#[from] JoinError),
 }
 
 /// Why an image cannot be delivered.
@@ -217,10 +222,10 @@ pub async fn build_and_deliver(
 }
 
 /// Runs blocking work beside the async runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PipelineError> + Send + 'static,
-) -> Result<T, PipelineError> {
-    tokio::task::spawn_blocking(work).await.map_err(PipelineError::Worker)?
+async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// A function, placed.
