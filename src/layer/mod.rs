@@ -35,8 +35,6 @@ pub struct LayerBlob {
     pub diff_id: Digest,
     /// The size of the compressed blob in bytes.
     pub size: u64,
-    /// The size of the tar in bytes.
-    pub uncompressed_size: u64,
 }
 
 /// A layer that could not be made.
@@ -164,13 +162,13 @@ fn compress(
 
     let finish = || -> io::Result<_> {
         let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (gzip, diff_id, uncompressed_size) = hashed.finish();
+        let (gzip, diff_id, _) = hashed.finish();
         let writer = gzip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((writer, diff_id, uncompressed_size))
+        Ok((writer, diff_id))
     };
-    let (writer, diff_id, uncompressed_size) = finish().map_err(LayerError::Compress)?;
+    let (writer, diff_id) = finish().map_err(LayerError::Compress)?;
     let (digest, blob) = writer.commit()?;
-    Ok((LayerBlob { digest, diff_id, size: blob.size, uncompressed_size }, blob))
+    Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
 }
 
 #[cfg(test)]
