@@ -168,6 +168,9 @@ fn help_of_pipeline(error: &PipelineError) -> Option<String> {
         PipelineError::Base { source, .. } => help_of_base(source),
         PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
         PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
+        PipelineError::TooLarge { .. } => {
+            Some("`exclude` what the function does not need, or fetch it from S3 when it starts".to_owned())
+        }
         PipelineError::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
         _ => None,
     }
@@ -182,7 +185,7 @@ fn help_of_base(error: &BaseError) -> Option<String> {
         BaseError::Layout(error) => help_of_layout(error),
         BaseError::Digest { .. } | BaseError::Index(_) => Some("copy the base image again".to_owned()),
         BaseError::Engine(error) => error.help(),
-        BaseError::Store(_) => None,
+        BaseError::Store(_) | BaseError::Worker(_) => None,
     }
 }
 

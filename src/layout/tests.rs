@@ -157,7 +157,7 @@ fn runs_at_the_same_time_do_not_lose_each_others_images() {
         for (number, image) in images.iter().enumerate() {
             let layout = &layout;
             scope.spawn(move || {
-                write_oci_directory(layout, &named(&[(image, &format!("f{number}"))])).unwrap()
+                write_oci_directory(layout, &named(&[(image, &format!("f{number}"))])).unwrap();
             });
         }
     });
