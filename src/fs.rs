@@ -5,6 +5,13 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".limg-";
+
+/// How old a temporary file is when no run can still be writing it.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A file call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +96,23 @@ pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(std::fs::Permissions::from_mode(0o644));
     }
-    builder.prefix(".limg-").tempfile_in(folder)
+    builder.prefix(TEMPORARY).tempfile_in(folder)
+}
+
+/// Removes the temporary files in `folder` that runs left which were killed. Best effort: another run may be doing the
+/// same.
+pub fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let age = || -> io::Result<Duration> {
+            Ok(SystemTime::now().duration_since(entry.metadata()?.modified()?).unwrap_or_default())
+        };
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY)
+            && age().is_ok_and(|age| age > ABANDONED)
+        {
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Lets everybody execute a file, where the file system knows such a thing.
@@ -103,4 +126,25 @@ pub fn make_executable(path: &Path) -> Result<(), FsError> {
     #[cfg(not(unix))]
     let _unchanged = path;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_killed_runs_are_removed_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in [".limg-old", ".limg-new", "old"] {
+            std::fs::write(path(name), b"x").unwrap();
+        }
+        for name in [".limg-old", "old"] {
+            let long_ago = SystemTime::now() - 2 * ABANDONED;
+            File::options().write(true).open(path(name)).unwrap().set_modified(long_ago).unwrap();
+        }
+        remove_abandoned(folder.path());
+        assert!(!path(".limg-old").exists() && path(".limg-new").exists() && path("old").exists());
+        remove_abandoned(&path("none"));
+    }
 }

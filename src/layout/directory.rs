@@ -22,6 +22,7 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
     refuse_foreign(path)?;
     let blobs = path.join("blobs").join("sha256");
     fs::create_dir_all(&blobs)?;
+    fs::remove_abandoned(&blobs);
     for named in images {
         let image = named.image;
         for layer in image.unique_layers() {

@@ -10,7 +10,6 @@ mod digest;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,9 +17,6 @@ use serde::de::DeserializeOwned;
 pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
 
 use crate::fs::{self, FsError};
-
-/// How old a temporary file is when no run can still be writing it.
-const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A folder of blobs and records.
 #[derive(Debug, Clone)]
@@ -42,7 +38,7 @@ impl Store {
                 b"Signature: 8a477f597d28d172789f06886806bc55\n# The store of limg.\n",
             )?;
         }
-        store.remove_abandoned();
+        fs::remove_abandoned(&store.temporary());
         Ok(store)
     }
 
@@ -109,20 +105,6 @@ impl Store {
 
     fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
-    }
-
-    /// Removes temporary files of runs that were killed. Best effort: another run may be doing the same.
-    fn remove_abandoned(&self) {
-        let Ok(entries) = std::fs::read_dir(self.temporary()) else { return };
-        for entry in entries.flatten() {
-            let age = entry
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age > ABANDONED) {
-                drop(std::fs::remove_file(entry.path()));
-            }
-        }
     }
 }
 
@@ -229,19 +211,6 @@ mod tests {
         drop(writer);
         assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
         assert_eq!(std::fs::read_dir(store.blobs()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn files_of_killed_runs_are_removed_in_time() {
-        let (_folder, store) = store();
-        let (old, new) = (store.temporary().join("old"), store.temporary().join("new"));
-        for path in [&old, &new] {
-            std::fs::write(path, b"x").unwrap();
-        }
-        let long_ago = SystemTime::now() - 2 * ABANDONED;
-        File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
-        Store::open(store.root()).unwrap();
-        assert!(!old.exists() && new.exists());
     }
 
     #[test]
