@@ -170,7 +170,7 @@ fn a_destination_that_cannot_be_written_is_3() {
 #[test]
 fn what_may_not_be_read_is_told() {
     let context = shop();
-    std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(context.path("orders/app.py")).is_ok() {
         return;
     }
@@ -222,7 +222,16 @@ fn a_killed_build_leaves_nothing_that_harms() {
         report.stdout
     };
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    // What was being written then is removed when no run can still be at it.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(48);
+    for folder in [context.store().join("tmp"), context.path(".limg/images/blobs/sha256")] {
+        std::fs::create_dir_all(&folder).unwrap();
+        let old = folder.join(".limg-old");
+        std::fs::write(&old, "half a blob").unwrap();
+        std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+    }
     let report = context.build(&[]);
+    assert!(!context.files("").iter().any(|file| file.ends_with(".limg-old")));
     assert_eq!(report.0["functions"]["orders"]["digest"], expected["functions"]["orders"]["digest"]);
     crate::support::Layout::open(&context.path(".limg/images"));
 }

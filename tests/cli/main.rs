@@ -4,16 +4,19 @@
 //! repository. What a single module of the library does is tested there; here it is shown that the program is wired so.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong here fails the test")]
 
 mod support;
 
 mod build;
 mod definitions;
 mod destinations;
+mod documentation;
 mod failures;
 mod help;
 mod init;
 mod output;
+mod readme;
 mod reuse;
 mod schema;
 mod sources;

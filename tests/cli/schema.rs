@@ -99,5 +99,5 @@ fn every_definition_in_the_documentation_keeps_the_schema() {
             }
         }
     }
-    assert!(seen >= 2, "{seen}");
+    assert!(seen >= 1);
 }

@@ -185,18 +185,23 @@ impl Run {
     /// What was told, with what changes from run to run replaced. Layers are made side by side, so that their lines come
     /// in any order: here they are sorted.
     pub(crate) fn steady_stderr(&self) -> String {
-        let mut lines: Vec<String> = self.stderr.lines().map(steady).collect();
-        let is_layer = |line: &String| line.starts_with("built ") || line.starts_with("reused ");
-        let first = lines.iter().position(is_layer).unwrap_or(lines.len());
-        let last = lines.iter().rposition(is_layer).map_or(first, |last| last + 1);
-        lines[first..last].sort();
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        let lines = sorted_layers(self.stderr.lines().map(steady).collect());
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 
     /// The result, with digests replaced.
     pub(crate) fn steady_stdout(&self) -> String {
         self.stdout.lines().map(|line| steady(line) + "\n").collect()
     }
+}
+
+/// Lines about layers in alphabetical order, all others where they were.
+pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
+    let is_layer = |line: &String| line.starts_with("built ") || line.starts_with("reused ");
+    let first = lines.iter().position(is_layer).unwrap_or(lines.len());
+    let last = lines.iter().rposition(is_layer).map_or(first, |last| last + 1);
+    lines[first..last].sort();
+    lines
 }
 
 /// A line with digests, sizes and times replaced, and runs of spaces made one.
@@ -206,11 +211,13 @@ pub(crate) fn steady(line: &str) -> String {
         let number = words.last().is_some_and(|last| last.parse::<f64>().is_ok());
         match word {
             "s" if number => {
-                *words.last_mut().unwrap() = "[TIME]".to_owned();
+                words.pop();
+                words.push("[TIME]".to_owned());
                 continue;
             }
             "B" | "kB" | "MB" | "GB" if number => {
-                *words.last_mut().unwrap() = "[SIZE]".to_owned();
+                words.pop();
+                words.push("[SIZE]".to_owned());
                 continue;
             }
             _ => {}

@@ -29,6 +29,10 @@ impl Layout {
         assert_eq!(marker, r#"{"imageLayoutVersion":"1.0.0"}"#);
         for entry in std::fs::read_dir(path.join("blobs/sha256")).unwrap() {
             let file = entry.unwrap().path();
+            // What a run that was killed was writing.
+            if file.file_name().unwrap().to_str().unwrap().starts_with(".limg-") {
+                continue;
+            }
             let bytes = std::fs::read(&file).unwrap();
             assert_eq!(hex(&bytes), file.file_name().unwrap().to_str().unwrap(), "{}", file.display());
         }
@@ -54,8 +58,8 @@ impl Layout {
         let read = |descriptor: &Value| self.blob(descriptor);
         let manifest: Value = serde_json::from_slice(&read(entry)).unwrap();
         let config = serde_json::from_slice(&read(&manifest["config"])).unwrap();
-        let layers = manifest["layers"].as_array().unwrap().iter().map(read).collect();
-        Image::of(manifest, config, layers)
+        let layers: Vec<_> = manifest["layers"].as_array().unwrap().iter().map(read).collect();
+        Image::of(manifest, config, &layers)
     }
 
     fn entries(&self) -> Vec<Value> {
@@ -105,7 +109,7 @@ impl Archive {
             .unwrap_or_else(|| panic!("no `{tag}` in {list:#}"));
         let layers =
             entry["Layers"].as_array().unwrap().iter().map(|name| self.0[name.as_str().unwrap()].clone());
-        Image::of(entry.clone(), self.json(entry["Config"].as_str().unwrap()), layers.collect())
+        Image::of(entry.clone(), self.json(entry["Config"].as_str().unwrap()), &layers.collect::<Vec<_>>())
     }
 
     /// The image of a tar of an OCI layout.
@@ -124,13 +128,13 @@ impl Archive {
         };
         let manifest: Value = serde_json::from_slice(&blob(entry)).unwrap();
         let config = serde_json::from_slice(&blob(&manifest["config"])).unwrap();
-        let layers = manifest["layers"].as_array().unwrap().iter().map(blob).collect();
-        Image::of(manifest, config, layers)
+        let layers: Vec<_> = manifest["layers"].as_array().unwrap().iter().map(blob).collect();
+        Image::of(manifest, config, &layers)
     }
 }
 
 impl Image {
-    fn of(manifest: Value, config: Value, blobs: Vec<Vec<u8>>) -> Self {
+    fn of(manifest: Value, config: Value, blobs: &[Vec<u8>]) -> Self {
         let diff_ids = config["rootfs"]["diff_ids"].as_array().unwrap();
         let history = config["history"].as_array().unwrap();
         assert_eq!(diff_ids.len(), blobs.len(), "a diff_id for each layer");

@@ -1,0 +1,126 @@
+//! The README's commands, run as they stand there.
+//!
+//! A `console` block holds commands behind `$ ` and what they print. The comment above it says how it is run:
+//! `<!-- offline, in FOLDER -->` here, on a copy of `examples/` whose base image is made by hand;
+//! `<!-- needs docker, in FOLDER -->` by the end-to-end tests. A line `...` stands for any number of lines. Digests, sizes
+//! and times are not compared, nor is the order in which layers are made.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Context, sorted_layers, steady, write_base};
+
+const README: &str = include_str!("../../README.md");
+
+/// The folder that the README's output was seen in.
+const HOME: &str = "/home/you/limg";
+
+/// A `console` block.
+struct Block<'a> {
+    /// The line of the file that it begins at.
+    line: usize,
+    how: &'a str,
+    folder: &'a str,
+    /// Commands and what each prints.
+    steps: Vec<(&'a str, Vec<&'a str>)>,
+}
+
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let lines: Vec<_> = text.lines().collect();
+    let mut blocks = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        if *line != "```console" {
+            continue;
+        }
+        let mark = lines[number - 1].strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
+        let Some((how, folder)) = mark.and_then(|mark| mark.split_once(", in ")) else {
+            panic!("README.md:{}: no comment above the block says how it is run", number + 1);
+        };
+        let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
+        for line in lines[number + 1..].iter().take_while(|line| **line != "```") {
+            match line.strip_prefix("$ ") {
+                Some(command) => steps.push((command, Vec::new())),
+                None => steps.last_mut().expect("a block begins with a command").1.push(line),
+            }
+        }
+        blocks.push(Block { line: number + 1, how, folder, steps });
+    }
+    blocks
+}
+
+#[test]
+fn every_block_says_how_it_is_run() {
+    let blocks = blocks(README);
+    let count = |how: &str| blocks.iter().filter(|block| block.how == how).count();
+    assert!(count("offline") >= 5);
+    assert!(count("needs docker") >= 2);
+    assert_eq!(count("offline") + count("needs docker"), blocks.len());
+}
+
+#[test]
+fn the_commands_print_what_the_readme_says() {
+    let context = Context::new();
+    let copy = context.path("");
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"), &copy.join("examples"));
+    write_base(&copy.join("target/bases/python3.11"), "amd64");
+    context.settle();
+    for block in blocks(README).iter().filter(|block| block.how == "offline") {
+        for (command, expected) in &block.steps {
+            let printed = run(&context, &copy.join(block.folder), command);
+            let printed = sorted_layers(printed.lines().map(steady).collect());
+            let expected = sorted_layers(expected.iter().map(|line| steady(line)).collect());
+            assert!(
+                matches(&expected, &printed),
+                "README.md:{}: `{command}` prints\n\n{}\n\nand should print\n\n{}\n",
+                block.line,
+                printed.join("\n"),
+                expected.join("\n")
+            );
+        }
+    }
+}
+
+/// Runs a line of shell, as in a terminal that shows both streams.
+fn run(context: &Context, folder: &Path, command: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_limg")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", program.display());
+    let line = format!("exec 2>&1\n{command}");
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(line).current_dir(folder).stdin(Stdio::null());
+    shell.env_clear().env("PATH", path).env("HOME", context.root().join("home"));
+    let output = shell.env("LIMG_STORE", context.store()).output().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .replace(context.path("").to_str().unwrap().trim_end_matches('/'), HOME)
+}
+
+/// Whether lines are as expected; `...` is any number of them.
+fn matches(expected: &[String], printed: &[String]) -> bool {
+    match expected.split_first() {
+        None => printed.is_empty(),
+        Some((line, rest)) if line == "..." => {
+            (0..=printed.len()).any(|skipped| matches(rest, &printed[skipped..]))
+        }
+        Some((line, rest)) => {
+            printed.split_first().is_some_and(|(own, more)| own == line && matches(rest, more))
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type().unwrap();
+        // What earlier work left in the examples is not part of them.
+        if matches!(entry.file_name().to_str(), Some(".limg" | "build" | "target" | "out")) {
+            continue;
+        }
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
