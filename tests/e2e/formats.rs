@@ -421,7 +421,13 @@ fn an_image_keeps_the_media_types_of_dockers_family() {
     fs::copy(folder.join(&image.digest["sha256:".len()..]), folder.join("manifest.json")).unwrap();
     fs::copy(project.workspace.path("v2s2/version"), folder.join("version")).unwrap();
     let source = format!("dir:{}", folder.display());
-    skopeo(&["copy", "--preserve-digests", "--dest-tls-verify=false", &source, &format!("docker://{remote}")]);
+    skopeo(&[
+        "copy",
+        "--preserve-digests",
+        "--dest-tls-verify=false",
+        &source,
+        &format!("docker://{remote}"),
+    ]);
     let raw = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{remote}")]);
     assert_eq!(format!("sha256:{}", sha256(&raw)), image.digest);
     docker_images.remove_too(&remote);
