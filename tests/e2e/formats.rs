@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::{
-    CountingSocket, Docker, Entry, Files, Image, Registry, Workspace, assert_same, docker, listing, sha256,
+    Docker, EngineSocket, Entry, Files, Image, Registry, Workspace, assert_same, docker, listing, sha256,
     succeed, tool, unique, without_owners,
 };
 
@@ -263,7 +263,7 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
     let project = Project::named(docker_images.prefix.clone());
     let megabyte: u64 = 1 << 20;
     project.workspace.write("layer/noise", noise(3 * megabyte));
-    let socket = CountingSocket::open();
+    let socket = EngineSocket::open();
     let build = || {
         let mut command = project.workspace.limg(&["build", "--format", "json", "-o", "docker-daemon:"]);
         succeed(command.env("DOCKER_HOST", socket.address())).json()["functions"]["f"].take()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::command::succeed;
+use super::image::{Image, open_layer};
 use super::repository;
 
 /// An open base image of this repository.
@@ -47,6 +48,31 @@ pub(crate) fn build_static_binary() {
         }
     }
     succeed(build.env("CARGO_TARGET_DIR", repository().join("target/examples/static-binary")));
+}
+
+/// AWS's runtime interface emulator: the one that is in the bases.
+pub(crate) fn emulator() -> PathBuf {
+    const NAME: &str = "usr/local/bin/aws-lambda-rie";
+    let image = Image::of_layout(&base(Base::ProvidedAl2023), None);
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-lambda-rie-{}", &image.digest[7..23]));
+    let _turn = lock("emulator");
+    if path.exists() {
+        return path;
+    }
+    for layer in &image.layers {
+        let mut archive = tar::Archive::new(open_layer(layer));
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            if *entry.path_bytes() == *NAME.as_bytes() {
+                let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+                entry.unpack(folder.path().join("rie")).unwrap();
+                std::fs::rename(folder.path().join("rie"), &path).unwrap();
+                return path;
+            }
+        }
+    }
+    panic!("no layer of {} has {NAME}", Base::ProvidedAl2023.name());
 }
 
 /// Waits for a lock that all tests share, which is held until the file is dropped.

@@ -28,6 +28,9 @@ impl Example {
         let source = repository().join("examples").join(name).join(".");
         // With the files' times, which limg must not mind.
         succeed(tool("cp").arg("-a").arg(source).arg(workspace.path(".")));
+        let _absent = fs::remove_dir_all(workspace.path(".limg"));
+        // As from a checkout under the usual umask, which Docker's COPY minds.
+        succeed(tool("chmod").args(["-R", "u=rwX,go=rX"]).arg(workspace.path("")));
         let definition = workspace.path("limg.yaml");
         let text = fs::read_to_string(&definition).unwrap();
         let bases = layout_of(Base::Python311).parent().unwrap().display().to_string();

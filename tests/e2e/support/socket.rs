@@ -1,20 +1,26 @@
-//! A socket in front of the Docker Engine's own that counts what is sent to the engine.
+//! A socket in front of the Docker Engine's own that counts what is sent to the engine, and can hold back answers.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// The socket; it serves as long as the test's process lives.
-pub(crate) struct CountingSocket {
+pub(crate) struct EngineSocket {
     folder: tempfile::TempDir,
     sent: Arc<AtomicU64>,
 }
 
-impl CountingSocket {
+impl EngineSocket {
     pub(crate) fn open() -> Self {
+        Self::holding_back("", Duration::ZERO)
+    }
+
+    /// A socket that holds back what the engine says on a connection on which it was asked for `path`.
+    pub(crate) fn holding_back(path: &'static str, time: Duration) -> Self {
         // The path of a socket may have about a hundred bytes, so this is not below target/.
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("docker.sock")).unwrap();
@@ -28,9 +34,22 @@ impl CountingSocket {
             for client in listener.incoming().map_while(Result::ok) {
                 let server = UnixStream::connect(&engine).expect("the Docker Engine's socket");
                 let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let counter = Arc::clone(&counter);
-                thread::spawn(move || pass(client, server, Some(&counter)));
-                thread::spawn(move || pass(server_too, client_too, None));
+                let (counter, slow) = (Arc::clone(&counter), Arc::new(AtomicBool::new(false)));
+                let slow_too = Arc::clone(&slow);
+                thread::spawn(move || {
+                    pass(client, server, |bytes| {
+                        counter.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+                        let asked = !path.is_empty() && String::from_utf8_lossy(bytes).contains(path);
+                        slow.fetch_or(asked, Ordering::SeqCst);
+                    });
+                });
+                thread::spawn(move || {
+                    pass(server_too, client_too, |_| {
+                        if slow_too.load(Ordering::SeqCst) {
+                            thread::sleep(time);
+                        }
+                    });
+                });
             }
         });
         Self { folder, sent }
@@ -47,12 +66,10 @@ impl CountingSocket {
     }
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, counter: Option<&AtomicU64>) {
+fn pass(mut from: UnixStream, mut to: UnixStream, mut see: impl FnMut(&[u8])) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(size @ 1..) = from.read(&mut buffer) {
-        if let Some(counter) = counter {
-            counter.fetch_add(size as u64, Ordering::SeqCst);
-        }
+        see(&buffer[..size]);
         if to.write_all(&buffer[..size]).is_err() {
             break;
         }
