@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Image, Workspace, succeed, tool};
+use crate::support::{Base, Docker, Image, Workspace, base, docker, succeed, tool};
 
 /// A package in two forms, as a function's folder of code and as a zip.
 struct Package {
@@ -118,4 +118,46 @@ fn byte_code_of_an_edited_source_is_not_used() {
     package.workspace.write("code/package/module.py", "ANSWER = 'third'\n");
     let import = Import::from(&package.unpacked("folder"));
     assert!(import.answer == "third" && import.found_stale_byte_code("package.module"), "{}", import.log);
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn byte_code_that_the_bases_own_python_made_is_used_in_the_container() {
+    let (engine, workspace) = (Docker::new("bytecode"), Workspace::new());
+    workspace.write(
+        "code/app.py",
+        "import package.module\n\ndef handler(event, context):\n    return package.module.ANSWER\n",
+    );
+    workspace.write("code/package/__init__.py", "");
+    workspace.write("code/package/module.py", "ANSWER = 'first'\n");
+    let layout = base(Base::Python311).display().to_string();
+    workspace.write(
+        "limg.yaml",
+        format!(
+            "project: {prefix}\n\
+             bases: {{ python: {{ image: 'oci:{layout}', contract: python3.11 }} }}\n\
+             functions:\n  \
+               f: {{ runtime: python, handler: app.handler, code: code, environment: {{ PYTHONVERBOSE: '1' }} }}\n",
+            prefix = engine.prefix,
+        ),
+    );
+    let image = engine.name("base");
+    let (from, to) = (format!("oci:{layout}"), format!("docker-daemon:{image}"));
+    succeed(tool("skopeo").args(["--insecure-policy", "copy", "--quiet", &from, &to]));
+    let code = format!("{}:/var/task", workspace.path("code").display());
+    let mut compile = docker();
+    compile.args(["run", "--rm", "--volume", &code, "--entrypoint", "/var/lang/bin/python3.11", &image]);
+    succeed(compile.args(["-m", "compileall", "-q", "--invalidation-mode", "timestamp", "/var/task"]));
+    assert!(workspace.path("code/package/__pycache__/module.cpython-311.pyc").exists());
+
+    for mode in [&[][..], &["--as-lambda"]] {
+        let invoked = succeed(workspace.limg(&["invoke", "f"]).args(mode));
+        assert_eq!(invoked.json(), "first");
+        let log = invoked.stderr;
+        for module in ["app", "package/__init__", "package/module"] {
+            let said = format!(" matches /var/task/{module}.py");
+            assert!(log.contains(&said), "{said:?} is not in\n{log}");
+        }
+        assert!(!log.contains("bytecode is stale"), "{log}");
+    }
 }
