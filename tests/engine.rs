@@ -3,15 +3,22 @@
 //! The engine is the one that `DOCKER_HOST` or the default socket leads to. The base is made by `base-images/debian/build`.
 //! Every test removes the images and containers that it makes.
 
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, also in what it is set up with"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use limg::engine::{Answer, Engine, EngineError, Outcome, OutputSink, RunOptions};
-use limg::image::{BaseImage, Image, NewLayer, RunConfig};
+use limg::engine::{Answer, Engine, EngineError, Host, Loaded, Outcome, OutputSink, RunOptions};
+use limg::image::{BaseImage, Image, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
-use limg::project::{Architecture, Source, SourceKind};
+use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
 use limg::tree::{FileIndex, Tree};
 
@@ -66,6 +73,8 @@ struct Bench {
     engine: Engine,
     /// The repository of this test's images, which no other test uses.
     repository: String,
+    /// The ids of its images.
+    loaded: Mutex<Vec<String>>,
 }
 
 impl Bench {
@@ -75,9 +84,9 @@ impl Bench {
         let layout = target().join("bases/python3.11");
         let base = read_oci_directory(&layout, None, Architecture::X86_64, &store)
             .expect("`base-images/debian/build` makes the base");
-        let engine = Engine::connect().await.unwrap();
+        let engine = Engine::connect(&Host::default()).await.unwrap();
         let repository = format!("limg-test/{test}-{}", std::process::id());
-        Self { folder, store, base, engine, repository }
+        Self { folder, store, base, engine, repository, loaded: Mutex::default() }
     }
 
     fn name(&self, tag: &str) -> String {
@@ -95,6 +104,10 @@ impl Bench {
             let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
             std::fs::set_permissions(&file, permissions).unwrap();
         }
+        // No other test has an image of the same id, which it would remove.
+        let mark = folder.join("opt/mark");
+        std::fs::create_dir_all(mark.parent().unwrap()).unwrap();
+        std::fs::write(mark, &self.repository).unwrap();
         let mut tree = Tree::new();
         for root in ["opt", "var/task"] {
             let path = folder.join(root);
@@ -122,6 +135,12 @@ impl Bench {
         Image::assemble(&self.base, added, run, CREATED).unwrap()
     }
 
+    async fn load(&self, image: &Image, tag: &str) -> Loaded {
+        let loaded = self.engine.load(image, &self.name(tag)).await.unwrap();
+        self.loaded.lock().unwrap().push(loaded.id.clone());
+        loaded
+    }
+
     /// The base's way of running, with this handler.
     fn run(&self, handler: &str) -> RunConfig {
         RunConfig { command: Some(vec![handler.to_owned()]), ..self.base.run_config() }
@@ -131,10 +150,9 @@ impl Bench {
     async fn function(&self, run: RunConfig) -> RunOptions {
         let code = self.layer("code", &[("/var/task/app.py", FUNCTION)]);
         let extension = self.layer("extension", &[("/opt/extensions/teller", EXTENSION)]);
-        let image = self.name("latest");
-        self.engine.load(&self.image(&[extension, code], &run), &image).await.unwrap();
+        self.load(&self.image(&[extension, code], &run), "latest").await;
         RunOptions {
-            image,
+            image: self.name("latest"),
             architecture: Architecture::X86_64,
             run,
             function: self.repository.replace('/', "-"),
@@ -155,8 +173,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let images = docker(&["images", "--quiet", "--no-trunc", &self.repository]);
-        for id in images.lines() {
+        for id in self.loaded.lock().unwrap().iter() {
             docker(&["rmi", "--force", id]);
         }
     }
@@ -206,9 +223,9 @@ fn success(outcome: Result<Outcome, EngineError>) -> serde_json::Value {
 async fn a_changed_function_is_sent_without_its_base() {
     let bench = Bench::new("thin").await;
     let load = async |content: &str, tag: &str| {
-        let code = bench.layer(tag, &[("/var/task/app.py", content)]);
+        let code = bench.layer("code", &[("/var/task/app.py", content)]);
         let image = bench.image(&[code], &bench.run("app.handler"));
-        let loaded = bench.engine.load(&image, &bench.name(tag)).await.unwrap();
+        let loaded = bench.load(&image, tag).await;
         assert_eq!(loaded.id, image.config_digest().as_str());
         assert_eq!(docker(&["inspect", "--format", "{{.Id}}", &bench.name(tag)]), loaded.id);
         loaded
@@ -219,7 +236,6 @@ async fn a_changed_function_is_sent_without_its_base() {
     assert!(first.thin || first.sent_bytes > 10_000_000, "{first:?}");
     let again = load("two = 2", "v3").await;
     assert_eq!((again.sent_bytes, again.thin), (0, true));
-    println!("sent {} bytes, then {} bytes", first.sent_bytes, second.sent_bytes);
     // What was not sent is there all the same.
     let ran = docker(&["run", "--rm", "--entrypoint", "cat", &bench.name("v2"), "/var/task/app.py"]);
     assert_eq!(ran, "two = 2");
@@ -234,7 +250,7 @@ async fn an_exported_image_is_a_base() {
     let bench = Bench::new("export").await;
     let code = bench.layer("code", &[("/var/task/app.py", FUNCTION)]);
     let image = bench.image(&[code], &bench.run("app.handler"));
-    let loaded = bench.engine.load(&image, &bench.name("v1")).await.unwrap();
+    let loaded = bench.load(&image, "v1").await;
     let found = bench.engine.image_id(&bench.name("v1")).await.unwrap().unwrap();
     assert_eq!((found.id, found.architecture.as_str(), found.os.as_str()), (loaded.id, "amd64", "linux"));
 

@@ -143,6 +143,9 @@ fn help_of_pipeline(error: &PipelineError) -> Option<String> {
         PipelineError::Base { source, .. } => help_of_base(source),
         PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
         PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
+        PipelineError::TooLarge { .. } => {
+            Some("`exclude` what the function does not need, or fetch it from S3 when it starts".to_owned())
+        }
         PipelineError::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
         _ => None,
     }
@@ -157,7 +160,7 @@ fn help_of_base(error: &BaseError) -> Option<String> {
         BaseError::Layout(error) => help_of_layout(error),
         BaseError::Digest { .. } => Some("copy the base image again".to_owned()),
         BaseError::Engine(error) => error.help(),
-        BaseError::Index(_) | BaseError::Store(_) => None,
+        BaseError::Index(_) | BaseError::Store(_) | BaseError::Worker(_) => None,
     }
 }
 

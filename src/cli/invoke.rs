@@ -3,11 +3,12 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::args::InvokeArguments;
 use super::failure::Failure;
+use super::log::Log;
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, load, select};
@@ -122,9 +123,12 @@ async fn invoke(
     event: Vec<u8>,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let sink = Arc::clone(terminal);
-    let output: OutputSink = Arc::new(move |_, bytes| sink.log(bytes));
-    let outcome = engine.invoke(run, event, &output, interrupted()).await.map_err(Failure::Engine)?;
+    let log = Arc::new(Mutex::new(Log::new(terminal.is_verbose())));
+    let (sink, lines) = (Arc::clone(terminal), Arc::clone(&log));
+    let output: OutputSink = Arc::new(move |stream, bytes| sink.log(&lock(&lines).push(stream, bytes)));
+    let outcome = engine.invoke(run, event, &output, interrupted()).await;
+    terminal.log(&lock(&log).rest());
+    let outcome = outcome.map_err(Failure::Engine)?;
     let Outcome::Answered { response, took, out_of_memory } = outcome else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
@@ -141,6 +145,10 @@ async fn invoke(
     }
     terminal.status(&summary(&response.answer, took));
     Ok(if response.answer == Answer::Success { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn summary(answer: &Answer, took: Duration) -> String {

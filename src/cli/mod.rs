@@ -8,6 +8,7 @@ mod build;
 mod failure;
 mod init;
 mod invoke;
+mod log;
 mod render;
 mod settings;
 

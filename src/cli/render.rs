@@ -51,6 +51,11 @@ impl Terminal {
         }
     }
 
+    /// Whether the user asked for more.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// Prints a value as the result, in JSON.
     pub(super) fn json(&self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();

@@ -257,7 +257,9 @@ impl<'a> Container<'a> {
     }
 
     fn failed(&self, verb: &str, error: DockerError) -> EngineError {
-        EngineError::call(format!("{verb} the container {} of `{}`", &self.id, self.function), error)
+        // As much of the id as the docker client shows.
+        let id = self.id.get(..12).unwrap_or(&self.id);
+        EngineError::call(format!("{verb} the container {id} of `{}`", self.function), error)
     }
 }
 

@@ -10,6 +10,13 @@ use super::response::exit_status_help;
 use crate::fs::FsError;
 use crate::layout::LayoutError;
 
+/// What the kernel says of a program for another machine.
+const WRONG_MACHINE: &str = "exec format error";
+
+/// How to mend that.
+const WRONG_MACHINE_HELP: &str = "the entry point is no script with a `#!` line, or is built for another machine than \
+    the engine's: build for that one with `--arch`, or install QEMU's binfmt handlers there";
+
 /// Something that an engine did not do.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -187,6 +194,8 @@ impl EngineError {
             Self::NoImage { .. } => "`docker pull` it, or check the name with `docker images`",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
             Self::NothingToRun { .. } => "set the function's `handler`",
+            Self::Exited { log, .. } if says(log.last(), WRONG_MACHINE) => WRONG_MACHINE_HELP,
+            Self::Call { source, .. } if says(Some(&source.to_string()), WRONG_MACHINE) => WRONG_MACHINE_HELP,
             Self::Exited { status, .. } => exit_status_help(*status)?,
             Self::NotReady { .. } => {
                 "the port must be reachable from where limg runs: in a container, run limg with `--network host`"
@@ -200,6 +209,10 @@ impl EngineError {
 /// The last line of a log, as the end of a sentence.
 fn because(log: &[String]) -> String {
     log.last().map(|line| format!(": {line}")).unwrap_or_default()
+}
+
+fn says(line: Option<&String>, text: &str) -> bool {
+    line.is_some_and(|line| line.contains(text))
 }
 
 fn is_permission_denied(error: &DockerError) -> bool {
@@ -231,6 +244,13 @@ mod tests {
             "the container of `orders` ended with status 142 before it answered: no handler"
         );
         assert_eq!(error.help().unwrap(), "the image's CMD must be exactly one word, the handler");
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_told_as_such() {
+        let error = EngineError::Exited { function: "orders".to_owned(), status: 1, log: Vec::new() };
+        let line = "standard_init_linux.go:228: exec user process caused: exec format error";
+        assert!(error.with_log(vec![line.to_owned()]).help().unwrap().contains("--arch"));
     }
 
     #[test]

@@ -185,7 +185,8 @@ fn load(state: &mut State, archive: &[u8]) -> Value {
     let thin_works = state.loading == Loading::Docker;
     for (index, file) in image["Layers"].as_array().unwrap().iter().enumerate() {
         let file = file.as_str().unwrap();
-        if !files.contains_key(file) && !(thin_works && chain_known(index + 1)) {
+        let there = files.contains_key(file) || thin_works && chain_known(index + 1);
+        if !there {
             let message = format!("open {file}: no such file or directory");
             return json!({ "errorDetail": { "message": message }, "error": message });
         }

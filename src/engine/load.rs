@@ -5,6 +5,7 @@
 //! date a moment later, so that a refused archive is sent again, whole. Engines that keep images in containerd take whole
 //! archives only.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ use crate::store::Digest;
 
 /// How many images the engine is asked about at a time.
 const INSPECTIONS: usize = 8;
+
+/// How long the engine is asked. Some engines have thousands of images.
+const INSPECTION_TIME: Duration = Duration::from_secs(2);
+
+/// The bytes that are sent faster than the engine is asked whether it has them.
+const NOT_WORTH_ASKING: u64 = 4 * 1024 * 1024;
 
 /// How long a writer whose reader is gone may take to notice.
 const ABANDON: Duration = Duration::from_secs(2);
@@ -40,14 +47,17 @@ pub struct Loaded {
 }
 
 impl Engine {
-    /// Puts `image` into the engine under `name`, a `REPOSITORY:TAG`.
+    /// Puts `image` into the engine under `name`, a `REPOSITORY[:TAG]`.
     ///
     /// Images that share layers are best loaded one after the other: the later ones are sent without what they share.
     ///
     /// # Errors
     /// When a layer cannot be read, the engine refuses the image, or does not have it afterwards.
     pub async fn load(&self, image: &Image, name: &str) -> Result<Loaded, EngineError> {
-        if let Some(id) = self.tag_existing(image, name).await? {
+        let (repository, tag) = split_tag(name);
+        // An archive names nothing but whole names.
+        let name = &format!("{repository}:{tag}");
+        if let Some(id) = self.tag_existing(image, repository, tag).await? {
             return Ok(Loaded { id, sent_bytes: 0, thin: true });
         }
         let containerd = self.is_containerd().await?;
@@ -73,19 +83,25 @@ impl Engine {
     }
 
     /// Gives the image the name if the engine has it. Its id is the digest of the config, or of the manifest in containerd.
-    async fn tag_existing(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
+    async fn tag_existing(
+        &self,
+        image: &Image,
+        repository: &str,
+        tag: &str,
+    ) -> Result<Option<String>, EngineError> {
         for digest in [image.config_digest(), image.digest()] {
             let Some(id) = self.inspect(digest.as_str()).await?.and_then(|found| found.id) else { continue };
             if !is_id(&id, image) {
                 continue;
             }
-            let (repository, tag) = split_tag(name);
             let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
             match self.docker.tag_image(&id, Some(options)).await {
                 Ok(()) => return Ok(Some(id)),
                 // Removed in between.
                 Err(error) if is_status(&error, 404) => {}
-                Err(error) => return Err(EngineError::call(format!("tag the image `{name}`"), error)),
+                Err(error) => {
+                    return Err(EngineError::call(format!("tag the image `{repository}:{tag}`"), error));
+                }
             }
         }
         Ok(None)
@@ -111,21 +127,26 @@ impl Engine {
         let Ok(mut images) = self.docker.list_images(None::<ListImagesOptions>).await else {
             return BTreeSet::new();
         };
-        // What the name stands for now is most often the same function with other code.
-        images.sort_by_key(|image: &ImageSummary| !image.repo_tags.iter().any(|tag| tag == name));
+        // What the name stands for now is most often the same function with other code, and what has a similar name
+        // another version of it or another function of the project.
+        images.sort_by_key(|found: &ImageSummary| {
+            Reverse(found.repo_tags.iter().map(|tag| similarity(tag, name)).max())
+        });
+        let found = stream::iter(images)
+            .map(|found| async move { self.docker.inspect_image(&found.id).await.ok() })
+            .buffered(INSPECTIONS)
+            .take_until(tokio::time::sleep(INSPECTION_TIME));
+        let mut found = std::pin::pin!(found);
+        let layers = image.layers();
         let mut known = 0;
-        let ids: Vec<String> = images.into_iter().map(|image| image.id).collect();
-        let mut found = stream::iter(ids)
-            .map(|id| async move { self.docker.inspect_image(&id).await.ok() })
-            .buffered(INSPECTIONS);
         while let Some(found) = found.next().await {
-            let layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
-            known = known.max(common_prefix(&layers, image.layers()));
-            if known == image.layers().len() {
+            let its_layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
+            known = known.max(common_prefix(&its_layers, layers));
+            if layers[known..].iter().map(|layer| layer.size).sum::<u64>() < NOT_WORTH_ASKING {
                 break;
             }
         }
-        left_out(image.layers(), known)
+        left_out(layers, known)
     }
 
     /// Sends an archive and makes sure that the engine has the image. Gives its id.
@@ -236,6 +257,14 @@ fn left_out(layers: &[Layer], known: usize) -> BTreeSet<Digest> {
     lower.iter().map(|layer| &layer.digest).filter(|digest| !needed.contains(digest)).cloned().collect()
 }
 
+/// How many bytes two names begin with alike; a whole name counts most.
+fn similarity(one: &str, other: &str) -> usize {
+    if one == other {
+        return usize::MAX;
+    }
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+}
+
 /// Splits `REPOSITORY[:TAG]`; the colon of a registry's port stands before a slash.
 fn split_tag(name: &str) -> (&str, &str) {
     match name.rsplit_once(':') {
@@ -245,4 +274,5 @@ fn split_tag(name: &str) -> (&str, &str) {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -17,6 +17,7 @@ mod response;
 mod run;
 
 #[cfg(test)]
+#[cfg(unix)]
 mod fake;
 
 use std::time::Duration;
@@ -78,7 +79,14 @@ impl Engine {
     /// When no engine answers there, or it wants TLS.
     pub async fn connect(host: &Host) -> Result<Self, EngineError> {
         let address = Address::parse(host.address.as_deref().unwrap_or(DEFAULT_HOST), host.tls)?;
-        let no_engine = |source| EngineError::NoEngine { address: address.to_string(), source };
+        let no_engine = |source| {
+            let address = address.to_string();
+            if wants_tls(&source) {
+                EngineError::Tls { address }
+            } else {
+                EngineError::NoEngine { address, source }
+            }
+        };
         let docker = Docker::connect_with_host(address.as_str()).map_err(no_engine)?;
         docker.clone().with_timeout(CONNECT_TIMEOUT).negotiate_version().await.map_err(no_engine)?;
         Ok(Self { docker, address })
@@ -114,4 +122,9 @@ impl Engine {
 /// Whether the engine answered with this HTTP status.
 fn is_status(error: &DockerError, status: u16) -> bool {
     matches!(error, DockerError::DockerResponseServerError { status_code, .. } if *status_code == status)
+}
+
+/// Whether a server of Go refused a request because it was not in TLS.
+fn wants_tls(error: &DockerError) -> bool {
+    matches!(error, DockerError::DockerResponseServerError { status_code: 400, message } if message.contains("HTTPS"))
 }

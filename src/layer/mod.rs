@@ -35,8 +35,6 @@ pub struct LayerBlob {
     pub diff_id: Digest,
     /// The size of the compressed blob in bytes.
     pub size: u64,
-    /// The size of the tar in bytes.
-    pub uncompressed_size: u64,
 }
 
 /// A layer that could not be made.
@@ -117,7 +115,7 @@ pub fn import(
     store: &Store,
     open: impl FnOnce() -> Result<Box<dyn Read>, FsError>,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = find(IMPORT_RECORD, diff_id, store) {
+    if let Some(found) = imported(diff_id, store) {
         return Ok(found);
     }
     let mut input = open()?;
@@ -133,6 +131,12 @@ pub fn import(
     }
     store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
     Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// The layer that was taken over with this `diff_id`, if the store still has it.
+#[must_use]
+pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
+    find(IMPORT_RECORD, diff_id, store)
 }
 
 /// The layer of a record, if the store still has its blob.
@@ -158,13 +162,13 @@ fn compress(
 
     let finish = || -> io::Result<_> {
         let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (gzip, diff_id, uncompressed_size) = hashed.finish();
+        let (gzip, diff_id, _) = hashed.finish();
         let writer = gzip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((writer, diff_id, uncompressed_size))
+        Ok((writer, diff_id))
     };
-    let (writer, diff_id, uncompressed_size) = finish().map_err(LayerError::Compress)?;
+    let (writer, diff_id) = finish().map_err(LayerError::Compress)?;
     let (digest, blob) = writer.commit()?;
-    Ok((LayerBlob { digest, diff_id, size: blob.size, uncompressed_size }, blob))
+    Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
 }
 
 #[cfg(test)]

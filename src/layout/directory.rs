@@ -1,6 +1,7 @@
 //! Writing images into an OCI image layout directory.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::store::Digest;
 /// # Errors
 /// When something else is in the way, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
-    let kept = kept_entries(path, images)?;
+    refuse_foreign(path)?;
     let blobs = path.join("blobs").join("sha256");
     fs::create_dir_all(&blobs)?;
     for named in images {
@@ -29,26 +30,45 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
         place_bytes(&blobs, image.config_digest(), image.config())?;
         place_bytes(&blobs, image.digest(), image.manifest())?;
     }
-    fs::write_atomically(&path.join("oci-layout"), OCI_LAYOUT)?;
+    // Another run must not replace the index between our reading and our writing.
+    let _lock = lock(&path.join("oci-layout"))?;
+    let kept = kept_entries(path, images)?;
     fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
     Ok(())
+}
+
+/// Refuses a folder that holds something else. The folder of blobs alone is what an interrupted run leaves.
+fn refuse_foreign(path: &Path) -> Result<(), LayoutError> {
+    let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !path.join("index.json").exists() && !path.join("blobs").is_dir() {
+        return Err(LayoutError::Form {
+            path: path.to_owned(),
+            why: "is neither empty nor an OCI image layout".to_owned(),
+            help: "name another folder".to_owned(),
+        });
+    }
+    kept_entries(path, &[]).map(drop)
+}
+
+/// Writes the file that marks a layout, if need be, and locks it until the result is dropped.
+fn lock(path: &Path) -> Result<File, FsError> {
+    let lock = || -> io::Result<File> {
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        if file.metadata()?.len() == 0 {
+            file.write_all(OCI_LAYOUT)?;
+            file.sync_all()?;
+        }
+        Ok(file)
+    };
+    lock().map_err(FsError::because("lock", path))
 }
 
 /// The entries of the layout's index that the new images do not replace.
 fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, LayoutError> {
     let index = path.join("index.json");
     if !index.exists() {
-        let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-        // The folder of blobs alone is what an interrupted run leaves.
-        return if occupied && !path.join("blobs").is_dir() {
-            Err(LayoutError::Form {
-                path: path.to_owned(),
-                why: "is neither empty nor an OCI image layout".to_owned(),
-                help: "name another folder".to_owned(),
-            })
-        } else {
-            Ok(Vec::new())
-        };
+        return Ok(Vec::new());
     }
     let form = |error: serde_json::Error| LayoutError::Form {
         path: index.clone(),

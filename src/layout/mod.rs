@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub use archive::{write_docker_archive, write_oci_archive};
 pub use directory::write_oci_directory;
-pub use read::{read_docker_archive, read_oci_archive, read_oci_directory};
+pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
 
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, canonical};
@@ -98,3 +98,6 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
 fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, Descriptor, ImageError, Layer, Manifest};
-use crate::layer::{self, LayerError};
+use crate::layer::{self, LayerError, StoredLayer};
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
 
@@ -84,6 +84,32 @@ pub fn read_docker_archive(
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
     Files::of_archive(path)?.docker_image(reference, architecture, store)
+}
+
+/// Reads an image that [`read_docker_archive`] has taken over before, by the digest of its config; nothing when the store
+/// has let go of a part of it.
+///
+/// # Errors
+/// When it is not for `architecture`.
+pub fn read_taken_over(
+    config: &Digest,
+    architecture: Architecture,
+    store: &Store,
+) -> Result<Option<BaseImage>, LayoutError> {
+    let Some(blob) = store.blob(config) else { return Ok(None) };
+    let unusable = |source| LayoutError::Image { path: blob.path.clone(), source };
+    let config = blob.read()?;
+    let mut layers = Vec::new();
+    for diff_id in image::diff_ids(&config).map_err(unusable)? {
+        let Some(stored) = layer::imported(&diff_id, store) else { return Ok(None) };
+        layers.push(taken_over(stored));
+    }
+    BaseImage::without_manifest(&config, layers, architecture).map(Some).map_err(unusable)
+}
+
+fn taken_over(stored: StoredLayer) -> Layer {
+    let StoredLayer { layer, blob, reused: _ } = stored;
+    Layer { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
 }
 
 /// An index or `index.json`.
@@ -239,7 +265,7 @@ impl<'a> Files<'a> {
                 Compression::Gzip => {
                     Ok(Layer { digest: layer.digest.clone(), diff_id, size: layer.size, blob })
                 }
-                Compression::None => self.import(&blob, diff_id, store),
+                Compression::None => self.import(&blob, &diff_id, store),
             }
         });
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
@@ -274,24 +300,26 @@ impl<'a> Files<'a> {
             .layers
             .iter()
             .zip(diff_ids)
-            .map(|(name, diff_id)| self.import(&self.blob(&normalised(name, ""))?, diff_id, store))
+            .map(|(name, diff_id)| self.import(&self.blob(&normalised(name, ""))?, &diff_id, store))
             .collect::<Result<Vec<_>, _>>()?;
+        // So that the image can be found again without the archive.
+        store.keep_blob(&config)?;
         BaseImage::without_manifest(&config, layers, architecture).map_err(|error| self.unusable(error))
     }
 
     /// Takes a layer, a tar or a tar in gzip, over into the store.
-    fn import(&self, blob: &Blob, diff_id: Digest, store: &Store) -> Result<Layer, LayoutError> {
+    fn import(&self, blob: &Blob, diff_id: &Digest, store: &Store) -> Result<Layer, LayoutError> {
         let open = || -> Result<Box<dyn std::io::Read>, FsError> {
             let mut magic = [0; 2];
             let gzip = blob.size > 2
                 && blob.open()?.read_exact(&mut magic).map_err(FsError::because("read", &blob.path)).is_ok()
                 && magic == [0x1f, 0x8b];
             let content = blob.open()?;
-            Ok(if gzip { Box::new(GzDecoder::new(content)) } else { Box::new(content) })
+            Ok(if gzip { Box::new(MultiGzDecoder::new(content)) } else { Box::new(content) })
         };
-        let stored = layer::import(&diff_id, store, open)
+        let stored = layer::import(diff_id, store, open)
             .map_err(|source: LayerError| LayoutError::Layer { path: self.path.to_owned(), source })?;
-        Ok(Layer { digest: stored.layer.digest, diff_id, size: stored.layer.size, blob: stored.blob })
+        Ok(taken_over(stored))
     }
 
     fn blob(&self, name: &str) -> Result<Blob, LayoutError> {

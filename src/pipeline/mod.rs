@@ -10,6 +10,8 @@ mod layers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 pub use deliver::{Delivered, Destination, docker_name};
 
 use crate::engine::{EngineError, Host, emulator};
@@ -129,7 +131,7 @@ pub enum PipelineError {
     TooLarge {
         /// The function.
         function: String,
-        /// The size of its own layers, uncompressed.
+        /// The size of the files in its own layers.
         size: u64,
     },
     /// The image could not be delivered.
@@ -143,7 +145,7 @@ pub enum PipelineError {
     },
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
-    Worker(#[source] tokio::task::JoinError),
+    Worker(#[from] JoinError),
 }
 
 /// Why a base cannot be read.
@@ -170,6 +172,9 @@ pub enum BaseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
+    /// A thread of limg's own ended early: a bug.
+    #[error("a worker of limg ended unexpectedly")]
+    Worker(#[from] JoinError),
 }
 
 /// Why an image cannot be delivered.
@@ -217,10 +222,10 @@ pub async fn build_and_deliver(
 }
 
 /// Runs blocking work beside the async runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PipelineError> + Send + 'static,
-) -> Result<T, PipelineError> {
-    tokio::task::spawn_blocking(work).await.map_err(PipelineError::Worker)?
+async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// A function, placed.
@@ -258,7 +263,7 @@ fn plan_all<'a>(
         let parts = loader.parts(function)?;
         let facts = BaseFacts { run: &base.run, index: &base.index };
         match plan::plan(function, contract(function)?, facts, &parts) {
-            Ok(plan) => planned.push(Planned { function, base, plan }),
+            Ok(plan) => planned.push(sized(Planned { function, base, plan })?),
             Err(PlanError::Problems(found)) => problems.extend(found),
             Err(PlanError::Tree(source)) => {
                 return Err(PipelineError::Source {
@@ -269,6 +274,15 @@ fn plan_all<'a>(
         }
     }
     if problems.is_empty() { Ok(planned) } else { Err(PipelineError::Problems(problems)) }
+}
+
+/// Refuses what would be too large before any of it is written.
+fn sized(planned: Planned<'_>) -> Result<Planned<'_>, PipelineError> {
+    let size = planned.plan.layers.iter().map(|layer| layer.tree.size()).fold(0, u64::saturating_add);
+    if size > SIZE_LIMIT {
+        return Err(PipelineError::TooLarge { function: planned.function.name.clone(), size });
+    }
+    Ok(planned)
 }
 
 fn contract(function: &Function) -> Result<&'static Contract, PipelineError> {
@@ -332,10 +346,8 @@ fn join(
     let function = planned.function;
     let mut added = Vec::new();
     let mut layers = Vec::new();
-    let mut size = 0;
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
         let Some(stored) = made.get(key) else { continue };
-        size += stored.layer.uncompressed_size;
         layers.push(BuiltLayer {
             name: layer_plan.name.clone(),
             digest: stored.layer.digest.clone(),
@@ -352,9 +364,6 @@ fn join(
             },
             description: layer_plan.name.clone(),
         });
-    }
-    if size > SIZE_LIMIT {
-        return Err(PipelineError::TooLarge { function: function.name.clone(), size });
     }
     let run = &planned.plan.run;
     let image = Image::assemble(&planned.base.image, &added, run, &options.created)

@@ -124,7 +124,10 @@ impl Findings {
 /// How an image comes to run the function.
 enum Entry {
     /// By the base's own entry script, which takes the handler as its one argument.
-    Script,
+    Script {
+        /// Whether the bootstrap that it starts runs `AWS_LAMBDA_EXEC_WRAPPER`.
+        honours_wrapper: bool,
+    },
     /// By limg's launcher as the entry point.
     Launcher(ImagePath),
     /// By the program itself: the base has no shell to run a launcher.
@@ -189,7 +192,7 @@ impl Planner<'_> {
     fn run_config(&mut self) -> Result<RunConfig, TreeError> {
         let function = self.function;
         let entry = self.entry()?;
-        let keeps_contract = matches!(entry, Some(Entry::Script));
+        let keeps_contract = matches!(entry, Some(Entry::Script { .. }));
         let mut environment = Environment::new(self.base.run, self.contract, keeps_contract);
         for extension in &function.extensions {
             environment.extend(&extension.environment);
@@ -203,11 +206,7 @@ impl Planner<'_> {
 
         let wrappers = wrapper::chain(function, &mut environment);
         wrapper::check(&wrappers, &self.merged, &self.at, &mut self.findings.problems);
-        let by_variable = match &entry {
-            Some(Entry::Script) => self.contract.honours_wrapper || self.contract.launcher.is_some(),
-            Some(Entry::Launcher(_)) => true,
-            _ => false,
-        };
+        let by_variable = matches!(entry, Some(Entry::Script { honours_wrapper: true } | Entry::Launcher(_)));
         let mut entrypoint = Vec::new();
         if by_variable {
             if let Some((path, script)) = wrapper::variable(&wrappers, function) {
@@ -220,7 +219,7 @@ impl Planner<'_> {
             entrypoint.extend(wrappers.iter().map(|wrapper| wrapper.path.to_string()));
         }
         match entry {
-            Some(Entry::Script) => entrypoint.push(ENTRY_SCRIPT.to_owned()),
+            Some(Entry::Script { .. }) => entrypoint.push(ENTRY_SCRIPT.to_owned()),
             Some(Entry::Launcher(path) | Entry::Program(path)) => entrypoint.push(path.into()),
             Some(Entry::Foreign(words)) => entrypoint.extend(words),
             None => {}
@@ -264,14 +263,17 @@ impl Planner<'_> {
                     )),
                 );
             }
-            return Ok(own.map(|words| if script { Entry::Script } else { Entry::Foreign(words) }));
+            let honours_wrapper = self.contract.honours_wrapper;
+            let entry =
+                |words| if script { Entry::Script { honours_wrapper } } else { Entry::Foreign(words) };
+            return Ok(own.map(entry));
         };
         if let Some(words) = own.filter(|_| !script) {
             return Ok(Some(Entry::Foreign(words)));
         }
         // A base of the user's own may bring its runtime.
         if script && self.merged.is_file(launcher) {
-            return Ok(Some(Entry::Script));
+            return Ok(Some(Entry::Script { honours_wrapper: self.contract.honours_wrapper }));
         }
         let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.findings.problems)? else {
             return Ok(None);
@@ -282,7 +284,11 @@ impl Planner<'_> {
         self.add_own("launcher".to_owned(), launcher.clone(), LAUNCHER);
         // It never changes, so it goes below everything that does.
         self.layers.rotate_right(1);
-        Ok(Some(if script { Entry::Script } else { Entry::Launcher(launcher.clone()) }))
+        Ok(Some(if script {
+            Entry::Script { honours_wrapper: true }
+        } else {
+            Entry::Launcher(launcher.clone())
+        }))
     }
 }
 

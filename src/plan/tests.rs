@@ -348,6 +348,25 @@ fn a_wrapper_that_would_not_start_is_an_error() {
 }
 
 #[test]
+fn wrappers_of_one_name_do_not_take_each_others_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrapper = |folder_name: &str| {
+        let file = folder.path().join(folder_name).join("wrapper");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, SCRIPT).unwrap();
+        Wrapper::Local(file)
+    };
+    let mut bench = Bench::new("python3.12").extension("e", &[], &[], None);
+    bench.function.wrapper = Some(wrapper("function"));
+    bench.function.extensions[0].source = None;
+    bench.function.extensions[0].wrapper = Some(wrapper("extension"));
+    bench.parts.extensions = vec![Arc::new(extension_tree(&bench.function.extensions[0]).unwrap())];
+    assert_eq!(bench.problems(), ["wrapper-collision: two wrappers would stand at `/opt/wrappers/wrapper`"]);
+    bench.function.extensions[0].wrapper = bench.function.wrapper.clone();
+    bench.planned();
+}
+
+#[test]
 fn a_custom_runtime_is_started_by_the_launcher() {
     let bench = Bench::new("provided.al2023").layer("runtime", &[&format!("/opt/bootstrap={SCRIPT}")]);
     let plan = bench.planned();
@@ -394,6 +413,9 @@ fn a_base_that_brings_its_runtime_keeps_it() {
     let mut bench = Bench::new("provided.al2023");
     bench.index = index(&["/bin/", "/bin/sh", "/var/", "/var/runtime/", "/var/runtime/bootstrap"]);
     assert_eq!(bench.planned().names(), ["code of orders"]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/bin/sh")));
+    let entrypoint = ["/bin/sh", ENTRY_SCRIPT].map(str::to_owned).to_vec();
+    assert_eq!(bench.planned().run.entrypoint, Some(entrypoint), "its bootstrap may not know of wrappers");
 }
 
 #[test]

@@ -17,8 +17,10 @@ pub(super) const VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 pub(super) const FOLDER: &str = "/opt/wrappers";
 
 /// A wrapper in the image, and where the definition names it.
-pub(super) struct Placed {
+pub(super) struct Placed<'a> {
     pub(super) path: ImagePath,
+    /// The file of this machine that was placed there.
+    file: Option<&'a Path>,
     at: Option<DocumentPath>,
 }
 
@@ -45,33 +47,45 @@ fn local_path(file: &Path) -> Result<ImagePath, TreeError> {
 
 /// All wrappers of a function in the order in which they run: one that a variable names, those of the extensions in
 /// their order, the function's own.
-pub(super) fn chain(function: &Function, environment: &mut Environment<'_>) -> Vec<Placed> {
-    let named =
-        environment.take(VARIABLE).and_then(|path| path.parse().ok()).map(|path| Placed { path, at: None });
+pub(super) fn chain<'a>(function: &'a Function, environment: &mut Environment<'_>) -> Vec<Placed<'a>> {
+    let named = environment.take(VARIABLE).and_then(|path| path.parse().ok()).map(|path| Placed {
+        path,
+        file: None,
+        at: None,
+    });
     let of_extensions = function.extensions.iter().map(|extension| {
         (DocumentPath::keys(&["extensions", &extension.name, "wrapper"]), extension.wrapper.as_ref())
     });
     let own = (DocumentPath::keys(&["functions", &function.name, "wrapper"]), function.wrapper.as_ref());
     let defined = of_extensions.chain([own]).filter_map(|(at, wrapper)| {
-        let path = match wrapper? {
-            Wrapper::InImage(path) => path.clone(),
-            Wrapper::Local(file) => local_path(file).ok()?,
+        let (path, file) = match wrapper? {
+            Wrapper::InImage(path) => (path.clone(), None),
+            Wrapper::Local(file) => (local_path(file).ok()?, Some(file.as_path())),
         };
-        Some(Placed { path, at: Some(at) })
+        Some(Placed { path, file, at: Some(at) })
     });
     named.into_iter().chain(defined).collect()
 }
 
-/// Finds wrappers that the runtime would refuse with exit code 127 (missing) or 126 (not executable).
+/// Finds wrappers that the runtime would refuse with exit code 127 (missing) or 126 (not executable), and such as take
+/// each other's place.
 pub(super) fn check(
-    wrappers: &[Placed],
+    wrappers: &[Placed<'_>],
     merged: &Merged<'_>,
     at: &DocumentPath,
     problems: &mut Vec<Problem>,
 ) {
-    for wrapper in wrappers {
+    for (position, wrapper) in wrappers.iter().enumerate() {
         let at = wrapper.at.clone().unwrap_or_else(|| at.clone());
         let path = &wrapper.path;
+        let collides = |other: &Placed<'_>| other.path == *path && other.file != wrapper.file;
+        if wrapper.file.is_some() && wrappers[..position].iter().any(collides) {
+            let message = format!("two wrappers would stand at `{path}`");
+            problems.push(
+                Problem::new("wrapper-collision", at, message).help("give one of the files another name"),
+            );
+            continue;
+        }
         let executable = match merged.resolve(path) {
             Some(Found::File(file)) => file.executable,
             Some(Found::BaseFile(mode)) => mode & 0o111 != 0,
@@ -96,7 +110,7 @@ pub(super) fn check(
 
 /// The value of the variable for a chain of wrappers, and the script that it needs if there are several: the variable
 /// can name but one, so a script runs the first and gives it the others as the start of its command.
-pub(super) fn variable(wrappers: &[Placed], function: &Function) -> Option<(ImagePath, Option<String>)> {
+pub(super) fn variable(wrappers: &[Placed<'_>], function: &Function) -> Option<(ImagePath, Option<String>)> {
     match wrappers {
         [] => None,
         [one] => Some((one.path.clone(), None)),

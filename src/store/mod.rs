@@ -60,6 +60,16 @@ impl Store {
         Some(Blob { path, offset: 0, size })
     }
 
+    /// Keeps a small blob.
+    pub fn keep_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
+        if let Some(blob) = self.blob(&Digest::of(bytes)) {
+            return Ok(blob);
+        }
+        let mut writer = self.writer()?;
+        writer.write_all(bytes).map_err(FsError::because("write into", &self.temporary()))?;
+        writer.commit().map(|(_, blob)| blob)
+    }
+
     /// Starts a blob whose digest is not known yet.
     pub fn writer(&self) -> Result<BlobWriter, FsError> {
         let folder = self.temporary();

@@ -244,6 +244,16 @@ impl Tree {
         self.nodes.values().filter(|node| !matches!(node, Node::Directory)).count() as u64
     }
 
+    /// The size of all files in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let sizes = self.nodes.values().map(|node| match node {
+            Node::File(file) => file.size,
+            Node::Directory | Node::Symlink(_) => 0,
+        });
+        sizes.fold(0, u64::saturating_add)
+    }
+
     /// What was changed in files' metadata beyond the common normalisation.
     #[must_use]
     pub fn adjustments(&self) -> &[Adjustment] {

@@ -64,10 +64,32 @@ async fn only_what_the_engine_lacks_is_sent() {
     assert_eq!(layer_files(&fake, 1), 1);
 
     let handler = bench.image(&["base", "code 2"], "app.other");
-    let third = engine.load(&handler, "shop/orders:v3").await.unwrap();
+    let third = engine.load(&handler, "shop/orders:v2").await.unwrap();
     assert!(third.thin && third.sent_bytes < 10_000, "{third:?}");
     assert_eq!(layer_files(&fake, 2), 0);
-    assert_eq!(engine.image_id("shop/orders:v3").await.unwrap().unwrap().architecture, "amd64");
+    assert_eq!(engine.image_id("shop/orders:v2").await.unwrap().unwrap().architecture, "amd64");
+}
+
+#[tokio::test]
+async fn few_images_are_asked_about_when_one_is_like_the_new_one() {
+    let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
+    let engine = fake.engine().await;
+    engine.load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1").await.unwrap();
+    {
+        let mut state = fake.state.lock().unwrap();
+        for number in 0..200 {
+            let id = Digest::of(format!("{number}").as_bytes()).to_string();
+            let other = serde_json::json!({ "Id": id, "RootFS": { "Type": "layers", "Layers": [id] } });
+            state.images.insert(id, other.clone());
+            state.images.insert(format!("other/image:{number}"), other);
+        }
+        state.requests.clear();
+    }
+    let changed = bench.image(&["base", "code 2"], "app.handler");
+    let loaded = engine.load(&changed, "shop/orders:v2").await.unwrap();
+    assert!(loaded.thin);
+    let requests = &fake.state.lock().unwrap().requests;
+    assert!(requests.len() < 20, "{requests:?}");
 }
 
 #[tokio::test]
@@ -76,6 +98,7 @@ async fn an_image_that_is_there_is_only_named() {
     let engine = fake.engine().await;
     let image = bench.image(&["base"], "app.handler");
     engine.load(&image, "localhost:5000/orders").await.unwrap();
+    assert!(engine.image_id("localhost:5000/orders:latest").await.unwrap().is_some());
     let again = engine.load(&image, "localhost:5000/orders:v2").await.unwrap();
     assert_eq!((again.sent_bytes, again.thin, archives(&fake)), (0, true, 1));
     let named = engine.image_id("localhost:5000/orders:v2").await.unwrap().unwrap();
@@ -127,6 +150,19 @@ async fn containerd_gets_whole_archives_once() {
     let other = engine.load(&handler, "orders:v1").await.unwrap();
     assert_eq!((other.thin, archives(&fake), layer_files(&fake, 1)), (false, 2, 2));
     assert_ne!(other.id, first.id);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker Engine; `make test` runs it"]
+async fn docker_refuses_what_it_cannot_complete() {
+    let bench = Bench::new();
+    let engine = Engine::connect(&crate::engine::Host::default()).await.unwrap();
+    let image = bench.image(&["nobody has this layer"], "app.handler");
+    let without = left_out(image.layers(), 1);
+    let sent = engine.send(&image, "limg-test/refused:v1", without, &mut 0, false).await;
+    let Err(EngineError::Call { source, .. }) = sent else { panic!("{sent:?}") };
+    assert!(source.to_string().contains("no such file"), "{source}");
+    assert_eq!(engine.image_id("limg-test/refused:v1").await.unwrap(), None);
 }
 
 #[test]

@@ -1,0 +1,303 @@
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::image::{BaseImage, Layer, NewLayer};
+use crate::layer;
+use crate::project::{Architecture, RunConfig};
+use crate::store::Store;
+use crate::tree::{FileIndex, FileNode, Node, Tree};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        Self { folder, store }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// An image of one layer with one file.
+    fn image(&self, content: &str, architecture: Architecture) -> Image {
+        let mut tree = Tree::new();
+        let file = FileNode::of_bytes(content.as_bytes(), false);
+        tree.insert("/opt/file".parse().unwrap(), Node::File(file));
+        let base = FileIndex::default();
+        let stored = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
+        let layer = Layer {
+            digest: stored.layer.digest,
+            diff_id: stored.layer.diff_id,
+            size: stored.layer.size,
+            blob: stored.blob,
+        };
+        let new = NewLayer { layer, description: "test".to_owned() };
+        let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
+        Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()
+    }
+
+    fn layout(&self, images: &[(&Image, &str)]) -> PathBuf {
+        let path = self.path("layout");
+        write_oci_directory(&path, &named(images)).unwrap();
+        path
+    }
+
+    /// Reads an image and tells by its CMD which one it is.
+    fn read(&self, path: &Path, reference: Option<&str>) -> Result<String, String> {
+        self.read_for(path, reference, Architecture::X86_64)
+    }
+
+    fn read_for(
+        &self,
+        path: &Path,
+        reference: Option<&str>,
+        architecture: Architecture,
+    ) -> Result<String, String> {
+        let read = if path.is_dir() {
+            read_oci_directory(path, reference, architecture, &self.store)
+        } else if path.extension().is_some_and(|suffix| suffix == "docker") {
+            read_docker_archive(path, reference, architecture, &self.store)
+        } else {
+            read_oci_archive(path, reference, architecture, &self.store)
+        };
+        read.map(|base| base.run_config().command.unwrap().concat()).map_err(|error| full_text(&error))
+    }
+}
+
+fn named<'a>(images: &[(&'a Image, &'a str)]) -> Vec<NamedImage<'a>> {
+    images.iter().map(|(image, name)| NamedImage { image, name }).collect()
+}
+
+fn full_text(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", full_text(cause)))
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, serde_json::to_vec(&value).unwrap()).unwrap();
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let bench = Bench::new();
+    let (one, two) = (bench.image("one", Architecture::X86_64), bench.image("two", Architecture::X86_64));
+    let layout = bench.layout(&[(&one, "a"), (&two, "b:v1")]);
+    let (oci, docker) = (bench.path("images.oci"), bench.path("images.docker"));
+    write_oci_archive(&named(&[(&one, "a"), (&two, "b:v1")]), std::fs::File::create(&oci).unwrap()).unwrap();
+    let names = named(&[(&one, "p/a:latest"), (&two, "p/b:v1")]);
+    write_docker_archive(&names, &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
+
+    for (path, a, b) in [(&layout, "a", "b:v1"), (&oci, "a", "b:v1"), (&docker, "p/a:latest", "p/b:v1")] {
+        assert_eq!(bench.read(path, Some(a)).unwrap(), "one");
+        assert_eq!(bench.read(path, Some(b)).unwrap(), "two");
+        let error = bench.read(path, None).unwrap_err();
+        assert!(error.contains("several images"), "{error}");
+        let error = bench.read(path, Some("c")).unwrap_err();
+        assert!(error.contains("no image named `c`") || error.contains("no such image"), "{error}");
+    }
+    assert_eq!(bench.read(&layout, Some(two.digest().as_str())).unwrap(), "two");
+}
+
+#[test]
+fn the_same_images_give_the_same_archive() {
+    let bench = Bench::new();
+    let image = bench.image("one", Architecture::X86_64);
+    let write = || {
+        let (mut oci, mut docker) = (Vec::new(), Vec::new());
+        write_oci_archive(&named(&[(&image, "a")]), &mut oci).unwrap();
+        write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), &mut docker).unwrap();
+        (oci, docker)
+    };
+    assert!(write() == write());
+}
+
+#[test]
+fn layers_can_be_left_out_of_a_docker_archive() {
+    let bench = Bench::new();
+    let image = bench.image("one", Architecture::X86_64);
+    let without = BTreeSet::from([image.layers()[0].digest.clone()]);
+    let mut archive = Vec::new();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &without, &mut archive).unwrap();
+    let mut archive = tar::Archive::new(&archive[..]);
+    let names: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    assert_eq!(names, [format!("{}.json", image.config_digest().hex()), "manifest.json".to_owned()]);
+}
+
+#[test]
+fn a_layout_keeps_other_images_and_replaces_its_own() {
+    let bench = Bench::new();
+    let (one, two) = (bench.image("one", Architecture::X86_64), bench.image("two", Architecture::X86_64));
+    bench.layout(&[(&one, "a"), (&one, "b")]);
+    let layout = bench.layout(&[(&two, "a")]);
+    assert_eq!(bench.read(&layout, Some("a")).unwrap(), "two");
+    assert_eq!(bench.read(&layout, Some("b")).unwrap(), "one");
+}
+
+#[test]
+fn runs_at_the_same_time_do_not_lose_each_others_images() {
+    let bench = Bench::new();
+    let images: Vec<_> =
+        (0..8).map(|number| bench.image(&format!("{number}"), Architecture::X86_64)).collect();
+    let layout = bench.path("layout");
+    std::thread::scope(|scope| {
+        for (number, image) in images.iter().enumerate() {
+            let layout = &layout;
+            scope.spawn(move || {
+                write_oci_directory(layout, &named(&[(image, &format!("f{number}"))])).unwrap();
+            });
+        }
+    });
+    for number in 0..8 {
+        assert_eq!(bench.read(&layout, Some(&format!("f{number}"))).unwrap(), number.to_string());
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_layout_is_left_alone() {
+    let bench = Bench::new();
+    let image = bench.image("one", Architecture::X86_64);
+    let folder = bench.path("photos");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("cat.png"), b"meow").unwrap();
+    assert!(write_oci_directory(&folder, &named(&[(&image, "a")])).is_err());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+
+    std::fs::write(folder.join("index.json"), b"not json").unwrap();
+    assert!(write_oci_directory(&folder, &named(&[(&image, "a")])).is_err());
+    assert_eq!(std::fs::read(folder.join("index.json")).unwrap(), b"not json");
+}
+
+#[test]
+fn a_layout_for_several_architectures_gives_the_one_that_fits() {
+    let bench = Bench::new();
+    let (intel, arm) = (bench.image("intel", Architecture::X86_64), bench.image("arm", Architecture::Arm64));
+    let layout = bench.layout(&[(&intel, "x"), (&arm, "y")]);
+    // One name for both, as `docker buildx` and `skopeo copy --all` write it: an index in the index, and beside the images
+    // an attestation that is none.
+    let mut inner = Value::Null;
+    edit(&layout.join("index.json"), |index| {
+        for entry in index["manifests"].as_array_mut().unwrap() {
+            entry.as_object_mut().unwrap().remove("annotations");
+        }
+        let mut attestation = index["manifests"][0].clone();
+        attestation["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
+        index["manifests"].as_array_mut().unwrap().push(attestation);
+        inner = index.take();
+    });
+    let inner = serde_json::to_vec(&inner).unwrap();
+    let digest = crate::store::Digest::of(&inner);
+    std::fs::write(layout.join(blob_name(&digest)), &inner).unwrap();
+    let entry = json!({
+        "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest.as_str(), "size": inner.len(),
+        "annotations": { REF_NAME: "both" }
+    });
+    std::fs::write(layout.join("index.json"), json!({ "manifests": [entry] }).to_string()).unwrap();
+
+    for reference in [None, Some("both")] {
+        assert_eq!(bench.read_for(&layout, reference, Architecture::X86_64).unwrap(), "intel");
+        assert_eq!(bench.read_for(&layout, reference, Architecture::Arm64).unwrap(), "arm");
+    }
+}
+
+#[test]
+fn a_base_for_another_architecture_is_refused() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(&bench.image("arm", Architecture::Arm64), "a")]);
+    let error = bench.read(&layout, None).unwrap_err();
+    assert!(error.contains("is for linux/arm64, not for linux/amd64 (`x86_64`)"), "{error}");
+    // An index need not name platforms: then the config decides.
+    edit(&layout.join("index.json"), |index| {
+        index["manifests"][0].as_object_mut().unwrap().remove("platform");
+    });
+    assert!(bench.read(&layout, None).unwrap_err().contains("is for linux/arm64"));
+}
+
+#[test]
+fn damage_is_noticed() {
+    let bench = Bench::new();
+    let image = bench.image("one", Architecture::X86_64);
+    let layout = bench.layout(&[(&image, "a")]);
+    let blob = |digest: &crate::store::Digest| layout.join(blob_name(digest));
+    let good = std::fs::read(blob(image.config_digest())).unwrap();
+
+    let bad = String::from_utf8(good.clone()).unwrap().replace("one", "two");
+    std::fs::write(blob(image.config_digest()), bad).unwrap();
+    assert!(bench.read(&layout, None).unwrap_err().contains("other bytes than `sha256:"));
+    std::fs::remove_file(blob(image.config_digest())).unwrap();
+    assert!(bench.read(&layout, None).unwrap_err().contains("lacks `blobs/sha256/"));
+    std::fs::write(blob(image.config_digest()), good).unwrap();
+
+    let layer = blob(&image.layers()[0].digest);
+    std::fs::remove_file(&layer).unwrap();
+    std::fs::write(&layer, b"short").unwrap();
+    assert!(bench.read(&layout, None).unwrap_err().contains("has 5 bytes of the blob"));
+
+    assert!(bench.read(&bench.path("nowhere"), None).is_err());
+    std::fs::write(bench.path("rubbish"), [b'x'; 2000]).unwrap();
+    assert!(
+        bench.read(&bench.path("rubbish"), None).unwrap_err().contains("cannot be read as a tar archive")
+    );
+    std::fs::write(bench.path("empty"), []).unwrap();
+    assert!(bench.read(&bench.path("empty"), None).unwrap_err().contains("lacks `index.json`"));
+}
+
+/// An archive as `docker save` of Docker 20.10 writes it: plain tars, the second a link to the first.
+#[test]
+fn plain_and_linked_layers_of_docker_are_taken_over() {
+    let bench = Bench::new();
+    let mut layer = tar::Builder::new(Vec::new());
+    layer.append_data(&mut sized(5), "hello", &b"world"[..]).unwrap();
+    let layer = layer.into_inner().unwrap();
+    let diff_id = crate::store::Digest::of(&layer);
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": { "Cmd": ["saved"] },
+        "rootfs": { "type": "layers", "diff_ids": [diff_id.as_str(), diff_id.as_str()] }
+    });
+    let config = serde_json::to_vec(&config).unwrap();
+    let list =
+        json!([{ "Config": "c.json", "RepoTags": null, "Layers": ["one/layer.tar", "two/layer.tar"] }]);
+    let list = serde_json::to_vec(&list).unwrap();
+
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut add =
+        |name: &str, content: &[u8]| archive.append_data(&mut sized(content.len()), name, content).unwrap();
+    add("one/layer.tar", &layer);
+    add("c.json", &config);
+    add("manifest.json", &list);
+    let mut link = tar::Header::new_ustar();
+    link.set_entry_type(tar::EntryType::Symlink);
+    link.set_size(0);
+    archive.append_link(&mut link, "two/layer.tar", "../one/layer.tar").unwrap();
+    let path = bench.path("saved.docker");
+    std::fs::File::create(&path).unwrap().write_all(&archive.into_inner().unwrap()).unwrap();
+
+    assert_eq!(bench.read(&path, None).unwrap(), "saved");
+    let base = read_docker_archive(&path, None, Architecture::X86_64, &bench.store).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut index = FileIndex::default();
+    for layer in base.layers() {
+        index.add_layer(flate2::read::GzDecoder::new(layer.blob.open().unwrap())).unwrap();
+    }
+    assert!(index.has_file("/hello"), "the layers are in the store");
+}
+
+fn sized(size: usize) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(size as u64);
+    header.set_mode(0o644);
+    header
+}
