@@ -264,24 +264,26 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
     let megabyte: u64 = 1 << 20;
     project.workspace.write("layer/noise", noise(3 * megabyte));
     let socket = EngineSocket::open();
-    let build = || {
+    let load = || {
         let mut command = project.workspace.limg(&["build", "--format", "json", "-o", "docker-daemon:"]);
         succeed(command.env("DOCKER_HOST", socket.address())).json()["functions"]["f"].take()
     };
 
-    let built = build();
+    let built = load();
+    // Nameless as soon as the edited image takes its name.
+    docker_images.remove_too(built["image_id"].as_str().unwrap());
     let first = socket.sent();
     assert!(first > 3 * megabyte, "only {first} bytes were sent");
     let loaded = docker_images.inspect("f");
     assert_eq!(loaded["Id"], built["image_id"]);
     project.check_config(&loaded["Config"]);
 
-    build();
+    load();
     let unchanged = socket.sent();
     assert!(unchanged < 20_000, "{unchanged} bytes were sent for an image that the engine has");
 
     project.workspace.write("code/data.json", "[\"edited\"]");
-    let edited = build();
+    let edited = load();
     let thin = socket.sent();
     assert!(thin < 100_000, "{thin} bytes were sent for an edit of the code");
     assert_eq!(docker_images.inspect("f")["Id"], edited["image_id"]);

@@ -112,7 +112,12 @@ fn hash(mut input: impl Read) -> (String, u64) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    let add = |mut digits: String, byte: &u8| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    };
+    bytes.iter().fold(String::new(), add)
 }
 
 /// The tar of a layer, which may be in gzip.
@@ -125,7 +130,7 @@ pub(crate) fn open_layer(path: &Path) -> Box<dyn Read> {
 }
 
 /// What a file system has after these layers (OCI image specification, layer.md, "Applying Changesets").
-pub(crate) fn flatten(layers: &[PathBuf]) -> Files {
+fn flatten(layers: &[PathBuf]) -> Files {
     let mut files = Files::new();
     for layer in layers {
         let below: Vec<String> = files.keys().cloned().collect();

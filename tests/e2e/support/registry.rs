@@ -32,8 +32,9 @@ impl Registry {
         fs::write(
             &config,
             format!(
-                "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: {data:?} }} }}\n\
-                 http: {{ addr: \"{address}\" }}\n"
+                "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\n\
+                 http: {{ addr: \"{address}\" }}\n",
+                data.display()
             ),
         )
         .unwrap();
