@@ -33,7 +33,7 @@ def facts(event, context):
         "executable_tmp": not os.statvfs("/tmp").f_flag & os.ST_NOEXEC,
         "name": context.function_name,
         "memory": context.memory_limit_in_mb,
-        "seconds_left": round(context.get_remaining_time_in_millis() / 1000),
+        "within_timeout": 0 < context.get_remaining_time_in_millis() <= 3000,
         "style": os.environ["STYLE"],
     }
 
@@ -223,7 +223,7 @@ fn a_function_finds_what_lambda_gives_it() {
         "executable_tmp": true,
         "name": "facts",
         "memory": "256",
-        "seconds_left": 3,
+        "within_timeout": true,
         "style": project.docker.prefix,
     });
     assert_eq!(confined, expected);
