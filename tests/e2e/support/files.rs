@@ -92,20 +92,25 @@ pub(crate) fn without_owners(files: &Files) -> Files {
     files.iter().map(|(path, entry)| (path.clone(), Entry { owner: None, ..entry.clone() })).collect()
 }
 
-/// Fails with all paths at which two lists differ.
+/// Fails with the paths at which two lists differ.
 pub(crate) fn assert_same(first: &str, one: &Files, second: &str, other: &Files) {
+    if let Some(differences) = differences(first, one, second, other) {
+        panic!("{differences}");
+    }
+}
+
+/// The paths at which two lists differ, if there are any.
+pub(crate) fn differences(first: &str, one: &Files, second: &str, other: &Files) -> Option<String> {
+    let show = |entry: Option<&Entry>| entry.map_or_else(|| "nothing".to_owned(), Entry::to_string);
     let mut differences = Vec::new();
     for path in one.keys().chain(other.keys().filter(|path| !one.contains_key(*path))) {
         let (left, right) = (one.get(path), other.get(path));
         if left != right {
-            let show = |entry: Option<&Entry>| entry.map_or_else(|| "nothing".to_owned(), Entry::to_string);
             differences.push(format!("{path:?}\n  {first}: {}\n  {second}: {}", show(left), show(right)));
         }
     }
-    assert!(
-        differences.is_empty(),
-        "{first} and {second} differ at {} paths:\n{}",
-        differences.len(),
-        differences[..differences.len().min(40)].join("\n")
-    );
+    let number = differences.len();
+    differences.truncate(40);
+    (number > 0)
+        .then(|| format!("{first} and {second} differ at {number} paths:\n{}", differences.join("\n")))
 }

@@ -14,7 +14,7 @@ pub(crate) use bases::{Base, base, emulator};
 pub(crate) use command::{Finished, fails, finish, succeed, tool};
 pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
-pub(crate) use files::{Entry, Files, Node, assert_same, listing, without_owners};
+pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
 pub(crate) use registry::Registry;
 pub(crate) use socket::EngineSocket;
