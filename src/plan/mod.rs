@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, RunConfig};
 use crate::runtime::Contract;
-use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError};
+use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError, source_of_bytecode};
 use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.
@@ -181,17 +181,12 @@ impl Planner<'_> {
 }
 
 /// Where a Python source of the upper tree takes the place of one of the lower, the lower's bytecode is that of another
-/// source.
+/// source. A tree without such bytecode stays the one that other functions share.
 fn forget_overwritten(lower: &mut Arc<Tree>, upper: &Tree) {
-    let is_source = |path: &ImagePath| path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "py");
-    let overwritten: Vec<_> = lower
-        .iter()
-        .map(|(path, _)| path)
-        .filter(|path| is_source(path) && upper.get(path).is_some())
-        .cloned()
-        .collect();
-    for path in &overwritten {
-        Arc::make_mut(lower).forget_modified(path);
+    let sources = lower.iter().filter_map(|(path, _)| source_of_bytecode(path));
+    let overwritten: Vec<_> = sources.filter(|source| upper.get(source).is_some()).collect();
+    for source in &overwritten {
+        Arc::make_mut(lower).forget_modified(source);
     }
 }
 

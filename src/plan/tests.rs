@@ -502,6 +502,7 @@ fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
         let file = FileNode { modified: Some(1_700_000_000), ..FileNode::of_bytes(text.as_bytes(), false) };
         let mut tree = Tree::new();
         tree.insert(path("/opt/python/conf.py"), Node::File(file));
+        tree.insert(path("/opt/python/__pycache__/conf.cpython-312.pyc"), Node::Directory);
         Arc::new(tree)
     };
     let mut bench = Bench::new("python3.12").layer("old", &[]).layer("new", &[]);
