@@ -11,6 +11,9 @@ use crate::project::ImagePath;
 /// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
 const LINK_LIMIT: usize = 40;
 
+/// What fills up the last block of a tar archive and the two empty ones that end it.
+const END: u64 = 3 * 512;
+
 /// The entries of a base image by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
@@ -45,7 +48,9 @@ impl FileIndex {
     ///
     /// The stream is read to its end, so that a reader that verifies a digest gets to see all of it.
     pub fn add_layer(&mut self, layer: impl Read) -> Result<(), IndexError> {
-        let mut archive = tar::Archive::new(layer);
+        // Go's tar reader, and hence Docker, takes a layer whose last file is not filled up to a whole block, so that there
+        // are tools that write such ones (`umoci insert` of 0.4).
+        let mut archive = tar::Archive::new(layer.chain(io::repeat(0).take(END)));
         let mut added = Vec::new();
         for entry in archive.entries()? {
             let entry = entry?;
@@ -258,6 +263,19 @@ mod tests {
         assert_eq!(normalised("./etc/").unwrap().as_str(), "/etc");
         assert_eq!(normalised("./"), None);
         assert_eq!(normalised("../etc"), None);
+    }
+
+    #[test]
+    fn the_last_block_may_be_cut_short() {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(6);
+        header.set_mode(0o644);
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_data(&mut header, "a", &b"hello\n"[..]).unwrap();
+        let whole = archive.into_inner().unwrap();
+        let mut index = FileIndex::default();
+        index.add_layer(&whole[..512 + 6]).unwrap();
+        assert_eq!(paths(&index), ["/a"]);
     }
 
     #[test]

@@ -1,0 +1,163 @@
+//! Python's byte code: what was up to date when the image was built is so in the image, and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Base, Docker, Image, Workspace, base, docker, succeed, tool};
+
+/// A package in two forms, as a function's folder of code and as a zip.
+struct Package {
+    workspace: Workspace,
+}
+
+/// What the interpreter says of importing `package.module` from a folder.
+struct Import {
+    /// The value of `package.module.ANSWER`.
+    answer: String,
+    /// Its log of what it looked at.
+    log: String,
+}
+
+impl Import {
+    fn from(folder: &Path) -> Self {
+        let mut python = tool("python3");
+        python.args(["-v", "-c", "import package.module; print(package.module.ANSWER)"]);
+        // `-v` shows what the caches are worth; on Lambda's read-only file system they cannot be mended.
+        python.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", folder).current_dir(folder);
+        let finished = succeed(&mut python);
+        Self { answer: finished.text().trim().to_owned(), log: finished.stderr }
+    }
+
+    fn used_byte_code(&self, file: &str) -> bool {
+        let said = |line: &&str| line.contains("__pycache__") && line.contains(file);
+        self.log.lines().filter(said).any(|line| line.contains(" matches "))
+    }
+
+    fn found_stale_byte_code(&self, module: &str) -> bool {
+        self.log.contains(&format!("bytecode is stale for '{module}'"))
+    }
+}
+
+impl Package {
+    fn new() -> Self {
+        let workspace = Workspace::new();
+        workspace.write_program("code/bootstrap", "#!/nothing\n");
+        workspace.write("code/package/__init__.py", "");
+        workspace.write("code/package/module.py", "ANSWER = 'first'\n");
+        workspace.write(
+            "limg.yaml",
+            "project: bytecode\n\
+             bases: { nothing: { image: scratch, contract: provided.al2023 } }\n\
+             functions:\n  \
+               folder: { runtime: nothing, code: code }\n  \
+               zip: { runtime: nothing, code: code.zip }\n",
+        );
+        Self { workspace }
+    }
+
+    fn compile(&self) {
+        let mut compile = tool("python3");
+        compile.args(["-m", "compileall", "-q", "--invalidation-mode", "timestamp", "package"]);
+        succeed(compile.env("PYTHONPYCACHEPREFIX", "").current_dir(self.workspace.path("code")));
+    }
+
+    fn zip(&self) {
+        let _absent = fs::remove_file(self.workspace.path("code.zip"));
+        succeed(tool("zip").args(["-q", "-r", "../code.zip", "."]).current_dir(self.workspace.path("code")));
+    }
+
+    /// Builds, and unpacks the code of a function with its times, as Lambda would mount it.
+    fn unpacked(&self, function: &str) -> PathBuf {
+        self.workspace.build(&[function, "-o", "oci:images"]);
+        let image = Image::of_layout(&self.workspace.path("images"), Some(function));
+        let folder = self.workspace.path(format!("unpacked-{function}"));
+        let _absent = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        for layer in &image.layers {
+            succeed(tool("tar").args(["-xzf"]).arg(layer).arg("-C").arg(&folder));
+        }
+        folder.join("var/task")
+    }
+}
+
+#[test]
+#[ignore = "needs Python and zip; `make test` runs it"]
+fn byte_code_that_is_up_to_date_is_used() {
+    let package = Package::new();
+    package.compile();
+    package.zip();
+    for function in ["folder", "zip"] {
+        let import = Import::from(&package.unpacked(function));
+        assert_eq!(import.answer, "first");
+        for file in ["package/__init__.py", "package/module.py"] {
+            assert!(import.used_byte_code(file), "{function}: {file} was compiled again:\n{}", import.log);
+        }
+        assert!(!import.log.contains("stale"), "{function}:\n{}", import.log);
+    }
+}
+
+#[test]
+#[ignore = "needs Python and zip; `make test` runs it"]
+fn byte_code_of_an_edited_source_is_not_used() {
+    let package = Package::new();
+    package.compile();
+    // Of the same length, and long ago: only the time tells.
+    let module = package.workspace.write("code/package/module.py", "ANSWER = 'other'\n");
+    succeed(tool("touch").args(["-d", "2001-01-01 00:00:00"]).arg(module));
+    package.zip();
+    for function in ["folder", "zip"] {
+        let import = Import::from(&package.unpacked(function));
+        assert_eq!(import.answer, "other", "{function}: old byte code was run\n{}", import.log);
+        assert!(import.found_stale_byte_code("package.module"), "{function}:\n{}", import.log);
+        assert!(import.used_byte_code("package/__init__.py"), "{function}:\n{}", import.log);
+    }
+    // An edit after a build, from the store.
+    package.compile();
+    let import = Import::from(&package.unpacked("folder"));
+    assert!(import.answer == "other" && import.used_byte_code("package/module.py"), "{}", import.log);
+    package.workspace.write("code/package/module.py", "ANSWER = 'third'\n");
+    let import = Import::from(&package.unpacked("folder"));
+    assert!(import.answer == "third" && import.found_stale_byte_code("package.module"), "{}", import.log);
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn byte_code_that_the_bases_own_python_made_is_used_in_the_container() {
+    let (engine, workspace) = (Docker::new("bytecode"), Workspace::new());
+    workspace.write(
+        "code/app.py",
+        "import package.module\n\ndef handler(event, context):\n    return package.module.ANSWER\n",
+    );
+    workspace.write("code/package/__init__.py", "");
+    workspace.write("code/package/module.py", "ANSWER = 'first'\n");
+    let layout = base(Base::Python311).display().to_string();
+    workspace.write(
+        "limg.yaml",
+        format!(
+            "project: {prefix}\n\
+             bases: {{ python: {{ image: 'oci:{layout}', contract: python3.11 }} }}\n\
+             functions:\n  \
+               f: {{ runtime: python, handler: app.handler, code: code, environment: {{ PYTHONVERBOSE: '1' }} }}\n",
+            prefix = engine.prefix,
+        ),
+    );
+    let image = engine.name("base");
+    let (from, to) = (format!("oci:{layout}"), format!("docker-daemon:{image}"));
+    succeed(tool("skopeo").args(["--insecure-policy", "copy", "--quiet", &from, &to]));
+    let code = format!("{}:/var/task", workspace.path("code").display());
+    let mut compile = docker();
+    compile.args(["run", "--rm", "--volume", &code, "--entrypoint", "/var/lang/bin/python3.11", &image]);
+    succeed(compile.args(["-m", "compileall", "-q", "--invalidation-mode", "timestamp", "/var/task"]));
+    assert!(workspace.path("code/package/__pycache__/module.cpython-311.pyc").exists());
+
+    for mode in [&[][..], &["--as-lambda"]] {
+        let invoked = succeed(workspace.limg(&["invoke", "f"]).args(mode));
+        assert_eq!(invoked.json(), "first");
+        let log = invoked.stderr;
+        for module in ["app", "package/__init__", "package/module"] {
+            let said = format!(" matches /var/task/{module}.py");
+            assert!(log.contains(&said), "{said:?} is not in\n{log}");
+        }
+        assert!(!log.contains("bytecode is stale"), "{log}");
+    }
+}

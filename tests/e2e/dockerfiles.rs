@@ -1,0 +1,107 @@
+//! limg's image of each example is the one that its Dockerfile gives: file by file, and in how it runs.
+
+use std::path::Path;
+
+use crate::support::{
+    Base, Entry, Example, Files, Image, assert_same, base, docker, finish, repository, succeed, tool,
+};
+
+/// The images of an example, by limg and by hand.
+struct Pair {
+    _example: Example,
+    limg: Image,
+    docker: Image,
+}
+
+impl Pair {
+    fn build(name: &str, function: &str, on: Option<Base>) -> Self {
+        let example = Example::new(name);
+        let archive = example.workspace.path("by-hand.tar");
+        by_hand(&example, name, on, &archive);
+        example.workspace.build(&[function, "-o", "oci:by-limg"]);
+        let limg = Image::of_layout(&example.workspace.path("by-limg"), Some(function));
+        Self { _example: example, limg, docker: Image::of_docker_archive(&archive) }
+    }
+
+    /// Compares all but the files that are given, which are to differ in this way: limg's and the Dockerfile's.
+    fn compare(&self, intended: &[(&str, Entry, Entry)]) {
+        let (mut limg, mut docker) = (self.limg.files(), self.docker.files());
+        for (path, by_limg, by_hand) in intended {
+            let take = |files: &mut Files| {
+                let entry = files.remove(*path).unwrap_or_else(|| panic!("no {path}"));
+                assert_eq!(entry.owner, Some((0, 0)), "{path}");
+                Entry { owner: None, ..entry }
+            };
+            assert_eq!((&take(&mut limg), &take(&mut docker)), (by_limg, by_hand), "{path}");
+        }
+        assert_same("limg", &limg, "docker", &docker);
+
+        let mut environment = self.limg.environment();
+        assert!(environment.remove("LIMG_E2E").is_some(), "the mark of the copied example");
+        assert_eq!(environment, self.docker.environment());
+        for key in ["Entrypoint", "Cmd", "WorkingDir"] {
+            assert_eq!(self.limg.config["config"][key], self.docker.config["config"][key], "{key}");
+        }
+        for key in ["architecture", "os"] {
+            assert_eq!(self.limg.config[key], self.docker.config[key], "{key}");
+        }
+    }
+}
+
+/// Builds an example's Dockerfile and saves the image.
+fn by_hand(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
+    let base_name = example.docker.name("base");
+    let mut build = docker();
+    // The classic builder is in every client, and all that it leaves can be found and removed.
+    build.env("DOCKER_BUILDKIT", "0").args(["build", "--no-cache", "--force-rm"]);
+    if let Some(on) = on {
+        let layout = format!("oci:{}", base(on).display());
+        let to = format!("docker-daemon:{base_name}");
+        succeed(tool("skopeo").args(["--insecure-policy", "copy", "--quiet", &layout, &to]));
+        build.args(["--build-arg", &format!("BASE={base_name}")]);
+    }
+    let dockerfile = repository().join("Dockerfiles").join(format!("{name}.Dockerfile"));
+    let tag = example.docker.name("by-hand");
+    build.args(["--tag", &tag, "--file"]).arg(dockerfile).arg(example.workspace.path(""));
+    let finished = finish(&mut build);
+    remove_stages(example, on.map(|_| base_name), &finished.text());
+    assert!(finished.code == 0, "{}\n{}", finished.text(), finished.stderr);
+    succeed(docker().args(["save", &tag, "--output"]).arg(archive));
+}
+
+/// Has the images of all steps removed in the end, the last ones first: those of the last stage go with the image, but
+/// those of a stage before it would stay.
+fn remove_stages(example: &Example, base: Option<String>, output: &str) {
+    let inspect =
+        |name: &str| succeed(docker().args(["image", "inspect", "--format", "{{.Id}}", name])).text();
+    let base = base.map(|name| inspect(&name)).unwrap_or_default();
+    let steps = output.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::trim);
+    let is_id = |step: &&str| step.bytes().all(|byte| byte.is_ascii_hexdigit()) && !base.contains(*step);
+    for step in steps.filter(is_id).collect::<Vec<_>>().into_iter().rev() {
+        example.docker.remove_too(step);
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn python_layers() {
+    Pair::build("python-layers", "greet", Some(Base::Python311)).compare(&[]);
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn custom_runtime() {
+    let read = |path: &str| std::fs::read(repository().join(path)).unwrap();
+    let launcher = read("base-images/launcher.sh");
+    let bootstrap = read("examples/custom-runtime/layers/shell-runtime/bootstrap");
+    // The entry point of a `provided` base starts this path and no other. By hand the runtime is copied there; limg puts
+    // its launcher there, which looks where Lambda looks, and honours AWS_LAMBDA_EXEC_WRAPPER.
+    let intended = ("var/runtime/bootstrap", Entry::file(0o755, &launcher), Entry::file(0o755, &bootstrap));
+    Pair::build("custom-runtime", "echo", Some(Base::ProvidedAl2023)).compare(&[intended]);
+}
+
+#[test]
+#[ignore = "needs Docker and a C compiler; `make test` runs it"]
+fn static_binary() {
+    Pair::build("static-binary", "words", None).compare(&[]);
+}

@@ -1,0 +1,386 @@
+//! `limg invoke` with functions that do not behave: what it says of them, and that it leaves no container whatever comes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Base, Docker, EngineSocket, Example, Finished, Workspace, base, emulator, fails, finish, succeed, tool,
+};
+
+/// One module with a handler for each way to go.
+const APP: &str = r#"
+import os
+import sys
+import time
+
+
+def facts(event, context):
+    print("a line of output")
+    print("a line of errors", file=sys.stderr)
+    with open("/proc/self/status") as status:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in status)
+    return {
+        "user": [os.getuid(), os.getgid()],
+        "capabilities": fields["CapEff"],
+        "no_new_privileges": fields["NoNewPrivs"],
+        "root": writable("/var/task/file"),
+        "tmp": writable("/tmp/file"),
+        "executable_tmp": not os.statvfs("/tmp").f_flag & os.ST_NOEXEC,
+        "name": context.function_name,
+        "memory": context.memory_limit_in_mb,
+        "within_timeout": 0 < context.get_remaining_time_in_millis() <= 3000,
+        "style": os.environ["STYLE"],
+    }
+
+
+def writable(path):
+    try:
+        with open(path, "w") as file:
+            file.write("x")
+    except OSError as error:
+        return error.strerror
+    return True
+
+
+def fail(event, context):
+    raise ValueError("no such luck")
+
+
+def wait(event, context):
+    print("waiting", flush=True)
+    time.sleep(100)
+
+
+def end(event, context):
+    sys.stdout.flush()
+    os._exit(7)
+
+
+def fill(event, context):
+    return len(b"x" * (1 << 30))
+"#;
+
+/// An extension that says when it is told to end.
+const EXTENSION: &str = r#"#!/bin/bash
+set -eu
+api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+identifier=$(curl -sSf --noproxy '*' -D - -o /dev/null -H "Lambda-Extension-Name: ${0##*/}" \
+    -d '{"events": ["INVOKE", "SHUTDOWN"]}' "$api/register" |
+    sed -n 's/\r$//; s/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
+while event=$(curl -sSf --noproxy '*' -H "Lambda-Extension-Identifier: $identifier" "$api/event/next"); do
+    case $event in
+    *'"SHUTDOWN"'*) echo "extension told to end" && exit 0 ;;
+    esac
+done
+"#;
+
+/// A project of Python functions: each handler of [`APP`] is a function of its own.
+struct Project {
+    docker: Docker,
+    workspace: Workspace,
+}
+
+impl Project {
+    fn python() -> Self {
+        let (docker, workspace) = (Docker::new("invoke"), Workspace::new());
+        workspace.write("code/app.py", APP);
+        workspace.write("broken/app.py", "import a_module_that_is_not_there\n");
+        workspace.write("noisy/app.py", "raise RuntimeError('while it was imported')\n");
+        workspace.write_program("beside", EXTENSION);
+        let function = |code: &str, handler: &str| {
+            json!({
+                "runtime": "python", "code": code, "handler": handler, "extensions": ["beside"],
+                "timeout": 3, "memory": 256, "environment": { "STYLE": docker.prefix },
+            })
+        };
+        let image = format!("oci:{}", base(Base::Python311).display());
+        let definition = json!({
+            "project": docker.prefix,
+            "bases": { "python": { "image": image, "contract": "python3.11" } },
+            "extensions": { "beside": { "path": "beside" } },
+            "functions": {
+                "facts": function("code", "app.facts"),
+                "fail": function("code", "app.fail"),
+                "wait": function("code", "app.wait"),
+                "end": function("code", "app.end"),
+                "fill": function("code", "app.fill"),
+                "misspelt": function("code", "app.nothing"),
+                "misplaced": function("code", "nowhere.handler"),
+                "broken": function("broken", "app.handler"),
+                "noisy": function("noisy", "app.handler"),
+            },
+        });
+        workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+        Self { docker, workspace }
+    }
+
+    /// A function of one script on nothing but a shell: the base has no emulator and no entry point.
+    fn script(bootstrap: &str) -> Self {
+        let (docker, workspace) = (Docker::new("invoke"), Workspace::new());
+        workspace.write_program("code/bootstrap", bootstrap);
+        let definition = json!({
+            "project": docker.prefix,
+            "bases": { "nothing": { "image": "scratch", "contract": "provided.al2023" } },
+            "functions": { "f": {
+                "runtime": "nothing", "code": "code", "handler": "f", "timeout": 3,
+                "environment": { "STYLE": docker.prefix },
+            } },
+        });
+        workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+        Self { docker, workspace }
+    }
+
+    fn limg(&self, arguments: &[&str]) -> Command {
+        let mut command = self.workspace.limg(&["invoke"]);
+        command.args(arguments);
+        command
+    }
+
+    /// Invokes a function that answers with an error; gives that and what limg and the function print besides.
+    fn error(&self, arguments: &[&str]) -> (Value, Finished) {
+        let finished = finish(&mut self.limg(arguments));
+        assert_eq!(finished.code, 1, "{}\n{}", finished.text(), finished.stderr);
+        self.leaves_nothing();
+        (finished.json(), finished)
+    }
+
+    fn leaves_nothing(&self) {
+        assert_eq!(self.docker.containers(), Vec::<String>::new());
+    }
+
+    /// Puts the function's image into the engine, so that the next call takes no time for that.
+    fn load(&self, function: &str) {
+        self.workspace.build(&[function, "-o", "docker-daemon:"]);
+    }
+}
+
+/// A limg that is running.
+struct Running(Child);
+
+impl Running {
+    fn start(limg: &mut Command) -> Self {
+        Self(limg.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits for a line of the log.
+    fn wait_for(&mut self, line: &str) -> BufReader<std::process::ChildStderr> {
+        let mut log = BufReader::new(self.0.stderr.take().unwrap());
+        let mut seen = String::new();
+        while !seen.lines().any(|seen| seen == line) {
+            let read = log.read_line(&mut seen).unwrap();
+            assert_ne!(read, 0, "the log ended without {line:?}:\n{seen}");
+        }
+        log
+    }
+
+    fn signal(&self, signal: &str) {
+        succeed(tool("sh").args(["-c", &format!("kill -s {signal} {}", self.0.id())]));
+    }
+
+    /// Waits for the end, which must come soon; gives the exit code and standard output.
+    fn end(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "limg does not end");
+            sleep(Duration::from_millis(20));
+        }
+        let mut output = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        (self.0.wait().unwrap().code(), output)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_finds_what_lambda_gives_it() {
+    let project = Project::python();
+    let invoked = succeed(&mut project.limg(&["facts"]));
+    let facts = invoked.json();
+    assert_eq!((&facts["user"], &facts["root"]), (&json!([0, 0]), &json!(true)));
+    for line in ["a line of output", "a line of errors", "extension told to end"] {
+        assert!(invoked.stderr.lines().any(|seen| seen == line), "{line:?} is not in\n{}", invoked.stderr);
+    }
+
+    let confined = succeed(&mut project.limg(&["facts", "--as-lambda"])).json();
+    let expected = json!({
+        "user": [993, 990],
+        "capabilities": "0000000000000000",
+        "no_new_privileges": "1",
+        "root": "Read-only file system",
+        "tmp": true,
+        "executable_tmp": true,
+        "name": "facts",
+        "memory": "256",
+        "within_timeout": true,
+        "style": project.docker.prefix,
+    });
+    assert_eq!(confined, expected);
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_error_is_the_answer_and_the_exit_code() {
+    let project = Project::python();
+    let cases = [
+        ("fail", "ValueError", "no such luck"),
+        ("end", "Runtime.ExitError", "exit status 7"),
+        // Before the first event.
+        ("broken", "Runtime.ImportModuleError", "a_module_that_is_not_there"),
+        ("noisy", "RuntimeError", "while it was imported"),
+        ("misspelt", "Runtime.HandlerNotFound", "nothing"),
+        ("misplaced", "Runtime.ImportModuleError", "nowhere"),
+    ];
+    for (function, kind, message) in cases {
+        let (error, finished) = project.error(&[function]);
+        assert_eq!(error["errorType"], kind, "{function}: {error}\n{}", finished.stderr);
+        assert!(error["errorMessage"].as_str().unwrap().contains(message), "{function}: {error}");
+        assert!(finished.stderr.contains(kind), "{function}:\n{}", finished.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_that_takes_too_long_is_ended() {
+    let project = Project::python();
+    let finished = finish(&mut project.limg(&["wait"]));
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert_eq!(finished.text(), "Task timed out after 3.00 seconds\n");
+    assert!(finished.stderr.contains("timed out"), "{}", finished.stderr);
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_that_takes_too_much_memory_is_ended() {
+    let project = Project::python();
+    let (error, finished) = project.error(&["fill", "--as-lambda"]);
+    assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
+    assert!(finished.stderr.contains("ran out of its memory of 256 MB"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn an_interrupt_ends_the_container_too() {
+    let project = Project::python();
+    for signal in ["INT", "TERM"] {
+        let mut limg = Running::start(&mut project.limg(&["wait"]));
+        let mut log = limg.wait_for("waiting");
+        limg.signal(signal);
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).unwrap();
+        let (code, output) = limg.end();
+        assert!(code.is_none_or(|code| code != 0), "SIG{signal}: {code:?}");
+        assert_eq!(output, "", "SIG{signal}");
+        assert!(rest.contains("extension told to end"), "SIG{signal}: it ended as at a time-out\n{rest}");
+        project.leaves_nothing();
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn an_interrupt_while_the_container_is_created_leaves_none() {
+    let project = Project::python();
+    project.load("wait");
+    // The engine has the container, and limg does not know of it yet.
+    let socket = EngineSocket::holding_back("/containers/create", Duration::from_secs(2));
+    let limg = Running::start(project.limg(&["wait"]).env("DOCKER_HOST", socket.address()));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while project.docker.containers().is_empty() {
+        assert!(Instant::now() < deadline, "no container is created");
+        sleep(Duration::from_millis(10));
+    }
+    limg.signal("INT");
+    let (code, _) = limg.end();
+    assert!(code.is_none_or(|code| code != 0), "{code:?}");
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker; `make test` runs it"]
+fn an_image_without_an_emulator_needs_one() {
+    let project = Project::script("#!/nothing\n");
+    let failed = fails(3, &mut project.limg(&["f"]));
+    let place = project.workspace.path("store/rie/aws-lambda-rie-x86_64").display().to_string();
+    for words in ["runtime interface emulator", &place, "--rie", "aws-lambda-rie"] {
+        assert!(failed.stderr.contains(words), "{words:?} is not in\n{}", failed.stderr);
+    }
+    // Something else is not taken for one.
+    let file = project.workspace.write("rie", "#!/bin/sh\n").display().to_string();
+    let failed = fails(3, &mut project.limg(&["f", "--rie", &file]));
+    assert!(failed.stderr.contains("not an ELF program"), "{}", failed.stderr);
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker, a C compiler and the open bases; `make test` runs it"]
+fn the_emulator_is_found_wherever_it_may_be() {
+    let example = Example::new("static-binary");
+    let emulator = emulator();
+    let named = emulator.display().to_string();
+    let limg = |arguments: &[&str]| {
+        let mut limg = example.invoke(&["words", "-e", "event.json"]);
+        limg.args(arguments);
+        limg
+    };
+    let check = |limg: &mut Command| {
+        assert_eq!(succeed(limg).json(), json!({ "different_words": 4, "words": 6 }));
+    };
+    check(&mut limg(&["--rie", &named]));
+    check(limg(&[]).env("LIMG_RIE", &named));
+    let place = example.workspace.path("store/rie/aws-lambda-rie-x86_64");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::copy(&emulator, place).unwrap();
+    check(&mut limg(&[]));
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_program_that_cannot_start_is_the_functions_fault() {
+    // As a program that is not linked statically, on a base without its loader.
+    let project = Project::script("#!/nothing\n");
+    let failed = finish(&mut project.limg(&["f", "--rie", &emulator().display().to_string()]));
+    let lines: Vec<&str> = failed.stderr.lines().collect();
+    let log_ends = lines.iter().rposition(|line| line.contains("(rapid)")).unwrap();
+    let told = format!("{}{}", failed.text(), lines[log_ends + 1..].join("\n"));
+    assert!(
+        told.contains("InvalidEntrypoint") || told.contains("no such file"),
+        "besides the log, it says only: {told}"
+    );
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs nothing, but is of a kind with these; `make test` runs it"]
+fn without_an_engine_the_help_says_what_to_do() {
+    let workspace = Workspace::new();
+    workspace.write_program("code/bootstrap", "#!/nothing\n");
+    workspace.write(
+        "limg.yaml",
+        "project: no-engine\n\
+         bases: { nothing: { image: scratch, contract: provided.al2023 } }\n\
+         functions: { f: { runtime: nothing, code: code } }\n",
+    );
+    let address = format!("unix://{}", workspace.path("no.sock").display());
+    for arguments in [&["invoke", "f"][..], &["build", "-o", "docker-daemon:"]] {
+        let failed = fails(3, workspace.limg(arguments).env("DOCKER_HOST", &address));
+        for words in [&address, "DOCKER_HOST", "oci:"] {
+            assert!(failed.stderr.contains(words), "{words:?} is not in\n{}", failed.stderr);
+        }
+    }
+    // No image needs an engine.
+    workspace.build(&["-o", "oci:images"]);
+}

@@ -1,0 +1,83 @@
+//! The parts that take long to make: once, under a lock, for all tests.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::command::succeed;
+use super::image::{Image, open_layer};
+use super::repository;
+
+/// An open base image of this repository.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Base {
+    Python311,
+    ProvidedAl2023,
+}
+
+impl Base {
+    /// The runtime id that it stands for.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Python311 => "python3.11",
+            Self::ProvidedAl2023 => "provided.al2023",
+        }
+    }
+}
+
+/// Builds a base unless it is there. Its script has a lock of its own.
+pub(crate) fn base(base: Base) -> PathBuf {
+    succeed(Command::new(repository().join("base-images/debian/build")).arg(base.name()));
+    layout_of(base)
+}
+
+/// The OCI layout of a base.
+pub(crate) fn layout_of(base: Base) -> PathBuf {
+    repository().join("target/bases").join(base.name())
+}
+
+/// Compiles the programs of `examples/static-binary`.
+pub(crate) fn build_static_binary() {
+    let _turn = lock("static-binary");
+    let mut build = Command::new(repository().join("examples/static-binary/build.sh"));
+    // Cargo tells tests of limg about limg; the example is none of it.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
+            build.env_remove(name.as_ref());
+        }
+    }
+    succeed(build.env("CARGO_TARGET_DIR", repository().join("target/examples/static-binary")));
+}
+
+/// AWS's runtime interface emulator: the one that is in the bases.
+pub(crate) fn emulator() -> PathBuf {
+    const NAME: &str = "usr/local/bin/aws-lambda-rie";
+    let image = Image::of_layout(&base(Base::ProvidedAl2023), None);
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-lambda-rie-{}", &image.digest[7..23]));
+    let _turn = lock("emulator");
+    if path.exists() {
+        return path;
+    }
+    for layer in &image.layers {
+        let mut archive = tar::Archive::new(open_layer(layer));
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            if *entry.path_bytes() == *NAME.as_bytes() {
+                let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+                entry.unpack(folder.path().join("rie")).unwrap();
+                std::fs::rename(folder.path().join("rie"), &path).unwrap();
+                return path;
+            }
+        }
+    }
+    panic!("no layer of {} has {NAME}", Base::ProvidedAl2023.name());
+}
+
+/// Waits for a lock that all tests share, which is held until the file is dropped.
+fn lock(name: &str) -> File {
+    let file = File::create(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lock"))).unwrap();
+    file.lock().unwrap();
+    file
+}

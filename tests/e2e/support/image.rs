@@ -1,0 +1,194 @@
+//! Images as they lie on disk, read without any of limg's code.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::GzDecoder;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::command::{succeed, tool};
+use super::files::{Entry, Files, Node};
+
+/// An image on disk.
+pub(crate) struct Image {
+    /// The digest that names the manifest; empty for what `docker save` wrote.
+    pub(crate) digest: String,
+    pub(crate) manifest: Value,
+    pub(crate) config: Value,
+    /// The layer files, the lowest first.
+    pub(crate) layers: Vec<PathBuf>,
+    /// Where an archive was unpacked.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Image {
+    /// Reads the image of an OCI layout that has this name, or the only one. Every blob is checked against its digest.
+    pub(crate) fn of_layout(layout: &Path, name: Option<&str>) -> Self {
+        let index = json(&layout.join("index.json"));
+        let named = |entry: &&Value| {
+            name.is_none_or(|name| entry["annotations"]["org.opencontainers.image.ref.name"] == name)
+        };
+        let entries: Vec<&Value> = index["manifests"].as_array().unwrap().iter().filter(named).collect();
+        let [entry] = entries[..] else { panic!("{} images named {name:?} in {index}", entries.len()) };
+        let manifest = json(&blob(layout, entry));
+        let config = json(&blob(layout, &manifest["config"]));
+        let layers: Vec<PathBuf> =
+            manifest["layers"].as_array().unwrap().iter().map(|layer| blob(layout, layer)).collect();
+        let digest = text(&entry["digest"]);
+        Self { digest, manifest, config, layers, _folder: None }
+    }
+
+    /// Reads what `docker save` wrote of one image.
+    pub(crate) fn of_docker_archive(archive: &Path) -> Self {
+        let folder = tempfile::tempdir_in(archive.parent().unwrap()).unwrap();
+        succeed(tool("tar").arg("-xf").arg(archive).arg("-C").arg(folder.path()));
+        let manifest = json(&folder.path().join("manifest.json"))[0].take();
+        let config = json(&folder.path().join(text(&manifest["Config"])));
+        // A layer that several images share is a link here, which opening follows.
+        let layers = manifest["Layers"].as_array().unwrap().iter();
+        let layers = layers.map(|layer| folder.path().join(text(layer))).collect();
+        Self { digest: String::new(), manifest, config, layers, _folder: Some(folder) }
+    }
+
+    /// The files of all layers, one over the other.
+    pub(crate) fn files(&self) -> Files {
+        flatten(&self.layers)
+    }
+
+    /// The variables of the config.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        let variables = self.config["config"]["Env"].as_array().cloned().unwrap_or_default();
+        let pair = |variable: &Value| {
+            let variable = text(variable);
+            let (name, value) = variable.split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        };
+        variables.iter().map(pair).collect()
+    }
+}
+
+/// The path of a blob that a descriptor names, after checking its bytes.
+fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
+    let digest = text(&descriptor["digest"]);
+    let path = layout.join("blobs").join(digest.replace(':', "/"));
+    let size = fs::metadata(&path).unwrap_or_else(|error| panic!("{digest}: {error}")).len();
+    assert_eq!(Some(size), descriptor["size"].as_u64(), "the size of {digest}");
+    let (found, _) = hash(File::open(&path).unwrap());
+    assert_eq!(digest, format!("sha256:{found}"), "the digest of {}", path.display());
+    path
+}
+
+fn json(path: &Path) -> Value {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// The digest of some bytes, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The digest and the size of all that can be read.
+fn hash(mut input: impl Read) -> (String, u64) {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        match input.read(&mut buffer).unwrap() {
+            0 => return (hex(&hasher.finalize()), size),
+            read => {
+                hasher.update(&buffer[..read]);
+                size += read as u64;
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let add = |mut digits: String, byte: &u8| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    };
+    bytes.iter().fold(String::new(), add)
+}
+
+/// The tar of a layer, which may be in gzip.
+pub(crate) fn open_layer(path: &Path) -> Box<dyn Read> {
+    let mut magic = Vec::new();
+    File::open(path).unwrap().take(2).read_to_end(&mut magic).unwrap();
+    let file = BufReader::with_capacity(1 << 16, File::open(path).unwrap());
+    // A decoder of one gzip member: Lambda's reader is not known to take several.
+    if magic == [0x1f, 0x8b] { Box::new(GzDecoder::new(file)) } else { Box::new(file) }
+}
+
+/// What a file system has after these layers (OCI image specification, layer.md, "Applying Changesets").
+fn flatten(layers: &[PathBuf]) -> Files {
+    let mut files = Files::new();
+    for layer in layers {
+        let below: Vec<String> = files.keys().cloned().collect();
+        // umoci does not fill up the last block of a layer.
+        let padded = open_layer(layer).chain(std::io::repeat(0).take(3 * 512));
+        let mut archive = tar::Archive::new(padded);
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+            let path = path.trim_start_matches("./").trim_matches('/').to_owned();
+            if path.is_empty() || path == "." {
+                continue;
+            }
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            if name == ".wh..wh..opq" {
+                below.iter().filter(|path| is_below(path, folder)).for_each(|path| drop(files.remove(path)));
+            } else if let Some(name) = name.strip_prefix(".wh.") {
+                let gone = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+                files.retain(|path, _| *path != gone && !is_below(path, &gone));
+            } else {
+                let described = describe(&mut entry, &files);
+                if described.node != Node::Folder {
+                    files.retain(|other, _| !is_below(other, &path));
+                }
+                files.insert(path, described);
+            }
+        }
+    }
+    files
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn describe(entry: &mut tar::Entry<'_, impl Read>, files: &Files) -> Entry {
+    use tar::EntryType;
+    let target = |entry: &tar::Entry<'_, _>| {
+        String::from_utf8(entry.link_name_bytes().unwrap_or_default().into_owned()).unwrap()
+    };
+    let node = match entry.header().entry_type() {
+        EntryType::Directory => Node::Folder,
+        EntryType::Symlink => Node::Link(target(entry)),
+        EntryType::Link => {
+            let target = target(entry);
+            let target = target.trim_start_matches("./").trim_start_matches('/');
+            return files.get(target).unwrap_or_else(|| panic!("no {target} to link to")).clone();
+        }
+        EntryType::Regular | EntryType::Continuous => {
+            let (digest, size) = hash(&mut *entry);
+            Node::File(digest, size)
+        }
+        other => Node::Other(format!("{other:?}")),
+    };
+    let header = entry.header();
+    Entry {
+        mode: header.mode().unwrap() & 0o7777,
+        owner: Some((header.uid().unwrap(), header.gid().unwrap())),
+        node,
+    }
+}

@@ -1,0 +1,34 @@
+//! What the tests stand on: temporary projects, limg itself, other tools, servers, and images as plain lists of files.
+
+mod bases;
+mod command;
+mod docker;
+mod example;
+mod files;
+mod image;
+mod registry;
+mod socket;
+mod workspace;
+
+pub(crate) use bases::{Base, base, emulator};
+pub(crate) use command::{Finished, fails, finish, succeed, tool};
+pub(crate) use docker::{Docker, docker};
+pub(crate) use example::Example;
+pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
+pub(crate) use image::{Image, sha256};
+pub(crate) use registry::Registry;
+pub(crate) use socket::EngineSocket;
+pub(crate) use workspace::Workspace;
+
+use std::path::Path;
+
+/// The repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A name that no other test, run or user of the machine has.
+pub(crate) fn unique(name: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("limg-e2e-{name}-{}-{}", std::process::id(), now.subsec_nanos())
+}

@@ -1,0 +1,66 @@
+//! A folder of a test's own, and limg running in it with nothing of the user's environment.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::command::{Finished, fails, succeed};
+
+/// A temporary folder with a home, a store and whatever a test puts there.
+pub(crate) struct Workspace {
+    folder: tempfile::TempDir,
+}
+
+impl Workspace {
+    pub(crate) fn new() -> Self {
+        // Below target/, where there is room, and where hard links into the store work.
+        let folder = tempfile::Builder::new().prefix("e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        Self { folder: folder.expect("a temporary folder") }
+    }
+
+    pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Writes a file and the folders above it.
+    pub(crate) fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Writes an executable file.
+    pub(crate) fn write_program(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(relative, content);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// limg in this folder. Of the user's environment it gets where programs are and which Docker Engine to use.
+    pub(crate) fn limg(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limg"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear();
+        command.env("HOME", self.path("home")).env("LIMG_STORE", self.path("store"));
+        for kept in ["PATH", "DOCKER_HOST"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        command
+    }
+
+    /// Builds, which must succeed; gives the functions of the JSON report.
+    pub(crate) fn build(&self, arguments: &[&str]) -> Value {
+        let mut command = self.limg(&["build", "--format", "json"]);
+        succeed(command.args(arguments)).json()["functions"].take()
+    }
+
+    /// Builds, which must fail with this code.
+    pub(crate) fn build_fails(&self, code: i32, arguments: &[&str]) -> Finished {
+        fails(code, self.limg(&["build"]).args(arguments))
+    }
+}
