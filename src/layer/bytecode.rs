@@ -9,7 +9,7 @@
 use std::io::{self, Cursor, Read};
 
 use crate::project::ImagePath;
-use crate::tree::{FileNode, Node, Tree};
+use crate::tree::{FileNode, Node, Tree, source_of_bytecode};
 
 /// Magic number, flags, modification time, source size: four bytes each, little-endian.
 const HEADER: usize = 16;
@@ -41,13 +41,9 @@ fn low_bits(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 
-/// The source of `DIR/__pycache__/NAME.TAG.pyc` or of `DIR/NAME.pyc`, and when it was modified.
+/// The source of bytecode in the same tree, and when it was modified.
 fn source_of<'a>(path: &ImagePath, tree: &'a Tree) -> Option<(&'a FileNode, i64)> {
-    let name = path.name().strip_suffix(".pyc")?;
-    let module = name.split('.').next().filter(|module| !module.is_empty())?;
-    let folder = path.parent()?;
-    let folder = if folder.name() == "__pycache__" { folder.parent()? } else { folder };
-    match tree.get(&folder.join(&format!("{module}.py")).ok()?)? {
+    match tree.get(&source_of_bytecode(path)?)? {
         Node::File(source) => Some((source, source.modified?)),
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::project::ImagePath;
 use crate::runtime::TASK_ROOT;
-use crate::tree::{Node, Tree, TreeError};
+use crate::tree::{Node, Tree, TreeError, source_of_bytecode};
 
 /// Far more than the list of files of any package.
 const RECORD_LIMIT: usize = 16 * 1024 * 1024;
@@ -20,7 +20,10 @@ pub(super) fn split_off(code: &mut Tree) -> Result<Tree, TreeError> {
             path.parent().is_some_and(|folder| folder.as_str() == jars)
                 && path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "jar")
         };
-        names.into_iter().any(|name| name == "node_modules") || recorded.contains(path) || is_jar()
+        // Bytecode stays with its source, beside which alone it can be told whether it fits.
+        let listed = source_of_bytecode(path)
+            .map_or_else(|| recorded.contains(path), |source| recorded.contains(&source));
+        names.into_iter().any(|name| name == "node_modules") || listed || is_jar()
     }))
 }
 

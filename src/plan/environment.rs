@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::wrapper;
 use crate::project::RunConfig;
 use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT};
 
@@ -40,12 +41,17 @@ impl<'a> Environment<'a> {
     /// Starts from the base's variables. One that does not keep the contract's entry script is completed: with what AWS's
     /// images set, and with the search paths that their bootstrap would.
     pub(super) fn new(base: &RunConfig, contract: &'a Contract, keeps_contract: bool) -> Self {
-        let mut environment = Self { contract, variables: base.environment.clone() };
+        let mut environment = Self { contract, variables: Vec::new() };
+        for (name, value) in &base.environment {
+            if name != wrapper::VARIABLE {
+                environment.put(name, value.clone());
+            }
+        }
         for (name, entry) in LAYER_ENTRIES {
             if let Some(value) = environment.get(name)
                 && value.split(':').all(|own| own != entry)
             {
-                let value = format!("{value}:{entry}");
+                let value = join([value, entry], ":");
                 environment.put(name, value);
             }
         }
@@ -54,11 +60,14 @@ impl<'a> Environment<'a> {
                 environment.put(name, value.to_owned());
             }
         }
-        if !keeps_contract {
-            for (name, entries) in &contract.search_paths {
-                if environment.get(name).is_none() {
-                    environment.put(name, entries.join(":"));
-                }
+        for (name, entries) in &contract.search_paths {
+            // A bootstrap that finds the variable set, be it by the base, adds nothing to it.
+            let value = environment.get(name).unwrap_or_default().to_owned();
+            if !keeps_contract || !value.is_empty() {
+                let missing =
+                    entries.iter().filter(|entry| value.split(':').all(|own| own != entry.as_str()));
+                let value = join(missing.map(String::as_str).chain([value.as_str()]), ":");
+                environment.put(name, value);
             }
         }
         environment
@@ -66,7 +75,10 @@ impl<'a> Environment<'a> {
 
     pub(super) fn extend(&mut self, variables: &BTreeMap<String, String>) {
         for (name, value) in variables {
-            self.set(name, value);
+            // Wrappers chain instead of replacing each other.
+            if name != wrapper::VARIABLE {
+                self.set(name, value);
+            }
         }
     }
 
@@ -78,14 +90,8 @@ impl<'a> Environment<'a> {
         };
         let own = || self.contract.search_paths.get(name).map(|entries| entries.join(":"));
         let before = self.get(name).filter(|value| !value.is_empty()).map(str::to_owned).or_else(own);
-        let value = before.map_or_else(|| value.to_owned(), |before| format!("{before}{separator}{value}"));
+        let value = join([before.as_deref().unwrap_or_default(), value], separator);
         self.put(name, value);
-    }
-
-    /// Takes a variable out.
-    pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        let place = self.variables.iter().position(|(own, _)| own == name)?;
-        Some(self.variables.remove(place).1)
     }
 
     pub(super) fn into_variables(self) -> Vec<(String, String)> {
@@ -102,4 +108,9 @@ impl<'a> Environment<'a> {
             None => self.variables.push((name.to_owned(), value)),
         }
     }
+}
+
+/// Joins the parts that are not empty: an empty entry of a search path would be the working directory.
+fn join<'a>(parts: impl IntoIterator<Item = &'a str>, separator: &str) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(separator)
 }

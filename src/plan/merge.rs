@@ -19,6 +19,7 @@ pub(super) struct Merged<'a> {
 #[derive(Debug, Clone)]
 struct Placed {
     owner: String,
+    at: DocumentPath,
     node: Node,
 }
 
@@ -49,8 +50,15 @@ impl<'a> Merged<'a> {
             let folders = path.ancestors().map(|folder| (folder, Node::Directory));
             for (path, node) in folders.chain([(path.clone(), node.clone())]) {
                 if let Some((lower, whose)) = self.contradiction(&path, &node) {
-                    findings
-                        .contradiction(owner, &format!("a {node} at `{path}` where {whose} has a {lower}"));
+                    let what = format!(
+                        "a {node} at `{path}` where {} has a {lower}",
+                        whose.unwrap_or("the base image")
+                    );
+                    let help = match whose {
+                        Some(_) => "rename one of them, or exclude it",
+                        None => "rename or exclude it, or use a base image without it",
+                    };
+                    findings.contradiction(owner, &what, help);
                     // What follows from one contradiction is not worth a word of its own.
                     break;
                 }
@@ -59,14 +67,14 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// What stands at a path and whose it is, if it is of another kind: a file would hide a whole directory, and a
+    /// What stands at a path and whose it is (nobody's: the base's), if it is of another kind: a file would hide a whole directory, and a
     /// directory entry would replace a file or link.
-    fn contradiction(&self, path: &ImagePath, node: &Node) -> Option<(&'static str, String)> {
+    fn contradiction(&self, path: &ImagePath, node: &Node) -> Option<(&'static str, Option<&str>)> {
         let directory = matches!(node, Node::Directory);
         if let Some(lower) = self.nodes.get(path)
             && matches!(lower.node, Node::Directory) != directory
         {
-            return Some((lower.node.kind(), lower.owner.clone()));
+            return Some((lower.node.kind(), Some(&lower.owner)));
         }
         let kind = match self.base.get(path)? {
             IndexEntry::Symlink(_) if directory => "symbolic link",
@@ -74,11 +82,11 @@ impl<'a> Merged<'a> {
             IndexEntry::Directory(_) if !directory => "directory",
             _ => return None,
         };
-        Some((kind, "the base image".to_owned()))
+        Some((kind, None))
     }
 
     fn place(&mut self, owner: &Owner<'_>, path: ImagePath, node: Node, findings: &mut Findings) {
-        let placed = Placed { owner: owner.name.to_owned(), node };
+        let placed = Placed { owner: owner.name.to_owned(), at: owner.at.clone(), node };
         match self.nodes.entry(path) {
             Entry::Vacant(entry) => {
                 entry.insert(placed);
@@ -97,14 +105,28 @@ impl<'a> Merged<'a> {
         self.nodes.get(path).map(|placed| &placed.node)
     }
 
-    /// What stands directly in a folder, as far as trees brought it.
-    pub(super) fn children<'s>(&'s self, folder: &'s str) -> impl Iterator<Item = (&'s ImagePath, &'s str)> {
-        let in_folder =
-            move |path: &&ImagePath| path.parent().is_some_and(|parent| parent.as_str() == folder);
-        self.nodes
-            .iter()
-            .map(|(path, placed)| (path, placed.owner.as_str()))
-            .filter(move |(path, _)| in_folder(path))
+    /// What stands directly in a folder and whose it is, as far as trees brought it.
+    pub(super) fn children<'s>(
+        &'s self,
+        folder: &'s str,
+    ) -> impl Iterator<Item = (&'s ImagePath, Owner<'s>)> {
+        let in_folder = move |path: &ImagePath| path.parent().is_some_and(|parent| parent.as_str() == folder);
+        let placed = self.nodes.iter().filter(move |(path, _)| in_folder(path));
+        placed.map(|(path, placed)| (path, Owner { name: &placed.owner, at: &placed.at }))
+    }
+
+    /// Whose a path is, if a tree brought it.
+    pub(super) fn owner(&self, path: &str) -> Option<Owner<'_>> {
+        let placed = self.nodes.get(&path.parse().ok()?)?;
+        Some(Owner { name: &placed.owner, at: &placed.at })
+    }
+
+    /// Whether a path itself, no folder above it followed, is a symbolic link.
+    pub(super) fn is_link(&self, path: &ImagePath) -> bool {
+        match self.nodes.get(path) {
+            Some(placed) => matches!(placed.node, Node::Symlink(_)),
+            None => matches!(self.base.get(path), Some(IndexEntry::Symlink(_))),
+        }
     }
 
     /// What a path leads to when every link is followed, in the trees or the base.

@@ -8,6 +8,7 @@ mod environment;
 mod merge;
 mod parts;
 mod program;
+mod run;
 mod wrapper;
 
 use std::sync::Arc;
@@ -17,9 +18,8 @@ pub use parts::{Parts, code_tree, extension_tree, layer_tree};
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, RunConfig};
-use crate::runtime::{Contract, ENTRY_SCRIPT, LAUNCHER, TASK_ROOT};
+use crate::runtime::Contract;
 use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError};
-use environment::Environment;
 use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.
@@ -82,7 +82,7 @@ pub fn plan(
         findings: Findings::default(),
     };
     planner.lay(parts)?;
-    planner.check_programs()?;
+    planner.check_programs(parts)?;
     let run = planner.run_config()?;
     let Findings { notes, problems } = planner.findings;
     if problems.is_empty() {
@@ -112,28 +112,13 @@ struct Findings {
 
 impl Findings {
     /// Notes that a path is taken by something of another kind, once however often it shows.
-    fn contradiction(&mut self, owner: &Owner<'_>, what: &str) {
+    fn contradiction(&mut self, owner: &Owner<'_>, what: &str, help: &str) {
         let message = format!("{} has {what}", owner.name);
         if self.problems.iter().all(|problem| problem.message != message) {
             let problem = Problem::new("file-over-directory", owner.at.clone(), message);
-            self.problems.push(problem.help("rename one of them, or exclude it"));
+            self.problems.push(problem.help(help));
         }
     }
-}
-
-/// How an image comes to run the function.
-enum Entry {
-    /// By the base's own entry script, which takes the handler as its one argument.
-    Script {
-        /// Whether the bootstrap that it starts runs `AWS_LAMBDA_EXEC_WRAPPER`.
-        honours_wrapper: bool,
-    },
-    /// By limg's launcher as the entry point.
-    Launcher(ImagePath),
-    /// By the program itself: the base has no shell to run a launcher.
-    Program(ImagePath),
-    /// By an entry point of the base that limg does not know.
-    Foreign(Vec<String>),
 }
 
 impl Planner<'_> {
@@ -169,6 +154,9 @@ impl Planner<'_> {
         self.findings.notes.extend(
             adjusted.map(|adjustment| Event::Adjusted { path: adjustment.path, what: adjustment.what }),
         );
+        for lower in &mut self.layers {
+            forget_overwritten(&mut lower.tree, &tree);
+        }
         self.merged.add(&Owner { name: &name, at }, &tree, &mut self.findings);
         self.layers.push(LayerPlan { name, tree });
     }
@@ -181,114 +169,29 @@ impl Planner<'_> {
         self.add(name, &at, Arc::new(tree));
     }
 
-    fn check_programs(&mut self) -> Result<(), TreeError> {
+    fn check_programs(&mut self, parts: &Parts) -> Result<(), TreeError> {
         program::check_extensions(&self.merged, &self.at, &mut self.findings.problems)?;
         let node = self.contract.search_paths.contains_key("NODE_PATH");
-        program::warn_of_misplaced(&self.merged, &self.at, node, &mut self.findings.notes);
+        program::warn_of_misplaced(&self.merged, node, &mut self.findings.notes);
+        for (extension, tree) in self.function.extensions.iter().zip(&parts.extensions) {
+            program::warn_of_idle(extension, tree, &mut self.findings.notes);
+        }
         Ok(())
     }
+}
 
-    /// Environment, entry point, command and working directory.
-    fn run_config(&mut self) -> Result<RunConfig, TreeError> {
-        let function = self.function;
-        let entry = self.entry()?;
-        let keeps_contract = matches!(entry, Some(Entry::Script { .. }));
-        let mut environment = Environment::new(self.base.run, self.contract, keeps_contract);
-        for extension in &function.extensions {
-            environment.extend(&extension.environment);
-        }
-        environment.extend(&function.environment);
-        if self.contract.search_paths.contains_key("NODE_PATH")
-            && self.merged.is_directory("/opt/node_modules")
-        {
-            environment.set("NODE_PATH", "/opt/node_modules");
-        }
-
-        let wrappers = wrapper::chain(function, &mut environment);
-        wrapper::check(&wrappers, &self.merged, &self.at, &mut self.findings.problems);
-        let by_variable = matches!(entry, Some(Entry::Script { honours_wrapper: true } | Entry::Launcher(_)));
-        let mut entrypoint = Vec::new();
-        if by_variable {
-            if let Some((path, script)) = wrapper::variable(&wrappers, function) {
-                environment.set(wrapper::VARIABLE, path.as_str());
-                if let Some(script) = script {
-                    self.add_own(format!("wrapper chain of {}", function.name), path, &script);
-                }
-            }
-        } else {
-            entrypoint.extend(wrappers.iter().map(|wrapper| wrapper.path.to_string()));
-        }
-        match entry {
-            Some(Entry::Script { .. }) => entrypoint.push(ENTRY_SCRIPT.to_owned()),
-            Some(Entry::Launcher(path) | Entry::Program(path)) => entrypoint.push(path.into()),
-            Some(Entry::Foreign(words)) => entrypoint.extend(words),
-            None => {}
-        }
-        let own_directory = self.base.run.working_directory.clone().filter(|_| keeps_contract);
-        Ok(RunConfig {
-            environment: environment.into_variables(),
-            entrypoint: Some(entrypoint),
-            command: self.command(keeps_contract),
-            working_directory: Some(own_directory.unwrap_or_else(|| TASK_ROOT.to_owned())),
-        })
-    }
-
-    /// The handler as the one argument of the entry point.
-    fn command(&mut self, needed: bool) -> Option<Vec<String>> {
-        let inherited = || self.base.run.command.clone().filter(|command| needed && command.len() == 1);
-        let command = self.function.handler.clone().map(|handler| vec![handler]).or_else(inherited);
-        if command.is_none() && needed {
-            self.findings.problems.push(
-                Problem::new("no-handler", self.at.clone(), "the base's entry script needs a handler")
-                    .help("add `handler:`; a custom runtime that does not look at it takes any word"),
-            );
-        }
-        command
-    }
-
-    /// Decides how the image runs the function, and adds the launcher where the base needs it.
-    fn entry(&mut self) -> Result<Option<Entry>, TreeError> {
-        let own = self.base.run.entrypoint.clone();
-        let script = own.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
-        let Some(launcher) = &self.contract.launcher else {
-            if own.is_none() {
-                self.findings.problems.push(
-                    Problem::new("no-entrypoint", self.at.key("runtime"), format!(
-                        "the base `{}` has no entry point, so nothing in it would start the handler",
-                        self.function.base.name
-                    ))
-                    .help(format!(
-                        "use a base that keeps the contract of `{}`, or one whose ENTRYPOINT is a runtime interface client",
-                        self.contract.id
-                    )),
-                );
-            }
-            let honours_wrapper = self.contract.honours_wrapper;
-            let entry =
-                |words| if script { Entry::Script { honours_wrapper } } else { Entry::Foreign(words) };
-            return Ok(own.map(entry));
-        };
-        if let Some(words) = own.filter(|_| !script) {
-            return Ok(Some(Entry::Foreign(words)));
-        }
-        // A base of the user's own may bring its runtime.
-        if script && self.merged.is_file(launcher) {
-            return Ok(Some(Entry::Script { honours_wrapper: self.contract.honours_wrapper }));
-        }
-        let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.findings.problems)? else {
-            return Ok(None);
-        };
-        if !script && !self.base.index.has_file("/bin/sh") {
-            return Ok(Some(Entry::Program(bootstrap)));
-        }
-        self.add_own("launcher".to_owned(), launcher.clone(), LAUNCHER);
-        // It never changes, so it goes below everything that does.
-        self.layers.rotate_right(1);
-        Ok(Some(if script {
-            Entry::Script { honours_wrapper: true }
-        } else {
-            Entry::Launcher(launcher.clone())
-        }))
+/// Where a Python source of the upper tree takes the place of one of the lower, the lower's bytecode is that of another
+/// source.
+fn forget_overwritten(lower: &mut Arc<Tree>, upper: &Tree) {
+    let is_source = |path: &ImagePath| path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "py");
+    let overwritten: Vec<_> = lower
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| is_source(path) && upper.get(path).is_some())
+        .cloned()
+        .collect();
+    for path in &overwritten {
+        Arc::make_mut(lower).forget_modified(path);
     }
 }
 

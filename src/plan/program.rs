@@ -5,7 +5,7 @@ use super::parts::place;
 use super::wrapper;
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::ImagePath;
+use crate::project::{Extension, ImagePath};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Node, Tree, TreeError};
 
@@ -15,6 +15,9 @@ pub(super) const EXTENSIONS: &str = "/opt/extensions";
 
 /// How many extensions may register (Lambda developer guide, runtimes-extensions-api).
 const EXTENSION_LIMIT: usize = 10;
+
+/// A file that switches extensions off (aws-lambda-runtime-interface-emulator, extensions/extensions.go).
+const SWITCH: &str = "/opt/disable-extensions-jwigqn8j";
 
 /// Enough of a file to see what program it is: Linux reads no longer first line of a script.
 const HEAD: usize = 256;
@@ -81,7 +84,7 @@ pub(super) fn bootstrap(
     let paths = bootstrap_paths()?;
     for path in &paths {
         if merged.is_file(path) {
-            check_program(merged, path, &format!("the custom runtime `{path}`"), at, problems)?;
+            check(merged, path, &format!("the custom runtime `{path}`"), at, problems)?;
             return Ok(Some(path.clone()));
         }
     }
@@ -107,13 +110,8 @@ pub(super) fn check_extensions(
             continue;
         }
         number += 1;
-        check_program(
-            merged,
-            path,
-            &format!("`{path}` of {owner}, which Lambda would start as an extension,"),
-            at,
-            problems,
-        )?;
+        let subject = format!("`{path}` of {}, which Lambda would start as an extension,", owner.name);
+        check(merged, path, &subject, owner.at, problems)?;
     }
     if number > EXTENSION_LIMIT {
         let message = format!(
@@ -128,7 +126,7 @@ pub(super) fn check_extensions(
 }
 
 /// Checks that a path leads to something that the kernel can execute.
-fn check_program(
+pub(super) fn check(
     merged: &Merged<'_>,
     path: &ImagePath,
     subject: &str,
@@ -136,8 +134,9 @@ fn check_program(
     problems: &mut Vec<Problem>,
 ) -> Result<(), TreeError> {
     let (why, help) = match merged.resolve(path) {
-        // The base's own programs are its maker's.
-        Some(Found::BaseFile(_)) => return Ok(()),
+        // What is in the base's own programs is its maker's.
+        Some(Found::BaseFile(mode)) if mode & 0o111 != 0 => return Ok(()),
+        Some(Found::BaseFile(_)) => ("is not executable", "use another, or another base image"),
         Some(Found::Directory) => {
             ("is a link to a directory", "link to a file, or move it out of the folder")
         }
@@ -160,26 +159,51 @@ fn check_program(
     Ok(())
 }
 
-/// Warns of what older descriptions of Lambda put where it does not look.
-pub(super) fn warn_of_misplaced(merged: &Merged<'_>, at: &DocumentPath, node: bool, notes: &mut Vec<Event>) {
+/// Warns of what is not where Lambda looks, as older descriptions of Lambda have it, and of what switches things off.
+pub(super) fn warn_of_misplaced(merged: &Merged<'_>, node: bool, notes: &mut Vec<Event>) {
+    let mut warn = |code, path: &str, what: &str, help: &str| {
+        if let Some(owner) = merged.owner(path) {
+            let problem = Problem::new(code, owner.at.clone(), format!("{} {what}", owner.name));
+            notes.push(Event::Warning(problem.help(help)));
+        }
+    };
     if node && merged.is_directory("/opt/node_modules") {
-        notes.push(Event::Warning(
-            Problem::new(
-                "misplaced-node-modules",
-                at.clone(),
-                "a layer has `node_modules` at its root, where Lambda's Node.js runtime does not look",
-            )
-            .help("`NODE_PATH` of this image has `/opt/node_modules` added; in a layer its place is `nodejs/node_modules`"),
-        ));
+        warn(
+            "misplaced-node-modules",
+            "/opt/node_modules",
+            "has `node_modules` at its root, where Lambda's Node.js runtime does not look",
+            "`NODE_PATH` of this image has `/opt/node_modules` added; in a layer its place is `nodejs/node_modules`",
+        );
     }
     if merged.is_directory("/opt/extension") {
-        notes.push(Event::Warning(
-            Problem::new(
-                "misplaced-extension",
-                at.clone(),
-                "a layer has a folder `extension`, but Lambda starts only what is in `/opt/extensions`",
-            )
-            .help("rename the folder to `extensions`"),
-        ));
+        warn(
+            "misplaced-extension",
+            "/opt/extension",
+            "has a folder `extension`, but Lambda starts only what is in `/opt/extensions`",
+            "rename the folder to `extensions`",
+        );
+    }
+    warn(
+        "extensions-switched-off",
+        SWITCH,
+        &format!("has the file `{SWITCH}`, which keeps Lambda from starting any extension"),
+        "remove it, unless that is meant",
+    );
+}
+
+/// Warns of an extension that brings files of which Lambda starts none.
+pub(super) fn warn_of_idle(extension: &Extension, tree: &Tree, notes: &mut Vec<Event>) {
+    let starts =
+        tree.iter().any(|(path, node)| is_directly_in(path, EXTENSIONS) && !matches!(node, Node::Directory));
+    let works_inside = !extension.environment.is_empty() || extension.wrapper.is_some();
+    if extension.source.is_some() && !starts && !works_inside {
+        let at = DocumentPath::keys(&["extensions", &extension.name, "path"]);
+        let message = format!(
+            "the extension `{}` has nothing in `extensions/`, so Lambda would start nothing of it",
+            extension.name
+        );
+        notes.push(Event::Warning(Problem::new("idle-extension", at, message).help(
+            "its root is `/opt`: put the program into a folder `extensions` in it, or name the one program as `path`",
+        )));
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::project::{Architecture, Base, Extension, Layer, Source, SourceKind, Wrapper};
-use crate::runtime;
+use crate::runtime::{self, ENTRY_SCRIPT, LAUNCHER};
 
 /// A function, its parts and its base, to be changed by each test.
 struct Bench {
@@ -280,6 +280,24 @@ fn another_base_is_completed() {
 }
 
 #[test]
+fn what_a_base_sets_does_not_hide_the_layers() {
+    let mut bench = Bench::new("python3.12").variable("PYTHONPATH", "/mine");
+    bench.run.environment =
+        [("PYTHONPATH", "/app:/opt/python"), ("LD_LIBRARY_PATH", ""), ("NODE_PATH", "/x")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+    let plan = bench.planned();
+    let expected = "/opt/python/lib/python3.12/site-packages:/var/runtime:/app:/opt/python:/mine";
+    assert_eq!(plan.variable("PYTHONPATH"), Some(expected));
+    assert_eq!(
+        plan.variable("LD_LIBRARY_PATH"),
+        Some("/opt/lib"),
+        "an empty entry would be the working directory"
+    );
+    assert_eq!(plan.variable("NODE_PATH"), Some("/x"), "no Node.js, no concern");
+}
+
+#[test]
 fn node_modules_at_the_root_of_a_layer_are_found_and_warned_of() {
     let plan = Bench::new("nodejs22.x").layer("old", &["/opt/node_modules/foo/index.js"]).planned();
     let expected = "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:\
@@ -327,15 +345,27 @@ fn one_wrapper_is_named_by_the_variable() {
 
 #[test]
 fn several_wrappers_chain_in_their_order() {
-    let (one, two) = (format!("/opt/one={SCRIPT}"), format!("/opt/it's two={SCRIPT}"));
+    let script = |name: &str| format!("/opt/{name}={SCRIPT}");
     let mut bench = Bench::new("python3.12")
-        .extension("one", &[&one], &[], Some("/opt/one"))
-        .layer("w", &[&two])
-        .variable("AWS_LAMBDA_EXEC_WRAPPER", "/bin/sh");
-    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/it's two")));
+        .extension("one", &[&script("one")], &[], Some("/opt/one"))
+        .extension("two", &[&script("it's two")], &[("AWS_LAMBDA_EXEC_WRAPPER", "/opt/it's two")], None)
+        .layer("w", &[&script("three")])
+        .variable("AWS_LAMBDA_EXEC_WRAPPER", "/opt/three");
+    bench.run.environment.push(("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), "/bin/sh".to_owned()));
     let plan = bench.planned();
     let chain = plan.variable("AWS_LAMBDA_EXEC_WRAPPER").unwrap();
-    assert_eq!(plan.file(chain), "#!/bin/sh\nexec '/bin/sh' '/opt/one' '/opt/it'\\''s two' \"$@\"\n");
+    let expected = "#!/bin/sh\nexec '/bin/sh' '/opt/one' '/opt/it'\\''s two' '/opt/three' \"$@\"\n";
+    assert_eq!(plan.file(chain), expected);
+}
+
+#[test]
+fn a_wrapper_variable_that_is_no_path_is_an_error() {
+    for value in ["/opt//wrapper", "opt/wrapper", "./wrapper", "/opt/w/"] {
+        let problems = Bench::new("python3.12").variable("AWS_LAMBDA_EXEC_WRAPPER", value).problems();
+        assert!(problems[0].starts_with("bad-wrapper: "), "{problems:?}");
+    }
+    let unset = Bench::new("python3.12").variable("AWS_LAMBDA_EXEC_WRAPPER", "").planned();
+    assert_eq!(unset.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
 }
 
 #[test]
@@ -344,7 +374,9 @@ fn a_wrapper_that_would_not_start_is_an_error() {
     bench.function.wrapper = Some(Wrapper::InImage(path("/opt/missing")));
     assert_eq!(bench.problems(), ["missing-wrapper: the wrapper `/opt/missing` is not in the image"]);
     bench.function.wrapper = Some(Wrapper::InImage(path("/opt/text")));
-    assert_eq!(bench.problems(), ["wrapper-not-executable: the wrapper `/opt/text` is not executable"]);
+    assert!(bench.problems()[0].starts_with("not-a-program: the wrapper `/opt/text` is no program"));
+    let windows = bench.layer("windows", &["/opt/text=#!/bin/sh\r\n"]).problems();
+    assert!(windows[0].contains("carriage return"), "{windows:?}");
 }
 
 #[test]
@@ -414,8 +446,7 @@ fn a_base_that_brings_its_runtime_keeps_it() {
     bench.index = index(&["/bin/", "/bin/sh", "/var/", "/var/runtime/", "/var/runtime/bootstrap"]);
     assert_eq!(bench.planned().names(), ["code of orders"]);
     bench.function.wrapper = Some(Wrapper::InImage(path("/bin/sh")));
-    let entrypoint = ["/bin/sh", ENTRY_SCRIPT].map(str::to_owned).to_vec();
-    assert_eq!(bench.planned().run.entrypoint, Some(entrypoint), "its bootstrap may not know of wrappers");
+    assert!(bench.problems()[0].starts_with("wrapper-ignored: "), "its bootstrap may not know of wrappers");
 }
 
 #[test]
@@ -426,6 +457,68 @@ fn all_problems_are_found_in_one_go() {
     let codes: Vec<_> =
         bench.problems().iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(codes, ["file-over-directory", "not-a-program", "no-bootstrap", "missing-wrapper"]);
+}
+
+#[test]
+fn an_entry_point_of_the_bases_own_keeps_its_command() {
+    let mut bench = Bench::new("provided.al2023");
+    bench.run.entrypoint = Some(vec!["/app".to_owned()]);
+    bench.run.command = Some(["serve", "--port"].map(str::to_owned).to_vec());
+    assert_eq!(bench.planned().run.command, Some(vec!["app.handler".to_owned()]));
+    bench.function.handler = None;
+    assert_eq!(bench.planned().run.command, bench.run.command);
+}
+
+#[test]
+fn the_entry_point_is_no_link() {
+    let bench = Bench::on_scratch("provided.al2023")
+        .code(&["/var/task/bootstrap -> bin/real", "/var/task/bin/real=#!elf"]);
+    assert!(bench.problems()[0].starts_with("entry-point-link: "));
+    Bench::new("provided.al2023")
+        .code(&["/var/task/bootstrap -> bin/real", "/var/task/bin/real=#!sh"])
+        .planned();
+}
+
+#[test]
+fn an_extension_that_starts_nothing_is_warned_of() {
+    let codes = |bench: Bench| -> Vec<&'static str> {
+        let notes = bench.planned().notes;
+        notes
+            .iter()
+            .filter_map(|note| if let Event::Warning(problem) = note { Some(problem.code) } else { None })
+            .collect()
+    };
+    let new = || Bench::new("python3.12");
+    let script = format!("/opt/extensions/e={SCRIPT}");
+    assert_eq!(codes(new().extension("e", &["/opt/prog"], &[], None)), ["idle-extension"]);
+    assert!(codes(new().extension("e", &[&script], &[], None)).is_empty());
+    assert!(codes(new().extension("e", &["/opt/hook.js"], &[("MODE", "x")], None)).is_empty());
+    assert_eq!(codes(new().layer("l", &["/opt/disable-extensions-jwigqn8j"])), ["extensions-switched-off"]);
+}
+
+#[test]
+fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
+    let source = |text: &str| {
+        let file = FileNode { modified: Some(1_700_000_000), ..FileNode::of_bytes(text.as_bytes(), false) };
+        let mut tree = Tree::new();
+        tree.insert(path("/opt/python/conf.py"), Node::File(file));
+        Arc::new(tree)
+    };
+    let mut bench = Bench::new("python3.12").layer("old", &[]).layer("new", &[]);
+    bench.parts.layers = vec![source("V=1"), source("V=2")];
+    let plan = bench.planned();
+    let modified: Vec<_> = plan.layers[..2]
+        .iter()
+        .map(|layer| match layer.tree.get(&path("/opt/python/conf.py")) {
+            Some(Node::File(file)) => file.modified,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(modified, [None, Some(1_700_000_000)]);
+    assert!(
+        matches!(bench.parts.layers[0].get(&path("/opt/python/conf.py")), Some(Node::File(file)) if file.modified.is_some()),
+        "other functions share it"
+    );
 }
 
 #[test]
@@ -452,6 +545,8 @@ fn dependencies_are_told_from_code() {
         "/var/task/vendor/pkg/__init__.py",
         "/var/task/vendor/pkg/odd,name.py",
         "/var/task/vendor/pkg/mine.py",
+        "/var/task/vendor/pkg/__pycache__/__init__.cpython-312.pyc",
+        "/var/task/vendor/pkg/__pycache__/mine.cpython-312.pyc",
     ];
     let plan = Bench::new("python3.12").code(&code).planned();
     let paths = |place: usize| -> Vec<&str> {
@@ -465,12 +560,19 @@ fn dependencies_are_told_from_code() {
             "/var/task/vendor/pkg-1.0.dist-info/METADATA",
             "/var/task/vendor/pkg-1.0.dist-info/RECORD",
             "/var/task/vendor/pkg/__init__.py",
+            "/var/task/vendor/pkg/__pycache__/__init__.cpython-312.pyc",
             "/var/task/vendor/pkg/odd,name.py",
         ]
     );
     assert_eq!(
         paths(1),
-        ["/var/task", "/var/task/app.py", "/var/task/lib/a.txt", "/var/task/vendor/pkg/mine.py"]
+        [
+            "/var/task",
+            "/var/task/app.py",
+            "/var/task/lib/a.txt",
+            "/var/task/vendor/pkg/__pycache__/mine.cpython-312.pyc",
+            "/var/task/vendor/pkg/mine.py"
+        ]
     );
 }
 

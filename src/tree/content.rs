@@ -64,9 +64,10 @@ impl Stamp {
         Self { size: metadata.len(), modified, changed: modified, device: 0, inode: 0 }
     }
 
-    /// When the file was last changed, in nanoseconds since 1970.
+    /// When the file was last changed, in nanoseconds since 1970: by the machine's clock, where the file system keeps that
+    /// apart from the time of modification, which anybody can set.
     pub(super) fn changed_at(&self) -> i128 {
-        self.changed.max(self.modified)
+        self.changed
     }
 
     /// Feeds the file's path and stamp to a hasher.

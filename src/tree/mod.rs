@@ -183,6 +183,7 @@ impl Tree {
 
     /// Adds one file of this machine at a path; a symbolic link is followed.
     pub fn add_file(&mut self, file: &std::path::Path, path: ImagePath) -> Result<(), TreeError> {
+        self.listed.get_or_insert_with(|| since_epoch(SystemTime::now()));
         let metadata = std::fs::metadata(file).map_err(FsError::because("look at", file))?;
         if !metadata.is_file() {
             return Err(TreeError::Unsuitable {
@@ -209,6 +210,14 @@ impl Tree {
         {
             file.executable = true;
             self.adjustments.push(Adjustment { path: path.clone(), what: format!("made executable: {why}") });
+        }
+    }
+
+    /// Forgets when a file was modified, because another file takes its place in the image: bytecode that was made of it
+    /// must not seem to be made of that one.
+    pub fn forget_modified(&mut self, path: &ImagePath) {
+        if let Some(Node::File(file)) = self.nodes.get_mut(path) {
+            file.modified = None;
         }
     }
 
@@ -289,6 +298,17 @@ impl std::fmt::Display for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind())
     }
+}
+
+/// The Python source that bytecode was made of, by its name: `DIR/NAME.py` of `DIR/__pycache__/NAME.TAG.pyc` or of
+/// `DIR/NAME.pyc` (PEP 3147). Nothing for what is no bytecode.
+#[must_use]
+pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
+    let name = path.name().strip_suffix(".pyc")?;
+    let module = name.split('.').next().filter(|module| !module.is_empty())?;
+    let folder = path.parent()?;
+    let folder = if folder.name() == "__pycache__" { folder.parent()? } else { folder };
+    folder.join(&format!("{module}.py")).ok()
 }
 
 /// The image path of a file with this path below a source's root. Names are checked here for every source.
