@@ -179,9 +179,9 @@ impl Drop for Bench {
     }
 }
 
-/// The folder of cargo's output, where the bases are.
+/// The folder that the bases are made in, wherever cargo's own output goes.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target")
 }
 
 /// Asks the docker client, which is independent of limg.

@@ -112,7 +112,10 @@ impl Failure {
             Self::Pipeline(error) => match error {
                 PipelineError::Base { source: BaseError::Engine(_) | BaseError::Store(_), .. }
                 | PipelineError::Deliver { source: DeliverError::Engine(_) | DeliverError::Fs(_), .. }
-                | PipelineError::Deliver { source: DeliverError::Layout(LayoutError::Fs(_)), .. }
+                | PipelineError::Deliver {
+                    source: DeliverError::Layout(LayoutError::Fs(_) | LayoutError::Write(_)),
+                    ..
+                }
                 | PipelineError::Layer { .. } => 3,
                 _ => 1,
             },
@@ -165,7 +168,7 @@ fn help_of_pipeline(error: &PipelineError) -> Option<String> {
         PipelineError::Source { source: TreeError::Archive { .. }, .. } => {
             Some("check that the archive is whole, or make it again".to_owned())
         }
-        PipelineError::Base { source, .. } => help_of_base(source),
+        PipelineError::Base { source, base } => help_of_base(source, base),
         PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
         PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
         PipelineError::TooLarge { .. } => {
@@ -176,12 +179,12 @@ fn help_of_pipeline(error: &PipelineError) -> Option<String> {
     }
 }
 
-fn help_of_base(error: &BaseError) -> Option<String> {
+fn help_of_base(error: &BaseError, base: &str) -> Option<String> {
     match error {
-        BaseError::Registry => Some(
-            "copy it into a layout, `skopeo copy docker://IMAGE oci:DIR`, and name that under `bases:` as `oci:DIR`"
-                .to_owned(),
-        ),
+        BaseError::Registry => Some(format!(
+            "`docker pull {base}` and name it under `bases:` as `docker-daemon:{base}`, or `skopeo copy docker://{base} \
+             oci:DIR` and name it as `oci:DIR`"
+        )),
         BaseError::Layout(error) => help_of_layout(error),
         BaseError::Digest { .. } | BaseError::Index(_) => Some("copy the base image again".to_owned()),
         BaseError::Engine(error) => error.help(),

@@ -62,8 +62,9 @@ fn a_base_in_a_registry_is_1_and_the_way_round_is_told() {
         &[
             "failed to read the base image `public.ecr.aws/lambda/python:3.12`",
             "yet",
-            "help: ",
-            "skopeo copy",
+            "help: `docker pull public.ecr.aws/lambda/python:3.12`",
+            "`docker-daemon:public.ecr.aws/lambda/python:3.12`",
+            "skopeo copy docker://public.ecr.aws/lambda/python:3.12 oci:DIR",
         ],
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! A `console` block holds commands behind `$ ` and what they print. The comment above it says how it is run:
 //! `<!-- offline, in FOLDER -->` here, on a copy of `examples/` whose base image is made by hand;
-//! `<!-- needs docker, in FOLDER -->` by the end-to-end tests. A line `...` stands for any number of lines. Digests, sizes
+//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases. A line `...` stands for any number of lines. Digests, sizes
 //! and times are not compared, nor is the order in which layers are made.
 
 use std::path::Path;
@@ -60,13 +60,25 @@ fn every_block_says_how_it_is_run() {
 #[test]
 fn the_commands_print_what_the_readme_says() {
     let context = Context::new();
-    let copy = context.path("");
-    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"), &copy.join("examples"));
-    write_base(&copy.join("target/bases/python3.11"), "amd64");
+    write_base(&context.path("target/bases/python3.11"), "amd64");
+    check(&context, "offline");
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn the_commands_in_docker_print_what_the_readme_says() {
+    let context = Context::new();
+    std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
+    check(&context, "needs docker");
+}
+
+/// Runs the blocks of one kind in a copy of the examples.
+fn check(context: &Context, how: &str) {
+    copy_folder(&root().join("examples"), &context.path("examples"));
     context.settle();
-    for block in blocks(README).iter().filter(|block| block.how == "offline") {
+    for block in blocks(README).iter().filter(|block| block.how == how) {
         for (command, expected) in &block.steps {
-            let printed = run(&context, &copy.join(block.folder), command);
+            let printed = run(context, &context.path(block.folder), command);
             let printed = sorted_layers(printed.lines().map(steady).collect());
             let expected = sorted_layers(expected.iter().map(|line| steady(line)).collect());
             assert!(
@@ -78,6 +90,10 @@ fn the_commands_print_what_the_readme_says() {
             );
         }
     }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Runs a line of shell, as in a terminal that shows both streams.

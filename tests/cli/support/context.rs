@@ -210,7 +210,7 @@ pub(crate) fn steady(line: &str) -> String {
     for word in line.split(' ').filter(|word| !word.is_empty()) {
         let number = words.last().is_some_and(|last| last.parse::<f64>().is_ok());
         match word {
-            "s" if number => {
+            "s" | "s," if number => {
                 words.pop();
                 words.push("[TIME]".to_owned());
                 continue;
@@ -228,6 +228,10 @@ pub(crate) fn steady(line: &str) -> String {
 }
 
 fn without_digest(word: &str) -> String {
+    let is_id = word.len() == 36 && word.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    if is_id {
+        return "[ID]".to_owned();
+    }
     let Some((before, rest)) = word.split_once("sha256:") else { return word.to_owned() };
     let hex = rest.chars().take_while(char::is_ascii_hexdigit).count();
     if hex == 64 { format!("{before}[DIGEST]{}", &rest[hex..]) } else { word.to_owned() }
