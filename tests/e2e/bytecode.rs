@@ -161,3 +161,36 @@ fn byte_code_that_the_bases_own_python_made_is_used_in_the_container() {
         assert!(!log.contains("bytecode is stale"), "{log}");
     }
 }
+
+#[test]
+#[ignore = "needs Python and zip; `make test` runs it"]
+fn byte_code_of_a_source_that_a_later_layer_replaces_is_not_used() {
+    let package = Package::new();
+    package.compile();
+    let workspace = &package.workspace;
+    fs::create_dir(workspace.path("lower")).unwrap();
+    fs::rename(workspace.path("code/package"), workspace.path("lower/package")).unwrap();
+    workspace.write("upper/package/module.py", "ANSWER = 'other'\n");
+    workspace.write(
+        "limg.yaml",
+        "project: bytecode\n\
+         bases: { nothing: { image: scratch, contract: provided.al2023 } }\n\
+         layers: { lower: { path: lower }, upper: { path: upper } }\n\
+         defaults: { runtime: nothing, code: code }\n\
+         functions:\n  \
+           both: { layers: [lower, upper] }\n  \
+           one: { layers: [lower] }\n",
+    );
+    for (function, answer) in [("both", "other"), ("one", "first")] {
+        let task = package.unpacked(function);
+        let import = Import::from(&task.join("../../opt"));
+        assert_eq!(import.answer, answer, "{function}:\n{}", import.log);
+        assert!(import.used_byte_code("package/__init__.py"), "{function}:\n{}", import.log);
+        assert_eq!(
+            import.used_byte_code("package/module.py"),
+            function == "one",
+            "{function}:\n{}",
+            import.log
+        );
+    }
+}
