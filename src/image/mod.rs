@@ -251,7 +251,7 @@ mod tests {
             digest: Digest::of(name.as_bytes()),
             diff_id: Digest::of(format!("tar of {name}").as_bytes()),
             size: 7,
-            blob: Blob { path: name.into(), offset: 0, size: 7 },
+            blob: Blob { path: name.into(), offset: 0, size: 7, kept: false },
         }
     }
 

@@ -160,8 +160,12 @@ impl<'a> Files<'a> {
             let entry = entry.map_err(broken)?;
             let name = normalised(&String::from_utf8_lossy(&entry.path_bytes()), "");
             if entry.header().entry_type().is_file() {
-                let blob =
-                    Blob { path: path.to_owned(), offset: entry.raw_file_position(), size: entry.size() };
+                let blob = Blob {
+                    path: path.to_owned(),
+                    offset: entry.raw_file_position(),
+                    size: entry.size(),
+                    kept: false,
+                };
                 members.insert(name, Member::File(blob));
             } else if let Some(target) = entry.link_name_bytes() {
                 // `docker save` writes a layer that several images share once, and links to it.
@@ -327,7 +331,7 @@ impl<'a> Files<'a> {
             Place::Directory(path) => {
                 let path: PathBuf = path.join(name);
                 let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
-                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len() })
+                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), kept: false })
             }
             Place::Archive(members) => match members.get(name) {
                 Some(Member::Link(target)) => members.get(target),
