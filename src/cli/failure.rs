@@ -114,6 +114,7 @@ impl Failure {
                 | PipelineError::Deliver { source: DeliverError::Engine(_) | DeliverError::Fs(_), .. }
                 | PipelineError::Deliver { source: DeliverError::Layout(LayoutError::Fs(_)), .. }
                 | PipelineError::Layer { .. } => 3,
+                PipelineError::Deliver { source: DeliverError::Layout(LayoutError::Form { .. }), .. } => 2,
                 _ => 1,
             },
         }
@@ -192,6 +193,10 @@ fn help_of_base(error: &BaseError) -> Option<String> {
 fn help_of_layout(error: &LayoutError) -> Option<String> {
     match error {
         LayoutError::Form { help, .. } => Some(help.clone()),
+        LayoutError::Damaged { blob, .. } if blob.kept => {
+            Some(format!("remove `{}`; limg makes it again", blob.path.display()))
+        }
+        LayoutError::Damaged { .. } => Some("copy the base image again".to_owned()),
         LayoutError::Layer { .. }
         | LayoutError::Image { source: ImageError::Json { .. } | ImageError::DiffIds { .. }, .. } => {
             Some("copy the image again".to_owned())
