@@ -85,6 +85,22 @@ pub enum LayoutError {
     Write(#[source] io::Error),
 }
 
+impl LayoutError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Form { help, .. } => Some(help.clone()),
+            Self::Damaged { blob, .. } if blob.kept => {
+                Some(format!("remove `{}`; limg makes it again", blob.path.display()))
+            }
+            Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
+            Self::Image { source, .. } => source.help(),
+            Self::Fs(_) | Self::Write(_) => None,
+        }
+    }
+}
+
 /// The bytes of a layer, checked against its digest on the way: what a base was when it was listed says nothing about what
 /// it is now, and a damaged layer must not spread.
 struct CheckedReader<'a> {

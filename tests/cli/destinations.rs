@@ -202,8 +202,13 @@ fn an_unreadable_layout_of_another_name_is_told() {
          functions: { f: { runtime: b, code: fn } }\n",
     );
     context.limg(&["build"]).fails(
-        1,
-        &["failed to read the base image `oci:[DIR]/project/nowhere`", "index.json", "help: check the path"],
+        2,
+        &[
+            "limg.yaml:1:",
+            "failed to read the base image `oci:[DIR]/project/nowhere`",
+            "index.json",
+            "help: check the path",
+        ],
     );
     assert!(!context.path(".limg").exists());
 }

@@ -128,7 +128,7 @@ fn a_store_whose_blob_was_cut_is_healed() {
 fn a_store_of_rubbish_is_healed() {
     let context = shop();
     let expected = context.build(&[]);
-    for kind in ["layers-1", "indexes-1"] {
+    for kind in ["layers-1", "indexes-2"] {
         for name in context.files(&format!("store/{kind}")) {
             std::fs::write(context.store().join(kind).join(name), "{\"digest\":").unwrap();
         }
