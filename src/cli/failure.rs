@@ -108,8 +108,7 @@ impl Failure {
             | Self::Destination { .. }
             | Self::Tag(_)
             | Self::Epoch(_) => 2,
-            Self::Pipeline(PipelineError::Problems(_)) => 2,
-            Self::Pipeline(error) if error.is_destinations() => 2,
+            Self::Pipeline(error) if error.is_users() => 2,
             Self::Pipeline(error) if error.is_environments() => 3,
             Self::Pipeline(_) => 1,
         }

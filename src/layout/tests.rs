@@ -349,3 +349,43 @@ fn damage_does_not_spread() {
     assert_eq!(std::fs::read_dir(second.join("blobs/sha256")).unwrap().count(), 0);
     assert!(!second.join("index.json").exists());
 }
+
+/// Indexes of a thousand equal entries each, one in the other.
+#[test]
+fn indexes_that_multiply_are_read_once() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(&bench.image("one", Architecture::X86_64), "a")]);
+    let mut index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    for _ in 0..4 {
+        let bytes = serde_json::to_vec(&index).unwrap();
+        let digest = Digest::of(&bytes);
+        std::fs::write(layout.join(blob_name(&digest)), &bytes).unwrap();
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let entry = json!({ "mediaType": media_type, "digest": digest.as_str(), "size": bytes.len() });
+        index = json!({ "schemaVersion": 2, "manifests": vec![entry; 1000] });
+    }
+    std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
+    assert_eq!(bench.read(&layout, None).unwrap(), "one");
+
+    let entry = |number: usize| {
+        let digest = Digest::of(&number.to_le_bytes());
+        json!({ "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest.as_str(), "size": 2 })
+    };
+    let many = json!({ "schemaVersion": 2, "manifests": (0..100).map(entry).collect::<Vec<_>>() });
+    std::fs::write(layout.join("index.json"), many.to_string()).unwrap();
+    assert!(bench.read(&layout, None).unwrap_err().contains("more indexes"));
+}
+
+/// What came without a manifest has no family of its own; OCI layouts get OCI's.
+#[test]
+fn a_base_of_a_docker_archive_becomes_an_oci_image() {
+    let bench = Bench::new();
+    let path = bench.path("images.docker");
+    let image = bench.image("one", Architecture::X86_64);
+    let file = std::fs::File::create(&path).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), file).unwrap();
+    let base = read_docker_archive(&path, None, Architecture::X86_64, &bench.store).unwrap();
+    let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
+    assert_eq!(again.family(), crate::image::Family::Oci);
+}

@@ -134,11 +134,16 @@ impl PipelineError {
         by_engine || refusal(self).is_some()
     }
 
-    /// Whether the user named a destination that cannot be one.
+    /// Whether the user must change the definition, what it names, or the destination.
     #[must_use]
-    pub fn is_destinations(&self) -> bool {
-        let Self::Deliver { source: DeliverError::Layout(error), .. } = self else { return false };
-        matches!(error, LayoutError::Form { .. })
+    pub fn is_users(&self) -> bool {
+        match self {
+            Self::Problems(_) => true,
+            Self::Deliver { source: DeliverError::Layout(error), .. } => {
+                matches!(error, LayoutError::Form { .. })
+            }
+            _ => false,
+        }
     }
 
     /// How to mend it. Problems have their own help each.
