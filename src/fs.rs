@@ -90,13 +90,22 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
 
 /// A temporary file in `folder`, for everyone to read once it is renamed, unlike the private ones that are the default.
 pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
+    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    // Only now, since what is given at creation is subject to the umask.
+    set_mode(temporary.as_file(), 0o644)?;
+    Ok(temporary)
+}
+
+/// Sets the permission bits of an open file, where the file system knows such things.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
-    builder.prefix(TEMPORARY).tempfile_in(folder)
+    #[cfg(not(unix))]
+    let _unchanged = (file, mode);
+    Ok(())
 }
 
 /// Removes the temporary files in `folder` that runs left which were killed. Best effort: another run may be doing the
@@ -117,15 +126,9 @@ pub fn remove_abandoned(folder: &Path) {
 
 /// Lets everybody execute a file, where the file system knows such a thing.
 pub fn make_executable(path: &Path) -> Result<(), FsError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(path, permissions).map_err(FsError::because("make executable", path))?;
-    }
-    #[cfg(not(unix))]
-    let _unchanged = path;
-    Ok(())
+    File::open(path)
+        .and_then(|file| set_mode(&file, 0o755))
+        .map_err(FsError::because("make executable", path))
 }
 
 #[cfg(test)]

@@ -7,11 +7,8 @@ use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
-use crate::image::ImageError;
-use crate::layout::LayoutError;
-use crate::pipeline::{BaseError, DeliverError, PipelineError};
+use crate::pipeline::PipelineError;
 use crate::problem::nearest;
-use crate::tree::TreeError;
 
 /// A command that ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +82,9 @@ impl Failure {
         }
     }
 
-    /// 1: the work failed; 2: the command line or the definition is wrong; 3: the environment failed.
+    /// 2: the user must change something: the command line, the definition, or a file or image that they name. 3: the
+    /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed although all of
+    /// that was right.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
@@ -109,16 +108,9 @@ impl Failure {
             | Self::Destination { .. }
             | Self::Tag(_)
             | Self::Epoch(_) => 2,
-            Self::Pipeline(error) => match error {
-                PipelineError::Base { source: BaseError::Engine(_) | BaseError::Store(_), .. }
-                | PipelineError::Deliver { source: DeliverError::Engine(_) | DeliverError::Fs(_), .. }
-                | PipelineError::Deliver {
-                    source: DeliverError::Layout(LayoutError::Fs(_) | LayoutError::Write(_)),
-                    ..
-                }
-                | PipelineError::Layer { .. } => 3,
-                _ => 1,
-            },
+            Self::Pipeline(error) if error.is_users() => 2,
+            Self::Pipeline(error) if error.is_environments() => 3,
+            Self::Pipeline(_) => 1,
         }
     }
 
@@ -150,7 +142,7 @@ impl Failure {
             Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
-            Self::Pipeline(error) => help_of_pipeline(error),
+            Self::Pipeline(error) => error.help(),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
@@ -158,48 +150,6 @@ impl Failure {
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
-    }
-}
-
-/// The advice of whatever is at the bottom of it.
-fn help_of_pipeline(error: &PipelineError) -> Option<String> {
-    match error {
-        PipelineError::Source { source: TreeError::Unsuitable { help, .. }, .. } => Some((*help).to_owned()),
-        PipelineError::Source { source: TreeError::Archive { .. }, .. } => {
-            Some("check that the archive is whole, or make it again".to_owned())
-        }
-        PipelineError::Base { source, base } => help_of_base(source, base),
-        PipelineError::Deliver { source: DeliverError::Layout(source), .. } => help_of_layout(source),
-        PipelineError::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
-        PipelineError::TooLarge { .. } => {
-            Some("`exclude` what the function does not need, or fetch it from S3 when it starts".to_owned())
-        }
-        PipelineError::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
-        _ => None,
-    }
-}
-
-fn help_of_base(error: &BaseError, base: &str) -> Option<String> {
-    match error {
-        BaseError::Registry => Some(format!(
-            "`docker pull {base}` and name it under `bases:` as `docker-daemon:{base}`, or `skopeo copy docker://{base} \
-             oci:DIR` and name it as `oci:DIR`"
-        )),
-        BaseError::Layout(error) => help_of_layout(error),
-        BaseError::Digest { .. } | BaseError::Index(_) => Some("copy the base image again".to_owned()),
-        BaseError::Engine(error) => error.help(),
-        BaseError::Store(_) | BaseError::Worker(_) => None,
-    }
-}
-
-fn help_of_layout(error: &LayoutError) -> Option<String> {
-    match error {
-        LayoutError::Form { help, .. } => Some(help.clone()),
-        LayoutError::Layer { .. }
-        | LayoutError::Image { source: ImageError::Json { .. } | ImageError::DiffIds { .. }, .. } => {
-            Some("copy the image again".to_owned())
-        }
-        _ => None,
     }
 }
 

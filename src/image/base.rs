@@ -102,6 +102,9 @@ impl BaseImage {
 
     /// Joins a config and layers that came without a manifest, as in an archive of Docker.
     ///
+    /// Such a base has no family of its own. It gets OCI's, since not all tools look for an image of Docker's in an OCI
+    /// layout (`skopeo` 1.9 does not); to the archives of Docker and to its engine it makes no difference.
+    ///
     /// # Errors
     /// As [`BaseImage::new`].
     pub fn without_manifest(
@@ -109,7 +112,7 @@ impl BaseImage {
         layers: Vec<Layer>,
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
-        Self::of_config(Family::Docker, Map::new(), config, layers, architecture)
+        Self::of_config(Family::Oci, Map::new(), config, layers, architecture)
     }
 
     fn of_config(

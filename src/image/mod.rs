@@ -93,6 +93,23 @@ pub enum ImageError {
     Form(&'static str),
 }
 
+impl ImageError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Json { .. } | Self::DiffIds { .. } => Some("copy the image again".to_owned()),
+            Self::Platform { found, wanted } => {
+                let known = [Architecture::X86_64, Architecture::Arm64];
+                let other = known.into_iter().find(|known| *found == format!("linux/{}", known.oci_name()));
+                let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
+                Some(format!("{}name a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
+            }
+            Self::MediaType { .. } | Self::Form(_) => None,
+        }
+    }
+}
+
 impl Image {
     /// Puts layers on a base and sets how the image runs. `created` is in RFC 3339.
     ///
@@ -251,7 +268,7 @@ mod tests {
             digest: Digest::of(name.as_bytes()),
             diff_id: Digest::of(format!("tar of {name}").as_bytes()),
             size: 7,
-            blob: Blob { path: name.into(), offset: 0, size: 7 },
+            blob: Blob { path: name.into(), offset: 0, size: 7, kept: false },
         }
     }
 

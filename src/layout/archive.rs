@@ -3,12 +3,12 @@
 //! Both are written as a stream, in a fixed order and with fixed metadata: the same images give the same file.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
-use super::{LayoutError, NamedImage, blob_name, index_json};
+use super::{CheckedReader, LayoutError, NamedImage, blob_name, index_json};
 use crate::image::{Layer, canonical};
 use crate::store::Digest;
 
@@ -18,7 +18,7 @@ use crate::store::Digest;
 /// The files of the layers in `without` (by digest) are left out: an engine that has them does not look for them.
 ///
 /// # Errors
-/// When a layer cannot be read or the output not written.
+/// When a layer cannot be read or is damaged, or the output cannot be written.
 pub fn write_docker_archive(
     images: &[NamedImage<'_>],
     without: &BTreeSet<Digest>,
@@ -58,7 +58,7 @@ fn layer_name(layer: &Layer) -> String {
 /// Writes an OCI image layout as a tar (OCI image specification, image-layout.md).
 ///
 /// # Errors
-/// When a layer cannot be read or the output not written.
+/// When a layer cannot be read or is damaged, or the output cannot be written.
 pub fn write_oci_archive(images: &[NamedImage<'_>], output: impl Write) -> Result<(), LayoutError> {
     let mut archive = TarWriter::new(output);
     archive.file("oci-layout", super::OCI_LAYOUT)?;
@@ -90,7 +90,12 @@ impl<W: Write> TarWriter<W> {
     }
 
     fn layer(&mut self, name: &str, layer: &Layer) -> Result<(), LayoutError> {
-        self.append(name, layer.size, layer.blob.open()?)
+        if self.names.contains(name) {
+            return Ok(());
+        }
+        let mut content = CheckedReader::open(layer)?;
+        self.append(name, layer.size, &mut content)?;
+        content.finish()
     }
 
     /// Images that share a blob share its file.
@@ -105,30 +110,10 @@ impl<W: Write> TarWriter<W> {
         header.set_gid(0);
         header.set_mtime(0);
         header.set_size(size);
-        let mut counted = Counted { inner: content, read: 0 };
-        self.archive.append_data(&mut header, name, &mut counted).map_err(LayoutError::Write)?;
-        if counted.read == size {
-            Ok(())
-        } else {
-            Err(LayoutError::Write(io::ErrorKind::UnexpectedEof.into()))
-        }
+        self.archive.append_data(&mut header, name, content).map_err(LayoutError::Write)
     }
 
     fn finish(self) -> Result<(), LayoutError> {
         self.archive.into_inner().and_then(|mut output| output.flush()).map_err(LayoutError::Write)
-    }
-}
-
-/// Counts what is read.
-struct Counted<R> {
-    inner: R,
-    read: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.read += read as u64;
-        Ok(read)
     }
 }

@@ -5,8 +5,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
-use super::{LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
+use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
 use crate::store::Digest;
@@ -14,10 +15,10 @@ use crate::store::Digest;
 /// Adds images to the layout in `path`, which is created if need be. An image of the same name is replaced; others stay.
 ///
 /// Blobs that are there are not written again. `index.json` is replaced last, so that it never names what is not there.
-/// A blob comes as a hard link to the store's where the file system allows, else as a copy.
+/// A blob of the store comes as a hard link where the file system allows; any other is copied, and its digest checked.
 ///
 /// # Errors
-/// When something else is in the way, or a file cannot be written.
+/// When something else is in the way, a blob is damaged, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
     refuse_foreign(path)?;
     let blobs = path.join("blobs").join("sha256");
@@ -57,6 +58,7 @@ fn lock(path: &Path) -> Result<File, FsError> {
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         file.lock()?;
         if file.metadata()?.len() == 0 {
+            fs::set_mode(&file, 0o644)?;
             file.write_all(OCI_LAYOUT)?;
             file.sync_all()?;
         }
@@ -92,25 +94,22 @@ fn place_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {
     if is_there(&target, layer.size) {
         return Ok(());
     }
-    let whole_file = layer.blob.offset == 0
-        && std::fs::metadata(&layer.blob.path).is_ok_and(|metadata| metadata.len() == layer.size);
-    // A blob never changes, so that a second name for it is as good as a copy. Where that does not work (another file
-    // system, or a file of the wrong length in the way), it is copied over.
-    if whole_file && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
+    // The store's files never change, so that a second name for one is as good as a copy. Where that does not work
+    // (another file system, or a file of the wrong length in the way), it is copied over.
+    if layer.blob.kept && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
         return Ok(());
     }
-    let copy = || -> io::Result<()> {
+    let mut content = CheckedReader::open(layer)?;
+    let mut copy = || -> io::Result<NamedTempFile> {
         let mut temporary = fs::temporary_file(blobs)?;
-        let mut content = layer.blob.open().map_err(io::Error::other)?;
-        let copied = io::copy(&mut content, &mut temporary)?;
-        if copied != layer.size {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        io::copy(&mut content, &mut temporary)?;
         temporary.as_file().sync_all()?;
-        temporary.persist(&target).map_err(|error| error.error)?;
-        Ok(())
+        Ok(temporary)
     };
-    copy().map_err(FsError::because("write", &target)).map_err(LayoutError::Fs)
+    let temporary = copy().map_err(FsError::because("write", &target))?;
+    content.finish()?;
+    temporary.persist(&target).map_err(|error| FsError::because("write", &target)(error.error))?;
+    Ok(())
 }
 
 fn place_bytes(blobs: &Path, digest: &Digest, bytes: &[u8]) -> Result<(), LayoutError> {

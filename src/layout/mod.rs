@@ -8,7 +8,8 @@ mod archive;
 mod directory;
 mod read;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -18,9 +19,9 @@ pub use directory::write_oci_directory;
 pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
 
 use crate::fs::FsError;
-use crate::image::{Image, ImageError, canonical};
+use crate::image::{Image, ImageError, Layer, canonical};
 use crate::layer::LayerError;
-use crate::store::Digest;
+use crate::store::{Blob, Digest, HashingReader};
 
 /// The content of `oci-layout` (OCI image specification, image-layout.md, "oci-layout file").
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -71,9 +72,62 @@ pub enum LayoutError {
         /// How to mend it.
         help: String,
     },
+    /// A layer has other bytes than its digest says.
+    #[error("`{}` has other bytes than the layer's digest {digest} says", blob.path.display())]
+    Damaged {
+        /// Where the bytes are.
+        blob: Blob,
+        /// What they should be.
+        digest: Digest,
+    },
     /// Writing an archive failed.
     #[error("failed to write an image archive")]
     Write(#[source] io::Error),
+}
+
+impl LayoutError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Form { help, .. } => Some(help.clone()),
+            Self::Damaged { blob, .. } if blob.kept => {
+                Some(format!("remove `{}`; limg makes it again", blob.path.display()))
+            }
+            Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
+            Self::Image { source, .. } => source.help(),
+            Self::Fs(_) | Self::Write(_) => None,
+        }
+    }
+}
+
+/// The bytes of a layer, checked against its digest on the way: what a base was when it was listed says nothing about what
+/// it is now, and a damaged layer must not spread.
+struct CheckedReader<'a> {
+    layer: &'a Layer,
+    content: HashingReader<io::Take<File>>,
+}
+
+impl<'a> CheckedReader<'a> {
+    fn open(layer: &'a Layer) -> Result<Self, LayoutError> {
+        Ok(Self { layer, content: HashingReader::new(layer.blob.open()?) })
+    }
+
+    /// Fails unless everything that was read is the layer.
+    fn finish(self) -> Result<(), LayoutError> {
+        let Layer { blob, digest, .. } = self.layer;
+        if self.content.finish().map_err(FsError::because("read", &blob.path))? == *digest {
+            Ok(())
+        } else {
+            Err(LayoutError::Damaged { blob: blob.clone(), digest: digest.clone() })
+        }
+    }
+}
+
+impl Read for CheckedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.content.read(buffer)
+    }
 }
 
 /// The bytes of an `index.json` that has `kept` entries and then `images`.

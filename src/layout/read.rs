@@ -3,7 +3,7 @@
 //! Manifests and configs are small, read whole and checked against their digests. Layers in gzip are used where they lie;
 //! others are compressed into the store once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,8 @@ use crate::store::{Blob, Digest, Store};
 /// Far more than any manifest, index or config holds, far less than would fill the memory.
 const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// How deep indexes may lie in each other.
-const INDEX_DEPTH: usize = 4;
+/// How many indexes are read for one image: those that tools write lie at most one in another.
+const INDEXES: usize = 64;
 
 /// The files of a layout, wherever they lie.
 struct Files<'a> {
@@ -160,8 +160,12 @@ impl<'a> Files<'a> {
             let entry = entry.map_err(broken)?;
             let name = normalised(&String::from_utf8_lossy(&entry.path_bytes()), "");
             if entry.header().entry_type().is_file() {
-                let blob =
-                    Blob { path: path.to_owned(), offset: entry.raw_file_position(), size: entry.size() };
+                let blob = Blob {
+                    path: path.to_owned(),
+                    offset: entry.raw_file_position(),
+                    size: entry.size(),
+                    kept: false,
+                };
                 members.insert(name, Member::File(blob));
             } else if let Some(target) = entry.link_name_bytes() {
                 // `docker save` writes a layer that several images share once, and links to it.
@@ -179,8 +183,7 @@ impl<'a> Files<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let mut found = Vec::new();
-        self.collect(&self.document("index.json")?, reference, INDEX_DEPTH, &mut found)?;
+        let mut found = self.collect(reference)?;
         if found.is_empty() {
             let why = format!(
                 "has no image{}",
@@ -202,8 +205,8 @@ impl<'a> Files<'a> {
             .collect();
         let names: Vec<_> =
             found.iter().filter_map(|entry| entry.annotations.get(REF_NAME).cloned()).collect();
-        found.retain(fits);
-        found.dedup_by(|one, other| one.descriptor.digest == other.descriptor.digest);
+        let mut seen = BTreeSet::new();
+        found.retain(|entry| fits(entry) && seen.insert(entry.descriptor.digest.clone()));
         match &found[..] {
             [entry] => self.image(&entry.descriptor, architecture, store),
             [] => {
@@ -217,27 +220,35 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Collects the image manifests that an index leads to.
-    fn collect(
-        &self,
-        index: &[u8],
-        reference: Option<&str>,
-        depth: usize,
-        found: &mut Vec<IndexEntry>,
-    ) -> Result<(), LayoutError> {
-        let index: Index = self.decode("index", index)?;
-        for entry in index.manifests {
-            let named = |name| entry.annotations.get(REF_NAME).is_some_and(|own| own == name);
-            if reference.is_some_and(|name| !named(name) && entry.descriptor.digest.as_str() != name) {
-                continue;
+    /// Collects the image manifests that `index.json` and the indexes in it lead to. Each index is read once, wherever it
+    /// lies, so that few small ones cannot stand for endlessly many.
+    fn collect(&self, reference: Option<&str>) -> Result<Vec<IndexEntry>, LayoutError> {
+        let (mut found, mut inner) = (Vec::new(), Vec::new());
+        let mut sort = |document: &[u8], reference: Option<&str>, inner: &mut Vec<Digest>| {
+            for entry in self.decode::<Index>("index", document)?.manifests {
+                let named = |name| entry.annotations.get(REF_NAME).is_some_and(|own| own == name);
+                let digest = &entry.descriptor.digest;
+                if reference.is_some_and(|name| !named(name) && digest.as_str() != name) {
+                    continue;
+                }
+                if !image::is_index(&entry.descriptor.media_type) {
+                    found.push(entry);
+                } else if !inner.contains(digest) {
+                    inner.push(digest.clone());
+                }
+                if inner.len() > INDEXES {
+                    return Err(form(self.path, "has more indexes than any image", "check the image"));
+                }
             }
-            if !image::is_index(&entry.descriptor.media_type) {
-                found.push(entry);
-            } else if depth > 0 {
-                self.collect(&self.blob_bytes(&entry.descriptor.digest)?, None, depth - 1, found)?;
-            }
+            Ok(())
+        };
+        sort(&self.document("index.json")?, reference, &mut inner)?;
+        let mut read = 0;
+        while let Some(digest) = inner.get(read).cloned() {
+            sort(&self.blob_bytes(&digest)?, None, &mut inner)?;
+            read += 1;
         }
-        Ok(())
+        Ok(found)
     }
 
     fn image(
@@ -327,7 +338,7 @@ impl<'a> Files<'a> {
             Place::Directory(path) => {
                 let path: PathBuf = path.join(name);
                 let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
-                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len() })
+                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), kept: false })
             }
             Place::Archive(members) => match members.get(name) {
                 Some(Member::Link(target)) => members.get(target),

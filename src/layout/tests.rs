@@ -301,3 +301,91 @@ fn sized(size: usize) -> tar::Header {
     header.set_mode(0o644);
     header
 }
+
+#[test]
+fn only_files_of_the_store_get_a_second_name() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    let bench = Bench::new();
+    let image = bench.image("one", Architecture::X86_64);
+    let first = bench.layout(&[(&image, "a")]);
+    let layer = blob_name(&image.layers()[0].digest);
+    let kept = std::fs::metadata(&image.layers()[0].blob.path).unwrap();
+    assert_eq!(std::fs::metadata(first.join(&layer)).unwrap().ino(), kept.ino());
+    assert_eq!(kept.permissions().mode() & 0o777, 0o444);
+
+    // As a base the layout is the user's own; a link in it may be to anywhere.
+    let elsewhere = bench.path("elsewhere");
+    std::fs::rename(first.join(&layer), &elsewhere).unwrap();
+    symlink(&elsewhere, first.join(&layer)).unwrap();
+    let base = read_oci_directory(&first, None, Architecture::X86_64, &bench.store).unwrap();
+    let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
+    let second = bench.path("second");
+    write_oci_directory(&second, &named(&[(&again, "b")])).unwrap();
+    let copied = std::fs::symlink_metadata(second.join(&layer)).unwrap();
+    assert!(copied.is_file() && copied.ino() != kept.ino());
+}
+
+#[test]
+fn damage_does_not_spread() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(&bench.image("one", Architecture::X86_64), "a")]);
+    let base = read_oci_directory(&layout, None, Architecture::X86_64, &bench.store).unwrap();
+    let image = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
+    let path = &image.layers()[0].blob.path;
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+
+    let images = named(&[(&image, "b")]);
+    let second = bench.path("second");
+    for written in [
+        write_oci_directory(&second, &images),
+        write_oci_archive(&images, std::io::sink()),
+        write_docker_archive(&images, &BTreeSet::new(), std::io::sink()),
+    ] {
+        assert!(matches!(written, Err(LayoutError::Damaged { .. })), "{written:?}");
+    }
+    assert_eq!(std::fs::read_dir(second.join("blobs/sha256")).unwrap().count(), 0);
+    assert!(!second.join("index.json").exists());
+}
+
+/// Indexes of a thousand equal entries each, one in the other.
+#[test]
+fn indexes_that_multiply_are_read_once() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(&bench.image("one", Architecture::X86_64), "a")]);
+    let mut index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    for _ in 0..4 {
+        let bytes = serde_json::to_vec(&index).unwrap();
+        let digest = Digest::of(&bytes);
+        std::fs::write(layout.join(blob_name(&digest)), &bytes).unwrap();
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let entry = json!({ "mediaType": media_type, "digest": digest.as_str(), "size": bytes.len() });
+        index = json!({ "schemaVersion": 2, "manifests": vec![entry; 1000] });
+    }
+    std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
+    assert_eq!(bench.read(&layout, None).unwrap(), "one");
+
+    let entry = |number: usize| {
+        let digest = Digest::of(&number.to_le_bytes());
+        json!({ "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest.as_str(), "size": 2 })
+    };
+    let many = json!({ "schemaVersion": 2, "manifests": (0..100).map(entry).collect::<Vec<_>>() });
+    std::fs::write(layout.join("index.json"), many.to_string()).unwrap();
+    assert!(bench.read(&layout, None).unwrap_err().contains("more indexes"));
+}
+
+/// What came without a manifest has no family of its own; OCI layouts get OCI's.
+#[test]
+fn a_base_of_a_docker_archive_becomes_an_oci_image() {
+    let bench = Bench::new();
+    let path = bench.path("images.docker");
+    let image = bench.image("one", Architecture::X86_64);
+    let file = std::fs::File::create(&path).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), file).unwrap();
+    let base = read_docker_archive(&path, None, Architecture::X86_64, &bench.store).unwrap();
+    let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
+    assert_eq!(again.family(), crate::image::Family::Oci);
+}

@@ -1,25 +1,42 @@
 //! Bases: each one that the functions name is read once, and the list of its files is kept in the store.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 
-use super::{BaseError, Context, PipelineError, blocking};
+use super::error::full_text;
+use super::sources::Faults;
+use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::image::{BaseImage, Layer};
-use crate::layout;
+use crate::layout::{self, LayoutError};
+use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, RunConfig};
-use crate::runtime;
 use crate::store::{Digest, HashingReader, Store};
-use crate::tree::FileIndex;
+use crate::tree::{FileIndex, IndexError, SIZE_LIMIT};
+
+/// A way to read a base from files.
+type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;
 
 /// The record of a base's file list, by the digest of its config. Its name changes when its meaning does.
-const INDEX_RECORD: &str = "indexes-1";
+const INDEX_RECORD: &str = "indexes-2";
 
 /// The record of an engine's image that was taken over, by the engine's id: the digest of its config.
 const ENGINE_RECORD: &str = "engine-images-1";
+
+/// What limg keeps of a base that it has read.
+#[derive(Serialize, Deserialize)]
+struct Listing {
+    /// The size of its layers in bytes, uncompressed.
+    size: u64,
+    index: FileIndex,
+}
 
 /// A base that was read.
 pub(super) struct LoadedBase {
@@ -28,75 +45,96 @@ pub(super) struct LoadedBase {
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
     pub(super) index: FileIndex,
+    /// The size of its layers in bytes, uncompressed.
+    pub(super) size: u64,
 }
 
-/// The base of each function, in their order; those that share one share it here.
+/// The base of each function, in their order; those that share one share it here. There is none where the definition's is
+/// at fault.
+///
+/// # Errors
+/// When a base cannot be read although the definition is right.
 pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
-) -> Result<Vec<Arc<LoadedBase>>, PipelineError> {
-    let mut loaded: BTreeMap<(ImageLocation, Architecture), Arc<LoadedBase>> = BTreeMap::new();
+    faults: &mut Faults,
+) -> Result<Vec<Option<Arc<LoadedBase>>>, PipelineError> {
+    let mut loaded: BTreeMap<(ImageLocation, Architecture), Option<Arc<LoadedBase>>> = BTreeMap::new();
     let mut bases = Vec::new();
     for function in functions {
-        let key = (location(function), function.architecture);
-        if !loaded.contains_key(&key) {
-            let base = load(&key.0, key.1, context).await?;
-            loaded.insert(key.clone(), Arc::new(base));
-        }
-        bases.extend(loaded.get(&key).map(Arc::clone));
+        let location = match location(function) {
+            Ok(location) => location,
+            Err(problem) => {
+                faults.extend([problem]);
+                bases.push(None);
+                continue;
+            }
+        };
+        let base = match loaded.entry((location, function.architecture)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let (location, architecture) = new.key();
+                let base = match load(location, *architecture, context).await {
+                    Ok(base) => Some(Arc::new(base)),
+                    Err(error) if error.is_definitions() => {
+                        faults.extend([problem(function, location, &error)]);
+                        None
+                    }
+                    Err(source) => return Err(PipelineError::Base { base: location.to_string(), source }),
+                };
+                new.insert(base).clone()
+            }
+        };
+        bases.push(base);
     }
     Ok(bases)
 }
 
 /// Where a function's base is: what the definition says, else the contract's own image.
-fn location(function: &Function) -> ImageLocation {
-    function.base.image.clone().unwrap_or_else(|| {
-        let image = runtime::contract(&function.base.contract).map(|contract| contract.image.clone());
-        ImageLocation::Registry(image.unwrap_or_default())
-    })
+fn location(function: &Function) -> Result<ImageLocation, Problem> {
+    match &function.base.image {
+        Some(image) => Ok(image.clone()),
+        None => contract(function).map(|contract| ImageLocation::Registry(contract.image.clone())),
+    }
+}
+
+/// What is wrong with a base, at the line that chooses it.
+fn problem(function: &Function, location: &ImageLocation, error: &BaseError) -> Problem {
+    let at = match &function.base.image {
+        Some(_) => DocumentPath::keys(&["bases", &function.base.name, "image"]),
+        None => DocumentPath::keys(&["functions", &function.name, "runtime"]),
+    };
+    let message = format!("failed to read the base image `{location}`: {}", full_text(error));
+    Problem { help: error.help(), ..Problem::new("unusable-base", at, message) }
 }
 
 async fn load(
     location: &ImageLocation,
     architecture: Architecture,
     context: &Context,
-) -> Result<LoadedBase, PipelineError> {
-    let failed = |source| PipelineError::Base { base: location.to_string(), source };
+) -> Result<LoadedBase, BaseError> {
+    let store = context.store.clone();
+    let from_files = async |read: ReadFiles, path: &Path, reference: &Option<String>| {
+        let (path, reference, store) = (path.to_owned(), reference.clone(), store.clone());
+        blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
+    };
     let image = match location {
-        ImageLocation::Registry(_) | ImageLocation::DockerDaemon(None) => Err(BaseError::Registry),
-        ImageLocation::Scratch => Ok(BaseImage::scratch(architecture)),
-        ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await,
-        ImageLocation::Oci(..) | ImageLocation::OciArchive(..) | ImageLocation::DockerArchive(..) => {
-            let (location, store) = (location.clone(), context.store.clone());
-            blocking(move || from_files(&location, architecture, &store)).await
+        ImageLocation::Registry(_) => return Err(BaseError::Registry),
+        ImageLocation::DockerDaemon(None) => return Err(BaseError::Unnamed),
+        ImageLocation::Scratch => BaseImage::scratch(architecture),
+        ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await?,
+        ImageLocation::Oci(path, name) => from_files(layout::read_oci_directory, path, name).await?,
+        ImageLocation::OciArchive(path, name) => from_files(layout::read_oci_archive, path, name).await?,
+        ImageLocation::DockerArchive(path, name) => {
+            from_files(layout::read_docker_archive, path, name).await?
         }
     };
-    let (image, store) = (image.map_err(failed)?, context.store.clone());
-    let index = blocking(move || Ok((index(&image, &store)?, image))).await;
-    let (index, image) = index.map_err(failed)?;
-    Ok(LoadedBase { name: location.to_string(), run: image.run_config(), image, index })
-}
-
-fn from_files(
-    location: &ImageLocation,
-    architecture: Architecture,
-    store: &Store,
-) -> Result<BaseImage, BaseError> {
-    let image = match location {
-        ImageLocation::OciArchive(path, reference) => {
-            layout::read_oci_archive(path, reference.as_deref(), architecture, store)
-        }
-        ImageLocation::DockerArchive(path, reference) => {
-            layout::read_docker_archive(path, reference.as_deref(), architecture, store)
-        }
-        ImageLocation::Oci(path, reference) => {
-            layout::read_oci_directory(path, reference.as_deref(), architecture, store)
-        }
-        ImageLocation::Scratch | ImageLocation::Registry(_) | ImageLocation::DockerDaemon(_) => {
-            return Err(BaseError::Registry);
-        }
-    };
-    Ok(image?)
+    let name = location.to_string();
+    blocking(move || {
+        let Listing { size, index } = listing(&image, &store)?;
+        Ok(LoadedBase { name, run: image.run_config(), image, index, size })
+    })
+    .await
 }
 
 /// An image of an engine. It is exported once; what was taken over is found again by the engine's id of the image.
@@ -129,27 +167,31 @@ async fn from_engine(
 }
 
 /// The list of a base's files: kept, or read from its layers, whose digests are checked on the way.
-fn index(image: &BaseImage, store: &Store) -> Result<FileIndex, BaseError> {
-    if let Some(index) = store.record(INDEX_RECORD, image.config_digest()) {
-        return Ok(index);
+fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
+    if let Some(listing) = store.record(INDEX_RECORD, image.config_digest()) {
+        return Ok(listing);
     }
-    let mut index = FileIndex::default();
+    let mut listing = Listing { size: 0, index: FileIndex::default() };
     for layer in image.layers() {
-        add_layer(&mut index, layer)?;
+        listing.size += add_layer(&mut listing.index, layer)?;
+        if listing.size > SIZE_LIMIT {
+            let why = "its layers inflate to more than the 10 GB that Lambda takes";
+            return Err(IndexError::from(io::Error::new(io::ErrorKind::InvalidData, why)).into());
+        }
     }
-    store.keep_record(INDEX_RECORD, image.config_digest(), &index)?;
-    Ok(index)
+    store.keep_record(INDEX_RECORD, image.config_digest(), &listing)?;
+    Ok(listing)
 }
 
-fn add_layer(index: &mut FileIndex, layer: &Layer) -> Result<(), BaseError> {
+fn add_layer(index: &mut FileIndex, layer: &Layer) -> Result<u64, BaseError> {
     let mut compressed = HashingReader::new(layer.blob.open()?);
     // A base of another tool may have several gzip members in a layer.
     let mut tar = HashingReader::new(MultiGzDecoder::new(&mut compressed));
-    index.add_layer(&mut tar)?;
-    let diff_id = tar.finish().map_err(crate::tree::IndexError::from)?;
-    let digest = compressed.finish().map_err(crate::tree::IndexError::from)?;
+    let size = index.add_layer(&mut tar)?;
+    let diff_id = tar.finish().map_err(IndexError::from)?;
+    let digest = compressed.finish().map_err(IndexError::from)?;
     if diff_id == layer.diff_id && digest == layer.digest {
-        Ok(())
+        Ok(size)
     } else {
         Err(BaseError::Digest { expected: layer.digest.clone() })
     }

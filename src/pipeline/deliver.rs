@@ -1,7 +1,7 @@
 //! Delivers finished images: into OCI layouts, archives and the Docker Engine.
 
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Built, Context, DeliverError, PipelineError, blocking};
 use crate::engine::{Engine, EngineError};
@@ -134,8 +134,10 @@ fn archive(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut tempfile::NamedTempFile>) -> Result<(), LayoutError>,
 ) -> Result<(), DeliverError> {
+    let path = &replaceable(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    fs::remove_abandoned(folder);
     let mut temporary =
         fs::temporary_file(folder).map_err(FsError::because("create a temporary file in", folder))?;
     write(&mut BufWriter::with_capacity(1 << 20, &mut temporary))?;
@@ -145,4 +147,24 @@ fn archive(
     };
     persist().map(drop).map_err(FsError::because("write", path))?;
     Ok(())
+}
+
+/// The file that an archive is to be: what links lead to. Whatever else is there (a device, were it not refused) would be
+/// lost when the archive is given its name.
+fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
+    let refused = |why: &str| LayoutError::Form {
+        path: path.to_owned(),
+        why: why.to_owned(),
+        help: "name a file, or one that is not there yet".to_owned(),
+    };
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            Ok(path.canonicalize().map_err(FsError::because("follow the link", path))?)
+        }
+        Ok(metadata) if metadata.is_dir() => Err(refused("is a folder")),
+        Ok(_) => Err(refused("is no regular file")),
+        Err(_) if path.is_symlink() => Err(refused("is a symbolic link that leads nowhere")),
+        // It is not there yet. Any other reason will show when it is written.
+        Err(_) => Ok(path.to_owned()),
+    }
 }

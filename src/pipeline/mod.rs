@@ -5,28 +5,29 @@
 
 mod base;
 mod deliver;
+mod error;
 mod layers;
+mod sources;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinError;
 
 pub use deliver::{Delivered, Destination, docker_name};
+pub use error::{BaseError, DeliverError, PipelineError};
 
-use crate::engine::{EngineError, Host, emulator};
+use crate::engine::{Host, emulator};
 use crate::event::Reporter;
-use crate::fs::FsError;
-use crate::image::{Image, ImageError, NewLayer};
-use crate::layer::LayerError;
-use crate::layout::LayoutError;
-use crate::plan::{self, BaseFacts, ImagePlan, Parts, PlanError};
-use crate::problem::Problem;
-use crate::project::{Function, Project, RunConfig, Source};
+use crate::image::{Image, NewLayer};
+use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
+use crate::problem::{DocumentPath, Problem};
+use crate::project::{Function, Project, RunConfig};
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
-use crate::tree::{IndexError, SIZE_LIMIT, Tree, TreeError};
+use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
+use sources::{Faults, Loader};
 
 /// What a build is to do beyond what the definition says.
 #[derive(Debug, Clone)]
@@ -84,113 +85,6 @@ pub struct BuiltLayer {
     pub reused: bool,
 }
 
-/// A build that failed.
-#[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
-    /// A source of files could not be listed or read.
-    #[error("failed to take the files of {what}")]
-    Source {
-        /// Whose, such as `layer utils`.
-        what: String,
-        /// Why.
-        #[source]
-        source: TreeError,
-    },
-    /// The definition asks for what cannot work.
-    #[error("the definition asks for what cannot work")]
-    Problems(Vec<Problem>),
-    /// A base could not be read.
-    #[error("failed to read the base image `{base}`")]
-    Base {
-        /// The base.
-        base: String,
-        /// Why.
-        #[source]
-        source: BaseError,
-    },
-    /// A layer could not be made.
-    #[error("failed to make the {name}")]
-    Layer {
-        /// What it holds.
-        name: String,
-        /// Why.
-        #[source]
-        source: LayerError,
-    },
-    /// The image could not be joined.
-    #[error("failed to join the image of `{function}`")]
-    Image {
-        /// The function.
-        function: String,
-        /// Why.
-        #[source]
-        source: ImageError,
-    },
-    /// The image is larger than Lambda takes.
-    #[error("the layers of `{function}` hold {size} bytes, more than the 10 GB that Lambda takes")]
-    TooLarge {
-        /// The function.
-        function: String,
-        /// The size of the files in its own layers.
-        size: u64,
-    },
-    /// The image could not be delivered.
-    #[error("failed to write the image to `{destination}`")]
-    Deliver {
-        /// Where to.
-        destination: String,
-        /// Why.
-        #[source]
-        source: DeliverError,
-    },
-    /// A thread of limg's own ended early: a bug.
-    #[error("a worker of limg ended unexpectedly")]
-    Worker(#[from] JoinError),
-}
-
-/// Why a base cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum BaseError {
-    /// It lies in a registry.
-    #[error("limg cannot read base images from a registry yet")]
-    Registry,
-    /// The layout or archive cannot be read.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// The Docker Engine cannot give it.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// One of its layers cannot be listed.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// One of its layers is not what the manifest says.
-    #[error("the layer {expected} has other bytes than its digest says")]
-    Digest {
-        /// The digest that it should have.
-        expected: Digest,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] FsError),
-    /// A thread of limg's own ended early: a bug.
-    #[error("a worker of limg ended unexpectedly")]
-    Worker(#[from] JoinError),
-}
-
-/// Why an image cannot be delivered.
-#[derive(Debug, thiserror::Error)]
-pub enum DeliverError {
-    /// The layout or archive cannot be written.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// The Docker Engine does not take it.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The file cannot be written.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-}
-
 /// Builds the images of some functions of a project, without delivering them.
 ///
 /// # Errors
@@ -200,10 +94,11 @@ pub async fn build(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let bases = base::load_all(functions, context).await?;
+    let mut faults = Faults::default();
+    let bases = base::load_all(functions, context, &mut faults).await?;
     let functions: Vec<Function> = functions.iter().map(|function| (*function).clone()).collect();
     let (options, context) = (options.clone(), context.clone());
-    blocking(move || make_images(&functions, &bases, &options, &context)).await
+    blocking(move || make_images(&functions, &bases, faults, &options, &context)).await
 }
 
 /// Builds the images of some functions and delivers them to all destinations.
@@ -237,11 +132,12 @@ struct Planned<'a> {
 
 fn make_images(
     functions: &[Function],
-    bases: &[Arc<LoadedBase>],
+    bases: &[Option<Arc<LoadedBase>>],
+    faults: Faults,
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let planned = plan_all(functions, bases)?;
+    let planned = plan_all(functions, bases, faults)?;
     // Functions that share a layer share what is worth telling of it.
     let mut told = BTreeSet::new();
     for note in planned.iter().flat_map(|planned| &planned.plan.notes) {
@@ -256,88 +152,55 @@ fn make_images(
     planned.iter().zip(&keyed).map(join).collect()
 }
 
-/// Loads each source once and places every function, collecting all problems.
+/// Loads each source once and places every function that has a base, collecting all that is wrong.
 fn plan_all<'a>(
     functions: &'a [Function],
-    bases: &'a [Arc<LoadedBase>],
+    bases: &'a [Option<Arc<LoadedBase>>],
+    mut faults: Faults,
 ) -> Result<Vec<Planned<'a>>, PipelineError> {
     let mut loader = Loader::default();
-    let (mut planned, mut problems) = (Vec::new(), Vec::new());
+    let mut planned = Vec::new();
     for (function, base) in functions.iter().zip(bases) {
-        let parts = loader.parts(function)?;
+        let parts = loader.parts(function, &mut faults);
+        let (Some(parts), Some(base)) = (parts, base) else { continue };
         let facts = BaseFacts { run: &base.run, index: &base.index };
-        match plan::plan(function, contract(function)?, facts, &parts) {
-            Ok(plan) => planned.push(sized(Planned { function, base, plan })?),
-            Err(PlanError::Problems(found)) => problems.extend(found),
-            Err(PlanError::Tree(source)) => {
-                return Err(PipelineError::Source {
-                    what: format!("the function `{}`", function.name),
-                    source,
-                });
+        match contract(function).map(|contract| plan::plan(function, contract, facts, &parts)) {
+            Ok(Ok(plan)) => {
+                faults.extend(too_large(function, base, &plan));
+                planned.push(Planned { function, base, plan });
             }
+            Ok(Err(PlanError::Problems(found))) => faults.extend(found),
+            Ok(Err(PlanError::Tree(source))) => {
+                let at = DocumentPath::keys(&["functions", &function.name]);
+                faults.source(format!("the function `{}`", function.name), at, source);
+            }
+            Err(problem) => faults.extend([problem]),
         }
     }
-    if problems.is_empty() { Ok(planned) } else { Err(PipelineError::Problems(problems)) }
-}
-
-/// Refuses what would be too large before any of it is written.
-fn sized(planned: Planned<'_>) -> Result<Planned<'_>, PipelineError> {
-    let size = planned.plan.layers.iter().map(|layer| layer.tree.size()).fold(0, u64::saturating_add);
-    if size > SIZE_LIMIT {
-        return Err(PipelineError::TooLarge { function: planned.function.name.clone(), size });
-    }
+    faults.into_result()?;
     Ok(planned)
 }
 
-fn contract(function: &Function) -> Result<&'static Contract, PipelineError> {
-    runtime::contract(&function.base.contract).ok_or_else(|| {
-        let at = crate::problem::DocumentPath::keys(&["functions", &function.name, "runtime"]);
-        let message = format!("`{}` is no runtime id", function.base.contract);
-        PipelineError::Problems(vec![Problem::new("unknown-runtime", at, message)])
+/// Refuses what would be too large before any of it is written.
+fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option<Problem> {
+    let own = plan.layers.iter().map(|layer| layer.tree.size()).fold(0, u64::saturating_add);
+    let size = own.saturating_add(base.size);
+    (size > SIZE_LIMIT).then(|| {
+        let message = format!(
+            "the image of `{}` would hold {size} bytes, {} of them its base's, more than the 10 GB that Lambda takes",
+            function.name, base.size
+        );
+        Problem::new("image-too-large", DocumentPath::keys(&["functions", &function.name]), message)
+            .help("`exclude` what the function does not need, or fetch it from S3 when it starts")
     })
 }
 
-/// Loads the trees of functions, each layer and extension once.
-#[derive(Default)]
-struct Loader {
-    layers: BTreeMap<(String, Source), Arc<Tree>>,
-    extensions: BTreeMap<String, Arc<Tree>>,
-}
-
-impl Loader {
-    fn parts(&mut self, function: &Function) -> Result<Parts, PipelineError> {
-        let failed = |what: String| move |source| PipelineError::Source { what, source };
-        let mut parts = Parts {
-            layers: Vec::new(),
-            extensions: Vec::new(),
-            code: Arc::new(
-                plan::code_tree(function).map_err(failed(format!("the code of `{}`", function.name)))?,
-            ),
-        };
-        for layer in &function.layers {
-            let key = (layer.name.clone(), layer.source.clone());
-            let tree = match self.layers.get(&key) {
-                Some(tree) => Arc::clone(tree),
-                None => {
-                    Arc::new(plan::layer_tree(layer).map_err(failed(format!("the layer `{}`", layer.name)))?)
-                }
-            };
-            parts.layers.push(Arc::clone(&tree));
-            self.layers.insert(key, tree);
-        }
-        for extension in &function.extensions {
-            let tree = match self.extensions.get(&extension.name) {
-                Some(tree) => Arc::clone(tree),
-                None => Arc::new(
-                    plan::extension_tree(extension)
-                        .map_err(failed(format!("the extension `{}`", extension.name)))?,
-                ),
-            };
-            parts.extensions.push(Arc::clone(&tree));
-            self.extensions.insert(extension.name.clone(), tree);
-        }
-        Ok(parts)
-    }
+/// What the function's base keeps to.
+fn contract(function: &Function) -> Result<&'static Contract, Problem> {
+    runtime::contract(&function.base.contract).ok_or_else(|| {
+        let at = DocumentPath::keys(&["functions", &function.name, "runtime"]);
+        Problem::new("unknown-runtime", at, format!("`{}` is no runtime id", function.base.contract))
+    })
 }
 
 /// Joins a function's base and made layers.
@@ -351,7 +214,8 @@ fn join(
     let mut added = Vec::new();
     let mut layers = Vec::new();
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
-        let Some(stored) = made.get(key) else { continue };
+        let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
+        let stored = made.get(key).ok_or_else(lost)?;
         layers.push(BuiltLayer {
             name: layer_plan.name.clone(),
             digest: stored.layer.digest.clone(),

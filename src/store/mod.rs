@@ -52,8 +52,9 @@ impl Store {
     #[must_use]
     pub fn blob(&self, digest: &Digest) -> Option<Blob> {
         let path = self.blobs().join(digest.hex());
-        let size = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
-        Some(Blob { path, offset: 0, size })
+        // A link to a file elsewhere is no blob of the store's: who knows who writes to it.
+        let size = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
+        Some(Blob { path, offset: 0, size, kept: true })
     }
 
     /// Keeps a small blob.
@@ -121,12 +122,14 @@ impl BlobWriter {
         let (temporary, digest, size) = self.writer.finish();
         let path = self.blobs.join(digest.hex());
         let persist = || -> io::Result<()> {
+            // Layouts may have the same file under a second name; nobody is to write into it there by accident.
+            fs::set_mode(temporary.as_file(), 0o444)?;
             temporary.as_file().sync_all()?;
             temporary.persist(&path).map_err(|error| error.error)?;
             sync_folder(&self.blobs)
         };
         persist().map_err(FsError::because("write", &path))?;
-        Ok((digest, Blob { path, offset: 0, size }))
+        Ok((digest, Blob { path, offset: 0, size, kept: true }))
     }
 }
 
@@ -155,6 +158,8 @@ pub struct Blob {
     pub offset: u64,
     /// How many bytes they are.
     pub size: u64,
+    /// Whether it is a file of the store, which nobody ever writes to again.
+    pub kept: bool,
 }
 
 impl Blob {
@@ -228,7 +233,8 @@ mod tests {
         let (folder, _store) = store();
         let path = folder.path().join("archive");
         std::fs::write(&path, b"headBODYtail").unwrap();
-        assert_eq!(Blob { path: path.clone(), offset: 4, size: 4 }.read().unwrap(), b"BODY");
-        assert!(Blob { path, offset: 4, size: 40 }.read().is_err());
+        let stretch = |size| Blob { path: path.clone(), offset: 4, size, kept: false };
+        assert_eq!(stretch(4).read().unwrap(), b"BODY");
+        assert!(stretch(40).read().is_err());
     }
 }

@@ -1,12 +1,17 @@
 //! What a base image holds: its layers' entries laid over each other, without their contents.
 
+mod entries;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
+use tar::EntryType;
 
+use super::SIZE_LIMIT;
 use crate::project::ImagePath;
+use entries::{Entries, TarEntry};
 
 /// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
 const LINK_LIMIT: usize = 40;
@@ -44,19 +49,35 @@ pub struct IndexError(#[from] io::Error);
 
 impl FileIndex {
     /// Lays the entries of one more layer, an uncompressed tar stream, over those that are there, with its whiteouts
-    /// (OCI image specification, layer.md, "Whiteouts").
+    /// (OCI image specification, layer.md, "Whiteouts"). The result is the size of the stream.
     ///
     /// The stream is read to its end, so that a reader that verifies a digest gets to see all of it.
-    pub fn add_layer(&mut self, layer: impl Read) -> Result<(), IndexError> {
+    ///
+    /// # Errors
+    /// When it is no tar archive, or larger than Lambda takes.
+    pub fn add_layer(&mut self, layer: impl Read) -> Result<u64, IndexError> {
+        Ok(self.add_limited(layer, SIZE_LIMIT)?)
+    }
+
+    fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {
+        // One more, to tell what reaches the limit from what goes beyond.
+        let mut layer = layer.take(limit + 1);
+        let added = self.add_entries(&mut layer);
+        if layer.limit() == 0 {
+            let why = "it inflates to more than the 10 GB that Lambda takes";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        added.map(|()| limit + 1 - layer.limit())
+    }
+
+    fn add_entries(&mut self, layer: &mut impl Read) -> io::Result<()> {
         // Go's tar reader, and hence Docker, takes a layer whose last file is not filled up to a whole block, so that there
         // are tools that write such ones (`umoci insert` of 0.4).
-        let mut archive = tar::Archive::new(layer.chain(io::repeat(0).take(END)));
+        let mut entries = Entries::new(layer.by_ref().chain(io::repeat(0).take(END)));
         let mut added = Vec::new();
-        for entry in archive.entries()? {
-            let entry = entry?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        while let Some(entry) = entries.next()? {
             // The root itself, and names that no extractor would place inside it, are no entries.
-            let Some(path) = normalised(&name) else { continue };
+            let Some(path) = normalised(&entry.name) else { continue };
             match path.name().strip_prefix(".wh.") {
                 Some(".wh..opq") => match path.parent() {
                     Some(folder) => self.remove_below(&folder),
@@ -72,7 +93,7 @@ impl FileIndex {
                         self.entries.remove(&sibling);
                     }
                 }
-                None => added.push((path, index_entry(&entry)?)),
+                None => added.push((path, index_entry(entry))),
             }
         }
         for (path, entry) in added {
@@ -81,7 +102,7 @@ impl FileIndex {
             }
             self.entries.insert(path, entry);
         }
-        io::copy(&mut archive.into_inner(), &mut io::sink())?;
+        io::copy(layer, &mut io::sink())?;
         Ok(())
     }
 
@@ -171,115 +192,16 @@ fn normalised(name: &str) -> Option<ImagePath> {
     format!("/{}", names.join("/")).parse().ok()
 }
 
-fn index_entry(entry: &tar::Entry<'_, impl Read>) -> io::Result<IndexEntry> {
-    let mode = entry.header().mode()? & 0o7777;
-    Ok(match entry.header().entry_type() {
-        tar::EntryType::Directory => IndexEntry::Directory(mode),
-        tar::EntryType::Symlink => {
-            let target = entry.link_name_bytes().unwrap_or_default();
-            IndexEntry::Symlink(String::from_utf8_lossy(&target).into_owned())
-        }
+fn index_entry(entry: TarEntry) -> IndexEntry {
+    match entry.kind {
+        EntryType::Directory => IndexEntry::Directory(entry.mode),
+        EntryType::Symlink => IndexEntry::Symlink(entry.target),
         kind if kind.is_file() || kind.is_hard_link() || kind.is_contiguous() || kind.is_gnu_sparse() => {
-            IndexEntry::File(mode)
+            IndexEntry::File(entry.mode)
         }
         _ => IndexEntry::Other,
-    })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A tar of `path`, `path/` or `path -> target`.
-    fn layer(entries: &[&str]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for entry in entries {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(0);
-            header.set_mode(0o755);
-            if let Some((path, target)) = entry.split_once(" -> ") {
-                header.set_entry_type(tar::EntryType::Symlink);
-                archive.append_link(&mut header, path, target).unwrap();
-            } else {
-                let directory = entry.ends_with('/');
-                header.set_entry_type(if directory {
-                    tar::EntryType::Directory
-                } else {
-                    tar::EntryType::Regular
-                });
-                archive.append_data(&mut header, entry, io::empty()).unwrap();
-            }
-        }
-        archive.into_inner().unwrap()
-    }
-
-    fn index(layers: &[&[&str]]) -> FileIndex {
-        let mut index = FileIndex::default();
-        for entries in layers {
-            index.add_layer(&layer(entries)[..]).unwrap();
-        }
-        index
-    }
-
-    fn paths(index: &FileIndex) -> Vec<&str> {
-        index.entries.keys().map(ImagePath::as_str).collect()
-    }
-
-    #[test]
-    fn whiteouts_delete_what_is_below_and_only_that() {
-        let lower: &[&str] = &["a/", "a/x", "a/y", "a-b", "b", "c/", "c/z"];
-        assert_eq!(paths(&index(&[lower, &["a/.wh.x", ".wh.c"]])), ["/a", "/a-b", "/a/y", "/b"]);
-        assert_eq!(
-            paths(&index(&[lower, &["a/", "a/new", "a/.wh..wh..opq"]])),
-            ["/a", "/a-b", "/a/new", "/b", "/c", "/c/z"]
-        );
-        assert_eq!(paths(&index(&[lower, &["a"]])), ["/a", "/a-b", "/b", "/c", "/c/z"]);
-    }
-
-    #[test]
-    fn paths_lead_through_links() {
-        let index = index(&[&[
-            "usr/",
-            "usr/bin/",
-            "usr/bin/dash",
-            "usr/bin/sh -> dash",
-            "bin -> usr/bin",
-            "abs -> /bin/sh",
-            "up -> usr/../bin/sh",
-            "round -> round",
-            "out -> ../../../bin/sh",
-        ]]);
-        for path in ["/bin/sh", "/usr/bin/sh", "/abs", "/up", "/out"] {
-            assert!(index.has_file(path), "{path}");
-        }
-        for path in ["/round", "/bin", "/bin/bash", "/usr/bin/sh/x"] {
-            assert!(!index.has_file(path), "{path}");
-        }
-        assert_eq!(index.resolve(&"/bin".parse().unwrap()), Some(&IndexEntry::Directory(0o755)));
-    }
-
-    #[test]
-    fn names_are_normalised() {
-        assert_eq!(normalised("./etc/").unwrap().as_str(), "/etc");
-        assert_eq!(normalised("./"), None);
-        assert_eq!(normalised("../etc"), None);
-    }
-
-    #[test]
-    fn the_last_block_may_be_cut_short() {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(6);
-        header.set_mode(0o644);
-        let mut archive = tar::Builder::new(Vec::new());
-        archive.append_data(&mut header, "a", &b"hello\n"[..]).unwrap();
-        let whole = archive.into_inner().unwrap();
-        let mut index = FileIndex::default();
-        index.add_layer(&whole[..512 + 6]).unwrap();
-        assert_eq!(paths(&index), ["/a"]);
-    }
-
-    #[test]
-    fn rubbish_is_an_error() {
-        assert!(FileIndex::default().add_layer(&[7_u8; 2048][..]).is_err());
-    }
-}
+mod tests;

@@ -189,7 +189,7 @@ fn the_architecture_is_that_of_the_command_line() {
     let text = SHOP.replace("oci:base", "oci:arm");
     context.write("arm.yaml", text);
     let run = context.limg(&["build", "-f", "arm.yaml"]);
-    run.fails(1, &["failed to read the base image `oci:[DIR]/project/arm`", "is for linux/arm64"]);
+    run.fails(2, &["failed to read the base image `oci:[DIR]/project/arm`", "is for linux/arm64"]);
     let report = context.build(&["-f", "arm.yaml", "--arch", "arm64"]);
     assert_eq!(report.function("orders")["architecture"], "arm64");
     let image = Layout::open(&context.path(".limg/images")).image("orders");

@@ -1,5 +1,7 @@
 //! Where images go.
 
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
 use crate::build::shop;
 use crate::support::{Archive, Context, Layout};
 
@@ -115,13 +117,13 @@ fn a_folder_that_is_no_layout_is_left_alone() {
     for destination in ["oci:orders", "oci:."] {
         let run = context.limg(&["build", "-o", destination]);
         run.fails(
-            1,
+            2,
             &["failed to write the image to `oci:[DIR]/project", "no", "OCI image layout", "help: "],
         );
     }
     assert_eq!(context.files("project"), before);
     context.write("strange/index.json", "[1, 2]");
-    context.limg(&["build", "-o", "oci:strange"]).fails(1, &["strange", "help: "]);
+    context.limg(&["build", "-o", "oci:strange"]).fails(2, &["strange", "help: "]);
     assert_eq!(context.files("project/strange"), ["index.json"]);
     assert_eq!(std::fs::read_to_string(context.path("strange/index.json")).unwrap(), "[1, 2]");
 }
@@ -148,7 +150,7 @@ fn an_archive_is_whole_or_as_it_was() {
     // The second destination cannot be: nothing that is in the way is a folder of archives.
     context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(3, &["limg.yaml"]);
     assert_eq!(std::fs::read_to_string(context.path("a.tar")).unwrap(), "what was there");
-    context.limg(&["build", "-o", "oci-archive:orders"]).fails(3, &["failed to write", "orders"]);
+    context.limg(&["build", "-o", "oci-archive:orders"]).fails(2, &["failed to write", "orders"]);
     assert!(context.path("orders/app.py").exists());
     context.assert_clean();
     context.limg(&["build", "-o", "oci-archive:a.tar"]).ok();
@@ -200,8 +202,50 @@ fn an_unreadable_layout_of_another_name_is_told() {
          functions: { f: { runtime: b, code: fn } }\n",
     );
     context.limg(&["build"]).fails(
-        1,
-        &["failed to read the base image `oci:[DIR]/project/nowhere`", "index.json", "help: check the path"],
+        2,
+        &[
+            "limg.yaml:1:",
+            "failed to read the base image `oci:[DIR]/project/nowhere`",
+            "index.json",
+            "help: check the path",
+        ],
     );
     assert!(!context.path(".limg").exists());
+}
+
+#[test]
+fn what_is_written_is_for_everyone_to_read() {
+    let context = shop();
+    let program = env!("CARGO_BIN_EXE_limg");
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", "umask 077; exec \"$0\" build -o oci:out -o docker-archive:d.tar", program]);
+    shell.current_dir(context.path("")).env_clear().env("LIMG_STORE", context.store());
+    context.run(&mut shell).ok();
+    for file in
+        context.files("project/out").iter().map(|file| format!("out/{file}")).chain(["d.tar".to_owned()])
+    {
+        let mode = std::fs::metadata(context.path(&file)).unwrap().permissions().mode() & 0o777;
+        assert!(matches!(mode, 0o644 | 0o444), "{file}: {mode:o}");
+    }
+}
+
+/// A device, a pipe or a folder is never replaced by a file; a link stays, and what it leads to is replaced.
+#[test]
+fn an_archive_takes_the_place_of_files_only() {
+    let context = shop();
+    std::fs::create_dir(context.path("folder")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(context.path("socket")).unwrap();
+    symlink("/dev/null", context.path("device")).unwrap();
+    symlink("nowhere", context.path("dangling")).unwrap();
+    for name in ["folder", "socket", "device", "dangling", "/dev/null"] {
+        let run = context.limg(&["build", "-o", &format!("docker-archive:{name}")]);
+        run.fails(2, &["failed to write the image to `docker-archive:", "cause: ", "help: name "]);
+    }
+    assert!(context.path("folder").is_dir() && context.path("device").is_symlink());
+    context.write("real/a.tar", "old");
+    symlink("real/a.tar", context.path("link.tar")).unwrap();
+    context.limg(&["build", "-o", "docker-archive:link.tar"]).ok();
+    assert!(context.path("link.tar").is_symlink());
+    Archive::open(&context.path("real/a.tar")).docker_image("shop/orders:latest");
+    context.assert_clean();
 }

@@ -46,20 +46,21 @@ fn a_definition_that_cannot_be_found_is_2() {
 }
 
 #[test]
-fn work_that_fails_is_1() {
+fn files_that_cannot_be_taken_are_2() {
     let context = shop();
     std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
-    context.limg(&["build"]).fails(1, &["the code of `orders`", "orders/passwd", "help: "]);
+    context.limg(&["build"]).fails(2, &["the code of `orders`", "orders/passwd", "help: "]);
     assert!(!context.path(".limg").exists());
     assert_eq!(context.files("store/blobs"), [""; 0]);
 }
 
 #[test]
-fn a_base_in_a_registry_is_1_and_the_way_round_is_told() {
+fn a_base_in_a_registry_is_2_and_the_way_round_is_told() {
     let context = Context::with("functions: { f: { runtime: python3.12, handler: a.b, code: fn } }\n");
     context.limg(&["build"]).fails(
-        1,
+        2,
         &[
+            "limg.yaml:1:28: ",
             "failed to read the base image `public.ecr.aws/lambda/python:3.12`",
             "yet",
             "help: `docker pull public.ecr.aws/lambda/python:3.12`",
@@ -128,7 +129,7 @@ fn a_broken_base_is_told_and_nothing_is_written() {
                 None => std::fs::remove_file(&blob).unwrap(),
             }
             let run = context.limg(&["build"]);
-            assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{told}: {run:?}");
+            assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{told}: {run:?}");
             assert!(run.stderr.contains("failed to read the base image `oci:[DIR]/project/base`"), "{run:?}");
             assert!(run.stderr.contains("help: "), "{told}: {}", run.stderr);
             assert!(!context.path(".limg").exists());
@@ -143,19 +144,72 @@ fn a_broken_base_is_told_and_nothing_is_written() {
 fn bases_of_the_wrong_form_are_told() {
     let context = shop();
     context.write("base/index.json", r#"{"manifests": []}"#);
-    context.limg(&["build"]).fails(1, &["has no image", "help: "]);
+    context.limg(&["build"]).fails(2, &["limg.yaml:3:", "has no image", "help: "]);
     context.write("base/index.json", r#"{"manifests": 7}"#);
-    context.limg(&["build"]).fails(1, &["failed to read the index of the image"]);
+    context.limg(&["build"]).fails(2, &["failed to read the index of the image"]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci-archive:log.sh"));
-    context.limg(&["build"]).fails(1, &["log.sh", "help: "]);
+    context.limg(&["build"]).fails(2, &["log.sh", "help: "]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:none.tar"));
-    context.limg(&["build"]).fails(1, &["failed to open `[DIR]/project/none.tar`", "No such file"]);
+    context
+        .limg(&["build"])
+        .fails(2, &["limg.yaml:3:", "failed to open `[DIR]/project/none.tar`", "No such file"]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:layers/extra.zip"));
-    context.limg(&["build"]).fails(1, &["extra.zip", "help: "]);
+    context.limg(&["build"]).fails(2, &["extra.zip", "help: "]);
     write_base(&context.path("two"), "amd64");
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci:two:nope"));
-    context.limg(&["build"]).fails(1, &["has no image named `nope`", "help: "]);
+    context.limg(&["build"]).fails(2, &["has no image named `nope`", "help: "]);
     assert!(!context.path(".limg").exists());
+}
+
+#[test]
+fn a_base_for_another_architecture_is_told_with_both_ways_out() {
+    let context = shop();
+    write_base(&context.path("base"), "arm64");
+    let told = [
+        "limg.yaml:3:24: failed to read the base image `oci:[DIR]/project/base`",
+        "linux/arm64, not for linux/amd64 (`x86_64`) [unusable-base]",
+        "help: set `architecture: arm64` for the function, or name a base for linux/amd64",
+    ];
+    context.limg(&["build"]).fails(2, &told);
+    context.limg(&["build", "--arch", "arm64"]).ok();
+}
+
+/// What is wrong with bases, files and functions shows in one run, each thing once.
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let context = shop();
+    std::fs::remove_dir_all(context.path("base")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", context.path("layers/words/passwd")).unwrap();
+    let run = context.limg(&["build"]).fails(
+        2,
+        &[
+            "limg.yaml:3:24: failed to read the base image",
+            "limg.yaml:5:10: failed to take the files of the layer `words`: `[DIR]/project/layers/words/passwd`",
+            "[unusable-source]",
+            "limg.yaml:13:11: failed to take the files of the code of `orders`",
+        ],
+    );
+    assert_eq!(run.stderr.matches("layer `words`").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn an_image_that_would_be_too_large_is_told_before_it_is_made() {
+    let context = shop();
+    context.build(&[]);
+    let [record] = &context.files("store/indexes-2")[..] else { panic!("one base was read") };
+    let record = context.store().join("indexes-2").join(record);
+    let mut listing: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    assert_eq!(listing["size"], 7680);
+    let limit = 10_u64 << 30;
+    std::fs::File::create(context.path("orders/large")).unwrap().set_len(limit - 7680).unwrap();
+    let told =
+        ["limg.yaml:11:", "7680 of them its base's", "[image-too-large]", "limg.yaml:20:", "help: `exclude`"];
+    context.limg(&["build"]).fails(2, &told);
+    std::fs::remove_file(context.path("orders/large")).unwrap();
+    listing["size"] = limit.into();
+    std::fs::write(&record, listing.to_string()).unwrap();
+    context.limg(&["build"]).fails(2, &["[image-too-large]"]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn control_characters_do_not_reach_the_terminal() {
     std::fs::create_dir(context.path("layers/words/odd\u{1b}[2J")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", context.path("layers/words/odd\u{1b}[2J/link\r")).unwrap();
     let run = context.limg(&["build", "--color", "always"]);
-    assert_eq!(run.code, Some(1));
+    assert_eq!(run.code, Some(2));
     assert_harmless(&run.stderr);
     assert!(run.stderr.contains("odd\\u{1b}[2J/link\\u{d}"), "{}", run.stderr);
 }
