@@ -1,7 +1,7 @@
 //! `limg invoke`.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, load, select};
 use crate::definition::Loaded;
-use crate::engine::{Answer, Engine, Outcome, OutputSink, RunOptions, emulator};
+use crate::engine::{self, Answer, Engine, Outcome, OutputSink, RunOptions, emulator};
 use crate::fs;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
@@ -31,31 +31,52 @@ pub(super) async fn run(
     let function = one(&loaded, function, arch)?;
     let event = read_event(&event, &settings.directory)?;
     let context = context(settings, terminal)?;
-    let options =
-        Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
-    // Asked for at once: with no engine there is nothing to build for.
-    let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
-    let built = pipeline::build(&[&function], &options, &context)
-        .await
-        .map_err(|error| Failure::pipeline(error, &loaded))?;
-    terminal.finish();
-    let Some(built) = built.first() else { return Err(which(&loaded)) };
-    let named = rie.as_deref().or(settings.emulator.as_deref());
-    let emulator = emulator_for(built, named, &context, &function)?;
-    let name = pipeline::docker_name(&loaded.project, &function.name, None);
-    let image = engine.load(&built.image, &name).await.map_err(Failure::Engine)?;
+    // Behind the reading of the event, which nothing but a signal's own way could end.
+    let mut interrupt = Interrupt::register()
+        .map_err(|source| Failure::Start { what: "listening for interrupts", source })?;
+    let prepared = tokio::select! {
+        biased;
+        // Half-made files are where later runs remove them, and the engine forgets half an image by itself.
+        () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        prepared = prepare(&loaded, &function, rie.as_deref(), settings, &context, terminal) => prepared?,
+    };
+    let (engine, built, image, emulator) = prepared;
     let run = RunOptions {
         image: image.id,
         architecture: function.architecture,
-        run: built.run.clone(),
-        function: function.name.clone(),
+        run: built.run,
+        function: function.name,
         timeout: function.timeout,
         memory: function.memory,
         emulator,
         as_lambda,
         environment: settings.aws.clone().into_iter().collect(),
     };
-    invoke(&engine, &run, event, terminal).await
+    invoke(&engine, &run, event, interrupt, terminal).await
+}
+
+/// Builds the function's image and puts it into an engine; finds the emulator if the image needs one.
+async fn prepare(
+    loaded: &Loaded,
+    function: &Function,
+    rie: Option<&Path>,
+    settings: &Settings,
+    context: &Context,
+    terminal: &Terminal,
+) -> Result<(Engine, Built, engine::Loaded, Option<PathBuf>), Failure> {
+    let options =
+        Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+    // Asked for at once: with no engine there is nothing to build for.
+    let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
+    let built = pipeline::build(&[function], &options, context)
+        .await
+        .map_err(|error| Failure::pipeline(error, loaded))?;
+    terminal.finish();
+    let Some(built) = built.into_iter().next() else { return Err(which(loaded)) };
+    let emulator = emulator_for(&built, rie.or(settings.emulator.as_deref()), context, function)?;
+    let name = pipeline::docker_name(&loaded.project, &function.name, None);
+    let image = engine.load(&built.image, &name).await.map_err(Failure::Engine)?;
+    Ok((engine, built, image, emulator))
 }
 
 /// The one function that is meant.
@@ -83,7 +104,7 @@ fn emulator_for(
     named: Option<&Path>,
     context: &Context,
     function: &Function,
-) -> Result<Option<std::path::PathBuf>, Failure> {
+) -> Result<Option<PathBuf>, Failure> {
     if built.needs_emulator {
         Ok(Some(emulator::find(named, &context.store, function.architecture).map_err(Failure::Emulator)?))
     } else {
@@ -121,12 +142,13 @@ async fn invoke(
     engine: &Engine,
     run: &RunOptions,
     event: Vec<u8>,
+    mut interrupt: Interrupt,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
     let log = Arc::new(Mutex::new(Log::new(terminal.is_verbose())));
     let (sink, lines) = (Arc::clone(terminal), Arc::clone(&log));
     let output: OutputSink = Arc::new(move |stream, bytes| sink.log(&lock(&lines).push(stream, bytes)));
-    let outcome = engine.invoke(run, event, &output, interrupted()).await;
+    let outcome = engine.invoke(run, event, &output, interrupt.wait()).await;
     terminal.log(&lock(&log).rest());
     let outcome = outcome.map_err(Failure::Engine)?;
     let Outcome::Answered { response, took, out_of_memory } = outcome else {
@@ -162,18 +184,36 @@ fn summary(answer: &Answer, took: Duration) -> String {
     }
 }
 
-/// Completes on Ctrl-C, and where there is such a thing when the program is told to end.
-async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ctrl-C, and where there is such a thing being told to end. From its making on, neither ends the program by itself.
+struct Interrupt {
     #[cfg(unix)]
-    {
-        if let Ok(mut end) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = end.recv() => {}
-            }
-            return;
-        }
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Interrupt {
+    #[cfg(unix)]
+    fn register() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    let _ended = interrupt.await;
+
+    #[cfg(windows)]
+    fn register() -> io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Completes when one of them comes, or has come since it was made.
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(windows)]
+        let _come = self.interrupt.recv().await;
+    }
 }
