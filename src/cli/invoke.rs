@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::args::InvokeArguments;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::args::{Format, InvokeArguments};
 use super::failure::Failure;
 use super::log::Log;
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, load, select};
 use crate::definition::Loaded;
-use crate::engine::{self, Answer, Engine, Outcome, OutputSink, RunOptions, emulator};
+use crate::engine::{self, Answer, Engine, Outcome, OutputSink, Response, RunOptions, emulator};
 use crate::fs;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
@@ -52,7 +55,7 @@ pub(super) async fn run(
         as_lambda,
         environment: settings.aws.clone().into_iter().collect(),
     };
-    invoke(&engine, &run, event, interrupt, terminal).await
+    invoke(&engine, &run, event, interrupt, settings.format, terminal).await
 }
 
 /// Builds the function's image and puts it into an engine; finds the emulator if the image needs one.
@@ -143,6 +146,7 @@ async fn invoke(
     run: &RunOptions,
     event: Vec<u8>,
     mut interrupt: Interrupt,
+    format: Format,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
     let log = Arc::new(Mutex::new(Log::new(terminal.is_verbose())));
@@ -150,37 +154,96 @@ async fn invoke(
     let output: OutputSink = Arc::new(move |stream, bytes| sink.log(&lock(&lines).push(stream, bytes)));
     let outcome = engine.invoke(run, event, &output, interrupt.wait()).await;
     terminal.log(&lock(&log).rest());
-    let outcome = outcome.map_err(Failure::Engine)?;
-    let Outcome::Answered { response, took, out_of_memory } = outcome else {
-        return Ok(ExitCode::from(INTERRUPTED));
+    let (response, took, out_of_memory) = match outcome {
+        Ok(Outcome::Cancelled) => return Ok(ExitCode::from(INTERRUPTED)),
+        Ok(Outcome::Answered { response, took, out_of_memory }) => (response, took, out_of_memory),
+        Err(error) => {
+            terminal.log(&lock(&log).held());
+            return Err(Failure::Engine(error));
+        }
     };
-    let mut body = response.body.clone();
-    if body.last() != Some(&b'\n') {
-        body.push(b'\n');
+    let succeeded = response.answer == Answer::Success;
+    if succeeded {
+        terminal.log(&lock(&log).held());
     }
-    terminal.result_bytes(&body);
+    match format {
+        Format::Human => terminal.result_bytes(&line(&response.body)),
+        Format::Json => terminal.json(&Report::of(run, &response, took)),
+    }
+    let mut told = vec![summary(&response.answer, took, run.timeout)];
     if out_of_memory {
-        terminal.status(&format!("the function ran out of its memory of {} MB", run.memory));
+        told.push(format!("help: it ran out of its memory of {} MB; give it more by `memory`", run.memory));
+    } else if let Some(help) = response.help {
+        told.push(format!("help: {help}"));
     }
-    if let Some(help) = response.help() {
-        terminal.status(&format!("help: {help}"));
+    for line in told {
+        if succeeded {
+            terminal.status(&line);
+        } else {
+            // An error is told to those who want nothing else, too.
+            terminal.log(format!("{}\n", line.replace(char::is_control, " ")).as_bytes());
+        }
     }
-    terminal.status(&summary(&response.answer, took));
-    Ok(if response.answer == Answer::Success { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn summary(answer: &Answer, took: Duration) -> String {
+/// The answer as whole lines. An emulator that says nothing is no empty line.
+fn line(body: &[u8]) -> Vec<u8> {
+    let mut line = body.to_vec();
+    if !line.is_empty() && !line.ends_with(b"\n") {
+        line.push(b'\n');
+    }
+    line
+}
+
+fn summary(answer: &Answer, took: Duration, timeout: u32) -> String {
     let seconds = took.as_secs_f64();
     match answer {
         Answer::Success => format!("answered in {seconds:.2} s, start included"),
-        Answer::FunctionError { error_type, .. } => {
-            format!("function error `{error_type}` after {seconds:.2} s")
+        Answer::FunctionError { error_type, message } => {
+            let reason = message.lines().next().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("function error `{error_type}` after {seconds:.2} s{reason}")
         }
-        Answer::TimedOut => format!("timed out after {seconds:.2} s"),
+        Answer::TimedOut => format!("timed out after {seconds:.2} s; its `timeout` is {timeout} s"),
+    }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    function: &'a str,
+    status: &'static str,
+    /// Nothing where there is no error.
+    error_type: Option<&'a str>,
+    error_message: Option<&'a str>,
+    /// What the function answered, in its own words if they are JSON.
+    response: Option<Box<RawValue>>,
+    duration_ms: u64,
+    image_id: &'a str,
+}
+
+impl<'a> Report<'a> {
+    fn of(run: &'a RunOptions, response: &'a Response, took: Duration) -> Self {
+        let (status, error) = match &response.answer {
+            Answer::Success => ("success", None),
+            Answer::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
+            Answer::TimedOut => ("timeout", None),
+        };
+        let text = String::from_utf8_lossy(&response.body);
+        let value = serde_json::from_str(&text).or_else(|_| to_raw_value(&text));
+        Self {
+            function: &run.function,
+            status,
+            error_type: error.map(|(error_type, _)| error_type.as_str()),
+            error_message: error.map(|(_, message)| message.as_str()),
+            response: value.ok().filter(|_| !text.is_empty()),
+            duration_ms: took.as_millis().try_into().unwrap_or(u64::MAX),
+            image_id: &run.image,
+        }
     }
 }
 
@@ -215,5 +278,70 @@ impl Interrupt {
         }
         #[cfg(windows)]
         let _come = self.interrupt.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::project::{Architecture, RunConfig};
+
+    fn report(body: &str, answer: Answer) -> Value {
+        let run = RunOptions {
+            image: "sha256:1".to_owned(),
+            architecture: Architecture::X86_64,
+            run: RunConfig::default(),
+            function: "orders".to_owned(),
+            timeout: 3,
+            memory: 128,
+            emulator: None,
+            as_lambda: false,
+            environment: Vec::new(),
+        };
+        let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
+        let report = Report::of(&run, &response, Duration::from_millis(1250));
+        serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_report_holds_the_answer_as_it_is() {
+        let expected = json!({
+            "function": "orders", "status": "success", "error_type": null, "error_message": null,
+            "response": { "total": [1, 2] }, "duration_ms": 1250, "image_id": "sha256:1",
+        });
+        assert_eq!(report("{\"total\":\n [1, 2]}\n", Answer::Success), expected);
+        for (body, expected) in
+            [("null", Value::Null), ("", Value::Null), ("\"x\"", json!("x")), ("not JSON", json!("not JSON"))]
+        {
+            assert_eq!(report(body, Answer::Success)["response"], expected, "{body}");
+        }
+        let error = |error_type: &str| Answer::FunctionError {
+            error_type: error_type.to_owned(),
+            message: "no\nluck".to_owned(),
+        };
+        let failed = report("", error("Runtime.ExitError"));
+        assert_eq!(
+            (&failed["status"], &failed["error_type"], &failed["error_message"], &failed["response"]),
+            (&json!("function_error"), &json!("Runtime.ExitError"), &json!("no\nluck"), &Value::Null)
+        );
+        assert_eq!(report("Task timed out", Answer::TimedOut)["status"], "timeout");
+    }
+
+    #[test]
+    fn a_summary_is_one_line() {
+        let error =
+            |message: &str| Answer::FunctionError { error_type: "E".to_owned(), message: message.to_owned() };
+        let took = Duration::from_millis(1250);
+        for (answer, expected) in [
+            (Answer::Success, "answered in 1.25 s, start included"),
+            (error("no\nluck"), "function error `E` after 1.25 s: no"),
+            (error(""), "function error `E` after 1.25 s"),
+            (Answer::TimedOut, "timed out after 1.25 s; its `timeout` is 3 s"),
+        ] {
+            assert_eq!(summary(&answer, took, 3), expected);
+        }
+        assert_eq!((line(b""), line(b"{}"), line(b"{}\n")), (vec![], b"{}\n".to_vec(), b"{}\n".to_vec()));
     }
 }
