@@ -48,7 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "fs",
         ],
     ),
-    ("engine", &["layout", "image", "store", "event", "project", "fs"]),
+    ("engine", &["layout", "image", "runtime", "store", "event", "project", "fs"]),
     ("layout", &["image", "layer", "store", "project", "fs"]),
     ("image", &["store", "project"]),
     ("layer", &["tree", "store", "project", "fs"]),

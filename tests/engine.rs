@@ -307,7 +307,7 @@ async fn a_function_that_fails_is_told_from_one_that_answers() {
     );
     assert_eq!(answer(&options, r#"{"sleep": 30}"#).await.0.answer, Answer::TimedOut);
     let (exited, _) = answer(&options, r#"{"exit": 127}"#).await;
-    assert!(exited.help().is_some(), "{exited:?}");
+    assert!(exited.help.is_some(), "{exited:?}");
     assert_eq!(error_type(exited.answer), "Runtime.ExitError");
 
     let (other, fill) = (bench.run("nothing.handler"), r#"{"fill": 400000000}"#);

@@ -1,7 +1,7 @@
 //! What a container prints, as a user wants to see it: all that the function and its extensions say, without the
 //! emulator's talk about its own work.
 
-use crate::engine::OutputStream;
+use crate::engine::{OutputStream, Weight, weigh};
 
 /// Takes pieces of output and gives whole lines back. A stream that ends without a line end keeps its last line until
 /// [`Log::rest`].
@@ -10,6 +10,8 @@ pub(super) struct Log {
     verbose: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// What the emulator says of failures.
+    held: Vec<u8>,
 }
 
 impl Log {
@@ -27,41 +29,50 @@ impl Log {
         pending.extend_from_slice(bytes);
         let Some(end) = pending.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
         let lines: Vec<u8> = pending.drain(..=end).collect();
-        if self.verbose {
-            return lines;
-        }
-        lines
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter(|line| !is_emulator_talk(line))
-            .flatten()
-            .copied()
-            .collect()
+        self.shown(&lines)
     }
 
     /// What is left of lines without an end.
     pub(super) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        for pending in [&mut self.stdout, &mut self.stderr] {
+        for mut pending in [std::mem::take(&mut self.stdout), std::mem::take(&mut self.stderr)] {
             if !pending.is_empty() {
-                rest.append(pending);
-                rest.push(b'\n');
+                pending.push(b'\n');
+                rest.extend(self.shown(&pending));
             }
         }
         rest
     }
+
+    /// What the emulator said of a failure, for the case that nothing sums it up: it takes several lines for each.
+    pub(super) fn held(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
+    fn shown(&mut self, lines: &[u8]) -> Vec<u8> {
+        let mut shown = Vec::new();
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            match std::str::from_utf8(line).ok().and_then(weigh).filter(|_| !self.verbose) {
+                Some(Weight::Ordinary) => {}
+                Some(Weight::Failure) => self.held.extend_from_slice(line),
+                Some(Weight::Notable) | None => shown.extend(without_returns(line)),
+            }
+        }
+        shown
+    }
 }
 
-/// Whether the emulator tells of its ordinary work, as in `23 Nov 2026 16:15:54,418 [INFO] (rapid) INIT START(…)`. That
-/// it resets itself when it is told to end is ordinary too, although it calls it a warning.
-fn is_emulator_talk(line: &[u8]) -> bool {
-    let Ok(line) = std::str::from_utf8(line) else { return false };
-    // The time before it has a fixed form: `DD Mon YYYY HH:MM:SS,mmm `.
-    let Some((time, said)) = line.split_once(" [") else { return false };
-    let is_time = time.len() == "23 Nov 2026 16:15:54,418".len()
-        && time.starts_with(|first: char| first.is_ascii_digit());
-    is_time
-        && (said.starts_with("INFO] (rapid) ")
-            || said.starts_with("WARNING] (rapid) Reset initiated: SandboxTerminated"))
+/// The line with line ends where it goes back to its beginning. Some runtimes write tracebacks that way, because Lambda's
+/// log then keeps them together; on a terminal each line would hide the one before.
+fn without_returns(line: &[u8]) -> Vec<u8> {
+    let content = line.trim_ascii_end().len();
+    let mut line = line.to_vec();
+    for byte in &mut line[..content] {
+        if *byte == b'\r' {
+            *byte = b'\n';
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -69,30 +80,45 @@ mod tests {
     use super::*;
 
     const TALK: &str = "23 Nov 2026 16:15:54,418 [INFO] (rapid) INIT START(type: on-demand, phase: init)\n";
+    const FAILURE: &str =
+        "23 Nov 2026 16:15:54,418 [WARNING] (rapid) First fatal error stored in appctx: Runtime.ExitError\n";
+    const NOTABLE: &str = "23 Nov 2026 16:15:54,418 [WARNING] (rapid) Deadline: the agent extension-x-1 did not exit; Killing it.\n";
 
-    fn shown(verbose: bool, pieces: &[(OutputStream, &str)]) -> String {
+    /// What is shown, and what is held back.
+    fn shown(verbose: bool, pieces: &[(OutputStream, &str)]) -> (String, String) {
         let mut log = Log::new(verbose);
         let mut shown = Vec::new();
         for (stream, piece) in pieces {
             shown.extend(log.push(*stream, piece.as_bytes()));
         }
         shown.extend(log.rest());
-        String::from_utf8(shown).unwrap()
+        (String::from_utf8(shown).unwrap(), String::from_utf8(log.held()).unwrap())
     }
 
     #[test]
     fn the_emulators_talk_is_left_out_unless_wanted() {
-        let warning = "23 Nov 2026 16:15:54,418 [WARNING] (rapid) First fatal error: Runtime.ExitError\n";
-        let all = [TALK, "START RequestId: 1\n", warning, "[INFO] mine\n"].concat();
-        let out = OutputStream::Stderr;
-        assert_eq!(shown(false, &[(out, &all)]), ["START RequestId: 1\n", warning, "[INFO] mine\n"].concat());
-        assert_eq!(shown(true, &[(out, &all)]), all);
+        let all = [TALK, "START RequestId: 1\n", FAILURE, "[INFO] mine\n", NOTABLE].concat();
+        let few = ["START RequestId: 1\n", "[INFO] mine\n", NOTABLE].concat();
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
+            assert_eq!(shown(false, &[(stream, &all)]), (few.clone(), FAILURE.to_owned()));
+            assert_eq!(shown(true, &[(stream, &all)]), (all.clone(), String::new()));
+        }
     }
 
     #[test]
     fn lines_come_whole_however_they_are_cut() {
         let (out, err) = (OutputStream::Stdout, OutputStream::Stderr);
         let (head, tail) = TALK.split_at(30);
-        assert_eq!(shown(false, &[(err, head), (out, "a"), (err, tail), (out, "b\nc")]), "ab\nc\n");
+        assert_eq!(shown(false, &[(err, head), (out, "a"), (err, tail), (out, "b\nc")]).0, "ab\nc\n");
+        // A function that ends within a line; the emulator goes on in it.
+        assert_eq!(shown(false, &[(out, "50 %"), (out, TALK)]).0, format!("50 %{TALK}"));
+    }
+
+    #[test]
+    fn a_traceback_is_shown_line_by_line() {
+        let error = "[ERROR] OSError: no luck\rTraceback:\r  File\r\n";
+        let expected = "[ERROR] OSError: no luck\nTraceback:\n  File\r\n";
+        assert_eq!(shown(false, &[(OutputStream::Stdout, error)]).0, expected);
+        assert_eq!(shown(true, &[(OutputStream::Stdout, error)]).0, expected);
     }
 }

@@ -16,7 +16,8 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 
 use super::invoke::{Emulator, PAYLOAD_LIMIT};
-use super::output::Tail;
+use super::output::{Tail, last_lines};
+use super::response::{Reply, classify};
 use super::run::{EMULATOR_FOLDER, EMULATOR_NAME, PORT};
 use super::{Engine, EngineError, OutputSink, OutputStream, Response, RunOptions, body, is_status};
 use crate::fs;
@@ -75,9 +76,12 @@ impl Engine {
         let (ended, log) = container.close().await;
         match answered {
             None => ended.map(|_| Outcome::Cancelled),
-            Some(Err(error)) => Err(error.with_log(log)),
-            Some(Ok((response, took))) => {
-                ended.map(|out_of_memory| Outcome::Answered { response, took, out_of_memory })
+            Some(Err(error)) => Err(error.with_log(last_lines(&log))),
+            Some(Ok((reply, took))) => {
+                let out_of_memory = ended?;
+                // Only now is the log complete.
+                let response = classify(reply, &log)?;
+                Ok(Outcome::Answered { response, took, out_of_memory })
             }
         }
     }
@@ -122,7 +126,7 @@ impl<'a> Container<'a> {
         options: &RunOptions,
         event: Vec<u8>,
         output: &OutputSink,
-    ) -> Result<(Response, Duration), EngineError> {
+    ) -> Result<(Reply, Duration), EngineError> {
         if let Some(emulator) = &options.emulator {
             self.upload(emulator).await?;
         }
@@ -232,9 +236,8 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Stops and removes the container and its volume. Gives whether it ran out of memory, and the last lines of its
-    /// output.
-    async fn close(mut self) -> (Result<bool, EngineError>, Vec<String>) {
+    /// Stops and removes the container and its volume. Gives whether it ran out of memory, and the end of its output.
+    async fn close(mut self) -> (Result<bool, EngineError>, String) {
         let grace = StopContainerOptions { t: Some(GRACE_SECONDS), signal: None };
         // Whether this works does not matter: the removal is forced.
         drop(self.docker.stop_container(&self.id, Some(grace)).await);
@@ -249,7 +252,7 @@ impl<'a> Container<'a> {
         let removed = remove(&self.docker, &self.id).await;
         self.removed = true;
         let removed = removed.map_err(|error| self.failed("remove", error));
-        (removed.map(|()| out_of_memory), self.tail.lines())
+        (removed.map(|()| out_of_memory), self.tail.text())
     }
 
     fn exited(&self, status: i64) -> EngineError {

@@ -7,15 +7,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::fs::{self, FsError};
-
 use crate::project::{Architecture, RunConfig};
+use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
 use crate::store::Store;
-
-/// The entry point of AWS's base images and of limg's own: it starts the image's emulator outside Lambda.
-const ENTRY_SCRIPT: &str = "/lambda-entrypoint.sh";
-
-/// Where such an image has the emulator.
-const IN_IMAGE: &str = "/usr/local/bin/aws-lambda-rie";
 
 /// The bytes of an ELF header up to and with `e_machine`.
 const HEADER: usize = 20;
@@ -79,7 +73,7 @@ impl EmulatorError {
 #[must_use]
 pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
     match run.entrypoint.as_deref().and_then(<[String]>::first).map(String::as_str) {
-        Some(ENTRY_SCRIPT) => !has_file(IN_IMAGE),
+        Some(ENTRY_SCRIPT) => !has_file(EMULATOR),
         Some(program) => !program.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie")),
         None => true,
     }
@@ -177,10 +171,10 @@ mod tests {
             entrypoint: Some(entrypoint.iter().map(|&word| word.to_owned()).collect()),
             ..RunConfig::default()
         };
-        let rie = |path: &str| path == IN_IMAGE;
+        let rie = |path: &str| path == EMULATOR;
         assert!(!is_needed(&run(&[ENTRY_SCRIPT]), rie));
         assert!(is_needed(&run(&[ENTRY_SCRIPT]), |_| false));
-        assert!(!is_needed(&run(&[IN_IMAGE, "/main"]), rie));
+        assert!(!is_needed(&run(&[EMULATOR, "/main"]), rie));
         assert!(is_needed(&run(&["/main"]), rie));
         assert!(is_needed(&RunConfig::default(), rie));
     }

@@ -146,7 +146,10 @@ pub enum EngineError {
         source: reqwest::Error,
     },
     /// The emulator itself failed.
-    #[error("the runtime interface emulator answered with status {status}: {text}")]
+    #[error(
+        "the runtime interface emulator answered with status {status}{}",
+        if text.is_empty() { " and nothing else".to_owned() } else { format!(": {text}") }
+    )]
     Emulator {
         /// The HTTP status.
         status: u16,

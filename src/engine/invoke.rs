@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::EngineError;
-use super::response::{Response, classify};
+use super::response::Reply;
 
 /// What Lambda takes and gives in one synchronous invocation (Lambda developer guide, gettingstarted-limits).
 pub(super) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -63,12 +63,12 @@ impl<'a> Emulator<'a> {
         Ok(())
     }
 
-    /// Sends the event, once, and gives the answer and the time that it took. `timeout` is that of the function.
+    /// Sends the event, once, and gives what comes back and the time that it took. `timeout` is that of the function.
     pub(super) async fn invoke(
         &self,
         event: Vec<u8>,
         timeout: Duration,
-    ) -> Result<(Response, Duration), EngineError> {
+    ) -> Result<(Reply, Duration), EngineError> {
         // The emulator grants the timeout to the start of the function and again to the invocation.
         let patience = timeout * 2 + MARGIN;
         let start = Instant::now();
@@ -84,7 +84,7 @@ impl<'a> Emulator<'a> {
         let request = request.header("content-type", "application/json").body(event).timeout(patience);
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
-        let body = answer.bytes().await.map_err(failed)?;
-        Ok((classify(status, body.into())?, start.elapsed()))
+        let body = answer.bytes().await.map_err(failed)?.into();
+        Ok((Reply { status, body }, start.elapsed()))
     }
 }

@@ -71,14 +71,23 @@ impl Engine {
         };
         let mut sent_bytes = 0;
         if !without.is_empty() {
-            match self.send(image, name, without, &mut sent_bytes, containerd).await {
-                Ok(id) => return Ok(Loaded { id, sent_bytes, thin: true }),
+            let (sent, bytes) = self.send(image, name, without).await;
+            sent_bytes += bytes;
+            match sent {
+                Ok(()) => {
+                    if let Ok(id) = self.verify(image, name, containerd).await {
+                        return Ok(Loaded { id, sent_bytes, thin: true });
+                    }
+                }
                 // Not the engine's fault; it would only happen again.
                 Err(error @ EngineError::Archive { .. }) => return Err(error),
                 Err(_) => {}
             }
         }
-        let id = self.send(image, name, BTreeSet::new(), &mut sent_bytes, containerd).await?;
+        let (sent, bytes) = self.send(image, name, BTreeSet::new()).await;
+        sent_bytes += bytes;
+        sent?;
+        let id = self.verify(image, name, containerd).await?;
         Ok(Loaded { id, sent_bytes, thin: false })
     }
 
@@ -149,15 +158,13 @@ impl Engine {
         left_out(layers, known)
     }
 
-    /// Sends an archive and makes sure that the engine has the image. Gives its id.
+    /// Sends an archive without some files. Gives what became of it and how many bytes were sent, whatever became.
     async fn send(
         &self,
         image: &Image,
         name: &str,
         without: BTreeSet<Digest>,
-        sent_bytes: &mut u64,
-        containerd: bool,
-    ) -> Result<String, EngineError> {
+    ) -> (Result<(), EngineError>, u64) {
         let (owned, tag) = (image.clone(), name.to_owned());
         let (archive, writing) = body::stream(move |output| {
             // A Docker archive says the architecture in the config alone.
@@ -170,14 +177,14 @@ impl Engine {
             // The connection is closed; the writer learns of it with its next piece.
             Err(_) => tokio::time::timeout(ABANDON, writing).await.ok().and_then(Result::ok),
         };
-        if let Some(written) = written {
-            *sent_bytes += written.bytes;
-            if let (Err(source), false) = (written.result, written.abandoned) {
-                return Err(EngineError::Archive { name: name.to_owned(), source: Box::new(source) });
+        let bytes = written.as_ref().map_or(0, |written| written.bytes);
+        let sent = match written {
+            Some(body::Written { result: Err(source), abandoned: false, .. }) => {
+                Err(EngineError::Archive { name: name.to_owned(), source: Box::new(source) })
             }
-        }
-        answer.map_err(|error| EngineError::call(format!("load the image `{name}`"), error))?;
-        self.verify(image, name, containerd).await
+            _ => answer.map_err(|error| EngineError::call(format!("load the image `{name}`"), error)),
+        };
+        (sent, bytes)
     }
 
     /// Hands an archive to the engine. It reports some errors in the messages of an answer that began well.
@@ -195,6 +202,7 @@ impl Engine {
         Ok(())
     }
 
+    /// Makes sure that the engine has the image under the name. Gives its id.
     async fn verify(&self, image: &Image, name: &str, containerd: bool) -> Result<String, EngineError> {
         let found = self.inspect(name).await?;
         let right = |found: &ImageInspect| {

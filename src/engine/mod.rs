@@ -8,6 +8,7 @@ mod address;
 mod body;
 mod container;
 pub mod emulator;
+mod emulator_log;
 mod error;
 mod export;
 mod invoke;
@@ -27,6 +28,7 @@ use bollard::errors::Error as DockerError;
 use bollard::models::ImageInspect;
 
 pub use container::Outcome;
+pub use emulator_log::{Weight, weigh};
 pub use error::EngineError;
 pub use load::Loaded;
 pub use output::{OutputSink, OutputStream};

@@ -22,6 +22,9 @@ pub const LAYER_ROOT: &str = "/opt";
 /// The entry script of AWS's base images and of those that keep its contract: it takes the handler as its one argument.
 pub const ENTRY_SCRIPT: &str = "/lambda-entrypoint.sh";
 
+/// The runtime interface emulator of such an image, which the script starts outside Lambda.
+pub const EMULATOR: &str = "/usr/local/bin/aws-lambda-rie";
+
 /// The program that is put at a contract's `launcher`.
 pub const LAUNCHER: &str = include_str!("../../base-images/launcher.sh");
 

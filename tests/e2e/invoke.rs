@@ -309,6 +309,32 @@ fn an_interrupt_while_the_container_is_created_leaves_none() {
 }
 
 #[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn an_interrupt_before_the_container_ends_at_once() {
+    let project = Project::python();
+    // The first call of the engine, and one that comes when the image is built: it takes some five hundred bytes to
+    // get there. The answer is held back for longer than limg may run.
+    for (signal, call, bytes) in [("INT", "/version", 1), ("TERM", "/info", 450)] {
+        let socket = EngineSocket::holding_back(call, Duration::from_mins(1));
+        let limg = Running::start(project.limg(&["facts"]).env("DOCKER_HOST", socket.address()));
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let mut sent = 0;
+        while sent < bytes {
+            assert!(Instant::now() < deadline, "{call} is not asked");
+            sent += socket.sent();
+            sleep(Duration::from_millis(20));
+        }
+        limg.signal(signal);
+        let start = Instant::now();
+        let (code, output) = limg.end();
+        assert!(start.elapsed() < Duration::from_secs(5), "{call}: it ends after {:?}", start.elapsed());
+        assert_eq!((code, output.as_str()), (Some(130), ""), "{call}");
+        project.leaves_nothing();
+        assert_eq!(project.docker.images(), Vec::<String>::new(), "{call}");
+    }
+}
+
+#[test]
 #[ignore = "needs Docker; `make test` runs it"]
 fn an_image_without_an_emulator_needs_one() {
     let project = Project::script("#!/nothing\n");

@@ -159,7 +159,7 @@ async fn docker_refuses_what_it_cannot_complete() {
     let engine = Engine::connect(&crate::engine::Host::default()).await.unwrap();
     let image = bench.image(&["nobody has this layer"], "app.handler");
     let without = left_out(image.layers(), 1);
-    let sent = engine.send(&image, "limg-test/refused:v1", without, &mut 0, false).await;
+    let (sent, _) = engine.send(&image, "limg-test/refused:v1", without).await;
     let Err(EngineError::Call { source, .. }) = sent else { panic!("{sent:?}") };
     assert!(source.to_string().contains("no such file"), "{source}");
     assert_eq!(engine.image_id("limg-test/refused:v1").await.unwrap(), None);
