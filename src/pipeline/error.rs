@@ -81,7 +81,10 @@ pub enum PipelineError {
 pub enum BaseError {
     /// It lies in a registry.
     #[error("limg cannot read base images from a registry yet")]
-    Registry,
+    Registry {
+        /// Its reference.
+        image: String,
+    },
     /// It has no name.
     #[error("`docker-daemon:` names no image")]
     Unnamed,
@@ -179,10 +182,10 @@ impl BaseError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Registry => Some(
-                "copy it into a layout, `skopeo copy docker://IMAGE oci:DIR`, and name that under `bases:` as `oci:DIR`"
-                    .to_owned(),
-            ),
+            Self::Registry { image } => Some(format!(
+                "`docker pull {image}` and name it under `bases:` as `docker-daemon:{image}`, or `skopeo copy \
+                 docker://{image} oci:DIR` and name it as `oci:DIR`"
+            )),
             Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
             Self::Layout(error) => error.help(),
             Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
