@@ -305,10 +305,16 @@ impl ImageLocation {
     /// The same location with a relative path taken from `folder`.
     #[must_use]
     pub fn relative_to(self, folder: &Path) -> Self {
+        self.map_path(|path| folder.join(path))
+    }
+
+    /// The same location with another path, if it has one.
+    #[must_use]
+    pub fn map_path(self, change: impl FnOnce(PathBuf) -> PathBuf) -> Self {
         match self {
-            Self::Oci(path, reference) => Self::Oci(folder.join(path), reference),
-            Self::OciArchive(path, reference) => Self::OciArchive(folder.join(path), reference),
-            Self::DockerArchive(path, reference) => Self::DockerArchive(folder.join(path), reference),
+            Self::Oci(path, reference) => Self::Oci(change(path), reference),
+            Self::OciArchive(path, reference) => Self::OciArchive(change(path), reference),
+            Self::DockerArchive(path, reference) => Self::DockerArchive(change(path), reference),
             other => other,
         }
     }
@@ -363,6 +369,17 @@ fn split_reference(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Splits the tag off the name of an image: behind a colon after the last slash, since before it the colon is that of a
+/// port.
+#[must_use]
+pub fn split_tag(name: &str) -> (&str, Option<&str>) {
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    match name[last..].find(':') {
+        Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
+        None => (name, None),
+    }
+}
+
 impl fmt::Display for ImageLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (transport, path, reference) = match self {
@@ -403,6 +420,18 @@ mod tests {
         assert_eq!("/opt".parse::<ImagePath>().unwrap().parent(), None);
         assert!(path.is_below("/opt") && path.is_below("/opt/extensions") && !path.is_below("/op"));
         assert!(path.join("../x").is_err() && path.join("/x").is_err() && path.join("").is_err());
+    }
+
+    #[test]
+    fn a_port_is_no_tag() {
+        for (name, expected) in [
+            ("orders", ("orders", None)),
+            ("shop/orders:v1", ("shop/orders", Some("v1"))),
+            ("localhost:5000/orders", ("localhost:5000/orders", None)),
+            ("localhost:5000/orders:v1", ("localhost:5000/orders", Some("v1"))),
+        ] {
+            assert_eq!(split_tag(name), expected);
+        }
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(super) struct InitArguments {
     #[arg(long, value_name = "ID", default_value = "python3.12")]
     pub(super) runtime: String,
 
-    /// The base image, such as oci:bases/python3.12 [default: AWS's own]
+    /// The base image, such as oci:bases/python3.12 [default: one that is to be fetched to oci:DIR/bases/ID]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
 }

@@ -1,18 +1,25 @@
 //! `limg build`.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::{BuildArguments, Format};
 use super::failure::Failure;
+use super::interrupt::{INTERRUPTED, interrupted};
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, destination, load, select};
 use crate::pipeline::{self, Built, Delivered, Options};
 use crate::project::Function;
+
+/// How long an interrupted build may take to remove what it has written by half.
+const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(
     arguments: BuildArguments,
@@ -27,9 +34,16 @@ pub(super) async fn run(
     let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
     let context = context(settings, terminal)?;
     let functions: Vec<&Function> = functions.iter().collect();
-    let built = pipeline::build_and_deliver(&loaded.project, &functions, &options, &context)
-        .await
-        .map_err(|error| Failure::pipeline(error, &loaded))?;
+    let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
+    let built = tokio::select! {
+        built = &mut work => built.map_err(|error| Failure::pipeline(error, &loaded))?,
+        () = interrupted() => {
+            context.stop.store(true, Ordering::Relaxed);
+            // Whatever comes of it now, only what it leaves behind matters.
+            drop(tokio::time::timeout(GRACE, work).await);
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
     terminal.finish();
     match settings.format {
         Format::Json => terminal.json(&Report::of(&built)),

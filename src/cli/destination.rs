@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::settings::Settings;
 use crate::pipeline::Destination;
-use crate::project::{ImageLocation, OUTPUT_FOLDER, Project};
+use crate::project::{ImageLocation, OUTPUT_FOLDER, Project, split_tag};
 
 /// The longest tag (OCI distribution specification, "Pulling manifests").
 const TAG_AT_MOST: usize = 128;
@@ -64,15 +64,6 @@ fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, Str
         return Err("it names the image, and `--tag` would name it again".to_owned());
     }
     Ok(location)
-}
-
-/// Splits the tag off: behind a colon after the last slash, since before it the colon is that of a port.
-fn split_tag(name: &str) -> (&str, Option<&str>) {
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    match name[last..].find(':') {
-        Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
-        None => (name, None),
-    }
 }
 
 /// Whether registries take it as a tag (OCI distribution specification, "Pulling manifests").

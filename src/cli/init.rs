@@ -1,20 +1,31 @@
 //! `limg init`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::InitArguments;
 use super::failure::Failure;
 use super::render::Terminal;
-use crate::{definition, fs, problem, runtime};
+use super::settings::Settings;
+use crate::fs::{self, FsError};
+use crate::project::{Architecture, ImageLocation};
+use crate::{definition, problem, runtime};
 
-pub(super) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    arguments: &InitArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<ExitCode, Failure> {
     let InitArguments { directory, runtime, base } = arguments;
-    let ids = runtime::ids();
-    if !ids.contains(&runtime.as_str()) {
-        let nearest = problem::nearest(runtime, ids).map(str::to_owned);
+    let Some(contract) = runtime::contract(runtime) else {
+        let nearest = problem::nearest(runtime, runtime::ids()).map(str::to_owned);
         return Err(Failure::UnknownRuntime { name: runtime.clone(), nearest });
-    }
-    let files = definition::starter(runtime, base.as_deref())
+    };
+    let named = match base {
+        Some(base) => seen_from(directory, base, settings)?,
+        None => format!("oci:bases/{runtime}"),
+    };
+    let files = definition::starter(runtime, &named)
         .ok_or_else(|| Failure::NoStarter { runtime: runtime.clone() })?;
     // All are looked at before any is written, so that a refusal leaves the folder as it was.
     let paths: Vec<_> = files.iter().map(|file| directory.join(file.path)).collect();
@@ -31,5 +42,54 @@ pub(super) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<Exit
         }
         terminal.status(&format!("wrote {}", path.display()));
     }
+    if base.is_none() {
+        let layout = directory.join("bases").join(runtime);
+        let architecture = Architecture::default().oci_name();
+        terminal.status("the base image is missing yet; fetch it, then build:");
+        terminal.status(&format!(
+            "  skopeo --override-os linux --override-arch {architecture} copy docker://{} oci:{}",
+            contract.image,
+            layout.display()
+        ));
+        terminal.status(&format!("  limg build -f {}", directory.join("limg.yaml").display()));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The base as a definition in `directory` must name it: what the user typed is relative to the working directory, what
+/// stands in a definition to the definition.
+fn seen_from(directory: &Path, base: &str, settings: &Settings) -> Result<String, Failure> {
+    let Ok(location) = base.parse::<ImageLocation>() else { return Ok(base.to_owned()) };
+    let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let directory = settings.directory.join(directory);
+    let folder = real(&directory).map_err(FsError::because("find", &directory))?;
+    let from_folder = |path: PathBuf| real(&path).map_or(path, |path| way(&folder, &path));
+    Ok(location.relative_to(&settings.directory).map_path(from_folder).to_string())
+}
+
+/// The way from a folder to a path, both absolute; the path itself where they have nothing but the root in common.
+fn way(folder: &Path, path: &Path) -> PathBuf {
+    let common = folder.components().zip(path.components()).take_while(|(one, other)| one == other).count();
+    if common < 2 {
+        return path.to_owned();
+    }
+    let up = folder.components().skip(common).map(|_| std::path::Component::ParentDir);
+    up.chain(path.components().skip(common)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_leads_from_the_folder_to_the_path() {
+        for (folder, path, expected) in [
+            ("/work/shop", "/work/bases/python", "../bases/python"),
+            ("/work/shop", "/work/shop/base", "base"),
+            ("/work/a/b", "/work/base", "../../base"),
+            ("/work/shop", "/srv/base", "/srv/base"),
+        ] {
+            assert_eq!(way(Path::new(folder), Path::new(path)), Path::new(expected));
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod build;
 mod destination;
 mod failure;
 mod init;
+mod interrupt;
 mod invoke;
 mod log;
 mod render;
@@ -59,7 +60,7 @@ async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) ->
     match command {
         Command::Build(arguments) => build::run(arguments, settings, terminal).await,
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
-        Command::Init(arguments) => init::run(&arguments, terminal),
+        Command::Init(arguments) => init::run(&arguments, settings, terminal),
         Command::Schema => {
             terminal.json(&definition::schema());
             Ok(ExitCode::SUCCESS)
@@ -112,5 +113,10 @@ fn select<'a>(
 fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
     let store = Store::open(&settings.store)
         .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
-    Ok(Context { store, docker: settings.docker.clone(), reporter: Arc::<Terminal>::clone(terminal) })
+    Ok(Context {
+        store,
+        docker: settings.docker.clone(),
+        reporter: Arc::<Terminal>::clone(terminal),
+        stop: Arc::default(),
+    })
 }

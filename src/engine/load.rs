@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::{Engine, EngineError, body, is_status};
 use crate::image::{Image, Layer};
 use crate::layout::{NamedImage, write_docker_archive};
+use crate::project::split_tag;
 use crate::store::Digest;
 
 /// How many images the engine is asked about at a time.
@@ -55,6 +56,7 @@ impl Engine {
     /// When a layer cannot be read, the engine refuses the image, or does not have it afterwards.
     pub async fn load(&self, image: &Image, name: &str) -> Result<Loaded, EngineError> {
         let (repository, tag) = split_tag(name);
+        let tag = tag.unwrap_or("latest");
         // An archive names nothing but whole names.
         let name = &format!("{repository}:{tag}");
         if let Some(id) = self.tag_existing(image, repository, tag).await? {
@@ -271,14 +273,6 @@ fn similarity(one: &str, other: &str) -> usize {
         return usize::MAX;
     }
     one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
-}
-
-/// Splits `REPOSITORY[:TAG]`; the colon of a registry's port stands before a slash.
-fn split_tag(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Delivers finished images: into OCI layouts, archives and the Docker Engine.
 
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Built, Context, DeliverError, PipelineError, blocking};
 use crate::engine::{Engine, EngineError};
 use crate::fs::{self, FsError};
 use crate::layout::{self, LayoutError, NamedImage};
-use crate::project::{ImageLocation, Project};
+use crate::project::{ImageLocation, Project, split_tag};
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Destination {
             matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
         match own {
             // Docker would read a name without a tag as `latest` only in some places.
-            Some(own) if docker && !has_tag(&own) => {
+            Some(own) if docker && split_tag(&own).1.is_none() => {
                 format!("{own}:{}", self.tag.as_deref().unwrap_or("latest"))
             }
             Some(own) => own,
@@ -69,11 +71,6 @@ pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> Stri
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 
-/// Whether a Docker name has a tag: a colon behind the last slash (before it, it belongs to a port).
-fn has_tag(name: &str) -> bool {
-    name.rsplit('/').next().is_some_and(|last| last.contains(':'))
-}
-
 /// Delivers every image to every destination. The result is in the order of the images.
 pub(super) async fn deliver(
     project: &Project,
@@ -99,7 +96,8 @@ pub(super) async fn deliver(
             }
             location => {
                 let (location, built) = (location.clone(), built.clone());
-                blocking(move || write(&location, &built, &names).map_err(failed)).await?;
+                let stop = Arc::clone(&context.stop);
+                blocking(move || write(&location, &built, &names, &stop).map_err(failed)).await?;
             }
         }
     }
@@ -114,15 +112,20 @@ async fn load_all(built: &[Built], names: &[String], context: &Context) -> Resul
     Ok(())
 }
 
-fn write(location: &ImageLocation, built: &[Built], names: &[String]) -> Result<(), DeliverError> {
+fn write(
+    location: &ImageLocation,
+    built: &[Built],
+    names: &[String],
+    stop: &AtomicBool,
+) -> Result<(), DeliverError> {
     let images: Vec<_> =
         built.iter().zip(names).map(|(built, name)| NamedImage { image: &built.image, name }).collect();
     match location {
         ImageLocation::Oci(path, _) => Ok(layout::write_oci_directory(path, &images)?),
         ImageLocation::OciArchive(path, _) => {
-            archive(path, |output| layout::write_oci_archive(&images, output))
+            archive(path, stop, |output| layout::write_oci_archive(&images, output))
         }
-        ImageLocation::DockerArchive(path, _) => archive(path, |output| {
+        ImageLocation::DockerArchive(path, _) => archive(path, stop, |output| {
             layout::write_docker_archive(&images, &std::collections::BTreeSet::new(), output)
         }),
         ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
@@ -132,7 +135,8 @@ fn write(location: &ImageLocation, built: &[Built], names: &[String]) -> Result<
 /// Writes an archive under a temporary name and gives it its own when it is whole.
 fn archive(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut tempfile::NamedTempFile>) -> Result<(), LayoutError>,
+    stop: &AtomicBool,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), LayoutError>,
 ) -> Result<(), DeliverError> {
     let path = &replaceable(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -140,13 +144,33 @@ fn archive(
     fs::remove_abandoned(folder);
     let mut temporary =
         fs::temporary_file(folder).map_err(FsError::because("create a temporary file in", folder))?;
-    write(&mut BufWriter::with_capacity(1 << 20, &mut temporary))?;
+    let output = Stoppable { output: &mut temporary, stop };
+    write(&mut BufWriter::with_capacity(1 << 20, output))?;
     let persist = || {
         temporary.as_file().sync_all()?;
         temporary.persist(path).map_err(|error| error.error)
     };
     persist().map(drop).map_err(FsError::because("write", path))?;
     Ok(())
+}
+
+/// A file that is given up when it is no longer wanted.
+struct Stoppable<'a, W> {
+    output: W,
+    stop: &'a AtomicBool,
+}
+
+impl<W: Write> Write for Stoppable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the build was interrupted"));
+        }
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 /// The file that an archive is to be: what links lead to. Whatever else is there (a device, were it not refused) would be
@@ -166,5 +190,23 @@ fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
         Err(_) if path.is_symlink() => Err(refused("is a symbolic link that leads nowhere")),
         // It is not there yet. Any other reason will show when it is written.
         Err(_) => Ok(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_is_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = AtomicBool::new(false);
+        let given_up = archive(&folder.path().join("a.tar"), &stop, |output| {
+            output.write_all(&vec![0; 2 << 20]).map_err(LayoutError::Write)?;
+            stop.store(true, Ordering::Relaxed);
+            output.write_all(&vec![0; 2 << 20]).map_err(LayoutError::Write)
+        });
+        assert!(given_up.is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

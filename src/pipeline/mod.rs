@@ -11,6 +11,7 @@ mod sources;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::task::JoinError;
 
@@ -49,6 +50,8 @@ pub struct Context {
     pub docker: Host,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
+    /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A function's image.

@@ -290,3 +290,25 @@ fn a_killed_build_leaves_nothing_that_harms() {
     assert_eq!(report.0["functions"]["orders"]["digest"], expected["functions"]["orders"]["digest"]);
     crate::support::Layout::open(&context.path(".limg/images"));
 }
+
+#[test]
+fn an_interrupted_build_is_130() {
+    let context = shop();
+    // Minutes of work.
+    std::fs::File::create(context.path("orders/large")).unwrap().set_len(9 << 30).unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let mut run = context
+            .command(&["build", "-q", "-o", "oci-archive:a.tar"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while !context.files("store/tmp").iter().any(|file| file.starts_with(".limg-")) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let kill = std::process::Command::new("kill").args([signal, &run.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        assert!(!context.path("a.tar").exists());
+        std::fs::remove_dir_all(context.store()).unwrap();
+    }
+}

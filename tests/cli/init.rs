@@ -12,7 +12,7 @@ fn a_new_project_builds_at_once() {
     ] {
         let context = Context::new();
         write_base(&context.path("base"), "amd64");
-        let run = context.limg(&["init", "new/shop", "--runtime", runtime, "--base", "oci:../../base"]).ok();
+        let run = context.limg(&["init", "new/shop", "--runtime", runtime, "--base", "oci:base"]).ok();
         assert!(run.stderr.contains("wrote new/shop/limg.yaml"), "{run:?}");
         let run = context.run(context.command(&["build"]).current_dir(context.path("new/shop"))).ok();
         assert!(!run.stderr.contains("warning"), "{runtime}: {run:?}");
@@ -31,9 +31,25 @@ fn nothing_is_overwritten() {
     assert_eq!(context.files("project"), ["functions/hello/app.py"]);
     assert_eq!(std::fs::read_to_string(context.path("functions/hello/app.py")).unwrap(), "mine\n");
     std::fs::remove_dir_all(context.path("functions")).unwrap();
-    context.limg(&["init"]).ok();
+    let run = context.limg(&["init"]).ok();
+    assert!(run.stderr.contains("fetch it"), "{run:?}");
     let before = std::fs::read(context.path("limg.yaml")).unwrap();
     context.limg(&["init", "--runtime", "nodejs22.x"]).fails(2, &["limg.yaml` is in the way"]);
     assert_eq!(std::fs::read(context.path("limg.yaml")).unwrap(), before);
     context.limg(&["init", "limg.yaml/below"]).fails(3, &["failed to create the folder"]);
+}
+
+/// Without a base the next steps are told, and are all that is missing.
+#[test]
+fn the_way_to_a_first_build_is_told() {
+    let context = Context::new();
+    let run = context.limg(&["init", "shop", "--runtime", "nodejs22.x"]).ok();
+    let told = "\
+the base image is missing yet; fetch it, then build:
+  skopeo --override-os linux --override-arch amd64 copy docker://public.ecr.aws/lambda/nodejs:22 oci:shop/bases/nodejs22.x
+  limg build -f shop/limg.yaml
+";
+    assert!(run.stderr.ends_with(told), "{}", run.stderr);
+    write_base(&context.path("shop/bases/nodejs22.x"), "amd64");
+    context.limg(&["build", "-f", "shop/limg.yaml"]).ok();
 }

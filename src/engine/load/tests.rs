@@ -177,15 +177,3 @@ fn a_file_that_another_chain_needs_is_sent() {
     assert_eq!(common_prefix(&found, &layers), 2);
     assert_eq!(common_prefix(&found[1..], &layers), 0);
 }
-
-#[test]
-fn names_are_split_at_the_tag() {
-    for (name, expected) in [
-        ("orders", ("orders", "latest")),
-        ("shop/orders:v1", ("shop/orders", "v1")),
-        ("localhost:5000/orders", ("localhost:5000/orders", "latest")),
-        ("localhost:5000/orders:v1", ("localhost:5000/orders", "v1")),
-    ] {
-        assert_eq!(split_tag(name), expected);
-    }
-}
