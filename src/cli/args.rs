@@ -95,6 +95,11 @@ pub(super) struct BuildArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The answer goes to standard output; what the function and its extensions print, and why the function
+failed, to standard error. With `--format json` the output is an object with `function`, `status`
+(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`
+and `image_id`. A function that fails or takes too long makes the exit code 1.")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; can be left out if there is only one
     #[arg(value_name = "FUNCTION")]

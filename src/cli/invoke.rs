@@ -34,12 +34,12 @@ pub(super) async fn run(
     let function = one(&loaded, function, arch)?;
     let event = read_event(&event, &settings.directory)?;
     let context = context(settings, terminal)?;
-    // Behind the reading of the event, which nothing but a signal's own way could end.
+    // Not before the event is read: while limg waits for standard input, it could not take note of an interrupt.
     let mut interrupt = Interrupt::register()
         .map_err(|source| Failure::Start { what: "listening for interrupts", source })?;
     let prepared = tokio::select! {
         biased;
-        // Half-made files are where later runs remove them, and the engine forgets half an image by itself.
+        // No container is there yet. Half a layer lies where a later run removes it, and an engine forgets half an image.
         () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         prepared = prepare(&loaded, &function, rie.as_deref(), settings, &context, terminal) => prepared?,
     };

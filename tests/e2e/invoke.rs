@@ -61,6 +61,11 @@ def end(event, context):
     os._exit(7)
 
 
+def outside(event, context):
+    with open("/var/task/cache", "w") as file:
+        file.write("x")
+
+
 def fill(event, context):
     return len(b"x" * (1 << 30))
 "#;
@@ -79,6 +84,12 @@ while event=$(curl -sSf --noproxy '*' -H "Lambda-Extension-Identifier: $identifi
 done
 "#;
 
+/// An extension that does not begin, after saying why.
+const CRASHING: &str = "#!/bin/bash\necho 'no licence key' >&2\nexit 3\n";
+
+/// An extension that does nothing of what Lambda expects of it.
+const SILENT: &str = "#!/bin/bash\nexec sleep 100\n";
+
 /// A project of Python functions: each handler of [`APP`] is a function of its own.
 struct Project {
     docker: Docker,
@@ -91,24 +102,31 @@ impl Project {
         workspace.write("code/app.py", APP);
         workspace.write("broken/app.py", "import a_module_that_is_not_there\n");
         workspace.write("noisy/app.py", "raise RuntimeError('while it was imported')\n");
-        workspace.write_program("beside", EXTENSION);
-        let function = |code: &str, handler: &str| {
+        let extensions = [("beside", EXTENSION), ("crashing", CRASHING), ("silent", SILENT)];
+        for (name, content) in extensions {
+            workspace.write_program(name, content);
+        }
+        let with = |extension: &str, code: &str, handler: &str| {
             json!({
-                "runtime": "python", "code": code, "handler": handler, "extensions": ["beside"],
+                "runtime": "python", "code": code, "handler": handler, "extensions": [extension],
                 "timeout": 3, "memory": 256, "environment": { "STYLE": docker.prefix },
             })
         };
+        let function = |code: &str, handler: &str| with("beside", code, handler);
         let image = format!("oci:{}", base(Base::Python311).display());
         let definition = json!({
             "project": docker.prefix,
             "bases": { "python": { "image": image, "contract": "python3.11" } },
-            "extensions": { "beside": { "path": "beside" } },
+            "extensions": extensions.map(|(name, _)| (name, json!({ "path": name }))).into_iter().collect::<Value>(),
             "functions": {
                 "facts": function("code", "app.facts"),
                 "fail": function("code", "app.fail"),
                 "wait": function("code", "app.wait"),
                 "end": function("code", "app.end"),
+                "outside": function("code", "app.outside"),
                 "fill": function("code", "app.fill"),
+                "crashed": with("crashing", "code", "app.facts"),
+                "delayed": with("silent", "code", "app.facts"),
                 "misspelt": function("code", "app.nothing"),
                 "misplaced": function("code", "nowhere.handler"),
                 "broken": function("broken", "app.handler"),
@@ -247,7 +265,26 @@ fn a_function_error_is_the_answer_and_the_exit_code() {
         let (error, finished) = project.error(&[function]);
         assert_eq!(error["errorType"], kind, "{function}: {error}\n{}", finished.stderr);
         assert!(error["errorMessage"].as_str().unwrap().contains(message), "{function}: {error}");
-        assert!(finished.stderr.contains(kind), "{function}:\n{}", finished.stderr);
+        let summary = finished.stderr.lines().find(|line| line.starts_with("function error")).unwrap();
+        assert!(summary.contains(kind) && summary.contains(message), "{function}: {summary}");
+        assert!(!finished.stderr.contains("(rapid)"), "{function}:\n{}", finished.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn the_emulators_own_log_is_for_those_who_want_it() {
+    let project = Project::python();
+    for (arguments, wanted) in [(&["fail"][..], false), (&["fail", "-q"], false), (&["fail", "-v"], true)] {
+        let (_, finished) = project.error(arguments);
+        let log = &finished.stderr;
+        assert_eq!(log.contains("(rapid)"), wanted, "{arguments:?}:\n{log}");
+        // The traceback is one line with carriage returns as the runtime writes it.
+        for line in ["Traceback (most recent call last):", "extension told to end"] {
+            assert!(log.lines().any(|seen| seen == line), "{line:?} is not in\n{log}");
+        }
+        assert!(!log.trim_end().contains('\r'), "{log}");
+        assert!(log.contains("function error `ValueError`"), "{arguments:?}:\n{log}");
     }
 }
 
@@ -258,7 +295,12 @@ fn a_function_that_takes_too_long_is_ended() {
     let finished = finish(&mut project.limg(&["wait"]));
     assert_eq!(finished.code, 1, "{}", finished.stderr);
     assert_eq!(finished.text(), "Task timed out after 3.00 seconds\n");
-    assert!(finished.stderr.contains("timed out"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("its `timeout` is 3 s"), "{}", finished.stderr);
+    project.leaves_nothing();
+
+    let finished = finish(&mut project.limg(&["delayed"]));
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("help: an extension did not register"), "{}", finished.stderr);
     project.leaves_nothing();
 }
 
@@ -269,6 +311,57 @@ fn a_function_that_takes_too_much_memory_is_ended() {
     let (error, finished) = project.error(&["fill", "--as-lambda"]);
     assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
     assert!(finished.stderr.contains("ran out of its memory of 256 MB"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_that_writes_outside_tmp_is_told_where_it_may() {
+    let project = Project::python();
+    let (error, finished) = project.error(&["outside", "--as-lambda"]);
+    assert_eq!(error["errorMessage"], "[Errno 30] Read-only file system: '/var/task/cache'");
+    let help = finished.stderr.lines().last().unwrap();
+    assert!(help.starts_with("help: ") && help.contains("/tmp"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn an_extension_that_ends_ends_the_invocation() {
+    let project = Project::python();
+    let finished = finish(&mut project.limg(&["crashed"]));
+    assert_eq!((finished.code, finished.text().as_str()), (1, ""), "{}", finished.stderr);
+    assert!(finished.stderr.lines().any(|line| line == "no licence key"), "{}", finished.stderr);
+    let summary = finished.stderr.lines().last().unwrap();
+    assert!(
+        summary.starts_with("function error `Extension.Crash`")
+            && summary.ends_with("extension `crashing`: exit status 3"),
+        "{}",
+        finished.stderr
+    );
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn programs_get_the_answer_in_a_report() {
+    let project = Project::python();
+    let report = |arguments: &[&str]| finish(project.limg(arguments).args(["--format", "json"])).json();
+    let answered = report(&["facts"]);
+    let expected = json!({
+        "function": "facts", "status": "success", "error_type": null, "error_message": null,
+        "response": answered["response"], "duration_ms": answered["duration_ms"],
+        "image_id": project.docker.inspect("facts")["Id"],
+    });
+    assert_eq!(answered, expected);
+    assert_eq!(answered["response"]["name"], "facts");
+    assert!(answered["duration_ms"].as_u64().unwrap() < 60_000, "{answered}");
+
+    let failed = report(&["fail"]);
+    assert_eq!((&failed["status"], &failed["error_type"]), (&json!("function_error"), &json!("ValueError")));
+    assert_eq!(failed["response"]["errorMessage"], "no such luck");
+    let crashed = report(&["crashed"]);
+    assert_eq!((&crashed["error_type"], &crashed["response"]), (&json!("Extension.Crash"), &Value::Null));
+    assert_eq!(report(&["wait"])["status"], "timeout");
+    project.leaves_nothing();
 }
 
 #[test]
@@ -377,16 +470,17 @@ fn the_emulator_is_found_wherever_it_may_be() {
 fn a_program_that_cannot_start_is_the_functions_fault() {
     // As a program that is not linked statically, on a base without its loader.
     let project = Project::script("#!/nothing\n");
-    let failed = finish(&mut project.limg(&["f", "--rie", &emulator().display().to_string()]));
-    let lines: Vec<&str> = failed.stderr.lines().collect();
-    let log_ends = lines.iter().rposition(|line| line.contains("(rapid)")).unwrap();
-    let told = format!("{}{}", failed.text(), lines[log_ends + 1..].join("\n"));
-    assert!(
-        told.contains("InvalidEntrypoint") || told.contains("no such file"),
-        "besides the log, it says only: {told}"
-    );
-    assert_eq!(failed.code, 1, "{}", failed.stderr);
-    project.leaves_nothing();
+    let emulator = emulator().display().to_string();
+    for quiet in [&[][..], &["-q"]] {
+        let failed = finish(project.limg(&["f", "--rie", &emulator]).args(quiet));
+        assert_eq!((failed.code, failed.text().as_str()), (1, ""), "{}", failed.stderr);
+        let lines: Vec<&str> = failed.stderr.lines().collect();
+        let [.., summary, help] = lines[..] else { panic!("{}", failed.stderr) };
+        assert!(summary.starts_with("function error `Runtime.InvalidEntrypoint`"), "{}", failed.stderr);
+        assert!(summary.ends_with("fork/exec /var/task/bootstrap: no such file or directory"), "{summary}");
+        assert!(help.starts_with("help: ") && help.contains("linked"), "{help}");
+        project.leaves_nothing();
+    }
 }
 
 #[test]
