@@ -142,9 +142,9 @@ fn a_broken_base_is_told_and_nothing_is_written() {
 #[test]
 fn bases_of_the_wrong_form_are_told() {
     let context = shop();
-    context.write("base/index.json", r#"{"manifests": []}"#);
+    context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": []}"#);
     context.limg(&["build"]).fails(2, &["limg.yaml:3:", "has no image", "help: "]);
-    context.write("base/index.json", r#"{"manifests": 7}"#);
+    context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": 7}"#);
     context.limg(&["build"]).fails(2, &["failed to read the index of the image"]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci-archive:log.sh"));
     context.limg(&["build"]).fails(2, &["log.sh", "help: "]);
