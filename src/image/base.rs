@@ -1,9 +1,10 @@
 //! The image that a function's image stands on, as read from wherever it is.
 
+use oci_spec::image::{Descriptor, ImageManifest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Family, ImageError, Layer, canonical, media};
+use super::{Family, ImageError, Layer, canonical};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
@@ -21,51 +22,26 @@ pub struct BaseImage {
     config_digest: Digest,
 }
 
-/// A pointer to a blob (OCI image specification, descriptor.md), as far as limg reads it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Descriptor {
-    /// The type of what it points to.
-    #[serde(rename = "mediaType")]
-    pub media_type: String,
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// Their number.
-    pub size: u64,
+/// Reads a manifest.
+///
+/// # Errors
+/// When it is no image manifest of a known family.
+pub fn manifest(bytes: &[u8]) -> Result<ImageManifest, ImageError> {
+    let manifest: ImageManifest = decode("manifest", bytes)?;
+    family(&manifest)?;
+    Ok(manifest)
 }
 
-/// An image manifest, as far as limg reads it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Manifest {
-    #[serde(rename = "mediaType")]
-    media_type: Option<String>,
-    /// The image config.
-    pub config: Descriptor,
-    /// The layers, the lowest first.
-    pub layers: Vec<Descriptor>,
+fn family(manifest: &ImageManifest) -> Result<Family, ImageError> {
+    Family::of(manifest.media_type().as_ref().map(AsRef::as_ref), manifest.config().media_type().as_ref())
 }
 
-impl Manifest {
-    /// Reads a manifest.
-    ///
-    /// # Errors
-    /// When it is no image manifest of a known family.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
-        let manifest: Self = decode("manifest", bytes)?;
-        manifest.family()?;
-        Ok(manifest)
-    }
-
-    /// How the layer is stored.
-    ///
-    /// # Errors
-    /// When Lambda would not read it, and limg cannot turn it into something that Lambda reads.
-    pub fn compression(layer: &Descriptor) -> Result<media::Compression, ImageError> {
-        media::compression(&layer.media_type)
-    }
-
-    fn family(&self) -> Result<Family, ImageError> {
-        Family::of(self.media_type.as_deref(), &self.config.media_type)
-    }
+/// The digest of what a descriptor points to.
+///
+/// # Errors
+/// When it is of another algorithm than limg, and every registry, uses.
+pub fn digest(descriptor: &Descriptor) -> Result<Digest, ImageError> {
+    Ok(descriptor.digest().as_ref().parse()?)
 }
 
 impl BaseImage {
@@ -96,7 +72,7 @@ impl BaseImage {
         layers: Vec<Layer>,
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
-        let family = Manifest::parse(manifest)?.family()?;
+        let family = family(&self::manifest(manifest)?)?;
         Self::of_config(family, decode("manifest", manifest)?, config, layers, architecture)
     }
 

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use canon_json::CanonJsonSerialize as _;
 use serde_json::{Map, Value, json};
 
-pub use base::{BaseImage, Descriptor, Manifest, diff_ids};
-pub use media::{Compression, Family, is_index};
+pub use base::{BaseImage, diff_ids, digest, manifest};
+pub use media::{Compression, Family, compression, is_index};
 
 use crate::project::{Architecture, RunConfig};
-use crate::store::{Blob, Digest};
+use crate::store::{Blob, Digest, DigestError};
 
 /// A layer of an image: one gzip stream of one tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub enum ImageError {
         #[source]
         source: serde_json::Error,
     },
+    /// A digest that limg cannot check.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
     /// A media type that Lambda does not take.
     #[error("the image has a {what} of the media type `{media_type}`, which Lambda does not take")]
     MediaType {
@@ -105,7 +108,7 @@ impl ImageError {
                 let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
                 Some(format!("{}name a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
             }
-            Self::MediaType { .. } | Self::Form(_) => None,
+            Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }
     }
 }

@@ -8,11 +8,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use oci_spec::image::{Descriptor, ImageIndex};
 use serde::Deserialize;
 
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
-use crate::image::{self, BaseImage, Compression, Descriptor, ImageError, Layer, Manifest};
+use crate::image::{self, BaseImage, Compression, ImageError, Layer};
 use crate::layer::{self, LayerError, StoredLayer};
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
@@ -112,27 +113,6 @@ fn taken_over(stored: StoredLayer) -> Layer {
     Layer { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
 }
 
-/// An index or `index.json`.
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<IndexEntry>,
-}
-
-#[derive(Deserialize)]
-struct IndexEntry {
-    #[serde(flatten)]
-    descriptor: Descriptor,
-    platform: Option<Platform>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Platform {
-    architecture: String,
-    os: String,
-}
-
 /// An entry of the `manifest.json` of an archive of Docker.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -191,24 +171,19 @@ impl<'a> Files<'a> {
             );
             return Err(form(self.path, &why, "`skopeo inspect` or its `index.json` shows what it has"));
         }
-        let platform = |entry: &IndexEntry| {
-            let platform = entry.platform.as_ref()?;
-            Some((platform.os.clone(), platform.architecture.clone()))
+        let platform = |entry: &Descriptor| {
+            let platform = entry.platform().as_ref()?;
+            Some(format!("{}/{}", platform.os(), platform.architecture()))
         };
-        let fits = |entry: &IndexEntry| {
-            platform(entry).is_none_or(|(os, name)| os == "linux" && name == architecture.oci_name())
-        };
-        let platforms: Vec<_> = found
-            .iter()
-            .filter_map(platform)
-            .map(|(os, architecture)| format!("{os}/{architecture}"))
-            .collect();
-        let names: Vec<_> =
-            found.iter().filter_map(|entry| entry.annotations.get(REF_NAME).cloned()).collect();
+        let wanted = format!("linux/{}", architecture.oci_name());
+        let platforms: Vec<_> = found.iter().filter_map(platform).collect();
+        let names: Vec<_> = found.iter().filter_map(name).map(str::to_owned).collect();
         let mut seen = BTreeSet::new();
-        found.retain(|entry| fits(entry) && seen.insert(entry.descriptor.digest.clone()));
+        found.retain(|entry| {
+            platform(entry).is_none_or(|own| own == wanted) && seen.insert(entry.digest().to_string())
+        });
         match &found[..] {
-            [entry] => self.image(&entry.descriptor, architecture, store),
+            [entry] => self.image(entry, architecture, store),
             [] => {
                 Err(self.unusable(ImageError::Platform { found: platforms.join(", "), wanted: architecture }))
             }
@@ -222,19 +197,19 @@ impl<'a> Files<'a> {
 
     /// Collects the image manifests that `index.json` and the indexes in it lead to. Each index is read once, wherever it
     /// lies, so that few small ones cannot stand for endlessly many.
-    fn collect(&self, reference: Option<&str>) -> Result<Vec<IndexEntry>, LayoutError> {
+    fn collect(&self, reference: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
         let (mut found, mut inner) = (Vec::new(), Vec::new());
-        let mut sort = |document: &[u8], reference: Option<&str>, inner: &mut Vec<Digest>| {
-            for entry in self.decode::<Index>("index", document)?.manifests {
-                let named = |name| entry.annotations.get(REF_NAME).is_some_and(|own| own == name);
-                let digest = &entry.descriptor.digest;
-                if reference.is_some_and(|name| !named(name) && digest.as_str() != name) {
+        let mut sort = |document: &[u8], reference: Option<&str>, inner: &mut Vec<Descriptor>| {
+            let index: ImageIndex = self.decode("index", document)?;
+            for entry in index.manifests() {
+                let is_meant = |wanted| name(entry) == Some(wanted) || entry.digest().as_ref() == wanted;
+                if !reference.is_none_or(is_meant) {
                     continue;
                 }
-                if !image::is_index(&entry.descriptor.media_type) {
-                    found.push(entry);
-                } else if !inner.contains(digest) {
-                    inner.push(digest.clone());
+                if !image::is_index(entry.media_type().as_ref()) {
+                    found.push(entry.clone());
+                } else if inner.iter().all(|known| known.digest() != entry.digest()) {
+                    inner.push(entry.clone());
                 }
                 if inner.len() > INDEXES {
                     return Err(form(self.path, "has more indexes than any image", "check the image"));
@@ -244,8 +219,9 @@ impl<'a> Files<'a> {
         };
         sort(&self.document("index.json")?, reference, &mut inner)?;
         let mut read = 0;
-        while let Some(digest) = inner.get(read).cloned() {
-            sort(&self.blob_bytes(&digest)?, None, &mut inner)?;
+        while let Some(index) = inner.get(read) {
+            let document = self.blob_bytes(index)?;
+            sort(&document, None, &mut inner)?;
             read += 1;
         }
         Ok(found)
@@ -257,25 +233,24 @@ impl<'a> Files<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let bytes = self.blob_bytes(&manifest.digest)?;
-        let manifest = Manifest::parse(&bytes).map_err(|error| self.unusable(error))?;
-        let config = self.blob_bytes(&manifest.config.digest)?;
+        let bytes = self.blob_bytes(manifest)?;
+        let manifest = image::manifest(&bytes).map_err(|error| self.unusable(error))?;
+        let config = self.blob_bytes(manifest.config())?;
         let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
-        if diff_ids.len() != manifest.layers.len() {
-            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers.len() };
+        if diff_ids.len() != manifest.layers().len() {
+            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers().len() };
             return Err(self.unusable(error));
         }
-        let layers = manifest.layers.iter().zip(diff_ids).map(|(layer, diff_id)| {
-            let blob = self.blob(&blob_name(&layer.digest))?;
-            if blob.size != layer.size {
-                let why =
-                    format!("has {} bytes of the blob {} instead of {}", blob.size, layer.digest, layer.size);
+        let layers = manifest.layers().iter().zip(diff_ids).map(|(layer, diff_id)| {
+            let (digest, size) = (self.digest(layer)?, layer.size());
+            let blob = self.blob(&blob_name(&digest))?;
+            if blob.size != size {
+                let why = format!("has {} bytes of the blob {digest} instead of {size}", blob.size);
                 return Err(form(self.path, &why, "copy the image again"));
             }
-            match Manifest::compression(layer).map_err(|error| self.unusable(error))? {
-                Compression::Gzip => {
-                    Ok(Layer { digest: layer.digest.clone(), diff_id, size: layer.size, blob })
-                }
+            let compression = image::compression(layer.media_type().as_ref());
+            match compression.map_err(|error| self.unusable(error))? {
+                Compression::Gzip => Ok(Layer { digest, diff_id, size, blob }),
                 Compression::None => self.import(&blob, &diff_id, store),
             }
         });
@@ -365,13 +340,18 @@ impl<'a> Files<'a> {
     }
 
     /// The bytes of a manifest, index or config, checked against their digest.
-    fn blob_bytes(&self, digest: &Digest) -> Result<Vec<u8>, LayoutError> {
-        let bytes = self.document(&blob_name(digest))?;
-        if Digest::of(&bytes) == *digest {
+    fn blob_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
+        let digest = self.digest(descriptor)?;
+        let bytes = self.document(&blob_name(&digest))?;
+        if Digest::of(&bytes) == digest {
             Ok(bytes)
         } else {
             Err(form(self.path, &format!("has other bytes than `{digest}` says"), "copy the image again"))
         }
+    }
+
+    fn digest(&self, descriptor: &Descriptor) -> Result<Digest, LayoutError> {
+        image::digest(descriptor).map_err(|error| self.unusable(error))
     }
 
     fn decode<T: for<'d> Deserialize<'d>>(&self, what: &'static str, bytes: &[u8]) -> Result<T, LayoutError> {
@@ -385,6 +365,11 @@ impl<'a> Files<'a> {
 
 fn form(path: &Path, why: &str, help: &str) -> LayoutError {
     LayoutError::Form { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
+}
+
+/// The name of an image in an index.
+fn name(entry: &Descriptor) -> Option<&str> {
+    entry.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
 }
 
 fn parent(name: &str) -> &str {

@@ -205,7 +205,11 @@ fn a_layout_for_several_architectures_gives_the_one_that_fits() {
         "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest.as_str(), "size": inner.len(),
         "annotations": { REF_NAME: "both" }
     });
-    std::fs::write(layout.join("index.json"), json!({ "manifests": [entry] }).to_string()).unwrap();
+    std::fs::write(
+        layout.join("index.json"),
+        json!({ "schemaVersion": 2, "manifests": [entry] }).to_string(),
+    )
+    .unwrap();
 
     for reference in [None, Some("both")] {
         assert_eq!(bench.read_for(&layout, reference, Architecture::X86_64).unwrap(), "intel");
@@ -388,4 +392,22 @@ fn a_base_of_a_docker_archive_becomes_an_oci_image() {
     let base = read_docker_archive(&path, None, Architecture::X86_64, &bench.store).unwrap();
     let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
     assert_eq!(again.family(), crate::image::Family::Oci);
+}
+
+/// What no tool writes, and nothing may come to harm by.
+#[test]
+fn descriptors_that_lead_elsewhere_are_refused() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(&bench.image("one", Architecture::X86_64), "a")]);
+    let sha512 = format!("sha512:{}", "0".repeat(128));
+    for (digest, told) in [
+        ("sha256:../../../../etc/passwd", "failed to read the index"),
+        ("sha256:AB", "failed to read the index"),
+        (&sha512, "is not a digest of the form sha256:"),
+        ("other:abc", "is not a digest of the form sha256:"),
+    ] {
+        edit(&layout.join("index.json"), |index| index["manifests"][0]["digest"] = digest.into());
+        let error = bench.read(&layout, None).unwrap_err();
+        assert!(error.contains(told), "{digest}: {error}");
+    }
 }

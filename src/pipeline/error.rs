@@ -129,11 +129,13 @@ impl PipelineError {
     /// Whether the machine or a service failed, not the user's files and not limg.
     #[must_use]
     pub fn is_environments(&self) -> bool {
-        let by_engine = matches!(
-            self,
+        let by_engine = match self {
+            // What could not be sent is limg's side of it.
+            Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. } => false,
             Self::Base { source: BaseError::Engine(_), .. }
-                | Self::Deliver { source: DeliverError::Engine(_), .. }
-        );
+            | Self::Deliver { source: DeliverError::Engine(_), .. } => true,
+            _ => false,
+        };
         by_engine || refusal(self).is_some()
     }
 

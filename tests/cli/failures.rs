@@ -141,11 +141,41 @@ fn a_broken_base_is_told_and_nothing_is_written() {
 }
 
 #[test]
+fn a_base_that_broke_since_it_was_listed_is_not_copied() {
+    let context = shop();
+    context.limg(&["build", "-o", "oci:first"]).ok();
+    let largest = |entry: &std::fs::DirEntry| entry.metadata().unwrap().len();
+    let blobs = std::fs::read_dir(context.path("base/blobs/sha256")).unwrap().map(|entry| entry.unwrap());
+    let layer = blobs
+        .filter(|blob| std::fs::read(blob.path()).unwrap().starts_with(&[0x1f, 0x8b]))
+        .max_by_key(largest);
+    let layer = layer.unwrap().path();
+    let mut bytes = std::fs::read(&layer).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&layer, bytes).unwrap();
+    for destination in ["oci:second", "oci-archive:o.tar", "docker-archive:d.tar"] {
+        context.limg(&["build", "-o", destination]).fails(
+            1,
+            &[
+                "failed to write the image",
+                "other bytes than the layer's digest",
+                "help: copy the base image again",
+            ],
+        );
+    }
+    assert!(!context.path("o.tar").exists() && !context.path("second/index.json").exists());
+    context.assert_clean();
+    // What was copied before is whole, and no file of the base's.
+    context.limg(&["build", "-o", "oci:first"]).ok();
+    crate::support::Layout::open(&context.path("first"));
+}
+
+#[test]
 fn bases_of_the_wrong_form_are_told() {
     let context = shop();
-    context.write("base/index.json", r#"{"manifests": []}"#);
+    context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": []}"#);
     context.limg(&["build"]).fails(2, &["limg.yaml:3:", "has no image", "help: "]);
-    context.write("base/index.json", r#"{"manifests": 7}"#);
+    context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": 7}"#);
     context.limg(&["build"]).fails(2, &["failed to read the index of the image"]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci-archive:log.sh"));
     context.limg(&["build"]).fails(2, &["log.sh", "help: "]);

@@ -1,0 +1,158 @@
+//! Names of images and of the places where they are.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where an image is read from or written to, by skopeo's names (containers-transports(5)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageLocation {
+    /// `oci:DIR[:REFERENCE]`: an OCI image layout directory.
+    Oci(PathBuf, Option<String>),
+    /// `oci-archive:FILE[:REFERENCE]`: a tar of an OCI image layout.
+    OciArchive(PathBuf, Option<String>),
+    /// `docker-archive:FILE[:NAME]`: what `docker save` writes.
+    DockerArchive(PathBuf, Option<String>),
+    /// `docker-daemon:[NAME]`: the store of a Docker Engine. As a base the name is required.
+    DockerDaemon(Option<String>),
+    /// `scratch`: nothing at all; only as a base.
+    Scratch,
+    /// Anything else: a reference to a registry.
+    Registry(String),
+}
+
+impl ImageLocation {
+    /// The same location with a relative path taken from `folder`.
+    #[must_use]
+    pub fn relative_to(self, folder: &Path) -> Self {
+        self.map_path(|path| folder.join(path))
+    }
+
+    /// The same location with another path, if it has one.
+    #[must_use]
+    pub fn map_path(self, change: impl FnOnce(PathBuf) -> PathBuf) -> Self {
+        match self {
+            Self::Oci(path, reference) => Self::Oci(change(path), reference),
+            Self::OciArchive(path, reference) => Self::OciArchive(change(path), reference),
+            Self::DockerArchive(path, reference) => Self::DockerArchive(change(path), reference),
+            other => other,
+        }
+    }
+}
+
+/// Why a text is not an [`ImageLocation`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}:` needs a path after the colon")]
+pub struct ImageLocationError(&'static str);
+
+impl FromStr for ImageLocation {
+    type Err = ImageLocationError;
+
+    fn from_str(text: &str) -> Result<Self, ImageLocationError> {
+        type OfPath = fn(PathBuf, Option<String>) -> ImageLocation;
+        let of_path: [(&'static str, OfPath); 3] =
+            [("oci", Self::Oci), ("oci-archive", Self::OciArchive), ("docker-archive", Self::DockerArchive)];
+        if text == "scratch" {
+            return Ok(Self::Scratch);
+        }
+        if let Some(name) = text.strip_prefix("docker-daemon:") {
+            return Ok(Self::DockerDaemon(Some(name.to_owned()).filter(|name| !name.is_empty())));
+        }
+        for (transport, make) in of_path {
+            if let Some(rest) = text.strip_prefix(transport).and_then(|rest| rest.strip_prefix(':')) {
+                let (path, reference) = split_reference(rest);
+                return if path.is_empty() {
+                    Err(ImageLocationError(transport))
+                } else {
+                    Ok(make(PathBuf::from(path), reference.map(str::to_owned)))
+                };
+            }
+        }
+        Ok(Self::Registry(text.to_owned()))
+    }
+}
+
+/// Splits `PATH[:REFERENCE]` at the first colon that is not that of a Windows drive (`C:\images`).
+fn split_reference(text: &str) -> (&str, Option<&str>) {
+    let bytes = text.as_bytes();
+    let drive = bytes.len() > 2
+        && bytes[0].is_ascii_alphabetic()
+        && bytes[1] == b':'
+        && matches!(bytes[2], b'\\' | b'/');
+    let from = if drive { 2 } else { 0 };
+    match text[from..].find(':') {
+        Some(colon) => {
+            let (path, reference) = text.split_at(from + colon);
+            (path, Some(&reference[1..]).filter(|reference| !reference.is_empty()))
+        }
+        None => (text, None),
+    }
+}
+
+/// Splits the tag off the name of an image: behind a colon after the last slash, since before it the colon is that of a
+/// port.
+#[must_use]
+pub fn split_tag(name: &str) -> (&str, Option<&str>) {
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    match name[last..].find(':') {
+        Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
+        None => (name, None),
+    }
+}
+
+impl fmt::Display for ImageLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, path, reference) = match self {
+            Self::Oci(path, reference) => ("oci", path, reference),
+            Self::OciArchive(path, reference) => ("oci-archive", path, reference),
+            Self::DockerArchive(path, reference) => ("docker-archive", path, reference),
+            Self::DockerDaemon(name) => {
+                return write!(f, "docker-daemon:{}", name.as_deref().unwrap_or_default());
+            }
+            Self::Scratch => return f.write_str("scratch"),
+            Self::Registry(reference) => return f.write_str(reference),
+        };
+        write!(f, "{transport}:{}", path.display())?;
+        reference.as_ref().map_or(Ok(()), |reference| write!(f, ":{reference}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_tag() {
+        for (name, expected) in [
+            ("orders", ("orders", None)),
+            ("shop/orders:v1", ("shop/orders", Some("v1"))),
+            ("localhost:5000/orders", ("localhost:5000/orders", None)),
+            ("localhost:5000/orders:v1", ("localhost:5000/orders", Some("v1"))),
+        ] {
+            assert_eq!(split_tag(name), expected);
+        }
+    }
+
+    #[test]
+    fn locations_read_as_skopeo_reads_them() {
+        let parse = |text: &str| text.parse::<ImageLocation>().unwrap();
+        assert_eq!(parse("oci:a/b"), ImageLocation::Oci("a/b".into(), None));
+        assert_eq!(parse("oci:a/b:v1"), ImageLocation::Oci("a/b".into(), Some("v1".into())));
+        assert_eq!(
+            parse("docker-archive:f.tar:shop/orders:v1"),
+            ImageLocation::DockerArchive("f.tar".into(), Some("shop/orders:v1".into()))
+        );
+        assert_eq!(parse("oci:C:\\images:v1"), ImageLocation::Oci("C:\\images".into(), Some("v1".into())));
+        assert_eq!(parse("docker-daemon:"), ImageLocation::DockerDaemon(None));
+        assert_eq!(parse("scratch"), ImageLocation::Scratch);
+        assert_eq!(
+            parse("public.ecr.aws/lambda/python:3.12"),
+            ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".into())
+        );
+        assert!("oci:".parse::<ImageLocation>().is_err());
+        for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"]
+        {
+            assert_eq!(parse(text).to_string(), text);
+        }
+    }
+}
