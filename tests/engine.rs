@@ -167,7 +167,8 @@ impl Bench {
     /// The containers and volumes of this test's function that are there.
     fn containers(&self) -> String {
         let filter = format!("label=limg.function={}", self.repository.replace('/', "-"));
-        docker(&["ps", "--all", "--quiet", "--filter", &filter])
+        let list = |what: &[&str]| docker(&[what, &["--quiet", "--filter", &filter]].concat());
+        list(&["ps", "--all"]) + &list(&["volume", "ls"])
     }
 }
 
@@ -204,7 +205,7 @@ async fn invoke(bench: &Bench, options: &RunOptions, event: &str) -> (Result<Out
     let (sink, text) = sink();
     let never = std::future::pending();
     let outcome = bench.engine.invoke(options, event.as_bytes().to_vec(), &sink, never).await;
-    assert_eq!(bench.containers(), "", "no container is left");
+    assert_eq!(bench.containers(), "", "no container and no volume is left");
     let text = text.lock().unwrap().clone();
     (outcome, text)
 }
@@ -332,7 +333,6 @@ async fn an_emulator_is_put_beside_an_image_that_has_none() {
     let emulator = find(&root, "aws-lambda-rie").expect("`base-images/debian/build` fetches the emulator");
     assert!(limg::engine::emulator::is_needed(&options.run, |_| true));
     let emulator = limg::engine::emulator::find(Some(&emulator), &bench.store, Architecture::X86_64).unwrap();
-    let volumes = docker(&["volume", "ls", "--quiet"]);
     for as_lambda in [false, true] {
         let options = RunOptions { emulator: Some(emulator.clone()), as_lambda, ..options.clone() };
         let (outcome, output) = invoke(&bench, &options, "{}").await;
@@ -342,7 +342,6 @@ async fn an_emulator_is_put_beside_an_image_that_has_none() {
         assert_eq!(answer["uid"], if as_lambda { 993 } else { 0 });
         assert!(output.contains("extension: SHUTDOWN"), "{output}");
     }
-    assert_eq!(docker(&["volume", "ls", "--quiet"]), volumes, "no volume is left");
 }
 
 /// The file of this name below a folder.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, PortBinding, ResourcesUlimits,
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, PortBinding,
+    ResourcesUlimits,
 };
 
 use super::EngineError;
@@ -14,8 +15,8 @@ use crate::project::{Architecture, RunConfig};
 /// The port on which the emulator takes invocations, as the engine writes it.
 pub(super) const PORT: &str = "8080/tcp";
 
-/// The label of every container that limg starts, and its value: `docker ps -a --filter label=limg=invoke` finds those
-/// that a killed limg left behind.
+/// The label of every container that limg starts and of its volume, and its value: `docker ps -a --filter
+/// label=limg=invoke` and the same of `docker volume ls` find those that a killed limg left behind.
 const LABEL: (&str, &str) = ("limg", "invoke");
 
 /// The folder of the container that the emulator is put into: a volume, so that it can be written before the container
@@ -72,7 +73,6 @@ impl RunOptions {
             }
             None => (None, None),
         };
-        let labels = [LABEL, ("limg.function", &self.function)];
         Ok(ContainerCreateBody {
             image: Some(self.image.clone()),
             entrypoint,
@@ -80,7 +80,7 @@ impl RunOptions {
             env: Some(self.variables()),
             user: self.as_lambda.then(|| LAMBDA_USER.to_owned()),
             exposed_ports: Some(vec![PORT.to_owned()]),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            labels: Some(self.labels()),
             host_config: Some(self.host_config(publish_on)),
             ..ContainerCreateBody::default()
         })
@@ -121,12 +121,22 @@ impl RunOptions {
             .collect()
     }
 
+    fn labels(&self) -> HashMap<String, String> {
+        [LABEL, ("limg.function", &self.function)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    }
+
     fn host_config(&self, publish_on: &str) -> HostConfig {
         // No host port: the engine takes a free one.
         let binding = PortBinding { host_ip: Some(publish_on.to_owned()), host_port: None };
         let emulator = Mount {
             target: Some(EMULATOR_FOLDER.to_owned()),
             typ: Some(MountType::VOLUME),
+            volume_options: Some(MountVolumeOptions {
+                labels: Some(self.labels()),
+                ..MountVolumeOptions::default()
+            }),
             ..Mount::default()
         };
         let host = HostConfig {
@@ -235,7 +245,9 @@ mod tests {
             let container = container(&RunOptions { emulator: Some("rie".into()), run, ..options() });
             assert_eq!(container["Entrypoint"], expected);
             assert_eq!(container["Cmd"], expected_command);
-            assert_eq!(container["HostConfig"]["Mounts"], json!([{ "Target": "/.limg", "Type": "volume" }]));
+            let labels = json!({ "Labels": { "limg": "invoke", "limg.function": "orders" } });
+            let mount = json!({ "Target": "/.limg", "Type": "volume", "VolumeOptions": labels });
+            assert_eq!(container["HostConfig"]["Mounts"], json!([mount]));
         }
         let run = RunConfig::default();
         let error =
