@@ -471,7 +471,7 @@ fn a_base_for_another_platform_is_refused() {
     skopeo(&["copy", &layout, &format!("docker-daemon:{name}")]);
     for base in ["oci:base:arm64".to_owned(), format!("docker-daemon:{name}")] {
         project.stand_on(&base);
-        let failed = project.workspace.build_fails(1, &["-o", "oci:images"]);
+        let failed = project.workspace.build_fails(2, &["-o", "oci:images"]);
         let named = base.rsplit([':', '/']).next().unwrap();
         for words in [named, "linux/arm64", "linux/amd64", "x86_64"] {
             assert!(failed.stderr.contains(words), "{words:?} is not in\n{}", failed.stderr);
