@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::{BuildArguments, Format};
 use super::failure::Failure;
-use super::interrupt::{INTERRUPTED, interrupted};
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{context, destination, load, select};
@@ -34,10 +34,11 @@ pub(super) async fn run(
     let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
     let context = context(settings, terminal)?;
     let functions: Vec<&Function> = functions.iter().collect();
+    let mut interrupt = Interrupt::register()?;
     let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
     let built = tokio::select! {
         built = &mut work => built.map_err(|error| Failure::pipeline(error, &loaded))?,
-        () = interrupted() => {
+        () = interrupt.wait() => {
             context.stop.store(true, Ordering::Relaxed);
             // Whatever comes of it now, only what it leaves behind matters.
             drop(tokio::time::timeout(GRACE, work).await);

@@ -1,20 +1,52 @@
 //! The user's wish to end a command early.
 
+use std::io;
+
+use super::failure::Failure;
+
 /// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Completes on Ctrl-C, and where there is such a thing when the program is told to end.
-pub(super) async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ctrl-C, and where there is such a thing being told to end. From its making on, neither ends the program by itself.
+pub(super) struct Interrupt {
     #[cfg(unix)]
-    {
-        if let Ok(mut end) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = end.recv() => {}
-            }
-            return;
-        }
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Interrupt {
+    #[cfg(unix)]
+    pub(super) fn register() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let both = || {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+            })
+        };
+        both().map_err(failed)
     }
-    let _ended = interrupt.await;
+
+    #[cfg(windows)]
+    pub(super) fn register() -> Result<Self, Failure> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(failed)? })
+    }
+
+    /// Completes when one of them comes, or has come since it was made.
+    pub(super) async fn wait(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(windows)]
+        let _come = self.interrupt.recv().await;
+    }
+}
+
+fn failed(source: io::Error) -> Failure {
+    Failure::Start { what: "listening for interrupts", source }
 }

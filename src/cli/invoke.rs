@@ -1,6 +1,6 @@
 //! `limg invoke`.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::args::{Format, InvokeArguments};
 use super::failure::Failure;
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::log::Log;
 use super::render::Terminal;
 use super::settings::Settings;
@@ -20,9 +21,6 @@ use crate::engine::{self, Answer, Engine, Outcome, OutputSink, Response, RunOpti
 use crate::fs;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
-
-/// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
-const INTERRUPTED: u8 = 130;
 
 pub(super) async fn run(
     arguments: InvokeArguments,
@@ -35,8 +33,7 @@ pub(super) async fn run(
     let event = read_event(&event, &settings.directory)?;
     let context = context(settings, terminal)?;
     // Not before the event is read: while limg waits for standard input, it could not take note of an interrupt.
-    let mut interrupt = Interrupt::register()
-        .map_err(|source| Failure::Start { what: "listening for interrupts", source })?;
+    let mut interrupt = Interrupt::register()?;
     let prepared = tokio::select! {
         biased;
         // No container is there yet. Half a layer lies where a later run removes it, and an engine forgets half an image.
@@ -244,40 +241,6 @@ impl<'a> Report<'a> {
             duration_ms: took.as_millis().try_into().unwrap_or(u64::MAX),
             image_id: &run.image,
         }
-    }
-}
-
-/// Ctrl-C, and where there is such a thing being told to end. From its making on, neither ends the program by itself.
-struct Interrupt {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-}
-
-impl Interrupt {
-    #[cfg(unix)]
-    fn register() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    #[cfg(windows)]
-    fn register() -> io::Result<Self> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
-    }
-
-    /// Completes when one of them comes, or has come since it was made.
-    async fn wait(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(windows)]
-        let _come = self.interrupt.recv().await;
     }
 }
 
