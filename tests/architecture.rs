@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("engine", &["layout", "image", "runtime", "store", "event", "project", "fs"]),
     ("layout", &["image", "layer", "store", "project", "fs"]),
-    ("image", &["store", "project"]),
+    ("image", &["layer", "store", "project"]),
     ("layer", &["tree", "store", "project", "fs"]),
     ("plan", &["tree", "runtime", "event", "problem", "project"]),
     ("tree", &["project", "fs"]),

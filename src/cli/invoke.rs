@@ -177,8 +177,7 @@ async fn invoke(
         if succeeded {
             terminal.status(&line);
         } else {
-            // An error is told to those who want nothing else, too.
-            terminal.log(format!("{}\n", line.replace(char::is_control, " ")).as_bytes());
+            terminal.fault(&line);
         }
     }
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::from(1) })

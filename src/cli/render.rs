@@ -98,10 +98,16 @@ impl Terminal {
     }
 
     /// Passes on what a function prints, as it is.
-    #[expect(clippy::unused_self, reason = "all printing goes through the terminal")]
     pub(super) fn log(&self, bytes: &[u8]) {
-        let mut output = io::stderr().lock();
-        let _gone = output.write_all(bytes);
+        if !self.quiet {
+            let mut output = io::stderr().lock();
+            let _gone = output.write_all(bytes);
+        }
+    }
+
+    /// Prints a line about what went wrong, which those who want nothing else want too.
+    pub(super) fn fault(&self, line: &str) {
+        self.plain(line);
     }
 
     /// The human result of a build.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 pub use base::{BaseImage, diff_ids, digest, manifest};
 pub use media::{Compression, Family, compression, is_index};
 
+use crate::layer::StoredLayer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::{Blob, Digest, DigestError};
 
@@ -29,6 +30,13 @@ pub struct Layer {
     pub size: u64,
     /// Where its bytes are.
     pub blob: Blob,
+}
+
+impl From<StoredLayer> for Layer {
+    fn from(stored: StoredLayer) -> Self {
+        let StoredLayer { layer, blob, reused: _ } = stored;
+        Self { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
+    }
 }
 
 /// A layer to put on a base, and what its `history` entry says of it.

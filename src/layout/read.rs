@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, ImageError, Layer};
-use crate::layer::{self, LayerError, StoredLayer};
+use crate::layer::{self, LayerError};
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
 
@@ -103,14 +103,9 @@ pub fn read_taken_over(
     let mut layers = Vec::new();
     for diff_id in image::diff_ids(&config).map_err(unusable)? {
         let Some(stored) = layer::imported(&diff_id, store) else { return Ok(None) };
-        layers.push(taken_over(stored));
+        layers.push(stored.into());
     }
     BaseImage::without_manifest(&config, layers, architecture).map(Some).map_err(unusable)
-}
-
-fn taken_over(stored: StoredLayer) -> Layer {
-    let StoredLayer { layer, blob, reused: _ } = stored;
-    Layer { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
 }
 
 /// An entry of the `manifest.json` of an archive of Docker.
@@ -305,7 +300,7 @@ impl<'a> Files<'a> {
         };
         let stored = layer::import(diff_id, store, open)
             .map_err(|source: LayerError| LayoutError::Layer { path: self.path.to_owned(), source })?;
-        Ok(taken_over(stored))
+        Ok(stored.into())
     }
 
     fn blob(&self, name: &str) -> Result<Blob, LayoutError> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::image::{BaseImage, Layer, NewLayer};
+use crate::image::{BaseImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Store;
@@ -34,13 +34,7 @@ impl Bench {
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
         let base = FileIndex::default();
         let stored = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
-        let layer = Layer {
-            digest: stored.layer.digest,
-            diff_id: stored.layer.diff_id,
-            size: stored.layer.size,
-            blob: stored.blob,
-        };
-        let new = NewLayer { layer, description: "test".to_owned() };
+        let new = NewLayer { layer: stored.into(), description: "test".to_owned() };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()
     }

@@ -226,15 +226,7 @@ fn join(
             size: stored.layer.size,
             reused: stored.reused,
         });
-        added.push(NewLayer {
-            layer: crate::image::Layer {
-                digest: stored.layer.digest.clone(),
-                diff_id: stored.layer.diff_id.clone(),
-                size: stored.layer.size,
-                blob: stored.blob.clone(),
-            },
-            description: layer_plan.name.clone(),
-        });
+        added.push(NewLayer { layer: stored.clone().into(), description: layer_plan.name.clone() });
     }
     let run = &planned.plan.run;
     let image = Image::assemble(&planned.base.image, &added, run, &options.created)
