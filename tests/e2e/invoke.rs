@@ -275,7 +275,7 @@ fn a_function_error_is_the_answer_and_the_exit_code() {
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
 fn the_emulators_own_log_is_for_those_who_want_it() {
     let project = Project::python();
-    for (arguments, wanted) in [(&["fail"][..], false), (&["fail", "-q"], false), (&["fail", "-v"], true)] {
+    for (arguments, wanted) in [(&["fail"][..], false), (&["fail", "-v"], true)] {
         let (_, finished) = project.error(arguments);
         let log = &finished.stderr;
         assert_eq!(log.contains("(rapid)"), wanted, "{arguments:?}:\n{log}");
@@ -286,6 +286,10 @@ fn the_emulators_own_log_is_for_those_who_want_it() {
         assert!(!log.trim_end().contains('\r'), "{log}");
         assert!(log.contains("function error `ValueError`"), "{arguments:?}:\n{log}");
     }
+    // Quiet, only the fault is told.
+    let (_, finished) = project.error(&["fail", "-q"]);
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("function error `ValueError`"), "{lines:?}");
 }
 
 #[test]
