@@ -20,7 +20,7 @@ use crate::store::Digest;
 /// # Errors
 /// When something else is in the way, a blob is damaged, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
-    refuse_foreign(path)?;
+    check_oci_directory(path)?;
     let blobs = path.join("blobs").join("sha256");
     fs::create_dir_all(&blobs)?;
     fs::remove_abandoned(&blobs);
@@ -40,7 +40,10 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
 }
 
 /// Refuses a folder that holds something else. The folder of blobs alone is what an interrupted run leaves.
-fn refuse_foreign(path: &Path) -> Result<(), LayoutError> {
+///
+/// # Errors
+/// When [`write_oci_directory`] would refuse it.
+pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
     let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && !path.join("index.json").exists() && !path.join("blobs").is_dir() {
         return Err(LayoutError::Form {

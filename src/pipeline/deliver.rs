@@ -71,6 +71,25 @@ pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> Stri
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 
+/// Refuses destinations that could not be written, before anything is built for them.
+pub(super) async fn check(destinations: &[Destination], context: &Context) -> Result<(), PipelineError> {
+    for destination in destinations {
+        let checked = match &destination.location {
+            ImageLocation::Oci(path, _) => layout::check_oci_directory(path).map_err(DeliverError::from),
+            ImageLocation::OciArchive(path, _) | ImageLocation::DockerArchive(path, _) => {
+                replaceable(path).map(drop).map_err(DeliverError::from)
+            }
+            ImageLocation::DockerDaemon(_) => {
+                Engine::connect(&context.docker).await.map(drop).map_err(DeliverError::from)
+            }
+            ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
+        };
+        let destination = || destination.location.to_string();
+        checked.map_err(|source| PipelineError::Deliver { destination: destination(), source })?;
+    }
+    Ok(())
+}
+
 /// Delivers every image to every destination. The result is in the order of the images.
 pub(super) async fn deliver(
     project: &Project,

@@ -114,6 +114,7 @@ pub async fn build_and_deliver(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<(Built, Vec<Delivered>)>, PipelineError> {
+    deliver::check(&options.destinations, context).await?;
     let built = build(functions, options, context).await?;
     let delivered = deliver::deliver(project, built.clone(), &options.destinations, context).await?;
     Ok(built.into_iter().zip(delivered).collect())

@@ -116,10 +116,11 @@ fn a_folder_that_is_no_layout_is_left_alone() {
     let before = context.files("project");
     for destination in ["oci:orders", "oci:."] {
         let run = context.limg(&["build", "-o", destination]);
-        run.fails(
+        let run = run.fails(
             2,
             &["failed to write the image to `oci:[DIR]/project", "no", "OCI image layout", "help: "],
         );
+        assert!(!run.stderr.contains("built"), "nothing is built for it: {}", run.stderr);
     }
     assert_eq!(context.files("project"), before);
     context.write("strange/index.json", "[1, 2]");
