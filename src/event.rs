@@ -58,15 +58,3 @@ pub trait Reporter: Send + Sync {
     /// Takes note of one event.
     fn report(&self, event: Event);
 }
-
-/// Hears nothing.
-impl Reporter for () {
-    fn report(&self, _: Event) {}
-}
-
-/// Collects everything, for tests.
-impl Reporter for std::sync::Mutex<Vec<Event>> {
-    fn report(&self, event: Event) {
-        self.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(event);
-    }
-}
