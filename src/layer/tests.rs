@@ -22,8 +22,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
+        let (folder, store) = Store::for_test();
         std::fs::create_dir(folder.path().join("in")).unwrap();
         Self { folder, store }
     }

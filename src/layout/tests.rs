@@ -18,8 +18,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
+        let (folder, store) = Store::for_test();
         Self { folder, store }
     }
 

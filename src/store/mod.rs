@@ -42,6 +42,14 @@ impl Store {
         Ok(store)
     }
 
+    /// A store in a folder that is removed when it is dropped.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Self::open(&folder.path().join("store")).unwrap();
+        (folder, store)
+    }
+
     /// The folder of the store.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -69,10 +77,7 @@ impl Store {
 
     /// Starts a blob whose digest is not known yet.
     pub fn writer(&self) -> Result<BlobWriter, FsError> {
-        let folder = self.temporary();
-        let temporary =
-            fs::temporary_file(&folder).map_err(FsError::because("create a temporary file in", &folder))?;
-        Ok(BlobWriter { writer: HashingWriter::new(temporary), blobs: self.blobs() })
+        Ok(BlobWriter { writer: HashingWriter::new(self.temporary_file()?), blobs: self.blobs() })
     }
 
     /// A fresh temporary file in the store, removed when dropped.
@@ -191,15 +196,9 @@ impl Blob {
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        (folder, store)
-    }
-
     #[test]
     fn a_blob_gets_the_name_of_its_content() {
-        let (_folder, store) = store();
+        let (_folder, store) = Store::for_test();
         let mut writer = store.writer().unwrap();
         writer.write_all(b"hello").unwrap();
         let (digest, blob) = writer.commit().unwrap();
@@ -210,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_blob_leaves_nothing() {
-        let (_folder, store) = store();
+        let (_folder, store) = Store::for_test();
         let mut writer = store.writer().unwrap();
         writer.write_all(b"half").unwrap();
         drop(writer);
@@ -220,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_broken_record_is_an_absent_one() {
-        let (_folder, store) = store();
+        let (_folder, store) = Store::for_test();
         let key = Digest::of(b"key");
         store.keep_record("numbers", &key, &7).unwrap();
         assert_eq!(store.record("numbers", &key), Some(7));
@@ -230,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_stretch_of_a_file_is_a_blob() {
-        let (folder, _store) = store();
+        let (folder, _store) = Store::for_test();
         let path = folder.path().join("archive");
         std::fs::write(&path, b"headBODYtail").unwrap();
         let stretch = |size| Blob { path: path.clone(), offset: 4, size, kept: false };
