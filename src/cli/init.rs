@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn a_way_leads_from_the_folder_to_the_path() {
         for (folder, path, expected) in [
-            ("/work/shop", "/work/bases/python", "../bases/python"),
-            ("/work/shop", "/work/shop/base", "base"),
-            ("/work/a/b", "/work/base", "../../base"),
-            ("/work/shop", "/srv/base", "/srv/base"),
+            ("/home/shop", "/home/bases/python", "../bases/python"),
+            ("/home/shop", "/home/shop/base", "base"),
+            ("/home/a/b", "/home/base", "../../base"),
+            ("/home/shop", "/srv/base", "/srv/base"),
         ] {
             assert_eq!(way(Path::new(folder), Path::new(path)), Path::new(expected));
         }

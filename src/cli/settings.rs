@@ -123,7 +123,7 @@ mod tests {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment = Environment {
             variables: variables.iter().map(own).collect(),
-            directory: "/work".into(),
+            directory: "/home/u/shop".into(),
             cache: Some("/home/u/.cache".into()),
         };
         Settings::resolve(&arguments, &environment)
@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn the_store_is_in_the_cache_unless_named() {
         assert_eq!(resolve(&["schema"], &[]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
-        assert_eq!(resolve(&["schema"], &[("LIMG_STORE", "s")]).unwrap().store, PathBuf::from("/work/s"));
+        assert_eq!(
+            resolve(&["schema"], &[("LIMG_STORE", "s")]).unwrap().store,
+            PathBuf::from("/home/u/shop/s")
+        );
         assert_eq!(
             resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
             PathBuf::from("/home/u/.cache/limg")

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::project::{Architecture, Base, Extension, Layer, Source, SourceKind, Wrapper};
 use crate::runtime::{self, ENTRY_SCRIPT, LAUNCHER};
+use crate::tree::base_of;
 
 /// A function, its parts and its base, to be changed by each test.
 struct Bench {
@@ -39,32 +40,6 @@ fn tree(nodes: &[&str]) -> Tree {
     tree
 }
 
-/// A base with these directories (`/d/`), links (`/l -> t`) and files.
-fn index(nodes: &[&str]) -> FileIndex {
-    let mut archive = tar::Builder::new(Vec::new());
-    for node in nodes {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(0);
-        header.set_mode(0o755);
-        let name = &node[1..];
-        if let Some((link, target)) = name.split_once(" -> ") {
-            header.set_entry_type(tar::EntryType::Symlink);
-            archive.append_link(&mut header, link, target).unwrap();
-        } else {
-            let directory = name.ends_with('/');
-            header.set_entry_type(if directory {
-                tar::EntryType::Directory
-            } else {
-                tar::EntryType::Regular
-            });
-            archive.append_data(&mut header, name, std::io::empty()).unwrap();
-        }
-    }
-    let mut index = FileIndex::default();
-    index.add_layer(&archive.into_inner().unwrap()[..]).unwrap();
-    index
-}
-
 impl Bench {
     /// A function on a base like AWS's.
     fn new(runtime: &str) -> Self {
@@ -94,7 +69,7 @@ impl Bench {
                 command: None,
                 working_directory: Some("/var/task".to_owned()),
             },
-            index: index(&["/bin/", "/bin/sh", "/lambda-entrypoint.sh", "/opt/", "/var/", "/var/task/"]),
+            index: base_of(&[&["bin/", "bin/sh", "lambda-entrypoint.sh", "opt/", "var/", "var/task/"]]),
         }
     }
 
@@ -218,7 +193,7 @@ fn a_file_and_a_directory_at_one_place_are_an_error() {
 #[test]
 fn what_the_base_has_is_not_replaced_by_another_kind() {
     let mut bench = Bench::new("python3.12").layer("a", &["/opt/lib/x", "/opt/lib/y"]);
-    bench.index = index(&["/bin/", "/bin/sh", "/opt/", "/opt/lib -> ../usr/lib"]);
+    bench.index = base_of(&[&["bin/", "bin/sh", "opt/", "opt/lib -> ../usr/lib"]]);
     let problems = bench.problems();
     assert_eq!(problems.len(), 1, "one place, one problem: {problems:?}");
     assert!(problems[0].contains("where the base image has a symbolic link"), "{problems:?}");
@@ -410,7 +385,7 @@ fn a_custom_runtime_is_started_by_the_launcher() {
 #[test]
 fn without_an_entry_script_the_launcher_is_the_entry_point() {
     let mut bench = Bench::on_scratch("provided.al2023").code(&[&format!("/var/task/bootstrap={SCRIPT}")]);
-    bench.index = index(&["/bin/", "/bin/sh"]);
+    bench.index = base_of(&[&["bin/", "bin/sh"]]);
     let plan = bench.planned();
     assert_eq!(plan.run.entrypoint, Some(vec!["/var/runtime/bootstrap".to_owned()]));
     assert_eq!(plan.names(), ["launcher", "code of orders"]);
@@ -443,7 +418,7 @@ fn a_custom_runtime_must_be_there_and_be_a_program() {
 #[test]
 fn a_base_that_brings_its_runtime_keeps_it() {
     let mut bench = Bench::new("provided.al2023");
-    bench.index = index(&["/bin/", "/bin/sh", "/var/", "/var/runtime/", "/var/runtime/bootstrap"]);
+    bench.index = base_of(&[&["bin/", "bin/sh", "var/", "var/runtime/", "var/runtime/bootstrap"]]);
     assert_eq!(bench.planned().names(), ["code of orders"]);
     bench.function.wrapper = Some(Wrapper::InImage(path("/bin/sh")));
     assert!(bench.problems()[0].starts_with("wrapper-ignored: "), "its bootstrap may not know of wrappers");

@@ -204,4 +204,4 @@ fn index_entry(entry: TarEntry) -> IndexEntry {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

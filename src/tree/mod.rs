@@ -17,6 +17,8 @@ use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile};
+#[cfg(test)]
+pub(crate) use index::tests::base_of;
 pub use index::{FileIndex, IndexEntry, IndexError, Step, follow};
 pub use zip::{ZipArchive, ZipEntry};
 

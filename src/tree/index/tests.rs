@@ -23,7 +23,8 @@ fn layer(entries: &[&str]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-fn index(layers: &[&[&str]]) -> FileIndex {
+/// A base of these layers.
+pub(crate) fn base_of(layers: &[&[&str]]) -> FileIndex {
     let mut index = FileIndex::default();
     for entries in layers {
         index.add_layer(&layer(entries)[..]).unwrap();
@@ -38,17 +39,17 @@ fn paths(index: &FileIndex) -> Vec<&str> {
 #[test]
 fn whiteouts_delete_what_is_below_and_only_that() {
     let lower: &[&str] = &["a/", "a/x", "a/y", "a-b", "b", "c/", "c/z"];
-    assert_eq!(paths(&index(&[lower, &["a/.wh.x", ".wh.c"]])), ["/a", "/a-b", "/a/y", "/b"]);
+    assert_eq!(paths(&base_of(&[lower, &["a/.wh.x", ".wh.c"]])), ["/a", "/a-b", "/a/y", "/b"]);
     assert_eq!(
-        paths(&index(&[lower, &["a/", "a/new", "a/.wh..wh..opq"]])),
+        paths(&base_of(&[lower, &["a/", "a/new", "a/.wh..wh..opq"]])),
         ["/a", "/a-b", "/a/new", "/b", "/c", "/c/z"]
     );
-    assert_eq!(paths(&index(&[lower, &["a"]])), ["/a", "/a-b", "/b", "/c", "/c/z"]);
+    assert_eq!(paths(&base_of(&[lower, &["a"]])), ["/a", "/a-b", "/b", "/c", "/c/z"]);
 }
 
 #[test]
 fn paths_lead_through_links() {
-    let index = index(&[&[
+    let index = base_of(&[&[
         "usr/",
         "usr/bin/",
         "usr/bin/dash",
