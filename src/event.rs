@@ -36,6 +36,65 @@ pub enum Event {
     },
     /// A layer blob is there.
     Layer(LayerEvent),
+    /// A blob is on its way from or to a registry.
+    Transfer(TransferEvent),
+    /// A request failed in a way that may pass, and is made again.
+    Retry {
+        /// What was being done, such as `upload sha256:… to registry.example.com/shop/orders`.
+        action: String,
+        /// Why it failed, on one line and without secrets.
+        cause: String,
+        /// How long limg waits first.
+        wait: Duration,
+    },
+    /// A public registry refused the stored credentials, and answered without any.
+    StaleCredentials {
+        /// The registry's host.
+        host: String,
+    },
+    /// A registry did not take a blob over from another repository of its own, so that it had to be sent again.
+    NotMounted {
+        /// The registry's host.
+        host: String,
+    },
+}
+
+/// A step of a blob's way from or to a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferEvent {
+    /// Tells transfers of one run apart.
+    pub id: u64,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It begins. A transfer that is tried again goes on under its id.
+    Begun {
+        /// Which way it goes.
+        direction: Direction,
+        /// The repository, with its host.
+        repository: String,
+        /// What is transferred, such as the digest.
+        what: String,
+        /// Its size in bytes.
+        total: u64,
+    },
+    /// This many bytes have gone over. After a failed attempt it may be fewer than before.
+    At(u64),
+    /// It is over, well or not.
+    Ended,
+}
+
+/// Which way a transfer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From a registry into the store.
+    Fetch,
+    /// To a registry.
+    Send,
 }
 
 /// How a layer blob came to be.

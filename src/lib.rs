@@ -11,7 +11,7 @@
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
 //! - [`image`] joins base, layers and config into manifest and config bytes.
-//! - [`layout`] and [`engine`] read bases and deliver images.
+//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
 pub mod cli;
@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod problem;
 pub mod project;
+pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod tree;

@@ -4,6 +4,7 @@
 //! format, touches no disk and knows nothing of how Lambda places things: that is [`crate::plan`]'s.
 
 mod location;
+mod reference;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use location::{ImageLocation, ImageLocationError, split_tag};
+pub use reference::{ImageReference, ImageReferenceError, Repository};
 
 /// The folder beside a definition that holds what was built; no image takes it in.
 pub const OUTPUT_FOLDER: &str = ".limg";

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::settings::Settings;
 use crate::pipeline::Destination;
-use crate::project::{ImageLocation, OUTPUT_FOLDER, Project, split_tag};
+use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, split_tag};
 
 /// The longest tag (OCI distribution specification, "Pulling manifests").
 const TAG_AT_MOST: usize = 128;
@@ -34,15 +34,15 @@ pub(super) fn all(
 
 /// Reads one destination, or says why it is none.
 fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, String> {
-    let location: ImageLocation = text.parse().map_err(|error| format!("{error}"))?;
+    let unknown = "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`; `limg push` \
+                   sends images to registries";
+    let location: ImageLocation = text.parse().map_err(|error| match error {
+        ImageLocationError::NoPath(_) => format!("{error}"),
+        ImageLocationError::Reference(_) => unknown.to_owned(),
+    })?;
     let (name, is_docker) = match &location {
         ImageLocation::Scratch => return Err("nothing can be written to `scratch`".to_owned()),
-        ImageLocation::Registry(_) => {
-            return Err(
-                "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`"
-                    .to_owned(),
-            );
-        }
+        ImageLocation::Registry(_) => return Err(unknown.to_owned()),
         ImageLocation::Oci(_, name) | ImageLocation::OciArchive(_, name) => (name, false),
         ImageLocation::DockerArchive(_, name) | ImageLocation::DockerDaemon(name) => (name, true),
     };

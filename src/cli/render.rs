@@ -261,7 +261,11 @@ impl Reporter for Terminal {
                 self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
                 self.help_below(&problem);
             }
-            Event::Warning(_) => {}
+            Event::Warning(_)
+            | Event::Transfer(_)
+            | Event::Retry { .. }
+            | Event::StaleCredentials { .. }
+            | Event::NotMounted { .. } => {}
         }
     }
 }

@@ -119,7 +119,7 @@ async fn load(
         blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
     };
     let image = match location {
-        ImageLocation::Registry(image) => return Err(BaseError::Registry { image: image.clone() }),
+        ImageLocation::Registry(image) => return Err(BaseError::Registry { image: image.to_string() }),
         ImageLocation::DockerDaemon(None) => return Err(BaseError::Unnamed),
         ImageLocation::Scratch => BaseImage::scratch(architecture),
         ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await?,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::{ImageReference, ImageReferenceError};
+
 /// Where an image is read from or written to, by skopeo's names (containers-transports(5)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ImageLocation {
@@ -18,7 +20,7 @@ pub enum ImageLocation {
     /// `scratch`: nothing at all; only as a base.
     Scratch,
     /// Anything else: a reference to a registry.
-    Registry(String),
+    Registry(ImageReference),
 }
 
 impl ImageLocation {
@@ -41,9 +43,15 @@ impl ImageLocation {
 }
 
 /// Why a text is not an [`ImageLocation`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}:` needs a path after the colon")]
-pub struct ImageLocationError(&'static str);
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageLocationError {
+    /// A transport without its path.
+    #[error("`{0}:` needs a path after the colon")]
+    NoPath(&'static str),
+    /// Neither a transport nor a reference.
+    #[error(transparent)]
+    Reference(#[from] ImageReferenceError),
+}
 
 impl FromStr for ImageLocation {
     type Err = ImageLocationError;
@@ -62,13 +70,13 @@ impl FromStr for ImageLocation {
             if let Some(rest) = text.strip_prefix(transport).and_then(|rest| rest.strip_prefix(':')) {
                 let (path, reference) = split_reference(rest);
                 return if path.is_empty() {
-                    Err(ImageLocationError(transport))
+                    Err(ImageLocationError::NoPath(transport))
                 } else {
                     Ok(make(PathBuf::from(path), reference.map(str::to_owned)))
                 };
             }
         }
-        Ok(Self::Registry(text.to_owned()))
+        Ok(Self::Registry(text.parse()?))
     }
 }
 
@@ -110,7 +118,7 @@ impl fmt::Display for ImageLocation {
                 return write!(f, "docker-daemon:{}", name.as_deref().unwrap_or_default());
             }
             Self::Scratch => return f.write_str("scratch"),
-            Self::Registry(reference) => return f.write_str(reference),
+            Self::Registry(reference) => return reference.fmt(f),
         };
         write!(f, "{transport}:{}", path.display())?;
         reference.as_ref().map_or(Ok(()), |reference| write!(f, ":{reference}"))
@@ -147,7 +155,7 @@ mod tests {
         assert_eq!(parse("scratch"), ImageLocation::Scratch);
         assert_eq!(
             parse("public.ecr.aws/lambda/python:3.12"),
-            ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".into())
+            ImageLocation::Registry("public.ecr.aws/lambda/python:3.12".parse().unwrap())
         );
         assert!("oci:".parse::<ImageLocation>().is_err());
         for text in ["oci:a/b:v1", "oci-archive:f.tar", "docker-daemon:shop/orders:v1", "scratch", "python:3"]

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde::de::Error as _;
 
-use crate::project::ImagePath;
+use crate::project::{ImagePath, ImageReference};
 
 /// The folder of a function's own code (Lambda developer guide, configuration-envvars: `LAMBDA_TASK_ROOT`).
 pub const TASK_ROOT: &str = "/var/task";
@@ -43,8 +44,8 @@ const FAMILIES: [&str; 6] = [
 pub struct Contract {
     /// The runtime id, such as `python3.12`.
     pub id: String,
-    /// The reference of AWS's own image.
-    pub image: String,
+    /// AWS's own image.
+    pub image: ImageReference,
     /// Whether the base's bootstrap runs `AWS_LAMBDA_EXEC_WRAPPER` itself.
     pub honours_wrapper: bool,
     /// Where limg's launcher goes, if the base runs a bootstrap that it does not bring.
@@ -88,15 +89,15 @@ fn contracts(text: &str) -> Result<Vec<Contract>, serde_yaml::Error> {
         let fill = |text: &String| text.replace("{version}", &version);
         let entries =
             |(name, entries): (&String, &Vec<String>)| (name.clone(), entries.iter().map(fill).collect());
-        Contract {
-            image: fill(&family.image),
+        Ok(Contract {
+            image: fill(&family.image).parse().map_err(serde_yaml::Error::custom)?,
             honours_wrapper: family.honours_wrapper,
             launcher: family.launcher.clone(),
             search_paths: family.search_paths.iter().map(entries).collect(),
             id,
-        }
+        })
     };
-    Ok(family.runtimes.clone().into_iter().map(contract).collect())
+    family.runtimes.clone().into_iter().map(contract).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn versions_are_filled_in() {
         let python = contract("python3.12").unwrap();
-        assert_eq!(python.image, "public.ecr.aws/lambda/python:3.12");
+        assert_eq!(python.image.to_string(), "public.ecr.aws/lambda/python:3.12");
         assert_eq!(python.search_paths["PYTHONPATH"][0], "/opt/python/lib/python3.12/site-packages");
         let node = contract("nodejs22.x").unwrap();
         assert_eq!(node.search_paths["NODE_PATH"][0], "/opt/nodejs/node22/node_modules");

@@ -65,6 +65,12 @@ impl Store {
         Some(Blob { path, offset: 0, size, kept: true })
     }
 
+    /// Where the blob of this digest and size is, or will be once somebody has brought it here.
+    #[must_use]
+    pub fn place(&self, digest: &Digest, size: u64) -> Blob {
+        Blob { path: self.blobs().join(digest.hex()), offset: 0, size, kept: true }
+    }
+
     /// Keeps a small blob.
     pub fn keep_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
         if let Some(blob) = self.blob(&Digest::of(bytes)) {

@@ -13,7 +13,7 @@ defaults:                         # any function key; a function's own key wins,
   timeout: 5
   environment: { STAGE: test, VERSION: 1.10 }
 bases:                            # optional; adds to or overrides the built-in catalogue
-  python3.12: { image: registry.example.com/lambda/python@sha256:0 }
+  python3.12: { image: registry.example.com/lambda/python:3.12 }
   slim-python: { image: "oci:./bases/slim", contract: python3.12 }
 
 layers:
@@ -97,7 +97,7 @@ fn every_key_comes_to_its_part_of_the_project() {
 
     assert_eq!(
         billing.base.image,
-        Some(ImageLocation::Registry("registry.example.com/lambda/python@sha256:0".into()))
+        Some(ImageLocation::Registry("registry.example.com/lambda/python:3.12".parse().unwrap()))
     );
     assert_eq!(billing.architecture, Architecture::X86_64);
     assert_eq!(billing.code.kind, SourceKind::File);

@@ -9,7 +9,7 @@ use super::super::codes;
 use super::super::format;
 use super::{Findings, name};
 use crate::problem::{DocumentPath, Problem, nearest};
-use crate::project::{Base, ImageLocation};
+use crate::project::{Base, ImageLocation, ImageLocationError};
 
 /// The runtimes that a function may name.
 pub(super) struct Bases<'a> {
@@ -119,16 +119,20 @@ fn image(text: &str, at: &DocumentPath, root: &Path, findings: &mut Findings) ->
         return bad(format!("`{text}` is no image"), &help);
     }
     match text.parse::<ImageLocation>() {
-        Err(error) => bad(error.to_string(), "write for example `oci:./bases/python`"),
-        Ok(ImageLocation::DockerDaemon(None)) => {
-            bad("`docker-daemon:` names no image".to_owned(), "write `docker-daemon:NAME:TAG`")
+        Err(ImageLocationError::NoPath(_)) => {
+            bad(format!("`{text}` needs a path after the colon"), "write for example `oci:./bases/python`")
         }
         // After the colon of a registry reference comes a port or a tag, never a path.
-        Ok(ImageLocation::Registry(reference)) if reference.contains(":/") || reference.contains(":.") => {
-            bad(
-                format!("`{reference}` begins with no transport that limg knows"),
-                "known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`",
-            )
+        Err(_) if text.contains(":/") || text.contains(":.") => bad(
+            format!("`{text}` begins with no transport that limg knows"),
+            "known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`",
+        ),
+        Err(error @ ImageLocationError::Reference(_)) => bad(
+            error.to_string(),
+            "write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits",
+        ),
+        Ok(ImageLocation::DockerDaemon(None)) => {
+            bad("`docker-daemon:` names no image".to_owned(), "write `docker-daemon:NAME:TAG`")
         }
         Ok(location) => Some(location.relative_to(root)),
     }

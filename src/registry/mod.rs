@@ -1,0 +1,9 @@
+//! Registries: images and blobs fetched and sent over the OCI distribution protocol, without a Docker daemon.
+//!
+//! This module knows nothing of Lambda, of functions or of which blobs belong together; it moves one document or one blob
+//! at a time, well. Amazon ECR's ways are minded here (it answers 201 to PATCH, has no token service, mounts only where
+//! an account allows it), its control plane is [`crate::aws`]'s.
+
+mod credentials;
+
+pub use credentials::{Credential, Credentials, CredentialsError, Identity, Secret};
