@@ -6,6 +6,8 @@
 
 mod credentials;
 mod docker_config;
+#[cfg(test)]
+pub(crate) mod fake;
 
 pub use credentials::{Chain, Credential, Credentials, CredentialsError, Identity, Secret};
 pub use docker_config::{ConfigFiles, DockerConfig};
