@@ -215,9 +215,8 @@ impl RegistryError {
     /// `ImageTagAlreadyExistsException`; others say it in their own words and with other statuses.
     #[must_use]
     pub fn is_immutable_tag(&self) -> bool {
-        let refusal = match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, realm: None, .. } => refusal,
-            _ => return false,
+        let (Self::Refused { refusal, .. } | Self::Unauthorised { refusal, realm: None, .. }) = self else {
+            return false;
         };
         matches!(refusal.status, 400..=499)
             && (refusal.says("immutab") || refusal.says("imagetagalreadyexistsexception"))

@@ -122,7 +122,7 @@ pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice,
     // The first for any machine. One that says nothing of its platform is taken if it is the only one; its config tells.
     let best = fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_special));
     let alone = || silent.first().copied().filter(|_| silent.len() == 1 && choice.offered.is_empty());
-    choice.image = best.copied().or_else(alone).map(|entry| digest(entry)).transpose()?;
+    choice.image = best.copied().or_else(alone).map(digest).transpose()?;
     Ok(choice)
 }
 
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn an_image_that_does_not_say_its_platform_is_taken_if_it_is_alone() {
         let silent = entry("silent", &Value::Null);
-        assert_eq!(chosen(&[silent.clone()], Architecture::Arm64).image, Some(digest("silent")));
+        assert_eq!(chosen(std::slice::from_ref(&silent), Architecture::Arm64).image, Some(digest("silent")));
         assert_eq!(chosen(&[silent.clone(), silent], Architecture::Arm64).image, None);
     }
 

@@ -210,13 +210,12 @@ impl Inner {
         doing: &str,
     ) -> Result<(), RegistryError> {
         let scopes = || Scopes::push(place.name());
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let request = Request::new(doing, Method::POST, uploads(place), scopes());
-                let answer = self.ask(place, &request, &DONE).await?;
-                self.session(place, &answer, doing)?
-            }
+        let session = if let Some(session) = session {
+            session
+        } else {
+            let request = Request::new(doing, Method::POST, uploads(place), scopes());
+            let answer = self.ask(place, &request, &DONE).await?;
+            self.session(place, &answer, doing)?
         };
         let SecretUrl(url) = session.url;
         let mut request =
