@@ -259,7 +259,8 @@ impl RegistryError {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "check the file that `--ca-file` names: it must hold certificates in PEM"
+                "limg needs certificates to trust: install those of the system (often the package `ca-certificates`), or name a \
+                 file of them in PEM with SSL_CERT_FILE or `--ca-file`"
             }
             Self::PlainMirror { .. } => {
                 "give the mirror `https://`, or name its host as insecure in limg's configuration"

@@ -4,7 +4,7 @@
 //! tried again here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE,
@@ -19,7 +19,7 @@ use super::error::{ContentError, RegistryError};
 use super::feed::Feed;
 use super::login::{Grant, Login, Scopes, Token, basic};
 use super::place::Place;
-use super::pulse::{IDLE, Pulse};
+use super::pulse::Pulse;
 use super::redirect::{Rules, Trail, same_host, same_origin, shown};
 use super::refusal::Refusal;
 use super::token;
@@ -37,14 +37,14 @@ pub(super) struct Request<'a> {
     pub(super) feed: Option<&'a Feed>,
     /// What the registry is to allow.
     pub(super) scopes: Scopes,
-    /// How long nothing may move.
-    pub(super) patience: Duration,
+    /// Whether it ends an upload, so that its answer may take its time.
+    pub(super) finishes: bool,
 }
 
 impl<'a> Request<'a> {
     /// One without a body.
     pub(super) fn new(doing: &'a str, method: Method, url: Url, scopes: Scopes) -> Self {
-        Self { doing, method, url, headers: HeaderMap::new(), feed: None, scopes, patience: IDLE }
+        Self { doing, method, url, headers: HeaderMap::new(), feed: None, scopes, finishes: false }
     }
 }
 
@@ -299,7 +299,10 @@ impl Inner {
         url: Url,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer, RegistryError> {
-        let pulse = Arc::new(Pulse::new(request.patience));
+        let pulse = Arc::new(Pulse::new(self.transport.patience));
+        if request.finishes {
+            pulse.answer_is_due();
+        }
         let route = self.route(&place.home, &url);
         let mut http = reqwest::Request::new(request.method.clone(), url);
         http.headers_mut().clone_from(&request.headers);

@@ -37,8 +37,10 @@ struct Shape {
 pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, ContentError> {
     let shape: Shape = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
     let said = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let said =
-        said.and_then(|said| said.split(';').next()).map(str::trim).filter(|said| ACCEPT.contains(said));
+    let said = said
+        .and_then(|said| said.split(';').next())
+        .map(str::trim)
+        .filter(|said| ACCEPT.split(", ").any(|known| known == *said));
     if shape.schema_version == Some(1) {
         return Err(ContentError::Schema1);
     }
