@@ -76,23 +76,29 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Sends one request. `pulse` is kept going by its body.
+    /// Waits for a place in the budget of connections.
+    pub(super) async fn permit(&self) -> Permit {
+        // The semaphore is never closed.
+        Permit { _place: Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new) }
+    }
+
+    /// Sends one request in a place of the budget. `pulse` is kept going by its body.
     pub(super) async fn send(
         &self,
+        permit: &Permit,
         route: Route,
         doing: &Arc<str>,
         request: reqwest::Request,
         pulse: &Pulse,
     ) -> Result<Answer, RegistryError> {
         let client = self.client(route)?;
-        // It is never closed.
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        // Waiting for the permit is no sign of death.
-        pulse.beat();
         match pulse.watch(client.execute(request)).await {
-            Ok(Ok(response)) => {
-                Ok(Answer { response, doing: Arc::clone(doing), idle: self.patience.idle, _permit: permit })
-            }
+            Ok(Ok(response)) => Ok(Answer {
+                response,
+                doing: Arc::clone(doing),
+                idle: self.patience.idle,
+                _permit: permit.clone(),
+            }),
             Ok(Err(error)) => Err(network(doing, error)),
             Err(waited) => Err(RegistryError::Idle { doing: doing.to_string(), waited }),
         }
@@ -122,12 +128,18 @@ impl Transport {
     }
 }
 
+/// A place in the budget of connections, until all its clones are dropped.
+#[derive(Clone)]
+pub(super) struct Permit {
+    _place: Option<Arc<OwnedSemaphorePermit>>,
+}
+
 /// An answer whose body is still to come. It holds its place in the budget of connections until it is dropped.
 pub(super) struct Answer {
     response: reqwest::Response,
     doing: Arc<str>,
     idle: Duration,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Permit,
 }
 
 impl Answer {
