@@ -22,7 +22,7 @@ use super::fake::{Account, Answer, Contents, Fake, SECRET, Scheme};
 use super::*;
 use crate::event::{Event, Reporter};
 use crate::project::Repository;
-use crate::store::{Digest, Store};
+use crate::store::{Blob, Digest, Store};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -141,6 +141,27 @@ impl Bench {
         repository.manifest(MANIFEST, &image.manifest, Some("latest"));
         drop(state);
         image
+    }
+
+    /// Fetches a blob that the registry is to have.
+    async fn fetch(&self, content: &[u8]) -> Result<Blob, RegistryError> {
+        let (digest, size) = (Digest::of(content), content.len() as u64);
+        self.client.fetch(&self.repository(), &digest, size, &self.store).await
+    }
+
+    /// Uploads something as `content`.
+    async fn send(
+        &self,
+        content: &[u8],
+        upload: Upload<'_>,
+        session: Option<Session>,
+    ) -> Result<(), RegistryError> {
+        self.client.upload(&self.repository(), &Digest::of(content), upload, session).await
+    }
+
+    /// Uploads bytes at hand.
+    async fn write(&self, content: &[u8]) -> Result<(), RegistryError> {
+        self.send(content, Upload::Bytes(content), None).await
     }
 
     /// An error and its causes, on one line, in which there is no secret.

@@ -12,16 +12,6 @@ impl Bench {
         self.send(content, Upload::Blob(&blob), None).await
     }
 
-    /// Uploads something as `content`.
-    async fn send(
-        &self,
-        content: &[u8],
-        upload: Upload<'_>,
-        session: Option<Session>,
-    ) -> Result<(), RegistryError> {
-        self.client.upload(&self.repository(), &Digest::of(content), upload, session).await
-    }
-
     async fn put(&self, version: &str, image: &Image) -> Result<(), RegistryError> {
         self.client.put_manifest(&self.repository(), version, MANIFEST, &image.manifest).await
     }
