@@ -217,3 +217,37 @@ impl Answer {
 fn network(doing: &Arc<str>, error: reqwest::Error) -> RegistryError {
     RegistryError::Network { doing: doing.to_string(), source: error.without_url() }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Method;
+
+    use super::super::pulse::Patience;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_suspect_is_not_reached_at_this_machine() {
+        let names = Arc::<Names>::default();
+        let transport = Transport::new(None, 1, Arc::clone(&names)).unwrap();
+        let url: Url = "https://localhost:1/v2/?secret".parse().unwrap();
+        names.suspect(&url);
+        let request = reqwest::Request::new(Method::GET, url);
+        let (permit, pulse) = (transport.permit().await, Pulse::new(Patience::default()));
+        let sent = transport.send(&permit, Route::Guarded, &Arc::from("read a of b"), request, &pulse).await;
+        let Err(error) = sent else { panic!("it was reached") };
+        assert!(error.cause().contains("`localhost` has no public address"), "{}", error.cause());
+        assert!(error.help().unwrap().contains("use a mirror"));
+        assert!(!error.passes());
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn certificates_are_looked_at_at_once() {
+        let with = |pem: &[u8]| Transport::new(Some(pem), 1, Arc::default()).err();
+        assert!(matches!(with(b"nothing of the kind"), Some(RegistryError::NoCertificate)));
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let error = with(broken).unwrap();
+        assert!(matches!(error, RegistryError::Tls(_)), "{error:?}");
+        assert!(error.help().unwrap().contains("--ca-file"));
+    }
+}
