@@ -238,7 +238,7 @@ async fn indexes_that_lead_to_each_other_come_to_an_end() {
 
 #[tokio::test]
 async fn nothing_that_stands_still_is_waited_for_without_end() {
-    let bench = Bench::new();
+    let bench = Bench::made(nobody, |_| {}, Client::impatient);
     let image = bench.has_image();
     let layer = &image.blobs[2];
     for (method, path, fault) in [

@@ -93,7 +93,16 @@ impl Bench {
         Self::with(identity, |_| {})
     }
 
+    /// With a client for somebody, and with settings of its own.
     fn with(identity: fn(&'static str) -> Option<Identity>, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(identity, set, |client| client)
+    }
+
+    fn made(
+        identity: fn(&'static str) -> Option<Identity>,
+        set: impl FnOnce(&mut Settings),
+        temper: impl FnOnce(Client) -> Client,
+    ) -> Self {
         let (folder, store) = Store::for_test();
         let (fake, events) = (Fake::start(), Arc::new(Events::default()));
         let user = Arc::new(User { asked: Mutex::default(), identity });
@@ -101,7 +110,7 @@ impl Bench {
         set(&mut settings);
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
         let credentials: Arc<dyn Credentials> = Arc::<User>::clone(&user);
-        let client = Client::new(settings, credentials, reporter).unwrap().hasty();
+        let client = temper(Client::new(settings, credentials, reporter).unwrap().hasty());
         Self { fake, client, user, events, store, _folder: folder }
     }
 

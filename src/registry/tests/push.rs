@@ -100,7 +100,9 @@ async fn what_passes_is_sent_again_in_another_session() {
                 bench.fake.fail(method, UPLOADS, 1..=2, fault.clone());
                 bench.upload(&content).await.unwrap();
                 bench.took(&content);
-                assert!(!bench.retries().is_empty(), "{method} {fault:?}");
+                // The answer to PUT has no body that could break off.
+                let passes = method == "PUT" && matches!(fault, Fault::ResetAt(_));
+                assert_eq!(bench.retries().is_empty(), passes, "{method} {fault:?}");
             }
         }
     }
