@@ -3,7 +3,10 @@
 //! A value of these types cannot be wrong in itself; whoever holds one checks nothing again. This module knows no file
 //! format, touches no disk and knows nothing of how Lambda places things: that is [`crate::plan`]'s.
 
+mod ecr;
+mod layer_arn;
 mod location;
+mod partition;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -13,7 +16,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use ecr::{EcrSettings, Encryption};
+pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
+pub use partition::{Partition, is_account};
 pub use reference::{ImageReference, ImageReferenceError, Repository};
 
 /// The folder beside a definition that holds what was built; no image takes it in.
