@@ -11,8 +11,12 @@ mod init;
 mod interrupt;
 mod invoke;
 mod log;
+mod progress;
+mod push;
 mod render;
+mod report;
 mod settings;
+mod update;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -59,6 +63,8 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) -> Result<ExitCode, Failure> {
     match command {
         Command::Build(arguments) => build::run(arguments, settings, terminal).await,
+        Command::Push(command) => push::run(command, settings, terminal).await,
+        Command::Update(arguments) => update::run(arguments, settings, terminal).await,
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
         Command::Init(arguments) => init::run(&arguments, settings, terminal),
         Command::Schema => {

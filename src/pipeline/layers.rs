@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::{Context, PipelineError, Planned};
+use super::{Context, PipelineError, Planned, lock};
 use crate::event::{Event, LayerEvent};
 use crate::layer::{self, StoredLayer};
 use crate::plan::LayerPlan;
@@ -64,7 +64,7 @@ pub(super) fn make(
             scope.spawn(work);
         }
     });
-    made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    made.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn next<'a>(
@@ -72,10 +72,6 @@ fn next<'a>(
     made: &Mutex<Result<Made, PipelineError>>,
 ) -> Option<Job<'a>> {
     if lock(made).is_err() { None } else { lock(queue).next() }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {

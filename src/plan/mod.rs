@@ -92,6 +92,12 @@ pub fn plan(
     }
 }
 
+/// Whether a problem goes away when the base has more files than [`BaseFacts::index`] says.
+#[must_use]
+pub fn may_be_solved_by_base(problem: &Problem) -> bool {
+    matches!(problem.code, "missing-wrapper" | "no-bootstrap" | "not-a-program")
+}
+
 /// The state of one call of [`plan`].
 struct Planner<'a> {
     function: &'a Function,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
 use super::SIZE_LIMIT;
-use crate::project::ImagePath;
+use crate::project::{ImagePath, ImagePathError};
 use entries::{Entries, TarEntry};
 
 /// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
@@ -104,6 +104,15 @@ impl FileIndex {
         }
         io::copy(layer, &mut io::sink())?;
         Ok(())
+    }
+
+    /// An index that has some programs and nothing else.
+    ///
+    /// # Errors
+    /// When one of them is no path of an image.
+    pub fn of_programs(paths: &[&str]) -> Result<Self, ImagePathError> {
+        let entry = |path: &&str| Ok((path.parse()?, IndexEntry::File(0o755)));
+        Ok(Self { entries: paths.iter().map(entry).collect::<Result<_, _>>()? })
     }
 
     /// What stands at a path itself, no link followed.

@@ -21,5 +21,6 @@ mod examples;
 mod formats;
 mod invoke;
 mod memory;
+mod push;
 mod support;
 mod trees;

@@ -16,7 +16,7 @@ pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Kind, Registry, Request, User};
 pub(crate) use socket::EngineSocket;
 pub(crate) use workspace::Workspace;
 

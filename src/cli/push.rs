@@ -1,0 +1,188 @@
+//! `limg push`.
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::args::{Format, PushArguments, PushCommand, PushRegistryArguments};
+#[cfg(feature = "aws")]
+use super::args::PushEcrArguments;
+use super::destination::is_tag;
+use super::failure::Failure;
+use super::interrupt::{INTERRUPTED, Interrupt};
+use super::render::Terminal;
+use super::report::Report;
+use super::settings::Settings;
+use super::{Access, context, load, select};
+use crate::definition::Loaded;
+use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
+use crate::project::{Function, ImageReference, Repository};
+
+/// The tag of images for which the user names none.
+const DEFAULT_TAG: &str = "latest";
+
+pub(super) async fn run(
+    command: PushCommand,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    match command {
+        PushCommand::Registry(arguments) => to_registry(arguments, settings, terminal).await,
+        #[cfg(feature = "aws")]
+        PushCommand::Ecr(arguments) => to_ecr(arguments, settings, terminal).await,
+    }
+}
+
+async fn to_registry(
+    arguments: PushRegistryArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let PushRegistryArguments { prefix, push } = arguments;
+    let work = Work::new(&push, settings, terminal)?;
+    let access = Access { connections: push.connections.into(), locked: push.resolution.locked, ..Access::default() };
+    let context = context(settings, terminal, &work.loaded, access)?;
+    let target = |function: &Function| {
+        repository(&prefix, &function.name).map(|repository| work.target(repository))
+    };
+    let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    work.push(&targets, async |_| Ok(()), &context).await
+}
+
+#[cfg(feature = "aws")]
+async fn to_ecr(
+    arguments: PushEcrArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let PushEcrArguments { region, account, profile, repository: template, create_repository, push } = arguments;
+    let work = Work::new(&push, settings, terminal)?;
+    let access = Access {
+        connections: push.connections.into(),
+        locked: push.resolution.locked,
+        region: region.clone(),
+        profile,
+    };
+    let context = context(settings, terminal, &work.loaded, access)?;
+    let project = &work.loaded.project;
+    let template = template.as_deref().unwrap_or(&project.ecr.repository);
+    let names = work.functions.iter().map(|function| {
+        crate::project::ecr_repository_name(template, &project.name, &function.name)
+            .map_err(|why| Failure::Repository { template: template.to_owned(), why: why.to_string() })
+    });
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let registry = context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(Failure::Aws)?;
+    let targets: Vec<Target> = names
+        .into_iter()
+        .map(|name| work.target(Repository { host: registry.host.clone(), name }))
+        .collect();
+    let ready = async |repository: &Repository| -> Result<(), PushError> {
+        if create_repository {
+            context.aws.ensure_repository(&registry, &repository.name, &project.ecr).await?;
+        }
+        Ok(())
+    };
+    work.push(&targets, ready, &context).await
+}
+
+/// What both ways of pushing have in common.
+struct Work<'a> {
+    loaded: Loaded,
+    functions: Vec<Function>,
+    tags: Vec<String>,
+    settings: &'a Settings,
+    terminal: &'a Arc<Terminal>,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        arguments: &PushArguments,
+        settings: &'a Settings,
+        terminal: &'a Arc<Terminal>,
+    ) -> Result<Self, Failure> {
+        let PushArguments { functions, tags, connections: _, resolution } = arguments;
+        if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
+            return Err(Failure::Tag(tag.clone()));
+        }
+        let mut tags = tags.clone();
+        if tags.is_empty() {
+            tags.push(DEFAULT_TAG.to_owned());
+        }
+        let loaded = load(settings, terminal)?;
+        let functions = select(&loaded, functions, resolution.arch)?;
+        Ok(Self { loaded, functions, tags, settings, terminal })
+    }
+
+    fn target(&self, repository: Repository) -> Target {
+        Target { repository, tags: self.tags.clone() }
+    }
+
+    async fn push(
+        &self,
+        targets: &[Target],
+        ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
+        context: &Context,
+    ) -> Result<ExitCode, Failure> {
+        let Self { loaded, settings, terminal, .. } = self;
+        let options =
+            Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+        let functions: Vec<&Function> = self.functions.iter().collect();
+        let mut interrupt = Interrupt::register()?;
+        let work = pin!(pipeline::build_and_push(&functions, targets, &options, ready, context));
+        let pushed = tokio::select! {
+            pushed = work => pushed.map_err(|error| Failure::pipeline(error, loaded))?,
+            // Blobs get their names when they are whole, and tags come last: nothing is left by half.
+            () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        };
+        terminal.finish();
+        match settings.format {
+            Format::Json => terminal.json(&Report::of_push(&pushed, uri)),
+            Format::Human => terminal.pushed(&pushed, uri),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The name of a pushed image for ever.
+fn uri(built: &Built, pushed: &Pushed) -> String {
+    let Repository { host, name } = &pushed.target.repository;
+    #[cfg(feature = "aws")]
+    let host = &crate::aws::lambda_host(host);
+    format!("{host}/{name}@{}", built.image.digest())
+}
+
+/// The repository of a function below a prefix.
+fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
+    let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
+    let bad = |why: &str| Failure::Repository { template: prefix.to_owned(), why: why.to_owned() };
+    if prefix.contains("://") {
+        return Err(bad("it is written without `https://`"));
+    }
+    let reference: ImageReference = text.parse().map_err(|_| bad("write HOST[:PORT][/WORDS], in lower case"))?;
+    let repository = reference.repository();
+    // A prefix without a host would silently mean Docker Hub.
+    if repository.name == format!("library/{text}") || format!("{}/{}", repository.host, repository.name) != text {
+        return Err(bad("it must begin with the registry's host; Docker Hub's is `docker.io`"));
+    }
+    Ok(repository.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_begins_with_a_host() {
+        for (prefix, expected) in [
+            ("registry.example.com/shop", "registry.example.com/shop/orders"),
+            ("127.0.0.1:5000", "127.0.0.1:5000/orders"),
+            ("localhost:5000/a/b/", "localhost:5000/a/b/orders"),
+            ("docker.io/shop", "docker.io/shop/orders"),
+        ] {
+            assert_eq!(repository(prefix, "Orders").unwrap().to_string(), expected);
+        }
+        for prefix in ["shop", "shop/x", "", "https://registry.example.com", "registry.example.com/Shop", "a b/c"] {
+            assert!(repository(prefix, "orders").is_err(), "{prefix}");
+        }
+    }
+}
