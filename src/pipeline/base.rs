@@ -137,7 +137,7 @@ pub(super) async fn look_into(
 }
 
 /// Where a function's base is: what the definition says, else the contract's own image.
-fn location(function: &Function) -> Result<ImageLocation, Problem> {
+pub(super) fn location(function: &Function) -> Result<ImageLocation, Problem> {
     match &function.base.image {
         Some(image) => Ok(image.clone()),
         None => contract(function).map(|contract| ImageLocation::Registry(contract.image.clone())),

@@ -10,9 +10,10 @@ use crate::aws::AwsError;
 use crate::engine::EngineError;
 use crate::fs::FsError;
 use crate::image::ImageError;
-use crate::layer::LayerError;
+use crate::layer::{ExtractError, LayerError};
 use crate::layout::LayoutError;
-use crate::problem::Problem;
+use crate::lock::LockError;
+use crate::problem::{Problem, nearest};
 use crate::project::{Architecture, ImagePathError, ImageReference, Repository};
 use crate::registry::RegistryError;
 use crate::store::Digest;
@@ -75,6 +76,27 @@ pub enum PipelineError {
         #[source]
         source: DeliverError,
     },
+    /// A name that nothing pinnable has.
+    #[error("the definition has nothing that can be pinned under the name `{name}`")]
+    NothingToPin {
+        /// The name.
+        name: String,
+        /// What could be named.
+        known: Vec<String>,
+    },
+    /// limg.lock cannot be written.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A layer version cannot be fetched.
+    #[cfg(feature = "aws")]
+    #[error("failed to fetch the layer `{arn}`")]
+    LayerVersion {
+        /// Its ARN.
+        arn: String,
+        /// Why.
+        #[source]
+        source: AwsError,
+    },
     /// The image could not be sent to a registry.
     #[error("failed to push")]
     Push(#[source] PushError),
@@ -114,6 +136,12 @@ pub enum BaseError {
         #[source]
         source: RegistryError,
     },
+    /// Files of an image cannot be taken.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// Files of an image cannot be placed.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// A path that limg itself names is none: a bug.
     #[error(transparent)]
     Path(#[from] ImagePathError),
@@ -216,6 +244,8 @@ impl PipelineError {
             Self::Base { source: BaseError::Engine(_) | BaseError::Registry(_), .. }
             | Self::Deliver { source: DeliverError::Engine(_) | DeliverError::Registry(_), .. }
             | Self::Push(_) => true,
+            #[cfg(feature = "aws")]
+            Self::LayerVersion { .. } => true,
             _ => false,
         };
         by_engine || refusal(self).is_some()
@@ -225,7 +255,7 @@ impl PipelineError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Problems(_) => true,
+            Self::Problems(_) | Self::NothingToPin { .. } => true,
             Self::Deliver { source: DeliverError::Layout(error), .. } => {
                 matches!(error, LayoutError::Form { .. })
             }
@@ -243,6 +273,14 @@ impl PipelineError {
             Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
             Self::Deliver { source: DeliverError::Registry(source), .. } => source.help(),
             Self::Push(source) => source.help(),
+            Self::NothingToPin { name, known } => Some(match nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "it names no image in a registry and no layer version".to_owned(),
+                None => format!("it has {}", known.join(", ")),
+            }),
+            Self::Lock(source) => source.help(),
+            #[cfg(feature = "aws")]
+            Self::LayerVersion { source, .. } => source.help(),
             Self::Lost { .. } | Self::Worker(_) => {
                 Some("this is a fault of limg; please report it".to_owned())
             }

@@ -10,7 +10,9 @@ mod error;
 mod layers;
 mod pins;
 mod push;
+mod remote;
 mod sources;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,7 +25,10 @@ pub use deliver::{Delivered, Destination, docker_name};
 pub use error::{BaseError, DeliverError, PipelineError, PushError};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
+pub use update::update;
 
+#[cfg(feature = "aws")]
+use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
 use crate::image::{Image, NewLayer};
@@ -36,6 +41,7 @@ use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
+use remote::{AllBrought, Ready};
 use sources::{Faults, Loader};
 
 /// What a build is to do beyond what the definition says.
@@ -60,8 +66,13 @@ pub struct Context {
     pub registry: Client,
     /// What image references and layer versions stand for; [`build`] adds to it.
     pub lock: Arc<Mutex<Lock>>,
+    /// The file that the lock is kept in.
+    pub lock_file: PathBuf,
     /// What is done about what the lock lacks.
     pub pinning: Pinning,
+    /// AWS, for layers by their ARN.
+    #[cfg(feature = "aws")]
+    pub aws: Aws,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
     /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
@@ -113,21 +124,41 @@ pub async fn build(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let (mut bases, problems) = base::load_all(functions, context).await?;
-    let problems: Arc<[Problem]> = problems.into();
+    let (mut bases, mut problems) = base::load_all(functions, context).await?;
+    let mut brought = remote::bring_all(functions, context).await?;
+    problems.append(&mut brought.problems);
+    let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
     let functions: Arc<[Function]> = functions.iter().map(|function| (*function).clone()).collect();
     loop {
         let work = {
-            let (functions, bases, problems) = (Arc::clone(&functions), bases.clone(), Arc::clone(&problems));
+            let (functions, bases) = (Arc::clone(&functions), bases.clone());
+            let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
             let (options, context) = (options.clone(), context.clone());
-            move || make_images(&functions, &bases, &problems, &options, &context)
+            move || {
+                let parts = Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
+                make_images(&parts, &options, &context)
+            }
         };
         match blocking(work).await? {
-            Attempt::Done(built) => return Ok(built),
+            Attempt::Done(built) => {
+                pins::write(context).await?;
+                return Ok(built);
+            }
             // A base that was looked into promises nothing any more, so that this ends.
             Attempt::Look(doubtful) => base::look_into(&mut bases, &doubtful, context).await?,
         }
     }
+}
+
+/// What images are made of.
+struct Inputs<'a> {
+    functions: &'a [Function],
+    /// The base of each function.
+    bases: &'a [Option<Arc<LoadedBase>>],
+    /// Layers that do not lie on this machine.
+    brought: &'a AllBrought,
+    /// What is wrong already.
+    problems: &'a [Problem],
 }
 
 /// What comes of planning and making.
@@ -210,13 +241,11 @@ struct Planned<'a> {
 }
 
 fn make_images(
-    functions: &[Function],
-    bases: &[Option<Arc<LoadedBase>>],
-    problems: &[Problem],
+    inputs: &Inputs<'_>,
     options: &Options,
     context: &Context,
 ) -> Result<Attempt, PipelineError> {
-    let planned = match plan_all(functions, bases, problems)? {
+    let planned = match plan_all(inputs)? {
         Planning::Done(planned) => planned,
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
     };
@@ -229,8 +258,9 @@ fn make_images(
     }
     let keyed: Vec<Vec<Digest>> =
         planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
-    let made = layers::make(&planned, &keyed, options.mtime, context)?;
-    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
+    let ready = &inputs.brought.ready;
+    let made = layers::make(&planned, &keyed, ready, options.mtime, context)?;
+    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
 
@@ -239,18 +269,15 @@ enum Planning<'a> {
     Look(BTreeSet<usize>),
 }
 
-/// Loads each source once and places every function that has a base, collecting all that is wrong beside `problems`.
-fn plan_all<'a>(
-    functions: &'a [Function],
-    bases: &'a [Option<Arc<LoadedBase>>],
-    problems: &[Problem],
-) -> Result<Planning<'a>, PipelineError> {
+/// Loads each source once and places every function that has a base, collecting all that is wrong.
+fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
+    let Inputs { functions, bases, brought, problems } = inputs;
     let mut faults = Faults::default();
     faults.extend(problems.iter().cloned());
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(brought);
     let mut planned = Vec::new();
     let mut doubtful = BTreeSet::new();
-    for (position, (function, base)) in functions.iter().zip(bases).enumerate() {
+    for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let parts = loader.parts(function, &mut faults);
         let (Some(parts), Some(base)) = (parts, base) else { continue };
         let facts = BaseFacts { run: &base.run, index: &base.index };
@@ -305,6 +332,7 @@ fn contract(function: &Function) -> Result<&'static Contract, Problem> {
 fn join(
     planned: &Planned<'_>,
     keys: &[Digest],
+    ready: &[Ready],
     made: &layers::Made,
     options: &Options,
 ) -> Result<Built, PipelineError> {
@@ -327,7 +355,8 @@ fn join(
     let of_base = |origin: &Repository| {
         base.image.layers().iter().map(|layer| (layer.digest.clone(), origin.clone())).collect()
     };
-    let origins = base.origin.as_ref().map(of_base).unwrap_or_default();
+    let mut origins: BTreeMap<Digest, Repository> = base.origin.as_ref().map(of_base).unwrap_or_default();
+    origins.extend(ready.iter().map(|ready| (ready.layer.digest.clone(), ready.origin.clone())));
     let run = &planned.plan.run;
     let image = Image::assemble(&planned.base.image, &added, run, &options.created)
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;

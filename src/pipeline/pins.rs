@@ -1,7 +1,7 @@
 //! Which manifest an image reference stands for: what `limg.lock` has pinned, else what its registry answers, which is
 //! then pinned.
 
-use super::{BaseError, Context, blocking};
+use super::{BaseError, Context, PipelineError, blocking};
 use crate::image;
 use crate::project::{Architecture, ImageReference};
 use crate::registry::Manifest;
@@ -66,4 +66,13 @@ pub(super) async fn kept(digest: &Digest, context: &Context) -> Result<Option<Ve
 pub(super) async fn keep(bytes: Vec<u8>, context: &Context) -> Result<Blob, BaseError> {
     let store = context.store.clone();
     blocking(move || Ok(store.keep_blob(&bytes)?)).await
+}
+
+/// Writes the lock beside the definition, if it says more than before.
+pub(super) async fn write(context: &Context) -> Result<(), PipelineError> {
+    if context.pinning == Pinning::Locked {
+        return Ok(());
+    }
+    let (lock, path) = (context.lock().clone(), context.lock_file.clone());
+    blocking(move || Ok(lock.write(&path).map(drop)?)).await
 }

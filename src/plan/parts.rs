@@ -28,6 +28,15 @@ pub fn layer_tree(layer: &Layer) -> Result<Tree, TreeError> {
     Ok(tree)
 }
 
+/// The files of a layer that come from another image and have their places already.
+///
+/// # Errors
+/// When a file that Lambda would run cannot be looked at.
+pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
+    program::make_executable(&mut tree)?;
+    Ok(tree)
+}
+
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
 /// local wrapper script goes to `/opt/wrappers`.
 ///
