@@ -7,7 +7,7 @@ use super::PipelineError;
 use super::error::{full_text, help_of_source, is_inputs};
 use crate::plan::{self, Parts};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, Source};
+use crate::project::{Function, Layer, LayerSource};
 use crate::tree::{Tree, TreeError};
 
 /// What is wrong with a definition and the files that it names.
@@ -46,13 +46,19 @@ impl Faults {
 /// Loads the trees of functions. One that cannot be loaded is noted once.
 #[derive(Default)]
 pub(super) struct Loader {
-    layers: BTreeMap<(String, Source), Option<Arc<Tree>>>,
+    layers: BTreeMap<(String, LayerSource), Option<Arc<Tree>>>,
     extensions: BTreeMap<String, Option<Arc<Tree>>>,
 }
 
 impl Loader {
     /// The trees of a function; nothing if any of them cannot be loaded.
     pub(super) fn parts(&mut self, function: &Function, faults: &mut Faults) -> Option<Parts> {
+        let is_elsewhere = |layer: &&Layer| !matches!(layer.source, LayerSource::Files(_));
+        faults.extend(function.layers.iter().filter(is_elsewhere).map(|layer| {
+            let message = format!("limg cannot fetch the files of the layer `{}` yet", layer.name);
+            Problem::new("unusable-source", DocumentPath::keys(&["layers", &layer.name]), message)
+                .help("download them and write `path: ...`")
+        }));
         let mut loaded = |tree: Result<Tree, TreeError>, what: String, at: DocumentPath| {
             tree.map(Arc::new).map_err(|error| faults.source(what, at, error)).ok()
         };
@@ -62,8 +68,9 @@ impl Loader {
             .map(|layer| {
                 let key = (layer.name.clone(), layer.source.clone());
                 let load = || {
+                    let LayerSource::Files(source) = &layer.source else { return None };
                     let at = DocumentPath::keys(&["layers", &layer.name]);
-                    loaded(plan::layer_tree(layer), format!("the layer `{}`", layer.name), at)
+                    loaded(plan::layer_tree(source), format!("the layer `{}`", layer.name), at)
                 };
                 self.layers.entry(key).or_insert_with(load).clone()
             })
