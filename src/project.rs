@@ -8,6 +8,7 @@ mod layer_arn;
 mod location;
 mod partition;
 mod reference;
+mod repository_template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
 pub use partition::{Partition, is_account};
 pub use reference::{ImageReference, ImageReferenceError, Repository};
+pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 
 /// The folder beside a definition that holds what was built; no image takes it in.
 pub const OUTPUT_FOLDER: &str = ".limg";
@@ -34,6 +36,10 @@ pub struct Project {
     pub root: PathBuf,
     /// The functions, in the order of the definition.
     pub functions: Vec<Function>,
+    /// How the repositories in ECR are named.
+    pub ecr_repository: RepositoryTemplate,
+    /// What the repositories in ECR are to be like that limg creates.
+    pub ecr: EcrSettings,
 }
 
 /// One Lambda function: one image.
@@ -80,7 +86,29 @@ pub struct Layer {
     /// Its name in the definition.
     pub name: String,
     /// Where its files are.
-    pub source: Source,
+    pub source: LayerSource,
+}
+
+/// Where the files of a layer come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LayerSource {
+    /// A directory or a zip on this machine.
+    Files(Source),
+    /// A layer that was published in Lambda.
+    Version(LayerVersionArn),
+    /// A part of another image.
+    Image(ImageFiles),
+}
+
+/// Files of an image in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageFiles {
+    /// The image.
+    pub reference: ImageReference,
+    /// The file or folder in that image.
+    pub path: ImagePath,
+    /// Its place in the function's image: `/opt`, where layers are, or below it.
+    pub to: ImagePath,
 }
 
 /// A Lambda extension, external (files below `/opt`) or internal (variables and a wrapper), or both.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::project::{Architecture, Base, Extension, Layer, Source, SourceKind, Wrapper};
+use crate::project::{Architecture, Base, Extension, Layer, LayerSource, Source, SourceKind, Wrapper};
 use crate::runtime::{self, ENTRY_SCRIPT, LAUNCHER};
 use crate::tree::base_of;
 
@@ -79,7 +79,7 @@ impl Bench {
     }
 
     fn layer(mut self, name: &str, nodes: &[&str]) -> Self {
-        self.function.layers.push(Layer { name: name.to_owned(), source: source() });
+        self.function.layers.push(Layer { name: name.to_owned(), source: LayerSource::Files(source()) });
         self.parts.layers.push(Arc::new(tree(nodes)));
         self
     }
