@@ -95,9 +95,18 @@ pub enum LayerSource {
     /// A directory or a zip on this machine.
     Files(Source),
     /// A layer that was published in Lambda.
-    Version(LayerVersionArn),
+    Version(VersionSource),
     /// A part of another image.
     Image(ImageFiles),
+}
+
+/// A version of a layer that was published in Lambda.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionSource {
+    /// Which one.
+    pub arn: LayerVersionArn,
+    /// Whether it is used whatever runtimes and architectures it says it is for.
+    pub ignore_compatibility: bool,
 }
 
 /// Files of an image in a registry.

@@ -12,7 +12,8 @@ use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::report::Report;
 use super::settings::Settings;
-use super::{Access, context, destination, load, select};
+use super::access::Access;
+use super::{destination, load, select};
 use crate::pipeline::{self, Options};
 use crate::project::Function;
 
@@ -30,7 +31,7 @@ pub(super) async fn run(
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
-    let context = context(settings, terminal, &loaded, Access::of(&resolution))?;
+    let context = Access::of(&resolution).context(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;
     let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));

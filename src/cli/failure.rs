@@ -3,12 +3,18 @@
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "aws")]
+use crate::aws::AwsError;
 use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
+use crate::lock::LockError;
 use crate::pipeline::PipelineError;
 use crate::problem::nearest;
+#[cfg(feature = "aws")]
+use crate::project::RepositoryTemplateError;
+use crate::registry::RegistryError;
 
 /// A command that ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,18 @@ pub(super) enum Failure {
         #[source]
         source: FsError,
     },
+    #[error(transparent)]
+    Lock(LockError),
+    #[error(transparent)]
+    Registry(RegistryError),
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Aws(AwsError),
+    #[error("cannot push to `{prefix}`")]
+    Prefix { prefix: String, why: &'static str },
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Template(RepositoryTemplateError),
     #[error("failed to write the result to standard output")]
     Result(#[source] io::Error),
     #[error("failed to start {what}")]
@@ -94,8 +112,13 @@ impl Failure {
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
+            | Self::Registry(_)
             | Self::Start { .. }
             | Self::NoStore => 3,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => 3,
+            #[cfg(feature = "aws")]
+            Self::Template(_) => 2,
             Self::Definition(_)
             | Self::Problems { .. }
             | Self::UnknownFunction { .. }
@@ -106,6 +129,8 @@ impl Failure {
             | Self::Event { .. }
             | Self::EventContent { .. }
             | Self::Destination { .. }
+            | Self::Lock(_)
+            | Self::Prefix { .. }
             | Self::Tag(_)
             | Self::Epoch(_) => 2,
             Self::Pipeline(error) if error.is_users() => 2,
@@ -143,6 +168,13 @@ impl Failure {
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
             Self::Pipeline(error) => error.help(),
+            Self::Lock(error) => error.help(),
+            Self::Registry(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::Aws(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::Template(error) => Some(error.help().to_owned()),
+            Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),

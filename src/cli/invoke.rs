@@ -27,11 +27,11 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let InvokeArguments { function, event, as_lambda, rie, arch } = arguments;
+    let InvokeArguments { function, event, as_lambda, rie, resolution } = arguments;
     let loaded = load(settings, terminal)?;
-    let function = one(&loaded, function, arch)?;
+    let function = one(&loaded, function, resolution.arch)?;
     let event = read_event(&event, &settings.directory)?;
-    let context = context(settings, terminal)?;
+    let context = Access::of(&resolution).context(settings, terminal, &loaded)?;
     // Not before the event is read: while limg waits for standard input, it could not take note of an interrupt.
     let mut interrupt = Interrupt::register()?;
     let prepared = tokio::select! {

@@ -3,6 +3,7 @@
 //! A command is thin: it turns its arguments into settings, calls the library, and renders what comes back. Nothing else
 //! of limg prints, reads the environment or decides exit codes.
 
+mod access;
 mod args;
 mod build;
 mod destination;
@@ -24,10 +25,8 @@ use std::sync::Arc;
 use clap::Parser as _;
 
 use crate::definition::{self, Loaded};
-use crate::pipeline::Context;
 use crate::project::Function;
 use crate::runtime;
-use crate::store::Store;
 use args::{Arguments, Command};
 use failure::Failure;
 use render::Terminal;
@@ -113,16 +112,4 @@ fn select<'a>(
         ..function.clone()
     };
     Ok(selected.into_iter().map(with_architecture).collect())
-}
-
-/// Opens the store.
-fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
-    let store = Store::open(&settings.store)
-        .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
-    Ok(Context {
-        store,
-        docker: settings.docker.clone(),
-        reporter: Arc::<Terminal>::clone(terminal),
-        stop: Arc::default(),
-    })
 }

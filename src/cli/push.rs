@@ -13,7 +13,8 @@ use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::report::Report;
 use super::settings::Settings;
-use super::{Access, context, load, select};
+use super::access::Access;
+use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
 use crate::project::{Function, ImageReference, Repository};
@@ -40,8 +41,8 @@ async fn to_registry(
 ) -> Result<ExitCode, Failure> {
     let PushRegistryArguments { prefix, push } = arguments;
     let work = Work::new(&push, settings, terminal)?;
-    let access = Access { connections: push.connections.into(), locked: push.resolution.locked, ..Access::default() };
-    let context = context(settings, terminal, &work.loaded, access)?;
+    let access = Access { connections: push.connections.into(), ..Access::of(&push.resolution) };
+    let context = access.context(settings, terminal, &work.loaded)?;
     let target = |function: &Function| {
         repository(&prefix, &function.name).map(|repository| work.target(repository))
     };
@@ -57,20 +58,20 @@ async fn to_ecr(
 ) -> Result<ExitCode, Failure> {
     let PushEcrArguments { region, account, profile, repository: template, create_repository, push } = arguments;
     let work = Work::new(&push, settings, terminal)?;
+    let project = &work.loaded.project;
+    let template = match template {
+        Some(text) => text.parse().map_err(Failure::Template)?,
+        None => project.ecr_repository.clone(),
+    };
+    let names = work.functions.iter().map(|function| template.repository(&project.name, &function.name));
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(Failure::Template)?;
     let access = Access {
         connections: push.connections.into(),
-        locked: push.resolution.locked,
         region: region.clone(),
         profile,
+        ..Access::of(&push.resolution)
     };
-    let context = context(settings, terminal, &work.loaded, access)?;
-    let project = &work.loaded.project;
-    let template = template.as_deref().unwrap_or(&project.ecr.repository);
-    let names = work.functions.iter().map(|function| {
-        crate::project::ecr_repository_name(template, &project.name, &function.name)
-            .map_err(|why| Failure::Repository { template: template.to_owned(), why: why.to_string() })
-    });
-    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let context = access.context(settings, terminal, &work.loaded)?;
     let registry = context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(Failure::Aws)?;
     let targets: Vec<Target> = names
         .into_iter()
@@ -154,7 +155,7 @@ fn uri(built: &Built, pushed: &Pushed) -> String {
 /// The repository of a function below a prefix.
 fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
     let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
-    let bad = |why: &str| Failure::Repository { template: prefix.to_owned(), why: why.to_owned() };
+    let bad = |why| Failure::Prefix { prefix: prefix.to_owned(), why };
     if prefix.contains("://") {
         return Err(bad("it is written without `https://`"));
     }

@@ -8,6 +8,7 @@ use etcetera::BaseStrategy as _;
 use super::args::{Arguments, Color, Format};
 use super::failure::Failure;
 use crate::engine::Host;
+use crate::registry::ConfigFiles;
 
 /// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
 const DEFAULT_TIME: u64 = 315_532_800;
@@ -17,6 +18,7 @@ const DEFAULT_TIME: u64 = 315_532_800;
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
     directory: PathBuf,
+    home: Option<PathBuf>,
     cache: Option<PathBuf>,
 }
 
@@ -28,6 +30,7 @@ impl Environment {
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            home: etcetera::home_dir().ok(),
             cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir()),
         }
     }
@@ -62,6 +65,12 @@ pub(super) struct Settings {
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
+    /// `--ca-file`.
+    pub(super) certificates: Option<PathBuf>,
+    /// Where Docker and Podman keep credentials.
+    pub(super) credentials: ConfigFiles,
+    /// `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL`.
+    pub(super) lambda_endpoint: Option<String>,
 }
 
 /// What a function finds in Lambda and may need on this machine.
@@ -70,7 +79,7 @@ const PASSED_ON: [&str; 5] =
 
 impl Settings {
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
-        let Arguments { file, format, quiet, verbose, color, command: _ } = arguments;
+        let Arguments { file, format, quiet, verbose, ca_file, color, command: _ } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
             (Some(store), _) => environment.directory.join(store),
             (None, Some(cache)) => cache.join("limg"),
@@ -91,6 +100,7 @@ impl Settings {
             Color::Never => Some(false),
             Color::Auto => environment.get("NO_COLOR").map(|_| false),
         };
+        let path = |name: &str| environment.get(name).map(PathBuf::from);
         let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
         Ok(Self {
             file: file.clone(),
@@ -108,6 +118,19 @@ impl Settings {
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
+            certificates: ca_file.clone(),
+            credentials: ConfigFiles {
+                home: environment.home.clone(),
+                registry_auth_file: path("REGISTRY_AUTH_FILE"),
+                docker_config: path("DOCKER_CONFIG"),
+                runtime: path("XDG_RUNTIME_DIR"),
+                config_home: path("XDG_CONFIG_HOME"),
+                path: environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default(),
+            },
+            lambda_endpoint: ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"]
+                .into_iter()
+                .find_map(|name| environment.get(name))
+                .map(str::to_owned),
         })
     }
 }
@@ -124,6 +147,7 @@ mod tests {
         let environment = Environment {
             variables: variables.iter().map(own).collect(),
             directory: "/home/u/shop".into(),
+            home: Some("/home/u".into()),
             cache: Some("/home/u/.cache".into()),
         };
         Settings::resolve(&arguments, &environment)

@@ -9,9 +9,10 @@ use super::args::{Format, UpdateArguments};
 use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
-use super::{Access, context, load};
+use super::access::Access;
+use super::load;
 use crate::lock::Change;
-use crate::pipeline;
+use crate::pipeline::{self, Pinning};
 
 pub(super) async fn run(
     arguments: UpdateArguments,
@@ -19,7 +20,7 @@ pub(super) async fn run(
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
     let loaded = load(settings, terminal)?;
-    let context = context(settings, terminal, &loaded, Access::default())?;
+    let context = Access::new(Pinning::Renew).context(settings, terminal, &loaded)?;
     let changes = pipeline::update(&loaded.project, &arguments.names, &context)
         .await
         .map_err(|error| Failure::pipeline(error, &loaded))?;

@@ -66,6 +66,8 @@ pub(super) struct Layer {
     /// The ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`, of any region and account whose
     /// layers you may read.
     pub(super) arn: Option<String>,
+    /// With `arn`, whether functions may use the layer whatever runtimes and architectures it says it is for.
+    pub(super) ignore_compatibility: Option<bool>,
     /// A reference to an image in a registry, of which `path` is taken.
     pub(super) image: Option<String>,
     /// With `image`, the place of the files in the function's image: `/opt` or a path below it. Default: the same as
@@ -290,7 +292,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 12 + 2 + 6 + 5 + 12 + 8);
+        assert_eq!(keys, 7 + 12 + 2 + 7 + 5 + 12 + 8);
     }
 
     #[test]

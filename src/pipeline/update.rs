@@ -6,6 +6,7 @@ use super::{Context, PipelineError, base, pins, remote};
 use crate::lock::Change;
 use crate::project::{
     Architecture, Function, ImageFiles, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
+    VersionSource,
 };
 
 /// What a project uses that can be pinned.
@@ -72,7 +73,7 @@ impl Used {
                     }
                     self.images.insert(reference.clone());
                 }
-                LayerSource::Version(arn) => {
+                LayerSource::Version(VersionSource { arn, .. }) => {
                     if is_named([layer.name.clone(), arn.to_string()]) && !self.layers.contains(arn) {
                         remote::version::fetch(arn, context).await?;
                     }

@@ -9,7 +9,7 @@ use super::base::{self, Bases};
 use super::source::{self, Written};
 use super::{Findings, Used, environment};
 use crate::problem::{DocumentPath, Problem, nearest};
-use crate::project::{Extension, Function, Layer, LayerSource, LayerVersionArn, Source, Wrapper};
+use crate::project::{Extension, Function, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper};
 
 /// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
 const DEFAULT_TIMEOUT: u32 = 3;
@@ -151,7 +151,7 @@ impl<'a> Settings<'a, '_> {
         let mut versions = BTreeMap::new();
         for (position, name) in names.iter().enumerate() {
             if let Some(layer) = context.layers.get(name.as_str()) {
-                if let Some(Layer { source: LayerSource::Version(arn), .. }) = layer {
+                if let Some(Layer { source: LayerSource::Version(VersionSource { arn, .. }), .. }) = layer {
                     check_versions(name, arn, &mut versions, &at.index(position), findings);
                 }
                 layers.extend(layer.clone());

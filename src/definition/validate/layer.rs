@@ -12,7 +12,7 @@ use super::{Findings, base, name};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{
     ImageFiles, ImageLocation, ImagePath, ImagePathError, ImageReference, Layer, LayerSource,
-    LayerVersionArnError,
+    LayerVersionArnError, VersionSource,
 };
 
 /// Where all files of layers lie (Lambda developer guide, packaging-layers).
@@ -41,7 +41,7 @@ fn source(
     root: &Path,
     findings: &mut Findings,
 ) -> Option<LayerSource> {
-    let format::Layer { path, arn, image, to, follow, exclude } = written;
+    let format::Layer { path, arn, ignore_compatibility, image, to, follow, exclude } = written;
     if let Some((first, second)) = match (path, arn, image) {
         (_, Some(_), Some(_)) => Some(("arn", "image")),
         (Some(_), Some(_), None) => Some(("path", "arn")),
@@ -56,6 +56,10 @@ fn source(
         let problem = misplaced(at, "to", "`to` is only for a layer with an `image`");
         findings.problem(problem.help("remove it: the root of a layer is always `/opt`"));
     }
+    if ignore_compatibility.is_some() && arn.is_none() {
+        let problem = misplaced(at, "ignore_compatibility", "`ignore_compatibility` is only for a layer with an `arn`");
+        findings.problem(problem.help("remove it: only published layers say what they are for"));
+    }
     if arn.is_some() || image.is_some() {
         let keys = [("follow", follow.is_some()), ("exclude", exclude.is_some())];
         for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
@@ -64,7 +68,7 @@ fn source(
         }
     }
     match (path.as_deref(), arn.as_deref(), image.as_deref()) {
-        (_, Some(arn), _) => version(arn, &at.key("arn"), findings),
+        (_, Some(arn), _) => version(arn, ignore_compatibility.unwrap_or_default(), &at.key("arn"), findings),
         (path, None, Some(image)) => image_files(name, image, path, to.as_deref(), at, root, findings),
         (Some(path), None, None) => {
             let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
@@ -90,9 +94,14 @@ fn misplaced(at: &DocumentPath, key: &str, message: impl Into<String>) -> Proble
     Problem::new(codes::MISPLACED_KEY, at.key(key).on_key(), message)
 }
 
-fn version(text: &str, at: &DocumentPath, findings: &mut Findings) -> Option<LayerSource> {
+fn version(
+    text: &str,
+    ignore_compatibility: bool,
+    at: &DocumentPath,
+    findings: &mut Findings,
+) -> Option<LayerSource> {
     match text.parse() {
-        Ok(arn) => Some(LayerSource::Version(arn)),
+        Ok(arn) => Some(LayerSource::Version(VersionSource { arn, ignore_compatibility })),
         Err(error) => {
             let message = LayerVersionArnError::to_string(&error);
             let help = "Lambda's console and `aws lambda list-layer-versions` show it as the version ARN";
