@@ -5,5 +5,7 @@
 //! an account allows it), its control plane is [`crate::aws`]'s.
 
 mod credentials;
+mod docker_config;
 
-pub use credentials::{Credential, Credentials, CredentialsError, Identity, Secret};
+pub use credentials::{Chain, Credential, Credentials, CredentialsError, Identity, Secret};
+pub use docker_config::{ConfigFiles, DockerConfig};
