@@ -11,9 +11,11 @@
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
 //! - [`image`] joins base, layers and config into manifest and config bytes.
-//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images.
+//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and layer ARNs.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod cli;
 pub mod definition;
 pub mod engine;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 const BELOW: &[&str] = &[
     "pipeline",
     "engine",
+    "aws",
     "registry",
     "layout",
     "image",
@@ -33,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", BELOW),
     ("pipeline", BELOW.split_at(1).1),
     ("engine", &["layout", "image", "runtime", "store", "event", "project", "fs"]),
+    ("aws", &["registry", "store", "event", "project", "fs"]),
     ("registry", &["image", "store", "event", "project", "fs"]),
     ("layout", &["image", "layer", "store", "project", "fs"]),
     ("image", &["layer", "store", "project"]),

@@ -1,0 +1,19 @@
+//! AWS: the control plane of Amazon ECR, and the layer versions that Lambda keeps.
+//!
+//! What a registry's own protocol can do is [`crate::registry`]'s, ECR's included; here is what only AWS's APIs can: which
+//! registry is whose, tokens for it, repositories with their settings, and layers by their ARN. Nothing here prints, reads
+//! the environment itself, or keeps a credential: the SDK reads the environment and profiles by AWS's usual rules.
+
+mod credentials;
+mod ecr;
+mod error;
+mod host;
+mod http;
+mod policy;
+mod session;
+
+pub use credentials::EcrCredentials;
+pub use ecr::{Authorization, EcrRegistry, Ensured};
+pub use error::AwsError;
+pub use host::EcrHost;
+pub use session::{Aws, AwsOptions};
