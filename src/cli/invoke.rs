@@ -9,13 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::access::Access;
 use super::args::{Format, InvokeArguments};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::log::Log;
 use super::render::Terminal;
 use super::settings::Settings;
-use super::{context, load, select};
+use super::{load, select};
 use crate::definition::Loaded;
 use crate::engine::{self, Answer, Engine, Outcome, OutputSink, Response, RunOptions, emulator};
 use crate::fs;

@@ -147,8 +147,9 @@ impl<'a> Work<'a> {
 /// The name of a pushed image for ever.
 fn uri(built: &Built, pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
+    // Lambda takes the images of a FIPS or dual-stack host by the ordinary one alone.
     #[cfg(feature = "aws")]
-    let host = &crate::aws::lambda_host(host);
+    let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
     format!("{host}/{name}@{}", built.image.digest())
 }
 

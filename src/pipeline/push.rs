@@ -329,7 +329,7 @@ struct Pause {
 
 impl Pause {
     async fn take(&self, repository: &Repository) {
-        if !super::is_ecr(&repository.host) {
+        if !is_ecr(&repository.host) {
             return;
         }
         let mut next = self.next.lock().await;
@@ -340,6 +340,16 @@ impl Pause {
         });
         interval.tick().await;
     }
+}
+
+#[cfg(feature = "aws")]
+fn is_ecr(host: &str) -> bool {
+    crate::aws::EcrHost::parse(host).is_some()
+}
+
+#[cfg(not(feature = "aws"))]
+fn is_ecr(_: &str) -> bool {
+    false
 }
 
 fn report(
