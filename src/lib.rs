@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its problems at once.
+//! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
@@ -24,6 +25,7 @@ pub mod fs;
 pub mod image;
 pub mod layer;
 pub mod layout;
+pub mod lock;
 pub mod pipeline;
 pub mod plan;
 pub mod problem;
@@ -32,3 +34,4 @@ pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod tree;
+pub mod yaml;

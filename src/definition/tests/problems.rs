@@ -61,7 +61,7 @@ fn what_is_too_long_is_told_by_its_length() {
 #[test]
 fn tags_keep_to_the_limits_of_ecr() {
     let (long, longer) = ("k".repeat(128), "v".repeat(256));
-    let many: String = (0..49).map(|number| format!("    t{number}: x\n")).collect();
+    let many = (0..49).map(|number| format!("    t{number}: x\n")).collect::<Vec<_>>().concat();
     let report = |last: &str| {
         Folder::new().report(&format!(
             "functions: {{ a: {{ runtime: python3.12, handler: a.b, code: functions }} }}
