@@ -15,6 +15,8 @@ mod credentials;
 mod docker_config;
 mod error;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod fake;
 mod feed;
 mod fetch;
 mod index;
