@@ -3,7 +3,38 @@
 //! This module knows nothing of Lambda, of functions or of which blobs belong together; it moves one document or one blob
 //! at a time, well. Amazon ECR's ways are minded here (it answers 201 to PATCH, has no token service, mounts only where
 //! an account allows it), its control plane is [`crate::aws`]'s.
+//!
+//! A [`Client`]'s request goes through these hands: `place` finds the registry that is asked, `exchange` gets it let in
+//! (`challenge`, `login`, `token`) and follows it (`redirect`, `address`), `transport` sends it; `pull`, `fetch` and `push`
+//! know what is asked, and `retry` when it is asked again.
 
+mod address;
+mod challenge;
+mod client;
 mod credentials;
+mod error;
+mod exchange;
+mod feed;
+mod fetch;
+mod index;
+mod login;
+mod place;
+mod pull;
+mod pulse;
+mod push;
+mod redirect;
+mod refusal;
+mod retry;
+mod settings;
+mod token;
+mod transfer;
+mod transport;
 
+pub use client::Client;
 pub use credentials::{Credential, Credentials, CredentialsError, Identity, Secret};
+pub use error::{ContentError, RegistryError};
+pub use pull::Manifest;
+pub use push::{Mount, Session, Upload};
+pub use redirect::RedirectError;
+pub use refusal::{ErrorInfo, Refusal};
+pub use settings::{Mirror, MirrorError, Settings};

@@ -131,17 +131,39 @@ impl BlobWriter {
     /// Syncs the blob and gives it its name.
     pub fn commit(self) -> Result<(Digest, Blob), FsError> {
         let (temporary, digest, size) = self.writer.finish();
-        let path = self.blobs.join(digest.hex());
-        let persist = || -> io::Result<()> {
-            // Layouts may have the same file under a second name; nobody is to write into it there by accident.
-            fs::set_mode(temporary.as_file(), 0o444)?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&path).map_err(|error| error.error)?;
-            sync_folder(&self.blobs)
-        };
-        persist().map_err(FsError::because("write", &path))?;
-        Ok((digest, Blob { path, offset: 0, size, kept: true }))
+        let blob = persist(temporary, &self.blobs, &digest, size)?;
+        Ok((digest, blob))
     }
+
+    /// As [`commit`](Self::commit), if it is the blob of this digest. Otherwise leaves nothing and gives the digest that
+    /// it has.
+    pub fn commit_as(self, expected: &Digest) -> Result<Result<Blob, Digest>, FsError> {
+        let (temporary, digest, size) = self.writer.finish();
+        if digest == *expected {
+            persist(temporary, &self.blobs, &digest, size).map(Ok)
+        } else {
+            Ok(Err(digest))
+        }
+    }
+}
+
+/// Syncs a temporary file and gives it the name of its digest.
+fn persist(
+    temporary: tempfile::NamedTempFile,
+    blobs: &Path,
+    digest: &Digest,
+    size: u64,
+) -> Result<Blob, FsError> {
+    let path = blobs.join(digest.hex());
+    let persist = || -> io::Result<()> {
+        // Layouts may have the same file under a second name; nobody is to write into it there by accident.
+        fs::set_mode(temporary.as_file(), 0o444)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&path).map_err(|error| error.error)?;
+        sync_folder(blobs)
+    };
+    persist().map_err(FsError::because("write", &path))?;
+    Ok(Blob { path, offset: 0, size, kept: true })
 }
 
 impl Write for BlobWriter {
@@ -211,6 +233,20 @@ mod tests {
         assert_eq!(digest, Digest::of(b"hello"));
         assert_eq!(store.blob(&digest), Some(blob.clone()));
         assert_eq!(blob.read().unwrap(), b"hello");
+    }
+
+    #[test]
+    fn only_the_blob_that_is_expected_is_kept() {
+        let (_folder, store) = Store::for_test();
+        let commit = |expected: &[u8]| {
+            let mut writer = store.writer().unwrap();
+            writer.write_all(b"hello").unwrap();
+            writer.commit_as(&Digest::of(expected)).unwrap()
+        };
+        assert_eq!(commit(b"other"), Err(Digest::of(b"hello")));
+        assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(store.blobs()).unwrap().count(), 0);
+        assert_eq!(Some(commit(b"hello").unwrap()), store.blob(&Digest::of(b"hello")));
     }
 
     #[test]

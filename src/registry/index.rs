@@ -1,0 +1,257 @@
+//! Manifests and indexes as far as an image is chosen by them (OCI image specification, manifest.md and image-index.md;
+//! Docker image manifest version 2, schema 2).
+//!
+//! Bytes in, digests out: nothing is fetched here.
+
+use std::collections::BTreeSet;
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+
+use super::error::ContentError;
+use crate::image::{Family, is_index};
+use crate::project::Architecture;
+use crate::store::Digest;
+
+/// What limg takes as a manifest or an index, in the form of an `Accept` header.
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// The part of a manifest or index that tells which of them it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shape {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    manifests: Option<serde::de::IgnoredAny>,
+    config: Option<serde::de::IgnoredAny>,
+}
+
+/// The media type of a manifest or index: its own, else that of the answer that it came in, else the one that its form
+/// is of.
+///
+/// # Errors
+/// When it is neither, or both.
+pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, ContentError> {
+    let shape: Shape = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
+    let said = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let said =
+        said.and_then(|said| said.split(';').next()).map(str::trim).filter(|said| ACCEPT.contains(said));
+    if shape.schema_version == Some(1) {
+        return Err(ContentError::Schema1);
+    }
+    // A document that can be read as either would be one thing to one reader and another to the next.
+    let guessed = match (shape.manifests.is_some(), shape.config.is_some()) {
+        (true, false) => "application/vnd.oci.image.index.v1+json",
+        (false, true) => Family::Oci.manifest(),
+        (true, true) => return Err(ContentError::Manifest("it lists both images and layers".to_owned())),
+        (false, false) => {
+            return Err(ContentError::Manifest("it lists neither images nor layers".to_owned()));
+        }
+    };
+    let media_type = shape.media_type.as_deref().or(said).unwrap_or(guessed);
+    if is_index(media_type) != is_index(guessed) {
+        return Err(ContentError::Manifest(format!("its form is not that of `{media_type}`")));
+    }
+    Ok(media_type.to_owned())
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    media_type: Option<String>,
+    digest: String,
+    platform: Option<Platform>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    variant: Option<String>,
+}
+
+/// What an index leads to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The image for the architecture, if it is here.
+    pub(super) image: Option<Digest>,
+    /// Further indexes that may have it.
+    pub(super) indexes: Vec<Digest>,
+    /// The platforms of the images that are here.
+    pub(super) offered: BTreeSet<String>,
+}
+
+/// Chooses the image for an architecture from an index.
+///
+/// # Errors
+/// When the index cannot be read, or the chosen image has a digest that limg does not check.
+pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice, ContentError> {
+    let index: Index = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
+    let digest = |entry: &Entry| {
+        entry
+            .digest
+            .parse::<Digest>()
+            .map_err(|_| ContentError::UnknownDigest(super::refusal::safe(&entry.digest)))
+    };
+    let mut choice = Choice::default();
+    let (mut fitting, mut silent) = (Vec::new(), Vec::new());
+    for entry in &index.manifests {
+        let fits = entry.platform.as_ref().map(|platform| platform.fits(architecture));
+        if entry.media_type.as_deref().is_some_and(is_index) {
+            if fits != Some(false) {
+                choice.indexes.push(digest(entry)?);
+            }
+            continue;
+        }
+        match (fits, &entry.platform) {
+            (Some(true), _) => fitting.push(entry),
+            (_, Some(platform)) => choice.offered.extend(platform.shown()),
+            (_, None) => silent.push(entry),
+        }
+    }
+    // The first for any machine. One that says nothing of its platform is taken if it is the only one; its config tells.
+    let best = fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_special));
+    let alone = || silent.first().copied().filter(|_| silent.len() == 1 && choice.offered.is_empty());
+    choice.image = best.copied().or_else(alone).map(|entry| digest(entry)).transpose()?;
+    Ok(choice)
+}
+
+impl Platform {
+    fn fits(&self, architecture: Architecture) -> bool {
+        self.os == "linux" && self.architecture == architecture.oci_name()
+    }
+
+    /// Whether it is for a higher variant of the architecture, with instructions that Lambda does not promise.
+    fn is_special(&self) -> bool {
+        !matches!(self.variant.as_deref(), None | Some("" | "v1" | "v8"))
+    }
+
+    /// The platform for messages; none for attestations, which BuildKit stores as images for `unknown`.
+    fn shown(&self) -> Option<String> {
+        let Self { os, architecture, variant } = self;
+        let variant = variant.as_deref().filter(|variant| !variant.is_empty());
+        let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
+        (os != "unknown").then(|| super::refusal::safe(&format!("{os}/{architecture}{variant}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn digest(text: &str) -> Digest {
+        Digest::of(text.as_bytes())
+    }
+
+    fn entry(name: &str, platform: &Value) -> Value {
+        let (kind, name) = name.split_once(' ').unwrap_or(("manifest", name));
+        json!({ "mediaType": format!("application/vnd.oci.image.{kind}.v1+json"), "digest": digest(name).as_str(),
+            "size": 1, "platform": platform })
+    }
+
+    fn chosen(entries: &[Value], architecture: Architecture) -> Choice {
+        choose(json!({ "manifests": entries }).to_string().as_bytes(), architecture).unwrap()
+    }
+
+    #[test]
+    fn the_image_for_the_architecture_is_chosen() {
+        let entries = [
+            entry("windows", &json!({ "os": "windows", "architecture": "amd64", "os.version": "10" })),
+            entry("attestation", &json!({ "os": "unknown", "architecture": "unknown" })),
+            entry("amd64-v3", &json!({ "os": "linux", "architecture": "amd64", "variant": "v3" })),
+            entry("amd64", &json!({ "os": "linux", "architecture": "amd64" })),
+            entry("arm", &json!({ "os": "linux", "architecture": "arm", "variant": "v7" })),
+            entry("arm64", &json!({ "os": "linux", "architecture": "arm64" })),
+            entry("arm64-v9", &json!({ "os": "linux", "architecture": "arm64", "variant": "v9" })),
+        ];
+        assert_eq!(chosen(&entries, Architecture::X86_64).image, Some(digest("amd64")));
+        assert_eq!(chosen(&entries, Architecture::Arm64).image, Some(digest("arm64")));
+        assert_eq!(
+            chosen(&entries[..3], Architecture::X86_64).image,
+            Some(digest("amd64-v3")),
+            "better than none"
+        );
+        let none = chosen(&entries[..3], Architecture::Arm64);
+        assert_eq!((none.image, none.indexes), (None, Vec::new()));
+        let offered: Vec<_> = none.offered.into_iter().collect();
+        assert_eq!(offered, ["linux/amd64/v3", "windows/amd64"]);
+    }
+
+    #[test]
+    fn indexes_in_an_index_are_gone_into_unless_they_are_for_another_platform() {
+        let entries = [
+            entry("index a", &Value::Null),
+            entry("index b", &json!({ "os": "linux", "architecture": "amd64" })),
+            entry("index c", &json!({ "os": "linux", "architecture": "arm64" })),
+        ];
+        assert_eq!(chosen(&entries, Architecture::X86_64).indexes, [digest("a"), digest("b")]);
+    }
+
+    #[test]
+    fn an_image_that_does_not_say_its_platform_is_taken_if_it_is_alone() {
+        let silent = entry("silent", &Value::Null);
+        assert_eq!(chosen(&[silent.clone()], Architecture::Arm64).image, Some(digest("silent")));
+        assert_eq!(chosen(&[silent.clone(), silent], Architecture::Arm64).image, None);
+    }
+
+    #[test]
+    fn a_digest_that_cannot_be_checked_is_refused() {
+        let index = json!({ "manifests": [{ "digest": "sha512:\u{1b}", "platform": { "os": "linux", "architecture": "amd64" } }] });
+        let error = choose(index.to_string().as_bytes(), Architecture::X86_64).unwrap_err();
+        assert!(error.to_string().starts_with(r"`sha512:\u{1b}` is no digest"), "{error}");
+    }
+
+    fn media_type_of(document: &str, said: Option<&'static str>) -> Result<String, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(said) = said {
+            headers.insert(reqwest::header::CONTENT_TYPE, said.parse().unwrap());
+        }
+        media_type(document.as_bytes(), &headers).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn media_types_are_found_where_they_are() {
+        const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
+        const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+        const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+        let own = format!(r#"{{"mediaType":"{DOCKER}","config":{{}}}}"#);
+        for (document, said, expected) in [
+            (own.as_str(), Some(OCI), DOCKER),
+            (
+                r#"{"config":{}}"#,
+                Some("application/vnd.docker.distribution.manifest.v2+json; charset=utf-8"),
+                DOCKER,
+            ),
+            (r#"{"config":{}}"#, Some("application/json"), OCI),
+            (r#"{"config":{}}"#, None, OCI),
+            (r#"{"manifests":[]}"#, None, INDEX),
+        ] {
+            assert_eq!(media_type_of(document, said).as_deref(), Ok(expected), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_told_as_such() {
+        for (document, why) in [
+            (r#"{"schemaVersion":1,"fsLayers":[]}"#, "schema 1"),
+            (r#"{"config":{},"manifests":[]}"#, "both"),
+            ("{}", "neither"),
+            ("<html>", "cannot be read"),
+            (r#"{"mediaType":"application/vnd.oci.image.index.v1+json","config":{}}"#, "its form is not"),
+        ] {
+            assert!(media_type_of(document, None).unwrap_err().contains(why), "{document}");
+        }
+        assert!(media_type_of(r#"{"config":{}}"#, Some("application/vnd.oci.image.index.v1+json")).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether something still moves: the only limit on time that a transfer of unknown length can have.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// How long nothing may move.
+pub(super) const IDLE: Duration = Duration::from_mins(1);
+
+/// How long a registry may take to answer once it has the whole of a blob: some hash it, or copy it to where it stays,
+/// before they do, and many gigabytes take their time.
+pub(super) const ANSWER: Duration = Duration::from_mins(10);
+
+/// The sign of life of one request.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    last: Instant,
+    limit: Duration,
+}
+
+impl Pulse {
+    /// Begins now. Nothing may move for `limit`.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { state: Mutex::new(State { last: Instant::now(), limit }) }
+    }
+
+    /// Something moves.
+    pub(super) fn beat(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).last = Instant::now();
+    }
+
+    /// All is sent, and the registry has work to do.
+    pub(super) fn answer_is_due(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { last: Instant::now(), limit: state.limit.max(ANSWER) };
+    }
+
+    /// Waits for some work as long as something moves.
+    ///
+    /// # Errors
+    /// When nothing moved for this long.
+    pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> Result<T, Duration> {
+        let mut work = pin!(work);
+        loop {
+            let before = self.state();
+            if let Ok(done) = timeout_at(before.last + before.limit, &mut work).await {
+                return Ok(done);
+            }
+            let now = self.state();
+            if now.last + now.limit <= Instant::now() {
+                return Err(now.limit);
+            }
+        }
+    }
+
+    fn state(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

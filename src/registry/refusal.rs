@@ -1,0 +1,233 @@
+//! What a registry or a token service says when it does not do what it is asked.
+//!
+//! The forms are those of the OCI distribution specification ("Error Codes"), of OAuth 2.0 and of services in the field.
+//! Whatever is said is shown to a user, so that it is made safe for a terminal and kept short here.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use serde_json::Value;
+
+/// How many errors of one answer are kept.
+const ERRORS: usize = 5;
+
+/// How many characters of a code or message are kept.
+const LENGTH: usize = 500;
+
+/// An answer that says no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the answer says.
+    pub errors: Vec<ErrorInfo>,
+    /// How long to wait before asking again, if the answer says so.
+    pub retry_after: Option<Duration>,
+}
+
+/// One error of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorInfo {
+    /// Its code, such as `NAME_UNKNOWN`; empty if there is none.
+    pub code: String,
+    /// Its message; empty if there is none.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Reads an answer.
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        Self { status: status.as_u16(), errors: errors(body), retry_after: retry_after(headers) }
+    }
+
+    /// The code of the first error that has one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.errors.iter().map(|error| error.code.as_str()).find(|code| !code.is_empty())
+    }
+
+    /// Whether a code or message has this text in it, in any case. `text` is in lower case.
+    pub(super) fn says(&self, text: &str) -> bool {
+        self.errors.iter().any(|error| {
+            error.code.to_ascii_lowercase().contains(text)
+                || error.message.to_ascii_lowercase().contains(text)
+        })
+    }
+
+    /// Whether the same request may succeed a little later (RFC 9110, section 15; RFC 6585).
+    pub(super) fn passes(&self) -> bool {
+        match self.status {
+            408 | 425 | 429 => true,
+            501 | 505 => false,
+            500.. => true,
+            // Some registries say it with another status.
+            _ => self.code() == Some("TOOMANYREQUESTS"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        if let Some(reason) = reason {
+            write!(f, " {reason}")?;
+        }
+        for ErrorInfo { code, message } in &self.errors {
+            for text in [code, message] {
+                if !text.is_empty() {
+                    write!(f, ": {text}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The errors in the body of an answer.
+fn errors(body: &[u8]) -> Vec<ErrorInfo> {
+    let Ok(json) = serde_json::from_slice::<Value>(body) else { return plain(body) };
+    let text = |value: &Value, key: &str| safe(value.get(key).and_then(Value::as_str).unwrap_or_default());
+    let list = json.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut found: Vec<_> = list
+        .iter()
+        .take(ERRORS)
+        .map(|error| ErrorInfo { code: text(error, "code"), message: text(error, "message") })
+        .collect();
+    if found.is_empty() {
+        let first = |keys: &[&str]| keys.iter().map(|key| text(&json, key)).find(|text| !text.is_empty());
+        found.push(ErrorInfo {
+            code: first(&["error", "code", "__type"]).unwrap_or_default(),
+            message: first(&["error_description", "message", "Message", "details"]).unwrap_or_default(),
+        });
+    }
+    found.retain(|error| !error.code.is_empty() || !error.message.is_empty());
+    found
+}
+
+/// A body that is not JSON: its first line, unless it is a page for a browser.
+fn plain(body: &[u8]) -> Vec<ErrorInfo> {
+    let text = String::from_utf8_lossy(body);
+    let line = text.trim().lines().next().unwrap_or_default();
+    if line.is_empty() || line.starts_with('<') {
+        return Vec::new();
+    }
+    vec![ErrorInfo { code: String::new(), message: safe(line) }]
+}
+
+/// A text from outside as it may be shown: short, and without characters that move a cursor or turn the direction of writing.
+pub(super) fn safe(text: &str) -> String {
+    let mut shown = String::new();
+    for (position, character) in text.chars().enumerate() {
+        if position == LENGTH {
+            shown.push('…');
+            break;
+        }
+        let turns =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || turns {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// The wait that an answer asks for (RFC 9110, section 10.2.3): seconds, or a time, which is read by the server's own
+/// clock if it shows it.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = date(value)?;
+    let now =
+        headers.get(DATE).and_then(|value| date(value.to_str().ok()?)).unwrap_or_else(jiff::Timestamp::now);
+    Some(until.duration_since(now).try_into().unwrap_or_default())
+}
+
+/// A time as HTTP writes it (RFC 9110, section 5.6.7).
+pub(super) fn date(text: &str) -> Option<jiff::Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn what_a_registry_says_is_shown() {
+        for (body, shown) in [
+            (
+                r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository","detail":{"name":"a"}}]}"#,
+                "404 Not Found: NAME_UNKNOWN: no such repository",
+            ),
+            (r#"{"errors":[{"code":"A"},{"message":"b"}]}"#, "404 Not Found: A: b"),
+            (
+                r#"{"error":"invalid_grant","error_description":"expired"}"#,
+                "404 Not Found: invalid_grant: expired",
+            ),
+            (
+                r#"{"details":"incorrect username or password"}"#,
+                "404 Not Found: incorrect username or password",
+            ),
+            ("not found\nat all", "404 Not Found: not found"),
+            ("<html><body>x</body></html>", "404 Not Found"),
+            (r#"{"errors":[]}"#, "404 Not Found"),
+            (r#"{"errors":{"code":1}}"#, "404 Not Found"),
+            ("[1]", "404 Not Found"),
+            ("", "404 Not Found"),
+        ] {
+            assert_eq!(refusal(404, body).to_string(), shown, "{body}");
+        }
+        assert_eq!(refusal(599, "").to_string(), "599");
+    }
+
+    #[test]
+    fn what_a_registry_says_cannot_play_with_the_terminal() {
+        let shown =
+            refusal(400, r#"{"errors":[{"code":"A","message":"\u001b[2Jx\r\n\u202ey"}]}"#).to_string();
+        assert_eq!(shown, r"400 Bad Request: A: \u{1b}[2Jx\r\n\u{202e}y");
+        assert_eq!(refusal(400, &"x".repeat(10_000)).to_string().chars().count(), 400 + 118);
+    }
+
+    #[test]
+    fn a_wait_is_given_in_seconds_or_as_a_time() {
+        let wait = |value: &'static str, now: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            if let Some(now) = now {
+                headers.insert(DATE, now.parse().unwrap());
+            }
+            retry_after(&headers)
+        };
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT", now), Some(Duration::ZERO));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT", None), Some(Duration::ZERO));
+        for unreadable in ["", "soon", "-1", "99999999999999999999999"] {
+            assert_eq!(wait(unreadable, now), None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        for status in [408, 425, 429, 500, 502, 503, 504, 522, 599] {
+            assert!(refusal(status, "").passes(), "{status}");
+        }
+        for status in [400, 401, 403, 404, 405, 409, 412, 413, 416, 501, 505] {
+            assert!(!refusal(status, "").passes(), "{status}");
+        }
+        assert!(
+            refusal(400, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}"#).passes()
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! How often and how soon something is tried again.
+//!
+//! Waits grow exponentially and are drawn at random below their bound ("full jitter"), so that many clients that failed
+//! together do not come back together. What may be tried again is the error's own knowledge.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use super::error::RegistryError;
+use crate::event::{Event, Reporter};
+
+/// The longest wait that a registry is given when it asks for one.
+const LONGEST_ASKED: Duration = Duration::from_mins(1);
+
+/// When to try again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Backoff {
+    /// The bound of the first wait; each further one is twice as long.
+    pub(super) base: Duration,
+    /// The bound that no wait exceeds.
+    pub(super) longest: Duration,
+    /// How often something is tried in all.
+    pub(super) attempts: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { base: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 5 }
+    }
+}
+
+impl Backoff {
+    /// The wait after `failed` failures, given a random number of 0 to 1.
+    fn wait(&self, failed: u32, asked: Option<Duration>, random: f64) -> Duration {
+        match asked {
+            // A little later than asked, for the same reason.
+            Some(asked) => asked.min(LONGEST_ASKED) + self.base.mul_f64(random),
+            None => {
+                let bound = self.base.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
+                bound.min(self.longest).mul_f64(random)
+            }
+        }
+    }
+}
+
+/// The attempts at one thing.
+pub(super) struct Attempts<'a> {
+    backoff: Backoff,
+    reporter: &'a dyn Reporter,
+    doing: &'a str,
+    failed: u32,
+}
+
+impl<'a> Attempts<'a> {
+    /// Starts with none made.
+    pub(super) fn new(backoff: Backoff, reporter: &'a dyn Reporter, doing: &'a str) -> Self {
+        Self { backoff, reporter, doing, failed: 0 }
+    }
+
+    /// Waits after an attempt that failed, if there is to be another one; otherwise gives its error back.
+    pub(super) async fn after(&mut self, error: RegistryError) -> Result<(), RegistryError> {
+        let passes = error.passes();
+        self.after_if(passes, error).await
+    }
+
+    /// As [`after`](Self::after), where the caller knows better whether another attempt may succeed.
+    pub(super) async fn after_if(&mut self, passes: bool, error: RegistryError) -> Result<(), RegistryError> {
+        self.failed += 1;
+        if !passes || self.failed >= self.backoff.attempts {
+            return Err(error);
+        }
+        let wait = self.backoff.wait(self.failed, error.retry_after(), random());
+        self.reporter.report(Event::Retry { action: self.doing.to_owned(), cause: error.cause(), wait });
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// A number of 0 to 1. The standard library's hashers are keyed at random, which is random enough here.
+fn random() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        let backoff = Backoff::default();
+        let bounds: Vec<_> = (1..=8).map(|failed| backoff.wait(failed, None, 1.0).as_millis()).collect();
+        assert_eq!(bounds, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        assert_eq!(backoff.wait(4, None, 0.0), Duration::ZERO);
+        assert_eq!(backoff.wait(u32::MAX, None, 1.0), backoff.longest);
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_is_given_within_reason() {
+        let backoff = Backoff::default();
+        let wait = |asked, random| backoff.wait(1, Some(Duration::from_secs(asked)), random);
+        assert_eq!(wait(7, 0.0), Duration::from_secs(7));
+        assert_eq!(wait(7, 1.0), Duration::from_millis(7500));
+        assert_eq!(wait(3600, 0.0), LONGEST_ASKED);
+    }
+
+    #[test]
+    fn waits_differ() {
+        let draws: Vec<_> = (0..20).map(|_| random()).collect();
+        assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)));
+        assert!(draws.iter().any(|draw| *draw != draws[0]));
+    }
+}

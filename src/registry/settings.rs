@@ -1,0 +1,189 @@
+//! What the user says about registries: mirrors, trust, and how much at once.
+//!
+//! Values only: nothing is read or reached here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+/// What the user says about registries.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Where the traffic of a host goes instead, by the host as references name it, with its port if it has one.
+    pub mirrors: BTreeMap<String, Mirror>,
+    /// Hosts, with or without their port, that are spoken to in plain HTTP although they are not this machine.
+    pub insecure: BTreeSet<String>,
+    /// Certificates in PEM that are trusted beside the system's. The system's are those that the file
+    /// `SSL_CERT_FILE` names, if it is set.
+    pub certificates: Option<Vec<u8>>,
+    /// How many requests may be under way at once, 1 at least.
+    pub connections: usize,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mirrors, insecure, certificates, connections } = self;
+        f.debug_struct("Settings")
+            .field("mirrors", mirrors)
+            .field("insecure", insecure)
+            .field("certificates", &certificates.as_ref().map(Vec::len))
+            .field("connections", connections)
+            .finish()
+    }
+}
+
+impl Settings {
+    /// Whether the user lets a host be spoken to in plain HTTP.
+    pub(super) fn is_insecure(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else { return false };
+        self.insecure.contains(host)
+            || url.port().is_some_and(|port| self.insecure.contains(&format!("{host}:{port}")))
+    }
+}
+
+/// Where the traffic of a registry goes instead: `[https://|http://]HOST[:PORT][/PREFIX]`.
+///
+/// The prefix comes before the names of all repositories, as pull-through caches want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// `https` or `http`, if the user says which.
+    pub(super) scheme: Option<Scheme>,
+    /// Host and, if it is not the ordinary one, port.
+    pub(super) host: String,
+    /// What comes before the names of repositories; empty, or without a slash at either end.
+    pub(super) prefix: String,
+}
+
+/// How a registry is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// In TLS.
+    Https,
+    /// In plain HTTP.
+    Http,
+}
+
+impl Scheme {
+    /// Its name in a URL.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A text that is no [`Mirror`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no address of a registry of the form [https://|http://]HOST[:PORT][/PREFIX]")]
+pub struct MirrorError(String);
+
+impl FromStr for Mirror {
+    type Err = MirrorError;
+
+    fn from_str(text: &str) -> Result<Self, MirrorError> {
+        let (scheme, rest) = match text.split_once("://") {
+            None => (None, text),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(Scheme::Https), rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some(Scheme::Http), rest),
+            // What stands before it may be a name and a password: it is not shown.
+            Some(_) => return Err(MirrorError("…".to_owned())),
+        };
+        let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let prefix = prefix.trim_end_matches('/');
+        let prefix_is_plain = prefix.is_empty()
+            || prefix.split('/').all(|word| {
+                let mut bytes = word.bytes();
+                bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+                    && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            });
+        if is_host(host) && prefix_is_plain {
+            Ok(Self { scheme, host: host.to_ascii_lowercase(), prefix: prefix.to_owned() })
+        } else if text.contains('@') {
+            Err(MirrorError("…".to_owned()))
+        } else {
+            Err(MirrorError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = self.scheme {
+            write!(f, "{}://", scheme.name())?;
+        }
+        f.write_str(&self.host)?;
+        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+    }
+}
+
+/// Whether a text is `HOST[:PORT]` and nothing more.
+pub(super) fn is_host(text: &str) -> bool {
+    if text.is_empty() || text.contains(['/', '\\', '?', '#', '@']) || text.contains(char::is_whitespace) {
+        return false;
+    }
+    Url::parse(&format!("https://{text}/")).is_ok_and(|url| url.host_str().is_some() && url.path() == "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_have_a_scheme_a_host_and_a_prefix() {
+        for (text, scheme, host, prefix) in [
+            ("mirror.example.com", None, "mirror.example.com", ""),
+            ("Mirror.example.com:5000/", None, "mirror.example.com:5000", ""),
+            ("http://127.0.0.1:5000", Some(Scheme::Http), "127.0.0.1:5000", ""),
+            ("https://[::1]:5000/a", Some(Scheme::Https), "[::1]:5000", "a"),
+            (
+                "HTTPS://1.dkr.ecr.eu-west-1.amazonaws.com/ecr-public/x",
+                Some(Scheme::Https),
+                "1.dkr.ecr.eu-west-1.amazonaws.com",
+                "ecr-public/x",
+            ),
+        ] {
+            let mirror: Mirror = text.parse().unwrap();
+            assert_eq!(
+                (mirror.scheme, mirror.host.as_str(), mirror.prefix.as_str()),
+                (scheme, host, prefix),
+                "{text}"
+            );
+            assert_eq!(mirror.to_string().parse::<Mirror>().unwrap(), mirror);
+        }
+    }
+
+    #[test]
+    fn what_is_no_mirror_is_refused() {
+        for text in
+            ["", "/a", "https://", "ftp://a", "a b", "a:b", "a/../b", "a//b", "a?x", "a/b#c", "a:99999"]
+        {
+            assert!(text.parse::<Mirror>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_mirror_does_not_show_a_password() {
+        for text in ["https://user:hunter2@a", "user:hunter2@a", "hunter2://a"] {
+            let error = text.parse::<Mirror>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_insecure_host_is_named_with_or_without_its_port() {
+        let settings =
+            Settings { insecure: ["a".to_owned(), "b:5000".to_owned()].into(), ..Settings::default() };
+        for (url, insecure) in [
+            ("http://a/", true),
+            ("http://a:1/", true),
+            ("http://b:5000/", true),
+            ("http://b/", false),
+            ("http://c/", false),
+        ] {
+            assert_eq!(settings.is_insecure(&url.parse().unwrap()), insecure, "{url}");
+        }
+    }
+}

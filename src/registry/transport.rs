@@ -1,0 +1,197 @@
+//! One request and its answer: connections, TLS, proxies, the budget of connections, and signs of life.
+//!
+//! Nothing is tried again, authorised or followed here.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Certificate, StatusCode, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::address::{Names, Resolver};
+use super::error::{ContentError, RegistryError};
+use super::pulse::{IDLE, Pulse};
+use super::refusal::Refusal;
+
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How much of an answer that says no is read.
+const REFUSAL_LIMIT: u64 = 64 * 1024;
+
+/// Which way a request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// As the user's system is set up.
+    Open,
+    /// The same, and to public addresses only.
+    Guarded,
+    /// To this machine, past any proxy.
+    Loopback,
+}
+
+/// What sends requests.
+pub(super) struct Transport {
+    open: OnceLock<reqwest::Client>,
+    guarded: OnceLock<reqwest::Client>,
+    loopback: OnceLock<reqwest::Client>,
+    certificates: Vec<Certificate>,
+    names: Arc<Names>,
+    permits: Arc<Semaphore>,
+}
+
+impl Transport {
+    /// Sends at most `connections` requests at once.
+    pub(super) fn new(
+        certificates: Option<&[u8]>,
+        connections: usize,
+        names: Arc<Names>,
+    ) -> Result<Self, RegistryError> {
+        let certificates = match certificates {
+            None => Vec::new(),
+            Some(pem) => {
+                let found = Certificate::from_pem_bundle(pem).map_err(RegistryError::Tls)?;
+                if found.is_empty() {
+                    return Err(RegistryError::NoCertificate);
+                }
+                found
+            }
+        };
+        Ok(Self {
+            open: OnceLock::new(),
+            guarded: OnceLock::new(),
+            loopback: OnceLock::new(),
+            certificates,
+            names,
+            permits: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+        })
+    }
+
+    /// Sends one request. `pulse` is kept going by its body.
+    pub(super) async fn send(
+        &self,
+        route: Route,
+        doing: &Arc<str>,
+        request: reqwest::Request,
+        pulse: &Pulse,
+    ) -> Result<Answer, RegistryError> {
+        let client = self.client(route)?;
+        // It is never closed.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        // Waiting for the permit is no sign of death.
+        pulse.beat();
+        match pulse.watch(client.execute(request)).await {
+            Ok(Ok(response)) => Ok(Answer { response, doing: Arc::clone(doing), _permit: permit }),
+            Ok(Err(error)) => Err(network(doing, error)),
+            Err(waited) => Err(RegistryError::Idle { doing: doing.to_string(), waited }),
+        }
+    }
+
+    /// The client for a route, made when it is first needed: reading the system's certificates takes its time.
+    fn client(&self, route: Route) -> Result<&reqwest::Client, RegistryError> {
+        let slot = match route {
+            Route::Open => &self.open,
+            Route::Guarded => &self.guarded,
+            Route::Loopback => &self.loopback,
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("limg/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .tls_certs_merge(self.certificates.iter().cloned())
+            .dns_resolver(Resolver { names: Arc::clone(&self.names), guarded: route == Route::Guarded });
+        let builder = if route == Route::Loopback { builder.no_proxy() } else { builder };
+        let client = builder.build().map_err(RegistryError::Tls)?;
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+/// An answer whose body is still to come. It holds its place in the budget of connections until it is dropped.
+pub(super) struct Answer {
+    response: reqwest::Response,
+    doing: Arc<str>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// A header, if it is there and text.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// Where it came from.
+    pub(super) fn url(&self) -> &Url {
+        self.response.url()
+    }
+
+    /// The next piece of the body, or none at its end.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        match tokio::time::timeout(IDLE, self.response.chunk()).await {
+            Ok(Ok(piece)) => Ok(piece),
+            Ok(Err(error)) => Err(network(&self.doing, error)),
+            Err(_) => Err(RegistryError::Idle { doing: self.doing.to_string(), waited: IDLE }),
+        }
+    }
+
+    /// The whole body, if it has at most `limit` bytes.
+    pub(super) async fn whole(mut self, limit: u64) -> Result<Vec<u8>, RegistryError> {
+        let doing = Arc::clone(&self.doing);
+        let too_large =
+            || RegistryError::Content { doing: doing.to_string(), source: ContentError::TooLarge { limit } };
+        if self.response.content_length().is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            if body.len() as u64 + piece.len() as u64 > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+
+    /// What an answer that says no says.
+    pub(super) async fn refusal(mut self) -> Refusal {
+        let (status, headers) = (self.status(), self.headers().clone());
+        let mut body = Vec::new();
+        let read = async {
+            while let Ok(Some(piece)) = self.piece().await {
+                body.extend_from_slice(&piece);
+                if body.len() as u64 > REFUSAL_LIMIT {
+                    break;
+                }
+            }
+        };
+        // What breaks off, takes too long or is too long was still said.
+        drop(tokio::time::timeout(IDLE, read).await);
+        Refusal::new(status, &headers, &body)
+    }
+
+    /// Reads a short body that nobody wants, so that the connection can be used again.
+    pub(super) async fn discard(self) {
+        if self.response.content_length().is_some_and(|length| length <= REFUSAL_LIMIT) {
+            drop(self.whole(REFUSAL_LIMIT).await);
+        }
+    }
+}
+
+/// The error of a request that got lost. Its address is left out: it may be a signed one.
+fn network(doing: &Arc<str>, error: reqwest::Error) -> RegistryError {
+    RegistryError::Network { doing: doing.to_string(), source: error.without_url() }
+}
