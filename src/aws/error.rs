@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 
 use super::Aws;
+use crate::project::LayerVersionArn;
 
 /// The longest message of a service that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 500;
@@ -38,7 +39,7 @@ pub enum AwsError {
         endpoint: String,
     },
     /// There are no credentials, or they cannot be had.
-    #[error("failed to {doing}: no credentials for AWS")]
+    #[error("failed to {doing}: no credentials for AWS{}", in_profile(profile.as_deref()))]
     Credentials {
         /// What was being done.
         doing: String,
@@ -59,6 +60,8 @@ pub enum AwsError {
         message: String,
         /// The rights that the request needs.
         rights: &'static str,
+        /// The HTTP status.
+        status: Option<u16>,
     },
     /// A service could not be asked, or gave no answer.
     #[error("failed to {doing}")]
@@ -75,6 +78,12 @@ pub enum AwsError {
         /// What was being done, and to what.
         doing: String,
     },
+    /// The URL that is set for a service's API is none.
+    #[error("the endpoint that is set for {service} is no URL of HTTP")]
+    Endpoint {
+        /// The service.
+        service: &'static str,
+    },
     /// A repository was made, but not made ready.
     #[error("created the repository `{repository}`, but it lacks {lacks}")]
     HalfMade {
@@ -85,6 +94,22 @@ pub enum AwsError {
         /// Why.
         #[source]
         source: Box<AwsError>,
+    },
+    /// Lambda has no such layer version.
+    #[error("there is no layer {arn}{}", told(message))]
+    NoLayer {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// What Lambda says; may be empty.
+        message: String,
+    },
+    /// Lambda does not let limg have a layer version.
+    #[error("failed to find the layer {arn}: access denied{}", told(message))]
+    LayerDenied {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// What Lambda says; may be empty.
+        message: String,
     },
 }
 
@@ -129,6 +154,27 @@ impl AwsError {
                      what it lacks yourself: limg leaves a repository that is there as it is"
                 ));
             }
+            Self::Endpoint { .. } => {
+                "AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or the profile's `endpoint_url` set it"
+            }
+            Self::NoLayer { arn, .. } => {
+                return Some(format!(
+                    "the version may have been deleted: `aws lambda list-layer-versions --region {} --layer-name {}` \
+                     lists those that are there",
+                    arn.region(),
+                    arn.layer()
+                ));
+            }
+            Self::LayerDenied { arn, .. } => {
+                return Some(format!(
+                    "the credentials need the right to lambda:GetLayerVersion; and where the account {} is not yours, it \
+                     must let yours in with `aws lambda add-layer-version-permission --layer-name {} --version-number {} \
+                     --statement-id limg --action lambda:GetLayerVersion --principal YOUR-ACCOUNT`",
+                    arn.account(),
+                    arn.name(),
+                    arn.version()
+                ));
+            }
             Self::Account { .. } | Self::Answer { .. } => return None,
         };
         Some(text.to_owned())
@@ -150,10 +196,9 @@ impl AwsError {
 
 impl Aws {
     /// Makes an error of limg's of one of the SDK's. `rights` are those that the request needs.
-    pub(super) fn failed<E, R>(&self, doing: String, rights: &'static str, error: SdkError<E, R>) -> AwsError
+    pub(super) fn failed<E>(&self, doing: String, rights: &'static str, error: SdkError<E>) -> AwsError
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         if let Some(service) = error.as_service_error() {
             return AwsError::Refused {
@@ -161,6 +206,7 @@ impl Aws {
                 code: plain(service.code().unwrap_or("an error without a name")),
                 message: plain(service.message().unwrap_or_default()),
                 rights,
+                status: error.raw_response().map(|response| response.status().as_u16()),
             };
         }
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
@@ -177,7 +223,11 @@ impl Aws {
 
     /// Makes an error of limg's of what a provider of credentials says.
     pub(super) fn no_credentials(&self, doing: String, fault: &CredentialsError) -> AwsError {
-        let mut reasons = vec![fault.to_string()];
+        let mut reasons = match fault {
+            // The SDK's words for this are about itself.
+            CredentialsError::CredentialsNotLoaded(_) => vec!["no source of them has any".to_owned()],
+            fault => vec![fault.to_string()],
+        };
         let mut cause = fault.source();
         while let Some(error) = cause {
             reasons.push(error.to_string());
@@ -197,14 +247,18 @@ impl Aws {
 impl CredentialsFault {
     fn help(&self, profile: Option<&str>) -> Option<String> {
         let login = profile.map(|profile| format!(" --profile {profile}")).unwrap_or_default();
-        match self.kind {
-            Kind::None => Some(
+        match (self.kind, profile) {
+            (Kind::None, Some(_)) => Some("`aws configure list-profiles` lists the profiles".to_owned()),
+            (Kind::None, None) => Some(
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with `--profile` or AWS_PROFILE, or \
                  run limg where a role gives them (EC2, ECS, EKS, CodeBuild, GitHub's OIDC)"
                     .to_owned(),
             ),
-            Kind::Sso => Some(format!("run `aws sso login{login}`")),
-            Kind::Other => profile.map(|profile| format!("`aws configure list --profile {profile}` shows where they come from")),
+            (Kind::Sso, _) => Some(format!("run `aws sso login{login}`")),
+            (Kind::Other, Some(profile)) => {
+                Some(format!("`aws configure list --profile {profile}` shows where they come from"))
+            }
+            (Kind::Other, None) => Some("`aws configure list` shows where they come from".to_owned()),
         }
     }
 }
@@ -230,13 +284,18 @@ fn refusal_help(code: &str, rights: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// A profile as the end of a sentence.
+fn in_profile(profile: Option<&str>) -> String {
+    profile.map(|profile| format!(" in the profile `{profile}`")).unwrap_or_default()
+}
+
 /// A service's message as the end of a sentence.
 fn told(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 /// A text from outside on one line, not longer than a message may be.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|character| !character.is_control()).take(LONGEST_MESSAGE).collect()
 }

@@ -9,11 +9,18 @@ mod ecr;
 mod error;
 mod host;
 mod http;
+mod lambda;
 mod policy;
 mod session;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
 
 pub use credentials::EcrCredentials;
 pub use ecr::{Authorization, EcrRegistry, Ensured};
 pub use error::AwsError;
 pub use host::EcrHost;
+pub use lambda::LayerVersion;
 pub use session::{Aws, AwsOptions};

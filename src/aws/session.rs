@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -37,6 +38,7 @@ struct Inner {
     given: Option<SdkConfig>,
     loaded: OnceCell<Loaded>,
     tokens: Mutex<BTreeMap<String, Authorization>>,
+    credentials: Mutex<Option<Credentials>>,
 }
 
 struct Loaded {
@@ -58,8 +60,15 @@ impl Aws {
     }
 
     fn make(options: AwsOptions, given: Option<SdkConfig>) -> Self {
-        let inner = Inner { options, given, loaded: OnceCell::new(), tokens: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                given,
+                loaded: OnceCell::new(),
+                tokens: Mutex::default(),
+                credentials: Mutex::default(),
+            }),
+        }
     }
 
     /// The region that requests go to unless something names another: of the command line, else of `AWS_REGION`,
@@ -103,6 +112,11 @@ impl Aws {
     /// The tokens for registries by region.
     pub(super) fn tokens(&self) -> &Mutex<BTreeMap<String, Authorization>> {
         &self.inner.tokens
+    }
+
+    /// The credentials of the last call without the SDK, which keeps its own.
+    pub(super) fn credentials(&self) -> &Mutex<Option<Credentials>> {
+        &self.inner.credentials
     }
 
     async fn loaded(&self) -> Result<&Loaded, AwsError> {
