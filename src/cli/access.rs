@@ -1,6 +1,5 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments have them.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::args::ResolutionArguments;
@@ -11,13 +10,16 @@ use super::settings::Settings;
 use crate::aws::{Aws, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::fs;
-use crate::lock::{self, Lock};
+use crate::lock::Lock;
 use crate::pipeline::{Context, Pinning};
 use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
 use crate::store::Store;
 
 /// How many requests to registries are under way at once unless the user says so.
 const CONNECTIONS: usize = 8;
+
+/// The file beside the definition that pins what its names stand for.
+const LOCK_FILE: &str = "limg.lock";
 
 /// What a command's own arguments say.
 #[derive(Debug)]
@@ -62,14 +64,13 @@ impl Access {
         let store = Store::open(&settings.store)
             .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
         let certificates = settings.certificates.as_deref().map(fs::read).transpose()?;
-        let lock_file = loaded.project.root.join(lock::FILE);
+        let lock_file = loaded.project.root.join(LOCK_FILE);
         let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
             profile: self.profile,
             region: self.region,
             certificates: certificates.clone(),
-            lambda_endpoint: settings.lambda_endpoint.clone(),
         });
         let docker: Arc<dyn Credentials> = Arc::new(DockerConfig::new(settings.credentials.clone()));
         let credentials = Chain(vec![
@@ -77,11 +78,8 @@ impl Access {
             #[cfg(feature = "aws")]
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
-        let registries = registry::Settings {
-            certificates,
-            connections: self.connections,
-            ..settings.registries()?
-        };
+        let registries =
+            registry::Settings { certificates, connections: self.connections, ..settings.registries()? };
         let reporter = Arc::<Terminal>::clone(terminal);
         let registry =
             Client::new(registries, Arc::new(credentials), reporter.clone()).map_err(Failure::Registry)?;

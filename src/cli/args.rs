@@ -146,7 +146,7 @@ pub(super) struct PushRegistryArguments {
 Account and region are those of the AWS credentials, as for any AWS tool: environment, profile, SSO.
 The result is the image URI that Lambda takes, by digest.")]
 pub(super) struct PushEcrArguments {
-    /// The region [default: AWS_REGION, or the profile's]
+    /// The region [default: `AWS_REGION`, or the profile's]
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
 

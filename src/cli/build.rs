@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::access::Access;
 use super::args::{BuildArguments, Format};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::report::Report;
 use super::settings::Settings;
-use super::access::Access;
 use super::{destination, load, select};
 use crate::pipeline::{self, Options};
 use crate::project::Function;

@@ -3,6 +3,7 @@
 //! What a bar shows may come from anywhere, so that its text is made visible by the caller.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -14,11 +15,16 @@ use crate::event::{Direction, Progress, TransferEvent};
 const TEMPLATE: &str = "{bar:20} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>13}  {wide_msg}";
 
 /// The bars of the transfers under way.
-#[derive(Debug)]
 pub(super) struct Bars {
     all: MultiProgress,
     style: ProgressStyle,
     by_id: Mutex<HashMap<u64, ProgressBar>>,
+}
+
+impl fmt::Debug for Bars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bars").finish_non_exhaustive()
+    }
 }
 
 impl Bars {

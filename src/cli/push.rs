@@ -4,16 +4,16 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::args::{Format, PushArguments, PushCommand, PushRegistryArguments};
+use super::access::Access;
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
+use super::args::{Format, PushArguments, PushCommand, PushRegistryArguments};
 use super::destination::is_tag;
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::report::Report;
 use super::settings::Settings;
-use super::access::Access;
 use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
@@ -43,9 +43,8 @@ async fn to_registry(
     let work = Work::new(&push, settings, terminal)?;
     let access = Access { connections: push.connections.into(), ..Access::of(&push.resolution) };
     let context = access.context(settings, terminal, &work.loaded)?;
-    let target = |function: &Function| {
-        repository(&prefix, &function.name).map(|repository| work.target(repository))
-    };
+    let target =
+        |function: &Function| repository(&prefix, &function.name).map(|repository| work.target(repository));
     let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     work.push(&targets, async |_| Ok(()), &context).await
 }
@@ -56,7 +55,8 @@ async fn to_ecr(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let PushEcrArguments { region, account, profile, repository: template, create_repository, push } = arguments;
+    let PushEcrArguments { region, account, profile, repository: template, create_repository, push } =
+        arguments;
     let work = Work::new(&push, settings, terminal)?;
     let project = &work.loaded.project;
     let template = match template {
@@ -73,10 +73,8 @@ async fn to_ecr(
     };
     let context = access.context(settings, terminal, &work.loaded)?;
     let registry = context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(Failure::Aws)?;
-    let targets: Vec<Target> = names
-        .into_iter()
-        .map(|name| work.target(Repository { host: registry.host.clone(), name }))
-        .collect();
+    let targets: Vec<Target> =
+        names.into_iter().map(|name| work.target(Repository { host: registry.host.clone(), name })).collect();
     let ready = async |repository: &Repository| -> Result<(), PushError> {
         if create_repository {
             context.aws.ensure_repository(&registry, &repository.name, &project.ecr).await?;
@@ -160,10 +158,13 @@ fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
     if prefix.contains("://") {
         return Err(bad("it is written without `https://`"));
     }
-    let reference: ImageReference = text.parse().map_err(|_| bad("write HOST[:PORT][/WORDS], in lower case"))?;
+    let reference: ImageReference =
+        text.parse().map_err(|_| bad("write HOST[:PORT][/WORDS], in lower case"))?;
     let repository = reference.repository();
     // A prefix without a host would silently mean Docker Hub.
-    if repository.name == format!("library/{text}") || format!("{}/{}", repository.host, repository.name) != text {
+    if repository.name == format!("library/{text}")
+        || format!("{}/{}", repository.host, repository.name) != text
+    {
         return Err(bad("it must begin with the registry's host; Docker Hub's is `docker.io`"));
     }
     Ok(repository.clone())
@@ -183,7 +184,9 @@ mod tests {
         ] {
             assert_eq!(repository(prefix, "Orders").unwrap().to_string(), expected);
         }
-        for prefix in ["shop", "shop/x", "", "https://registry.example.com", "registry.example.com/Shop", "a b/c"] {
+        for prefix in
+            ["shop", "shop/x", "", "https://registry.example.com", "registry.example.com/Shop", "a b/c"]
+        {
             assert!(repository(prefix, "orders").is_err(), "{prefix}");
         }
     }

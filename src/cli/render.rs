@@ -146,7 +146,8 @@ impl Terminal {
                 present += pushed.present;
             }
         }
-        let images = |number: usize| if number == 1 { "1 image".to_owned() } else { format!("{number} images") };
+        let images =
+            |number: usize| if number == 1 { "1 image".to_owned() } else { format!("{number} images") };
         if unchanged > 0 {
             self.status(&format!("unchanged: {}, nothing sent", images(unchanged)));
         }

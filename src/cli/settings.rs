@@ -69,8 +69,6 @@ pub(super) struct Settings {
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
     pub(super) credentials: ConfigFiles,
-    /// `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL`.
-    pub(super) lambda_endpoint: Option<String>,
 }
 
 /// What a function finds in Lambda and may need on this machine.
@@ -78,6 +76,9 @@ const PASSED_ON: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
+    pub(super) fn registries(&self) -> Result<crate::registry::Settings, Failure> {
+        Ok(crate::registry::Settings::default())
+    }
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
         let Arguments { file, format, quiet, verbose, ca_file, color, command: _ } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
@@ -125,12 +126,11 @@ impl Settings {
                 docker_config: path("DOCKER_CONFIG"),
                 runtime: path("XDG_RUNTIME_DIR"),
                 config_home: path("XDG_CONFIG_HOME"),
-                path: environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default(),
+                path: environment
+                    .get("PATH")
+                    .map(|path| std::env::split_paths(path).collect())
+                    .unwrap_or_default(),
             },
-            lambda_endpoint: ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"]
-                .into_iter()
-                .find_map(|name| environment.get(name))
-                .map(str::to_owned),
         })
     }
 }

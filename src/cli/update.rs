@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::access::Access;
 use super::args::{Format, UpdateArguments};
 use super::failure::Failure;
+use super::load;
 use super::render::Terminal;
 use super::settings::Settings;
-use super::access::Access;
-use super::load;
 use crate::lock::Change;
 use crate::pipeline::{self, Pinning};
+use crate::store::Digest;
 
 pub(super) async fn run(
     arguments: UpdateArguments,
@@ -28,7 +29,7 @@ pub(super) async fn run(
         Format::Json => terminal.json(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>()),
         Format::Human => {
             for change in &changes {
-                terminal.result_visibly(&change.to_string());
+                terminal.result_visibly(&text(change));
             }
             if changes.is_empty() {
                 terminal.status("nothing has moved");
@@ -36,4 +37,32 @@ pub(super) async fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `--format json` prints of a change.
+#[derive(Serialize)]
+struct ChangeReport<'a> {
+    pin: String,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+impl<'a> ChangeReport<'a> {
+    fn of(change: &'a Change) -> Self {
+        let Change { pin, before, after } = change;
+        Self {
+            pin: pin.to_string(),
+            before: before.as_ref().map(Digest::as_str),
+            after: after.as_ref().map(Digest::as_str),
+        }
+    }
+}
+
+/// A change as people read it.
+fn text(Change { pin, before, after }: &Change) -> String {
+    match (before, after) {
+        (Some(before), Some(after)) => format!("{pin}  {before} -> {after}"),
+        (None, Some(after)) => format!("{pin}  {after}"),
+        (_, None) => format!("{pin}  is not used any more"),
+    }
 }

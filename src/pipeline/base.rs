@@ -5,8 +5,8 @@
 //! That depends on nothing but the base and the definition, so that an image never depends on what happens to be on this
 //! machine.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::error::full_text;
 use super::bytes::{self, RemoteImage};
+use super::error::full_text;
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
@@ -126,7 +126,9 @@ pub(super) async fn look_into(
     context: &Context,
 ) -> Result<(), PipelineError> {
     for position in positions {
-        let Some(base) = bases.get(*position).cloned().flatten().filter(|base| base.promised) else { continue };
+        let Some(base) = bases.get(*position).cloned().flatten().filter(|base| base.promised) else {
+            continue;
+        };
         let failed = |source| PipelineError::Base { base: base.name.clone(), source };
         let known = Arc::new(base.look_into(context).await.map_err(failed)?);
         for other in bases.iter_mut().flatten().filter(|other| Arc::ptr_eq(other, &base)) {
@@ -194,7 +196,8 @@ async fn from_registry(
     context: &Context,
 ) -> Result<LoadedBase, BaseError> {
     let origin = reference.repository();
-    let RemoteImage { manifest, config, layers } = bytes::remote_image(reference, architecture, context).await?;
+    let RemoteImage { manifest, config, layers } =
+        bytes::remote_image(reference, architecture, context).await?;
     let image = BaseImage::new(&manifest, &config, layers, architecture)?;
     let run = image.run_config();
     let promised = run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);

@@ -107,7 +107,7 @@ pub(super) async fn deliver(
         }
         let failed = {
             let destination = destination.location.to_string();
-            move |source| PipelineError::Deliver { destination, source }
+            move |source| PipelineError::Deliver { destination: destination.clone(), source }
         };
         match &destination.location {
             ImageLocation::DockerDaemon(_) => {

@@ -273,11 +273,15 @@ impl PipelineError {
             Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
             Self::Deliver { source: DeliverError::Registry(source), .. } => source.help(),
             Self::Push(source) => source.help(),
-            Self::NothingToPin { name, known } => Some(match nearest(name, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if known.is_empty() => "it names no image in a registry and no layer version".to_owned(),
-                None => format!("it has {}", known.join(", ")),
-            }),
+            Self::NothingToPin { name, known } => {
+                Some(match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => {
+                        "it names no image in a registry and no layer version".to_owned()
+                    }
+                    None => format!("it has {}", known.join(", ")),
+                })
+            }
             Self::Lock(source) => source.help(),
             #[cfg(feature = "aws")]
             Self::LayerVersion { source, .. } => source.help(),
@@ -318,6 +322,8 @@ impl BaseError {
             Self::Layout(error) => error.help(),
             Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
             Self::Engine(error) => error.help(),
+            Self::Extract(source) => source.help(),
+            Self::Tree(source) => help_of_source(source),
             Self::Layer(_) | Self::Path(_) | Self::Store(_) | Self::Worker(_) => None,
         }
     }

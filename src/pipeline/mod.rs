@@ -32,8 +32,8 @@ use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
 use crate::image::{Image, NewLayer};
-use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
 use crate::lock::Lock;
+use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, Project, Repository, RunConfig};
 use crate::registry::Client;
@@ -135,7 +135,8 @@ pub async fn build(
             let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
             let (options, context) = (options.clone(), context.clone());
             move || {
-                let parts = Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
+                let parts =
+                    Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
                 make_images(&parts, &options, &context)
             }
         };
@@ -240,11 +241,7 @@ struct Planned<'a> {
     plan: ImagePlan,
 }
 
-fn make_images(
-    inputs: &Inputs<'_>,
-    options: &Options,
-    context: &Context,
-) -> Result<Attempt, PipelineError> {
+fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Result<Attempt, PipelineError> {
     let planned = match plan_all(inputs)? {
         Planning::Done(planned) => planned,
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),

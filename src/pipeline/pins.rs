@@ -35,7 +35,11 @@ pub(super) async fn manifest(
             Some(bytes) => return Ok(bytes),
             None => context.registry.manifest(repository, &digest).await.map_err(|source| {
                 let gone = source.is_not_found();
-                if gone { BaseError::PinGone { reference: reference.clone(), digest, source } } else { source.into() }
+                if gone {
+                    BaseError::PinGone { reference: reference.clone(), digest, source }
+                } else {
+                    source.into()
+                }
             })?,
         },
         None if context.pinning == Pinning::Locked => {

@@ -86,7 +86,6 @@ enum Way {
 /// A blob and the repositories that need it.
 struct Job<'a> {
     digest: &'a Digest,
-    size: u64,
     content: Content<'a>,
     repositories: BTreeSet<&'a Repository>,
 }
@@ -142,12 +141,9 @@ pub(super) async fn push(
     let ways = send_blobs(absent(), &holders(states()), context).await?;
 
     let pause = Pause::default();
-    let finish = |((built, target), known): (&(&Built, &Target), &Known)| {
-        let (image, target, known) = (&built.image, *target, *known);
-        let pause = &pause;
-        async move { send_manifest(image, target, known, pause, context).await }
-    };
-    stream::iter(states()).map(finish).buffered(UNDER_WAY).try_collect::<Vec<()>>().await?;
+    let manifests =
+        states().map(|((built, target), known)| send_manifest(&built.image, target, *known, &pause, context));
+    stream::iter(manifests).buffer_unordered(UNDER_WAY).try_collect::<Vec<()>>().await?;
     Ok(states().map(|((built, target), known)| report(&built.image, target, *known, &ways)).collect())
 }
 
@@ -192,12 +188,13 @@ async fn send_blobs<'a>(
     let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
     for (built, target) in images {
         let image = &built.image;
-        let layers = image.layers().iter().map(|layer| {
-            (&layer.digest, layer.size, Content::Layer(layer, built.origins.get(&layer.digest)))
-        });
-        let config = (image.config_digest(), image.config().len() as u64, Content::Config(image.config()));
-        for (digest, size, content) in layers.chain([config]) {
-            let new = || Job { digest, size, content, repositories: BTreeSet::new() };
+        let layers = image
+            .layers()
+            .iter()
+            .map(|layer| (&layer.digest, Content::Layer(layer, built.origins.get(&layer.digest))));
+        let config = (image.config_digest(), Content::Config(image.config()));
+        for (digest, content) in layers.chain([config]) {
+            let new = || Job { digest, content, repositories: BTreeSet::new() };
             jobs.entry(digest).or_insert_with(new).repositories.insert(&target.repository);
         }
     }
@@ -220,8 +217,8 @@ async fn send_blob(
     context: &Context,
 ) -> Result<Vec<((Digest, Repository), Way)>, PushError> {
     let repositories: Vec<&Repository> = job.repositories.iter().copied().collect();
-    let has = |repository: &&Repository| context.registry.has_blob(repository, job.digest);
-    let present = try_join_all(repositories.iter().map(has)).await?;
+    let has = repositories.iter().map(|repository| context.registry.has_blob(repository, job.digest));
+    let present = try_join_all(has).await?;
     let (having, lacking): (Vec<_>, Vec<_>) =
         repositories.into_iter().zip(present).partition(|(_, present)| *present);
     let origin = match job.content {

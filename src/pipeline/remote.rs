@@ -11,9 +11,7 @@ use crate::image::Layer as ImageLayer;
 use crate::layer::{self, Extracted};
 use crate::plan;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{
-    Architecture, Function, ImageFiles, ImagePath, Layer, LayerSource, Repository, Source,
-};
+use crate::project::{Architecture, Function, ImageFiles, ImagePath, Layer, LayerSource, Repository, Source};
 use crate::tree::{FileIndex, IndexEntry, Tree};
 
 /// A layer that was brought here.
@@ -206,7 +204,8 @@ pub(super) mod version {
 
     /// Whether a layer says that it is not for a function.
     fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Option<Problem> {
-        let lacks = |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
+        let lacks =
+            |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
         let runtime = function.base.contract.as_str();
         let architecture = function.architecture.name();
         let (own, declared) = if lacks(&fetched.architectures, architecture) {
@@ -238,9 +237,10 @@ pub(super) mod version {
         };
         let message = format!("the layer `{}` does not say for which {what} it is", layer.name);
         let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
-        Some(Problem::new("undeclared-layer", at, message).help(
-            "look at where it comes from; `ignore_compatibility: true` says that you have",
-        ))
+        Some(
+            Problem::new("undeclared-layer", at, message)
+                .help("look at where it comes from; `ignore_compatibility: true` says that you have"),
+        )
     }
 }
 

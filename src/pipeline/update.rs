@@ -54,9 +54,9 @@ impl Used {
         context: &Context,
     ) -> Result<(), PipelineError> {
         let mut is_named = |own: [String; 2]| {
-            let named = names.is_empty() || own.iter().any(|own| names.contains(own));
+            let is_wanted = names.is_empty() || own.iter().any(|own| names.contains(own));
             known.extend(own);
-            named
+            is_wanted
         };
         if let Ok(ImageLocation::Registry(reference)) = base::location(function) {
             if is_named([function.base.name.clone(), reference.to_string()]) {

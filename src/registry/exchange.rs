@@ -122,6 +122,8 @@ impl Inner {
         request: &Request<'_>,
         anonymous: bool,
     ) -> Result<Result<Answer, Denial>, RegistryError> {
+        // Others learn at the same time: what counts as news is what was not known when this request set out.
+        let known = login.challenge();
         let grant = match self.grant(place, login, request, anonymous).await {
             Ok(grant) => grant,
             Err(error @ RegistryError::Unauthorised { .. }) if !error.passes() => {
@@ -145,7 +147,7 @@ impl Inner {
         if !denied || !same_origin(answer.url(), &place.home) {
             return Ok(Ok(answer));
         }
-        let is_news = status == StatusCode::UNAUTHORIZED && self.learn(login, &answer, request)?;
+        let is_news = status == StatusCode::UNAUTHORIZED && self.learn(login, known.as_ref(), &answer, request)?;
         let is_head = request.method == Method::HEAD;
         let refusal = answer.refusal().await;
         // Amazon ECR says that a password has ended with 403, in words that an answer to HEAD cannot have.
@@ -155,8 +157,14 @@ impl Inner {
         Ok(Err(Denial { error, grant, credential, may_have_ended, is_news }))
     }
 
-    /// Takes note of the challenge in an answer. Says whether it is another than the one that was known.
-    fn learn(&self, login: &Login, answer: &Answer, request: &Request<'_>) -> Result<bool, RegistryError> {
+    /// Takes note of the challenge in an answer. Says whether it is another than the one that was `known`.
+    fn learn(
+        &self,
+        login: &Login,
+        known: Option<&Challenge>,
+        answer: &Answer,
+        request: &Request<'_>,
+    ) -> Result<bool, RegistryError> {
         let headers = answer.headers().get_all(WWW_AUTHENTICATE);
         let headers: Vec<_> = headers.iter().filter_map(|value| value.to_str().ok()).collect();
         let Some(challenge) = challenge::choose(headers.iter().copied()) else {
@@ -166,7 +174,7 @@ impl Inner {
                 Err(RegistryError::Challenge { doing: request.doing.to_owned() })
             };
         };
-        let is_news = login.challenge().as_ref() != Some(&challenge);
+        let is_news = known != Some(&challenge);
         login.learn(challenge);
         Ok(is_news)
     }

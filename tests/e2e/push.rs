@@ -29,7 +29,8 @@ impl Shop {
         let layout = format!("oci:{}", base(Base::ProvidedAl2023).display());
         shop.skopeo(&["copy", &layout, &shop.remote(&format!("{BASE}:al2023"))]);
         for name in functions {
-            shop.workspace.write_program(format!("functions/{name}/bootstrap"), format!("#!/bin/sh\n: {name}\n"));
+            shop.workspace
+                .write_program(format!("functions/{name}/bootstrap"), format!("#!/bin/sh\n: {name}\n"));
         }
         shop.workspace.write("layer/lib/words.txt", "hello\n".repeat(1000));
         shop.define(functions, &format!("{}/{BASE}:al2023", shop.registry.address));
@@ -70,7 +71,11 @@ impl Shop {
             _ => &["--tls-verify=false"][..],
         };
         skopeo.arg(arguments[0]).args(tls).args(&arguments[1..]);
-        succeed(skopeo.env("DOCKER_CONFIG", home).env("REGISTRY_AUTH_FILE", self.workspace.path("home/.docker/config.json")))
+        succeed(
+            skopeo
+                .env("DOCKER_CONFIG", home)
+                .env("REGISTRY_AUTH_FILE", self.workspace.path("home/.docker/config.json")),
+        )
     }
 
     /// limg, trusting the registry's certificate.
@@ -92,7 +97,11 @@ impl Shop {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    let mut encoded = succeed(Command::new("sh").args(["-c", "printf %s \"$0\" | base64 -w0"]).arg(std::str::from_utf8(bytes).unwrap()));
+    let mut encoded = succeed(
+        Command::new("sh")
+            .args(["-c", "printf %s \"$0\" | base64 -w0"])
+            .arg(std::str::from_utf8(bytes).unwrap()),
+    );
     encoded.stdout.retain(|byte| !byte.is_ascii_whitespace());
     encoded.text()
 }
@@ -119,7 +128,11 @@ fn a_base_in_a_registry_gives_the_image_of_the_same_base_in_a_layout() {
     let remote = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:remote"])).json();
     let requests = shop.requests_since(before);
     let layers = Image::of_layout(&base(Base::ProvidedAl2023), None).layers.len();
-    assert_eq!(count(&requests, "GET", "/blobs/"), layers + 1 + 1, "config (asked for twice, the first time without credentials) and layers: {requests:#?}");
+    assert_eq!(
+        count(&requests, "GET", "/blobs/"),
+        layers + 1 + 1,
+        "config (asked for twice, the first time without credentials) and layers: {requests:#?}"
+    );
 
     shop.define(&["orders"], &format!("oci:{}", base(Base::ProvidedAl2023).display()));
     let local = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:local"])).json();
@@ -136,7 +149,8 @@ fn a_push_moves_no_byte_that_the_registry_has() {
     let pushed = shop.push();
     let requests = shop.requests_since(before);
     let kinds = summary(&requests);
-    let of = |method: &str, kind: &str| kinds.get(&(method.to_owned(), kind.to_owned())).copied().unwrap_or(0);
+    let of =
+        |method: &str, kind: &str| kinds.get(&(method.to_owned(), kind.to_owned())).copied().unwrap_or(0);
     // Of the base only manifest and config were fetched; its layers were taken over from its own repository.
     assert_eq!((of("GET", "manifests"), of("GET", "blobs")), (1, 1), "{requests:#?}");
     // The launcher and the shared layer once, three codes, three configs.
@@ -161,7 +175,9 @@ fn a_push_moves_no_byte_that_the_registry_has() {
     let requests = shop.requests_since(before);
     let asked: Vec<_> = requests.iter().filter(|request| request.status != 401).collect();
     assert_eq!(asked.len(), 3, "{requests:#?}");
-    assert!(asked.iter().all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest")));
+    assert!(
+        asked.iter().all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest"))
+    );
     assert!(["orders", "billing", "stock"].iter().all(|name| again[name]["unchanged"] == true));
     assert_eq!(again["orders"]["image_uri"], pushed["orders"]["image_uri"]);
 }
@@ -177,7 +193,10 @@ fn an_edit_sends_what_was_edited() {
     let requests = shop.requests_since(before);
     assert_eq!(count(&requests, "PATCH", "/shop/orders/"), 2, "the code and the config: {requests:#?}");
     assert_eq!(count(&requests, "PATCH", "/shop/billing/"), 0);
-    assert_eq!((&pushed["orders"]["unchanged"], &pushed["billing"]["unchanged"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&pushed["orders"]["unchanged"], &pushed["billing"]["unchanged"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(pushed["orders"]["sent"]["blobs"], 2);
 }
 

@@ -6,7 +6,7 @@ use super::Folder;
 use crate::definition::load;
 use crate::project::{
     Architecture, EcrSettings, Encryption, ImageFiles, ImageLocation, LayerSource, Source, SourceKind,
-    Wrapper,    VersionSource,
+    VersionSource, Wrapper,
 };
 
 const EXAMPLE: &str = r#"
@@ -130,7 +130,10 @@ fn every_key_comes_to_its_part_of_the_project() {
     assert_eq!(
         sources,
         [
-            LayerSource::Version(VersionSource { arn: insights.parse().unwrap(), ignore_compatibility: false }),
+            LayerSource::Version(VersionSource {
+                arn: insights.parse().unwrap(),
+                ignore_compatibility: false
+            }),
             files(adapter, "/lambda-adapter", "/opt/extensions/lambda-adapter"),
             files("registry.example.com/layers/fonts", "/opt", "/opt"),
         ]

@@ -9,7 +9,9 @@ use super::base::{self, Bases};
 use super::source::{self, Written};
 use super::{Findings, Used, environment};
 use crate::problem::{DocumentPath, Problem, nearest};
-use crate::project::{Extension, Function, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper};
+use crate::project::{
+    Extension, Function, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
+};
 
 /// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
 const DEFAULT_TIMEOUT: u32 = 3;

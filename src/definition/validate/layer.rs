@@ -57,7 +57,8 @@ fn source(
         findings.problem(problem.help("remove it: the root of a layer is always `/opt`"));
     }
     if ignore_compatibility.is_some() && arn.is_none() {
-        let problem = misplaced(at, "ignore_compatibility", "`ignore_compatibility` is only for a layer with an `arn`");
+        let problem =
+            misplaced(at, "ignore_compatibility", "`ignore_compatibility` is only for a layer with an `arn`");
         findings.problem(problem.help("remove it: only published layers say what they are for"));
     }
     if arn.is_some() || image.is_some() {

@@ -77,7 +77,10 @@ async fn only_what_the_engine_lacks_is_sent() {
 async fn few_images_are_asked_about_when_one_is_like_the_new_one() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let engine = fake.engine().await;
-    engine.load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1", nothing_to_bring).await.unwrap();
+    engine
+        .load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1", nothing_to_bring)
+        .await
+        .unwrap();
     {
         let mut state = fake.state.lock().unwrap();
         for number in 0..200 {
@@ -114,7 +117,10 @@ async fn a_refused_thin_archive_is_sent_whole() {
     for loading in [Loading::RefuseThin, Loading::HangUpOnce] {
         let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
         let engine = fake.engine().await;
-        engine.load(&bench.image(&["base", "code 1"], "app.handler"), "orders:v1", nothing_to_bring).await.unwrap();
+        engine
+            .load(&bench.image(&["base", "code 1"], "app.handler"), "orders:v1", nothing_to_bring)
+            .await
+            .unwrap();
         fake.state.lock().unwrap().loading = loading;
         let changed = bench.image(&["base", "code 2"], "app.handler");
         let loaded = engine.load(&changed, "orders:v2", nothing_to_bring).await.unwrap();
@@ -126,7 +132,12 @@ async fn a_refused_thin_archive_is_sent_whole() {
 #[tokio::test]
 async fn an_image_that_the_engine_does_not_keep_is_an_error() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Forget));
-    let error = fake.engine().await.load(&bench.image(&["base"], "a"), "orders:v1", nothing_to_bring).await.unwrap_err();
+    let error = fake
+        .engine()
+        .await
+        .load(&bench.image(&["base"], "a"), "orders:v1", nothing_to_bring)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("but has nothing under that name"), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -139,10 +139,12 @@ fn request(line: &str) -> Option<Request> {
 
 /// A certificate for 127.0.0.1 that signs itself, and its key.
 fn make_certificate(folder: &Path) {
-    let mut openssl: Command = tool("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
-    openssl.args(["-subj", "/CN=limg test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]);
-    succeed(openssl.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("certificate.pem")));
+    let mut openssl = tool("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    openssl.args(["-days", "2", "-subj", "/CN=limg test", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout"]);
+    openssl.arg(folder.join("key.pem")).arg("-out").arg(folder.join("certificate.pem"));
+    succeed(&mut openssl);
 }
 
 impl Drop for Registry {
