@@ -90,9 +90,12 @@ impl Shop {
         succeed(&mut self.limg(&["push", "registry", &prefix, "--format", "json"])).json()["functions"].take()
     }
 
-    /// The requests since the registry had answered so many.
+    /// The requests since the registry had answered so many, but for the one by which limg finds out whether a registry on
+    /// this machine has TLS.
     fn requests_since(&self, before: usize) -> Vec<Request> {
-        self.registry.requests().split_off(before)
+        let mut requests = self.registry.requests().split_off(before);
+        requests.retain(|request| request.path != "/v2/");
+        requests
     }
 }
 
@@ -128,11 +131,7 @@ fn a_base_in_a_registry_gives_the_image_of_the_same_base_in_a_layout() {
     let remote = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:remote"])).json();
     let requests = shop.requests_since(before);
     let layers = Image::of_layout(&base(Base::ProvidedAl2023), None).layers.len();
-    assert_eq!(
-        count(&requests, "GET", "/blobs/"),
-        layers + 1 + 1,
-        "config (asked for twice, the first time without credentials) and layers: {requests:#?}"
-    );
+    assert_eq!(count(&requests, "GET", "/blobs/"), layers + 1, "the layers and the config: {requests:#?}");
 
     shop.define(&["orders"], &format!("oci:{}", base(Base::ProvidedAl2023).display()));
     let local = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:local"])).json();
