@@ -38,6 +38,8 @@ pub(crate) const SECRET: &str = "very-secret";
 pub(crate) struct Manner {
     /// Amazon ECR's: a part of an upload is answered with 201 and a stale range, a manifest without its location.
     pub(crate) ecr: bool,
+    /// Whether it leaves out the header that tells a digest.
+    pub(crate) silent: bool,
     /// Whether it takes blobs over from its other repositories.
     pub(crate) mounts: bool,
     /// Whether a tag stays what it is.
@@ -101,6 +103,8 @@ pub(crate) struct State {
     pub(crate) log: Vec<Access>,
     /// How many bytes of bodies without end it got rid of.
     pub(crate) poured: u64,
+    /// Where it asks who is there. Elsewhere whoever knows the address may come in, as with signed addresses.
+    host: String,
     shelves: Shelves,
     faults: Vec<Scripted>,
 }
@@ -127,8 +131,10 @@ pub(crate) struct Fake {
 impl Fake {
     /// A registry that lets everybody do everything, and holds nothing.
     pub(crate) fn start() -> Self {
-        let state = Arc::default();
-        Self { host: listen(&state), state }
+        let state = Arc::<Mutex<State>>::default();
+        let fake = Self { host: listen(&state), state };
+        fake.state().host.clone_from(&fake.host);
+        fake
     }
 
     /// Its host and port.
@@ -151,7 +157,7 @@ impl Fake {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets something go wrong with those requests of a method whose path contains this, counted from 1.
+    /// Lets something go wrong with those requests of a method (empty: of any) whose path contains this, counted from 1.
     pub(crate) fn fail(
         &self,
         method: &'static str,
@@ -199,7 +205,9 @@ impl Fake {
             let (number, fault) = {
                 let mut state = self.state();
                 state.log.push(Access { head: head.clone(), sent: 0, status: 0 });
-                let fault = state.faults.iter_mut().find_map(|scripted| scripted.due(&head));
+                // All of them count it.
+                let due: Vec<_> = state.faults.iter_mut().map(|scripted| scripted.due(&head)).collect();
+                let fault = due.into_iter().flatten().next();
                 (state.log.len() - 1, fault)
             };
             if !self.exchange(connection, &head, number, fault)? {
@@ -244,7 +252,7 @@ impl Fake {
             }
             return Ok(false);
         }
-        if let Some(Fault::Answer(answer)) = fault {
+        if let Some(Fault::Answer(answer) | Fault::AnswerAt(_, answer)) = fault {
             state.shelves.break_session(&target);
             drop(state);
             return self.send(connection, head, number, &answer, answer.body.len());
@@ -333,22 +341,23 @@ impl Fake {
 
 impl State {
     fn answer(&mut self, head: &Head, body: &[u8]) -> Answer {
-        let Self { manner, gate, shelves, .. } = self;
-        let host = head.headers.get("host").cloned().unwrap_or_default();
+        let Self { manner, gate, shelves, host, .. } = self;
         let target = Target::of(&head.path);
         if let Target::Token = target {
             return gate.token(head, body);
         }
-        if let Some(repository) = target.repository() {
+        if let Some(repository) = target.repository()
+            && head.headers.get("host") == Some(host)
+        {
             let action = if matches!(head.method.as_str(), "GET" | "HEAD") { "pull" } else { "push" };
-            if let Some(refusal) = gate.check(head, &host, repository, action) {
-                shelves.break_session(&target);
+            if let Some(refusal) = gate.check(head, host, repository, action) {
                 return refusal;
             }
         }
         let readable = head.parameter("from").is_none_or(|from| gate.covers(head, from, "pull"));
         let manner = Manner { mounts: manner.mounts && readable, ..manner.clone() };
-        shelves.answer(head, body, &manner)
+        let answer = shelves.answer(head, body, &manner);
+        if manner.silent { answer.without("docker-content-digest") } else { answer }
     }
 }
 

@@ -29,6 +29,8 @@ mod redirect;
 mod refusal;
 mod retry;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transfer;
 mod transport;

@@ -40,6 +40,7 @@ pub(crate) enum Fault {
 /// A fault and when it comes.
 #[derive(Debug)]
 pub(super) struct Scripted {
+    /// The method; empty for any.
     pub(super) method: &'static str,
     /// What the path contains.
     pub(super) path: String,
@@ -53,7 +54,7 @@ pub(super) struct Scripted {
 impl Scripted {
     /// Counts a request if it fits, and gives the fault if it is its turn.
     pub(super) fn due(&mut self, head: &Head) -> Option<Fault> {
-        if self.method != head.method || !head.path.contains(&self.path) {
+        if !self.method.is_empty() && self.method != head.method || !head.path.contains(&self.path) {
             return None;
         }
         self.seen += 1;

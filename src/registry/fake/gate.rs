@@ -39,7 +39,7 @@ pub(crate) struct Account {
 pub(crate) struct Gate {
     pub(crate) scheme: Scheme,
     pub(crate) accounts: Vec<Account>,
-    /// The status of the refusal of any account, in the manner of a public registry with a stale one.
+    /// The status with which the token service refuses every account, as that of a public registry does a stale one.
     pub(crate) stale: Option<u16>,
     /// Whether an ended password is refused with 403 and a message instead of a challenge, as ECR sometimes does.
     pub(crate) tells_expiry: bool,
@@ -67,9 +67,6 @@ impl Gate {
         match self.scheme {
             Scheme::Open => None,
             Scheme::Basic if scheme == "Basic" => {
-                if let Some(status) = self.stale {
-                    return Some(Answer::refusal(status, "DENIED", "who are you?"));
-                }
                 if self.account(given) {
                     return None;
                 }
@@ -80,7 +77,6 @@ impl Gate {
                     basic_challenge()
                 })
             }
-            Scheme::Basic if self.stale.is_some() && action == "pull" => None,
             Scheme::Basic => Some(basic_challenge()),
             Scheme::Bearer { .. } => {
                 let scope = format!("repository:{repository}:{action}");
@@ -127,7 +123,7 @@ impl Gate {
         };
         let asked = head.header("authorization").is_some() || head.method == "POST";
         if asked && let Some(status) = self.stale {
-            return Answer::refusal(status, "DENIED", "who are you?");
+            return Answer::refusal(status, "DENIED", "your authorization token has expired");
         }
         if asked && !known {
             return Answer::refusal(401, "UNAUTHORIZED", "incorrect username or password");

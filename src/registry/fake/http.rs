@@ -118,9 +118,15 @@ impl Answer {
     }
 
     /// Sets a header, in place of one of the same name.
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(self, name: &'static str, value: impl Into<String>) -> Self {
+        let mut answer = self.without(name);
+        answer.headers.push((name, value.into()));
+        answer
+    }
+
+    /// Takes a header away.
+    pub(super) fn without(mut self, name: &'static str) -> Self {
         self.headers.retain(|(other, _)| *other != name);
-        self.headers.push((name, value.into()));
         self
     }
 
