@@ -32,7 +32,7 @@ pub(super) async fn run(
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
-    let context = context(settings, terminal)?;
+    let context = context(settings, &functions, terminal)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;
     let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let loaded = load(settings, terminal)?;
     let function = one(&loaded, function, arch)?;
     let event = read_event(&event, &settings.directory)?;
-    let context = context(settings, terminal)?;
+    let context = context(settings, std::slice::from_ref(&function), terminal)?;
     // Not before the event is read: while limg waits for standard input, it could not take note of an interrupt.
     let mut interrupt = Interrupt::register()?;
     let prepared = tokio::select! {

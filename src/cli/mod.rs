@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod configuration;
 mod destination;
 mod failure;
 mod init;
@@ -21,10 +22,11 @@ use clap::Parser as _;
 
 use crate::definition::{self, Loaded};
 use crate::pipeline::Context;
-use crate::project::Function;
+use crate::project::{Function, ImageLocation, ImageReference, LayerSource};
 use crate::runtime;
 use crate::store::Store;
 use args::{Arguments, Command};
+use configuration::RegistrySettings;
 use failure::Failure;
 use render::Terminal;
 use settings::{Environment, Settings};
@@ -109,13 +111,34 @@ fn select<'a>(
     Ok(selected.into_iter().map(with_architecture).collect())
 }
 
-/// Opens the store.
-fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
+/// The images of registries that a function takes its base and files from.
+fn references(function: &Function) -> Vec<&ImageReference> {
+    let base = match &function.base.image {
+        Some(ImageLocation::Registry(reference)) => Some(reference),
+        Some(_) => None,
+        None => runtime::contract(&function.base.contract).map(|contract| &contract.image),
+    };
+    let files = function.layers.iter().filter_map(|layer| match &layer.source {
+        LayerSource::Image(files) => Some(&files.reference),
+        LayerSource::Files(_) | LayerSource::Version(_) => None,
+    });
+    base.into_iter().chain(files).collect()
+}
+
+/// Opens the store and reads the user's configuration.
+fn context(
+    settings: &Settings,
+    functions: &[Function],
+    terminal: &Arc<Terminal>,
+) -> Result<Context, Failure> {
+    let registries = RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?;
+    let hosts = functions.iter().flat_map(references).map(|reference| reference.repository().host.as_str());
     let store = Store::open(&settings.store)
         .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
     Ok(Context {
         store,
         docker: settings.docker.clone(),
+        registries: registries.for_hosts(hosts),
         reporter: Arc::<Terminal>::clone(terminal),
         stop: Arc::default(),
     })

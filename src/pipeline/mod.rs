@@ -24,6 +24,7 @@ use crate::image::{Image, NewLayer};
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, Project, RunConfig};
+use crate::registry;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
@@ -48,6 +49,8 @@ pub struct Context {
     pub store: Store,
     /// The Docker Engine, for bases and destinations that are there.
     pub docker: Host,
+    /// How registries are reached.
+    pub registries: registry::Settings,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
     /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
