@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::args::ResolutionArguments;
+use super::configuration::RegistrySettings;
 use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
@@ -10,16 +11,13 @@ use super::settings::Settings;
 use crate::aws::{Aws, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::fs;
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::pipeline::{Context, Pinning};
 use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
 use crate::store::Store;
 
 /// How many requests to registries are under way at once unless the user says so.
 const CONNECTIONS: usize = 8;
-
-/// The file beside the definition that pins what its names stand for.
-const LOCK_FILE: &str = "limg.lock";
 
 /// What a command's own arguments say.
 #[derive(Debug)]
@@ -64,7 +62,7 @@ impl Access {
         let store = Store::open(&settings.store)
             .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
         let certificates = settings.certificates.as_deref().map(fs::read).transpose()?;
-        let lock_file = loaded.project.root.join(LOCK_FILE);
+        let lock_file = loaded.project.root.join(lock::FILE_NAME);
         let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
@@ -79,7 +77,7 @@ impl Access {
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
         let registries =
-            registry::Settings { certificates, connections: self.connections, ..settings.registries()? };
+            registry::Settings { certificates, connections: self.connections, ..RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?.for_client() };
         let reporter = Arc::<Terminal>::clone(terminal);
         let registry =
             Client::new(registries, Arc::new(credentials), reporter.clone()).map_err(Failure::Registry)?;

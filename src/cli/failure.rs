@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
+use super::configuration::ConfigurationError;
 use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
@@ -21,6 +22,8 @@ use crate::registry::RegistryError;
 pub(super) enum Failure {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     #[error("`{}` asks for what cannot work", file.display())]
     Problems { file: PathBuf, problems: Vec<Located> },
     #[error(transparent)]
@@ -106,7 +109,9 @@ impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
+            Self::Configuration(error) if error.is_users() => 2,
             Self::Definition(DefinitionError::Fs(_))
+            | Self::Configuration(_)
             | Self::Store { .. }
             | Self::Result(_)
             | Self::Engine(_)
@@ -146,6 +151,7 @@ impl Failure {
                 Some("`-f` names the definition; without it limg looks for a limg.yaml".to_owned())
             }
             Self::Definition(error) => error.help(),
+            Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
                 Some(nearest.map_or_else(

@@ -6,6 +6,7 @@
 mod access;
 mod args;
 mod build;
+mod configuration;
 mod destination;
 mod failure;
 mod init;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use etcetera::BaseStrategy as _;
-
 use super::args::{Arguments, Color, Format};
+use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
 use crate::engine::Host;
 use crate::registry::ConfigFiles;
@@ -20,6 +19,7 @@ pub(super) struct Environment {
     directory: PathBuf,
     home: Option<PathBuf>,
     cache: Option<PathBuf>,
+    configuration: Option<PathBuf>,
 }
 
 impl Environment {
@@ -27,17 +27,27 @@ impl Environment {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
+        let folders = etcetera::choose_base_strategy().ok();
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             home: etcetera::home_dir().ok(),
-            cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir()),
+            cache: folders.as_ref().map(etcetera::BaseStrategy::cache_dir),
+            configuration: folders.as_ref().map(etcetera::BaseStrategy::config_dir),
         }
     }
 
     /// A variable that is set and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The variables that are set, not empty, and begin so; by the rest of their names.
+    fn beginning_with(&self, beginning: &str) -> BTreeMap<String, String> {
+        let rest =
+            |name: &String| name.strip_prefix(beginning).filter(|rest| !rest.is_empty()).map(str::to_owned);
+        let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        variables.filter_map(|(name, value)| Some((rest(name)?, value.clone()))).collect()
     }
 }
 
@@ -50,6 +60,10 @@ pub(super) struct Settings {
     pub(super) directory: PathBuf,
     /// The folder of the store.
     pub(super) store: PathBuf,
+    /// The user's configuration, if there is a folder for it.
+    pub(super) configuration: Option<ConfigurationFile>,
+    /// Mirrors of registries by the ends of the variables that name them.
+    pub(super) mirrors: BTreeMap<String, String>,
     /// The time of layer entries, in seconds since 1970.
     pub(super) mtime: u64,
     /// The same in RFC 3339.
@@ -86,6 +100,15 @@ impl Settings {
             (None, Some(cache)) => cache.join("limg"),
             (None, None) => return Err(Failure::NoStore),
         };
+        let configuration = match (environment.get("LIMG_CONFIG"), &environment.configuration) {
+            (Some(file), _) => {
+                Some(ConfigurationFile { path: environment.directory.join(file), is_named: true })
+            }
+            (None, Some(folder)) => {
+                Some(ConfigurationFile { path: folder.join("limg").join("config.yaml"), is_named: false })
+            }
+            (None, None) => None,
+        };
         let mtime = match environment.get("SOURCE_DATE_EPOCH") {
             None => DEFAULT_TIME,
             Some(text) => text.parse().map_err(|_| Failure::Epoch(text.to_owned()))?,
@@ -107,6 +130,8 @@ impl Settings {
             file: file.clone(),
             directory: environment.directory.clone(),
             store,
+            configuration,
+            mirrors: environment.beginning_with(MIRROR_VARIABLE),
             mtime,
             created: created.to_string(),
             format: *format,
@@ -149,6 +174,7 @@ mod tests {
             directory: "/home/u/shop".into(),
             home: Some("/home/u".into()),
             cache: Some("/home/u/.cache".into()),
+            configuration: Some("/home/u/.config".into()),
         };
         Settings::resolve(&arguments, &environment)
     }
@@ -164,6 +190,28 @@ mod tests {
             resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
             PathBuf::from("/home/u/.cache/limg")
         );
+    }
+
+    #[test]
+    fn the_configuration_is_the_users_unless_named() {
+        let file = |path: &str, is_named| Some(ConfigurationFile { path: path.into(), is_named });
+        let usual = file("/home/u/.config/limg/config.yaml", false);
+        assert_eq!(resolve(&["schema"], &[]).unwrap().configuration, usual);
+        assert_eq!(resolve(&["schema"], &[("LIMG_CONFIG", "")]).unwrap().configuration, usual);
+        let named = resolve(&["schema"], &[("LIMG_CONFIG", "c.yaml")]).unwrap();
+        assert_eq!(named.configuration, file("/home/u/shop/c.yaml", true));
+    }
+
+    #[test]
+    fn mirrors_are_taken_from_variables_that_name_a_host() {
+        let variables = [
+            ("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", "mirror.example.com"),
+            ("LIMG_REGISTRY_MIRROR_QUAY_IO", ""),
+            ("LIMG_REGISTRY_MIRROR_", "x"),
+            ("LIMG_REGISTRY_MIRROR", "x"),
+        ];
+        let expected = [("PUBLIC_ECR_AWS".to_owned(), "mirror.example.com".to_owned())];
+        assert_eq!(resolve(&["schema"], &variables).unwrap().mirrors, expected.into());
     }
 
     #[test]

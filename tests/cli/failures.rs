@@ -36,6 +36,24 @@ fn a_wrong_command_line_is_2() {
 }
 
 #[test]
+fn a_configuration_that_limg_does_not_understand_is_2() {
+    let context = Context::with(TINY);
+    let file = context.root().join("home/.config/limg/config.yaml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "registries:\n  quay.io: { miror: mirror.example.com }\n").unwrap();
+    let shown = "`[DIR]/home/.config/limg/config.yaml` cannot be followed: registries.quay.io: unknown key `miror` (line 2)";
+    context.limg(&["build"]).fails(2, &[shown, "help: did you mean `mirror`?"]);
+    let named = context.run(context.command(&["build"]).env("LIMG_CONFIG", "none.yaml"));
+    named.fails(2, &["[DIR]/project/none.yaml", "LIMG_CONFIG"]);
+    std::fs::write(&file, "registries:\n  quay.io: { mirror: mirror.example.com }\n").unwrap();
+    context.limg(&["build"]).ok();
+    let variable =
+        context.run(context.command(&["build"]).env("LIMG_REGISTRY_MIRROR_QUAY_IO", "https://u:sesame@a"));
+    assert!(!variable.stderr.contains("sesame"), "{}", variable.stderr);
+    variable.fails(2, &["`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror", "help: set it to"]);
+}
+
+#[test]
 fn a_definition_that_cannot_be_found_is_2() {
     let context = Context::new();
     context
