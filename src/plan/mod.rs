@@ -13,7 +13,7 @@ mod wrapper;
 
 use std::sync::Arc;
 
-pub use parts::{Parts, code_tree, extension_tree, layer_tree};
+pub use parts::{Parts, code_tree, extension_tree, image_tree, layer_tree};
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};

@@ -28,6 +28,15 @@ pub fn layer_tree(layer: &Layer) -> Result<Tree, TreeError> {
     Ok(tree)
 }
 
+/// The files of a layer that were taken from another image and stand at their place already.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
+    program::make_executable(&mut tree)?;
+    Ok(tree)
+}
+
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
 /// local wrapper script goes to `/opt/wrappers`.
 ///
