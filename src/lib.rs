@@ -11,6 +11,7 @@
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
+//! - [`extract`] takes files from another image, whose layers are here, as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
 //! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and layer ARNs.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod definition;
 pub mod engine;
 pub mod event;
+pub mod extract;
 pub mod fs;
 pub mod image;
 pub mod layer;

@@ -8,9 +8,10 @@ use tokio::task::JoinError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
 use crate::engine::EngineError;
+use crate::extract::ExtractError;
 use crate::fs::FsError;
 use crate::image::ImageError;
-use crate::layer::{ExtractError, LayerError};
+use crate::layer::LayerError;
 use crate::layout::LayoutError;
 use crate::lock::LockError;
 use crate::problem::{Problem, nearest};

@@ -43,7 +43,6 @@ pub(super) fn make(
     let mut made = Made::new();
     for (planned, keys) in planned.iter().zip(keys) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
-            // A tree that was changed for this function is another one.
             if let Some(ready) = ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index)) {
                 made.entry(key.clone()).or_insert_with(|| as_it_is(ready, plan, context));
                 continue;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::bytes::{self, RemoteImage};
 use super::error::full_text;
 use super::{BaseError, Context, PipelineError, blocking};
+use crate::extract::{self, Extracted};
 use crate::image::Layer as ImageLayer;
-use crate::layer::{self, Extracted};
 use crate::plan;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Architecture, Function, ImageFiles, ImagePath, Layer, LayerSource, Repository, Source};
-use crate::tree::{FileIndex, IndexEntry, Tree};
+use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
+use crate::tree::{FileIndex, Tree};
 
 /// A layer that was brought here.
 #[derive(Clone)]
@@ -33,12 +33,10 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Whether it stands for a tree, on a base that has the folders above the files with the modes that this layer gives
-    /// them.
+    /// Whether it can be used for a tree on a base.
     pub(super) fn is(&self, tree: &Arc<Tree>, base: &FileIndex) -> bool {
-        let fits = |folder: &ImagePath| matches!(base.get(folder), None | Some(IndexEntry::Directory(0o755)));
-        let mut folders = tree.iter().flat_map(|(path, _)| path.ancestors());
-        Arc::ptr_eq(&self.tree, tree) && folders.all(|folder| fits(&folder))
+        // A tree that was changed for one function is another one.
+        Arc::ptr_eq(&self.tree, tree) && extract::suits(tree, base)
     }
 }
 
@@ -129,20 +127,18 @@ async fn extract(
     let RemoteImage { layers, .. } = bytes::remote_image(&reference, architecture, context).await?;
     let known = {
         let (layers, path, to, store) = (layers.clone(), path.clone(), to.clone(), context.store.clone());
-        blocking(move || Ok::<_, BaseError>(layer::extracted(&layers, &path, &to, &store)))
+        blocking(move || Ok::<_, BaseError>(extract::recorded(&layers, &path, &to, &store).transpose()?))
     };
     let extracted = match known.await? {
         Some(extracted) => extracted,
         None => {
             bytes::bring(layers.iter().map(|layer| (layer, &origin)), context).await?;
             let store = context.store.clone();
-            blocking(move || Ok::<_, BaseError>(layer::extract(&layers, &path, &to, &store)?)).await?
+            blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
         }
     };
     let Extracted { tree, ready } = extracted;
     let tree = Arc::new(plan::image_tree(tree)?);
-    // A file that had to be made executable is not as it is in the image.
-    let ready = ready.filter(|_| tree.adjustments().is_empty());
     let ready = ready.map(|layer| Ready { tree: Arc::clone(&tree), layer, origin });
     Ok((tree, ready))
 }

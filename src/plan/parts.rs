@@ -28,10 +28,10 @@ pub fn layer_tree(source: &Source) -> Result<Tree, TreeError> {
     Ok(tree)
 }
 
-/// The files of a layer that come from another image and have their places already.
+/// The files of a layer that were taken from another image and stand at their place already.
 ///
 /// # Errors
-/// When a file that Lambda would run cannot be looked at.
+/// When they cannot be read.
 pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
     program::make_executable(&mut tree)?;
     Ok(tree)

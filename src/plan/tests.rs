@@ -565,7 +565,7 @@ fn programs_get_the_bit_that_archives_lose() {
     ] {
         tree.insert(path(place), Node::File(FileNode::of_bytes(content.as_bytes(), false)));
     }
-    program::make_executable(&mut tree).unwrap();
+    let tree = image_tree(tree).unwrap();
     let made: Vec<_> = tree.adjustments().iter().map(|adjustment| adjustment.path.as_str()).collect();
     assert_eq!(made, ["/opt/bin/tool", "/opt/extensions/log", "/var/task/bootstrap"]);
 }
