@@ -145,18 +145,18 @@ impl Fetch<'_> {
 }
 
 /// A blob that is hashed and written on a thread of its own.
-struct Sink {
+pub(crate) struct Sink {
     pieces: mpsc::Sender<Bytes>,
     writer: JoinHandle<Result<BlobWriter, FsError>>,
     /// How many bytes were given to it.
-    written: u64,
+    pub(crate) written: u64,
     /// The store's folder, for messages.
     root: PathBuf,
 }
 
 impl Sink {
     /// Starts with nothing written. Dropped unfinished, it leaves nothing.
-    fn open(store: &Store) -> Self {
+    pub(crate) fn open(store: &Store) -> Self {
         let (pieces, mut waiting) = mpsc::channel::<Bytes>(BEHIND);
         let (store, root) = (store.clone(), store.root().to_owned());
         let writer = tokio::task::spawn_blocking(move || {
@@ -169,7 +169,7 @@ impl Sink {
         Self { pieces, writer, written: 0, root }
     }
 
-    async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
         let length = piece.len() as u64;
         if self.pieces.send(piece).await.is_ok() {
             self.written += length;
@@ -184,7 +184,7 @@ impl Sink {
     }
 
     /// Keeps the blob, if it is the one of `expected`. The inner error is the digest that it has instead.
-    async fn finish(self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
+    pub(crate) async fn finish(self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
         drop(self.pieces);
         let writer = self.writer.await??;
         let expected = expected.clone();

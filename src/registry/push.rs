@@ -16,6 +16,7 @@ use super::login::Scopes;
 use super::place::Place;
 use super::pull::{check, said_digest};
 use super::pulse::ANSWER;
+use super::retry::Transient;
 use super::transfer::Transfer;
 use super::transport::Answer;
 use crate::event::Direction;
