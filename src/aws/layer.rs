@@ -122,7 +122,7 @@ impl Download<'_> {
     async fn whole(&mut self, store: &Store, transfer: &Transfer) -> Result<Result<Blob, Digest>, AwsError> {
         let doing = format!("download the layer {}", self.arn);
         let mut attempts = Attempts::new(self.aws.backoff(), &**self.reporter, &doing);
-        let mut sink = Sink::open(store);
+        let mut sink = Sink::new(store);
         while let Err(error) = self.part(&mut sink, store, transfer).await {
             let expired = matches!(error, AwsError::Download { status: 403, .. });
             attempts.after_if(expired || error.passes(), error).await?;
@@ -162,12 +162,12 @@ impl Download<'_> {
                 }
                 // What answers does not know parts.
                 if sink.written > 0 {
-                    *sink = Sink::open(store);
+                    *sink = Sink::new(store);
                 }
             }
             status => {
                 if status == StatusCode::RANGE_NOT_SATISFIABLE {
-                    *sink = Sink::open(store);
+                    *sink = Sink::new(store);
                 }
                 return Err(AwsError::Download { arn: self.arn.clone(), status: status.as_u16() });
             }

@@ -86,13 +86,11 @@ impl Names {
         if is_loopback(url) {
             return false;
         }
-        match literal(url) {
-            Some(address) => is_public(address),
-            None => {
-                let known = self.public.lock().unwrap_or_else(PoisonError::into_inner);
-                url.host_str().and_then(|name| known.get(name)).copied().unwrap_or(true)
-            }
+        if let Some(address) = literal(url) {
+            return is_public(address);
         }
+        let known = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        url.host_str().and_then(|name| known.get(name)).copied().unwrap_or(true)
     }
 
     /// Takes note that a public registry named this host.

@@ -14,7 +14,7 @@ use super::error::{ContentError, RegistryError, is_about_certificates};
 use super::exchange::Request;
 use super::login::Login;
 use super::place::Place;
-use super::pulse::Pulse;
+use super::pulse::{Patience, Pulse};
 use super::retry::{Attempts, Backoff};
 use super::settings::Settings;
 use super::transport::{Answer, Route, Transport};
@@ -77,6 +77,14 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// The same client, which gives up soon on what does not move.
+    #[cfg(test)]
+    pub(crate) fn impatient(self) -> Self {
+        let mut inner = Arc::into_inner(self.inner).unwrap();
+        inner.transport.patience = Patience { idle: Duration::from_secs(1), answer: Duration::from_secs(2) };
+        Self { inner: Arc::new(inner) }
+    }
+
     /// The same client, which hardly waits before it tries again.
     #[cfg(test)]
     pub(crate) fn hasty(self) -> Self {
@@ -109,7 +117,7 @@ impl Inner {
 
     /// Whether a registry on this machine speaks TLS. One whose certificate is not trusted does.
     async fn speaks_tls(&self, place: &Place) -> bool {
-        let pulse = Pulse::new(PROBE);
+        let pulse = Pulse::new(Patience { idle: PROBE, answer: PROBE });
         let request = reqwest::Request::new(Method::GET, place.url(&[]));
         match self.transport.send(Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
             Ok(_) => true,

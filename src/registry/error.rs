@@ -216,9 +216,8 @@ impl RegistryError {
     /// `ImageTagAlreadyExistsException`; others say it in their own words and with other statuses.
     #[must_use]
     pub fn is_immutable_tag(&self) -> bool {
-        let refusal = match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, realm: None, .. } => refusal,
-            _ => return false,
+        let (Self::Refused { refusal, .. } | Self::Unauthorised { refusal, realm: None, .. }) = self else {
+            return false;
         };
         matches!(refusal.status, 400..=499)
             && (refusal.says("immutab") || refusal.says("imagetagalreadyexistsexception"))
@@ -236,7 +235,8 @@ impl RegistryError {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "check the file that `--ca-file` names: it must hold certificates in PEM"
+                "limg needs certificates to trust: install those of the system (often the package `ca-certificates`), or name a \
+                 file of them in PEM with SSL_CERT_FILE or `--ca-file`"
             }
             Self::PlainMirror { .. } => {
                 "give the mirror `https://`, or name its host as insecure in limg's configuration"

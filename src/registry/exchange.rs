@@ -4,7 +4,7 @@
 //! tried again here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE,
@@ -19,7 +19,7 @@ use super::error::{ContentError, RegistryError};
 use super::feed::Feed;
 use super::login::{Grant, Login, Scopes, Token, basic};
 use super::place::Place;
-use super::pulse::{IDLE, Pulse};
+use super::pulse::Pulse;
 use super::redirect::{Rules, Trail, same_host, same_origin, shown};
 use super::refusal::Refusal;
 use super::retry::Transient;
@@ -38,14 +38,14 @@ pub(super) struct Request<'a> {
     pub(super) feed: Option<&'a Feed>,
     /// What the registry is to allow.
     pub(super) scopes: Scopes,
-    /// How long nothing may move.
-    pub(super) patience: Duration,
+    /// Whether it ends an upload, so that its answer may take its time.
+    pub(super) finishes: bool,
 }
 
 impl<'a> Request<'a> {
     /// One without a body.
     pub(super) fn new(doing: &'a str, method: Method, url: Url, scopes: Scopes) -> Self {
-        Self { doing, method, url, headers: HeaderMap::new(), feed: None, scopes, patience: IDLE }
+        Self { doing, method, url, headers: HeaderMap::new(), feed: None, scopes, finishes: false }
     }
 }
 
@@ -146,7 +146,7 @@ impl Inner {
         if !denied || !same_origin(answer.url(), &place.home) {
             return Ok(Ok(answer));
         }
-        let is_news = status == StatusCode::UNAUTHORIZED && self.learn(login, &answer, request)?;
+        let is_news = status == StatusCode::UNAUTHORIZED && learn(login, &answer, request)?;
         let is_head = request.method == Method::HEAD;
         let refusal = answer.refusal().await;
         // Amazon ECR says that a password has ended with 403, in words that an answer to HEAD cannot have.
@@ -154,22 +154,6 @@ impl Inner {
         let credential = grant.as_ref().and_then(|grant| grant.credential.clone());
         let error = unauthorised(place, request, None, credential.as_deref(), refusal);
         Ok(Err(Denial { error, grant, credential, may_have_ended, is_news }))
-    }
-
-    /// Takes note of the challenge in an answer. Says whether it is another than the one that was known.
-    fn learn(&self, login: &Login, answer: &Answer, request: &Request<'_>) -> Result<bool, RegistryError> {
-        let headers = answer.headers().get_all(WWW_AUTHENTICATE);
-        let headers: Vec<_> = headers.iter().filter_map(|value| value.to_str().ok()).collect();
-        let Some(challenge) = challenge::choose(headers.iter().copied()) else {
-            return if headers.is_empty() {
-                Ok(false)
-            } else {
-                Err(RegistryError::Challenge { doing: request.doing.to_owned() })
-            };
-        };
-        let is_news = login.challenge().as_ref() != Some(&challenge);
-        login.learn(challenge);
-        Ok(is_news)
     }
 
     /// Replaces what was refused. Says whether there is anything new to come with.
@@ -255,14 +239,13 @@ impl Inner {
                 answer = Some(posted);
             }
         }
-        let answer = match answer {
-            Some(answer) => answer,
-            None => {
-                let url = token::get_url(&realm, service, &request.scopes);
-                let header = credential.and_then(|credential| basic(&credential.identity));
-                let secret = header.as_ref().map(|header| (&realm, header));
-                self.follow(place, &token_request(request, Method::GET, url), secret).await?
-            }
+        let answer = if let Some(answer) = answer {
+            answer
+        } else {
+            let url = token::get_url(&realm, service, &request.scopes);
+            let header = credential.and_then(|credential| basic(&credential.identity));
+            let secret = header.as_ref().map(|header| (&realm, header));
+            self.follow(place, &token_request(request, Method::GET, url), secret).await?
         };
         if !answer.status().is_success() {
             let refusal = answer.refusal().await;
@@ -317,7 +300,10 @@ impl Inner {
         url: Url,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer, RegistryError> {
-        let pulse = Arc::new(Pulse::new(request.patience));
+        let pulse = Arc::new(Pulse::new(self.transport.patience));
+        if request.finishes {
+            pulse.answer_is_due();
+        }
         let route = self.route(&place.home, &url);
         let mut http = reqwest::Request::new(request.method.clone(), url);
         http.headers_mut().clone_from(&request.headers);
@@ -352,6 +338,22 @@ impl Inner {
         let is_insecure = |url: &Url| self.settings.is_insecure(url);
         apply(&Rules { home: &place.home, names: &self.names, is_insecure: &is_insecure })
     }
+}
+
+/// Takes note of the challenge in an answer. Says whether it is another than the one that was known.
+fn learn(login: &Login, answer: &Answer, request: &Request<'_>) -> Result<bool, RegistryError> {
+    let headers = answer.headers().get_all(WWW_AUTHENTICATE);
+    let headers: Vec<_> = headers.iter().filter_map(|value| value.to_str().ok()).collect();
+    let Some(challenge) = challenge::choose(headers.iter().copied()) else {
+        return if headers.is_empty() {
+            Ok(false)
+        } else {
+            Err(RegistryError::Challenge { doing: request.doing.to_owned() })
+        };
+    };
+    let is_news = login.challenge().as_ref() != Some(&challenge);
+    login.learn(challenge);
+    Ok(is_news)
 }
 
 fn token_request<'a>(request: &Request<'a>, method: Method, url: Url) -> Request<'a> {

@@ -2,13 +2,12 @@
 //!
 //! A body that was sent in part cannot be sent on; each attempt opens the content anew.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, Read as _, Take};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::mpsc;
 
 use super::pulse::Pulse;
 use super::transfer::Transfer;
@@ -18,9 +17,6 @@ use crate::store::Blob;
 /// The size of a piece in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// How many pieces are read ahead.
-const AHEAD: usize = 4;
-
 /// Content to send.
 pub(super) struct Feed {
     content: Content,
@@ -28,6 +24,7 @@ pub(super) struct Feed {
     fault: Arc<Mutex<Option<FsError>>>,
 }
 
+#[derive(Clone)]
 enum Content {
     Bytes(Bytes),
     Blob(Blob),
@@ -69,64 +66,80 @@ impl Feed {
 
     /// The content from its start, as a body. Each piece that is taken keeps `pulse` going.
     pub(super) fn body(&self, pulse: &Arc<Pulse>) -> reqwest::Body {
-        let (sender, mut receiver) = mpsc::channel(AHEAD);
-        match &self.content {
-            Content::Bytes(bytes) => {
-                let bytes = bytes.clone();
-                tokio::spawn(async move { send_pieces(bytes, &sender).await });
-            }
-            Content::Blob(blob) => {
-                let (blob, fault) = (blob.clone(), Arc::clone(&self.fault));
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = read_pieces(&blob, &sender) {
-                        // The body must break off, or the registry would take it for whole.
+        let reader = Reader {
+            content: self.content.clone(),
+            file: None,
+            sent: 0,
+            size: self.size(),
+            transfer: self.transfer.clone(),
+            pulse: Arc::clone(pulse),
+        };
+        let fault = Arc::clone(&self.fault);
+        reqwest::Body::wrap_stream(stream::try_unfold(reader, move |mut reader| {
+            let fault = Arc::clone(&fault);
+            async move {
+                match reader.next().await {
+                    Ok(piece) => Ok(piece.map(|piece| (piece, reader))),
+                    // The body must break off, or the registry would take it for whole.
+                    Err(error) => {
                         let broken = io::Error::from(error.source.kind());
                         *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        drop(sender.blocking_send(Err(broken)));
+                        Err(broken)
                     }
-                });
-            }
-        }
-        let (pulse, transfer, size) = (Arc::clone(pulse), self.transfer.clone(), self.size());
-        let mut sent = 0;
-        reqwest::Body::wrap_stream(stream::poll_fn(move |context| {
-            let piece: Poll<Option<io::Result<Bytes>>> = receiver.poll_recv(context);
-            if let Poll::Ready(Some(Ok(bytes))) = &piece {
-                sent += bytes.len() as u64;
-                pulse.beat();
-                if let Some(transfer) = &transfer {
-                    transfer.at(sent);
-                }
-                if sent >= size {
-                    pulse.answer_is_due();
                 }
             }
-            piece
         }))
     }
 }
 
-async fn send_pieces(mut bytes: Bytes, sender: &mpsc::Sender<io::Result<Bytes>>) {
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(PIECE));
-        if sender.send(Ok(piece)).await.is_err() {
-            return;
+/// Content on its way.
+struct Reader {
+    content: Content,
+    /// The blob's file, once it is open.
+    file: Option<Take<File>>,
+    sent: u64,
+    size: u64,
+    transfer: Option<Arc<Transfer>>,
+    pulse: Arc<Pulse>,
+}
+
+impl Reader {
+    /// The next piece, or none at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, FsError> {
+        let left = usize::try_from(self.size.saturating_sub(self.sent)).unwrap_or(PIECE);
+        let length = left.min(PIECE);
+        if length == 0 {
+            return Ok(None);
         }
+        let piece = match &mut self.content {
+            Content::Bytes(bytes) => bytes.split_to(bytes.len().min(PIECE)),
+            Content::Blob(blob) => {
+                let (own, file) = (blob.clone(), self.file.take());
+                // A thread is only taken for the reading itself: many uploads may wait for their registry.
+                let read = tokio::task::spawn_blocking(move || read(&own, file, length)).await;
+                let (piece, file) =
+                    read.map_err(|error| FsError::because("read", &blob.path)(error.into()))??;
+                self.file = Some(file);
+                piece
+            }
+        };
+        self.sent += piece.len() as u64;
+        self.pulse.beat();
+        if let Some(transfer) = &self.transfer {
+            transfer.at(self.sent);
+        }
+        if self.sent == self.size {
+            self.pulse.answer_is_due();
+        }
+        Ok(Some(piece))
     }
 }
 
-/// Reads a blob until its end or until nobody wants more of it.
-fn read_pieces(blob: &Blob, sender: &mpsc::Sender<io::Result<Bytes>>) -> Result<(), FsError> {
-    let mut content = blob.open()?;
-    let mut left = blob.size;
-    while left > 0 {
-        let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-        // Fails at once when the file has become shorter.
-        content.read_exact(&mut piece).map_err(FsError::because("read", &blob.path))?;
-        left -= piece.len() as u64;
-        if sender.blocking_send(Ok(piece.into())).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
+/// Reads the next bytes of a blob, which is opened first if need be.
+fn read(blob: &Blob, file: Option<Take<File>>, length: usize) -> Result<(Bytes, Take<File>), FsError> {
+    let mut file = file.map_or_else(|| blob.open(), Ok)?;
+    let mut piece = vec![0; length];
+    // Fails when the file has become shorter.
+    file.read_exact(&mut piece).map_err(FsError::because("read", &blob.path))?;
+    Ok((piece.into(), file))
 }

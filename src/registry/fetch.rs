@@ -3,13 +3,11 @@
 //! A blob is hashed while it is written, and only one with the right digest is kept. A transfer that broke off is gone on
 //! with; whole blobs are never in memory.
 
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::io::Write as _;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::client::{Client, Inner, content, protocol};
@@ -24,8 +22,8 @@ use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, BlobWriter, Digest, Store};
 
-/// How many pieces wait to be written at most.
-const BEHIND: usize = 16;
+/// How many bytes are collected before they are written.
+const BATCH: usize = 512 * 1024;
 
 impl Client {
     /// Fetches a blob of `size` bytes into the store, unless it is there.
@@ -82,7 +80,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     /// Fetches the whole blob, in as many parts as it takes. The inner error is the digest that it has instead.
     async fn whole(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
-        let mut sink = Sink::open(store);
+        let mut sink = Sink::new(store);
         let mut attempts = self.inner.attempts(self.doing);
         while let Err(error) = self.part(&mut sink, store).await {
             attempts.after(error).await?;
@@ -108,12 +106,12 @@ impl Fetch<'_> {
                 }
                 // The registry does not know parts.
                 if sink.written > 0 {
-                    *sink = Sink::open(store);
+                    *sink = Sink::new(store);
                 }
             }
             _ => {
                 let found = sink.written;
-                *sink = Sink::open(store);
+                *sink = Sink::new(store);
                 return Err(self.truncated(found));
             }
         }
@@ -144,50 +142,60 @@ impl Fetch<'_> {
     }
 }
 
-/// A blob that is hashed and written on a thread of its own.
+/// A blob that is hashed and written beside its transfer, a batch at a time: a thread is only taken for the writing itself,
+/// since many blobs may wait for their registry.
 pub(crate) struct Sink {
-    pieces: mpsc::Sender<Bytes>,
-    writer: JoinHandle<Result<BlobWriter, FsError>>,
+    store: Store,
+    /// The batch that is being collected.
+    batch: Vec<Bytes>,
+    batched: usize,
+    /// The batch that is being written, once there is one.
+    writing: Option<JoinHandle<Result<BlobWriter, FsError>>>,
     /// How many bytes were given to it.
     pub(crate) written: u64,
-    /// The store's folder, for messages.
-    root: PathBuf,
 }
 
 impl Sink {
     /// Starts with nothing written. Dropped unfinished, it leaves nothing.
-    pub(crate) fn open(store: &Store) -> Self {
-        let (pieces, mut waiting) = mpsc::channel::<Bytes>(BEHIND);
-        let (store, root) = (store.clone(), store.root().to_owned());
-        let writer = tokio::task::spawn_blocking(move || {
-            let mut writer = store.writer()?;
-            while let Some(piece) = waiting.blocking_recv() {
-                writer.write_all(&piece).map_err(FsError::because("write into", store.root()))?;
-            }
-            Ok(writer)
-        });
-        Self { pieces, writer, written: 0, root }
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, written: 0 }
     }
 
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
-        let length = piece.len() as u64;
-        if self.pieces.send(piece).await.is_ok() {
-            self.written += length;
-            return Ok(());
+        self.written += piece.len() as u64;
+        self.batched += piece.len();
+        self.batch.push(piece);
+        if self.batched >= BATCH {
+            let begun = self.settle().await?;
+            let (store, batch) = (self.store.clone(), std::mem::take(&mut self.batch));
+            self.batched = 0;
+            self.writing = Some(tokio::task::spawn_blocking(move || write(begun, &store, batch)));
         }
-        // It stops listening when it fails, and only then.
-        let stopped = match (&mut self.writer).await? {
-            Err(error) => error,
-            Ok(_) => FsError::because("write into", &self.root)(io::ErrorKind::BrokenPipe.into()),
-        };
-        Err(stopped.into())
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    async fn settle(&mut self) -> Result<Option<BlobWriter>, RegistryError> {
+        match self.writing.take() {
+            Some(writing) => Ok(Some(writing.await??)),
+            None => Ok(None),
+        }
     }
 
     /// Keeps the blob, if it is the one of `expected`. The inner error is the digest that it has instead.
-    pub(crate) async fn finish(self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
-        drop(self.pieces);
-        let writer = self.writer.await??;
+    pub(crate) async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
+        let begun = self.settle().await?;
         let expected = expected.clone();
-        Ok(tokio::task::spawn_blocking(move || writer.commit_as(&expected)).await??)
+        let finish = move || write(begun, &self.store, self.batch)?.commit_as(&expected);
+        Ok(tokio::task::spawn_blocking(finish).await??)
     }
+}
+
+/// Writes a batch into a blob, which is begun if need be.
+fn write(begun: Option<BlobWriter>, store: &Store, batch: Vec<Bytes>) -> Result<BlobWriter, FsError> {
+    let mut writer = begun.map_or_else(|| store.writer(), Ok)?;
+    for piece in batch {
+        writer.write_all(&piece).map_err(FsError::because("write into", store.root()))?;
+    }
+    Ok(writer)
 }

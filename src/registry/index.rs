@@ -37,8 +37,10 @@ struct Shape {
 pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, ContentError> {
     let shape: Shape = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
     let said = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let said =
-        said.and_then(|said| said.split(';').next()).map(str::trim).filter(|said| ACCEPT.contains(said));
+    let said = said
+        .and_then(|said| said.split(';').next())
+        .map(str::trim)
+        .filter(|said| ACCEPT.split(", ").any(|known| known == *said));
     if shape.schema_version == Some(1) {
         return Err(ContentError::Schema1);
     }
@@ -122,7 +124,7 @@ pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice,
     // The first for any machine. One that says nothing of its platform is taken if it is the only one; its config tells.
     let best = fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_special));
     let alone = || silent.first().copied().filter(|_| silent.len() == 1 && choice.offered.is_empty());
-    choice.image = best.copied().or_else(alone).map(|entry| digest(entry)).transpose()?;
+    choice.image = best.copied().or_else(alone).map(digest).transpose()?;
     Ok(choice)
 }
 
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn an_image_that_does_not_say_its_platform_is_taken_if_it_is_alone() {
         let silent = entry("silent", &Value::Null);
-        assert_eq!(chosen(&[silent.clone()], Architecture::Arm64).image, Some(digest("silent")));
+        assert_eq!(chosen(std::slice::from_ref(&silent), Architecture::Arm64).image, Some(digest("silent")));
         assert_eq!(chosen(&[silent.clone(), silent], Architecture::Arm64).image, None);
     }
 

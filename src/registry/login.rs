@@ -71,12 +71,15 @@ pub(super) struct Grant {
 /// A place for one token: whoever needs it while it is being fetched waits for it.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
 
+/// An answer of the credentials: there need be none.
+struct Asked(Option<Arc<Credential>>);
+
 /// What is known of one registry.
 #[derive(Default)]
 pub(super) struct Login {
     challenge: Mutex<Option<Challenge>>,
-    /// The answer of the credentials, once they were asked.
-    credential: tokio::sync::Mutex<Option<Option<Arc<Credential>>>>,
+    /// What the credentials answered, once they were asked.
+    asked: tokio::sync::Mutex<Option<Asked>>,
     tokens: Mutex<BTreeMap<(Scopes, bool), Slot>>,
     /// Whether the stored credentials are of no use for reading, but none are needed.
     anonymous: AtomicBool,
@@ -116,8 +119,8 @@ impl Login {
         hosts: &[String],
         refused: Option<&Credential>,
     ) -> Result<Option<Arc<Credential>>, CredentialsError> {
-        let mut slot = self.credential.lock().await;
-        if let Some(known) = &*slot {
+        let mut asked = self.asked.lock().await;
+        if let Some(Asked(known)) = &*asked {
             let is_stale = known.as_deref().is_some_and(|known| has_ended(known) || refused == Some(known));
             if !is_stale {
                 return Ok(known.clone());
@@ -131,7 +134,7 @@ impl Login {
             }
         }
         let found = found.map(Arc::new);
-        *slot = Some(found.clone());
+        *asked = Some(Asked(found.clone()));
         Ok(found)
     }
 

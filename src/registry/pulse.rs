@@ -7,16 +7,26 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-/// How long nothing may move.
-pub(super) const IDLE: Duration = Duration::from_mins(1);
+/// How long is waited for a sign of life.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How long nothing may move.
+    pub(super) idle: Duration,
+    /// How long a registry may take to answer once it has the whole of what it is sent: some hash a blob, or copy it to
+    /// where it stays, before they do, and many gigabytes take their time.
+    pub(super) answer: Duration,
+}
 
-/// How long a registry may take to answer once it has the whole of a blob: some hash it, or copy it to where it stays,
-/// before they do, and many gigabytes take their time.
-pub(super) const ANSWER: Duration = Duration::from_mins(10);
+impl Default for Patience {
+    fn default() -> Self {
+        Self { idle: Duration::from_mins(1), answer: Duration::from_mins(10) }
+    }
+}
 
 /// The sign of life of one request.
 #[derive(Debug)]
 pub(super) struct Pulse {
+    patience: Patience,
     state: Mutex<State>,
 }
 
@@ -27,9 +37,9 @@ struct State {
 }
 
 impl Pulse {
-    /// Begins now. Nothing may move for `limit`.
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { state: Mutex::new(State { last: Instant::now(), limit }) }
+    /// Begins now.
+    pub(super) fn new(patience: Patience) -> Self {
+        Self { patience, state: Mutex::new(State { last: Instant::now(), limit: patience.idle }) }
     }
 
     /// Something moves.
@@ -39,8 +49,8 @@ impl Pulse {
 
     /// All is sent, and the registry has work to do.
     pub(super) fn answer_is_due(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State { last: Instant::now(), limit: state.limit.max(ANSWER) };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            State { last: Instant::now(), limit: self.patience.answer };
     }
 
     /// Waits for some work as long as something moves.

@@ -15,7 +15,6 @@ use super::feed::Feed;
 use super::login::Scopes;
 use super::place::Place;
 use super::pull::{check, said_digest};
-use super::pulse::ANSWER;
 use super::retry::Transient;
 use super::transfer::Transfer;
 use super::transport::Answer;
@@ -128,6 +127,7 @@ impl Client {
         let mut session = session;
         let mut attempts = self.inner.attempts(&doing);
         loop {
+            let was_given = session.is_some();
             let error = match self.inner.upload_once(&place, digest, &feed, session.take(), &doing).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
@@ -135,7 +135,9 @@ impl Client {
             if WRONG_BYTES.iter().any(|code| error.code() == Some(code)) {
                 check_content(content, digest, &doing).await?;
             }
-            attempts.after_if(error.passes() || is_of_session(&error), error).await?;
+            // A session that a mount left behind may be worth nothing.
+            let fresh_may_do = is_of_session(&error) || (was_given && error.status().is_some());
+            attempts.after_if(error.passes() || fresh_may_do, error).await?;
             // Perhaps only the answer was lost.
             if self.inner.has_blob_once(&place, digest, &doing).await.unwrap_or(false) {
                 return Ok(());
@@ -211,13 +213,12 @@ impl Inner {
         doing: &str,
     ) -> Result<(), RegistryError> {
         let scopes = || Scopes::push(place.name());
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let request = Request::new(doing, Method::POST, uploads(place), scopes());
-                let answer = self.ask(place, &request, &DONE).await?;
-                self.session(place, &answer, doing)?
-            }
+        let session = if let Some(session) = session {
+            session
+        } else {
+            let request = Request::new(doing, Method::POST, uploads(place), scopes());
+            let answer = self.ask(place, &request, &DONE).await?;
+            self.session(place, &answer, doing)?
         };
         let SecretUrl(url) = session.url;
         let mut request =
@@ -231,7 +232,7 @@ impl Inner {
         };
         drop(answer);
         url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let request = Request { patience: ANSWER, ..Request::new(doing, Method::PUT, url, scopes()) };
+        let request = Request { finishes: true, ..Request::new(doing, Method::PUT, url, scopes()) };
         let answer = self.ask(place, &request, &DONE).await?;
         stored(&answer, digest, doing)
     }

@@ -59,9 +59,8 @@ impl Refusal {
     /// Whether the same request may succeed a little later (RFC 9110, section 15; RFC 6585).
     pub(super) fn passes(&self) -> bool {
         match self.status {
-            408 | 425 | 429 => true,
             501 | 505 => false,
-            500.. => true,
+            408 | 425 | 429 | 500.. => true,
             // Some registries say it with another status.
             _ => self.code() == Some("TOOMANYREQUESTS"),
         }

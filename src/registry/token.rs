@@ -1,5 +1,5 @@
-//! Tokens from a registry's token service (distribution project, "Token Authentication Specification" and "OAuth2 Token
-//! Authentication").
+//! Tokens from a registry's token service (distribution project, "Token Authentication Specification" and "Token
+//! Authentication with OAuth 2").
 //!
 //! Only what is asked and how an answer is read is known here; who sends it, and how long a token is kept, is not.
 

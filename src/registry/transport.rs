@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::{Names, Resolver};
 use super::error::{ContentError, RegistryError};
-use super::pulse::{IDLE, Pulse};
+use super::pulse::{Patience, Pulse};
 use super::refusal::Refusal;
 
 /// How long making a connection may take.
@@ -40,6 +40,7 @@ pub(super) struct Transport {
     certificates: Vec<Certificate>,
     names: Arc<Names>,
     permits: Arc<Semaphore>,
+    pub(super) patience: Patience,
 }
 
 impl Transport {
@@ -59,14 +60,20 @@ impl Transport {
                 found
             }
         };
-        Ok(Self {
+        let transport = Self {
             open: OnceLock::new(),
             guarded: OnceLock::new(),
             loopback: OnceLock::new(),
             certificates,
             names,
             permits: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
-        })
+            patience: Patience::default(),
+        };
+        if !transport.certificates.is_empty() {
+            // Shows at once whether they are any good.
+            transport.client(Route::Open)?;
+        }
+        Ok(transport)
     }
 
     /// Sends one request. `pulse` is kept going by its body.
@@ -83,7 +90,9 @@ impl Transport {
         // Waiting for the permit is no sign of death.
         pulse.beat();
         match pulse.watch(client.execute(request)).await {
-            Ok(Ok(response)) => Ok(Answer { response, doing: Arc::clone(doing), _permit: permit }),
+            Ok(Ok(response)) => {
+                Ok(Answer { response, doing: Arc::clone(doing), idle: self.patience.idle, _permit: permit })
+            }
             Ok(Err(error)) => Err(network(doing, error)),
             Err(waited) => Err(RegistryError::Idle { doing: doing.to_string(), waited }),
         }
@@ -117,6 +126,7 @@ impl Transport {
 pub(super) struct Answer {
     response: reqwest::Response,
     doing: Arc<str>,
+    idle: Duration,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -141,10 +151,10 @@ impl Answer {
 
     /// The next piece of the body, or none at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        match tokio::time::timeout(IDLE, self.response.chunk()).await {
+        match tokio::time::timeout(self.idle, self.response.chunk()).await {
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => Err(network(&self.doing, error)),
-            Err(_) => Err(RegistryError::Idle { doing: self.doing.to_string(), waited: IDLE }),
+            Err(_) => Err(RegistryError::Idle { doing: self.doing.to_string(), waited: self.idle }),
         }
     }
 
@@ -168,7 +178,7 @@ impl Answer {
 
     /// What an answer that says no says.
     pub(super) async fn refusal(mut self) -> Refusal {
-        let (status, headers) = (self.status(), self.headers().clone());
+        let (status, headers, limit) = (self.status(), self.headers().clone(), self.idle);
         let mut body = Vec::new();
         let read = async {
             while let Ok(Some(piece)) = self.piece().await {
@@ -179,7 +189,7 @@ impl Answer {
             }
         };
         // What breaks off, takes too long or is too long was still said.
-        drop(tokio::time::timeout(IDLE, read).await);
+        drop(tokio::time::timeout(limit, read).await);
         Refusal::new(status, &headers, &body)
     }
 
