@@ -91,7 +91,7 @@ impl Aws {
         let credentials = self.signing_credentials(doing).await?;
         let lost = |error: reqwest::Error| AwsError::Network { doing: doing(), source: error.without_url() };
         let mut request = self.http().await?.client(&url).get(url.clone()).timeout(TIMEOUT);
-        for (name, value) in signature(arn.region(), &url, credentials)
+        for (name, value) in signature(arn.region(), &url, credentials, SystemTime::now())
             .map_err(|source| AwsError::Call { doing: doing(), source })?
         {
             request = request.header(name, value);
@@ -157,13 +157,14 @@ fn signature(
     region: &str,
     url: &Url,
     credentials: Credentials,
+    now: SystemTime,
 ) -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
         .region(region)
         .name("lambda")
-        .time(SystemTime::now())
+        .time(now)
         .settings(SigningSettings::default())
         .build()?
         .into();
@@ -248,6 +249,27 @@ mod tests {
         let config = SdkConfig::builder().use_fips(true).build();
         let url = url(config, "arn:aws:lambda:us-east-1:123456789012:layer:a:1").await.unwrap();
         assert!(url.starts_with("https://lambda-fips.us-east-1.amazonaws.com/"), "{url}");
+    }
+
+    #[test]
+    fn the_signature_is_that_of_other_implementations() {
+        let url = "https://lambda.us-east-1.amazonaws.com/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A580247275435\
+                   %3Alayer%3ALambdaInsightsExtension/versions/53";
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "the-secret-key",
+            Some("the-session-token".to_owned()),
+            None,
+            "test",
+        );
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        let headers = signature("us-east-1", &Url::parse(url).unwrap(), credentials, now).unwrap();
+        let header =
+            |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+        assert_eq!(header("x-amz-date"), Some("20260102T030405Z"));
+        // As botocore computes it.
+        let signature = "08fa1c0d479fad97533ff05e86a77b6ec7413d4da049297f25b22ce0002cbd02";
+        assert!(header("authorization").unwrap().ends_with(signature), "{headers:?}");
     }
 
     #[tokio::test]
