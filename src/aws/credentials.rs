@@ -25,7 +25,7 @@ impl EcrCredentials {
         Ok(Credential {
             identity: Identity::Password { user: token.user, password: token.password },
             source: format!("Amazon ECR in {}", host.region()),
-            expires: token.expires,
+            expires: Some(token.expires),
         })
     }
 }

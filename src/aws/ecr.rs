@@ -19,6 +19,9 @@ use crate::registry::Secret;
 /// How long before its end a token is asked for anew: a push may take as long.
 const MARGIN: Duration = Duration::from_mins(30);
 
+/// How long a token lasts (ECR user guide, Private registry authentication).
+const LIFETIME: Duration = Duration::from_hours(12);
+
 /// The private registry of one account in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EcrRegistry {
@@ -37,8 +40,8 @@ pub struct Authorization {
     pub user: String,
     /// The token.
     pub password: Secret,
-    /// When the token ends, if ECR says so. That is 12 hours after it was given.
-    pub expires: Option<SystemTime>,
+    /// When the token ends.
+    pub expires: SystemTime,
     /// The host of the registry of the account that asked; the token is good for others too.
     pub endpoint: String,
 }
@@ -95,9 +98,8 @@ impl Aws {
     pub async fn authorization(&self, region: &str) -> Result<Authorization, AwsError> {
         // Held during the request, so that many who need a token at once ask for one.
         let mut tokens = self.tokens().lock().await;
-        let good = |token: &&Authorization| {
-            token.expires.is_some_and(|expires| expires > SystemTime::now() + MARGIN)
-        };
+        let now = SystemTime::now();
+        let good = |token: &&Authorization| token.expires > now + MARGIN;
         if let Some(token) = tokens.get(region).filter(good) {
             return Ok(token.clone());
         }
@@ -105,7 +107,7 @@ impl Aws {
         let answer = self.ecr(region).await?.get_authorization_token().send().await;
         let answer = answer
             .map_err(|error| self.failed(doing(), "ecr:GetAuthorizationToken on the resource `*`", error))?;
-        let token = answer.authorization_data().first().and_then(decode);
+        let token = answer.authorization_data().first().and_then(|data| decode(data, now));
         let token = token.ok_or_else(|| AwsError::Answer { doing: doing() })?;
         tokens.insert(region.to_owned(), token.clone());
         Ok(token)
@@ -228,15 +230,18 @@ fn encryption(encryption: &Encryption) -> Result<EncryptionConfiguration, BuildE
 }
 
 /// Reads what ECR gives: base64 of `AWS:TOKEN`, and the registry's URL (ECR API reference, `AuthorizationData`).
-fn decode(data: &aws_sdk_ecr::types::AuthorizationData) -> Option<Authorization> {
+fn decode(data: &aws_sdk_ecr::types::AuthorizationData, now: SystemTime) -> Option<Authorization> {
     let text = String::from_utf8(STANDARD.decode(data.authorization_token()?).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
     let endpoint = data.proxy_endpoint()?;
     let endpoint = endpoint.split_once("://").map_or(endpoint, |(_, host)| host).trim_end_matches('/');
+    let expires = data.expires_at().and_then(|expires| SystemTime::try_from(*expires).ok());
+    // An end that is over already is that of a clock that is wrong.
+    let expires = expires.filter(|expires| *expires > now);
     Some(Authorization {
         user: user.to_owned(),
         password: Secret::new(password),
-        expires: data.expires_at().and_then(|expires| SystemTime::try_from(*expires).ok()),
+        expires: expires.unwrap_or(now + LIFETIME),
         endpoint: endpoint.to_owned(),
     })
 }

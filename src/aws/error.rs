@@ -1,22 +1,23 @@
 //! What can go wrong at AWS, and how to mend it.
 
 use std::error::Error;
+use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-
-use super::Aws;
+use super::CredentialsFault;
+use crate::fs::FsError;
 use crate::project::LayerVersionArn;
-
-/// The longest message of a service that is passed on, in characters.
-const LONGEST_MESSAGE: usize = 500;
+use crate::registry::{RegistryError, Transient, last, network_passes};
+use crate::store::Digest;
 
 /// Something that AWS did not do.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// The further certificates are no certificates.
-    #[error("failed to read the certificates to trust")]
+    #[error("failed to read the certificates that are to be trusted")]
     Certificates(#[source] reqwest::Error),
+    /// There are none in what is to hold some.
+    #[error("there is no certificate in the certificates that are to be trusted")]
+    NoCertificate,
     /// Nothing says which region.
     #[error("no AWS region is set")]
     NoRegion,
@@ -72,6 +73,23 @@ pub enum AwsError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A request or its answer got lost.
+    #[error("failed to {doing}")]
+    Network {
+        /// What was being done, and to what.
+        doing: String,
+        /// Why. It does not hold the URL.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Nothing came any more.
+    #[error("failed to {doing}: nothing came for {seconds} seconds")]
+    Idle {
+        /// What was being done, and to what.
+        doing: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// A service's answer lacks what it must have.
     #[error("failed to {doing}: the answer makes no sense")]
     Answer {
@@ -111,25 +129,48 @@ pub enum AwsError {
         /// What Lambda says; may be empty.
         message: String,
     },
-}
-
-/// Why there are no credentials.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
-pub struct CredentialsFault {
-    reason: String,
-    kind: Kind,
-}
-
-/// What kind of fault it is, for the advice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// There are none anywhere.
-    None,
-    /// A session of IAM Identity Center is missing or over.
-    Sso,
-    /// Something else: a broken file, a role that is refused.
-    Other,
+    /// A layer version has other content than it had.
+    #[error("the layer {arn} has changed: its digest is {found}, and was {expected}")]
+    LayerChanged {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// The digest that it had.
+        expected: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
+    /// The store of the zips does not give one.
+    #[error("failed to download the layer {arn}: Amazon S3 answered {status}")]
+    Download {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A zip broke off.
+    #[error("failed to download the layer {arn}: it broke off after {found} of {size} bytes")]
+    Truncated {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// How many bytes came.
+        found: u64,
+        /// How many it has.
+        size: u64,
+    },
+    /// A zip is not what Lambda says it is.
+    #[error("failed to download the layer {arn}: {why}")]
+    Zip {
+        /// The layer version.
+        arn: LayerVersionArn,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store of limg failed while something was written into it.
+    #[error(transparent)]
+    Sink(#[from] RegistryError),
+    /// The store of limg failed.
+    #[error(transparent)]
+    Store(#[from] FsError),
 }
 
 impl AwsError {
@@ -137,15 +178,17 @@ impl AwsError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let text = match self {
-            Self::Certificates(_) => {
+            Self::Certificates(_) | Self::NoCertificate => {
                 "the file must hold certificates in PEM, which begin with `-----BEGIN CERTIFICATE-----`"
             }
             Self::NoRegion => "pass `--region`, or set AWS_REGION or the `region` of your profile",
             Self::Region { .. } => "a region is named as in `eu-west-1`",
             Self::NoAccount { .. } => "pass `--account`",
-            Self::Credentials { source, profile, .. } => return source.help(profile.as_deref()),
+            Self::Credentials { source, profile, .. } => return Some(source.help(profile.as_deref())),
             Self::Refused { code, rights, .. } => return refusal_help(code, rights),
-            Self::Call { .. } => "check the network, and the proxy if there is one (HTTPS_PROXY)",
+            Self::Call { .. } | Self::Network { .. } | Self::Idle { .. } | Self::Truncated { .. } => {
+                "check the network, and the proxy if there is one (HTTPS_PROXY)"
+            }
             Self::HalfMade { source, repository, .. } => {
                 let name = repository.split_once('/').map_or("NAME", |(_, name)| name);
                 let first = source.help().map(|help| format!("{help}; then ")).unwrap_or_default();
@@ -175,7 +218,19 @@ impl AwsError {
                     arn.version()
                 ));
             }
-            Self::Account { .. } | Self::Answer { .. } => return None,
+            Self::LayerChanged { .. } => {
+                "Lambda never changes a version, so ask the layer's owner; `limg update` takes what is there now"
+            }
+            Self::Download { status: 403, .. } => {
+                "what stands between limg and Amazon S3 refuses: a proxy, or the policy of a VPC endpoint"
+            }
+            Self::Zip { .. } => {
+                "something between limg and Amazon S3 may change what it sends: a proxy, a scanner"
+            }
+            Self::Sink(error) => return error.help(),
+            Self::Account { .. } | Self::Answer { .. } | Self::Download { .. } | Self::Store(_) => {
+                return None;
+            }
         };
         Some(text.to_owned())
     }
@@ -186,80 +241,36 @@ impl AwsError {
         matches!(
             self,
             Self::Certificates(_)
+                | Self::NoCertificate
                 | Self::NoRegion
                 | Self::Region { .. }
                 | Self::Account { .. }
                 | Self::NoAccount { .. }
+                | Self::Endpoint { .. }
+                | Self::NoLayer { .. }
+                | Self::LayerChanged { .. }
         )
     }
 }
 
-impl Aws {
-    /// Makes an error of limg's of one of the SDK's. `rights` are those that the request needs.
-    pub(super) fn failed<E>(&self, doing: String, rights: &'static str, error: SdkError<E>) -> AwsError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        if let Some(service) = error.as_service_error() {
-            return AwsError::Refused {
-                doing,
-                code: plain(service.code().unwrap_or("an error without a name")),
-                message: plain(service.message().unwrap_or_default()),
-                rights,
-                status: error.raw_response().map(|response| response.status().as_u16()),
-            };
-        }
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-        while let Some(current) = cause {
-            if let Some(fault) = current.downcast_ref::<CredentialsError>() {
-                return self.no_credentials(doing, fault);
+impl Transient for AwsError {
+    fn passes(&self) -> bool {
+        match self {
+            Self::Network { source, .. } => network_passes(source),
+            Self::Refused { status: Some(status), .. } | Self::Download { status, .. } => {
+                matches!(status, 408 | 416 | 429 | 500..=599)
             }
-            cause = current.source();
+            Self::Idle { .. } | Self::Truncated { .. } => true,
+            _ => false,
         }
-        // What the SDK puts on top says no more than that it failed.
-        let source = error.into_source().unwrap_or_else(|error| Box::new(error));
-        AwsError::Call { doing, source }
     }
 
-    /// Makes an error of limg's of what a provider of credentials says.
-    pub(super) fn no_credentials(&self, doing: String, fault: &CredentialsError) -> AwsError {
-        let mut reasons = match fault {
-            // The SDK's words for this are about itself.
-            CredentialsError::CredentialsNotLoaded(_) => vec!["no source of them has any".to_owned()],
-            fault => vec![fault.to_string()],
-        };
-        let mut cause = fault.source();
-        while let Some(error) = cause {
-            reasons.push(error.to_string());
-            cause = error.source();
-        }
-        let reason = plain(&reasons.join(": "));
-        let kind = match fault {
-            CredentialsError::CredentialsNotLoaded(_) => Kind::None,
-            _ if reason.contains("SSO") => Kind::Sso,
-            _ => Kind::Other,
-        };
-        let source = CredentialsFault { reason, kind };
-        AwsError::Credentials { doing, profile: self.options().profile.clone(), source }
+    fn retry_after(&self) -> Option<Duration> {
+        None
     }
-}
 
-impl CredentialsFault {
-    fn help(&self, profile: Option<&str>) -> Option<String> {
-        let login = profile.map(|profile| format!(" --profile {profile}")).unwrap_or_default();
-        match (self.kind, profile) {
-            (Kind::None, Some(_)) => Some("`aws configure list-profiles` lists the profiles".to_owned()),
-            (Kind::None, None) => Some(
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with `--profile` or AWS_PROFILE, or \
-                 run limg where a role gives them (EC2, ECS, EKS, CodeBuild, GitHub's OIDC)"
-                    .to_owned(),
-            ),
-            (Kind::Sso, _) => Some(format!("run `aws sso login{login}`")),
-            (Kind::Other, Some(profile)) => {
-                Some(format!("`aws configure list --profile {profile}` shows where they come from"))
-            }
-            (Kind::Other, None) => Some("`aws configure list` shows where they come from".to_owned()),
-        }
+    fn cause(&self) -> String {
+        last(self).to_string()
     }
 }
 
@@ -292,10 +303,4 @@ fn in_profile(profile: Option<&str>) -> String {
 /// A service's message as the end of a sentence.
 fn told(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
-}
-
-/// A text from outside on one line, not longer than a message may be.
-pub(super) fn plain(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|character| !character.is_control()).take(LONGEST_MESSAGE).collect()
 }

@@ -119,7 +119,7 @@ impl Fake {
             .retry_config(RetryConfig::disabled())
             .credentials_provider(credentials)
             .build();
-        Aws::with_config(AwsOptions::default(), config)
+        Aws::with_config(AwsOptions::default(), config).hasty()
     }
 }
 

@@ -47,6 +47,9 @@ impl Http {
         let mut further = Vec::new();
         if let Some(pem) = certificates {
             further = reqwest::Certificate::from_pem_bundle(pem).map_err(AwsError::Certificates)?;
+            if further.is_empty() {
+                return Err(AwsError::NoCertificate);
+            }
         }
         let base = || Client::builder().redirect(reqwest::redirect::Policy::none());
         let services = base().connect_timeout(CONNECT_TIMEOUT).tls_certs_merge(further);

@@ -2,6 +2,7 @@
 //!
 //! It is signed and sent without the SDK of Lambda, whose crate takes longer to compile than all the others of AWS's.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -15,11 +16,11 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::error::plain;
 use super::host::dns_suffix;
 use super::{Aws, AwsError};
+use crate::event::Reporter;
 use crate::project::LayerVersionArn;
-use crate::registry::Secret;
+use crate::registry::{Attempts, Secret, safe};
 use crate::store::Digest;
 
 /// How long the API may take.
@@ -65,15 +66,32 @@ struct Content {
 }
 
 impl Aws {
-    /// Asks Lambda, in the layer's own region, for a layer version. Once: nothing is tried again.
-    pub(super) async fn ask_for_layer(&self, arn: &LayerVersionArn) -> Result<LayerVersion, AwsError> {
+    /// Asks Lambda, in the layer's own region, for a layer version.
+    ///
+    /// # Errors
+    /// When there is none, or limg may not have it, or Lambda does not answer.
+    pub async fn layer_version(
+        &self,
+        arn: &LayerVersionArn,
+        reporter: &Arc<dyn Reporter>,
+    ) -> Result<LayerVersion, AwsError> {
+        let doing = format!("find the layer {arn}");
+        let mut attempts = Attempts::new(self.backoff(), &**reporter, &doing);
+        loop {
+            match self.layer_version_once(arn).await {
+                Ok(version) => return Ok(version),
+                Err(error) => attempts.after(error).await?,
+            }
+        }
+    }
+
+    async fn layer_version_once(&self, arn: &LayerVersionArn) -> Result<LayerVersion, AwsError> {
         let doing = || format!("find the layer {arn}");
         let url = self.layer_url(arn).await?;
         let credentials = self.signing_credentials(doing).await?;
-        let lost =
-            |error: reqwest::Error| AwsError::Call { doing: doing(), source: error.without_url().into() };
+        let lost = |error: reqwest::Error| AwsError::Network { doing: doing(), source: error.without_url() };
         let mut request = self.http().await?.client(&url).get(url.clone()).timeout(TIMEOUT);
-        for (name, value) in signature(arn.region(), &url, credentials)
+        for (name, value) in signature(arn.region(), &url, credentials, SystemTime::now())
             .map_err(|source| AwsError::Call { doing: doing(), source })?
         {
             request = request.header(name, value);
@@ -139,13 +157,14 @@ fn signature(
     region: &str,
     url: &Url,
     credentials: Credentials,
+    now: SystemTime,
 ) -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
         .region(region)
         .name("lambda")
-        .time(SystemTime::now())
+        .time(now)
         .settings(SigningSettings::default())
         .build()?
         .into();
@@ -178,16 +197,92 @@ fn refused(arn: &LayerVersionArn, response: &reqwest::Response, body: &[u8]) -> 
     let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
     let code = code.and_then(|code| code.split(':').next()).unwrap_or_default();
     let Fault { message } = serde_json::from_slice(body).unwrap_or_default();
-    let message = plain(&message);
+    let message = safe(&message);
     match (code, status) {
         ("ResourceNotFoundException", _) | ("", 404) => AwsError::NoLayer { arn: arn.clone(), message },
         ("AccessDeniedException", _) => AwsError::LayerDenied { arn: arn.clone(), message },
         _ => AwsError::Refused {
             doing: format!("find the layer {arn}"),
-            code: if code.is_empty() { format!("HTTP {status}") } else { plain(code) },
+            code: if code.is_empty() { format!("HTTP {status}") } else { safe(code) },
             message,
             rights: "lambda:GetLayerVersion",
             status: Some(status),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::SdkConfig;
+
+    use super::*;
+    use crate::aws::AwsOptions;
+
+    async fn url(config: SdkConfig, arn: &str) -> Result<String, AwsError> {
+        let aws = Aws::with_config(AwsOptions::default(), config);
+        aws.layer_url(&arn.parse().unwrap()).await.map(String::from)
+    }
+
+    #[tokio::test]
+    async fn lambda_is_asked_in_the_layers_region_and_partition() {
+        for (arn, start) in [
+            (
+                "arn:aws:lambda:eu-west-1:123456789012:layer:a:1",
+                "https://lambda.eu-west-1.amazonaws.com/2018",
+            ),
+            (
+                "arn:aws-cn:lambda:cn-north-1:123456789012:layer:a:1",
+                "https://lambda.cn-north-1.amazonaws.com.cn/",
+            ),
+            (
+                "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:layer:a:1",
+                "https://lambda.us-gov-west-1.amazonaws.com/",
+            ),
+            (
+                "arn:aws-eusc:lambda:eusc-de-east-1:123456789012:layer:a:1",
+                "https://lambda.eusc-de-east-1.amazonaws.eu/",
+            ),
+        ] {
+            let url = url(SdkConfig::builder().build(), arn).await.unwrap();
+            assert!(url.starts_with(start), "{url}");
+        }
+        let config = SdkConfig::builder().use_fips(true).build();
+        let url = url(config, "arn:aws:lambda:us-east-1:123456789012:layer:a:1").await.unwrap();
+        assert!(url.starts_with("https://lambda-fips.us-east-1.amazonaws.com/"), "{url}");
+    }
+
+    #[test]
+    fn the_signature_is_that_of_other_implementations() {
+        let url = "https://lambda.us-east-1.amazonaws.com/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A580247275435\
+                   %3Alayer%3ALambdaInsightsExtension/versions/53";
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "the-secret-key",
+            Some("the-session-token".to_owned()),
+            None,
+            "test",
+        );
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        let headers = signature("us-east-1", &Url::parse(url).unwrap(), credentials, now).unwrap();
+        let header =
+            |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+        assert_eq!(header("x-amz-date"), Some("20260102T030405Z"));
+        // As botocore computes it.
+        let signature = "08fa1c0d479fad97533ff05e86a77b6ec7413d4da049297f25b22ce0002cbd02";
+        assert!(header("authorization").unwrap().ends_with(signature), "{headers:?}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_may_be_set_and_must_be_a_url() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:layer:a:7";
+        let config = SdkConfig::builder().endpoint_url("http://localhost:4566/").build();
+        assert_eq!(
+            url(config, arn).await.unwrap(),
+            "http://localhost:4566/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Alayer%3Aa/versions/7"
+        );
+        for bad in ["localhost:4566", "ftp://localhost"] {
+            let config = SdkConfig::builder().endpoint_url(bad).build();
+            assert!(matches!(url(config, arn).await, Err(AwsError::Endpoint { service: "Lambda" })), "{bad}");
+        }
     }
 }

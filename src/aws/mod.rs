@@ -7,9 +7,11 @@
 mod credentials;
 mod ecr;
 mod error;
+mod fault;
 mod host;
 mod http;
 mod lambda;
+mod layer;
 mod policy;
 mod session;
 
@@ -21,6 +23,8 @@ mod tests;
 pub use credentials::EcrCredentials;
 pub use ecr::{Authorization, EcrRegistry, Ensured};
 pub use error::AwsError;
+pub use fault::CredentialsFault;
 pub use host::EcrHost;
 pub use lambda::LayerVersion;
+pub use layer::{FetchedLayer, fetch_layer};
 pub use session::{Aws, AwsOptions};

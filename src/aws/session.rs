@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::http::Http;
 use super::{Authorization, AwsError};
 use crate::project::Partition;
+use crate::registry::Backoff;
 
 /// What the command line says about AWS. The SDK itself reads AWS's variables, configuration and credential files.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +40,7 @@ struct Inner {
     loaded: OnceCell<Loaded>,
     tokens: Mutex<BTreeMap<String, Authorization>>,
     credentials: Mutex<Option<Credentials>>,
+    backoff: Backoff,
 }
 
 struct Loaded {
@@ -67,6 +69,7 @@ impl Aws {
                 loaded: OnceCell::new(),
                 tokens: Mutex::default(),
                 credentials: Mutex::default(),
+                backoff: Backoff::default(),
             }),
         }
     }
@@ -117,6 +120,19 @@ impl Aws {
     /// The credentials of the last call without the SDK, which keeps its own.
     pub(super) fn credentials(&self) -> &Mutex<Option<Credentials>> {
         &self.inner.credentials
+    }
+
+    /// How calls without the SDK are tried again.
+    pub(super) fn backoff(&self) -> Backoff {
+        self.inner.backoff
+    }
+
+    /// The same identity, which hardly waits before it tries again.
+    #[cfg(test)]
+    pub(super) fn hasty(self) -> Self {
+        let mut inner = Arc::into_inner(self.inner).unwrap();
+        inner.backoff.base = std::time::Duration::from_millis(1);
+        Self { inner: Arc::new(inner) }
     }
 
     async fn loaded(&self) -> Result<&Loaded, AwsError> {

@@ -60,7 +60,7 @@ pub fn extract(
     }
     let (listing, contents) = list(layers, path, store)?;
     listing.keep(&key(layers, path), store)?;
-    placed(&listing, &contents, layers, path, to)
+    placed(listing, &contents, layers, path, to)
 }
 
 /// What [`extract`] gives, if it has been asked before: then no layer need be on this machine.
@@ -75,11 +75,11 @@ pub fn recorded(
     store: &Store,
 ) -> Option<Result<Extracted, ExtractError>> {
     let (listing, contents) = Listing::kept(&key(layers, path), store)?;
-    Some(placed(&listing, &contents, layers, path, to))
+    Some(placed(listing, &contents, layers, path, to))
 }
 
 fn placed(
-    listing: &Listing,
+    listing: Listing,
     contents: &Blob,
     layers: &[Layer],
     path: &ImagePath,

@@ -22,6 +22,7 @@ use super::place::Place;
 use super::pulse::Pulse;
 use super::redirect::{Rules, Trail, same_host, same_origin, shown};
 use super::refusal::Refusal;
+use super::retry::Transient;
 use super::token;
 use super::transport::{Answer, Route};
 use crate::event::Event;

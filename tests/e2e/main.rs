@@ -17,6 +17,8 @@ mod bases;
 mod bytecode;
 mod determinism;
 mod dockerfiles;
+#[cfg(feature = "aws")]
+mod ecr;
 mod examples;
 mod formats;
 mod invoke;

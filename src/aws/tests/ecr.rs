@@ -75,6 +75,16 @@ async fn a_token_near_its_end_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_said_to_be_over_is_taken_for_a_new_one() {
+    let fake = Fake::start(|_| token(0.0, "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
+    let aws = fake.aws();
+    let token = aws.authorization("eu-west-1").await.unwrap();
+    assert!(token.expires > SystemTime::now() + Duration::from_hours(11));
+    aws.authorization("eu-west-1").await.unwrap();
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_token_is_an_error() {
     for data in [
         json!([]),

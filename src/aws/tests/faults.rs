@@ -84,7 +84,7 @@ async fn a_refusal_is_told_with_the_rights_that_it_needs() {
     assert_eq!(
         error.to_string(),
         "failed to get a token for Amazon ECR in eu-west-1: AccessDeniedException: User: \
-         arn:aws:iam::111111111111:user/ci is not authorized [31mto perform this"
+         arn:aws:iam::111111111111:user/ci is not authorized\\n\\u{1b}[31mto perform this"
     );
     assert!(error.help().unwrap().contains("ecr:GetAuthorizationToken"));
 }

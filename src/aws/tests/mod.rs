@@ -2,6 +2,7 @@
 
 mod ecr;
 mod faults;
+mod layer;
 
 use std::error::Error;
 

@@ -6,6 +6,8 @@ mod docker;
 mod example;
 mod files;
 mod image;
+#[cfg(feature = "aws")]
+mod moto;
 mod registry;
 mod socket;
 mod workspace;
@@ -16,6 +18,8 @@ pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
+#[cfg(feature = "aws")]
+pub(crate) use moto::Moto;
 pub(crate) use registry::{Kind, Registry, Request, User};
 pub(crate) use socket::EngineSocket;
 pub(crate) use workspace::Workspace;
