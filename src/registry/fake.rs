@@ -201,6 +201,7 @@ fn listen(state: &Arc<Mutex<State>>) -> String {
 impl Fake {
     /// Answers what comes over a connection, until one of both ends it.
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
+        connection.set_nodelay(true)?;
         while let Some(head) = Head::read(connection)? {
             let (number, fault) = {
                 let mut state = self.state();

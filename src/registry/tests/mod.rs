@@ -202,7 +202,7 @@ struct Image {
 impl Image {
     fn new() -> Self {
         let config = json!({ "architecture": "amd64", "os": "linux" }).to_string().into_bytes();
-        let blobs = vec![config, noise(1, 100_000), noise(2, 300_000)];
+        let blobs = vec![config, noise(1, 10_000), noise(2, 30_000)];
         let part = |blob: &Vec<u8>, media_type: &str| json!({ "mediaType": media_type, "digest": Digest::of(blob), "size": blob.len() });
         let layer = |blob| part(blob, "application/vnd.oci.image.layer.v1.tar+gzip");
         let manifest = json!({

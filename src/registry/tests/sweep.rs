@@ -183,7 +183,7 @@ async fn a_pull_survives_the_end_of_tokens_and_passwords() {
             let bench = Bench::of(user);
             bench.shut(scheme, uses);
             let image = bench.has_image();
-            bench.fake.fail("GET", "/blobs/", 2..=3, Fault::Truncated(50_000));
+            bench.fake.fail("GET", "/blobs/", 2..=3, Fault::Truncated(5000));
             bench.pull(&image).await.unwrap();
         }
     }
