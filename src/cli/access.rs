@@ -76,8 +76,11 @@ impl Access {
             #[cfg(feature = "aws")]
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
-        let registries =
-            registry::Settings { certificates, connections: self.connections, ..RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?.for_client() };
+        let registries = registry::Settings {
+            certificates,
+            connections: self.connections,
+            ..RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?.for_client()
+        };
         let reporter = Arc::<Terminal>::clone(terminal);
         let registry =
             Client::new(registries, Arc::new(credentials), reporter.clone()).map_err(Failure::Registry)?;

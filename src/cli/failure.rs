@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::configuration::ConfigurationError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use super::configuration::ConfigurationError;
 use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
@@ -27,7 +27,7 @@ pub(super) enum Failure {
     #[error("`{}` asks for what cannot work", file.display())]
     Problems { file: PathBuf, problems: Vec<Located> },
     #[error(transparent)]
-    Pipeline(PipelineError),
+    Pipeline(Box<PipelineError>),
     #[error(transparent)]
     Engine(EngineError),
     #[error(transparent)]
@@ -99,7 +99,7 @@ impl Failure {
             PipelineError::Problems(problems) => {
                 Self::Problems { file: loaded.file.clone(), problems: loaded.locate(&problems) }
             }
-            error => Self::Pipeline(error),
+            error => Self::Pipeline(Box::new(error)),
         }
     }
 

@@ -76,7 +76,9 @@ async fn prepare(
     let Some(built) = built.into_iter().next() else { return Err(which(loaded)) };
     let emulator = emulator_for(&built, rie.or(settings.emulator.as_deref()), context, function)?;
     let name = pipeline::docker_name(&loaded.project, &function.name, None);
-    let image = pipeline::load(&engine, &built, &name, context).await.map_err(Failure::Pipeline)?;
+    let image = pipeline::load(&engine, &built, &name, context)
+        .await
+        .map_err(|error| Failure::pipeline(error, loaded))?;
     Ok((engine, built, image, emulator))
 }
 

@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) -> Result<ExitCode, Failure> {
     match command {
         Command::Build(arguments) => build::run(arguments, settings, terminal).await,
-        Command::Push(command) => push::run(command, settings, terminal).await,
+        Command::Push(command) => Box::pin(push::run(command, settings, terminal)).await,
         Command::Update(arguments) => update::run(arguments, settings, terminal).await,
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

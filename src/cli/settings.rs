@@ -90,9 +90,6 @@ const PASSED_ON: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
-    pub(super) fn registries(&self) -> Result<crate::registry::Settings, Failure> {
-        Ok(crate::registry::Settings::default())
-    }
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
         let Arguments { file, format, quiet, verbose, ca_file, color, command: _ } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {

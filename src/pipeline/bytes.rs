@@ -28,13 +28,12 @@ pub(super) async fn remote_image(
     let bytes = pins::manifest(reference, architecture, context).await?;
     let manifest = image::manifest(&bytes)?;
     let digest = image::digest(manifest.config())?;
-    let config = match pins::kept(&digest, context).await? {
-        Some(config) => config,
-        None => {
-            let config = context.registry.document(repository, &digest).await?;
-            pins::keep(config.clone(), context).await?;
-            config
-        }
+    let config = if let Some(config) = pins::kept(&digest, context).await? {
+        config
+    } else {
+        let config = context.registry.document(repository, &digest).await?;
+        pins::keep(config.clone(), context).await?;
+        config
     };
     let mut layers = Vec::new();
     for described in image::described_layers(&manifest, &config)? {

@@ -15,7 +15,7 @@ use crate::layer::LayerError;
 use crate::layout::LayoutError;
 use crate::lock::LockError;
 use crate::problem::{Problem, nearest};
-use crate::project::{Architecture, ImagePathError, ImageReference, Repository};
+use crate::project::{Architecture, ImagePathError, Repository};
 use crate::registry::RegistryError;
 use crate::store::Digest;
 use crate::tree::{IndexError, TreeError};
@@ -130,12 +130,12 @@ pub enum BaseError {
     #[error("`{reference}` is pinned to {digest}, which its registry does not have any more")]
     PinGone {
         /// The reference.
-        reference: ImageReference,
+        reference: String,
         /// What it is pinned to.
         digest: Digest,
         /// What the registry says.
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// Files of an image cannot be taken.
     #[error(transparent)]
@@ -301,9 +301,8 @@ impl BaseError {
     /// Whether it is the definition's: another base, or a whole one, would do.
     pub(super) fn is_definitions(&self) -> bool {
         match self {
-            Self::Engine(EngineError::NoImage { .. }) => true,
+            Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
             Self::Registry(error) => error.is_not_found(),
-            Self::NotPinned { .. } | Self::PinGone { .. } => true,
             Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
             error => is_inputs(error),
         }

@@ -7,6 +7,8 @@ mod base;
 mod bytes;
 mod deliver;
 mod error;
+#[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
+mod layer_version;
 mod layers;
 mod pins;
 mod push;

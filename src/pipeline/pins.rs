@@ -36,7 +36,7 @@ pub(super) async fn manifest(
             None => context.registry.manifest(repository, &digest).await.map_err(|source| {
                 let gone = source.is_not_found();
                 if gone {
-                    BaseError::PinGone { reference: reference.clone(), digest, source }
+                    BaseError::PinGone { reference: reference.to_string(), digest, source: Box::new(source) }
                 } else {
                     source.into()
                 }

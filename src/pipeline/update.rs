@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, PipelineError, base, pins, remote};
+use super::{Context, PipelineError, base, layer_version, pins};
 use crate::lock::Change;
 use crate::project::{
     Architecture, Function, ImageFiles, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
@@ -75,7 +75,7 @@ impl Used {
                 }
                 LayerSource::Version(VersionSource { arn, .. }) => {
                     if is_named([layer.name.clone(), arn.to_string()]) && !self.layers.contains(arn) {
-                        remote::version::fetch(arn, context).await?;
+                        layer_version::fetch(arn, context).await?;
                     }
                     self.layers.insert(arn.clone());
                 }

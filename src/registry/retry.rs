@@ -100,6 +100,7 @@ mod tests {
 
     use super::super::refusal::Refusal;
     use super::*;
+    use crate::registry::RegistryError;
 
     #[derive(Default)]
     struct Events(Mutex<Vec<Event>>);
