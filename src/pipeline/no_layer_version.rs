@@ -19,7 +19,7 @@ pub(super) async fn bring(
 }
 
 /// Leaves a version's pin as it is.
-#[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "it stands for what fetches")]
+#[expect(clippy::unused_async, reason = "it stands for what fetches")]
 pub(super) async fn fetch(_arn: &LayerVersionArn, _context: &Context) -> Result<(), PipelineError> {
     Ok(())
 }
