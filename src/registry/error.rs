@@ -164,8 +164,8 @@ pub enum ContentError {
     #[error("the registry's answer is not what the OCI distribution specification wants: {0}")]
     Protocol(String),
     /// A document has the wrong form.
-    #[error("the manifest cannot be read")]
-    Json(#[source] serde_json::Error),
+    #[error("the manifest cannot be read: {0}")]
+    Json(String),
     /// A manifest that is none.
     #[error("this is no image manifest and no index of images: {0}")]
     Manifest(String),
@@ -310,6 +310,9 @@ fn login_help(host: &str, credential: Option<&str>) -> String {
 fn network_help(error: &reqwest::Error) -> Option<String> {
     let text = if chain(error).any(|cause| cause.downcast_ref::<NoPublicAddress>().is_some()) {
         "limg does not follow the internet into a private network; if this is your own network, use a mirror in it"
+    } else if says(error, "CaUsedAsEndEntity") {
+        "the registry shows the certificate of an authority as its own: give it one that is made with \
+         `basicConstraints=CA:FALSE`"
     } else if is_about_certificates(error) {
         "name a file with the certificate of who signed the registry's with `--ca-file` or SSL_CERT_FILE"
     } else if is_not_tls(error) {
@@ -364,8 +367,9 @@ impl Transient for RegistryError {
 
 /// Whether the same may succeed a little later: whatever breaks a connection, but not what would break each.
 pub(crate) fn network_passes(error: &reqwest::Error) -> bool {
-    let final_cause = chain(error).any(|cause| cause.downcast_ref::<NoPublicAddress>().is_some());
-    !(error.is_builder() || final_cause || is_about_certificates(error) || is_not_tls(error))
+    // A name that does not exist is most likely misspelt. One that could not be looked up is told in other words.
+    let is_unknown = error.is_dns() && !says(error, "emporary");
+    !(error.is_builder() || is_unknown || is_about_certificates(error) || is_not_tls(error))
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -384,4 +388,84 @@ fn asker(credential: Option<&str>) -> String {
 
 fn refuser(realm: Option<&str>) -> String {
     realm.map_or("the registry answered".to_owned(), |realm| format!("its token service {realm} answered"))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
+        let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();
+        Box::new(Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes()))
+    }
+
+    fn refused(status: u16, code: &str, message: &str) -> RegistryError {
+        RegistryError::Refused { doing: "write a of b".to_owned(), refusal: refusal(status, code, message) }
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_changed_is_known_by_what_registries_say() {
+        for (status, code, message) in [
+            (
+                400,
+                "TAG_INVALID",
+                "The image tag 'v1' already exists in the 'a' repository and cannot be overwritten \
+              because the tag is immutable.",
+            ),
+            (400, "TAG_INVALID", "… cannot be overwritten because the repository is immutable."),
+            (409, "ImageTagAlreadyExistsException", "exists"),
+            (412, "PRECONDITION", "Failed to process request due to 'a:v1' configured as immutable."),
+            (400, "DENIED", "The repository has enabled tag immutability"),
+        ] {
+            let error = refused(status, code, message);
+            assert!(error.is_immutable_tag(), "{error}");
+            assert!(error.help().unwrap().contains("another tag"), "{error}");
+        }
+        for (status, code, message) in [
+            (400, "TAG_INVALID", "the tag is too long"),
+            (404, "NAME_UNKNOWN", "no"),
+            (500, "UNKNOWN", "immutable"),
+        ] {
+            assert!(!refused(status, code, message).is_immutable_tag(), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_tells_who_refused_whom() {
+        let unauthorised = |realm: Option<&str>, credential: Option<&str>| RegistryError::Unauthorised {
+            doing: "read a of b".to_owned(),
+            host: "r.example.com".to_owned(),
+            realm: realm.map(str::to_owned),
+            credential: credential.map(str::to_owned),
+            refusal: refusal(401, "UNAUTHORIZED", "no"),
+        };
+        let error = unauthorised(None, None);
+        assert_eq!(
+            error.to_string(),
+            "failed to read a of b: without credentials the registry answered 401 Unauthorized: UNAUTHORIZED: no"
+        );
+        assert!(error.help().unwrap().starts_with("log in, such as with `docker login r.example.com`"));
+        let error = unauthorised(Some("https://auth.example.com/token"), Some("`config.json`"));
+        assert_eq!(
+            error.to_string(),
+            "failed to read a of b: with the credentials from `config.json` its token service \
+             https://auth.example.com/token answered 401 Unauthorized: UNAUTHORIZED: no"
+        );
+        assert!(error.help().unwrap().contains("renew them"));
+    }
+
+    #[test]
+    fn what_the_registry_says_can_be_asked_for() {
+        let error = refused(404, "NAME_UNKNOWN", "no such repository");
+        assert_eq!(
+            (error.code(), error.status(), error.is_not_found()),
+            (Some("NAME_UNKNOWN"), Some(404), true)
+        );
+        assert!(error.help().unwrap().contains("must be created"));
+        let error = RegistryError::Host("a b".to_owned());
+        assert_eq!((error.code(), error.status(), error.is_not_found()), (None, None, false));
+    }
 }

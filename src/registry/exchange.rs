@@ -99,7 +99,10 @@ impl Inner {
             }
             let next = match &denial.grant {
                 None if denial.credential.is_none() => {
-                    (denial.is_news && round == Round::First).then_some(Round::Challenged)
+                    let can_answer = denial.is_news
+                        && round == Round::First
+                        && self.can_answer(place, &login, request, anonymous).await?;
+                    can_answer.then_some(Round::Challenged)
                 }
                 _ if round == Round::Renewed => None,
                 _ => self.renew(place, &login, request, anonymous, &denial).await?.then_some(Round::Renewed),
@@ -154,6 +157,21 @@ impl Inner {
         let credential = grant.as_ref().and_then(|grant| grant.credential.clone());
         let error = unauthorised(place, request, None, credential.as_deref(), refusal);
         Ok(Err(Denial { error, grant, credential, may_have_ended, is_news }))
+    }
+
+    /// Whether there is anything to answer the registry's challenge with. A token may be had by anybody.
+    async fn can_answer(
+        &self,
+        place: &Place,
+        login: &Login,
+        request: &Request<'_>,
+        anonymous: bool,
+    ) -> Result<bool, RegistryError> {
+        if login.gives_tokens() {
+            return Ok(true);
+        }
+        let credential = if anonymous { None } else { self.credential(place, login, request, None).await? };
+        Ok(credential.is_some_and(|credential| matches!(credential.identity, Identity::Password { .. })))
     }
 
     /// Replaces what was refused. Says whether there is anything new to come with.

@@ -143,3 +143,49 @@ fn read(blob: &Blob, file: Option<Take<File>>, length: usize) -> Result<(Bytes, 
     file.read_exact(&mut piece).map_err(FsError::because("read", &blob.path))?;
     Ok((piece.into(), file))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pulse::Patience;
+    use super::*;
+
+    fn reader(content: Content, size: u64) -> Reader {
+        let pulse = Arc::new(Pulse::new(Patience::default()));
+        Reader { content, file: None, sent: 0, size, transfer: None, pulse }
+    }
+
+    async fn pieces(mut reader: Reader) -> Result<Vec<Bytes>, FsError> {
+        let mut pieces = Vec::new();
+        while let Some(piece) = reader.next().await? {
+            pieces.push(piece);
+        }
+        Ok(pieces)
+    }
+
+    #[tokio::test]
+    async fn content_comes_whole_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive");
+        for size in [0, 1, PIECE, 2 * PIECE + 7] {
+            let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            std::fs::write(&path, [b"head", content.as_slice(), b"tail"].concat()).unwrap();
+            let blob = Blob { path: path.clone(), offset: 4, size: size as u64, kept: false };
+            let bytes = Content::Bytes(content.clone().into());
+            for source in [Content::Blob(blob), bytes] {
+                let pieces = pieces(reader(source, size as u64)).await.unwrap();
+                assert_eq!(pieces.concat(), content);
+                assert!(pieces.iter().all(|piece| piece.len() <= PIECE));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_became_shorter_breaks_the_body_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short");
+        std::fs::write(&path, b"short").unwrap();
+        let blob = Blob { path, offset: 0, size: 6, kept: false };
+        let error = pieces(reader(Content::Blob(blob), 6)).await.unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

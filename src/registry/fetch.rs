@@ -22,6 +22,9 @@ use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, BlobWriter, Digest, Store};
 
+/// How many bytes further than ever before count as new hope for a transfer that breaks off again and again.
+const HEADWAY: u64 = 16 * 1024 * 1024;
+
 /// How many bytes are collected before they are written.
 const BATCH: usize = 512 * 1024;
 
@@ -82,7 +85,13 @@ impl Fetch<'_> {
     async fn whole(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
         let mut sink = Sink::new(store);
         let mut attempts = self.inner.attempts(self.doing);
+        let mut furthest = 0;
         while let Err(error) = self.part(&mut sink, store).await {
+            // A bad line breaks a large blob off more often than one would try a small one.
+            if sink.written >= furthest + HEADWAY {
+                furthest = sink.written;
+                attempts = self.inner.attempts(self.doing);
+            }
             attempts.after(error).await?;
         }
         sink.finish(self.digest).await

@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::error::ContentError;
+use super::refusal::safe;
 use crate::image::{Family, is_index};
 use crate::project::Architecture;
 use crate::store::Digest;
@@ -35,7 +36,7 @@ struct Shape {
 /// # Errors
 /// When it is neither, or both.
 pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, ContentError> {
-    let shape: Shape = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
+    let shape: Shape = parse(bytes)?;
     let said = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let said = said
         .and_then(|said| said.split(';').next())
@@ -54,8 +55,9 @@ pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, Co
         }
     };
     let media_type = shape.media_type.as_deref().or(said).unwrap_or(guessed);
-    if is_index(media_type) != is_index(guessed) {
-        return Err(ContentError::Manifest(format!("its form is not that of `{media_type}`")));
+    let is_plain = media_type.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_plain || is_index(media_type) != is_index(guessed) {
+        return Err(ContentError::Manifest(format!("its form is not that of `{}`", safe(media_type))));
     }
     Ok(media_type.to_owned())
 }
@@ -82,6 +84,11 @@ struct Platform {
     variant: Option<String>,
 }
 
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ContentError> {
+    // The message may quote the document.
+    serde_json::from_slice(bytes).map_err(|error| ContentError::Json(safe(&error.to_string())))
+}
+
 /// What an index leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
@@ -98,12 +105,9 @@ pub(super) struct Choice {
 /// # Errors
 /// When the index cannot be read, or the chosen image has a digest that limg does not check.
 pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice, ContentError> {
-    let index: Index = serde_json::from_slice(bytes).map_err(ContentError::Json)?;
+    let index: Index = parse(bytes)?;
     let digest = |entry: &Entry| {
-        entry
-            .digest
-            .parse::<Digest>()
-            .map_err(|_| ContentError::UnknownDigest(super::refusal::safe(&entry.digest)))
+        entry.digest.parse::<Digest>().map_err(|_| ContentError::UnknownDigest(safe(&entry.digest)))
     };
     let mut choice = Choice::default();
     let (mut fitting, mut silent) = (Vec::new(), Vec::new());
@@ -143,7 +147,7 @@ impl Platform {
         let Self { os, architecture, variant } = self;
         let variant = variant.as_deref().filter(|variant| !variant.is_empty());
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
-        (os != "unknown").then(|| super::refusal::safe(&format!("{os}/{architecture}{variant}")))
+        (os != "unknown").then(|| safe(&format!("{os}/{architecture}{variant}")))
     }
 }
 

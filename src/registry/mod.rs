@@ -12,8 +12,11 @@ mod address;
 mod challenge;
 mod client;
 mod credentials;
+mod docker_config;
 mod error;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod fake;
 mod feed;
 mod fetch;
 mod index;
@@ -26,12 +29,15 @@ mod redirect;
 mod refusal;
 mod retry;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transfer;
 mod transport;
 
 pub use client::Client;
-pub use credentials::{Credential, Credentials, CredentialsError, Identity, Secret};
+pub use credentials::{Chain, Credential, Credentials, CredentialsError, Identity, Secret};
+pub use docker_config::{ConfigFiles, DockerConfig};
 pub use error::{ContentError, RegistryError};
 pub use pull::Manifest;
 pub use push::{Mount, Session, Upload};

@@ -77,7 +77,7 @@ impl Client {
                 waiting.push_front(image.to_string());
             }
         }
-        let offered = Vec::from_iter(offered).join(", ");
+        let offered = safe(&Vec::from_iter(offered).join(", "));
         Err(content(&doing, ContentError::Platform { wanted: architecture, offered }))
     }
 

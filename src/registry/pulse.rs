@@ -75,3 +75,33 @@ impl Pulse {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_hours(1);
+    const SHORT: Duration = Duration::from_millis(1);
+
+    #[tokio::test]
+    async fn what_does_not_move_is_given_up() {
+        let pulse = Pulse::new(Patience { idle: SHORT, answer: LONG });
+        assert_eq!(pulse.watch(pending::<()>()).await, Err(SHORT));
+        let pulse = Pulse::new(Patience { idle: LONG, answer: SHORT });
+        pulse.answer_is_due();
+        assert_eq!(pulse.watch(pending::<()>()).await, Err(SHORT));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_due_may_take_longer() {
+        let pulse = Pulse::new(Patience { idle: SHORT, answer: LONG });
+        let work = async {
+            pulse.answer_is_due();
+            tokio::time::sleep(20 * SHORT).await;
+            7
+        };
+        assert_eq!(pulse.watch(work).await, Ok(7));
+    }
+}

@@ -93,7 +93,52 @@ fn random() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::super::error::RegistryError;
+    use super::super::refusal::Refusal;
     use super::*;
+
+    #[derive(Default)]
+    struct Events(Mutex<Vec<Event>>);
+
+    impl Reporter for Events {
+        fn report(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    fn refused(status: u16) -> RegistryError {
+        let status = StatusCode::from_u16(status).unwrap();
+        let refusal = Box::new(Refusal::new(status, &HeaderMap::new(), b"busy"));
+        RegistryError::Refused { doing: "read a of b".to_owned(), refusal }
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_so_often() {
+        let events = Events::default();
+        let backoff = Backoff { base: Duration::ZERO, ..Backoff::default() };
+        let mut attempts = Attempts::new(backoff, &events, "read a of b");
+        for _ in 1..backoff.attempts {
+            attempts.after(refused(503)).await.unwrap();
+        }
+        assert_eq!(attempts.after(refused(503)).await.unwrap_err().status(), Some(503));
+        let events = events.0.into_inner().unwrap();
+        assert_eq!(events.len(), 4);
+        let Event::Retry { action, cause, wait: _ } = &events[0] else { panic!("{events:?}") };
+        assert_eq!((action.as_str(), cause.as_str()), ("read a of b", "503 Service Unavailable: busy"));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_pass_is_not_tried_again() {
+        let events = Events::default();
+        let mut attempts = Attempts::new(Backoff::default(), &events, "read a of b");
+        assert_eq!(attempts.after(refused(404)).await.unwrap_err().status(), Some(404));
+        assert!(events.0.into_inner().unwrap().is_empty());
+    }
 
     #[test]
     fn waits_grow_to_a_bound() {

@@ -1,0 +1,303 @@
+//! What a fake registry holds, and the protocol by which it gives and takes it: the OCI distribution specification, with
+//! Amazon ECR's ways where the manner says so.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::http::{Answer, Head};
+use super::{Locations, Manner, Ranges, SECRET};
+use crate::store::Digest;
+
+/// A repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Contents {
+    pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// With their media types.
+    pub(crate) manifests: BTreeMap<Digest, (String, Vec<u8>)>,
+    pub(crate) tags: BTreeMap<String, Digest>,
+}
+
+impl Contents {
+    /// Keeps a blob.
+    pub(crate) fn blob(&mut self, bytes: &[u8]) -> Digest {
+        self.blobs.insert(Digest::of(bytes), bytes.to_owned());
+        Digest::of(bytes)
+    }
+
+    /// Keeps a manifest, under a tag too if one is given.
+    pub(crate) fn manifest(&mut self, media_type: &str, bytes: &[u8], tag: Option<&str>) -> Digest {
+        let digest = Digest::of(bytes);
+        self.manifests.insert(digest.clone(), (media_type.to_owned(), bytes.to_owned()));
+        self.tags.extend(tag.map(|tag| (tag.to_owned(), digest.clone())));
+        digest
+    }
+}
+
+/// An upload under way.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    content: Vec<u8>,
+    /// Changes with every request, and so does the location of the session.
+    state: usize,
+    /// A request of it failed. It cannot be used again.
+    broken: bool,
+}
+
+/// All repositories and uploads of a registry.
+#[derive(Debug, Default)]
+pub(super) struct Shelves {
+    pub(super) repositories: BTreeMap<String, Contents>,
+    pub(super) sessions: BTreeMap<String, Session>,
+}
+
+/// What a path stands for.
+pub(super) enum Target<'a> {
+    Token,
+    /// A blob at the service to which the registry redirects.
+    Storage(&'a str),
+    Blob(&'a str, &'a str),
+    Uploads(&'a str),
+    Session(&'a str, &'a str),
+    Manifest(&'a str, &'a str),
+    Other,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(path: &'a str) -> Self {
+        if path == "/token" {
+            return Self::Token;
+        }
+        if let Some(digest) = path.strip_prefix("/storage/") {
+            return Self::Storage(digest);
+        }
+        let Some(path) = path.strip_prefix("/v2/") else { return Self::Other };
+        match (path.split_once("/blobs/uploads/"), path.split_once("/blobs/"), path.split_once("/manifests/"))
+        {
+            (Some((name, "")), _, _) => Self::Uploads(name),
+            (Some((name, session)), _, _) => Self::Session(name, session),
+            (_, Some((name, digest)), _) => Self::Blob(name, digest),
+            (_, _, Some((name, version))) => Self::Manifest(name, version),
+            _ => Self::Other,
+        }
+    }
+
+    /// The repository, if it is of one.
+    pub(super) fn repository(&self) -> Option<&'a str> {
+        match self {
+            Self::Blob(name, _) | Self::Uploads(name) | Self::Session(name, _) | Self::Manifest(name, _) => {
+                Some(name)
+            }
+            Self::Token | Self::Storage(_) | Self::Other => None,
+        }
+    }
+}
+
+impl Shelves {
+    /// Marks the session of a request that failed, if it has one.
+    pub(super) fn break_session(&mut self, target: &Target) {
+        if let Target::Session(_, id) = target
+            && let Some(session) = self.sessions.get_mut(*id)
+        {
+            session.broken = true;
+        }
+    }
+
+    /// Answers a request whose sender may make it.
+    pub(super) fn answer(&mut self, head: &Head, body: &[u8], manner: &Manner) -> Answer {
+        match (head.method.as_str(), Target::of(&head.path)) {
+            ("GET", Target::Storage(digest)) => self.storage(head, digest, manner),
+            ("GET" | "HEAD", Target::Blob(name, digest)) => self.blob(head, name, digest, manner),
+            ("POST", Target::Uploads(name)) => self.begin(head, name, manner),
+            ("PATCH", Target::Session(name, id)) => self.append(head, name, id, body, manner),
+            ("PUT", Target::Session(name, id)) => self.finish(head, name, id, body, manner),
+            ("GET" | "HEAD", Target::Manifest(name, version)) => self.manifest(head, name, version),
+            ("PUT", Target::Manifest(name, version)) => self.put_manifest(head, name, version, body, manner),
+            _ => Answer::refusal(405, "UNSUPPORTED", "the operation is unsupported"),
+        }
+    }
+
+    fn blob(&self, head: &Head, name: &str, digest: &str, manner: &Manner) -> Answer {
+        let Some(repository) = self.repositories.get(name) else { return unknown_name(name) };
+        let Some(content) = find(&repository.blobs, digest) else {
+            return Answer::refusal(404, "BLOB_UNKNOWN", "blob unknown to registry");
+        };
+        if let (Some(host), "GET") = (&manner.storage, head.method.as_str()) {
+            let location = format!("http://{host}/storage/{digest}?X-Amz-Signature={SECRET}-signature");
+            return Answer::new(307).header("location", location);
+        }
+        part(head, content, manner).header("docker-content-digest", digest)
+    }
+
+    fn storage(&self, head: &Head, digest: &str, manner: &Manner) -> Answer {
+        if head.header("authorization").is_some() {
+            // Amazon S3: a signed address and a header are one too many.
+            return Answer::new(400).body("Only one auth mechanism allowed");
+        }
+        let found = self.repositories.values().find_map(|repository| find(&repository.blobs, digest));
+        found.map_or_else(|| Answer::new(404), |content| part(head, content, manner))
+    }
+
+    fn begin(&mut self, head: &Head, name: &str, manner: &Manner) -> Answer {
+        if manner.strict && !self.repositories.contains_key(name) {
+            return unknown_name(name);
+        }
+        if let (Some(digest), Some(from)) = (head.parameter("mount"), head.parameter("from"))
+            && manner.mounts
+            && let Some(content) =
+                self.repositories.get(from).and_then(|from| find(&from.blobs, digest)).cloned()
+        {
+            self.repositories.entry(name.to_owned()).or_default().blob(&content);
+            return Answer::new(201).header("location", format!("/v2/{name}/blobs/{digest}"));
+        }
+        let id = format!("session-{}", self.sessions.len());
+        self.sessions.insert(id.clone(), Session::default());
+        Answer::new(202).header("location", self.location(head, name, &id, manner)).header("range", "0-0")
+    }
+
+    /// Where an upload goes on.
+    fn location(&self, head: &Head, name: &str, id: &str, manner: &Manner) -> String {
+        let path = format!("/v2/{name}/blobs/uploads/{id}?_state={SECRET}-state-{}", self.sessions[id].state);
+        match &manner.locations {
+            Locations::Relative => path,
+            Locations::Absolute => format!("http://{}{path}", head.header("host").unwrap()),
+            Locations::Elsewhere(host) => format!("http://{host}{path}"),
+        }
+    }
+
+    /// The session of a request, if it is the one that the request is to be of.
+    fn session(&mut self, head: &Head, id: &str) -> Result<&mut Session, Answer> {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return Err(Answer::refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"));
+        };
+        let state = format!("{SECRET}-state-{}", session.state);
+        if session.broken || head.parameter("_state") != Some(&state) {
+            return Err(Answer::refusal(416, "BLOB_UPLOAD_INVALID", "requested range not satisfiable"));
+        }
+        Ok(session)
+    }
+
+    fn append(&mut self, head: &Head, name: &str, id: &str, body: &[u8], manner: &Manner) -> Answer {
+        let session = match self.session(head, id) {
+            Ok(session) => session,
+            Err(refusal) => return refusal,
+        };
+        session.content.extend(body);
+        session.state += 1;
+        let last = session.content.len().saturating_sub(1);
+        // ECR answers 201 instead of 202, and its range stays what it was at first.
+        let (status, range) = if manner.ecr { (201, "0-0".to_owned()) } else { (202, format!("0-{last}")) };
+        Answer::new(status).header("location", self.location(head, name, id, manner)).header("range", range)
+    }
+
+    fn finish(&mut self, head: &Head, name: &str, id: &str, body: &[u8], manner: &Manner) -> Answer {
+        let session = match self.session(head, id) {
+            Ok(session) => session,
+            Err(refusal) => return refusal,
+        };
+        session.content.extend(body);
+        session.broken = true;
+        let content = std::mem::take(&mut session.content);
+        let digest = head.parameter("digest").unwrap_or_default();
+        if Digest::of(&content).as_str() != digest {
+            return Answer::refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+        }
+        self.repositories.entry(name.to_owned()).or_default().blob(&content);
+        let answer = Answer::new(201).header("docker-content-digest", digest);
+        if manner.ecr { answer } else { answer.header("location", format!("/v2/{name}/blobs/{digest}")) }
+    }
+
+    fn manifest(&self, head: &Head, name: &str, version: &str) -> Answer {
+        let Some(repository) = self.repositories.get(name) else { return unknown_name(name) };
+        let digest = repository.tags.get(version).map_or(version, Digest::as_str);
+        let Some((media_type, bytes)) = find(&repository.manifests, digest) else {
+            return Answer::refusal(404, "MANIFEST_UNKNOWN", "manifest unknown");
+        };
+        if !head.header("accept").is_some_and(|accept| accept.contains(media_type.as_str())) {
+            return Answer::refusal(
+                404,
+                "MANIFEST_UNKNOWN",
+                "manifest found, but accept header does not support it",
+            );
+        }
+        Answer::new(200)
+            .header("content-type", media_type)
+            .header("docker-content-digest", digest)
+            .body(bytes.clone())
+    }
+
+    fn put_manifest(
+        &mut self,
+        head: &Head,
+        name: &str,
+        version: &str,
+        body: &[u8],
+        manner: &Manner,
+    ) -> Answer {
+        let media_type = head.header("content-type").unwrap_or_default();
+        let refuse = |code: &str, message: &str| Answer::refusal(400, code, message);
+        let Ok(manifest) = serde_json::from_slice::<Value>(body) else {
+            return refuse("MANIFEST_INVALID", "manifest invalid");
+        };
+        if manifest["mediaType"].as_str().is_some_and(|own| own != media_type) {
+            return refuse(
+                "MANIFEST_INVALID",
+                "if present, mediaType in manifest should be that of the header",
+            );
+        }
+        let digest = Digest::of(body);
+        if version.contains(':') && version != digest.as_str() {
+            return refuse("DIGEST_INVALID", "provided digest did not match uploaded content");
+        }
+        if manner.strict && !self.repositories.contains_key(name) {
+            return unknown_name(name);
+        }
+        let repository = self.repositories.entry(name.to_owned()).or_default();
+        let layers = manifest["layers"].as_array().into_iter().flatten();
+        for part in layers.chain(manifest.get("config")) {
+            if find(&repository.blobs, part["digest"].as_str().unwrap()).is_none() {
+                return refuse("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
+            }
+        }
+        let tag = (!version.contains(':')).then_some(version);
+        let before = tag.and_then(|tag| repository.tags.get(tag));
+        if manner.immutable && before.is_some_and(|before| *before != digest) {
+            let message = format!(
+                "The image tag '{version}' already exists in the '{name}' repository and cannot be overwritten because \
+                 the repository is immutable."
+            );
+            return refuse("TAG_INVALID", &message);
+        }
+        repository.manifest(media_type, body, tag);
+        let answer = Answer::new(201).header("docker-content-digest", digest.as_str());
+        if manner.ecr { answer } else { answer.header("location", format!("/v2/{name}/manifests/{digest}")) }
+    }
+}
+
+fn find<'a, T>(map: &'a BTreeMap<Digest, T>, digest: &str) -> Option<&'a T> {
+    map.get(&digest.parse().ok()?)
+}
+
+fn unknown_name(name: &str) -> Answer {
+    let message = format!("The repository with name '{name}' does not exist in the registry");
+    Answer::refusal(404, "NAME_UNKNOWN", &message)
+}
+
+/// A blob, or what was asked for of it.
+fn part(head: &Head, content: &[u8], manner: &Manner) -> Answer {
+    let start =
+        head.header("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
+    let total = content.len();
+    match (start, manner.ranges) {
+        (None, _) | (_, Ranges::Ignored) => Answer::new(200).body(content),
+        (Some(start), Ranges::Honoured) if start >= total => {
+            Answer::new(416).header("content-range", format!("bytes */{total}"))
+        }
+        (Some(start), Ranges::Honoured) => Answer::new(206)
+            .header("content-range", format!("bytes {start}-{}/{total}", total - 1))
+            .body(&content[start..]),
+        (Some(_), Ranges::Wrong) => Answer::new(206)
+            .header("content-range", format!("bytes 1-{}/{total}", total - 1))
+            .body(&content[1..]),
+    }
+}
