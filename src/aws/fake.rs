@@ -147,7 +147,7 @@ fn write(mut connection: TcpStream, reply: &Reply) {
     let Reply { status, headers, body, breaks_after } = reply;
     let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head += "\r\n";
     let body = &body[..breaks_after.unwrap_or(body.len())];

@@ -34,12 +34,14 @@ impl Aws {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         if let Some(service) = error.as_service_error() {
+            let status = error.raw_response().map(|response| response.status().as_u16());
+            let nameless = || format!("HTTP {}", status.unwrap_or_default());
             return AwsError::Refused {
                 doing,
-                code: safe(service.code().unwrap_or("an error without a name")),
+                code: service.code().map_or_else(nameless, safe),
                 message: safe(service.message().unwrap_or_default()),
                 rights,
-                status: error.raw_response().map(|response| response.status().as_u16()),
+                status,
             };
         }
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
@@ -69,6 +71,8 @@ impl Aws {
         let reason = safe(&reasons.join(": "));
         let kind = match fault {
             CredentialsError::CredentialsNotLoaded(_) => Kind::None,
+            // The last source to be asked: the machine itself, which may have no role.
+            _ if reason.contains("IMDS") => Kind::None,
             _ if reason.contains("SSO") => Kind::Sso,
             _ => Kind::Other,
         };

@@ -112,12 +112,12 @@ impl Aws {
 
     /// The URL of the call. Other endpoints than AWS's are those that the SDK would take: `AWS_ENDPOINT_URL_LAMBDA`,
     /// `AWS_ENDPOINT_URL` or the profile's.
-    async fn layer_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
+    pub(super) async fn layer_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
         let config = self.config().await?;
         let key =
             ServiceConfigKey::builder().service_id("Lambda").env("AWS_ENDPOINT_URL").profile("endpoint_url");
         let own = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
-        let own = own.or_else(|| config.endpoint_url().map(str::to_owned));
+        let own = own.or_else(|| config.endpoint_url().map(str::to_owned)).filter(|own| !own.is_empty());
         let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
         let endpoint = own.unwrap_or_else(|| {
             format!("https://lambda{fips}.{}.{}", arn.region(), dns_suffix(arn.partition()))

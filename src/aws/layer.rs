@@ -146,8 +146,7 @@ impl Download<'_> {
 
     /// Downloads what is missing, as far as it comes.
     async fn part(&self, sink: &mut Sink, store: &Store, transfer: &Transfer) -> Result<(), AwsError> {
-        let url = Url::parse(self.version.location.expose());
-        let url = url.map_err(|_| self.wrong("Lambda names no URL for it".to_owned()))?;
+        let url = self.url().await?;
         let mut request = self.aws.http().await?.client(&url).get(url.clone());
         if sink.written > 0 {
             request = request.header(RANGE, format!("bytes={}-", sink.written));
@@ -183,6 +182,15 @@ impl Download<'_> {
             return Ok(());
         }
         Err(AwsError::Truncated { arn: self.arn.clone(), found: sink.written, size })
+    }
+
+    /// The URL of the zip. It does not lead out of TLS.
+    async fn url(&self) -> Result<Url, AwsError> {
+        let api = self.aws.layer_url(self.arn).await?;
+        Url::parse(self.version.location.expose())
+            .ok()
+            .filter(|url| url.scheme() == "https" || url.scheme() == "http" && api.scheme() == "http")
+            .ok_or_else(|| self.wrong("Lambda names no URL for it that limg follows".to_owned()))
     }
 
     /// Waits for what comes over the network, but not for ever.

@@ -98,6 +98,7 @@ mod tests {
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
+    use super::super::error::RegistryError;
     use super::super::refusal::Refusal;
     use super::*;
     use crate::registry::RegistryError;

@@ -38,6 +38,13 @@ async fn without_credentials_the_ways_to_have_some_are_named() {
 }
 
 #[tokio::test]
+async fn a_machine_without_a_role_has_no_credentials_either() {
+    let error =
+        without_credentials(|| CredentialsError::provider_error("failed to load IMDS session token")).await;
+    assert!(shown(&error).contains("AWS_ACCESS_KEY_ID"), "{}", shown(&error));
+}
+
+#[tokio::test]
 async fn who_must_log_in_again_is_told_how() {
     let error = without_credentials(|| {
         CredentialsError::provider_error("the SSO token has expired and cannot be refreshed")
@@ -121,6 +128,7 @@ async fn an_answer_that_breaks_off_or_makes_no_sense_is_an_error() {
         let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
         let text = shown(&error);
         assert!(text.starts_with("failed to get a token for Amazon ECR in eu-west-1"), "{text}");
+        assert!(!text.contains("html") && !text.contains("authorizationData"), "{text}");
         assert!(!format!("{error:?}").contains(SESSION_TOKEN), "{error:?}");
     }
 }

@@ -334,9 +334,13 @@ async fn an_answer_that_describes_no_zip_is_an_error() {
         let scene = Scene::of(Fake::start(move |_| Reply::json(&json!({ "Content": content }))));
         assert!(matches!(scene.fails(None).await, AwsError::Answer { .. }));
     }
-    let content = json!({ "Location": "no URL", "CodeSha256": hash, "CodeSize": 16 });
-    let scene = Scene::of(Fake::start(move |_| Reply::json(&json!({ "Content": content }))));
-    assert!(scene.fails(None).await.to_string().ends_with("Lambda names no URL for it"));
+    for location in ["no URL", "s3://bucket/key", "file:///etc/passwd"] {
+        let content = json!({ "Location": location, "CodeSha256": hash, "CodeSize": 16 });
+        let scene = Scene::of(Fake::start(move |_| Reply::json(&json!({ "Content": content }))));
+        assert!(
+            scene.fails(None).await.to_string().ends_with("Lambda names no URL for it that limg follows")
+        );
+    }
     let scene = Scene::of(Fake::start(|_| Reply::new(200, vec![b' '; 2 << 20])));
     assert!(matches!(scene.fails(None).await, AwsError::Answer { .. }));
 }

@@ -8,11 +8,8 @@ use std::error::Error;
 
 /// An error with all its causes and its advice, as a user would get it.
 fn shown(error: &super::AwsError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    error.help().map_or(text.clone(), |help| format!("{text}; {help}"))
+    let first: &(dyn Error + 'static) = error;
+    let causes = std::iter::successors(Some(first), |error| (*error).source());
+    let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    error.help().map_or(causes.clone(), |help| format!("{causes}; {help}"))
 }

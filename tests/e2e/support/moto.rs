@@ -48,7 +48,7 @@ impl Moto {
             .spawn()
             .unwrap();
         let mut moto = Self { process, address: address.to_string(), _folder: folder };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while Instant::now() < deadline && moto.process.try_wait().unwrap().is_none() {
             if moto.answers() {
                 return Some(moto);
