@@ -122,7 +122,8 @@ impl Inner {
         let mut url = place.home.clone();
         url.set_path("/v2/");
         let request = reqwest::Request::new(Method::GET, url);
-        match self.transport.send(Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
+        let permit = self.transport.permit().await;
+        match self.transport.send(&permit, Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
             Ok(_) => true,
             Err(RegistryError::Network { source, .. }) => is_about_certificates(&source),
             Err(_) => false,
