@@ -275,6 +275,7 @@ impl Fake {
         let length = answer.body.len();
         match fault {
             Some(Fault::Lost) => Ok(false),
+            Some(Fault::Raw(bytes)) => connection.write_all(bytes.as_bytes()).map(|()| false),
             Some(Fault::ResetAt(at)) => {
                 let at = usize::try_from(*at).unwrap().min(length);
                 self.send(connection, head, number, &answer, at)?;
