@@ -101,7 +101,6 @@ mod tests {
     use super::super::error::RegistryError;
     use super::super::refusal::Refusal;
     use super::*;
-    use crate::registry::RegistryError;
 
     #[derive(Default)]
     struct Events(Mutex<Vec<Event>>);

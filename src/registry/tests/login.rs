@@ -197,8 +197,8 @@ async fn stale_credentials_do_not_keep_from_what_is_public() {
         bench.read().await.unwrap();
         bench.read().await.unwrap();
         let layer = &image.blobs[2];
-        let fetched =
-            bench.client.fetch(&bench.repository(), &Digest::of(layer), layer.len() as u64, &bench.store);
+        let (repository, digest) = (bench.repository(), Digest::of(layer));
+        let fetched = bench.client.fetch(&repository, &digest, layer.len() as u64, &bench.store);
         assert_eq!(fetched.await.unwrap().read().unwrap(), *layer);
         assert_eq!(bench.stale_events(), 1);
         let (told, error) = bench.fails(bench.write(b"content").await);
