@@ -124,9 +124,7 @@ async fn what_writes_is_not_redirected() {
         let answer =
             status(307).header("location", format!("http://{}/x?very-secret", bench.fake.other_door()));
         bench.fake.fail(method, "/v2/", 1..=usize::MAX, Fault::Answer(answer));
-        let content = Upload::Bytes(b"content");
-        let digest = Digest::of(b"content");
-        bench.fails(bench.client.upload(&bench.repository(), &digest, content, None).await);
+        bench.fails(bench.write(b"content").await);
         assert_eq!(bench.contents(), Contents::default());
         assert_eq!(bench.fake.count(method, "/x"), 0);
     }
@@ -144,9 +142,7 @@ async fn an_upload_leads_to_no_strange_place() {
             let bench = Bench::new();
             let answer = status(202).header("location", to);
             bench.fake.fail(method, "/blobs/uploads/", ALWAYS, Fault::Answer(answer));
-            let digest = Digest::of(b"content");
-            let content = Upload::Bytes(b"content");
-            bench.fails(bench.client.upload(&bench.repository(), &digest, content, None).await);
+            bench.fails(bench.write(b"content").await);
             assert_eq!(bench.fake.count("PUT", ""), 0);
         }
     }
@@ -242,9 +238,9 @@ async fn indexes_that_lead_to_each_other_come_to_an_end() {
 
 #[tokio::test]
 async fn nothing_that_stands_still_is_waited_for_without_end() {
-    let bench = Bench::new();
+    let bench = Bench::made(nobody, |_| {}, Client::impatient);
     let image = bench.has_image();
-    let (repository, layer) = (bench.repository(), &image.blobs[2]);
+    let layer = &image.blobs[2];
     for (method, path, fault) in [
         ("GET", "/manifests/", Fault::Stall),
         ("GET", "/blobs/", Fault::StallAt(20_000)),
@@ -254,14 +250,11 @@ async fn nothing_that_stands_still_is_waited_for_without_end() {
         bench.fake.fail(method, path, 1..=1, fault);
     }
     assert_eq!(bench.look().await.unwrap().bytes, image.manifest);
-    let (digest, size) = (Digest::of(layer), layer.len() as u64);
-    let blob = bench.client.fetch(&repository, &digest, size, &bench.store).await.unwrap();
-    assert_eq!(blob.read().unwrap(), *layer);
+    assert_eq!(bench.fetch(layer).await.unwrap().read().unwrap(), *layer);
     // More than what the buffers of two sockets take.
     let content = noise(3, 16 << 20);
-    let digest = Digest::of(&content);
-    bench.client.upload(&repository, &digest, Upload::Bytes(&content), None).await.unwrap();
-    assert_eq!(bench.contents().blobs[&digest], content);
+    bench.write(&content).await.unwrap();
+    assert_eq!(bench.contents().blobs[&Digest::of(&content)], content);
     let retries = bench.retries();
     assert!(retries.len() >= 3 && retries.iter().any(|cause| cause.contains("nothing moved")), "{retries:?}");
 

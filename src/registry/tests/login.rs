@@ -15,10 +15,6 @@ impl Bench {
         Ok(())
     }
 
-    async fn write(&self, content: &[u8]) -> Result<(), RegistryError> {
-        self.client.upload(&self.repository(), &Digest::of(content), Upload::Bytes(content), None).await
-    }
-
     /// How often it was asked who is there.
     fn asked(&self) -> usize {
         self.user.asked.lock().unwrap().len()
@@ -197,9 +193,7 @@ async fn stale_credentials_do_not_keep_from_what_is_public() {
         bench.read().await.unwrap();
         bench.read().await.unwrap();
         let layer = &image.blobs[2];
-        let (repository, digest) = (bench.repository(), Digest::of(layer));
-        let fetched = bench.client.fetch(&repository, &digest, layer.len() as u64, &bench.store);
-        assert_eq!(fetched.await.unwrap().read().unwrap(), *layer);
+        assert_eq!(bench.fetch(layer).await.unwrap().read().unwrap(), *layer);
         assert_eq!(bench.stale_events(), 1);
         let (told, error) = bench.fails(bench.write(b"content").await);
         assert_eq!(error.status(), Some(code), "{told}");

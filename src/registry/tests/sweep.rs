@@ -43,9 +43,7 @@ impl Bench {
         let [config, layers @ ..] = &image.blobs[..] else { panic!("no config") };
         assert_eq!(self.client.document(&repository, &Digest::of(config)).await?, *config);
         for layer in layers {
-            let (digest, size) = (Digest::of(layer), layer.len() as u64);
-            let blob = self.client.fetch(&repository, &digest, size, &self.store).await?;
-            assert_eq!(blob.read().unwrap(), *layer);
+            assert_eq!(self.fetch(layer).await?.read().unwrap(), *layer);
         }
         Ok(())
     }

@@ -62,26 +62,26 @@ impl Registry {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = folder.path().join("config.yml");
         let data = folder.path().join("data");
-        let mut http = format!("{{ addr: \"{address}\"");
-        if kind.tls {
+        let tls = if kind.tls {
             make_certificate(folder.path());
-            http += &format!(
-                ", tls: {{ certificate: \"{0}/certificate.pem\", key: \"{0}/key.pem\" }}",
-                folder.path().display()
-            );
-        }
-        http += " }";
-        let mut text = format!(
-            "version: 0.1\nlog: {{ level: warn, accesslog: {{ disabled: false }} }}\n\
-             storage: {{ filesystem: {{ rootdirectory: \"{}\" }}, delete: {{ enabled: true }} }}\nhttp: {http}\n",
-            data.display()
-        );
-        if let Some(User { name, password }) = kind.user {
+            let folder = folder.path().display();
+            format!(", tls: {{ certificate: \"{folder}/certificate.pem\", key: \"{folder}/key.pem\" }}")
+        } else {
+            String::new()
+        };
+        let auth = kind.user.map(|User { name, password }| {
             let line = succeed(tool("htpasswd").args(["-Bbn", name, password])).text();
             let users = folder.path().join("htpasswd");
             fs::write(&users, line).unwrap();
-            text += &format!("auth: {{ htpasswd: {{ realm: limg, path: \"{}\" }} }}\n", users.display());
-        }
+            format!("auth: {{ htpasswd: {{ realm: limg, path: \"{}\" }} }}\n", users.display())
+        });
+        let text = format!(
+            "version: 0.1\nlog: {{ level: warn, accesslog: {{ disabled: false }} }}\n\
+             storage: {{ filesystem: {{ rootdirectory: \"{}\" }}, delete: {{ enabled: true }} }}\n\
+             http: {{ addr: \"{address}\"{tls} }}\n{}",
+            data.display(),
+            auth.unwrap_or_default()
+        );
         fs::write(&config, text).unwrap();
         let process = tool("docker-registry")
             .arg("serve")
@@ -113,13 +113,6 @@ impl Registry {
         sleep(Duration::from_millis(100));
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
         log.lines().filter_map(request).collect()
-    }
-
-    /// Whether the registry keeps a blob, wherever it belongs to.
-    pub(crate) fn keeps(&self, digest: &str) -> bool {
-        let hex = digest.trim_start_matches("sha256:");
-        let blobs = self.folder.path().join("data/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data").is_file()
     }
 }
 
