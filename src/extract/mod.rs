@@ -48,7 +48,7 @@ pub struct Extracted {
 ///
 /// # Errors
 /// When there is nothing at `path`, or something that a layer cannot hold; when a layer is damaged or cannot be read; when
-/// the store cannot be written. There then is no record of it.
+/// the store cannot be written. What was read of a damaged layer is neither recorded nor kept.
 pub fn extract(
     layers: &[Layer],
     path: &ImagePath,

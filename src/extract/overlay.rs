@@ -235,3 +235,24 @@ impl Added<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_layers_share_one_limit_of_names() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("a").unwrap();
+        header.set_mode(0o644);
+        header.set_size(0);
+        header.set_cksum();
+        let layer = header.as_bytes();
+        let mut image = Overlay::default();
+        image.add_layer(0, &layer[..], |_, _| ()).unwrap();
+        let once = image.listed;
+        assert!(once > 0);
+        image.add_layer(1, &layer[..], |_, _| ()).unwrap();
+        assert_eq!(image.listed, 2 * once);
+    }
+}
