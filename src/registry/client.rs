@@ -119,7 +119,8 @@ impl Inner {
     async fn speaks_tls(&self, place: &Place) -> bool {
         let pulse = Pulse::new(Patience { idle: PROBE, answer: PROBE });
         let request = reqwest::Request::new(Method::GET, place.url(&[]));
-        match self.transport.send(Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
+        let permit = self.transport.permit().await;
+        match self.transport.send(&permit, Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
             Ok(_) => true,
             Err(RegistryError::Network { source, .. }) => is_about_certificates(&source),
             Err(_) => false,

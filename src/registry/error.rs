@@ -397,13 +397,16 @@ mod tests {
 
     use super::*;
 
-    fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
+    fn refusal(status: u16, code: &str, message: &str) -> Refusal {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();
-        Box::new(Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes()))
+        Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
     fn refused(status: u16, code: &str, message: &str) -> RegistryError {
-        RegistryError::Refused { doing: "write a of b".to_owned(), refusal: refusal(status, code, message) }
+        RegistryError::Refused {
+            doing: "write a of b".to_owned(),
+            refusal: refusal(status, code, message).into(),
+        }
     }
 
     #[test]
@@ -440,7 +443,7 @@ mod tests {
             host: "r.example.com".to_owned(),
             realm: realm.map(str::to_owned),
             credential: credential.map(str::to_owned),
-            refusal: refusal(401, "UNAUTHORIZED", "no"),
+            refusal: refusal(401, "UNAUTHORIZED", "no").into(),
         };
         let error = unauthorised(None, None);
         assert_eq!(

@@ -201,6 +201,7 @@ fn listen(state: &Arc<Mutex<State>>) -> String {
 impl Fake {
     /// Answers what comes over a connection, until one of both ends it.
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
+        connection.set_nodelay(true)?;
         while let Some(head) = Head::read(connection)? {
             let (number, fault) = {
                 let mut state = self.state();
@@ -274,6 +275,7 @@ impl Fake {
         let length = answer.body.len();
         match fault {
             Some(Fault::Lost) => Ok(false),
+            Some(Fault::Raw(bytes)) => connection.write_all(bytes.as_bytes()).map(|()| false),
             Some(Fault::ResetAt(at)) => {
                 let at = usize::try_from(*at).unwrap().min(length);
                 self.send(connection, head, number, &answer, at)?;

@@ -64,8 +64,8 @@ pub(super) struct Grant {
     pub(super) header: HeaderValue,
     /// The credential behind it, if there is one.
     pub(super) credential: Option<Arc<Credential>>,
-    /// Whether the same credential may lead to a better one: it was kept from an earlier request.
-    pub(super) kept: bool,
+    /// Whether the same credential may lead to a newer one: it is a token.
+    pub(super) is_token: bool,
 }
 
 /// A place for one token: whoever needs it while it is being fetched waits for it.

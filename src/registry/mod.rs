@@ -2,13 +2,14 @@
 //!
 //! This module knows nothing of Lambda, of functions or of which blobs belong together; it moves one document or one blob
 //! at a time, well. Amazon ECR's ways are minded here (it answers 201 to PATCH, has no token service, mounts only where
-//! an account allows it), its control plane is [`crate::aws`]'s.
+//! an account allows it), its control plane is not.
 //!
-//! A [`Client`]'s request goes through these hands: `place` finds the registry that is asked, `exchange` gets it let in
-//! (`challenge`, `login`, `token`) and follows it (`redirect`, `address`), `transport` sends it; `pull`, `fetch` and `push`
-//! know what is asked, and `retry` when it is asked again.
+//! A [`Client`]'s request goes through these hands: `place` finds the registry that is asked, `admission` gets it let in
+//! (`challenge`, `login`, `token`), `exchange` follows it to where it is sent on (`redirect`, `address`), `transport` sends
+//! it; `pull`, `fetch` and `push` know what is asked, and `retry` when it is asked again.
 
 mod address;
+mod admission;
 mod challenge;
 mod client;
 mod credentials;

@@ -76,23 +76,29 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Sends one request. `pulse` is kept going by its body.
+    /// Waits for a place in the budget of connections.
+    pub(super) async fn permit(&self) -> Permit {
+        // The semaphore is never closed.
+        Permit { _place: Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new) }
+    }
+
+    /// Sends one request in a place of the budget. `pulse` is kept going by its body.
     pub(super) async fn send(
         &self,
+        permit: &Permit,
         route: Route,
         doing: &Arc<str>,
         request: reqwest::Request,
         pulse: &Pulse,
     ) -> Result<Answer, RegistryError> {
         let client = self.client(route)?;
-        // It is never closed.
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        // Waiting for the permit is no sign of death.
-        pulse.beat();
         match pulse.watch(client.execute(request)).await {
-            Ok(Ok(response)) => {
-                Ok(Answer { response, doing: Arc::clone(doing), idle: self.patience.idle, _permit: permit })
-            }
+            Ok(Ok(response)) => Ok(Answer {
+                response,
+                doing: Arc::clone(doing),
+                idle: self.patience.idle,
+                _permit: permit.clone(),
+            }),
             Ok(Err(error)) => Err(network(doing, error)),
             Err(waited) => Err(RegistryError::Idle { doing: doing.to_string(), waited }),
         }
@@ -122,12 +128,18 @@ impl Transport {
     }
 }
 
+/// A place in the budget of connections, until all its clones are dropped.
+#[derive(Clone)]
+pub(super) struct Permit {
+    _place: Option<Arc<OwnedSemaphorePermit>>,
+}
+
 /// An answer whose body is still to come. It holds its place in the budget of connections until it is dropped.
 pub(super) struct Answer {
     response: reqwest::Response,
     doing: Arc<str>,
     idle: Duration,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Permit,
 }
 
 impl Answer {
@@ -204,4 +216,39 @@ impl Answer {
 /// The error of a request that got lost. Its address is left out: it may be a signed one.
 fn network(doing: &Arc<str>, error: reqwest::Error) -> RegistryError {
     RegistryError::Network { doing: doing.to_string(), source: error.without_url() }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Method;
+
+    use super::super::pulse::Patience;
+    use super::super::retry::Transient as _;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_suspect_is_not_reached_at_this_machine() {
+        let names = Arc::<Names>::default();
+        let transport = Transport::new(None, 1, Arc::clone(&names)).unwrap();
+        let url: Url = "https://localhost:1/v2/?secret".parse().unwrap();
+        names.suspect(&url);
+        let request = reqwest::Request::new(Method::GET, url);
+        let (permit, pulse) = (transport.permit().await, Pulse::new(Patience::default()));
+        let sent = transport.send(&permit, Route::Guarded, &Arc::from("read a of b"), request, &pulse).await;
+        let Err(error) = sent else { panic!("it was reached") };
+        assert!(error.cause().contains("`localhost` has no public address"), "{}", error.cause());
+        assert!(error.help().unwrap().contains("use a mirror"));
+        assert!(!error.passes());
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn certificates_are_looked_at_at_once() {
+        let with = |pem: &[u8]| Transport::new(Some(pem), 1, Arc::default()).err();
+        assert!(matches!(with(b"nothing of the kind"), Some(RegistryError::NoCertificate)));
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let error = with(broken).unwrap();
+        assert!(matches!(error, RegistryError::Tls(_)), "{error:?}");
+        assert!(error.help().unwrap().contains("--ca-file"));
+    }
 }

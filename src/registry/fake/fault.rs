@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     StallAt(usize),
     /// Reads nothing, answers nothing, and keeps the connection.
     Stall,
+    /// Sends just this, which need not be HTTP, and hangs up.
+    Raw(String),
     /// Sends a body without end, with this length announced or none.
     Pour(Option<u64>),
 }

@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::registry::fake::{ALWAYS, Fault, Ranges};
-use crate::store::Blob;
 
 const SIZE: usize = 400_000;
 
 impl Bench {
-    async fn fetch(&self, digest: &Digest) -> Result<Blob, RegistryError> {
-        self.client.fetch(&self.repository(), digest, SIZE as u64, &self.store).await
+    /// A blob that the registry has.
+    fn layer(&self) -> Vec<u8> {
+        let content = noise(7, SIZE);
+        self.has(&content);
+        content
     }
 
     /// The parts that were asked for.
@@ -32,14 +34,13 @@ impl Bench {
 #[tokio::test]
 async fn a_blob_comes_once() {
     let bench = Bench::new();
-    let content = noise(7, SIZE);
-    let digest = bench.has(&content);
-    let fetches = (0..8).map(|_| bench.fetch(&digest));
+    let content = bench.layer();
+    let fetches = (0..8).map(|_| bench.fetch(&content));
     for blob in futures_util::future::join_all(fetches).await {
         assert_eq!(blob.unwrap().read().unwrap(), content);
     }
     assert_eq!(bench.fake.count("GET", "/blobs/"), 1);
-    bench.fetch(&digest).await.unwrap();
+    bench.fetch(&content).await.unwrap();
     assert_eq!(bench.fake.lines().len(), 1, "nothing is asked for what is there");
 }
 
@@ -47,11 +48,10 @@ async fn a_blob_comes_once() {
 async fn a_blob_that_breaks_off_is_gone_on_with() {
     for fault in [Fault::ResetAt(100_000), Fault::Truncated(100_000)] {
         let bench = Bench::new();
-        let content = noise(7, SIZE);
-        let digest = bench.has(&content);
+        let content = bench.layer();
         // The second time it breaks off in the part that is left.
         bench.fake.fail("GET", "/blobs/", 1..=2, fault.clone());
-        assert_eq!(bench.fetch(&digest).await.unwrap().read().unwrap(), content);
+        assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
         let ranges = bench.ranges();
         assert_eq!(ranges.len(), 3, "{fault:?}");
         assert_eq!(ranges[0], None);
@@ -67,20 +67,19 @@ async fn a_blob_that_breaks_off_is_gone_on_with() {
 #[tokio::test]
 async fn a_registry_need_not_know_parts() {
     let bench = Bench::new();
-    let content = noise(7, SIZE);
-    let digest = bench.has(&content);
+    let content = bench.layer();
     bench.fake.state().manner.ranges = Ranges::Ignored;
     bench.fake.fail("GET", "/blobs/", 1..=2, Fault::Truncated(100_000));
-    assert_eq!(bench.fetch(&digest).await.unwrap().read().unwrap(), content);
+    assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
 }
 
 #[tokio::test]
 async fn another_part_than_the_one_asked_for_is_not_taken() {
     let bench = Bench::new();
-    let digest = bench.has(&noise(7, SIZE));
+    let content = bench.layer();
     bench.fake.state().manner.ranges = Ranges::Wrong;
     bench.fake.fail("GET", "/blobs/", 1..=1, Fault::Truncated(100_000));
-    let (told, _) = bench.fails(bench.fetch(&digest).await);
+    let (told, _) = bench.fails(bench.fetch(&content).await);
     assert!(told.contains("`bytes 1-399999/400000` came instead of `bytes 100000-399999/400000`"), "{told}");
     bench.holds_nothing();
 }
@@ -88,27 +87,28 @@ async fn another_part_than_the_one_asked_for_is_not_taken() {
 #[tokio::test]
 async fn a_part_that_is_refused_is_begun_anew() {
     let bench = Bench::new();
-    let content = noise(7, SIZE);
-    let digest = bench.has(&content);
+    let content = bench.layer();
     bench.fake.fail("GET", "/blobs/", 1..=1, Fault::Truncated(100_000));
     bench.fake.fail("GET", "/blobs/", 2..=2, Fault::Answer(status(416)));
-    assert_eq!(bench.fetch(&digest).await.unwrap().read().unwrap(), content);
+    assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
     assert_eq!(bench.ranges(), [None, Some("bytes=100000-".to_owned()), None]);
 }
 
 #[tokio::test]
 async fn a_wrong_blob_is_fetched_once_more() {
     let bench = Bench::new();
-    let content = noise(7, SIZE);
-    let digest = bench.has(&content);
+    let content = bench.layer();
     bench.fake.fail("GET", "/blobs/", 1..=1, Fault::Corrupt);
-    assert_eq!(bench.fetch(&digest).await.unwrap().read().unwrap(), content);
+    assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
 
     let bench = Bench::new();
-    let digest = bench.has(&content);
+    bench.has(&content);
     bench.fake.fail("GET", "/blobs/", ALWAYS, Fault::Corrupt);
-    let (told, _) = bench.fails(bench.fetch(&digest).await);
-    assert!(told.contains("the registry sent other bytes") && told.contains(digest.as_str()), "{told}");
+    let (told, _) = bench.fails(bench.fetch(&content).await);
+    assert!(
+        told.contains("the registry sent other bytes") && told.contains(Digest::of(&content).as_str()),
+        "{told}"
+    );
     assert_eq!(bench.fake.count("GET", "/blobs/"), 2);
     bench.holds_nothing();
 }
@@ -117,9 +117,9 @@ async fn a_wrong_blob_is_fetched_once_more() {
 async fn a_blob_of_another_length_is_not_taken() {
     for by in [-1, 1, -100_000, 100_000] {
         let bench = Bench::new();
-        let digest = bench.has(&noise(7, SIZE));
+        let content = bench.layer();
         bench.fake.fail("GET", "/blobs/", ALWAYS, Fault::WrongLength(by));
-        let (told, _) = bench.fails(bench.fetch(&digest).await);
+        let (told, _) = bench.fails(bench.fetch(&content).await);
         let found = SIZE.checked_add_signed(by).unwrap();
         assert!(told.ends_with(&format!("the registry sent {found} bytes instead of {SIZE}")), "{told}");
         bench.holds_nothing();
@@ -130,9 +130,9 @@ async fn a_blob_of_another_length_is_not_taken() {
 async fn a_blob_without_end_is_left() {
     for announced in [None, Some(SIZE as u64), Some(10 << 30)] {
         let bench = Bench::new();
-        let digest = bench.has(&noise(7, SIZE));
+        let content = bench.layer();
         bench.fake.fail("GET", "/blobs/", ALWAYS, Fault::Pour(announced));
-        bench.fails(bench.fetch(&digest).await);
+        bench.fails(bench.fetch(&content).await);
         bench.holds_nothing();
         let poured = bench.fake.state().poured;
         assert!(poured < 64 << 20, "{poured} bytes");
@@ -142,13 +142,12 @@ async fn a_blob_without_end_is_left() {
 #[tokio::test]
 async fn a_blob_may_lie_elsewhere() {
     let bench = Bench::of(user);
-    let content = noise(7, SIZE);
-    let digest = bench.has(&content);
+    let content = bench.layer();
     bench.shut(Scheme::Basic, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
     // The signed address is asked for anew.
     bench.fake.fail("GET", "/storage/", 1..=1, Fault::Truncated(100_000));
-    assert_eq!(bench.fetch(&digest).await.unwrap().read().unwrap(), content);
+    assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
     let state = bench.fake.state();
     let storage: Vec<_> =
         state.log.iter().filter(|access| access.head.path.starts_with("/storage/")).collect();
@@ -159,14 +158,14 @@ async fn a_blob_may_lie_elsewhere() {
 #[tokio::test]
 async fn what_the_other_place_says_is_told_without_its_address() {
     let bench = Bench::of(user);
-    let digest = bench.has(&noise(7, SIZE));
+    let content = bench.layer();
     bench.shut(Scheme::Basic, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
     for fault in
         [Fault::Answer(status(403).body("<Error>expired</Error>")), Fault::Reset, Fault::Answer(status(503))]
     {
         bench.fake.fail("GET", "/storage/", 1..=5, fault);
-        bench.fails(bench.fetch(&digest).await);
+        bench.fails(bench.fetch(&content).await);
     }
     bench.holds_nothing();
 }
@@ -177,9 +176,11 @@ async fn one_connection_is_enough() {
     bench.shut(Scheme::Bearer { public: false, uses: usize::MAX }, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
     let contents: Vec<_> = (0..6).map(|seed| noise(seed, SIZE)).collect();
-    let digests: Vec<_> = contents.iter().map(|content| bench.has(content)).collect();
+    for content in &contents {
+        bench.has(content);
+    }
     bench.fake.fail("GET", "/blobs/", 3..=3, Fault::Reset);
-    let blobs = futures_util::future::join_all(digests.iter().map(|digest| bench.fetch(digest))).await;
+    let blobs = futures_util::future::join_all(contents.iter().map(|content| bench.fetch(content))).await;
     for (blob, content) in blobs.into_iter().zip(&contents) {
         assert_eq!(blob.unwrap().read().unwrap(), *content);
     }

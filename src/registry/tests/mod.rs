@@ -22,7 +22,7 @@ use super::fake::{Account, Answer, Contents, Fake, SECRET, Scheme};
 use super::*;
 use crate::event::{Event, Reporter};
 use crate::project::Repository;
-use crate::store::{Digest, Store};
+use crate::store::{Blob, Digest, Store};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -93,7 +93,16 @@ impl Bench {
         Self::with(identity, |_| {})
     }
 
+    /// With a client for somebody, and with settings of its own.
     fn with(identity: fn(&'static str) -> Option<Identity>, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(identity, set, |client| client)
+    }
+
+    fn made(
+        identity: fn(&'static str) -> Option<Identity>,
+        set: impl FnOnce(&mut Settings),
+        temper: impl FnOnce(Client) -> Client,
+    ) -> Self {
         let (folder, store) = Store::for_test();
         let (fake, events) = (Fake::start(), Arc::new(Events::default()));
         let user = Arc::new(User { asked: Mutex::default(), identity });
@@ -101,7 +110,7 @@ impl Bench {
         set(&mut settings);
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
         let credentials: Arc<dyn Credentials> = Arc::<User>::clone(&user);
-        let client = Client::new(settings, credentials, reporter).unwrap().hasty();
+        let client = temper(Client::new(settings, credentials, reporter).unwrap().hasty());
         Self { fake, client, user, events, store, _folder: folder }
     }
 
@@ -141,6 +150,27 @@ impl Bench {
         repository.manifest(MANIFEST, &image.manifest, Some("latest"));
         drop(state);
         image
+    }
+
+    /// Fetches a blob that the registry is to have.
+    async fn fetch(&self, content: &[u8]) -> Result<Blob, RegistryError> {
+        let (digest, size) = (Digest::of(content), content.len() as u64);
+        self.client.fetch(&self.repository(), &digest, size, &self.store).await
+    }
+
+    /// Uploads something as `content`.
+    async fn send(
+        &self,
+        content: &[u8],
+        upload: Upload<'_>,
+        session: Option<Session>,
+    ) -> Result<(), RegistryError> {
+        self.client.upload(&self.repository(), &Digest::of(content), upload, session).await
+    }
+
+    /// Uploads bytes at hand.
+    async fn write(&self, content: &[u8]) -> Result<(), RegistryError> {
+        self.send(content, Upload::Bytes(content), None).await
     }
 
     /// An error and its causes, on one line, in which there is no secret.
@@ -202,7 +232,7 @@ struct Image {
 impl Image {
     fn new() -> Self {
         let config = json!({ "architecture": "amd64", "os": "linux" }).to_string().into_bytes();
-        let blobs = vec![config, noise(1, 100_000), noise(2, 300_000)];
+        let blobs = vec![config, noise(1, 10_000), noise(2, 30_000)];
         let part = |blob: &Vec<u8>, media_type: &str| json!({ "mediaType": media_type, "digest": Digest::of(blob), "size": blob.len() });
         let layer = |blob| part(blob, "application/vnd.oci.image.layer.v1.tar+gzip");
         let manifest = json!({

@@ -12,16 +12,6 @@ impl Bench {
         self.send(content, Upload::Blob(&blob), None).await
     }
 
-    /// Uploads something as `content`.
-    async fn send(
-        &self,
-        content: &[u8],
-        upload: Upload<'_>,
-        session: Option<Session>,
-    ) -> Result<(), RegistryError> {
-        self.client.upload(&self.repository(), &Digest::of(content), upload, session).await
-    }
-
     async fn put(&self, version: &str, image: &Image) -> Result<(), RegistryError> {
         self.client.put_manifest(&self.repository(), version, MANIFEST, &image.manifest).await
     }
@@ -110,7 +100,9 @@ async fn what_passes_is_sent_again_in_another_session() {
                 bench.fake.fail(method, UPLOADS, 1..=2, fault.clone());
                 bench.upload(&content).await.unwrap();
                 bench.took(&content);
-                assert!(!bench.retries().is_empty(), "{method} {fault:?}");
+                // The answer to PUT has no body that could break off.
+                let passes = method == "PUT" && matches!(fault, Fault::ResetAt(_));
+                assert_eq!(bench.retries().is_empty(), passes, "{method} {fault:?}");
             }
         }
     }
