@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Aws, AwsError, EcrHost, policy};
 use crate::project::{EcrSettings, Encryption, is_account};
-use crate::registry::Secret;
+use crate::registry::{Secret, safe};
 
 /// How long before its end a token is asked for anew: a push may take as long.
 const MARGIN: Duration = Duration::from_mins(30);
@@ -72,7 +72,8 @@ impl Aws {
             Some(account) => return Err(AwsError::Account { account: account.to_owned() }),
             None => {
                 let endpoint = self.authorization(&region).await?.endpoint;
-                let host = EcrHost::parse(&endpoint).ok_or(AwsError::NoAccount { endpoint })?;
+                let host = EcrHost::parse(&endpoint);
+                let host = host.ok_or_else(|| AwsError::NoAccount { endpoint: safe(&endpoint) })?;
                 host.account().to_owned()
             }
         };

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::CredentialsFault;
+use super::{CredentialsFault, EcrHost};
 use crate::fs::FsError;
 use crate::project::LayerVersionArn;
 use crate::registry::{RegistryError, Transient, last, network_passes};
@@ -190,11 +190,13 @@ impl AwsError {
                 "check the network, and the proxy if there is one (HTTPS_PROXY)"
             }
             Self::HalfMade { source, repository, .. } => {
-                let name = repository.split_once('/').map_or("NAME", |(_, name)| name);
+                let (host, name) = repository.split_once('/').unwrap_or_default();
+                let region = EcrHost::parse(host).map(|host| format!(" --region {}", host.region()));
                 let first = source.help().map(|help| format!("{help}; then ")).unwrap_or_default();
                 return Some(format!(
-                    "{first}delete it with `aws ecr delete-repository --repository-name {name}` and push again, or set \
-                     what it lacks yourself: limg leaves a repository that is there as it is"
+                    "{first}delete it with `aws ecr delete-repository{} --repository-name {name}` and push again, or set \
+                     what it lacks yourself: limg leaves a repository that is there as it is",
+                    region.unwrap_or_default()
                 ));
             }
             Self::Endpoint { .. } => {

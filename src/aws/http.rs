@@ -51,7 +51,13 @@ impl Http {
                 return Err(AwsError::NoCertificate);
             }
         }
-        let base = || Client::builder().redirect(reqwest::redirect::Policy::none());
+        let base = || {
+            Client::builder()
+                .user_agent(concat!("limg/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+        };
         let services = base().connect_timeout(CONNECT_TIMEOUT).tls_certs_merge(further);
         // A proxy stands elsewhere, and what is local here is another thing there.
         let local = base().connect_timeout(LOCAL_CONNECT_TIMEOUT).no_proxy();

@@ -49,6 +49,13 @@ struct Record {
     architectures: Vec<String>,
 }
 
+impl Record {
+    fn of(self, blob: Blob, downloaded: bool) -> FetchedLayer {
+        let Self { sha256, runtimes, architectures } = self;
+        FetchedLayer { blob, sha256, runtimes, architectures, downloaded }
+    }
+}
+
 /// Brings the zip of a layer version into the store. What is there already is not asked for.
 ///
 /// `expected` is the digest that it had when the project was locked.
@@ -63,13 +70,14 @@ pub async fn fetch_layer(
     store: &Store,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<FetchedLayer, AwsError> {
+    let fetching = aws.fetching(arn).await;
+    let _alone = fetching.lock().await;
     let key = Digest::of(arn.to_string().as_bytes());
     let is_expected = |sha256: &Digest| expected.is_none_or(|expected| expected == sha256);
-    if let Some(Record { sha256, runtimes, architectures }) = store.record(RECORDS, &key)
-        && is_expected(&sha256)
-        && let Some(blob) = store.blob(&sha256)
+    if let Some(record) = store.record::<Record>(RECORDS, &key).filter(|record| is_expected(&record.sha256))
+        && let Some(blob) = store.blob(&record.sha256)
     {
-        return Ok(FetchedLayer { blob, sha256, runtimes, architectures, downloaded: false });
+        return Ok(record.of(blob, false));
     }
     let version = aws.layer_version(arn, reporter).await?;
     let asked = Instant::now();
@@ -85,8 +93,7 @@ pub async fn fetch_layer(
     };
     let record = Record { sha256, runtimes, architectures };
     store.keep_record(RECORDS, &key, &record)?;
-    let Record { sha256, runtimes, architectures } = record;
-    Ok(FetchedLayer { blob, sha256, runtimes, architectures, downloaded })
+    Ok(record.of(blob, downloaded))
 }
 
 /// A zip that is under way.

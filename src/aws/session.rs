@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::http::Http;
 use super::{Authorization, AwsError};
-use crate::project::Partition;
+use crate::project::{LayerVersionArn, Partition};
 use crate::registry::Backoff;
 
 /// What the command line says about AWS. The SDK itself reads AWS's variables, configuration and credential files.
@@ -40,6 +40,8 @@ struct Inner {
     loaded: OnceCell<Loaded>,
     tokens: Mutex<BTreeMap<String, Authorization>>,
     credentials: Mutex<Option<Credentials>>,
+    /// What is held while a layer version is fetched, by its ARN.
+    fetching: Mutex<BTreeMap<LayerVersionArn, Arc<Mutex<()>>>>,
     backoff: Backoff,
 }
 
@@ -69,6 +71,7 @@ impl Aws {
                 loaded: OnceCell::new(),
                 tokens: Mutex::default(),
                 credentials: Mutex::default(),
+                fetching: Mutex::default(),
                 backoff: Backoff::default(),
             }),
         }
@@ -120,6 +123,11 @@ impl Aws {
     /// The credentials of the last call without the SDK, which keeps its own.
     pub(super) fn credentials(&self) -> &Mutex<Option<Credentials>> {
         &self.inner.credentials
+    }
+
+    /// What is to be held while a layer version is fetched, so that those who need it at once fetch it once.
+    pub(super) async fn fetching(&self, arn: &LayerVersionArn) -> Arc<Mutex<()>> {
+        Arc::clone(self.inner.fetching.lock().await.entry(arn.clone()).or_default())
     }
 
     /// How calls without the SDK are tried again.

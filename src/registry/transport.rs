@@ -223,6 +223,7 @@ mod tests {
     use reqwest::Method;
 
     use super::super::pulse::Patience;
+    use super::super::retry::Transient as _;
     use super::*;
     use crate::registry::retry::Transient as _;
 

@@ -46,6 +46,7 @@ async fn a_token_is_asked_for_once_and_never_shown() {
     assert_eq!(fake.requests().len(), 1);
     let requested = &fake.requests()[0];
     assert_eq!(requested.operation(), "GetAuthorizationToken");
+    assert!(requested.header("user-agent").unwrap().starts_with("aws-sdk-rust/"));
     assert!(requested.header("authorization").unwrap().contains("/eu-west-1/ecr/aws4_request"));
     let credentials = EcrCredentials::new(aws.clone());
     let credential = credentials.find(&first.endpoint).await.unwrap().unwrap();
@@ -215,7 +216,7 @@ async fn a_repository_that_is_not_ready_is_told_with_what_it_lacks() {
         let repository = "created the repository `111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/orders`";
         assert!(text.starts_with(repository) && text.contains(lacks), "{text}");
         assert!(text.contains(&format!("the right to ecr:{failing}")), "{text}");
-        assert!(text.contains("--repository-name shop/orders"), "{text}");
+        assert!(text.contains("--region eu-west-1 --repository-name shop/orders"), "{text}");
         assert_eq!(fake.requests().len(), asked);
     }
 }

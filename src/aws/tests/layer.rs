@@ -129,6 +129,14 @@ async fn a_layer_is_fetched_once_ever() {
 }
 
 #[tokio::test]
+async fn those_who_need_a_layer_at_once_fetch_it_once() {
+    let scene = Scene::new(ZIP, |request, _| rest(request));
+    let (one, other) = tokio::join!(scene.fetch(None), scene.fetch(None));
+    assert_ne!(one.unwrap().downloaded, other.unwrap().downloaded);
+    assert_eq!(scene.targets().len(), 2);
+}
+
+#[tokio::test]
 async fn only_the_api_is_told_who_asks() {
     let scene = Scene::new(ZIP, |request, _| rest(request));
     scene.fetch(None).await.unwrap();
@@ -139,6 +147,7 @@ async fn only_the_api_is_told_who_asks() {
     assert!(authorization.contains("SignedHeaders=host;x-amz-date;x-amz-security-token,"), "{authorization}");
     assert_eq!(requests[0].header("x-amz-security-token"), Some(SESSION_TOKEN));
     assert_eq!(requests[0].method, "GET");
+    assert!(requests.iter().all(|request| request.header("user-agent").unwrap().starts_with("limg/")));
     for header in ["authorization", "x-amz-security-token", "x-amz-date"] {
         assert_eq!(requests[1].header(header), None);
     }
