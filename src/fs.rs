@@ -3,7 +3,7 @@
 //! Only thin wrappers live here; nothing decides anything.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -37,6 +37,41 @@ impl FsError {
 /// Reads a whole file. Only for files that are small by nature.
 pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     std::fs::read(path).map_err(FsError::because("read", path))
+}
+
+/// A file that cannot be taken as text.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// It is larger than it may be.
+    #[error("`{}` is larger than {at_most} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The bytes that it may have.
+        at_most: u64,
+    },
+    /// It is not UTF-8.
+    #[error("`{}` is not text in UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads a text of at most so many bytes, without a byte order mark.
+pub fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
+    let mut bytes = Vec::new();
+    // Whatever the size is said to be: a pipe has none.
+    let read = open(path)?.take(at_most.saturating_add(1)).read_to_end(&mut bytes);
+    let length = read.map_err(FsError::because("read", path))?;
+    if u64::try_from(length).is_ok_and(|length| length > at_most) {
+        return Err(TextError::TooLarge { path: path.to_owned(), at_most });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| TextError::NotUtf8 { path: path.to_owned() })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Opens a file for reading.

@@ -7,21 +7,27 @@
 //! ```
 //!
 //! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its problems at once.
+//! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
+//! - [`extract`] takes files from another image, whose layers are here, as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
-//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images.
+//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and layer ARNs.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod cli;
 pub mod definition;
 pub mod engine;
 pub mod event;
+pub mod extract;
 pub mod fs;
 pub mod image;
 pub mod layer;
 pub mod layout;
+pub mod lock;
 pub mod pipeline;
 pub mod plan;
 pub mod problem;
@@ -30,3 +36,4 @@ pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod tree;
+pub mod yaml;

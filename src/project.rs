@@ -3,8 +3,12 @@
 //! A value of these types cannot be wrong in itself; whoever holds one checks nothing again. This module knows no file
 //! format, touches no disk and knows nothing of how Lambda places things: that is [`crate::plan`]'s.
 
+mod ecr;
+mod layer_arn;
 mod location;
+mod partition;
 mod reference;
+mod repository_template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +17,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use ecr::{EcrSettings, Encryption};
+pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
+pub use partition::{Partition, is_account};
 pub use reference::{ImageReference, ImageReferenceError, Repository};
+pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 
 /// The folder beside a definition that holds what was built; no image takes it in.
 pub const OUTPUT_FOLDER: &str = ".limg";
@@ -28,6 +36,10 @@ pub struct Project {
     pub root: PathBuf,
     /// The functions, in the order of the definition.
     pub functions: Vec<Function>,
+    /// How the repositories in ECR are named.
+    pub ecr_repository: RepositoryTemplate,
+    /// What the repositories in ECR are to be like that limg creates.
+    pub ecr: EcrSettings,
 }
 
 /// One Lambda function: one image.
@@ -74,7 +86,38 @@ pub struct Layer {
     /// Its name in the definition.
     pub name: String,
     /// Where its files are.
-    pub source: Source,
+    pub source: LayerSource,
+}
+
+/// Where the files of a layer come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LayerSource {
+    /// A directory or a zip on this machine.
+    Files(Source),
+    /// A layer that was published in Lambda.
+    Version(VersionSource),
+    /// A part of another image.
+    Image(ImageFiles),
+}
+
+/// A version of a layer that was published in Lambda.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionSource {
+    /// Which one.
+    pub arn: LayerVersionArn,
+    /// Whether it is used whatever runtimes and architectures it says it is for.
+    pub ignore_compatibility: bool,
+}
+
+/// Files of an image in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageFiles {
+    /// The image.
+    pub reference: ImageReference,
+    /// The file or folder in that image.
+    pub path: ImagePath,
+    /// Its place in the function's image: `/opt`, where layers are, or below it.
+    pub to: ImagePath,
 }
 
 /// A Lambda extension, external (files below `/opt`) or internal (variables and a wrapper), or both.

@@ -136,7 +136,8 @@ impl Bench {
     }
 
     async fn load(&self, image: &Image, tag: &str) -> Loaded {
-        let loaded = self.engine.load(image, &self.name(tag)).await.unwrap();
+        let loaded =
+            self.engine.load(image, &self.name(tag), async |_| Ok::<_, EngineError>(())).await.unwrap();
         self.loaded.lock().unwrap().push(loaded.id.clone());
         loaded
     }

@@ -26,6 +26,10 @@ pub(super) struct Arguments {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
+    /// Certificates in PEM that are trusted beside the system's, for registries and AWS
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+
     /// When to use colours; `NO_COLOR` turns them off too
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
@@ -58,8 +62,13 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Build the images of functions
     Build(BuildArguments),
+    /// Build the images of functions and send them to a registry, without a Docker daemon
+    #[command(subcommand)]
+    Push(PushCommand),
     /// Run a function's image in Docker under AWS's runtime interface emulator and send it an event
     Invoke(InvokeArguments),
+    /// Pin what image tags and layer versions stand for now in limg.lock, and print what moved
+    Update(UpdateArguments),
     /// Write a starter project
     Init(InitArguments),
     /// Print the JSON Schema of limg.yaml, for editors
@@ -89,9 +98,102 @@ pub(super) struct BuildArguments {
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Option<String>,
 
+    #[command(flatten)]
+    pub(super) resolution: ResolutionArguments,
+}
+
+/// What decides which images a definition's names stand for.
+#[derive(Debug, Args)]
+pub(super) struct ResolutionArguments {
     /// Build for this instruction set instead of the definition's
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub(super) arch: Option<Architecture>,
+
+    /// Use only what limg.lock pins; anything else is an error
+    #[arg(long)]
+    pub(super) locked: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PushCommand {
+    /// Send images to Amazon ECR
+    #[cfg(feature = "aws")]
+    Ecr(PushEcrArguments),
+    /// Send images to any OCI registry
+    Registry(PushRegistryArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An image that the registry has is not sent again, nor is any layer that it has or can take over from
+another of its repositories. The result names each image by its digest: deploy that.
+
+Credentials come from Docker's and Podman's files, with their credential helpers, and for Amazon ECR
+from the AWS credential chain.")]
+pub(super) struct PushRegistryArguments {
+    /// The registry and what its repositories begin with, such as registry.example.com/shop; an image goes to
+    /// PREFIX/FUNCTION
+    #[arg(value_name = "PREFIX")]
+    pub(super) prefix: String,
+
+    #[command(flatten)]
+    pub(super) push: PushArguments,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Account and region are those of the AWS credentials, as for any AWS tool: environment, profile, SSO.
+The result is the image URI that Lambda takes, by digest.")]
+pub(super) struct PushEcrArguments {
+    /// The region [default: `AWS_REGION`, or the profile's]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+
+    /// The account that the repositories belong to [default: that of the credentials]
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Option<String>,
+
+    /// The profile of the AWS configuration
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+
+    /// The name of each function's repository [default: the definition's, or {project}/{function}]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) repository: Option<String>,
+
+    /// Create repositories that are not there, with the settings of `ecr` in the definition
+    #[arg(long)]
+    pub(super) create_repository: bool,
+
+    #[command(flatten)]
+    pub(super) push: PushArguments,
+}
+
+/// What is pushed.
+#[derive(Debug, Args)]
+pub(super) struct PushArguments {
+    /// The functions to push [default: all]
+    #[arg(value_name = "FUNCTION")]
+    pub(super) functions: Vec<String>,
+
+    /// A tag of the images; can be given several times [default: latest]
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(super) tags: Vec<String>,
+
+    /// How many connections are used at once
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) connections: u16,
+
+    #[command(flatten)]
+    pub(super) resolution: ResolutionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpdateArguments {
+    /// Names of bases and layers, or references as the definition has them [default: all]
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -117,9 +219,8 @@ pub(super) struct InvokeArguments {
     #[arg(long, value_name = "PATH")]
     pub(super) rie: Option<PathBuf>,
 
-    /// Build for this instruction set instead of the definition's
-    #[arg(long, value_name = "ARCH", value_parser = architecture)]
-    pub(super) arch: Option<Architecture>,
+    #[command(flatten)]
+    pub(super) resolution: ResolutionArguments,
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +233,7 @@ pub(super) struct InitArguments {
     #[arg(long, value_name = "ID", default_value = "python3.12")]
     pub(super) runtime: String,
 
-    /// The base image, such as oci:bases/python3.12 [default: one that is to be fetched to oci:DIR/bases/ID]
+    /// The base image, such as oci:bases/python3.12 [default: AWS's own]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
 }

@@ -67,7 +67,7 @@ fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, Str
 }
 
 /// Whether registries take it as a tag (OCI distribution specification, "Pulling manifests").
-fn is_tag(text: &str) -> bool {
+pub(super) fn is_tag(text: &str) -> bool {
     text.len() <= TAG_AT_MOST
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))

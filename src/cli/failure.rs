@@ -3,22 +3,31 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::configuration::ConfigurationError;
+#[cfg(feature = "aws")]
+use crate::aws::AwsError;
 use crate::definition::{DefinitionError, Loaded, Located};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
+use crate::lock::LockError;
 use crate::pipeline::PipelineError;
 use crate::problem::nearest;
+#[cfg(feature = "aws")]
+use crate::project::RepositoryTemplateError;
+use crate::registry::RegistryError;
 
 /// A command that ended badly.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     #[error("`{}` asks for what cannot work", file.display())]
     Problems { file: PathBuf, problems: Vec<Located> },
     #[error(transparent)]
-    Pipeline(PipelineError),
+    Pipeline(Box<PipelineError>),
     #[error(transparent)]
     Engine(EngineError),
     #[error(transparent)]
@@ -61,6 +70,18 @@ pub(super) enum Failure {
         #[source]
         source: FsError,
     },
+    #[error(transparent)]
+    Lock(LockError),
+    #[error(transparent)]
+    Registry(RegistryError),
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Aws(AwsError),
+    #[error("cannot push to `{prefix}`")]
+    Prefix { prefix: String, why: &'static str },
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Template(RepositoryTemplateError),
     #[error("failed to write the result to standard output")]
     Result(#[source] io::Error),
     #[error("failed to start {what}")]
@@ -78,7 +99,7 @@ impl Failure {
             PipelineError::Problems(problems) => {
                 Self::Problems { file: loaded.file.clone(), problems: loaded.locate(&problems) }
             }
-            error => Self::Pipeline(error),
+            error => Self::Pipeline(Box::new(error)),
         }
     }
 
@@ -88,14 +109,21 @@ impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
+            Self::Configuration(error) if error.is_users() => 2,
             Self::Definition(DefinitionError::Fs(_))
+            | Self::Configuration(_)
             | Self::Store { .. }
             | Self::Result(_)
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
+            | Self::Registry(_)
             | Self::Start { .. }
             | Self::NoStore => 3,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => 3,
+            #[cfg(feature = "aws")]
+            Self::Template(_) => 2,
             Self::Definition(_)
             | Self::Problems { .. }
             | Self::UnknownFunction { .. }
@@ -106,6 +134,8 @@ impl Failure {
             | Self::Event { .. }
             | Self::EventContent { .. }
             | Self::Destination { .. }
+            | Self::Lock(_)
+            | Self::Prefix { .. }
             | Self::Tag(_)
             | Self::Epoch(_) => 2,
             Self::Pipeline(error) if error.is_users() => 2,
@@ -121,6 +151,7 @@ impl Failure {
                 Some("`-f` names the definition; without it limg looks for a limg.yaml".to_owned())
             }
             Self::Definition(error) => error.help(),
+            Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
                 Some(nearest.map_or_else(
@@ -143,6 +174,13 @@ impl Failure {
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
             Self::Pipeline(error) => error.help(),
+            Self::Lock(error) => error.help(),
+            Self::Registry(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::Aws(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::Template(error) => Some(error.help().to_owned()),
+            Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
 use crate::fs::{self, FsError};
-use crate::project::{Architecture, ImageLocation};
+use crate::project::ImageLocation;
 use crate::{definition, problem, runtime};
 
 pub(super) fn run(
@@ -17,15 +17,12 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     let InitArguments { directory, runtime, base } = arguments;
-    let Some(contract) = runtime::contract(runtime) else {
+    if runtime::contract(runtime).is_none() {
         let nearest = problem::nearest(runtime, runtime::ids()).map(str::to_owned);
         return Err(Failure::UnknownRuntime { name: runtime.clone(), nearest });
-    };
-    let named = match base {
-        Some(base) => seen_from(directory, base, settings)?,
-        None => format!("oci:bases/{runtime}"),
-    };
-    let files = definition::starter(runtime, &named)
+    }
+    let named = base.as_deref().map(|base| seen_from(directory, base, settings)).transpose()?;
+    let files = definition::starter(runtime, named.as_deref())
         .ok_or_else(|| Failure::NoStarter { runtime: runtime.clone() })?;
     // All are looked at before any is written, so that a refusal leaves the folder as it was.
     let paths: Vec<_> = files.iter().map(|file| directory.join(file.path)).collect();
@@ -41,17 +38,6 @@ pub(super) fn run(
             fs::make_executable(path)?;
         }
         terminal.status(&format!("wrote {}", path.display()));
-    }
-    if base.is_none() {
-        let layout = directory.join("bases").join(runtime);
-        let architecture = Architecture::default().oci_name();
-        terminal.status("the base image is missing yet; fetch it, then build:");
-        terminal.status(&format!(
-            "  skopeo --override-os linux --override-arch {architecture} copy docker://{} oci:{}",
-            contract.image,
-            layout.display()
-        ));
-        terminal.status(&format!("  limg build -f {}", directory.join("limg.yaml").display()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::access::Access;
 use super::args::{Format, InvokeArguments};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::log::Log;
 use super::render::Terminal;
 use super::settings::Settings;
-use super::{context, load, select};
+use super::{load, select};
 use crate::definition::Loaded;
 use crate::engine::{self, Answer, Engine, Outcome, OutputSink, Response, RunOptions, emulator};
 use crate::fs;
@@ -27,11 +28,11 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let InvokeArguments { function, event, as_lambda, rie, arch } = arguments;
+    let InvokeArguments { function, event, as_lambda, rie, resolution } = arguments;
     let loaded = load(settings, terminal)?;
-    let function = one(&loaded, function, arch)?;
+    let function = one(&loaded, function, resolution.arch)?;
     let event = read_event(&event, &settings.directory)?;
-    let context = context(settings, terminal)?;
+    let context = Access::of(&resolution).context(settings, terminal, &loaded)?;
     // Not before the event is read: while limg waits for standard input, it could not take note of an interrupt.
     let mut interrupt = Interrupt::register()?;
     let prepared = tokio::select! {
@@ -75,7 +76,9 @@ async fn prepare(
     let Some(built) = built.into_iter().next() else { return Err(which(loaded)) };
     let emulator = emulator_for(&built, rie.or(settings.emulator.as_deref()), context, function)?;
     let name = pipeline::docker_name(&loaded.project, &function.name, None);
-    let image = engine.load(&built.image, &name).await.map_err(Failure::Engine)?;
+    let image = pipeline::load(&engine, &built, &name, context)
+        .await
+        .map_err(|error| Failure::pipeline(error, loaded))?;
     Ok((engine, built, image, emulator))
 }
 

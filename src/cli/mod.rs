@@ -3,16 +3,22 @@
 //! A command is thin: it turns its arguments into settings, calls the library, and renders what comes back. Nothing else
 //! of limg prints, reads the environment or decides exit codes.
 
+mod access;
 mod args;
 mod build;
+mod configuration;
 mod destination;
 mod failure;
 mod init;
 mod interrupt;
 mod invoke;
 mod log;
+mod progress;
+mod push;
 mod render;
+mod report;
 mod settings;
+mod update;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,10 +26,8 @@ use std::sync::Arc;
 use clap::Parser as _;
 
 use crate::definition::{self, Loaded};
-use crate::pipeline::Context;
 use crate::project::Function;
 use crate::runtime;
-use crate::store::Store;
 use args::{Arguments, Command};
 use failure::Failure;
 use render::Terminal;
@@ -59,6 +63,8 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) -> Result<ExitCode, Failure> {
     match command {
         Command::Build(arguments) => build::run(arguments, settings, terminal).await,
+        Command::Push(command) => Box::pin(push::run(command, settings, terminal)).await,
+        Command::Update(arguments) => update::run(arguments, settings, terminal).await,
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
         Command::Init(arguments) => init::run(&arguments, settings, terminal),
         Command::Schema => {
@@ -107,16 +113,4 @@ fn select<'a>(
         ..function.clone()
     };
     Ok(selected.into_iter().map(with_architecture).collect())
-}
-
-/// Opens the store.
-fn context(settings: &Settings, terminal: &Arc<Terminal>) -> Result<Context, Failure> {
-    let store = Store::open(&settings.store)
-        .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
-    Ok(Context {
-        store,
-        docker: settings.docker.clone(),
-        reporter: Arc::<Terminal>::clone(terminal),
-        stop: Arc::default(),
-    })
 }

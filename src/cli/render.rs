@@ -12,11 +12,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::progress::{self, Bars};
 use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
-use crate::event::{Event, LayerEvent, Reporter};
-use crate::pipeline::{Built, Delivered};
-use crate::problem::Problem;
+use crate::event::{Event, LayerEvent, Reporter, TransferEvent};
+use crate::pipeline::{Amount, Built, Delivered, Pushed};
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
 const OVERWRITES: usize = 5;
@@ -28,6 +28,8 @@ pub(super) struct Terminal {
     verbose: bool,
     color: bool,
     overwrites: Mutex<usize>,
+    /// On a terminal, unless nothing is to be shown.
+    bars: Option<Bars>,
     /// Why a result did not reach its reader.
     lost: Mutex<Option<io::Error>>,
 }
@@ -45,13 +47,15 @@ enum Style {
 impl Terminal {
     pub(super) fn new(settings: &Result<Settings, Failure>) -> Self {
         let settings = settings.as_ref().ok();
-        let color =
-            settings.and_then(|settings| settings.color).unwrap_or_else(|| io::stderr().is_terminal());
+        let on_terminal = io::stderr().is_terminal();
+        let color = settings.and_then(|settings| settings.color).unwrap_or(on_terminal);
+        let quiet = settings.is_some_and(|settings| settings.quiet);
         Self {
-            quiet: settings.is_some_and(|settings| settings.quiet),
+            quiet,
             verbose: settings.is_some_and(|settings| settings.verbose),
             color,
             overwrites: Mutex::new(0),
+            bars: (on_terminal && !quiet).then(Bars::new),
             lost: Mutex::new(None),
         }
     }
@@ -72,10 +76,18 @@ impl Terminal {
         self.result_bytes(format!("{line}\n").as_bytes());
     }
 
+    /// Prints a line of the result whose text may come from anywhere.
+    pub(super) fn result_visibly(&self, line: &str) {
+        self.result(&visible(line));
+    }
+
     /// Prints bytes of the result as they are.
     pub(super) fn result_bytes(&self, bytes: &[u8]) {
-        let mut output = io::stdout().lock();
-        match output.write_all(bytes).and_then(|()| output.flush()) {
+        let write = || {
+            let mut output = io::stdout().lock();
+            output.write_all(bytes).and_then(|()| output.flush())
+        };
+        match self.aside(write) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 let mut lost = self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 // The first is the one to tell.
@@ -115,8 +127,41 @@ impl Terminal {
         for (built, delivered) in built {
             for delivered in delivered {
                 let line = format!("{}  {}  {}", built.name, built.image.digest(), delivered.location);
-                self.result(&visible(&line));
+                self.result_visibly(&line);
             }
+        }
+    }
+
+    /// The human result of a push; `uri` names an image where it is now.
+    pub(super) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) {
+        let (mut sent, mut mounted, mut present) = (Amount::default(), Amount::default(), Amount::default());
+        let mut unchanged = 0;
+        for (built, pushed) in pushed {
+            self.result_visibly(&format!("{}  {}", built.name, uri(built, pushed)));
+            if pushed.unchanged {
+                unchanged += 1;
+            } else {
+                sent += pushed.sent;
+                mounted += pushed.mounted;
+                present += pushed.present;
+            }
+        }
+        let images =
+            |number: usize| if number == 1 { "1 image".to_owned() } else { format!("{number} images") };
+        if unchanged > 0 {
+            self.status(&format!("unchanged: {}, nothing sent", images(unchanged)));
+        }
+        if unchanged < pushed.len() {
+            let blobs = |Amount { blobs, bytes }| {
+                format!("{blobs} {} ({})", if blobs == 1 { "blob" } else { "blobs" }, size(bytes))
+            };
+            self.status(&format!(
+                "pushed: {}; sent {}, mounted {}, already there {}",
+                images(pushed.len() - unchanged),
+                blobs(sent),
+                blobs(mounted),
+                blobs(present)
+            ));
         }
     }
 
@@ -184,12 +229,12 @@ impl Terminal {
         if let (Some(line), Some(excerpt)) = (located.line, &located.excerpt) {
             self.plain(&format!("{line:>6} | {}", excerpt.trim_end()));
         }
-        self.help_below(problem);
+        self.help_below(problem.help.as_deref());
     }
 
-    /// The mend of a problem, below its line.
-    fn help_below(&self, problem: &Problem) {
-        if let Some(help) = &problem.help {
+    /// How to mend something, below its line.
+    fn help_below(&self, help: Option<&str>) {
+        if let Some(help) = help {
             self.line(&[(Style::Plain, "  "), (Style::Help, "help"), (Style::Plain, &format!(": {help}"))]);
         }
     }
@@ -229,8 +274,32 @@ impl Terminal {
             }
         }
         line.push('\n');
-        let mut output = io::stderr().lock();
-        let _gone = output.write_all(line.as_bytes());
+        let _gone = self.aside(|| io::stderr().lock().write_all(line.as_bytes()));
+    }
+
+    /// Writes something with no bar in its way.
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bars {
+            Some(bars) => bars.aside(write),
+            None => write(),
+        }
+    }
+
+    fn transfer(&self, event: &TransferEvent) {
+        let text = progress::text(&event.progress, self.bars.is_none());
+        match &self.bars {
+            Some(bars) => bars.show(event, visible(&text)),
+            None if !text.is_empty() => self.status(&text),
+            None => {}
+        }
+    }
+
+    /// Advice that comes while the work goes on.
+    fn advice(&self, message: &str, help: &str) {
+        if !self.quiet {
+            self.line(&[(Style::Warning, "warning"), (Style::Plain, &format!(": {message}"))]);
+            self.help_below(Some(help));
+        }
     }
 }
 
@@ -259,13 +328,24 @@ impl Reporter for Terminal {
             Event::Warning(problem) if !self.quiet => {
                 let text = format!(": {}: {}", problem.at, problem.message);
                 self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
-                self.help_below(&problem);
+                self.help_below(problem.help.as_deref());
             }
-            Event::Warning(_)
-            | Event::Transfer(_)
-            | Event::Retry { .. }
-            | Event::StaleCredentials { .. }
-            | Event::NotMounted { .. } => {}
+            Event::Warning(_) => {}
+            Event::Transfer(transfer) => self.transfer(&transfer),
+            Event::Retry { action, cause, wait } => {
+                self.status(&format!("failed to {action}: {cause}; trying again in {}", seconds(wait)));
+            }
+            Event::StaleCredentials { host } => self.advice(
+                &format!("`{host}` refuses the stored credentials, and answers without any"),
+                &format!("`docker logout {host}` removes them"),
+            ),
+            Event::NotMounted { host } => self.advice(
+                &format!(
+                    "`{host}` does not take layers over from its other repositories, so that they are sent to each"
+                ),
+                "in Amazon ECR `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED` turns that on; \
+                 repositories of a pull-through cache, and such with other encryption, never give layers",
+            ),
         }
     }
 }

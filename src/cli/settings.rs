@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use etcetera::BaseStrategy as _;
-
 use super::args::{Arguments, Color, Format};
+use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
 use crate::engine::Host;
+use crate::registry::ConfigFiles;
 
 /// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
 const DEFAULT_TIME: u64 = 315_532_800;
@@ -17,7 +17,9 @@ const DEFAULT_TIME: u64 = 315_532_800;
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
     directory: PathBuf,
+    home: Option<PathBuf>,
     cache: Option<PathBuf>,
+    configuration: Option<PathBuf>,
 }
 
 impl Environment {
@@ -25,16 +27,27 @@ impl Environment {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
+        let folders = etcetera::choose_base_strategy().ok();
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir()),
+            home: etcetera::home_dir().ok(),
+            cache: folders.as_ref().map(etcetera::BaseStrategy::cache_dir),
+            configuration: folders.as_ref().map(etcetera::BaseStrategy::config_dir),
         }
     }
 
     /// A variable that is set and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The variables that are set, not empty, and begin so; by the rest of their names.
+    fn beginning_with(&self, beginning: &str) -> BTreeMap<String, String> {
+        let rest =
+            |name: &String| name.strip_prefix(beginning).filter(|rest| !rest.is_empty()).map(str::to_owned);
+        let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        variables.filter_map(|(name, value)| Some((rest(name)?, value.clone()))).collect()
     }
 }
 
@@ -47,6 +60,10 @@ pub(super) struct Settings {
     pub(super) directory: PathBuf,
     /// The folder of the store.
     pub(super) store: PathBuf,
+    /// The user's configuration, if there is a folder for it.
+    pub(super) configuration: Option<ConfigurationFile>,
+    /// Mirrors of registries by the ends of the variables that name them.
+    pub(super) mirrors: BTreeMap<String, String>,
     /// The time of layer entries, in seconds since 1970.
     pub(super) mtime: u64,
     /// The same in RFC 3339.
@@ -62,6 +79,10 @@ pub(super) struct Settings {
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
+    /// `--ca-file`.
+    pub(super) certificates: Option<PathBuf>,
+    /// Where Docker and Podman keep credentials.
+    pub(super) credentials: ConfigFiles,
 }
 
 /// What a function finds in Lambda and may need on this machine.
@@ -70,11 +91,20 @@ const PASSED_ON: [&str; 5] =
 
 impl Settings {
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
-        let Arguments { file, format, quiet, verbose, color, command: _ } = arguments;
+        let Arguments { file, format, quiet, verbose, ca_file, color, command: _ } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
             (Some(store), _) => environment.directory.join(store),
             (None, Some(cache)) => cache.join("limg"),
             (None, None) => return Err(Failure::NoStore),
+        };
+        let configuration = match (environment.get("LIMG_CONFIG"), &environment.configuration) {
+            (Some(file), _) => {
+                Some(ConfigurationFile { path: environment.directory.join(file), is_named: true })
+            }
+            (None, Some(folder)) => {
+                Some(ConfigurationFile { path: folder.join("limg").join("config.yaml"), is_named: false })
+            }
+            (None, None) => None,
         };
         let mtime = match environment.get("SOURCE_DATE_EPOCH") {
             None => DEFAULT_TIME,
@@ -91,11 +121,14 @@ impl Settings {
             Color::Never => Some(false),
             Color::Auto => environment.get("NO_COLOR").map(|_| false),
         };
+        let path = |name: &str| environment.get(name).map(PathBuf::from);
         let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
         Ok(Self {
             file: file.clone(),
             directory: environment.directory.clone(),
             store,
+            configuration,
+            mirrors: environment.beginning_with(MIRROR_VARIABLE),
             mtime,
             created: created.to_string(),
             format: *format,
@@ -108,6 +141,18 @@ impl Settings {
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
+            certificates: ca_file.clone(),
+            credentials: ConfigFiles {
+                home: environment.home.clone(),
+                registry_auth_file: path("REGISTRY_AUTH_FILE"),
+                docker_config: path("DOCKER_CONFIG"),
+                runtime: path("XDG_RUNTIME_DIR"),
+                config_home: path("XDG_CONFIG_HOME"),
+                path: environment
+                    .get("PATH")
+                    .map(|path| std::env::split_paths(path).collect())
+                    .unwrap_or_default(),
+            },
         })
     }
 }
@@ -124,7 +169,9 @@ mod tests {
         let environment = Environment {
             variables: variables.iter().map(own).collect(),
             directory: "/home/u/shop".into(),
+            home: Some("/home/u".into()),
             cache: Some("/home/u/.cache".into()),
+            configuration: Some("/home/u/.config".into()),
         };
         Settings::resolve(&arguments, &environment)
     }
@@ -140,6 +187,28 @@ mod tests {
             resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
             PathBuf::from("/home/u/.cache/limg")
         );
+    }
+
+    #[test]
+    fn the_configuration_is_the_users_unless_named() {
+        let file = |path: &str, is_named| Some(ConfigurationFile { path: path.into(), is_named });
+        let usual = file("/home/u/.config/limg/config.yaml", false);
+        assert_eq!(resolve(&["schema"], &[]).unwrap().configuration, usual);
+        assert_eq!(resolve(&["schema"], &[("LIMG_CONFIG", "")]).unwrap().configuration, usual);
+        let named = resolve(&["schema"], &[("LIMG_CONFIG", "c.yaml")]).unwrap();
+        assert_eq!(named.configuration, file("/home/u/shop/c.yaml", true));
+    }
+
+    #[test]
+    fn mirrors_are_taken_from_variables_that_name_a_host() {
+        let variables = [
+            ("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", "mirror.example.com"),
+            ("LIMG_REGISTRY_MIRROR_QUAY_IO", ""),
+            ("LIMG_REGISTRY_MIRROR_", "x"),
+            ("LIMG_REGISTRY_MIRROR", "x"),
+        ];
+        let expected = [("PUBLIC_ECR_AWS".to_owned(), "mirror.example.com".to_owned())];
+        assert_eq!(resolve(&["schema"], &variables).unwrap().mirrors, expected.into());
     }
 
     #[test]

@@ -32,6 +32,8 @@ codes! {
     TAG = "tag";
     /// A merge key `<<` that names no mapping, or a second one.
     MERGE_KEY = "merge-key";
+    /// A key that has a meaning only beside another one, which is not there.
+    MISPLACED_KEY = "misplaced-key";
     /// A value of the right type that is empty.
     EMPTY_VALUE = "empty-value";
     /// The definition has no function.
@@ -56,6 +58,14 @@ codes! {
     UNKNOWN_EXTENSION = "unknown-extension";
     /// A layer or extension that one function lists twice.
     LISTED_TWICE = "listed-twice";
+    /// A layer that says more than once where its files come from.
+    SEVERAL_SOURCES = "several-sources";
+    /// A text that is not the ARN of a layer version.
+    BAD_ARN = "bad-arn";
+    /// A path in an image that is not a plain one, or that lies where a layer has no files.
+    BAD_IMAGE_PATH = "bad-image-path";
+    /// Two versions of one layer in one function, which Lambda refuses.
+    TWO_VERSIONS = "two-versions";
     /// A path where there is nothing.
     MISSING_PATH = "missing-path";
     /// A path that could not be looked at.
@@ -74,6 +84,12 @@ codes! {
     RESERVED_VARIABLE = "reserved-variable";
     /// A pattern that cannot be read as one of gitignore.
     BAD_PATTERN = "bad-pattern";
+    /// A template, or what it makes of the names of project and function, that cannot name a repository in ECR.
+    BAD_REPOSITORY = "bad-repository";
+    /// A text that is not the number of an AWS account.
+    BAD_ACCOUNT = "bad-account";
+    /// A tag that ECR would refuse.
+    BAD_TAG = "bad-tag";
     /// Warning: a variable that looks like a secret.
     POSSIBLE_SECRET = "possible-secret";
     /// Warning: more environment than Lambda lets a function's configuration have.

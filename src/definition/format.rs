@@ -38,6 +38,9 @@ pub(super) struct Definition {
     pub(super) extensions: Option<Entries<Extension>>,
     /// Functions by name. Each becomes one image.
     pub(super) functions: Entries<Function>,
+    /// The repositories of the functions in Amazon ECR. What they are to be like holds for those that
+    /// `limg push ecr --create-repository` creates; one that exists stays as it is.
+    pub(super) ecr: Option<Ecr>,
 }
 
 /// A base image.
@@ -52,15 +55,29 @@ pub(super) struct Base {
     pub(super) contract: Option<String>,
 }
 
-/// A layer.
+/// A layer: files of this machine (`path`), of a layer that is published in Lambda (`arn`), or of another image (`image`
+/// and `path`).
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Layer {
-    /// A directory or a `.zip`, laid out as Lambda lays it out: its root becomes `/opt`.
-    pub(super) path: String,
+    /// A directory or a `.zip`, laid out as Lambda lays it out: its root becomes `/opt`. With `image` it is the absolute
+    /// path of a file or folder in that image.
+    pub(super) path: Option<String>,
+    /// The ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`, of any region and account whose
+    /// layers you may read.
+    pub(super) arn: Option<String>,
+    /// With `arn`, whether functions may use the layer whatever runtimes and architectures it says it is for.
+    pub(super) ignore_compatibility: Option<bool>,
+    /// A reference to an image in a registry, of which `path` is taken.
+    pub(super) image: Option<String>,
+    /// With `image`, the place of the files in the function's image: `/opt` or a path below it. Default: the same as
+    /// `path`.
+    pub(super) to: Option<String>,
     /// Whether a symbolic link that leaves the directory is followed, and what it points to taken, instead of refused.
+    /// Only for files of this machine.
     pub(super) follow: Option<bool>,
-    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`.
+    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`. Only for files of this
+    /// machine.
     pub(super) exclude: Option<Vec<String>>,
 }
 
@@ -75,7 +92,7 @@ pub(super) struct Extension {
     /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`.
     pub(super) exclude: Option<Vec<String>>,
     /// Variables that the extension sets in the image of every function that uses it.
-    pub(super) environment: Option<Entries<VariableValue>>,
+    pub(super) environment: Option<Entries<AsWritten>>,
     /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or else a local file,
     /// which is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
@@ -102,7 +119,7 @@ pub(super) struct Function {
     /// `/`, or else a local file, which is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
     /// The function's environment variables.
-    pub(super) environment: Option<Entries<VariableValue>>,
+    pub(super) environment: Option<Entries<AsWritten>>,
     /// Patterns of what is left out of `code`, in gitignore syntax, on top of the directory's `.limgignore`.
     pub(super) exclude: Option<Vec<String>>,
     /// Whether a symbolic link that leaves the code's directory is followed, and what it points to taken, instead of
@@ -116,25 +133,62 @@ pub(super) struct Function {
     pub(super) memory: Option<u32>,
 }
 
-/// The value of an environment variable: text, or a number or boolean, which stands for its text exactly as it is
-/// written, so that `VERSION: 1.10` does not become `1.1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VariableValue(pub(super) String);
+/// Repositories in Amazon ECR.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ecr {
+    /// The name of a function's repository, in quotes, in which `{project}` and `{function}` stand for their names. Default:
+    /// `"{project}/{function}"`.
+    pub(super) repository: Option<String>,
+    /// Whether ECR looks for known vulnerabilities in each image that is pushed. Default: `false`.
+    pub(super) scan_on_push: Option<bool>,
+    /// Whether a tag can be given only once and never moved to another image. Default: `false`.
+    pub(super) immutable_tags: Option<bool>,
+    /// How the images are encrypted. Default: `AES256`.
+    pub(super) encryption: Option<Encryption>,
+    /// With `encryption: KMS`, the ARN, id or alias of the key, in the region of the repository. Default: the account's
+    /// own key for ECR.
+    pub(super) kms_key: Option<String>,
+    /// How many images are kept: older ones are removed by ECR, also those that a function still uses, which then stops
+    /// working. Default: all.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) keep: Option<u32>,
+    /// Tags of the repository, for cost allocation and access rules.
+    pub(super) tags: Option<Entries<AsWritten>>,
+    /// Other AWS accounts, 12 digits each, whose Lambda functions may use the images.
+    pub(super) lambda_accounts: Option<Vec<AsWritten>>,
+}
 
-impl<'de> Deserialize<'de> for VariableValue {
+/// How ECR encrypts images.
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+pub(super) enum Encryption {
+    /// With keys that Amazon S3 manages.
+    #[serde(rename = "AES256")]
+    Aes256,
+    /// With a key of the Key Management Service.
+    #[serde(rename = "KMS")]
+    Kms,
+}
+
+/// A value that is taken as it is written: text, or a number or boolean, which stands for its text, so that
+/// `VERSION: 1.10` does not become `1.1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AsWritten(pub(super) String);
+
+impl<'de> Deserialize<'de> for AsWritten {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The document's tree gives the text of any scalar when it is asked for a string.
         String::deserialize(deserializer).map(Self)
     }
 }
 
-impl JsonSchema for VariableValue {
+impl JsonSchema for AsWritten {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "VariableValue".into()
+        "AsWritten".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
@@ -238,7 +292,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 6 + 12 + 2 + 3 + 5 + 12);
+        assert_eq!(keys, 7 + 12 + 2 + 7 + 5 + 12 + 8);
     }
 
     #[test]

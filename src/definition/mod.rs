@@ -26,14 +26,13 @@ mod typed;
 mod validate;
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 
 pub use self::locate::{Located, locate};
 pub use self::starter::{StarterFile, starter};
-use crate::fs::{self, FsError};
+use crate::fs::{self, FsError, TextError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::Project;
 
@@ -241,15 +240,11 @@ fn read_text(file: &Path) -> Result<String, DefinitionError> {
     if fs::metadata(file)?.is_dir() {
         return Err(DefinitionError::IsDirectory { path: file.to_owned() });
     }
-    let mut bytes = Vec::new();
-    // Whatever the size is said to be: a pipe has none.
-    let read = fs::open(file)?.take(BYTES_AT_MOST + 1).read_to_end(&mut bytes);
-    let length = read.map_err(FsError::because("read", file))?;
-    if u64::try_from(length).is_ok_and(|length| length > BYTES_AT_MOST) {
-        return Err(DefinitionError::TooLarge { file: file.to_owned() });
-    }
-    let text = String::from_utf8(bytes).map_err(|_| DefinitionError::NotUtf8 { file: file.to_owned() })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    fs::read_text(file, BYTES_AT_MOST).map_err(|error| match error {
+        TextError::Fs(error) => DefinitionError::Fs(error),
+        TextError::TooLarge { path: file, .. } => DefinitionError::TooLarge { file },
+        TextError::NotUtf8 { path: file } => DefinitionError::NotUtf8 { file },
+    })
 }
 
 /// Finds the lines, and sorts by them. One slip under an anchor is one problem, however many aliases repeat it.

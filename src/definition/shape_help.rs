@@ -4,7 +4,7 @@
 
 use super::node::{Node, Scalar, ScalarKind};
 use super::shape::Expected;
-use crate::problem::{DocumentPath, Step, nearest};
+use crate::problem::{DocumentPath, nearest};
 
 /// Words that other tools use for Lambda's own: Docker and Go, GNU, Node.js.
 const OTHER_WORDS: &[(&str, &str)] =
@@ -14,7 +14,9 @@ const OTHER_WORDS: &[(&str, &str)] =
 pub(super) fn for_word(found: &str, words: &[&str]) -> String {
     let found = found.rsplit('/').next().unwrap_or(found).to_lowercase();
     let other = OTHER_WORDS.iter().find(|(other, word)| *other == found && words.contains(word));
-    match other.map(|(_, word)| *word).or_else(|| nearest(&found, words.iter().copied())) {
+    let same = words.iter().copied().find(|word| word.eq_ignore_ascii_case(&found));
+    let near = || nearest(&found, words.iter().copied());
+    match other.map(|(_, word)| *word).or(same).or_else(near) {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("known are {}", list(words)),
     }
@@ -22,10 +24,6 @@ pub(super) fn for_word(found: &str, words: &[&str]) -> String {
 
 /// For a key that is not known below `at`; `near` is what it most likely means.
 pub(super) fn for_key(at: &DocumentPath, key: &str, near: Option<&str>, known: &[&str]) -> String {
-    let in_layer = matches!(at.steps(), [Step::Key(section), Step::Key(_)] if section == "layers");
-    if in_layer && matches!(key, "arn" | "image" | "to") {
-        return "in this version a layer is a directory or a .zip: download or unpack it and write `path: ...`".into();
-    }
     if matches!((at.steps(), key), ([], "Resources" | "Transform" | "AWSTemplateFormatVersion" | "Globals")) {
         return "this looks like a SAM or CloudFormation template, which limg cannot read yet; `limg init` writes a limg.yaml"
             .into();
@@ -38,32 +36,34 @@ pub(super) fn for_key(at: &DocumentPath, key: &str, near: Option<&str>, known: &
 
 /// For a required key that is not there.
 pub(super) fn for_missing(at: &DocumentPath, key: &str) -> String {
-    match (at.steps().first(), key) {
-        (None, _) => format!("add `{key}:` with one entry for each function"),
-        (Some(Step::Key(section)), "path") if section == "layers" => {
-            "add `path:`, the layer's directory or .zip".into()
-        }
-        _ => format!("add `{key}: ...`"),
+    if at.steps().is_empty() {
+        format!("add `{key}:` with one entry for each function")
+    } else {
+        format!("add `{key}: ...`")
     }
 }
 
 /// For a value of the wrong type.
 pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
     let text = match node {
-        Node::Scalar(Scalar { kind, text }) if *kind != ScalarKind::Null => Some(one_line(text)),
+        Node::Scalar(Scalar { kind, text }) if *kind != ScalarKind::Null => Some(text.as_str()),
         _ => None,
     };
     Some(match (expected, text, node) {
-        (Expected::Text, Some(text), _) => format!("put it in quotes: `\"{text}\"`"),
+        (Expected::Text, Some(text), _) => format!("put it in quotes: `\"{}\"`", one_line(text)),
         (Expected::Text, None, _) => "write a single text".into(),
         (Expected::Boolean, ..) => "write `true` or `false`".into(),
         (Expected::Integer { minimum, maximum }, ..) => {
             format!("write a whole number from {minimum} to {maximum}, without quotes or unit")
         }
-        (Expected::List(_), Some(text), _) => format!("write a list: `[{text}]`"),
+        (Expected::List(_), Some(text), _) => format!("write a list: `[{}]`", one_line(text)),
         (Expected::List(_), None, Node::Mapping(_)) => "write a list of names: `[first, second]`".into(),
-        (Expected::Record { required, .. }, Some(text), _) if required.len() == 1 => {
-            format!("write `{{ {}: {text} }}`", required[0])
+        (Expected::Record { properties, required }, Some(text), _)
+            if required.len() == 1 || properties.contains_key("path") =>
+        {
+            let is_arn = text.starts_with("arn:") && properties.contains_key("arn");
+            let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
+            format!("write `{{ {key}: {} }}`", one_line(text))
         }
         (Expected::Record { properties, .. }, ..) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();

@@ -1,7 +1,7 @@
 //! The project that `limg init` begins with: one function that builds as it is.
 //!
-//! It says where the base image is (`oci:bases/python3.12`, `docker-daemon:NAME`), since limg fetches none. Languages that need a compiler have no
-//! starter, because what limg cannot build at once would be a poor beginning. This module writes no files.
+//! Languages that need a compiler have no starter, because what limg cannot build at once would be a poor beginning. This
+//! module writes no files.
 
 use std::fmt::Write as _;
 
@@ -71,10 +71,10 @@ while true; do
 done
 "#;
 
-/// The files of a starter project for a runtime, on the given base image. None when the runtime's language has no
-/// starter.
+/// The files of a starter project for a runtime, on the given base image or else on AWS's own. None when the runtime's
+/// language has no starter.
 #[must_use]
-pub fn starter(runtime: &str, base: &str) -> Option<Vec<StarterFile>> {
+pub fn starter(runtime: &str, base: Option<&str>) -> Option<Vec<StarterFile>> {
     let language = LANGUAGES.iter().find(|language| runtime.starts_with(language.beginning))?;
     Some(vec![
         StarterFile { path: "limg.yaml", content: definition(runtime, base, language), executable: false },
@@ -86,7 +86,7 @@ pub fn starter(runtime: &str, base: &str) -> Option<Vec<StarterFile>> {
     ])
 }
 
-fn definition(runtime: &str, base: &str, language: &Language) -> String {
+fn definition(runtime: &str, base: Option<&str>, language: &Language) -> String {
     let mut text = String::from(
         "# What limg builds. `limg build` makes an image of each function; `limg schema` prints all keys for your editor.\n",
     );
@@ -96,10 +96,12 @@ fn definition(runtime: &str, base: &str, language: &Language) -> String {
         "\n# Settings of every function that does not have its own.\ndefaults:\n  runtime: {runtime}\n"
     );
     text.push_str("  architecture: x86_64  # or arm64\n");
-    // A JSON string is a YAML string, whatever the image is called.
-    let image = serde_json::Value::from(base);
-    text.push_str("\n# Where the base image of a runtime is.\n");
-    let _ = write!(text, "bases:\n  {runtime}: {{ image: {image} }}\n");
+    if let Some(base) = base {
+        // A JSON string is a YAML string, whatever the image is called.
+        let image = serde_json::Value::from(base);
+        text.push_str("\n# Where the base image of a runtime is.\n");
+        let _ = write!(text, "bases:\n  {runtime}: {{ image: {image} }}\n");
+    }
     text.push_str("\nfunctions:\n  hello:\n");
     let _ = writeln!(text, "    handler: {}", language.handler);
     text.push_str("    code: functions/hello  # a directory, a .zip or one file\n");
@@ -120,10 +122,10 @@ mod tests {
     #[test]
     fn every_starter_loads_without_problem_or_warning() {
         let cases = [
-            ("python3.12", "oci:bases/python3.12"),
-            ("nodejs22.x", "docker-daemon:nodejs:22"),
-            ("ruby3.4", "oci:./bases/\"odd\""),
-            ("provided.al2023", "oci:./bases/provided"),
+            ("python3.12", None),
+            ("nodejs22.x", Some("docker-daemon:nodejs:22")),
+            ("ruby3.4", Some("oci:./bases/\"odd\"")),
+            ("provided.al2023", Some("oci:./bases/provided")),
         ];
         for (runtime, base) in cases {
             let folder = tempfile::tempdir().unwrap();
@@ -136,12 +138,12 @@ mod tests {
             assert_eq!(loaded.warnings, [], "{runtime}");
             let [function] = &loaded.project.functions[..] else { panic!("{runtime}") };
             assert_eq!(function.base.contract, runtime);
-            assert!(function.base.image.is_some());
+            assert_eq!(function.base.image.is_some(), base.is_some());
         }
     }
 
     #[test]
     fn a_language_that_needs_a_compiler_has_no_starter() {
-        assert_eq!(starter("java21", "oci:base"), None);
+        assert_eq!(starter("java21", Some("oci:base")), None);
     }
 }

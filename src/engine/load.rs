@@ -51,10 +51,16 @@ impl Engine {
     /// Puts `image` into the engine under `name`, a `REPOSITORY[:TAG]`.
     ///
     /// Images that share layers are best loaded one after the other: the later ones are sent without what they share.
+    /// Before layers are sent, `bring` is given them, for those whose bytes are not on this machine yet.
     ///
     /// # Errors
-    /// When a layer cannot be read, the engine refuses the image, or does not have it afterwards.
-    pub async fn load(&self, image: &Image, name: &str) -> Result<Loaded, EngineError> {
+    /// When a layer cannot be brought or read, the engine refuses the image, or does not have it afterwards.
+    pub async fn load<E: From<EngineError>>(
+        &self,
+        image: &Image,
+        name: &str,
+        bring: impl AsyncFn(Vec<&Layer>) -> Result<(), E>,
+    ) -> Result<Loaded, E> {
         let (repository, tag) = split_tag(name);
         let tag = tag.unwrap_or("latest");
         // An archive names nothing but whole names.
@@ -73,6 +79,8 @@ impl Engine {
         };
         let mut sent_bytes = 0;
         if !without.is_empty() {
+            let needed = image.unique_layers().into_iter().filter(|layer| !without.contains(&layer.digest));
+            bring(needed.collect()).await?;
             let (sent, bytes) = self.send(image, name, without).await;
             sent_bytes += bytes;
             match sent {
@@ -82,10 +90,11 @@ impl Engine {
                     }
                 }
                 // Not the engine's fault; it would only happen again.
-                Err(error @ EngineError::Archive { .. }) => return Err(error),
+                Err(error @ EngineError::Archive { .. }) => return Err(error.into()),
                 Err(_) => {}
             }
         }
+        bring(image.unique_layers()).await?;
         let (sent, bytes) = self.send(image, name, BTreeSet::new()).await;
         sent_bytes += bytes;
         sent?;

@@ -4,7 +4,7 @@ use oci_spec::image::{Descriptor, ImageManifest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Family, ImageError, Layer, canonical};
+use super::{Compression, Family, ImageError, Layer, canonical, compression};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
@@ -20,6 +20,35 @@ pub struct BaseImage {
     pub(super) layers: Vec<Layer>,
     /// The digest of the config as it was read; it identifies the base's content.
     config_digest: Digest,
+}
+
+/// A layer as manifest and config describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedLayer {
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// The digest of the tar.
+    pub diff_id: Digest,
+    /// The size of the blob in bytes.
+    pub size: u64,
+    /// How the blob is stored.
+    pub compression: Compression,
+}
+
+/// The layers that a manifest and its config describe, the lowest first.
+///
+/// # Errors
+/// When one of the two is none, they do not fit each other, or Lambda would not take a layer.
+pub fn described_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<DescribedLayer>, ImageError> {
+    let diff_ids = diff_ids(config)?;
+    if diff_ids.len() != manifest.layers().len() {
+        return Err(ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers().len() });
+    }
+    let describe = |(layer, diff_id): (&Descriptor, Digest)| {
+        let compression = compression(layer.media_type().as_ref())?;
+        Ok(DescribedLayer { digest: digest(layer)?, diff_id, size: layer.size(), compression })
+    };
+    manifest.layers().iter().zip(diff_ids).map(describe).collect()
 }
 
 /// Reads a manifest.

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
 use crate::fs::{self, FsError};
-use crate::image::Layer;
+use crate::image::{Image, Layer};
 use crate::store::Digest;
 
 /// Adds images to the layout in `path`, which is created if need be. An image of the same name is replaced; others stay.
@@ -37,6 +37,14 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
     let kept = kept_entries(path, images)?;
     fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
     Ok(())
+}
+
+/// The layers of an image that the layout in `path` does not have yet.
+#[must_use]
+pub fn lacking<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
+    let blobs = path.join("blobs").join("sha256");
+    let lacks = |layer: &&Layer| !is_there(&blobs.join(layer.digest.hex()), layer.size);
+    image.unique_layers().into_iter().filter(lacks).collect()
 }
 
 /// Refuses a folder that holds something else. The folder of blobs alone is what an interrupted run leaves.

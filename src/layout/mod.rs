@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 pub use archive::{write_docker_archive, write_oci_archive};
-pub use directory::{check_oci_directory, write_oci_directory};
+pub use directory::{check_oci_directory, lacking, write_oci_directory};
 pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
 
 use crate::fs::FsError;

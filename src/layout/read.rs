@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
-use crate::image::{self, BaseImage, Compression, ImageError, Layer};
+use crate::image::{self, BaseImage, Compression, DescribedLayer, ImageError, Layer};
 use crate::layer::{self, LayerError};
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
@@ -231,20 +231,14 @@ impl<'a> Files<'a> {
         let bytes = self.blob_bytes(manifest)?;
         let manifest = image::manifest(&bytes).map_err(|error| self.unusable(error))?;
         let config = self.blob_bytes(manifest.config())?;
-        let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
-        if diff_ids.len() != manifest.layers().len() {
-            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers().len() };
-            return Err(self.unusable(error));
-        }
-        let layers = manifest.layers().iter().zip(diff_ids).map(|(layer, diff_id)| {
-            let (digest, size) = (self.digest(layer)?, layer.size());
+        let described = image::described_layers(&manifest, &config).map_err(|error| self.unusable(error))?;
+        let layers = described.into_iter().map(|DescribedLayer { digest, diff_id, size, compression }| {
             let blob = self.blob(&blob_name(&digest))?;
             if blob.size != size {
                 let why = format!("has {} bytes of the blob {digest} instead of {size}", blob.size);
                 return Err(form(self.path, &why, "copy the image again"));
             }
-            let compression = image::compression(layer.media_type().as_ref());
-            match compression.map_err(|error| self.unusable(error))? {
+            match compression {
                 Compression::Gzip => Ok(Layer { digest, diff_id, size, blob }),
                 Compression::None => self.import(&blob, &diff_id, store),
             }

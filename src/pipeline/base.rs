@@ -1,7 +1,12 @@
 //! Bases: each one that the functions name is read once, and the list of its files is kept in the store.
+//!
+//! Of a base in a registry only manifest and config are fetched. What a function's image needs to know of its files, an
+//! entry script of AWS's kind promises; where that is not there or not enough, the layers are fetched and looked into.
+//! That depends on nothing but the base and the definition, so that an image never depends on what happens to be on this
+//! machine.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,15 +14,16 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
+use super::bytes::{self, RemoteImage};
 use super::error::full_text;
-use super::sources::Faults;
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Architecture, Function, ImageLocation, RunConfig};
+use crate::project::{Architecture, Function, ImageLocation, ImageReference, Repository, RunConfig};
+use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
 use crate::store::{Digest, HashingReader, Store};
 use crate::tree::{FileIndex, IndexError, SIZE_LIMIT};
 
@@ -39,33 +45,53 @@ struct Listing {
 }
 
 /// A base that was read.
+#[derive(Clone)]
 pub(super) struct LoadedBase {
     /// Where it came from.
     pub(super) name: String,
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
     pub(super) index: FileIndex,
-    /// The size of its layers in bytes, uncompressed.
+    /// The size of its layers in bytes: uncompressed, or as far as is known.
     pub(super) size: u64,
+    /// Where the bytes of its layers can be fetched.
+    pub(super) origin: Option<Repository>,
+    /// Whether `index` is what its entry script promises, not what is in it.
+    pub(super) promised: bool,
+}
+
+impl LoadedBase {
+    /// Fetches what is missing of the layers and lists what is in them.
+    pub(super) async fn look_into(&self, context: &Context) -> Result<Self, BaseError> {
+        if let Some(origin) = &self.origin {
+            bytes::bring(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
+        }
+        let (base, store) = (self.clone(), context.store.clone());
+        blocking(move || {
+            let Listing { size, index } = listing(&base.image, &store)?;
+            Ok(Self { index, size, promised: false, ..base })
+        })
+        .await
+    }
 }
 
 /// The base of each function, in their order; those that share one share it here. There is none where the definition's is
-/// at fault.
+/// at fault, which the problems then tell.
 ///
 /// # Errors
 /// When a base cannot be read although the definition is right.
 pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
-    faults: &mut Faults,
-) -> Result<Vec<Option<Arc<LoadedBase>>>, PipelineError> {
+) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Problem>), PipelineError> {
+    let mut problems = Vec::new();
     let mut loaded: BTreeMap<(ImageLocation, Architecture), Option<Arc<LoadedBase>>> = BTreeMap::new();
     let mut bases = Vec::new();
     for function in functions {
         let location = match location(function) {
             Ok(location) => location,
             Err(problem) => {
-                faults.extend([problem]);
+                problems.push(problem);
                 bases.push(None);
                 continue;
             }
@@ -77,7 +103,7 @@ pub(super) async fn load_all(
                 let base = match load(location, *architecture, context).await {
                     Ok(base) => Some(Arc::new(base)),
                     Err(error) if error.is_definitions() => {
-                        faults.extend([problem(function, location, &error)]);
+                        problems.push(problem(function, location, &error));
                         None
                     }
                     Err(source) => return Err(PipelineError::Base { base: location.to_string(), source }),
@@ -87,11 +113,33 @@ pub(super) async fn load_all(
         };
         bases.push(base);
     }
-    Ok(bases)
+    Ok((bases, problems))
+}
+
+/// Looks into the bases of some functions, by position; those that share one go on to share it.
+///
+/// # Errors
+/// When the layers of one cannot be fetched or listed.
+pub(super) async fn look_into(
+    bases: &mut [Option<Arc<LoadedBase>>],
+    positions: &BTreeSet<usize>,
+    context: &Context,
+) -> Result<(), PipelineError> {
+    for position in positions {
+        let Some(base) = bases.get(*position).cloned().flatten().filter(|base| base.promised) else {
+            continue;
+        };
+        let failed = |source| PipelineError::Base { base: base.name.clone(), source };
+        let known = Arc::new(base.look_into(context).await.map_err(failed)?);
+        for other in bases.iter_mut().flatten().filter(|other| Arc::ptr_eq(other, &base)) {
+            *other = Arc::clone(&known);
+        }
+    }
+    Ok(())
 }
 
 /// Where a function's base is: what the definition says, else the contract's own image.
-fn location(function: &Function) -> Result<ImageLocation, Problem> {
+pub(super) fn location(function: &Function) -> Result<ImageLocation, Problem> {
     match &function.base.image {
         Some(image) => Ok(image.clone()),
         None => contract(function).map(|contract| ImageLocation::Registry(contract.image.clone())),
@@ -119,7 +167,7 @@ async fn load(
         blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
     };
     let image = match location {
-        ImageLocation::Registry(image) => return Err(BaseError::Registry { image: image.to_string() }),
+        ImageLocation::Registry(reference) => return from_registry(reference, architecture, context).await,
         ImageLocation::DockerDaemon(None) => return Err(BaseError::Unnamed),
         ImageLocation::Scratch => BaseImage::scratch(architecture),
         ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await?,
@@ -129,12 +177,40 @@ async fn load(
             from_files(layout::read_docker_archive, path, name).await?
         }
     };
-    let name = location.to_string();
-    blocking(move || {
-        let Listing { size, index } = listing(&image, &store)?;
-        Ok(LoadedBase { name, run: image.run_config(), image, index, size })
-    })
-    .await
+    let base = LoadedBase {
+        name: location.to_string(),
+        run: image.run_config(),
+        image,
+        index: FileIndex::default(),
+        size: 0,
+        origin: None,
+        promised: true,
+    };
+    base.look_into(context).await
+}
+
+/// An image of a registry: manifest and config are fetched, layers only where something must be seen or changed.
+async fn from_registry(
+    reference: &ImageReference,
+    architecture: Architecture,
+    context: &Context,
+) -> Result<LoadedBase, BaseError> {
+    let origin = reference.repository();
+    let RemoteImage { manifest, config, layers } =
+        bytes::remote_image(reference, architecture, context).await?;
+    let image = BaseImage::new(&manifest, &config, layers, architecture)?;
+    let run = image.run_config();
+    let promised = run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
+    let base = LoadedBase {
+        name: reference.to_string(),
+        run,
+        size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
+        index: FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?,
+        image,
+        origin: Some(origin.clone()),
+        promised,
+    };
+    if promised { Ok(base) } else { base.look_into(context).await }
 }
 
 /// An image of an engine. It is exported once; what was taken over is found again by the engine's id of the image.

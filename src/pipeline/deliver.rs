@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, Context, DeliverError, PipelineError, blocking};
-use crate::engine::{Engine, EngineError};
+use super::{Built, Context, DeliverError, PipelineError, blocking, bytes};
+use crate::engine::{Engine, Loaded};
 use crate::fs::{self, FsError};
+use crate::image::Layer;
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
+use crate::registry::RegistryError;
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,15 +107,14 @@ pub(super) async fn deliver(
         }
         let failed = {
             let destination = destination.location.to_string();
-            move |source| PipelineError::Deliver { destination, source }
+            move |source| PipelineError::Deliver { destination: destination.clone(), source }
         };
         match &destination.location {
             ImageLocation::DockerDaemon(_) => {
-                load_all(&built, &names, context)
-                    .await
-                    .map_err(|error| failed(DeliverError::Engine(error)))?;
+                load_all(&built, &names, context).await.map_err(failed)?;
             }
             location => {
+                bring(location, &built, context).await.map_err(&failed)?;
                 let (location, built) = (location.clone(), built.clone());
                 let stop = Arc::clone(&context.stop);
                 blocking(move || write(&location, &built, &names, &stop).map_err(failed)).await?;
@@ -123,12 +124,40 @@ pub(super) async fn deliver(
     Ok(delivered)
 }
 
-async fn load_all(built: &[Built], names: &[String], context: &Context) -> Result<(), EngineError> {
+async fn load_all(built: &[Built], names: &[String], context: &Context) -> Result<(), DeliverError> {
     let engine = Engine::connect(&context.docker).await?;
     for (built, name) in built.iter().zip(names) {
-        engine.load(&built.image, name).await?;
+        load(&engine, built, name, context).await?;
     }
     Ok(())
+}
+
+/// Puts one image into an engine, fetching what it lacks.
+pub(super) async fn load(
+    engine: &Engine,
+    built: &Built,
+    name: &str,
+    context: &Context,
+) -> Result<Loaded, DeliverError> {
+    let bring = async |layers: Vec<&Layer>| Ok(bring_layers(layers, built, context).await?);
+    engine.load(&built.image, name, bring).await
+}
+
+/// Fetches the layers that a file or folder needs and does not have.
+async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> Result<(), DeliverError> {
+    for built in built {
+        let layers = match location {
+            ImageLocation::Oci(path, _) => layout::lacking(path, &built.image),
+            _ => built.image.unique_layers(),
+        };
+        bring_layers(layers, built, context).await?;
+    }
+    Ok(())
+}
+
+async fn bring_layers(layers: Vec<&Layer>, built: &Built, context: &Context) -> Result<(), RegistryError> {
+    let remote = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
+    bytes::bring(remote, context).await
 }
 
 fn write(

@@ -5,12 +5,18 @@ use std::io::{self, ErrorKind};
 
 use tokio::task::JoinError;
 
+#[cfg(feature = "aws")]
+use crate::aws::AwsError;
 use crate::engine::EngineError;
+use crate::extract::ExtractError;
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
 use crate::layout::LayoutError;
-use crate::problem::Problem;
+use crate::lock::LockError;
+use crate::problem::{Problem, nearest};
+use crate::project::{Architecture, ImagePathError, Repository};
+use crate::registry::RegistryError;
 use crate::store::Digest;
 use crate::tree::{IndexError, TreeError};
 
@@ -71,6 +77,30 @@ pub enum PipelineError {
         #[source]
         source: DeliverError,
     },
+    /// A name that nothing pinnable has.
+    #[error("the definition has nothing that can be pinned under the name `{name}`")]
+    NothingToPin {
+        /// The name.
+        name: String,
+        /// What could be named.
+        known: Vec<String>,
+    },
+    /// limg.lock cannot be written.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A layer version cannot be fetched.
+    #[cfg(feature = "aws")]
+    #[error("failed to fetch the layer `{arn}`")]
+    LayerVersion {
+        /// Its ARN.
+        arn: String,
+        /// Why.
+        #[source]
+        source: AwsError,
+    },
+    /// The image could not be sent to a registry.
+    #[error("failed to push")]
+    Push(#[source] PushError),
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
     Worker(#[from] JoinError),
@@ -79,12 +109,43 @@ pub enum PipelineError {
 /// Why a base cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// It lies in a registry.
-    #[error("limg cannot read base images from a registry yet")]
-    Registry {
-        /// Its reference.
-        image: String,
+    /// Its registry does not give it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Its registry has an image that cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A layer cannot be compressed.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// limg.lock does not say which image it is, and only what it says is to be used.
+    #[error("limg.lock has no pin for `{name}` ({architecture})")]
+    NotPinned {
+        /// The reference.
+        name: String,
+        /// For which architecture.
+        architecture: Architecture,
     },
+    /// limg.lock names an image that its registry does not have any more.
+    #[error("`{reference}` is pinned to {digest}, which its registry does not have any more")]
+    PinGone {
+        /// The reference.
+        reference: String,
+        /// What it is pinned to.
+        digest: Digest,
+        /// What the registry says.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// Files of an image cannot be taken.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// Files of an image cannot be placed.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A path that limg itself names is none: a bug.
+    #[error(transparent)]
+    Path(#[from] ImagePathError),
     /// It has no name.
     #[error("`docker-daemon:` names no image")]
     Unnamed,
@@ -120,9 +181,58 @@ pub enum DeliverError {
     /// The Docker Engine does not take it.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The base's layers cannot be fetched.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The file cannot be written.
     #[error(transparent)]
     Fs(#[from] FsError),
+}
+
+/// Why an image cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The registry refuses something, or cannot be reached.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A tag stands for another image, and the repository lets no tag be moved.
+    #[error("the tag `{tag}` of `{repository}` stands for another image and cannot be moved")]
+    ImmutableTag {
+        /// The repository.
+        repository: Repository,
+        /// The tag.
+        tag: String,
+        /// What the registry says.
+        #[source]
+        source: RegistryError,
+    },
+    /// Amazon ECR's own interface refuses something.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl PushError {
+    /// The same, if it is what becomes of a tag that cannot be moved.
+    pub(super) fn of_tag(self, repository: &Repository, tag: &str) -> Self {
+        match self {
+            Self::Registry(source) if source.is_immutable_tag() => {
+                Self::ImmutableTag { repository: repository.clone(), tag: tag.to_owned(), source }
+            }
+            other => other,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Registry(source) => source.help(),
+            Self::ImmutableTag { .. } => Some(
+                "the image itself is there, by its digest; choose another tag with `--tag`, or deploy by digest".to_owned(),
+            ),
+            #[cfg(feature = "aws")]
+            Self::Aws(source) => source.help(),
+        }
+    }
 }
 
 impl PipelineError {
@@ -132,8 +242,11 @@ impl PipelineError {
         let by_engine = match self {
             // What could not be sent is limg's side of it.
             Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. } => false,
-            Self::Base { source: BaseError::Engine(_), .. }
-            | Self::Deliver { source: DeliverError::Engine(_), .. } => true,
+            Self::Base { source: BaseError::Engine(_) | BaseError::Registry(_), .. }
+            | Self::Deliver { source: DeliverError::Engine(_) | DeliverError::Registry(_), .. }
+            | Self::Push(_) => true,
+            #[cfg(feature = "aws")]
+            Self::LayerVersion { .. } => true,
             _ => false,
         };
         by_engine || refusal(self).is_some()
@@ -143,7 +256,7 @@ impl PipelineError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Problems(_) => true,
+            Self::Problems(_) | Self::NothingToPin { .. } => true,
             Self::Deliver { source: DeliverError::Layout(error), .. } => {
                 matches!(error, LayoutError::Form { .. })
             }
@@ -159,6 +272,20 @@ impl PipelineError {
             Self::Base { source, .. } => source.help(),
             Self::Deliver { source: DeliverError::Layout(source), .. } => source.help(),
             Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
+            Self::Deliver { source: DeliverError::Registry(source), .. } => source.help(),
+            Self::Push(source) => source.help(),
+            Self::NothingToPin { name, known } => {
+                Some(match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => {
+                        "it names no image in a registry and no layer version".to_owned()
+                    }
+                    None => format!("it has {}", known.join(", ")),
+                })
+            }
+            Self::Lock(source) => source.help(),
+            #[cfg(feature = "aws")]
+            Self::LayerVersion { source, .. } => source.help(),
             Self::Lost { .. } | Self::Worker(_) => {
                 Some("this is a fault of limg; please report it".to_owned())
             }
@@ -174,8 +301,9 @@ impl BaseError {
     /// Whether it is the definition's: another base, or a whole one, would do.
     pub(super) fn is_definitions(&self) -> bool {
         match self {
-            Self::Engine(EngineError::NoImage { .. }) => true,
-            Self::Engine(_) | Self::Store(_) | Self::Worker(_) => false,
+            Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
+            Self::Registry(error) => error.is_not_found(),
+            Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
             error => is_inputs(error),
         }
     }
@@ -184,15 +312,19 @@ impl BaseError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Registry { image } => Some(format!(
-                "`docker pull {image}` and name it under `bases:` as `docker-daemon:{image}`, or `skopeo copy \
-                 docker://{image} oci:DIR` and name it as `oci:DIR`"
-            )),
+            Self::Registry(source) => source.help(),
+            Self::Image(source) => source.help(),
+            Self::NotPinned { .. } => {
+                Some("run the command without `--locked` and commit limg.lock".to_owned())
+            }
+            Self::PinGone { .. } => Some("`limg update` pins what the registry has now".to_owned()),
             Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
             Self::Layout(error) => error.help(),
             Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
             Self::Engine(error) => error.help(),
-            Self::Store(_) | Self::Worker(_) => None,
+            Self::Extract(source) => source.help(),
+            Self::Tree(source) => help_of_source(source),
+            Self::Layer(_) | Self::Path(_) | Self::Store(_) | Self::Worker(_) => None,
         }
     }
 }

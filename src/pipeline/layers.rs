@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Context, PipelineError, Planned};
+use super::remote::Ready;
+use super::{Context, PipelineError, Planned, lock};
 use crate::event::{Event, LayerEvent};
-use crate::layer::{self, StoredLayer};
+use crate::image;
+use crate::layer::{self, LayerBlob, StoredLayer};
 use crate::plan::LayerPlan;
 use crate::store::Digest;
 use crate::tree::FileIndex;
@@ -32,13 +34,19 @@ struct Job<'a> {
 pub(super) fn make(
     planned: &[Planned<'_>],
     keys: &[Vec<Digest>],
+    ready: &[Ready],
     mtime: u64,
     context: &Context,
 ) -> Result<Made, PipelineError> {
     let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
     let mut order = Vec::new();
+    let mut made = Made::new();
     for (planned, keys) in planned.iter().zip(keys) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
+            if let Some(ready) = ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index)) {
+                made.entry(key.clone()).or_insert_with(|| as_it_is(ready, plan, context));
+                continue;
+            }
             jobs.entry(key).or_insert_with(|| {
                 order.push(key);
                 Job { key, plan, base: &planned.base.index }
@@ -46,7 +54,7 @@ pub(super) fn make(
         }
     }
     let queue = Mutex::new(order.into_iter().filter_map(|key| jobs.remove(key)));
-    let made = Mutex::new(Ok(Made::new()));
+    let made = Mutex::new(Ok(made));
     let work = || {
         while let Some(job) = next(&queue, &made) {
             let result = run(&job, mtime, context);
@@ -64,7 +72,20 @@ pub(super) fn make(
             scope.spawn(work);
         }
     });
-    made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    made.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A layer of another image, used as it is.
+fn as_it_is(ready: &Ready, plan: &LayerPlan, context: &Context) -> StoredLayer {
+    let image::Layer { digest, diff_id, size, blob } = ready.layer.clone();
+    context.reporter.report(Event::Layer(LayerEvent {
+        name: plan.name.clone(),
+        files: plan.tree.files(),
+        size,
+        reused: true,
+        took: Duration::ZERO,
+    }));
+    StoredLayer { layer: LayerBlob { digest, diff_id, size }, blob, reused: true }
 }
 
 fn next<'a>(
@@ -72,10 +93,6 @@ fn next<'a>(
     made: &Mutex<Result<Made, PipelineError>>,
 ) -> Option<Job<'a>> {
     if lock(made).is_err() { None } else { lock(queue).next() }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {

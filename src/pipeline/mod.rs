@@ -4,30 +4,46 @@
 //! is spoken to on the async runtime. It decides nothing that the modules below it could.
 
 mod base;
+mod bytes;
 mod deliver;
 mod error;
+#[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
+mod layer_version;
 mod layers;
+mod pins;
+mod push;
+mod remote;
 mod sources;
+mod update;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinError;
 
 pub use deliver::{Delivered, Destination, docker_name};
-pub use error::{BaseError, DeliverError, PipelineError};
+pub use error::{BaseError, DeliverError, PipelineError, PushError};
+pub use pins::Pinning;
+pub use push::{Amount, Pushed, Target};
+pub use update::update;
 
-use crate::engine::{Host, emulator};
+#[cfg(feature = "aws")]
+use crate::aws::Aws;
+use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
 use crate::image::{Image, NewLayer};
+use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, Project, RunConfig};
+use crate::project::{Function, Project, Repository, RunConfig};
+use crate::registry::Client;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
+use remote::{AllBrought, Ready};
 use sources::{Faults, Loader};
 
 /// What a build is to do beyond what the definition says.
@@ -48,6 +64,17 @@ pub struct Context {
     pub store: Store,
     /// The Docker Engine, for bases and destinations that are there.
     pub docker: Host,
+    /// Registries, for bases and destinations that are there.
+    pub registry: Client,
+    /// What image references and layer versions stand for; [`build`] adds to it.
+    pub lock: Arc<Mutex<Lock>>,
+    /// The file that the lock is kept in.
+    pub lock_file: PathBuf,
+    /// What is done about what the lock lacks.
+    pub pinning: Pinning,
+    /// AWS, for layers by their ARN.
+    #[cfg(feature = "aws")]
+    pub aws: Aws,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
     /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
@@ -67,6 +94,8 @@ pub struct Built {
     pub base: String,
     /// The digest of the base's config.
     pub base_config: Digest,
+    /// Where layers can be fetched that lie in a registry, by their digests.
+    pub origins: BTreeMap<Digest, Repository>,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
     /// Whether the image does not start the runtime interface emulator by itself where it does not run in Lambda.
@@ -97,11 +126,49 @@ pub async fn build(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let mut faults = Faults::default();
-    let bases = base::load_all(functions, context, &mut faults).await?;
-    let functions: Vec<Function> = functions.iter().map(|function| (*function).clone()).collect();
-    let (options, context) = (options.clone(), context.clone());
-    blocking(move || make_images(&functions, &bases, faults, &options, &context)).await
+    let (mut bases, mut problems) = base::load_all(functions, context).await?;
+    let mut brought = remote::bring_all(functions, context).await?;
+    problems.append(&mut brought.problems);
+    let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
+    let functions: Arc<[Function]> = functions.iter().map(|function| (*function).clone()).collect();
+    loop {
+        let work = {
+            let (functions, bases) = (Arc::clone(&functions), bases.clone());
+            let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
+            let (options, context) = (options.clone(), context.clone());
+            move || {
+                let parts =
+                    Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
+                make_images(&parts, &options, &context)
+            }
+        };
+        match blocking(work).await? {
+            Attempt::Done(built) => {
+                pins::write(context).await?;
+                return Ok(built);
+            }
+            // A base that was looked into promises nothing any more, so that this ends.
+            Attempt::Look(doubtful) => base::look_into(&mut bases, &doubtful, context).await?,
+        }
+    }
+}
+
+/// What images are made of.
+struct Inputs<'a> {
+    functions: &'a [Function],
+    /// The base of each function.
+    bases: &'a [Option<Arc<LoadedBase>>],
+    /// Layers that do not lie on this machine.
+    brought: &'a AllBrought,
+    /// What is wrong already.
+    problems: &'a [Problem],
+}
+
+/// What comes of planning and making.
+enum Attempt {
+    Done(Vec<Built>),
+    /// The bases of these functions, by position, may have what their entry script does not promise.
+    Look(BTreeSet<usize>),
 }
 
 /// Builds the images of some functions and delivers them to all destinations.
@@ -120,6 +187,48 @@ pub async fn build_and_deliver(
     Ok(built.into_iter().zip(delivered).collect())
 }
 
+/// Builds the images of some functions and sends them to registries, one target for each function. `ready` is called for
+/// each repository that something is going to be sent to, before that.
+///
+/// # Errors
+/// As [`build`], or when a registry fails.
+pub async fn build_and_push(
+    functions: &[&Function],
+    targets: &[Target],
+    options: &Options,
+    ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
+    context: &Context,
+) -> Result<Vec<(Built, Pushed)>, PipelineError> {
+    let built = build(functions, options, context).await?;
+    let pushed = push::push(&built, targets, ready, context).await.map_err(PipelineError::Push)?;
+    Ok(built.into_iter().zip(pushed).collect())
+}
+
+/// Puts a built image into a Docker Engine under a name.
+///
+/// # Errors
+/// When the bytes of its base cannot be fetched, or the engine fails.
+pub async fn load(
+    engine: &Engine,
+    built: &Built,
+    name: &str,
+    context: &Context,
+) -> Result<Loaded, PipelineError> {
+    let failed = |source| PipelineError::Deliver { destination: format!("docker-daemon:{name}"), source };
+    deliver::load(engine, built, name, context).await.map_err(failed)
+}
+
+impl Context {
+    /// The lock, for a moment.
+    fn lock(&self) -> MutexGuard<'_, Lock> {
+        lock(&self.lock)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs blocking work beside the async runtime.
 async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -134,14 +243,11 @@ struct Planned<'a> {
     plan: ImagePlan,
 }
 
-fn make_images(
-    functions: &[Function],
-    bases: &[Option<Arc<LoadedBase>>],
-    faults: Faults,
-    options: &Options,
-    context: &Context,
-) -> Result<Vec<Built>, PipelineError> {
-    let planned = plan_all(functions, bases, faults)?;
+fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Result<Attempt, PipelineError> {
+    let planned = match plan_all(inputs)? {
+        Planning::Done(planned) => planned,
+        Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
+    };
     // Functions that share a layer share what is worth telling of it.
     let mut told = BTreeSet::new();
     for note in planned.iter().flat_map(|planned| &planned.plan.notes) {
@@ -151,20 +257,26 @@ fn make_images(
     }
     let keyed: Vec<Vec<Digest>> =
         planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
-    let made = layers::make(&planned, &keyed, options.mtime, context)?;
-    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
-    planned.iter().zip(&keyed).map(join).collect()
+    let ready = &inputs.brought.ready;
+    let made = layers::make(&planned, &keyed, ready, options.mtime, context)?;
+    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
+    Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
+}
+
+enum Planning<'a> {
+    Done(Vec<Planned<'a>>),
+    Look(BTreeSet<usize>),
 }
 
 /// Loads each source once and places every function that has a base, collecting all that is wrong.
-fn plan_all<'a>(
-    functions: &'a [Function],
-    bases: &'a [Option<Arc<LoadedBase>>],
-    mut faults: Faults,
-) -> Result<Vec<Planned<'a>>, PipelineError> {
-    let mut loader = Loader::default();
+fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
+    let Inputs { functions, bases, brought, problems } = inputs;
+    let mut faults = Faults::default();
+    faults.extend(problems.iter().cloned());
+    let mut loader = Loader::new(brought);
     let mut planned = Vec::new();
-    for (function, base) in functions.iter().zip(bases) {
+    let mut doubtful = BTreeSet::new();
+    for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let parts = loader.parts(function, &mut faults);
         let (Some(parts), Some(base)) = (parts, base) else { continue };
         let facts = BaseFacts { run: &base.run, index: &base.index };
@@ -173,7 +285,12 @@ fn plan_all<'a>(
                 faults.extend(too_large(function, base, &plan));
                 planned.push(Planned { function, base, plan });
             }
-            Ok(Err(PlanError::Problems(found))) => faults.extend(found),
+            Ok(Err(PlanError::Problems(found))) => {
+                if base.promised && found.iter().any(plan::may_be_solved_by_base) {
+                    doubtful.insert(position);
+                }
+                faults.extend(found);
+            }
             Ok(Err(PlanError::Tree(source))) => {
                 let at = DocumentPath::keys(&["functions", &function.name]);
                 faults.source(format!("the function `{}`", function.name), at, source);
@@ -181,8 +298,11 @@ fn plan_all<'a>(
             Err(problem) => faults.extend([problem]),
         }
     }
+    if !doubtful.is_empty() {
+        return Ok(Planning::Look(doubtful));
+    }
     faults.into_result()?;
-    Ok(planned)
+    Ok(Planning::Done(planned))
 }
 
 /// Refuses what would be too large before any of it is written.
@@ -211,6 +331,7 @@ fn contract(function: &Function) -> Result<&'static Contract, Problem> {
 fn join(
     planned: &Planned<'_>,
     keys: &[Digest],
+    ready: &[Ready],
     made: &layers::Made,
     options: &Options,
 ) -> Result<Built, PipelineError> {
@@ -229,6 +350,12 @@ fn join(
         });
         added.push(NewLayer { layer: stored.clone().into(), description: layer_plan.name.clone() });
     }
+    let base = planned.base;
+    let of_base = |origin: &Repository| {
+        base.image.layers().iter().map(|layer| (layer.digest.clone(), origin.clone())).collect()
+    };
+    let mut origins: BTreeMap<Digest, Repository> = base.origin.as_ref().map(of_base).unwrap_or_default();
+    origins.extend(ready.iter().map(|ready| (ready.layer.digest.clone(), ready.origin.clone())));
     let run = &planned.plan.run;
     let image = Image::assemble(&planned.base.image, &added, run, &options.created)
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
@@ -238,6 +365,7 @@ fn join(
         run: run.clone(),
         base: planned.base.name.clone(),
         base_config: planned.base.image.config_digest().clone(),
+        origins,
         layers,
         needs_emulator: emulator::is_needed(run, |path| planned.base.index.has_file(path)),
     })

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::PipelineError;
 use super::error::{full_text, help_of_source, is_inputs};
+use super::remote::{AllBrought, Brought};
 use crate::plan::{self, Parts};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, Source};
+use crate::project::{Architecture, Function, LayerSource};
 use crate::tree::{Tree, TreeError};
 
 /// What is wrong with a definition and the files that it names.
@@ -44,13 +45,17 @@ impl Faults {
 }
 
 /// Loads the trees of functions. One that cannot be loaded is noted once.
-#[derive(Default)]
-pub(super) struct Loader {
-    layers: BTreeMap<(String, Source), Option<Arc<Tree>>>,
+pub(super) struct Loader<'a> {
+    brought: &'a AllBrought,
+    layers: BTreeMap<(String, LayerSource, Architecture), Option<Arc<Tree>>>,
     extensions: BTreeMap<String, Option<Arc<Tree>>>,
 }
 
-impl Loader {
+impl<'a> Loader<'a> {
+    pub(super) fn new(brought: &'a AllBrought) -> Self {
+        Self { brought, layers: BTreeMap::new(), extensions: BTreeMap::new() }
+    }
+
     /// The trees of a function; nothing if any of them cannot be loaded.
     pub(super) fn parts(&mut self, function: &Function, faults: &mut Faults) -> Option<Parts> {
         let mut loaded = |tree: Result<Tree, TreeError>, what: String, at: DocumentPath| {
@@ -60,10 +65,18 @@ impl Loader {
             .layers
             .iter()
             .map(|layer| {
-                let key = (layer.name.clone(), layer.source.clone());
+                let key = (layer.name.clone(), layer.source.clone(), function.architecture);
                 let load = || {
+                    let source = match &layer.source {
+                        LayerSource::Files(source) => source,
+                        // What is not there has its problem already.
+                        elsewhere => match self.brought.get(elsewhere, function.architecture)? {
+                            Brought::Zip(source) => source,
+                            Brought::Files(tree) => return Some(Arc::clone(tree)),
+                        },
+                    };
                     let at = DocumentPath::keys(&["layers", &layer.name]);
-                    loaded(plan::layer_tree(layer), format!("the layer `{}`", layer.name), at)
+                    loaded(plan::layer_tree(source), format!("the layer `{}`", layer.name), at)
                 };
                 self.layers.entry(key).or_insert_with(load).clone()
             })

@@ -13,7 +13,7 @@ mod wrapper;
 
 use std::sync::Arc;
 
-pub use parts::{Parts, code_tree, extension_tree, layer_tree};
+pub use parts::{Parts, code_tree, extension_tree, image_tree, layer_tree};
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
@@ -90,6 +90,12 @@ pub fn plan(
     } else {
         Err(PlanError::Problems(problems))
     }
+}
+
+/// Whether a problem goes away when the base has more files than [`BaseFacts::index`] says.
+#[must_use]
+pub fn may_be_solved_by_base(problem: &Problem) -> bool {
+    matches!(problem.code, "missing-wrapper" | "no-bootstrap" | "not-a-program")
 }
 
 /// The state of one call of [`plan`].

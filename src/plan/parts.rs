@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{program, wrapper};
-use crate::project::{Extension, Function, ImagePath, Layer, SourceKind};
+use crate::project::{Extension, Function, ImagePath, Source, SourceKind};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Node, Tree, TreeError};
 
@@ -18,12 +18,21 @@ pub struct Parts {
     pub code: Arc<Tree>,
 }
 
-/// The files of a layer: its root is `/opt` (Lambda developer guide, packaging-layers).
+/// The files of a layer that are on this machine: their root is `/opt` (Lambda developer guide, packaging-layers).
 ///
 /// # Errors
 /// When they cannot be listed.
-pub fn layer_tree(layer: &Layer) -> Result<Tree, TreeError> {
-    let mut tree = Tree::load(&layer.source, &place(LAYER_ROOT)?)?;
+pub fn layer_tree(source: &Source) -> Result<Tree, TreeError> {
+    let mut tree = Tree::load(source, &place(LAYER_ROOT)?)?;
+    program::make_executable(&mut tree)?;
+    Ok(tree)
+}
+
+/// The files of a layer that were taken from another image and stand at their place already.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
     program::make_executable(&mut tree)?;
     Ok(tree)
 }

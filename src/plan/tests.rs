@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::project::{Architecture, Base, Extension, Layer, Source, SourceKind, Wrapper};
+use crate::project::{Architecture, Base, Extension, Layer, LayerSource, Source, SourceKind, Wrapper};
 use crate::runtime::{self, ENTRY_SCRIPT, LAUNCHER};
 use crate::tree::base_of;
 
@@ -79,7 +79,7 @@ impl Bench {
     }
 
     fn layer(mut self, name: &str, nodes: &[&str]) -> Self {
-        self.function.layers.push(Layer { name: name.to_owned(), source: source() });
+        self.function.layers.push(Layer { name: name.to_owned(), source: LayerSource::Files(source()) });
         self.parts.layers.push(Arc::new(tree(nodes)));
         self
     }
@@ -565,7 +565,7 @@ fn programs_get_the_bit_that_archives_lose() {
     ] {
         tree.insert(path(place), Node::File(FileNode::of_bytes(content.as_bytes(), false)));
     }
-    program::make_executable(&mut tree).unwrap();
+    let tree = image_tree(tree).unwrap();
     let made: Vec<_> = tree.adjustments().iter().map(|adjustment| adjustment.path.as_str()).collect();
     assert_eq!(made, ["/opt/bin/tool", "/opt/extensions/log", "/var/task/bootstrap"]);
 }

@@ -118,7 +118,10 @@ impl Inner {
     /// Whether a registry on this machine speaks TLS. One whose certificate is not trusted does.
     async fn speaks_tls(&self, place: &Place) -> bool {
         let pulse = Pulse::new(Patience { idle: PROBE, answer: PROBE });
-        let request = reqwest::Request::new(Method::GET, place.url(&[]));
+        // The one path that every registry has (OCI distribution specification, Determining Support).
+        let mut url = place.home.clone();
+        url.set_path("/v2/");
+        let request = reqwest::Request::new(Method::GET, url);
         let permit = self.transport.permit().await;
         match self.transport.send(&permit, Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
             Ok(_) => true,

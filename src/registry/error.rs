@@ -12,6 +12,7 @@ use super::address::NoPublicAddress;
 use super::credentials::CredentialsError;
 use super::redirect::RedirectError;
 use super::refusal::Refusal;
+use super::retry::Transient;
 use crate::fs::FsError;
 use crate::project::Architecture;
 use crate::store::Digest;
@@ -222,31 +223,6 @@ impl RegistryError {
             && (refusal.says("immutab") || refusal.says("imagetagalreadyexistsexception"))
     }
 
-    /// Whether the same may succeed a little later.
-    pub(super) fn passes(&self) -> bool {
-        match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.passes(),
-            Self::Network { source, .. } => network_passes(source),
-            Self::Idle { .. } => true,
-            Self::Content { source, .. } => matches!(source, ContentError::Truncated { .. }),
-            _ => false,
-        }
-    }
-
-    /// How long the registry wants to be left alone.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.refusal()?.retry_after
-    }
-
-    /// Why it failed, on one line.
-    pub(super) fn cause(&self) -> String {
-        match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.to_string(),
-            Self::Idle { waited, .. } => format!("nothing moved for {} seconds", waited.as_secs()),
-            other => last(other).to_string(),
-        }
-    }
-
     fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => Some(refusal),
@@ -365,8 +341,32 @@ fn says(error: &reqwest::Error, text: &str) -> bool {
     chain(error).any(|cause| cause.to_string().contains(text))
 }
 
+impl Transient for RegistryError {
+    fn passes(&self) -> bool {
+        match self {
+            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.passes(),
+            Self::Network { source, .. } => network_passes(source),
+            Self::Idle { .. } => true,
+            Self::Content { source, .. } => matches!(source, ContentError::Truncated { .. }),
+            _ => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.refusal()?.retry_after
+    }
+
+    fn cause(&self) -> String {
+        match self {
+            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.to_string(),
+            Self::Idle { waited, .. } => format!("nothing moved for {} seconds", waited.as_secs()),
+            other => last(other).to_string(),
+        }
+    }
+}
+
 /// Whether the same may succeed a little later: whatever breaks a connection, but not what would break each.
-fn network_passes(error: &reqwest::Error) -> bool {
+pub(crate) fn network_passes(error: &reqwest::Error) -> bool {
     // A name that does not exist is most likely misspelt. One that could not be looked up is told in other words.
     let is_unknown = error.is_dns() && !says(error, "emporary");
     !(error.is_builder() || is_unknown || is_about_certificates(error) || is_not_tls(error))
@@ -377,7 +377,8 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), next)
 }
 
-fn last<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+/// The first of an error's causes, which says most.
+pub(crate) fn last<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     chain(error).last().unwrap_or(error)
 }
 

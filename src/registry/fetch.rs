@@ -153,7 +153,7 @@ impl Fetch<'_> {
 
 /// A blob that is hashed and written beside its transfer, a batch at a time: a thread is only taken for the writing itself,
 /// since many blobs may wait for their registry.
-struct Sink {
+pub(crate) struct Sink {
     store: Store,
     /// The batch that is being collected.
     batch: Vec<Bytes>,
@@ -161,16 +161,16 @@ struct Sink {
     /// The batch that is being written, once there is one.
     writing: Option<JoinHandle<Result<BlobWriter, FsError>>>,
     /// How many bytes were given to it.
-    written: u64,
+    pub(crate) written: u64,
 }
 
 impl Sink {
     /// Starts with nothing written. Dropped unfinished, it leaves nothing.
-    fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, written: 0 }
     }
 
-    async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
         self.written += piece.len() as u64;
         self.batched += piece.len();
         self.batch.push(piece);
@@ -192,7 +192,7 @@ impl Sink {
     }
 
     /// Keeps the blob, if it is the one of `expected`. The inner error is the digest that it has instead.
-    async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
+    pub(crate) async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
         let begun = self.settle().await?;
         let expected = expected.clone();
         let finish = move || write(begun, &self.store, self.batch)?.commit_as(&expected);

@@ -45,3 +45,13 @@ pub use push::{Mount, Session, Upload};
 pub use redirect::RedirectError;
 pub use refusal::{ErrorInfo, Refusal};
 pub use settings::{Mirror, MirrorError, Settings};
+
+// Downloads that are no registry's but go the same way.
+#[cfg(feature = "aws")]
+pub(crate) use {
+    error::{last, network_passes},
+    fetch::Sink,
+    refusal::safe,
+    retry::{Attempts, Backoff, Transient},
+    transfer::Transfer,
+};

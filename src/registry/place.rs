@@ -40,7 +40,7 @@ impl Place {
     pub(super) fn of(repository: &Repository, settings: &Settings) -> Result<Self, RegistryError> {
         let Repository { host, name } = repository;
         let host = if DOCKER_HUB.contains(&host.as_str()) { DOCKER_HUB[0] } else { host };
-        let mirror = settings.mirrors.get(host);
+        let mirror = settings.mirror(host);
         let asked = match mirror {
             Some(mirror) => mirror.host.as_str(),
             None if host == DOCKER_HUB[0] => DOCKER_HUB_HOST,

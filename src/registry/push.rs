@@ -15,6 +15,7 @@ use super::feed::Feed;
 use super::login::Scopes;
 use super::place::Place;
 use super::pull::{check, said_digest};
+use super::retry::Transient;
 use super::transfer::Transfer;
 use super::transport::Answer;
 use crate::event::Direction;

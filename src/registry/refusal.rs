@@ -117,7 +117,7 @@ fn plain(body: &[u8]) -> Vec<ErrorInfo> {
 }
 
 /// A text from outside as it may be shown: short, and without characters that move a cursor or turn the direction of writing.
-pub(super) fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut shown = String::new();
     for (position, character) in text.chars().enumerate() {
         if position == LENGTH {

@@ -6,21 +6,32 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use super::error::RegistryError;
 use crate::event::{Event, Reporter};
 
 /// The longest wait that a registry is given when it asks for one.
 const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
+/// An error after which the same may succeed.
+pub(crate) trait Transient {
+    /// Whether it may succeed a little later.
+    fn passes(&self) -> bool;
+
+    /// How long the other side wants to be left alone.
+    fn retry_after(&self) -> Option<Duration>;
+
+    /// Why it failed, on one line and without secrets.
+    fn cause(&self) -> String;
+}
+
 /// When to try again.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     /// The bound of the first wait; each further one is twice as long.
-    pub(super) base: Duration,
+    pub(crate) base: Duration,
     /// The bound that no wait exceeds.
-    pub(super) longest: Duration,
+    pub(crate) longest: Duration,
     /// How often something is tried in all.
-    pub(super) attempts: u32,
+    pub(crate) attempts: u32,
 }
 
 impl Default for Backoff {
@@ -42,7 +53,7 @@ impl Backoff {
 }
 
 /// The attempts at one thing.
-pub(super) struct Attempts<'a> {
+pub(crate) struct Attempts<'a> {
     backoff: Backoff,
     reporter: &'a dyn Reporter,
     doing: &'a str,
@@ -51,18 +62,18 @@ pub(super) struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     /// Starts with none made.
-    pub(super) fn new(backoff: Backoff, reporter: &'a dyn Reporter, doing: &'a str) -> Self {
+    pub(crate) fn new(backoff: Backoff, reporter: &'a dyn Reporter, doing: &'a str) -> Self {
         Self { backoff, reporter, doing, failed: 0 }
     }
 
     /// Waits after an attempt that failed, if there is to be another one; otherwise gives its error back.
-    pub(super) async fn after(&mut self, error: RegistryError) -> Result<(), RegistryError> {
+    pub(crate) async fn after<E: Transient>(&mut self, error: E) -> Result<(), E> {
         let passes = error.passes();
         self.after_if(passes, error).await
     }
 
     /// As [`after`](Self::after), where the caller knows better whether another attempt may succeed.
-    pub(super) async fn after_if(&mut self, passes: bool, error: RegistryError) -> Result<(), RegistryError> {
+    pub(crate) async fn after_if<E: Transient>(&mut self, passes: bool, error: E) -> Result<(), E> {
         self.failed += 1;
         if !passes || self.failed >= self.backoff.attempts {
             return Err(error);
@@ -87,6 +98,7 @@ mod tests {
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
+    use super::super::error::RegistryError;
     use super::super::refusal::Refusal;
     use super::*;
 

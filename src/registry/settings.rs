@@ -13,6 +13,9 @@ use reqwest::Url;
 pub struct Settings {
     /// Where the traffic of a host goes instead, by the host as references name it, with its port if it has one.
     pub mirrors: BTreeMap<String, Mirror>,
+    /// The same, ahead of those, by the host in the form that names of environment variables have: in capitals, with `_`
+    /// for all but letters and digits.
+    pub environment_mirrors: BTreeMap<String, Mirror>,
     /// Hosts, with or without their port, that are spoken to in plain HTTP although they are not this machine.
     pub insecure: BTreeSet<String>,
     /// Certificates in PEM that are trusted beside the system's. The system's are those that the file
@@ -24,9 +27,10 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mirrors, insecure, certificates, connections } = self;
+        let Self { mirrors, environment_mirrors, insecure, certificates, connections } = self;
         f.debug_struct("Settings")
             .field("mirrors", mirrors)
+            .field("environment_mirrors", environment_mirrors)
             .field("insecure", insecure)
             .field("certificates", &certificates.as_ref().map(Vec::len))
             .field("connections", connections)
@@ -35,6 +39,13 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// Where the traffic of a host goes instead.
+    pub(super) fn mirror(&self, host: &str) -> Option<&Mirror> {
+        let capital = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        let variable: String = host.chars().map(capital).collect();
+        self.environment_mirrors.get(&variable).or_else(|| self.mirrors.get(&host.to_lowercase()))
+    }
+
     /// Whether the user lets a host be spoken to in plain HTTP.
     pub(super) fn is_insecure(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
@@ -130,6 +141,21 @@ pub(super) fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_names_a_mirror_ahead_of_the_configuration() {
+        let mirror = |text: &str| text.parse::<Mirror>().unwrap();
+        let settings = Settings {
+            mirrors: [("docker.io", "near/hub"), ("localhost:5000", "file")]
+                .map(|(host, text)| (host.to_owned(), mirror(text)))
+                .into(),
+            environment_mirrors: [("LOCALHOST_5000".to_owned(), mirror("variable"))].into(),
+            ..Settings::default()
+        };
+        assert_eq!(settings.mirror("localhost:5000"), Some(&mirror("variable")));
+        assert_eq!(settings.mirror("Docker.io"), Some(&mirror("near/hub")));
+        assert_eq!(settings.mirror("quay.io"), None);
+    }
 
     #[test]
     fn mirrors_have_a_scheme_a_host_and_a_prefix() {

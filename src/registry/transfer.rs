@@ -13,7 +13,7 @@ const PACE: Duration = Duration::from_millis(100);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A blob on its way. It is over when this is dropped.
-pub(super) struct Transfer {
+pub(crate) struct Transfer {
     id: u64,
     reporter: Arc<dyn Reporter>,
     reported: Mutex<Option<Instant>>,
@@ -21,7 +21,7 @@ pub(super) struct Transfer {
 
 impl Transfer {
     /// Begins one of `total` bytes.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         reporter: Arc<dyn Reporter>,
         direction: Direction,
         repository: String,
@@ -35,7 +35,7 @@ impl Transfer {
     }
 
     /// This many bytes have gone over.
-    pub(super) fn at(&self, bytes: u64) {
+    pub(crate) fn at(&self, bytes: u64) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.is_none_or(|last| last.elapsed() >= PACE) {
             *reported = Some(Instant::now());

@@ -196,6 +196,12 @@ pub struct Blob {
 }
 
 impl Blob {
+    /// Whether the bytes are there. Those of the store may have to be brought first ([`Store::place`]).
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|file| file.len() >= self.offset.saturating_add(self.size))
+    }
+
     /// Opens the bytes for reading from their start.
     pub fn open(&self) -> Result<io::Take<File>, FsError> {
         let mut file = fs::open(&self.path)?;

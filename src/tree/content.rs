@@ -1,7 +1,7 @@
 //! Where the bytes of a file in a tree come from, without holding them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -19,8 +19,23 @@ pub enum Content {
     Host(HostFile),
     /// An entry of a zip archive.
     Zip(ZipEntry),
+    /// A stretch of a file that nobody writes to again, known by its digest.
+    Kept(KeptFile),
     /// Bytes that limg itself brings.
     Bytes(Arc<[u8]>),
+}
+
+/// Bytes that limg keeps, wherever they come from. Their digest alone identifies them.
+#[derive(Debug, Clone)]
+pub struct KeptFile {
+    /// The file that holds them.
+    pub path: Arc<Path>,
+    /// Where they begin in it, in bytes.
+    pub offset: u64,
+    /// How many they are.
+    pub size: u64,
+    /// Their digest, `sha256:…`.
+    pub digest: String,
 }
 
 /// A file on this machine and what tells that it has changed since it was listed.
@@ -118,6 +133,7 @@ impl Content {
         match self {
             Self::Host(file) => Ok(Box::new(file.open()?)),
             Self::Zip(entry) => entry.open(),
+            Self::Kept(kept) => Ok(Box::new(kept.open()?)),
             Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
         }
     }
@@ -140,6 +156,10 @@ impl Content {
                 stamp.fingerprint(path, hasher);
             }
             Self::Zip(entry) => entry.fingerprint(hasher),
+            Self::Kept(kept) => {
+                hasher.update(b"kept\0");
+                hasher.update(&kept.digest);
+            }
             Self::Bytes(bytes) => {
                 hasher.update(b"bytes\0");
                 hasher.update(Sha256::digest(bytes));
@@ -153,7 +173,7 @@ impl Content {
         match self {
             Self::Host(file) => Some(file.stamp.changed_at()),
             Self::Zip(entry) => Some(entry.archive().changed_at()),
-            Self::Bytes(_) => None,
+            Self::Kept(_) | Self::Bytes(_) => None,
         }
     }
 }
@@ -163,6 +183,7 @@ impl std::fmt::Display for Content {
         match self {
             Self::Host(file) => write!(f, "{}", file.path.display()),
             Self::Zip(entry) => write!(f, "{entry}"),
+            Self::Kept(kept) => write!(f, "{}", kept.path.display()),
             Self::Bytes(_) => write!(f, "a file of limg's own"),
         }
     }
@@ -173,5 +194,13 @@ impl HostFile {
         let file = fs::open(&self.path)?;
         self.stamp.check(&self.path, &file)?;
         Ok(file)
+    }
+}
+
+impl KeptFile {
+    fn open(&self) -> Result<io::Take<File>, TreeError> {
+        let mut file = fs::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.offset)).map_err(fs::FsError::because("read", &self.path))?;
+        Ok(file.take(self.size))
     }
 }

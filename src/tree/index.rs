@@ -10,14 +10,11 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
 use super::SIZE_LIMIT;
-use crate::project::ImagePath;
-use entries::{Entries, TarEntry};
+use crate::project::{ImagePath, ImagePathError};
+pub use entries::{Entries, TarEntry};
 
 /// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
 const LINK_LIMIT: usize = 40;
-
-/// What fills up the last block of a tar archive and the two empty ones that end it.
-const END: u64 = 3 * 512;
 
 /// The entries of a base image by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,28 +68,19 @@ impl FileIndex {
     }
 
     fn add_entries(&mut self, layer: &mut impl Read) -> io::Result<()> {
-        // Go's tar reader, and hence Docker, takes a layer whose last file is not filled up to a whole block, so that there
-        // are tools that write such ones (`umoci insert` of 0.4).
-        let mut entries = Entries::new(layer.by_ref().chain(io::repeat(0).take(END)));
+        let mut entries = Entries::new(layer.by_ref());
         let mut added = Vec::new();
-        while let Some(entry) = entries.next()? {
+        while let Some(entry) = entries.next_entry()? {
             // The root itself, and names that no extractor would place inside it, are no entries.
-            let Some(path) = normalised(&entry.name) else { continue };
-            match path.name().strip_prefix(".wh.") {
-                Some(".wh..opq") => match path.parent() {
-                    Some(folder) => self.remove_below(&folder),
-                    None => self.entries.clear(),
-                },
-                Some(deleted) => {
-                    let sibling = match path.parent() {
-                        Some(folder) => folder.join(deleted),
-                        None => format!("/{deleted}").parse(),
-                    };
-                    if let Ok(sibling) = sibling {
-                        self.remove_below(&sibling);
-                        self.entries.remove(&sibling);
-                    }
+            let Some(path) = entry_path(&entry.name) else { continue };
+            match whiteout(&path) {
+                Some(Whiteout::Below(Some(folder))) => self.remove_below(&folder),
+                Some(Whiteout::Below(None)) => self.entries.clear(),
+                Some(Whiteout::At(deleted)) => {
+                    self.remove_below(&deleted);
+                    self.entries.remove(&deleted);
                 }
+                Some(Whiteout::Nothing) => {}
                 None => added.push((path, index_entry(entry))),
             }
         }
@@ -104,6 +92,15 @@ impl FileIndex {
         }
         io::copy(layer, &mut io::sink())?;
         Ok(())
+    }
+
+    /// An index that has some programs and nothing else.
+    ///
+    /// # Errors
+    /// When one of them is no path of an image.
+    pub fn of_programs(paths: &[&str]) -> Result<Self, ImagePathError> {
+        let entry = |path: &&str| Ok((path.parse()?, IndexEntry::File(0o755)));
+        Ok(Self { entries: paths.iter().map(entry).collect::<Result<_, _>>()? })
     }
 
     /// What stands at a path itself, no link followed.
@@ -186,8 +183,33 @@ pub fn follow<'a, T>(path: &ImagePath, look: impl Fn(&ImagePath) -> Option<Step<
     found
 }
 
-/// The image path of a tar entry's name: `./etc/` is `/etc`.
-fn normalised(name: &str) -> Option<ImagePath> {
+/// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
+#[derive(Debug)]
+pub(crate) enum Whiteout {
+    /// Everything in this folder, or in the root.
+    Below(Option<ImagePath>),
+    /// What stands at this path, with everything below.
+    At(ImagePath),
+    /// Nothing, although it has the name of a whiteout.
+    Nothing,
+}
+
+/// The whiteout that an entry at `path` is, if it is one: such a name never is that of a file.
+pub(crate) fn whiteout(path: &ImagePath) -> Option<Whiteout> {
+    let deleted = path.name().strip_prefix(".wh.")?;
+    let folder = path.parent();
+    if deleted == ".wh..opq" {
+        return Some(Whiteout::Below(folder));
+    }
+    let sibling = match folder {
+        Some(folder) => folder.join(deleted),
+        None => format!("/{deleted}").parse(),
+    };
+    Some(sibling.map_or(Whiteout::Nothing, Whiteout::At))
+}
+
+/// The image path of a tar entry's name: `./etc/` is `/etc`. Nothing for the root, and for a name that leads out of it.
+pub(crate) fn entry_path(name: &str) -> Option<ImagePath> {
     let names: Vec<_> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
     format!("/{}", names.join("/")).parse().ok()
 }

@@ -16,10 +16,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
-pub use content::{Content, HostFile};
+pub use content::{Content, HostFile, KeptFile};
 #[cfg(test)]
 pub(crate) use index::tests::base_of;
-pub use index::{FileIndex, IndexEntry, IndexError, Step, follow};
+pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};
+pub(crate) use index::{Whiteout, entry_path, whiteout};
 pub use zip::{ZipArchive, ZipEntry};
 
 use crate::fs::FsError;
@@ -199,6 +200,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Adds a file that limg keeps, with the permission bits that it had where it comes from; `modified` is in seconds
+    /// since 1970.
+    pub fn add_kept(&mut self, path: ImagePath, file: KeptFile, mode: u32, modified: Option<i64>) {
+        if mode & 0o6000 != 0 {
+            self.adjusted(&path, SPECIAL_BITS_LOST);
+        }
+        let (executable, size) = (mode & 0o111 != 0, file.size);
+        self.insert(path, Node::File(FileNode { executable, size, modified, content: Content::Kept(file) }));
+    }
+
     /// Puts a node at a path, over what was there.
     pub fn insert(&mut self, path: ImagePath, node: Node) {
         self.nodes.insert(path, node);
@@ -314,10 +325,21 @@ pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
 }
 
 /// The image path of a file with this path below a source's root. Names are checked here for every source.
-fn join(root: &ImagePath, relative: &str, what: &dyn std::fmt::Display) -> Result<ImagePath, TreeError> {
+pub(crate) fn join(
+    root: &ImagePath,
+    relative: &str,
+    what: &dyn std::fmt::Display,
+) -> Result<ImagePath, TreeError> {
     let path = root.join(relative).map_err(|source| TreeError::Path { what: what.to_string(), source })?;
-    // OCI image specification, layer.md, "Whiteouts": such a name would delete a file of a layer below.
-    if path.name().starts_with(".wh.") {
+    check_name(&path, what)?;
+    Ok(path)
+}
+
+/// Refuses a path that an image layer cannot name.
+pub(crate) fn check_name(path: &ImagePath, what: &dyn std::fmt::Display) -> Result<(), TreeError> {
+    // OCI image specification, layer.md, "Whiteouts": such a name would delete a file of a layer below. That goes for the
+    // folders too, which a layer names before what they hold.
+    if path.as_str().contains("/.wh.") {
         return Err(TreeError::Unsuitable {
             what: what.to_string(),
             why: "has a name that begins with `.wh.`, which in an image layer means that a file is deleted"
@@ -325,7 +347,7 @@ fn join(root: &ImagePath, relative: &str, what: &dyn std::fmt::Display) -> Resul
             help: "rename or exclude it",
         });
     }
-    Ok(path)
+    Ok(())
 }
 
 /// Whether a file's first four bytes are those of a program, where no mode bits tell: ELF or a script's `#!`.
@@ -381,6 +403,7 @@ mod tests {
     fn whiteouts_are_no_files() {
         let root = "/opt".parse().unwrap();
         assert!(join(&root, "a/.wh.b", &"a/.wh.b").is_err());
+        assert!(join(&root, ".wh.a/b", &".wh.a/b").is_err());
         assert!(join(&root, "a/.wh", &"a/.wh").is_ok());
     }
 

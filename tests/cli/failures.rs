@@ -36,6 +36,24 @@ fn a_wrong_command_line_is_2() {
 }
 
 #[test]
+fn a_configuration_that_limg_does_not_understand_is_2() {
+    let context = Context::with(TINY);
+    let file = context.root().join("home/.config/limg/config.yaml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "registries:\n  quay.io: { miror: mirror.example.com }\n").unwrap();
+    let shown = "`[DIR]/home/.config/limg/config.yaml` cannot be followed: registries.quay.io: unknown key `miror` (line 2)";
+    context.limg(&["build"]).fails(2, &[shown, "help: did you mean `mirror`?"]);
+    let named = context.run(context.command(&["build"]).env("LIMG_CONFIG", "none.yaml"));
+    named.fails(2, &["[DIR]/project/none.yaml", "LIMG_CONFIG"]);
+    std::fs::write(&file, "registries:\n  quay.io: { mirror: mirror.example.com }\n").unwrap();
+    context.limg(&["build"]).ok();
+    let variable =
+        context.run(context.command(&["build"]).env("LIMG_REGISTRY_MIRROR_QUAY_IO", "https://u:sesame@a"));
+    assert!(!variable.stderr.contains("sesame"), "{}", variable.stderr);
+    variable.fails(2, &["`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror", "help: set it to"]);
+}
+
+#[test]
 fn a_definition_that_cannot_be_found_is_2() {
     let context = Context::new();
     context
@@ -55,17 +73,24 @@ fn files_that_cannot_be_taken_are_2() {
 }
 
 #[test]
-fn a_base_in_a_registry_is_2_and_the_way_round_is_told() {
+fn a_registry_that_is_not_there_is_3() {
     let context = Context::with("functions: { f: { runtime: python3.12, handler: a.b, code: fn } }\n");
-    context.limg(&["build"]).fails(
+    // Free a moment ago, and nobody else's to listen on.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let build = || {
+        let mut command = context.command(&["build"]);
+        command.env("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", format!("http://{address}/mirror"));
+        command
+    };
+    let run = context.run(&mut build());
+    run.fails(3, &["failed to read the base image `public.ecr.aws/lambda/python:3.12`", "onnection refused"]);
+    let run = context.run(build().arg("--locked"));
+    run.fails(
         2,
         &[
             "limg.yaml:1:28: ",
-            "failed to read the base image `public.ecr.aws/lambda/python:3.12`",
-            "yet",
-            "help: `docker pull public.ecr.aws/lambda/python:3.12`",
-            "`docker-daemon:public.ecr.aws/lambda/python:3.12`",
-            "skopeo copy docker://public.ecr.aws/lambda/python:3.12 oci:DIR",
+            "limg.lock has no pin for `public.ecr.aws/lambda/python:3.12` (x86_64)",
+            "help: run the command without `--locked`",
         ],
     );
 }

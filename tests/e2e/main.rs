@@ -17,9 +17,12 @@ mod bases;
 mod bytecode;
 mod determinism;
 mod dockerfiles;
+#[cfg(feature = "aws")]
+mod ecr;
 mod examples;
 mod formats;
 mod invoke;
 mod memory;
+mod push;
 mod support;
 mod trees;

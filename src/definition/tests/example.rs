@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Folder;
 use crate::definition::load;
-use crate::project::{Architecture, ImageLocation, Source, SourceKind, Wrapper};
+use crate::project::{
+    Architecture, EcrSettings, Encryption, ImageFiles, ImageLocation, LayerSource, Source, SourceKind,
+    VersionSource, Wrapper,
+};
 
 const EXAMPLE: &str = r#"
 project: shop                     # default: the folder's name
@@ -19,6 +22,9 @@ bases:                            # optional; adds to or overrides the built-in 
 layers:
   utils:  { path: layers/utils }  # a directory or .zip laid out as Lambda lays it out: its root is /opt
   packed: { path: layers/packed.ZIP, follow: true, exclude: ["*.md"] }
+  insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
+  adapter: { image: public.ecr.aws/awsguru/aws-lambda-adapter:0.9.1, path: /lambda-adapter, to: /opt/extensions/lambda-adapter }
+  whole: { image: registry.example.com/layers/fonts, path: /opt/ }
 
 extensions:
   log-shipper:                    # external: a process beside the runtime
@@ -45,6 +51,17 @@ functions:
     architecture: x86_64
     handler: single.handler
     code: functions/single.py
+    layers: [insights, adapter, whole]
+
+ecr:
+  repository: "team/{project}-{function}"
+  scan_on_push: true
+  immutable_tags: true
+  encryption: KMS
+  kms_key: alias/images
+  keep: 20
+  tags: { cost-centre: 0042, team: shop }
+  lambda_accounts: [210987654321, "012345678901", 210987654321]
 "#;
 
 #[test]
@@ -75,8 +92,8 @@ fn every_key_comes_to_its_part_of_the_project() {
     assert_eq!(
         sources,
         [
-            ("utils", source("layers/utils", SourceKind::Directory)),
-            ("packed", Source { follow: true, exclude: vec!["*.md".into()], ..packed }),
+            ("utils", LayerSource::Files(source("layers/utils", SourceKind::Directory))),
+            ("packed", LayerSource::Files(Source { follow: true, exclude: vec!["*.md".into()], ..packed })),
         ]
     );
     let [shipper, tracer] = &orders.extensions[..] else { panic!() };
@@ -103,6 +120,52 @@ fn every_key_comes_to_its_part_of_the_project() {
     assert_eq!(billing.code.kind, SourceKind::File);
     assert_eq!((billing.timeout, billing.memory), (5, 128));
     assert_eq!(billing.environment["STAGE"], "test");
+    let insights = "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53";
+    let files = |reference: &str, path: &str, to: &str| {
+        let reference = reference.parse().unwrap();
+        LayerSource::Image(ImageFiles { reference, path: path.parse().unwrap(), to: to.parse().unwrap() })
+    };
+    let adapter = "public.ecr.aws/awsguru/aws-lambda-adapter:0.9.1";
+    let sources: Vec<_> = billing.layers.iter().map(|layer| layer.source.clone()).collect();
+    assert_eq!(
+        sources,
+        [
+            LayerSource::Version(VersionSource {
+                arn: insights.parse().unwrap(),
+                ignore_compatibility: false
+            }),
+            files(adapter, "/lambda-adapter", "/opt/extensions/lambda-adapter"),
+            files("registry.example.com/layers/fonts", "/opt", "/opt"),
+        ]
+    );
+
+    assert_eq!(project.ecr_repository.as_str(), "team/{project}-{function}");
+    let text = |text: &str| text.to_owned();
+    assert_eq!(
+        project.ecr,
+        EcrSettings {
+            scan_on_push: true,
+            immutable_tags: true,
+            encryption: Encryption::Kms { key: Some(text("alias/images")) },
+            keep: Some(20),
+            tags: BTreeMap::from(
+                [("cost-centre", "0042"), ("team", "shop")].map(|(k, v)| (text(k), text(v)))
+            ),
+            lambda_accounts: vec![text("012345678901"), text("210987654321")],
+        }
+    );
+}
+
+#[test]
+fn without_an_ecr_block_repositories_are_as_aws_makes_them() {
+    let folder = Folder::new();
+    let outcome =
+        folder.read("functions: { a--b: { runtime: python3.12, handler: a.b, code: functions/orders } }");
+    // The name would be refused by ECR, to which nobody may want to push.
+    assert_eq!(outcome.problems, []);
+    let project = outcome.project.unwrap();
+    assert_eq!(project.ecr, EcrSettings::default());
+    assert_eq!(project.ecr_repository.repository("shop", "orders").unwrap(), "shop/orders");
 }
 
 #[test]

@@ -210,7 +210,7 @@ functions:
   help: define it under `layers`: `NAME: { path: ... }`
 9:59 error[unknown-layer] there is no layer `arn:aws:lambda:eu-west-1:1:layer:x:1`
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
-  help: in this version a layer's files must be on this machine: define it under `layers` with a `path`
+  help: give it a name under `layers`, `NAME: { arn: ... }`, and list the name
 10:18 error[unknown-extension] there is no extension `shiper`
   | extensions: [shiper, tracer, shipper, shipper]
   help: did you mean `shipper`?

@@ -6,6 +6,7 @@ mod lines;
 mod meaning_cases;
 mod never_panics;
 mod problems;
+mod remote_cases;
 mod shape_cases;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,10 @@ const VALID: &str = r#"
 project: shop
 defaults: &defaults { architecture: x86_64, environment: { STAGE: dev } }
 bases: { slim: { image: "oci:./bases/slim", contract: python3.12 } }
-layers: { utils: { path: layers/utils, exclude: ["*.md"] } }
+layers:
+  utils: { path: layers/utils, exclude: ["*.md"] }
+  insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:53" }
+  adapter: { image: quay.io/a/b:1, path: /adapter, to: /opt/extensions/adapter }
 extensions:
   tracer: { path: layers/tracer, wrapper: /opt/tracer/wrapper, environment: { NODE_OPTIONS: x } }
 functions:
@@ -18,9 +21,10 @@ functions:
     runtime: slim
     handler: app.handler
     code: functions/orders
-    layers: [utils]
+    layers: [utils, insights, adapter]
     extensions: [tracer]
     timeout: 30
+ecr: { repository: "{project}/{function}", encryption: KMS, keep: 5, tags: { a: b }, lambda_accounts: [210987654321] }
 "#;
 
 fn survives(folder: &Folder, text: &str) {

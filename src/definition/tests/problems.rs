@@ -1,6 +1,6 @@
 //! Each kind of problem, with its line and its mend.
 
-use super::{Folder, meaning_cases, shape_cases};
+use super::{Folder, meaning_cases, remote_cases, shape_cases};
 use crate::definition::codes;
 
 /// A definition and all that is said about it.
@@ -11,7 +11,7 @@ pub(super) struct Case {
 }
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    shape_cases::CASES.iter().chain(meaning_cases::CASES)
+    shape_cases::CASES.iter().chain(meaning_cases::CASES).chain(remote_cases::CASES)
 }
 
 #[test]
@@ -56,6 +56,29 @@ fn what_is_too_long_is_told_by_its_length() {
         report.contains("[large-environment] the environment of `b` has 4099 bytes; Lambda allows 4096"),
         "{report}"
     );
+}
+
+#[test]
+fn tags_keep_to_the_limits_of_ecr() {
+    let (long, longer) = ("k".repeat(128), "v".repeat(256));
+    let many = (0..49).map(|number| format!("    t{number}: x\n")).collect::<Vec<_>>().concat();
+    let report = |last: &str| {
+        Folder::new().report(&format!(
+            "functions: {{ a: {{ runtime: python3.12, handler: a.b, code: functions }} }}
+ecr:
+  tags:
+{many}    {last}
+"
+        ))
+    };
+    assert_eq!(report(&format!("{long}: {longer}")), "");
+    for (last, told) in [
+        (format!("{long}k: x"), "[bad-tag] the key of this tag has 129 characters"),
+        (format!("key: {longer}v"), "[bad-tag] the value of the tag `key` has 257 characters"),
+        ("one: x\n    two: x".to_owned(), "[bad-tag] there are 51 tags; ECR allows 50"),
+    ] {
+        assert!(report(&last).contains(told), "{}", report(&last));
+    }
 }
 
 #[cfg(unix)]

@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         report: "
 1:1 error[wrong-type] expected a mapping, found a list
   | - orders
-  help: write its keys below it, indented; known keys are `bases`, `defaults`, `extensions`, `functions`, `layers`, `project`
+  help: write its keys below it, indented; known keys are `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
 ",
     },
     Case {
@@ -99,21 +99,6 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
 ",
     },
     Case {
-        name: "sources of layers that are not there yet",
-        text: r#"functions: {}
-layers:
-  insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
-"#,
-        report: r#"
-3:3 error[missing-key] the key `path` is missing
-  | insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
-  help: add `path:`, the layer's directory or .zip
-3:15 error[unknown-key] unknown key `arn`
-  | insights: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53" }
-  help: in this version a layer is a directory or a .zip: download or unpack it and write `path: ...`
-"#,
-    },
-    Case {
         name: "a template",
         text: "Resources: {}
 ",
@@ -160,6 +145,8 @@ functions:
 layers:
   utils: layers/utils
   more: [layers/utils]
+  short: arn:aws:lambda:eu-west-1:1:layer:x:1
+extensions: { tracer: layers/tracer }
 "#,
         report: r#"
 1:10 error[wrong-type] expected text, found a number
@@ -199,7 +186,13 @@ layers:
   help: write `{ path: layers/utils }`
 17:9 error[wrong-type] expected a mapping, found a list
   | more: [layers/utils]
-  help: write its keys below it, indented; known keys are `exclude`, `follow`, `path`
+  help: write its keys below it, indented; known keys are `arn`, `exclude`, `follow`, `ignore_compatibility`, `image`, `path`, `to`
+18:10 error[wrong-type] expected a mapping, found text
+  | short: arn:aws:lambda:eu-west-1:1:layer:x:1
+  help: write `{ arn: arn:aws:lambda:eu-west-1:1:layer:x:1 }`
+19:23 error[wrong-type] expected a mapping, found text
+  | extensions: { tracer: layers/tracer }
+  help: write `{ path: layers/tracer }`
 "#,
     },
     Case {
@@ -218,6 +211,41 @@ layers:
 3:34 error[out-of-range] 99999999999999999999999999 is not between 128 and 10240
   | billing: { timeout: 0, memory: 99999999999999999999999999 }
 ",
+    },
+    Case {
+        name: "shapes of the ecr block",
+        text: r#"functions: {}
+ecr:
+  repository: { project: x }
+  scanOnPush: true
+  immutable_tags: IMMUTABLE
+  encryption: aes256
+  keep: 0
+  tags: [team]
+  lambda_accounts: "210987654321"
+"#,
+        report: r#"
+3:15 error[wrong-type] expected text, found a mapping
+  | repository: { project: x }
+  help: write a single text
+4:3 error[unknown-key] unknown key `scanOnPush`
+  | scanOnPush: true
+  help: did you mean `scan_on_push`?
+5:19 error[wrong-type] expected a boolean, found text
+  | immutable_tags: IMMUTABLE
+  help: write `true` or `false`
+6:15 error[unknown-value] `aes256` is not known here
+  | encryption: aes256
+  help: did you mean `AES256`?
+7:9 error[out-of-range] 0 is not between 1 and 100000
+  | keep: 0
+8:9 error[wrong-type] expected a mapping, found a list
+  | tags: [team]
+  help: write each entry under its name: `NAME: ...`, without `-`
+9:20 error[wrong-type] expected a list, found text
+  | lambda_accounts: "210987654321"
+  help: write a list: `[210987654321]`
+"#,
     },
     Case {
         name: "architectures of other tools",

@@ -103,7 +103,13 @@ fn runtime_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) 
     }
 }
 
-fn image(text: &str, at: &DocumentPath, root: &Path, findings: &mut Findings) -> Option<ImageLocation> {
+/// Reads where an image is.
+pub(super) fn image(
+    text: &str,
+    at: &DocumentPath,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<ImageLocation> {
     let mut bad = |message: String, help: &str| {
         findings.problem(Problem::new(codes::BAD_IMAGE, at.clone(), message).help(help));
         None

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::super::codes;
-use super::super::format::{Entries, VariableValue};
+use super::super::format::{AsWritten, Entries};
 use super::super::secret;
 use super::Findings;
 use crate::problem::{DocumentPath, Problem};
@@ -43,8 +43,8 @@ const BYTES_AT_MOST: usize = 4 * 1024;
 const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Checks each variable of a written environment.
-pub(super) fn check(at: &DocumentPath, variables: &Entries<VariableValue>, findings: &mut Findings) {
-    for (name, VariableValue(value)) in &variables.0 {
+pub(super) fn check(at: &DocumentPath, variables: &Entries<AsWritten>, findings: &mut Findings) {
+    for (name, AsWritten(value)) in &variables.0 {
         let at = at.key(name);
         if RESERVED.contains(&name.as_str()) {
             let message = format!("Lambda sets `{name}` itself");
@@ -89,12 +89,12 @@ pub(super) fn check_size<'a>(
 }
 
 /// The variables as name and text.
-pub(super) fn values(variables: &Entries<VariableValue>) -> impl Iterator<Item = (String, String)> + '_ {
-    variables.0.iter().map(|(name, VariableValue(value))| (name.clone(), value.clone()))
+pub(super) fn values(variables: &Entries<AsWritten>) -> impl Iterator<Item = (String, String)> + '_ {
+    variables.0.iter().map(|(name, AsWritten(value))| (name.clone(), value.clone()))
 }
 
 /// Whether a wrapper script is named by its variable.
-pub(super) fn sets_wrapper(variables: &Entries<VariableValue>) -> bool {
+pub(super) fn sets_wrapper(variables: &Entries<AsWritten>) -> bool {
     variables.0.iter().any(|(name, _)| name == WRAPPER_VARIABLE)
 }
 

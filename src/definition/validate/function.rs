@@ -9,7 +9,9 @@ use super::base::{self, Bases};
 use super::source::{self, Written};
 use super::{Findings, Used, environment};
 use crate::problem::{DocumentPath, Problem, nearest};
-use crate::project::{Extension, Function, Layer, Source, Wrapper};
+use crate::project::{
+    Extension, Function, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
+};
 
 /// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
 const DEFAULT_TIMEOUT: u32 = 3;
@@ -148,8 +150,12 @@ impl<'a> Settings<'a, '_> {
         check_twice("layer", names, &at, findings);
         used.layers.extend(names.iter().map(String::as_str));
         let mut layers = Vec::new();
+        let mut versions = BTreeMap::new();
         for (position, name) in names.iter().enumerate() {
             if let Some(layer) = context.layers.get(name.as_str()) {
+                if let Some(Layer { source: LayerSource::Version(VersionSource { arn, .. }), .. }) = layer {
+                    check_versions(name, arn, &mut versions, &at.index(position), findings);
+                }
                 layers.extend(layer.clone());
                 continue;
             }
@@ -241,12 +247,33 @@ fn check_twice(kind: &str, names: &[String], at: &DocumentPath, findings: &mut F
     }
 }
 
+/// Reports a layer of which the function has another version already. Lambda refuses such a function (the answer of
+/// `CreateFunction`: "Two different versions of the same layer are not allowed to be referenced in the same function").
+fn check_versions<'a>(
+    name: &'a str,
+    arn: &'a LayerVersionArn,
+    versions: &mut BTreeMap<String, (&'a str, &'a LayerVersionArn)>,
+    at: &DocumentPath,
+    findings: &mut Findings,
+) {
+    let (other, other_arn) = *versions.entry(arn.layer()).or_insert((name, arn));
+    if other_arn != arn {
+        let message = format!(
+            "`{name}` and `{other}` are versions {} and {} of one layer",
+            arn.version(),
+            other_arn.version()
+        );
+        let problem = Problem::new(codes::TWO_VERSIONS, at.clone(), message);
+        findings.problem(
+            problem.help("keep one of them; Lambda takes no two versions of a layer in one function"),
+        );
+    }
+}
+
 /// The mend for a name that `section` does not define.
 fn unknown_help<'a>(section: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    if name.starts_with("arn:") {
-        return format!(
-            "in this version a layer's files must be on this machine: define it under `{section}` with a `path`"
-        );
+    if name.starts_with("arn:") && section == "layers" {
+        return "give it a name under `layers`, `NAME: { arn: ... }`, and list the name".to_owned();
     }
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -5,8 +5,10 @@
 //! what an image holds is for later stages to say.
 
 mod base;
+mod ecr;
 mod environment;
 mod function;
+mod layer;
 mod name;
 mod source;
 
@@ -18,7 +20,7 @@ use self::source::Written;
 use super::codes;
 use super::format;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Extension, Layer, Project};
+use crate::project::{Extension, Project};
 
 /// What a definition comes to.
 pub(super) struct Validated {
@@ -35,7 +37,7 @@ pub(super) fn validate(definition: &format::Definition, root: &Path, runtimes: &
     let mut findings = Findings::default();
     let name = name::project(definition.project.as_deref(), root, &mut findings);
     let bases = Bases::validate(definition.bases.as_ref(), root, runtimes, &mut findings);
-    let layers = layers(definition, root, &mut findings);
+    let layers = layer::all(definition.layers.as_ref(), root, &mut findings);
     let extensions = extensions(definition, root, &mut findings);
     let defaults = format::Function::default();
     let context = function::Context {
@@ -59,12 +61,17 @@ pub(super) fn validate(definition: &format::Definition, root: &Path, runtimes: &
     for (name, written) in &definition.functions.0 {
         functions.extend(function::validate(name, written, &context, &mut used, &mut findings));
     }
+    let (ecr_repository, ecr) = ecr::validate(definition.ecr.as_ref(), &mut findings);
+    let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr };
+    if findings.problems.is_empty() && definition.ecr.is_some() {
+        // Otherwise a name that is bad in itself would be told of twice.
+        ecr::check_names(&project, &mut findings);
+    }
     if findings.problems.is_empty() {
         // Otherwise it may only be the name where it is used that is misspelt.
         warn_of_unused(definition, &used, &mut findings);
     }
     let Findings { problems, warnings, .. } = findings;
-    let project = Project { name, root: root.to_owned(), functions };
     Validated { project: problems.is_empty().then_some(project), problems, warnings }
 }
 
@@ -98,33 +105,6 @@ struct Used<'a> {
     runtimes: BTreeSet<&'a str>,
     layers: BTreeSet<&'a str>,
     extensions: BTreeSet<&'a str>,
-}
-
-/// All layers by name; none in place of one that has problems of its own.
-fn layers<'a>(
-    definition: &'a format::Definition,
-    root: &Path,
-    findings: &mut Findings,
-) -> BTreeMap<&'a str, Option<Layer>> {
-    let mut layers = BTreeMap::new();
-    for (name, written) in definition.layers.iter().flat_map(|entries| &entries.0) {
-        let at = DocumentPath::keys(&["layers", name]);
-        name::entry("a layer", name, &at, findings);
-        let source = source::read(
-            &Written {
-                path: &written.path,
-                path_at: at.key("path"),
-                follow: written.follow,
-                exclude: written.exclude.as_deref().unwrap_or_default(),
-                exclude_at: at.key("exclude"),
-            },
-            root,
-            findings,
-        );
-        let source = source.filter(|source| source::is_tree(source, &at.key("path"), findings));
-        layers.insert(name.as_str(), source.map(|source| Layer { name: name.clone(), source }));
-    }
-    layers
 }
 
 /// All extensions by name; none in place of one that has problems of its own.

@@ -39,6 +39,10 @@ impl Bench {
     }
 }
 
+async fn nothing_to_bring(_: Vec<&Layer>) -> Result<(), EngineError> {
+    Ok(())
+}
+
 fn layer_files(fake: &Fake, archive: usize) -> usize {
     let state = fake.state.lock().unwrap();
     state.archives[archive].iter().filter(|name| name.ends_with(".tar.gz")).count()
@@ -53,17 +57,17 @@ async fn only_what_the_engine_lacks_is_sent() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let engine = fake.engine().await;
     let image = bench.image(&["base", "code 1"], "app.handler");
-    let first = engine.load(&image, "shop/orders:v1").await.unwrap();
+    let first = engine.load(&image, "shop/orders:v1", nothing_to_bring).await.unwrap();
     assert_eq!((first.id.as_str(), first.thin), (image.config_digest().as_str(), false));
     assert_eq!(layer_files(&fake, 0), 2);
 
     let changed = bench.image(&["base", "code 2"], "app.handler");
-    let second = engine.load(&changed, "shop/orders:v2").await.unwrap();
+    let second = engine.load(&changed, "shop/orders:v2", nothing_to_bring).await.unwrap();
     assert!(second.thin && second.sent_bytes < first.sent_bytes);
     assert_eq!(layer_files(&fake, 1), 1);
 
     let handler = bench.image(&["base", "code 2"], "app.other");
-    let third = engine.load(&handler, "shop/orders:v2").await.unwrap();
+    let third = engine.load(&handler, "shop/orders:v2", nothing_to_bring).await.unwrap();
     assert!(third.thin && third.sent_bytes < 10_000, "{third:?}");
     assert_eq!(layer_files(&fake, 2), 0);
     assert_eq!(engine.image_id("shop/orders:v2").await.unwrap().unwrap().architecture, "amd64");
@@ -73,7 +77,10 @@ async fn only_what_the_engine_lacks_is_sent() {
 async fn few_images_are_asked_about_when_one_is_like_the_new_one() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let engine = fake.engine().await;
-    engine.load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1").await.unwrap();
+    engine
+        .load(&bench.image(&["base", "code 1"], "app.handler"), "shop/orders:v1", nothing_to_bring)
+        .await
+        .unwrap();
     {
         let mut state = fake.state.lock().unwrap();
         for number in 0..200 {
@@ -85,7 +92,7 @@ async fn few_images_are_asked_about_when_one_is_like_the_new_one() {
         state.requests.clear();
     }
     let changed = bench.image(&["base", "code 2"], "app.handler");
-    let loaded = engine.load(&changed, "shop/orders:v2").await.unwrap();
+    let loaded = engine.load(&changed, "shop/orders:v2", nothing_to_bring).await.unwrap();
     assert!(loaded.thin);
     let requests = &fake.state.lock().unwrap().requests;
     assert!(requests.len() < 20, "{requests:?}");
@@ -96,9 +103,9 @@ async fn an_image_that_is_there_is_only_named() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let engine = fake.engine().await;
     let image = bench.image(&["base"], "app.handler");
-    engine.load(&image, "localhost:5000/orders").await.unwrap();
+    engine.load(&image, "localhost:5000/orders", nothing_to_bring).await.unwrap();
     assert!(engine.image_id("localhost:5000/orders:latest").await.unwrap().is_some());
-    let again = engine.load(&image, "localhost:5000/orders:v2").await.unwrap();
+    let again = engine.load(&image, "localhost:5000/orders:v2", nothing_to_bring).await.unwrap();
     assert_eq!((again.sent_bytes, again.thin, archives(&fake)), (0, true, 1));
     let named = engine.image_id("localhost:5000/orders:v2").await.unwrap().unwrap();
     assert_eq!(named.id, image.config_digest().as_str());
@@ -110,10 +117,13 @@ async fn a_refused_thin_archive_is_sent_whole() {
     for loading in [Loading::RefuseThin, Loading::HangUpOnce] {
         let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
         let engine = fake.engine().await;
-        engine.load(&bench.image(&["base", "code 1"], "app.handler"), "orders:v1").await.unwrap();
+        engine
+            .load(&bench.image(&["base", "code 1"], "app.handler"), "orders:v1", nothing_to_bring)
+            .await
+            .unwrap();
         fake.state.lock().unwrap().loading = loading;
         let changed = bench.image(&["base", "code 2"], "app.handler");
-        let loaded = engine.load(&changed, "orders:v2").await.unwrap();
+        let loaded = engine.load(&changed, "orders:v2", nothing_to_bring).await.unwrap();
         assert!(!loaded.thin, "{loading:?}");
         assert_eq!((archives(&fake), layer_files(&fake, 2)), (3, 2), "{loading:?}");
     }
@@ -122,7 +132,12 @@ async fn a_refused_thin_archive_is_sent_whole() {
 #[tokio::test]
 async fn an_image_that_the_engine_does_not_keep_is_an_error() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Forget));
-    let error = fake.engine().await.load(&bench.image(&["base"], "a"), "orders:v1").await.unwrap_err();
+    let error = fake
+        .engine()
+        .await
+        .load(&bench.image(&["base"], "a"), "orders:v1", nothing_to_bring)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("but has nothing under that name"), "{error}");
 }
 
@@ -131,7 +146,7 @@ async fn a_layer_that_cannot_be_read_is_not_the_engines_fault() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let image = bench.image(&["base"], "a");
     std::fs::remove_file(&image.layers()[0].blob.path).unwrap();
-    let error = fake.engine().await.load(&image, "orders:v1").await.unwrap_err();
+    let error = fake.engine().await.load(&image, "orders:v1", nothing_to_bring).await.unwrap_err();
     assert!(matches!(error, EngineError::Archive { .. }), "{error}");
 }
 
@@ -140,13 +155,13 @@ async fn containerd_gets_whole_archives_once() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Containerd));
     let engine = fake.engine().await;
     let image = bench.image(&["base", "code"], "app.handler");
-    let first = engine.load(&image, "orders:v1").await.unwrap();
+    let first = engine.load(&image, "orders:v1", nothing_to_bring).await.unwrap();
     assert_ne!(first.id, image.config_digest().as_str());
-    let again = engine.load(&image, "orders:v1").await.unwrap();
+    let again = engine.load(&image, "orders:v1", nothing_to_bring).await.unwrap();
     assert_eq!((&again.id, again.sent_bytes, archives(&fake)), (&first.id, 0, 1));
 
     let handler = bench.image(&["base", "code"], "app.other");
-    let other = engine.load(&handler, "orders:v1").await.unwrap();
+    let other = engine.load(&handler, "orders:v1", nothing_to_bring).await.unwrap();
     assert_eq!((other.thin, archives(&fake), layer_files(&fake, 1)), (false, 2, 2));
     assert_ne!(other.id, first.id);
 }

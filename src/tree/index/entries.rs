@@ -1,11 +1,12 @@
-//! The entries of a foreign tar stream, without their contents.
+//! The entries of a foreign tar stream, one after another, and the content of each for whom wants it.
 //!
 //! The `tar` crate reads the records that extend an entry, such as a long name, whole, however large a stranger has made
-//! them; here they have a limit.
+//! them, and takes an attribute with a line feed in it for a broken one; here they have a limit, and any bytes.
+//! Nothing here knows what an entry means to an image.
 
 use std::io::{self, Read};
 
-use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
+use tar::{EntryType, GnuExtSparseHeader, Header};
 
 /// The size of everything in a tar archive is a multiple of this.
 const BLOCK: u64 = 512;
@@ -19,19 +20,41 @@ const ENTRY_SIZE: usize = 128;
 /// The most bytes that the list of a layer's entries may take: enough for a million files.
 const LISTING_LIMIT: usize = 256 * 1024 * 1024;
 
-/// Reads one entry after another.
-pub(super) struct Entries<R> {
+/// Reads one entry after another. As a reader it gives the content of the entry that came last.
+pub struct Entries<R> {
     input: R,
+    /// What the entries so far count against [`LISTING_LIMIT`].
     listed: usize,
+    /// How many bytes of the last entry's content are unread.
+    content: u64,
+    /// How many bytes fill up its last block.
+    padding: u64,
+    /// Whether there was a record that holds for all entries after it.
+    has_global_record: bool,
 }
 
 /// An entry.
-pub(super) struct TarEntry {
-    pub(super) name: String,
-    /// Of a link its target.
-    pub(super) target: String,
-    pub(super) kind: EntryType,
-    pub(super) mode: u32,
+#[derive(Debug)]
+pub struct TarEntry {
+    /// Its name, as written.
+    pub name: String,
+    /// Of a link its target, as written.
+    pub target: String,
+    /// Whether both are UTF-8. Otherwise they only look like what is written.
+    pub is_text: bool,
+    /// What it is.
+    pub kind: EntryType,
+    /// Its permission bits, with those for setuid, setgid and sticky.
+    pub mode: u32,
+    /// The size of its content in bytes.
+    pub size: u64,
+    /// When it was last modified, in seconds since 1970, if that is said in a form that can be read.
+    pub modified: Option<i64>,
+    /// Whether its content is stored without its holes, so that it cannot be taken as it is.
+    pub is_sparse: bool,
+    /// Whether it belongs to user and group 0 and nothing is said of it that ustar headers cannot say, such as an
+    /// extended attribute.
+    pub is_plain: bool,
 }
 
 /// What the records in front of an entry say of it.
@@ -40,15 +63,34 @@ struct Extension {
     name: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
     size: Option<u64>,
+    modified: Option<i64>,
+    is_sparse: bool,
+    has_more: bool,
 }
 
 impl<R: Read> Entries<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, listed: 0 }
+    /// Starts at the beginning of an archive.
+    pub fn new(input: R) -> Self {
+        Self::after(0, input)
     }
 
-    /// The next entry; nothing at the end of the archive.
-    pub(super) fn next(&mut self) -> io::Result<Option<TarEntry>> {
+    /// Starts at the beginning of an archive, to list it together with others whose entries count `listed`: there is one
+    /// limit for all of them.
+    pub fn after(listed: usize, input: R) -> Self {
+        Self { input, listed, content: 0, padding: 0, has_global_record: false }
+    }
+
+    /// What the entries so far count against the limit.
+    pub fn listed(&self) -> usize {
+        self.listed
+    }
+
+    /// The next entry; nothing at the end of the archive. What was not read of the content before it is skipped.
+    ///
+    /// # Errors
+    /// When it is no tar archive, ends within an entry, or its listing would take more memory than limg gives it.
+    pub fn next_entry(&mut self) -> io::Result<Option<TarEntry>> {
+        self.skip_content()?;
         let mut extension = Extension::default();
         while let Some(header) = self.header()? {
             let size = header.entry_size()?;
@@ -56,20 +98,23 @@ impl<R: Read> Entries<R> {
                 EntryType::GNULongName => extension.name = Some(self.text(size)?),
                 EntryType::GNULongLink => extension.target = Some(self.text(size)?),
                 EntryType::XHeader => extension.read(&self.record(size)?)?,
-                EntryType::XGlobalHeader => self.skip(size)?,
+                EntryType::XGlobalHeader => {
+                    self.has_global_record = true;
+                    self.begin_content(size)?;
+                    self.skip_content()?;
+                }
                 kind => {
                     self.skip_sparse_map(&header)?;
-                    if has_content(kind) {
-                        self.skip(extension.size.unwrap_or(size))?;
-                    }
-                    return self.listed(&header, extension).map(Some);
+                    let size = if has_content(kind) { extension.size.unwrap_or(size) } else { 0 };
+                    self.begin_content(size)?;
+                    return self.entry(&header, extension, size).map(Some);
                 }
             }
         }
         Ok(None)
     }
 
-    fn listed(&mut self, header: &Header, extension: Extension) -> io::Result<TarEntry> {
+    fn entry(&mut self, header: &Header, extension: Extension, size: u64) -> io::Result<TarEntry> {
         let name = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let target = extension.target.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
         let target = target.unwrap_or_default();
@@ -77,21 +122,40 @@ impl<R: Read> Entries<R> {
         if self.listed > LISTING_LIMIT {
             return Err(refused("it has more files than limg can list"));
         }
+        // Before POSIX there was no type for a directory: its name ends with a slash.
+        let is_old_directory = header.as_old().linkflag == [0] && name.ends_with(b"/");
+        let is_root = |id: io::Result<u64>| id.is_ok_and(|id| id == 0);
         Ok(TarEntry {
+            is_text: std::str::from_utf8(&name).is_ok() && std::str::from_utf8(&target).is_ok(),
             name: String::from_utf8_lossy(&name).into_owned(),
             target: String::from_utf8_lossy(&target).into_owned(),
-            kind: header.entry_type(),
+            kind: if is_old_directory { EntryType::Directory } else { header.entry_type() },
             mode: header.mode()? & 0o7777,
+            size,
+            modified: extension
+                .modified
+                .or_else(|| header.mtime().ok().and_then(|seconds| seconds.try_into().ok())),
+            is_sparse: extension.is_sparse || header.entry_type().is_gnu_sparse(),
+            is_plain: is_root(header.uid())
+                && is_root(header.gid())
+                && !extension.has_more
+                && !self.has_global_record,
         })
     }
 
-    /// The next header; nothing at a block of zeros, which ends an archive.
+    /// The next header; nothing at a block of zeros, which ends an archive, or where the stream ends.
+    ///
+    /// Go's tar reader, and hence Docker, takes a layer without the blocks that end it, and one whose last file is not
+    /// filled up to a whole block, so that there are tools that write such ones (`umoci insert` of 0.4).
     fn header(&mut self) -> io::Result<Option<Header>> {
         let mut header = Header::new_old();
-        self.input.read_exact(header.as_mut_bytes())?;
+        let read = self.read_up_to(header.as_mut_bytes())?;
         let bytes = header.as_bytes();
-        if bytes.iter().all(|byte| *byte == 0) {
+        if bytes[..read].iter().all(|byte| *byte == 0) {
             return Ok(None);
+        }
+        if read < bytes.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         // The checksum counts as spaces in itself (POSIX pax, "ustar Interchange Format").
         let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
@@ -108,8 +172,9 @@ impl<R: Read> Entries<R> {
             return Err(refused("a name or attribute is larger than 1 MiB"));
         }
         let mut record = Vec::new();
-        self.input.by_ref().take(padded(size)?).read_to_end(&mut record)?;
-        record.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        self.begin_content(size)?;
+        self.read_to_end(&mut record)?;
+        self.skip_content()?;
         Ok(record)
     }
 
@@ -132,30 +197,88 @@ impl<R: Read> Entries<R> {
         Ok(())
     }
 
-    fn skip(&mut self, size: u64) -> io::Result<()> {
-        let size = padded(size)?;
-        if io::copy(&mut self.input.by_ref().take(size), &mut io::sink())? == size {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
+    fn begin_content(&mut self, size: u64) -> io::Result<()> {
+        let padded = size.checked_next_multiple_of(BLOCK);
+        let padded = padded.ok_or_else(|| refused("a file has no possible size"))?;
+        (self.content, self.padding) = (size, padded - size);
+        Ok(())
+    }
+
+    fn skip_content(&mut self) -> io::Result<()> {
+        io::copy(&mut *self, &mut io::sink())?;
+        let padding = std::mem::take(&mut self.padding);
+        io::copy(&mut self.input.by_ref().take(padding), &mut io::sink())?;
+        Ok(())
+    }
+
+    /// Fills a buffer as far as the stream goes.
+    fn read_up_to(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.input.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(filled)
+    }
+}
+
+impl<R: Read> Read for Entries<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let limit = usize::try_from(self.content).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if limit == 0 {
+            return Ok(0);
+        }
+        let read = self.input.read(&mut buffer[..limit])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.content -= read as u64;
+        Ok(read)
     }
 }
 
 impl Extension {
-    /// Takes what a record of pax says.
-    fn read(&mut self, record: &[u8]) -> io::Result<()> {
-        for pair in PaxExtensions::new(record) {
-            let pair = pair?;
-            match pair.key_bytes() {
-                b"path" => self.name = Some(pair.value_bytes().to_owned()),
-                b"linkpath" => self.target = Some(pair.value_bytes().to_owned()),
-                b"size" => self.size = pair.value().ok().and_then(|size| size.parse().ok()),
-                _ => {}
+    /// Takes what a record of pax says: lines of the form `LENGTH KEY=VALUE`, whose length counts the whole line, since a
+    /// value may hold line feeds (POSIX pax, "pax Extended Header").
+    fn read(&mut self, mut record: &[u8]) -> io::Result<()> {
+        while !record.is_empty() {
+            let (key, value, rest) =
+                first_pair(record).ok_or_else(|| refused("an extended header has a wrong form"))?;
+            let text = || std::str::from_utf8(value).unwrap_or_default();
+            match key {
+                b"path" if !self.is_sparse => self.name = Some(value.to_owned()),
+                b"linkpath" => self.target = Some(value.to_owned()),
+                b"size" => self.size = text().parse().ok(),
+                // Fractions are left out, as Python's bytecode files leave them out.
+                b"mtime" => self.modified = text().split('.').next().and_then(|text| text.parse().ok()),
+                b"uid" | b"gid" => self.has_more |= text() != "0",
+                b"path" | b"atime" | b"ctime" | b"uname" | b"gname" => {}
+                _ => self.has_more = true,
             }
+            if key.starts_with(b"GNU.sparse.") {
+                self.is_sparse = true;
+                if key == b"GNU.sparse.name" {
+                    self.name = Some(value.to_owned());
+                }
+            }
+            record = rest;
         }
         Ok(())
     }
+}
+
+/// Key and value of the first line of a record of pax, and what follows it.
+fn first_pair(record: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = record.iter().position(|byte| *byte == b' ')?;
+    let length = std::str::from_utf8(&record[..space]).ok()?.parse().ok()?;
+    let (line, rest) = record.split_at_checked(length)?;
+    let pair = line.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    Some((&pair[..equals], &pair[equals + 1..], rest))
 }
 
 /// Whether bytes follow a header of this kind, whatever size it names: as Go's `archive/tar`, and hence Docker, sees it.
@@ -166,10 +289,6 @@ fn has_content(kind: EntryType) -> bool {
         || kind.is_character_special()
         || kind.is_block_special()
         || kind.is_fifo())
-}
-
-fn padded(size: u64) -> io::Result<u64> {
-    size.checked_next_multiple_of(BLOCK).ok_or_else(|| refused("a file has no possible size"))
 }
 
 fn refused(why: &str) -> io::Error {

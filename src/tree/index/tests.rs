@@ -71,9 +71,9 @@ fn paths_lead_through_links() {
 
 #[test]
 fn names_are_normalised() {
-    assert_eq!(normalised("./etc/").unwrap().as_str(), "/etc");
-    assert_eq!(normalised("./"), None);
-    assert_eq!(normalised("../etc"), None);
+    assert_eq!(entry_path("./etc/").unwrap().as_str(), "/etc");
+    assert_eq!(entry_path("./"), None);
+    assert_eq!(entry_path("../etc"), None);
 }
 
 #[test]
@@ -127,6 +127,85 @@ fn long_names_are_taken() {
         assert!(index.get(&format!("/{long}").parse().unwrap()).is_some());
         assert_eq!(index.entries.len(), 1 + more);
     }
+}
+
+#[test]
+fn entries_give_their_contents_and_what_is_said_of_them() {
+    let mut pax = tar::Builder::new(Vec::new());
+    let records = [
+        ("SCHILY.xattr.user.a", &b"1\n2\n"[..]),
+        ("mtime", b"1700000000.9"),
+        ("uid", b"7"),
+        ("GNU.sparse.name", b"named"),
+        ("path", b"GNUSparseFile.1/a"),
+    ];
+    pax.append_pax_extensions(records).unwrap();
+    let mut layer = entry(tar::EntryType::Regular, 700, &[7; 700]);
+    layer.extend(entry(tar::EntryType::Regular, 3, b"abc"));
+    let pax = pax.into_inner().unwrap();
+    layer.extend(&pax[..pax.len() - 1024]);
+    layer.extend(entry(tar::EntryType::Regular, 2, b"de"));
+
+    let mut entries = Entries::new(&layer[..]);
+    let mut contents = Vec::new();
+    let mut last = None;
+    while let Some(entry) = entries.next_entry().unwrap() {
+        let mut content = Vec::new();
+        // The first is left unread but for two bytes.
+        let limit = if contents.is_empty() { 2 } else { u64::MAX };
+        entries.by_ref().take(limit).read_to_end(&mut content).unwrap();
+        contents.push(content);
+        last = Some(entry);
+    }
+    assert_eq!(contents, [vec![7, 7], b"abc".to_vec(), b"de".to_vec()]);
+    let last = last.unwrap();
+    assert_eq!((last.name.as_str(), last.size, last.modified), ("named", 2, Some(1_700_000_000)));
+    assert!(last.is_sparse && last.is_text && !last.is_plain);
+}
+
+#[test]
+fn broken_extended_headers_are_refused() {
+    for record in ["5 a=b\n", "6 a=b\n ", "99 a=b\n", "6 a=b!", "5 ab\n", "x a=b\n", "0 a=b\n", "2 "] {
+        let layer = entry(tar::EntryType::XHeader, record.len() as u64, record.as_bytes());
+        assert!(Entries::new(&layer[..]).next_entry().is_err(), "{record:?}");
+    }
+    let layer = entry(tar::EntryType::XHeader, 6, b"6 a=b\n");
+    assert!(Entries::new(&layer[..]).next_entry().unwrap().is_none());
+}
+
+#[test]
+fn directories_from_before_posix_are_known_by_their_names() {
+    let mut header = tar::Header::new_old();
+    header.set_path("a/").unwrap();
+    header.set_mode(0o700);
+    header.set_size(0);
+    for (kind, is_directory) in [(0, true), (b'0', false)] {
+        header.as_old_mut().linkflag = [kind];
+        header.set_cksum();
+        let mut index = FileIndex::default();
+        index.add_layer(&header.as_bytes()[..]).unwrap();
+        let directory = matches!(index.get(&"/a".parse().unwrap()), Some(IndexEntry::Directory(0o700)));
+        assert_eq!(directory, is_directory);
+    }
+}
+
+#[test]
+fn what_ends_within_a_file_is_refused() {
+    let whole = entry(tar::EntryType::Regular, 600, &[0; 600]);
+    for (length, is_whole) in [(512 + 600, true), (512 + 599, false), (512, false), (511, false)] {
+        assert_eq!(FileIndex::default().add_layer(&whole[..length]).is_ok(), is_whole, "{length}");
+    }
+}
+
+#[test]
+fn several_archives_share_one_limit() {
+    let layer = entry(tar::EntryType::Regular, 0, &[]);
+    let mut first = Entries::new(&layer[..]);
+    first.next_entry().unwrap();
+    assert!(first.listed() > 0);
+    let rest = 256 * 1024 * 1024 - first.listed();
+    assert!(Entries::after(rest, &layer[..]).next_entry().is_ok());
+    assert!(Entries::after(rest + 1, &layer[..]).next_entry().is_err());
 }
 
 #[test]

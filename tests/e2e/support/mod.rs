@@ -6,6 +6,8 @@ mod docker;
 mod example;
 mod files;
 mod image;
+#[cfg(feature = "aws")]
+mod moto;
 mod registry;
 mod socket;
 mod workspace;
@@ -16,7 +18,9 @@ pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
-pub(crate) use registry::Registry;
+#[cfg(feature = "aws")]
+pub(crate) use moto::Moto;
+pub(crate) use registry::{Kind, Registry, Request, User};
 pub(crate) use socket::EngineSocket;
 pub(crate) use workspace::Workspace;
 

@@ -1,55 +1,100 @@
 //! Debian's docker-registry: a real registry on a port of its own.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::command::tool;
+use super::command::{succeed, tool};
+
+/// A user of a registry that asks for one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct User {
+    pub(crate) name: &'static str,
+    pub(crate) password: &'static str,
+}
+
+/// What kind of registry is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kind {
+    /// With TLS, by a certificate that only [`Registry::certificate`] vouches for.
+    pub(crate) tls: bool,
+    /// Only for this user.
+    pub(crate) user: Option<User>,
+}
 
 /// A registry that runs until it is dropped.
 pub(crate) struct Registry {
     process: Child,
     /// `127.0.0.1:PORT`.
     pub(crate) address: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// A request that a registry has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    /// How many bytes the answer's body had.
+    pub(crate) bytes: u64,
 }
 
 impl Registry {
+    /// A registry that anybody may use, without TLS.
     pub(crate) fn start() -> Self {
-        // Between choosing a port and listening on it somebody else may take it.
-        (0..5).find_map(|_| Self::try_start()).expect("docker-registry listens on none of five free ports")
+        Self::of_kind(Kind::default())
     }
 
-    fn try_start() -> Option<Self> {
+    pub(crate) fn of_kind(kind: Kind) -> Self {
+        // Between choosing a port and listening on it somebody else may take it.
+        (0..5)
+            .find_map(|_| Self::try_start(kind))
+            .expect("docker-registry listens on none of five free ports")
+    }
+
+    fn try_start(kind: Kind) -> Option<Self> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = folder.path().join("config.yml");
         let data = folder.path().join("data");
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        fs::write(
-            &config,
-            format!(
-                "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\n\
-                 http: {{ addr: \"{address}\" }}\n",
-                data.display()
-            ),
-        )
-        .unwrap();
+        let tls = if kind.tls {
+            make_certificate(folder.path());
+            let folder = folder.path().display();
+            format!(", tls: {{ certificate: \"{folder}/certificate.pem\", key: \"{folder}/key.pem\" }}")
+        } else {
+            String::new()
+        };
+        let auth = kind.user.map(|User { name, password }| {
+            let line = succeed(tool("htpasswd").args(["-Bbn", name, password])).text();
+            let users = folder.path().join("htpasswd");
+            fs::write(&users, line).unwrap();
+            format!("auth: {{ htpasswd: {{ realm: limg, path: \"{}\" }} }}\n", users.display())
+        });
+        let text = format!(
+            "version: 0.1\nlog: {{ level: warn, accesslog: {{ disabled: false }} }}\n\
+             storage: {{ filesystem: {{ rootdirectory: \"{}\" }}, delete: {{ enabled: true }} }}\n\
+             http: {{ addr: \"{address}\"{tls} }}\n{}",
+            data.display(),
+            auth.unwrap_or_default()
+        );
+        fs::write(&config, text).unwrap();
         let process = tool("docker-registry")
             .arg("serve")
             .arg(&config)
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(fs::File::create(folder.path().join("access.log")).unwrap())
+            .stderr(fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        let mut registry = Self { process, address, _folder: folder };
+        let mut registry = Self { process, address, folder };
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline && registry.process.try_wait().unwrap().is_none() {
-            if registry.answers() {
+            if TcpStream::connect(&registry.address).is_ok() {
                 return Some(registry);
             }
             sleep(Duration::from_millis(20));
@@ -57,17 +102,42 @@ impl Registry {
         None
     }
 
-    fn answers(&self) -> bool {
-        let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(&self.address)?;
-            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            write!(stream, "GET /v2/ HTTP/1.0\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        ask().is_ok_and(|answer| answer.contains(" 200 ") && answer.contains("registry/2.0"))
+    /// The certificate to trust, in PEM.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
     }
+
+    /// All requests up to now, in the order in which they ended.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        // The line of a request is written after its answer.
+        sleep(Duration::from_millis(100));
+        let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
+        log.lines().filter_map(request).collect()
+    }
+}
+
+/// A line of an access log in the combined format of Apache.
+fn request(line: &str) -> Option<Request> {
+    let mut quoted = line.split('"');
+    let (_, request, answer) = (quoted.next()?, quoted.next()?, quoted.next()?);
+    let mut words = request.split(' ');
+    let mut numbers = answer.split_whitespace();
+    Some(Request {
+        method: words.next()?.to_owned(),
+        path: words.next()?.to_owned(),
+        status: numbers.next()?.parse().ok()?,
+        bytes: numbers.next()?.parse().ok()?,
+    })
+}
+
+/// A certificate for 127.0.0.1 that signs itself, and its key.
+fn make_certificate(folder: &Path) {
+    let mut openssl = tool("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    openssl.args(["-days", "2", "-subj", "/CN=limg test", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout"]);
+    openssl.arg(folder.join("key.pem")).arg("-out").arg(folder.join("certificate.pem"));
+    succeed(&mut openssl);
 }
 
 impl Drop for Registry {

@@ -1,0 +1,242 @@
+//! The host names of ECR registries: who is behind one, and the one that Lambda takes.
+
+use std::fmt;
+
+use crate::project::{Partition, is_account};
+
+/// The hosts of Amazon ECR Public, which belong to no account (ECR Public user guide, Registries).
+const PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
+
+/// The host of an account's private ECR registry in one region.
+///
+/// The forms are those of the ECR user guide (Registry authentication; Making requests over IPv6) and of AWS's own
+/// credential helper for Docker:
+///
+/// | Form | Host |
+/// |---|---|
+/// | standard | `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, in other partitions with their suffix |
+/// | FIPS | `ACCOUNT.dkr.ecr-fips.REGION.amazonaws.com` |
+/// | dual-stack | `ACCOUNT.dkr-ecr.REGION.on.aws` |
+/// | both | `ACCOUNT.dkr-ecr-fips.REGION.on.aws` |
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EcrHost {
+    account: String,
+    region: String,
+    partition: Partition,
+    fips: bool,
+    dual_stack: bool,
+}
+
+impl EcrHost {
+    /// Reads a host, with or without the port 443. Nothing for every other host, a public registry's included.
+    #[must_use]
+    pub fn parse(host: &str) -> Option<Self> {
+        let host = host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase();
+        let (account, rest) = host.split_once('.')?;
+        let forms = [
+            ("dkr.ecr.", false, false),
+            ("dkr.ecr-fips.", true, false),
+            ("dkr-ecr.", false, true),
+            ("dkr-ecr-fips.", true, true),
+        ];
+        let form = |(service, fips, dual_stack)| Some((rest.strip_prefix(service)?, fips, dual_stack));
+        let (rest, fips, dual_stack) = forms.into_iter().find_map(form)?;
+        let (region, suffix) = rest.split_once('.')?;
+        let partition = Partition::of_region(region)?;
+        let own_suffix = if dual_stack { dual_stack_suffix(partition)? } else { dns_suffix(partition) };
+        if !is_account(account) || suffix != own_suffix {
+            return None;
+        }
+        Some(Self { account: account.to_owned(), region: region.to_owned(), partition, fips, dual_stack })
+    }
+
+    /// The registry of an account in a region, by its standard host. Nothing if one of them cannot be.
+    #[must_use]
+    pub fn standard(account: &str, region: &str) -> Option<Self> {
+        let partition = Partition::of_region(region)?;
+        is_account(account).then(|| Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            partition,
+            fips: false,
+            dual_stack: false,
+        })
+    }
+
+    /// Whether a host is that of Amazon ECR Public, from which Lambda takes no images.
+    #[must_use]
+    pub fn is_public(host: &str) -> bool {
+        PUBLIC.contains(&host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase().as_str())
+    }
+
+    /// The account's 12 digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The region, such as `eu-west-1`.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The partition that the region lies in.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// Whether the host promises cryptography by FIPS 140. Such a host is good for a push, but not in the URI that Lambda
+    /// is given.
+    #[must_use]
+    pub fn is_fips(&self) -> bool {
+        self.fips
+    }
+
+    /// Whether the host has IPv6 addresses too.
+    #[must_use]
+    pub fn is_dual_stack(&self) -> bool {
+        self.dual_stack
+    }
+
+    /// The host for a function's image URI: the standard one of the same registry. Lambda refuses a FIPS host there
+    /// (Lambda developer guide, images-create), and does not document that it takes a dual-stack one.
+    #[must_use]
+    pub fn lambda_uri_host(&self) -> String {
+        Self { fips: false, dual_stack: false, ..self.clone() }.to_string()
+    }
+}
+
+impl fmt::Display for EcrHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, region, partition, fips, dual_stack } = self;
+        let service = if *dual_stack { "dkr-ecr" } else { "dkr.ecr" };
+        let fips = if *fips { "-fips" } else { "" };
+        let suffix = dual_stack.then(|| dual_stack_suffix(*partition)).flatten();
+        write!(f, "{account}.{service}{fips}.{region}.{}", suffix.unwrap_or_else(|| dns_suffix(*partition)))
+    }
+}
+
+/// What the names of a partition's services end in.
+pub(super) fn dns_suffix(partition: Partition) -> &'static str {
+    match partition {
+        Partition::Standard | Partition::UsGov => "amazonaws.com",
+        Partition::China => "amazonaws.com.cn",
+        Partition::EuSovereign => "amazonaws.eu",
+        Partition::Iso => "c2s.ic.gov",
+        Partition::IsoB => "sc2s.sgov.gov",
+        Partition::IsoE => "cloud.adc-e.uk",
+        Partition::IsoF => "csp.hci.ic.gov",
+    }
+}
+
+/// What the names of a partition's dual-stack registries end in, where there are such.
+fn dual_stack_suffix(partition: Partition) -> Option<&'static str> {
+    match partition {
+        Partition::Standard | Partition::UsGov => Some("on.aws"),
+        Partition::China => Some("on.amazonwebservices.com.cn"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For each region its partition, its standard host, and its other hosts with whether they are FIPS and dual-stack.
+    type Row = (&'static str, Partition, &'static str, &'static [(&'static str, bool, bool)]);
+
+    const HOSTS: &[Row] = &[
+        (
+            "us-east-1",
+            Partition::Standard,
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+            &[
+                ("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", true, false),
+                ("123456789012.dkr-ecr.us-east-1.on.aws", false, true),
+                ("123456789012.dkr-ecr-fips.us-east-1.on.aws", true, true),
+            ],
+        ),
+        (
+            "us-gov-west-1",
+            Partition::UsGov,
+            "123456789012.dkr.ecr.us-gov-west-1.amazonaws.com",
+            &[
+                ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", true, false),
+                ("123456789012.dkr-ecr.us-gov-west-1.on.aws", false, true),
+            ],
+        ),
+        (
+            "cn-north-1",
+            Partition::China,
+            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+            &[("123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", false, true)],
+        ),
+        ("eusc-de-east-1", Partition::EuSovereign, "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu", &[]),
+        ("us-iso-east-1", Partition::Iso, "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", &[]),
+        ("us-isob-east-1", Partition::IsoB, "123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", &[]),
+        ("eu-isoe-west-1", Partition::IsoE, "123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", &[]),
+        ("us-isof-south-1", Partition::IsoF, "123456789012.dkr.ecr.us-isof-south-1.csp.hci.ic.gov", &[]),
+    ];
+
+    #[test]
+    fn every_form_of_host_is_read() {
+        for (region, partition, standard, others) in HOSTS {
+            assert_eq!(EcrHost::standard("123456789012", region).unwrap().to_string(), *standard);
+            for (host, fips, dual_stack) in [&[(*standard, false, false)], *others].concat() {
+                let read = EcrHost::parse(host).unwrap_or_else(|| panic!("{host}"));
+                assert_eq!(
+                    (read.account(), read.region(), read.partition()),
+                    ("123456789012", *region, *partition)
+                );
+                assert_eq!((read.is_fips(), read.is_dual_stack()), (fips, dual_stack), "{host}");
+                assert_eq!((read.to_string().as_str(), read.lambda_uri_host().as_str()), (host, *standard));
+            }
+        }
+    }
+
+    #[test]
+    fn ports_and_letter_case_do_not_hide_a_registry() {
+        let host = EcrHost::parse("123456789012.DKR.ecr.eu-west-1.amazonaws.com:443").unwrap();
+        assert_eq!(host, EcrHost::standard("123456789012", "eu-west-1").unwrap());
+        assert_eq!(EcrHost::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com:8443"), None);
+    }
+
+    #[test]
+    fn a_host_that_only_looks_like_it_is_a_stranger() {
+        for host in [
+            "",
+            "docker.io",
+            "public.ecr.aws",
+            "dkr.ecr.eu-west-1.amazonaws.com",
+            "12345.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example.com",
+            "123456789012.dkr.ecr.eu-west-1.evil.example.com",
+            "evil.123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.amazonaws.com",
+            "123456789012.dkr.ecr.evil.amazonaws.com",
+            "123456789012.dkr.ecr.cn-north-1.amazonaws.com",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com.cn",
+            "123456789012.dkr.ecr.eu-west-1.on.aws",
+            "123456789012.dkr-ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr-ecr.eusc-de-east-1.on.aws",
+            "123456789012.dkr.ecr-public.eu-west-1.amazonaws.com",
+        ] {
+            assert_eq!(EcrHost::parse(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn public_registries_are_known() {
+        assert!(EcrHost::is_public("public.ecr.aws") && EcrHost::is_public("Public.ecr.aws:443"));
+        assert!(EcrHost::is_public("ecr-public.aws.com"));
+        assert!(!EcrHost::is_public("public.ecr.aws.example.com") && !EcrHost::is_public("docker.io"));
+    }
+
+    #[test]
+    fn no_registry_is_made_up() {
+        assert_eq!(EcrHost::standard("12345", "eu-west-1"), None);
+        assert_eq!(EcrHost::standard("123456789012", "evil.example.com/"), None);
+    }
+}

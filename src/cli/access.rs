@@ -1,0 +1,100 @@
+//! What commands work with: the store, registries, AWS and the lock, as settings and arguments have them.
+
+use std::sync::{Arc, Mutex};
+
+use super::args::ResolutionArguments;
+use super::configuration::RegistrySettings;
+use super::failure::Failure;
+use super::render::Terminal;
+use super::settings::Settings;
+#[cfg(feature = "aws")]
+use crate::aws::{Aws, AwsOptions, EcrCredentials};
+use crate::definition::Loaded;
+use crate::fs;
+use crate::lock::{self, Lock};
+use crate::pipeline::{Context, Pinning};
+use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
+use crate::store::Store;
+
+/// How many requests to registries are under way at once unless the user says so.
+const CONNECTIONS: usize = 8;
+
+/// What a command's own arguments say.
+#[derive(Debug)]
+pub(super) struct Access {
+    /// How many requests to registries may be under way at once.
+    pub(super) connections: usize,
+    /// What is done about what limg.lock lacks.
+    pub(super) pinning: Pinning,
+    /// The region of AWS.
+    #[cfg(feature = "aws")]
+    pub(super) region: Option<String>,
+    /// The profile of AWS's configuration.
+    #[cfg(feature = "aws")]
+    pub(super) profile: Option<String>,
+}
+
+impl Access {
+    /// That of a command without arguments of its own.
+    pub(super) fn new(pinning: Pinning) -> Self {
+        Self {
+            connections: CONNECTIONS,
+            pinning,
+            #[cfg(feature = "aws")]
+            region: None,
+            #[cfg(feature = "aws")]
+            profile: None,
+        }
+    }
+
+    /// That of a command that builds.
+    pub(super) fn of(arguments: &ResolutionArguments) -> Self {
+        Self::new(if arguments.locked { Pinning::Locked } else { Pinning::Add })
+    }
+
+    /// Opens the store and the lock, and makes the clients. Nothing is asked yet.
+    pub(super) fn context(
+        self,
+        settings: &Settings,
+        terminal: &Arc<Terminal>,
+        loaded: &Loaded,
+    ) -> Result<Context, Failure> {
+        let store = Store::open(&settings.store)
+            .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
+        let certificates = settings.certificates.as_deref().map(fs::read).transpose()?;
+        let lock_file = loaded.project.root.join(lock::FILE_NAME);
+        let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
+        #[cfg(feature = "aws")]
+        let aws = Aws::new(AwsOptions {
+            profile: self.profile,
+            region: self.region,
+            certificates: certificates.clone(),
+        });
+        let docker: Arc<dyn Credentials> = Arc::new(DockerConfig::new(settings.credentials.clone()));
+        let credentials = Chain(vec![
+            docker,
+            #[cfg(feature = "aws")]
+            Arc::new(EcrCredentials::new(aws.clone())),
+        ]);
+        let registries = registry::Settings {
+            certificates,
+            connections: self.connections,
+            ..RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?.for_client()
+        };
+        let reporter = Arc::<Terminal>::clone(terminal);
+        let registry =
+            Client::new(registries, Arc::new(credentials), reporter.clone()).map_err(Failure::Registry)?;
+        Ok(Context {
+            store,
+            docker: settings.docker.clone(),
+            registry,
+            lock: Arc::new(Mutex::new(lock)),
+            lock_file,
+            pinning: self.pinning,
+            #[cfg(feature = "aws")]
+            aws,
+            reporter,
+            stop: Arc::default(),
+        })
+    }
+}

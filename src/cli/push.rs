@@ -1,0 +1,193 @@
+//! `limg push`.
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::access::Access;
+#[cfg(feature = "aws")]
+use super::args::PushEcrArguments;
+use super::args::{Format, PushArguments, PushCommand, PushRegistryArguments};
+use super::destination::is_tag;
+use super::failure::Failure;
+use super::interrupt::{INTERRUPTED, Interrupt};
+use super::render::Terminal;
+use super::report::Report;
+use super::settings::Settings;
+use super::{load, select};
+use crate::definition::Loaded;
+use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
+use crate::project::{Function, ImageReference, Repository};
+
+/// The tag of images for which the user names none.
+const DEFAULT_TAG: &str = "latest";
+
+pub(super) async fn run(
+    command: PushCommand,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    match command {
+        PushCommand::Registry(arguments) => to_registry(arguments, settings, terminal).await,
+        #[cfg(feature = "aws")]
+        PushCommand::Ecr(arguments) => to_ecr(arguments, settings, terminal).await,
+    }
+}
+
+async fn to_registry(
+    arguments: PushRegistryArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let PushRegistryArguments { prefix, push } = arguments;
+    let work = Work::new(&push, settings, terminal)?;
+    let access = Access { connections: push.connections.into(), ..Access::of(&push.resolution) };
+    let context = access.context(settings, terminal, &work.loaded)?;
+    let target =
+        |function: &Function| repository(&prefix, &function.name).map(|repository| work.target(repository));
+    let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    work.push(&targets, async |_| Ok(()), &context).await
+}
+
+#[cfg(feature = "aws")]
+async fn to_ecr(
+    arguments: PushEcrArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, Failure> {
+    let PushEcrArguments { region, account, profile, repository: template, create_repository, push } =
+        arguments;
+    let work = Work::new(&push, settings, terminal)?;
+    let project = &work.loaded.project;
+    let template = match template {
+        Some(text) => text.parse().map_err(Failure::Template)?,
+        None => project.ecr_repository.clone(),
+    };
+    let names = work.functions.iter().map(|function| template.repository(&project.name, &function.name));
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(Failure::Template)?;
+    let access = Access {
+        connections: push.connections.into(),
+        region: region.clone(),
+        profile,
+        ..Access::of(&push.resolution)
+    };
+    let context = access.context(settings, terminal, &work.loaded)?;
+    let registry = context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(Failure::Aws)?;
+    let targets: Vec<Target> =
+        names.into_iter().map(|name| work.target(Repository { host: registry.host.clone(), name })).collect();
+    let ready = async |repository: &Repository| -> Result<(), PushError> {
+        if create_repository {
+            context.aws.ensure_repository(&registry, &repository.name, &project.ecr).await?;
+        }
+        Ok(())
+    };
+    work.push(&targets, ready, &context).await
+}
+
+/// What both ways of pushing have in common.
+struct Work<'a> {
+    loaded: Loaded,
+    functions: Vec<Function>,
+    tags: Vec<String>,
+    settings: &'a Settings,
+    terminal: &'a Arc<Terminal>,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        arguments: &PushArguments,
+        settings: &'a Settings,
+        terminal: &'a Arc<Terminal>,
+    ) -> Result<Self, Failure> {
+        let PushArguments { functions, tags, connections: _, resolution } = arguments;
+        if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
+            return Err(Failure::Tag(tag.clone()));
+        }
+        let mut tags = tags.clone();
+        if tags.is_empty() {
+            tags.push(DEFAULT_TAG.to_owned());
+        }
+        let loaded = load(settings, terminal)?;
+        let functions = select(&loaded, functions, resolution.arch)?;
+        Ok(Self { loaded, functions, tags, settings, terminal })
+    }
+
+    fn target(&self, repository: Repository) -> Target {
+        Target { repository, tags: self.tags.clone() }
+    }
+
+    async fn push(
+        &self,
+        targets: &[Target],
+        ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
+        context: &Context,
+    ) -> Result<ExitCode, Failure> {
+        let Self { loaded, settings, terminal, .. } = self;
+        let options =
+            Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+        let functions: Vec<&Function> = self.functions.iter().collect();
+        let mut interrupt = Interrupt::register()?;
+        let work = pin!(pipeline::build_and_push(&functions, targets, &options, ready, context));
+        let pushed = tokio::select! {
+            pushed = work => pushed.map_err(|error| Failure::pipeline(error, loaded))?,
+            // Blobs get their names when they are whole, and tags come last: nothing is left by half.
+            () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        };
+        terminal.finish();
+        match settings.format {
+            Format::Json => terminal.json(&Report::of_push(&pushed, uri)),
+            Format::Human => terminal.pushed(&pushed, uri),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The name of a pushed image for ever.
+fn uri(built: &Built, pushed: &Pushed) -> String {
+    let Repository { host, name } = &pushed.target.repository;
+    // Lambda takes the images of a FIPS or dual-stack host by the ordinary one alone.
+    #[cfg(feature = "aws")]
+    let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
+    format!("{host}/{name}@{}", built.image.digest())
+}
+
+/// The repository of a function below a prefix.
+fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
+    let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
+    let bad = |why| Failure::Prefix { prefix: prefix.to_owned(), why };
+    if prefix.contains("://") {
+        return Err(bad("it is written without `https://`"));
+    }
+    let reference: ImageReference =
+        text.parse().map_err(|_| bad("write HOST[:PORT][/WORDS], in lower case"))?;
+    let repository = reference.repository();
+    // A prefix without a host would silently mean Docker Hub.
+    if repository.name == format!("library/{text}")
+        || format!("{}/{}", repository.host, repository.name) != text
+    {
+        return Err(bad("it must begin with the registry's host; Docker Hub's is `docker.io`"));
+    }
+    Ok(repository.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_begins_with_a_host() {
+        for (prefix, expected) in [
+            ("registry.example.com/shop", "registry.example.com/shop/orders"),
+            ("127.0.0.1:5000", "127.0.0.1:5000/orders"),
+            ("localhost:5000/a/b/", "localhost:5000/a/b/orders"),
+            ("docker.io/shop", "docker.io/shop/orders"),
+        ] {
+            assert_eq!(repository(prefix, "Orders").unwrap().to_string(), expected);
+        }
+        for prefix in
+            ["shop", "shop/x", "", "https://registry.example.com", "registry.example.com/Shop", "a b/c"]
+        {
+            assert!(repository(prefix, "orders").is_err(), "{prefix}");
+        }
+    }
+}

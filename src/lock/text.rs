@@ -1,0 +1,111 @@
+//! The text of a lock file: YAML with one line for each pin, sorted, so that a diff shows what moved and two branches that
+//! pin different things merge.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Lock, LockError};
+use crate::project::{Architecture, ImageReference, LayerVersionArn};
+use crate::store::Digest;
+use crate::yaml::{self, Parsed, Unique};
+
+/// What every lock file begins with.
+const HEADER: &str = "# Pinned by limg: commit this file. `limg update` moves the pins.\nversion: 1\n";
+
+/// How the lines begin that git writes into a file that it cannot merge (git-merge(1), How conflicts are presented).
+const CONFLICT_MARKS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(rename = "version")]
+    _version: u64,
+    images: Option<Unique<ImageReference, Digests>>,
+    layers: Option<Unique<LayerVersionArn, Parsed<Digest>>>,
+}
+
+/// The digests of one image.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Digests {
+    arm64: Option<Parsed<Digest>>,
+    x86_64: Option<Parsed<Digest>>,
+}
+
+/// The version alone, whatever else there is.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+/// Reads the text of the lock file `path`.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
+    let is_mark = |line: &str| CONFLICT_MARKS.iter().any(|mark| line.starts_with(mark));
+    if let Some(position) = text.lines().position(is_mark) {
+        return Err(LockError::Conflict { path: path.to_owned(), line: position + 1 });
+    }
+    let form = |fault| LockError::Form { path: path.to_owned(), fault };
+    // First, since a later version may have keys that are unknown here.
+    let Versioned { version } = yaml::parse(text).map_err(form)?;
+    if version != 1 {
+        return Err(LockError::Version { path: path.to_owned(), version });
+    }
+    let written: Written = yaml::parse(text).map_err(form)?;
+    let mut lock = Lock::default();
+    for (reference, Digests { arm64, x86_64 }) in written.images.into_iter().flat_map(|images| images.0) {
+        for (architecture, digest) in [(Architecture::Arm64, arm64), (Architecture::X86_64, x86_64)] {
+            if let Some(Parsed(digest)) = digest {
+                lock.pin_image(&reference, architecture, digest);
+            }
+        }
+    }
+    let layers = written.layers.into_iter().flat_map(|layers| layers.0);
+    lock.layers = layers.map(|(arn, Parsed(digest))| (arn, digest)).collect();
+    Ok(lock)
+}
+
+/// The text of a lock.
+pub(super) fn render(lock: &Lock) -> String {
+    let mut text = String::from(HEADER);
+    let mut line = |indent: usize, key: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(text, "{:indent$}{key}:{value}", "");
+    };
+    if !lock.images.is_empty() {
+        line(0, "images", "");
+    }
+    for (reference, digests) in &lock.images {
+        line(2, &key(&reference.to_string()), "");
+        let by_name: BTreeMap<&str, &Digest> =
+            digests.iter().map(|(architecture, digest)| (architecture.name(), digest)).collect();
+        for (architecture, digest) in by_name {
+            line(4, architecture, &format!(" {digest}"));
+        }
+    }
+    if !lock.layers.is_empty() {
+        line(0, "layers", "");
+    }
+    for (arn, digest) in &lock.layers {
+        line(2, &key(&arn.to_string()), &format!(" {digest}"));
+    }
+    text
+}
+
+/// A text as a key of YAML: plain where no reader could take it for anything but text, else in quotes.
+fn key(text: &str) -> String {
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | ':' | '@' | '-');
+    let begins_as_name = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    // A number has no slash, and a word such as `null` or `yes` no colon.
+    let is_name = text.contains('/') || (begins_as_name && text.contains(':'));
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if is_name && begins_well && text.chars().all(letters) && !text.ends_with(':') {
+        text.to_owned()
+    } else {
+        // A JSON string is a YAML string.
+        serde_json::Value::from(text).to_string()
+    }
+}

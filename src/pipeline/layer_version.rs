@@ -1,0 +1,88 @@
+//! Versions of layers that were published in Lambda, which must fit the functions that use them.
+
+use super::{Context, Pinning, PipelineError};
+use crate::aws::{self, FetchedLayer};
+use crate::event::Event;
+use crate::problem::{DocumentPath, Problem};
+use crate::project::{Function, Layer, LayerVersionArn, Source, SourceKind, VersionSource};
+
+/// Brings a version of a layer, which must fit the function that uses it.
+pub(super) async fn bring(
+    layer: &Layer,
+    version: &VersionSource,
+    function: &Function,
+    is_new: bool,
+    context: &Context,
+) -> Result<Result<Source, Problem>, PipelineError> {
+    let VersionSource { arn, ignore_compatibility } = version;
+    if context.pinning == Pinning::Locked && context.lock().layer(arn).is_none() {
+        let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+        let message = format!("limg.lock has no pin for `{arn}`");
+        let help = "run the command without `--locked` and commit limg.lock";
+        return Ok(Err(Problem::new("unusable-source", at, message).help(help)));
+    }
+    let fetched = fetch(arn, context).await?;
+    if !ignore_compatibility {
+        if let Some(problem) = mismatch(&fetched, layer, function) {
+            return Ok(Err(problem));
+        }
+        if is_new && let Some(warning) = undeclared(&fetched, layer) {
+            context.reporter.report(Event::Warning(warning));
+        }
+    }
+    let path = fetched.blob.path;
+    Ok(Ok(Source { path, kind: SourceKind::Zip, follow: false, exclude: Vec::new() }))
+}
+
+/// Fetches a version of a layer, unless it is here, and pins it.
+pub(super) async fn fetch(arn: &LayerVersionArn, context: &Context) -> Result<FetchedLayer, PipelineError> {
+    let expected = match context.pinning {
+        Pinning::Renew => None,
+        Pinning::Add | Pinning::Locked => context.lock().layer(arn).cloned(),
+    };
+    let fetched = aws::fetch_layer(&context.aws, arn, expected.as_ref(), &context.store, &context.reporter)
+        .await
+        .map_err(|source| PipelineError::LayerVersion { arn: arn.to_string(), source })?;
+    context.lock().pin_layer(arn, fetched.sha256.clone());
+    Ok(fetched)
+}
+
+/// Whether a layer says that it is not for a function.
+fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Option<Problem> {
+    let lacks = |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
+    let runtime = function.base.contract.as_str();
+    let architecture = function.architecture.name();
+    let (own, declared) = if lacks(&fetched.architectures, architecture) {
+        (architecture, &fetched.architectures)
+    } else if lacks(&fetched.runtimes, runtime) {
+        (runtime, &fetched.runtimes)
+    } else {
+        return None;
+    };
+    let message = format!(
+        "the layer `{}` is for {}, and the function `{}` is {own}",
+        layer.name,
+        declared.join(", "),
+        function.name
+    );
+    let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+    Some(Problem::new("incompatible-layer", at, message).help(
+        "use the layer's version for that, or say `ignore_compatibility: true` if you know that it works",
+    ))
+}
+
+/// Whether a layer does not say what it is for, which need not mean anything.
+fn undeclared(fetched: &FetchedLayer, layer: &Layer) -> Option<Problem> {
+    let what = match (fetched.runtimes.is_empty(), fetched.architectures.is_empty()) {
+        (false, false) => return None,
+        (true, true) => "runtimes and architectures",
+        (true, false) => "runtimes",
+        (false, true) => "architectures",
+    };
+    let message = format!("the layer `{}` does not say for which {what} it is", layer.name);
+    let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+    Some(
+        Problem::new("undeclared-layer", at, message)
+            .help("look at where it comes from; `ignore_compatibility: true` says that you have"),
+    )
+}

@@ -1,0 +1,142 @@
+//! Layers that are not files of this machine: versions of layers of Lambda, and files of other images. They are brought
+//! here, checked, before they become trees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::bytes::{self, RemoteImage};
+use super::error::full_text;
+use super::{BaseError, Context, PipelineError, blocking, layer_version};
+use crate::extract::{self, Extracted};
+use crate::image::Layer as ImageLayer;
+use crate::plan;
+use crate::problem::{DocumentPath, Problem};
+use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
+use crate::tree::{FileIndex, Tree};
+
+/// A layer that was brought here.
+#[derive(Clone)]
+pub(super) enum Brought {
+    /// A zip in the store.
+    Zip(Source),
+    /// Files of an image.
+    Files(Arc<Tree>),
+}
+
+/// A layer of another image that already is a tree of files and nothing else, so that it can be used as it is.
+#[derive(Clone)]
+pub(super) struct Ready {
+    pub(super) tree: Arc<Tree>,
+    pub(super) layer: ImageLayer,
+    /// Where it lies.
+    pub(super) origin: Repository,
+}
+
+impl Ready {
+    /// Whether it can be used for a tree on a base.
+    pub(super) fn is(&self, tree: &Arc<Tree>, base: &FileIndex) -> bool {
+        // A tree that was changed for one function is another one.
+        Arc::ptr_eq(&self.tree, tree) && extract::suits(tree, base)
+    }
+}
+
+/// What was brought.
+#[derive(Default)]
+pub(super) struct AllBrought {
+    sources: BTreeMap<(LayerSource, Architecture), Brought>,
+    /// Layers that need not be made.
+    pub(super) ready: Vec<Ready>,
+    /// What is wrong with what the definition names.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl AllBrought {
+    /// What was brought of a source for an architecture; nothing if there was a problem with it.
+    pub(super) fn get(&self, source: &LayerSource, architecture: Architecture) -> Option<&Brought> {
+        self.sources.get(&(source.clone(), architecture))
+    }
+}
+
+/// Brings the layers of functions that lie elsewhere.
+///
+/// # Errors
+/// When a layer cannot be had although the definition is right.
+pub(super) async fn bring_all(
+    functions: &[&Function],
+    context: &Context,
+) -> Result<AllBrought, PipelineError> {
+    let mut all = AllBrought::default();
+    let mut seen = BTreeSet::new();
+    for function in functions {
+        for layer in &function.layers {
+            let key = (layer.source.clone(), function.architecture);
+            let is_new = seen.insert((layer.name.clone(), key.clone()));
+            match &layer.source {
+                LayerSource::Version(version) => {
+                    let brought = layer_version::bring(layer, version, function, is_new, context).await?;
+                    match brought {
+                        Ok(zip) => drop(all.sources.insert(key, Brought::Zip(zip))),
+                        Err(problem) => all.problems.push(problem),
+                    }
+                }
+                LayerSource::Image(files) if is_new => {
+                    match files_of(layer, files, function.architecture, context).await? {
+                        Ok((tree, ready)) => {
+                            all.sources.insert(key, Brought::Files(tree));
+                            all.ready.extend(ready);
+                        }
+                        Err(problem) => all.problems.push(problem),
+                    }
+                }
+                LayerSource::Image(_) | LayerSource::Files(_) => {}
+            }
+        }
+    }
+    Ok(all)
+}
+
+type Files = (Arc<Tree>, Option<Ready>);
+
+/// The files of an image.
+async fn files_of(
+    layer: &Layer,
+    files: &ImageFiles,
+    architecture: Architecture,
+    context: &Context,
+) -> Result<Result<Files, Problem>, PipelineError> {
+    match extract(files, architecture, context).await {
+        Ok(files) => Ok(Ok(files)),
+        Err(error) if error.is_definitions() => {
+            let at = DocumentPath::keys(&["layers", &layer.name, "image"]);
+            let message =
+                format!("failed to take `{}` of `{}`: {}", files.path, files.reference, full_text(&error));
+            Ok(Err(Problem { help: error.help(), ..Problem::new("unusable-source", at, message) }))
+        }
+        Err(source) => Err(PipelineError::Base { base: files.reference.to_string(), source }),
+    }
+}
+
+async fn extract(
+    files: &ImageFiles,
+    architecture: Architecture,
+    context: &Context,
+) -> Result<Files, BaseError> {
+    let ImageFiles { reference, path, to } = files.clone();
+    let origin = reference.repository().clone();
+    let RemoteImage { layers, .. } = bytes::remote_image(&reference, architecture, context).await?;
+    let known = {
+        let (layers, path, to, store) = (layers.clone(), path.clone(), to.clone(), context.store.clone());
+        blocking(move || Ok::<_, BaseError>(extract::recorded(&layers, &path, &to, &store).transpose()?))
+    };
+    let extracted = if let Some(extracted) = known.await? {
+        extracted
+    } else {
+        bytes::bring(layers.iter().map(|layer| (layer, &origin)), context).await?;
+        let store = context.store.clone();
+        blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
+    };
+    let Extracted { tree, ready } = extracted;
+    let tree = Arc::new(plan::image_tree(tree)?);
+    let ready = ready.map(|layer| Ready { tree: Arc::clone(&tree), layer, origin });
+    Ok((tree, ready))
+}

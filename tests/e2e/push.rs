@@ -1,0 +1,313 @@
+//! Registries: bases that lie in one, and images that are sent to one, judged by docker-registry's own log and by skopeo.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Base, Finished, Image, Kind, Registry, Request, User, Workspace, base, fails, finish, succeed, tool,
+};
+
+const USER: User = User { name: "shop", password: "s3cret, with \"quotes\"" };
+
+/// The base's repository in the registry.
+const BASE: &str = "lambda/provided";
+
+/// Functions on a base in a registry with TLS and a password, and a layer that they share.
+struct Shop {
+    workspace: Workspace,
+    registry: Registry,
+}
+
+impl Shop {
+    fn new(functions: &[&str]) -> Self {
+        let registry = Registry::of_kind(Kind { tls: true, user: Some(USER) });
+        let shop = Self { workspace: Workspace::new(), registry };
+        shop.log_in();
+        let layout = format!("oci:{}", base(Base::ProvidedAl2023).display());
+        shop.skopeo(&["copy", &layout, &shop.remote(&format!("{BASE}:al2023"))]);
+        for name in functions {
+            shop.workspace
+                .write_program(format!("functions/{name}/bootstrap"), format!("#!/bin/sh\n: {name}\n"));
+        }
+        shop.workspace.write("layer/lib/words.txt", "hello\n".repeat(1000));
+        shop.define(functions, &format!("{}/{BASE}:al2023", shop.registry.address));
+        shop
+    }
+
+    fn define(&self, functions: &[&str], base: &str) {
+        let function = |name: &&str| {
+            format!("  {name}: {{ runtime: base, handler: any, code: functions/{name}, layers: [shared] }}\n")
+        };
+        let functions: String = functions.iter().map(function).collect();
+        self.workspace.write(
+            "limg.yaml",
+            format!(
+                "project: shop\nbases:\n  base: {{ image: \"{base}\", contract: provided.al2023 }}\nlayers:\n  \
+                 shared: {{ path: layer }}\nfunctions:\n{functions}"
+            ),
+        );
+    }
+
+    /// Writes the credentials where Docker has them.
+    fn log_in(&self) {
+        let auth = [USER.name, ":", USER.password].concat();
+        let auth = base64(auth.as_bytes());
+        let config = json!({ "auths": { &self.registry.address: { "auth": auth } } });
+        self.workspace.write("home/.docker/config.json", config.to_string());
+    }
+
+    fn remote(&self, name: &str) -> String {
+        format!("docker://{}/{name}", self.registry.address)
+    }
+
+    fn skopeo(&self, arguments: &[&str]) -> Finished {
+        let mut skopeo = tool("skopeo");
+        let home = self.workspace.path("home/.docker");
+        let tls = match arguments[0] {
+            "copy" => &["--src-tls-verify=false", "--dest-tls-verify=false"][..],
+            _ => &["--tls-verify=false"][..],
+        };
+        skopeo.arg(arguments[0]).args(tls).args(&arguments[1..]);
+        succeed(
+            skopeo
+                .env("DOCKER_CONFIG", home)
+                .env("REGISTRY_AUTH_FILE", self.workspace.path("home/.docker/config.json")),
+        )
+    }
+
+    /// limg, trusting the registry's certificate.
+    fn limg(&self, arguments: &[&str]) -> Command {
+        let mut limg = self.workspace.limg(arguments);
+        limg.arg("--ca-file").arg(self.registry.certificate());
+        limg
+    }
+
+    fn push(&self) -> Value {
+        let prefix = format!("{}/shop", self.registry.address);
+        succeed(&mut self.limg(&["push", "registry", &prefix, "--format", "json"])).json()["functions"].take()
+    }
+
+    /// The requests since the registry had answered so many, but for the one by which limg finds out whether a registry on
+    /// this machine has TLS.
+    fn requests_since(&self, before: usize) -> Vec<Request> {
+        let mut requests = self.registry.requests().split_off(before);
+        requests.retain(|request| request.path != "/v2/");
+        requests
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let mut encoded = succeed(
+        Command::new("sh")
+            .args(["-c", "printf %s \"$0\" | base64 -w0"])
+            .arg(std::str::from_utf8(bytes).unwrap()),
+    );
+    encoded.stdout.retain(|byte| !byte.is_ascii_whitespace());
+    encoded.text()
+}
+
+fn count(requests: &[Request], method: &str, part: &str) -> usize {
+    requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
+}
+
+/// How many requests of each kind were answered well.
+fn summary(requests: &[Request]) -> BTreeMap<(String, String), usize> {
+    let mut kinds = BTreeMap::new();
+    for request in requests.iter().filter(|request| request.status < 400) {
+        let kind = ["manifests", "uploads", "blobs"].into_iter().find(|kind| request.path.contains(kind));
+        *kinds.entry((request.method.clone(), kind.unwrap_or("other").to_owned())).or_default() += 1;
+    }
+    kinds
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn a_base_in_a_registry_gives_the_image_of_the_same_base_in_a_layout() {
+    let shop = Shop::new(&["orders"]);
+    let before = shop.registry.requests().len();
+    let remote = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:remote"])).json();
+    let requests = shop.requests_since(before);
+    let layers = Image::of_layout(&base(Base::ProvidedAl2023), None).layers.len();
+    assert_eq!(count(&requests, "GET", "/blobs/"), layers + 1, "the layers and the config: {requests:#?}");
+
+    shop.define(&["orders"], &format!("oci:{}", base(Base::ProvidedAl2023).display()));
+    let local = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:local"])).json();
+    assert_eq!(remote["functions"]["orders"]["digest"], local["functions"]["orders"]["digest"]);
+    let image = Image::of_layout(&shop.workspace.path("remote"), Some("orders"));
+    assert_eq!(remote["functions"]["orders"]["digest"], image.digest);
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn a_push_moves_no_byte_that_the_registry_has() {
+    let shop = Shop::new(&["orders", "billing", "stock"]);
+    let before = shop.registry.requests().len();
+    let pushed = shop.push();
+    let requests = shop.requests_since(before);
+    let kinds = summary(&requests);
+    let of =
+        |method: &str, kind: &str| kinds.get(&(method.to_owned(), kind.to_owned())).copied().unwrap_or(0);
+    // Of the base only manifest and config were fetched; its layers were taken over from its own repository.
+    assert_eq!((of("GET", "manifests"), of("GET", "blobs")), (1, 1), "{requests:#?}");
+    // The launcher and the shared layer once, three codes, three configs.
+    assert_eq!(of("PATCH", "uploads"), 2 + 3 + 3, "{requests:#?}");
+    // By digest and by tag.
+    assert_eq!(of("PUT", "manifests"), 6);
+
+    for name in ["orders", "billing", "stock"] {
+        let (function, uri) = (&pushed[name], pushed[name]["image_uri"].as_str().unwrap());
+        let digest = function["digest"].as_str().unwrap();
+        assert_eq!(uri, format!("{}/shop/{name}@{digest}", shop.registry.address));
+        assert_eq!(function["unchanged"], false);
+        for reference in [format!("shop/{name}:latest"), format!("shop/{name}@{digest}")] {
+            let back = format!("oci:{}:{name}", shop.workspace.path("back").display());
+            shop.skopeo(&["copy", &shop.remote(&reference), &back]);
+            assert_eq!(Image::of_layout(&shop.workspace.path("back"), Some(name)).digest, digest);
+        }
+    }
+
+    let before = shop.registry.requests().len();
+    let again = shop.push();
+    let requests = shop.requests_since(before);
+    let asked: Vec<_> = requests.iter().filter(|request| request.status != 401).collect();
+    assert_eq!(asked.len(), 3, "{requests:#?}");
+    assert!(
+        asked.iter().all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest"))
+    );
+    assert!(["orders", "billing", "stock"].iter().all(|name| again[name]["unchanged"] == true));
+    assert_eq!(again["orders"]["image_uri"], pushed["orders"]["image_uri"]);
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn an_edit_sends_what_was_edited() {
+    let shop = Shop::new(&["orders", "billing"]);
+    shop.push();
+    shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n: other\n");
+    let before = shop.registry.requests().len();
+    let pushed = shop.push();
+    let requests = shop.requests_since(before);
+    assert_eq!(count(&requests, "PATCH", "/shop/orders/"), 2, "the code and the config: {requests:#?}");
+    assert_eq!(count(&requests, "PATCH", "/shop/billing/"), 0);
+    assert_eq!(
+        (&pushed["orders"]["unchanged"], &pushed["billing"]["unchanged"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(pushed["orders"]["sent"]["blobs"], 2);
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn a_base_of_another_registry_is_fetched_once() {
+    let shop = Shop::new(&["orders", "billing"]);
+    let other = Registry::start();
+    let push = || {
+        let prefix = format!("{}/shop", other.address);
+        succeed(&mut shop.limg(&["push", "registry", &prefix, "--format", "json"])).json()["functions"].take()
+    };
+    let before = shop.registry.requests().len();
+    let pushed = push();
+    let layers = Image::of_layout(&base(Base::ProvidedAl2023), None).layers.len();
+    let fetched = summary(&shop.requests_since(before));
+    assert_eq!(fetched.get(&("GET".to_owned(), "blobs".to_owned())), Some(&(layers + 1)));
+    // Each blob went over once; the second repository took it over from the first.
+    let sent = other.requests();
+    let shared = layers + 2;
+    assert_eq!(count(&sent, "PATCH", "/uploads/"), shared + 2 + 2, "{sent:#?}");
+    assert_eq!(
+        (&pushed["orders"]["mounted"]["blobs"], &pushed["billing"]["mounted"]["blobs"]),
+        (&json!(shared), &json!(0)),
+        "the first by name is sent to"
+    );
+
+    // With another store the layers need not be fetched at all, since the destination has them.
+    fs::remove_dir_all(shop.workspace.path("store")).unwrap();
+    shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n: other\n");
+    let before = shop.registry.requests().len();
+    push();
+    assert_eq!(
+        summary(&shop.requests_since(before)).get(&("GET".to_owned(), "blobs".to_owned())),
+        Some(&1),
+        "the config"
+    );
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn what_is_pinned_stays_until_it_is_updated() {
+    let shop = Shop::new(&["orders"]);
+    let first = shop.push();
+    let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
+    assert!(lock.contains(&format!("{}/{BASE}:al2023", shop.registry.address)), "{lock}");
+
+    // The tag moves to another image.
+    let other = format!("oci:{}", base(Base::Python311).display());
+    shop.skopeo(&["copy", &other, &shop.remote(&format!("{BASE}:al2023"))]);
+    fs::remove_dir_all(shop.workspace.path("store")).unwrap();
+    assert_eq!(shop.push()["orders"]["digest"], first["orders"]["digest"]);
+    assert_eq!(fs::read_to_string(shop.workspace.path("limg.lock")).unwrap(), lock);
+
+    let updated = succeed(&mut shop.limg(&["update"]));
+    let moved = Image::of_layout(&base(Base::Python311), None).digest;
+    assert!(updated.text().contains(&moved), "{}", updated.text());
+    assert!(fs::read_to_string(shop.workspace.path("limg.lock")).unwrap().contains(&moved));
+    assert_ne!(shop.push()["orders"]["digest"], first["orders"]["digest"]);
+    assert!(succeed(&mut shop.limg(&["update"])).text().is_empty());
+
+    fs::remove_file(shop.workspace.path("limg.lock")).unwrap();
+    let refused = fails(2, &mut shop.limg(&["build", "--locked"]));
+    assert!(refused.stderr.contains("has no pin for"), "{}", refused.stderr);
+    assert!(!shop.workspace.path("limg.lock").exists());
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn refused_credentials_are_told_without_being_shown() {
+    let shop = Shop::new(&["orders"]);
+    let wrong = "another s3cret";
+    let auth = base64(format!("{}:{wrong}", USER.name).as_bytes());
+    let config = json!({ "auths": { &shop.registry.address: { "auth": auth } } });
+    shop.workspace.write("home/.docker/config.json", config.to_string());
+    let prefix = format!("{}/shop", shop.registry.address);
+    let refused = fails(3, &mut shop.limg(&["push", "registry", &prefix, "-vv"]));
+    assert!(refused.stderr.contains("401") && refused.stderr.contains("config.json"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains(wrong) && !refused.stderr.contains(&auth), "{}", refused.stderr);
+
+    shop.log_in();
+    let pushed = finish(&mut shop.limg(&["push", "registry", &prefix, "-vv"]));
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    let auth = base64([USER.name, ":", USER.password].concat().as_bytes());
+    for secret in [USER.password, auth.as_str()] {
+        assert!(!pushed.stderr.contains(secret) && !pushed.text().contains(secret));
+    }
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn an_unknown_certificate_is_refused_with_the_way_to_trust_it() {
+    let shop = Shop::new(&["orders"]);
+    let prefix = format!("{}/shop", shop.registry.address);
+    let refused = fails(3, &mut shop.workspace.limg(&["push", "registry", &prefix]));
+    assert!(refused.stderr.contains("--ca-file"), "{}", refused.stderr);
+
+    let mut trusted = shop.workspace.limg(&["push", "registry", &prefix]);
+    succeed(trusted.env("SSL_CERT_FILE", shop.registry.certificate()));
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn fifty_unchanged_functions_cost_fifty_questions() {
+    let names: Vec<String> = (0..50).map(|number| format!("f{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let shop = Shop::new(&names);
+    shop.push();
+    let before = shop.registry.requests().len();
+    let again = shop.push();
+    let requests = shop.requests_since(before);
+    assert_eq!(requests.iter().filter(|request| request.status == 200).count(), 50, "{requests:#?}");
+    assert!(requests.iter().all(|request| request.method == "HEAD"));
+    assert!(names.iter().all(|name| again[name]["unchanged"] == true));
+}
