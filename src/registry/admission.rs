@@ -19,11 +19,7 @@ use super::login::{Grant, Login, Token, basic};
 use super::place::Place;
 use super::redirect::{same_origin, shown};
 use super::refusal::Refusal;
-<<<<<<< HEAD
 use super::retry::Transient as _;
-=======
-use super::retry::Transient;
->>>>>>> aws
 use super::token;
 use super::transport::Answer;
 use crate::event::Event;
