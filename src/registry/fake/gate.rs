@@ -107,7 +107,7 @@ impl Gate {
             .is_some_and(|token| token.grants.contains(&format!("repository:{repository}:{action}")))
     }
 
-    /// The answer of the token service, as Docker's "Token Authentication Specification" and "OAuth2" describe it.
+    /// The answer of the token service, as the distribution project's "Token Authentication Specification" has it.
     pub(super) fn token(&mut self, head: &Head, body: &[u8]) -> Answer {
         let Scheme::Bearer { public, uses } = self.scheme else { return Answer::new(404) };
         let form = Url::parse(&format!("http://fake/?{}", String::from_utf8_lossy(body))).unwrap();

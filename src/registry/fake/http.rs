@@ -140,8 +140,8 @@ impl Answer {
         let mut head = format!("HTTP/1.1 {} Whatever\r\n", self.status);
         let length = length.map(|length| ("content-length", length.to_string()));
         for (name, value) in self.headers.iter().chain(&length) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
-        stream.write_all(format!("{head}\r\n").as_bytes())
+        stream.write_all((head + "\r\n").as_bytes())
     }
 }

@@ -141,7 +141,7 @@ async fn a_blob_without_end_is_left() {
 
 #[tokio::test]
 async fn a_blob_may_lie_elsewhere() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     let content = bench.layer();
     bench.shut(Scheme::Basic, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
@@ -157,7 +157,7 @@ async fn a_blob_may_lie_elsewhere() {
 
 #[tokio::test]
 async fn what_the_other_place_says_is_told_without_its_address() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     let content = bench.layer();
     bench.shut(Scheme::Basic, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
@@ -172,7 +172,7 @@ async fn what_the_other_place_says_is_told_without_its_address() {
 
 #[tokio::test]
 async fn one_connection_is_enough() {
-    let bench = Bench::with(user, |settings| settings.connections = 1);
+    let bench = Bench::with(Who::User, |settings| settings.connections = 1);
     bench.shut(Scheme::Bearer { public: false, uses: usize::MAX }, usize::MAX);
     bench.fake.state().manner.storage = Some(bench.fake.other_door());
     let contents: Vec<_> = (0..6).map(|seed| noise(seed, SIZE)).collect();
@@ -184,4 +184,32 @@ async fn one_connection_is_enough() {
     for (blob, content) in blobs.into_iter().zip(&contents) {
         assert_eq!(blob.unwrap().read().unwrap(), *content);
     }
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_given_up_leaves_nothing() {
+    let bench = Bench::new();
+    let content = bench.layer();
+    bench.fake.fail("GET", "/blobs/", 1..=1, Fault::StallAt(100_000));
+    let waits_for_the_rest = async {
+        while bench.fake.count("GET", "/blobs/") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        fetched = bench.fetch(&content) => panic!("{fetched:?}"),
+        () = waits_for_the_rest => {}
+    }
+    bench.holds_nothing();
+    assert_eq!(bench.fetch(&content).await.unwrap().read().unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told() {
+    let bench = Bench::new();
+    let content = bench.layer();
+    std::fs::remove_dir(bench.store.root().join("tmp")).unwrap();
+    let (told, _) = bench.fails(bench.fetch(&content).await);
+    assert!(told.contains(bench.store.root().to_str().unwrap()), "{told}");
+    assert_eq!(bench.retries(), [""; 0]);
 }

@@ -81,7 +81,7 @@ async fn redirects_lead_to_no_strange_place() {
         "http://",
         "",
     ] {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         bench.has_image();
         bench.shut(Scheme::Basic, usize::MAX);
         bench.redirects("/manifests/", to);
@@ -96,7 +96,7 @@ async fn redirects_lead_to_no_strange_place() {
 
 #[tokio::test]
 async fn a_password_does_not_follow_a_redirect() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     let image = bench.has_image();
     bench.shut(Scheme::Basic, usize::MAX);
     let door = bench.fake.other_door();
@@ -112,14 +112,14 @@ async fn a_password_does_not_follow_a_redirect() {
     assert_eq!(bench.look().await.unwrap().bytes, image.manifest);
     let state = bench.fake.state();
     let schemes: Vec<_> =
-        state.log.iter().map(|access| (&access.head.headers["host"] == &door, access.scheme())).collect();
+        state.log.iter().map(|access| (access.head.headers["host"] == door, access.scheme())).collect();
     assert_eq!(schemes, [(false, None), (false, Some("Basic")), (true, None)]);
 }
 
 #[tokio::test]
 async fn what_writes_is_not_redirected() {
     for method in ["POST", "PATCH", "PUT"] {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         bench.shut(Scheme::Basic, usize::MAX);
         let answer =
             status(307).header("location", format!("http://{}/x?very-secret", bench.fake.other_door()));
@@ -238,7 +238,7 @@ async fn indexes_that_lead_to_each_other_come_to_an_end() {
 
 #[tokio::test]
 async fn nothing_that_stands_still_is_waited_for_without_end() {
-    let bench = Bench::made(nobody, |_| {}, Client::impatient);
+    let bench = Bench::made(Who::Nobody, |_| {}, Client::impatient);
     let image = bench.has_image();
     let layer = &image.blobs[2];
     for (method, path, fault) in [

@@ -36,7 +36,7 @@ impl Bench {
 
 #[tokio::test]
 async fn a_password_is_told_once_it_is_asked_for() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.has_image();
     bench.read().await.unwrap();
     assert_eq!(bench.fake.state().log[0].scheme(), None, "nobody asked");
@@ -50,7 +50,7 @@ async fn a_password_is_told_once_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_token_is_fetched_for_each_scope() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.has_image();
     bench.shut(PRIVATE, usize::MAX);
     for _ in 0..2 {
@@ -75,7 +75,7 @@ async fn a_token_is_fetched_for_each_scope() {
 async fn many_at_once_ask_once() {
     for scheme in [Scheme::Basic, PRIVATE] {
         for connections in [1, 3, 16] {
-            let bench = Bench::with(user, |settings| settings.connections = connections);
+            let bench = Bench::with(Who::User, |settings| settings.connections = connections);
             let digests: Vec<_> = (0..12).map(|number| bench.has(&[number])).collect();
             bench.shut(scheme, usize::MAX);
             let repository = bench.repository();
@@ -91,7 +91,7 @@ async fn many_at_once_ask_once() {
 
 #[tokio::test]
 async fn a_refresh_token_is_exchanged() {
-    let bench = Bench::of(refresher);
+    let bench = Bench::of(Who::Refresher);
     bench.has_image();
     bench.shut(PRIVATE, usize::MAX);
     bench.read().await.unwrap();
@@ -99,7 +99,7 @@ async fn a_refresh_token_is_exchanged() {
     assert_eq!((bench.fake.count("POST", "/token"), bench.fake.count("GET", "/token")), (2, 0));
     // A service that knows only the other way gives what it gives everybody.
     for code in [404, 405] {
-        let bench = Bench::of(refresher);
+        let bench = Bench::of(Who::Refresher);
         bench.has_image();
         bench.shut(PUBLIC, usize::MAX);
         bench.fake.fail("POST", "/token", ALWAYS, Fault::Answer(status(code)));
@@ -109,7 +109,7 @@ async fn a_refresh_token_is_exchanged() {
 
 #[tokio::test]
 async fn a_refresh_token_that_has_ended_is_replaced() {
-    let bench = Bench::of(refresher);
+    let bench = Bench::of(Who::Refresher);
     bench.has_image();
     bench.shut(Scheme::Bearer { public: false, uses: 1 }, 1);
     bench.read().await.unwrap();
@@ -146,8 +146,8 @@ async fn nobody_may_read_what_is_private() {
 #[tokio::test]
 async fn a_wrong_password_is_told_with_where_it_comes_from() {
     for scheme in [Scheme::Basic, PRIVATE] {
-        for identity in [user, refresher] {
-            let bench = Bench::of(identity);
+        for who in [Who::User, Who::Refresher] {
+            let bench = Bench::of(who);
             bench.has_image();
             bench.shut(scheme, usize::MAX);
             bench.fake.state().gate.accounts.clear();
@@ -155,7 +155,7 @@ async fn a_wrong_password_is_told_with_where_it_comes_from() {
                 let (told, error) = bench.fails(result);
                 assert_eq!(error.status(), Some(401), "{told}");
                 let help = error.help().unwrap_or_default();
-                let sent = !(scheme == Scheme::Basic && matches!(identity(""), Some(Identity::Token(_))));
+                let sent = scheme != Scheme::Basic || who == Who::User;
                 assert_eq!(
                     format!("{told} {help}").contains("the keeper of passwords"),
                     sent,
@@ -170,7 +170,7 @@ async fn a_wrong_password_is_told_with_where_it_comes_from() {
 
 #[tokio::test]
 async fn what_is_forbidden_is_no_question_of_the_password() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.has_image();
     bench.shut(Scheme::Basic, usize::MAX);
     let answer =
@@ -186,7 +186,7 @@ async fn what_is_forbidden_is_no_question_of_the_password() {
 #[tokio::test]
 async fn stale_credentials_do_not_keep_from_what_is_public() {
     for code in [400, 401, 403] {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         let image = bench.has_image();
         bench.shut(PUBLIC, usize::MAX);
         bench.fake.state().gate.stale = Some(code);
@@ -200,7 +200,7 @@ async fn stale_credentials_do_not_keep_from_what_is_public() {
         assert!(!bench.contents().blobs.contains_key(&Digest::of(b"content")));
     }
     // What is not public is not told as if it were.
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.has_image();
     bench.shut(PRIVATE, usize::MAX);
     bench.fake.state().gate.stale = Some(403);
@@ -213,7 +213,7 @@ async fn a_token_service_may_fail_for_a_while() {
     let faults = [Fault::Reset, Fault::Lost, Fault::Truncated(5), Fault::ResetAt(5)];
     let answers = [408, 429, 500, 503].map(|code| Fault::Answer(status(code)));
     for fault in faults.into_iter().chain(answers) {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         bench.has_image();
         bench.shut(PRIVATE, usize::MAX);
         bench.fake.fail("GET", "/token", 1..=2, fault.clone());
@@ -234,7 +234,7 @@ async fn a_token_service_that_fails_is_told() {
         (Fault::Pour(None), "more than"),
         (Fault::Answer(status(307).header("location", "/token")), "circle"),
     ] {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         bench.has_image();
         bench.shut(PRIVATE, usize::MAX);
         bench.fake.fail("GET", "/token", ALWAYS, fault.clone());
@@ -249,7 +249,7 @@ async fn a_password_goes_to_no_token_service_that_could_be_overheard() {
     for realm in
         ["http://auth.example.com/token", "ftp://auth.example.com/", "https://a:b@auth.example.com/", "///"]
     {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         let challenge = format!("Bearer realm=\"{realm}\",service=\"x\"");
         let answer = status(401).header("www-authenticate", challenge);
         bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Answer(answer));
@@ -269,7 +269,7 @@ async fn a_challenge_that_nobody_knows_is_told() {
         "\"",
         "",
     ] {
-        let bench = Bench::of(user);
+        let bench = Bench::of(Who::User);
         let answer = status(401).header("www-authenticate", challenge);
         bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Answer(answer));
         bench.fails(bench.read().await);

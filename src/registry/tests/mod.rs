@@ -42,7 +42,7 @@ impl Reporter for Events {
 /// Credentials that give the next password, or token, each time they are asked.
 struct User {
     asked: Mutex<Vec<String>>,
-    identity: fn(&'static str) -> Option<Identity>,
+    who: Who,
 }
 
 impl Credentials for User {
@@ -50,26 +50,32 @@ impl Credentials for User {
         let mut asked = self.asked.lock().unwrap();
         let number = asked.len().min(PASSWORDS.len() - 1);
         asked.push(host.to_owned());
-        let identity = (self.identity)(PASSWORDS[number]);
+        let identity = self.who.identity(PASSWORDS[number]);
         let source = "the keeper of passwords".to_owned();
         let found = identity.map(|identity| Credential { identity, source, expires: None });
         std::future::ready(Ok(found)).boxed()
     }
 }
 
-/// Nobody.
-fn nobody(_: &'static str) -> Option<Identity> {
-    None
+/// Who stands behind a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    /// A user with a password.
+    User,
+    /// A user with a refresh token.
+    Refresher,
 }
 
-/// A user with a password.
-fn user(password: &'static str) -> Option<Identity> {
-    Some(Identity::Password { user: "user".to_owned(), password: Secret::new(password) })
-}
-
-/// A user with a refresh token.
-fn refresher(token: &'static str) -> Option<Identity> {
-    Some(Identity::Token(Secret::new(token)))
+impl Who {
+    fn identity(self, password: &str) -> Option<Identity> {
+        let password = Secret::new(password);
+        match self {
+            Self::Nobody => None,
+            Self::User => Some(Identity::Password { user: "user".to_owned(), password }),
+            Self::Refresher => Some(Identity::Token(password)),
+        }
+    }
 }
 
 /// A fake registry, a client of it, and a store.
@@ -85,27 +91,23 @@ struct Bench {
 impl Bench {
     /// With a client that nobody stands behind.
     fn new() -> Self {
-        Self::of(nobody)
+        Self::of(Who::Nobody)
     }
 
     /// With a client for somebody.
-    fn of(identity: fn(&'static str) -> Option<Identity>) -> Self {
-        Self::with(identity, |_| {})
+    fn of(who: Who) -> Self {
+        Self::with(who, |_| {})
     }
 
     /// With a client for somebody, and with settings of its own.
-    fn with(identity: fn(&'static str) -> Option<Identity>, set: impl FnOnce(&mut Settings)) -> Self {
-        Self::made(identity, set, |client| client)
+    fn with(who: Who, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(who, set, |client| client)
     }
 
-    fn made(
-        identity: fn(&'static str) -> Option<Identity>,
-        set: impl FnOnce(&mut Settings),
-        temper: impl FnOnce(Client) -> Client,
-    ) -> Self {
+    fn made(who: Who, set: impl FnOnce(&mut Settings), temper: impl FnOnce(Client) -> Client) -> Self {
         let (folder, store) = Store::for_test();
         let (fake, events) = (Fake::start(), Arc::new(Events::default()));
-        let user = Arc::new(User { asked: Mutex::default(), identity });
+        let user = Arc::new(User { asked: Mutex::default(), who });
         let mut settings = Settings { connections: 4, ..Settings::default() };
         set(&mut settings);
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);

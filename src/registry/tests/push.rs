@@ -67,7 +67,7 @@ async fn a_blob_goes_over_in_one_stream() {
 
 #[tokio::test]
 async fn an_upload_may_go_on_elsewhere() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.shut(Scheme::Basic, usize::MAX);
     bench.fake.state().manner.locations = Locations::Elsewhere(bench.fake.other_door());
     let content = noise(3, 100_000);
@@ -229,7 +229,7 @@ async fn a_registry_that_stores_something_else_is_told() {
 
 #[tokio::test]
 async fn a_blob_is_mounted_where_the_registry_does_that() {
-    let bench = Bench::of(user);
+    let bench = Bench::of(Who::User);
     bench.shut(Scheme::Bearer { public: false, uses: usize::MAX }, usize::MAX);
     bench.fake.state().manner.mounts = true;
     let digest = bench.fake.state().repository("limg/base").blob(b"layer");

@@ -50,7 +50,7 @@ impl Bench {
 
     /// A bench whose registry has the image's first layer elsewhere, and lets nobody in who does not say who they are.
     fn ready(scheme: Scheme, ecr: bool) -> (Self, Image) {
-        let (bench, image) = (Self::of(user), Image::new());
+        let (bench, image) = (Self::of(Who::User), Image::new());
         bench.shut(scheme, usize::MAX);
         let mut state = bench.fake.state();
         state.manner = Manner { ecr, mounts: !ecr, ..Manner::default() };
@@ -151,7 +151,7 @@ async fn a_push_survives_the_end_of_tokens() {
 async fn a_pull_survives_what_passes_wherever_it_happens() {
     for (scheme, elsewhere) in [(Scheme::Basic, true), (BEARER, false)] {
         let start = || {
-            let bench = Bench::of(user);
+            let bench = Bench::of(Who::User);
             bench.shut(scheme, usize::MAX);
             bench.fake.state().manner.storage = elsewhere.then(|| bench.fake.other_door());
             let image = bench.has_image();
@@ -178,7 +178,7 @@ async fn a_pull_survives_what_passes_wherever_it_happens() {
 async fn a_pull_survives_the_end_of_tokens_and_passwords() {
     for uses in 1..=5 {
         for scheme in [Scheme::Basic, Scheme::Bearer { public: false, uses }] {
-            let bench = Bench::of(user);
+            let bench = Bench::of(Who::User);
             bench.shut(scheme, uses);
             let image = bench.has_image();
             bench.fake.fail("GET", "/blobs/", 2..=3, Fault::Truncated(5000));
