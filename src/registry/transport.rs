@@ -225,7 +225,6 @@ mod tests {
     use super::super::pulse::Patience;
     use super::super::retry::Transient as _;
     use super::*;
-    use crate::registry::retry::Transient as _;
 
     #[tokio::test]
     async fn a_suspect_is_not_reached_at_this_machine() {
