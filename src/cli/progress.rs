@@ -12,7 +12,11 @@ use super::render::size;
 use crate::event::{Direction, Progress, TransferEvent};
 
 /// How a bar looks: how far it is comes first, since long names are cut at the terminal's edge.
-const TEMPLATE: &str = "{bar:20} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>13}  {wide_msg}";
+const TEMPLATE: &str =
+    "{bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>11}  {wide_msg}";
+
+/// How much is shown of a digest.
+const SHOWN: usize = "sha256:".len() + 12;
 
 /// The bars of the transfers under way.
 pub(super) struct Bars {
@@ -66,6 +70,8 @@ impl Bars {
 pub(super) fn text(progress: &Progress, with_size: bool) -> String {
     let Progress::Begun { direction, repository, what, total } = progress else { return String::new() };
     let size = if with_size { format!(" ({})", size(*total)) } else { String::new() };
+    // As much of a digest as tells blobs apart.
+    let what = what.get(..SHOWN).filter(|_| what.starts_with("sha256:")).unwrap_or(what);
     match direction {
         Direction::Fetch => format!("fetching {what}{size} from {repository}"),
         Direction::Send => format!("sending {what}{size} to {repository}"),

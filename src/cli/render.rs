@@ -136,8 +136,7 @@ impl Terminal {
     pub(super) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) {
         let (mut sent, mut mounted, mut present) = (Amount::default(), Amount::default(), Amount::default());
         let mut unchanged = 0;
-        for (built, pushed) in pushed {
-            self.result_visibly(&format!("{}  {}", built.name, uri(built, pushed)));
+        for (_, pushed) in pushed {
             if pushed.unchanged {
                 unchanged += 1;
             } else {
@@ -152,16 +151,15 @@ impl Terminal {
             self.status(&format!("unchanged: {}, nothing sent", images(unchanged)));
         }
         if unchanged < pushed.len() {
-            let blobs = |Amount { blobs, bytes }| {
-                format!("{blobs} {} ({})", if blobs == 1 { "blob" } else { "blobs" }, size(bytes))
+            let ways = [("sent", sent), ("mounted", mounted), ("already there", present)];
+            let blobs = |(way, Amount { blobs, bytes }): &(&str, Amount)| {
+                format!("{way} {blobs} {} ({})", if *blobs == 1 { "blob" } else { "blobs" }, size(*bytes))
             };
-            self.status(&format!(
-                "pushed: {}; sent {}, mounted {}, already there {}",
-                images(pushed.len() - unchanged),
-                blobs(sent),
-                blobs(mounted),
-                blobs(present)
-            ));
+            let ways: Vec<_> = ways.iter().filter(|(_, amount)| amount.blobs > 0).map(blobs).collect();
+            self.status(&format!("pushed: {}; {}", images(pushed.len() - unchanged), ways.join(", ")));
+        }
+        for (built, pushed) in pushed {
+            self.result_visibly(&format!("{}  {}", built.name, uri(built, pushed)));
         }
     }
 

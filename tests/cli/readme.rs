@@ -2,15 +2,22 @@
 //!
 //! A `console` block holds commands behind `$ ` and what they print. The comment above it says how it is run:
 //! `<!-- offline, in FOLDER -->` here, on a copy of `examples/` whose base image is made by hand;
-//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases. A line `...` stands for any number of lines. Digests, sizes
+//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases, `<!-- needs a registry, in FOLDER -->` with the real
+//! bases and a registry at `localhost:5000`, which a test puts on another port. A line `...` stands for any number of lines. Digests, sizes
 //! and times are not compared, nor is the order in which layers are made.
 
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::support::{Context, sorted_layers, steady, write_base};
 
 const README: &str = include_str!("../../README.md");
+
+/// The README's registry.
+const REGISTRY: &str = "localhost:5000";
 
 /// The folder that the README's output was seen in.
 const HOME: &str = "/home/you/limg";
@@ -54,14 +61,15 @@ fn every_block_says_how_it_is_run() {
     let count = |how: &str| blocks.iter().filter(|block| block.how == how).count();
     assert!(count("offline") >= 5);
     assert!(count("needs docker") >= 2);
-    assert_eq!(count("offline") + count("needs docker"), blocks.len());
+    assert!(count("needs a registry") >= 1);
+    assert_eq!(count("offline") + count("needs docker") + count("needs a registry"), blocks.len());
 }
 
 #[test]
 fn the_commands_print_what_the_readme_says() {
     let context = Context::new();
     write_base(&context.path("target/bases/python3.11"), "amd64");
-    check(&context, "offline");
+    check(&context, "offline", REGISTRY);
 }
 
 #[test]
@@ -69,16 +77,64 @@ fn the_commands_print_what_the_readme_says() {
 fn the_commands_in_docker_print_what_the_readme_says() {
     let context = Context::new();
     std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
-    check(&context, "needs docker");
+    check(&context, "needs docker", REGISTRY);
 }
 
-/// Runs the blocks of one kind in a copy of the examples.
-fn check(context: &Context, how: &str) {
+#[test]
+#[ignore = "needs docker-registry and the open bases; `make test` runs it"]
+fn the_commands_with_a_registry_print_what_the_readme_says() {
+    let context = Context::new();
+    std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
+    let registry = Registry::start(context.root());
+    check(&context, "needs a registry", &registry.address);
+}
+
+/// Debian's docker-registry, until it is dropped.
+struct Registry {
+    process: Child,
+    address: String,
+}
+
+impl Registry {
+    fn start(folder: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = folder.join("registry.yml");
+        let data = folder.join("registry");
+        let text = format!(
+            "version: 0.1\nstorage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+            data.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("`docker-registry` is installed by `.ci/install`");
+        let registry = Self { process, address: format!("localhost:{port}") };
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return registry;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("docker-registry does not listen on {}", registry.address);
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// Runs the blocks of one kind in a copy of the examples, with the registry elsewhere than the README has it.
+fn check(context: &Context, how: &str, registry: &str) {
     copy_folder(&root().join("examples"), &context.path("examples"));
     context.settle();
     for block in blocks(README).iter().filter(|block| block.how == how) {
         for (command, expected) in &block.steps {
-            let printed = run(context, &context.path(block.folder), command);
+            let command_here = command.replace(REGISTRY, registry);
+            let printed =
+                run(context, &context.path(block.folder), &command_here).replace(registry, REGISTRY);
             let printed = sorted_layers(printed.lines().map(steady).collect());
             let expected = sorted_layers(expected.iter().map(|line| steady(line)).collect());
             assert!(
