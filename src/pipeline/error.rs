@@ -223,7 +223,7 @@ impl PushError {
         }
     }
 
-    fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Registry(source) => source.help(),
             Self::ImmutableTag { .. } => Some(

@@ -372,3 +372,6 @@ fn report(
     }
     pushed
 }
+
+#[cfg(test)]
+mod tests;

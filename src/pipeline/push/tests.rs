@@ -1,0 +1,202 @@
+use std::io::Write as _;
+use std::sync::Arc;
+
+use super::*;
+use crate::event::Reporter;
+use crate::image::{BaseImage, NewLayer};
+use crate::pipeline::Pinning;
+use crate::project::{Architecture, RunConfig};
+use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
+use crate::registry::{Chain, Client, Settings};
+use crate::store::Store;
+
+const CREATED: &str = "1980-01-01T00:00:00Z";
+
+#[derive(Default)]
+struct Events(Mutex<Vec<Event>>);
+
+impl Reporter for Events {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// A registry, and what pushes to it.
+struct Bench {
+    fake: Fake,
+    context: Context,
+    events: Arc<Events>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(connections: usize) -> Self {
+        let (folder, store) = Store::for_test();
+        let events = Arc::<Events>::default();
+        let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
+        let settings = Settings { connections, ..Settings::default() };
+        let nobody = Arc::new(Chain(Vec::new()));
+        let registry = Client::new(settings, nobody, Arc::clone(&reporter)).unwrap().hasty();
+        let context = Context {
+            store,
+            docker: crate::engine::Host { address: None, tls: false },
+            registry,
+            lock: Arc::default(),
+            lock_file: folder.path().join("limg.lock"),
+            pinning: Pinning::Add,
+            #[cfg(feature = "aws")]
+            aws: crate::aws::Aws::new(crate::aws::AwsOptions::default()),
+            reporter,
+            stop: Arc::default(),
+        };
+        Self { fake: Fake::start(), context, events, _folder: folder }
+    }
+
+    fn layer(&self, content: &str) -> Layer {
+        let mut writer = self.context.store.writer().unwrap();
+        writer.write_all(content.as_bytes()).unwrap();
+        let (digest, blob) = writer.commit().unwrap();
+        Layer { digest, diff_id: Digest::of(format!("tar of {content}").as_bytes()), size: blob.size, blob }
+    }
+
+    fn built(&self, name: &str, layers: &[&str]) -> Built {
+        let layers = layers.iter().map(|content| self.layer(content));
+        let added: Vec<_> =
+            layers.map(|layer| NewLayer { layer, description: "some files".to_owned() }).collect();
+        let base = BaseImage::scratch(Architecture::X86_64);
+        let run = RunConfig { command: Some(vec![name.to_owned()]), ..RunConfig::default() };
+        Built {
+            name: name.to_owned(),
+            image: Image::assemble(&base, &added, &run, CREATED).unwrap(),
+            run,
+            base: "scratch".to_owned(),
+            base_config: base.config_digest().clone(),
+            origins: BTreeMap::new(),
+            layers: Vec::new(),
+            needs_emulator: false,
+        }
+    }
+
+    fn targets(&self, built: &[Built]) -> Vec<Target> {
+        let target = |built: &Built| Target {
+            repository: self.fake.named(&format!("shop/{}", built.name)),
+            tags: vec!["latest".to_owned()],
+        };
+        built.iter().map(target).collect()
+    }
+
+    async fn push(&self, built: &[Built]) -> Result<Vec<Pushed>, PushError> {
+        push(built, &self.targets(built), async |_| Ok(()), &self.context).await
+    }
+
+    fn told_of_mounts(&self) -> usize {
+        let events = self.events.0.lock().unwrap();
+        events.iter().filter(|event| matches!(event, Event::NotMounted { .. })).count()
+    }
+
+    fn tags(&self) -> usize {
+        self.fake.state().repositories().values().map(|contents| contents.tags.len()).sum()
+    }
+}
+
+#[tokio::test]
+async fn a_shared_blob_goes_over_once_and_is_mounted_elsewhere() {
+    for connections in [1, 8] {
+        let bench = Bench::new(connections);
+        bench.fake.state().manner.mounts = true;
+        let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
+        let pushed = bench.push(&built).await.unwrap();
+        assert_eq!(bench.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
+        let mounted: Vec<_> = pushed.iter().map(|pushed| pushed.mounted.blobs).collect();
+        assert_eq!((mounted, bench.told_of_mounts()), (vec![0, 1, 1], 0));
+        assert_eq!(bench.tags(), 3);
+
+        let before = bench.fake.lines().len();
+        let again = bench.push(&built).await.unwrap();
+        assert!(again.iter().all(|pushed| pushed.unchanged));
+        let asked = bench.fake.lines().split_off(before);
+        assert!(asked.len() == 3 && asked.iter().all(|line| line.starts_with("HEAD ")), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
+    let bench = Bench::new(4);
+    bench.fake.state().manner.ecr = true;
+    let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", "also shared", name]));
+    let pushed = bench.push(&built).await.unwrap();
+    assert_eq!(bench.told_of_mounts(), 1);
+    assert!(pushed.iter().all(|pushed| pushed.sent.blobs == 4), "{pushed:?}");
+    // The session that a refused mount opens is used, not another one.
+    assert_eq!(bench.fake.count("POST", "/uploads/"), 12);
+}
+
+#[tokio::test]
+async fn what_an_unchanged_image_has_is_mounted_from_it() {
+    let bench = Bench::new(4);
+    bench.fake.state().manner.mounts = true;
+    let old = bench.built("old", &["shared"]);
+    bench.push(std::slice::from_ref(&old)).await.unwrap();
+    let pushed = bench.push(&[old, bench.built("new", &["shared"])]).await.unwrap();
+    assert_eq!((pushed[0].unchanged, pushed[1].mounted.blobs, pushed[1].sent.blobs), (true, 1, 1));
+}
+
+#[tokio::test]
+async fn an_immutable_tag_is_an_error_unless_it_is_right() {
+    let bench = Bench::new(4);
+    bench.fake.state().manner.immutable = true;
+    let first = [bench.built("a", &["one"])];
+    bench.push(&first).await.unwrap();
+    bench.push(&first).await.unwrap();
+    let second = [bench.built("a", &["two"])];
+    let error = bench.push(&second).await.unwrap_err();
+    assert!(matches!(&error, PushError::ImmutableTag { tag, .. } if tag == "latest"), "{error:?}");
+    assert!(error.help().unwrap().contains("--tag"));
+    // The image is there by its digest, as the advice says, and the tag is what it was.
+    let repository = bench.fake.named("shop/a");
+    let registry = &bench.context.registry;
+    let of = async |version: &str| registry.manifest_digest(&repository, version).await.unwrap();
+    assert_eq!(of("latest").await.as_ref(), Some(first[0].image.digest()));
+    let digest = second[0].image.digest();
+    assert_eq!(of(digest.as_str()).await.as_ref(), Some(digest));
+}
+
+#[tokio::test]
+async fn nothing_gets_a_tag_when_one_blob_is_refused() {
+    let bench = Bench::new(4);
+    let refusal = Answer::refusal(413, "SIZE_INVALID", "too much");
+    bench.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, Fault::Answer(refusal));
+    let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
+    let error = bench.push(&built).await.unwrap_err();
+    let PushError::Registry(error) = error else { panic!("{error:?}") };
+    assert_eq!((error.status(), bench.tags()), (Some(413), 0));
+    assert_eq!(bench.fake.count("PUT", "/manifests/"), 0);
+}
+
+#[tokio::test]
+async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
+    let bench = Bench::new(1);
+    let other = Fake::start();
+    let bytes = b"the base";
+    let digest = other.state().repository("base").blob(bytes);
+    let mut built = bench.built("a", &["code"]);
+    let size = bytes.len() as u64;
+    let far = Layer {
+        blob: bench.context.store.place(&digest, size),
+        digest: digest.clone(),
+        diff_id: Digest::of(b"tar"),
+        size,
+    };
+    let added = NewLayer { layer: far, description: "base".to_owned() };
+    let scratch = BaseImage::scratch(Architecture::X86_64);
+    built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
+    built.origins.insert(digest.clone(), other.named("base"));
+    let pushed = bench.push(std::slice::from_ref(&built)).await.unwrap();
+    assert_eq!((pushed[0].sent.blobs, other.count("GET", "/blobs/")), (2, 1));
+
+    // Where it is there already, nobody fetches it.
+    let elsewhere = Bench::new(1);
+    *elsewhere.fake.state().repository("shop/a") = bench.fake.state().repository("shop/a").clone();
+    elsewhere.push(&[built]).await.unwrap();
+    assert_eq!(other.count("GET", "/blobs/"), 1);
+}
