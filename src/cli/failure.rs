@@ -80,6 +80,9 @@ pub(super) enum Failure {
     #[error("cannot push to `{prefix}`")]
     Prefix { prefix: String, why: &'static str },
     #[cfg(feature = "aws")]
+    #[error("the repository `{repository}` cannot have `{}` and `{}` under the same tag", functions[0], functions[1])]
+    OneRepository { repository: String, functions: [String; 2] },
+    #[cfg(feature = "aws")]
     #[error(transparent)]
     Template(RepositoryTemplateError),
     #[error("failed to write the result to standard output")]
@@ -121,9 +124,11 @@ impl Failure {
             | Self::Start { .. }
             | Self::NoStore => 3,
             #[cfg(feature = "aws")]
+            Self::Aws(error) if error.is_users() => 2,
+            #[cfg(feature = "aws")]
             Self::Aws(_) => 3,
             #[cfg(feature = "aws")]
-            Self::Template(_) => 2,
+            Self::Template(_) | Self::OneRepository { .. } => 2,
             Self::Definition(_)
             | Self::Problems { .. }
             | Self::UnknownFunction { .. }
@@ -180,6 +185,10 @@ impl Failure {
             Self::Aws(error) => error.help(),
             #[cfg(feature = "aws")]
             Self::Template(error) => Some(error.help().to_owned()),
+            #[cfg(feature = "aws")]
+            Self::OneRepository { .. } => Some(
+                "write `{function}` into the template of repositories, or push each alone with a `--tag` of its own".to_owned(),
+            ),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),

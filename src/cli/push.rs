@@ -1,5 +1,7 @@
 //! `limg push`.
 
+#[cfg(feature = "aws")]
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,6 +67,7 @@ async fn to_ecr(
     };
     let names = work.functions.iter().map(|function| template.repository(&project.name, &function.name));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(Failure::Template)?;
+    work.each_alone(&names)?;
     let access = Access {
         connections: push.connections.into(),
         region: region.clone(),
@@ -110,6 +113,22 @@ impl<'a> Work<'a> {
         let loaded = load(settings, terminal)?;
         let functions = select(&loaded, functions, resolution.arch)?;
         Ok(Self { loaded, functions, tags, settings, terminal })
+    }
+
+    /// Refuses a template that sends two functions to one repository: all get the same tags, so that one image would take
+    /// the other's.
+    #[cfg(feature = "aws")]
+    fn each_alone(&self, repositories: &[String]) -> Result<(), Failure> {
+        let mut taken = BTreeMap::new();
+        for (function, repository) in self.functions.iter().zip(repositories) {
+            if let Some(first) = taken.insert(repository, &function.name) {
+                return Err(Failure::OneRepository {
+                    repository: repository.clone(),
+                    functions: [first.clone(), function.name.clone()],
+                });
+            }
+        }
+        Ok(())
     }
 
     fn target(&self, repository: Repository) -> Target {

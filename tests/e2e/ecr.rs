@@ -8,7 +8,7 @@ use limg::project::{EcrSettings, Encryption};
 use limg::registry::{Credentials as _, Identity};
 use serde_json::{Value, json};
 
-use crate::support::{Moto, succeed, tool};
+use crate::support::Moto;
 
 /// The account of everybody at moto.
 const ACCOUNT: &str = "123456789012";
@@ -23,18 +23,6 @@ fn somebody(moto: &Moto, region: &str) -> Aws {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
     Aws::with_config(AwsOptions::default(), config)
-}
-
-/// Asks ECR's API as another client would.
-fn ask(moto: &Moto, region: &str, operation: &str, body: &Value) -> Value {
-    let target = format!("X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.{operation}");
-    let scope = format!(
-        "Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/{region}/ecr/aws4_request, SignedHeaders=a, Signature=a"
-    );
-    let mut curl = tool("curl");
-    curl.args(["--silent", "--show-error", "--fail-with-body", "--noproxy", "*"]);
-    curl.args(["-H", &target, "-H", &scope, "-H", "Content-Type: application/x-amz-json-1.1"]);
-    succeed(curl.args(["-d", &body.to_string(), &moto.url()])).json()
 }
 
 #[tokio::test]
@@ -67,7 +55,7 @@ async fn a_repository_is_made_with_all_its_settings() {
     let made = aws.ensure_repository(&registry, "shop/orders", &settings).await.unwrap();
     assert_eq!(made, Ensured::Created);
 
-    let ask = |operation: &str, body: Value| ask(&moto, "us-gov-west-1", operation, &body);
+    let ask = |operation: &str, body: Value| moto.ecr("us-gov-west-1", operation, &body);
     let found = ask("DescribeRepositories", json!({}))["repositories"][0].take();
     assert_eq!(found["repositoryName"], "shop/orders");
     assert_eq!(found["imageTagMutability"], "IMMUTABLE");
@@ -105,7 +93,7 @@ async fn a_repository_that_is_there_keeps_its_settings() {
     assert_eq!(aws.ensure_repository(&registry, "orders", &first).await.unwrap(), Ensured::Created);
     let other = EcrSettings { immutable_tags: true, keep: Some(1), ..EcrSettings::default() };
     assert_eq!(aws.ensure_repository(&registry, "orders", &other).await.unwrap(), Ensured::AlreadyThere);
-    let found = ask(&moto, "eu-west-1", "DescribeRepositories", &json!({}))["repositories"][0].take();
+    let found = moto.ecr("eu-west-1", "DescribeRepositories", &json!({}))["repositories"][0].take();
     assert_eq!(found["imageTagMutability"], "MUTABLE");
     assert_eq!(found["encryptionConfiguration"], json!({ "encryptionType": "AES256" }));
 }

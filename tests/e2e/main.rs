@@ -24,5 +24,7 @@ mod formats;
 mod invoke;
 mod memory;
 mod push;
+#[cfg(feature = "aws")]
+mod push_ecr;
 mod support;
 mod trees;

@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use super::command::{succeed, tool};
 use super::repository;
 
 /// A server that runs until it is dropped. Everybody's account is 123456789012.
@@ -25,6 +28,18 @@ impl Moto {
     /// What `AWS_ENDPOINT_URL` has to be.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Asks ECR's API as another client would.
+    pub(crate) fn ecr(&self, region: &str, operation: &str, body: &Value) -> Value {
+        let target = format!("X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.{operation}");
+        let scope = format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/{region}/ecr/aws4_request, SignedHeaders=a, Signature=a"
+        );
+        let mut curl = tool("curl");
+        curl.args(["--silent", "--show-error", "--fail-with-body", "--noproxy", "*"]);
+        curl.args(["-H", &target, "-H", &scope, "-H", "Content-Type: application/x-amz-json-1.1"]);
+        succeed(curl.args(["-d", &body.to_string(), &self.url()])).json()
     }
 
     fn try_start() -> Option<Self> {
