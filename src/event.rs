@@ -117,3 +117,15 @@ pub trait Reporter: Send + Sync {
     /// Takes note of one event.
     fn report(&self, event: Event);
 }
+
+/// All events of a test.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Events(pub(crate) std::sync::Mutex<Vec<Event>>);
+
+#[cfg(test)]
+impl Reporter for Events {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}

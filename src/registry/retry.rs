@@ -93,7 +93,6 @@ fn random() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
 
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
@@ -101,15 +100,7 @@ mod tests {
     use super::super::error::RegistryError;
     use super::super::refusal::Refusal;
     use super::*;
-
-    #[derive(Default)]
-    struct Events(Mutex<Vec<Event>>);
-
-    impl Reporter for Events {
-        fn report(&self, event: Event) {
-            self.0.lock().unwrap().push(event);
-        }
-    }
+    use crate::event::Events;
 
     fn refused(status: u16) -> RegistryError {
         let status = StatusCode::from_u16(status).unwrap();

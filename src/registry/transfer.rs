@@ -58,15 +58,7 @@ impl Drop for Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Default)]
-    struct Events(Mutex<Vec<Event>>);
-
-    impl Reporter for Events {
-        fn report(&self, event: Event) {
-            self.0.lock().unwrap().push(event);
-        }
-    }
+    use crate::event::Events;
 
     #[test]
     fn a_transfer_begins_and_ends_and_does_not_chatter() {

@@ -1,6 +1,6 @@
 //! Layer versions: the call of Lambda's API, and the download.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::fake::{Fake, Reply, Request, SECRET_KEY, SESSION_TOKEN};
 use super::super::{Aws, AwsError, FetchedLayer, fetch_layer};
 use super::shown;
-use crate::event::{Event, Progress, Reporter};
+use crate::event::{Event, Events, Progress, Reporter};
 use crate::project::LayerVersionArn;
 use crate::store::{Digest, Store};
 
@@ -18,15 +18,6 @@ const ARN: &str = "arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExt
 const API: &str = "/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A580247275435%3Alayer%3ALambdaInsightsExtension/versions/53";
 const ZIP: &[u8] = b"PK and then some";
 const SIGNATURE: &str = "X-Amz-Signature=the-signature";
-
-#[derive(Default)]
-struct Events(Mutex<Vec<Event>>);
-
-impl Reporter for Events {
-    fn report(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
-}
 
 /// Somebody who fetches layers from a fake.
 struct Scene {

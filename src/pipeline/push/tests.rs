@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::Reporter;
+use crate::event::{Events, Reporter};
 use crate::image::{BaseImage, NewLayer};
 use crate::pipeline::Pinning;
 use crate::project::{Architecture, RunConfig};
@@ -11,15 +11,6 @@ use crate::registry::{Chain, Client, Settings};
 use crate::store::Store;
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
-
-#[derive(Default)]
-struct Events(Mutex<Vec<Event>>);
-
-impl Reporter for Events {
-    fn report(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
-}
 
 /// A registry, and what pushes to it.
 struct Bench {

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::fake::{Account, Answer, Contents, Fake, SECRET, Scheme};
 use super::*;
-use crate::event::{Event, Reporter};
+use crate::event::{Event, Events, Reporter};
 use crate::project::Repository;
 use crate::store::{Blob, Digest, Store};
 
@@ -29,15 +29,6 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The passwords of the user, each of which is given when the last one was asked for once more.
 const PASSWORDS: [&str; 2] = ["very-secret:word-1", "very-secret:word-2"];
-
-#[derive(Default)]
-struct Events(Mutex<Vec<Event>>);
-
-impl Reporter for Events {
-    fn report(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
-}
 
 /// Credentials that give the next password, or token, each time they are asked.
 struct User {
