@@ -93,7 +93,6 @@ fn random() -> f64 {
 
 #[cfg(test)]
 mod tests {
-
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
