@@ -22,7 +22,10 @@ mod ecr;
 mod examples;
 mod formats;
 mod invoke;
+#[cfg(feature = "aws")]
+mod layer_versions;
 mod memory;
 mod push;
+
 mod support;
 mod trees;
