@@ -292,7 +292,7 @@ fn a_layer_that_does_not_say_what_it_is_for_is_warned_of_once() {
         let built = shop.build(&[]);
         let told = "the layer `words` does not say for which runtimes and architectures it is";
         assert_eq!(built.stderr.matches(told).count(), 1, "{}", built.stderr);
-        assert!(built.stderr.contains("limg.yaml:5"), "{}", built.stderr);
+        assert!(built.stderr.contains("layers.words.arn"), "{}", built.stderr);
     }
     shop.define("limg.yaml", &functions, &format!("arn: \"{ARN}\", ignore_compatibility: true"));
     let built = shop.build(&[]);
@@ -324,6 +324,10 @@ fn what_lambda_refuses_comes_with_help() {
     let refused = fails(3, &mut nobody).stderr;
     assert!(refused.contains("credentials") && refused.contains("help"), "{refused}");
     assert_eq!(shop.calls(), (0, 0));
+
+    let mut lost = shop.limg(&["build"]);
+    let refused = fails(2, lost.env("AWS_ENDPOINT_URL_LAMBDA", "nowhere")).stderr;
+    assert!(refused.contains("AWS_ENDPOINT_URL_LAMBDA"), "{refused}");
 }
 
 #[test]

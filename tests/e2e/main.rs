@@ -26,6 +26,6 @@ mod invoke;
 mod layer_versions;
 mod memory;
 mod push;
-
+mod remote_layers;
 mod support;
 mod trees;
