@@ -22,9 +22,12 @@ mod ecr;
 mod examples;
 mod formats;
 mod invoke;
+#[cfg(feature = "aws")]
+mod layer_versions;
 mod memory;
 mod push;
 #[cfg(feature = "aws")]
 mod push_ecr;
+mod remote_layers;
 mod support;
 mod trees;

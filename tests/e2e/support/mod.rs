@@ -7,6 +7,8 @@ mod example;
 mod files;
 mod image;
 #[cfg(feature = "aws")]
+mod lambda_api;
+#[cfg(feature = "aws")]
 mod moto;
 mod registry;
 mod socket;
@@ -18,6 +20,8 @@ pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
+#[cfg(feature = "aws")]
+pub(crate) use lambda_api::{LambdaApi, PRESIGNED, Published};
 #[cfg(feature = "aws")]
 pub(crate) use moto::Moto;
 pub(crate) use registry::{Kind, Registry, Request, User};
