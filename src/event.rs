@@ -52,6 +52,22 @@ pub enum Event {
         /// The registry's host.
         host: String,
     },
+    /// A registry took a blob over from another repository of its own.
+    Mounted {
+        /// The blob's digest.
+        digest: String,
+        /// The repository that has it now, with its host.
+        repository: String,
+        /// The name of the repository that it came from.
+        from: String,
+    },
+    /// An image is in a registry, with its tags, although others could not be sent.
+    Pushed {
+        /// The repository, with its host.
+        repository: String,
+        /// The image's digest.
+        digest: String,
+    },
     /// A registry did not take a blob over from another repository of its own, so that it had to be sent again.
     NotMounted {
         /// The registry's host.

@@ -337,6 +337,12 @@ impl Reporter for Terminal {
                 &format!("`{host}` refuses the stored credentials, and answers without any"),
                 &format!("`docker logout {host}` removes them"),
             ),
+            Event::Mounted { digest, repository, from } => {
+                if self.verbose {
+                    self.status(&format!("mounted {digest} in {repository} from {from}"));
+                }
+            }
+            Event::Pushed { repository, digest } => self.status(&format!("pushed {repository}@{digest}")),
             Event::NotMounted { host } => self.advice(
                 &format!(
                     "`{host}` does not take layers over from its other repositories, so that they are sent to each"

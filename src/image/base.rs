@@ -135,13 +135,7 @@ impl BaseImage {
             layers,
             config_digest: Digest::of(config),
         };
-        let word = |key: &str| base.config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if (word("os").as_str(), word("architecture").as_str()) != ("linux", architecture.oci_name()) {
-            return Err(ImageError::Platform {
-                found: format!("{}/{}", word("os"), word("architecture")),
-                wanted: architecture,
-            });
-        }
+        check_platform(&base.config, architecture)?;
         let diff_ids = diff_ids(config)?;
         let own: Vec<_> = base.layers.iter().map(|layer| layer.diff_id.clone()).collect();
         if diff_ids != own {
@@ -186,6 +180,24 @@ impl BaseImage {
                 .filter(|directory| !directory.is_empty())
                 .map(str::to_owned),
         }
+    }
+}
+
+/// Makes sure that an image's config says that it is for Linux on an architecture.
+///
+/// # Errors
+/// When it is none, or for another platform.
+pub fn check_config(config: &[u8], architecture: Architecture) -> Result<(), ImageError> {
+    check_platform(&decode("config", config)?, architecture)
+}
+
+fn check_platform(config: &Map<String, Value>, wanted: Architecture) -> Result<(), ImageError> {
+    let word = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (os, architecture) = (word("os"), word("architecture"));
+    if (os, architecture) == ("linux", wanted.oci_name()) {
+        Ok(())
+    } else {
+        Err(ImageError::Platform { found: format!("{os}/{architecture}"), wanted })
     }
 }
 

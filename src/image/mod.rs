@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use canon_json::CanonJsonSerialize as _;
 use serde_json::{Map, Value, json};
 
-pub use base::{BaseImage, DescribedLayer, described_layers, diff_ids, digest, manifest};
+pub use base::{BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, manifest};
 pub use media::{Compression, Family, compression, is_index};
 
 use crate::layer::StoredLayer;

@@ -116,7 +116,8 @@ pub(super) async fn load_all(
     Ok((bases, problems))
 }
 
-/// Looks into the bases of some functions, by position; those that share one go on to share it.
+/// Looks into the bases of some functions, by position. Those of other functions go on as they are, even where they are
+/// the same: what is built beside a function must not change its image.
 ///
 /// # Errors
 /// When the layers of one cannot be fetched or listed.
@@ -125,15 +126,17 @@ pub(super) async fn look_into(
     positions: &BTreeSet<usize>,
     context: &Context,
 ) -> Result<(), PipelineError> {
+    let mut known: Vec<(Arc<LoadedBase>, Arc<LoadedBase>)> = Vec::new();
     for position in positions {
-        let Some(base) = bases.get(*position).cloned().flatten().filter(|base| base.promised) else {
+        let Some(Some(base)) = bases.get_mut(*position) else { continue };
+        if let Some((_, found)) = known.iter().find(|(promised, _)| Arc::ptr_eq(promised, base)) {
+            *base = Arc::clone(found);
             continue;
-        };
-        let failed = |source| PipelineError::Base { base: base.name.clone(), source };
-        let known = Arc::new(base.look_into(context).await.map_err(failed)?);
-        for other in bases.iter_mut().flatten().filter(|other| Arc::ptr_eq(other, &base)) {
-            *other = Arc::clone(&known);
         }
+        let failed = |source| PipelineError::Base { base: base.name.clone(), source };
+        let found = Arc::new(base.look_into(context).await.map_err(failed)?);
+        known.push((Arc::clone(base), Arc::clone(&found)));
+        *base = found;
     }
     Ok(())
 }

@@ -35,6 +35,7 @@ pub(super) async fn remote_image(
         pins::keep(config.clone(), context).await?;
         config
     };
+    image::check_config(&config, architecture)?;
     let mut layers = Vec::new();
     for described in image::described_layers(&manifest, &config)? {
         layers.push(match described.compression {

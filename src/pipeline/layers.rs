@@ -18,9 +18,19 @@ use crate::tree::FileIndex;
 /// Layers by their keys.
 pub(super) type Made = BTreeMap<Digest, StoredLayer>;
 
-/// What identifies each layer of a function.
-pub(super) fn keys(planned: &Planned<'_>, mtime: u64) -> Vec<Digest> {
-    planned.plan.layers.iter().map(|plan| layer::key(&plan.tree, &planned.base.index, mtime)).collect()
+/// What identifies each layer of a function. A layer of another image has other bytes than the one that limg would make
+/// of the same tree, and hence another key.
+pub(super) fn keys(planned: &Planned<'_>, ready: &[Ready], mtime: u64) -> Vec<Digest> {
+    let key = |plan: &LayerPlan| match as_ready(plan, planned, ready) {
+        Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
+        None => layer::key(&plan.tree, &planned.base.index, mtime),
+    };
+    planned.plan.layers.iter().map(key).collect()
+}
+
+/// The layer of another image that can stand for a planned one.
+fn as_ready<'a>(plan: &LayerPlan, planned: &Planned<'_>, ready: &'a [Ready]) -> Option<&'a Ready> {
+    ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index))
 }
 
 /// One layer to make.
@@ -43,7 +53,7 @@ pub(super) fn make(
     let mut made = Made::new();
     for (planned, keys) in planned.iter().zip(keys) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
-            if let Some(ready) = ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index)) {
+            if let Some(ready) = as_ready(plan, planned, ready) {
                 made.entry(key.clone()).or_insert_with(|| as_it_is(ready, plan, context));
                 continue;
             }

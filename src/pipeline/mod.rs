@@ -255,9 +255,9 @@ fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Res
             context.reporter.report(note.clone());
         }
     }
-    let keyed: Vec<Vec<Digest>> =
-        planned.iter().map(|planned| layers::keys(planned, options.mtime)).collect();
     let ready = &inputs.brought.ready;
+    let keyed: Vec<Vec<Digest>> =
+        planned.iter().map(|planned| layers::keys(planned, ready, options.mtime)).collect();
     let made = layers::make(&planned, &keyed, ready, options.mtime, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
@@ -298,7 +298,8 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
             Err(problem) => faults.extend([problem]),
         }
     }
-    if !doubtful.is_empty() {
+    // What no base can mend is told without fetching one.
+    if !doubtful.is_empty() && faults.are_all(plan::may_be_solved_by_base) {
         return Ok(Planning::Look(doubtful));
     }
     faults.into_result()?;

@@ -22,6 +22,9 @@ use crate::store::Digest;
 /// How many blobs or images are under way at once. What they do at once is the client's to limit.
 const UNDER_WAY: usize = 32;
 
+/// How many repositories are prepared at once.
+const PREPARED: usize = 4;
+
 /// The pause between two manifests for a registry that takes ten a second (Amazon ECR service quotas, `PutImage`).
 const MANIFEST_PAUSE: Duration = Duration::from_millis(110);
 
@@ -129,21 +132,32 @@ pub(super) async fn push(
     context: &Context,
 ) -> Result<Vec<Pushed>, PushError> {
     let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
-    let known: Vec<Known> = stream::iter(&images)
-        .map(|(built, target)| look(&built.image, target, context))
-        .buffered(UNDER_WAY)
-        .try_collect()
-        .await?;
+    // The first goes alone: where nobody can be reached or let in, it is told once.
+    let mut known = Vec::new();
+    if let Some((built, target)) = images.first() {
+        known.push(look(&built.image, target, context).await?);
+    }
+    let others = images.iter().skip(1).map(|(built, target)| look(&built.image, target, context));
+    known.extend(stream::iter(others).buffered(UNDER_WAY).try_collect::<Vec<_>>().await?);
     let states = || images.iter().zip(&known);
     let absent = || states().filter(|(_, known)| **known == Known::Absent).map(|(image, _)| image);
-    try_join_all(absent().map(|(_, target)| ready(&target.repository))).await?;
+    let prepared = absent().map(|(_, target)| ready(&target.repository));
+    stream::iter(prepared).buffer_unordered(PREPARED).try_collect::<Vec<()>>().await?;
 
     let ways = send_blobs(absent(), &holders(states()), context).await?;
 
     let pause = Pause::default();
     let manifests =
         states().map(|((built, target), known)| send_manifest(&built.image, target, *known, &pause, context));
-    stream::iter(manifests).buffer_unordered(UNDER_WAY).try_collect::<Vec<()>>().await?;
+    // All are tried, so that it is known of each what became of it.
+    let sent: Vec<_> = stream::iter(manifests).buffered(UNDER_WAY).collect().await;
+    if sent.iter().any(Result::is_err) {
+        for ((built, target), _) in images.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()) {
+            let (repository, digest) = (target.repository.to_string(), built.image.digest().to_string());
+            context.reporter.report(Event::Pushed { repository, digest });
+        }
+    }
+    sent.into_iter().collect::<Result<Vec<()>, _>>()?;
     Ok(states().map(|((built, target), known)| report(&built.image, target, *known, &ways)).collect())
 }
 
@@ -255,9 +269,16 @@ async fn bring_to(
     let same_host = sources.iter().filter(|source| source.host == repository.host && **source != repository);
     for source in same_host.filter(|source| !mounts.is_refused(source)).take(MOUNT_TRIES) {
         match context.registry.mount(repository, job.digest, &source.name).await? {
-            Mount::Mounted => return Ok(Way::Mounted),
+            Mount::Mounted => {
+                context.reporter.report(Event::Mounted {
+                    digest: job.digest.to_string(),
+                    repository: repository.to_string(),
+                    from: source.name.clone(),
+                });
+                return Ok(Way::Mounted);
+            }
             Mount::Refused(opened) => {
-                mounts.refuse(source, context);
+                mounts.refuse(source, opened.is_some(), context);
                 session = opened;
             }
         }
@@ -284,10 +305,11 @@ impl Mounts {
         super::lock(&self.refused).contains(source)
     }
 
-    /// Notes that a registry did not take a blob over, and tells the user once.
-    fn refuse(&self, source: &Repository, context: &Context) {
+    /// Notes that a registry did not take a blob over. Where it wants to have it sent instead, that is how it does things,
+    /// and the user is told once; whatever else it refuses the upload will show.
+    fn refuse(&self, source: &Repository, wants_upload: bool, context: &Context) {
         super::lock(&self.refused).insert(source.clone());
-        if super::lock(&self.told).insert(source.host.clone()) {
+        if wants_upload && super::lock(&self.told).insert(source.host.clone()) {
             context.reporter.report(Event::NotMounted { host: source.host.clone() });
         }
     }

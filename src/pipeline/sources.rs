@@ -24,6 +24,11 @@ impl Faults {
         self.problems.extend(problems);
     }
 
+    /// Whether all problems are such.
+    pub(super) fn are_all(&self, such: impl Fn(&Problem) -> bool) -> bool {
+        self.problems.iter().all(such)
+    }
+
     /// Notes that the files of something cannot be taken.
     pub(super) fn source(&mut self, what: String, at: DocumentPath, source: TreeError) {
         let message = format!("failed to take the files of {what}: {}", full_text(&source));

@@ -67,8 +67,9 @@ impl Place {
             _ => String::new(),
         };
         let through = mirror.map(|mirror| format!(" through its mirror `{mirror}`")).unwrap_or_default();
-        let credential_hosts =
-            mirror.map(|mirror| mirror.host.clone()).into_iter().chain([host.to_owned()]).collect();
+        // What was given to the registry itself is for its mirror too, which the user has named, but not for all to read.
+        let own = (mirror.is_none() || !is_insecure).then(|| host.to_owned());
+        let credential_hosts = mirror.map(|mirror| mirror.host.clone()).into_iter().chain(own).collect();
         Ok(Self {
             host: host.to_owned(),
             credential_hosts,

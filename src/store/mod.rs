@@ -71,9 +71,11 @@ impl Store {
         Blob { path: self.blobs().join(digest.hex()), offset: 0, size, kept: true }
     }
 
-    /// Keeps a small blob.
+    /// Keeps a small blob. A file of its name that was changed is replaced.
     pub fn keep_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
-        if let Some(blob) = self.blob(&Digest::of(bytes)) {
+        if let Some(blob) = self.blob(&Digest::of(bytes))
+            && blob.read().is_ok_and(|kept| kept == bytes)
+        {
             return Ok(blob);
         }
         let mut writer = self.writer()?;
