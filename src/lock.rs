@@ -16,8 +16,8 @@ use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::yaml::Fault;
 
-/// The name of the file, in the folder of the definition.
-pub const FILE_NAME: &str = "limg.lock";
+/// What the name of a definition ends with where its lock is: `limg.lock` beside `limg.yaml`.
+pub const EXTENSION: &str = "lock";
 
 /// Thousands of pins, and little enough to be read whole.
 const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
@@ -105,6 +105,12 @@ fn in_line(line: Option<usize>) -> String {
 }
 
 impl LockError {
+    /// Whether the file could not be read or written, whatever is in it.
+    #[must_use]
+    pub fn is_environments(&self) -> bool {
+        matches!(self, Self::Fs(_) | Self::Text(TextError::Fs(_)))
+    }
+
     /// How to mend it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -180,6 +186,28 @@ impl Lock {
     /// Pins a layer version, whatever it was pinned to.
     pub fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
         self.layers.insert(arn.clone(), digest);
+    }
+
+    /// Drops the pin of an image for an instruction set.
+    pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
+        if let Some(digests) = self.images.get_mut(reference) {
+            digests.remove(&architecture);
+            if digests.is_empty() {
+                self.images.remove(reference);
+            }
+        }
+    }
+
+    /// Makes a change that another lock has gone through.
+    pub fn apply(&mut self, change: &Change) {
+        match (&change.pin, &change.after) {
+            (Pin::Image { reference, architecture }, Some(digest)) => {
+                self.pin_image(reference, *architecture, digest.clone());
+            }
+            (Pin::Image { reference, architecture }, None) => self.unpin_image(reference, *architecture),
+            (Pin::Layer(arn), Some(digest)) => self.pin_layer(arn, digest.clone()),
+            (Pin::Layer(arn), None) => drop(self.layers.remove(arn)),
+        }
     }
 
     /// Drops the pins of what a project does not use any more. Of an image that it uses, the pins of all instruction sets

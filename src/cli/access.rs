@@ -61,8 +61,10 @@ impl Access {
     ) -> Result<Context, Failure> {
         let store = Store::open(&settings.store)
             .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
-        let certificates = settings.certificates.as_deref().map(fs::read).transpose()?;
-        let lock_file = loaded.project.root.join(lock::FILE_NAME);
+        let certificates =
+            settings.certificates.as_deref().map(fs::read).transpose().map_err(Failure::Certificates)?;
+        // `limg.lock` beside `limg.yaml`; another definition in the same folder has another.
+        let lock_file = loaded.file.with_extension(lock::EXTENSION);
         let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
@@ -88,6 +90,7 @@ impl Access {
             store,
             docker: settings.docker.clone(),
             registry,
+            lock_before: Arc::new(lock.clone()),
             lock: Arc::new(Mutex::new(lock)),
             lock_file,
             pinning: self.pinning,

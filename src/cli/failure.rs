@@ -70,6 +70,8 @@ pub(super) enum Failure {
         #[source]
         source: FsError,
     },
+    #[error("failed to read the certificates to trust")]
+    Certificates(#[source] FsError),
     #[error(transparent)]
     Lock(LockError),
     #[error(transparent)]
@@ -120,13 +122,17 @@ impl Failure {
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
-            | Self::Registry(_)
             | Self::Start { .. }
             | Self::NoStore => 3,
             #[cfg(feature = "aws")]
             Self::Aws(error) if error.is_users() => 2,
             #[cfg(feature = "aws")]
-            Self::Aws(_) => 3,
+            Self::Aws(error) if !error.is_users() => 3,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => 2,
+            Self::Registry(error) if !error.is_users() => 3,
+            Self::Registry(_) => 2,
+            Self::Lock(error) if error.is_environments() => 3,
             #[cfg(feature = "aws")]
             Self::Template(_) | Self::OneRepository { .. } => 2,
             Self::Definition(_)
@@ -140,6 +146,7 @@ impl Failure {
             | Self::EventContent { .. }
             | Self::Destination { .. }
             | Self::Lock(_)
+            | Self::Certificates(_)
             | Self::Prefix { .. }
             | Self::Tag(_)
             | Self::Epoch(_) => 2,
@@ -179,6 +186,7 @@ impl Failure {
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
             Self::Pipeline(error) => error.help(),
+            Self::Certificates(_) => Some("`--ca-file` names a file with certificates in PEM".to_owned()),
             Self::Lock(error) => error.help(),
             Self::Registry(error) => error.help(),
             #[cfg(feature = "aws")]

@@ -1,7 +1,7 @@
 //! `limg push`.
 
 #[cfg(feature = "aws")]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -106,12 +106,13 @@ impl<'a> Work<'a> {
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Failure::Tag(tag.clone()));
         }
-        let mut tags = tags.clone();
+        let mut tags: BTreeSet<String> = tags.iter().cloned().collect();
         if tags.is_empty() {
-            tags.push(DEFAULT_TAG.to_owned());
+            tags.insert(DEFAULT_TAG.to_owned());
         }
         let loaded = load(settings, terminal)?;
         let functions = select(&loaded, functions, resolution.arch)?;
+        let tags = tags.into_iter().collect();
         Ok(Self { loaded, functions, tags, settings, terminal })
     }
 
@@ -177,9 +178,21 @@ fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
     if prefix.contains("://") {
         return Err(bad("it is written without `https://`"));
     }
-    let reference: ImageReference =
-        text.parse().map_err(|_| bad("write HOST[:PORT][/WORDS], in lower case"))?;
+    if prefix.contains('@') {
+        let help = "credentials do not belong here: log in, such as with `docker login`";
+        return Err(Failure::Prefix { prefix: "…".to_owned(), why: help });
+    }
+    let reference: ImageReference = text.parse().map_err(|_| {
+        bad("write HOST[:PORT][/WORDS] in lower case, with a name in place of an IPv6 address")
+    })?;
     let repository = reference.repository();
+    if prefix == "docker.io" {
+        return Err(bad("name your account there too: `docker.io/ACCOUNT`"));
+    }
+    let port = repository.host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if matches!(port, Some(Err(_))) {
+        return Err(bad("its port is none: write a number up to 65535"));
+    }
     // A prefix without a host would silently mean Docker Hub.
     if repository.name == format!("library/{text}")
         || format!("{}/{}", repository.host, repository.name) != text
@@ -203,9 +216,17 @@ mod tests {
         ] {
             assert_eq!(repository(prefix, "Orders").unwrap().to_string(), expected);
         }
-        for prefix in
-            ["shop", "shop/x", "", "https://registry.example.com", "registry.example.com/Shop", "a b/c"]
-        {
+        for prefix in [
+            "shop",
+            "shop/x",
+            "",
+            "docker.io",
+            "127.0.0.1:99999/x",
+            "https://registry.example.com",
+            "registry.example.com/Shop",
+            "a b/c",
+            "user:secret@registry.example.com/shop",
+        ] {
             assert!(repository(prefix, "orders").is_err(), "{prefix}");
         }
     }

@@ -44,7 +44,7 @@ struct File {
 impl File {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().join(FILE_NAME), _folder: folder }
+        Self { path: folder.path().join("limg.lock"), _folder: folder }
     }
 
     fn with(text: impl AsRef<[u8]>) -> Self {
@@ -85,7 +85,7 @@ layers:
         f = hex("f"),
     );
     assert_eq!(text::render(&example()), expected);
-    assert_eq!(text::parse(&expected, Path::new(FILE_NAME)).unwrap(), example());
+    assert_eq!(text::parse(&expected, Path::new("limg.lock")).unwrap(), example());
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn what_limg_did_not_write_is_refused_with_its_line_and_a_mend() {
         let file = File::with(&text);
         let error = Lock::read(&file.path).unwrap_err();
         assert!(error.to_string().contains(told), "{text}: {error}");
-        assert!(error.to_string().contains(FILE_NAME), "{text}: {error}");
+        assert!(error.to_string().contains("limg.lock"), "{text}: {error}");
         assert!(error.help().unwrap().contains(help), "{text}: {:?}", error.help());
     }
 }
@@ -265,7 +265,7 @@ proptest! {
     #[test]
     fn whatever_is_written_is_read_again(lock in locks()) {
         let text = text::render(&lock);
-        prop_assert_eq!(&text::parse(&text, Path::new(FILE_NAME)).unwrap(), &lock);
+        prop_assert_eq!(&text::parse(&text, Path::new("limg.lock")).unwrap(), &lock);
         // Any other reader of YAML has the same keys, as text.
         let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
         for section in ["images", "layers"] {
@@ -278,7 +278,7 @@ proptest! {
     #[test]
     fn no_text_makes_limg_panic(text in "[-a:{}\\[\\],&*!<|>?#'\" \n\t0~%@]{0,60}") {
         for text in [text.clone(), format!("version: 1\nimages:\n  a: {text}"), format!("version: 1\nlayers: {text}")] {
-            let _outcome = text::parse(&text, Path::new(FILE_NAME));
+            let _outcome = text::parse(&text, Path::new("limg.lock"));
         }
     }
 }

@@ -223,8 +223,22 @@ impl PushError {
         }
     }
 
+    /// Whether the user must change the command line or the definition.
+    fn is_users(&self) -> bool {
+        match self {
+            Self::ImmutableTag { .. } => true,
+            // A repository that is not there may be a missing right as well.
+            Self::Registry(source) => !source.is_not_found() && source.is_users(),
+            #[cfg(feature = "aws")]
+            Self::Aws(source) => source.is_users(),
+        }
+    }
+
     pub(super) fn help(&self) -> Option<String> {
         match self {
+            Self::Registry(source) if source.code() == Some("NAME_UNKNOWN") => Some(
+                "create the repository first; `limg push ecr --create-repository` does that in Amazon ECR".to_owned(),
+            ),
             Self::Registry(source) => source.help(),
             Self::ImmutableTag { .. } => Some(
                 "the image itself is there, by its digest; choose another tag with `--tag`, or deploy by digest".to_owned(),
@@ -257,6 +271,9 @@ impl PipelineError {
     pub fn is_users(&self) -> bool {
         match self {
             Self::Problems(_) | Self::NothingToPin { .. } => true,
+            Self::Push(source) => source.is_users(),
+            #[cfg(feature = "aws")]
+            Self::LayerVersion { source, .. } => source.is_users(),
             Self::Deliver { source: DeliverError::Layout(error), .. } => {
                 matches!(error, LayoutError::Form { .. })
             }
@@ -302,7 +319,7 @@ impl BaseError {
     pub(super) fn is_definitions(&self) -> bool {
         match self {
             Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
-            Self::Registry(error) => error.is_not_found(),
+            Self::Registry(error) => error.is_users(),
             Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
             error => is_inputs(error),
         }

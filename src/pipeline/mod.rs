@@ -68,6 +68,8 @@ pub struct Context {
     pub registry: Client,
     /// What image references and layer versions stand for; [`build`] adds to it.
     pub lock: Arc<Mutex<Lock>>,
+    /// What the lock file said.
+    pub lock_before: Arc<Lock>,
     /// The file that the lock is kept in.
     pub lock_file: PathBuf,
     /// What is done about what the lock lacks.

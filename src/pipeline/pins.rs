@@ -3,6 +3,7 @@
 
 use super::{BaseError, Context, PipelineError, blocking};
 use crate::image;
+use crate::lock::Lock;
 use crate::project::{Architecture, ImageReference};
 use crate::registry::Manifest;
 use crate::store::{Blob, Digest};
@@ -72,11 +73,22 @@ pub(super) async fn keep(bytes: Vec<u8>, context: &Context) -> Result<Blob, Base
     blocking(move || Ok(store.keep_blob(&bytes)?)).await
 }
 
-/// Writes the lock beside the definition, if it says more than before.
+/// Writes to the lock beside the definition what this run has learnt. What another run has written meanwhile stays.
 pub(super) async fn write(context: &Context) -> Result<(), PipelineError> {
     if context.pinning == Pinning::Locked {
         return Ok(());
     }
-    let (lock, path) = (context.lock().clone(), context.lock_file.clone());
-    blocking(move || Ok(lock.write(&path).map(drop)?)).await
+    let learnt = context.lock().changes(&context.lock_before);
+    let path = context.lock_file.clone();
+    if learnt.is_empty() {
+        return Ok(());
+    }
+    blocking(move || {
+        let mut lock = Lock::read(&path)?;
+        for change in &learnt {
+            lock.apply(change);
+        }
+        Ok(lock.write(&path).map(drop)?)
+    })
+    .await
 }

@@ -5,21 +5,18 @@ use std::collections::BTreeSet;
 use super::{Context, PipelineError, base, layer_version, pins};
 use crate::lock::Change;
 use crate::project::{
-    Architecture, Function, ImageFiles, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
-    VersionSource,
+    Architecture, Function, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
 };
 
-/// What a project uses that can be pinned.
-#[derive(Default)]
-struct Used {
-    images: BTreeSet<ImageReference>,
-    layers: BTreeSet<LayerVersionArn>,
-    /// What has been resolved.
-    done: BTreeSet<(ImageReference, Architecture)>,
+/// Something that a function uses and that can be pinned.
+enum Used {
+    Image(ImageReference, Architecture),
+    Layer(LayerVersionArn),
 }
 
 /// Pins what the bases and layers of these names stand for now, all without names. Names are those of the definition, or
-/// what it has under them. The result is what moved.
+/// what it has under them. An image that is pinned for other architectures too is pinned anew for all of them. The result
+/// is what moved.
 ///
 /// # Errors
 /// When a name is none, or something cannot be resolved; then nothing is written.
@@ -29,71 +26,92 @@ pub async fn update(
     context: &Context,
 ) -> Result<Vec<Change>, PipelineError> {
     let before = context.lock().clone();
-    let mut used = Used::default();
-    let mut known = BTreeSet::new();
-    for function in &project.functions {
-        used.renew(function, names, &mut known, context).await?;
+    let all: Vec<([String; 2], Used)> = project.functions.iter().flat_map(uses).collect();
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|(own, _)| !own.contains(*name))) {
+        let known: BTreeSet<String> = all.into_iter().flat_map(|(own, _)| own).collect();
+        return Err(PipelineError::NothingToPin {
+            name: unknown.clone(),
+            known: known.into_iter().collect(),
+        });
     }
-    if let Some(unknown) = names.iter().find(|name| !known.contains(*name)) {
-        let known = known.into_iter().collect();
-        return Err(PipelineError::NothingToPin { name: unknown.clone(), known });
+    let (mut images, mut layers) = (BTreeSet::new(), BTreeSet::new());
+    let (mut to_resolve, mut to_fetch) = (BTreeSet::new(), BTreeSet::new());
+    for (own, used) in &all {
+        let is_wanted = names.is_empty() || own.iter().any(|own| names.contains(own));
+        match used {
+            Used::Image(reference, architecture) => {
+                images.insert(reference.clone());
+                if is_wanted {
+                    to_resolve.insert((reference, *architecture));
+                }
+            }
+            Used::Layer(arn) => {
+                layers.insert(arn.clone());
+                if is_wanted {
+                    to_fetch.insert(arn);
+                }
+            }
+        }
     }
-    context.lock().retain(&used.images, &used.layers);
+    for (reference, architecture) in &to_resolve {
+        let failed = |source| PipelineError::Base { base: reference.to_string(), source };
+        pins::manifest(reference, *architecture, context).await.map_err(failed)?;
+    }
+    let wanted: BTreeSet<&ImageReference> = to_resolve.iter().map(|(reference, _)| *reference).collect();
+    for reference in wanted {
+        renew_others(reference, &to_resolve, context).await?;
+    }
+    for arn in to_fetch {
+        layer_version::fetch(arn, context).await?;
+    }
+    if names.is_empty() {
+        context.lock().retain(&images, &layers);
+    }
     pins::write(context).await?;
     let changes = context.lock().changes(&before);
     Ok(changes)
 }
 
-impl Used {
-    /// Resolves what a function uses, as far as it is named.
-    async fn renew(
-        &mut self,
-        function: &Function,
-        names: &[String],
-        known: &mut BTreeSet<String>,
-        context: &Context,
-    ) -> Result<(), PipelineError> {
-        let mut is_named = |own: [String; 2]| {
-            let is_wanted = names.is_empty() || own.iter().any(|own| names.contains(own));
-            known.extend(own);
-            is_wanted
-        };
-        if let Ok(ImageLocation::Registry(reference)) = base::location(function) {
-            if is_named([function.base.name.clone(), reference.to_string()]) {
-                self.renew_image(&reference, function.architecture, context).await?;
-            }
-            self.images.insert(reference);
+/// Pins an image anew for architectures that no function has by the definition, but that it was built for. One that the
+/// image is not there for any more loses its pin.
+async fn renew_others(
+    reference: &ImageReference,
+    resolved: &BTreeSet<(&ImageReference, Architecture)>,
+    context: &Context,
+) -> Result<(), PipelineError> {
+    for architecture in [Architecture::X86_64, Architecture::Arm64] {
+        let is_pinned = context.lock().image(reference, architecture).is_some();
+        if !is_pinned || resolved.contains(&(reference, architecture)) {
+            continue;
         }
-        for layer in &function.layers {
-            match &layer.source {
-                LayerSource::Files(_) => {}
-                LayerSource::Image(ImageFiles { reference, .. }) => {
-                    if is_named([layer.name.clone(), reference.to_string()]) {
-                        self.renew_image(reference, function.architecture, context).await?;
-                    }
-                    self.images.insert(reference.clone());
-                }
-                LayerSource::Version(VersionSource { arn, .. }) => {
-                    if is_named([layer.name.clone(), arn.to_string()]) && !self.layers.contains(arn) {
-                        layer_version::fetch(arn, context).await?;
-                    }
-                    self.layers.insert(arn.clone());
-                }
-            }
+        match pins::manifest(reference, architecture, context).await {
+            Ok(_) => {}
+            Err(error) if error.is_definitions() => context.lock().unpin_image(reference, architecture),
+            Err(source) => return Err(PipelineError::Base { base: reference.to_string(), source }),
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    async fn renew_image(
-        &mut self,
-        reference: &ImageReference,
-        architecture: Architecture,
-        context: &Context,
-    ) -> Result<(), PipelineError> {
-        if self.done.insert((reference.clone(), architecture)) {
-            let failed = |source| PipelineError::Base { base: reference.to_string(), source };
-            pins::manifest(reference, architecture, context).await.map_err(failed)?;
-        }
-        Ok(())
+/// What a function uses, each with the names that it has.
+fn uses(function: &Function) -> Vec<([String; 2], Used)> {
+    let mut uses = Vec::new();
+    let image = |name: &str, reference: &ImageReference| {
+        let names = [name.to_owned(), reference.to_string()];
+        (names, Used::Image(reference.clone(), function.architecture))
+    };
+    if let Ok(ImageLocation::Registry(reference)) = base::location(function) {
+        uses.push(image(&function.base.name, &reference));
     }
+    for layer in &function.layers {
+        match &layer.source {
+            LayerSource::Files(_) => {}
+            LayerSource::Image(files) => uses.push(image(&layer.name, &files.reference)),
+            LayerSource::Version(version) => {
+                let arn = version.arn.clone();
+                uses.push(([layer.name.clone(), arn.to_string()], Used::Layer(arn)));
+            }
+        }
+    }
+    uses
 }

@@ -210,6 +210,25 @@ impl RegistryError {
         matches!(self, Self::Refused { refusal, .. } if refusal.status == 404)
     }
 
+    /// Whether the user named what is not there or cannot be used, so that another name would do.
+    #[must_use]
+    pub fn is_users(&self) -> bool {
+        let is_unusable = |content: &ContentError| {
+            matches!(
+                content,
+                ContentError::Platform { .. }
+                    | ContentError::Manifest(_)
+                    | ContentError::Schema1
+                    | ContentError::UnknownDigest(_)
+            )
+        };
+        match self {
+            Self::Tls(_) | Self::PlainMirror { .. } | Self::Host(_) => true,
+            Self::Content { source, .. } => is_unusable(source),
+            other => other.is_not_found() || other.is_immutable_tag(),
+        }
+    }
+
     /// Whether a tag cannot be changed because its repository does not let it.
     ///
     /// Amazon ECR answers `TAG_INVALID` and says that the tag (once: the repository) is immutable, its API

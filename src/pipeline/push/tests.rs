@@ -33,6 +33,7 @@ impl Bench {
             docker: crate::engine::Host { address: None, tls: false },
             registry,
             lock: Arc::default(),
+            lock_before: Arc::default(),
             lock_file: folder.path().join("limg.lock"),
             pinning: Pinning::Add,
             #[cfg(feature = "aws")]
