@@ -21,7 +21,15 @@ pub(super) async fn bring(
         let help = "run the command without `--locked` and commit limg.lock";
         return Ok(Err(Problem::new("unusable-source", at, message).help(help)));
     }
-    let fetched = fetch(arn, context).await?;
+    let fetched = match fetch(arn, context).await {
+        Ok(fetched) => fetched,
+        Err(PipelineError::LayerVersion { source, .. }) if source.is_layers() => {
+            let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+            let problem = Problem::new("unusable-source", at, source.to_string());
+            return Ok(Err(Problem { help: source.help(), ..problem }));
+        }
+        Err(error) => return Err(error),
+    };
     if !ignore_compatibility {
         if let Some(problem) = mismatch(&fetched, layer, function) {
             return Ok(Err(problem));
