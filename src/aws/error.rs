@@ -237,6 +237,12 @@ impl AwsError {
         Some(text.to_owned())
     }
 
+    /// Whether the user must change the layer that a definition names: it is not there, or is another one than it was.
+    #[must_use]
+    pub fn is_layers(&self) -> bool {
+        matches!(self, Self::NoLayer { .. } | Self::LayerChanged { .. })
+    }
+
     /// Whether the user must change the command line or a definition, not AWS, the network or rights.
     #[must_use]
     pub fn is_users(&self) -> bool {

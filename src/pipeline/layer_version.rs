@@ -1,5 +1,6 @@
 //! Versions of layers that were published in Lambda, which must fit the functions that use them.
 
+use super::remote::UNUSABLE;
 use super::{Context, Pinning, PipelineError};
 use crate::aws::{self, FetchedLayer};
 use crate::event::Event;
@@ -19,9 +20,17 @@ pub(super) async fn bring(
         let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
         let message = format!("limg.lock has no pin for `{arn}`");
         let help = "run the command without `--locked` and commit limg.lock";
-        return Ok(Err(Problem::new("unusable-source", at, message).help(help)));
+        return Ok(Err(Problem::new(UNUSABLE, at, message).help(help)));
     }
-    let fetched = fetch(arn, context).await?;
+    let fetched = match fetch(arn, context).await {
+        Ok(fetched) => fetched,
+        Err(PipelineError::LayerVersion { source, .. }) if source.is_layers() => {
+            let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+            let problem = Problem::new(UNUSABLE, at, source.to_string());
+            return Ok(Err(Problem { help: source.help(), ..problem }));
+        }
+        Err(error) => return Err(error),
+    };
     if !ignore_compatibility {
         if let Some(problem) = mismatch(&fetched, layer, function) {
             return Ok(Err(problem));

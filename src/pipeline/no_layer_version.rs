@@ -1,5 +1,6 @@
 //! What takes the place of layer versions in a limg without AWS, which cannot fetch them.
 
+use super::remote::UNUSABLE;
 use super::{Context, PipelineError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, Layer, LayerVersionArn, Source, VersionSource};
@@ -15,7 +16,7 @@ pub(super) async fn bring(
 ) -> Result<Result<Source, Problem>, PipelineError> {
     let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
     let message = format!("this limg was built without AWS and cannot fetch `{}`", version.arn);
-    Ok(Err(Problem::new("unusable-source", at, message).help("download it and name its `path`")))
+    Ok(Err(Problem::new(UNUSABLE, at, message).help("download it and name its `path`")))
 }
 
 /// Leaves a version's pin as it is.

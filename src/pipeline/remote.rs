@@ -14,6 +14,9 @@ use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
 use crate::tree::{FileIndex, Tree};
 
+/// The code of problems with a layer that no function can have.
+pub(super) const UNUSABLE: &str = "unusable-source";
+
 /// A layer that was brought here.
 #[derive(Clone)]
 pub(super) enum Brought {
@@ -67,16 +70,24 @@ pub(super) async fn bring_all(
 ) -> Result<AllBrought, PipelineError> {
     let mut all = AllBrought::default();
     let mut seen = BTreeSet::new();
+    // Layers that nobody can have: asking for another function would change nothing.
+    let mut unusable = BTreeSet::new();
     for function in functions {
         for layer in &function.layers {
             let key = (layer.source.clone(), function.architecture);
             let is_new = seen.insert((layer.name.clone(), key.clone()));
             match &layer.source {
+                LayerSource::Version(_) if unusable.contains(&layer.name) => {}
                 LayerSource::Version(version) => {
                     let brought = layer_version::bring(layer, version, function, is_new, context).await?;
                     match brought {
                         Ok(zip) => drop(all.sources.insert(key, Brought::Zip(zip))),
-                        Err(problem) => all.problems.push(problem),
+                        Err(problem) => {
+                            if problem.code == UNUSABLE {
+                                unusable.insert(layer.name.clone());
+                            }
+                            all.problems.push(problem);
+                        }
                     }
                 }
                 LayerSource::Image(files) if is_new => {
@@ -110,7 +121,7 @@ async fn files_of(
             let at = DocumentPath::keys(&["layers", &layer.name, "image"]);
             let message =
                 format!("failed to take `{}` of `{}`: {}", files.path, files.reference, full_text(&error));
-            Ok(Err(Problem { help: error.help(), ..Problem::new("unusable-source", at, message) }))
+            Ok(Err(Problem { help: error.help(), ..Problem::new(UNUSABLE, at, message) }))
         }
         Err(source) => Err(PipelineError::Base { base: files.reference.to_string(), source }),
     }

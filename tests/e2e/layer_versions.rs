@@ -303,7 +303,9 @@ fn a_layer_that_does_not_say_what_it_is_for_is_warned_of_once() {
 #[ignore = "needs the open bases; `make test` runs it"]
 fn what_lambda_refuses_comes_with_help() {
     let shop = Shop::new();
+    shop.define("limg.yaml", &["orders", "billing"], &format!("arn: \"{ARN}\""));
     let refused = shop.refused(2, &[]);
+    assert_eq!(refused.matches("there is no layer").count(), 1, "{refused}");
     for part in ["there is no layer", ARN, "limg.yaml:5", "list-layer-versions --region eu-west-1"] {
         assert!(refused.contains(part), "{part} in {refused}");
     }

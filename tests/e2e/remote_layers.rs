@@ -58,6 +58,9 @@ impl Shop {
             insert.args(["insert", "--rootless", "--image", &image]);
             succeed(match step {
                 Step::Insert(source, target) => insert.arg(self.workspace.path(source)).arg(target),
+                Step::Replace(source, target) => {
+                    insert.arg("--opaque").arg(self.workspace.path(source)).arg(target)
+                }
                 Step::Remove(target) => insert.args(["--whiteout", target]),
             });
         }
@@ -76,10 +79,12 @@ impl Shop {
         write("words/old.txt", "old\n");
         write("words/changed.txt", "first\n");
         write("words/more/deep.txt", "deep\n");
+        write("words/more/hidden.txt", "hidden\n");
         write("words/gone/file.txt", "gone\n");
         self.workspace.write_program("words/say", "#!/bin/sh\n");
         symlink("list.txt", self.workspace.path("words/link")).unwrap();
         write("changed.txt", "second\n");
+        write("new/deep.txt", "deeper\n");
         write("elsewhere", "not wanted\n");
         self.seed(
             "tools/words:1",
@@ -88,6 +93,7 @@ impl Shop {
                 Step::Insert("changed.txt", "/usr/share/words/changed.txt"),
                 Step::Remove("/usr/share/words/old.txt"),
                 Step::Remove("/usr/share/words/gone"),
+                Step::Replace("new", "/usr/share/words/more"),
                 Step::Insert("elsewhere", "/usr/share/elsewhere"),
             ],
         )
@@ -127,6 +133,8 @@ impl Shop {
 enum Step {
     /// A file or folder of the workspace, to this path.
     Insert(&'static str, &'static str),
+    /// The same, in place of whatever is there.
+    Replace(&'static str, &'static str),
     Remove(&'static str),
 }
 
@@ -157,7 +165,7 @@ fn files_of_an_image_come_to_their_place() {
         ("opt/words/link", Entry::link("list.txt")),
         ("opt/words/list.txt", file("hello\n")),
         ("opt/words/more", folder()),
-        ("opt/words/more/deep.txt", file("deep\n")),
+        ("opt/words/more/deep.txt", file("deeper\n")),
         ("opt/words/say", Entry::file(0o755, b"#!/bin/sh\n")),
     ]);
     assert_same("the image", &shop.opt("remote"), "what was wanted", &expected);
@@ -174,11 +182,12 @@ fn files_of_an_image_come_to_their_place() {
     shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n");
 
     // The same files from a folder.
-    for path in ["old.txt", "gone/file.txt", "gone"] {
+    for path in ["old.txt", "gone/file.txt", "gone", "more/hidden.txt"] {
         let path = shop.workspace.path(PathBuf::from("words").join(path));
         if path.is_dir() { fs::remove_dir(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
     shop.workspace.write("words/changed.txt", "second\n");
+    shop.workspace.write("words/more/deep.txt", "deeper\n");
     fs::create_dir(shop.workspace.path("folder")).unwrap();
     fs::rename(shop.workspace.path("words"), shop.workspace.path("folder/words")).unwrap();
     shop.define(&[("words", "path: folder")]);
