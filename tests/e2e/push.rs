@@ -311,3 +311,64 @@ fn fifty_unchanged_functions_cost_fifty_questions() {
     assert!(requests.iter().all(|request| request.method == "HEAD"));
     assert!(names.iter().all(|name| again[name]["unchanged"] == true));
 }
+
+#[test]
+#[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
+fn a_base_that_was_looked_into_for_one_function_changes_no_other() {
+    let shop = Shop::new(&["plain", "wrapped"]);
+    // A base that keeps the contract, and has folders of its own kind and a wrapper in them.
+    let layout = shop.workspace.path("base");
+    let copied = format!("oci:{}:it", layout.display());
+    shop.skopeo(&["copy", &format!("oci:{}", base(Base::ProvidedAl2023).display()), &copied]);
+    shop.workspace.write_program("opt/wrapper", "#!/bin/sh\nexec \"$@\"\n");
+    succeed(Command::new("chmod").arg("0775").arg(shop.workspace.path("opt")));
+    let mut insert = tool("umoci");
+    insert.args(["insert", "--rootless", "--image"]).arg(format!("{}:it", layout.display()));
+    succeed(insert.arg(shop.workspace.path("opt")).arg("/opt"));
+    shop.skopeo(&["copy", &copied, &shop.remote("lambda/own:1")]);
+
+    let own = format!("{}/lambda/own:1", shop.registry.address);
+    shop.define(&["plain", "wrapped"], &own);
+    let definition = fs::read_to_string(shop.workspace.path("limg.yaml")).unwrap();
+    let wrapped =
+        definition.replace("code: functions/wrapped,", "code: functions/wrapped, wrapper: /opt/wrapper,");
+    assert_ne!(definition, wrapped);
+    shop.workspace.write("limg.yaml", wrapped);
+    let build = |arguments: &[&str]| {
+        let mut build = shop.limg(&["build", "--format", "json"]);
+        succeed(build.args(arguments)).json()["functions"].take()
+    };
+    let alone = build(&["plain"])["plain"]["digest"].clone();
+    let together = build(&[]);
+    assert_eq!(together["plain"]["digest"], alone);
+    // The wrapped one stands on the same base as it really is.
+    let image = Image::of_layout(&shop.workspace.path(".limg/images"), Some("wrapped"));
+    assert_eq!(image.files()["opt"].mode, 0o775);
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn pins_of_other_architectures_and_of_other_runs_are_minded() {
+    let shop = Shop::new(&["orders"]);
+    let address = &shop.registry.address;
+    // Another run pins something while this one builds.
+    let foreign = "  quay.io/other/image:1:\n    x86_64: sha256:".to_owned() + &"a".repeat(64) + "\n";
+    succeed(&mut shop.limg(&["build"]));
+    let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
+    let arm64 = format!("    arm64: sha256:{}\n    x86_64:", "b".repeat(64));
+    shop.workspace.write("limg.lock", format!("{}{foreign}", lock.replace("    x86_64:", &arm64)));
+    // A name renews what it names and drops nothing else; the image is not there for arm64 any more.
+    let updated = succeed(&mut shop.limg(&["update", "base"])).text();
+    assert!(updated.contains("(arm64)") && updated.contains("is not used any more"), "{updated}");
+    let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
+    assert!(lock.contains(&foreign) && !lock.contains("arm64"), "{lock}");
+    // Without a name, what nothing uses goes too.
+    let updated = succeed(&mut shop.limg(&["update"])).text();
+    assert!(updated.contains("quay.io/other/image:1 (x86_64)"), "{updated}");
+
+    // Another definition in the folder has another lock.
+    let definition = fs::read_to_string(shop.workspace.path("limg.yaml")).unwrap();
+    shop.workspace.write("other.yaml", definition);
+    succeed(&mut shop.limg(&["build", "-f", "other.yaml"]));
+    assert!(fs::read_to_string(shop.workspace.path("other.lock")).unwrap().contains(address.as_str()));
+}

@@ -406,3 +406,44 @@ fn an_update_tells_what_moved_and_moves_what_is_named() {
     assert_eq!(update(&[]).text(), format!("{two} (x86_64)  is not used any more\n"));
     assert!(!shop.lock().contains(&two));
 }
+
+#[test]
+#[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
+fn an_image_does_not_depend_on_what_is_built_beside_it() {
+    let shop = Shop::new();
+    // The same files, once as a layer and nothing else, once among others in a layer.
+    shop.workspace.write("root/opt/words/list.txt", "hello\n");
+    shop.seed("theirs/mixed:1", &[Step::Insert("root/opt", "/opt"), Step::Insert("root/opt", "/srv")]);
+    shop.workspace.write("folder/words/list.txt", "hello\n");
+    shop.define(&[("words", "path: folder")]);
+    succeed(&mut shop.workspace.limg(&["push", "registry", &shop.image("source")]));
+    let layer = |name: &str| format!("image: \"{}\", path: /opt/words", shop.image(name));
+    shop.define(&[("ready", &layer("source/orders:latest")), ("mixed", &layer("theirs/mixed:1"))]);
+    let definition = fs::read_to_string(shop.workspace.path("limg.yaml")).unwrap();
+    let one = |name: &str, layer: &str| {
+        format!("  {name}: {{ runtime: base, handler: any, code: functions/orders, layers: [{layer}] }}\n")
+    };
+    let (head, _) = definition.split_once("  orders: {").unwrap();
+    shop.workspace.write("limg.yaml", format!("{head}{}{}", one("a", "ready"), one("b", "mixed")));
+    let alone = ["a", "b"].map(|name| shop.workspace.build(&[name])[name]["digest"].clone());
+    let together = shop.workspace.build(&[]);
+    assert_eq!(alone, ["a", "b"].map(|name| together[name]["digest"].clone()));
+    assert_ne!(alone[0], alone[1], "one has the blob of the image, the other one that limg made");
+}
+
+#[test]
+#[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
+fn files_of_an_image_for_another_architecture_are_refused() {
+    let shop = Shop::new();
+    shop.workspace.write("words/list.txt", "hello\n");
+    shop.seed("theirs/words:1", &[Step::Insert("words", "/opt/words")]);
+    shop.define(&[("words", &format!("image: \"{}\", path: /opt/words", shop.image("theirs/words:1")))]);
+    let definition = fs::read_to_string(shop.workspace.path("limg.yaml")).unwrap();
+    let (_, layers) = definition.split_once("layers:\n").unwrap();
+    let bases = "bases:\n  base: { image: scratch, contract: provided.al2023 }\n";
+    let arm64 = format!("project: shop\ndefaults: {{ architecture: arm64 }}\n{bases}layers:\n{layers}");
+    shop.workspace.write("limg.yaml", arm64);
+    let refused = shop.workspace.build_fails(2, &[]).stderr;
+    assert!(refused.contains("is for linux/amd64") && refused.contains("limg.yaml:6"), "{refused}");
+    assert!(!shop.workspace.path("limg.lock").exists());
+}
