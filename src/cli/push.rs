@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -106,7 +107,8 @@ impl<'a> Work<'a> {
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Failure::Tag(tag.clone()));
         }
-        let mut tags = tags.clone();
+        let mut seen = BTreeSet::new();
+        let mut tags: Vec<String> = tags.iter().filter(|tag| seen.insert(*tag)).cloned().collect();
         if tags.is_empty() {
             tags.push(DEFAULT_TAG.to_owned());
         }
