@@ -295,6 +295,7 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
     let refused = |code: i32, limg: &mut Command, parts: &[&str]| {
         let stderr = fails(code, limg).stderr;
         assert!(parts.iter().all(|part| stderr.contains(part)), "{parts:?} in {stderr}");
+        assert!(!stderr.contains("\\n"), "{stderr}");
     };
     let push = |arguments: &[&str]| shop.limg(&[&["push", "ecr"], arguments].concat());
     let template = |text| push(&["--repository", text]);
