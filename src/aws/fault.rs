@@ -68,7 +68,10 @@ impl Aws {
             reasons.push(error.to_string());
             cause = error.source();
         }
-        let reason = safe(&reasons.join(": "));
+        // What the SDK puts on several lines goes on one.
+        let reason = reasons.join(": ");
+        let words: Vec<&str> = reason.split_whitespace().collect();
+        let reason = safe(&words.join(" "));
         let kind = match fault {
             CredentialsError::CredentialsNotLoaded(_) => Kind::None,
             // The last source to be asked: the machine itself, which may have no role.

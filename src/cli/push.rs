@@ -1,7 +1,8 @@
 //! `limg push`.
 
 #[cfg(feature = "aws")]
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -106,13 +107,13 @@ impl<'a> Work<'a> {
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Failure::Tag(tag.clone()));
         }
-        let mut tags: BTreeSet<String> = tags.iter().cloned().collect();
+        let mut seen = BTreeSet::new();
+        let mut tags: Vec<String> = tags.iter().filter(|tag| seen.insert(*tag)).cloned().collect();
         if tags.is_empty() {
-            tags.insert(DEFAULT_TAG.to_owned());
+            tags.push(DEFAULT_TAG.to_owned());
         }
         let loaded = load(settings, terminal)?;
         let functions = select(&loaded, functions, resolution.arch)?;
-        let tags = tags.into_iter().collect();
         Ok(Self { loaded, functions, tags, settings, terminal })
     }
 

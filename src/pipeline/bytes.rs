@@ -2,7 +2,8 @@
 
 use futures_util::future::try_join_all;
 
-use super::{BaseError, Context, blocking, pins};
+use super::pins::{self, Pinned};
+use super::{BaseError, Context, blocking};
 use crate::event::Event;
 use crate::image::{self, Compression, DescribedLayer, Layer};
 use crate::layer;
@@ -24,20 +25,9 @@ pub(super) async fn remote_image(
     architecture: Architecture,
     context: &Context,
 ) -> Result<RemoteImage, BaseError> {
-    let repository = reference.repository();
-    let bytes = pins::manifest(reference, architecture, context).await?;
-    let manifest = image::manifest(&bytes)?;
-    let digest = image::digest(manifest.config())?;
-    let config = if let Some(config) = pins::kept(&digest, context).await? {
-        config
-    } else {
-        let config = context.registry.document(repository, &digest).await?;
-        pins::keep(config.clone(), context).await?;
-        config
-    };
-    image::check_config(&config, architecture)?;
+    let Pinned { manifest, config } = pins::image(reference, architecture, context).await?;
     let mut layers = Vec::new();
-    for described in image::described_layers(&manifest, &config)? {
+    for described in image::described_layers(&image::manifest(&manifest)?, &config)? {
         layers.push(match described.compression {
             Compression::Gzip => {
                 let DescribedLayer { digest, diff_id, size, .. } = described;
@@ -47,7 +37,7 @@ pub(super) async fn remote_image(
             Compression::None => compressed(described, reference, context).await?,
         });
     }
-    Ok(RemoteImage { manifest: bytes, config, layers })
+    Ok(RemoteImage { manifest, config, layers })
 }
 
 /// A layer that is a plain tar, in gzip.

@@ -277,8 +277,6 @@ impl PipelineError {
             Self::Deliver { source: DeliverError::Layout(error), .. } => {
                 matches!(error, LayoutError::Form { .. })
             }
-            #[cfg(feature = "aws")]
-            Self::LayerVersion { source, .. } => source.is_users(),
             _ => false,
         }
     }

@@ -1,11 +1,12 @@
 //! Which manifest an image reference stands for: what `limg.lock` has pinned, else what its registry answers, which is
 //! then pinned.
 
+use oci_spec::image::ImageManifest;
+
 use super::{BaseError, Context, PipelineError, blocking};
 use crate::image;
 use crate::lock::Lock;
 use crate::project::{Architecture, ImageReference};
-use crate::registry::Manifest;
 use crate::store::{Blob, Digest};
 
 /// What is done about references that are not pinned.
@@ -19,45 +20,81 @@ pub enum Pinning {
     Renew,
 }
 
-/// The bytes of the manifest of the image that a reference stands for. They are kept, so that a pinned image is not asked
-/// for again.
-pub(super) async fn manifest(
+/// An image that a reference stands for: what says what it is.
+pub(super) struct Pinned {
+    pub(super) manifest: Vec<u8>,
+    pub(super) config: Vec<u8>,
+}
+
+/// Manifest and config of the image that a reference stands for. They are kept, so that a pinned image is not asked for
+/// again. Nothing is pinned that is no image for the architecture.
+pub(super) async fn image(
     reference: &ImageReference,
     architecture: Architecture,
     context: &Context,
-) -> Result<Vec<u8>, BaseError> {
+) -> Result<Pinned, BaseError> {
     let pinned = match context.pinning {
         Pinning::Renew => None,
         Pinning::Add | Pinning::Locked => context.lock().image(reference, architecture).cloned(),
     };
-    let repository = reference.repository();
-    let manifest = match pinned {
-        Some(digest) => match kept(&digest, context).await? {
-            Some(bytes) => return Ok(bytes),
-            None => context.registry.manifest(repository, &digest).await.map_err(|source| {
-                let gone = source.is_not_found();
-                if gone {
-                    BaseError::PinGone { reference: reference.to_string(), digest, source: Box::new(source) }
-                } else {
-                    source.into()
-                }
-            })?,
-        },
+    let (digest, manifest) = match pinned {
+        Some(digest) => {
+            let manifest = pinned_manifest(reference, &digest, context).await?;
+            (digest, manifest)
+        }
         None if context.pinning == Pinning::Locked => {
             return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
         }
-        None => context.registry.resolve(repository, reference.version(), architecture).await?,
+        None => {
+            let repository = reference.repository();
+            let found = context.registry.resolve(repository, reference.version(), architecture).await?;
+            (found.digest, found.bytes)
+        }
     };
-    let Manifest { digest, bytes, .. } = manifest;
-    // What is no image is not worth a pin.
-    image::manifest(&bytes)?;
-    keep(bytes.clone(), context).await?;
+    let config = config(&image::manifest(&manifest)?, reference, context).await?;
+    image::check_config(&config, architecture)?;
+    keep(manifest.clone(), context).await?;
     context.lock().pin_image(reference, architecture, digest);
-    Ok(bytes)
+    Ok(Pinned { manifest, config })
+}
+
+/// The manifest that a reference is pinned to.
+async fn pinned_manifest(
+    reference: &ImageReference,
+    digest: &Digest,
+    context: &Context,
+) -> Result<Vec<u8>, BaseError> {
+    if let Some(bytes) = kept(digest, context).await? {
+        return Ok(bytes);
+    }
+    match context.registry.manifest(reference.repository(), digest).await {
+        Ok(manifest) => Ok(manifest.bytes),
+        Err(source) if source.is_not_found() => Err(BaseError::PinGone {
+            reference: reference.to_string(),
+            digest: digest.clone(),
+            source: Box::new(source),
+        }),
+        Err(source) => Err(source.into()),
+    }
+}
+
+/// The config of an image.
+async fn config(
+    manifest: &ImageManifest,
+    reference: &ImageReference,
+    context: &Context,
+) -> Result<Vec<u8>, BaseError> {
+    let digest = image::digest(manifest.config())?;
+    if let Some(config) = kept(&digest, context).await? {
+        return Ok(config);
+    }
+    let config = context.registry.document(reference.repository(), &digest).await?;
+    keep(config.clone(), context).await?;
+    Ok(config)
 }
 
 /// A small blob that the store has.
-pub(super) async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, BaseError> {
+async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, BaseError> {
     let (store, digest) = (context.store.clone(), digest.clone());
     blocking(move || {
         let bytes = store.blob(&digest).map(|blob| blob.read()).transpose()?;
@@ -68,7 +105,7 @@ pub(super) async fn kept(digest: &Digest, context: &Context) -> Result<Option<Ve
 }
 
 /// Keeps a small blob.
-pub(super) async fn keep(bytes: Vec<u8>, context: &Context) -> Result<Blob, BaseError> {
+async fn keep(bytes: Vec<u8>, context: &Context) -> Result<Blob, BaseError> {
     let store = context.store.clone();
     blocking(move || Ok(store.keep_blob(&bytes)?)).await
 }

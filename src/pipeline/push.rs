@@ -101,14 +101,18 @@ enum Content<'a> {
 }
 
 /// What is known of an image at its target.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// It is there and has all its tags.
-    Tagged,
-    /// It is there.
-    Untagged,
-    /// It is not there.
-    Absent,
+struct Known<'a> {
+    /// Whether it is there.
+    there: bool,
+    /// The tags that do not lead to it.
+    lacking: Vec<&'a str>,
+}
+
+impl Known<'_> {
+    /// Whether the registry has all that is wanted.
+    fn is_all(&self) -> bool {
+        self.there && self.lacking.is_empty()
+    }
 }
 
 /// What is learnt on the way about what registries take over.
@@ -133,14 +137,14 @@ pub(super) async fn push(
 ) -> Result<Vec<Pushed>, PushError> {
     let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
     // The first goes alone: where nobody can be reached or let in, it is told once.
-    let mut known = Vec::new();
+    let mut known: Vec<Known<'_>> = Vec::new();
     if let Some((built, target)) = images.first() {
         known.push(look(&built.image, target, context).await?);
     }
     let others = images.iter().skip(1).map(|(built, target)| look(&built.image, target, context));
     known.extend(stream::iter(others).buffered(UNDER_WAY).try_collect::<Vec<_>>().await?);
     let states = || images.iter().zip(&known);
-    let absent = || states().filter(|(_, known)| **known == Known::Absent).map(|(image, _)| image);
+    let absent = || states().filter(|(_, known)| !known.there).map(|(image, _)| image);
     let prepared = absent().map(|(_, target)| ready(&target.repository));
     stream::iter(prepared).buffer_unordered(PREPARED).try_collect::<Vec<()>>().await?;
 
@@ -148,7 +152,7 @@ pub(super) async fn push(
 
     let pause = Pause::default();
     let manifests =
-        states().map(|((built, target), known)| send_manifest(&built.image, target, *known, &pause, context));
+        states().map(|((built, target), known)| send_manifest(&built.image, target, known, &pause, context));
     // All are tried, so that it is known of each what became of it.
     let sent: Vec<_> = stream::iter(manifests).buffered(UNDER_WAY).collect().await;
     if sent.iter().any(Result::is_err) {
@@ -158,33 +162,29 @@ pub(super) async fn push(
         }
     }
     sent.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(states().map(|((built, target), known)| report(&built.image, target, *known, &ways)).collect())
+    Ok(states().map(|((built, target), known)| report(&built.image, target, known, &ways)).collect())
 }
 
 /// Asks what the registry knows of an image. Where it has all that is wanted, that is one request a tag.
-async fn look(image: &Image, target: &Target, context: &Context) -> Result<Known, PushError> {
+async fn look<'a>(image: &Image, target: &'a Target, context: &Context) -> Result<Known<'a>, PushError> {
     let Target { repository, tags } = target;
     let has = async |version: &str| -> Result<bool, PushError> {
         Ok(context.registry.manifest_digest(repository, version).await?.as_ref() == Some(image.digest()))
     };
     let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
-    let all = tagged.iter().all(|is| *is);
     // A tag that leads to the image says that it is there, too.
     let there = tagged.contains(&true) || has(image.digest().as_str()).await?;
-    Ok(match (there, all) {
-        (true, true) => Known::Tagged,
-        (true, false) => Known::Untagged,
-        (false, _) => Known::Absent,
-    })
+    let lacking = tags.iter().zip(tagged).filter(|(_, has)| !has).map(|(tag, _)| tag.as_str()).collect();
+    Ok(Known { there, lacking })
 }
 
 /// Repositories that are known to have a blob, since they have an image with it.
 fn holders<'a>(
-    states: impl Iterator<Item = (&'a (&'a Built, &'a Target), &'a Known)>,
+    states: impl Iterator<Item = (&'a (&'a Built, &'a Target), &'a Known<'a>)>,
 ) -> BTreeMap<&'a Digest, BTreeSet<&'a Repository>> {
     let mut holders: BTreeMap<&Digest, BTreeSet<&Repository>> = BTreeMap::new();
     for ((built, target), known) in states {
-        if *known != Known::Absent {
+        if known.there {
             for layer in built.image.layers() {
                 holders.entry(&layer.digest).or_default().insert(&target.repository);
             }
@@ -315,27 +315,26 @@ impl Mounts {
     }
 }
 
-/// Sends the manifest under its digest, and then gives it its tags.
+/// Sends the manifest under its digest, and then gives it the tags that it lacks. One that it has is not given again: it may
+/// be immutable.
 async fn send_manifest(
     image: &Image,
     target: &Target,
-    known: Known,
+    known: &Known<'_>,
     pause: &Pause,
     context: &Context,
 ) -> Result<(), PushError> {
-    let Target { repository, tags } = target;
+    let repository = &target.repository;
     let put = async |version: &str| -> Result<(), PushError> {
         pause.take(repository).await;
         let media_type = image.family().manifest();
         Ok(context.registry.put_manifest(repository, version, media_type, image.manifest()).await?)
     };
-    if known == Known::Absent {
+    if !known.there {
         put(image.digest().as_str()).await?;
     }
-    if known != Known::Tagged {
-        for tag in tags {
-            put(tag).await.map_err(|error| error.of_tag(repository, tag))?;
-        }
+    for tag in &known.lacking {
+        put(tag).await.map_err(|error| error.of_tag(repository, tag))?;
     }
     Ok(())
 }
@@ -374,12 +373,12 @@ fn is_ecr(_: &str) -> bool {
 fn report(
     image: &Image,
     target: &Target,
-    known: Known,
+    known: &Known<'_>,
     ways: &BTreeMap<(Digest, Repository), Way>,
 ) -> Pushed {
     let mut pushed = Pushed {
         target: target.clone(),
-        unchanged: known == Known::Tagged,
+        unchanged: known.is_all(),
         sent: Amount::default(),
         mounted: Amount::default(),
         present: Amount::default(),

@@ -55,7 +55,7 @@ pub async fn update(
     }
     for (reference, architecture) in &to_resolve {
         let failed = |source| PipelineError::Base { base: reference.to_string(), source };
-        pins::manifest(reference, *architecture, context).await.map_err(failed)?;
+        pins::image(reference, *architecture, context).await.map_err(failed)?;
     }
     let wanted: BTreeSet<&ImageReference> = to_resolve.iter().map(|(reference, _)| *reference).collect();
     for reference in wanted {
@@ -84,7 +84,7 @@ async fn renew_others(
         if !is_pinned || resolved.contains(&(reference, architecture)) {
             continue;
         }
-        match pins::manifest(reference, architecture, context).await {
+        match pins::image(reference, architecture, context).await {
             Ok(_) => {}
             Err(error) if error.is_definitions() => context.lock().unpin_image(reference, architecture),
             Err(source) => return Err(PipelineError::Base { base: reference.to_string(), source }),

@@ -231,16 +231,18 @@ fn repositories_and_tags_are_those_that_the_user_names() {
     );
     let repository = format!("docker://{}/team/orders", shop.registry.address);
     let tags = shop.skopeo(&["list-tags", &repository]).json();
-    assert_eq!(tags["Tags"], json!(["a", "b"]), "not the ordinary one too");
+    let tags = tags["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap());
+    assert_eq!(tags.collect::<BTreeSet<_>>(), ["a", "b"].into(), "not the ordinary one too");
 
-    // One tag more is a tag more, and nothing else.
+    // One tag more is a tag more and nothing else, since those that are there may be immutable.
     let before = shop.registry.requests().len();
-    let pushed = shop.push(&["--repository", "team/{function}", "--tag", "a", "--tag", "c"]);
+    let pushed = shop.push(&["--repository", "team/{function}", "--tag", "a", "--tag", "c", "--tag", "c"]);
     assert_eq!(pushed["orders"]["unchanged"], false);
+    assert_eq!(pushed["orders"]["tags"], json!(["a", "c"]));
     let requests = shop.requests_since(before);
-    assert_eq!(
-        (count(&requests, "PUT", "/manifests/c"), count(&requests, "POST", "")),
-        (1, 0),
+    let changes: Vec<_> = requests.iter().filter(|request| request.method != "HEAD").collect();
+    assert!(
+        matches!(changes[..], [put] if put.method == "PUT" && put.path.ends_with("/manifests/c")),
         "{requests:#?}"
     );
     assert_eq!(shop.digest("team/orders:c"), digest);
@@ -293,12 +295,13 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
     let refused = |code: i32, limg: &mut Command, parts: &[&str]| {
         let stderr = fails(code, limg).stderr;
         assert!(parts.iter().all(|part| stderr.contains(part)), "{parts:?} in {stderr}");
+        assert!(!stderr.contains("\\n"), "{stderr}");
     };
     let push = |arguments: &[&str]| shop.limg(&[&["push", "ecr"], arguments].concat());
     let template = |text| push(&["--repository", text]);
     refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: known are `{project}`"]);
     refused(2, &mut template("Team/{function}"), &["`Team/{function}`", "help: use 2 to 256 lower-case"]);
-    refused(2, &mut push(&["--tag", "-x-"]), &["`--tag -x-`", "help: "]);
+    refused(2, &mut push(&["--tag", ".x"]), &["`--tag .x`", "help: "]);
     refused(2, &mut push(&["--account", "12345"]), &["`12345`", "12 digits"]);
     refused(2, &mut push(&["--region", "nowhere"]), &["`nowhere`", "help: a region is named"]);
     refused(2, push(&[]).env_remove("AWS_REGION"), &["no AWS region", "help: pass `--region`"]);
