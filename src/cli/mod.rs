@@ -22,6 +22,7 @@ mod update;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -32,6 +33,9 @@ use args::{Arguments, Command};
 use failure::Failure;
 use render::Terminal;
 use settings::{Environment, Settings};
+
+/// How long the program waits at its end for what it has given up.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs the program with the arguments and the environment of the process.
 #[must_use]
@@ -45,8 +49,8 @@ pub fn main() -> ExitCode {
             .build()
             .map_err(|source| Failure::Start { what: "the async runtime", source })?;
         let result = runtime.block_on(run(arguments.command, &settings, &terminal));
-        // Blocking work that is still under way after a cancelled command must not hold the program.
-        runtime.shutdown_background();
+        // Blocking work that is still under way after a cancelled command may remove what it has begun, and no more.
+        runtime.shutdown_timeout(LEAVE);
         result
     });
     let result =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -371,4 +371,41 @@ fn pins_of_other_architectures_and_of_other_runs_are_minded() {
     shop.workspace.write("other.yaml", definition);
     succeed(&mut shop.limg(&["build", "-f", "other.yaml"]));
     assert!(fs::read_to_string(shop.workspace.path("other.lock")).unwrap().contains(address.as_str()));
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
+    let shop = Shop::new(&["orders"]);
+    let other = Registry::start();
+    let prefix = format!("{}/shop", other.address);
+    let temporary = || {
+        let entries = fs::read_dir(shop.workspace.path("store/tmp")).into_iter().flatten();
+        entries.count()
+    };
+    // Interrupted while a layer of the base is on its way; on a fast machine it may be there before anybody looks.
+    let interrupted = (0..20).any(|_| {
+        let mut push = shop.limg(&["push", "registry", &prefix]);
+        let mut process = push.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while process.try_wait().unwrap().is_none() {
+            if temporary() > 0 {
+                succeed(Command::new("kill").args(["-INT", &process.id().to_string()]));
+                break;
+            }
+        }
+        let is_interrupted = process.wait().unwrap().code() == Some(130);
+        if !is_interrupted {
+            fs::remove_dir_all(shop.workspace.path("store")).unwrap();
+        }
+        is_interrupted
+    });
+    assert!(interrupted, "no push could be interrupted");
+    assert_eq!(count(&other.requests(), "PUT", "/manifests/"), 0);
+
+    succeed(&mut shop.limg(&["push", "registry", &prefix]));
+    assert_eq!(temporary(), 0, "what was left is removed");
+    let back = format!("oci:{}:orders", shop.workspace.path("back").display());
+    let remote = format!("docker://{prefix}/orders:latest");
+    shop.skopeo(&["copy", &remote, &back]);
+    Image::of_layout(&shop.workspace.path("back"), Some("orders"));
 }
