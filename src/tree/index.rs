@@ -94,13 +94,18 @@ impl FileIndex {
         Ok(())
     }
 
-    /// An index that has some programs and nothing else.
+    /// An index that has some programs, the folders above them, and nothing else.
     ///
     /// # Errors
     /// When one of them is no path of an image.
     pub fn of_programs(paths: &[&str]) -> Result<Self, ImagePathError> {
-        let entry = |path: &&str| Ok((path.parse()?, IndexEntry::File(0o755)));
-        Ok(Self { entries: paths.iter().map(entry).collect::<Result<_, _>>()? })
+        let mut entries = BTreeMap::new();
+        for path in paths {
+            let path: ImagePath = path.parse()?;
+            entries.extend(path.ancestors().map(|folder| (folder, IndexEntry::Directory(0o755))));
+            entries.insert(path, IndexEntry::File(0o755));
+        }
+        Ok(Self { entries })
     }
 
     /// What stands at a path itself, no link followed.

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Finished, Image, Kind, Registry, Request, User, Workspace, base, fails, finish, succeed, tool,
+    Base, Docker, Finished, Image, Kind, Registry, Request, User, Workspace, base, fails, finish, succeed,
+    tool,
 };
 
 const USER: User = User { name: "shop", password: "s3cret, with \"quotes\"" };
@@ -408,4 +409,34 @@ fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
     let remote = format!("docker://{prefix}/orders:latest");
     shop.skopeo(&["copy", &remote, &back]);
     Image::of_layout(&shop.workspace.path("back"), Some("orders"));
+}
+
+#[test]
+#[ignore = "needs docker-registry, skopeo and Docker; `make test` runs it"]
+fn a_function_on_a_base_in_a_registry_answers() {
+    let (docker, workspace, registry) = (Docker::new("remote-base"), Workspace::new(), Registry::start());
+    let mut copy = tool("skopeo");
+    copy.args(["copy", "--dest-tls-verify=false"]).arg(format!("oci:{}", base(Base::Python311).display()));
+    succeed(copy.arg(format!("docker://{}/lambda/python:3.11", registry.address)));
+    workspace.write("code/app.py", "def handler(event, context):\n    return {'hello': event['name']}\n");
+    let definition = json!({
+        "project": docker.prefix,
+        "functions": { "f": { "runtime": "python3.11", "code": "code", "handler": "app.handler" } },
+    });
+    workspace.write("limg.yaml", definition.to_string());
+    let mirror = format!("http://{}", registry.address);
+    let invoke = |name: &str| {
+        let event = json!({ "name": name }).to_string();
+        let mut limg = workspace.limg(&["invoke", "-e", &event]);
+        // The catalogue's own image, as a machine behind a mirror gets it.
+        succeed(limg.env("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", &mirror)).json()
+    };
+    assert_eq!(invoke("Ada"), json!({ "hello": "Ada" }));
+    // The engine has the base now, and limg need not have it.
+    fs::remove_dir_all(workspace.path("store")).unwrap();
+    workspace.write("code/app.py", "def handler(event, context):\n    return event['name']\n");
+    let before = registry.requests().len();
+    assert_eq!(invoke("Ada"), json!("Ada"));
+    let requests = registry.requests().split_off(before);
+    assert_eq!(count(&requests, "GET", "/blobs/"), 1, "the config alone: {requests:#?}");
 }

@@ -243,3 +243,11 @@ fn a_layer_that_inflates_without_end_is_refused() {
     // What follows the end of the archive counts too.
     assert!(FileIndex::default().add_limited(io::repeat(0), 1 << 20).is_err());
 }
+
+#[test]
+fn programs_alone_are_found_with_their_folders() {
+    let index = FileIndex::of_programs(&["/entry.sh", "/usr/local/bin/rie"]).unwrap();
+    assert!(index.has_file("/entry.sh") && index.has_file("/usr/local/bin/rie"));
+    assert!(!index.has_file("/usr/local/bin") && !index.has_file("/usr/bin/rie"));
+    assert!(FileIndex::of_programs(&["relative"]).is_err());
+}
