@@ -83,15 +83,6 @@ impl Aws {
         Ok(EcrRegistry { host, account, region })
     }
 
-    /// The account of limg's own credentials, if ECR tells it.
-    ///
-    /// # Errors
-    /// When ECR does not answer.
-    pub async fn caller(&self, region: &str) -> Result<Option<String>, AwsError> {
-        let endpoint = self.authorization(region).await?.endpoint;
-        Ok(EcrHost::parse(&endpoint).map(|host| host.account().to_owned()))
-    }
-
     /// A token for the registries of a region, of every account that lets limg in. It is kept until shortly before its end.
     ///
     /// # Errors

@@ -4,9 +4,6 @@ use std::fmt;
 
 use crate::project::{Partition, is_account};
 
-/// The hosts of Amazon ECR Public, which belong to no account (ECR Public user guide, Registries).
-const PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
-
 /// The host of an account's private ECR registry in one region.
 ///
 /// The forms are those of the ECR user guide (Registry authentication; Making requests over IPv6) and of AWS's own
@@ -63,12 +60,6 @@ impl EcrHost {
         })
     }
 
-    /// Whether a host is that of Amazon ECR Public, from which Lambda takes no images.
-    #[must_use]
-    pub fn is_public(host: &str) -> bool {
-        PUBLIC.contains(&host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase().as_str())
-    }
-
     /// The account's 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -85,19 +76,6 @@ impl EcrHost {
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.partition
-    }
-
-    /// Whether the host promises cryptography by FIPS 140. Such a host is good for a push, but not in the URI that Lambda
-    /// is given.
-    #[must_use]
-    pub fn is_fips(&self) -> bool {
-        self.fips
-    }
-
-    /// Whether the host has IPv6 addresses too.
-    #[must_use]
-    pub fn is_dual_stack(&self) -> bool {
-        self.dual_stack
     }
 
     /// The host for a function's image URI: the standard one of the same registry. Lambda refuses a FIPS host there
@@ -190,7 +168,7 @@ mod tests {
                     (read.account(), read.region(), read.partition()),
                     ("123456789012", *region, *partition)
                 );
-                assert_eq!((read.is_fips(), read.is_dual_stack()), (fips, dual_stack), "{host}");
+                assert_eq!((read.fips, read.dual_stack), (fips, dual_stack), "{host}");
                 assert_eq!((read.to_string().as_str(), read.lambda_uri_host().as_str()), (host, *standard));
             }
         }
@@ -225,13 +203,6 @@ mod tests {
         ] {
             assert_eq!(EcrHost::parse(host), None, "{host}");
         }
-    }
-
-    #[test]
-    fn public_registries_are_known() {
-        assert!(EcrHost::is_public("public.ecr.aws") && EcrHost::is_public("Public.ecr.aws:443"));
-        assert!(EcrHost::is_public("ecr-public.aws.com"));
-        assert!(!EcrHost::is_public("public.ecr.aws.example.com") && !EcrHost::is_public("docker.io"));
     }
 
     #[test]
