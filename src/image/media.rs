@@ -79,7 +79,7 @@ pub fn is_index(media_type: &str) -> bool {
 ///
 /// # Errors
 /// When Lambda would not read it, and limg cannot turn it into something that Lambda reads.
-pub fn compression(media_type: &str) -> Result<Compression, ImageError> {
+pub(super) fn compression(media_type: &str) -> Result<Compression, ImageError> {
     match media_type {
         "application/vnd.docker.image.rootfs.diff.tar.gzip"
         | "application/vnd.oci.image.layer.v1.tar+gzip" => Ok(Compression::Gzip),

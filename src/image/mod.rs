@@ -13,7 +13,8 @@ use canon_json::CanonJsonSerialize as _;
 use serde_json::{Map, Value, json};
 
 pub use base::{BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, manifest};
-pub use media::{Compression, Family, compression, is_index};
+use media::compression;
+pub use media::{Compression, Family, is_index};
 
 use crate::layer::StoredLayer;
 use crate::project::{Architecture, RunConfig};

@@ -7,7 +7,7 @@ use super::{BaseError, Context, PipelineError, blocking};
 use crate::image;
 use crate::lock::Lock;
 use crate::project::{Architecture, ImageReference};
-use crate::store::{Blob, Digest};
+use crate::store::Digest;
 
 /// What is done about references that are not pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,24 +37,23 @@ pub(super) async fn image(
         Pinning::Renew => None,
         Pinning::Add | Pinning::Locked => context.lock().image(reference, architecture).cloned(),
     };
-    let (digest, manifest) = match pinned {
-        Some(digest) => {
-            let manifest = pinned_manifest(reference, &digest, context).await?;
-            (digest, manifest)
-        }
+    let (manifest, new) = match pinned {
+        Some(digest) => (pinned_manifest(reference, &digest, context).await?, None),
         None if context.pinning == Pinning::Locked => {
             return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
         }
         None => {
             let repository = reference.repository();
             let found = context.registry.resolve(repository, reference.version(), architecture).await?;
-            (found.digest, found.bytes)
+            (found.bytes, Some(found.digest))
         }
     };
     let config = config(&image::manifest(&manifest)?, reference, context).await?;
     image::check_config(&config, architecture)?;
-    keep(manifest.clone(), context).await?;
-    context.lock().pin_image(reference, architecture, digest);
+    if let Some(digest) = new {
+        keep(manifest.clone(), context).await?;
+        context.lock().pin_image(reference, architecture, digest);
+    }
     Ok(Pinned { manifest, config })
 }
 
@@ -68,7 +67,10 @@ async fn pinned_manifest(
         return Ok(bytes);
     }
     match context.registry.manifest(reference.repository(), digest).await {
-        Ok(manifest) => Ok(manifest.bytes),
+        Ok(manifest) => {
+            keep(manifest.bytes.clone(), context).await?;
+            Ok(manifest.bytes)
+        }
         Err(source) if source.is_not_found() => Err(BaseError::PinGone {
             reference: reference.to_string(),
             digest: digest.clone(),
@@ -105,9 +107,9 @@ async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, Bas
 }
 
 /// Keeps a small blob.
-async fn keep(bytes: Vec<u8>, context: &Context) -> Result<Blob, BaseError> {
+async fn keep(bytes: Vec<u8>, context: &Context) -> Result<(), BaseError> {
     let store = context.store.clone();
-    blocking(move || Ok(store.keep_blob(&bytes)?)).await
+    blocking(move || Ok(store.keep_blob(&bytes).map(drop)?)).await
 }
 
 /// Writes to the lock beside the definition what this run has learnt. What another run has written meanwhile stays.
