@@ -48,6 +48,8 @@ pub(super) enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    #[error("standard input is named as several events, and can be read once")]
+    OneStandardInput,
     #[error("there is no function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("`{name}` is no runtime id")]
@@ -144,6 +146,7 @@ impl Failure {
             | Self::WhichFunction { .. }
             | Self::Event { .. }
             | Self::EventContent { .. }
+            | Self::OneStandardInput
             | Self::Destination { .. }
             | Self::Lock(_)
             | Self::Certificates(_)
@@ -203,6 +206,7 @@ impl Failure {
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
             Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, or JSON".to_owned()),
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
+            Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
     }
