@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::project::Architecture;
+use crate::sample_event::{self, SampleEvent};
 
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
 #[derive(Debug, Parser)]
@@ -67,6 +69,8 @@ pub(super) enum Command {
     Push(PushCommand),
     /// Run a function's image in Docker under AWS's runtime interface emulator and send it an event
     Invoke(InvokeArguments),
+    /// Print a sample event of a service that invokes functions, or list them
+    Event(EventArguments),
     /// Pin what image tags and layer versions stand for now in limg.lock, and print what moved
     Update(UpdateArguments),
     /// Write a starter project
@@ -207,7 +211,7 @@ pub(super) struct InvokeArguments {
     #[arg(value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
-    /// The event: a file, `-` for standard input, or JSON itself
+    /// The event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`
     #[arg(short, long, value_name = "EVENT", default_value = "{}")]
     pub(super) event: String,
 
@@ -224,6 +228,14 @@ pub(super) struct InvokeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "`limg invoke -e @NAME` sends one to a function.")]
+pub(super) struct EventArguments {
+    /// The event [default: a list of all]
+    #[arg(value_name = "NAME", value_parser = sample_events())]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct InitArguments {
     /// The folder, which is created if need be
     #[arg(value_name = "DIR", default_value = ".")]
@@ -236,6 +248,12 @@ pub(super) struct InitArguments {
     /// The base image, such as oci:bases/python3.12 [default: AWS's own]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
+}
+
+/// The names of all sample events, each with what it is.
+fn sample_events() -> PossibleValuesParser {
+    let event = |sample: &SampleEvent| PossibleValue::new(sample.name).help(sample.description);
+    PossibleValuesParser::new(sample_event::ALL.iter().map(event))
 }
 
 /// Lambda's words, and OCI's for convenience.

@@ -22,6 +22,7 @@ use crate::engine::{self, Answer, Engine, Outcome, OutputSink, Response, RunOpti
 use crate::fs;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
+use crate::sample_event;
 
 pub(super) async fn run(
     arguments: InvokeArguments,
@@ -115,7 +116,7 @@ fn emulator_for(
     }
 }
 
-/// Reads the event: a file, standard input, or the argument itself.
+/// Reads the event: a sample, a file, standard input, or the argument itself.
 fn read_event(event: &str, directory: &Path) -> Result<Vec<u8>, Failure> {
     if event == "-" {
         let mut bytes = Vec::new();
@@ -123,6 +124,10 @@ fn read_event(event: &str, directory: &Path) -> Result<Vec<u8>, Failure> {
             .read_to_end(&mut bytes)
             .map_err(|source| Failure::Start { what: "reading the event", source })?;
         return checked(bytes, "standard input");
+    }
+    if let Some(name) = event.strip_prefix('@') {
+        let sample = sample_event::find(name).ok_or_else(|| Failure::UnknownEvent(name.to_owned()))?;
+        return Ok(sample.json.as_bytes().to_vec());
     }
     let file = directory.join(event);
     if file.is_file() {
@@ -268,6 +273,15 @@ mod tests {
         let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
         let report = Report::of(&run, &response, Duration::from_millis(1250));
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_event_may_be_a_sample() {
+        let event = read_event("@s3-put", Path::new("/")).unwrap();
+        assert_eq!(event, sample_event::find("s3-put").unwrap().json.as_bytes());
+        assert!(
+            matches!(read_event("@s3", Path::new("/")), Err(Failure::UnknownEvent(name)) if name == "s3")
+        );
     }
 
     #[test]

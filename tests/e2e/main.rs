@@ -24,6 +24,7 @@ mod formats;
 mod invoke;
 #[cfg(feature = "aws")]
 mod layer_versions;
+mod matrix;
 mod memory;
 mod push;
 #[cfg(feature = "aws")]

@@ -76,7 +76,7 @@ pub(crate) fn emulator() -> PathBuf {
 }
 
 /// Waits for a lock that all tests share, which is held until the file is dropped.
-fn lock(name: &str) -> File {
+pub(crate) fn lock(name: &str) -> File {
     let file = File::create(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lock"))).unwrap();
     file.lock().unwrap();
     file

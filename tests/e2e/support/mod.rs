@@ -14,7 +14,7 @@ mod registry;
 mod socket;
 mod workspace;
 
-pub(crate) use bases::{Base, base, emulator};
+pub(crate) use bases::{Base, base, emulator, lock};
 pub(crate) use command::{Finished, fails, finish, succeed, tool};
 pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;

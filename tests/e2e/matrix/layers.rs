@@ -1,0 +1,41 @@
+//! Layers: file trees that are merged into `/opt`.
+
+use serde_json::json;
+
+use super::{Project, Runtime, cells};
+
+cells! {
+    layer_from_a_directory: python311 script binary;
+    layer_from_a_zip: python311 script binary;
+    two_layers_with_one_file_in_both: python311 script binary;
+}
+
+fn layer_from_a_directory(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    project.workspace.write("layer/data/words.txt", "of a layer\n");
+    project.layer("words", "layer");
+    assert_eq!(project.ask(json!([["read", "/opt/data/words.txt"]])), ["of a layer\n"]);
+}
+
+fn layer_from_a_zip(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    project.workspace.write("layer/data/words.txt", "of a zip\n");
+    let archive = project.zip("layer");
+    project.layer("words", &archive);
+    assert_eq!(project.ask(json!([["read", "/opt/data/words.txt"]])), ["of a zip\n"]);
+}
+
+fn two_layers_with_one_file_in_both(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    for (layer, own) in [("first", "a"), ("second", "b")] {
+        project.workspace.write(format!("{layer}/data/words.txt"), format!("of the {layer}\n"));
+        project.workspace.write(format!("{layer}/data/{own}.txt"), own);
+        project.layer(layer, layer);
+    }
+    let words = project.ask(json!([
+        ["read", "/opt/data/words.txt"],
+        ["read", "/opt/data/a.txt"],
+        ["read", "/opt/data/b.txt"]
+    ]));
+    assert_eq!(words, ["of the second\n", "a", "b"]);
+}

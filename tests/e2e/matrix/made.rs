@@ -1,0 +1,55 @@
+//! Programs that are compiled for the tests: each once, under a lock, for all tests and runs until its sources change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::runtime::probes;
+use crate::support::{lock, sha256, succeed, tool};
+
+/// A program of `probes/native`, linked statically so that it needs nothing of an image.
+pub(super) fn native(name: &str) -> PathBuf {
+    let sources = [probes(&format!("native/{name}.rs")), probes("native/http.rs")];
+    once(name, &sources, |to| {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
+        succeed(rustc.arg("-o").arg(to).arg(&sources[0]));
+    })
+}
+
+/// A shared library in C and a program that is linked to it, `libanswer.so` and `answer`, in one folder.
+pub(super) fn shared_library() -> PathBuf {
+    let sources = [probes("native/libanswer.c"), probes("native/answer.c")];
+    once("answer", &sources, |to| {
+        fs::create_dir(to).unwrap();
+        let library = to.join("libanswer.so");
+        succeed(tool("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&sources[0]));
+        succeed(
+            tool("cc").arg("-o").arg(to.join("answer")).arg(&sources[1]).arg("-L").arg(to).arg("-lanswer"),
+        );
+    })
+}
+
+/// A program in C that needs no library.
+pub(super) fn static_program() -> PathBuf {
+    let sources = [probes("native/libanswer.c"), probes("native/answer.c")];
+    once("static-answer", &sources, |to| {
+        drop(succeed(tool("cc").args(["-static", "-o"]).arg(to).args(&sources)))
+    })
+}
+
+/// Has something made at a path that stands for its sources' content, unless it is there.
+pub(super) fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
+    let read =
+        |source: &PathBuf| fs::read(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+    let digest = sha256(&sources.iter().flat_map(read).collect::<Vec<_>>());
+    let digest = digest.trim_start_matches("sha256:");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &digest[..16]));
+    let _turn = lock(name);
+    if !path.exists() {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        make(&folder.path().join(name));
+        fs::rename(folder.path().join(name), &path).unwrap();
+    }
+    path
+}

@@ -1,0 +1,58 @@
+//! As much of HTTP as the Runtime API and the Extensions API need.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// An answer: its head as it came, and its body.
+pub struct Answer {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> String {
+        let value = self.head.lines().find_map(|line| {
+            let (own, value) = line.split_once(':')?;
+            own.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        });
+        value.unwrap_or_else(|| panic!("no header {name} in {}", self.head))
+    }
+}
+
+/// Where the APIs are.
+pub fn address() -> String {
+    env::var("AWS_LAMBDA_RUNTIME_API").expect("the address of the Runtime API")
+}
+
+/// Asks one question on a connection of its own, and waits for the answer as long as it takes.
+pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    let address = address();
+    let mut stream = TcpStream::connect(&address).expect("a connection to the Runtime API");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("a request");
+    stream.write_all(body).expect("a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8(answer).expect("a head of text");
+    let body = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { joined(&body) } else { body };
+    Answer { head, body }
+}
+
+/// The content of a body in chunks.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = chunks.windows(2).position(|bytes| bytes == b"\r\n") {
+        let size = std::str::from_utf8(&chunks[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.expect("the size of a chunk");
+        body.extend_from_slice(&chunks[end + 2..end + 2 + size]);
+        chunks = &chunks[end + 4 + size..];
+    }
+    body
+}

@@ -1,0 +1,77 @@
+//! Wrapper scripts: programs that are given the runtime's command line, change something and execute it.
+
+use serde_json::json;
+
+use super::{Project, Runtime, cells};
+
+cells! {
+    wrapper_of_the_function: python311 script;
+    wrapper_in_a_layer: python311 script;
+    two_wrappers: python311 script;
+    wrapper_that_is_missing: python311 script;
+    wrapper_that_is_not_executable: python311 script;
+    wrapper_that_adds_an_option_before_the_last_argument: python311;
+}
+
+/// A wrapper that leaves its name in a variable.
+fn wrapper(name: &str) -> String {
+    format!("#!/bin/sh\nexport WRAPPED=\"${{WRAPPED:-}}{name} \"\nexec \"$@\"\n")
+}
+
+fn wrapped(project: &Project) -> String {
+    project.ask(json!([["environment", "WRAPPED"]]))[0].as_str().unwrap_or_default().to_owned()
+}
+
+fn wrapper_of_the_function(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    project.workspace.write_program("scripts/wrap", wrapper("own"));
+    assert_eq!(wrapped(project.set("wrapper", "scripts/wrap")), "own ");
+}
+
+fn wrapper_in_a_layer(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    project.workspace.write_program("layer/wrap", wrapper("layered"));
+    project.layer("wrap", "layer").environment("AWS_LAMBDA_EXEC_WRAPPER", "/opt/wrap");
+    assert_eq!(wrapped(&project), "layered ");
+}
+
+fn two_wrappers(runtime: Runtime) {
+    let mut project = Project::new(runtime);
+    project.workspace.write_program("scripts/wrap", wrapper("own"));
+    project.workspace.write_program("tracer/tracer/wrap", wrapper("tracer"));
+    project.extension("tracer", json!({ "path": "tracer", "wrapper": "/opt/tracer/wrap" }));
+    assert_eq!(wrapped(project.set("wrapper", "scripts/wrap")), "tracer own ");
+}
+
+/// Names a wrapper in the function's configuration, as is done after the build, so that only the runtime can refuse it.
+fn refused(runtime: Runtime, wrapper: &str, status: &str) {
+    let mut project = Project::new(runtime);
+    project.workspace.write("layer/text", "not a program\n");
+    project.layer("text", "layer");
+    let variable = format!("AWS_LAMBDA_EXEC_WRAPPER={wrapper}");
+    for answer in project.invoke(&json!([["length", "four"]]), &["--env", &variable]) {
+        assert_eq!(answer.status, "function_error", "{}", answer.log);
+        assert_eq!(answer.message, format!("Runtime exited with error: exit status {status}"));
+        assert!(answer.log.contains(&format!("{wrapper}: ")), "{}", answer.log);
+    }
+}
+
+fn wrapper_that_is_missing(runtime: Runtime) {
+    refused(runtime, "/opt/nothing", "127");
+}
+
+fn wrapper_that_is_not_executable(runtime: Runtime) {
+    refused(runtime, "/opt/text", "126");
+}
+
+/// As Lambda's documentation has it for Python: the option goes before the bootstrap, which is the last argument.
+fn wrapper_that_adds_an_option_before_the_last_argument(runtime: Runtime) {
+    const WRAPPER: &str =
+        "#!/bin/bash\nbefore=$(($# - 1))\nexec \"${@:1:before}\" -X importtime \"${@: -1}\"\n";
+    let mut project = Project::new(runtime);
+    project.workspace.write_program("scripts/importtime", WRAPPER);
+    project.set("wrapper", "scripts/importtime");
+    let command = project.ask(json!([["command", null]]));
+    let expected = json!(["/var/lang/bin/python3.11", "-X", "importtime", "/var/runtime/bootstrap.py"]);
+    assert_eq!(command, [expected]);
+}
