@@ -12,15 +12,36 @@ use super::repository;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Base {
     Python311,
+    Nodejs18,
+    Nodejs22,
+    Ruby31,
+    Java17,
+    DotnetCore31,
     ProvidedAl2023,
 }
 
 impl Base {
-    /// The runtime id that it stands for.
+    /// Its name in `base-images/debian/bases`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Python311 => "python3.11",
+            Self::Nodejs18 => "nodejs18.x",
+            Self::Nodejs22 => "nodejs22.x",
+            Self::Ruby31 => "ruby3.1",
+            Self::Java17 => "java17",
+            Self::DotnetCore31 => "dotnetcore3.1",
             Self::ProvidedAl2023 => "provided.al2023",
+        }
+    }
+
+    /// The runtime id of Lambda whose contract it keeps.
+    pub(crate) fn contract(self) -> &'static str {
+        match self {
+            // Lambda has had no Ruby 3.1.
+            Self::Ruby31 => "ruby3.2",
+            // .NET Core 3.1 is one of the past.
+            Self::DotnetCore31 => "dotnet8",
+            _ => self.name(),
         }
     }
 }

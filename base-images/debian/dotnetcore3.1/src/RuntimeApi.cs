@@ -99,10 +99,11 @@ namespace Limg.Runtime
                 { "errorType", error.GetType().Name },
                 { "errorMessage", error.Message },
                 {
-                    // Below that line is where the runtime waited for a task.
+                    // The function's own frames: not how the runtime came to it.
                     "stackTrace",
                     (error.StackTrace ?? "").Split('\n').Select(line => line.Trim())
-                        .TakeWhile(line => line != "" && !line.StartsWith("--- ")).ToArray()
+                        .TakeWhile(line => line != "" && !line.StartsWith("--- ") && !line.StartsWith("at Limg.Runtime."))
+                        .ToArray()
                 },
             };
             if (error.InnerException != null)
