@@ -4,7 +4,8 @@
     image.py layout LAYOUT ARCHITECTURE CONFIG LAYER_DIR...
 
 `layer` writes DIR/layer.tar.gz, what ROOT has beyond PARENT_ROOT, and
-DIR/layer.json, its OCI descriptor and diff id. `layout` stacks such layers.
+DIR/layer.json, its OCI descriptor and diff id. `layout` stacks such layers; to
+the variables in CONFIG it adds those of each DIR/environment.
 
 The rules for layers are those that Lambda's strict reader needs: each file's
 directories come before it in the same layer, there are no hard links and no
@@ -162,6 +163,7 @@ def write_layout(layout, architecture, config, *directories):
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
     created = datetime.fromtimestamp(EPOCH, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config = json.loads(Path(config).read_text())
     layers, diff_ids, history = [], [], []
     for directory in map(Path, directories):
         record = json.loads((directory / "layer.json").read_text())
@@ -169,6 +171,9 @@ def write_layout(layout, architecture, config, *directories):
         diff_ids.append(record["diff_id"])
         name = directory.name.rpartition("-")[0]
         history.append({"created": created, "created_by": f"limg base-images/debian/{name}"})
+        environment = directory / "environment"
+        if environment.exists():
+            config["Env"] += environment.read_text().splitlines()
         blob = blobs / record["descriptor"]["digest"].partition(":")[2]
         try:  # a hard link costs nothing, but needs the same file system
             os.link(directory / "layer.tar.gz", blob)
@@ -177,7 +182,7 @@ def write_layout(layout, architecture, config, *directories):
 
     image = add("application/vnd.oci.image.config.v1+json", {
         "architecture": architecture,
-        "config": json.loads(Path(config).read_text()),
+        "config": config,
         "created": created,
         "history": history,
         "os": "linux",

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, json};
 
-use crate::support::{Base, Docker, Finished, Workspace, base, docker, finish};
+use crate::support::{Base, Docker, Finished, Workspace, base, compile_dotnet, compile_java, docker, finish};
 
 /// A function that only starts, on a base.
 struct Started {
@@ -19,7 +19,7 @@ struct Started {
     command_with_memory: Option<&'static str>,
 }
 
-const FUNCTIONS: [Started; 5] = [
+const FUNCTIONS: [Started; 7] = [
     Started {
         base: Base::Python311,
         name: "python",
@@ -56,6 +56,23 @@ const FUNCTIONS: [Started; 5] = [
         command_with_memory: None,
     },
     Started {
+        base: Base::Java17,
+        name: "java",
+        file: ("App.java", JAVA),
+        handler: "App::handler",
+        command: "/var/lang/bin/java -XX:MaxRAMPercentage=80 -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
+                  -XX:-UsePerfData -classpath /var/runtime/lib/runtime.jar limg.runtime.Main",
+        command_with_memory: None,
+    },
+    Started {
+        base: Base::DotnetCore31,
+        name: "dotnet",
+        file: ("App.cs", DOTNET),
+        handler: "App::App::Handler",
+        command: "/var/lang/bin/dotnet exec --runtimeconfig /var/task/App.runtimeconfig.json /var/runtime/runtime.dll",
+        command_with_memory: None,
+    },
+    Started {
         base: Base::ProvidedAl2023,
         name: "custom",
         file: ("bootstrap", "#!/bin/sh\necho \"handler $_HANDLER in $PWD\"\nexit 7\n"),
@@ -71,6 +88,25 @@ const NODE: &str = "\
 const NODE_WITH_MEMORY: &str = "/var/lang/bin/node --max-semi-space-size=25 --max-old-space-size=450 \
     --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs";
 
+const JAVA: &str = "\
+    public class App {\n\
+        static {\n\
+            System.out.println(\"handler \" + System.getenv(\"_HANDLER\") + \" in \" + System.getProperty(\"user.dir\"));\n\
+            System.exit(7);\n\
+        }\n\
+        public static void handler(Object event) {}\n\
+    }\n";
+const DOTNET: &str = "\
+    using System;\n\
+    public class App {\n\
+        public App() {\n\
+            var handler = Environment.GetEnvironmentVariable(\"_HANDLER\");\n\
+            Console.WriteLine(\"handler \" + handler + \" in \" + Environment.CurrentDirectory);\n\
+            Environment.Exit(7);\n\
+        }\n\
+        public void Handler() {}\n\
+    }\n";
+
 /// All of them in the engine.
 struct Images {
     docker: Docker,
@@ -84,6 +120,12 @@ impl Images {
         for Started { base: of, name, file: (file, content), handler, .. } in FUNCTIONS {
             // What is not a program is not made one by its mode.
             workspace.write_program(format!("{name}/{file}"), content);
+            let (folder, source) = (workspace.path(name), workspace.path(format!("{name}/{file}")));
+            match of {
+                Base::Java17 => compile_java(&source, &folder),
+                Base::DotnetCore31 => compile_dotnet(&source, &folder, "App"),
+                _ => {}
+            }
             let image = format!("oci:{}", base(of).display());
             bases.insert(of.name().to_owned(), json!({ "image": image, "contract": of.contract() }));
             functions.insert(

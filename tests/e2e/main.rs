@@ -15,6 +15,7 @@
 
 mod bases;
 mod bytecode;
+mod clients;
 mod determinism;
 mod dockerfiles;
 #[cfg(feature = "aws")]

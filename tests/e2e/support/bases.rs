@@ -15,6 +15,8 @@ pub(crate) enum Base {
     Nodejs18,
     Nodejs22,
     Ruby31,
+    Java17,
+    DotnetCore31,
     ProvidedAl2023,
 }
 
@@ -26,6 +28,8 @@ impl Base {
             Self::Nodejs18 => "nodejs18.x",
             Self::Nodejs22 => "nodejs22.x",
             Self::Ruby31 => "ruby3.1",
+            Self::Java17 => "java17",
+            Self::DotnetCore31 => "dotnetcore3.1",
             Self::ProvidedAl2023 => "provided.al2023",
         }
     }
@@ -35,6 +39,8 @@ impl Base {
         match self {
             // Lambda has had no Ruby 3.1.
             Self::Ruby31 => "ruby3.2",
+            // .NET Core 3.1 is one of the past.
+            Self::DotnetCore31 => "dotnet8",
             _ => self.name(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod bases;
 mod command;
+mod compile;
 mod docker;
 mod example;
 mod files;
@@ -16,6 +17,7 @@ mod workspace;
 
 pub(crate) use bases::{Base, base, emulator, lock};
 pub(crate) use command::{Finished, fails, finish, succeed, tool};
+pub(crate) use compile::{compile_dotnet, compile_java, make_jar};
 pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
