@@ -14,6 +14,7 @@
 //! - [`extract`] takes files from another image, whose layers are here, as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
 //! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and layer ARNs.
+//! - [`sample_event`] has what other services send to functions, to invoke them with.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
 #[cfg(feature = "aws")]
@@ -34,6 +35,7 @@ pub mod problem;
 pub mod project;
 pub mod registry;
 pub mod runtime;
+pub mod sample_event;
 pub mod store;
 pub mod tree;
 pub mod yaml;

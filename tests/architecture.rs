@@ -24,6 +24,7 @@ const BELOW: &[&str] = &[
     "definition",
     "lock",
     "runtime",
+    "sample_event",
     "store",
     "event",
     "yaml",
@@ -48,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("definition", &["problem", "project", "fs"]),
     ("lock", &["store", "yaml", "project", "fs"]),
     ("runtime", &["project"]),
+    ("sample_event", &[]),
     ("store", &["fs"]),
     ("event", &["problem", "project"]),
     ("yaml", &["problem"]),
@@ -57,7 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need of the world is a parameter.
-const PURE: &[&str] = &["image", "plan", "definition", "runtime"];
+const PURE: &[&str] = &["image", "plan", "definition", "runtime", "sample_event"];
 
 /// What a pure room does not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

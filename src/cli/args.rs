@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::project::Architecture;
+use crate::sample_event::{self, SampleEvent};
 
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
 #[derive(Debug, Parser)]
@@ -67,6 +69,8 @@ pub(super) enum Command {
     Push(PushCommand),
     /// Run a function's image in Docker under AWS's runtime interface emulator and send it an event
     Invoke(InvokeArguments),
+    /// Print a sample event of a service that invokes functions, or list them
+    Event(EventArguments),
     /// Pin what image tags and layer versions stand for now in limg.lock, and print what moved
     Update(UpdateArguments),
     /// Write a starter project
@@ -200,16 +204,20 @@ pub(super) struct UpdateArguments {
 #[command(after_help = "\
 The answer goes to standard output; what the function and its extensions print, and why the function
 failed, to standard error. With `--format json` the output is an object with `function`, `status`
-(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`
-and `image_id`. A function that fails or takes too long makes the exit code 1.")]
+(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`,
+`init_ms` (how much of that the start of the function took; null where it was running) and `image_id`.
+A function that fails or takes too long makes the exit code 1.
+
+Several events go to one container, one after the other: the function is started for the first, and is
+warm for the others. With `--format json` each answer is then an object on a line of its own.")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; can be left out if there is only one
     #[arg(value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
-    /// The event: a file, `-` for standard input, or JSON itself
-    #[arg(short, long, value_name = "EVENT", default_value = "{}")]
-    pub(super) event: String,
+    /// An event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`; can be given several times [default: {}]
+    #[arg(short, long = "event", value_name = "EVENT")]
+    pub(super) events: Vec<String>,
 
     /// Run as Lambda does: read-only but for /tmp, an unprivileged user, no capabilities, the function's memory
     #[arg(long)]
@@ -221,6 +229,14 @@ pub(super) struct InvokeArguments {
 
     #[command(flatten)]
     pub(super) resolution: ResolutionArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "`limg invoke -e @NAME` sends one to a function.")]
+pub(super) struct EventArguments {
+    /// The event [default: a list of all]
+    #[arg(value_name = "NAME", value_parser = sample_events())]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +252,12 @@ pub(super) struct InitArguments {
     /// The base image, such as oci:bases/python3.12 [default: AWS's own]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
+}
+
+/// The names of all sample events, each with what it is.
+fn sample_events() -> PossibleValuesParser {
+    let event = |sample: &SampleEvent| PossibleValue::new(sample.name).help(sample.description);
+    PossibleValuesParser::new(sample_event::ALL.iter().map(event))
 }
 
 /// Lambda's words, and OCI's for convenience.

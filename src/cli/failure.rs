@@ -16,6 +16,7 @@ use crate::problem::nearest;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
+use crate::sample_event;
 
 /// A command that ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,10 @@ pub(super) enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    #[error("there is no sample event `{0}`")]
+    UnknownEvent(String),
+    #[error("standard input is named as several events, and can be read once")]
+    OneStandardInput,
     #[error("there is no function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("`{name}` is no runtime id")]
@@ -144,6 +149,8 @@ impl Failure {
             | Self::WhichFunction { .. }
             | Self::Event { .. }
             | Self::EventContent { .. }
+            | Self::UnknownEvent(_)
+            | Self::OneStandardInput
             | Self::Destination { .. }
             | Self::Lock(_)
             | Self::Certificates(_)
@@ -201,8 +208,13 @@ impl Failure {
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
-            Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, or JSON".to_owned()),
+            Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
+            Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
+                || "`limg event` lists them; a file of this name is `./@…`".to_owned(),
+                |nearest| format!("did you mean `@{nearest}`?"),
+            )),
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
+            Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
     }

@@ -8,6 +8,7 @@ mod args;
 mod build;
 mod configuration;
 mod destination;
+mod event;
 mod failure;
 mod init;
 mod interrupt;
@@ -70,6 +71,10 @@ async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) ->
         Command::Push(command) => Box::pin(push::run(command, settings, terminal)).await,
         Command::Update(arguments) => update::run(arguments, settings, terminal).await,
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
+        Command::Event(arguments) => {
+            event::run(&arguments, settings, terminal);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Init(arguments) => init::run(&arguments, settings, terminal),
         Command::Schema => {
             terminal.json(&definition::schema());

@@ -17,8 +17,8 @@ const EVERYWHERE: [&str; 9] = [
 #[test]
 fn help_names_every_flag() {
     let context = Context::new();
-    let cases: [(&[&str], &[&str]); 5] = [
-        (&[], &["build", "invoke", "init", "schema", "-V, --version"]),
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&[], &["build", "invoke", "event", "init", "schema", "-V, --version"]),
         (
             &["build"],
             &[
@@ -45,6 +45,7 @@ fn help_names_every_flag() {
                 "--arch <ARCH>",
             ],
         ),
+        (&["event"], &["[NAME]", "sqs:", "Two messages of an SQS queue", "invoke -e @NAME"]),
         (&["init"], &["[DIR]", "--runtime <ID>", "--base <IMAGE>"]),
         (&["schema"], &[]),
     ];

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::build::{SHOP, shop};
+use crate::support::Context;
 
 #[test]
 fn quiet_prints_results_and_errors_alone() {
@@ -57,7 +60,7 @@ fn json_stands_alone_on_standard_output() {
     let context = shop();
     context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
     let run = context.limg(&["build", "-v", "--format", "json"]).ok();
-    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["functions"].as_object().unwrap().len(), 2);
     assert!(run.stderr.contains("warning: ") && run.stderr.contains("built "), "{}", run.stderr);
 }
@@ -168,5 +171,23 @@ fn a_result_that_cannot_be_written_is_a_failure() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {told}");
         assert!(told.contains("failed to write the result"), "{told}");
+    }
+}
+
+#[test]
+fn sample_events_are_listed_and_printed_as_they_are_sent() {
+    let context = Context::new();
+    let listed = context.limg(&["event"]).ok();
+    let json = context.limg(&["event", "--format", "json"]).ok();
+    let entries: Vec<Value> = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((listed.stdout.lines().count(), entries.len()), (23, 23));
+    for (line, entry) in listed.stdout.lines().zip(&entries) {
+        let name = entry["name"].as_str().unwrap();
+        let (own, description) = line.split_once("  ").unwrap();
+        assert_eq!((own, description.trim_start()), (name, entry["description"].as_str().unwrap()));
+        let event = context.limg(&["event", name]).ok();
+        assert!(serde_json::from_str::<Value>(&event.stdout).unwrap().is_object(), "{name}");
+        assert_eq!(event.stdout, context.limg(&["event", name, "--format", "json"]).ok().stdout);
+        assert_eq!(event.stderr, "");
     }
 }
