@@ -61,6 +61,10 @@ pub struct Function {
     pub extensions: Vec<Extension>,
     /// The function's own wrapper script.
     pub wrapper: Option<Wrapper>,
+    /// The function's own handler wrapper.
+    pub handler_wrapper: Option<HandlerWrapper>,
+    /// Whether the image says that Lambda may take snapshots of it.
+    pub snapstart: bool,
     /// The function's own variables.
     pub environment: BTreeMap<String, String>,
     /// Seconds that one invocation may take, 1 to 900. Not part of the image.
@@ -78,6 +82,8 @@ pub struct Base {
     pub image: Option<ImageLocation>,
     /// The runtime id whose contract the base keeps, such as `python3.12`.
     pub contract: String,
+    /// What takes the place of the image's own entry point: a program's absolute path and its arguments.
+    pub entrypoint: Option<Vec<String>>,
 }
 
 /// A Lambda layer: a file tree rooted at `/opt`.
@@ -131,6 +137,17 @@ pub struct Extension {
     pub environment: BTreeMap<String, String>,
     /// Its wrapper script.
     pub wrapper: Option<Wrapper>,
+    /// Its handler wrapper.
+    pub handler_wrapper: Option<HandlerWrapper>,
+}
+
+/// A handler that is called in the place of another, which it finds by a variable and calls itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerWrapper {
+    /// Its own name.
+    pub handler: String,
+    /// The variable in which it looks for the other's.
+    pub variable: String,
 }
 
 /// Files on this machine that become a tree of the image.
@@ -240,6 +257,8 @@ pub struct RunConfig {
     pub command: Option<Vec<String>>,
     /// The working directory.
     pub working_directory: Option<String>,
+    /// Labels beside those that the base has.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// An absolute, normalised path inside an image, with `/` between its names; never the root itself.

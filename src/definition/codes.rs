@@ -78,6 +78,12 @@ codes! {
     BAD_WRAPPER = "bad-wrapper";
     /// `wrapper` and `AWS_LAMBDA_EXEC_WRAPPER` at once.
     TWO_WRAPPERS = "two-wrappers";
+    /// An entry point that is no list of words of which the first is the path of a program in the image.
+    BAD_ENTRYPOINT = "bad-entrypoint";
+    /// A handler wrapper of which limg does not know in which variable it looks for the function's own handler.
+    UNKNOWN_HANDLER_WRAPPER = "unknown-handler-wrapper";
+    /// Two handler wrappers that look into one variable, or a variable of one that is set already.
+    HANDLER_VARIABLE_CLASH = "handler-variable-clash";
     /// An environment variable with a name or value that Lambda would refuse.
     BAD_VARIABLE = "bad-variable";
     /// An environment variable that Lambda sets itself.

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::project::Architecture;
@@ -53,6 +54,9 @@ pub(super) struct Base {
     /// The runtime id, such as `python3.12`, whose layout and start-up the image keeps. It may be left out when the
     /// base is itself named as a runtime id.
     pub(super) contract: Option<String>,
+    /// The command that starts the handler, which follows as its last argument: a list of words, the first of them the
+    /// absolute path of a program in the image. It takes the place of the image's own entry point and command.
+    pub(super) entrypoint: Option<Vec<String>>,
 }
 
 /// A layer: files of this machine (`path`), of a layer that is published in Lambda (`arn`), or of another image (`image`
@@ -96,6 +100,9 @@ pub(super) struct Extension {
     /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or else a local file,
     /// which is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
+    /// A handler that Lambda calls in the place of the function's own, which it calls in turn: that of a known vendor, or
+    /// a mapping with `handler` and `variable`.
+    pub(super) handler_wrapper: Option<HandlerWrapper>,
 }
 
 /// A function, or the defaults of all functions.
@@ -118,6 +125,11 @@ pub(super) struct Function {
     /// A wrapper script that starts the runtime (`AWS_LAMBDA_EXEC_WRAPPER`): a path in the image, which begins with
     /// `/`, or else a local file, which is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
+    /// A handler that Lambda calls in the place of `handler`, which it calls in turn: that of a known vendor, or a mapping
+    /// with `handler` and `variable`. Those of the extensions come first.
+    pub(super) handler_wrapper: Option<HandlerWrapper>,
+    /// Whether the image has the label by which Lambda SnapStart may be used with it. Default: `false`.
+    pub(super) snapstart: Option<bool>,
     /// The function's environment variables.
     pub(super) environment: Option<Entries<AsWritten>>,
     /// Patterns of what is left out of `code`, in gitignore syntax, on top of the directory's `.limgignore`.
@@ -131,6 +143,63 @@ pub(super) struct Function {
     /// Memory in MB. Used by `limg invoke`; not part of the image. Default: 128.
     #[schemars(range(min = 128, max = 10240))]
     pub(super) memory: Option<u32>,
+}
+
+/// A handler that stands before another one.
+#[derive(Debug)]
+pub(super) enum HandlerWrapper {
+    /// One of a vendor that limg knows.
+    Known(String),
+    /// Any.
+    Any(AnyHandlerWrapper),
+}
+
+/// A handler that stands before another one, and the variable in which it looks for that.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnyHandlerWrapper {
+    /// The handler that Lambda is to call.
+    pub(super) handler: String,
+    /// The environment variable in which that looks for the function's own handler.
+    pub(super) variable: String,
+}
+
+impl<'de> Deserialize<'de> for HandlerWrapper {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HandlerWrapperVisitor;
+        impl<'de> Visitor<'de> for HandlerWrapperVisitor {
+            type Value = HandlerWrapper;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a mapping")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(HandlerWrapper::Known(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                AnyHandlerWrapper::deserialize(MapAccessDeserializer::new(map)).map(HandlerWrapper::Any)
+            }
+        }
+        deserializer.deserialize_any(HandlerWrapperVisitor)
+    }
+}
+
+impl JsonSchema for HandlerWrapper {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "HandlerWrapper".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = AnyHandlerWrapper::json_schema(generator);
+        schema.insert("type".to_owned(), serde_json::json!(["string", "object"]));
+        schema
+    }
 }
 
 /// Repositories in Amazon ECR.
@@ -292,7 +361,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 12 + 2 + 7 + 5 + 12 + 8);
+        assert_eq!(keys, 7 + 16 + 3 + 7 + 8 + 16 + 8);
     }
 
     #[test]

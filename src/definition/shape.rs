@@ -24,6 +24,8 @@ pub(super) fn check(document: &Node, schema: &Value) -> Vec<Problem> {
 pub(super) enum Expected<'s> {
     /// A mapping with these keys and no others.
     Record { properties: &'s Map<String, Value>, required: Vec<&'s str> },
+    /// Text, or a mapping with these keys and no others.
+    TextOrRecord { properties: &'s Map<String, Value>, required: Vec<&'s str> },
     /// A mapping from any names to values of one schema.
     Names(&'s Value),
     /// A list of values of one schema.
@@ -68,6 +70,10 @@ impl<'s> Expected<'s> {
                 minimum: schema["minimum"].as_i64()?.into(),
                 maximum: schema["maximum"].as_i64()?.into(),
             },
+            ["string", "object"] => match Self::read_object(schema)? {
+                Self::Record { properties, required } => Self::TextOrRecord { properties, required },
+                _ => return None,
+            },
             ["string", "number", "boolean"] => Self::AnyScalar,
             _ => return None,
         };
@@ -87,6 +93,7 @@ impl<'s> Expected<'s> {
     fn name(&self) -> &'static str {
         match self {
             Self::Record { .. } | Self::Names(_) => "a mapping",
+            Self::TextOrRecord { .. } => "text or a mapping",
             Self::List(_) => "a list",
             Self::Text => "text",
             Self::Word(_) => "a word",
@@ -139,7 +146,10 @@ impl Walk {
             return;
         }
         match (&expected, node) {
-            (Expected::Record { properties, required }, Node::Mapping(entries)) => {
+            (
+                Expected::Record { properties, required } | Expected::TextOrRecord { properties, required },
+                Node::Mapping(entries),
+            ) => {
                 self.record(at, entries, properties, required);
             }
             (Expected::Names(schema), Node::Mapping(entries)) => {
@@ -164,7 +174,7 @@ impl Walk {
 
     fn scalar(&mut self, at: &DocumentPath, scalar: &Scalar, node: &Node, expected: &Expected<'_>) {
         match (expected, scalar.kind) {
-            (Expected::Text, ScalarKind::Text)
+            (Expected::Text | Expected::TextOrRecord { .. }, ScalarKind::Text)
             | (Expected::Boolean, ScalarKind::Boolean(_))
             | (
                 Expected::AnyScalar,
@@ -260,7 +270,7 @@ mod tests {
         fn understand(schema: &Value, path: &str) -> usize {
             let (expected, _) = Expected::read(schema).unwrap_or_else(|| panic!("{path}: {schema}"));
             1 + match expected {
-                Expected::Record { properties, .. } => {
+                Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. } => {
                     assert_eq!(schema["additionalProperties"], false, "{path}");
                     properties.iter().map(|(key, schema)| understand(schema, &format!("{path}.{key}"))).sum()
                 }

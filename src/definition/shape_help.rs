@@ -65,7 +65,10 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
             let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
             format!("write `{{ {key}: {} }}`", one_line(text))
         }
-        (Expected::Record { properties, .. }, ..) => {
+        (Expected::TextOrRecord { .. }, Some(text), _) => {
+            format!("put it in quotes: `\"{}\"`", one_line(text))
+        }
+        (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
             format!("write its keys below it, indented; known keys are {}", list(&keys))
         }

@@ -72,10 +72,12 @@ impl EmulatorError {
 /// this path.
 #[must_use]
 pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
-    match run.entrypoint.as_deref().and_then(<[String]>::first).map(String::as_str) {
-        Some(ENTRY_SCRIPT) => !has_file(EMULATOR),
-        Some(program) => !program.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie")),
-        None => true,
+    match run.entrypoint.as_deref().unwrap_or_default() {
+        [script, ..] if script == ENTRY_SCRIPT => !has_file(EMULATOR),
+        // limg's own entry script and wrappers may stand before it.
+        words => !words
+            .iter()
+            .any(|word| word.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie"))),
     }
 }
 
@@ -167,6 +169,7 @@ mod tests {
         assert!(!is_needed(&run(&[ENTRY_SCRIPT]), rie));
         assert!(is_needed(&run(&[ENTRY_SCRIPT]), |_| false));
         assert!(!is_needed(&run(&[EMULATOR, "/main"]), rie));
+        assert!(!is_needed(&run(&["/opt/wrapper", EMULATOR, "/main"]), rie));
         assert!(is_needed(&run(&["/main"]), rie));
         assert!(is_needed(&RunConfig::default(), rie));
     }

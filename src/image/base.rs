@@ -1,5 +1,7 @@
 //! The image that a function's image stands on, as read from wherever it is.
 
+use std::collections::BTreeMap;
+
 use oci_spec::image::{Descriptor, ImageManifest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -179,6 +181,7 @@ impl BaseImage {
                 .and_then(Value::as_str)
                 .filter(|directory| !directory.is_empty())
                 .map(str::to_owned),
+            labels: BTreeMap::new(),
         }
     }
 }

@@ -255,6 +255,14 @@ fn config(
     set("Entrypoint", run.entrypoint.clone().map(Value::from));
     set("Cmd", run.command.clone().map(Value::from));
     set("WorkingDir", run.working_directory.clone().map(Value::from));
+    if !run.labels.is_empty() {
+        let labels = edited.entry("Labels").or_insert_with(|| json!({}));
+        if labels.is_null() {
+            *labels = json!({});
+        }
+        let labels = labels.as_object_mut().ok_or(ImageError::Form("config.Labels"))?;
+        labels.extend(run.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
+    }
     Ok(config)
 }
 
@@ -357,6 +365,23 @@ mod tests {
         assert_eq!(config["config"]["Healthcheck"]["Test"][0], "NONE");
         assert_eq!(config["config"]["Cmd"], json!(["app.handler"]));
         assert_eq!(config["config"]["Env"], json!([]), "the environment is what the plan says");
+    }
+
+    #[test]
+    fn labels_stand_beside_those_of_the_base() {
+        let labels = [("new".to_owned(), "Allow".to_owned())].into();
+        let run = RunConfig { labels, ..RunConfig::default() };
+        for (own, expected) in [
+            (json!({ "Labels": { "kept": "yes" } }), json!({ "kept": "yes", "new": "Allow" })),
+            (json!({ "Labels": null }), json!({ "new": "Allow" })),
+            (json!({}), json!({ "new": "Allow" })),
+        ] {
+            let base = base(Family::Oci, &json!({ "config": own }));
+            let image = Image::assemble(&base, &[], &run, CREATED).unwrap();
+            assert_eq!(parsed(image.config())["config"]["Labels"], expected);
+        }
+        let base = base(Family::Oci, &json!({ "config": { "Labels": "none" } }));
+        assert!(matches!(Image::assemble(&base, &[], &run, CREATED), Err(ImageError::Form("config.Labels"))));
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) async fn load_all(
     context: &Context,
 ) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Problem>), PipelineError> {
     let mut problems = Vec::new();
-    let mut loaded: BTreeMap<(ImageLocation, Architecture), Option<Arc<LoadedBase>>> = BTreeMap::new();
+    let mut loaded: BTreeMap<(ImageLocation, Architecture, bool), Option<Arc<LoadedBase>>> = BTreeMap::new();
     let mut bases = Vec::new();
     for function in functions {
         let location = match location(function) {
@@ -96,11 +96,13 @@ pub(super) async fn load_all(
                 continue;
             }
         };
-        let base = match loaded.entry((location, function.architecture)) {
+        // Where another command takes the place of its entry script, that promises nothing.
+        let keeps_entry = function.base.entrypoint.as_deref().is_none_or(|words| words == [ENTRY_SCRIPT]);
+        let base = match loaded.entry((location, function.architecture, keeps_entry)) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
-                let (location, architecture) = new.key();
-                let base = match load(location, *architecture, context).await {
+                let (location, architecture, keeps_entry) = new.key();
+                let base = match load(location, *architecture, *keeps_entry, context).await {
                     Ok(base) => Some(Arc::new(base)),
                     Err(error) if error.is_definitions() => {
                         problems.push(problem(function, location, &error));
@@ -162,6 +164,7 @@ fn problem(function: &Function, location: &ImageLocation, error: &BaseError) -> 
 async fn load(
     location: &ImageLocation,
     architecture: Architecture,
+    keeps_entry: bool,
     context: &Context,
 ) -> Result<LoadedBase, BaseError> {
     let store = context.store.clone();
@@ -170,7 +173,9 @@ async fn load(
         blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
     };
     let image = match location {
-        ImageLocation::Registry(reference) => return from_registry(reference, architecture, context).await,
+        ImageLocation::Registry(reference) => {
+            return from_registry(reference, architecture, keeps_entry, context).await;
+        }
         ImageLocation::DockerDaemon(None) => return Err(BaseError::Unnamed),
         ImageLocation::Scratch => BaseImage::scratch(architecture),
         ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await?,
@@ -196,6 +201,7 @@ async fn load(
 async fn from_registry(
     reference: &ImageReference,
     architecture: Architecture,
+    keeps_entry: bool,
     context: &Context,
 ) -> Result<LoadedBase, BaseError> {
     let origin = reference.repository();
@@ -203,7 +209,7 @@ async fn from_registry(
         bytes::remote_image(reference, architecture, context).await?;
     let image = BaseImage::new(&manifest, &config, layers, architecture)?;
     let run = image.run_config();
-    let promised = run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
+    let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
     let base = LoadedBase {
         name: reference.to_string(),
         run,

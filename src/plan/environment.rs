@@ -60,17 +60,30 @@ impl<'a> Environment<'a> {
                 environment.put(name, value.to_owned());
             }
         }
-        for (name, entries) in &contract.search_paths {
+        let foreign = contract.foreign_search_paths.iter().filter(|_| !keeps_contract);
+        for (name, entries) in contract.search_paths.iter().chain(foreign) {
             // A bootstrap that finds the variable set, be it by the base, adds nothing to it.
             let value = environment.get(name).unwrap_or_default().to_owned();
             if !keeps_contract || !value.is_empty() {
                 let missing =
                     entries.iter().filter(|entry| value.split(':').all(|own| own != entry.as_str()));
-                let value = join(missing.map(String::as_str).chain([value.as_str()]), ":");
-                environment.put(name, value);
+                let mut joined = join(missing.map(String::as_str).chain([value.as_str()]), ":");
+                if value.is_empty() && entries.last().is_some_and(String::is_empty) {
+                    joined.push(':');
+                }
+                environment.put(name, joined);
             }
         }
         environment
+    }
+
+    /// Sets what is not set.
+    pub(super) fn complete(&mut self, variables: &BTreeMap<String, String>) {
+        for (name, value) in variables {
+            if self.get(name).is_none() {
+                self.put(name, value.clone());
+            }
+        }
     }
 
     pub(super) fn extend(&mut self, variables: &BTreeMap<String, String>) {

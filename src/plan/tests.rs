@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::project::{Architecture, Base, Extension, Layer, LayerSource, Source, SourceKind, Wrapper};
-use crate::runtime::{self, ENTRY_SCRIPT, LAUNCHER};
+use crate::project::{
+    Architecture, Base, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind, Wrapper,
+};
+use crate::runtime::{self, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER};
 use crate::tree::base_of;
 
 /// A function, its parts and its base, to be changed by each test.
@@ -60,13 +62,20 @@ impl Bench {
         Self {
             function: Function {
                 name: "orders".to_owned(),
-                base: Base { name: runtime.to_owned(), image: None, contract: runtime.to_owned() },
+                base: Base {
+                    name: runtime.to_owned(),
+                    image: None,
+                    contract: runtime.to_owned(),
+                    entrypoint: None,
+                },
                 handler: Some("app.handler".to_owned()),
                 architecture: Architecture::X86_64,
                 code: source(),
                 layers: Vec::new(),
                 extensions: Vec::new(),
                 wrapper: None,
+                handler_wrapper: None,
+                snapstart: false,
                 environment: BTreeMap::new(),
                 timeout: 3,
                 memory: 128,
@@ -77,9 +86,21 @@ impl Bench {
                 entrypoint: Some(vec![ENTRY_SCRIPT.to_owned()]),
                 command: None,
                 working_directory: Some("/var/task".to_owned()),
+                ..RunConfig::default()
             },
             index: base_of(&[&["bin/", "bin/sh", "lambda-entrypoint.sh", "opt/", "var/", "var/task/"]]),
         }
+    }
+
+    /// The same on a base without anything of Lambda's: a shell, `/usr/bin/env`, and a command for people.
+    fn on_debian(runtime: &str) -> Self {
+        let run = RunConfig {
+            environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+            command: Some(vec!["bash".to_owned()]),
+            ..RunConfig::default()
+        };
+        let index = base_of(&[&["bin/", "bin/sh", "usr/", "usr/bin/", "usr/bin/env"]]);
+        Self { run, index, ..Self::new(runtime) }
     }
 
     /// The same on nothing at all.
@@ -106,6 +127,7 @@ impl Bench {
             source: Some(source()),
             environment: environment.iter().map(own).collect(),
             wrapper: wrapper.map(|wrapper| Wrapper::InImage(path(wrapper))),
+            handler_wrapper: None,
         });
         self.parts.extensions.push(part(nodes));
         self
@@ -252,13 +274,15 @@ fn another_base_is_completed() {
         entrypoint: Some(vec!["/usr/bin/python3".to_owned(), "-m".to_owned(), "awslambdaric".to_owned()]),
         command: Some(vec!["bash".to_owned()]),
         working_directory: Some("/root".to_owned()),
+        ..RunConfig::default()
     };
     let plan = bench.planned();
     assert_eq!(plan.variable("PATH"), Some("/usr/bin:/bin:/opt/bin"));
     assert!(plan.variable("LD_LIBRARY_PATH").unwrap().ends_with("/opt/lib"));
     assert_eq!(plan.variable("LAMBDA_TASK_ROOT"), Some("/var/task"));
     assert!(plan.variable("PYTHONPATH").unwrap().contains("/opt/python:"));
-    assert_eq!(plan.run.entrypoint, bench.run.entrypoint);
+    let entrypoint = [FOREIGN_ENTRY, "/usr/bin/python3", "-m", "awslambdaric"];
+    assert_eq!(plan.run.entrypoint.as_deref().unwrap(), entrypoint);
     assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
     assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "clients look for modules there");
 }
@@ -647,4 +671,135 @@ fn files_for_several_machines_beside_each_other_are_no_problem() {
     ]);
     bench.parts.layers = vec![binaries(&[("/opt/lib/x.so", ARM64)]), binaries(&[("/opt/lib/x.so", X86_64)])];
     assert!(bench.planned().names().contains(&"layer below"), "what another layer replaces is not loaded");
+}
+
+fn words(words: &[&str]) -> Option<Vec<String>> {
+    Some(words.iter().map(|word| (*word).to_owned()).collect())
+}
+
+#[test]
+fn a_language_on_a_foreign_base_is_started_by_its_client() {
+    let java = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
+    for (runtime, client) in [
+        ("python3.11", &["python3", "-m", "awslambdaric"][..]),
+        ("nodejs22.x", &["npx", "aws-lambda-ric"]),
+        ("java21", &["java", java]),
+        ("ruby3.3", &["aws_lambda_ric"]),
+    ] {
+        let plan = Bench::on_debian(runtime).planned();
+        let entrypoint = [&[FOREIGN_ENTRY, "/usr/bin/env"], client].concat();
+        assert_eq!(plan.run.entrypoint, words(&entrypoint), "{runtime}");
+        assert_eq!(plan.run.command, words(&["app.handler"]), "{runtime}");
+        assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "{runtime}");
+        assert_eq!(plan.names()[0], "entry script", "{runtime}");
+        assert_eq!(plan.file(FOREIGN_ENTRY), FOREIGN_ENTRY_SCRIPT, "{runtime}");
+        assert_eq!(plan.variable("NPM_CONFIG_CACHE"), (runtime == "nodejs22.x").then_some("/tmp/.npm"));
+    }
+}
+
+#[test]
+fn without_what_starts_a_client_there_is_no_entry_point() {
+    let message = |bench: Bench| bench.problems().remove(0);
+    assert!(
+        message(Bench::on_debian("dotnet8"))
+            .starts_with("no-entrypoint: the base `dotnet8` has no entry point, so")
+    );
+    let mut bare = Bench::on_debian("python3.11");
+    bare.index = base_of(&[&["bin/", "bin/sh"]]);
+    assert!(message(bare).contains("no `/usr/bin/env`"));
+}
+
+#[test]
+fn a_foreign_base_has_what_lambdas_own_set() {
+    let languages = [
+        ("python3.11", "PYTHONPATH", "/opt/python/lib/python3.11/site-packages:/opt/python:/var/runtime"),
+        (
+            "nodejs22.x",
+            "NODE_PATH",
+            "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task",
+        ),
+        ("java21", "CLASSPATH", "/var/runtime/lib/*:/var/task:/var/task/*:/var/task/lib/*:/opt/java/lib/*"),
+        ("ruby3.3", "GEM_PATH", "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:"),
+        ("ruby3.3", "RUBYLIB", "/var/task:/opt/ruby/lib"),
+    ];
+    for (runtime, name, value) in languages {
+        let plan = Bench::on_debian(runtime).planned();
+        assert_eq!(plan.variable(name), Some(value), "{runtime}");
+        assert_eq!(Bench::new(runtime).planned().variable(name), None, "{runtime}: its bootstrap sets it");
+        for (name, value) in [
+            ("PATH", "/usr/bin:/bin:/opt/bin"),
+            ("LANG", "en_US.UTF-8"),
+            ("TZ", ":/etc/localtime"),
+            ("LAMBDA_TASK_ROOT", "/var/task"),
+            ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ] {
+            assert_eq!(plan.variable(name), Some(value), "{runtime}");
+        }
+        assert!(plan.variable("LD_LIBRARY_PATH").unwrap().ends_with(":/opt/lib"), "{runtime}");
+    }
+    let mut own = Bench::on_debian("ruby3.3");
+    own.run.environment.push(("GEM_PATH".to_owned(), "/gems".to_owned()));
+    let gems = "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:/gems";
+    assert_eq!(own.planned().variable("GEM_PATH"), Some(gems), "an entry that is empty is the base's affair");
+    let user = Bench::new("java21").variable("CLASSPATH", "/opt/x.jar").planned();
+    assert_eq!(user.variable("CLASSPATH"), Some("/opt/x.jar"));
+}
+
+#[test]
+fn a_given_entry_point_takes_the_place_of_the_bases_own() {
+    for runtime in ["python3.11", "provided.al2023"] {
+        let mut bench = Bench::on_debian(runtime).code(&["/var/task/start=#!/bin/sh\n"]);
+        bench.run.entrypoint = words(&["/init"]);
+        bench.function.base.entrypoint = words(&["/var/task/start", "--now"]);
+        let plan = bench.planned();
+        assert_eq!(plan.run.entrypoint, words(&[FOREIGN_ENTRY, "/var/task/start", "--now"]));
+        bench.function.handler = None;
+        assert_eq!(bench.planned().run.command, None, "the base's command belongs to its own entry point");
+        bench.function.base.entrypoint = words(&["/nowhere"]);
+        assert_eq!(bench.problems(), ["missing-entrypoint: the entry point `/nowhere` is not in the image"]);
+        bench.function.base.entrypoint = words(&["/var/task/text"]);
+        let text = bench.code(&["/var/task/text"]).problems();
+        assert!(text[0].starts_with("not-a-program: the entry point `/var/task/text`"), "{text:?}");
+    }
+}
+
+#[test]
+fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell() {
+    let wrapper = format!("/opt/w={SCRIPT}");
+    let mut bench = Bench::on_debian("python3.11").layer("w", &[&wrapper]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
+    let plan = bench.planned();
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
+    assert_eq!(plan.run.entrypoint.as_deref().unwrap()[0], FOREIGN_ENTRY);
+    let [Event::Warning(warning)] = &plan.notes[..] else { panic!("{:?}", plan.notes) };
+    assert_eq!(warning.code, "wrapper-arguments");
+
+    bench.run.entrypoint = words(&["/usr/bin/env", "python"]);
+    bench.index = base_of(&[&["usr/", "usr/bin/", "usr/bin/env"]]);
+    let plan = bench.planned();
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
+    assert_eq!(plan.run.entrypoint, words(&["/opt/w", "/usr/bin/env", "python"]));
+}
+
+#[test]
+fn handlers_are_handed_on_from_the_first_wrapper_to_the_function() {
+    let wrapper = |handler: &str, variable: &str| {
+        Some(HandlerWrapper { handler: handler.to_owned(), variable: variable.to_owned() })
+    };
+    let mut bench = Bench::new("python3.12").extension("a", &[], &[], None).extension("b", &[], &[], None);
+    bench.function.extensions[0].handler_wrapper = wrapper("a.handler", "A_HANDLER");
+    bench.function.handler_wrapper = wrapper("own.handler", "OWN_HANDLER");
+    let plan = bench.planned();
+    assert_eq!(plan.run.command, words(&["a.handler"]));
+    assert_eq!(plan.variable("A_HANDLER"), Some("own.handler"));
+    assert_eq!(plan.variable("OWN_HANDLER"), Some("app.handler"));
+}
+
+#[test]
+fn snapstart_is_a_label() {
+    let mut bench = Bench::new("nodejs22.x");
+    assert!(bench.planned().run.labels.is_empty());
+    bench.function.snapstart = true;
+    let label = ("com.amazonaws.lambda.feature.snapstart".to_owned(), "Allow".to_owned());
+    assert_eq!(bench.planned().run.labels, [label].into());
 }

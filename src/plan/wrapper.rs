@@ -22,7 +22,7 @@ pub(super) struct Placed<'a> {
     pub(super) path: ImagePath,
     /// The file of this machine that was placed there.
     file: Option<&'a Path>,
-    at: DocumentPath,
+    pub(super) at: DocumentPath,
 }
 
 /// Adds a wrapper script of this machine to the tree of what it belongs to.

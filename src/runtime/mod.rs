@@ -29,6 +29,12 @@ pub const EMULATOR: &str = "/usr/local/bin/aws-lambda-rie";
 /// The program that is put at a contract's `launcher`.
 pub const LAUNCHER: &str = include_str!("../../base-images/launcher.sh");
 
+/// Where limg's own entry script goes on a base that is none of Lambda's.
+pub const FOREIGN_ENTRY: &str = "/var/runtime/entrypoint";
+
+/// That entry script.
+pub const FOREIGN_ENTRY_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
+
 /// The files of the catalogue.
 const FAMILIES: [&str; 6] = [
     include_str!("../../base-images/python.yaml"),
@@ -52,6 +58,21 @@ pub struct Contract {
     pub launcher: Option<ImagePath>,
     /// Search path variables that the base's bootstrap fills with these entries when they are not set.
     pub search_paths: BTreeMap<String, Vec<String>>,
+    /// Further search paths that a base must have set which does not keep the contract's start-up.
+    pub foreign_search_paths: BTreeMap<String, Vec<String>>,
+    /// What starts the handler on such a base, if it has no entry point of its own.
+    pub client: Option<Client>,
+}
+
+/// How a language's runtime interface client is started.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its command line; the handler follows.
+    pub command: Vec<String>,
+    /// Variables that it needs, where they are not set.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A file of the catalogue.
@@ -63,6 +84,9 @@ struct Family {
     launcher: Option<ImagePath>,
     #[serde(default)]
     search_paths: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    foreign_search_paths: BTreeMap<String, Vec<String>>,
+    client: Option<Client>,
     runtimes: BTreeMap<String, String>,
 }
 
@@ -94,6 +118,8 @@ fn contracts(text: &str) -> Result<Vec<Contract>, serde_yaml::Error> {
             honours_wrapper: family.honours_wrapper,
             launcher: family.launcher.clone(),
             search_paths: family.search_paths.iter().map(entries).collect(),
+            foreign_search_paths: family.foreign_search_paths.iter().map(entries).collect(),
+            client: family.client.clone(),
             id,
         })
     };

@@ -190,7 +190,11 @@ fn libraries_for_another_machine_are_named_before_anything_is_written() {
     let context = trees();
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
-    let told = ["[wrong-architecture]", "the layer `one` brings `/opt/lib/module.so`, built for arm64", "`exclude:`"];
+    let told = [
+        "the layer `one` brings `/opt/lib/module.so`, built for arm64",
+        "[wrong-architecture]",
+        "`exclude:`",
+    ];
     refused(&context, 2, &told);
 
     context.write("limg.yaml", TREE.replace("code: fn", "code: fn, architecture: arm64"));

@@ -21,6 +21,7 @@ mod dockerfiles;
 #[cfg(feature = "aws")]
 mod ecr;
 mod examples;
+mod foreign;
 mod formats;
 mod invoke;
 #[cfg(feature = "aws")]

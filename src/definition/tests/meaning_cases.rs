@@ -304,7 +304,7 @@ functions:
         report: r#"
 3:3 error[empty-extension] the extension `nothing` brings nothing
   | nothing: { exclude: ["*.md"] }
-  help: give it a `path`, an `environment` or a `wrapper`
+  help: give it a `path`, an `environment`, a `wrapper` or a `handler_wrapper`
 4:46 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: this extension has a `wrapper` too
   help: name it as `wrapper:` instead; several wrappers are then chained
 5:23 error[bad-wrapper] `/opt/../x` is not a plain path: it has an empty name, `.`, `..` or a NUL
@@ -316,8 +316,6 @@ functions:
 7:22 error[wrong-file] a wrapper is one program, and `ROOT/scripts` is a directory or a zip
   | folder: { wrapper: scripts }
 11:54 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: there is a `wrapper` too
-  help: name it as `wrapper:` instead; several wrappers are then chained
-12:49 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: the extension `fine` has one
   help: name it as `wrapper:` instead; several wrappers are then chained
 "#,
     },
@@ -372,5 +370,73 @@ functions:
 6:80 warning[possible-secret] `DB_PASSWORD` looks like a secret, and everybody who may pull the image can read it
   help: set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store
 ",
+    },
+    Case {
+        name: "entry points of bases",
+        text: r#"
+bases:
+  none: { image: "oci:x", contract: python3.12, entrypoint: [] }
+  found: { image: "oci:x", contract: python3.12, entrypoint: [python3, -m, awslambdaric] }
+functions: { orders: { runtime: provided.al2, code: functions } }
+"#,
+        report: r#"
+3:61 error[bad-entrypoint] an entry point is a list of words, and this has none
+  | none: { image: "oci:x", contract: python3.12, entrypoint: [] }
+  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
+4:62 error[bad-entrypoint] the program of an entry point is a path in the image: `python3` is not absolute
+  | found: { image: "oci:x", contract: python3.12, entrypoint: [python3, -m, awslambdaric] }
+  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
+"#,
+    },
+    Case {
+        name: "handler wrappers",
+        text: r#"
+extensions:
+  datadog: { handler_wrapper: datadog_lambda.handler.handler }
+  again: { handler_wrapper: /opt/nodejs/node_modules/datadog-lambda-js/handler.handler }
+  mine: { handler_wrapper: { handler: mine.handler, variable: MY_HANDLER }, environment: { MY_HANDLER: x } }
+  unknown: { handler_wrapper: vendor.handler }
+  words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  half: { handler_wrapper: { handler: mine.handler, variable: 1x } }
+defaults: { runtime: python3.12, handler: a.b, code: functions }
+functions:
+  good: { extensions: [datadog], handler_wrapper: newrelic_lambda_wrapper.handler, snapstart: true }
+  twice: { extensions: [datadog, again] }
+  set: { extensions: [datadog, mine], environment: { DD_LAMBDA_HANDLER: a.b } }
+  none: { runtime: provided.al2023, handler: , extensions: [unknown, words, half] }
+"#,
+        report: r#"
+5:104 error[handler-variable-clash] `MY_HANDLER` is set by the handler wrapper of the extension `mine`
+  help: remove it; limg sets it to the handler that comes next
+6:31 error[unknown-handler-wrapper] limg does not know in which variable `vendor.handler` looks for the function's own handler
+  | unknown: { handler_wrapper: vendor.handler }
+  help: write `{ handler: vendor.handler, variable: ... }` with its name
+7:40 error[bad-handler] a handler is one word, and `two words` is not
+  | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  help: write what Lambda calls the handler, such as `app.handler`
+7:61 error[reserved-variable] Lambda sets `_HANDLER` itself
+  | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  help: write it as the function's `handler:`
+8:63 error[bad-variable] `1x` cannot be the name of a variable
+  | half: { handler_wrapper: { handler: mine.handler, variable: 1x } }
+  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
+12:3 error[handler-variable-clash] the handler wrappers of the extension `datadog` and the extension `again` both look into `DD_LAMBDA_HANDLER`
+  | twice: { extensions: [datadog, again] }
+  help: keep one of them
+13:73 error[handler-variable-clash] `DD_LAMBDA_HANDLER` is set by the handler wrapper of the extension `datadog`
+  help: remove it; limg sets it to the handler that comes next
+"#,
+    },
+    Case {
+        name: "a handler wrapper without a handler",
+        text: r#"
+functions:
+  none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
+"#,
+        report: r#"
+3:3 error[missing-key] the function `none` has no `handler` to hand over to
+  | none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
+  help: add `handler:`; the `handler_wrapper` of the function calls it
+"#,
     },
 ];

@@ -61,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
         report: "
 2:3 error[empty-value] there is no value; expected a mapping
   | orders:
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 ",
     },
     Case {
@@ -89,7 +89,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 2:13 error[unknown-key] unknown key `zzz`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
-  help: known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+  help: known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 2:21 error[unknown-key] unknown key `Handler`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
   help: did you mean `handler`?
@@ -180,7 +180,7 @@ extensions: { tracer: layers/tracer }
   help: put it in quotes: `"1"`
 14:12 error[wrong-type] expected a mapping, found text
   | billing: functions/billing
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `layers`, `memory`, `runtime`, `timeout`, `wrapper`
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 16:10 error[wrong-type] expected a mapping, found text
   | utils: layers/utils
   help: write `{ path: layers/utils }`
@@ -331,5 +331,30 @@ ecr:
 3:45 error[merge-key] `<<` must name a mapping or a list of mappings, once
   help: write `<<: *name`, or `<<: [*first, *second]` for several
 ",
+    },
+    Case {
+        name: "handler wrappers of another shape",
+        text: "functions:
+  a: { handler_wrapper: [x] }
+  b: { handler_wrapper: { handlr: x } }
+  c: { handler_wrapper: 5, snapstart: yes }
+",
+        report: r#"
+2:25 error[wrong-type] expected text or a mapping, found a list
+  | a: { handler_wrapper: [x] }
+  help: write its keys below it, indented; known keys are `handler`, `variable`
+3:8 error[missing-key] the key `variable` is missing
+  | b: { handler_wrapper: { handlr: x } }
+  help: add `variable: ...`
+3:27 error[unknown-key] unknown key `handlr`
+  | b: { handler_wrapper: { handlr: x } }
+  help: did you mean `handler`?
+4:25 error[wrong-type] expected text or a mapping, found a number
+  | c: { handler_wrapper: 5, snapstart: yes }
+  help: put it in quotes: `"5"`
+4:39 error[wrong-type] expected a boolean, found text
+  | c: { handler_wrapper: 5, snapstart: yes }
+  help: write `true` or `false`
+"#,
     },
 ];

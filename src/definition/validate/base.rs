@@ -9,7 +9,7 @@ use super::super::codes;
 use super::super::format;
 use super::{Findings, name};
 use crate::problem::{DocumentPath, Problem, nearest};
-use crate::project::{Base, ImageLocation, ImageLocationError};
+use crate::project::{Base, ImageLocation, ImageLocationError, ImagePath};
 
 /// The runtimes that a function may name.
 pub(super) struct Bases<'a> {
@@ -32,6 +32,7 @@ impl<'a> Bases<'a> {
             name::entry("a base", key, &at, findings);
             let image = image(&base.image, &at.key("image"), root, findings);
             let contract = contract(key, base.contract.as_deref(), &at, runtimes, findings);
+            let entrypoint = entrypoint(base.entrypoint.as_deref(), &at.key("entrypoint"), findings);
             let base = image.zip(contract).and_then(|(image, contract)| {
                 if image == ImageLocation::Scratch && !is_provided(&contract) {
                     let message = format!("`scratch` is empty and cannot run {contract}");
@@ -39,7 +40,7 @@ impl<'a> Bases<'a> {
                     findings.problem(problem.help("on `scratch` the contract must be a `provided` one"));
                     return None;
                 }
-                Some(Base { name: key.clone(), image: Some(image), contract })
+                Some(Base { name: key.clone(), image: Some(image), contract, entrypoint })
             });
             defined.insert(key.as_str(), base);
         }
@@ -52,7 +53,12 @@ impl<'a> Bases<'a> {
             return base.clone();
         }
         if self.runtimes.contains(&runtime) {
-            return Some(Base { name: runtime.to_owned(), image: None, contract: runtime.to_owned() });
+            return Some(Base {
+                name: runtime.to_owned(),
+                image: None,
+                contract: runtime.to_owned(),
+                entrypoint: None,
+            });
         }
         let message = format!("there is no runtime `{runtime}`");
         let problem = Problem::new(codes::UNKNOWN_RUNTIME, at.clone(), message);
@@ -60,6 +66,23 @@ impl<'a> Bases<'a> {
         findings.problem(problem.help(runtime_help(runtime, names)));
         None
     }
+}
+
+/// Checks the command that takes the place of an image's entry point (Lambda developer guide, images-create: its program
+/// is named by an absolute path).
+fn entrypoint(words: Option<&[String]>, at: &DocumentPath, findings: &mut Findings) -> Option<Vec<String>> {
+    let words = words?;
+    let message = match words.first().map(|word| word.parse::<ImagePath>()) {
+        None => "an entry point is a list of words, and this has none".to_owned(),
+        Some(Err(error)) => format!("the program of an entry point is a path in the image: {error}"),
+        Some(Ok(_)) if words.iter().any(|word| word.contains('\0')) => {
+            "this entry point holds a NUL character".to_owned()
+        }
+        Some(Ok(_)) => return Some(words.to_vec()),
+    };
+    let problem = Problem::new(codes::BAD_ENTRYPOINT, at.clone(), message);
+    findings.problem(problem.help("write for example `[/usr/bin/python3, -m, awslambdaric]`"));
+    None
 }
 
 /// Whether a contract is that of a base for custom runtimes, which bring their own start-up and need no handler.

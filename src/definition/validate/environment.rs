@@ -42,22 +42,30 @@ const BYTES_AT_MOST: usize = 4 * 1024;
 /// The variable by which Lambda's bases find the wrapper script (Lambda developer guide, runtimes-modify).
 const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
+/// Whether a text can be the name of a variable that Lambda does not set itself; reports it when it cannot.
+pub(super) fn check_name(name: &str, at: &DocumentPath, findings: &mut Findings) -> bool {
+    let problem = if RESERVED.contains(&name) {
+        let message = format!("Lambda sets `{name}` itself");
+        Problem::new(codes::RESERVED_VARIABLE, at.clone(), message).help(reserved_help(name))
+    } else if !is_name(name) {
+        let message = format!("`{name}` cannot be the name of a variable");
+        Problem::new(codes::BAD_VARIABLE, at.clone(), message)
+            .help("use two or more letters, digits and `_`, and begin with a letter, as Lambda asks")
+    } else {
+        return true;
+    };
+    findings.problem(problem);
+    false
+}
+
 /// Checks each variable of a written environment.
 pub(super) fn check(at: &DocumentPath, variables: &Entries<AsWritten>, findings: &mut Findings) {
     for (name, AsWritten(value)) in &variables.0 {
         let at = at.key(name);
-        if RESERVED.contains(&name.as_str()) {
-            let message = format!("Lambda sets `{name}` itself");
-            let problem = Problem::new(codes::RESERVED_VARIABLE, at.on_key(), message);
-            findings.problem(problem.help(reserved_help(name)));
-        } else if !is_name(name) {
-            let message = format!("`{name}` cannot be the name of a variable");
-            let problem = Problem::new(codes::BAD_VARIABLE, at.on_key(), message);
-            findings
-                .problem(problem.help(
-                    "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks",
-                ));
-        } else if value.contains('\0') {
+        if !check_name(name, &at.clone().on_key(), findings) {
+            continue;
+        }
+        if value.contains('\0') {
             let message = format!("the value of `{name}` holds a NUL character");
             findings.problem(Problem::new(codes::BAD_VARIABLE, at, message));
         } else if secret::looks_secret(name, value) {

@@ -7,18 +7,16 @@ use super::super::codes;
 use super::super::format;
 use super::base::{self, Bases};
 use super::source::{self, Written};
-use super::{Findings, Used, environment};
+use super::{Findings, Used, environment, handler};
 use crate::problem::{DocumentPath, Problem, nearest};
 use crate::project::{
-    Extension, Function, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
+    Extension, Function, HandlerWrapper, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
 };
 
 /// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
 const DEFAULT_TIMEOUT: u32 = 3;
 /// Lambda's own default for `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
 const DEFAULT_MEMORY: u32 = 128;
-/// The length of a handler by Lambda's API (`CreateFunction`, `Handler`: at most 128 characters, none of them white space).
-const HANDLER_AT_MOST: usize = 128;
 
 /// What functions are validated against.
 pub(super) struct Context<'a> {
@@ -45,8 +43,15 @@ pub(super) fn validate<'a>(
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
-    let environment = settings.environment(&extensions, findings);
-    Some(Function {
+    let handler_wrapper = settings.handler_wrapper(findings);
+    let environment = settings.environment(findings);
+    environment::check_size(
+        name,
+        settings.at.key("environment").on_key(),
+        extensions.iter().map(|extension| &extension.environment).chain([&environment]),
+        findings,
+    );
+    let function = Function {
         name: name.to_owned(),
         base: base?,
         handler,
@@ -59,10 +64,14 @@ pub(super) fn validate<'a>(
         layers,
         extensions,
         wrapper,
+        handler_wrapper,
+        snapstart: settings.pick("snapstart", |from| from.snapstart.as_ref()).0.copied().unwrap_or_default(),
         environment,
         timeout: settings.pick("timeout", |from| from.timeout.as_ref()).0.copied().unwrap_or(DEFAULT_TIMEOUT),
         memory: settings.pick("memory", |from| from.memory.as_ref()).0.copied().unwrap_or(DEFAULT_MEMORY),
-    })
+    };
+    handler::check_redirect(&function, findings);
+    Some(function)
 }
 
 /// A function's own keys over the defaults.
@@ -119,16 +128,7 @@ impl<'a> Settings<'a, '_> {
             }
             return None;
         };
-        let mut bad = |message: String| {
-            let problem = Problem::new(codes::BAD_HANDLER, at.clone(), message);
-            findings.problem(problem.help("write what Lambda calls the handler, such as `app.handler`"));
-        };
-        let length = handler.chars().count();
-        if handler.is_empty() || handler.contains(char::is_whitespace) || handler.contains('\0') {
-            bad(format!("a handler is one word, and `{handler}` is not"));
-        } else if length > HANDLER_AT_MOST {
-            bad(format!("this handler has {length} characters; Lambda allows {HANDLER_AT_MOST}"));
-        }
+        handler::check(handler, &at, findings);
         Some(handler.to_owned())
     }
 
@@ -202,8 +202,13 @@ impl<'a> Settings<'a, '_> {
         source::wrapper(wrapper?, &at, root, findings)
     }
 
+    fn handler_wrapper(&self, findings: &mut Findings) -> Option<HandlerWrapper> {
+        let (wrapper, at) = self.pick("handler_wrapper", |from| from.handler_wrapper.as_ref());
+        handler::wrapper(wrapper?, &at, findings)
+    }
+
     /// The variables of the defaults under the function's own.
-    fn environment(&self, extensions: &[Extension], findings: &mut Findings) -> BTreeMap<String, String> {
+    fn environment(&self, findings: &mut Findings) -> BTreeMap<String, String> {
         let own_at = self.at.key("environment");
         let mut merged = BTreeMap::new();
         let layers = [
@@ -215,22 +220,14 @@ impl<'a> Settings<'a, '_> {
                 continue;
             };
             merged.extend(environment::values(variables));
-            if environment::sets_wrapper(variables) {
-                if self.pick("wrapper", |from| from.wrapper.as_deref()).0.is_some() {
-                    environment::two_wrappers(&at, "there is a `wrapper` too", findings);
-                } else if let Some(extension) =
-                    extensions.iter().find(|extension| extension.wrapper.is_some())
-                {
-                    let because = format!("the extension `{}` has one", extension.name);
-                    environment::two_wrappers(&at, &because, findings);
-                }
+            let wrapper = self.pick("wrapper", |from| from.wrapper.as_deref()).0;
+            if wrapper.is_some() && environment::sets_wrapper(variables) {
+                environment::two_wrappers(&at, "there is a `wrapper` too", findings);
             }
         }
         if let Some(variables) = &self.own.environment {
             environment::check(&own_at, variables, findings);
         }
-        let all = extensions.iter().map(|extension| &extension.environment).chain([&merged]);
-        environment::check_size(self.name, own_at.on_key(), all, findings);
         merged
     }
 }

@@ -8,6 +8,7 @@ mod base;
 mod ecr;
 mod environment;
 mod function;
+mod handler;
 mod layer;
 mod name;
 mod source;
@@ -131,10 +132,15 @@ fn extension(
 ) -> Option<Extension> {
     let empty = format::Entries::default();
     let variables = written.environment.as_ref().unwrap_or(&empty);
-    if written.path.is_none() && variables.0.is_empty() && written.wrapper.is_none() {
+    if written.path.is_none()
+        && variables.0.is_empty()
+        && written.wrapper.is_none()
+        && written.handler_wrapper.is_none()
+    {
         let message = format!("the extension `{name}` brings nothing");
         let problem = Problem::new(codes::EMPTY_EXTENSION, at.clone().on_key(), message);
-        findings.problem(problem.help("give it a `path`, an `environment` or a `wrapper`"));
+        findings
+            .problem(problem.help("give it a `path`, an `environment`, a `wrapper` or a `handler_wrapper`"));
         return None;
     }
     environment::check(&at.key("environment"), variables, findings);
@@ -152,8 +158,13 @@ fn extension(
     // A part that is there but has problems makes the whole unusable.
     let (source, wrapper) =
         (source.map_or(Some(None), |it| it.map(Some))?, wrapper.map_or(Some(None), |it| it.map(Some))?);
+    let handler_wrapper = written.handler_wrapper.as_ref();
+    let handler_wrapper = match handler_wrapper {
+        Some(written) => Some(handler::wrapper(written, &at.key("handler_wrapper"), findings)?),
+        None => None,
+    };
     let environment = environment::values(variables).collect();
-    Some(Extension { name: name.to_owned(), source, environment, wrapper })
+    Some(Extension { name: name.to_owned(), source, environment, wrapper, handler_wrapper })
 }
 
 /// Warns of each entry that no function uses: often a misspelt or forgotten line in a list.

@@ -1,0 +1,147 @@
+//! A base that nobody made for Lambda: Debian with an interpreter and its runtime interface client. limg brings the start-up
+//! that it lacks.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Base, Docker, Finished, Workspace, base, docker, emulator, finish, sha256, succeed, tool,
+};
+
+const APP: &str = "\
+import os
+import words
+
+
+def handler(event, context):
+    return {'words': words.WORDS, 'style': os.environ['STYLE'], 'cwd': os.getcwd()}
+";
+
+/// An extension in shell that says what it is told.
+const EXTENSION: &str = r#"#!/bin/sh
+set -eu
+api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+identifier=$(curl -sSf --noproxy '*' -D - -o /dev/null -H "Lambda-Extension-Name: ${0##*/}" \
+    -d '{"events": ["INVOKE", "SHUTDOWN"]}' "$api/register" |
+    sed -n 's/\r$//; s/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
+while event=$(curl -sSf --noproxy '*' -H "Lambda-Extension-Identifier: $identifier" "$api/event/next"); do
+    case $event in
+    *'"SHUTDOWN"'*) echo "extension told to end" && exit 0 ;;
+    esac
+done
+"#;
+
+/// Functions on that base.
+struct OnDebian {
+    docker: Docker,
+    workspace: Workspace,
+}
+
+impl OnDebian {
+    fn new() -> Self {
+        let (docker, workspace) = (Docker::new("foreign"), Workspace::new());
+        make_base(&workspace);
+        workspace.write("code/app.py", APP);
+        workspace.write("words/python/words.py", "WORDS = ['from', 'a', 'layer']\n");
+        workspace.write_program("wrap", "#!/bin/sh\nexport STYLE=wrapped\nexec \"$@\"\n");
+        workspace.write_program("told", EXTENSION);
+        let client = "#!/bin/sh\necho \"ruby $_HANDLER of $*, $GEM_PATH\"\n";
+        workspace.write_program("ruby/bin/aws_lambda_ric", client);
+        workspace.write("ruby/text", "#!/bin/sh\n");
+        let definition = json!({
+            "project": docker.prefix,
+            "bases": {
+                "debian": { "image": "oci:debian", "contract": "python3.11" },
+                "like-ruby": { "image": "oci:debian", "contract": "ruby3.3" },
+                "given": { "image": "oci:debian", "contract": "python3.11", "entrypoint": ["/bin/echo", "given"] },
+            },
+            "layers": { "words": { "path": "words" }, "ruby": { "path": "ruby" } },
+            "extensions": { "told": { "path": "told" } },
+            "functions": {
+                "python": {
+                    "runtime": "debian", "handler": "app.handler", "code": "code", "layers": ["words"],
+                    "extensions": ["told"], "wrapper": "wrap", "timeout": 20, "memory": 512,
+                },
+                "ruby": { "runtime": "like-ruby", "handler": "app.run", "code": "code", "layers": ["ruby"] },
+                "given": { "runtime": "given", "handler": "app.run", "code": "code" },
+            },
+        });
+        workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+        Self { docker, workspace }
+    }
+
+    /// Starts a function as Lambda would: without its handler in the environment, and with the Runtime API somewhere else.
+    fn run(&self, function: &str, variables: &[&str]) -> Finished {
+        let mut run = docker();
+        run.args(["run", "--rm", "--network", "none"]);
+        for variable in ["AWS_LAMBDA_RUNTIME_API=127.0.0.1:1", "_HANDLER="].iter().chain(variables) {
+            run.args(["--env", variable]);
+        }
+        finish(run.arg(self.docker.name(function)))
+    }
+}
+
+/// The layout `debian`: of an open base the layers with the system and the language, and nothing of the contract.
+fn make_base(workspace: &Workspace) {
+    succeed(tool("cp").arg("-r").arg(base(Base::Python311)).arg(workspace.path("debian")));
+    let blob = |descriptor: &Value| {
+        let hex = &descriptor["digest"].as_str().unwrap()["sha256:".len()..];
+        workspace.path("debian/blobs/sha256").join(hex)
+    };
+    let put = |descriptor: &mut Value, content: &Value| {
+        let bytes = serde_json::to_vec(content).unwrap();
+        descriptor["digest"] = format!("sha256:{}", sha256(&bytes)).into();
+        descriptor["size"] = bytes.len().into();
+        fs::write(blob(descriptor), bytes).unwrap();
+    };
+    let read = |path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let mut index = read(workspace.path("debian/index.json"));
+    let mut manifest = read(blob(&index["manifests"][0]));
+    let mut config = read(blob(&manifest["config"]));
+    // Debian, Lambda's entry script and emulator, Python.
+    for list in [&mut manifest["layers"], &mut config["rootfs"]["diff_ids"]] {
+        let list = list.as_array_mut().unwrap();
+        assert_eq!(list.len(), 3);
+        list.remove(1);
+    }
+    config.as_object_mut().unwrap().remove("history");
+    config["config"] = json!({ "Env": ["PATH=/usr/bin:/bin"], "Cmd": ["bash"] });
+    put(&mut manifest["config"], &config);
+    put(&mut index["manifests"][0], &manifest);
+    fs::write(workspace.path("debian/index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_on_plain_debian_answers() {
+    let project = OnDebian::new();
+    let expected = json!({ "words": ["from", "a", "layer"], "style": "wrapped", "cwd": "/var/task" });
+    for arguments in [&[][..], &["--as-lambda"]] {
+        let mut command = project.workspace.limg(&["invoke", "python", "--rie"]);
+        let answer = succeed(command.arg(emulator()).args(arguments));
+        assert_eq!(answer.json(), expected, "{}", answer.stderr);
+        assert!(answer.stderr.contains("extension told to end"), "{}", answer.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn wrappers_and_handlers_are_treated_as_on_lambdas_own_bases() {
+    let project = OnDebian::new();
+    project.workspace.build(&["-o", "docker-daemon:"]);
+    let ruby = project.run("ruby", &[]);
+    let line = "ruby app.run of app.run, /var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:\n";
+    assert_eq!((ruby.code, ruby.text().as_str()), (0, line), "{}", ruby.stderr);
+    let given = project.run("given", &[]);
+    assert_eq!(given.text(), "given app.run\n", "{}", given.stderr);
+    for (wrapper, code, why) in [
+        ("/opt/missing", 127, "does not exist"),
+        ("/opt/text", 126, "is not an executable"),
+        ("/opt", 127, "does not exist"),
+    ] {
+        let refused = project.run("ruby", &[&format!("AWS_LAMBDA_EXEC_WRAPPER={wrapper}")]);
+        assert_eq!((refused.code, refused.text().as_str()), (code, ""), "{}", refused.stderr);
+        assert_eq!(refused.stderr, format!("{wrapper}: {why}\n"));
+    }
+}
