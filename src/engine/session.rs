@@ -22,6 +22,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 pub struct Session<'a> {
     container: &'a Container<'a>,
     emulator: Emulator<'a>,
+    port: u16,
     timeout: Duration,
 }
 
@@ -67,13 +68,15 @@ impl Engine {
             container.start(options, output).await?;
             let container = &container;
             let start = async {
-                let emulator = Emulator::new(&options.function, container.published(self).await?)?;
+                let port = container.published().await?;
+                let address = format!("{}:{port}", self.address.reach_at());
+                let emulator = Emulator::new(&options.function, address)?;
                 emulator.ready().await?;
-                Ok(emulator)
+                Ok((emulator, port))
             };
-            let emulator = container.while_running(start).await?;
+            let (emulator, port) = container.while_running(start).await?;
             let timeout = Duration::from_secs(options.timeout.into());
-            work(&Session { container, emulator, timeout }).await
+            work(&Session { container, emulator, port, timeout }).await
         };
         let used = tokio::select! {
             used = used => Some(used),
@@ -100,6 +103,26 @@ impl Session<'_> {
         let log = self.log().await;
         let response = classify(reply, &log)?;
         Ok(Invocation { response, took, start: Start::find(&log) })
+    }
+
+    /// Where anybody can invoke the function.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.emulator.url()
+    }
+
+    /// The port of that.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits for the container to end by itself; gives that as an error.
+    pub async fn ended(&self) -> EngineError {
+        match self.container.ended().await {
+            Ok(status) => self.container.exited(status),
+            Err(error) => error,
+        }
     }
 
     /// What the emulator says of the invocation that has just been answered.

@@ -77,6 +77,20 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// Tells of an invocation, if there was one, whose container goes on.
+    pub(super) fn all(&self, invocation: Option<Invocation>) {
+        if let Some(invocation) = invocation {
+            self.invocation(&invocation, false);
+        }
+    }
+
+    /// Tells where the function can be invoked.
+    pub(super) fn is_up(&self, url: &str) {
+        self.terminal.fault(&format!("`{}` is up at {url}", self.run.function));
+        self.terminal.status(&format!("  curl -d '{{}}' {url}"));
+        self.terminal.status("Ctrl-C ends it");
+    }
+
     /// Tells that there is no answer: what the emulator said is then all that there is, and `unsent` of all events were
     /// not sent.
     pub(super) fn unsent(&self, unsent: usize, all: usize) {
@@ -182,6 +196,7 @@ mod tests {
             memory: 128,
             emulator: None,
             as_lambda: false,
+            port: None,
             environment: Vec::new(),
         };
         let response = Response { body: body.as_bytes().to_vec(), answer, help: None };

@@ -46,17 +46,8 @@ const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 pub(super) fn check(at: &DocumentPath, variables: &Entries<AsWritten>, findings: &mut Findings) {
     for (name, AsWritten(value)) in &variables.0 {
         let at = at.key(name);
-        if RESERVED.contains(&name.as_str()) {
-            let message = format!("Lambda sets `{name}` itself");
-            let problem = Problem::new(codes::RESERVED_VARIABLE, at.on_key(), message);
-            findings.problem(problem.help(reserved_help(name)));
-        } else if !is_name(name) {
-            let message = format!("`{name}` cannot be the name of a variable");
-            let problem = Problem::new(codes::BAD_VARIABLE, at.on_key(), message);
-            findings
-                .problem(problem.help(
-                    "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks",
-                ));
+        if let Err(VariableError { code, message, help }) = check_variable(name) {
+            findings.problem(Problem::new(code, at.on_key(), message).help(help));
         } else if value.contains('\0') {
             let message = format!("the value of `{name}` holds a NUL character");
             findings.problem(Problem::new(codes::BAD_VARIABLE, at, message));
@@ -68,6 +59,33 @@ pub(super) fn check(at: &DocumentPath, variables: &Entries<AsWritten>, findings:
                 "set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store",
             ));
         }
+    }
+}
+
+/// Why a variable cannot be part of a function's configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct VariableError {
+    pub(super) code: &'static str,
+    message: String,
+    /// How to mend it.
+    pub help: &'static str,
+}
+
+/// Checks the name of a variable.
+///
+/// # Errors
+/// When Lambda sets it itself, or does not take the name.
+pub fn check_variable(name: &str) -> Result<(), VariableError> {
+    if RESERVED.contains(&name) {
+        let message = format!("Lambda sets `{name}` itself");
+        Err(VariableError { code: codes::RESERVED_VARIABLE, message, help: reserved_help(name) })
+    } else if is_name(name) {
+        Ok(())
+    } else {
+        let message = format!("`{name}` cannot be the name of a variable");
+        let help = "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks";
+        Err(VariableError { code: codes::BAD_VARIABLE, message, help })
     }
 }
 
