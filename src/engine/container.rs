@@ -32,8 +32,8 @@ const NEWS_OF_END: Duration = Duration::from_secs(2);
 /// A container that exists. It is removed by [`Container::close`]; a container that is dropped otherwise starts its own
 /// removal, which is the most that can be done there.
 pub(super) struct Container<'a> {
-    docker: Docker,
-    id: String,
+    pub(super) docker: Docker,
+    pub(super) id: String,
     function: &'a str,
     /// What it prints.
     pub(super) record: Record,

@@ -3,9 +3,11 @@
 //! The files are looked at again and again, as a build would look at them, so that what no build takes triggers none, and
 //! no editor's way of saving and no file system matters.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::super::failure::Failure;
@@ -42,6 +44,8 @@ struct Watch<'a> {
     seen: Snapshot,
     /// When the change was noticed that is being worked on.
     noticed: Option<Instant>,
+    /// Whether a version is up that no failure ends.
+    is_up: Rc<Cell<bool>>,
 }
 
 pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -> Result<ExitCode, Failure> {
@@ -55,6 +59,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
         function: None,
         seen: Snapshot::default(),
         noticed: None,
+        is_up: Rc::default(),
     };
     let mut version = tokio::select! {
         biased;
@@ -66,6 +71,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
         version.run.port = port;
         let told = job.told(&version);
         let mut sent = 0;
+        watch.is_up.set(false);
         let work = async |session: &Session<'_>| {
             // A free one that was taken stays.
             port = job.port.map(|_| session.port());
@@ -74,8 +80,9 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
             if port.is_some() && !is_known {
                 told.is_up(&session.url());
             }
+            watch.tell_state(is_known);
             is_known = true;
-            watch.tell_time();
+            watch.is_up.set(true);
             Ok(watch.next_beside(session).await)
         };
         let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
@@ -91,6 +98,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
                 if !may_be_mended {
                     return Err(failure);
                 }
+                watch.is_up.set(false);
                 watch.tell(&failure);
                 tokio::select! {
                     biased;
@@ -127,12 +135,13 @@ impl Watch<'_> {
 
     /// The next version, while another one is up, if it does not end by itself.
     async fn next_beside(&mut self, session: &Session<'_>) -> Version {
-        let terminal = self.job.terminal;
+        let (job, is_up) = (self.job, Rc::clone(&self.is_up));
         let mut next = pin!(self.next());
         tokio::select! {
             version = &mut next => version,
             ended = session.ended() => {
-                terminal.failure(&Failure::Engine(ended));
+                is_up.set(false);
+                job.terminal.failure(&Failure::Engine(ended));
                 next.await
             }
         }
@@ -191,14 +200,21 @@ impl Watch<'_> {
     fn tell(&self, failure: &Failure) {
         self.job.terminal.finish();
         self.job.terminal.failure(failure);
-        self.job.terminal.status("waiting for a change");
+        self.job.terminal.status(if self.is_up.get() {
+            "the function stays up as it was; waiting for a change"
+        } else {
+            "waiting for a change"
+        });
     }
 
-    /// Tells how long it took from a change until its effect is seen.
-    fn tell_time(&self) {
+    /// Tells how long it took from a change until its effect is seen, or how to end.
+    fn tell_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
             let seconds = noticed.elapsed().as_secs_f64();
             self.job.terminal.status(&format!("up to date {seconds:.2} s after the change"));
+        }
+        if !is_known {
+            self.job.terminal.status("watching for changes, until Ctrl-C");
         }
     }
 }
