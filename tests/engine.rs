@@ -164,6 +164,7 @@ impl Bench {
             memory: 256,
             emulator: None,
             as_lambda: false,
+            port: None,
             environment: vec![],
         }
     }

@@ -209,7 +209,12 @@ failed, to standard error. With `--format json` the output is an object with `fu
 A function that fails or takes too long makes the exit code 1.
 
 Several events go to one container, one after the other: the function is started for the first, and is
-warm for the others. With `--format json` each answer is then an object on a line of its own.")]
+warm for the others. With `--format json` each answer is then an object on a line of its own, as with
+`--port` and `--watch`.
+
+With `--port` the events are sent first, and none if none is named. Ctrl-C is how `--port` and
+`--watch` end: the exit code is then 0, or 1 if an event failed under `--port` alone. A change that
+cannot be built leaves the function up as it was.")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; can be left out if there is only one
     #[arg(value_name = "FUNCTION")]
@@ -218,6 +223,19 @@ pub(super) struct InvokeArguments {
     /// An event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`; can be given several times [default: {}]
     #[arg(short, long = "event", value_name = "EVENT")]
     pub(super) events: Vec<String>,
+
+    /// A variable of the function's configuration, over the image's own; NAME alone takes it from limg's environment;
+    /// can be given several times
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(super) environment: Vec<String>,
+
+    /// Keep the function up for other clients at this port of 127.0.0.1 until Ctrl-C; 0 takes a free one
+    #[arg(short, long, value_name = "PORT")]
+    pub(super) port: Option<u16>,
+
+    /// Build, start and send again whenever the definition or a file of the function changes, until Ctrl-C
+    #[arg(short, long)]
+    pub(super) watch: bool,
 
     /// Run as Lambda does: read-only but for /tmp, an unprivileged user, no capabilities, the function's memory
     #[arg(long)]

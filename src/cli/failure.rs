@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::configuration::ConfigurationError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{DefinitionError, Loaded, Located};
+use crate::definition::{DefinitionError, Loaded, Located, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
@@ -53,6 +53,12 @@ pub(super) enum Failure {
     UnknownEvent(String),
     #[error("standard input is named as several events, and can be read once")]
     OneStandardInput,
+    #[error(transparent)]
+    Variable(VariableError),
+    #[error("limg's own environment has no variable `{name}`")]
+    NoVariable { name: String },
+    #[error("`--env` takes NAME=VALUE, or the NAME of a variable that is set")]
+    NotAVariable,
     #[error("there is no function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("`{name}` is no runtime id")]
@@ -113,6 +119,18 @@ impl Failure {
         }
     }
 
+    /// Whether a change of the definition, or of the files that it names, may mend it.
+    pub(super) fn is_of_files(&self) -> bool {
+        match self {
+            Self::Definition(error) => {
+                matches!(error, DefinitionError::Problems { .. } | DefinitionError::Syntax { .. })
+            }
+            Self::Problems { .. } => true,
+            Self::Pipeline(error) => !error.is_environments(),
+            _ => false,
+        }
+    }
+
     /// 2: the user must change something: the command line, the definition, or a file or image that they name. 3: the
     /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed although all of
     /// that was right.
@@ -151,6 +169,9 @@ impl Failure {
             | Self::EventContent { .. }
             | Self::UnknownEvent(_)
             | Self::OneStandardInput
+            | Self::Variable(_)
+            | Self::NoVariable { .. }
+            | Self::NotAVariable
             | Self::Destination { .. }
             | Self::Lock(_)
             | Self::Certificates(_)
@@ -214,6 +235,16 @@ impl Failure {
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
+            // The definition's advice is not for credentials here: limg has them, and a function in Lambda its own.
+            Self::Variable(error) => Some(if error.to_string().contains("`AWS_") {
+                "leave it out; limg passes on credentials and Region of its own environment".to_owned()
+            } else {
+                error.help.to_owned()
+            }),
+            Self::NoVariable { name } => Some(format!("set it, or write `--env {name}=VALUE`")),
+            Self::NotAVariable => {
+                Some("a name has two or more letters, digits and `_`, and begins with a letter".to_owned())
+            }
             Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }

@@ -21,6 +21,7 @@ mod report;
 mod settings;
 mod update;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,13 +84,22 @@ async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) ->
     }
 }
 
-/// Reads the definition and shows its warnings.
+/// Finds the definition, reads it and shows its warnings.
 fn load(settings: &Settings, terminal: &Terminal) -> Result<Loaded, Failure> {
-    let file = match &settings.file {
-        Some(file) => file.clone(),
-        None => definition::find(&settings.directory)?,
-    };
-    let loaded = definition::load(&file, &runtime::ids())?;
+    read(&find(settings)?, terminal)
+}
+
+/// The definition that the user named, or the nearest one.
+fn find(settings: &Settings) -> Result<PathBuf, Failure> {
+    match &settings.file {
+        Some(file) => Ok(file.clone()),
+        None => Ok(definition::find(&settings.directory)?),
+    }
+}
+
+/// Reads a definition and shows its warnings.
+fn read(file: &Path, terminal: &Terminal) -> Result<Loaded, Failure> {
+    let loaded = definition::load(file, &runtime::ids())?;
     terminal.warnings(&loaded.file, &loaded.warnings);
     Ok(loaded)
 }

@@ -180,7 +180,8 @@ impl Terminal {
 
     /// Tells what was held back.
     pub(super) fn finish(&self) {
-        let overwrites = *self.overwrites.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut overwrites = self.overwrites.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let overwrites = std::mem::take(&mut *overwrites);
         if overwrites > OVERWRITES && !self.verbose {
             self.status(&format!("  … and {} more files replaced; `-v` shows all", overwrites - OVERWRITES));
         }

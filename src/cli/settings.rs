@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::{Arguments, Color, Format};
+use super::args::{Arguments, Color, Command, Format};
 use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
+use crate::definition::check_variable;
 use crate::engine::Host;
 use crate::registry::ConfigFiles;
 
@@ -40,6 +41,27 @@ impl Environment {
     /// A variable that is set and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The variables that the user writes as `NAME=VALUE`, or as `NAME` for one that is set here. No message shows what
+    /// may be a value.
+    fn chosen(&self, written: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+        let choose = |written: &String| {
+            let (name, value) = match written.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (written.as_str(), None),
+            };
+            match check_variable(name) {
+                Err(_) if value.is_none() && self.variables.get(name).is_none() => {
+                    return Err(Failure::NotAVariable);
+                }
+                checked => checked.map_err(Failure::Variable)?,
+            }
+            let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
+            let value = value.ok_or_else(|| Failure::NoVariable { name: name.to_owned() })?;
+            Ok((name.to_owned(), value))
+        };
+        written.iter().map(choose).collect()
     }
 
     /// The variables that are set, not empty, and begin so; by the rest of their names.
@@ -79,6 +101,8 @@ pub(super) struct Settings {
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
+    /// The variables that an invoked function gets beside those, by `--env`.
+    pub(super) variables: BTreeMap<String, String>,
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
@@ -91,7 +115,7 @@ const PASSED_ON: [&str; 5] =
 
 impl Settings {
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
-        let Arguments { file, format, quiet, verbose, ca_file, color, command: _ } = arguments;
+        let Arguments { file, format, quiet, verbose, ca_file, color, command } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
             (Some(store), _) => environment.directory.join(store),
             (None, Some(cache)) => cache.join("limg"),
@@ -140,6 +164,10 @@ impl Settings {
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
+            variables: match command {
+                Command::Invoke(arguments) => environment.chosen(&arguments.environment)?,
+                _ => BTreeMap::new(),
+            },
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
             certificates: ca_file.clone(),
             credentials: ConfigFiles {
@@ -219,6 +247,33 @@ mod tests {
         assert_eq!((settings.mtime, settings.created.as_str()), (1_700_000_000, "2023-11-14T22:13:20Z"));
         for bad in ["yesterday", "-1", "99999999999999"] {
             assert!(resolve(&["schema"], &[("SOURCE_DATE_EPOCH", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn variables_of_a_function_are_named_or_given() {
+        let variables = |arguments: &[&str]| {
+            let here = [("STAGE", "test"), ("NOTHING", ""), ("AWS_REGION", "eu-west-1")];
+            resolve(&[&["invoke"], arguments].concat(), &here).map(|settings| settings.variables)
+        };
+        let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let given =
+            ["--env", "STAGE", "--env", "NOTHING", "--env", "A1=x=y", "--env", "B1=", "--env", "A1=z"];
+        let expected = own(&[("A1", "z"), ("B1", ""), ("NOTHING", ""), ("STAGE", "test")]);
+        assert_eq!(variables(&given).unwrap(), expected);
+        for (bad, message) in [
+            ("MISSING", "limg's own environment has no variable `MISSING`"),
+            ("AWS_REGION", "Lambda sets `AWS_REGION` itself"),
+            ("AWS_SECRET_ACCESS_KEY=hush", "Lambda sets `AWS_SECRET_ACCESS_KEY` itself"),
+            ("A-B=hush", "`A-B` cannot be the name of a variable"),
+            ("=hush", "`` cannot be the name of a variable"),
+            ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
+        ] {
+            let error = variables(&["--env", bad]).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 2));
+            assert!(!error.help().unwrap().contains("hush"));
         }
     }
 

@@ -32,6 +32,7 @@ use serde::Deserialize as _;
 
 pub use self::locate::{Located, locate};
 pub use self::starter::{StarterFile, starter};
+pub use self::validate::{VariableError, check_variable};
 use crate::fs::{self, FsError, TextError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::Project;

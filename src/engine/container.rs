@@ -32,8 +32,8 @@ const NEWS_OF_END: Duration = Duration::from_secs(2);
 /// A container that exists. It is removed by [`Container::close`]; a container that is dropped otherwise starts its own
 /// removal, which is the most that can be done there.
 pub(super) struct Container<'a> {
-    docker: Docker,
-    id: String,
+    pub(super) docker: Docker,
+    pub(super) id: String,
     function: &'a str,
     /// What it prints.
     pub(super) record: Record,
@@ -74,7 +74,10 @@ impl<'a> Container<'a> {
         // Before the start, so that nothing is missed.
         self.attach(output.clone()).await?;
         let started = self.docker.start_container(&self.id, None::<StartContainerOptions>).await;
-        started.map_err(|error| self.failed("start", error))
+        started.map_err(|error| match options.port {
+            Some(port) if is_port_taken(&error) => EngineError::PortTaken { port },
+            _ => self.failed("start", error),
+        })
     }
 
     /// Does something that ends early when the container does.
@@ -150,8 +153,8 @@ impl<'a> Container<'a> {
         Ok(())
     }
 
-    /// Where the emulator's port can be reached, as `HOST:PORT`.
-    pub(super) async fn published(&self, engine: &Engine) -> Result<String, EngineError> {
+    /// The port of the engine's machine at which the emulator can be reached.
+    pub(super) async fn published(&self) -> Result<u16, EngineError> {
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>).await;
         let inspected = inspected.map_err(|error| self.failed("inspect", error))?;
         let bindings = inspected
@@ -159,15 +162,13 @@ impl<'a> Container<'a> {
             .and_then(|network| network.ports)
             .and_then(|mut ports| ports.remove(PORT).flatten())
             .unwrap_or_default();
-        let port = bindings.into_iter().find_map(|binding| binding.host_port);
+        let port = bindings.into_iter().find_map(|binding| binding.host_port?.parse().ok());
         // A container that has ended has no ports.
-        let port =
-            port.ok_or_else(|| self.failed("publish a port of", io::Error::other("it has none").into()))?;
-        Ok(format!("{}:{port}", engine.address.reach_at()))
+        port.ok_or_else(|| self.failed("publish a port of", io::Error::other("it has none").into()))
     }
 
     /// Waits for the container's end and gives its exit status.
-    async fn ended(&self) -> Result<i64, EngineError> {
+    pub(super) async fn ended(&self) -> Result<i64, EngineError> {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut waiting = pin!(self.docker.wait_container(&self.id, Some(options)));
         match waiting.next().await {
@@ -198,7 +199,7 @@ impl<'a> Container<'a> {
         (removed.map(|()| out_of_memory), self.record.end())
     }
 
-    fn exited(&self, status: i64) -> EngineError {
+    pub(super) fn exited(&self, status: i64) -> EngineError {
         EngineError::Exited { function: self.function.to_owned(), status, log: Vec::new() }
     }
 
@@ -222,6 +223,13 @@ impl Drop for Container<'_> {
             drop(runtime.spawn(async move { remove(&docker, &id).await }));
         }
     }
+}
+
+/// Whether a container did not start because of its port: the engine's words for one that another container has, and for
+/// one that another program has.
+fn is_port_taken(error: &DockerError) -> bool {
+    let text = error.to_string();
+    text.contains("port is already allocated") || text.contains("address already in use")
 }
 
 /// Removes a container, running or not, and its anonymous volumes.

@@ -136,6 +136,43 @@ impl Start {
     }
 }
 
+/// Which extensions registered for an invocation, in the words of the emulator.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Registrations {
+    /// The names under which extensions that are files did.
+    pub(super) done: Vec<String>,
+    /// All names under which anything tried to.
+    pub(super) tried: Vec<String>,
+}
+
+impl Registrations {
+    /// Reads them in the log of one invocation.
+    pub(super) fn find(log: &str) -> Self {
+        let mut registrations = Self::default();
+        for message in messages(log) {
+            let registered = |kind: &str| {
+                Some(message.strip_prefix(kind)?.split_once(") registered")?.0.rsplit_once(" (")?.0)
+            };
+            if let Some(name) = registered("External agent ") {
+                registrations.done.push(name.to_owned());
+                registrations.tried.push(name.to_owned());
+            } else if let Some(name) = registered("Internal agent ") {
+                registrations.tried.push(name.to_owned());
+            } else if let Some((name, _)) =
+                message.strip_prefix("Failed to register ").and_then(|rest| rest.split_once(": "))
+            {
+                registrations.tried.push(name.to_owned());
+            }
+        }
+        registrations
+    }
+}
+
+/// Whether the function was not started because an extension did not register.
+pub(super) fn is_not_started(log: &str) -> bool {
+    messages(log).any(|message| message.contains(NOT_STARTED))
+}
+
 /// Whether a line tells of the emulator's own work.
 pub(super) fn is_talk(line: &str) -> bool {
     line.starts_with(REPORT) || parse(line).is_some()
@@ -285,6 +322,20 @@ mod tests {
             "[ERROR] (rapid) Invoke DONE failed: X",
             "[WARNING] (rapid) Reset initiated: ReleaseFail"
         ])));
+    }
+
+    #[test]
+    fn registrations_are_told_by_name() {
+        let log = log(&[
+            "[INFO] (rapid) External agent tel (d62c437e-963c-46b5-9554-f6d024d9fe40) registered, subscribed to [INVOKE SHUTDOWN]",
+            "[INFO] (rapid) Internal agent inside (one) (d62c437e) registered, subscribed to [INVOKE]",
+            "[WARNING] (rapid) Failed to register other: event SHUTDOWN: ShutdownEventNotSupportedForInternalExtension",
+            "[WARNING] (rapid) The runtime was not started.",
+        ]);
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let expected = Registrations { done: own(&["tel"]), tried: own(&["tel", "inside (one)", "other"]) };
+        assert_eq!(Registrations::find(&log), expected);
+        assert!(is_not_started(&log) && !is_not_started("The runtime was not started."));
     }
 
     #[test]

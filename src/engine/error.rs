@@ -101,6 +101,12 @@ pub enum EngineError {
         /// The function.
         function: String,
     },
+    /// Something else has the port.
+    #[error("port {port} is taken")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
     /// The container ended before it answered.
     #[error("the container of `{function}` ended with status {status} before it answered{}", because(log))]
     Exited {
@@ -173,6 +179,20 @@ impl EngineError {
         self
     }
 
+    /// Whether the function's image is to blame: another one may do better.
+    #[must_use]
+    pub fn is_functions(&self) -> bool {
+        matches!(
+            self,
+            Self::NothingToRun { .. }
+                | Self::Exited { .. }
+                | Self::NotReady { .. }
+                | Self::NoAnswer { .. }
+                | Self::Http { .. }
+                | Self::Emulator { .. }
+        )
+    }
+
     /// How to mend it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -196,6 +216,9 @@ impl EngineError {
             Self::Address { .. } => "set DOCKER_HOST to `unix://PATH` or `tcp://HOST:PORT`",
             Self::NoImage { .. } => "`docker pull` it, or check the name with `docker images`",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
+            Self::PortTaken { .. } => {
+                "name another one by `--port`, or 0 for any that is free; `ss -ltnp` and `docker ps` show who has it"
+            }
             Self::NothingToRun { .. } => "set the function's `handler`",
             Self::Exited { log, .. } if says(log.last(), WRONG_MACHINE) => WRONG_MACHINE_HELP,
             Self::Call { source, .. } if says(Some(&source.to_string()), WRONG_MACHINE) => WRONG_MACHINE_HELP,

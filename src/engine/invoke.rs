@@ -63,6 +63,11 @@ impl<'a> Emulator<'a> {
         Ok(Self { function, address, client })
     }
 
+    /// Where it takes invocations.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/{INVOCATION}", self.address)
+    }
+
     /// Waits until the emulator listens. The engine's port takes connections before that, so that only an answer counts;
     /// which one does not matter.
     pub(super) async fn ready(&self) -> Result<(), EngineError> {
@@ -99,7 +104,7 @@ impl<'a> Emulator<'a> {
                 EngineError::Http { function, source: source.without_url() }
             }
         };
-        let request = self.client.post(format!("http://{}/{INVOCATION}", self.address));
+        let request = self.client.post(self.url());
         let request =
             request.header("content-type", "application/json").body(event.0.clone()).timeout(patience);
         let answer = request.send().await.map_err(failed)?;

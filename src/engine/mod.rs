@@ -11,6 +11,7 @@ pub mod emulator;
 mod emulator_log;
 mod error;
 mod export;
+mod extensions;
 mod invoke;
 mod load;
 mod output;
@@ -30,6 +31,7 @@ use bollard::models::ImageInspect;
 
 pub use emulator_log::{Start, Weight, weigh};
 pub use error::EngineError;
+pub use extensions::Subscriber;
 pub use invoke::Event;
 pub use load::Loaded;
 pub use output::{OutputSink, OutputStream};

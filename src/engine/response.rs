@@ -29,7 +29,7 @@ pub struct Response {
     /// What they are.
     pub answer: Answer,
     /// How to mend a fault whose text says little.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
 }
 
 /// The kinds of answer.
@@ -82,6 +82,8 @@ fn error_help(error_type: &str, message: &str) -> Option<&'static str> {
             "if the file is there, the image lacks the interpreter in its `#!` line or the loader that it is linked to: \
              link it statically, or take a base that has them",
         )
+    } else if error_type == "Extension.Crash" && message.ends_with("exit code 0") {
+        Some("an extension must register, and then ask for one event after the other until it is told to end")
     } else if says("fork/exec ") && says("exec format error") {
         Some("it is built for another architecture than the function's, or is a script without a `#!` line")
     } else if says("fork/exec ") && says("permission denied") {
@@ -118,7 +120,7 @@ pub(super) fn classify(reply: Reply, log: &str) -> Result<Response, EngineError>
         Answer::FunctionError { error_type, message } => error_help(error_type, message),
         Answer::TimedOut => timeout_help(log),
     };
-    Ok(Response { body, answer, help })
+    Ok(Response { body, answer, help: help.map(str::to_owned) })
 }
 
 /// The error that a body is, if it has nothing but the keys of one.
@@ -264,6 +266,8 @@ mod tests {
             ("Error", "EROFS: read-only file system, open '/var/task/x'", "/tmp"),
             ("Function.ResponseSizeTooLarge", "Response payload size exceeded", "S3"),
             ("Runtime.ExitError", "Runtime exited with error: exit status 1", ""),
+            ("Extension.Crash", "extension `x`: exit code 0", "until it is told to end"),
+            ("Extension.Crash", "extension `x`: exit status 3", ""),
             // Of a program that the function itself started.
             ("CalledProcessError", "make ended with exit status 127", ""),
             ("Error", "boom", ""),
@@ -273,7 +277,7 @@ mod tests {
             let body = serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string();
             let help = classify(reply(200, &body), "").unwrap().help;
             assert_eq!(help.is_none(), words.is_empty(), "{message}: {help:?}");
-            assert!(help.unwrap_or_default().contains(words), "{message}: {help:?}");
+            assert!(help.as_deref().unwrap_or_default().contains(words), "{message}: {help:?}");
         }
     }
 }

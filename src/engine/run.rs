@@ -59,6 +59,8 @@ pub struct RunOptions {
     /// Whether the container has what Lambda gives a function and no more: a read-only root, `/tmp`, an unprivileged
     /// user, a memory limit.
     pub as_lambda: bool,
+    /// The port of the engine's machine at which the emulator can be reached; nothing for a free one.
+    pub port: Option<u16>,
     /// Variables on top of those of the image and of limg, such as credentials. The last of a name holds.
     pub environment: Vec<(String, String)>,
 }
@@ -128,8 +130,9 @@ impl RunOptions {
     }
 
     fn host_config(&self, publish_on: &str) -> HostConfig {
-        // No host port: the engine takes a free one.
-        let binding = PortBinding { host_ip: Some(publish_on.to_owned()), host_port: None };
+        // Without a host port the engine takes a free one.
+        let host_port = self.port.map(|port| port.to_string());
+        let binding = PortBinding { host_ip: Some(publish_on.to_owned()), host_port };
         let emulator = Mount {
             target: Some(EMULATOR_FOLDER.to_owned()),
             typ: Some(MountType::VOLUME),
@@ -195,6 +198,7 @@ mod tests {
             memory: 512,
             emulator: None,
             as_lambda: false,
+            port: None,
             environment: Vec::new(),
         }
     }
@@ -266,6 +270,13 @@ mod tests {
         assert_eq!(host["SecurityOpt"], json!(["no-new-privileges"]));
         assert_eq!((&host["Memory"], &host["MemorySwap"]), (&json!(512 << 20), &json!(512 << 20)));
         assert_eq!((&host["PidsLimit"], &host["Ulimits"][0]["Hard"]), (&json!(1024), &json!(1024)));
+    }
+
+    #[test]
+    fn a_port_is_taken_as_it_is_named() {
+        let container = container(&RunOptions { port: Some(9000), ..options() });
+        let bindings = &container["HostConfig"]["PortBindings"]["8080/tcp"];
+        assert_eq!(bindings, &json!([{ "HostIp": "127.0.0.1", "HostPort": "9000" }]));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! A function's container at work: started, sent one event after the other, and removed whatever comes in between.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::container::Container;
-use super::emulator_log::{Start, is_complete};
+use super::emulator_log::{Registrations, Start, is_complete, is_not_started};
+use super::extensions::Subscriber;
 use super::invoke::{Emulator, Event};
 use super::output::last_lines;
 use super::response::classify;
-use super::{Engine, EngineError, OutputSink, Response, RunOptions};
+use super::{Answer, Engine, EngineError, OutputSink, Response, RunOptions};
 
 /// How long the emulator's report of an invocation may take to follow its answer.
 const REPORT: Duration = Duration::from_millis(500);
@@ -22,7 +24,10 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 pub struct Session<'a> {
     container: &'a Container<'a>,
     emulator: Emulator<'a>,
+    port: u16,
     timeout: Duration,
+    /// Whether the files of the extensions have been looked at.
+    is_searched: Cell<bool>,
 }
 
 /// What came of an event.
@@ -34,6 +39,8 @@ pub struct Invocation {
     pub took: Duration,
     /// Whether the function was started for it.
     pub start: Start,
+    /// Files of extensions that want what the emulator does not have; told once.
+    pub subscribers: Vec<Subscriber>,
 }
 
 /// What a container was used for, now that it is gone.
@@ -67,13 +74,15 @@ impl Engine {
             container.start(options, output).await?;
             let container = &container;
             let start = async {
-                let emulator = Emulator::new(&options.function, container.published(self).await?)?;
+                let port = container.published().await?;
+                let address = format!("{}:{port}", self.address.reach_at());
+                let emulator = Emulator::new(&options.function, address)?;
                 emulator.ready().await?;
-                Ok(emulator)
+                Ok((emulator, port))
             };
-            let emulator = container.while_running(start).await?;
+            let (emulator, port) = container.while_running(start).await?;
             let timeout = Duration::from_secs(options.timeout.into());
-            work(&Session { container, emulator, timeout }).await
+            work(&Session { container, emulator, port, timeout, is_searched: Cell::new(false) }).await
         };
         let used = tokio::select! {
             used = used => Some(used),
@@ -98,8 +107,35 @@ impl Session<'_> {
         let asked = self.emulator.invoke(event, self.timeout);
         let (reply, took) = self.container.while_running(asked).await?;
         let log = self.log().await;
-        let response = classify(reply, &log)?;
-        Ok(Invocation { response, took, start: Start::find(&log) })
+        let mut response = classify(reply, &log)?;
+        let registrations = Registrations::find(&log);
+        if response.answer == Answer::TimedOut && is_not_started(&log) {
+            response.help = self.container.unregistered(&registrations).await.or(response.help);
+        }
+        // They are the same files at every start of the function.
+        let is_first = !registrations.done.is_empty() && !self.is_searched.replace(true);
+        let subscribers = if is_first { self.container.subscribers().await } else { Vec::new() };
+        Ok(Invocation { response, took, start: Start::find(&log), subscribers })
+    }
+
+    /// Where anybody can invoke the function.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.emulator.url()
+    }
+
+    /// The port of that.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits for the container to end by itself; gives that as an error.
+    pub async fn ended(&self) -> EngineError {
+        match self.container.ended().await {
+            Ok(status) => self.container.exited(status),
+            Err(error) => error,
+        }
     }
 
     /// What the emulator says of the invocation that has just been answered.

@@ -15,6 +15,7 @@ mod push;
 mod remote;
 mod sources;
 mod update;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use error::{BaseError, DeliverError, PipelineError, PushError};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
 pub use update::update;
+pub use watch::snapshot;
 
 #[cfg(feature = "aws")]
 use crate::aws::Aws;

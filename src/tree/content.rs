@@ -190,6 +190,11 @@ impl std::fmt::Display for Content {
 }
 
 impl HostFile {
+    /// What tells this state of the file from others.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
     fn open(&self) -> Result<File, TreeError> {
         let file = fs::open(&self.path)?;
         self.stamp.check(&self.path, &file)?;

@@ -7,6 +7,7 @@
 mod content;
 mod directory;
 mod index;
+mod snapshot;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use content::{Content, HostFile, KeptFile};
 pub(crate) use index::tests::base_of;
 pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};
 pub(crate) use index::{Whiteout, entry_path, whiteout};
+pub use snapshot::{Difference, Snapshot};
 pub use zip::{ZipArchive, ZipEntry};
 
 use crate::fs::FsError;

@@ -1,6 +1,7 @@
 //! `limg invoke`.
 
 mod told;
+mod watch;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::access::Access;
-use super::args::InvokeArguments;
+use super::args::{InvokeArguments, ResolutionArguments};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
-use crate::engine::{self, Engine, EngineError, Event, Invocation, RunOptions, Session, Used, emulator};
+use crate::engine::{Engine, EngineError, Event, Invocation, RunOptions, Session, Used, emulator};
 use crate::fs;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
@@ -27,59 +28,92 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let InvokeArguments { function, events, as_lambda, rie, resolution } = arguments;
+    let InvokeArguments { function, events, environment: _, port, watch, as_lambda, rie, resolution } =
+        arguments;
+    let job = Job {
+        port,
+        several: events.len() > 1 || port.is_some() || watch,
+        as_lambda,
+        rie,
+        resolution,
+        settings,
+        terminal,
+    };
+    let events = || read_events(&events, port.is_none(), &settings.directory);
+    if watch {
+        return watch::run(&job, function, &events()?).await;
+    }
     let loaded = load(settings, terminal)?;
-    let function = one(&loaded, function, resolution.arch)?;
-    let events = read_events(&events, &settings.directory)?;
-    let context = Access::of(&resolution).context(settings, terminal, &loaded)?;
+    let function = one(&loaded, function, job.resolution.arch)?;
+    let events = events()?;
     // Not before the events are read: while limg waits for standard input, it could not take note of an interrupt.
     let mut interrupt = Interrupt::register()?;
-    let prepared = tokio::select! {
+    let version = tokio::select! {
         biased;
         // No container is there yet. Half a layer lies where a later run removes it, and an engine forgets half an image.
         () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
-        prepared = prepare(&loaded, &function, rie.as_deref(), settings, &context, terminal) => prepared?,
+        version = job.build(&loaded, &function) => version?,
     };
-    let (engine, built, image, emulator) = prepared;
-    let run = RunOptions {
-        image: image.id,
-        architecture: function.architecture,
-        run: built.run,
-        function: function.name,
-        timeout: function.timeout,
-        memory: function.memory,
-        emulator,
-        as_lambda,
-        environment: settings.aws.clone().into_iter().collect(),
-    };
-    let told = Told::new(&run, settings.format, events.len() > 1, terminal);
-    invoke(&engine, &run, &events, interrupt, &told).await
+    invoke(&version, &events, interrupt, &job.told(&version), port.is_some()).await
 }
 
-/// Builds the function's image and puts it into an engine; finds the emulator if the image needs one.
-async fn prepare(
-    loaded: &Loaded,
-    function: &Function,
-    rie: Option<&Path>,
-    settings: &Settings,
-    context: &Context,
-    terminal: &Terminal,
-) -> Result<(Engine, Built, engine::Loaded, Option<PathBuf>), Failure> {
-    let options =
-        Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
-    // Asked for at once: with no engine there is nothing to build for.
-    let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
-    let built = pipeline::build(&[function], &options, context)
-        .await
-        .map_err(|error| Failure::pipeline(error, loaded))?;
-    terminal.finish();
-    let Some(built) = built.into_iter().next() else { return Err(which(loaded)) };
-    let emulator = emulator_for(&built, rie.or(settings.emulator.as_deref()), context, function)?;
-    let name = pipeline::docker_name(&loaded.project, &function.name, None);
-    let image = pipeline::load(&engine, &built, &name, context)
-        .await
-        .map_err(|error| Failure::pipeline(error, loaded))?;
-    Ok((engine, built, image, emulator))
+/// What stays as it is however often a function is built.
+struct Job<'a> {
+    port: Option<u16>,
+    /// Whether there may be several answers.
+    several: bool,
+    as_lambda: bool,
+    rie: Option<PathBuf>,
+    resolution: ResolutionArguments,
+    settings: &'a Settings,
+    terminal: &'a Arc<Terminal>,
+}
+
+/// A function as it is built now, in an engine.
+struct Version {
+    engine: Engine,
+    run: RunOptions,
+}
+
+impl Job<'_> {
+    /// Builds the function's image and puts it into an engine; finds the emulator if the image needs one.
+    async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, Failure> {
+        let (settings, terminal) = (self.settings, self.terminal);
+        let context = Access::of(&self.resolution).context(settings, terminal, loaded)?;
+        let options =
+            Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+        // Asked for at once: with no engine there is nothing to build for.
+        let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
+        let built = pipeline::build(&[function], &options, &context)
+            .await
+            .map_err(|error| Failure::pipeline(error, loaded))?;
+        terminal.finish();
+        let Some(built) = built.into_iter().next() else { return Err(which(loaded)) };
+        let named = self.rie.as_deref().or(settings.emulator.as_deref());
+        let emulator = emulator_for(&built, named, &context, function)?;
+        let name = pipeline::docker_name(&loaded.project, &function.name, None);
+        let image = pipeline::load(&engine, &built, &name, &context)
+            .await
+            .map_err(|error| Failure::pipeline(error, loaded))?;
+        let run = RunOptions {
+            image: image.id,
+            architecture: function.architecture,
+            run: built.run,
+            function: function.name.clone(),
+            timeout: function.timeout,
+            memory: function.memory,
+            emulator,
+            as_lambda: self.as_lambda,
+            port: self.port.filter(|port| *port != 0),
+            // The user's own cannot be those that Lambda sets.
+            environment: settings.aws.clone().into_iter().chain(settings.variables.clone()).collect(),
+        };
+        Ok(Version { engine, run })
+    }
+
+    fn told<'v>(&'v self, version: &'v Version) -> Told<'v> {
+        Told::new(&version.run, self.settings.format, self.several, self.terminal)
+    }
 }
 
 /// The one function that is meant.
@@ -115,13 +149,16 @@ fn emulator_for(
     }
 }
 
-/// Reads the events, or makes the one that is sent if none is named.
-fn read_events(events: &[String], directory: &Path) -> Result<Vec<Event>, Failure> {
+/// Reads the events. With none named an empty one is sent, if `any` is.
+fn read_events(events: &[String], any: bool, directory: &Path) -> Result<Vec<Event>, Failure> {
     if events.iter().filter(|event| *event == "-").count() > 1 {
         return Err(Failure::OneStandardInput);
     }
     let named = events.iter().map(|event| read_event(event, directory));
-    let bytes = if events.is_empty() { vec![b"{}".to_vec()] } else { named.collect::<Result<_, _>>()? };
+    let mut bytes = named.collect::<Result<Vec<_>, _>>()?;
+    if bytes.is_empty() && any {
+        bytes.push(b"{}".to_vec());
+    }
     bytes.into_iter().map(Event::new).collect::<Result<_, _>>().map_err(Failure::Engine)
 }
 
@@ -155,19 +192,28 @@ fn checked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Sends the events to one container and tells what comes of them.
+/// Sends the events to one container and tells what comes of them. With `stay` it is kept until the user has had enough.
 async fn invoke(
-    engine: &Engine,
-    run: &RunOptions,
+    version: &Version,
     events: &[Event],
     mut interrupt: Interrupt,
     told: &Told<'_>,
+    stay: bool,
 ) -> Result<ExitCode, Failure> {
-    let mut sent = 0;
-    let work = async |session: &Session<'_>| send(session, events, told, &mut sent).await;
-    let last = engine.run(run, &told.output(), interrupt.wait(), work).await;
+    let (mut sent, mut is_up) = (0, false);
+    let work = async |session: &Session<'_>| {
+        let last = send(session, events, told, &mut sent).await?;
+        if stay {
+            told.all(last);
+            told.is_up(&session.url());
+            is_up = true;
+            return Err(session.ended().await);
+        }
+        Ok(last)
+    };
+    let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
     told.end_of_output();
-    match last {
+    match used {
         Ok(Some(Used { done: last, out_of_memory })) => {
             // Only now that the container is gone, so that nothing follows the last answer.
             if let Some(last) = last {
@@ -176,6 +222,7 @@ async fn invoke(
             }
             Ok(told.exit_code())
         }
+        Ok(None) if is_up => Ok(told.exit_code()),
         Ok(None) => Ok(ExitCode::from(INTERRUPTED)),
         Err(error) => {
             told.unsent(events.len() - sent, events.len());
@@ -193,9 +240,7 @@ async fn send(
 ) -> Result<Option<Invocation>, EngineError> {
     let mut last = None;
     for event in events {
-        if let Some(before) = last.take() {
-            told.invocation(&before, false);
-        }
+        told.all(last.take());
         *sent += 1;
         last = Some(session.invoke(event).await?);
     }

@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::args::Format;
 use super::super::log::Log;
 use super::super::render::Terminal;
-use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Start};
+use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Start, Subscriber};
 
 /// Tells what comes of the invocations of one container.
 pub(super) struct Told<'a> {
@@ -48,7 +48,7 @@ impl<'a> Told<'a> {
 
     /// Tells of an invocation. `out_of_memory`: whether the memory limit is known to have been reached.
     pub(super) fn invocation(&self, invocation: &Invocation, out_of_memory: bool) {
-        let Invocation { response, took, start } = invocation;
+        let Invocation { response, took, start, subscribers } = invocation;
         let succeeded = response.answer == Answer::Success;
         let held = lock(&self.log).held();
         if succeeded {
@@ -65,7 +65,7 @@ impl<'a> Told<'a> {
         if out_of_memory && !succeeded {
             let memory = self.run.memory;
             lines.push(format!("help: it ran out of its memory of {memory} MB; give it more by `memory`"));
-        } else if let Some(help) = response.help {
+        } else if let Some(help) = &response.help {
             lines.push(format!("help: {help}"));
         }
         for line in lines {
@@ -75,6 +75,24 @@ impl<'a> Told<'a> {
                 self.terminal.fault(&line);
             }
         }
+        for Subscriber { file, api } in subscribers {
+            self.terminal.status(&format!(
+                "note: `{file}` calls the {api}: in Lambda it gets what it subscribes to, here the emulator sends it nothing"
+            ));
+        }
+    }
+
+    /// Tells of an invocation, if there was one, whose container goes on.
+    pub(super) fn all(&self, invocation: Option<Invocation>) {
+        if let Some(invocation) = invocation {
+            self.invocation(&invocation, false);
+        }
+    }
+
+    /// Tells where the function can be invoked.
+    pub(super) fn is_up(&self, url: &str) {
+        self.terminal.fault(&format!("`{}` is up until Ctrl-C, at {url}", self.run.function));
+        self.terminal.status(&format!("  curl -d '{{}}' {url}"));
     }
 
     /// Tells that there is no answer: what the emulator said is then all that there is, and `unsent` of all events were
@@ -182,12 +200,13 @@ mod tests {
             memory: 128,
             emulator: None,
             as_lambda: false,
+            port: None,
             environment: Vec::new(),
         };
         let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
         let start = Start::Cold(Duration::from_micros(310_900));
         let took = Duration::from_millis(1250);
-        let invocation = Invocation { response, took, start };
+        let invocation = Invocation { response, took, start, subscribers: Vec::new() };
         let report = Report::of(&run, &invocation);
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
     }

@@ -44,18 +44,12 @@ const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Whether a text can be the name of a variable that Lambda does not set itself; reports it when it cannot.
 pub(super) fn check_name(name: &str, at: &DocumentPath, findings: &mut Findings) -> bool {
-    let problem = if RESERVED.contains(&name) {
-        let message = format!("Lambda sets `{name}` itself");
-        Problem::new(codes::RESERVED_VARIABLE, at.clone(), message).help(reserved_help(name))
-    } else if !is_name(name) {
-        let message = format!("`{name}` cannot be the name of a variable");
-        Problem::new(codes::BAD_VARIABLE, at.clone(), message)
-            .help("use two or more letters, digits and `_`, and begin with a letter, as Lambda asks")
-    } else {
-        return true;
-    };
-    findings.problem(problem);
-    false
+    let checked = check_variable(name);
+    if let Err(VariableError { code, message, help }) = checked {
+        findings.problem(Problem::new(code, at.clone(), message).help(help));
+        return false;
+    }
+    true
 }
 
 /// Checks each variable of a written environment.
@@ -76,6 +70,33 @@ pub(super) fn check(at: &DocumentPath, variables: &Entries<AsWritten>, findings:
                 "set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store",
             ));
         }
+    }
+}
+
+/// Why a variable cannot be part of a function's configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct VariableError {
+    pub(super) code: &'static str,
+    message: String,
+    /// How to mend it.
+    pub help: &'static str,
+}
+
+/// Checks the name of a variable.
+///
+/// # Errors
+/// When Lambda sets it itself, or does not take the name.
+pub fn check_variable(name: &str) -> Result<(), VariableError> {
+    if RESERVED.contains(&name) {
+        let message = format!("Lambda sets `{name}` itself");
+        Err(VariableError { code: codes::RESERVED_VARIABLE, message, help: reserved_help(name) })
+    } else if is_name(name) {
+        Ok(())
+    } else {
+        let message = format!("`{name}` cannot be the name of a variable");
+        let help = "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks";
+        Err(VariableError { code: codes::BAD_VARIABLE, message, help })
     }
 }
 

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use self::base::Bases;
+pub use self::environment::{VariableError, check_variable};
 use self::source::Written;
 use super::codes;
 use super::format;

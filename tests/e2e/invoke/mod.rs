@@ -1,5 +1,8 @@
 //! `limg invoke` with functions that do not behave: what it says of them, and that it leaves no container whatever comes.
 
+mod extensions;
+mod stay;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -323,7 +326,7 @@ fn a_function_that_takes_too_long_is_ended() {
 
     let finished = finish(&mut project.limg(&["delayed"]));
     assert_eq!(finished.code, 1, "{}", finished.stderr);
-    assert!(finished.stderr.contains("help: an extension did not register"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("help: the extension `silent` did not register"), "{}", finished.stderr);
     project.leaves_nothing();
 }
 

@@ -1,0 +1,31 @@
+//! What a build of a function looks at on this machine, for those who build again when it changes.
+
+use std::path::Path;
+
+use crate::project::{Function, LayerSource, Wrapper};
+use crate::tree::Snapshot;
+
+/// The state of a definition and of all files that a function takes from this machine. Bases are not among them, nor is
+/// what the definition names elsewhere.
+#[must_use]
+pub fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.add_file(definition);
+    let Some(function) = function else { return snapshot };
+    snapshot.add(&function.code);
+    for layer in &function.layers {
+        if let LayerSource::Files(source) = &layer.source {
+            snapshot.add(source);
+        }
+    }
+    for source in function.extensions.iter().filter_map(|extension| extension.source.as_ref()) {
+        snapshot.add(source);
+    }
+    let wrappers = function.extensions.iter().map(|extension| &extension.wrapper).chain([&function.wrapper]);
+    for wrapper in wrappers.flatten() {
+        if let Wrapper::Local(file) = wrapper {
+            snapshot.add_file(file);
+        }
+    }
+    snapshot
+}

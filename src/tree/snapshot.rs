@@ -1,0 +1,172 @@
+//! The state of sources at one moment, for those who wait for a change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::content::Stamp;
+use super::{Content, Node, Tree, TreeError};
+use crate::project::{ImagePath, Source, SourceKind};
+
+/// What stands at the paths that somebody looks at. What a source leaves out is not in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot(BTreeMap<PathBuf, State>);
+
+/// What stands at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Directory,
+    File {
+        stamp: Stamp,
+        executable: bool,
+    },
+    Link(String),
+    /// It cannot be looked at, for this reason.
+    Unusable(String),
+}
+
+/// How a path differs from one snapshot to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// It is there now.
+    New,
+    /// It is another one.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+impl Snapshot {
+    /// Adds one file, which may be missing.
+    pub fn add_file(&mut self, path: &Path) {
+        let state = match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => State::Directory,
+            Ok(metadata) => State::File { stamp: Stamp::of(&metadata), executable: false },
+            Err(error) => State::Unusable(error.kind().to_string()),
+        };
+        self.0.insert(path.to_owned(), state);
+    }
+
+    /// Adds all that a source takes. A zip is one file here.
+    pub fn add(&mut self, source: &Source) {
+        match source.kind {
+            SourceKind::File | SourceKind::Zip => self.add_file(&source.path),
+            SourceKind::Directory => {
+                if let Err(error) = self.add_directory(source) {
+                    self.0.insert(source.path.clone(), State::Unusable(error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn add_directory(&mut self, source: &Source) -> Result<(), TreeError> {
+        // Where it would stand in an image does not matter.
+        let root: ImagePath = "/source"
+            .parse()
+            .map_err(|error| TreeError::Path { what: source.path.display().to_string(), source: error })?;
+        let tree = Tree::load(source, &root)?;
+        for (path, node) in tree.iter() {
+            let state = match node {
+                Node::Directory => State::Directory,
+                Node::Symlink(target) => State::Link(target.clone()),
+                Node::File(file) => match &file.content {
+                    Content::Host(host) => State::File { stamp: host.stamp(), executable: file.executable },
+                    Content::Zip(_) | Content::Kept(_) | Content::Bytes(_) => continue,
+                },
+            };
+            let below = path.relative().split_once('/').map_or("", |(_, below)| below);
+            self.0.insert(source.path.join(below), state);
+        }
+        Ok(())
+    }
+
+    /// This snapshot, with the states that an earlier one has of the same paths.
+    #[must_use]
+    pub fn with(mut self, earlier: Self) -> Self {
+        self.0.extend(earlier.0);
+        self
+    }
+
+    /// The paths that differ in a later snapshot. Of a folder that is new or gone only what was in it counts.
+    #[must_use]
+    pub fn differences<'a>(&'a self, later: &'a Self) -> Vec<(&'a Path, Difference)> {
+        let is_folder = |state: &State| *state == State::Directory;
+        let gone = self.0.iter().filter(|(path, _)| !later.0.contains_key(*path));
+        let gone = gone.map(|(path, state)| (path, state, Difference::Removed));
+        let differing = later.0.iter().filter_map(|(path, state)| match self.0.get(path) {
+            None => Some((path, state, Difference::New)),
+            Some(before) => (before != state).then_some((path, state, Difference::Changed)),
+        });
+        let all: Vec<_> = gone.chain(differing).collect();
+        let files: Vec<_> = all.iter().filter(|(_, state, _)| !is_folder(state)).collect();
+        let told = if files.is_empty() { all.iter().collect() } else { files };
+        told.into_iter().map(|(path, _, difference)| (path.as_path(), *difference)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(root: &Path) -> Snapshot {
+        let source = Source {
+            path: root.join("code"),
+            kind: SourceKind::Directory,
+            follow: false,
+            exclude: vec!["*.log".to_owned()],
+        };
+        let mut snapshot = Snapshot::default();
+        snapshot.add_file(&root.join("limg.yaml"));
+        snapshot.add(&source);
+        snapshot
+    }
+
+    #[test]
+    fn a_snapshot_differs_when_an_image_may() {
+        use Difference::{Changed, New, Removed};
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), text).unwrap();
+        };
+        write("limg.yaml", "a");
+        write("code/app.py", "one");
+        write("code/lib/x.py", "one");
+        let mut before = take(root);
+        let mut expect = |expected: &[(&str, Difference)]| {
+            let now = take(root);
+            let expected: Vec<_> =
+                expected.iter().map(|(path, difference)| (root.join(path), *difference)).collect();
+            let found: Vec<_> = before.differences(&now);
+            let found: Vec<_> =
+                found.into_iter().map(|(path, difference)| (path.to_owned(), difference)).collect();
+            assert_eq!(found, expected);
+            assert_eq!(before == now, expected.is_empty());
+            before = now;
+        };
+        expect(&[]);
+        write("code/lib/x.py", "three");
+        expect(&[("code/lib/x.py", Changed)]);
+        // As editors save.
+        write("code/.app.py.new", "two");
+        std::fs::rename(root.join("code/.app.py.new"), root.join("code/app.py")).unwrap();
+        expect(&[("code/app.py", Changed)]);
+        write("code/new/y.py", "");
+        expect(&[("code/new/y.py", New)]);
+        std::fs::remove_dir_all(root.join("code/new")).unwrap();
+        expect(&[("code/new/y.py", Removed)]);
+        std::fs::create_dir(root.join("code/empty")).unwrap();
+        expect(&[("code/empty", New)]);
+        // What is left out, by the source or always.
+        write("code/noise.log", "x");
+        write("code/.limg/images/index.json", "x");
+        expect(&[]);
+        std::fs::remove_file(root.join("limg.yaml")).unwrap();
+        expect(&[("limg.yaml", Changed)]);
+        std::fs::remove_dir_all(root.join("code")).unwrap();
+        let gone = take(root);
+        assert!(before.differences(&gone).iter().any(|(path, _)| *path == root.join("code")));
+        write("code/app.py", "back");
+        assert!(gone.differences(&take(root)).iter().any(|(path, _)| *path == root.join("code/app.py")));
+    }
+}

@@ -1,0 +1,61 @@
+//! What limg says of extensions that do not do what Lambda, or the emulator, expects of them.
+
+use serde_json::json;
+
+use super::{EXTENSION, Project};
+use crate::support::{finish, succeed};
+
+/// The function `facts` with one extension.
+fn project(name: &str, script: &str) -> Project {
+    let project = Project::python();
+    project.workspace.write_program(name, script);
+    let definition = std::fs::read_to_string(project.workspace.path("limg.yaml")).unwrap();
+    let mut definition: serde_json::Value = serde_json::from_str(&definition).unwrap();
+    definition["extensions"][name] = json!({ "path": name });
+    definition["functions"]["facts"]["extensions"] = json!([name]);
+    project.workspace.write("limg.yaml", definition.to_string());
+    project
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn one_that_subscribes_to_telemetry_is_told_that_it_gets_none() {
+    let subscribe = "curl -sS -X PUT -H \"Lambda-Extension-Identifier: $identifier\" -d '{}' \
+        \"http://$AWS_LAMBDA_RUNTIME_API/2022-07-01/telemetry\"\nwhile event=";
+    let project = project("shipper", &EXTENSION.replace("while event=", subscribe));
+    let invoked = succeed(project.limg(&["facts"]).args(["-e", "1", "-e", "2"]));
+    let note = "note: `/opt/extensions/shipper` calls the Telemetry API: in Lambda it gets what it subscribes to, \
+        here the emulator sends it nothing";
+    assert_eq!(invoked.stderr.lines().filter(|line| *line == note).count(), 1, "{}", invoked.stderr);
+    // The others, whose files say nothing of the kind.
+    let invoked = succeed(&mut project.limg(&["count"]));
+    assert!(!invoked.stderr.contains("note:"), "{}", invoked.stderr);
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn one_that_registers_under_another_name_is_told_of_both() {
+    for events in ["\"INVOKE\", \"SHUTDOWN\"", "\"INVOKE\""] {
+        let script = EXTENSION.replace("${0##*/}", "shipper").replace("\"INVOKE\", \"SHUTDOWN\"", events);
+        let project = project("shipper.sh", &script);
+        let finished = finish(&mut project.limg(&["facts"]));
+        assert_eq!(finished.code, 1, "{}", finished.stderr);
+        for words in ["the extension `shipper.sh` did not register", "`shipper` tried to"] {
+            assert!(finished.stderr.contains(words), "{words:?} is not in\n{}", finished.stderr);
+        }
+        project.leaves_nothing();
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn one_that_ends_without_a_fault_is_told_to_go_on() {
+    let project = project("brief", "#!/bin/bash\nexit 0\n");
+    let finished = finish(&mut project.limg(&["facts"]));
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    for words in ["extension `brief`: exit code 0", "help: an extension must register, and then ask"] {
+        assert!(finished.stderr.contains(words), "{words:?} is not in\n{}", finished.stderr);
+    }
+    project.leaves_nothing();
+}
