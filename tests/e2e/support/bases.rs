@@ -1,11 +1,12 @@
 //! The parts that take long to make: once, under a lock, for all tests.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::command::succeed;
-use super::image::{Image, open_layer};
+use super::image::Image;
 use super::repository;
 
 /// An open base image of this repository.
@@ -13,6 +14,7 @@ use super::repository;
 pub(crate) enum Base {
     Python311,
     ProvidedAl2023,
+    ProvidedAl2023Arm64,
 }
 
 impl Base {
@@ -20,20 +22,30 @@ impl Base {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Python311 => "python3.11",
-            Self::ProvidedAl2023 => "provided.al2023",
+            Self::ProvidedAl2023 | Self::ProvidedAl2023Arm64 => "provided.al2023",
+        }
+    }
+
+    /// Its architecture, and what its folder is called.
+    fn architecture(self) -> (&'static str, String) {
+        match self {
+            Self::Python311 | Self::ProvidedAl2023 => ("x86_64", self.name().to_owned()),
+            Self::ProvidedAl2023Arm64 => ("arm64", format!("{}-arm64", self.name())),
         }
     }
 }
 
 /// Builds a base unless it is there. Its script has a lock of its own.
 pub(crate) fn base(base: Base) -> PathBuf {
-    succeed(Command::new(repository().join("base-images/debian/build")).arg(base.name()));
+    let (architecture, _) = base.architecture();
+    let mut build = Command::new(repository().join("base-images/debian/build"));
+    succeed(build.args([base.name(), "--arch", architecture]));
     layout_of(base)
 }
 
 /// The OCI layout of a base.
 pub(crate) fn layout_of(base: Base) -> PathBuf {
-    repository().join("target/bases").join(base.name())
+    repository().join("target/bases").join(base.architecture().1)
 }
 
 /// Compiles the programs of `examples/static-binary`.
@@ -60,19 +72,12 @@ pub(crate) fn emulator() -> PathBuf {
     if path.exists() {
         return path;
     }
-    for layer in &image.layers {
-        let mut archive = tar::Archive::new(open_layer(layer));
-        for entry in archive.entries().unwrap() {
-            let mut entry = entry.unwrap();
-            if *entry.path_bytes() == *NAME.as_bytes() {
-                let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-                entry.unpack(folder.path().join("rie")).unwrap();
-                std::fs::rename(folder.path().join("rie"), &path).unwrap();
-                return path;
-            }
-        }
-    }
-    panic!("no layer of {} has {NAME}", Base::ProvidedAl2023.name());
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let new = folder.path().join("rie");
+    std::fs::write(&new, image.read(NAME)).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(new, &path).unwrap();
+    path
 }
 
 /// Waits for a lock that all tests share, which is held until the file is dropped.
