@@ -192,6 +192,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+
     /// Lambda's word: `x86_64` or `arm64`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -207,6 +210,15 @@ impl Architecture {
         match self {
             Self::X86_64 => "amd64",
             Self::Arm64 => "arm64",
+        }
+    }
+
+    /// `e_machine` of its programs: `EM_X86_64` or `EM_AARCH64` (System V ABI, "ELF Header").
+    #[must_use]
+    pub fn elf_machine(self) -> u16 {
+        match self {
+            Self::X86_64 => 62,
+            Self::Arm64 => 183,
         }
     }
 }

@@ -15,7 +15,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use limg::engine::{Answer, Engine, EngineError, Host, Loaded, Outcome, OutputSink, RunOptions};
+use limg::engine::{
+    Answer, Engine, EngineError, Event, Host, Invocation, Loaded, OutputSink, RunOptions, Session, Start,
+    Used,
+};
 use limg::image::{BaseImage, Image, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
@@ -201,23 +204,39 @@ fn sink() -> (OutputSink, Arc<Mutex<String>>) {
     (sink, text)
 }
 
-/// Invokes without cancelling. Gives the outcome and the whole output.
-async fn invoke(bench: &Bench, options: &RunOptions, event: &str) -> (Result<Outcome, EngineError>, String) {
+/// Sends events to one container. Gives what came of each, and the whole output.
+async fn send(
+    bench: &Bench,
+    options: &RunOptions,
+    events: &[&str],
+) -> (Result<Used<Vec<Invocation>>, EngineError>, String) {
     let (sink, text) = sink();
-    let never = std::future::pending();
-    let outcome = bench.engine.invoke(options, event.as_bytes().to_vec(), &sink, never).await;
+    let work = async |session: &Session<'_>| {
+        let mut invocations = Vec::new();
+        for event in events {
+            invocations.push(session.invoke(&Event::new(event.as_bytes().to_vec())?).await?);
+        }
+        Ok(invocations)
+    };
+    let done = bench.engine.run(options, &sink, std::future::pending(), work).await;
     assert_eq!(bench.containers(), "", "no container and no volume is left");
     let text = text.lock().unwrap().clone();
-    (outcome, text)
+    (done.map(|done| done.expect("nobody cancels")), text)
 }
 
-fn success(outcome: Result<Outcome, EngineError>) -> serde_json::Value {
-    match outcome.unwrap() {
-        Outcome::Answered { response, .. } if response.answer == Answer::Success => {
-            serde_json::from_slice(&response.body).unwrap()
-        }
-        other => panic!("{other:?}"),
-    }
+/// Sends one event.
+async fn invoke(
+    bench: &Bench,
+    options: &RunOptions,
+    event: &str,
+) -> (Result<Invocation, EngineError>, String) {
+    let (used, output) = send(bench, options, &[event]).await;
+    (used.map(|mut used| used.done.remove(0)), output)
+}
+
+fn success(invocation: &Invocation) -> serde_json::Value {
+    assert_eq!(invocation.response.answer, Answer::Success, "{invocation:?}");
+    serde_json::from_slice(&invocation.response.body).unwrap()
 }
 
 #[tokio::test]
@@ -275,8 +294,8 @@ async fn a_function_answers_and_its_extension_is_shut_down() {
     let bench = Bench::new("answer").await;
     let mut options = bench.function(bench.run("app.handler")).await;
     options.environment = vec![("EXTRA".to_owned(), "yes".to_owned())];
-    let (outcome, output) = invoke(&bench, &options, r#"{"id": 7}"#).await;
-    let answer = success(outcome);
+    let (invocation, output) = invoke(&bench, &options, r#"{"id": 7}"#).await;
+    let answer = success(&invocation.unwrap());
     assert_eq!(answer["event"]["id"], 7);
     assert_eq!((&answer["extra"], &answer["memory"]), (&"yes".into(), &"256".into()));
     assert_eq!(answer["name"], options.function);
@@ -289,15 +308,47 @@ async fn a_function_answers_and_its_extension_is_shut_down() {
 
 #[tokio::test]
 #[ignore = "needs a Docker Engine; `make test` runs it"]
+async fn events_go_to_one_container_whatever_comes_of_those_before() {
+    let bench = Bench::new("several").await;
+    let options = RunOptions { timeout: 2, ..bench.function(bench.run("app.handler")).await };
+    let events = [
+        r#"{"id": 1}"#,
+        r#"{"id": 2}"#,
+        r#"{"raise": "boom"}"#,
+        r#"{"sleep": 30}"#,
+        "{}",
+        r#"{"exit": 3}"#,
+        "{}",
+    ];
+    let (used, output) = send(&bench, &options, &events).await;
+    let invocations = used.unwrap().done;
+    let answers: Vec<_> = invocations.iter().map(|invocation| &invocation.response.answer).collect();
+    let error = |error_type: &str| matches!(answers[if error_type == "ValueError" { 2 } else { 5 }], Answer::FunctionError { error_type: found, .. } if found == error_type);
+    assert!(error("ValueError") && error("Runtime.ExitError"), "{answers:?}");
+    assert_eq!(answers[3], &Answer::TimedOut);
+    for (position, warm) in [(0, false), (1, true), (4, false), (6, false)] {
+        success(&invocations[position]);
+        match invocations[position].start {
+            Start::Warm => assert!(warm, "{position}: {invocations:?}"),
+            Start::Cold(init) => {
+                assert!(!warm && init < invocations[position].took, "{position}: {invocations:?}")
+            }
+            Start::Unknown => panic!("{position}: {invocations:?}"),
+        }
+    }
+    assert_eq!(output.matches("hello from the function").count(), 4, "{output}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker Engine; `make test` runs it"]
 async fn a_function_that_fails_is_told_from_one_that_answers() {
     let bench = Bench::new("fail").await;
     let mut options = bench.function(bench.run("app.handler")).await;
     options.timeout = 2;
-    let answer =
-        async |options: &RunOptions, event: &str| match invoke(&bench, options, event).await.0.unwrap() {
-            Outcome::Answered { response, out_of_memory, .. } => (response, out_of_memory),
-            Outcome::Cancelled => panic!("nobody cancelled"),
-        };
+    let answer = async |options: &RunOptions, event: &str| {
+        let used = send(&bench, options, &[event]).await.0.unwrap();
+        (used.done[0].response.clone(), used.out_of_memory)
+    };
     let error_type = |answer: Answer| match answer {
         Answer::FunctionError { error_type, .. } => error_type,
         other => panic!("{other:?}"),
@@ -336,8 +387,8 @@ async fn an_emulator_is_put_beside_an_image_that_has_none() {
     let emulator = limg::engine::emulator::find(Some(&emulator), &bench.store, Architecture::X86_64).unwrap();
     for as_lambda in [false, true] {
         let options = RunOptions { emulator: Some(emulator.clone()), as_lambda, ..options.clone() };
-        let (outcome, output) = invoke(&bench, &options, "{}").await;
-        let answer = success(outcome);
+        let (invocation, output) = invoke(&bench, &options, "{}").await;
+        let answer = success(&invocation.unwrap());
         let written = serde_json::json!({ "/tmp": true, "/var/task": !as_lambda });
         assert_eq!(answer["written"], written, "{output}");
         assert_eq!(answer["uid"], if as_lambda { 993 } else { 0 });
@@ -366,8 +417,8 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 async fn a_container_that_ends_early_says_why() {
     let bench = Bench::new("early").await;
     let mut options = bench.function(RunConfig { command: None, ..bench.run("x") }).await;
-    let (outcome, output) = invoke(&bench, &options, "{}").await;
-    let error = outcome.unwrap_err();
+    let (invocation, output) = invoke(&bench, &options, "{}").await;
+    let error = invocation.unwrap_err();
     assert!(matches!(error, EngineError::Exited { status: 142, .. }), "{error:?}");
     assert!(
         error.to_string().ends_with("entrypoint requires the handler name to be the first argument"),
@@ -384,10 +435,6 @@ async fn a_container_that_ends_early_says_why() {
     let options = bench.function(run).await;
     let error = invoke(&bench, &options, "{}").await.0.unwrap_err();
     assert!(error.to_string().contains("failed to start the container"), "{error:?}");
-
-    let large = " ".repeat(6 * 1024 * 1024 + 1);
-    let error = invoke(&bench, &options, &large).await.0.unwrap_err();
-    assert!(matches!(error, EngineError::EventTooLarge { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -395,12 +442,13 @@ async fn a_container_that_ends_early_says_why() {
 async fn a_cancelled_invocation_leaves_nothing() {
     let bench = Bench::new("cancel").await;
     let options = bench.function(bench.run("app.handler")).await;
-    let event = br#"{"sleep": 8}"#.to_vec();
+    let event = Event::new(br#"{"sleep": 8}"#.to_vec()).unwrap();
+    let work = async |session: &Session<'_>| session.invoke(&event).await;
     for after in [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(3)] {
         let (sink, text) = sink();
         let cancel = tokio::time::sleep(after);
-        let outcome = bench.engine.invoke(&options, event.clone(), &sink, cancel).await.unwrap();
-        assert_eq!(outcome, Outcome::Cancelled);
+        let done = bench.engine.run(&options, &sink, cancel, work).await.unwrap();
+        assert_eq!(done, None);
         assert_eq!(bench.containers(), "");
         if after > Duration::from_secs(1) {
             assert!(text.lock().unwrap().contains("extension: INVOKE"));
@@ -408,7 +456,7 @@ async fn a_cancelled_invocation_leaves_nothing() {
     }
     // A future that is dropped removes its container in the background.
     let (sink, _) = sink();
-    let dropped = bench.engine.invoke(&options, event, &sink, std::future::pending());
+    let dropped = bench.engine.run(&options, &sink, std::future::pending(), work);
     assert!(tokio::time::timeout(Duration::from_secs(2), dropped).await.is_err());
     tokio::time::timeout(Duration::from_secs(10), async {
         while !bench.containers().is_empty() {

@@ -204,16 +204,20 @@ pub(super) struct UpdateArguments {
 #[command(after_help = "\
 The answer goes to standard output; what the function and its extensions print, and why the function
 failed, to standard error. With `--format json` the output is an object with `function`, `status`
-(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`
-and `image_id`. A function that fails or takes too long makes the exit code 1.")]
+(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`,
+`init_ms` (how much of that the start of the function took; null where it was running) and `image_id`.
+A function that fails or takes too long makes the exit code 1.
+
+Several events go to one container, one after the other: the function is started for the first, and is
+warm for the others. With `--format json` each answer is then an object on a line of its own.")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; can be left out if there is only one
     #[arg(value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
-    /// The event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`
-    #[arg(short, long, value_name = "EVENT", default_value = "{}")]
-    pub(super) event: String,
+    /// An event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`; can be given several times [default: {}]
+    #[arg(short, long = "event", value_name = "EVENT")]
+    pub(super) events: Vec<String>,
 
     /// Run as Lambda does: read-only but for /tmp, an unprivileged user, no capabilities, the function's memory
     #[arg(long)]

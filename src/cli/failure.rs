@@ -51,6 +51,8 @@ pub(super) enum Failure {
     },
     #[error("there is no sample event `{0}`")]
     UnknownEvent(String),
+    #[error("standard input is named as several events, and can be read once")]
+    OneStandardInput,
     #[error("there is no function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("`{name}` is no runtime id")]
@@ -148,6 +150,7 @@ impl Failure {
             | Self::Event { .. }
             | Self::EventContent { .. }
             | Self::UnknownEvent(_)
+            | Self::OneStandardInput
             | Self::Destination { .. }
             | Self::Lock(_)
             | Self::Certificates(_)
@@ -211,6 +214,7 @@ impl Failure {
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
             Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
+            Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
     }

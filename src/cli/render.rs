@@ -71,6 +71,12 @@ impl Terminal {
         self.result(&text);
     }
 
+    /// Prints one of several values as a line of the result, in JSON.
+    pub(super) fn json_line(&self, value: &impl Serialize) {
+        // In JSON that somebody else wrote, line ends can stand between its parts only, where they mean as little as spaces.
+        self.result(&serde_json::to_string(value).unwrap_or_default().replace(['\n', '\r'], " "));
+    }
+
     /// Prints a line of the result. A reader that has gone away is no reason to fail.
     pub(super) fn result(&self, line: &str) {
         self.result_bytes(format!("{line}\n").as_bytes());

@@ -15,11 +15,9 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 
-use super::invoke::{Emulator, PAYLOAD_LIMIT};
-use super::output::{Tail, last_lines};
-use super::response::{Reply, classify};
+use super::output::Record;
 use super::run::{EMULATOR_FOLDER, EMULATOR_NAME, PORT};
-use super::{Engine, EngineError, OutputSink, OutputStream, Response, RunOptions, body, is_status};
+use super::{Engine, EngineError, OutputSink, OutputStream, RunOptions, body, is_status};
 use crate::fs;
 
 /// The seconds that a container gets to end by itself. The emulator gives runtime and extensions 2 from SIGTERM on.
@@ -31,76 +29,21 @@ const LAST_OUTPUT: Duration = Duration::from_secs(5);
 /// How long the news of a container's end may take to follow the breaking of its connections.
 const NEWS_OF_END: Duration = Duration::from_secs(2);
 
-/// What came of trying a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It answered.
-    Answered {
-        /// With what.
-        response: Response,
-        /// How long it took, its start included.
-        took: Duration,
-        /// Whether the kernel killed a process of it because the memory limit was reached.
-        out_of_memory: bool,
-    },
-    /// The caller wanted no answer any more.
-    Cancelled,
-}
-
-impl Engine {
-    /// Runs the function's container, sends it one event and removes it again: on success, on every error, and when
-    /// `cancel` completes first. What the container prints goes to `output`, all of it before this returns, also what
-    /// extensions print when they are told to shut down.
-    ///
-    /// Let `cancel` complete instead of dropping the future: a dropped one can only start the removal, and the program
-    /// may end before that.
-    ///
-    /// # Errors
-    /// When the engine fails, the container ends early, or the emulator in it does not answer. A function that fails is
-    /// no error but an [`Answer`](super::Answer).
-    pub async fn invoke(
-        &self,
-        options: &RunOptions,
-        event: Vec<u8>,
-        output: &OutputSink,
-        cancel: impl Future<Output = ()>,
-    ) -> Result<Outcome, EngineError> {
-        if event.len() > PAYLOAD_LIMIT {
-            return Err(EngineError::EventTooLarge { size: event.len(), limit: PAYLOAD_LIMIT });
-        }
-        let mut container = Container::create(self, options).await?;
-        let answered = tokio::select! {
-            answered = container.answer(self, options, event, output) => Some(answered),
-            () = cancel => None,
-        };
-        let (ended, log) = container.close().await;
-        match answered {
-            None => ended.map(|_| Outcome::Cancelled),
-            Some(Err(error)) => Err(error.with_log(last_lines(&log))),
-            Some(Ok((reply, took))) => {
-                let out_of_memory = ended?;
-                // Only now is the log complete.
-                let response = classify(reply, &log)?;
-                Ok(Outcome::Answered { response, took, out_of_memory })
-            }
-        }
-    }
-}
-
 /// A container that exists. It is removed by [`Container::close`]; a container that is dropped otherwise starts its own
 /// removal, which is the most that can be done there.
-struct Container<'a> {
+pub(super) struct Container<'a> {
     docker: Docker,
     id: String,
     function: &'a str,
-    tail: Tail,
+    /// What it prints.
+    pub(super) record: Record,
     /// The task that hands the output on.
     pump: Option<JoinHandle<()>>,
     removed: bool,
 }
 
 impl<'a> Container<'a> {
-    async fn create(engine: &Engine, options: &'a RunOptions) -> Result<Self, EngineError> {
+    pub(super) async fn create(engine: &Engine, options: &'a RunOptions) -> Result<Self, EngineError> {
         let container = options.container(engine.address.publish_on())?;
         let how = CreateContainerOptions { platform: options.platform(), name: None };
         let function = options.function.as_str();
@@ -113,40 +56,39 @@ impl<'a> Container<'a> {
             docker: engine.docker.clone(),
             id: created.id,
             function,
-            tail: Tail::default(),
+            record: Record::default(),
             pump: None,
             removed: false,
         })
     }
 
-    /// Starts the container and gets the answer to the event.
-    async fn answer(
+    /// Starts the container; what it prints goes to `output`.
+    pub(super) async fn start(
         &mut self,
-        engine: &Engine,
         options: &RunOptions,
-        event: Vec<u8>,
         output: &OutputSink,
-    ) -> Result<(Reply, Duration), EngineError> {
+    ) -> Result<(), EngineError> {
         if let Some(emulator) = &options.emulator {
             self.upload(emulator).await?;
         }
         // Before the start, so that nothing is missed.
         self.attach(output.clone()).await?;
         let started = self.docker.start_container(&self.id, None::<StartContainerOptions>).await;
-        started.map_err(|error| self.failed("start", error))?;
+        started.map_err(|error| self.failed("start", error))
+    }
 
+    /// Does something that ends early when the container does.
+    pub(super) async fn while_running<T>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
         let mut ended = pin!(self.ended());
-        let asked = async {
-            let emulator = Emulator::new(self.function, self.published(engine).await?)?;
-            emulator.ready().await?;
-            emulator.invoke(event, Duration::from_secs(options.timeout.into())).await
-        };
-        let asked = tokio::select! {
+        let done = tokio::select! {
             biased;
-            asked = asked => asked,
+            done = work => done,
             status = &mut ended => return Err(self.exited(status?)),
         };
-        match asked {
+        match done {
             // The end of a container breaks its connections before it is known here, and is the better reason.
             Err(error @ (EngineError::Http { .. } | EngineError::Call { .. })) => {
                 match tokio::time::timeout(NEWS_OF_END, ended).await {
@@ -154,7 +96,7 @@ impl<'a> Container<'a> {
                     _ => Err(error),
                 }
             }
-            asked => asked,
+            done => done,
         }
     }
 
@@ -194,14 +136,14 @@ impl<'a> Container<'a> {
         };
         let attached = self.docker.attach_container(&self.id, Some(options)).await;
         let mut attached = attached.map_err(|error| self.failed("attach to", error))?;
-        let tail = self.tail.clone();
+        let record = self.record.clone();
         self.pump = Some(tokio::spawn(async move {
             while let Some(Ok(piece)) = attached.output.next().await {
                 let stream = match &piece {
                     LogOutput::StdErr { .. } => OutputStream::Stderr,
                     _ => OutputStream::Stdout,
                 };
-                tail.push(piece.as_ref());
+                record.push(stream, piece.as_ref());
                 output(stream, piece.as_ref());
             }
         }));
@@ -209,7 +151,7 @@ impl<'a> Container<'a> {
     }
 
     /// Where the emulator's port can be reached, as `HOST:PORT`.
-    async fn published(&self, engine: &Engine) -> Result<String, EngineError> {
+    pub(super) async fn published(&self, engine: &Engine) -> Result<String, EngineError> {
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>).await;
         let inspected = inspected.map_err(|error| self.failed("inspect", error))?;
         let bindings = inspected
@@ -237,7 +179,7 @@ impl<'a> Container<'a> {
     }
 
     /// Stops and removes the container and its volume. Gives whether it ran out of memory, and the end of its output.
-    async fn close(mut self) -> (Result<bool, EngineError>, String) {
+    pub(super) async fn close(mut self) -> (Result<bool, EngineError>, String) {
         let grace = StopContainerOptions { t: Some(GRACE_SECONDS), signal: None };
         // Whether this works does not matter: the removal is forced.
         drop(self.docker.stop_container(&self.id, Some(grace)).await);
@@ -246,13 +188,14 @@ impl<'a> Container<'a> {
         {
             pump.abort();
         }
+        // Engines say it of containers that have ended only.
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>).await;
         let out_of_memory =
             inspected.ok().and_then(|container| container.state?.oom_killed).unwrap_or_default();
         let removed = remove(&self.docker, &self.id).await;
         self.removed = true;
         let removed = removed.map_err(|error| self.failed("remove", error));
-        (removed.map(|()| out_of_memory), self.tail.text())
+        (removed.map(|()| out_of_memory), self.record.end())
     }
 
     fn exited(&self, status: i64) -> EngineError {

@@ -95,7 +95,7 @@ pub fn find(
     }
     match machine(&path)? {
         None => Err(EmulatorError::NotElf { path }),
-        Some(found) if found == elf_machine(architecture) => Ok(path),
+        Some(found) if found == architecture.elf_machine() => Ok(path),
         Some(found) => Err(EmulatorError::Machine { path, found, wanted: architecture }),
     }
 }
@@ -103,14 +103,6 @@ pub fn find(
 /// The name under which aws-sam-cli has it too.
 fn file_name(architecture: Architecture) -> String {
     format!("aws-lambda-rie-{architecture}")
-}
-
-/// `e_machine` of programs for `architecture`: `EM_X86_64`, `EM_AARCH64`.
-fn elf_machine(architecture: Architecture) -> u16 {
-    match architecture {
-        Architecture::X86_64 => 62,
-        Architecture::Arm64 => 183,
-    }
 }
 
 /// The `e_machine` of a little-endian ELF file.

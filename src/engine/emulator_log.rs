@@ -4,11 +4,16 @@
 //! and an empty body, where Lambda answers with the error (rapid/handlers.go, rapid/shutdown.go of
 //! aws-lambda-runtime-interface-emulator).
 
+use std::time::Duration;
+
 /// The form of the time before each line.
 const TIME: &str = "23 Nov 2026 16:15:54,418";
 
 /// What tells the emulator's lines from all others.
 const MARK: &str = "] (rapid) ";
+
+/// The line in Lambda's own form at the end of an invocation.
+const REPORT: &str = "REPORT RequestId: ";
 
 /// Why the emulator gave an invocation up when its time was over.
 const RESET: &str = "errResetReceived";
@@ -94,6 +99,53 @@ pub(super) fn timeout_help(log: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether a function was started for an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It was, extensions and all, which took this long.
+    Cold(Duration),
+    /// It was running already.
+    Warm,
+    /// The emulator did not say, as with `LOG_LEVEL=error` in the function's environment.
+    Unknown,
+}
+
+impl Start {
+    /// Reads it in the log of one invocation. The emulator's line `REPORT` tells of an `Init Duration` too, which is the
+    /// time in which it took note of the start, some hundredths of a millisecond (rie/handlers.go).
+    pub(super) fn find(log: &str) -> Self {
+        let took = |message: &str| {
+            let milliseconds: f64 =
+                message.strip_prefix("INIT REPORT(durationMs: ")?.strip_suffix(')')?.parse().ok()?;
+            Duration::try_from_secs_f64(milliseconds / 1000.0).ok()
+        };
+        let says = |start: &str| messages(log).any(|message| message.starts_with(start));
+        if says("INIT START(") {
+            // After a start that failed it tries once more.
+            messages(log)
+                .any(|message| took(message).is_some())
+                .then(|| messages(log).filter_map(took).sum())
+                .map_or(Self::Unknown, Self::Cold)
+        } else if says("INVOKE START(") {
+            Self::Warm
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// Whether a line tells of the emulator's own work.
+pub(super) fn is_talk(line: &str) -> bool {
+    line.starts_with(REPORT) || parse(line).is_some()
+}
+
+/// Whether the log of an invocation that was answered tells of its end.
+pub(super) fn is_complete(log: &str) -> bool {
+    let says = |start: &str| messages(log).any(|message| message.starts_with(start));
+    let reported = log.lines().any(|line| line.starts_with(REPORT)) || says("Invoke DONE failed: ");
+    reported && (says("INVOKE RTDONE(") || says("Reset initiated: "))
 }
 
 /// A line of the emulator's.
@@ -205,6 +257,34 @@ mod tests {
         // The two streams of a container are not cut at the ends of lines.
         let torn = format!("50 %{}", log(cases[1].0));
         assert_eq!(Fault::find(&torn).unwrap().error_type, "Runtime.ExitError");
+    }
+
+    #[test]
+    fn a_start_is_told_from_none() {
+        let (init, invoke) = (
+            "[INFO] (rapid) INIT START(type: on-demand, phase: init)",
+            "[INFO] (rapid) INVOKE START(requestId: 1)",
+        );
+        let report = "[INFO] (rapid) INIT REPORT(durationMs: 466.646000)";
+        let cold = |microseconds| Start::Cold(Duration::from_micros(microseconds));
+        for (messages, expected) in [
+            (vec![init, report, invoke], cold(466_646)),
+            (vec![init, report, init, report, invoke], cold(933_292)),
+            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: x)", invoke], Start::Unknown),
+            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: -1)", invoke], Start::Unknown),
+            (vec![invoke], Start::Warm),
+            (vec!["[ERROR] (rapid) something new"], Start::Unknown),
+        ] {
+            assert_eq!(Start::find(&log(&messages)), expected, "{messages:?}");
+        }
+        let end = "[INFO] (rapid) INVOKE RTDONE(status: success, produced bytes: 0, duration: 1.021000ms)";
+        assert!(!is_complete(&log(&[init, report, invoke, end])));
+        assert!(!is_complete(&(log(&[invoke]) + "REPORT RequestId: 1\tDuration: 1 ms\n")));
+        assert!(is_complete(&(log(&[invoke, end]) + "REPORT RequestId: 1\tDuration: 1 ms\n")));
+        assert!(is_complete(&log(&[
+            "[ERROR] (rapid) Invoke DONE failed: X",
+            "[WARNING] (rapid) Reset initiated: ReleaseFail"
+        ])));
     }
 
     #[test]

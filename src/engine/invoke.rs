@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::EngineError;
 use super::response::Reply;
 
 /// What Lambda takes and gives in one synchronous invocation (Lambda developer guide, gettingstarted-limits).
-pub(super) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
+const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
 /// How long the emulator may take to listen. It does so before it starts the function, so that only a machine that
 /// emulates another one comes near.
@@ -23,6 +25,23 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// The path of the one function that an emulator has (aws-lambda-runtime-interface-emulator, rie/http.go).
 const INVOCATION: &str = "2015-03-31/functions/function/invocations";
+
+/// What a function is sent.
+#[derive(Debug, Clone)]
+pub struct Event(Bytes);
+
+impl Event {
+    /// An event of these bytes.
+    ///
+    /// # Errors
+    /// When Lambda does not take so many.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, EngineError> {
+        if bytes.len() > PAYLOAD_LIMIT {
+            return Err(EngineError::EventTooLarge { size: bytes.len(), limit: PAYLOAD_LIMIT });
+        }
+        Ok(Self(bytes.into()))
+    }
+}
 
 /// The emulator of a running container.
 pub(super) struct Emulator<'a> {
@@ -66,7 +85,7 @@ impl<'a> Emulator<'a> {
     /// Sends the event, once, and gives what comes back and the time that it took. `timeout` is that of the function.
     pub(super) async fn invoke(
         &self,
-        event: Vec<u8>,
+        event: &Event,
         timeout: Duration,
     ) -> Result<(Reply, Duration), EngineError> {
         // The emulator grants the timeout to the start of the function and again to the invocation.
@@ -81,10 +100,23 @@ impl<'a> Emulator<'a> {
             }
         };
         let request = self.client.post(format!("http://{}/{INVOCATION}", self.address));
-        let request = request.header("content-type", "application/json").body(event).timeout(patience);
+        let request =
+            request.header("content-type", "application/json").body(event.0.clone()).timeout(patience);
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(failed)?.into();
         Ok((Reply { status, body }, start.elapsed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_no_larger_than_lambda_takes() {
+        assert!(Event::new(vec![b' '; PAYLOAD_LIMIT]).is_ok());
+        let error = Event::new(vec![b' '; PAYLOAD_LIMIT + 1]).unwrap_err();
+        assert!(matches!(error, EngineError::EventTooLarge { .. }), "{error}");
     }
 }

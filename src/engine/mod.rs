@@ -1,7 +1,7 @@
 //! Docker, through its API: the only place that talks to an engine.
 //!
 //! An engine is one destination of an image ([`Engine::load`]), one source of a base ([`Engine::export`]), and the place
-//! where a function is tried ([`Engine::invoke`]); to build and to push limg needs none. Nothing here prints, decides
+//! where a function is tried ([`Engine::run`]); to build and to push limg needs none. Nothing here prints, decides
 //! what is in an image, or holds an archive in memory: archives are written on a blocking thread and streamed.
 
 mod address;
@@ -16,6 +16,7 @@ mod load;
 mod output;
 mod response;
 mod run;
+mod session;
 
 #[cfg(test)]
 #[cfg(unix)]
@@ -27,13 +28,14 @@ use bollard::Docker;
 use bollard::errors::Error as DockerError;
 use bollard::models::ImageInspect;
 
-pub use container::Outcome;
-pub use emulator_log::{Weight, weigh};
+pub use emulator_log::{Start, Weight, weigh};
 pub use error::EngineError;
+pub use invoke::Event;
 pub use load::Loaded;
 pub use output::{OutputSink, OutputStream};
 pub use response::{Answer, Response};
 pub use run::RunOptions;
+pub use session::{Invocation, Session, Used};
 
 use address::Address;
 

@@ -1,8 +1,8 @@
 //! What a container prints: handed on as it comes, and its end remembered for errors.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::emulator_log::{Weight, weigh};
+use super::emulator_log::{Weight, is_talk, weigh};
 
 /// One of the two streams of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,25 +24,64 @@ const REMEMBERED: usize = 64 * 1024;
 /// The lines of them that are told.
 const LINES: usize = 10;
 
-/// The end of what was printed.
+/// What was printed: its end, and apart from that what the emulator said of the invocation under way, which no function
+/// can push out by printing a lot.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tail(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Record(Arc<Mutex<Kept>>);
 
-impl Tail {
-    pub(super) fn push(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        // Seldom, since all that is kept is moved.
-        if kept.len() > 2 * REMEMBERED {
-            let excess = kept.len() - REMEMBERED;
-            kept.drain(..excess);
+#[derive(Debug, Default)]
+struct Kept {
+    end: Vec<u8>,
+    /// The lines that have no end yet.
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    talk: Vec<u8>,
+}
+
+impl Record {
+    pub(super) fn push(&self, stream: OutputStream, bytes: &[u8]) {
+        let kept = &mut *self.kept();
+        append(&mut kept.end, bytes);
+        let line = match stream {
+            OutputStream::Stdout => &mut kept.stdout,
+            OutputStream::Stderr => &mut kept.stderr,
+        };
+        append(line, bytes);
+        let Some(end) = line.iter().rposition(|byte| *byte == b'\n') else { return };
+        for line in line.drain(..=end).collect::<Vec<_>>().split_inclusive(|byte| *byte == b'\n') {
+            if std::str::from_utf8(line).is_ok_and(is_talk) {
+                append(&mut kept.talk, line);
+            }
         }
     }
 
-    /// What is remembered. Both streams are in it, so that a line may begin within another one.
-    pub(super) fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).into_owned()
+    /// The end of all that was printed. Both streams are in it, so that a line may begin within another one.
+    pub(super) fn end(&self) -> String {
+        String::from_utf8_lossy(&self.kept().end).into_owned()
+    }
+
+    /// What the emulator said since [`Record::forget_talk`], line by line.
+    pub(super) fn talk(&self) -> String {
+        String::from_utf8_lossy(&self.kept().talk).into_owned()
+    }
+
+    /// Forgets what the emulator has said so far.
+    pub(super) fn forget_talk(&self) {
+        self.kept().talk.clear();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds bytes, and forgets the first ones when there are too many.
+fn append(kept: &mut Vec<u8>, bytes: &[u8]) {
+    kept.extend_from_slice(bytes);
+    // Seldom, since all that is kept is moved.
+    if kept.len() > 2 * REMEMBERED {
+        let excess = kept.len() - REMEMBERED;
+        kept.drain(..excess);
     }
 }
 
@@ -59,11 +98,18 @@ mod tests {
 
     #[test]
     fn only_the_end_is_kept() {
-        let tail = Tail::default();
+        let record = Record::default();
+        let talk = "23 Nov 2026 16:55:02,259 [INFO] (rapid) INIT REPORT(durationMs: 3.5)\n";
+        record.push(OutputStream::Stderr, &talk.as_bytes()[..30]);
+        record.push(OutputStream::Stdout, b"a line of the function");
+        record.push(OutputStream::Stderr, &talk.as_bytes()[30..]);
         for number in 0..50_000 {
-            tail.push(format!("line {number}\n\n").as_bytes());
+            record.push(OutputStream::Stdout, format!("line {number}\n\n").as_bytes());
         }
-        let text = tail.text();
+        assert_eq!(record.talk(), talk);
+        record.forget_talk();
+        assert_eq!(record.talk(), "");
+        let text = record.end();
         assert!((REMEMBERED..=2 * REMEMBERED).contains(&text.len()), "{}", text.len());
         let lines = last_lines(&text);
         assert_eq!(lines.len(), LINES);

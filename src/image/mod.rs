@@ -112,8 +112,9 @@ impl ImageError {
         match self {
             Self::Json { .. } | Self::DiffIds { .. } => Some("copy the image again".to_owned()),
             Self::Platform { found, wanted } => {
-                let known = [Architecture::X86_64, Architecture::Arm64];
-                let other = known.into_iter().find(|known| *found == format!("linux/{}", known.oci_name()));
+                let other = Architecture::ALL
+                    .into_iter()
+                    .find(|known| *found == format!("linux/{}", known.oci_name()));
                 let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
                 Some(format!("{}name a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
             }

@@ -9,7 +9,7 @@ use super::error::full_text;
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
 use crate::image::Layer as ImageLayer;
-use crate::plan;
+use crate::plan::{self, Part};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
 use crate::tree::{FileIndex, Tree};
@@ -23,7 +23,7 @@ pub(super) enum Brought {
     /// A zip in the store.
     Zip(Source),
     /// Files of an image.
-    Files(Arc<Tree>),
+    Files(Part),
 }
 
 /// A layer of another image that already is a tree of files and nothing else, so that it can be used as it is.
@@ -92,8 +92,8 @@ pub(super) async fn bring_all(
                 }
                 LayerSource::Image(files) if is_new => {
                     match files_of(layer, files, function.architecture, context).await? {
-                        Ok((tree, ready)) => {
-                            all.sources.insert(key, Brought::Files(tree));
+                        Ok((part, ready)) => {
+                            all.sources.insert(key, Brought::Files(part));
                             all.ready.extend(ready);
                         }
                         Err(problem) => all.problems.push(problem),
@@ -106,7 +106,7 @@ pub(super) async fn bring_all(
     Ok(all)
 }
 
-type Files = (Arc<Tree>, Option<Ready>);
+type Files = (Part, Option<Ready>);
 
 /// The files of an image.
 async fn files_of(
@@ -147,7 +147,7 @@ async fn extract(
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };
     let Extracted { tree, ready } = extracted;
-    let tree = Arc::new(plan::image_tree(tree)?);
-    let ready = ready.map(|layer| Ready { tree: Arc::clone(&tree), layer, origin });
-    Ok((tree, ready))
+    let part = plan::image_tree(tree)?;
+    let ready = ready.map(|layer| Ready { tree: Arc::clone(&part.tree), layer, origin });
+    Ok((part, ready))
 }

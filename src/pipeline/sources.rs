@@ -1,15 +1,14 @@
 //! The trees of functions, each layer and extension loaded once, and all that is wrong with them at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::PipelineError;
 use super::error::{full_text, help_of_source, is_inputs};
 use super::remote::{AllBrought, Brought};
-use crate::plan::{self, Parts};
+use crate::plan::{self, Part, Parts};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, LayerSource};
-use crate::tree::{Tree, TreeError};
+use crate::tree::TreeError;
 
 /// What is wrong with a definition and the files that it names.
 #[derive(Default)]
@@ -20,8 +19,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// Notes problems, each once: functions that share a layer share what is wrong with it.
     pub(super) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
-        self.problems.extend(problems);
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     /// Whether all problems are such.
@@ -52,8 +56,8 @@ impl Faults {
 /// Loads the trees of functions. One that cannot be loaded is noted once.
 pub(super) struct Loader<'a> {
     brought: &'a AllBrought,
-    layers: BTreeMap<(String, LayerSource, Architecture), Option<Arc<Tree>>>,
-    extensions: BTreeMap<String, Option<Arc<Tree>>>,
+    layers: BTreeMap<(String, LayerSource, Architecture), Option<Part>>,
+    extensions: BTreeMap<String, Option<Part>>,
 }
 
 impl<'a> Loader<'a> {
@@ -63,8 +67,8 @@ impl<'a> Loader<'a> {
 
     /// The trees of a function; nothing if any of them cannot be loaded.
     pub(super) fn parts(&mut self, function: &Function, faults: &mut Faults) -> Option<Parts> {
-        let mut loaded = |tree: Result<Tree, TreeError>, what: String, at: DocumentPath| {
-            tree.map(Arc::new).map_err(|error| faults.source(what, at, error)).ok()
+        let mut loaded = |part: Result<Part, TreeError>, what: String, at: DocumentPath| {
+            part.map_err(|error| faults.source(what, at, error)).ok()
         };
         let layers: Vec<_> = function
             .layers
@@ -77,7 +81,7 @@ impl<'a> Loader<'a> {
                         // What is not there has its problem already.
                         elsewhere => match self.brought.get(elsewhere, function.architecture)? {
                             Brought::Zip(source) => source,
-                            Brought::Files(tree) => return Some(Arc::clone(tree)),
+                            Brought::Files(part) => return Some(part.clone()),
                         },
                     };
                     let at = DocumentPath::keys(&["layers", &layer.name]);

@@ -6,12 +6,14 @@ use std::collections::btree_map::Entry;
 use super::Findings;
 use crate::event::Event;
 use crate::problem::DocumentPath;
-use crate::project::ImagePath;
+use crate::project::{Architecture, ImagePath};
 use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Step, Tree, follow};
 
 /// The merged view.
 pub(super) struct Merged<'a> {
     base: &'a FileIndex,
+    /// The function's, which programs must be built for.
+    pub(super) architecture: Architecture,
     nodes: BTreeMap<ImagePath, Placed>,
 }
 
@@ -40,8 +42,8 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Merged<'a> {
-    pub(super) fn new(base: &'a FileIndex) -> Self {
-        Self { base, nodes: BTreeMap::new() }
+    pub(super) fn new(base: &'a FileIndex, architecture: Architecture) -> Self {
+        Self { base, architecture, nodes: BTreeMap::new() }
     }
 
     /// Lays a tree over what is there.

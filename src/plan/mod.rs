@@ -5,15 +5,17 @@
 
 mod dependencies;
 mod environment;
+mod machine;
 mod merge;
 mod parts;
 mod program;
 mod run;
 mod wrapper;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use parts::{Parts, code_tree, extension_tree, image_tree, layer_tree};
+pub use parts::{Part, Parts, code_tree, extension_tree, image_tree, layer_tree};
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
@@ -77,14 +79,15 @@ pub fn plan(
         contract,
         base,
         at: DocumentPath::keys(&["functions", &function.name]),
-        merged: Merged::new(base.index),
+        merged: Merged::new(base.index, function.architecture),
         layers: Vec::new(),
         findings: Findings::default(),
     };
     planner.lay(parts)?;
     planner.check_programs(parts)?;
     let run = planner.run_config()?;
-    let Findings { notes, problems } = planner.findings;
+    planner.check_machines(parts);
+    let Findings { notes, problems, .. } = planner.findings;
     if problems.is_empty() {
         Ok(ImagePlan { layers: planner.layers, run, notes })
     } else {
@@ -114,6 +117,8 @@ struct Planner<'a> {
 struct Findings {
     notes: Vec<Event>,
     problems: Vec<Problem>,
+    /// What Lambda would start and is built for another machine, which has its problem already.
+    misbuilt: BTreeSet<ImagePath>,
 }
 
 impl Findings {
@@ -130,20 +135,20 @@ impl Findings {
 impl Planner<'_> {
     /// Lays the parts over the base in the order of the image's layers.
     fn lay(&mut self, parts: &Parts) -> Result<(), TreeError> {
-        for (layer, tree) in self.function.layers.iter().zip(&parts.layers) {
+        for (layer, part) in self.function.layers.iter().zip(&parts.layers) {
             let at = DocumentPath::keys(&["layers", &layer.name]);
-            self.add(format!("layer {}", layer.name), &at, Arc::clone(tree));
+            self.add(format!("layer {}", layer.name), &at, Arc::clone(&part.tree));
         }
-        for (extension, tree) in self.function.extensions.iter().zip(&parts.extensions) {
+        for (extension, part) in self.function.extensions.iter().zip(&parts.extensions) {
             let at = DocumentPath::keys(&["extensions", &extension.name]);
-            self.add(format!("extension {}", extension.name), &at, Arc::clone(tree));
+            self.add(format!("extension {}", extension.name), &at, Arc::clone(&part.tree));
         }
         if let Some(wrapper) = wrapper::own_tree(self.function)? {
             let at = self.at.key("wrapper");
             self.add(format!("wrapper of {}", self.function.name), &at, Arc::new(wrapper));
         }
         let at = self.at.key("code");
-        let mut code = parts.code.as_ref().clone();
+        let mut code = parts.code.tree.as_ref().clone();
         let dependencies = dependencies::split_off(&mut code)?;
         if !dependencies.is_empty() {
             self.add(format!("dependencies of {}", self.function.name), &at, Arc::new(dependencies));
@@ -176,13 +181,30 @@ impl Planner<'_> {
     }
 
     fn check_programs(&mut self, parts: &Parts) -> Result<(), TreeError> {
-        program::check_extensions(&self.merged, &self.at, &mut self.findings.problems)?;
+        program::check_extensions(&self.merged, &self.at, &mut self.findings)?;
         let node = self.contract.search_paths.contains_key("NODE_PATH");
         program::warn_of_misplaced(&self.merged, node, &mut self.findings.notes);
-        for (extension, tree) in self.function.extensions.iter().zip(&parts.extensions) {
-            program::warn_of_idle(extension, tree, &mut self.findings.notes);
+        for (extension, part) in self.function.extensions.iter().zip(&parts.extensions) {
+            program::warn_of_idle(extension, &part.tree, &mut self.findings.notes);
         }
         Ok(())
+    }
+
+    /// Finds libraries and programs for other machines, tree by tree.
+    fn check_machines(&mut self, parts: &Parts) {
+        let layers = self.function.layers.iter().zip(&parts.layers).map(|(layer, part)| {
+            (format!("the layer `{}`", layer.name), DocumentPath::keys(&["layers", &layer.name]), part)
+        });
+        let extensions = self.function.extensions.iter().zip(&parts.extensions).map(|(extension, part)| {
+            let at = DocumentPath::keys(&["extensions", &extension.name]);
+            (format!("the extension `{}`", extension.name), at, part)
+        });
+        let code = (format!("the code of `{}`", self.function.name), self.at.key("code"), &parts.code);
+        for (name, at, part) in layers.chain(extensions).chain([code]) {
+            let tree = machine::Owned { name, at, machines: &part.machines };
+            let (architecture, contract) = (self.function.architecture, self.contract);
+            machine::check(&tree, architecture, contract, &self.merged, &mut self.findings);
+        }
     }
 }
 

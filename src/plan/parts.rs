@@ -2,39 +2,55 @@
 
 use std::sync::Arc;
 
+use super::machine::{self, Machine};
 use super::{program, wrapper};
 use crate::project::{Extension, Function, ImagePath, Source, SourceKind};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Node, Tree, TreeError};
 
+/// One of the trees that a function is made of.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The tree.
+    pub tree: Arc<Tree>,
+    /// What its programs and libraries are built for. Read once, for all functions that share the tree.
+    pub(super) machines: Arc<[(ImagePath, Machine)]>,
+}
+
+impl Part {
+    /// Makes programs executable where Lambda runs what it finds, and looks what they are built for.
+    fn new(mut tree: Tree) -> Result<Self, TreeError> {
+        program::make_executable(&mut tree)?;
+        let machines = machine::list(&tree)?.into();
+        Ok(Self { tree: Arc::new(tree), machines })
+    }
+}
+
 /// The trees of one function. Several functions may share one.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// One per layer of the function, in its order.
-    pub layers: Vec<Arc<Tree>>,
+    pub layers: Vec<Part>,
     /// One per extension of the function, in its order; empty for one that has no files.
-    pub extensions: Vec<Arc<Tree>>,
+    pub extensions: Vec<Part>,
     /// The function's own code.
-    pub code: Arc<Tree>,
+    pub code: Part,
 }
 
 /// The files of a layer that are on this machine: their root is `/opt` (Lambda developer guide, packaging-layers).
 ///
 /// # Errors
 /// When they cannot be listed.
-pub fn layer_tree(source: &Source) -> Result<Tree, TreeError> {
-    let mut tree = Tree::load(source, &place(LAYER_ROOT)?)?;
-    program::make_executable(&mut tree)?;
-    Ok(tree)
+pub fn layer_tree(source: &Source) -> Result<Part, TreeError> {
+    Part::new(Tree::load(source, &place(LAYER_ROOT)?)?)
 }
 
 /// The files of a layer that were taken from another image and stand at their place already.
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
-    program::make_executable(&mut tree)?;
-    Ok(tree)
+pub fn image_tree(tree: Tree) -> Result<Part, TreeError> {
+    Part::new(tree)
 }
 
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
@@ -42,7 +58,7 @@ pub fn image_tree(mut tree: Tree) -> Result<Tree, TreeError> {
 ///
 /// # Errors
 /// When they cannot be listed.
-pub fn extension_tree(extension: &Extension) -> Result<Tree, TreeError> {
+pub fn extension_tree(extension: &Extension) -> Result<Part, TreeError> {
     let root = place(LAYER_ROOT)?;
     let mut tree = match &extension.source {
         Some(source) if source.kind == SourceKind::File => {
@@ -54,20 +70,18 @@ pub fn extension_tree(extension: &Extension) -> Result<Tree, TreeError> {
         None => Tree::new(),
     };
     wrapper::add_local(&mut tree, extension.wrapper.as_ref())?;
-    program::make_executable(&mut tree)?;
-    Ok(tree)
+    Part::new(tree)
 }
 
 /// The function's own code, at the task root, which is always there.
 ///
 /// # Errors
 /// When it cannot be listed.
-pub fn code_tree(function: &Function) -> Result<Tree, TreeError> {
+pub fn code_tree(function: &Function) -> Result<Part, TreeError> {
     let root = place(TASK_ROOT)?;
     let mut tree = Tree::load(&function.code, &root)?;
     tree.insert(root, Node::Directory);
-    program::make_executable(&mut tree)?;
-    Ok(tree)
+    Part::new(tree)
 }
 
 /// An image path that is fixed but for a name that the definition has checked.

@@ -1,11 +1,13 @@
 //! What Lambda executes: extensions, bootstraps and wrappers must be programs, executable, and where Lambda looks.
 
+use super::Findings;
+use super::machine::Machine;
 use super::merge::{Found, Merged};
 use super::parts::place;
 use super::wrapper;
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Extension, ImagePath};
+use crate::project::{Architecture, Extension, ImagePath};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Node, Tree, TreeError};
 
@@ -20,7 +22,7 @@ const EXTENSION_LIMIT: usize = 10;
 const SWITCH: &str = "/opt/disable-extensions-jwigqn8j";
 
 /// Enough of a file to see what program it is: Linux reads no longer first line of a script.
-const HEAD: usize = 256;
+pub(super) const HEAD: usize = 256;
 
 /// What the kernel would make of a file.
 enum Program {
@@ -66,7 +68,7 @@ pub(super) fn make_executable(tree: &mut Tree) -> Result<(), TreeError> {
     Ok(())
 }
 
-fn is_directly_in(path: &ImagePath, folder: &str) -> bool {
+pub(super) fn is_directly_in(path: &ImagePath, folder: &str) -> bool {
     path.parent().is_some_and(|parent| parent.as_str() == folder)
 }
 
@@ -79,17 +81,17 @@ fn bootstrap_paths() -> Result<[ImagePath; 2], TreeError> {
 pub(super) fn bootstrap(
     merged: &Merged<'_>,
     at: &DocumentPath,
-    problems: &mut Vec<Problem>,
+    findings: &mut Findings,
 ) -> Result<Option<ImagePath>, TreeError> {
     let paths = bootstrap_paths()?;
     for path in &paths {
         if merged.is_file(path) {
-            check(merged, path, &format!("the custom runtime `{path}`"), at, problems)?;
+            check(merged, path, &format!("the custom runtime `{path}`"), at, findings)?;
             return Ok(Some(path.clone()));
         }
     }
     let [task, layer] = paths;
-    problems.push(
+    findings.problems.push(
         Problem::new("no-bootstrap", at.clone(), format!("there is neither `{task}` nor `{layer}` to run"))
             .help(
                 "name the program of the custom runtime `bootstrap`, at the root of the code or of a layer",
@@ -102,7 +104,7 @@ pub(super) fn bootstrap(
 pub(super) fn check_extensions(
     merged: &Merged<'_>,
     at: &DocumentPath,
-    problems: &mut Vec<Problem>,
+    findings: &mut Findings,
 ) -> Result<(), TreeError> {
     let mut number = 0;
     for (path, owner) in merged.children(EXTENSIONS) {
@@ -111,13 +113,13 @@ pub(super) fn check_extensions(
         }
         number += 1;
         let subject = format!("`{path}` of {}, which Lambda would start as an extension,", owner.name);
-        check(merged, path, &subject, owner.at, problems)?;
+        check(merged, path, &subject, owner.at, findings)?;
     }
     if number > EXTENSION_LIMIT {
         let message = format!(
             "`{EXTENSIONS}` has {number} files, and Lambda starts at most {EXTENSION_LIMIT} extensions"
         );
-        problems.push(
+        findings.problems.push(
             Problem::new("too-many-extensions", at.key("extensions"), message)
                 .help("leave some out, or move support files to a folder of their own below `/opt`"),
         );
@@ -125,13 +127,13 @@ pub(super) fn check_extensions(
     Ok(())
 }
 
-/// Checks that a path leads to something that the kernel can execute.
+/// Checks that a path leads to something that the kernel can execute on the function's machine.
 pub(super) fn check(
     merged: &Merged<'_>,
     path: &ImagePath,
     subject: &str,
     at: &DocumentPath,
-    problems: &mut Vec<Problem>,
+    findings: &mut Findings,
 ) -> Result<(), TreeError> {
     let (why, help) = match merged.resolve(path) {
         // What is in the base's own programs is its maker's.
@@ -141,22 +143,49 @@ pub(super) fn check(
             ("is a link to a directory", "link to a file, or move it out of the folder")
         }
         None => ("is a link that leads nowhere", "link to a file that is in the image"),
-        Some(Found::File(file)) => match kind(&file.content.head(HEAD)?) {
-            Program::Elf | Program::Script if file.executable => return Ok(()),
-            Program::Elf | Program::Script => ("is not executable", "`chmod +x` it"),
-            Program::WindowsScript => (
-                "has a first line that ends with a carriage return, so its interpreter would not be found",
-                "save it with Unix line ends",
-            ),
-            Program::None => (
-                "is no program: neither an ELF binary nor a script that begins with `#!`",
-                "give a script a first line such as `#!/bin/sh`; keep other files in a folder of their own below `/opt`",
-            ),
-        },
+        Some(Found::File(file)) => {
+            let head = file.content.head(HEAD)?;
+            match kind(&head) {
+                Program::Elf | Program::Script if file.executable => {
+                    check_machine(&head, merged.architecture, path, subject, at, findings);
+                    return Ok(());
+                }
+                Program::Elf | Program::Script => ("is not executable", "`chmod +x` it"),
+                Program::WindowsScript => (
+                    "has a first line that ends with a carriage return, so its interpreter would not be found",
+                    "save it with Unix line ends",
+                ),
+                Program::None => (
+                    "is no program: neither an ELF binary nor a script that begins with `#!`",
+                    "give a script a first line such as `#!/bin/sh`; keep other files in a folder of their own below `/opt`",
+                ),
+            }
+        }
     };
     let message = format!("{subject} {why}");
-    problems.push(Problem::new("not-a-program", at.clone(), message).help(help));
+    findings.problems.push(Problem::new("not-a-program", at.clone(), message).help(help));
     Ok(())
+}
+
+/// Checks that a program of which the first bytes are given is for the function's machine.
+fn check_machine(
+    head: &[u8],
+    architecture: Architecture,
+    path: &ImagePath,
+    subject: &str,
+    at: &DocumentPath,
+    findings: &mut Findings,
+) {
+    let Some(machine) = Machine::of(head).filter(|machine| !machine.fits(architecture)) else { return };
+    findings.misbuilt.insert(path.clone());
+    let message =
+        format!("{subject} is built for {machine}, and the function's architecture is {architecture}");
+    let other = Architecture::ALL.into_iter().find(|other| machine.fits(*other));
+    let change = other.map(|other| format!(", or set `architecture: {other}` for the function"));
+    findings.problems.push(Problem::new("wrong-architecture", at.clone(), message).help(format!(
+        "build it for {architecture}, or take its version for it{}",
+        change.unwrap_or_default()
+    )));
 }
 
 /// Warns of what is not where Lambda looks, as older descriptions of Lambda have it, and of what switches things off.

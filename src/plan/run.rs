@@ -142,7 +142,7 @@ impl Planner<'_> {
         if script && self.merged.is_file(launcher) {
             return Ok(Some(Entry::Script { honours_wrapper }));
         }
-        let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.findings.problems)? else {
+        let Some(bootstrap) = program::bootstrap(&self.merged, &self.at, &mut self.findings)? else {
             return Ok(None);
         };
         if !script && !self.base.index.has_file("/bin/sh") {

@@ -40,6 +40,19 @@ fn tree(nodes: &[&str]) -> Tree {
     tree
 }
 
+fn part(nodes: &[&str]) -> Part {
+    image_tree(tree(nodes)).unwrap()
+}
+
+/// Executable files for the machines of these numbers, little-endian and of 64 bits.
+fn binaries(files: &[(&str, u16)]) -> Part {
+    let mut tree = Tree::new();
+    for (place, number) in files {
+        tree.insert(path(place), Node::File(FileNode::of_bytes(&machine::tests::elf(*number, 2, 1), true)));
+    }
+    image_tree(tree).unwrap()
+}
+
 impl Bench {
     /// A function on a base like AWS's.
     fn new(runtime: &str) -> Self {
@@ -58,11 +71,7 @@ impl Bench {
                 timeout: 3,
                 memory: 128,
             },
-            parts: Parts {
-                layers: Vec::new(),
-                extensions: Vec::new(),
-                code: Arc::new(tree(&["/var/task/app.py"])),
-            },
+            parts: Parts { layers: Vec::new(), extensions: Vec::new(), code: part(&["/var/task/app.py"]) },
             run: RunConfig {
                 environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
                 entrypoint: Some(vec![ENTRY_SCRIPT.to_owned()]),
@@ -80,7 +89,7 @@ impl Bench {
 
     fn layer(mut self, name: &str, nodes: &[&str]) -> Self {
         self.function.layers.push(Layer { name: name.to_owned(), source: LayerSource::Files(source()) });
-        self.parts.layers.push(Arc::new(tree(nodes)));
+        self.parts.layers.push(part(nodes));
         self
     }
 
@@ -98,12 +107,12 @@ impl Bench {
             environment: environment.iter().map(own).collect(),
             wrapper: wrapper.map(|wrapper| Wrapper::InImage(path(wrapper))),
         });
-        self.parts.extensions.push(Arc::new(tree(nodes)));
+        self.parts.extensions.push(part(nodes));
         self
     }
 
     fn code(mut self, nodes: &[&str]) -> Self {
-        self.parts.code = Arc::new(tree(nodes));
+        self.parts.code = part(nodes);
         self
     }
 
@@ -367,7 +376,7 @@ fn wrappers_of_one_name_do_not_take_each_others_place() {
     bench.function.wrapper = Some(wrapper("function"));
     bench.function.extensions[0].source = None;
     bench.function.extensions[0].wrapper = Some(wrapper("extension"));
-    bench.parts.extensions = vec![Arc::new(extension_tree(&bench.function.extensions[0]).unwrap())];
+    bench.parts.extensions = vec![extension_tree(&bench.function.extensions[0]).unwrap()];
     assert_eq!(bench.problems(), ["wrapper-collision: two wrappers would stand at `/opt/wrappers/wrapper`"]);
     bench.function.extensions[0].wrapper = bench.function.wrapper.clone();
     bench.planned();
@@ -478,7 +487,7 @@ fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
         let mut tree = Tree::new();
         tree.insert(path("/opt/python/conf.py"), Node::File(file));
         tree.insert(path("/opt/python/__pycache__/conf.cpython-312.pyc"), Node::Directory);
-        Arc::new(tree)
+        image_tree(tree).unwrap()
     };
     let mut bench = Bench::new("python3.12").layer("old", &[]).layer("new", &[]);
     bench.parts.layers = vec![source("V=1"), source("V=2")];
@@ -492,7 +501,7 @@ fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
         .collect();
     assert_eq!(modified, [None, Some(1_700_000_000)]);
     assert!(
-        matches!(bench.parts.layers[0].get(&path("/opt/python/conf.py")), Some(Node::File(file)) if file.modified.is_some()),
+        matches!(bench.parts.layers[0].tree.get(&path("/opt/python/conf.py")), Some(Node::File(file)) if file.modified.is_some()),
         "other functions share it"
     );
 }
@@ -565,7 +574,77 @@ fn programs_get_the_bit_that_archives_lose() {
     ] {
         tree.insert(path(place), Node::File(FileNode::of_bytes(content.as_bytes(), false)));
     }
-    let tree = image_tree(tree).unwrap();
+    let tree = image_tree(tree).unwrap().tree;
     let made: Vec<_> = tree.adjustments().iter().map(|adjustment| adjustment.path.as_str()).collect();
     assert_eq!(made, ["/opt/bin/tool", "/opt/extensions/log", "/var/task/bootstrap"]);
+}
+
+const X86_64: u16 = 62;
+const ARM64: u16 = 183;
+
+#[test]
+fn what_lambda_starts_must_be_for_the_functions_machine() {
+    let mut bench = Bench::new("provided.al2023").extension("log", &[], &[], None);
+    bench.parts.extensions = vec![binaries(&[("/opt/extensions/log", ARM64), ("/opt/arm64/wrap", ARM64)])];
+    bench.parts.code = binaries(&[("/var/task/bootstrap", ARM64)]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/arm64/wrap")));
+    assert_eq!(
+        bench.problems(),
+        [
+            "wrong-architecture: `/opt/extensions/log` of extension log, which Lambda would start as an extension, is \
+             built for arm64, and the function's architecture is x86_64",
+            "wrong-architecture: the custom runtime `/var/task/bootstrap` is built for arm64, and the function's \
+             architecture is x86_64",
+            "wrong-architecture: the wrapper `/opt/arm64/wrap` is built for arm64, and the function's architecture is \
+             x86_64",
+        ],
+        "each is told once, whatever its path says"
+    );
+    bench.function.architecture = Architecture::Arm64;
+    bench.planned();
+}
+
+#[test]
+fn libraries_for_another_machine_are_one_problem_for_each_tree() {
+    let mut bench = Bench::new("python3.12").layer("numpy", &[]).layer("mixed", &[]);
+    let module = |name: &str| format!("/opt/python/numpy/{name}.cpython-312-x86_64-linux-gnu.so");
+    let modules = ["a", "b", "c", "d", "e"].map(module);
+    let files: Vec<_> = modules.iter().map(|path| (path.as_str(), X86_64)).collect();
+    bench.parts.layers[0] = binaries(&files);
+    bench.parts.layers[1] = binaries(&[("/opt/lib/a.so.1", 40), ("/opt/bin/tool", 243)]);
+    bench.parts.code = binaries(&[("/var/task/tool", X86_64)]);
+    bench.function.architecture = Architecture::Arm64;
+    assert_eq!(
+        bench.problems(),
+        [
+            format!(
+                "wrong-architecture: the layer `numpy` brings `{}`, `{}`, `{}` and 2 more, built for x86_64, and the \
+                 function's architecture is arm64",
+                modules[0], modules[1], modules[2]
+            ),
+            "wrong-architecture: the layer `mixed` brings `/opt/bin/tool`, `/opt/lib/a.so.1`, built for 32-bit arm \
+             and riscv64, and the function's architecture is arm64"
+                .to_owned(),
+            "wrong-architecture: the code of `orders` brings `/var/task/tool`, built for x86_64, and the function's \
+             architecture is arm64"
+                .to_owned(),
+        ]
+    );
+    let Err(PlanError::Problems(problems)) = bench.plan() else { panic!("it has problems") };
+    let help = problems[0].help.as_deref().unwrap();
+    for words in ["--platform manylinux2014_aarch64", "`exclude:`", "`architecture: x86_64`"] {
+        assert!(help.contains(words), "{help}");
+    }
+    assert!(!problems[1].help.as_deref().unwrap().contains("`architecture:"), "no function can load both");
+}
+
+#[test]
+fn files_for_several_machines_beside_each_other_are_no_problem() {
+    let mut bench = Bench::new("nodejs22.x").layer("below", &[]).layer("above", &[]);
+    bench.parts.code = binaries(&[
+        ("/var/task/node_modules/x/prebuilds/linux-arm64/x.node", ARM64),
+        ("/var/task/node_modules/x/prebuilds/linux-x64/x.node", X86_64),
+    ]);
+    bench.parts.layers = vec![binaries(&[("/opt/lib/x.so", ARM64)]), binaries(&[("/opt/lib/x.so", X86_64)])];
+    assert!(bench.planned().names().contains(&"layer below"), "what another layer replaces is not loaded");
 }

@@ -119,13 +119,7 @@ pub(super) fn check(
                  this machine, which limg then places",
             ));
         } else {
-            program::check(
-                merged,
-                path,
-                &format!("the wrapper `{path}`"),
-                &wrapper.at,
-                &mut findings.problems,
-            )?;
+            program::check(merged, path, &format!("the wrapper `{path}`"), &wrapper.at, findings)?;
         }
     }
     Ok(())

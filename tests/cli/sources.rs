@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Context, Layout};
+use crate::support::{Context, Layout, write_base};
 
 const TREE: &str = "\
 bases: { empty: { image: scratch, contract: provided.al2023 } }
@@ -175,4 +175,43 @@ fn empty_things_are_fine() {
     let image = Layout::open(&context.path(".limg/images")).image("tiny");
     assert_eq!(image.files["/opt/empty.txt"], "644 ");
     assert_eq!(image.files["/opt/empty"], "755 /");
+}
+
+/// The beginning of a shared library for the machine of this number.
+fn library(machine: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    (bytes[16], bytes[18]) = (3, machine);
+    bytes
+}
+
+#[test]
+fn libraries_for_another_machine_are_named_before_anything_is_written() {
+    let context = trees();
+    context.program("fn/bootstrap", "#!/bin/sh\n");
+    context.write("one/lib/module.so", library(183));
+    let told = [
+        "[wrong-architecture]",
+        "the layer `one` brings `/opt/lib/module.so`, built for arm64",
+        "`exclude:`",
+    ];
+    refused(&context, 2, &told);
+
+    context.write("limg.yaml", TREE.replace("code: fn", "code: fn, architecture: arm64"));
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    assert_eq!(image.config["architecture"], "arm64");
+}
+
+#[test]
+fn an_arm64_base_makes_an_arm64_image() {
+    let context = Context::with(
+        "bases: { python3.12: { image: \"oci:base\" } }\n\
+         functions: { f: { runtime: python3.12, handler: app.f, code: fn, architecture: arm64 } }\n",
+    );
+    write_base(&context.path("base"), "arm64");
+    context.write("fn/app.py", "");
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("f");
+    assert_eq!(image.config["architecture"], "arm64");
 }

@@ -1,39 +1,105 @@
 //! The contract of the open bases, and limg's launcher on the one that has no bootstrap: what AWS's base images do with the
 //! handler and with `AWS_LAMBDA_EXEC_WRAPPER`, down to the exit codes.
 
+use serde_json::{Map, json};
+
 use crate::support::{Base, Docker, Finished, Workspace, base, docker, finish};
 
-/// Two functions that only start: one on each base.
+/// A function that only starts, on a base.
 struct Started {
+    base: Base,
+    /// The function's name.
+    name: &'static str,
+    /// Its file, which is written into the folder of that name, and what makes it say that it runs.
+    file: (&'static str, &'static str),
+    handler: &'static str,
+    /// What the base starts, and gives to a wrapper.
+    command: &'static str,
+    /// The same where Lambda has told the function's memory of 500 MB, if that makes a difference.
+    command_with_memory: Option<&'static str>,
+}
+
+const FUNCTIONS: [Started; 5] = [
+    Started {
+        base: Base::Python311,
+        name: "python",
+        file: (
+            "app.py",
+            "import os\nprint('handler', os.environ['_HANDLER'], 'in', os.getcwd())\nos._exit(7)\n",
+        ),
+        handler: "app.handler",
+        command: "/var/lang/bin/python3.11 /var/runtime/bootstrap.py",
+        command_with_memory: None,
+    },
+    Started {
+        base: Base::Nodejs18,
+        name: "node18",
+        file: ("app.js", NODE),
+        handler: "app.handler",
+        command: "/var/lang/bin/node --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs",
+        command_with_memory: Some(NODE_WITH_MEMORY),
+    },
+    Started {
+        base: Base::Nodejs22,
+        name: "node22",
+        file: ("app.js", NODE),
+        handler: "app.handler",
+        command: "/var/lang/bin/node --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs",
+        command_with_memory: Some(NODE_WITH_MEMORY),
+    },
+    Started {
+        base: Base::Ruby31,
+        name: "ruby",
+        file: ("app.rb", "puts \"handler #{ENV['_HANDLER']} in #{Dir.pwd}\"\n$stdout.flush\nexit!(7)\n"),
+        handler: "app.handler",
+        command: "/var/lang/bin/ruby /var/runtime/bootstrap.rb",
+        command_with_memory: None,
+    },
+    Started {
+        base: Base::ProvidedAl2023,
+        name: "custom",
+        file: ("bootstrap", "#!/bin/sh\necho \"handler $_HANDLER in $PWD\"\nexit 7\n"),
+        handler: "my.handler",
+        command: "/var/task/bootstrap",
+        command_with_memory: None,
+    },
+];
+
+const NODE: &str = "\
+    require('fs').writeSync(1, `handler ${process.env._HANDLER} in ${process.cwd()}\\n`);\n\
+    process.exit(7);\n";
+const NODE_WITH_MEMORY: &str = "/var/lang/bin/node --max-semi-space-size=25 --max-old-space-size=450 \
+    --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs";
+
+/// All of them in the engine.
+struct Images {
     docker: Docker,
     _workspace: Workspace,
 }
 
-impl Started {
+impl Images {
     fn new() -> Self {
         let (docker, workspace) = (Docker::new("contract"), Workspace::new());
-        let bases = [Base::Python311, Base::ProvidedAl2023].map(|of| base(of).display().to_string());
-        workspace.write("python/app.py", "import sys\nprint('argv', sys.orig_argv)\nraise SystemExit(7)\n");
-        workspace
-            .write_program("custom/bootstrap", "#!/bin/sh\necho \"handler $_HANDLER in $PWD\"\nexit 8\n");
+        let (mut bases, mut functions) = (Map::new(), Map::new());
+        for Started { base: of, name, file: (file, content), handler, .. } in FUNCTIONS {
+            // What is not a program is not made one by its mode.
+            workspace.write_program(format!("{name}/{file}"), content);
+            let image = format!("oci:{}", base(of).display());
+            bases.insert(of.name().to_owned(), json!({ "image": image, "contract": of.contract() }));
+            functions.insert(
+                name.to_owned(),
+                json!({ "runtime": of.name(), "handler": handler, "code": name, "layers": ["wrap"] }),
+            );
+        }
         workspace.write_program("wrap/wrap", "#!/bin/sh\necho \"wrapped $*\"\nexec \"$@\"\n");
         workspace.write("wrap/text", "#!/bin/sh\n");
-        workspace.write(
-            "limg.yaml",
-            format!(
-                "project: {prefix}\n\
-                 bases:\n  \
-                   python3.11: {{ image: 'oci:{python}' }}\n  \
-                   provided.al2023: {{ image: 'oci:{provided}' }}\n\
-                 layers: {{ wrap: {{ path: wrap }} }}\n\
-                 functions:\n  \
-                   python: {{ runtime: python3.11, handler: app.handler, code: python, layers: [wrap] }}\n  \
-                   custom: {{ runtime: provided.al2023, handler: my.handler, code: custom, layers: [wrap] }}\n",
-                prefix = docker.prefix,
-                python = bases[0],
-                provided = bases[1],
-            ),
-        );
+        let project = json!({
+            "project": docker.prefix,
+            "bases": bases,
+            "layers": { "wrap": { "path": "wrap" } },
+            "functions": functions,
+        });
+        workspace.write("limg.yaml", project.to_string());
         workspace.build(&["-o", "docker-daemon:"]);
         Self { docker, _workspace: workspace }
     }
@@ -52,20 +118,20 @@ impl Started {
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
 fn the_handler_is_the_one_argument() {
-    let started = Started::new();
-    let custom = started.run("custom", &[], &[]);
-    assert_eq!(
-        (custom.code, custom.text().trim()),
-        (8, "handler my.handler in /var/task"),
-        "{}",
-        custom.stderr
-    );
-    for function in ["python", "custom"] {
-        let two = started.run(function, &[], &["one", "two"]);
-        assert_eq!(two.code, 142, "{}", two.stderr);
+    let images = Images::new();
+    for Started { name, handler, .. } in FUNCTIONS {
+        let alone = images.run(name, &[], &[]);
+        assert_eq!(
+            (alone.code, alone.text().trim()),
+            (7, format!("handler {handler} in /var/task").as_str()),
+            "{name}: {}",
+            alone.stderr
+        );
+        let two = images.run(name, &[], &["one", "two"]);
+        assert_eq!(two.code, 142, "{name}: {}", two.stderr);
         assert!(
             two.stderr.contains("entrypoint requires the handler name to be the first argument"),
-            "{}",
+            "{name}: {}",
             two.stderr
         );
     }
@@ -74,25 +140,27 @@ fn the_handler_is_the_one_argument() {
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
 fn a_wrapper_is_started_or_refused_with_awss_exit_codes() {
-    let started = Started::new();
-    let runtimes =
-        [("python", "/var/lang/bin/python3.11 /var/runtime/bootstrap.py"), ("custom", "/var/task/bootstrap")];
-    for (function, command) in runtimes {
-        let wrapped = started.run(function, &["AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap"], &[]);
-        assert!(
-            wrapped.text().contains(&format!("wrapped {command}\n")),
-            "{}\n{}",
-            wrapped.text(),
-            wrapped.stderr
-        );
+    let images = Images::new();
+    for Started { name, command, command_with_memory, .. } in FUNCTIONS {
+        for (memory, expected) in [("", command), ("500", command_with_memory.unwrap_or(command))] {
+            let memory = format!("AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory}");
+            let wrapped = images.run(name, &["AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap", &memory], &[]);
+            let (code, text) = (wrapped.code, wrapped.text());
+            assert_eq!(
+                (code, text.lines().next()),
+                (7, Some(format!("wrapped {expected}").as_str())),
+                "{name}: {text}\n{}",
+                wrapped.stderr
+            );
+        }
         for (wrapper, code, why) in [
             ("/opt/missing", 127, "does not exist"),
             ("/opt/text", 126, "is not an executable"),
             ("/opt", 127, "does not exist"),
         ] {
-            let refused = started.run(function, &[&format!("AWS_LAMBDA_EXEC_WRAPPER={wrapper}")], &[]);
-            assert_eq!(refused.code, code, "{function} {wrapper}: {}", refused.stderr);
-            assert!(refused.stderr.contains(&format!("{wrapper}: {why}")), "{function}: {}", refused.stderr);
+            let refused = images.run(name, &[&format!("AWS_LAMBDA_EXEC_WRAPPER={wrapper}")], &[]);
+            assert_eq!(refused.code, code, "{name} {wrapper}: {}", refused.stderr);
+            assert!(refused.stderr.contains(&format!("{wrapper}: {why}")), "{name}: {}", refused.stderr);
         }
     }
 }

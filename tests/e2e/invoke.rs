@@ -68,6 +68,23 @@ def outside(event, context):
 
 def fill(event, context):
     return len(b"x" * (1 << 30))
+
+
+calls = 0
+
+
+def count(event, context):
+    global calls
+    calls += 1
+    if isinstance(event, dict) and event.get("raise"):
+        raise ValueError("so it was asked")
+    return {"calls": calls, "event": event}
+
+
+def pause(event, context):
+    if event:
+        wait(event, context)
+    return event
 "#;
 
 /// An extension that says when it is told to end.
@@ -125,6 +142,8 @@ impl Project {
                 "end": function("code", "app.end"),
                 "outside": function("code", "app.outside"),
                 "fill": function("code", "app.fill"),
+                "count": function("code", "app.count"),
+                "pause": function("code", "app.pause"),
                 "crashed": with("crashing", "code", "app.facts"),
                 "delayed": with("silent", "code", "app.facts"),
                 "misspelt": function("code", "app.nothing"),
@@ -353,11 +372,11 @@ fn programs_get_the_answer_in_a_report() {
     let expected = json!({
         "function": "facts", "status": "success", "error_type": null, "error_message": null,
         "response": answered["response"], "duration_ms": answered["duration_ms"],
-        "image_id": project.docker.inspect("facts")["Id"],
+        "init_ms": answered["init_ms"], "image_id": project.docker.inspect("facts")["Id"],
     });
     assert_eq!(answered, expected);
     assert_eq!(answered["response"]["name"], "facts");
-    assert!(answered["duration_ms"].as_u64().unwrap() < 60_000, "{answered}");
+    assert!(answered["duration_ms"].as_u64().unwrap() >= answered["init_ms"].as_u64().unwrap(), "{answered}");
 
     let failed = report(&["fail"]);
     assert_eq!((&failed["status"], &failed["error_type"]), (&json!("function_error"), &json!("ValueError")));
@@ -365,6 +384,61 @@ fn programs_get_the_answer_in_a_report() {
     let crashed = report(&["crashed"]);
     assert_eq!((&crashed["error_type"], &crashed["response"]), (&json!("Extension.Crash"), &Value::Null));
     assert_eq!(report(&["wait"])["status"], "timeout");
+    project.leaves_nothing();
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn several_events_go_to_one_container() {
+    let project = Project::python();
+    project.workspace.write("event.json", "{\"from\":\n \"a file\"}");
+    let events = ["-e", "1", "-e", "{\"raise\": true}", "-e", "event.json", "-e", "4"];
+    let finished = finish(project.limg(&["count"]).args(events));
+    let answers: Vec<Value> =
+        finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert_eq!(answers[0], json!({ "calls": 1, "event": 1 }));
+    assert_eq!(answers[1]["errorMessage"], "so it was asked");
+    assert_eq!(answers[2], json!({ "calls": 3, "event": { "from": "a file" } }));
+    assert_eq!(answers[3], json!({ "calls": 4, "event": 4 }));
+    let summaries: Vec<&str> = finished
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("answered") || line.starts_with("function error"))
+        .collect();
+    let [first, error, third, last] = summaries[..] else { panic!("{}", finished.stderr) };
+    assert!(first.contains(" s (init 0.") && error.contains("so it was asked"), "{}", finished.stderr);
+    assert!(third.ends_with(" s (warm)") && last.ends_with(" s (warm)"), "{}", finished.stderr);
+    assert!(finished.stderr.ends_with(&format!("{last}\n")), "{}", finished.stderr);
+    project.leaves_nothing();
+
+    // A document on each line.
+    let finished = finish(project.limg(&["count", "--format", "json"]).args(events));
+    let reports: Vec<Value> =
+        finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let facts: Vec<_> = reports
+        .iter()
+        .map(|report| (report["status"].as_str().unwrap(), report["init_ms"].is_null()))
+        .collect();
+    let expected = [("success", false), ("function_error", true), ("success", true), ("success", true)];
+    assert_eq!((finished.code, &facts[..]), (1, &expected[..]), "{}", finished.text());
+    assert_eq!(reports[2]["response"]["event"], json!({ "from": "a file" }));
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn events_behind_the_end_of_the_container_are_not_sent() {
+    let project = Project::python();
+    let mut limg =
+        Running::start(project.limg(&["pause"]).args(["-e", "0", "-e", "1", "-e", "2", "-e", "3"]));
+    let mut log = limg.wait_for("waiting");
+    succeed(tool("docker").arg("kill").args(project.docker.containers()));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert_eq!(limg.end(), (Some(3), "0\n".to_owned()), "{rest}");
+    for words in ["2 of 4 events were not sent", "ended with status 137 before it answered"] {
+        assert!(rest.contains(words), "{words:?} is not in\n{rest}");
+    }
     project.leaves_nothing();
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn steady(line: &str) -> String {
     for word in line.split(' ').filter(|word| !word.is_empty()) {
         let number = words.last().is_some_and(|last| last.parse::<f64>().is_ok());
         match word {
-            "s" | "s," | "s:" if number => {
+            "s" | "s," | "s:" | "s)" if number => {
                 words.pop();
                 words.push("[TIME]".to_owned());
                 continue;

@@ -13,39 +13,51 @@ use super::repository;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Base {
     Python311,
+    Nodejs18,
+    Nodejs22,
+    Ruby31,
     ProvidedAl2023,
     ProvidedAl2023Arm64,
 }
 
 impl Base {
-    /// The runtime id that it stands for.
+    /// Its name in `base-images/debian/bases`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Python311 => "python3.11",
-            Self::ProvidedAl2023 | Self::ProvidedAl2023Arm64 => "provided.al2023",
+            Self::Nodejs18 => "nodejs18.x",
+            Self::Nodejs22 => "nodejs22.x",
+            Self::Ruby31 => "ruby3.1",
+            Self::ProvidedAl2023 => "provided.al2023",
+            Self::ProvidedAl2023Arm64 => "provided.al2023-arm64",
         }
     }
 
-    /// Its architecture, and what its folder is called.
-    fn architecture(self) -> (&'static str, String) {
+    /// The runtime id of Lambda whose contract it keeps.
+    pub(crate) fn contract(self) -> &'static str {
         match self {
-            Self::Python311 | Self::ProvidedAl2023 => ("x86_64", self.name().to_owned()),
-            Self::ProvidedAl2023Arm64 => ("arm64", format!("{}-arm64", self.name())),
+            // Lambda has had no Ruby 3.1.
+            Self::Ruby31 => "ruby3.2",
+            Self::ProvidedAl2023Arm64 => Self::ProvidedAl2023.name(),
+            _ => self.name(),
         }
     }
 }
 
 /// Builds a base unless it is there. Its script has a lock of its own.
 pub(crate) fn base(base: Base) -> PathBuf {
-    let (architecture, _) = base.architecture();
     let mut build = Command::new(repository().join("base-images/debian/build"));
-    succeed(build.args([base.name(), "--arch", architecture]));
+    match base.name().strip_suffix("-arm64") {
+        Some(name) => build.args([name, "--arch", "arm64"]),
+        None => build.arg(base.name()),
+    };
+    succeed(&mut build);
     layout_of(base)
 }
 
 /// The OCI layout of a base.
 pub(crate) fn layout_of(base: Base) -> PathBuf {
-    repository().join("target/bases").join(base.architecture().1)
+    repository().join("target/bases").join(base.name())
 }
 
 /// Compiles the programs of `examples/static-binary`.

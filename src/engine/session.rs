@@ -1,0 +1,123 @@
+//! A function's container at work: started, sent one event after the other, and removed whatever comes in between.
+
+use std::time::{Duration, Instant};
+
+use super::container::Container;
+use super::emulator_log::{Start, is_complete};
+use super::invoke::{Emulator, Event};
+use super::output::last_lines;
+use super::response::classify;
+use super::{Engine, EngineError, OutputSink, Response, RunOptions};
+
+/// How long the emulator's report of an invocation may take to follow its answer.
+const REPORT: Duration = Duration::from_millis(500);
+
+/// How long the rest of its log may take after that: it comes by the container's other stream.
+const REST: Duration = Duration::from_millis(100);
+
+/// The pause between two looks at the log.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+
+/// A container that runs.
+pub struct Session<'a> {
+    container: &'a Container<'a>,
+    emulator: Emulator<'a>,
+    timeout: Duration,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// What the function answered.
+    pub response: Response,
+    /// How long that took, the start of the function included.
+    pub took: Duration,
+    /// Whether the function was started for it.
+    pub start: Start,
+}
+
+/// What a container was used for, now that it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used<T> {
+    /// What came of the work.
+    pub done: T,
+    /// Whether the kernel killed a process in it because the memory limit was reached.
+    pub out_of_memory: bool,
+}
+
+impl Engine {
+    /// Runs the function's container while `work` uses it, and removes it again: on success, on every error, and when
+    /// `cancel` completes first, which gives nothing. What the container prints goes to `output`, all of it before this
+    /// returns, also what extensions print when they are told to shut down.
+    ///
+    /// Let `cancel` complete instead of dropping the future: a dropped one can only start the removal, and the program
+    /// may end before that.
+    ///
+    /// # Errors
+    /// When the engine fails, the emulator does not come up, or `work` fails.
+    pub async fn run<T>(
+        &self,
+        options: &RunOptions,
+        output: &OutputSink,
+        cancel: impl Future<Output = ()>,
+        work: impl AsyncFnOnce(&Session<'_>) -> Result<T, EngineError>,
+    ) -> Result<Option<Used<T>>, EngineError> {
+        let mut container = Container::create(self, options).await?;
+        let used = async {
+            container.start(options, output).await?;
+            let container = &container;
+            let start = async {
+                let emulator = Emulator::new(&options.function, container.published(self).await?)?;
+                emulator.ready().await?;
+                Ok(emulator)
+            };
+            let emulator = container.while_running(start).await?;
+            let timeout = Duration::from_secs(options.timeout.into());
+            work(&Session { container, emulator, timeout }).await
+        };
+        let used = tokio::select! {
+            used = used => Some(used),
+            () = cancel => None,
+        };
+        let (removed, log) = container.close().await;
+        match used {
+            Some(Err(error)) => Err(error.with_log(last_lines(&log))),
+            Some(Ok(done)) => removed.map(|out_of_memory| Some(Used { done, out_of_memory })),
+            None => removed.map(|_| None),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Sends an event and gives the answer. A function that fails is no error but an [`Answer`](super::Answer).
+    ///
+    /// # Errors
+    /// When the container ends, or the emulator in it does not answer.
+    pub async fn invoke(&self, event: &Event) -> Result<Invocation, EngineError> {
+        self.container.record.forget_talk();
+        let asked = self.emulator.invoke(event, self.timeout);
+        let (reply, took) = self.container.while_running(asked).await?;
+        let log = self.log().await;
+        let response = classify(reply, &log)?;
+        Ok(Invocation { response, took, start: Start::find(&log) })
+    }
+
+    /// What the emulator says of the invocation that has just been answered.
+    async fn log(&self) -> String {
+        let begin = Instant::now();
+        loop {
+            let log = self.container.record.talk();
+            let patience = if is_complete(&log) {
+                Duration::ZERO
+            } else if log.contains("REPORT ") {
+                REST
+            } else {
+                REPORT
+            };
+            if begin.elapsed() >= patience {
+                return log;
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+}
