@@ -382,7 +382,7 @@ async fn an_emulator_is_put_beside_an_image_that_has_none() {
     let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
     let run = RunConfig { entrypoint: words(&["/var/runtime/bootstrap"]), ..bench.run("app.handler") };
     let options = bench.function(run).await;
-    let root = target().join("bases/.layers");
+    let root = target().join("bases/.layers/x86_64");
     let emulator = find(&root, "aws-lambda-rie").expect("`base-images/debian/build` fetches the emulator");
     assert!(limg::engine::emulator::is_needed(&options.run, |_| true));
     let emulator = limg::engine::emulator::find(Some(&emulator), &bench.store, Architecture::X86_64).unwrap();

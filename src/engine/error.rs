@@ -15,7 +15,8 @@ const WRONG_MACHINE: &str = "exec format error";
 
 /// How to mend that.
 const WRONG_MACHINE_HELP: &str = "the entry point is no script with a `#!` line, or is built for another machine than \
-    the engine's: build for that one with `--arch`, or install QEMU's binfmt handlers there";
+    the engine's: build for that one with `--arch`, or have the engine's machine run it under QEMU (on Debian by the package \
+    `qemu-user-static`, anywhere by `docker run --privileged --rm tonistiigi/binfmt --install all`)";
 
 /// Something that an engine did not do.
 #[derive(Debug, thiserror::Error)]
@@ -276,7 +277,8 @@ mod tests {
     fn a_program_for_another_machine_is_told_as_such() {
         let error = EngineError::Exited { function: "orders".to_owned(), status: 1, log: Vec::new() };
         let line = "standard_init_linux.go:228: exec user process caused: exec format error";
-        assert!(error.with_log(vec![line.to_owned()]).help().unwrap().contains("--arch"));
+        let help = error.with_log(vec![line.to_owned()]).help().unwrap();
+        assert!(help.contains("--arch") && help.contains("`qemu-user-static`"), "{help}");
     }
 
     #[test]

@@ -13,6 +13,7 @@
     reason = "a test that cannot go on ends with the place and the reason"
 )]
 
+mod arm64;
 mod bases;
 mod bytecode;
 mod clients;

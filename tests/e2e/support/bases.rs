@@ -1,11 +1,12 @@
 //! The parts that take long to make: once, under a lock, for all tests.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::command::succeed;
-use super::image::{Image, open_layer};
+use super::image::Image;
 use super::repository;
 
 /// An open base image of this repository.
@@ -18,6 +19,7 @@ pub(crate) enum Base {
     Java17,
     DotnetCore31,
     ProvidedAl2023,
+    ProvidedAl2023Arm64,
 }
 
 impl Base {
@@ -31,6 +33,7 @@ impl Base {
             Self::Java17 => "java17",
             Self::DotnetCore31 => "dotnetcore3.1",
             Self::ProvidedAl2023 => "provided.al2023",
+            Self::ProvidedAl2023Arm64 => "provided.al2023-arm64",
         }
     }
 
@@ -41,6 +44,7 @@ impl Base {
             Self::Ruby31 => "ruby3.2",
             // .NET Core 3.1 is one of the past.
             Self::DotnetCore31 => "dotnet8",
+            Self::ProvidedAl2023Arm64 => Self::ProvidedAl2023.name(),
             _ => self.name(),
         }
     }
@@ -48,7 +52,12 @@ impl Base {
 
 /// Builds a base unless it is there. Its script has a lock of its own.
 pub(crate) fn base(base: Base) -> PathBuf {
-    succeed(Command::new(repository().join("base-images/debian/build")).arg(base.name()));
+    let mut build = Command::new(repository().join("base-images/debian/build"));
+    match base.name().strip_suffix("-arm64") {
+        Some(name) => build.args([name, "--arch", "arm64"]),
+        None => build.arg(base.name()),
+    };
+    succeed(&mut build);
     layout_of(base)
 }
 
@@ -81,19 +90,12 @@ pub(crate) fn emulator() -> PathBuf {
     if path.exists() {
         return path;
     }
-    for layer in &image.layers {
-        let mut archive = tar::Archive::new(open_layer(layer));
-        for entry in archive.entries().unwrap() {
-            let mut entry = entry.unwrap();
-            if *entry.path_bytes() == *NAME.as_bytes() {
-                let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-                entry.unpack(folder.path().join("rie")).unwrap();
-                std::fs::rename(folder.path().join("rie"), &path).unwrap();
-                return path;
-            }
-        }
-    }
-    panic!("no layer of {} has {NAME}", Base::ProvidedAl2023.name());
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let new = folder.path().join("rie");
+    std::fs::write(&new, image.read(NAME)).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(new, &path).unwrap();
+    path
 }
 
 /// Waits for a lock that all tests share, which is held until the file is dropped.

@@ -58,6 +58,21 @@ impl Image {
         flatten(&self.layers)
     }
 
+    /// The content of a file, which must be in one of the layers.
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
+        for layer in self.layers.iter().rev() {
+            for entry in tar::Archive::new(open_layer(layer)).entries().unwrap() {
+                let mut entry = entry.unwrap();
+                if *entry.path_bytes() == *path.as_bytes() {
+                    let mut content = Vec::new();
+                    entry.read_to_end(&mut content).unwrap();
+                    return content;
+                }
+            }
+        }
+        panic!("no layer of {} has {path}", self.digest)
+    }
+
     /// The variables of the config.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let variables = self.config["config"]["Env"].as_array().cloned().unwrap_or_default();
@@ -121,7 +136,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The tar of a layer, which may be in gzip.
-pub(crate) fn open_layer(path: &Path) -> Box<dyn Read> {
+fn open_layer(path: &Path) -> Box<dyn Read> {
     let mut magic = Vec::new();
     File::open(path).unwrap().take(2).read_to_end(&mut magic).unwrap();
     let file = BufReader::with_capacity(1 << 16, File::open(path).unwrap());

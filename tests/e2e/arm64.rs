@@ -1,0 +1,117 @@
+//! A function for arm64, from its definition to its answer: the image says what it is for, and the engine runs it, under
+//! QEMU where the machine is another.
+
+use serde_json::{Value, json};
+
+use crate::support::{Base, Docker, Finished, Image, Workspace, base, docker, finish, succeed};
+
+/// A custom runtime that answers with its event and what it runs on.
+const BOOTSTRAP: &str = r#"#!/bin/bash
+set -eu
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while event=$(curl -sSf --noproxy '*' -D /tmp/headers "$api/next"); do
+    identifier=$(sed -n 's/\r$//; s/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p' /tmp/headers)
+    if (echo >/var/task/file) 2>/dev/null; then writable=true; else writable=false; fi
+    answer="{\"machine\": \"$(uname -m)\", \"user\": $(id -u), \"writable\": $writable, \"event\": $event}"
+    curl -sSf --noproxy '*' -o /dev/null -d "$answer" "$api/$identifier/response"
+done
+"#;
+
+const EXTENSION: &str = include_str!("matrix/probes/extensions/extension.sh");
+
+/// One function and one extension, both scripts, on the open base for arm64.
+struct Project {
+    docker: Docker,
+    workspace: Workspace,
+}
+
+impl Project {
+    fn new() -> Self {
+        let (docker, workspace) = (Docker::new("arm64"), Workspace::new());
+        workspace.write_program("code/bootstrap", BOOTSTRAP);
+        workspace.write_program("extensions/beside", EXTENSION);
+        let image = format!("oci:{}", base(Base::ProvidedAl2023Arm64).display());
+        let definition = json!({
+            "project": docker.prefix,
+            "bases": { "provided": { "image": image, "contract": "provided.al2023" } },
+            "extensions": { "beside": { "path": "extensions/beside" } },
+            "functions": { "echo": {
+                "runtime": "provided", "architecture": "arm64", "handler": "bootstrap", "code": "code",
+                // An emulated machine takes its time.
+                "extensions": ["beside"], "timeout": 60, "memory": 512,
+            } },
+        });
+        workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+        Self { docker, workspace }
+    }
+
+    /// Invokes the function, after making sure that the engine can run it at all: a failure says how.
+    fn invoke(&self, arguments: &[&str]) -> (Value, Finished) {
+        self.workspace.build(&["-o", "docker-daemon:"]);
+        let name = self.docker.name("echo");
+        let machine = finish(docker().args([
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--entrypoint",
+            "/bin/uname",
+            &name,
+            "-m",
+        ]));
+        assert!(
+            machine.code == 0 && machine.text() == "aarch64\n",
+            "this engine runs no programs for arm64: run the tests through `.ci/with-arm64`, as `make test` does\n{}{}",
+            machine.text(),
+            machine.stderr
+        );
+        let finished = succeed(self.workspace.limg(&["invoke", "echo"]).args(arguments));
+        (finished.json(), finished)
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
+fn an_image_for_arm64_says_so() {
+    let project = Project::new();
+    let built = project.workspace.build(&["-o", "oci:images"]);
+    assert_eq!(built["echo"]["architecture"], "arm64");
+    let image = Image::of_layout(&project.workspace.path("images"), None);
+    assert_eq!((&image.config["architecture"], &image.config["os"]), (&json!("arm64"), &json!("linux")));
+    assert!(image.config["config"]["Env"].is_array(), "the base's own config");
+    project.workspace.build(&["-o", "docker-daemon:"]);
+    let loaded = project.docker.inspect("echo");
+    assert_eq!((&loaded["Architecture"], &loaded["Os"]), (&json!("arm64"), &json!("linux")));
+    assert_eq!(loaded["Id"], built["echo"]["image_id"]);
+    // The base is what it says: AArch64, by the machine in the header of its programs (ELF, `e_machine` 183).
+    for program in ["usr/local/bin/aws-lambda-rie", "usr/bin/bash"] {
+        let header = image.read(program);
+        assert_eq!((&header[..4], &header[18..20]), (&b"\x7fELF"[..], &[183, 0][..]), "{program}");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
+fn a_function_and_its_extension_for_arm64_run() {
+    let project = Project::new();
+    let (answer, finished) = project.invoke(&["-e", "@sqs"]);
+    assert_eq!(answer["machine"], "aarch64", "{}", finished.stderr);
+    assert_eq!((&answer["user"], &answer["writable"]), (&json!(0), &json!(true)));
+    assert_eq!(answer["event"]["Records"][0]["eventSource"], "aws:sqs");
+    for told in ["beside saw INVOKE", "beside saw SHUTDOWN"] {
+        assert!(finished.stderr.contains(told), "{told}: {}", finished.stderr);
+    }
+    assert_eq!(project.docker.containers(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
+fn a_function_for_arm64_runs_as_in_lambda() {
+    let project = Project::new();
+    let (answer, finished) = project.invoke(&["--as-lambda", "-e", r#"{"n": 1}"#]);
+    let expected = json!({ "machine": "aarch64", "user": 993, "writable": false, "event": { "n": 1 } });
+    assert_eq!(answer, expected, "{}", finished.stderr);
+    for told in ["beside saw INVOKE", "beside saw SHUTDOWN"] {
+        assert!(finished.stderr.contains(told), "{told}: {}", finished.stderr);
+    }
+}
