@@ -128,7 +128,7 @@ pub(super) struct Function {
     /// A handler that Lambda calls in the place of `handler`, which it calls in turn: that of a known vendor, or a mapping
     /// with `handler` and `variable`. Those of the extensions come first.
     pub(super) handler_wrapper: Option<HandlerWrapper>,
-    /// Whether the image has the label by which Lambda SnapStart may be used with it. Default: `false`.
+    /// Whether the image has the label that lets Lambda take snapshots of the function once it has started (`SnapStart`). Default: `false`.
     pub(super) snapstart: Option<bool>,
     /// The function's environment variables.
     pub(super) environment: Option<Entries<AsWritten>>,

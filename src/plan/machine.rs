@@ -124,17 +124,13 @@ pub(super) fn list(tree: &Tree) -> Result<Vec<(ImagePath, Machine)>, TreeError> 
 
 fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
     let name = path.name();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     let is_library = || {
-        let versioned = || {
-            name.rsplit_once(".so.")
-                .is_some_and(|(_, version)| version.starts_with(|letter: char| letter.is_ascii_digit()))
-        };
-        name.ends_with(".so") || name.ends_with(".node") || versioned()
+        let version = name.rsplit_once(".so.").map(|(_, version)| version);
+        matches!(ending, Some("so" | "node"))
+            || version.is_some_and(|version| version.starts_with(|letter: char| letter.is_ascii_digit()))
     };
-    let is_program = || {
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        file.executable && ending.is_none_or(|ending| !TEXT.contains(&ending))
-    };
+    let is_program = || file.executable && ending.is_none_or(|ending| !TEXT.contains(&ending));
     let is_found_by_search =
         || ["/opt/bin", "/opt/lib"].iter().any(|folder| program::is_directly_in(path, folder));
     is_library() || is_program() || is_found_by_search()

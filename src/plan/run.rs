@@ -75,7 +75,12 @@ impl<'a> Planner<'a> {
         let wrappers = wrapper::chain(self.function, self.base.run, &mut self.findings)?;
         wrapper::check(&wrappers, &self.merged, &mut self.findings)?;
         let mut entrypoint = Vec::new();
-        let is_foreign = matches!(entry, Some(Entry::Foreign(_) | Entry::Client(_)));
+        let is_foreign = match &entry {
+            // What comes to Lambda's own script in the end runs the wrapper there, and must not run it twice.
+            Some(Entry::Foreign(words)) => words.iter().all(|word| word != ENTRY_SCRIPT),
+            Some(Entry::Client(_)) => true,
+            _ => false,
+        };
         let has_script = is_foreign && self.base.index.has_file("/bin/sh");
         match &entry {
             _ if has_script => {

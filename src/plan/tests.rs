@@ -673,8 +673,8 @@ fn files_for_several_machines_beside_each_other_are_no_problem() {
     assert!(bench.planned().names().contains(&"layer below"), "what another layer replaces is not loaded");
 }
 
-fn words(words: &[&str]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[test]
@@ -688,8 +688,8 @@ fn a_language_on_a_foreign_base_is_started_by_its_client() {
     ] {
         let plan = Bench::on_debian(runtime).planned();
         let entrypoint = [&[FOREIGN_ENTRY, "/usr/bin/env"], client].concat();
-        assert_eq!(plan.run.entrypoint, words(&entrypoint), "{runtime}");
-        assert_eq!(plan.run.command, words(&["app.handler"]), "{runtime}");
+        assert_eq!(plan.run.entrypoint, Some(words(&entrypoint)), "{runtime}");
+        assert_eq!(plan.run.command, Some(words(&["app.handler"])), "{runtime}");
         assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "{runtime}");
         assert_eq!(plan.names()[0], "entry script", "{runtime}");
         assert_eq!(plan.file(FOREIGN_ENTRY), FOREIGN_ENTRY_SCRIPT, "{runtime}");
@@ -749,15 +749,15 @@ fn a_foreign_base_has_what_lambdas_own_set() {
 fn a_given_entry_point_takes_the_place_of_the_bases_own() {
     for runtime in ["python3.11", "provided.al2023"] {
         let mut bench = Bench::on_debian(runtime).code(&["/var/task/start=#!/bin/sh\n"]);
-        bench.run.entrypoint = words(&["/init"]);
-        bench.function.base.entrypoint = words(&["/var/task/start", "--now"]);
+        bench.run.entrypoint = Some(words(&["/init"]));
+        bench.function.base.entrypoint = Some(words(&["/var/task/start", "--now"]));
         let plan = bench.planned();
-        assert_eq!(plan.run.entrypoint, words(&[FOREIGN_ENTRY, "/var/task/start", "--now"]));
+        assert_eq!(plan.run.entrypoint, Some(words(&[FOREIGN_ENTRY, "/var/task/start", "--now"])));
         bench.function.handler = None;
         assert_eq!(bench.planned().run.command, None, "the base's command belongs to its own entry point");
-        bench.function.base.entrypoint = words(&["/nowhere"]);
+        bench.function.base.entrypoint = Some(words(&["/nowhere"]));
         assert_eq!(bench.problems(), ["missing-entrypoint: the entry point `/nowhere` is not in the image"]);
-        bench.function.base.entrypoint = words(&["/var/task/text"]);
+        bench.function.base.entrypoint = Some(words(&["/var/task/text"]));
         let text = bench.code(&["/var/task/text"]).problems();
         assert!(text[0].starts_with("not-a-program: the entry point `/var/task/text`"), "{text:?}");
     }
@@ -774,11 +774,21 @@ fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell()
     let [Event::Warning(warning)] = &plan.notes[..] else { panic!("{:?}", plan.notes) };
     assert_eq!(warning.code, "wrapper-arguments");
 
-    bench.run.entrypoint = words(&["/usr/bin/env", "python"]);
+    bench.run.entrypoint = Some(words(&["/usr/bin/env", "python"]));
     bench.index = base_of(&[&["usr/", "usr/bin/", "usr/bin/env"]]);
     let plan = bench.planned();
     assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
-    assert_eq!(plan.run.entrypoint, words(&["/opt/w", "/usr/bin/env", "python"]));
+    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/usr/bin/env", "python"])));
+}
+
+#[test]
+fn an_entry_point_that_comes_to_lambdas_own_script_runs_no_wrapper_twice() {
+    let mut bench = Bench::new("python3.12").layer("w", &[&format!("/opt/w={SCRIPT}")]);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
+    bench.run.entrypoint = Some(words(&["/sbin/tini", "--", ENTRY_SCRIPT]));
+    let plan = bench.planned();
+    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/sbin/tini", "--", ENTRY_SCRIPT])));
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
 }
 
 #[test]
@@ -790,7 +800,7 @@ fn handlers_are_handed_on_from_the_first_wrapper_to_the_function() {
     bench.function.extensions[0].handler_wrapper = wrapper("a.handler", "A_HANDLER");
     bench.function.handler_wrapper = wrapper("own.handler", "OWN_HANDLER");
     let plan = bench.planned();
-    assert_eq!(plan.run.command, words(&["a.handler"]));
+    assert_eq!(plan.run.command, Some(words(&["a.handler"])));
     assert_eq!(plan.variable("A_HANDLER"), Some("own.handler"));
     assert_eq!(plan.variable("OWN_HANDLER"), Some("app.handler"));
 }

@@ -268,3 +268,22 @@ fn what_was_built_does_not_go_into_the_next_image() {
     let built: Vec<_> = image.files.keys().filter(|path| path.contains("/.limg")).collect();
     assert_eq!(built, [""; 0]);
 }
+
+#[test]
+fn handler_wrappers_and_snapstart_are_in_the_config() {
+    let context = Context::with(
+        "bases: { python3.12: { image: \"oci:base\" } }\n\
+         extensions: { datadog: { handler_wrapper: datadog_lambda.handler.handler } }\n\
+         functions:\n  f:\n    { runtime: python3.12, handler: app.f, code: fn, extensions: [datadog], snapstart: true,\n      \
+         handler_wrapper: { handler: mine.handler, variable: MY_HANDLER } }\n",
+    );
+    write_base(&context.path("base"), "amd64");
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("f");
+    let config = &image.config["config"];
+    assert_eq!(config["Cmd"], json!(["datadog_lambda.handler.handler"]));
+    assert_eq!(image.variable("DD_LAMBDA_HANDLER"), Some("mine.handler"));
+    assert_eq!(image.variable("MY_HANDLER"), Some("app.f"));
+    let labels = json!({ "maker": "the tests", "com.amazonaws.lambda.feature.snapstart": "Allow" });
+    assert_eq!(config["Labels"], labels);
+}

@@ -1,5 +1,5 @@
-//! A base that nobody made for Lambda: Debian with an interpreter and its runtime interface client. limg brings the start-up
-//! that it lacks.
+//! Bases that nobody made for Lambda: Debian with an interpreter and its runtime interface client, and nothing at all. limg
+//! brings the start-up that they lack.
 
 use std::fs;
 
@@ -144,4 +144,50 @@ fn wrappers_and_handlers_are_treated_as_on_lambdas_own_bases() {
         assert_eq!((refused.code, refused.text().as_str()), (code, ""), "{}", refused.stderr);
         assert_eq!(refused.stderr, format!("{wrapper}: {why}\n"));
     }
+}
+
+/// A program that prints a variable and its arguments, and one that sets the variable and becomes its arguments.
+const PROGRAMS: [(&str, &str); 2] = [
+    (
+        "code/bootstrap",
+        "#include <stdio.h>\n#include <stdlib.h>\n\
+         int main(int count, char **words) { return printf(\"%s of %s\\n\", getenv(\"STYLE\"), words[count - 1]) < 0; }\n",
+    ),
+    (
+        "code/wrap",
+        "#include <stdlib.h>\n#include <unistd.h>\n\
+         int main(int count, char **words) {\n\
+           setenv(\"STYLE\", \"wrapped\", 1);\n\
+           return count > 1 ? execv(words[1], words + 1) : 1;\n\
+         }\n",
+    ),
+];
+
+#[test]
+#[ignore = "needs Docker and a C compiler; `make test` runs it"]
+fn on_nothing_at_all_a_static_program_wraps_another() {
+    let (docker_images, workspace) = (Docker::new("scratch"), Workspace::new());
+    for (program, source) in PROGRAMS {
+        let source = workspace.write(format!("{program}.c"), source);
+        succeed(tool("cc").arg("-static").arg("-o").arg(workspace.path(program)).arg(source));
+    }
+    let definition = json!({
+        "project": docker_images.prefix,
+        "bases": { "nothing": { "image": "scratch", "contract": "provided.al2023" } },
+        "functions": { "f": {
+            "runtime": "nothing", "handler": "my.handler", "code": "code", "exclude": ["*.c"], "wrapper": "/var/task/wrap",
+        } },
+    });
+    workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+    workspace.build(&["-o", "docker-daemon:"]);
+    let answer = succeed(docker().args(["run", "--rm", "--network", "none", &docker_images.name("f")]));
+    assert_eq!(answer.text(), "wrapped of my.handler\n");
+    // A program for the wrong machine does not come so far.
+    let wrong = workspace.path("limg.yaml");
+    let text = fs::read_to_string(&wrong)
+        .unwrap()
+        .replace("\"runtime\"", "\"architecture\": \"arm64\", \"runtime\"");
+    fs::write(&wrong, text).unwrap();
+    let failed = workspace.build_fails(2, &["-o", "oci:images"]);
+    assert!(failed.stderr.contains("`/var/task/bootstrap` is built for x86_64"), "{}", failed.stderr);
 }

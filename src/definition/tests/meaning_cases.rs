@@ -390,7 +390,7 @@ functions: { orders: { runtime: provided.al2, code: functions } }
     },
     Case {
         name: "handler wrappers",
-        text: r#"
+        text: "
 extensions:
   datadog: { handler_wrapper: datadog_lambda.handler.handler }
   again: { handler_wrapper: /opt/nodejs/node_modules/datadog-lambda-js/handler.handler }
@@ -404,8 +404,8 @@ functions:
   twice: { extensions: [datadog, again] }
   set: { extensions: [datadog, mine], environment: { DD_LAMBDA_HANDLER: a.b } }
   none: { runtime: provided.al2023, handler: , extensions: [unknown, words, half] }
-"#,
-        report: r#"
+",
+        report: "
 5:104 error[handler-variable-clash] `MY_HANDLER` is set by the handler wrapper of the extension `mine`
   help: remove it; limg sets it to the handler that comes next
 6:31 error[unknown-handler-wrapper] limg does not know in which variable `vendor.handler` looks for the function's own handler
@@ -425,18 +425,18 @@ functions:
   help: keep one of them
 13:73 error[handler-variable-clash] `DD_LAMBDA_HANDLER` is set by the handler wrapper of the extension `datadog`
   help: remove it; limg sets it to the handler that comes next
-"#,
+",
     },
     Case {
         name: "a handler wrapper without a handler",
-        text: r#"
+        text: "
 functions:
   none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
-"#,
-        report: r#"
+",
+        report: "
 3:3 error[missing-key] the function `none` has no `handler` to hand over to
   | none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
   help: add `handler:`; the `handler_wrapper` of the function calls it
-"#,
+",
     },
 ];
