@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{Project, Runtime, cells};
 
 cells! {
-    function_error: python311 script binary;
-    init_error: python311 script;
-    time_out: python311 script binary;
-    event_and_answer_of_6_mb: python311 script binary;
+    function_error: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    init_error: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
+    time_out: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    event_and_answer_of_6_mb: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
 }
 
 fn function_error(runtime: Runtime) {

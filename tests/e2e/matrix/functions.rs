@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{Project, Runtime, cells};
 
 cells! {
-    function_from_a_directory: python311 script binary;
-    function_from_a_zip: python311 script binary;
-    function_from_one_file: python311 script binary;
+    function_from_a_directory: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    function_from_a_zip: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    function_from_one_file: python311 nodejs18 nodejs22 java17 ruby31 script binary;
     custom_runtime_in_the_code: script binary;
     custom_runtime_in_a_layer: script binary;
 }

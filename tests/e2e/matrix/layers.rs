@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{Project, Runtime, cells};
 
 cells! {
-    layer_from_a_directory: python311 script binary;
-    layer_from_a_zip: python311 script binary;
-    two_layers_with_one_file_in_both: python311 script binary;
+    layer_from_a_directory: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    layer_from_a_zip: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
+    two_layers_with_one_file_in_both: python311 nodejs18 nodejs22 java17 ruby31 dotnet script binary;
 }
 
 fn layer_from_a_directory(runtime: Runtime) {

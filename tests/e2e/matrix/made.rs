@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::runtime::probes;
-use crate::support::{lock, sha256, succeed, tool};
+use super::runtime::{probes, read};
+use crate::support::{compile_dotnet, compile_java, lock, make_jar, sha256, succeed, tool};
 
 /// A program of `probes/native`, linked statically so that it needs nothing of an image.
 pub(super) fn native(name: &str) -> PathBuf {
@@ -38,11 +38,31 @@ pub(super) fn static_program() -> PathBuf {
     })
 }
 
+/// A folder with the class files of one Java source.
+pub(super) fn classes(source: &Path) -> PathBuf {
+    once("classes", &[source.to_owned()], |to| compile_java(source, to))
+}
+
+/// The class files of one Java source as a jar, whose manifest has these lines.
+pub(super) fn jar(source: &Path, manifest: &str) -> PathBuf {
+    let classes = classes(source);
+    once("jar", &[source.to_owned()], |to| make_jar(&classes, to, manifest))
+}
+
+/// A folder with the assembly of one C# source, named after it, and the two files that describe it.
+pub(super) fn assembly(source: &Path) -> PathBuf {
+    let name = source.file_stem().unwrap().to_str().unwrap();
+    once(name, &[source.to_owned()], |to| {
+        fs::create_dir(to).unwrap();
+        compile_dotnet(source, to, name);
+    })
+}
+
 /// Has something made at a path that stands for its sources' content, unless it is there.
-pub(super) fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
+fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
     let read =
         |source: &PathBuf| fs::read(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
-    let digest = sha256(&sources.iter().flat_map(read).collect::<Vec<_>>());
+    let digest = sha256(&sources.iter().flat_map(|source| read(source)).collect::<Vec<_>>());
     let digest = digest.trim_start_matches("sha256:");
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &digest[..16]));
     let _turn = lock(name);

@@ -5,12 +5,13 @@ use serde_json::json;
 use super::{Project, Runtime, cells};
 
 cells! {
-    wrapper_of_the_function: python311 script;
-    wrapper_in_a_layer: python311 script;
-    two_wrappers: python311 script;
-    wrapper_that_is_missing: python311 script;
-    wrapper_that_is_not_executable: python311 script;
+    wrapper_of_the_function: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
+    wrapper_in_a_layer: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
+    two_wrappers: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
+    wrapper_that_is_missing: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
+    wrapper_that_is_not_executable: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
     wrapper_that_adds_an_option_before_the_last_argument: python311;
+    wrapper_that_adds_an_option_after_the_program: ruby31;
 }
 
 /// A wrapper that leaves its name in a variable.
@@ -74,4 +75,15 @@ fn wrapper_that_adds_an_option_before_the_last_argument(runtime: Runtime) {
     let command = project.ask(json!([["command", null]]));
     let expected = json!(["/var/lang/bin/python3.11", "-X", "importtime", "/var/runtime/bootstrap.py"]);
     assert_eq!(command, [expected]);
+}
+
+/// As Lambda's documentation has it for Ruby: the option goes behind the interpreter, which is the first word.
+fn wrapper_that_adds_an_option_after_the_program(runtime: Runtime) {
+    const WRAPPER: &str =
+        "#!/bin/bash\ninterpreter=$1\nshift\nexec \"$interpreter\" -W:no-deprecated \"$@\"\n";
+    let mut project = Project::new(runtime);
+    project.workspace.write_program("scripts/quieter", WRAPPER);
+    let command = project.set("wrapper", "scripts/quieter").ask(json!([["command", null]]));
+    let words: Vec<&str> = command[0].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+    assert_eq!(words[..2], ["/var/lang/bin/ruby", "-W:no-deprecated"]);
 }

@@ -52,7 +52,7 @@ fn dotnet_assemblies() -> Vec<std::path::PathBuf> {
         entries.collect::<Vec<_>>()
     };
     let name_of = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    let layers = entries(&repository().join("target/bases/.layers"));
+    let layers = entries(&repository().join("target/bases/.layers/x86_64"));
     let layer = layers.iter().find(|path| name_of(path).starts_with("dotnetcore3.1-")).unwrap();
     let [version]: [_; 1] =
         entries(&layer.join("root/var/lang/bin/shared/Microsoft.NETCore.App")).try_into().unwrap();
