@@ -116,7 +116,7 @@ fn java_functions_get_their_event_as_they_ask_for_it() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let deep = nested(500);
     for event in [
-        r#"[123456789012345678901234567890,9223372036854775807,-2147483649,0,0.1,1.0E-7]"#,
+        "[123456789012345678901234567890,9223372036854775807,-2147483649,0,0.1,1.0E-7]",
         r#"{"é":"𝄞 \"\\\u0007","":[{},[],null,true,false]}"#,
         // Half of a pair of surrogates is no UTF-8, but JSON.
         r#""\ud834""#,

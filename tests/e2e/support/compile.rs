@@ -1,6 +1,6 @@
 //! Functions in languages that need a compiler.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::bases::{Base, base};
@@ -46,7 +46,7 @@ pub(crate) fn compile_dotnet(source: &Path, folder: &Path, name: &str) {
 }
 
 /// The assemblies of the .NET that the base has: what was built of it lies there as files, too.
-fn dotnet_assemblies() -> Vec<std::path::PathBuf> {
+fn dotnet_assemblies() -> Vec<PathBuf> {
     let entries = |folder: &Path| {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         entries.collect::<Vec<_>>()
@@ -56,7 +56,8 @@ fn dotnet_assemblies() -> Vec<std::path::PathBuf> {
     let layer = layers.iter().find(|path| name_of(path).starts_with("dotnetcore3.1-")).unwrap();
     let [version]: [_; 1] =
         entries(&layer.join("root/var/lang/bin/shared/Microsoft.NETCore.App")).try_into().unwrap();
-    let is_reference =
-        |path: &std::path::PathBuf| name_of(path).starts_with("System") && name_of(path).ends_with(".dll");
+    let is_reference = |path: &PathBuf| {
+        name_of(path).starts_with("System") && path.extension().is_some_and(|extension| extension == "dll")
+    };
     entries(&version).into_iter().filter(is_reference).collect()
 }
