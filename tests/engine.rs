@@ -332,7 +332,7 @@ async fn events_go_to_one_container_whatever_comes_of_those_before() {
         match invocations[position].start {
             Start::Warm => assert!(warm, "{position}: {invocations:?}"),
             Start::Cold(init) => {
-                assert!(!warm && init < invocations[position].took, "{position}: {invocations:?}")
+                assert!(!warm && init < invocations[position].took, "{position}: {invocations:?}");
             }
             Start::Unknown => panic!("{position}: {invocations:?}"),
         }

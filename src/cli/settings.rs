@@ -52,7 +52,7 @@ impl Environment {
                 None => (written.as_str(), None),
             };
             match check_variable(name) {
-                Err(_) if value.is_none() && self.variables.get(name).is_none() => {
+                Err(_) if value.is_none() && !self.variables.contains_key(name) => {
                     return Err(Failure::NotAVariable);
                 }
                 checked => checked.map_err(Failure::Variable)?,

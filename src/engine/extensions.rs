@@ -1,7 +1,7 @@
 //! The extensions of a container: which files are started as such, and what they want that the emulator does not have.
 //!
 //! The emulator answers a subscription to telemetry or logs with status 202 and sends nothing, and its log tells nothing of
-//! that, at any level (rapi/handler/runtimelogs_stub.go, runtimetelemetry_stub.go). What is left is to look at the files: a
+//! that, at any level (rapi/router.go). What is left is to look at the files: a
 //! program that subscribes has the path of the API in it.
 
 use std::io::{self, Read};

@@ -109,7 +109,15 @@ impl Session<'_> {
         let log = self.log().await;
         let mut response = classify(reply, &log)?;
         let registrations = Registrations::find(&log);
-        if response.answer == Answer::TimedOut && is_not_started(&log) {
+        // One that was refused may wait for ever, or end.
+        let is_stuck = match &response.answer {
+            Answer::TimedOut => is_not_started(&log),
+            Answer::FunctionError { error_type, .. } => {
+                error_type == "Extension.Crash" && registrations.tried.len() > registrations.done.len()
+            }
+            Answer::Success => false,
+        };
+        if is_stuck {
             response.help = self.container.unregistered(&registrations).await.or(response.help);
         }
         // They are the same files at every start of the function.

@@ -41,7 +41,7 @@ pub(super) async fn run(
     };
     let events = || read_events(&events, port.is_none(), &settings.directory);
     if watch {
-        return watch::run(&job, function, &events()?).await;
+        return Box::pin(watch::run(&job, function, &events()?)).await;
     }
     let loaded = load(settings, terminal)?;
     let function = one(&loaded, function, job.resolution.arch)?;
@@ -52,7 +52,7 @@ pub(super) async fn run(
         biased;
         // No container is there yet. Half a layer lies where a later run removes it, and an engine forgets half an image.
         () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
-        version = job.build(&loaded, &function) => version?,
+        version = Box::pin(job.build(&loaded, &function)) => version?,
     };
     invoke(&version, &events, interrupt, &job.told(&version), port.is_some()).await
 }

@@ -158,7 +158,7 @@ impl Watch<'_> {
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());
         self.seen = self.look(Some(function.clone())).await.with(definition);
-        self.job.build(&loaded, &function).await
+        Box::pin(self.job.build(&loaded, &function)).await
     }
 
     /// Waits for a change and its end, and says what it is.
@@ -229,12 +229,12 @@ fn changes(differences: &[(&Path, Difference)], root: &Path) -> String {
             Difference::Removed => format!("{path} (removed)"),
         }
     };
-    let mut line =
+    let line =
         format!("changed: {}", differences.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", "));
-    if differences.len() > NAMED {
-        line.push_str(&format!(" and {} more", differences.len() - NAMED));
+    match differences.len().saturating_sub(NAMED) {
+        0 => line,
+        more => format!("{line} and {more} more"),
     }
-    line
 }
 
 #[cfg(test)]
