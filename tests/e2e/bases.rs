@@ -137,6 +137,8 @@ impl Images {
         workspace.write("wrap/text", "#!/bin/sh\n");
         let project = json!({
             "project": docker.prefix,
+            // Images of this test's own: what another one removes by image must not be here.
+            "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": bases,
             "layers": { "wrap": { "path": "wrap" } },
             "functions": functions,

@@ -72,6 +72,8 @@ impl Functions {
             .into();
         let project = json!({
             "project": docker.prefix,
+            // Images of this test's own: what another one removes by image must not be here.
+            "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": { "base": { "image": image, "contract": of.contract() } },
             "layers": { "layer": { "path": "layer" } },
             "functions": functions,

@@ -51,6 +51,8 @@ impl OnDebian {
         workspace.write("ruby/text", "#!/bin/sh\n");
         let definition = json!({
             "project": docker.prefix,
+            // Images of this test's own: what another one removes by image must not be here.
+            "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": {
                 "debian": { "image": "oci:debian", "contract": "python3.11" },
                 "like-ruby": { "image": "oci:debian", "contract": "ruby3.3" },
