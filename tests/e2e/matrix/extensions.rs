@@ -90,7 +90,7 @@ fn extension_that_proxies_the_runtime_api(runtime: Runtime) {
         &json!([["length", "four"]]),
         &["proxy passed next", "proxy passed response", "proxy saw INVOKE"],
     );
-    let address = project.ask(json!([["environment", "AWS_LAMBDA_RUNTIME_API"]]));
+    let address = project.ask(&json!([["environment", "AWS_LAMBDA_RUNTIME_API"]]));
     assert_eq!(address, ["127.0.0.1:9009"]);
 }
 
@@ -99,7 +99,7 @@ fn hooked(runtime: Runtime, file: &str, content: impl AsRef<[u8]>, variable: &st
     let mut project = Project::new(runtime);
     project.workspace.write(format!("tracer/tracer/{file}"), content);
     project.extension("tracer", json!({ "path": "tracer", "environment": { variable: value } }));
-    assert_eq!(project.ask(json!([["environment", "HOOKED"]])), ["yes"]);
+    assert_eq!(project.ask(&json!([["environment", "HOOKED"]])), ["yes"]);
 }
 
 fn hook_by_node_options(runtime: Runtime) {

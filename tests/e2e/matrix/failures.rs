@@ -38,8 +38,8 @@ fn time_out(runtime: Runtime) {
 fn event_and_answer_of_6_mb(runtime: Runtime) {
     const SIZE: usize = 6 * 1024 * 1024 - 100;
     let project = Project::new(runtime);
-    assert_eq!(project.ask(json!([["length", "x".repeat(SIZE)]])), [json!(SIZE)]);
-    let filled = project.ask(json!([["fill", SIZE]]));
+    assert_eq!(project.ask(&json!([["length", "x".repeat(SIZE)]])), [json!(SIZE)]);
+    let filled = project.ask(&json!([["fill", SIZE]]));
     assert_eq!(
         filled[0].as_str().map(|text| (text.len(), text.bytes().all(|byte| byte == b'x'))),
         Some((SIZE, true))

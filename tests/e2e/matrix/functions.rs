@@ -14,7 +14,7 @@ cells! {
 
 /// The code is there, file by file, and the function sees its own variables.
 fn answers(project: &Project) {
-    let facts = project.ask(json!([
+    let facts = project.ask(&json!([
         ["read", "/var/task/data/words.txt"],
         ["environment", "STYLE"],
         ["environment", "LAMBDA_TASK_ROOT"],
@@ -42,14 +42,14 @@ fn function_from_one_file(runtime: Runtime) {
     project.workspace.write("code/data/words.txt", "not of this function\n");
     project.set("code", file).environment("STYLE", "plain");
     assert_eq!(
-        project.ask(json!([["environment", "STYLE"], ["length", "four"]])),
+        project.ask(&json!([["environment", "STYLE"], ["length", "four"]])),
         [json!("plain"), json!(4)]
     );
 }
 
 fn custom_runtime_in_the_code(runtime: Runtime) {
     let project = Project::new(runtime);
-    let command = project.ask(json!([["command", null], ["environment", "_HANDLER"]]));
+    let command = project.ask(&json!([["command", null], ["environment", "_HANDLER"]]));
     let program = command[0].as_array().unwrap().last().unwrap().as_str();
     // A program that is the entry point itself is given the handler as its argument.
     let expected = if runtime == Runtime::Binary { "handler" } else { "/var/task/bootstrap" };
@@ -61,7 +61,7 @@ fn custom_runtime_in_a_layer(runtime: Runtime) {
     runtime.write_probe(&project.workspace, "layer");
     project.workspace.write("data/words.txt", "the function is data\n");
     project.set("code", "data").layer("runtime", "layer");
-    let facts = project.ask(json!([["read", "/var/task/words.txt"], ["command", null]]));
+    let facts = project.ask(&json!([["read", "/var/task/words.txt"], ["command", null]]));
     assert_eq!(facts[0], "the function is data\n");
     let command = facts[1].to_string();
     assert!(command.contains("/opt/bootstrap"), "{command}");

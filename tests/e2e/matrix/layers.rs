@@ -14,7 +14,7 @@ fn layer_from_a_directory(runtime: Runtime) {
     let mut project = Project::new(runtime);
     project.workspace.write("layer/data/words.txt", "of a layer\n");
     project.layer("words", "layer");
-    assert_eq!(project.ask(json!([["read", "/opt/data/words.txt"]])), ["of a layer\n"]);
+    assert_eq!(project.ask(&json!([["read", "/opt/data/words.txt"]])), ["of a layer\n"]);
 }
 
 fn layer_from_a_zip(runtime: Runtime) {
@@ -22,7 +22,7 @@ fn layer_from_a_zip(runtime: Runtime) {
     project.workspace.write("layer/data/words.txt", "of a zip\n");
     let archive = project.zip("layer");
     project.layer("words", &archive);
-    assert_eq!(project.ask(json!([["read", "/opt/data/words.txt"]])), ["of a zip\n"]);
+    assert_eq!(project.ask(&json!([["read", "/opt/data/words.txt"]])), ["of a zip\n"]);
 }
 
 fn two_layers_with_one_file_in_both(runtime: Runtime) {
@@ -32,7 +32,7 @@ fn two_layers_with_one_file_in_both(runtime: Runtime) {
         project.workspace.write(format!("{layer}/data/{own}.txt"), own);
         project.layer(layer, layer);
     }
-    let words = project.ask(json!([
+    let words = project.ask(&json!([
         ["read", "/opt/data/words.txt"],
         ["read", "/opt/data/a.txt"],
         ["read", "/opt/data/b.txt"]

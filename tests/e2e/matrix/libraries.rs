@@ -23,7 +23,7 @@ fn found_in(runtime: Runtime, folder: &str) {
     let mut project = Project::new(runtime);
     runtime.write_library(&project.workspace, &format!("layer/{folder}"), folder);
     project.layer("library", "layer");
-    assert_eq!(project.ask(json!([["library", "greetings"]])), [folder]);
+    assert_eq!(project.ask(&json!([["library", "greetings"]])), [folder]);
 }
 
 fn library_in_opt_python(runtime: Runtime) {
@@ -66,7 +66,7 @@ end
     runtime.write_library(&project.workspace, "layer/ruby/gems/3.1.0/gems/greetings-1.0.0/lib", "of a gem");
     project.workspace.write("layer/ruby/gems/3.1.0/specifications/greetings-1.0.0.gemspec", SPECIFICATION);
     project.layer("library", "layer");
-    assert_eq!(project.ask(json!([["library", "greetings"]])), ["of a gem"]);
+    assert_eq!(project.ask(&json!([["library", "greetings"]])), ["of a gem"]);
 }
 
 fn program_in_opt_bin(runtime: Runtime) {
@@ -75,7 +75,7 @@ fn program_in_opt_bin(runtime: Runtime) {
     let program = read(&made::static_program());
     project.workspace.write_program("layer/bin/answer", program);
     project.layer("program", "layer");
-    assert_eq!(project.ask(json!([["run", "answer"]])), ["the answer of a shared library"]);
+    assert_eq!(project.ask(&json!([["run", "answer"]])), ["the answer of a shared library"]);
 }
 
 fn shared_library_in_opt_lib(runtime: Runtime) {
@@ -85,5 +85,5 @@ fn shared_library_in_opt_lib(runtime: Runtime) {
         project.workspace.write_program(place, read(&made.join(file)));
     }
     project.layer("native", "layer");
-    assert_eq!(project.ask(json!([["run", "answer"]])), ["the answer of a shared library"]);
+    assert_eq!(project.ask(&json!([["run", "answer"]])), ["the answer of a shared library"]);
 }

@@ -34,7 +34,7 @@ pub(super) fn shared_library() -> PathBuf {
 pub(super) fn static_program() -> PathBuf {
     let sources = [probes("native/libanswer.c"), probes("native/answer.c")];
     once("static-answer", &sources, |to| {
-        drop(succeed(tool("cc").args(["-static", "-o"]).arg(to).args(&sources)))
+        succeed(tool("cc").args(["-static", "-o"]).arg(to).args(&sources));
     })
 }
 
@@ -60,8 +60,6 @@ pub(super) fn assembly(source: &Path) -> PathBuf {
 
 /// Has something made at a path that stands for its sources' content, unless it is there.
 fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
-    let read =
-        |source: &PathBuf| fs::read(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
     let digest = sha256(&sources.iter().flat_map(|source| read(source)).collect::<Vec<_>>());
     let digest = digest.trim_start_matches("sha256:");
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &digest[..16]));

@@ -75,8 +75,8 @@ impl Project {
     }
 
     /// Asks the probe: once in a plain container, once as in Lambda. Both must answer, and alike.
-    pub(super) fn ask(&self, operations: Value) -> Vec<Value> {
-        let answers = self.invoke(&operations, &[]);
+    pub(super) fn ask(&self, operations: &Value) -> Vec<Value> {
+        let answers = self.invoke(operations, &[]);
         for answer in &answers {
             assert_eq!(answer.status, "success", "{}\n{}", answer.message, answer.log);
         }

@@ -20,7 +20,7 @@ fn wrapper(name: &str) -> String {
 }
 
 fn wrapped(project: &Project) -> String {
-    project.ask(json!([["environment", "WRAPPED"]]))[0].as_str().unwrap_or_default().to_owned()
+    project.ask(&json!([["environment", "WRAPPED"]]))[0].as_str().unwrap_or_default().to_owned()
 }
 
 fn wrapper_of_the_function(runtime: Runtime) {
@@ -72,7 +72,7 @@ fn wrapper_that_adds_an_option_before_the_last_argument(runtime: Runtime) {
     let mut project = Project::new(runtime);
     project.workspace.write_program("scripts/importtime", WRAPPER);
     project.set("wrapper", "scripts/importtime");
-    let command = project.ask(json!([["command", null]]));
+    let command = project.ask(&json!([["command", null]]));
     let expected = json!(["/var/lang/bin/python3.11", "-X", "importtime", "/var/runtime/bootstrap.py"]);
     assert_eq!(command, [expected]);
 }
@@ -83,7 +83,7 @@ fn wrapper_that_adds_an_option_after_the_program(runtime: Runtime) {
         "#!/bin/bash\ninterpreter=$1\nshift\nexec \"$interpreter\" -W:no-deprecated \"$@\"\n";
     let mut project = Project::new(runtime);
     project.workspace.write_program("scripts/quieter", WRAPPER);
-    let command = project.set("wrapper", "scripts/quieter").ask(json!([["command", null]]));
+    let command = project.set("wrapper", "scripts/quieter").ask(&json!([["command", null]]));
     let words: Vec<&str> = command[0].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
     assert_eq!(words[..2], ["/var/lang/bin/ruby", "-W:no-deprecated"]);
 }
