@@ -34,7 +34,7 @@ EMPTY = {
     "var/lib/apt/lists", "var/log", "var/tmp",
 }  # fmt: skip
 ABSENT = {
-    "etc/.pwd.lock", "etc/hostname", "etc/machine-id", "etc/resolv.conf",
+    "etc/.pwd.lock", "etc/apt/sources.list.d/0000sources.list", "etc/hostname", "etc/machine-id", "etc/resolv.conf",
     "var/lib/dpkg/lock", "var/lib/dpkg/lock-frontend",
 }  # fmt: skip
 

@@ -58,9 +58,10 @@ pub(super) fn assembly(source: &Path) -> PathBuf {
     })
 }
 
-/// Has something made at a path that stands for its sources' content, unless it is there.
+/// Has something made at a path that stands for its sources' content and this recipe, unless it is there.
 fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
-    let digest = sha256(&sources.iter().flat_map(|source| read(source)).collect::<Vec<_>>());
+    let recipes = [include_bytes!("made.rs").as_slice(), include_bytes!("../support/compile.rs")].concat();
+    let digest = sha256(&sources.iter().flat_map(|source| read(source)).chain(recipes).collect::<Vec<_>>());
     let digest = digest.trim_start_matches("sha256:");
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &digest[..16]));
     let _turn = lock(name);

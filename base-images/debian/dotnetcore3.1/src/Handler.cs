@@ -54,6 +54,10 @@ namespace Limg.Runtime
                 throw new MissingMethodException(
                     $"{parts[1]}.{parts[2]} must take nothing, (event), (ILambdaContext) or (event, ILambdaContext)");
             }
+            if (methods[0].ReturnType.FullName?.StartsWith("System.Threading.Tasks.ValueTask") == true)
+            {
+                throw new MissingMethodException($"{parts[1]}.{parts[2]} must return a Task instead of a ValueTask");
+            }
             return new Handler(methods[0], methods[0].IsStatic ? null : Unwrapped(() => Activator.CreateInstance(type)));
         }
 

@@ -34,8 +34,8 @@ namespace Limg.Runtime
                 }
                 catch (Exception error)
                 {
-                    Console.Error.WriteLine(error);
                     api.Fail(invocation, error);
+                    Console.Error.WriteLine(error);
                     continue;
                 }
                 api.Respond(invocation, result);

@@ -12,7 +12,17 @@ import java.util.List;
 public final class Main {
     private Main() {}
 
-    public static void main(String[] arguments) throws IOException {
+    public static void main(String[] arguments) {
+        try {
+            run();
+        } catch (Throwable error) {
+            // Threads of the function must not keep the process up: nothing would take its events any more.
+            error.printStackTrace();
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
+    private static void run() throws IOException {
         RuntimeApi api = new RuntimeApi(System.getenv("AWS_LAMBDA_RUNTIME_API"));
         Handler handler = null;
         try {

@@ -34,7 +34,7 @@ public class Probe
                 return Process.Start(start).StandardOutput.ReadToEnd().Trim();
             case "command": return File.ReadAllText("/proc/self/cmdline").TrimEnd('\0').Split('\0');
             case "fail": throw new InvalidOperationException(argument.GetString());
-            case "wait": Thread.Sleep(TimeSpan.FromSeconds(argument.GetDouble())); return null;
+            case "wait": Console.WriteLine("waiting"); Thread.Sleep(TimeSpan.FromSeconds(argument.GetDouble())); return null;
             case "fill": return new string('x', argument.GetInt32());
             case "length": return argument.GetString().EnumerateRunes().Count();
             default: throw new ArgumentException("no operation " + operation);

@@ -31,6 +31,7 @@ public class Probe {
             case "fail":
                 throw new IllegalStateException((String) argument);
             case "wait":
+                System.out.println("waiting");
                 Thread.sleep((long) (((Number) argument).doubleValue() * 1000));
                 return null;
             case "fill":

@@ -54,6 +54,7 @@ fn result(name: &str, argument: &str) -> Result<String, String> {
         }
         "fail" => return Err(argument.to_owned()),
         "wait" => {
+            println!("waiting");
             sleep(Duration::from_secs(argument.parse().map_err(|error| failed(&error))?));
             "null".to_owned()
         }

@@ -17,6 +17,7 @@ const operations = {
     throw new Error(message);
   },
   wait: async (seconds) => {
+    console.log("waiting");
     await setTimeout(seconds * 1000);
     return null;
   },

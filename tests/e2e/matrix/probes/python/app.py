@@ -19,6 +19,11 @@ def run(program):
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def wait(seconds):
+    print("waiting", flush=True)
+    time.sleep(seconds)
+
+
 OPERATIONS = {
     "read": read,
     "environment": os.environ.get,
@@ -26,7 +31,7 @@ OPERATIONS = {
     "run": run,
     "command": lambda _: read("/proc/self/cmdline").rstrip("\0").split("\0"),
     "fail": fail,
-    "wait": time.sleep,
+    "wait": wait,
     "fill": lambda number: "x" * number,
     "length": len,
 }

@@ -16,6 +16,8 @@ def run(program)
 end
 
 def pause(seconds)
+  puts "waiting"
+  $stdout.flush
   sleep(seconds)
   nil
 end
