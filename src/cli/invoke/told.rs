@@ -196,6 +196,7 @@ mod tests {
             architecture: Architecture::X86_64,
             run: RunConfig::default(),
             function: "orders".to_owned(),
+            project: "shop".to_owned(),
             timeout: 3,
             memory: 128,
             emulator: None,
