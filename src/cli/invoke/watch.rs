@@ -207,11 +207,11 @@ impl Watch<'_> {
         });
     }
 
-    /// Tells how long it took from a change until its effect is seen, or how to end.
+    /// Tells how long it took from the notice of a change until its effect is seen, or how to end.
     fn tell_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
             let seconds = noticed.elapsed().as_secs_f64();
-            self.job.terminal.status(&format!("up to date {seconds:.2} s after the change"));
+            self.job.terminal.status(&format!("up to date {seconds:.2} s after it was noticed"));
         }
         if !is_known {
             self.job.terminal.status("watching for changes, until Ctrl-C");
