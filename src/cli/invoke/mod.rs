@@ -207,6 +207,7 @@ async fn invoke(
         let last = send(session, events, told, &mut sent).await?;
         if stay {
             told.all(last);
+            told.is_for_others();
             told.is_up(&session.url());
             is_up = true;
             return Err(session.ended().await);

@@ -77,7 +77,7 @@ impl<'a> Told<'a> {
         }
         for Subscriber { file, api } in subscribers {
             self.terminal.status(&format!(
-                "note: `{file}` calls the {api}: in Lambda it gets what it subscribes to, here the emulator sends it nothing"
+                "note: `{file}` has the path of the {api} in it, which the emulator does not have: what it subscribes to there, it gets in Lambda only"
             ));
         }
     }
@@ -87,6 +87,11 @@ impl<'a> Told<'a> {
         if let Some(invocation) = invocation {
             self.invocation(&invocation, false);
         }
+    }
+
+    /// Takes note that others may invoke the function, whose answers limg does not see.
+    pub(super) fn is_for_others(&self) {
+        self.terminal.log(&lock(&self.log).show_failures());
     }
 
     /// Tells where the function can be invoked.

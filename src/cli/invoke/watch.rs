@@ -77,8 +77,11 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
             port = job.port.map(|_| session.port());
             let last = send(session, events, &told, &mut sent).await?;
             told.all(last);
-            if port.is_some() && !is_known {
-                told.is_up(&session.url());
+            if port.is_some() {
+                told.is_for_others();
+                if !is_known {
+                    told.is_up(&session.url());
+                }
             }
             watch.tell_state(is_known);
             is_known = true;
