@@ -123,7 +123,7 @@ fn contents(file: &mut impl Read) -> io::Result<([u8; 2], Vec<&'static str>)> {
             begins.copy_from_slice(&window[..2]);
         }
         for (api, path) in APIS {
-            if !apis.contains(&api) && window.windows(path.len()).any(|bytes| bytes == path) {
+            if !apis.contains(&api) && memchr::memmem::find(&window, path).is_some() {
                 apis.push(api);
             }
         }

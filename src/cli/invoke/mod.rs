@@ -210,19 +210,21 @@ async fn invoke(
             told.is_for_others();
             told.is_up(&session.url());
             is_up = true;
+            told.subscribers(&told.search(session).await);
             return Err(session.ended().await);
         }
-        Ok(last)
+        Ok((last, told.search(session).await))
     };
     let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
     told.end_of_output();
     match used {
-        Ok(Some(Used { done: last, out_of_memory })) => {
+        Ok(Some(Used { done: (last, subscribers), out_of_memory })) => {
             // Only now that the container is gone, so that nothing follows the last answer.
             if let Some(last) = last {
                 // Of several events the engine does not say which it was.
                 told.invocation(&last, out_of_memory && events.len() == 1);
             }
+            told.subscribers(&subscribers);
             Ok(told.exit_code())
         }
         Ok(None) if is_up => Ok(told.exit_code()),

@@ -86,6 +86,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
             watch.tell_state(is_known);
             is_known = true;
             watch.is_up.set(true);
+            told.subscribers(&told.search(session).await);
             Ok(watch.next_beside(session).await)
         };
         let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
