@@ -11,14 +11,14 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// them ends the program by itself.
 pub(super) struct Interrupt {
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
+    ctrl_c: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     /// Nothing where it is ignored, as under `nohup`.
     #[cfg(unix)]
     hang_up: Option<tokio::signal::unix::Signal>,
     #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
+    ctrl_c: tokio::signal::windows::CtrlC,
 }
 
 impl Interrupt {
@@ -27,7 +27,7 @@ impl Interrupt {
         use tokio::signal::unix::{SignalKind, signal};
         let all = || {
             Ok(Self {
-                interrupt: signal(SignalKind::interrupt())?,
+                ctrl_c: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hang_up: if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) },
             })
@@ -37,19 +37,19 @@ impl Interrupt {
 
     #[cfg(windows)]
     pub(super) fn register() -> Result<Self, Failure> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(failed)? })
+        Ok(Self { ctrl_c: tokio::signal::windows::ctrl_c().map_err(failed)? })
     }
 
     /// Completes when one of them comes, or has come since it was made.
     pub(super) async fn wait(&mut self) {
         #[cfg(unix)]
         tokio::select! {
-            _ = self.interrupt.recv() => {}
+            _ = self.ctrl_c.recv() => {}
             _ = self.terminate.recv() => {}
             Some(()) = receive(self.hang_up.as_mut()) => {}
         }
         #[cfg(windows)]
-        let _come = self.interrupt.recv().await;
+        let _come = self.ctrl_c.recv().await;
     }
 }
 
@@ -65,7 +65,7 @@ fn ignores_hang_up() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored(&status) & 1 == 1)
 }
 
-/// The signals that a process ignores, the first in the lowest bit (proc_pid_status(5)).
+/// The signals that a process ignores, the first in the lowest bit (`proc_pid_status(5)`).
 #[cfg(unix)]
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
