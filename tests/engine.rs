@@ -160,6 +160,7 @@ impl Bench {
             architecture: Architecture::X86_64,
             run,
             function: self.repository.replace('/', "-"),
+            project: "limg-test".to_owned(),
             timeout: 10,
             memory: 256,
             emulator: None,

@@ -57,6 +57,8 @@ pub(super) enum Failure {
     Variable(VariableError),
     #[error("limg's own environment has no variable `{name}`")]
     NoVariable { name: String },
+    #[error("limg sets `{name}` itself, for the emulator")]
+    OfEmulator { name: String },
     #[error("`--env` takes NAME=VALUE, or the NAME of a variable that is set")]
     NotAVariable,
     #[error("there is no function `{name}`")]
@@ -171,6 +173,7 @@ impl Failure {
             | Self::OneStandardInput
             | Self::Variable(_)
             | Self::NoVariable { .. }
+            | Self::OfEmulator { .. }
             | Self::NotAVariable
             | Self::Destination { .. }
             | Self::Lock(_)
@@ -242,6 +245,9 @@ impl Failure {
                 error.help.to_owned()
             }),
             Self::NoVariable { name } => Some(format!("set it, or write `--env {name}=VALUE`")),
+            Self::OfEmulator { .. } => {
+                Some("leave it out; the definition has `timeout` and `handler` for the function".to_owned())
+            }
             Self::NotAVariable => {
                 Some("a name has two or more letters, digits and `_`, and begins with a letter".to_owned())
             }

@@ -3,6 +3,9 @@
 
 use crate::engine::{OutputStream, Weight, weigh};
 
+/// The longest line that is kept back until it ends; a longer one is no line of the emulator's, and is handed on in pieces.
+const LONGEST: usize = 64 * 1024;
+
 /// Takes pieces of output and gives whole lines back. A stream that ends without a line end keeps its last line until
 /// [`Log::rest`].
 #[derive(Debug, Default)]
@@ -12,6 +15,8 @@ pub(super) struct Log {
     stderr: Vec<u8>,
     /// What the emulator says of failures.
     held: Vec<u8>,
+    /// Whether that is shown like all else, because no answer sums it up.
+    shows_failures: bool,
 }
 
 impl Log {
@@ -26,9 +31,15 @@ impl Log {
             OutputStream::Stdout => &mut self.stdout,
             OutputStream::Stderr => &mut self.stderr,
         };
+        let before = pending.len();
         pending.extend_from_slice(bytes);
-        let Some(end) = pending.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
-        let lines: Vec<u8> = pending.drain(..=end).collect();
+        // What was there before has no line end.
+        let end = match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => before + end + 1,
+            None if pending.len() > LONGEST => pending.len(),
+            None => return Vec::new(),
+        };
+        let lines: Vec<u8> = pending.drain(..end).collect();
         self.shown(&lines)
     }
 
@@ -44,6 +55,12 @@ impl Log {
         rest
     }
 
+    /// From now on failures are shown as the emulator tells them. Gives what was held back of them.
+    pub(super) fn show_failures(&mut self) -> Vec<u8> {
+        self.shows_failures = true;
+        self.held()
+    }
+
     /// What the emulator said of a failure, for the case that nothing sums it up: it takes several lines for each.
     pub(super) fn held(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
@@ -54,8 +71,8 @@ impl Log {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             match std::str::from_utf8(line).ok().and_then(weigh).filter(|_| !self.verbose) {
                 Some(Weight::Ordinary) => {}
-                Some(Weight::Failure) => self.held.extend_from_slice(line),
-                Some(Weight::Notable) | None => shown.extend(without_returns(line)),
+                Some(Weight::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
+                Some(Weight::Failure | Weight::Notable) | None => shown.extend(without_returns(line)),
             }
         }
         shown
@@ -112,6 +129,27 @@ mod tests {
         assert_eq!(shown(false, &[(err, head), (out, "a"), (err, tail), (out, "b\nc")]).0, "ab\nc\n");
         // A function that ends within a line; the emulator goes on in it.
         assert_eq!(shown(false, &[(out, "50 %"), (out, TALK)]).0, format!("50 %{TALK}"));
+    }
+
+    #[test]
+    fn a_long_line_comes_in_pieces() {
+        let mut log = Log::new(false);
+        let piece = vec![b'x'; LONGEST / 2 + 1];
+        assert_eq!(log.push(OutputStream::Stdout, &piece), b"");
+        assert_eq!(log.push(OutputStream::Stdout, &piece), piece.repeat(2));
+        assert_eq!(log.push(OutputStream::Stdout, b"end"), b"");
+        assert_eq!(log.push(OutputStream::Stdout, b" of it\nnext"), b"end of it\n");
+        assert_eq!(log.rest(), b"next\n");
+    }
+
+    #[test]
+    fn failures_that_no_answer_sums_up_are_shown() {
+        let mut log = Log::new(false);
+        assert_eq!(log.push(OutputStream::Stderr, FAILURE.as_bytes()), b"");
+        assert_eq!(log.show_failures(), FAILURE.as_bytes());
+        let lines = [TALK, FAILURE].concat();
+        assert_eq!(log.push(OutputStream::Stderr, lines.as_bytes()), FAILURE.as_bytes());
+        assert_eq!(log.held(), b"");
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Terminal {
         }
     }
 
+    /// Whether the user asked for less.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether the user asked for more.
     pub(super) fn is_verbose(&self) -> bool {
         self.verbose

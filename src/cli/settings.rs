@@ -7,7 +7,7 @@ use super::args::{Arguments, Color, Command, Format};
 use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
 use crate::definition::check_variable;
-use crate::engine::Host;
+use crate::engine::{Host, OF_EMULATOR};
 use crate::registry::ConfigFiles;
 
 /// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
@@ -56,6 +56,9 @@ impl Environment {
                     return Err(Failure::NotAVariable);
                 }
                 checked => checked.map_err(Failure::Variable)?,
+            }
+            if OF_EMULATOR.contains(&name) {
+                return Err(Failure::OfEmulator { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
             let value = value.ok_or_else(|| Failure::NoVariable { name: name.to_owned() })?;
@@ -267,6 +270,14 @@ mod tests {
             ("MISSING", "limg's own environment has no variable `MISSING`"),
             ("AWS_REGION", "Lambda sets `AWS_REGION` itself"),
             ("AWS_SECRET_ACCESS_KEY=hush", "Lambda sets `AWS_SECRET_ACCESS_KEY` itself"),
+            (
+                "AWS_LAMBDA_FUNCTION_TIMEOUT=60",
+                "limg sets `AWS_LAMBDA_FUNCTION_TIMEOUT` itself, for the emulator",
+            ),
+            (
+                "AWS_LAMBDA_FUNCTION_HANDLER=hush",
+                "limg sets `AWS_LAMBDA_FUNCTION_HANDLER` itself, for the emulator",
+            ),
             ("A-B=hush", "`A-B` cannot be the name of a variable"),
             ("=hush", "`` cannot be the name of a variable"),
             ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),

@@ -43,8 +43,8 @@ pub struct Subscriber {
 #[derive(Debug, Default)]
 struct Files {
     names: Vec<String>,
-    /// Whether there is a script among them: its program is somewhere else.
-    has_script: bool,
+    /// Whether there is a script or a link among them: the program is somewhere else.
+    is_elsewhere: bool,
     subscribers: Vec<Subscriber>,
 }
 
@@ -53,7 +53,7 @@ impl Container<'_> {
     /// none: advice is not worth failing for.
     pub(super) async fn subscribers(&self) -> Vec<Subscriber> {
         let files = self.look(EXTENSIONS).await.unwrap_or_default();
-        if !files.subscribers.is_empty() || !files.has_script {
+        if !files.subscribers.is_empty() || !files.is_elsewhere {
             return files.subscribers;
         }
         self.look(ROOT).await.unwrap_or_default().subscribers
@@ -97,8 +97,9 @@ fn look(mut archive: tar::Archive<impl Read>, folder: &str) -> io::Result<Files>
         if is_extension {
             files.names.extend(file.rsplit('/').next().map(str::to_owned));
         }
+        let is_link = entry.header().entry_type().is_symlink();
         let (begins, apis) = contents(&mut entry)?;
-        files.has_script |= is_extension && begins == *b"#!";
+        files.is_elsewhere |= is_extension && (is_link || begins == *b"#!");
         files.subscribers.extend(apis.into_iter().map(|api| Subscriber { file: file.clone(), api }));
     }
     files.subscribers.sort();
@@ -122,7 +123,7 @@ fn contents(file: &mut impl Read) -> io::Result<([u8; 2], Vec<&'static str>)> {
             begins.copy_from_slice(&window[..2]);
         }
         for (api, path) in APIS {
-            if !apis.contains(&api) && window.windows(path.len()).any(|bytes| bytes == path) {
+            if !apis.contains(&api) && memchr::memmem::find(&window, path).is_some() {
                 apis.push(api);
             }
         }
@@ -201,7 +202,7 @@ mod tests {
         ]);
         let files = look(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
         assert_eq!(files.names, ["a", "b.sh", "d", "e"]);
-        assert!(files.has_script);
+        assert!(files.is_elsewhere);
         let found: Vec<_> =
             files.subscribers.iter().map(|subscriber| (subscriber.file.as_str(), subscriber.api)).collect();
         let expected = [
@@ -211,6 +212,18 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert!(look(tar::Archive::new(&archive[..600]), EXTENSIONS).is_err());
+    }
+
+    #[test]
+    fn the_program_of_a_link_is_elsewhere() {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        archive.append_link(&mut header, "extensions/a", "/opt/a/a").unwrap();
+        let archive = archive.into_inner().unwrap();
+        let files = look(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
+        assert!(files.is_elsewhere && files.names == ["a"], "{files:?}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use invoke::Event;
 pub use load::Loaded;
 pub use output::{OutputSink, OutputStream};
 pub use response::{Answer, Response};
-pub use run::RunOptions;
+pub use run::{OF_EMULATOR, RunOptions};
 pub use session::{Invocation, Session, Used};
 
 use address::Address;

@@ -47,8 +47,14 @@ impl Record {
             OutputStream::Stderr => &mut kept.stderr,
         };
         append(line, bytes);
-        let Some(end) = line.iter().rposition(|byte| *byte == b'\n') else { return };
-        for line in line.drain(..=end).collect::<Vec<_>>().split_inclusive(|byte| *byte == b'\n') {
+        // What was there before has no line end.
+        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return };
+        let behind = bytes.len() - end - 1;
+        for line in line
+            .drain(..line.len().saturating_sub(behind))
+            .collect::<Vec<_>>()
+            .split_inclusive(|byte| *byte == b'\n')
+        {
             if std::str::from_utf8(line).is_ok_and(is_talk) {
                 append(&mut kept.talk, line);
             }
@@ -95,6 +101,17 @@ pub(super) fn last_lines(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn talk_behind_a_long_line_is_found() {
+        let record = Record::default();
+        let talk = "23 Nov 2026 16:55:02,259 [INFO] (rapid) INIT REPORT(durationMs: 3.5)\n";
+        for _ in 0..5 {
+            record.push(OutputStream::Stdout, &vec![b'x'; REMEMBERED]);
+        }
+        record.push(OutputStream::Stdout, format!("\n{talk}more").as_bytes());
+        assert_eq!(record.talk(), talk);
+    }
 
     #[test]
     fn only_the_end_is_kept() {

@@ -27,7 +27,10 @@ pub(super) const EMULATOR_FOLDER: &str = "/.limg";
 pub(super) const EMULATOR_NAME: &str = "aws-lambda-rie";
 
 /// The region that a function sees unless the caller gives one: the one that the emulator puts into the function's ARN.
-const REGION: &str = "us-east-1";
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// The names of the Region, the first one first: a function finds the same under both.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// The user that functions are seen to run as in Lambda.
 const LAMBDA_USER: &str = "993:990";
@@ -37,6 +40,16 @@ const LAMBDA_LIMIT: i64 = 1024;
 
 /// Lambda's `/tmp`. An engine adds `noexec` unless told otherwise; Lambda does not.
 const LAMBDA_TMP: &str = "rw,exec,nosuid,nodev,mode=1777,size=512m";
+
+/// Variables of the emulator's own that Lambda does not reserve: the function's configuration may have them, and must not
+/// change how it is run (rie/handlers.go).
+pub const OF_EMULATOR: [&str; 2] = [TIMEOUT, HANDLER];
+
+/// The seconds that an invocation may take, as the emulator reads them.
+const TIMEOUT: &str = "AWS_LAMBDA_FUNCTION_TIMEOUT";
+
+/// What the emulator takes for the handler, whatever the command line says, unless it is empty.
+const HANDLER: &str = "AWS_LAMBDA_FUNCTION_HANDLER";
 
 /// What to run and how.
 #[derive(Debug, Clone)]
@@ -49,6 +62,8 @@ pub struct RunOptions {
     pub run: RunConfig,
     /// The function's name.
     pub function: String,
+    /// The name of the project that it belongs to.
+    pub project: String,
     /// The seconds that an invocation may take.
     pub timeout: u32,
     /// The function's memory in MB: told to the function, and the limit of the container under `as_lambda`.
@@ -61,7 +76,8 @@ pub struct RunOptions {
     pub as_lambda: bool,
     /// The port of the engine's machine at which the emulator can be reached; nothing for a free one.
     pub port: Option<u16>,
-    /// Variables on top of those of the image and of limg, such as credentials. The last of a name holds.
+    /// Variables on top of those of the image and of limg, such as credentials, but for [`OF_EMULATOR`]. The last of a
+    /// name holds.
     pub environment: Vec<(String, String)>,
 }
 
@@ -108,23 +124,30 @@ impl RunOptions {
 
     /// The variables that Lambda sets and the emulator takes from outside, then the caller's.
     fn variables(&self) -> Vec<String> {
-        let own = [
+        let given = |name: &str| self.environment.iter().rev().find(|(given, _)| given == name);
+        let region = REGIONS.into_iter().find_map(given);
+        let region = region.map_or(DEFAULT_REGION, |(_, region)| region);
+        // An image that does not have it is not given an empty one.
+        let has_handler = self.run.environment.iter().any(|(name, _)| name == HANDLER);
+        let set = [
             ("AWS_LAMBDA_FUNCTION_NAME", self.function.clone()),
-            ("AWS_LAMBDA_FUNCTION_TIMEOUT", self.timeout.to_string()),
+            (TIMEOUT, self.timeout.to_string()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory.to_string()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.function)),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            (REGIONS[0], region.to_owned()),
+            (REGIONS[1], region.to_owned()),
         ];
-        let overridden = |name: &str| self.environment.iter().any(|(given, _)| given == name);
-        let own = own.into_iter().filter(|(name, _)| !overridden(name));
-        own.map(|(name, value)| format!("{name}={value}"))
-            .chain(self.environment.iter().map(|(name, value)| format!("{name}={value}")))
+        let set = set.into_iter().chain(has_handler.then(|| (HANDLER, String::new())));
+        let is_settled = |name: &str| OF_EMULATOR.contains(&name) || REGIONS.contains(&name);
+        let set = set.filter(|(name, _)| is_settled(name) || given(name).is_none());
+        let of_caller = self.environment.iter().filter(|(name, _)| !is_settled(name));
+        set.map(|(name, value)| format!("{name}={value}"))
+            .chain(of_caller.map(|(name, value)| format!("{name}={value}")))
             .collect()
     }
 
     fn labels(&self) -> HashMap<String, String> {
-        [LABEL, ("limg.function", &self.function)]
+        [LABEL, ("limg.project", &self.project), ("limg.function", &self.function)]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into()
     }
@@ -194,6 +217,7 @@ mod tests {
                 ..RunConfig::default()
             },
             function: "orders".to_owned(),
+            project: "shop".to_owned(),
             timeout: 30,
             memory: 512,
             emulator: None,
@@ -223,7 +247,7 @@ mod tests {
                     "AWS_DEFAULT_REGION=us-east-1",
                 ],
                 "ExposedPorts": { "8080/tcp": {} },
-                "Labels": { "limg": "invoke", "limg.function": "orders" },
+                "Labels": { "limg": "invoke", "limg.project": "shop", "limg.function": "orders" },
                 "HostConfig": {
                     "PortBindings": { "8080/tcp": [{ "HostIp": "127.0.0.1" }] },
                     "LogConfig": { "Type": "none" },
@@ -249,7 +273,8 @@ mod tests {
             let container = container(&RunOptions { emulator: Some("rie".into()), run, ..options() });
             assert_eq!(container["Entrypoint"], expected);
             assert_eq!(container["Cmd"], expected_command);
-            let labels = json!({ "Labels": { "limg": "invoke", "limg.function": "orders" } });
+            let labels =
+                json!({ "Labels": { "limg": "invoke", "limg.project": "shop", "limg.function": "orders" } });
             let mount = json!({ "Target": "/.limg", "Type": "volume", "VolumeOptions": labels });
             assert_eq!(container["HostConfig"]["Mounts"], json!([mount]));
         }
@@ -285,11 +310,35 @@ mod tests {
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let container = container(&RunOptions { environment, ..options() });
         let variables = container["Env"].as_array().unwrap();
-        let regions: Vec<_> = variables
-            .iter()
-            .filter(|variable| variable.as_str().unwrap().starts_with("AWS_REGION="))
-            .collect();
-        assert_eq!(regions, ["AWS_REGION=eu-west-1"]);
         assert_eq!(variables.last().unwrap(), "AWS_ACCESS_KEY_ID=AKID");
+        assert_eq!(variables.iter().filter(|variable| *variable == "AWS_REGION=eu-west-1").count(), 1);
+    }
+
+    #[test]
+    fn a_function_has_one_region() {
+        for (given, expected) in [
+            (vec![], "us-east-1"),
+            (vec![("AWS_DEFAULT_REGION", "eu-north-1")], "eu-north-1"),
+            (vec![("AWS_REGION", "eu-west-1")], "eu-west-1"),
+            (vec![("AWS_DEFAULT_REGION", "eu-north-1"), ("AWS_REGION", "eu-west-1")], "eu-west-1"),
+        ] {
+            let environment = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let variables = RunOptions { environment: environment.collect(), ..options() }.variables();
+            let regions: Vec<_> = variables.iter().filter(|variable| variable.contains("REGION=")).collect();
+            let both = [format!("AWS_REGION={expected}"), format!("AWS_DEFAULT_REGION={expected}")];
+            assert_eq!(regions, both.iter().collect::<Vec<_>>(), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn the_emulators_own_variables_are_limgs() {
+        let own = OF_EMULATOR.map(|name| (name.to_owned(), "900".to_owned())).to_vec();
+        let run = RunConfig { environment: own.clone(), ..options().run };
+        let variables = RunOptions { run, environment: own, ..options() }.variables();
+        let fixed: Vec<_> = variables
+            .iter()
+            .filter(|variable| OF_EMULATOR.iter().any(|name| variable.starts_with(name)))
+            .collect();
+        assert_eq!(fixed, ["AWS_LAMBDA_FUNCTION_TIMEOUT=30", "AWS_LAMBDA_FUNCTION_HANDLER="]);
     }
 }

@@ -26,8 +26,8 @@ pub struct Session<'a> {
     emulator: Emulator<'a>,
     port: u16,
     timeout: Duration,
-    /// Whether the files of the extensions have been looked at.
-    is_searched: Cell<bool>,
+    /// Whether extensions that are files have registered.
+    has_extensions: Cell<bool>,
 }
 
 /// What came of an event.
@@ -39,8 +39,6 @@ pub struct Invocation {
     pub took: Duration,
     /// Whether the function was started for it.
     pub start: Start,
-    /// Files of extensions that want what the emulator does not have; told once.
-    pub subscribers: Vec<Subscriber>,
 }
 
 /// What a container was used for, now that it is gone.
@@ -82,7 +80,7 @@ impl Engine {
             };
             let (emulator, port) = container.while_running(start).await?;
             let timeout = Duration::from_secs(options.timeout.into());
-            work(&Session { container, emulator, port, timeout, is_searched: Cell::new(false) }).await
+            work(&Session { container, emulator, port, timeout, has_extensions: Cell::new(false) }).await
         };
         let used = tokio::select! {
             used = used => Some(used),
@@ -120,10 +118,16 @@ impl Session<'_> {
         if is_stuck {
             response.help = self.container.unregistered(&registrations).await.or(response.help);
         }
-        // They are the same files at every start of the function.
-        let is_first = !registrations.done.is_empty() && !self.is_searched.replace(true);
-        let subscribers = if is_first { self.container.subscribers().await } else { Vec::new() };
-        Ok(Invocation { response, took, start: Start::find(&log), subscribers })
+        if !registrations.done.is_empty() {
+            self.has_extensions.set(true);
+        }
+        Ok(Invocation { response, took, start: Start::find(&log) })
+    }
+
+    /// Files of extensions that want what the emulator does not have, if an event made extensions start. It takes a while:
+    /// all files of extensions are read.
+    pub async fn subscribers(&self) -> Vec<Subscriber> {
+        if self.has_extensions.get() { self.container.subscribers().await } else { Vec::new() }
     }
 
     /// Where anybody can invoke the function.

@@ -100,6 +100,7 @@ impl Job<'_> {
             architecture: function.architecture,
             run: built.run,
             function: function.name.clone(),
+            project: loaded.project.name.clone(),
             timeout: function.timeout,
             memory: function.memory,
             emulator,
@@ -176,7 +177,8 @@ fn read_event(event: &str, directory: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(sample.json.as_bytes().to_vec());
     }
     let file = directory.join(event);
-    if file.is_file() {
+    // A pipe is one too, such as /dev/stdin.
+    if file.exists() && !file.is_dir() {
         return checked(fs::read(&file)?, event);
     }
     serde_json::from_str::<serde::de::IgnoredAny>(event)
@@ -205,21 +207,24 @@ async fn invoke(
         let last = send(session, events, told, &mut sent).await?;
         if stay {
             told.all(last);
+            told.is_for_others();
             told.is_up(&session.url());
             is_up = true;
+            told.subscribers(&told.search(session).await);
             return Err(session.ended().await);
         }
-        Ok(last)
+        Ok((last, told.search(session).await))
     };
     let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
     told.end_of_output();
     match used {
-        Ok(Some(Used { done: last, out_of_memory })) => {
+        Ok(Some(Used { done: (last, subscribers), out_of_memory })) => {
             // Only now that the container is gone, so that nothing follows the last answer.
             if let Some(last) = last {
                 // Of several events the engine does not say which it was.
                 told.invocation(&last, out_of_memory && events.len() == 1);
             }
+            told.subscribers(&subscribers);
             Ok(told.exit_code())
         }
         Ok(None) if is_up => Ok(told.exit_code()),
@@ -258,5 +263,17 @@ mod tests {
         assert!(
             matches!(read_event("@s3", Path::new("/")), Err(Failure::UnknownEvent(name)) if name == "s3")
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_event_may_come_through_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let writer = std::thread::spawn(move || std::fs::write(pipe, "[1]"));
+        assert_eq!(read_event("pipe", folder.path()).unwrap(), b"[1]");
+        writer.join().unwrap().unwrap();
+        assert!(matches!(read_event(".", folder.path()), Err(Failure::Event { .. })));
     }
 }

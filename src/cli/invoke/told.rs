@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::args::Format;
 use super::super::log::Log;
 use super::super::render::Terminal;
-use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Start, Subscriber};
+use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Session, Start, Subscriber};
 
 /// Tells what comes of the invocations of one container.
 pub(super) struct Told<'a> {
@@ -48,7 +48,7 @@ impl<'a> Told<'a> {
 
     /// Tells of an invocation. `out_of_memory`: whether the memory limit is known to have been reached.
     pub(super) fn invocation(&self, invocation: &Invocation, out_of_memory: bool) {
-        let Invocation { response, took, start, subscribers } = invocation;
+        let Invocation { response, took, start } = invocation;
         let succeeded = response.answer == Answer::Success;
         let held = lock(&self.log).held();
         if succeeded {
@@ -75,9 +75,18 @@ impl<'a> Told<'a> {
                 self.terminal.fault(&line);
             }
         }
+    }
+
+    /// What [`Told::subscribers`] is to tell: nothing where nobody wants to know.
+    pub(super) async fn search(&self, session: &Session<'_>) -> Vec<Subscriber> {
+        if self.terminal.is_quiet() { Vec::new() } else { session.subscribers().await }
+    }
+
+    /// Tells of extensions that want what the emulator does not have.
+    pub(super) fn subscribers(&self, subscribers: &[Subscriber]) {
         for Subscriber { file, api } in subscribers {
             self.terminal.status(&format!(
-                "note: `{file}` calls the {api}: in Lambda it gets what it subscribes to, here the emulator sends it nothing"
+                "note: `{file}` has the path of the {api} in it, which the emulator does not have: what it subscribes to there, it gets in Lambda only"
             ));
         }
     }
@@ -87,6 +96,11 @@ impl<'a> Told<'a> {
         if let Some(invocation) = invocation {
             self.invocation(&invocation, false);
         }
+    }
+
+    /// Takes note that others may invoke the function, whose answers limg does not see.
+    pub(super) fn is_for_others(&self) {
+        self.terminal.log(&lock(&self.log).show_failures());
     }
 
     /// Tells where the function can be invoked.
@@ -157,7 +171,7 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn of(run: &'a RunOptions, invocation: &'a Invocation) -> Self {
-        let Invocation { response, took, start, .. } = invocation;
+        let Invocation { response, took, start } = invocation;
         let (status, error) = match &response.answer {
             Answer::Success => ("success", None),
             Answer::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
@@ -196,6 +210,7 @@ mod tests {
             architecture: Architecture::X86_64,
             run: RunConfig::default(),
             function: "orders".to_owned(),
+            project: "shop".to_owned(),
             timeout: 3,
             memory: 128,
             emulator: None,
@@ -206,7 +221,7 @@ mod tests {
         let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
         let start = Start::Cold(Duration::from_micros(310_900));
         let took = Duration::from_millis(1250);
-        let invocation = Invocation { response, took, start, subscribers: Vec::new() };
+        let invocation = Invocation { response, took, start };
         let report = Report::of(&run, &invocation);
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
     }

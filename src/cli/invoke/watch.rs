@@ -77,12 +77,16 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
             port = job.port.map(|_| session.port());
             let last = send(session, events, &told, &mut sent).await?;
             told.all(last);
-            if port.is_some() && !is_known {
-                told.is_up(&session.url());
+            if port.is_some() {
+                told.is_for_others();
+                if !is_known {
+                    told.is_up(&session.url());
+                }
             }
             watch.tell_state(is_known);
             is_known = true;
             watch.is_up.set(true);
+            told.subscribers(&told.search(session).await);
             Ok(watch.next_beside(session).await)
         };
         let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
@@ -207,11 +211,11 @@ impl Watch<'_> {
         });
     }
 
-    /// Tells how long it took from a change until its effect is seen, or how to end.
+    /// Tells how long it took from the notice of a change until its effect is seen, or how to end.
     fn tell_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
             let seconds = noticed.elapsed().as_secs_f64();
-            self.job.terminal.status(&format!("up to date {seconds:.2} s after the change"));
+            self.job.terminal.status(&format!("up to date {seconds:.2} s after it was noticed"));
         }
         if !is_known {
             self.job.terminal.status("watching for changes, until Ctrl-C");

@@ -449,7 +449,7 @@ fn events_behind_the_end_of_the_container_are_not_sent() {
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
 fn an_interrupt_ends_the_container_too() {
     let project = Project::python();
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let mut limg = Running::start(&mut project.limg(&["wait"]));
         let mut log = limg.wait_for("waiting");
         limg.signal(signal);
@@ -488,7 +488,7 @@ fn an_interrupt_before_the_container_ends_at_once() {
     let project = Project::python();
     // The first call of the engine, and one that comes when the image is built: it takes some five hundred bytes to
     // get there. The answer is held back for longer than limg may run.
-    for (signal, call, bytes) in [("INT", "/version", 1), ("TERM", "/info", 450)] {
+    for (signal, call, bytes) in [("INT", "/version", 1), ("TERM", "/info", 450), ("HUP", "/info", 450)] {
         let socket = EngineSocket::holding_back(call, Duration::from_mins(1));
         let limg = Running::start(project.limg(&["facts"]).env("DOCKER_HOST", socket.address()));
         let deadline = Instant::now() + Duration::from_mins(1);

@@ -128,16 +128,16 @@ fn a_watched_function_follows_its_files() {
     workspace.write("saved", handler("'two'"));
     std::fs::rename(workspace.path("saved"), workspace.path("code/app.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/app.py");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     assert_eq!(ask(), json!([0, "two"]));
 
     // A new module.
     workspace.write("code/words.py", "WORD = 'three'\n");
     assert_eq!(log.until("changed: "), "changed: code/words.py (new)");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     workspace.write("code/app.py", format!("from words import WORD\n{}", handler("WORD")));
     assert_eq!(log.until("changed: "), "changed: code/app.py");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     assert_eq!(ask(), json!([0, "three"]));
 
     // A definition that is none leaves the function up; a layer that it names is watched.
@@ -152,21 +152,21 @@ fn a_watched_function_follows_its_files() {
     with_layer["functions"]["count"]["layers"] = json!(["shared"]);
     workspace.write("limg.yaml", with_layer.to_string());
     assert_eq!(log.until("changed: "), "changed: limg.yaml");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     workspace.write("shared/python/extra.py", "x = 1\n");
     assert_eq!(log.until("changed: "), "changed: shared/python/extra.py");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
 
     // A file that is gone: the function fails, and watching goes on.
     std::fs::remove_file(workspace.path("code/words.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/words.py (removed)");
     log.until("function error `Runtime.ImportModuleError`");
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     // A container that somebody else ends.
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     log.until("ended with status 137");
     workspace.write("code/app.py", handler("'four'"));
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     assert_eq!(ask(), json!([0, "four"]));
 
     limg.signal("INT");
@@ -191,7 +191,7 @@ fn what_cannot_be_built_at_first_is_waited_for() {
     let mut log = Log::of(&mut limg);
     log.until("waiting for a change");
     workspace.write("limg.yaml", definition);
-    log.until(" s after the change");
+    log.until(" s after it was noticed");
     limg.signal("INT");
     let rest = log.rest();
     let (code, output) = limg.end();
@@ -212,6 +212,7 @@ fn an_interrupt_ends_a_watched_function_at_any_moment() {
         ("wait", "waiting", "INT", Some(0)),
         ("count", "watching for changes", "TERM", Some(0)),
         ("count", "changed: ", "INT", Some(0)),
+        ("count", "watching for changes", "HUP", Some(0)),
     ] {
         let mut limg = Running::start(&mut project.limg(&[function, "--watch"]));
         let mut log = Log::of(&mut limg);
