@@ -1,9 +1,12 @@
 //! Programs and libraries of the machine that they are built for: what is meant for another than the function's cannot be
 //! loaded, which Lambda finds out only when it runs (`exec format error`, `wrong ELF class`).
 
+use std::collections::BTreeSet;
+
 use super::Findings;
 use super::merge::Merged;
 use super::program::{self, HEAD};
+use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, ImagePath};
 use crate::runtime::Contract;
@@ -12,12 +15,70 @@ use crate::tree::{FileNode, Node, Tree, TreeError};
 /// How many paths an error names.
 const NAMED: usize = 3;
 
-/// Endings of the names of executable files that are surely text, so that it is not worth opening them: some file systems
-/// and archives have everything executable.
-const TEXT: &[&str] = &[
-    "bash", "cfg", "cjs", "css", "csv", "d", "h", "html", "ini", "js", "json", "jsx", "lua", "map", "md",
-    "mjs", "php", "pl", "pm", "ps1", "py", "pyi", "rb", "rs", "rst", "sh", "svg", "toml", "ts", "tsx", "txt",
-    "xml", "yaml", "yml",
+/// Endings of the names of executable files that are surely no programs of Linux, so that it is not worth opening them:
+/// some file systems and archives have everything executable.
+const NO_PROGRAM: &[&str] = &[
+    "a", "bash", "cfg", "cjs", "class", "css", "csv", "d", "dll", "dylib", "exe", "gz", "h", "html", "ini",
+    "jar", "jpg", "js", "json", "jsx", "lua", "map", "md", "mjs", "o", "php", "pl", "pm", "png", "ps1", "py",
+    "pyc", "pyi", "rb", "rs", "rst", "sh", "svg", "toml", "ts", "tsx", "txt", "whl", "xml", "yaml", "yml",
+    "zip",
+];
+
+/// Words by which packages for several platforms tell them in their names: machines, systems and C libraries.
+const PLATFORM: &[&str] = &[
+    "386",
+    "aarch64",
+    "aarch64be",
+    "amd64",
+    "android",
+    "arm",
+    "arm32",
+    "arm64",
+    "arm64be",
+    "armeb",
+    "armel",
+    "armhf",
+    "armv6",
+    "armv6l",
+    "armv7",
+    "armv7l",
+    "freebsd",
+    "gnu",
+    "gnueabi",
+    "gnueabihf",
+    "i386",
+    "i486",
+    "i586",
+    "i686",
+    "ia32",
+    "linux",
+    "linuxmusl",
+    "loong64",
+    "loongarch64",
+    "mips",
+    "mips64",
+    "mips64el",
+    "mips64le",
+    "mipsel",
+    "mipsle",
+    "musl",
+    "musleabi",
+    "musleabihf",
+    "netbsd",
+    "openbsd",
+    "powerpc",
+    "powerpc64",
+    "powerpc64le",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "riscv64",
+    "riscv64gc",
+    "s390x",
+    "sunos",
+    "x32",
+    "x64",
+    "x86",
 ];
 
 /// The machine that an ELF file is for, by the fields of its header that tell (System V ABI, "ELF Header").
@@ -55,66 +116,46 @@ impl Machine {
         self.is_64_bit && !self.is_big_endian && self.number == architecture.elf_machine()
     }
 
-    /// What it is usually called, and words by which packages for several machines name it in paths.
-    fn names(self) -> (&'static str, &'static [&'static str]) {
-        match (self.number, self.is_64_bit, self.is_big_endian) {
-            (3, _, _) => ("32-bit x86", &["ia32", "x86", "i386", "i486", "i586", "i686", "386"]),
-            (62, true, _) => ("x86_64", &["x64", "amd64"]),
-            (62, false, _) => ("x32", &["x32"]),
-            (183, true, false) => ("arm64", &["arm64", "aarch64"]),
-            (183, true, true) => ("big-endian arm64", &["aarch64_be", "arm64be"]),
-            (183, false, _) => ("32-bit arm64", &["ilp32"]),
-            (40, _, false) => {
-                ("32-bit arm", &["arm", "armhf", "armel", "arm32", "armv6", "armv6l", "armv7", "armv7l"])
-            }
-            (40, _, true) => ("big-endian 32-bit arm", &["armeb"]),
-            (20, _, _) => ("32-bit ppc", &["ppc", "powerpc"]),
-            (21, _, false) => ("ppc64le", &["ppc64le", "ppc64", "powerpc64le"]),
-            (21, _, true) => ("ppc64", &["ppc64", "powerpc64"]),
-            (22, true, _) => ("s390x", &["s390x"]),
-            (8, true, _) => ("64-bit mips", &["mips64", "mips64el", "mips64le"]),
-            (8, false, _) => ("32-bit mips", &["mips", "mipsel", "mipsle"]),
-            (243, true, _) => ("riscv64", &["riscv64", "riscv64gc"]),
-            (258, true, _) => ("loong64", &["loong64", "loongarch64"]),
-            _ => ("another machine", &[]),
-        }
-    }
-
-    /// Whether a path says that what lies there is for this machine, as packages have it that bring a file for each
-    /// (`prebuilds/linux-arm64/x.node`, `tool-amd64`), and load the right one.
-    fn is_named_by(self, path: &ImagePath) -> bool {
-        let (_, words) = self.names();
-        // Python looks for an extension module under the name of its own machine alone: `x.cpython-312-x86_64-linux-gnu.so`
-        // for another machine is not found.
-        let is_module = path.name().contains(".cpython-") || path.name().contains(".pypy");
-        let folder = path.parent().map(String::from).unwrap_or_default();
-        let text = if is_module { folder } else { path.as_str().to_owned() };
-        let text = text.to_lowercase().replace("x86_64", "x64").replace("x86-64", "x64");
-        let mut parts =
-            text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').peekable();
-        // `linux_arm64` and `aarch64_be` are both in use.
-        parts.any(|part| words.contains(&part) || part.split('_').any(|word| words.contains(&word)))
+    /// What it is usually called.
+    fn name(self) -> Option<&'static str> {
+        Some(match (self.number, self.is_64_bit, self.is_big_endian) {
+            (3, _, _) => "32-bit x86",
+            (62, true, _) => "x86_64",
+            (62, false, _) => "x32",
+            (183, true, false) => "arm64",
+            (183, true, true) => "big-endian arm64",
+            (183, false, _) => "32-bit arm64",
+            (40, _, false) => "32-bit arm",
+            (40, _, true) => "big-endian 32-bit arm",
+            (20, _, _) => "32-bit ppc",
+            (21, _, false) => "ppc64le",
+            (21, _, true) => "ppc64",
+            (22, true, _) => "s390x",
+            (8, true, _) => "64-bit mips",
+            (8, false, _) => "32-bit mips",
+            (243, true, _) => "riscv64",
+            (258, true, _) => "loong64",
+            _ => return None,
+        })
     }
 }
 
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.names() {
-            (_, []) => write!(f, "ELF machine {}", self.number),
-            (name, _) => f.write_str(name),
+        match self.name() {
+            None => write!(f, "ELF machine {}", self.number),
+            Some(name) => f.write_str(name),
         }
     }
 }
 
-/// The machines of a tree's programs and shared libraries, but for those that their paths name. Only files that are likely
-/// to be such are opened.
+/// The machines of a tree's programs and shared libraries. Only files that are likely to be such are opened.
 pub(super) fn list(tree: &Tree) -> Result<Vec<(ImagePath, Machine)>, TreeError> {
     let mut found = Vec::new();
     for (path, node) in tree.iter() {
         if let Node::File(file) = node
             && is_candidate(path, file)
             && let Some(machine) = Machine::of(&file.content.head(HEAD)?)
-            && !machine.is_named_by(path)
         {
             found.push((path.clone(), machine));
         }
@@ -130,10 +171,33 @@ fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
         matches!(ending, Some("so" | "node"))
             || version.is_some_and(|version| version.starts_with(|letter: char| letter.is_ascii_digit()))
     };
-    let is_program = || file.executable && ending.is_none_or(|ending| !TEXT.contains(&ending));
+    let is_program = || file.executable && ending.is_none_or(|ending| !NO_PROGRAM.contains(&ending));
     let is_found_by_search =
         || ["/opt/bin", "/opt/lib"].iter().any(|folder| program::is_directly_in(path, folder));
     is_library() || is_program() || is_found_by_search()
+}
+
+/// The package that a file belongs to, told so that packages of which only the platform differs are the same one: what
+/// stands in `node_modules`, or in a folder of Python packages. Nothing for what is in no package.
+fn package(path: &ImagePath, contract: &Contract) -> Option<String> {
+    let parts: Vec<_> = path.as_str().split('/').skip(1).collect();
+    let is_root = |end: usize| match parts[end] {
+        "site-packages" | "dist-packages" => true,
+        "python" => end == 1 && parts[0] == "opt" && !parts[2].starts_with("lib"),
+        "task" => end == 1 && contract.search_paths.contains_key("PYTHONPATH"),
+        _ => false,
+    };
+    let folders = 0..parts.len() - 1;
+    let start = match parts[folders.clone()].iter().rposition(|part| *part == "node_modules") {
+        // `node_modules/@SCOPE/NAME`
+        Some(end) if parts[end + 1].starts_with('@') => end + 2,
+        Some(end) => end + 1,
+        None => folders.rev().find(|end| is_root(*end))? + 1,
+    };
+    let name = parts[..=start.min(parts.len() - 1)].join("/").to_lowercase();
+    let name = name.replace("x86_64", "x64").replace("x86-64", "x64").replace("aarch_64", "aarch64");
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    Some(words.filter(|word| !PLATFORM.contains(word)).collect::<Vec<_>>().join("/"))
 }
 
 /// A tree and whose it is.
@@ -144,9 +208,14 @@ pub(super) struct Owned<'a> {
     pub(super) at: DocumentPath,
     /// What [`list`] found in it.
     pub(super) machines: &'a [(ImagePath, Machine)],
+    /// Whether the definition can leave out some of its files.
+    pub(super) has_exclude: bool,
+    /// Whether the definition says that it works, whatever it looks like.
+    pub(super) is_trusted: bool,
 }
 
-/// Finds what a tree brings for other machines than the function's, unless another tree takes its place.
+/// Finds what a tree brings for other machines than the function's, unless another tree takes its place. A package that
+/// has files for the function's machine too brings one for each and loads the right one.
 pub(super) fn check(
     tree: &Owned<'_>,
     architecture: Architecture,
@@ -155,12 +224,12 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let is_seen = |path: &ImagePath| merged.owner(path.as_str()).is_some_and(|owner| *owner.at == tree.at);
-    let wrong: Vec<_> = tree
-        .machines
-        .iter()
-        .filter(|(path, machine)| {
-            !machine.fits(architecture) && is_seen(path) && !findings.misbuilt.contains(path)
-        })
+    let seen = tree.machines.iter().filter(|(path, _)| is_seen(path));
+    let (right, wrong): (Vec<_>, Vec<_>) = seen.partition(|(_, machine)| machine.fits(architecture));
+    let served: BTreeSet<_> = right.into_iter().map(|(path, _)| package(path, contract)).collect();
+    let wrong: Vec<_> = wrong
+        .into_iter()
+        .filter(|(path, _)| !findings.misbuilt.contains(path) && !served.contains(&package(path, contract)))
         .collect();
     if wrong.is_empty() {
         return;
@@ -181,15 +250,26 @@ pub(super) fn check(
     );
     let other =
         Architecture::ALL.into_iter().find(|other| wrong.iter().all(|(_, machine)| machine.fits(*other)));
-    findings.problems.push(Problem::new("wrong-architecture", tree.at.clone(), message).help(help(
+    let problem = Problem::new("wrong-architecture", tree.at.clone(), message).help(help(
         architecture,
         other,
         contract,
-    )));
+        tree.has_exclude,
+    ));
+    if tree.is_trusted {
+        findings.notes.push(Event::Warning(problem));
+    } else {
+        findings.problems.push(problem);
+    }
 }
 
 /// How to come by what fits; `other` is the architecture that everything does fit.
-pub(super) fn help(architecture: Architecture, other: Option<Architecture>, contract: &Contract) -> String {
+fn help(
+    architecture: Architecture,
+    other: Option<Architecture>,
+    contract: &Contract,
+    has_exclude: bool,
+) -> String {
     let python = match architecture {
         Architecture::X86_64 => "x86_64",
         Architecture::Arm64 => "aarch64",
@@ -209,7 +289,8 @@ pub(super) fn help(architecture: Architecture, other: Option<Architecture>, cont
     };
     let change =
         other.map(|other| format!(", or set `architecture: {other}` for the function")).unwrap_or_default();
-    format!("{build}; `exclude:` what nothing loads{change}")
+    let exclude = if has_exclude { "; `exclude:` what nothing loads" } else { "" };
+    format!("{build}{exclude}{change}")
 }
 
 #[cfg(test)]
@@ -262,27 +343,41 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_path_names_its_own_machine_or_not() {
-        let named =
-            |number, path: &str| Machine::of(&elf(number, 2, 1)).unwrap().is_named_by(&path.parse().unwrap());
-        for (number, path) in [
-            (183, "/var/task/node_modules/x/prebuilds/linux-arm64/x.node"),
-            (62, "/var/task/node_modules/@esbuild/linux-x64/bin/esbuild"),
-            (62, "/opt/bin/tool-linux_amd64"),
-            (62, "/opt/bin/tool_x86_64"),
-            (183, "/opt/lib/aarch64-linux-gnu/libx.so.1"),
-            (62, "/opt/python/manylinux_x86_64/y.cpython-312-x86_64-linux-gnu.so"),
+    fn packages_of_which_only_the_platform_differs_are_one() {
+        let package =
+            |path: &str| package(&path.parse().unwrap(), crate::runtime::contract("python3.12").unwrap());
+        for (one, other) in [
+            (
+                "/opt/nodejs/node_modules/@img/sharp-linux-x64/a.node",
+                "/opt/nodejs/node_modules/@img/sharp-linuxmusl-arm64/b",
+            ),
+            (
+                "/var/task/node_modules/@esbuild/linux-x64/bin/e",
+                "/var/task/node_modules/@esbuild/linux-arm64/bin/e",
+            ),
+            ("/var/task/node_modules/x/prebuilds/linux-x64/x.node", "/var/task/node_modules/x/build/y.node"),
+            (
+                "/opt/python/m.cpython-312-x86_64-linux-gnu.so",
+                "/opt/python/m.cpython-312-aarch64-linux-gnu.so",
+            ),
+            ("/opt/python/numpy/a.so", "/opt/python/numpy/core/b.so"),
+            ("/opt/lib/a.so", "/opt/native/linux/armv8/glibc/x.so"),
         ] {
-            assert!(named(number, path), "{path}");
+            assert_eq!(package(one), package(other), "{one} {other}");
         }
-        for (number, path) in [
-            (62, "/var/task/node_modules/x/prebuilds/linux-arm64/x.node"),
-            (62, "/opt/python/numpy/core.cpython-312-x86_64-linux-gnu.so"),
-            (62, "/opt/python/numpy.libs/libopenblas64_p-r0-0cf96a72.so"),
-            (183, "/opt/bin/alarm64"),
-            (3, "/opt/x86_64/libx.so"),
+        for (one, other) in [
+            ("/var/task/node_modules/a/x.node", "/var/task/node_modules/b/x.node"),
+            ("/var/task/node_modules/@a/a/x.node", "/var/task/node_modules/@a/b/x.node"),
+            ("/var/task/node_modules/a/x.node", "/var/task/node_modules/a/node_modules/b/x.node"),
+            (
+                "/opt/python/lib/python3.12/site-packages/a/x.so",
+                "/opt/python/lib/python3.12/site-packages/b/x.so",
+            ),
+            ("/opt/python/a/x.so", "/opt/python/b/x.so"),
+            ("/opt/python/a/x.so", "/opt/lib/x.so"),
+            ("/var/task/a/x.so", "/var/task/b/x.so"),
         ] {
-            assert!(!named(number, path), "{path}");
+            assert_ne!(package(one), package(other), "{one} {other}");
         }
     }
 
@@ -298,6 +393,8 @@ pub(super) mod tests {
         for path in ["/opt/x/a.py", "/opt/x/lib.so.md", "/opt/x/deep/tool", "/opt/bin/deep/tool"] {
             assert!(!candidate(path, false), "{path}");
         }
-        assert!(!candidate("/opt/x/run.sh", true) && !candidate("/opt/x/run.js", true));
+        for ending in ["sh", "js", "pyc", "jar", "png", "dll", "o", "zip"] {
+            assert!(!candidate(&format!("/opt/x/run.{ending}"), true), "{ending}");
+        }
     }
 }

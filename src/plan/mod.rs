@@ -19,7 +19,7 @@ pub use parts::{Part, Parts, code_tree, extension_tree, image_tree, layer_tree};
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, ImagePath, RunConfig};
+use crate::project::{Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::Contract;
 use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError, source_of_bytecode};
 use merge::{Merged, Owner};
@@ -193,15 +193,20 @@ impl Planner<'_> {
     /// Finds libraries and programs for other machines, tree by tree.
     fn check_machines(&mut self, parts: &Parts) {
         let layers = self.function.layers.iter().zip(&parts.layers).map(|(layer, part)| {
-            (format!("the layer `{}`", layer.name), DocumentPath::keys(&["layers", &layer.name]), part)
+            let has_exclude = matches!(layer.source, LayerSource::Files(_));
+            let is_trusted =
+                matches!(&layer.source, LayerSource::Version(version) if version.ignore_compatibility);
+            let at = DocumentPath::keys(&["layers", &layer.name]);
+            (format!("the layer `{}`", layer.name), at, part, has_exclude, is_trusted)
         });
         let extensions = self.function.extensions.iter().zip(&parts.extensions).map(|(extension, part)| {
             let at = DocumentPath::keys(&["extensions", &extension.name]);
-            (format!("the extension `{}`", extension.name), at, part)
+            (format!("the extension `{}`", extension.name), at, part, true, false)
         });
-        let code = (format!("the code of `{}`", self.function.name), self.at.key("code"), &parts.code);
-        for (name, at, part) in layers.chain(extensions).chain([code]) {
-            let tree = machine::Owned { name, at, machines: &part.machines };
+        let name = format!("the code of `{}`", self.function.name);
+        let code = (name, self.at.key("code"), &parts.code, true, false);
+        for (name, at, part, has_exclude, is_trusted) in layers.chain(extensions).chain([code]) {
+            let tree = machine::Owned { name, at, machines: &part.machines, has_exclude, is_trusted };
             let (architecture, contract) = (self.function.architecture, self.contract);
             machine::check(&tree, architecture, contract, &self.merged, &mut self.findings);
         }

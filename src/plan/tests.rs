@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::project::{
-    Architecture, Base, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind, Wrapper,
+    Architecture, Base, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind, VersionSource,
+    Wrapper,
 };
 use crate::runtime::{self, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER};
 use crate::tree::base_of;
@@ -660,6 +661,32 @@ fn libraries_for_another_machine_are_one_problem_for_each_tree() {
         assert!(help.contains(words), "{help}");
     }
     assert!(!problems[1].help.as_deref().unwrap().contains("`architecture:"), "no function can load both");
+}
+
+#[test]
+fn a_package_for_another_machine_alone_is_a_problem() {
+    let module = |machine: &str| format!("/var/task/node_modules/@img/sharp-linux-{machine}/lib/sharp.node");
+    let mut bench = Bench::new("nodejs22.x");
+    bench.parts.code = binaries(&[(&module("arm64"), ARM64), ("/var/task/node_modules/x/x.node", X86_64)]);
+    assert!(bench.problems()[0].contains(&module("arm64")));
+    bench.parts.code = binaries(&[(&module("arm64"), ARM64), (&module("x64"), X86_64)]);
+    bench.planned();
+}
+
+#[test]
+fn a_layer_that_is_trusted_is_warned_of_and_one_without_exclude_is_not_advised_it() {
+    let version = |ignore_compatibility| {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3".parse().unwrap();
+        LayerSource::Version(VersionSource { arn, ignore_compatibility })
+    };
+    let mut bench = Bench::new("python3.12").layer("tools", &[]);
+    bench.parts.layers[0] = binaries(&[("/opt/lib/a.so", ARM64)]);
+    bench.function.layers[0].source = version(false);
+    let Err(PlanError::Problems(problems)) = bench.plan() else { panic!("it has problems") };
+    assert!(!problems[0].help.as_deref().unwrap().contains("exclude"), "{problems:?}");
+    bench.function.layers[0].source = version(true);
+    let plan = bench.planned();
+    assert!(matches!(&plan.notes[..], [Event::Warning(warning)] if warning.code == "wrong-architecture"));
 }
 
 #[test]
