@@ -73,7 +73,7 @@ pub(super) fn is_directly_in(path: &ImagePath, folder: &str) -> bool {
 }
 
 /// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
-fn bootstrap_paths() -> Result<[ImagePath; 2], TreeError> {
+pub(super) fn bootstrap_paths() -> Result<[ImagePath; 2], TreeError> {
     Ok([place(&format!("{TASK_ROOT}/bootstrap"))?, place(&format!("{LAYER_ROOT}/bootstrap"))?])
 }
 

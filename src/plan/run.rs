@@ -76,7 +76,7 @@ impl<'a> Planner<'a> {
         wrapper::check(&wrappers, &self.merged, &mut self.findings)?;
         let mut entrypoint = Vec::new();
         let is_foreign = match &entry {
-            // What comes to Lambda's own script in the end runs the wrapper there, and must not run it twice.
+            // What comes to Lambda's own script in the end runs the wrapper there.
             Some(Entry::Foreign(words)) => words.iter().all(|word| word != ENTRY_SCRIPT),
             Some(Entry::Client(_)) => true,
             _ => false,
@@ -90,6 +90,9 @@ impl<'a> Planner<'a> {
                 entrypoint.push(FOREIGN_ENTRY.to_owned());
             }
             Some(Entry::Script { honours_wrapper: true } | Entry::Launcher(_)) => {
+                self.name_wrappers(&wrappers, environment)?;
+            }
+            Some(Entry::Foreign(_)) if !is_foreign && self.contract.honours_wrapper => {
                 self.name_wrappers(&wrappers, environment)?;
             }
             Some(Entry::Script { honours_wrapper: false }) if !wrappers.is_empty() => {
@@ -203,7 +206,11 @@ impl<'a> Planner<'a> {
                 None => self.client().map(Entry::Client),
             });
         };
-        if let Some(words) = own.filter(|_| !script) {
+        // An entry point that was only inherited gives way to the custom runtime that the function brings.
+        let is_given = self.function.base.entrypoint.is_some();
+        let brings_runtime =
+            program::bootstrap_paths()?.iter().any(|path| self.merged.owner(path.as_str()).is_some());
+        if let Some(words) = own.filter(|_| !script && (is_given || !brings_runtime)) {
             return Ok(Some(Entry::Foreign(words)));
         }
         // A base of the user's own may bring its runtime.

@@ -814,8 +814,23 @@ fn an_entry_point_that_comes_to_lambdas_own_script_runs_no_wrapper_twice() {
     bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
     bench.run.entrypoint = Some(words(&["/sbin/tini", "--", ENTRY_SCRIPT]));
     let plan = bench.planned();
-    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/sbin/tini", "--", ENTRY_SCRIPT])));
-    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
+    assert_eq!(plan.run.entrypoint, Some(words(&["/sbin/tini", "--", ENTRY_SCRIPT])));
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
+}
+
+#[test]
+fn a_wrapper_that_is_named_twice_runs_once() {
+    let mut bench = Bench::new("python3.12").layer("w", &[&format!("/opt/w={SCRIPT}")]);
+    bench = bench.extension("a", &[], &[("AWS_LAMBDA_EXEC_WRAPPER", "/opt/w")], None);
+    bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
+    assert_eq!(bench.planned().variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
+}
+
+#[test]
+fn an_entry_point_that_a_base_only_happens_to_have_gives_way_to_a_custom_runtime() {
+    let mut bench = Bench::on_debian("provided.al2023").code(&[&format!("/var/task/bootstrap={SCRIPT}")]);
+    bench.run.entrypoint = Some(words(&["/init"]));
+    assert_eq!(bench.planned().run.entrypoint, Some(words(&["/var/runtime/bootstrap"])));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Wrapper scripts: programs that get the runtime's command line and end by executing it (Lambda developer guide,
 //! runtimes-modify).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::merge::Merged;
@@ -64,6 +64,9 @@ pub(super) fn chain<'a>(
     }
     named(&function.environment, &own.key("environment").key(VARIABLE), &mut wrappers, findings);
     wrappers.extend(placed(function.wrapper.as_ref(), own.key("wrapper"))?);
+    // One that an extension and the function both name is one: what it changes must not be changed again.
+    let mut seen = BTreeSet::new();
+    wrappers.retain(|wrapper| seen.insert((wrapper.path.clone(), wrapper.file)));
     Ok(wrappers)
 }
 
