@@ -216,13 +216,8 @@ pub(super) struct Owned<'a> {
 
 /// Finds what a tree brings for other machines than the function's, unless another tree takes its place. A package that
 /// has files for the function's machine too brings one for each and loads the right one.
-pub(super) fn check(
-    tree: &Owned<'_>,
-    architecture: Architecture,
-    contract: &Contract,
-    merged: &Merged<'_>,
-    findings: &mut Findings,
-) {
+pub(super) fn check(tree: &Owned<'_>, contract: &Contract, merged: &Merged<'_>, findings: &mut Findings) {
+    let architecture = merged.architecture;
     let is_seen = |path: &ImagePath| merged.owner(path.as_str()).is_some_and(|owner| *owner.at == tree.at);
     let seen = tree.machines.iter().filter(|(path, _)| is_seen(path));
     let (right, wrong): (Vec<_>, Vec<_>) = seen.partition(|(_, machine)| machine.fits(architecture));

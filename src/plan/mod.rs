@@ -197,18 +197,23 @@ impl Planner<'_> {
             let is_trusted =
                 matches!(&layer.source, LayerSource::Version(version) if version.ignore_compatibility);
             let at = DocumentPath::keys(&["layers", &layer.name]);
-            (format!("the layer `{}`", layer.name), at, part, has_exclude, is_trusted)
+            let name = format!("the layer `{}`", layer.name);
+            machine::Owned { name, at, machines: &part.machines, has_exclude, is_trusted }
         });
         let extensions = self.function.extensions.iter().zip(&parts.extensions).map(|(extension, part)| {
             let at = DocumentPath::keys(&["extensions", &extension.name]);
-            (format!("the extension `{}`", extension.name), at, part, true, false)
+            let name = format!("the extension `{}`", extension.name);
+            machine::Owned { name, at, machines: &part.machines, has_exclude: true, is_trusted: false }
         });
-        let name = format!("the code of `{}`", self.function.name);
-        let code = (name, self.at.key("code"), &parts.code, true, false);
-        for (name, at, part, has_exclude, is_trusted) in layers.chain(extensions).chain([code]) {
-            let tree = machine::Owned { name, at, machines: &part.machines, has_exclude, is_trusted };
-            let (architecture, contract) = (self.function.architecture, self.contract);
-            machine::check(&tree, architecture, contract, &self.merged, &mut self.findings);
+        let code = machine::Owned {
+            name: format!("the code of `{}`", self.function.name),
+            at: self.at.key("code"),
+            machines: &parts.code.machines,
+            has_exclude: true,
+            is_trusted: false,
+        };
+        for tree in layers.chain(extensions).chain([code]) {
+            machine::check(&tree, self.contract, &self.merged, &mut self.findings);
         }
     }
 }

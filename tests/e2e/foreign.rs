@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Docker, Finished, Workspace, base, docker, emulator, finish, sha256, succeed, tool,
+    Base, Docker, EXTENSION, Finished, Workspace, base, docker, emulator, finish, sha256, succeed, tool,
 };
 
 const APP: &str = "\
@@ -17,20 +17,6 @@ import words
 def handler(event, context):
     return {'words': words.WORDS, 'style': os.environ['STYLE'], 'cwd': os.getcwd()}
 ";
-
-/// An extension in shell that says what it is told.
-const EXTENSION: &str = r#"#!/bin/sh
-set -eu
-api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
-identifier=$(curl -sSf --noproxy '*' -D - -o /dev/null -H "Lambda-Extension-Name: ${0##*/}" \
-    -d '{"events": ["INVOKE", "SHUTDOWN"]}' "$api/register" |
-    sed -n 's/\r$//; s/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
-while event=$(curl -sSf --noproxy '*' -H "Lambda-Extension-Identifier: $identifier" "$api/event/next"); do
-    case $event in
-    *'"SHUTDOWN"'*) echo "extension told to end" && exit 0 ;;
-    esac
-done
-"#;
 
 /// Functions on that base.
 struct OnDebian {

@@ -44,8 +44,7 @@ const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Whether a text can be the name of a variable that Lambda does not set itself; reports it when it cannot.
 pub(super) fn check_name(name: &str, at: &DocumentPath, findings: &mut Findings) -> bool {
-    let checked = check_variable(name);
-    if let Err(VariableError { code, message, help }) = checked {
+    if let Err(VariableError { code, message, help }) = check_variable(name) {
         findings.problem(Problem::new(code, at.clone(), message).help(help));
         return false;
     }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{EXTENSION, Project};
-use crate::support::{finish, succeed};
+use super::Project;
+use crate::support::{EXTENSION, finish, succeed};
 
 /// The function `facts` with one extension.
 fn project(name: &str, script: &str) -> Project {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Docker, EngineSocket, Example, Finished, Workspace, base, emulator, fails, finish, succeed, tool,
+    Base, Docker, EXTENSION, EngineSocket, Example, Finished, Workspace, base, emulator, fails, finish,
+    succeed, tool,
 };
 
 /// One module with a handler for each way to go.
@@ -88,20 +89,6 @@ def pause(event, context):
     if event:
         wait(event, context)
     return event
-"#;
-
-/// An extension that says when it is told to end.
-const EXTENSION: &str = r#"#!/bin/bash
-set -eu
-api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
-identifier=$(curl -sSf --noproxy '*' -D - -o /dev/null -H "Lambda-Extension-Name: ${0##*/}" \
-    -d '{"events": ["INVOKE", "SHUTDOWN"]}' "$api/register" |
-    sed -n 's/\r$//; s/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
-while event=$(curl -sSf --noproxy '*' -H "Lambda-Extension-Identifier: $identifier" "$api/event/next"); do
-    case $event in
-    *'"SHUTDOWN"'*) echo "extension told to end" && exit 0 ;;
-    esac
-done
 "#;
 
 /// An extension that does not begin, after saying why.

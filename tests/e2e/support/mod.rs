@@ -32,6 +32,9 @@ pub(crate) use workspace::Workspace;
 
 use std::path::Path;
 
+/// An external extension in shell that says when it is told to end.
+pub(crate) const EXTENSION: &str = include_str!("extension.sh");
+
 /// The repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
