@@ -4,18 +4,19 @@
 //! recognised without reading any of them. This module decides nothing about which file goes where.
 
 mod bytecode;
+mod deflate;
+mod gzip;
 mod key;
 mod tar;
 
 use std::io::{self, BufWriter, Read};
 
-use flate2::write::GzEncoder;
-use flate2::{Compression, GzBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree, TreeError};
+use gzip::{GzipWriter, Processors};
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
@@ -133,6 +134,17 @@ pub fn import(
     Ok(StoredLayer { layer, blob, reused: false })
 }
 
+/// The `diff_id` that the layer of a tree has, without making it: every file is read, nothing is compressed or kept.
+///
+/// # Errors
+/// When a file cannot be read, or changed while limg was working.
+pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, LayerError> {
+    let output = BufWriter::with_capacity(BUFFER, HashingWriter::new(io::sink()));
+    let hashed = tar::write(tree, base, mtime, output)?.into_inner();
+    let (_, diff_id, _) = hashed.map_err(|error| LayerError::Compress(error.into_error()))?.finish();
+    Ok(diff_id)
+}
+
 /// The layer that was taken over with this `diff_id`, if the store still has it.
 #[must_use]
 pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
@@ -146,25 +158,21 @@ fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
     Some(StoredLayer { layer, blob, reused: true })
 }
 
-/// What the tar is written to: buffer, hash, gzip, buffer, hash, file.
-type TarOutput = BufWriter<HashingWriter<GzEncoder<BufWriter<BlobWriter>>>>;
+/// What the tar is written to: buffer, hash, gzip, hash, file.
+type TarOutput = BufWriter<HashingWriter<GzipWriter<'static, BlobWriter>>>;
 
 /// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store.
 fn compress(
     store: &Store,
     write: impl FnOnce(TarOutput) -> Result<TarOutput, LayerError>,
 ) -> Result<(LayerBlob, Blob), LayerError> {
-    // The header of the one gzip member: no name, no time, operating system "unknown".
-    let compressed = BufWriter::with_capacity(BUFFER, store.writer()?);
-    let gzip =
-        GzBuilder::new().mtime(0).operating_system(255).write(compressed, Compression::new(key::GZIP_LEVEL));
+    let gzip = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
     let uncompressed = write(BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip)))?;
 
     let finish = || -> io::Result<_> {
         let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
         let (gzip, diff_id, _) = hashed.finish();
-        let writer = gzip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((writer, diff_id))
+        Ok((gzip.finish()?, diff_id))
     };
     let (writer, diff_id) = finish().map_err(LayerError::Compress)?;
     let (digest, blob) = writer.commit()?;
