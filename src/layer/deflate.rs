@@ -358,7 +358,7 @@ mod tests {
                 let from = next() % (bytes.len() + 1);
                 match next() % 3 {
                     0 => bytes.extend_from_within(from..(from + next() % 400).min(bytes.len())),
-                    _ => bytes.extend((0..next() % 40).map(|_| (next() % usize::from(symbols)) as u8)),
+                    _ => bytes.extend((0..next() % 40).map(|_| next().to_le_bytes()[0] % symbols)),
                 }
             }
             bytes
