@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -16,14 +17,22 @@ use std::thread;
 use flate2::Crc;
 use libdeflater::{CompressionLvl, Compressor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use sha2::{Digest as _, Sha256};
 
-use super::deflate::{Extent, Malformed, extent};
+use super::deflate::{Extent, extent};
+use super::tar::TarOutput;
+use crate::store::Digest;
+use crate::tree::{TreeError, ZipEntry};
 
 /// The level of libdeflate that layers are compressed with, 0 to 12. Decision 013 has the curve that it comes from.
 const LEVEL: i32 = 5;
 
 /// How many bytes are compressed at a time.
 const BLOCK: usize = 1 << 20;
+
+/// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
+/// in a common block, and larger ones would take too much memory.
+const SPLICED: RangeInclusive<u64> = 16 * 1024..=16 * 1024 * 1024;
 
 /// More threads than this one reader of files cannot keep busy.
 const THREADS_AT_MOST: usize = 16;
@@ -67,20 +76,29 @@ impl Processors {
     }
 }
 
-/// Writes what is written to it as one gzip member.
+/// Writes what is written to it as one gzip member, and computes the digest of what was written.
 ///
-/// Memory use is bounded by the number of threads: writing waits until the oldest block is done.
+/// Memory use is bounded: writing waits for the oldest block when enough is under way.
 #[derive(Debug)]
 pub(super) struct GzipWriter<'a, W> {
     output: W,
     processors: &'a Processors,
     /// The block that is being filled.
     block: Block,
-    /// The blocks that are being compressed, in their order.
-    pending: VecDeque<Receiver<Result<Block, Malformed>>>,
+    /// The blocks that are being worked on, in their order.
+    pending: VecDeque<Pending>,
     /// Buffers to use again.
     spare: Vec<Block>,
     crc: Crc,
+    hasher: Sha256,
+}
+
+/// A block that is being worked on.
+#[derive(Debug)]
+struct Pending {
+    done: Receiver<io::Result<Block>>,
+    /// The memory that it takes, in bytes.
+    memory: usize,
 }
 
 /// A stretch of the input, and what becomes of it.
@@ -95,21 +113,22 @@ impl<'a, W: Write> GzipWriter<'a, W> {
     /// Begins the member.
     pub(super) fn new(mut output: W, processors: &'a Processors) -> io::Result<Self> {
         output.write_all(&HEADER)?;
-        let (pending, spare) = (VecDeque::new(), Vec::new());
-        Ok(Self { output, processors, block: Block::default(), pending, spare, crc: Crc::new() })
+        let (block, pending, spare) = (Block::default(), VecDeque::new(), Vec::new());
+        let (crc, hasher) = (Crc::new(), Sha256::new());
+        Ok(Self { output, processors, block, pending, spare, crc, hasher })
     }
 
-    /// Ends the member and gives the writer below back.
-    pub(super) fn finish(mut self) -> io::Result<W> {
-        let mut last = std::mem::take(&mut self.block);
-        if !last.input.is_empty() {
-            if self.pending.is_empty() {
-                // What is small is done before a thread would have started.
-                last.compress().map_err(io::Error::other)?;
-                self.append(last)?;
-            } else {
-                self.hand_out(last)?;
+    /// Ends the member. Gives the writer below back, and the digest of the input.
+    pub(super) fn finish(mut self) -> io::Result<(W, Digest)> {
+        if self.pending.is_empty() {
+            // What is small is done before a thread would have started.
+            let mut only = std::mem::take(&mut self.block);
+            if !only.input.is_empty() {
+                only.compress()?;
+                self.append(only)?;
             }
+        } else {
+            self.end_block()?;
         }
         while !self.pending.is_empty() {
             self.take_in()?;
@@ -118,40 +137,64 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         self.output.write_all(&self.crc.sum().to_le_bytes())?;
         // The size in the trailer is that modulo 2^32, which is what `Crc` counts.
         self.output.write_all(&self.crc.amount().to_le_bytes())?;
-        Ok(self.output)
+        Ok((self.output, Digest::finish(self.hasher)))
     }
 
-    /// Gives a full block to the threads.
-    fn hand_out(&mut self, mut block: Block) -> io::Result<()> {
+    /// Gives what the block holds to the threads.
+    fn end_block(&mut self) -> io::Result<()> {
+        if self.block.input.is_empty() {
+            return Ok(());
+        }
+        let next = self.spare.pop().unwrap_or_default();
+        let full = std::mem::replace(&mut self.block, next);
+        self.start(full, 2 * BLOCK, Block::compress)
+    }
+
+    /// Lets the threads work on a block.
+    fn start(
+        &mut self,
+        mut block: Block,
+        memory: usize,
+        work: impl FnOnce(&mut Block) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
         // Two for each thread, so that none waits for this one to bring the next.
-        if self.pending.len() >= 2 * self.processors.threads {
+        let most = 2 * BLOCK * 2 * self.processors.threads;
+        while !self.pending.is_empty()
+            && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > most
+        {
             self.take_in()?;
         }
-        let (sender, receiver) = sync_channel(1);
+        let (sender, done) = sync_channel(1);
         self.processors.pool()?.spawn(move || {
-            let done = block.compress().map(|()| block);
+            let result = work(&mut block).map(|()| block);
             // Nobody waits for it any more when the layer has failed.
-            drop(sender.send(done));
+            drop(sender.send(result));
         });
-        self.pending.push_back(receiver);
+        self.pending.push_back(Pending { done, memory });
         Ok(())
     }
 
     /// Waits for the oldest block that is under way.
     fn take_in(&mut self) -> io::Result<()> {
-        if let Some(receiver) = self.pending.pop_front() {
-            let block = receiver.recv().map_err(io::Error::other)?.map_err(io::Error::other)?;
-            self.append(block)?;
+        match self.pending.pop_front() {
+            Some(pending) => {
+                let block = pending.done.recv().map_err(io::Error::other)??;
+                self.append(block)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn append(&mut self, mut block: Block) -> io::Result<()> {
-        self.output.write_all(&block.output)?;
+        self.hasher.update(&block.input);
         self.crc.combine(&block.crc);
-        block.input.clear();
-        block.crc.reset();
-        self.spare.push(block);
+        self.output.write_all(&block.output)?;
+        // The memory of one that was larger than others is not kept.
+        if block.input.capacity() <= BLOCK {
+            block.input.clear();
+            block.crc.reset();
+            self.spare.push(block);
+        }
         Ok(())
     }
 }
@@ -159,10 +202,9 @@ impl<'a, W: Write> GzipWriter<'a, W> {
 impl<W: Write> Write for GzipWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.block.input.len() == BLOCK {
-            let next = self.spare.pop().unwrap_or_default();
-            let full = std::mem::replace(&mut self.block, next);
-            self.hand_out(full)?;
+            self.end_block()?;
         }
+        self.block.input.reserve_exact(BLOCK - self.block.input.len());
         let count = bytes.len().min(BLOCK - self.block.input.len());
         self.block.input.extend_from_slice(&bytes[..count]);
         Ok(count)
@@ -174,35 +216,69 @@ impl<W: Write> Write for GzipWriter<'_, W> {
     }
 }
 
+impl<W: Write> TarOutput for GzipWriter<'_, W> {
+    fn takes_deflated(&self, size: u64) -> bool {
+        SPLICED.contains(&size)
+    }
+
+    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()> {
+        self.end_block()?;
+        let memory = usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX);
+        let block = self.spare.pop().unwrap_or_default();
+        let entry = entry.clone();
+        self.start(block, memory, move |block| block.take_over(&entry).map_err(io::Error::other))
+    }
+}
+
 impl Block {
-    /// Compresses the input so that it can stand anywhere in a deflate stream but at its end.
-    fn compress(&mut self) -> Result<(), Malformed> {
+    /// Compresses the input.
+    fn compress(&mut self) -> io::Result<()> {
         thread_local! {
             static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
         }
         let Self { input, output, crc } = self;
         crc.update(input);
-        COMPRESSOR.with_borrow_mut(|compressor| -> Result<(), Malformed> {
+        COMPRESSOR.with_borrow_mut(|compressor| -> io::Result<()> {
             let compressor = match compressor {
                 Some(compressor) => compressor,
-                none => none.insert(Compressor::new(CompressionLvl::new(LEVEL).map_err(|_| Malformed)?)),
+                none => {
+                    let level = CompressionLvl::new(LEVEL).map_err(|_| io::ErrorKind::InvalidInput)?;
+                    none.insert(Compressor::new(level))
+                }
             };
             output.resize(compressor.deflate_compress_bound(input.len()), 0);
-            let length = compressor.deflate_compress(input, output).map_err(|_| Malformed)?;
+            let length = compressor.deflate_compress(input, output).map_err(io::Error::other)?;
             output.truncate(length);
             Ok(())
         })?;
-        let Extent { last_block, end } = extent(output)?;
-        output[last_block / 8] &= !(1 << (last_block % 8));
+        self.join()
+    }
+
+    /// Takes the bytes of an entry, and what the archive has of them as their compressed form.
+    fn take_over(&mut self, entry: &ZipEntry) -> Result<(), TreeError> {
+        entry.read_deflated(&mut self.output)?;
+        self.crc = entry.inflate(&self.output, &mut self.input)?;
+        self.join().map_err(|source| TreeError::Read { what: entry.to_string(), source })
+    }
+
+    /// Makes the output, a whole deflate stream, one that can stand anywhere in another but at its end.
+    fn join(&mut self) -> io::Result<()> {
+        let Extent { last_block, end } = extent(&self.output).map_err(io::Error::other)?;
+        self.output[last_block / 8] &= !(1 << (last_block % 8));
+        // Whatever follows the end is not of the stream.
+        self.output.truncate(end.div_ceil(8));
+        if let Some(last) = self.output.last_mut().filter(|_| end % 8 > 0) {
+            *last &= (1 << (end % 8)) - 1;
+        }
         // Three more bits begin the empty block: not the last, stored.
-        output.resize((end + 3).div_ceil(8), 0);
-        output.extend(EMPTY_STORED);
+        self.output.resize((end + 3).div_ceil(8), 0);
+        self.output.extend(EMPTY_STORED);
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Read as _;
     use std::process::{Command, Stdio};
 
@@ -217,7 +293,9 @@ mod tests {
         for piece in input.chunks(piece) {
             writer.write_all(piece).unwrap();
         }
-        writer.finish().unwrap()
+        let (bytes, digest) = writer.finish().unwrap();
+        assert_eq!(digest, Digest::of(input));
+        bytes
     }
 
     /// What one member holds, if there is nothing after it.
@@ -230,7 +308,7 @@ mod tests {
     }
 
     /// What a program writes that is given `input`.
-    fn through(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    pub(in crate::layer) fn through(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -244,7 +322,7 @@ mod tests {
     }
 
     /// One member as Python's zlib sees it, to its last byte.
-    const PYTHON: &str = "import sys, zlib; d = zlib.decompressobj(31); \
+    pub(in crate::layer) const PYTHON: &str = "import sys, zlib; d = zlib.decompressobj(31); \
         out = d.decompress(sys.stdin.buffer.read()) + d.flush(); \
         assert d.eof and not d.unused_data; sys.stdout.buffer.write(out)";
 

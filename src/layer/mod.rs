@@ -17,6 +17,7 @@ use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree, TreeError};
 use gzip::{GzipWriter, Processors};
+use tar::PlainTar;
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
@@ -62,6 +63,21 @@ pub enum LayerError {
     /// Compressing failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
+}
+
+impl LayerError {
+    /// The failure of writing what `what` names. Files are read while others are written, and may be what failed.
+    fn write(what: &impl ToString) -> impl FnOnce(io::Error) -> Self {
+        move |error| match error.downcast() {
+            Ok(tree) => Self::Tree(tree),
+            Err(source) => Self::Write { what: what.to_string(), source },
+        }
+    }
+
+    /// The failure of compressing.
+    fn compress(error: io::Error) -> Self {
+        error.downcast().map_or_else(Self::Compress, Self::Tree)
+    }
 }
 
 /// A layer that the store has, and whether it had been made before.
@@ -139,9 +155,9 @@ pub fn import(
 /// # Errors
 /// When a file cannot be read, or changed while limg was working.
 pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, LayerError> {
-    let output = BufWriter::with_capacity(BUFFER, HashingWriter::new(io::sink()));
-    let hashed = tar::write(tree, base, mtime, output)?.into_inner();
-    let (_, diff_id, _) = hashed.map_err(|error| LayerError::Compress(error.into_error()))?.finish();
+    let output = PlainTar(BufWriter::with_capacity(BUFFER, HashingWriter::new(io::sink())));
+    let hashed = tar::write(tree, base, mtime, output)?.0.into_inner();
+    let (_, diff_id, _) = hashed.map_err(|error| LayerError::compress(error.into_error()))?.finish();
     Ok(diff_id)
 }
 
@@ -158,23 +174,16 @@ fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
     Some(StoredLayer { layer, blob, reused: true })
 }
 
-/// What the tar is written to: buffer, hash, gzip, hash, file.
-type TarOutput = BufWriter<HashingWriter<GzipWriter<'static, BlobWriter>>>;
+/// What a layer is written to: hash, gzip, hash, file.
+type LayerWriter = GzipWriter<'static, BlobWriter>;
 
 /// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store.
 fn compress(
     store: &Store,
-    write: impl FnOnce(TarOutput) -> Result<TarOutput, LayerError>,
+    write: impl FnOnce(LayerWriter) -> Result<LayerWriter, LayerError>,
 ) -> Result<(LayerBlob, Blob), LayerError> {
-    let gzip = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
-    let uncompressed = write(BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip)))?;
-
-    let finish = || -> io::Result<_> {
-        let hashed = uncompressed.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (gzip, diff_id, _) = hashed.finish();
-        Ok((gzip.finish()?, diff_id))
-    };
-    let (writer, diff_id) = finish().map_err(LayerError::Compress)?;
+    let writer = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
+    let (writer, diff_id) = write(writer)?.finish().map_err(LayerError::compress)?;
     let (digest, blob) = writer.commit()?;
     Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
 }

@@ -12,10 +12,13 @@ use tar::{Builder, EntryType, Header};
 use super::LayerError;
 use super::bytecode;
 use crate::project::ImagePath;
-use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Tree};
+use crate::tree::{Content, FileIndex, FileNode, IndexEntry, Node, Tree, ZipEntry, source_of_bytecode};
 
 /// The largest size that the 11 octal digits of a ustar header can hold: 8 GiB less one byte.
 const USTAR_SIZE: u64 = 0o777_7777_7777;
+
+/// What the size of a file is filled up to.
+const BLOCK: u64 = 512;
 
 /// The longest name and link target in a ustar header's own fields.
 const USTAR_NAME: usize = 100;
@@ -52,8 +55,45 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
     nodes.into_iter().map(|(path, node)| LayerEntry { mode: mode(&path, node), path, node }).collect()
 }
 
+/// What an archive is written to.
+pub(super) trait TarOutput: Write {
+    /// Whether a file of so many bytes is better taken as a zip archive has it.
+    fn takes_deflated(&self, size: u64) -> bool;
+
+    /// Writes the bytes of an entry whose bytes are deflated.
+    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()>;
+}
+
+/// An archive that is not compressed.
+pub(super) struct PlainTar<W>(pub(super) W);
+
+impl<W: Write> Write for PlainTar<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> TarOutput for PlainTar<W> {
+    fn takes_deflated(&self, _: u64) -> bool {
+        false
+    }
+
+    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()> {
+        io::copy(&mut entry.open().map_err(io::Error::other)?, &mut self.0).map(drop)
+    }
+}
+
 /// Writes the archive and gives the writer back.
-pub(super) fn write<W: Write>(tree: &Tree, base: &FileIndex, mtime: u64, output: W) -> Result<W, LayerError> {
+pub(super) fn write<W: TarOutput>(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    output: W,
+) -> Result<W, LayerError> {
     let mut archive = Builder::new(output);
     for entry in entries(tree, base) {
         match entry.node {
@@ -61,24 +101,29 @@ pub(super) fn write<W: Write>(tree: &Tree, base: &FileIndex, mtime: u64, output:
                 let name = format!("{}/", entry.path.relative());
                 let header = header(EntryType::Directory, entry.mode, mtime);
                 append(&mut archive, header, &name, None, 0, io::empty())
-                    .map_err(|source| LayerError::Write { what: entry.path.to_string(), source })?;
+                    .map_err(LayerError::write(&entry.path))?;
             }
             Some(Node::Symlink(target)) => {
                 let header = header(EntryType::Symlink, entry.mode, mtime);
                 append(&mut archive, header, entry.path.relative(), Some(target), 0, io::empty())
-                    .map_err(|source| LayerError::Write { what: entry.path.to_string(), source })?;
+                    .map_err(LayerError::write(&entry.path))?;
             }
             Some(Node::File(file)) => {
                 let header = header(EntryType::Regular, entry.mode, mtime);
+                if let Some(entry_of_zip) = deflated(file, &entry.path, archive.get_ref()) {
+                    append_deflated(&mut archive, header, entry.path.relative(), file.size, entry_of_zip)
+                        .map_err(LayerError::write(&file.content))?;
+                    continue;
+                }
                 let content = Exactly { inner: file.content.open()?, left: file.size };
                 let content = bytecode::refresh(content, &entry.path, tree, file, mtime)
-                    .map_err(|source| LayerError::Write { what: file.content.to_string(), source })?;
+                    .map_err(LayerError::write(&file.content))?;
                 append(&mut archive, header, entry.path.relative(), None, file.size, content)
-                    .map_err(|source| LayerError::Write { what: file.content.to_string(), source })?;
+                    .map_err(LayerError::write(&file.content))?;
             }
         }
     }
-    archive.into_inner().map_err(LayerError::Compress)
+    archive.into_inner().map_err(LayerError::compress)
 }
 
 fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
@@ -92,15 +137,55 @@ fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
     header
 }
 
-/// Appends one entry, with a pax header before it where the ustar fields cannot hold it.
+/// The entry of a zip archive that a file is, if the output takes its bytes as they are there.
+fn deflated<'a>(file: &'a FileNode, path: &ImagePath, output: &impl TarOutput) -> Option<&'a ZipEntry> {
+    match &file.content {
+        // Bytecode may get another header.
+        Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
+            Some(entry).filter(|_| output.takes_deflated(file.size))
+        }
+        _ => None,
+    }
+}
+
+/// Appends a file as a zip archive has it.
+fn append_deflated<W: TarOutput>(
+    archive: &mut Builder<W>,
+    header: Header,
+    name: &str,
+    size: u64,
+    entry: &ZipEntry,
+) -> io::Result<()> {
+    let header = complete(archive, header, name, None, size)?;
+    let output = archive.get_mut();
+    output.write_all(header.as_bytes())?;
+    output.write_deflated(entry)?;
+    let padding = size.next_multiple_of(BLOCK) - size;
+    io::copy(&mut io::repeat(0).take(padding), output)?;
+    Ok(())
+}
+
+/// Appends one entry.
 fn append<W: Write>(
     archive: &mut Builder<W>,
-    mut header: Header,
+    header: Header,
     name: &str,
     target: Option<&str>,
     size: u64,
     content: impl Read,
 ) -> io::Result<()> {
+    let header = complete(archive, header, name, target, size)?;
+    archive.append(&header, content)
+}
+
+/// Completes a header, and appends a pax header for it where the ustar fields cannot hold what it says.
+fn complete<W: Write>(
+    archive: &mut Builder<W>,
+    mut header: Header,
+    name: &str,
+    target: Option<&str>,
+    size: u64,
+) -> io::Result<Header> {
     let mut records = Vec::new();
     // Without a pax record the encoding of a name is undefined, so only ASCII goes without.
     if !name.is_ascii() || header.set_path(name).is_err() {
@@ -127,7 +212,7 @@ fn append<W: Write>(
         archive.append(&extension, &records[..])?;
     }
     header.set_cksum();
-    archive.append(&header, content)
+    Ok(header)
 }
 
 /// Sets the name field to as much ASCII of a name as fits; a pax record carries the whole.

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::project::{ImagePath, Source, SourceKind};
-use crate::tree::{FileNode, Node};
+use crate::tree::{Content, FileNode, Node};
+
+mod zip;
 
 const MTIME: u64 = 315_532_800;
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
+use libdeflater::{DecompressionError, Decompressor};
 use sha2::{Digest as _, Sha256};
 
 use super::central::{LOCAL_HEADER, Record, u16_at};
@@ -21,6 +22,11 @@ use crate::tree::{SIZE_LIMIT, TreeError};
 
 /// How many compressed bytes are read at a time: few calls for a large entry.
 const READ_AHEAD: u64 = 64 * 1024;
+
+/// What is wrong with an entry whose bytes are not what the archive says of them.
+const MORE_BYTES: &str = "it holds more bytes than the archive says";
+const FEWER_BYTES: &str = "it holds fewer bytes than the archive says";
+const OTHER_BYTES: &str = "its bytes do not have the checksum that the archive says";
 
 /// A zip archive of this machine, as it was when it was listed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -127,7 +133,7 @@ impl ZipEntry {
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
-    pub(in crate::tree) fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
+    pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
         let Opened { path, file, stamp } = &*self.archive.0;
         stamp.check(path, file)?;
         match self.reader() {
@@ -143,6 +149,62 @@ impl ZipEntry {
         hasher.update(self.record.position.to_le_bytes());
         hasher.update(self.record.crc32.to_le_bytes());
         hasher.update(self.record.size.to_le_bytes());
+    }
+
+    /// Whether its bytes are deflated in the archive, not stored.
+    #[must_use]
+    pub fn is_deflated(&self) -> bool {
+        self.record.deflated
+    }
+
+    /// The size of its bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.record.size
+    }
+
+    /// The size of its bytes as the archive has them.
+    #[must_use]
+    pub fn compressed_size(&self) -> u64 {
+        self.record.compressed_size
+    }
+
+    /// Reads its bytes as the archive has them into `deflated`, over what it holds.
+    ///
+    /// # Errors
+    /// When the archive has changed since it was listed, or says different things of the entry in different places.
+    pub fn read_deflated(&self, deflated: &mut Vec<u8>) -> Result<(), TreeError> {
+        let Opened { path, file, stamp } = &*self.archive.0;
+        stamp.check(path, file)?;
+        let mut read = || -> io::Result<()> {
+            deflated.clear();
+            deflated.reserve_exact(usize::try_from(self.record.compressed_size).map_err(io::Error::other)?);
+            self.data()?.read_to_end(deflated).map(drop)
+        };
+        read().map_err(|source| TreeError::Read { what: self.to_string(), source })
+    }
+
+    /// Inflates what [`read_deflated`](Self::read_deflated) gave into `bytes`, over what it holds, and gives their checksum.
+    ///
+    /// # Errors
+    /// When they are not what the archive says of them.
+    pub fn inflate(&self, deflated: &[u8], bytes: &mut Vec<u8>) -> Result<Crc, TreeError> {
+        let mut inflate = || -> io::Result<Crc> {
+            bytes.clear();
+            bytes.resize(usize::try_from(self.record.size).map_err(io::Error::other)?, 0);
+            let found = match Decompressor::new().deflate_decompress(deflated, bytes) {
+                Ok(found) => found,
+                Err(DecompressionError::InsufficientSpace) => return Err(broken(MORE_BYTES)),
+                Err(DecompressionError::BadData) => return Err(broken("it is no valid deflate stream")),
+            };
+            if found < bytes.len() {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, FEWER_BYTES));
+            }
+            let mut crc = Crc::new();
+            crc.update(bytes);
+            if crc.sum() == self.record.crc32 { Ok(crc) } else { Err(broken(OTHER_BYTES)) }
+        };
+        inflate().map_err(|source| TreeError::Read { what: self.to_string(), source })
     }
 
     /// The archive that holds it.
@@ -252,9 +314,9 @@ impl Checked {
     fn check_end(&mut self) -> io::Result<()> {
         if matches!(self.end, End::Ahead) {
             self.end = if self.bytes.read(&mut [0])? > 0 {
-                End::Wrong("it holds more bytes than the archive says")
+                End::Wrong(MORE_BYTES)
             } else if self.crc.sum() != self.crc32 {
-                End::Wrong("its bytes do not have the checksum that the archive says")
+                End::Wrong(OTHER_BYTES)
             } else {
                 End::Right
             };
@@ -278,10 +340,7 @@ impl Read for Checked {
         }
         let count = self.bytes.read(&mut buffer[..most])?;
         if count == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it holds fewer bytes than the archive says",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, FEWER_BYTES));
         }
         self.crc.update(&buffer[..count]);
         self.left -= count as u64;

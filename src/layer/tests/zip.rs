@@ -1,0 +1,165 @@
+//! Layers of zip archives: what is deflated there is taken over, and the tar in the layer is that of the same files.
+
+use std::io::Write as _;
+
+use ::zip::CompressionMethod;
+use ::zip::write::{FullFileOptions, ZipWriter};
+
+use super::*;
+use crate::layer::gzip::tests::{PYTHON, through};
+
+/// How an entry is kept in the archive.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Stored,
+    Deflated(i64),
+}
+
+fn method() -> impl Strategy<Value = Method> {
+    prop_oneof![Just(Method::Stored), (1..=9_i64).prop_map(Method::Deflated)]
+}
+
+/// Makes an archive beside the folder of files, with the same files.
+fn archive(bench: &Bench, files: &[(String, Vec<u8>, Method)]) -> Tree {
+    let path = bench.folder.path().join("layer.zip");
+    let mut archive = ZipWriter::new(std::fs::File::create(&path).unwrap());
+    for (name, content, method) in files {
+        let mut options = FullFileOptions::default().unix_permissions(0o644);
+        // The time of modification in UTC (Info-ZIP's extra field "extended timestamp").
+        let mtime = u32::try_from(MTIME).unwrap().to_le_bytes();
+        options.add_extra_field(0x5455, [&[1][..], &mtime].concat(), false).unwrap();
+        let options = match method {
+            Method::Stored => options.compression_method(CompressionMethod::Stored),
+            Method::Deflated(level) => {
+                options.compression_method(CompressionMethod::Deflated).compression_level(Some(*level))
+            }
+        };
+        archive.start_file(name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().sync_all().unwrap();
+    load(&path)
+}
+
+fn load(archive: &Path) -> Tree {
+    let source = Source { path: archive.to_owned(), kind: SourceKind::Zip, follow: false, exclude: vec![] };
+    Tree::load(&source, &path("/opt")).unwrap()
+}
+
+/// Lines that compress about as well as programs do.
+fn text(length: usize, seed: usize) -> Vec<u8> {
+    let lines = (seed..).map(|number| format!("{} = call({})\n", number * 7919 % 1009, number % 13));
+    lines.flat_map(String::into_bytes).take(length).collect()
+}
+
+fn unpacked(blob: &Blob) -> Vec<u8> {
+    let mut tar = Vec::new();
+    let mut decoder = flate2::bufread::GzDecoder::new(std::io::BufReader::new(blob.open().unwrap()));
+    decoder.read_to_end(&mut tar).unwrap();
+    assert_eq!(decoder.into_inner().read_to_end(&mut Vec::new()).unwrap(), 0, "one member and nothing else");
+    tar
+}
+
+/// What is taken over: the sizes around the limits of what is, and others.
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![0..2000_usize, 16_383..16_387_usize, 16 * 1024..200_000_usize, Just(3 << 20)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn the_layer_of_an_archive_holds_the_tar_of_its_files(
+        files in prop::collection::vec((size(), any::<u16>(), method()), 1..8)
+    ) {
+        let bench = Bench::new();
+        let files: Vec<_> = files.into_iter().enumerate().map(|(number, (size, seed, method))| {
+            (format!("file-{number}"), text(size, seed.into()), method)
+        }).collect();
+        for (name, content, _) in &files {
+            bench.write(name, content);
+        }
+        let of_archive = bench.build(&archive(&bench, &files));
+        let of_folder = bench.build(&bench.tree());
+        prop_assert_eq!(&of_archive.layer.diff_id, &of_folder.layer.diff_id);
+        prop_assert_eq!(&Digest::of(&unpacked(&of_archive.blob)), &of_archive.layer.diff_id);
+        let again = Bench::new();
+        prop_assert_eq!(again.build(&archive(&again, &files)).layer, of_archive.layer);
+    }
+}
+
+#[test]
+fn every_inflater_takes_it() {
+    let bench = Bench::new();
+    let files: Vec<_> =
+        (1..10).map(|level| (format!("file-{level}"), text(300_000, 50), Method::Deflated(level))).collect();
+    let blob = bench.build(&archive(&bench, &files)).blob;
+    let (packed, tar) = (blob.read().unwrap(), unpacked(&blob));
+    assert!(through("gzip", &["-dc"], &packed) == tar);
+    assert!(through("python3", &["-c", PYTHON], &packed) == tar);
+    let mut inflated = vec![0; tar.len()];
+    libdeflater::Decompressor::new().gzip_decompress(&packed, &mut inflated).unwrap();
+    assert!(inflated == tar);
+}
+
+#[test]
+fn what_is_deflated_is_taken_over_as_it_is() {
+    let bench = Bench::new();
+    let file = ("file".to_owned(), text(1 << 20, 1), Method::Deflated(1));
+    let tree = archive(&bench, std::slice::from_ref(&file));
+    let Some(Node::File(node)) = tree.get(&path("/opt/file")) else { panic!("no file") };
+    let Content::Zip(entry) = &node.content else { panic!("not of a zip") };
+    let mut deflated = Vec::new();
+    entry.read_deflated(&mut deflated).unwrap();
+    let blob = bench.build(&tree).blob.read().unwrap();
+    // Somewhere in it is the bit that says which block is the last.
+    let quarters = deflated.chunks(deflated.len() / 4);
+    assert!(quarters.filter(|quarter| memchr::memmem::find(&blob, quarter).is_some()).count() >= 3);
+}
+
+#[test]
+fn bytecode_of_an_archive_is_adjusted() {
+    let bench = Bench::new();
+    let source = text(20_000, 3);
+    let mut bytecode = vec![0; 16];
+    bytecode[12..].copy_from_slice(&20_000_u32.to_le_bytes());
+    bytecode.extend(text(20_000, 4));
+    bytecode[8..12].copy_from_slice(&u32::try_from(MTIME).unwrap().to_le_bytes());
+    let files = [
+        ("m.py".to_owned(), source, Method::Deflated(6)),
+        ("__pycache__/m.cpython-311.pyc".to_owned(), bytecode, Method::Deflated(6)),
+    ];
+    let tree = archive(&bench, &files);
+    let base = FileIndex::default();
+    let later = MTIME + 86_400;
+    let stored = build(&tree, &base, later, &key(&tree, &base, later), &bench.store).unwrap();
+    let listed = listed(&stored.blob);
+    let cached = listed.iter().find(|entry| entry.0.contains("/__pycache__/m.")).unwrap();
+    assert_eq!(cached.6[8..12], u32::try_from(later).unwrap().to_le_bytes());
+}
+
+#[test]
+fn an_entry_that_is_not_what_the_archive_says_is_named() {
+    let bench = Bench::new();
+    let file = |name: &str| (name.to_owned(), text(100_000, 1), Method::Deflated(6));
+    drop(archive(&bench, &[file("good"), file("bad"), file("other")]));
+    let archive = bench.folder.path().join("layer.zip");
+    let good = std::fs::read(&archive).unwrap();
+    let header = memchr::memmem::find(&good, b"bad").unwrap();
+    for at in [header + 500, header - 30 + 14] {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x55;
+        // The checksum stands in the central directory too, which is the one that counts.
+        if at < header {
+            let central = memchr::memmem::rfind(&bytes, b"bad").unwrap();
+            bytes[central - 46 + 16] ^= 0x55;
+        }
+        std::fs::write(&archive, &bytes).unwrap();
+        let tree = load(&archive);
+        let base = FileIndex::default();
+        let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap_err();
+        assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
+        assert!(error.to_string().contains("layer.zip: bad"), "{error}");
+        assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+    }
+}
