@@ -5,7 +5,7 @@
 //! a tenth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
 
 /// How many bits of a code are looked up at once. Few codes are longer.
-const FAST_BITS: u32 = 11;
+const FAST_BITS: Step = 11;
 
 /// The longest code in bits (RFC 1951, 3.2.7).
 const LONGEST_CODE: usize = 15;
@@ -16,14 +16,19 @@ const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 
 /// The symbol that ends a block.
 const END_OF_BLOCK: usize = 256;
 
-/// What [`Code::next`] gives for a symbol: in the low six bits how many bits it takes with its code and what belongs to it,
-/// in the high two bits its kind.
+/// What the walk knows of the next symbol: in the low six bits how many bits it takes, with its code and what belongs to it;
+/// further whether a distance comes next, and whether the walk has to look closer. Several literals and what comes after
+/// them may be one step.
 type Step = u8;
 
-const LITERAL: Step = 0;
-const LENGTH: Step = 1 << 6;
-const END: Step = 2 << 6;
-const KIND: Step = 3 << 6;
+/// The bits of a step that say how many it takes.
+const BITS: Step = DISTANCE_NEXT - 1;
+
+/// Set in the step of a length. It is also half of what tells the tables in [`Codes::fast`] apart.
+const DISTANCE_NEXT: Step = 1 << 6;
+
+/// Set where a block ends, and where a code is too long for the table, or none.
+const SPECIAL: Step = 1 << 7;
 
 /// A stream that is not deflate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +76,7 @@ struct Bits<'a> {
 
 impl Bits<'_> {
     /// The next bits without moving on, at least 57 of them; those after the end are zero.
+    #[inline]
     fn peek(&self) -> u64 {
         let byte = self.position / 8;
         let word = if let Some(bytes) = self.stream.get(byte..).and_then(<[u8]>::first_chunk) {
@@ -110,15 +116,56 @@ fn skip_stored(bits: &mut Bits<'_>) -> Result<(), Malformed> {
     bits.check()
 }
 
-/// The codes of a block: of literals and lengths, and of distances.
-type Codes = (Code, Code);
+/// The codes of a block, and a table for the walk.
+struct Codes {
+    /// The steps by the next bits: those of literals and lengths, then those of distances.
+    fast: [Step; 2 << FAST_BITS],
+    literals: Canonical,
+    distances: Canonical,
+}
+
+impl Codes {
+    fn new(of_literals: &[u8], of_distances: &[u8]) -> Result<Self, Malformed> {
+        let (literals, distances) = (Canonical::new(of_literals)?, Canonical::new(of_distances)?);
+        let mut fast = [SPECIAL; 2 << FAST_BITS];
+        let (of_literals, of_distances) = fast.split_at_mut(1 << FAST_BITS);
+        literals.fill(of_literals, literal_step);
+        distances.fill(of_distances, distance_step);
+        join_literals(of_literals);
+        Ok(Self { fast, literals, distances })
+    }
+
+    /// The step that the next bits ask for. `state` is the step before, or 0 after a distance.
+    #[inline]
+    fn next(&self, state: Step, word: u64) -> Step {
+        let table =
+            usize::from(state & DISTANCE_NEXT) << (u32::from(FAST_BITS) - DISTANCE_NEXT.trailing_zeros());
+        // The mask keeps the index inside the table, whatever the word's size.
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+        let place = word as usize & ((1 << FAST_BITS) - 1);
+        self.fast[table + place]
+    }
+
+    /// As [`next`](Self::next), where that does not tell; nothing for the end of the block. Both with the bits that are
+    /// taken.
+    fn look_closer(&self, state: Step, word: u64) -> Result<(Option<Step>, usize), Malformed> {
+        let (code, step_of): (_, fn(usize) -> Option<Step>) = match state & DISTANCE_NEXT {
+            0 => (&self.literals, literal_step),
+            _ => (&self.distances, distance_step),
+        };
+        let (symbol, taken) = code.decode(word).ok_or(Malformed)?;
+        let step = step_of(symbol).ok_or(Malformed)?;
+        let taken = taken + usize::from(step & BITS);
+        Ok((Some(step).filter(|step| step & SPECIAL == 0), taken))
+    }
+}
 
 /// The codes of a block that does not bring its own (RFC 1951, 3.2.6).
 fn fixed_codes() -> Result<Codes, Malformed> {
     let mut lengths = [8; 288];
     lengths[144..256].fill(9);
     lengths[256..280].fill(7);
-    Ok((Code::new(&lengths, literal_step)?, Code::new(&[5; 30], distance_step)?))
+    Codes::new(&lengths, &[5; 30])
 }
 
 /// Reads the codes of a block that brings its own (RFC 1951, 3.2.7).
@@ -151,51 +198,52 @@ fn read_codes(bits: &mut Bits<'_>) -> Result<Codes, Malformed> {
         return Err(Malformed);
     }
     let (of_literals, of_distances) = lengths.split_at(literals);
-    Ok((Code::new(of_literals, literal_step)?, Code::new(of_distances, distance_step)?))
+    Codes::new(of_literals, of_distances)
 }
 
 /// Skips the symbols of a block up to its end.
-fn skip_coded(bits: &mut Bits<'_>, (literals, distances): &Codes) -> Result<(), Malformed> {
+fn skip_coded(bits: &mut Bits<'_>, codes: &Codes) -> Result<(), Malformed> {
+    let mut state = 0;
     loop {
-        // A literal takes at most 15 bits and a length 15 + 5, so that one look is enough for two of them.
         let word = bits.peek();
-        let mut step = literals.next(word)?;
-        let mut taken = u32::from(step & !KIND);
-        if step & KIND == LITERAL {
-            step = literals.next(word >> taken)?;
-            taken += u32::from(step & !KIND);
-        }
-        match step & KIND {
-            LENGTH => {
-                bits.position += taken as usize;
-                bits.position += usize::from(distances.next(bits.peek())? & !KIND);
+        let first = codes.next(state, word);
+        // Two steps of the table take at most 16 and 24 bits. There is no branch on what the symbols are: nobody could
+        // foresee which way it goes.
+        let second = codes.next(first, word >> (first & BITS));
+        if (first | second) & SPECIAL == 0 {
+            bits.position += usize::from(first & BITS) + usize::from(second & BITS);
+            state = second;
+        } else if first & SPECIAL == 0 {
+            bits.position += usize::from(first & BITS);
+            state = first;
+        } else {
+            let (step, taken) = codes.look_closer(state, word)?;
+            bits.position += taken;
+            match step {
+                Some(step) => state = step,
+                None => return bits.check(),
             }
-            END => {
-                bits.position += taken as usize;
-                return bits.check();
-            }
-            _ => bits.position += taken as usize,
         }
         bits.check()?;
     }
 }
 
-/// What a literal or length takes (RFC 1951, 3.2.5).
+/// What a literal or length takes beside its code (RFC 1951, 3.2.5).
 fn literal_step(symbol: usize) -> Option<Step> {
     match symbol {
-        0..END_OF_BLOCK => Some(LITERAL),
-        END_OF_BLOCK => Some(END),
-        257..265 | 285 => Some(LENGTH),
-        265..285 => Some(LENGTH + extra_bits((symbol - 261) / 4)?),
+        0..END_OF_BLOCK => Some(0),
+        END_OF_BLOCK => Some(SPECIAL),
+        257..265 | 285 => Some(DISTANCE_NEXT),
+        265..285 => Some(DISTANCE_NEXT | extra_bits((symbol - 261) / 4)?),
         _ => None,
     }
 }
 
-/// What a distance takes (RFC 1951, 3.2.5).
+/// What a distance takes beside its code (RFC 1951, 3.2.5).
 fn distance_step(symbol: usize) -> Option<Step> {
     match symbol {
-        0..4 => Some(LENGTH),
-        4..30 => Some(LENGTH + extra_bits((symbol - 2) / 2)?),
+        0..4 => Some(0),
+        4..30 => extra_bits((symbol - 2) / 2),
         _ => None,
     }
 }
@@ -204,51 +252,18 @@ fn extra_bits(count: usize) -> Option<Step> {
     u8::try_from(count).ok()
 }
 
-/// A code with a table for its short words.
-struct Code {
-    /// The steps by the next bits; 0 where the word is longer, or none. No step is 0: each takes a bit.
-    fast: [Step; 1 << FAST_BITS],
-    words: Canonical,
-    step_of: fn(usize) -> Option<Step>,
-}
-
-impl Code {
-    fn new(lengths: &[u8], step_of: fn(usize) -> Option<Step>) -> Result<Self, Malformed> {
-        let words = Canonical::new(lengths)?;
-        let mut fast = [0; 1 << FAST_BITS];
-        let mut word: usize = 0;
-        let mut place = 0;
-        for length in 1..=FAST_BITS {
-            for _ in 0..words.count[length as usize] {
-                let symbol = usize::from(words.symbols[place]);
-                if let Some(step) = step_of(symbol) {
-                    // Words come highest bit first, all else lowest first (RFC 1951, 3.1.1).
-                    let first = word.reverse_bits() >> (usize::BITS - length);
-                    let taken = step + u8::try_from(length).map_err(|_| Malformed)?;
-                    fast.iter_mut().skip(first).step_by(1 << length).for_each(|entry| *entry = taken);
-                }
-                word += 1;
-                place += 1;
+/// Makes one step of literals and the symbol after them, where all are told by the bits that are looked up.
+fn join_literals(fast: &mut [Step]) {
+    let single = fast.to_vec();
+    for (word, step) in fast.iter_mut().enumerate() {
+        while *step < FAST_BITS {
+            let next = single[word >> *step];
+            // The bits of a word that are not known count as zero, so that what is joined must lie within the others.
+            if next & SPECIAL != 0 || (next & BITS) + *step > FAST_BITS {
+                break;
             }
-            word <<= 1;
+            *step += next;
         }
-        Ok(Self { fast, words, step_of })
-    }
-
-    /// The step that the next bits ask for.
-    #[inline]
-    fn next(&self, word: u64) -> Result<Step, Malformed> {
-        // The mask keeps the index inside the table, whatever the word's size.
-        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
-        let step = self.fast[word as usize & ((1 << FAST_BITS) - 1)];
-        if step == 0 { self.long(word) } else { Ok(step) }
-    }
-
-    #[cold]
-    fn long(&self, word: u64) -> Result<Step, Malformed> {
-        let (symbol, taken) = self.words.decode(word).ok_or(Malformed)?;
-        let step = (self.step_of)(symbol).ok_or(Malformed)?;
-        Ok(step + u8::try_from(taken).map_err(|_| Malformed)?)
     }
 }
 
@@ -286,6 +301,23 @@ impl Canonical {
             *place += 1;
         }
         Ok(Self { count, symbols })
+    }
+
+    /// Fills a table with the steps of the words that are short enough, by the bits that begin with them.
+    fn fill(&self, fast: &mut [Step], step_of: fn(usize) -> Option<Step>) {
+        let mut word: usize = 0;
+        let mut symbols = self.symbols.iter();
+        for length in 1..=FAST_BITS {
+            for symbol in symbols.by_ref().take(self.count[usize::from(length)].into()) {
+                // Words come highest bit first, all else lowest first (RFC 1951, 3.1.1).
+                let first = word.reverse_bits() >> (usize::BITS - u32::from(length));
+                if let Some(step) = step_of(usize::from(*symbol)).filter(|step| step & SPECIAL == 0) {
+                    fast.iter_mut().skip(first).step_by(1 << length).for_each(|entry| *entry = step + length);
+                }
+                word += 1;
+            }
+            word <<= 1;
+        }
     }
 
     /// The symbol that the next bits stand for, and how many bits its word has.

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use flate2::Crc;
+use crc32fast::Hasher as Crc;
 use libdeflater::{CompressionLvl, Compressor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest as _, Sha256};
@@ -90,6 +90,8 @@ pub(super) struct GzipWriter<'a, W> {
     /// Buffers to use again.
     spare: Vec<Block>,
     crc: Crc,
+    /// The size of the input modulo 2^32, which is what the member ends with.
+    size: u32,
     hasher: Sha256,
 }
 
@@ -115,7 +117,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         output.write_all(&HEADER)?;
         let (block, pending, spare) = (Block::default(), VecDeque::new(), Vec::new());
         let (crc, hasher) = (Crc::new(), Sha256::new());
-        Ok(Self { output, processors, block, pending, spare, crc, hasher })
+        Ok(Self { output, processors, block, pending, spare, crc, size: 0, hasher })
     }
 
     /// Ends the member. Gives the writer below back, and the digest of the input.
@@ -134,9 +136,8 @@ impl<'a, W: Write> GzipWriter<'a, W> {
             self.take_in()?;
         }
         self.output.write_all(&LAST)?;
-        self.output.write_all(&self.crc.sum().to_le_bytes())?;
-        // The size in the trailer is that modulo 2^32, which is what `Crc` counts.
-        self.output.write_all(&self.crc.amount().to_le_bytes())?;
+        self.output.write_all(&self.crc.finalize().to_le_bytes())?;
+        self.output.write_all(&self.size.to_le_bytes())?;
         Ok((self.output, Digest::finish(self.hasher)))
     }
 
@@ -188,6 +189,8 @@ impl<'a, W: Write> GzipWriter<'a, W> {
     fn append(&mut self, mut block: Block) -> io::Result<()> {
         self.hasher.update(&block.input);
         self.crc.combine(&block.crc);
+        // Blocks are far smaller than 2^32.
+        self.size = self.size.wrapping_add(u32::try_from(block.input.len()).map_err(io::Error::other)?);
         self.output.write_all(&block.output)?;
         // The memory of one that was larger than others is not kept.
         if block.input.capacity() <= BLOCK {

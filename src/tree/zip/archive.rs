@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::Crc;
+use crc32fast::Hasher as Crc;
 use flate2::bufread::DeflateDecoder;
 use libdeflater::{DecompressionError, Decompressor};
 use sha2::{Digest as _, Sha256};
@@ -202,7 +202,7 @@ impl ZipEntry {
             }
             let mut crc = Crc::new();
             crc.update(bytes);
-            if crc.sum() == self.record.crc32 { Ok(crc) } else { Err(broken(OTHER_BYTES)) }
+            if crc.clone().finalize() == self.record.crc32 { Ok(crc) } else { Err(broken(OTHER_BYTES)) }
         };
         inflate().map_err(|source| TreeError::Read { what: self.to_string(), source })
     }
@@ -315,7 +315,7 @@ impl Checked {
         if matches!(self.end, End::Ahead) {
             self.end = if self.bytes.read(&mut [0])? > 0 {
                 End::Wrong(MORE_BYTES)
-            } else if self.crc.sum() != self.crc32 {
+            } else if self.crc.clone().finalize() != self.crc32 {
                 End::Wrong(OTHER_BYTES)
             } else {
                 End::Right
