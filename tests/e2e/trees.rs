@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{Entry, Files, Image, Node, Workspace, differences, listing, succeed, tool};
+use crate::support::{
+    Entry, Files, Image, Node, Workspace, assert_same, differences, listing, repository, succeed, tool,
+};
 
 /// Cases take some processes each.
 const CASES: u32 = 24;
@@ -182,4 +184,51 @@ fn below_opt(files: Files) -> Files {
         Some((path.to_owned(), entry))
     };
     files.into_iter().filter_map(below).collect()
+}
+
+/// What is deflated in an archive goes into the layer as it is, and what reads the layer has an inflater of its own: that of
+/// Go in umoci, that of gzip under GNU tar.
+#[test]
+#[ignore = "needs umoci, Python and zip; `make test` runs it"]
+fn files_of_an_archive_come_out_of_an_image_as_they_went_in() {
+    let workspace = Workspace::new();
+    workspace.write_program("code/bootstrap", "#!/nothing\n");
+    let files = workspace.path("files");
+    succeed(tool("cp").args(["--recursive", "--no-preserve=mode"]).arg(repository().join("src")).arg(&files));
+    let program = fs::read(env!("CARGO_BIN_EXE_limg")).unwrap();
+    workspace.write_program("files/limg", &program[..program.len().min(12 << 20)]);
+    workspace.write("files/zeros", vec![0; 5 << 20]);
+    let expected = listing(&files);
+    for level in ["-1", "-6", "-9"] {
+        let archive = format!("../zip{level}.zip");
+        succeed(tool("zip").args(["-q", "-r", level, &archive, "."]).current_dir(&files));
+    }
+    succeed(tool("python3").args(["-m", "zipfile", "-c", "../python.zip", "."]).current_dir(&files));
+    for archive in ["zip-1", "zip-6", "zip-9", "python"] {
+        workspace.write(
+            "limg.yaml",
+            format!(
+                "project: archives\n\
+                 bases: {{ nothing: {{ image: scratch, contract: provided.al2023 }} }}\n\
+                 layers: {{ files: {{ path: {archive}.zip }} }}\n\
+                 functions: {{ f: {{ runtime: nothing, code: code, layers: [files] }} }}\n"
+            ),
+        );
+        workspace.build(&["-o", "oci:images"]);
+        let layer = Image::of_layout(&workspace.path("images"), Some("f")).layers.swap_remove(0);
+        let unpacked = workspace.path(archive).join("tar");
+        fs::create_dir_all(&unpacked).unwrap();
+        succeed(tool("tar").args(["-xzpf"]).arg(layer).arg("-C").arg(&unpacked));
+        assert_same(archive, &below_opt(listing(&unpacked)), "the files", &expected);
+        let bundle = workspace.path(archive).join("umoci");
+        succeed(
+            tool("umoci")
+                .args(["unpack", "--rootless", "--image"])
+                .arg(workspace.path("images:f"))
+                .arg(&bundle),
+        );
+        let mut unpacked = listing(&bundle.join("rootfs"));
+        unpacked.retain(|path, _| !path.starts_with("var"));
+        assert_same(archive, &below_opt(unpacked), "the files", &expected);
+    }
 }
