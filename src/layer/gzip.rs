@@ -32,7 +32,7 @@ const BLOCK: usize = 1 << 20;
 
 /// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
 /// in a common block, and larger ones would take too much memory.
-const SPLICED: RangeInclusive<u64> = 16 * 1024..=16 * 1024 * 1024;
+const SPLICED: RangeInclusive<u64> = 16 * 1024..=32 * 1024 * 1024;
 
 /// More threads than this one reader of files cannot keep busy.
 const THREADS_AT_MOST: usize = 16;
