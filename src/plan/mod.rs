@@ -149,7 +149,7 @@ impl Planner<'_> {
         }
         let at = self.at.key("code");
         let mut code = parts.code.tree.as_ref().clone();
-        let dependencies = dependencies::split_off(&mut code)?;
+        let dependencies = dependencies::split_off(&mut code, self.function, &mut self.findings.notes)?;
         if !dependencies.is_empty() {
             self.add(format!("dependencies of {}", self.function.name), &at, Arc::new(dependencies));
         }
