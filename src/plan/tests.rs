@@ -152,7 +152,8 @@ impl Bench {
 
     fn plan(&self) -> Result<ImagePlan, PlanError> {
         let contract = runtime::contract(&self.function.base.contract).unwrap();
-        plan(&self.function, contract, BaseFacts { run: &self.run, index: &self.index }, &self.parts)
+        let facts = BaseFacts { run: &self.run, index: &self.index };
+        plan(&self.function, contract, facts, &self.parts, &mut Stacks::default())
     }
 
     fn planned(&self) -> ImagePlan {
@@ -327,6 +328,38 @@ fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
         matches!(bench.parts.layers[0].tree.get(&path("/opt/python/conf.py")), Some(Node::File(file)) if file.modified.is_some()),
         "other functions share it"
     );
+}
+
+#[test]
+fn functions_share_what_lies_below_their_code() {
+    let bench = Bench::new("python3.12")
+        .layer("one", &["/opt/a", "/opt/b"])
+        .layer("two", &["/opt/b"])
+        .extension("log", &["/opt/extensions/log=#!/bin/sh"], &[], None);
+    let other_base = Bench::new("python3.12").index;
+    let contract = runtime::contract("python3.12").unwrap();
+    let mut stacks = Stacks::default();
+    let mut planned = |code: &[&str], index| {
+        let parts = Parts { code: part(code), ..bench.parts.clone() };
+        let facts = BaseFacts { run: &bench.run, index };
+        let plan = plan(&bench.function, contract, facts, &parts, &mut stacks).unwrap();
+        (plan, stacks.kept())
+    };
+    let (first, _) = planned(&["/var/task/app.py"], &bench.index);
+    let (second, kept) = planned(&["/var/task/app.py", "/opt/a"], &bench.index);
+
+    assert_eq!(kept, 1, "the layers were laid over each other once");
+    let overwritten = |plan: &ImagePlan| -> Vec<String> {
+        let path = |note: &Event| match note {
+            Event::Overwrite { path, loser, .. } => Some(format!("{path} of {loser}")),
+            _ => None,
+        };
+        plan.notes.iter().filter_map(path).collect()
+    };
+    assert_eq!(overwritten(&first), ["/opt/b of layer one"]);
+    assert_eq!(overwritten(&second), ["/opt/b of layer one", "/opt/a of layer one"]);
+    assert_eq!(first.names(), second.names());
+    assert_eq!(planned(&["/var/task/app.py"], &other_base).1, 2, "another base may contradict a layer");
 }
 
 #[test]
