@@ -55,6 +55,8 @@ pub struct Function {
     pub architecture: Architecture,
     /// The function's own code, rooted at the task root.
     pub code: Source,
+    /// What of the code is put into a layer of dependencies, below the rest of it.
+    pub dependencies: Dependencies,
     /// Layers in merge order: a later one wins.
     pub layers: Vec<Layer>,
     /// Extensions in merge order, after all layers.
@@ -172,6 +174,18 @@ pub enum SourceKind {
     Zip,
     /// One file: the file itself is taken, under its own name.
     File,
+}
+
+/// Which files of a function's code are dependencies, so that an edit of the rest leaves their layer as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Dependencies {
+    /// Those that package managers are known to have installed.
+    #[default]
+    Installed,
+    /// None: all code is in one layer.
+    Unsplit,
+    /// What these patterns match, in gitignore syntax, relative to the code's root.
+    Matching(Vec<String>),
 }
 
 /// A wrapper script: a program that is given the runtime's command line and ends by executing it.

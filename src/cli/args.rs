@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::shard::Shard;
 use crate::project::Architecture;
 use crate::sample_event::{self, SampleEvent};
 
@@ -94,6 +95,9 @@ pub(super) struct BuildArguments {
     #[arg(value_name = "FUNCTION")]
     pub(super) functions: Vec<String>,
 
+    #[command(flatten)]
+    pub(super) division: DivisionArguments,
+
     /// Where the images go; can be given several times
     #[arg(short, long = "output", value_name = "DEST")]
     pub(super) outputs: Vec<String>,
@@ -104,6 +108,14 @@ pub(super) struct BuildArguments {
 
     #[command(flatten)]
     pub(super) resolution: ResolutionArguments,
+}
+
+/// Which part of the work is this machine's.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct DivisionArguments {
+    /// Take the functions of machine I of N only, such as 1/3: every Nth by name, so that all have as many to do
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
 }
 
 /// What decides which images a definition's names stand for.
@@ -180,6 +192,9 @@ pub(super) struct PushArguments {
     /// The functions to push [default: all]
     #[arg(value_name = "FUNCTION")]
     pub(super) functions: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) division: DivisionArguments,
 
     /// A tag of the images; can be given several times [default: latest]
     #[arg(long = "tag", value_name = "TAG")]

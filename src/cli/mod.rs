@@ -19,6 +19,7 @@ mod push;
 mod render;
 mod report;
 mod settings;
+mod shard;
 mod update;
 
 use std::path::{Path, PathBuf};

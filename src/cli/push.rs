@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::access::Access;
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
-use super::args::{Format, PushArguments, PushCommand, PushRegistryArguments};
+use super::args::{DivisionArguments, Format, PushArguments, PushCommand, PushRegistryArguments};
 use super::destination::is_tag;
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
@@ -91,7 +91,9 @@ async fn to_ecr(
 /// What both ways of pushing have in common.
 struct Work<'a> {
     loaded: Loaded,
+    /// Those of all machines.
     functions: Vec<Function>,
+    division: DivisionArguments,
     tags: Vec<String>,
     settings: &'a Settings,
     terminal: &'a Arc<Terminal>,
@@ -103,7 +105,7 @@ impl<'a> Work<'a> {
         settings: &'a Settings,
         terminal: &'a Arc<Terminal>,
     ) -> Result<Self, Failure> {
-        let PushArguments { functions, tags, connections: _, resolution } = arguments;
+        let PushArguments { functions, division, tags, connections: _, resolution } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Failure::Tag(tag.clone()));
         }
@@ -114,7 +116,7 @@ impl<'a> Work<'a> {
         }
         let loaded = load(settings, terminal)?;
         let functions = select(&loaded, functions, resolution.arch)?;
-        Ok(Self { loaded, functions, tags, settings, terminal })
+        Ok(Self { loaded, functions, division: *division, tags, settings, terminal })
     }
 
     /// Refuses a template that sends two functions to one repository: all get the same tags, so that one image would take
@@ -137,6 +139,7 @@ impl<'a> Work<'a> {
         Target { repository, tags: self.tags.clone() }
     }
 
+    /// Pushes this machine's functions; `targets` are those of all.
     async fn push(
         &self,
         targets: &[Target],
@@ -146,9 +149,13 @@ impl<'a> Work<'a> {
         let Self { loaded, settings, terminal, .. } = self;
         let options =
             Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
-        let functions: Vec<&Function> = self.functions.iter().collect();
+        let own = self.division.part(self.functions.clone(), terminal);
+        let is_own = |name: &str| own.iter().any(|function| function.name == name);
+        let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
+        let targets: Vec<Target> = targets.map(|(_, target)| target.clone()).collect();
+        let functions: Vec<&Function> = own.iter().collect();
         let mut interrupt = Interrupt::register()?;
-        let work = pin!(pipeline::build_and_push(&functions, targets, &options, ready, context));
+        let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
         let pushed = tokio::select! {
             pushed = work => pushed.map_err(|error| Failure::pipeline(error, loaded))?,
             // Blobs get their names when they are whole, and tags come last: nothing is left by half.

@@ -11,8 +11,8 @@ use std::marker::PhantomData;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::project::Architecture;
 
@@ -137,6 +137,9 @@ pub(super) struct Function {
     /// Whether a symbolic link that leaves the code's directory is followed, and what it points to taken, instead of
     /// refused.
     pub(super) follow: Option<bool>,
+    /// What of `code` is put into a layer of its own, which an edit of the rest leaves as it is: patterns in gitignore
+    /// syntax, relative to the root of the code; `false` for nothing. Default: `true`, for what package managers installed.
+    pub(super) dependencies: Option<Dependencies>,
     /// Seconds that one invocation may take. Used by `limg invoke`; not part of the image. Default: 3.
     #[schemars(range(min = 1, max = 900))]
     pub(super) timeout: Option<u32>,
@@ -199,6 +202,51 @@ impl JsonSchema for HandlerWrapper {
         let mut schema = AnyHandlerWrapper::json_schema(generator);
         schema.insert("type".to_owned(), serde_json::json!(["string", "object"]));
         schema
+    }
+}
+
+/// What of a function's code are dependencies.
+#[derive(Debug)]
+pub(super) enum Dependencies {
+    /// Whether they are found and told from the code.
+    Automatic(bool),
+    /// Patterns of what they are.
+    Patterns(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Dependencies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DependenciesVisitor;
+        impl<'de> Visitor<'de> for DependenciesVisitor {
+            type Value = Dependencies;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a boolean or a list")
+            }
+
+            fn visit_bool<E>(self, is_automatic: bool) -> Result<Self::Value, E> {
+                Ok(Dependencies::Automatic(is_automatic))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Dependencies::Patterns)
+            }
+        }
+        deserializer.deserialize_any(DependenciesVisitor)
+    }
+}
+
+impl JsonSchema for Dependencies {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Dependencies".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "array"], "items": { "type": "string" } })
     }
 }
 
@@ -361,7 +409,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 16 + 3 + 7 + 8 + 16 + 8);
+        assert_eq!(keys, 7 + 17 + 3 + 7 + 8 + 17 + 8);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) enum Expected<'s> {
     Names(&'s Value),
     /// A list of values of one schema.
     List(&'s Value),
+    /// `true`, `false` or a list of values of one schema.
+    BooleanOrList(&'s Value),
     /// Text.
     Text,
     /// One of these words.
@@ -66,6 +68,7 @@ impl<'s> Expected<'s> {
             ["array"] => Self::List(&schema["items"]),
             ["string"] => Self::Text,
             ["boolean"] => Self::Boolean,
+            ["boolean", "array"] => Self::BooleanOrList(&schema["items"]),
             ["integer"] => Self::Integer {
                 minimum: schema["minimum"].as_i64()?.into(),
                 maximum: schema["maximum"].as_i64()?.into(),
@@ -95,6 +98,7 @@ impl<'s> Expected<'s> {
             Self::Record { .. } | Self::Names(_) => "a mapping",
             Self::TextOrRecord { .. } => "text or a mapping",
             Self::List(_) => "a list",
+            Self::BooleanOrList(_) => "a boolean or a list",
             Self::Text => "text",
             Self::Word(_) => "a word",
             Self::Integer { .. } => "a whole number",
@@ -162,7 +166,7 @@ impl Walk {
                     }
                 }
             }
-            (Expected::List(schema), Node::List(items)) => {
+            (Expected::List(schema) | Expected::BooleanOrList(schema), Node::List(items)) => {
                 for (position, item) in items.iter().enumerate() {
                     self.value(&at.index(position), item, schema);
                 }
@@ -175,7 +179,7 @@ impl Walk {
     fn scalar(&mut self, at: &DocumentPath, scalar: &Scalar, node: &Node, expected: &Expected<'_>) {
         match (expected, scalar.kind) {
             (Expected::Text | Expected::TextOrRecord { .. }, ScalarKind::Text)
-            | (Expected::Boolean, ScalarKind::Boolean(_))
+            | (Expected::Boolean | Expected::BooleanOrList(_), ScalarKind::Boolean(_))
             | (
                 Expected::AnyScalar,
                 ScalarKind::Text | ScalarKind::Boolean(_) | ScalarKind::Integer(_) | ScalarKind::Decimal(_),
@@ -274,7 +278,9 @@ mod tests {
                     assert_eq!(schema["additionalProperties"], false, "{path}");
                     properties.iter().map(|(key, schema)| understand(schema, &format!("{path}.{key}"))).sum()
                 }
-                Expected::Names(schema) | Expected::List(schema) => understand(schema, &format!("{path}.*")),
+                Expected::Names(schema) | Expected::List(schema) | Expected::BooleanOrList(schema) => {
+                    understand(schema, &format!("{path}.*"))
+                }
                 _ => 0,
             }
         }

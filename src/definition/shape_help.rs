@@ -57,6 +57,10 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
             format!("write a whole number from {minimum} to {maximum}, without quotes or unit")
         }
         (Expected::List(_), Some(text), _) => format!("write a list: `[{}]`", one_line(text)),
+        (Expected::BooleanOrList(_), Some(text), _) => {
+            format!("write `true`, `false` or a list: `[{}]`", one_line(text))
+        }
+        (Expected::BooleanOrList(_), None, _) => "write `true`, `false` or a list".into(),
         (Expected::List(_), None, Node::Mapping(_)) => "write a list of names: `[first, second]`".into(),
         (Expected::Record { properties, required }, Some(text), _)
             if required.len() == 1 || properties.contains_key("path") =>

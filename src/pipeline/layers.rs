@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,34 @@ use crate::tree::FileIndex;
 /// Layers by their keys.
 pub(super) type Made = BTreeMap<Digest, StoredLayer>;
 
-/// What identifies each layer of a function. A layer of another image has other bytes than the one that limg would make
-/// of the same tree, and hence another key.
-pub(super) fn keys(planned: &Planned<'_>, ready: &[Ready], mtime: u64) -> Vec<Digest> {
-    let key = |plan: &LayerPlan| match as_ready(plan, planned, ready) {
-        Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
-        None => layer::key(&plan.tree, &planned.base.index, mtime),
-    };
-    planned.plan.layers.iter().map(key).collect()
+/// What identifies layers, told once for each tree on each base, however many functions share it.
+pub(super) struct Keys<'a> {
+    ready: &'a [Ready],
+    mtime: u64,
+    /// By where tree and base are in memory: whoever is planned holds both.
+    known: BTreeMap<(usize, usize), Digest>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(ready: &'a [Ready], mtime: u64) -> Self {
+        Self { ready, mtime, known: BTreeMap::new() }
+    }
+
+    /// What identifies each layer of a function. A layer of another image has other bytes than the one that limg would
+    /// make of the same tree, and hence another key.
+    pub(super) fn of(&mut self, planned: &'a Planned<'_>) -> Vec<Digest> {
+        let Self { ready, mtime, known } = self;
+        let base = &planned.base.index;
+        let key = |plan: &LayerPlan| {
+            let of_plan = || match as_ready(plan, planned, ready) {
+                Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
+                None => layer::key(&plan.tree, base, *mtime),
+            };
+            let place = (Arc::as_ptr(&plan.tree).addr(), std::ptr::from_ref(base).addr());
+            known.entry(place).or_insert_with(of_plan).clone()
+        };
+        planned.plan.layers.iter().map(key).collect()
+    }
 }
 
 /// The layer of another image that can stand for a planned one.
@@ -117,4 +137,57 @@ fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, Pipe
         took: start.elapsed(),
     }));
     Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::base::LoadedBase;
+    use super::super::remote::AllBrought;
+    use super::super::{Inputs, Planning, plan_all};
+    use super::*;
+    use crate::image::BaseImage;
+    use crate::project::{Architecture, RunConfig};
+
+    #[test]
+    fn a_layer_that_functions_share_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        write("layer/bootstrap", "#!/bin/sh\n");
+        write("a/app", "a");
+        write("b/app", "b");
+        write(
+            "limg.yaml",
+            "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
+             layers: { shared: { path: layer } }\n\
+             defaults: { runtime: empty, layers: [shared] }\n\
+             functions: { a: { code: a }, b: { code: b } }\n",
+        );
+        let runtimes = ["provided.al2023"];
+        let project = crate::definition::load(&folder.path().join("limg.yaml"), &runtimes).unwrap().project;
+        let base = Arc::new(LoadedBase {
+            name: "scratch".to_owned(),
+            image: BaseImage::scratch(Architecture::X86_64),
+            run: RunConfig::default(),
+            index: FileIndex::default(),
+            size: 0,
+            origin: None,
+            promised: false,
+        });
+        let bases = [Some(Arc::clone(&base)), Some(base)];
+        let brought = AllBrought::default();
+        let inputs =
+            Inputs { functions: &project.functions, bases: &bases, brought: &brought, problems: &[] };
+        let Ok(Planning::Done(planned)) = plan_all(&inputs) else { panic!("it can be planned") };
+
+        let mut keys = Keys::new(&[], 0);
+        let keyed: Vec<_> = planned.iter().map(|planned| keys.of(planned)).collect();
+        assert_eq!(keyed[0][0], keyed[1][0]);
+        assert_ne!(keyed[0].last(), keyed[1].last());
+        let layers: usize = keyed.iter().map(Vec::len).sum();
+        assert_eq!(keys.known.len(), layers - 1, "the shared layer was looked at for one function alone");
+    }
 }

@@ -37,7 +37,7 @@ use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
 use crate::image::{Image, NewLayer};
 use crate::lock::Lock;
-use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
+use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, Project, Repository, RunConfig};
 use crate::registry::Client;
@@ -45,6 +45,7 @@ use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
+use layers::Keys;
 use remote::{AllBrought, Ready};
 use sources::{Faults, Loader};
 
@@ -260,8 +261,8 @@ fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Res
         }
     }
     let ready = &inputs.brought.ready;
-    let keyed: Vec<Vec<Digest>> =
-        planned.iter().map(|planned| layers::keys(planned, ready, options.mtime)).collect();
+    let mut keys = Keys::new(ready, options.mtime);
+    let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let made = layers::make(&planned, &keyed, ready, options.mtime, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
@@ -278,13 +279,14 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
     let mut faults = Faults::default();
     faults.extend(problems.iter().cloned());
     let mut loader = Loader::new(brought);
+    let mut stacks = Stacks::default();
     let mut planned = Vec::new();
     let mut doubtful = BTreeSet::new();
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let parts = loader.parts(function, &mut faults);
         let (Some(parts), Some(base)) = (parts, base) else { continue };
         let facts = BaseFacts { run: &base.run, index: &base.index };
-        match contract(function).map(|contract| plan::plan(function, contract, facts, &parts)) {
+        match contract(function).map(|contract| plan::plan(function, contract, facts, &parts, &mut stacks)) {
             Ok(Ok(plan)) => {
                 faults.extend(too_large(function, base, &plan));
                 planned.push(Planned { function, base, plan });
@@ -312,7 +314,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
 
 /// Refuses what would be too large before any of it is written.
 fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option<Problem> {
-    let own = plan.layers.iter().map(|layer| layer.tree.size()).fold(0, u64::saturating_add);
+    let own = plan.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     let size = own.saturating_add(base.size);
     (size > SIZE_LIMIT).then(|| {
         let message = format!(

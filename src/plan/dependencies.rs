@@ -2,16 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use crate::project::ImagePath;
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
+
+use crate::event::Event;
+use crate::problem::{DocumentPath, Problem};
+use crate::project::{Dependencies, Function, ImagePath};
 use crate::runtime::TASK_ROOT;
 use crate::tree::{Node, Tree, TreeError, source_of_bytecode};
 
 /// Far more than the list of files of any package.
 const RECORD_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Moves dependencies out of the code: what lies below a `node_modules`, what a Python package's `RECORD` lists, and the
-/// jars of `lib`.
-pub(super) fn split_off(code: &mut Tree) -> Result<Tree, TreeError> {
+/// Moves dependencies out of the code. Bytecode goes where its source goes, beside which alone it can be told whether it
+/// fits.
+pub(super) fn split_off(
+    code: &mut Tree,
+    function: &Function,
+    notes: &mut Vec<Event>,
+) -> Result<Tree, TreeError> {
+    match &function.dependencies {
+        Dependencies::Unsplit => Ok(Tree::new()),
+        Dependencies::Installed => installed(code),
+        Dependencies::Matching(patterns) => matching(code, patterns, function, notes),
+    }
+}
+
+/// Moves out what lies below a `node_modules`, what a Python package's `RECORD` lists, and the jars of `lib`.
+fn installed(code: &mut Tree) -> Result<Tree, TreeError> {
     let recorded = recorded(code)?;
     let jars = format!("{TASK_ROOT}/lib");
     Ok(code.split_off(|path| {
@@ -20,11 +38,59 @@ pub(super) fn split_off(code: &mut Tree) -> Result<Tree, TreeError> {
             path.parent().is_some_and(|folder| folder.as_str() == jars)
                 && path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "jar")
         };
-        // Bytecode stays with its source, beside which alone it can be told whether it fits.
         let listed = source_of_bytecode(path)
             .map_or_else(|| recorded.contains(path), |source| recorded.contains(&source));
         names.into_iter().any(|name| name == "node_modules") || listed || is_jar()
     }))
+}
+
+/// Moves out what patterns match, and notes each that matches nothing.
+fn matching(
+    code: &mut Tree,
+    patterns: &[String],
+    function: &Function,
+    notes: &mut Vec<Event>,
+) -> Result<Tree, TreeError> {
+    let all = compiled(patterns)?;
+    for pattern in patterns {
+        let alone = compiled(std::slice::from_ref(pattern))?;
+        if !code.iter().any(|(path, node)| !matched(&alone, path, node).is_none()) {
+            let at = DocumentPath::keys(&["functions", &function.name, "dependencies"]);
+            let message = format!("no file of the code of `{}` matches `{pattern}`", function.name);
+            notes.push(Event::Warning(
+                Problem::new("idle-pattern", at, message)
+                    .help("patterns are relative to the root of the code; remove it, or mend it"),
+            ));
+        }
+    }
+    let is_dependency = |(path, node): (&ImagePath, &Node)| {
+        let source = source_of_bytecode(path).and_then(|source| Some((code.get(&source)?, source)));
+        let matched = match &source {
+            Some((node, source)) => matched(&all, source, node),
+            None => matched(&all, path, node),
+        };
+        matched.is_ignore().then(|| path.clone())
+    };
+    let dependencies: BTreeSet<ImagePath> = code.iter().filter_map(is_dependency).collect();
+    Ok(code.split_off(|path| dependencies.contains(path)))
+}
+
+/// Compiles patterns; they are anchored at the code's root, as in a `.gitignore` there.
+fn compiled(patterns: &[String]) -> Result<Gitignore, TreeError> {
+    let failed = |source| TreeError::Pattern { pattern: patterns.join("`, `"), source };
+    let mut builder = GitignoreBuilder::new("");
+    for pattern in patterns {
+        builder.add_line(None, pattern).map_err(failed)?;
+    }
+    builder.build().map_err(failed)
+}
+
+/// What patterns say of a path of the code, or of a folder above it.
+fn matched<'a>(patterns: &'a Gitignore, path: &ImagePath, node: &Node) -> Match<&'a Glob> {
+    match path.as_str().strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')) {
+        Some(path) => patterns.matched_path_or_any_parents(path, matches!(node, Node::Directory)),
+        None => Match::None,
+    }
 }
 
 /// All paths that the `RECORD` files of installed Python packages list (Core metadata specifications, "Recording

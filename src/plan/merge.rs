@@ -1,7 +1,8 @@
 //! All trees of a function laid over its base: who has which path, and what is in the way of what.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use super::Findings;
 use crate::event::Event;
@@ -14,12 +15,18 @@ pub(super) struct Merged<'a> {
     base: &'a FileIndex,
     /// The function's, which programs must be built for.
     pub(super) architecture: Architecture,
-    nodes: BTreeMap<ImagePath, Placed>,
+    /// What other functions have too.
+    lower: Arc<Nodes>,
+    /// What is laid over that.
+    nodes: Nodes,
 }
+
+/// What trees have brought to each path.
+pub(super) type Nodes = BTreeMap<ImagePath, Placed>;
 
 /// A node and whose it is.
 #[derive(Debug, Clone)]
-struct Placed {
+pub(super) struct Placed {
     owner: String,
     at: DocumentPath,
     node: Node,
@@ -42,8 +49,18 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Merged<'a> {
-    pub(super) fn new(base: &'a FileIndex, architecture: Architecture) -> Self {
-        Self { base, architecture, nodes: BTreeMap::new() }
+    /// A view in which nothing is laid over `lower` yet.
+    pub(super) fn new(base: &'a FileIndex, architecture: Architecture, lower: Arc<Nodes>) -> Self {
+        Self { base, architecture, lower, nodes: Nodes::new() }
+    }
+
+    /// What was laid over the lower ones.
+    pub(super) fn into_nodes(self) -> Nodes {
+        self.nodes
+    }
+
+    fn placed(&self, path: &ImagePath) -> Option<&Placed> {
+        self.nodes.get(path).or_else(|| self.lower.get(path))
     }
 
     /// Lays a tree over what is there.
@@ -73,7 +90,7 @@ impl<'a> Merged<'a> {
     /// directory entry would replace a file or link.
     fn contradiction(&self, path: &ImagePath, node: &Node) -> Option<(&'static str, Option<&str>)> {
         let directory = matches!(node, Node::Directory);
-        if let Some(lower) = self.nodes.get(path)
+        if let Some(lower) = self.placed(path)
             && matches!(lower.node, Node::Directory) != directory
         {
             return Some((lower.node.kind(), Some(&lower.owner)));
@@ -88,23 +105,20 @@ impl<'a> Merged<'a> {
     }
 
     fn place(&mut self, owner: &Owner<'_>, path: ImagePath, node: Node, findings: &mut Findings) {
-        let placed = Placed { owner: owner.name.to_owned(), at: owner.at.clone(), node };
-        match self.nodes.entry(path) {
-            Entry::Vacant(entry) => {
-                entry.insert(placed);
-            }
-            Entry::Occupied(_) if matches!(placed.node, Node::Directory) => {}
-            Entry::Occupied(mut entry) => {
-                let path = entry.key().clone();
-                let loser = entry.insert(placed).owner;
-                findings.notes.push(Event::Overwrite { path, winner: owner.name.to_owned(), loser });
-            }
+        let loser = self.placed(&path).map(|placed| placed.owner.clone());
+        if loser.is_some() && matches!(node, Node::Directory) {
+            return;
         }
+        if let Some(loser) = loser {
+            let (path, winner) = (path.clone(), owner.name.to_owned());
+            findings.notes.push(Event::Overwrite { path, winner, loser });
+        }
+        self.nodes.insert(path, Placed { owner: owner.name.to_owned(), at: owner.at.clone(), node });
     }
 
     /// The node of a tree at a path itself, no link followed.
     pub(super) fn get(&self, path: &ImagePath) -> Option<&Node> {
-        self.nodes.get(path).map(|placed| &placed.node)
+        self.placed(path).map(|placed| &placed.node)
     }
 
     /// What stands directly in a folder and whose it is, as far as trees brought it.
@@ -113,19 +127,26 @@ impl<'a> Merged<'a> {
         folder: &'s str,
     ) -> impl Iterator<Item = (&'s ImagePath, Owner<'s>)> {
         let in_folder = move |path: &ImagePath| path.parent().is_some_and(|parent| parent.as_str() == folder);
-        let placed = self.nodes.iter().filter(move |(path, _)| in_folder(path));
-        placed.map(|(path, placed)| (path, Owner { name: &placed.owner, at: &placed.at }))
+        let below = |nodes: &'s Nodes| {
+            // Neighbours in the order of paths; in it, what a folder holds has no other place.
+            let from = folder.parse::<ImagePath>().map_or(Bound::Unbounded, Bound::Included);
+            let near = nodes.range((from, Bound::Unbounded));
+            near.take_while(move |(path, _)| path.as_str().starts_with(folder))
+        };
+        let placed: BTreeMap<&ImagePath, &Placed> =
+            below(&self.lower).chain(below(&self.nodes)).filter(move |(path, _)| in_folder(path)).collect();
+        placed.into_iter().map(|(path, placed)| (path, Owner { name: &placed.owner, at: &placed.at }))
     }
 
     /// Whose a path is, if a tree brought it.
     pub(super) fn owner(&self, path: &str) -> Option<Owner<'_>> {
-        let placed = self.nodes.get(&path.parse().ok()?)?;
+        let placed = self.placed(&path.parse().ok()?)?;
         Some(Owner { name: &placed.owner, at: &placed.at })
     }
 
     /// Whether a path itself, no folder above it followed, is a symbolic link.
     pub(super) fn is_link(&self, path: &ImagePath) -> bool {
-        match self.nodes.get(path) {
+        match self.placed(path) {
             Some(placed) => matches!(placed.node, Node::Symlink(_)),
             None => matches!(self.base.get(path), Some(IndexEntry::Symlink(_))),
         }
@@ -133,7 +154,7 @@ impl<'a> Merged<'a> {
 
     /// What a path leads to when every link is followed, in the trees or the base.
     pub(super) fn resolve(&self, path: &ImagePath) -> Option<Found<'_>> {
-        follow(path, |path| match self.nodes.get(path) {
+        follow(path, |path| match self.placed(path) {
             Some(Placed { node: Node::Directory, .. }) => Some(Step::End(Found::Directory)),
             Some(Placed { node: Node::File(file), .. }) => Some(Step::End(Found::File(file))),
             Some(Placed { node: Node::Symlink(target), .. }) => Some(Step::Link(target)),

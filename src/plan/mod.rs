@@ -10,18 +10,20 @@ mod merge;
 mod parts;
 mod program;
 mod run;
+mod stack;
 mod wrapper;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use parts::{Part, Parts, code_tree, extension_tree, image_tree, layer_tree};
+pub use stack::Stacks;
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::Contract;
-use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError, source_of_bytecode};
+use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError};
 use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.
@@ -42,6 +44,10 @@ pub struct LayerPlan {
     pub name: String,
     /// Its files.
     pub tree: Arc<Tree>,
+    /// The size of its files in bytes.
+    pub size: u64,
+    /// The sources of the bytecode in it.
+    sources: Arc<BTreeSet<ImagePath>>,
 }
 
 /// The base that a function stands on.
@@ -64,24 +70,26 @@ pub enum PlanError {
     Tree(#[from] TreeError),
 }
 
-/// Places a function on its base.
+/// Places a function on its base. `stacks` keeps for other functions what they have in common with it.
 ///
 /// # Errors
 /// With all problems that were found, or when a program cannot be read.
-pub fn plan(
+pub fn plan<'a>(
     function: &Function,
     contract: &Contract,
-    base: BaseFacts<'_>,
+    base: BaseFacts<'a>,
     parts: &Parts,
+    stacks: &mut Stacks<'a>,
 ) -> Result<ImagePlan, PlanError> {
+    let stack = stacks.of(function, parts, base.index);
     let mut planner = Planner {
         function,
         contract,
         base,
         at: DocumentPath::keys(&["functions", &function.name]),
-        merged: Merged::new(base.index, function.architecture),
-        layers: Vec::new(),
-        findings: Findings::default(),
+        merged: Merged::new(base.index, function.architecture, Arc::clone(&stack.nodes)),
+        layers: stack.layers.clone(),
+        findings: stack.findings.clone(),
     };
     planner.lay(parts)?;
     planner.check_programs(parts)?;
@@ -113,7 +121,7 @@ struct Planner<'a> {
 }
 
 /// What there is to tell of a function.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Findings {
     notes: Vec<Event>,
     problems: Vec<Problem>,
@@ -133,47 +141,28 @@ impl Findings {
 }
 
 impl Planner<'_> {
-    /// Lays the parts over the base in the order of the image's layers.
+    /// Lays what is the function's own over its layers and extensions.
     fn lay(&mut self, parts: &Parts) -> Result<(), TreeError> {
-        for (layer, part) in self.function.layers.iter().zip(&parts.layers) {
-            let at = DocumentPath::keys(&["layers", &layer.name]);
-            self.add(format!("layer {}", layer.name), &at, Arc::clone(&part.tree));
-        }
-        for (extension, part) in self.function.extensions.iter().zip(&parts.extensions) {
-            let at = DocumentPath::keys(&["extensions", &extension.name]);
-            self.add(format!("extension {}", extension.name), &at, Arc::clone(&part.tree));
-        }
         if let Some(wrapper) = wrapper::own_tree(self.function)? {
             let at = self.at.key("wrapper");
-            self.add(format!("wrapper of {}", self.function.name), &at, Arc::new(wrapper));
+            self.add(&format!("wrapper of {}", self.function.name), &at, Arc::new(wrapper));
         }
         let at = self.at.key("code");
         let mut code = parts.code.tree.as_ref().clone();
-        let dependencies = dependencies::split_off(&mut code)?;
+        let dependencies = dependencies::split_off(&mut code, self.function, &mut self.findings.notes)?;
         if !dependencies.is_empty() {
-            self.add(format!("dependencies of {}", self.function.name), &at, Arc::new(dependencies));
+            self.add(&format!("dependencies of {}", self.function.name), &at, Arc::new(dependencies));
         }
-        self.add(format!("code of {}", self.function.name), &at, Arc::new(code));
+        self.add(&format!("code of {}", self.function.name), &at, Arc::new(code));
         Ok(())
     }
 
-    fn add(&mut self, name: String, at: &DocumentPath, tree: Arc<Tree>) {
-        if tree.is_empty() {
-            return;
-        }
-        let adjusted = tree.adjustments().iter().cloned();
-        self.findings.notes.extend(
-            adjusted.map(|adjustment| Event::Adjusted { path: adjustment.path, what: adjustment.what }),
-        );
-        for lower in &mut self.layers {
-            forget_overwritten(&mut lower.tree, &tree);
-        }
-        self.merged.add(&Owner { name: &name, at }, &tree, &mut self.findings);
-        self.layers.push(LayerPlan { name, tree });
+    fn add(&mut self, name: &str, at: &DocumentPath, tree: Arc<Tree>) {
+        stack::lay(&mut self.layers, &mut self.merged, &mut self.findings, &Owner { name, at }, tree);
     }
 
     /// Adds a program of limg's own.
-    fn add_own(&mut self, name: String, path: ImagePath, content: &str) {
+    fn add_own(&mut self, name: &str, path: ImagePath, content: &str) {
         let mut tree = Tree::new();
         tree.insert(path, Node::File(FileNode::of_bytes(content.as_bytes(), true)));
         let at = self.at.clone();
@@ -215,16 +204,6 @@ impl Planner<'_> {
         for tree in layers.chain(extensions).chain([code]) {
             machine::check(&tree, self.contract, &self.merged, &mut self.findings);
         }
-    }
-}
-
-/// Where a Python source of the upper tree takes the place of one of the lower, the lower's bytecode is that of another
-/// source. A tree without such bytecode stays the one that other functions share.
-fn forget_overwritten(lower: &mut Arc<Tree>, upper: &Tree) {
-    let sources = lower.iter().filter_map(|(path, _)| source_of_bytecode(path));
-    let overwritten: Vec<_> = sources.filter(|source| upper.get(source).is_some()).collect();
-    for source in &overwritten {
-        Arc::make_mut(lower).forget_modified(source);
     }
 }
 

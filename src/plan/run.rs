@@ -124,7 +124,7 @@ impl<'a> Planner<'a> {
         if let Some((path, script)) = wrapper::variable(wrappers, self.function)? {
             environment.set(wrapper::VARIABLE, path.as_str());
             if let Some(script) = script {
-                self.add_own(format!("wrapper chain of {}", self.function.name), path, &script);
+                self.add_own(&format!("wrapper chain of {}", self.function.name), path, &script);
             }
         }
         Ok(())
@@ -151,7 +151,7 @@ impl<'a> Planner<'a> {
     /// Adds a program of limg's own below everything else: it never changes.
     fn add_lowest(&mut self, name: &str, path: Option<ImagePath>, content: &str) {
         if let Some(path) = path {
-            self.add_own(name.to_owned(), path, content);
+            self.add_own(name, path, content);
             self.layers.rotate_right(1);
         }
     }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::project::{
-    Architecture, Base, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind, VersionSource,
-    Wrapper,
+    Architecture, Base, Dependencies, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind,
+    VersionSource, Wrapper,
 };
 use crate::runtime::{self, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER};
 use crate::tree::base_of;
@@ -77,6 +77,7 @@ impl Bench {
                 handler: Some("app.handler".to_owned()),
                 architecture: Architecture::X86_64,
                 code: source(),
+                dependencies: Dependencies::Installed,
                 layers: Vec::new(),
                 extensions: Vec::new(),
                 wrapper: None,
@@ -151,7 +152,8 @@ impl Bench {
 
     fn plan(&self) -> Result<ImagePlan, PlanError> {
         let contract = runtime::contract(&self.function.base.contract).unwrap();
-        plan(&self.function, contract, BaseFacts { run: &self.run, index: &self.index }, &self.parts)
+        let facts = BaseFacts { run: &self.run, index: &self.index };
+        plan(&self.function, contract, facts, &self.parts, &mut Stacks::default())
     }
 
     fn planned(&self) -> ImagePlan {
@@ -329,6 +331,38 @@ fn bytecode_of_an_overwritten_source_is_not_taken_for_the_new_ones() {
 }
 
 #[test]
+fn functions_share_what_lies_below_their_code() {
+    let bench = Bench::new("python3.12")
+        .layer("one", &["/opt/a", "/opt/b"])
+        .layer("two", &["/opt/b"])
+        .extension("log", &["/opt/extensions/log=#!/bin/sh"], &[], None);
+    let other_base = Bench::new("python3.12").index;
+    let contract = runtime::contract("python3.12").unwrap();
+    let mut stacks = Stacks::default();
+    let mut planned = |code: &[&str], index| {
+        let parts = Parts { code: part(code), ..bench.parts.clone() };
+        let facts = BaseFacts { run: &bench.run, index };
+        let plan = plan(&bench.function, contract, facts, &parts, &mut stacks).unwrap();
+        (plan, stacks.kept())
+    };
+    let (first, _) = planned(&["/var/task/app.py"], &bench.index);
+    let (second, kept) = planned(&["/var/task/app.py", "/opt/a"], &bench.index);
+
+    assert_eq!(kept, 1, "the layers were laid over each other once");
+    let overwritten = |plan: &ImagePlan| -> Vec<String> {
+        let path = |note: &Event| match note {
+            Event::Overwrite { path, loser, .. } => Some(format!("{path} of {loser}")),
+            _ => None,
+        };
+        plan.notes.iter().filter_map(path).collect()
+    };
+    assert_eq!(overwritten(&first), ["/opt/b of layer one"]);
+    assert_eq!(overwritten(&second), ["/opt/b of layer one", "/opt/a of layer one"]);
+    assert_eq!(first.names(), second.names());
+    assert_eq!(planned(&["/var/task/app.py"], &other_base).1, 2, "another base may contradict a layer");
+}
+
+#[test]
 fn dependencies_are_told_from_code() {
     let record =
         "pkg/__init__.py,sha256=x,1\n\"pkg/odd,name.py\",,\n../../bin/tool,,\npkg-1.0.dist-info/METADATA,,\n";
@@ -373,6 +407,43 @@ fn dependencies_are_told_from_code() {
             "/var/task/vendor/pkg/mine.py"
         ]
     );
+}
+
+#[test]
+fn dependencies_are_what_the_definition_says() {
+    let code = [
+        "/var/task/",
+        "/var/task/app.py",
+        "/var/task/deep/lib/x.so",
+        "/var/task/lib/a.py",
+        "/var/task/lib/__pycache__/a.cpython-312.pyc",
+        "/var/task/node_modules/x/index.js",
+        "/var/task/vendor/keep/b.py",
+        "/var/task/vendor/p/c.py",
+    ];
+    let layers = |dependencies: Dependencies| {
+        let mut bench = Bench::new("python3.12").code(&code);
+        bench.function.dependencies = dependencies;
+        let plan = bench.planned();
+        let paths = |layer: &LayerPlan| -> Vec<String> {
+            layer.tree.iter().map(|(path, _)| path.as_str().replacen("/var/task", "", 1)).collect()
+        };
+        let warned = |note: &Event| matches!(note, Event::Warning(problem) if problem.code == "idle-pattern");
+        let idle = plan.notes.iter().filter(|note| warned(note)).count();
+        (plan.layers.iter().map(paths).collect::<Vec<_>>(), idle)
+    };
+    let matching = |patterns: &[&str]| {
+        layers(Dependencies::Matching(patterns.iter().map(|pattern| (*pattern).to_owned()).collect()))
+    };
+
+    assert_eq!(layers(Dependencies::Installed).0[0], ["/node_modules/x/index.js"]);
+    assert_eq!(layers(Dependencies::Unsplit).0.len(), 1);
+    let (split, idle) = matching(&["/lib/*.py", "vendor/**", "!vendor/keep/**", "nothing/"]);
+    assert_eq!(split[0], ["/lib/__pycache__/a.cpython-312.pyc", "/lib/a.py", "/vendor/p/c.py"]);
+    assert_eq!(split[1].len(), code.len() - 3);
+    assert_eq!(idle, 1);
+    assert_eq!(matching(&[]), layers(Dependencies::Unsplit));
+    assert_eq!(matching(&["*"]).0.len(), 2, "the folder of the code itself stays");
 }
 
 #[test]

@@ -124,8 +124,8 @@ pub enum TreeError {
         #[source]
         source: ::zip::result::ZipError,
     },
-    /// A pattern of `exclude` that is none.
-    #[error("failed to read the pattern `{pattern}` in `exclude`")]
+    /// A pattern of `exclude` or `dependencies` that is none.
+    #[error("failed to read the pattern `{pattern}`")]
     Pattern {
         /// The pattern.
         pattern: String,

@@ -49,6 +49,25 @@ pub(crate) fn shop() -> Context {
 }
 
 #[test]
+fn machines_that_share_a_build_have_each_function_once() {
+    let context = shop();
+    let whole = context.build(&[]);
+    for (shard, function) in [("1/3", Some("bills")), ("2/3", Some("orders")), ("3/3", None)] {
+        let part = context.build(&["--shard", shard]);
+        let functions = part.0["functions"].as_object().unwrap();
+        assert_eq!(functions.keys().map(String::as_str).collect::<Vec<_>>(), Vec::from_iter(function));
+        for name in functions.keys() {
+            assert_eq!(part.digest(name), whole.digest(name));
+        }
+    }
+    let none = context.limg(&["build", "--shard", "3/3"]).ok();
+    assert!(none.stderr.contains("shard 3/3 has 0 functions"), "{}", none.stderr);
+    assert_eq!(none.stdout, "");
+    // What would fail on one machine that builds all fails on each.
+    context.limg(&["build", "--shard", "1/2", "-o", "oci:out:name"]).fails(2, &["several functions"]);
+}
+
+#[test]
 fn every_part_of_a_function_is_at_its_place() {
     let context = shop();
     context.limg(&["build"]).ok();

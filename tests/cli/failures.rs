@@ -20,6 +20,8 @@ fn a_wrong_command_line_is_2() {
         (&["build", "--format", "xml"], "possible values: human, json"),
         (&["build", "-q", "-v"], "cannot be used with"),
         (&["build", "--arch", "mips"], "it is x86_64 or arm64"),
+        (&["build", "--shard", "3/2"], "I is at most N"),
+        (&["push", "registry", "x.example.com", "--shard", "1"], "write I/N, such as 1/3"),
         (&["build", "tony"], "did you mean `tiny`?"),
         (&["build", "zzz"], "there is no function `zzz`"),
         (&["invoke", "zzz"], "there is no function `zzz`"),

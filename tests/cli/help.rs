@@ -24,6 +24,7 @@ fn help_names_every_flag() {
             &[
                 "[FUNCTION]...",
                 "-o, --output <DEST>",
+                "--shard <I/N>",
                 "--tag <TAG>",
                 "--arch <ARCH>",
                 "oci:DIR",

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use crate::build::shop;
 use crate::support::{Context, Layout};
 
@@ -75,6 +77,34 @@ fn an_edit_makes_one_layer_again() {
         let image = Layout::open(&context.path(".limg/images")).image("orders");
         assert_eq!(image.files["/opt/python/more.py"], format!("644 MORE = {number}\n"));
     }
+}
+
+#[test]
+fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
+    let context = shop();
+    // Little that compression makes smaller.
+    let scattered = |number: u64| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let noise: String = (0..4000).map(scattered).collect();
+    context.write("orders/vendor/sdk.py", format!("DATA = '{noise}'\n"));
+    let definition = crate::build::SHOP.replace("exclude:", "dependencies: [vendor/]\n    exclude:");
+    context.write("limg.yaml", definition);
+    context.settle();
+    let before = context.build(&[]);
+    context.write("orders/app.py", "def handler(event, context): return 1\n");
+    context.settle();
+    let after = context.build(&[]);
+
+    assert_eq!(after.made(), ["code of bills", "code of orders"], "the two have one folder");
+    let layer = |orders: &Value, place: usize| {
+        orders["layers"].as_array().unwrap().iter().rev().nth(place).unwrap().clone()
+    };
+    let (before, after) = (before.function("orders"), after.function("orders"));
+    let (code, dependencies) = (layer(after, 0), layer(after, 1));
+    assert_eq!(dependencies["name"], "dependencies of orders");
+    assert_eq!(dependencies["digest"], layer(before, 1)["digest"]);
+    assert_ne!(code["digest"], layer(before, 0)["digest"]);
+    assert!(dependencies["size"].as_u64().unwrap() > 8 << 10, "{dependencies}");
+    assert!(code["size"].as_u64().unwrap() < 4 << 10, "{code}");
 }
 
 #[test]

@@ -428,6 +428,20 @@ functions:
 ",
     },
     Case {
+        name: "patterns of dependencies",
+        text: r#"
+defaults: { runtime: python3.12, handler: a.b, code: functions, dependencies: [lib/, "{a"] }
+functions:
+  inherits: {}
+  good: { dependencies: ["vendor/**", lib/] }
+  none: { dependencies: false }
+"#,
+        report: r#"
+2:86 error[bad-pattern] `{a` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+  | defaults: { runtime: python3.12, handler: a.b, code: functions, dependencies: [lib/, "{a"] }
+"#,
+    },
+    Case {
         name: "a handler wrapper without a handler",
         text: "
 functions:

@@ -61,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
         report: "
 2:3 error[empty-value] there is no value; expected a mapping
   | orders:
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 ",
     },
     Case {
@@ -89,7 +89,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 2:13 error[unknown-key] unknown key `zzz`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
-  help: known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 2:21 error[unknown-key] unknown key `Handler`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
   help: did you mean `handler`?
@@ -180,7 +180,7 @@ extensions: { tracer: layers/tracer }
   help: put it in quotes: `"1"`
 14:12 error[wrong-type] expected a mapping, found text
   | billing: functions/billing
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys below it, indented; known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 16:10 error[wrong-type] expected a mapping, found text
   | utils: layers/utils
   help: write `{ path: layers/utils }`
@@ -331,6 +331,28 @@ ecr:
 3:45 error[merge-key] `<<` must name a mapping or a list of mappings, once
   help: write `<<: *name`, or `<<: [*first, *second]` for several
 ",
+    },
+    Case {
+        name: "dependencies of another shape",
+        text: "functions:
+  a: { dependencies: vendor }
+  b: { dependencies: { vendor: true } }
+  c: { dependencies: [5, [x]] }
+",
+        report: r#"
+2:22 error[wrong-type] expected a boolean or a list, found text
+  | a: { dependencies: vendor }
+  help: write `true`, `false` or a list: `[vendor]`
+3:22 error[wrong-type] expected a boolean or a list, found a mapping
+  | b: { dependencies: { vendor: true } }
+  help: write `true`, `false` or a list
+4:23 error[wrong-type] expected text, found a number
+  | c: { dependencies: [5, [x]] }
+  help: put it in quotes: `"5"`
+4:26 error[wrong-type] expected text, found a list
+  | c: { dependencies: [5, [x]] }
+  help: write a single text
+"#,
     },
     Case {
         name: "handler wrappers of another shape",

@@ -10,7 +10,8 @@ use super::source::{self, Written};
 use super::{Findings, Used, environment, handler};
 use crate::problem::{DocumentPath, Problem, nearest};
 use crate::project::{
-    Extension, Function, HandlerWrapper, Layer, LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
+    Dependencies, Extension, Function, HandlerWrapper, Layer, LayerSource, LayerVersionArn, Source,
+    VersionSource, Wrapper,
 };
 
 /// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
@@ -40,6 +41,7 @@ pub(super) fn validate<'a>(
     let base = settings.runtime(context, used, findings);
     let handler = settings.handler(base.as_ref().map(|base| base.contract.as_str()), findings);
     let code = settings.code(context.root, findings);
+    let dependencies = settings.dependencies(findings);
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
@@ -61,6 +63,7 @@ pub(super) fn validate<'a>(
             .copied()
             .unwrap_or_default(),
         code: code?,
+        dependencies: dependencies?,
         layers,
         extensions,
         wrapper,
@@ -142,6 +145,18 @@ impl<'a> Settings<'a, '_> {
         };
         let exclude = exclude.unwrap_or_default();
         source::read(&Written { path, path_at, follow: follow.copied(), exclude, exclude_at }, root, findings)
+    }
+
+    fn dependencies(&self, findings: &mut Findings) -> Option<Dependencies> {
+        let (written, at) = self.pick("dependencies", |from| from.dependencies.as_ref());
+        match written {
+            None | Some(format::Dependencies::Automatic(true)) => Some(Dependencies::Installed),
+            Some(format::Dependencies::Automatic(false)) => Some(Dependencies::Unsplit),
+            Some(format::Dependencies::Patterns(patterns)) => {
+                let are_good = source::check_patterns(patterns, &at, findings);
+                are_good.then(|| Dependencies::Matching(patterns.clone()))
+            }
+        }
     }
 
     fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {

@@ -89,7 +89,7 @@ fn resolve(text: &str, at: &DocumentPath, root: &Path, findings: &mut Findings) 
 }
 
 /// Whether all patterns are in gitignore syntax; reports those that are not.
-fn check_patterns(patterns: &[String], at: &DocumentPath, findings: &mut Findings) -> bool {
+pub(super) fn check_patterns(patterns: &[String], at: &DocumentPath, findings: &mut Findings) -> bool {
     let mut all_good = true;
     for (position, pattern) in patterns.iter().enumerate() {
         // Each pattern is tried alone: limits on their sum are the reader's to meet.

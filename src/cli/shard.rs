@@ -1,0 +1,114 @@
+//! One machine's part of the functions, where several share a build.
+//!
+//! It knows names alone: what a function costs is not known before it is built.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use super::args::DivisionArguments;
+use super::render::Terminal;
+use crate::project::Function;
+
+/// The `index`th of `count` machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard {
+    /// From 1 to `count`.
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// The functions of this machine, in their order.
+    pub(super) fn part(self, functions: Vec<Function>) -> Vec<Function> {
+        let own: BTreeSet<String> = self.names(functions.iter().map(|function| function.name.as_str()));
+        functions.into_iter().filter(|function| own.contains(&function.name)).collect()
+    }
+
+    /// The names of this machine. Each name is one machine's alone, in whatever order the machines have them.
+    ///
+    /// Every `count`th by name is taken: a hash of the name would keep functions on their machines when one is added, but
+    /// would give some machines far more than others.
+    fn names<'n>(self, names: impl Iterator<Item = &'n str>) -> BTreeSet<String> {
+        let sorted: BTreeSet<&str> = names.collect();
+        sorted.into_iter().skip(self.index - 1).step_by(self.count).map(str::to_owned).collect()
+    }
+}
+
+impl DivisionArguments {
+    /// This machine's functions: all, unless several machines share them. A machine without any is told so.
+    pub(super) fn part(self, functions: Vec<Function>, terminal: &Terminal) -> Vec<Function> {
+        let Some(shard) = self.shard else { return functions };
+        let part = shard.part(functions);
+        if part.is_empty() {
+            terminal.status(&format!("shard {shard} has 0 functions"));
+        }
+        part
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| {
+            let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<usize>().ok().filter(|number| is_plain && *number > 0)
+        };
+        let (index, count) = text.split_once('/').ok_or("write I/N, such as 1/3")?;
+        let (Some(index), Some(count)) = (number(index), number(count)) else {
+            return Err("I and N are whole numbers from 1 on, such as 1/3");
+        };
+        if index > count {
+            return Err("I is at most N, such as 3/3");
+        }
+        Ok(Self { index, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_is_one_of_some() {
+        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
+        for bad in
+            ["", "1", "0/3", "4/3", "1/0", "a/3", "1/3/5", "-1/3", "+1/3", " 1/3", "1/99999999999999999999"]
+        {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Every function is in one shard, the shards differ by one function at most, and the order of the definition
+        /// changes nothing.
+        #[test]
+        fn shards_divide_the_functions(
+            names in proptest::collection::hash_set("[a-z]{1,3}", 0..20),
+            count in 1..8_usize,
+        ) {
+            let names: Vec<String> = names.into_iter().collect();
+            let part = |index| {
+                let shard = Shard { index, count };
+                let own = shard.names(names.iter().map(String::as_str));
+                assert_eq!(own, shard.names(names.iter().rev().map(String::as_str)));
+                own
+            };
+            let parts: Vec<BTreeSet<String>> = (1..=count).map(part).collect();
+            let sizes: Vec<usize> = parts.iter().map(BTreeSet::len).collect();
+            prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
+            prop_assert_eq!(sizes.iter().sum::<usize>(), names.len());
+            let all: BTreeSet<String> = parts.into_iter().flatten().collect();
+            prop_assert_eq!(all, names.into_iter().collect());
+        }
+    }
+}
