@@ -101,6 +101,9 @@ pub enum PipelineError {
     /// The image could not be sent to a registry.
     #[error("failed to push")]
     Push(#[source] PushError),
+    /// Nobody waits for the images any more: what they are for has failed.
+    #[error("the build was given up, since its images cannot be sent")]
+    GivenUp,
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
     Worker(#[from] JoinError),
@@ -308,6 +311,7 @@ impl PipelineError {
             }
             Self::Deliver { source: DeliverError::Fs(_), .. }
             | Self::Problems(_)
+            | Self::GivenUp
             | Self::Layer { .. }
             | Self::Image { .. } => None,
         }

@@ -1,11 +1,16 @@
 //! Makes the layers of all functions, each once, on all processors.
+//!
+//! Small layers come first: what is done with a finished one can then begin, and does not wait for a large one. Whoever wants
+//! to know is told of each; what becomes of it is not decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::parts::Teller;
 use super::remote::Ready;
 use super::{Context, PipelineError, Planned, lock};
 use crate::event::{Event, LayerEvent};
@@ -14,6 +19,19 @@ use crate::layer::{self, LayerBlob, StoredLayer};
 use crate::plan::LayerPlan;
 use crate::store::Digest;
 use crate::tree::FileIndex;
+
+/// From which size of its files, in bytes, a layer counts as large: it then holds as many blocks at once as the compressor
+/// takes.
+const LARGE: u64 = 8 << 20;
+
+/// How many layers are under way at least, also on one processor: one is read while another is compressed or written.
+const AT_LEAST: usize = 2;
+
+/// How many layers are under way at most. More would be slower to read, and take more memory.
+const AT_MOST: usize = 16;
+
+/// How many large layers are under way at most.
+const LARGE_AT_MOST: usize = 4;
 
 /// Layers by their keys.
 pub(super) type Made = BTreeMap<Digest, StoredLayer>;
@@ -58,36 +76,44 @@ struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
     base: &'a FileIndex,
+    /// The size of its files in bytes.
+    size: u64,
 }
 
-/// Makes every layer. After a failure no further one is begun.
+/// Makes every layer, and tells of each when it is there. After a failure no further one is begun.
 pub(super) fn make(
     planned: &[Planned<'_>],
     keys: &[Vec<Digest>],
     ready: &[Ready],
     mtime: u64,
+    teller: &Teller<'_>,
     context: &Context,
 ) -> Result<Made, PipelineError> {
-    let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut jobs = Vec::new();
     let mut made = Made::new();
     for (planned, keys) in planned.iter().zip(keys) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
-            if let Some(ready) = as_ready(plan, planned, ready) {
-                made.entry(key.clone()).or_insert_with(|| as_it_is(ready, plan, context));
+            if !seen.insert(key) {
                 continue;
             }
-            jobs.entry(key).or_insert_with(|| {
-                order.push(key);
-                Job { key, plan, base: &planned.base.index }
-            });
+            if let Some(ready) = as_ready(plan, planned, ready) {
+                let stored = as_it_is(ready, plan, context);
+                teller.layer(key, &stored)?;
+                made.insert(key.clone(), stored);
+            } else {
+                jobs.push(Job { key, plan, base: &planned.base.index, size: plan.size });
+            }
         }
     }
-    let queue = Mutex::new(order.into_iter().filter_map(|key| jobs.remove(key)));
+    let queue = Mutex::new(in_order(jobs).into_iter().peekable());
     let made = Mutex::new(Ok(made));
-    let work = || {
-        while let Some(job) = next(&queue, &made) {
-            let result = run(&job, mtime, context);
+    let work = |takes_large: bool| {
+        while let Some(job) = next(&queue, &made, takes_large) {
+            let result = run(&job, mtime, context).and_then(|layer| {
+                teller.layer(job.key, &layer)?;
+                Ok(layer)
+            });
             let mut made = lock(&made);
             match (&mut *made, result) {
                 (Ok(layers), Ok(layer)) => drop(layers.insert(job.key.clone(), layer)),
@@ -97,12 +123,19 @@ pub(super) fn make(
             }
         }
     };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(work);
+        for number in 0..processors.clamp(AT_LEAST, AT_MOST) {
+            scope.spawn(move || work(number < LARGE_AT_MOST));
         }
     });
     made.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The smallest first; those of one size as they come.
+fn in_order(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
+    jobs.sort_by_key(|job| job.size);
+    jobs
 }
 
 /// A layer of another image, used as it is.
@@ -118,11 +151,16 @@ fn as_it_is(ready: &Ready, plan: &LayerPlan, context: &Context) -> StoredLayer {
     StoredLayer { layer: LayerBlob { digest, diff_id, size }, blob, reused: true }
 }
 
+/// The next layer to make. Who takes no large one is done when all small ones are begun.
 fn next<'a>(
-    queue: &Mutex<impl Iterator<Item = Job<'a>>>,
+    queue: &Mutex<Peekable<impl Iterator<Item = Job<'a>>>>,
     made: &Mutex<Result<Made, PipelineError>>,
+    takes_large: bool,
 ) -> Option<Job<'a>> {
-    if lock(made).is_err() { None } else { lock(queue).next() }
+    if lock(made).is_err() {
+        return None;
+    }
+    lock(queue).next_if(|job| takes_large || job.size < LARGE)
 }
 
 fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {
@@ -147,6 +185,7 @@ mod tests {
     use super::*;
     use crate::image::BaseImage;
     use crate::project::{Architecture, RunConfig};
+    use crate::tree::Tree;
 
     #[test]
     fn a_layer_that_functions_share_is_told_once() {
@@ -189,5 +228,17 @@ mod tests {
         assert_ne!(keyed[0].last(), keyed[1].last());
         let layers: usize = keyed.iter().map(Vec::len).sum();
         assert_eq!(keys.known.len(), layers - 1, "the shared layer was looked at for one function alone");
+    }
+
+    #[test]
+    fn small_layers_come_first_and_large_ones_are_not_for_all() {
+        let plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+        let (key, base) = (Digest::of(b""), FileIndex::default());
+        let job = |size| Job { key: &key, plan: &plan, base: &base, size };
+        let queue = Mutex::new(in_order([LARGE, 2, LARGE + 1, 1].map(job).into()).into_iter().peekable());
+        let made = Mutex::new(Ok(Made::new()));
+        let taken = |takes_large| next(&queue, &made, takes_large).map(|job| job.size);
+        assert_eq!([false, true, false].map(taken), [Some(1), Some(2), None]);
+        assert_eq!([true, true, true].map(taken), [Some(LARGE), Some(LARGE + 1), None]);
     }
 }

@@ -10,6 +10,7 @@ mod error;
 #[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
 mod layer_version;
 mod layers;
+mod parts;
 mod pins;
 mod push;
 mod remote;
@@ -22,6 +23,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::TryFutureExt as _;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinError;
 
 pub use deliver::{Delivered, Destination, docker_name};
@@ -46,6 +49,8 @@ use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
 use layers::Keys;
+use parts::{Part, Teller};
+use push::courier::Courier;
 use remote::{AllBrought, Ready};
 use sources::{Faults, Loader};
 
@@ -131,6 +136,16 @@ pub async fn build(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
+    build_telling(functions, options, None, context).await
+}
+
+/// As [`build`], and tells a listener of the layers as soon as they are there. Where it stops listening, the build is given up.
+async fn build_telling(
+    functions: &[&Function],
+    options: &Options,
+    listener: Option<UnboundedSender<Part>>,
+    context: &Context,
+) -> Result<Vec<Built>, PipelineError> {
     let (mut bases, mut problems) = base::load_all(functions, context).await?;
     let mut brought = remote::bring_all(functions, context).await?;
     problems.append(&mut brought.problems);
@@ -140,11 +155,11 @@ pub async fn build(
         let work = {
             let (functions, bases) = (Arc::clone(&functions), bases.clone());
             let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
-            let (options, context) = (options.clone(), context.clone());
+            let (options, listener, context) = (options.clone(), listener.clone(), context.clone());
             move || {
                 let parts =
                     Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
-                make_images(&parts, &options, &context)
+                make_images(&parts, &options, listener.as_ref(), &context)
             }
         };
         match blocking(work).await? {
@@ -192,8 +207,9 @@ pub async fn build_and_deliver(
     Ok(built.into_iter().zip(delivered).collect())
 }
 
-/// Builds the images of some functions and sends them to registries, one target for each function. `ready` is called for
-/// each repository that something is going to be sent to, before that.
+/// Builds the images of some functions and sends them to registries, one target for each function; finished layers are on
+/// their way while others are still being made. `ready` is called for each repository that something is going to be sent to,
+/// before that.
 ///
 /// # Errors
 /// As [`build`], or when a registry fails.
@@ -204,9 +220,17 @@ pub async fn build_and_push(
     ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
     context: &Context,
 ) -> Result<Vec<(Built, Pushed)>, PipelineError> {
-    let built = build(functions, options, context).await?;
-    let pushed = push::push(&built, targets, ready, context).await.map_err(PipelineError::Push)?;
-    Ok(built.into_iter().zip(pushed).collect())
+    let courier = Courier::new(ready, context);
+    let (listener, parts) = mpsc::unbounded_channel();
+    // On the heap, since a future of all that would be large.
+    let work = Box::pin(async {
+        let built = build_telling(functions, options, Some(listener), context).await?;
+        let pushed = push::push(&built, targets, &courier).await.map_err(PipelineError::Push)?;
+        Ok(built.into_iter().zip(pushed).collect())
+    });
+    let early = push::early::send(parts, targets, &courier).map_err(PipelineError::Push);
+    // Whichever fails first ends the other: uploads break off, and no further layer is begun.
+    tokio::try_join!(work, early).map(|(pushed, ())| pushed)
 }
 
 /// Puts a built image into a Docker Engine under a name.
@@ -248,7 +272,12 @@ struct Planned<'a> {
     plan: ImagePlan,
 }
 
-fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Result<Attempt, PipelineError> {
+fn make_images(
+    inputs: &Inputs<'_>,
+    options: &Options,
+    listener: Option<&UnboundedSender<Part>>,
+    context: &Context,
+) -> Result<Attempt, PipelineError> {
     let planned = match plan_all(inputs)? {
         Planning::Done(planned) => planned,
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
@@ -263,7 +292,9 @@ fn make_images(inputs: &Inputs<'_>, options: &Options, context: &Context) -> Res
     let ready = &inputs.brought.ready;
     let mut keys = Keys::new(ready, options.mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
-    let made = layers::make(&planned, &keyed, ready, options.mtime, context)?;
+    let teller = Teller::new(listener, &keyed, ready);
+    teller.bases(&planned)?;
+    let made = layers::make(&planned, &keyed, ready, options.mtime, &teller, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }

@@ -2,34 +2,28 @@
 //!
 //! What a registry has is asked for before anything is sent: an image that is there costs one request. A blob that some
 //! repositories of one registry lack is sent to one of them and taken over into the others by the registry itself. Manifests
-//! follow when all blobs are there, tags when the manifests are, so that nothing half sent ever has a name.
+//! follow when all blobs are there, tags when the manifests are, so that nothing half sent ever has a name. What went early
+//! (see [`early`]) is not asked for again.
+
+pub(super) mod courier;
+pub(super) mod early;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::{Built, Context, PushError, bytes};
+use super::{Built, Context, PushError};
 use crate::event::Event;
-use crate::image::{Image, Layer};
+use crate::image::Image;
 use crate::project::Repository;
-use crate::registry::{Mount, Upload};
 use crate::store::Digest;
-
-/// How many blobs or images are under way at once. What they do at once is the client's to limit.
-const UNDER_WAY: usize = 32;
-
-/// How many repositories are prepared at once.
-const PREPARED: usize = 4;
+use courier::{Content, Courier, UNDER_WAY, Way};
 
 /// The pause between two manifests for a registry that takes ten a second (Amazon ECR service quotas, `PutImage`).
 const MANIFEST_PAUSE: Duration = Duration::from_millis(110);
-
-/// From how many other repositories a registry is asked to take a blob over before it is sent.
-const MOUNT_TRIES: usize = 2;
 
 /// Where the image of a function is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,28 +72,6 @@ impl std::ops::AddAssign for Amount {
     }
 }
 
-/// How a blob got into a repository.
-#[derive(Clone, Copy)]
-enum Way {
-    Sent,
-    Mounted,
-    Present,
-}
-
-/// A blob and the repositories that need it.
-struct Job<'a> {
-    digest: &'a Digest,
-    content: Content<'a>,
-    repositories: BTreeSet<&'a Repository>,
-}
-
-#[derive(Clone, Copy)]
-enum Content<'a> {
-    /// A layer, and where its bytes can be fetched if they are not here.
-    Layer(&'a Layer, Option<&'a Repository>),
-    Config(&'a [u8]),
-}
-
 /// What is known of an image at its target.
 struct Known<'a> {
     /// Whether it is there.
@@ -115,40 +87,36 @@ impl Known<'_> {
     }
 }
 
-/// What is learnt on the way about what registries take over.
-#[derive(Default)]
-struct Mounts {
-    /// Repositories from which the registry did not take a blob over.
-    refused: Mutex<BTreeSet<Repository>>,
-    /// Hosts of which the user has been told.
-    told: Mutex<BTreeSet<String>>,
+/// A blob and the repositories that need it.
+struct Job<'a> {
+    content: Content<'a>,
+    repositories: BTreeSet<&'a Repository>,
 }
 
-/// Sends images. `ready` is called for each repository that something is going to be sent to, before that.
+/// Sends images.
 ///
 /// # Errors
 /// When a registry refuses something, or cannot be reached in spite of several tries. Then no image got a tag that is not
 /// there as a whole.
-pub(super) async fn push(
+pub(super) async fn push<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     built: &[Built],
     targets: &[Target],
-    ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
-    context: &Context,
+    courier: &Courier<'_, F>,
 ) -> Result<Vec<Pushed>, PushError> {
+    let context = courier.context();
     let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
-    // The first goes alone: where nobody can be reached or let in, it is told once.
-    let mut known: Vec<Known<'_>> = Vec::new();
-    if let Some((built, target)) = images.first() {
-        known.push(look(&built.image, target, context).await?);
-    }
-    let others = images.iter().skip(1).map(|(built, target)| look(&built.image, target, context));
-    known.extend(stream::iter(others).buffered(UNDER_WAY).try_collect::<Vec<_>>().await?);
+    let looks = images.iter().map(|(built, target)| courier.ask(look(&built.image, target, context)));
+    let known: Vec<Known<'_>> = stream::iter(looks).buffered(UNDER_WAY).try_collect().await?;
     let states = || images.iter().zip(&known);
     let absent = || states().filter(|(_, known)| !known.there).map(|(image, _)| image);
-    let prepared = absent().map(|(_, target)| ready(&target.repository));
-    stream::iter(prepared).buffer_unordered(PREPARED).try_collect::<Vec<()>>().await?;
+    try_join_all(absent().map(|(_, target)| courier.prepare(&target.repository))).await?;
 
-    let ways = send_blobs(absent(), &holders(states()), context).await?;
+    // What is there can be taken over from there.
+    for ((built, target), _) in states().filter(|(_, known)| known.there) {
+        built.image.layers().iter().for_each(|layer| courier.note(&layer.digest, &target.repository));
+    }
+    let blobs = jobs(absent(), courier).into_iter().map(|job| courier.bring(job.content, job.repositories));
+    stream::iter(blobs).buffer_unordered(UNDER_WAY).try_collect::<()>().await?;
 
     let pause = Pause::default();
     let manifests =
@@ -162,7 +130,7 @@ pub(super) async fn push(
         }
     }
     sent.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(states().map(|((built, target), known)| report(&built.image, target, known, &ways)).collect())
+    Ok(states().map(|((built, target), known)| report(&built.image, target, known, courier)).collect())
 }
 
 /// Asks what the registry knows of an image. Where it has all that is wanted, that is one request a tag.
@@ -178,141 +146,25 @@ async fn look<'a>(image: &Image, target: &'a Target, context: &Context) -> Resul
     Ok(Known { there, lacking })
 }
 
-/// Repositories that are known to have a blob, since they have an image with it.
-fn holders<'a>(
-    states: impl Iterator<Item = (&'a (&'a Built, &'a Target), &'a Known<'a>)>,
-) -> BTreeMap<&'a Digest, BTreeSet<&'a Repository>> {
-    let mut holders: BTreeMap<&Digest, BTreeSet<&Repository>> = BTreeMap::new();
-    for ((built, target), known) in states {
-        if known.there {
-            for layer in built.image.layers() {
-                holders.entry(&layer.digest).or_default().insert(&target.repository);
-            }
-        }
-    }
-    holders
-}
-
-/// Brings every blob of the images to their repositories. The result says how each got there.
-async fn send_blobs<'a>(
+/// The blobs of some images.
+fn jobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     images: impl Iterator<Item = &'a (&'a Built, &'a Target)>,
-    holders: &BTreeMap<&Digest, BTreeSet<&Repository>>,
-    context: &Context,
-) -> Result<BTreeMap<(Digest, Repository), Way>, PushError> {
+    courier: &Courier<'_, F>,
+) -> Vec<Job<'a>> {
     let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
     for (built, target) in images {
         let image = &built.image;
-        let layers = image
-            .layers()
-            .iter()
-            .map(|layer| (&layer.digest, Content::Layer(layer, built.origins.get(&layer.digest))));
-        let config = (image.config_digest(), Content::Config(image.config()));
-        for (digest, content) in layers.chain([config]) {
-            let new = || Job { digest, content, repositories: BTreeSet::new() };
-            jobs.entry(digest).or_insert_with(new).repositories.insert(&target.repository);
+        let layer = |layer| Content::Layer(layer, built.origins.get(&layer.digest));
+        let config = Content::Config(image.config_digest(), image.config());
+        for content in image.layers().iter().map(layer).chain([config]) {
+            let new = || Job { content, repositories: BTreeSet::new() };
+            jobs.entry(content.digest()).or_insert_with(new).repositories.insert(&target.repository);
         }
     }
-    let mounts = Mounts::default();
-    let send = |job: Job<'a>| {
-        let mounts = &mounts;
-        let holders = holders.get(job.digest);
-        async move { send_blob(&job, holders, mounts, context).await }
-    };
-    let ways: Vec<_> =
-        stream::iter(jobs.into_values()).map(send).buffer_unordered(UNDER_WAY).try_collect().await?;
-    Ok(ways.into_iter().flatten().collect())
-}
-
-/// Brings one blob to the repositories that need it.
-async fn send_blob(
-    job: &Job<'_>,
-    holders: Option<&BTreeSet<&Repository>>,
-    mounts: &Mounts,
-    context: &Context,
-) -> Result<Vec<((Digest, Repository), Way)>, PushError> {
-    let repositories: Vec<&Repository> = job.repositories.iter().copied().collect();
-    let has = repositories.iter().map(|repository| context.registry.has_blob(repository, job.digest));
-    let present = try_join_all(has).await?;
-    let (having, lacking): (Vec<_>, Vec<_>) =
-        repositories.into_iter().zip(present).partition(|(_, present)| *present);
-    let origin = match job.content {
-        Content::Layer(_, origin) => origin,
-        Content::Config(_) => None,
-    };
-    let mut sources: Vec<&Repository> = having.iter().map(|(repository, _)| *repository).collect();
-    sources.extend(origin.into_iter().chain(holders.into_iter().flatten().copied()));
-
-    let entry = |repository: &Repository, way| ((job.digest.clone(), repository.clone()), way);
-    let mut ways: Vec<_> = having.iter().map(|(repository, _)| entry(repository, Way::Present)).collect();
-    let mut lacking = lacking.into_iter().map(|(repository, _)| repository);
-    // The others can then take it over from the first.
-    if let Some(first) = lacking.next() {
-        ways.push(entry(first, bring_to(first, job, &sources, mounts, context).await?));
-        sources.insert(0, first);
-    }
-    let rest = lacking.map(async |repository| -> Result<_, PushError> {
-        Ok(entry(repository, bring_to(repository, job, &sources, mounts, context).await?))
-    });
-    ways.extend(try_join_all(rest).await?);
-    Ok(ways)
-}
-
-/// Brings one blob to one repository that lacks it.
-async fn bring_to(
-    repository: &Repository,
-    job: &Job<'_>,
-    sources: &[&Repository],
-    mounts: &Mounts,
-    context: &Context,
-) -> Result<Way, PushError> {
-    let mut session = None;
-    let same_host = sources.iter().filter(|source| source.host == repository.host && **source != repository);
-    for source in same_host.filter(|source| !mounts.is_refused(source)).take(MOUNT_TRIES) {
-        match context.registry.mount(repository, job.digest, &source.name).await? {
-            Mount::Mounted => {
-                context.reporter.report(Event::Mounted {
-                    digest: job.digest.to_string(),
-                    repository: repository.to_string(),
-                    from: source.name.clone(),
-                });
-                return Ok(Way::Mounted);
-            }
-            Mount::Refused(opened) => {
-                mounts.refuse(source, opened.is_some(), context);
-                session = opened;
-            }
-        }
-        if session.is_some() {
-            break;
-        }
-    }
-    match job.content {
-        Content::Config(bytes) => {
-            context.registry.upload(repository, job.digest, Upload::Bytes(bytes), session).await?;
-        }
-        Content::Layer(layer, origin) => {
-            if let Some(origin) = origin {
-                bytes::bring([(layer, origin)], context).await?;
-            }
-            context.registry.upload(repository, job.digest, Upload::Blob(&layer.blob), session).await?;
-        }
-    }
-    Ok(Way::Sent)
-}
-
-impl Mounts {
-    fn is_refused(&self, source: &Repository) -> bool {
-        super::lock(&self.refused).contains(source)
-    }
-
-    /// Notes that a registry did not take a blob over. Where it wants to have it sent instead, that is how it does things,
-    /// and the user is told once; whatever else it refuses the upload will show.
-    fn refuse(&self, source: &Repository, wants_upload: bool, context: &Context) {
-        super::lock(&self.refused).insert(source.clone());
-        if wants_upload && super::lock(&self.told).insert(source.host.clone()) {
-            context.reporter.report(Event::NotMounted { host: source.host.clone() });
-        }
-    }
+    let mut jobs: Vec<_> = jobs.into_values().collect();
+    // What nobody sends yet does not wait behind what went early.
+    jobs.sort_by_key(|job| courier.is_on_its_way(job.content.digest()));
+    jobs
 }
 
 /// Sends the manifest under its digest, and then gives it the tags that it lacks. One that it has is not given again: it may
@@ -370,11 +222,11 @@ fn is_ecr(_: &str) -> bool {
     false
 }
 
-fn report(
+fn report<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     image: &Image,
     target: &Target,
     known: &Known<'_>,
-    ways: &BTreeMap<(Digest, Repository), Way>,
+    courier: &Courier<'_, F>,
 ) -> Pushed {
     let mut pushed = Pushed {
         target: target.clone(),
@@ -385,7 +237,7 @@ fn report(
     };
     let layers = image.unique_layers().into_iter().map(|layer| (&layer.digest, layer.size));
     for (digest, size) in layers.chain([(image.config_digest(), image.config().len() as u64)]) {
-        match ways.get(&(digest.clone(), target.repository.clone())) {
+        match courier.way(digest, &target.repository) {
             Some(Way::Sent) => pushed.sent.add(size),
             Some(Way::Mounted) => pushed.mounted.add(size),
             Some(Way::Present) | None => pushed.present.add(size),

@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::Contract;
-use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError};
+use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError, source_of_bytecode};
 use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.
@@ -48,6 +48,14 @@ pub struct LayerPlan {
     pub size: u64,
     /// The sources of the bytecode in it.
     sources: Arc<BTreeSet<ImagePath>>,
+}
+
+impl LayerPlan {
+    /// The layer of a tree; `name` says what it holds.
+    pub(crate) fn new(name: String, tree: Arc<Tree>) -> Self {
+        let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
+        Self { name, size: tree.size(), sources: Arc::new(sources), tree }
+    }
 }
 
 /// The base that a function stands on.

@@ -9,7 +9,7 @@ use super::{Findings, LayerPlan, Parts};
 use crate::event::Event;
 use crate::problem::DocumentPath;
 use crate::project::Function;
-use crate::tree::{FileIndex, Tree, source_of_bytecode};
+use crate::tree::{FileIndex, Tree};
 
 /// How many stacks are kept: as many as functions in any order are likely to take turns with, few enough to hold.
 const KEPT: usize = 16;
@@ -107,9 +107,7 @@ pub(super) fn lay(
         forget_overwritten(lower, &tree);
     }
     merged.add(owner, &tree, findings);
-    let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
-    let name = owner.name.to_owned();
-    layers.push(LayerPlan { name, size: tree.size(), sources: Arc::new(sources), tree });
+    layers.push(LayerPlan::new(owner.name.to_owned(), tree));
 }
 
 /// Where a Python source of the upper tree takes the place of one of the lower, the lower's bytecode is that of another

@@ -1,9 +1,11 @@
+mod early;
+
 use std::io::Write as _;
 use std::sync::Arc;
 
 use super::*;
 use crate::event::{Events, Reporter};
-use crate::image::{BaseImage, NewLayer};
+use crate::image::{BaseImage, Layer, NewLayer};
 use crate::pipeline::Pinning;
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
@@ -17,7 +19,7 @@ struct Bench {
     fake: Fake,
     context: Context,
     events: Arc<Events>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -41,7 +43,7 @@ impl Bench {
             reporter,
             stop: Arc::default(),
         };
-        Self { fake: Fake::start(), context, events, _folder: folder }
+        Self { fake: Fake::start(), context, events, folder }
     }
 
     fn layer(&self, content: &str) -> Layer {
@@ -78,7 +80,7 @@ impl Bench {
     }
 
     async fn push(&self, built: &[Built]) -> Result<Vec<Pushed>, PushError> {
-        push(built, &self.targets(built), async |_| Ok(()), &self.context).await
+        push(built, &self.targets(built), &Courier::new(async |_: &Repository| Ok(()), &self.context)).await
     }
 
     fn told_of_mounts(&self) -> usize {
