@@ -8,6 +8,7 @@ mod deflate;
 mod gzip;
 mod key;
 mod tar;
+mod uncompressed;
 
 use std::io::{self, BufWriter, Read};
 
@@ -17,6 +18,9 @@ use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree, TreeError};
 use gzip::{GzipWriter, Processors};
+use uncompressed::Tar;
+
+pub use uncompressed::TarLayer;
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
@@ -62,6 +66,19 @@ pub enum LayerError {
     /// Compressing failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
+    /// Handing a layer on failed.
+    #[error("failed to hand a layer on")]
+    Send(#[source] io::Error),
+    /// The files have other bytes than when they were read before.
+    #[error(
+        "files of a layer changed while limg was working: its tar has the digest {found}, not {expected}"
+    )]
+    Changed {
+        /// What was announced.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
 }
 
 /// A layer that the store has, and whether it had been made before.
@@ -96,7 +113,7 @@ pub fn build(
     key: &Digest,
     store: &Store,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = find(RECORD, key, store) {
+    if let Some(found) = built(key, store) {
         return Ok(found);
     }
     let (layer, blob) = compress(store, |output| tar::write(tree, base, mtime, output))?;
@@ -104,6 +121,12 @@ pub fn build(
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// The layer that [`build`] made for this key, if the store still has it.
+#[must_use]
+pub fn built(key: &Digest, store: &Store) -> Option<StoredLayer> {
+    find(RECORD, key, store)
 }
 
 /// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
@@ -139,10 +162,7 @@ pub fn import(
 /// # Errors
 /// When a file cannot be read, or changed while limg was working.
 pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, LayerError> {
-    let output = BufWriter::with_capacity(BUFFER, HashingWriter::new(io::sink()));
-    let hashed = tar::write(tree, base, mtime, output)?.into_inner();
-    let (_, diff_id, _) = hashed.map_err(|error| LayerError::Compress(error.into_error()))?.finish();
-    Ok(diff_id)
+    Tar::of(tree, base, mtime).map(|tar| tar.diff_id)
 }
 
 /// The layer that was taken over with this `diff_id`, if the store still has it.

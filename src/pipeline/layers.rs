@@ -2,21 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::product::{LayerSource, Product};
 use super::remote::Ready;
 use super::{Context, PipelineError, Planned, lock};
 use crate::event::{Event, LayerEvent};
-use crate::image;
-use crate::layer::{self, LayerBlob, StoredLayer};
+use crate::image::DockerLayer;
+use crate::layer;
 use crate::plan::LayerPlan;
 use crate::store::Digest;
 use crate::tree::FileIndex;
 
 /// Layers by their keys.
-pub(super) type Made = BTreeMap<Digest, StoredLayer>;
+pub(super) type Made<L> = BTreeMap<Digest, MadeLayer<L>>;
+
+/// A layer, and whether it was there before.
+#[derive(Clone)]
+pub(super) struct MadeLayer<L> {
+    pub(super) layer: L,
+    pub(super) reused: bool,
+}
 
 /// What identifies each layer of a function. A layer of another image has other bytes than the one that limg would make
 /// of the same tree, and hence another key.
@@ -37,24 +45,24 @@ fn as_ready<'a>(plan: &LayerPlan, planned: &Planned<'_>, ready: &'a [Ready]) -> 
 struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
-    base: &'a FileIndex,
+    base: &'a Arc<FileIndex>,
 }
 
 /// Makes every layer. After a failure no further one is begun.
-pub(super) fn make(
+pub(super) fn make<P: Product>(
     planned: &[Planned<'_>],
     keys: &[Vec<Digest>],
     ready: &[Ready],
     mtime: u64,
     context: &Context,
-) -> Result<Made, PipelineError> {
+) -> Result<Made<P::Layer>, PipelineError> {
     let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
     let mut order = Vec::new();
     let mut made = Made::new();
     for (planned, keys) in planned.iter().zip(keys) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
             if let Some(ready) = as_ready(plan, planned, ready) {
-                made.entry(key.clone()).or_insert_with(|| as_it_is(ready, plan, context));
+                made.entry(key.clone()).or_insert_with(|| as_it_is::<P>(ready, plan, context));
                 continue;
             }
             jobs.entry(key).or_insert_with(|| {
@@ -67,7 +75,7 @@ pub(super) fn make(
     let made = Mutex::new(Ok(made));
     let work = || {
         while let Some(job) = next(&queue, &made) {
-            let result = run(&job, mtime, context);
+            let result = run::<P>(&job, mtime, context);
             let mut made = lock(&made);
             match (&mut *made, result) {
                 (Ok(layers), Ok(layer)) => drop(layers.insert(job.key.clone(), layer)),
@@ -86,35 +94,45 @@ pub(super) fn make(
 }
 
 /// A layer of another image, used as it is.
-fn as_it_is(ready: &Ready, plan: &LayerPlan, context: &Context) -> StoredLayer {
-    let image::Layer { digest, diff_id, size, blob } = ready.layer.clone();
+fn as_it_is<P: Product>(ready: &Ready, plan: &LayerPlan, context: &Context) -> MadeLayer<P::Layer> {
+    let made = MadeLayer { layer: ready.layer.clone().into(), reused: true };
+    tell(&made, plan, Duration::ZERO, context);
+    made
+}
+
+/// Says that a layer is there.
+fn tell<L: Clone + Into<DockerLayer>>(
+    made: &MadeLayer<L>,
+    plan: &LayerPlan,
+    took: Duration,
+    context: &Context,
+) {
     context.reporter.report(Event::Layer(LayerEvent {
         name: plan.name.clone(),
         files: plan.tree.files(),
-        size,
-        reused: true,
-        took: Duration::ZERO,
+        size: made.layer.clone().into().size(),
+        reused: made.reused,
+        took,
     }));
-    StoredLayer { layer: LayerBlob { digest, diff_id, size }, blob, reused: true }
 }
 
-fn next<'a>(
+fn next<'a, L>(
     queue: &Mutex<impl Iterator<Item = Job<'a>>>,
-    made: &Mutex<Result<Made, PipelineError>>,
+    made: &Mutex<Result<Made<L>, PipelineError>>,
 ) -> Option<Job<'a>> {
     if lock(made).is_err() { None } else { lock(queue).next() }
 }
 
-fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {
+fn run<P: Product>(
+    job: &Job<'_>,
+    mtime: u64,
+    context: &Context,
+) -> Result<MadeLayer<P::Layer>, PipelineError> {
     let start = Instant::now();
-    let stored = layer::build(&job.plan.tree, job.base, mtime, job.key, &context.store)
+    let source = LayerSource { key: job.key, tree: &job.plan.tree, base: job.base, mtime };
+    let (layer, reused) = P::layer(&source, &context.store)
         .map_err(|source| PipelineError::Layer { name: job.plan.name.clone(), source })?;
-    context.reporter.report(Event::Layer(LayerEvent {
-        name: job.plan.name.clone(),
-        files: job.plan.tree.files(),
-        size: stored.layer.size,
-        reused: stored.reused,
-        took: start.elapsed(),
-    }));
-    Ok(stored)
+    let made = MadeLayer { layer, reused };
+    tell(&made, job.plan, start.elapsed(), context);
+    Ok(made)
 }
