@@ -231,6 +231,14 @@ impl Drop for Running {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn nothing_is_compressed_to_be_tried() {
+    let project = Project::python();
+    succeed(&mut project.limg(&["facts"]));
+    assert_eq!(project.workspace.blobs(), 0);
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
 fn a_function_finds_what_lambda_gives_it() {
     let project = Project::python();
     let invoked = succeed(&mut project.limg(&["facts"]));
