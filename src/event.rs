@@ -120,7 +120,7 @@ pub struct LayerEvent {
     pub name: String,
     /// The number of files and links in it.
     pub files: u64,
-    /// The size of the compressed blob in bytes.
+    /// The size of the compressed blob in bytes; of the tar where none was made.
     pub size: u64,
     /// Whether an unchanged layer was found in the store.
     pub reused: bool,

@@ -19,7 +19,7 @@ use limg::engine::{
     Answer, Engine, EngineError, Event, Host, Invocation, Loaded, OutputSink, RunOptions, Session, Start,
     Used,
 };
-use limg::image::{BaseImage, Image, NewLayer};
+use limg::image::{BaseImage, DockerImage, Image, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
@@ -139,8 +139,9 @@ impl Bench {
     }
 
     async fn load(&self, image: &Image, tag: &str) -> Loaded {
+        let image = DockerImage::from(image);
         let loaded =
-            self.engine.load(image, &self.name(tag), async |_| Ok::<_, EngineError>(())).await.unwrap();
+            self.engine.load(&image, &self.name(tag), async |_| Ok::<_, EngineError>(())).await.unwrap();
         self.loaded.lock().unwrap().push(loaded.id.clone());
         loaded
     }

@@ -16,6 +16,7 @@ use super::progress::{self, Bars};
 use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
 use crate::event::{Event, LayerEvent, Reporter, TransferEvent};
+use crate::image::Identity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
@@ -134,10 +135,13 @@ impl Terminal {
     }
 
     /// The human result of a build.
-    pub(super) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
+    pub(super) fn built(&self, built: &[(Built<Identity>, Vec<Delivered>)]) {
         for (built, delivered) in built {
+            let Identity { digest, config_digest, .. } = &built.image;
+            // An engine knows an image that has no manifest by the digest of its config.
+            let digest = digest.as_ref().unwrap_or(config_digest);
             for delivered in delivered {
-                let line = format!("{}  {}  {}", built.name, built.image.digest(), delivered.location);
+                let line = format!("{}  {digest}  {}", built.name, delivered.location);
                 self.result_visibly(&line);
             }
         }

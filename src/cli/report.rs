@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::image::Identity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
+use crate::store::Digest;
 
 /// The report of a command that builds.
 #[derive(Serialize)]
@@ -14,9 +16,9 @@ pub(super) struct Report<'a> {
 
 #[derive(Serialize)]
 struct FunctionReport<'a> {
-    digest: &'a str,
-    config_digest: &'a str,
-    image_id: &'a str,
+    digest: Option<Digest>,
+    config_digest: Digest,
+    image_id: Digest,
     architecture: &'static str,
     base: BaseReport<'a>,
     layers: Vec<LayerReport<'a>>,
@@ -34,9 +36,9 @@ struct BaseReport<'a> {
 #[derive(Serialize)]
 struct LayerReport<'a> {
     name: &'a str,
-    digest: &'a str,
-    diff_id: &'a str,
-    size: u64,
+    digest: Option<&'a Digest>,
+    diff_id: &'a Digest,
+    size: Option<u64>,
     reused: bool,
 }
 
@@ -64,10 +66,10 @@ impl From<Amount> for AmountReport {
 
 impl<'a> Report<'a> {
     /// The report of `limg build`.
-    pub(super) fn of_build(built: &'a [(Built, Vec<Delivered>)]) -> Self {
-        let function = |(built, delivered): &'a (Built, Vec<Delivered>)| {
+    pub(super) fn of_build(built: &'a [(Built<Identity>, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built<Identity>, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
-            (built.name.as_str(), FunctionReport::of(built, destinations, None))
+            (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
         };
         Self { functions: built.iter().map(function).collect() }
     }
@@ -85,26 +87,32 @@ impl<'a> Report<'a> {
                 mounted: pushed.mounted.into(),
                 present: pushed.present.into(),
             };
-            (built.name.as_str(), FunctionReport::of(built, destinations, Some(push)))
+            (built.name.as_str(), FunctionReport::of(built, built.image.identity(), destinations, Some(push)))
         };
         Self { functions: pushed.iter().map(function).collect() }
     }
 }
 
 impl<'a> FunctionReport<'a> {
-    fn of(built: &'a Built, destinations: Vec<String>, push: Option<PushReport<'a>>) -> Self {
+    fn of<I>(
+        built: &'a Built<I>,
+        identity: Identity,
+        destinations: Vec<String>,
+        push: Option<PushReport<'a>>,
+    ) -> Self {
+        let Identity { digest, config_digest, architecture } = identity;
         let layers = built.layers.iter().map(|layer| LayerReport {
             name: &layer.name,
-            digest: layer.digest.as_str(),
-            diff_id: layer.diff_id.as_str(),
+            digest: layer.digest.as_ref(),
+            diff_id: &layer.diff_id,
             size: layer.size,
             reused: layer.reused,
         });
         Self {
-            digest: built.image.digest().as_str(),
-            config_digest: built.image.config_digest().as_str(),
-            image_id: built.image.config_digest().as_str(),
-            architecture: built.image.architecture().name(),
+            digest,
+            image_id: config_digest.clone(),
+            config_digest,
+            architecture: architecture.name(),
             base: BaseReport { name: &built.base, config_digest: built.base_config.as_str() },
             layers: layers.collect(),
             destinations,

@@ -1,7 +1,8 @@
 //! A small engine on a socket in this process, for tests of what a real one does seldom: refusing, forgetting, keeping
 //! images in containerd.
 //!
-//! It keeps the rules of `docker load` that matter: a layer whose file is missing must be there on the same chain.
+//! It keeps the rules of `docker load` that matter: a layer whose file is missing must be there on the same chain, and a
+//! plain tar must have the digest that the config gives it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -69,7 +70,10 @@ impl Fake {
 fn serve(connection: UnixStream, state: &Mutex<State>) {
     let mut input = BufReader::new(connection.try_clone().unwrap());
     let mut line = String::new();
-    input.read_line(&mut line).unwrap();
+    // A client may open a connection and think better of it.
+    if input.read_line(&mut line).unwrap_or_default() == 0 {
+        return;
+    }
     let request = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
     let mut length = Some(0);
     loop {
@@ -161,15 +165,27 @@ fn list(state: &State) -> Value {
     state.images.iter().filter(|(name, _)| !name.starts_with("sha256:")).map(summary).collect()
 }
 
-fn load(state: &mut State, archive: &[u8]) -> Value {
+fn unpack(archive: &[u8]) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(archive).entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().display().to_string();
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.display().to_string();
         let mut content = Vec::new();
-        entry.read_to_end(&mut content).unwrap();
+        entry.read_to_end(&mut content)?;
         files.insert(name, content);
     }
+    if files.contains_key("manifest.json") {
+        Ok(files)
+    } else {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn load(state: &mut State, archive: &[u8]) -> Value {
+    // It ends early when its sender gives up.
+    let Ok(files) = unpack(archive) else {
+        return json!({ "errorDetail": { "message": "unexpected EOF" }, "error": "unexpected EOF" });
+    };
     state.archives.push(files.keys().cloned().collect());
     let parse = |name: &str| -> Value { serde_json::from_slice(&files[name]).unwrap() };
     let image = &parse("manifest.json")[0];
@@ -188,6 +204,12 @@ fn load(state: &mut State, archive: &[u8]) -> Value {
         let there = files.contains_key(file) || thin_works && chain_known(index + 1);
         if !there {
             let message = format!("open {file}: no such file or directory");
+            return json!({ "errorDetail": { "message": message }, "error": message });
+        }
+        // What came as a plain tar has to be what the config says; the content of blobs is made up.
+        let plain = files.get(file).filter(|_| file.strip_suffix(".tar").is_some());
+        if plain.is_some_and(|tar| Digest::of(tar).as_str() != diff_ids[index]) {
+            let message = format!("invalid diffID for layer {index}");
             return json!({ "errorDetail": { "message": message }, "error": message });
         }
     }

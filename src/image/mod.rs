@@ -5,14 +5,16 @@
 //! reads nor writes a file.
 
 mod base;
+mod docker;
 mod media;
 
 use std::collections::BTreeMap;
 
 use canon_json::CanonJsonSerialize as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use base::{BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, manifest};
+pub use docker::{DockerImage, DockerLayer};
 use media::compression;
 pub use media::{Compression, Family, is_index};
 
@@ -42,11 +44,22 @@ impl From<StoredLayer> for Layer {
 
 /// A layer to put on a base, and what its `history` entry says of it.
 #[derive(Debug, Clone)]
-pub struct NewLayer {
+pub struct NewLayer<L = Layer> {
     /// The layer.
-    pub layer: Layer,
+    pub layer: L,
     /// What it holds, such as `layer utils`.
     pub description: String,
+}
+
+/// What names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The digest of its manifest, if it has one.
+    pub digest: Option<Digest>,
+    /// The digest of its config: what Docker calls its id.
+    pub config_digest: Digest,
+    /// The instruction set of what is in it.
+    pub architecture: Architecture,
 }
 
 /// An image: what is in it cannot change.
@@ -136,7 +149,9 @@ impl Image {
     ) -> Result<Self, ImageError> {
         let layers: Vec<Layer> =
             base.layers.iter().cloned().chain(added.iter().map(|new| new.layer.clone())).collect();
-        let config = canonical(&Value::Object(config(base, added, &layers, run, created)?));
+        let descriptions = added.iter().map(|new| new.description.as_str());
+        let diff_ids = layers.iter().map(|layer| &layer.diff_id);
+        let config = config(base, descriptions, diff_ids, run, created)?;
         let config_digest = Digest::of(&config);
 
         let mut manifest = base.manifest.clone();
@@ -202,6 +217,16 @@ impl Image {
         &self.config_digest
     }
 
+    /// What names it.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity {
+            digest: Some(self.manifest_digest.clone()),
+            config_digest: self.config_digest.clone(),
+            architecture: self.architecture,
+        }
+    }
+
     /// All layers, the base's first.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
@@ -217,17 +242,18 @@ impl Image {
     }
 }
 
-/// The base's config with layers added and its way of running replaced.
-fn config(
+/// The base's config with layers added and its way of running replaced. `added` says what the new layers hold, `diff_ids`
+/// are those of all layers.
+fn config<'a>(
     base: &BaseImage,
-    added: &[NewLayer],
-    layers: &[Layer],
+    added: impl Iterator<Item = &'a str>,
+    diff_ids: impl Iterator<Item = &'a Digest>,
     run: &RunConfig,
     created: &str,
-) -> Result<Map<String, Value>, ImageError> {
+) -> Result<Vec<u8>, ImageError> {
     let mut config = base.config.clone();
     config.insert("created".to_owned(), created.into());
-    let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+    let diff_ids: Vec<_> = diff_ids.map(Digest::as_str).collect();
     config.insert("rootfs".to_owned(), json!({ "type": "layers", "diff_ids": diff_ids }));
 
     let history = config.entry("history").or_insert_with(|| json!([])).as_array_mut();
@@ -237,8 +263,8 @@ fn config(
     for _ in counted..base.layers.len() {
         history.push(json!({ "created": created, "created_by": "base image" }));
     }
-    for new in added {
-        history.push(json!({ "created": created, "created_by": format!("limg: {}", new.description) }));
+    for description in added {
+        history.push(json!({ "created": created, "created_by": format!("limg: {description}") }));
     }
 
     let edited = config.entry("config").or_insert_with(|| json!({}));
@@ -263,7 +289,7 @@ fn config(
         let labels = labels.as_object_mut().ok_or(ImageError::Form("config.Labels"))?;
         labels.extend(run.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     }
-    Ok(config)
+    Ok(canonical(&Value::Object(config)))
 }
 
 fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Value {
@@ -282,6 +308,8 @@ pub(crate) fn canonical(value: &Value) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
 
     fn layer(name: &str) -> Layer {

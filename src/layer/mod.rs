@@ -8,16 +8,19 @@ mod deflate;
 mod gzip;
 mod key;
 mod tar;
+mod uncompressed;
 
-use std::io::{self, BufWriter, Read};
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
 use crate::fs::FsError;
-use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
+use crate::store::{Blob, BlobWriter, Digest, Store};
 use crate::tree::{FileIndex, Tree, TreeError};
 use gzip::{GzipWriter, Processors};
-use tar::PlainTar;
+use uncompressed::Tar;
+
+pub use uncompressed::TarLayer;
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
 const RECORD: &str = "layers-1";
@@ -63,6 +66,19 @@ pub enum LayerError {
     /// Compressing failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
+    /// Handing a layer on failed.
+    #[error("failed to hand a layer on")]
+    Send(#[source] io::Error),
+    /// The files have other bytes than when they were read before.
+    #[error(
+        "files of a layer changed while limg was working: its tar has the digest {found}, not {expected}"
+    )]
+    Changed {
+        /// What was announced.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
 }
 
 impl LayerError {
@@ -112,7 +128,7 @@ pub fn build(
     key: &Digest,
     store: &Store,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = find(RECORD, key, store) {
+    if let Some(found) = built(key, store) {
         return Ok(found);
     }
     let (layer, blob) = compress(store, |output| tar::write(tree, base, mtime, output))?;
@@ -120,6 +136,12 @@ pub fn build(
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// The layer that [`build`] made for this key, if the store still has it.
+#[must_use]
+pub fn built(key: &Digest, store: &Store) -> Option<StoredLayer> {
+    find(RECORD, key, store)
 }
 
 /// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
@@ -155,10 +177,7 @@ pub fn import(
 /// # Errors
 /// When a file cannot be read, or changed while limg was working.
 pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, LayerError> {
-    let output = PlainTar(BufWriter::with_capacity(BUFFER, HashingWriter::new(io::sink())));
-    let hashed = tar::write(tree, base, mtime, output)?.0.into_inner();
-    let (_, diff_id, _) = hashed.map_err(|error| LayerError::compress(error.into_error()))?.finish();
-    Ok(diff_id)
+    Tar::of(tree, base, mtime).map(|tar| tar.diff_id)
 }
 
 /// The layer that was taken over with this `diff_id`, if the store still has it.

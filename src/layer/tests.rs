@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -112,6 +113,53 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
         archive.append_data(&mut header, name, std::io::empty()).unwrap();
     }
     archive.into_inner().unwrap()
+}
+
+#[test]
+fn a_plain_tar_is_what_its_blob_holds_and_leaves_none() {
+    let bench = Bench::new();
+    bench.write("a.txt", b"text");
+    let (tree, base) = (Arc::new(bench.tree()), Arc::new(FileIndex::default()));
+    let key = key(&tree, &base, MTIME);
+    let read = TarLayer::read(&tree, &base, MTIME, &key, &bench.store).unwrap();
+    let mut tar = Vec::new();
+    read.write(&mut tar).unwrap();
+    assert_eq!((Digest::of(&tar), tar.len() as u64), (read.diff_id().clone(), read.size()));
+    let blobs = bench.store.root().join("blobs/sha256");
+    assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
+    assert_eq!(bench.build(&tree).layer.diff_id, *read.diff_id());
+}
+
+#[test]
+fn a_tar_is_known_without_its_files_once_they_are_settled() {
+    let bench = Bench::new();
+    bench.write("a.txt", b"text");
+    let base = Arc::new(FileIndex::default());
+    let find = |tree: &Arc<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &bench.store);
+    let read = |tree: &Arc<Tree>| {
+        TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &bench.store).unwrap()
+    };
+    // Within the tick in which it is listed, a file may change without a trace.
+    let tree = Arc::new(bench.tree());
+    read(&tree);
+    assert_eq!(find(&tree).is_some(), tree.is_settled());
+    std::thread::sleep(Duration::from_millis(120));
+    let tree = Arc::new(bench.tree());
+    let known = read(&tree).diff_id().clone();
+    assert_eq!(find(&tree).map(|found| found.diff_id().clone()), Some(known));
+}
+
+#[test]
+fn a_tar_that_is_not_what_was_announced_is_an_error() {
+    let bench = Bench::new();
+    bench.write("a.txt", b"text");
+    let (tree, base) = (Arc::new(bench.tree()), Arc::new(FileIndex::default()));
+    let key = key(&tree, &base, MTIME);
+    let tar = Tar { diff_id: Digest::of(b"another"), size: 512 };
+    bench.store.keep_record("tars-1", &key, &tar).unwrap();
+    let found = TarLayer::find(&tree, &base, MTIME, &key, &bench.store).unwrap();
+    let written = found.write(std::io::sink());
+    assert!(matches!(written, Err(LayerError::Changed { .. })), "{written:?}");
 }
 
 /// Fails when the compressor or the way that entries are written changes: every user's digests would. If that is

@@ -9,18 +9,20 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
 use super::{CheckedReader, LayoutError, NamedImage, blob_name, index_json};
-use crate::image::{Layer, canonical};
+use crate::image::{DockerImage, DockerLayer, Layer, canonical};
+use crate::layer::TarLayer;
 use crate::store::Digest;
 
-/// Writes what `docker load` reads: `manifest.json`, configs and layers. Layers stay in gzip, which Docker has always
-/// taken in such an archive.
+/// Writes what `docker load` reads: `manifest.json`, configs and layers. Layers that are in gzip stay so, which Docker has
+/// always taken in such an archive.
 ///
-/// The files of the layers in `without` (by digest) are left out: an engine that has them does not look for them.
+/// The files of the layers in `without` (by the digest of what is sent) are left out: an engine that has them does not look
+/// for them.
 ///
 /// # Errors
-/// When a layer cannot be read or is damaged, or the output cannot be written.
+/// When a layer cannot be read, is damaged or has changed, or the output cannot be written.
 pub fn write_docker_archive(
-    images: &[NamedImage<'_>],
+    images: &[NamedImage<'_, DockerImage>],
     without: &BTreeSet<Digest>,
     output: impl Write,
 ) -> Result<(), LayoutError> {
@@ -28,8 +30,12 @@ pub fn write_docker_archive(
     for named in images {
         archive.file(&config_name(named.image.config_digest()), named.image.config())?;
         for layer in named.image.unique_layers() {
-            if !without.contains(&layer.digest) {
-                archive.layer(&layer_name(layer), layer)?;
+            if without.contains(layer.digest()) {
+                continue;
+            }
+            match layer {
+                DockerLayer::Gzip(blob) => archive.layer(&layer_name(layer), blob)?,
+                DockerLayer::Tar(tar) => archive.tar(&layer_name(layer), tar)?,
             }
         }
     }
@@ -51,8 +57,11 @@ fn config_name(digest: &Digest) -> String {
     format!("{}.json", digest.hex())
 }
 
-fn layer_name(layer: &Layer) -> String {
-    format!("{}.tar.gz", layer.digest.hex())
+fn layer_name(layer: &DockerLayer) -> String {
+    match layer {
+        DockerLayer::Gzip(layer) => format!("{}.tar.gz", layer.digest.hex()),
+        DockerLayer::Tar(layer) => format!("{}.tar", layer.diff_id().hex()),
+    }
 }
 
 /// Writes an OCI image layout as a tar (OCI image specification, image-layout.md).
@@ -98,22 +107,41 @@ impl<W: Write> TarWriter<W> {
         content.finish()
     }
 
+    /// A layer that writes itself.
+    fn tar(&mut self, name: &str, layer: &TarLayer) -> Result<(), LayoutError> {
+        if !self.names.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let mut header = header(layer.size());
+        header.set_path(name).map_err(LayoutError::Write)?;
+        header.set_cksum();
+        let output = self.archive.get_mut();
+        output.write_all(header.as_bytes()).map_err(LayoutError::Write)?;
+        // A tar is made of whole blocks, so that nothing need fill its last one up.
+        layer.write(output).map_err(LayoutError::Own)
+    }
+
     /// Images that share a blob share its file.
     fn append(&mut self, name: &str, size: u64, content: impl Read) -> Result<(), LayoutError> {
         if !self.names.insert(name.to_owned()) {
             return Ok(());
         }
-        let mut header = Header::new_ustar();
-        header.set_entry_type(EntryType::Regular);
-        header.set_mode(0o644);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        header.set_size(size);
-        self.archive.append_data(&mut header, name, content).map_err(LayoutError::Write)
+        self.archive.append_data(&mut header(size), name, content).map_err(LayoutError::Write)
     }
 
     fn finish(self) -> Result<(), LayoutError> {
         self.archive.into_inner().and_then(|mut output| output.flush()).map_err(LayoutError::Write)
     }
+}
+
+/// The header of a file but for its name.
+fn header(size: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header
 }

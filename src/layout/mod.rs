@@ -31,9 +31,9 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// An image and the name that it is to have at its destination.
 #[derive(Debug, Clone, Copy)]
-pub struct NamedImage<'a> {
+pub struct NamedImage<'a, I = Image> {
     /// The image.
-    pub image: &'a Image,
+    pub image: &'a I,
     /// In an OCI layout the reference, such as `orders`; for Docker `REPOSITORY:TAG`.
     pub name: &'a str,
 }
@@ -80,6 +80,9 @@ pub enum LayoutError {
         /// What they should be.
         digest: Digest,
     },
+    /// A layer of limg's own cannot be written.
+    #[error("failed to write a layer into an image archive")]
+    Own(#[source] LayerError),
     /// Writing an archive failed.
     #[error("failed to write an image archive")]
     Write(#[source] io::Error),
@@ -96,7 +99,11 @@ impl LayoutError {
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
             Self::Image { source, .. } => source.help(),
-            Self::Fs(_) | Self::Write(_) => None,
+            Self::Own(LayerError::Changed { .. }) => Some(
+                "try again while nothing writes to the function's files; if it stays so, remove the store"
+                    .to_owned(),
+            ),
+            Self::Fs(_) | Self::Own(_) | Self::Write(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::image::{BaseImage, NewLayer};
+use crate::image::{BaseImage, DockerImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Store;
@@ -67,7 +67,17 @@ impl Bench {
 }
 
 fn named<'a>(images: &[(&'a Image, &'a str)]) -> Vec<NamedImage<'a>> {
-    images.iter().map(|(image, name)| NamedImage { image, name }).collect()
+    images.iter().map(|&(image, name)| NamedImage { image, name }).collect()
+}
+
+fn write_docker(
+    images: &[(&Image, &str)],
+    without: &BTreeSet<Digest>,
+    output: impl io::Write,
+) -> Result<(), LayoutError> {
+    let images: Vec<_> = images.iter().map(|(image, name)| (DockerImage::from(*image), *name)).collect();
+    let named: Vec<_> = images.iter().map(|(image, name)| NamedImage { image, name }).collect();
+    write_docker_archive(&named, without, output)
 }
 
 fn full_text(error: &dyn std::error::Error) -> String {
@@ -87,8 +97,8 @@ fn what_is_written_is_read_again() {
     let layout = bench.layout(&[(&one, "a"), (&two, "b:v1")]);
     let (oci, docker) = (bench.path("images.oci"), bench.path("images.docker"));
     write_oci_archive(&named(&[(&one, "a"), (&two, "b:v1")]), std::fs::File::create(&oci).unwrap()).unwrap();
-    let names = named(&[(&one, "p/a:latest"), (&two, "p/b:v1")]);
-    write_docker_archive(&names, &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
+    let names = [(&one, "p/a:latest"), (&two, "p/b:v1")];
+    write_docker(&names, &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
 
     for (path, a, b) in [(&layout, "a", "b:v1"), (&oci, "a", "b:v1"), (&docker, "p/a:latest", "p/b:v1")] {
         assert_eq!(bench.read(path, Some(a)).unwrap(), "one");
@@ -108,7 +118,7 @@ fn the_same_images_give_the_same_archive() {
     let write = || {
         let (mut oci, mut docker) = (Vec::new(), Vec::new());
         write_oci_archive(&named(&[(&image, "a")]), &mut oci).unwrap();
-        write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), &mut docker).unwrap();
+        write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), &mut docker).unwrap();
         (oci, docker)
     };
     assert!(write() == write());
@@ -120,7 +130,7 @@ fn layers_can_be_left_out_of_a_docker_archive() {
     let image = bench.image("one", Architecture::X86_64);
     let without = BTreeSet::from([image.layers()[0].digest.clone()]);
     let mut archive = Vec::new();
-    write_docker_archive(&named(&[(&image, "p/a:v1")]), &without, &mut archive).unwrap();
+    write_docker(&[(&image, "p/a:v1")], &without, &mut archive).unwrap();
     let mut archive = tar::Archive::new(&archive[..]);
     let names: Vec<_> = archive
         .entries()
@@ -339,7 +349,7 @@ fn damage_does_not_spread() {
     for written in [
         write_oci_directory(&second, &images),
         write_oci_archive(&images, std::io::sink()),
-        write_docker_archive(&images, &BTreeSet::new(), std::io::sink()),
+        write_docker(&[(&image, "b")], &BTreeSet::new(), std::io::sink()),
     ] {
         assert!(matches!(written, Err(LayoutError::Damaged { .. })), "{written:?}");
     }
@@ -381,7 +391,7 @@ fn a_base_of_a_docker_archive_becomes_an_oci_image() {
     let path = bench.path("images.docker");
     let image = bench.image("one", Architecture::X86_64);
     let file = std::fs::File::create(&path).unwrap();
-    write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), file).unwrap();
+    write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), file).unwrap();
     let base = read_docker_archive(&path, None, Architecture::X86_64, &bench.store).unwrap();
     let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
     assert_eq!(again.family(), crate::image::Family::Oci);

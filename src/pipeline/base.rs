@@ -51,7 +51,7 @@ pub(super) struct LoadedBase {
     pub(super) name: String,
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
-    pub(super) index: FileIndex,
+    pub(super) index: Arc<FileIndex>,
     /// The size of its layers in bytes: uncompressed, or as far as is known.
     pub(super) size: u64,
     /// Where the bytes of its layers can be fetched.
@@ -69,7 +69,7 @@ impl LoadedBase {
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {
             let Listing { size, index } = listing(&base.image, &store)?;
-            Ok(Self { index, size, promised: false, ..base })
+            Ok(Self { index: Arc::new(index), size, promised: false, ..base })
         })
         .await
     }
@@ -189,7 +189,7 @@ async fn load(
         name: location.to_string(),
         run: image.run_config(),
         image,
-        index: FileIndex::default(),
+        index: Arc::default(),
         size: 0,
         origin: None,
         promised: true,
@@ -214,7 +214,7 @@ async fn from_registry(
         name: reference.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?,
+        index: Arc::new(FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?),
         image,
         origin: Some(origin.clone()),
         promised,

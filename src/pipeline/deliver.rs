@@ -1,5 +1,6 @@
 //! Delivers finished images: into OCI layouts, archives and the Docker Engine.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Built, Context, DeliverError, PipelineError, blocking, bytes};
 use crate::engine::{Engine, Loaded};
 use crate::fs::{self, FsError};
-use crate::image::Layer;
+use crate::image::{DockerImage, Layer};
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
 use crate::registry::RegistryError;
@@ -53,6 +54,20 @@ impl Destination {
         }
     }
 
+    /// The names that the functions' images get here, which are noted as delivered.
+    fn names<I>(
+        &self,
+        project: &Project,
+        built: &[Built<I>],
+        delivered: &mut [Vec<Delivered>],
+    ) -> Vec<String> {
+        let names: Vec<String> = built.iter().map(|built| self.name(project, &built.name)).collect();
+        for (delivered, name) in delivered.iter_mut().zip(&names) {
+            delivered.push(Delivered { location: self.named(name) });
+        }
+        names
+    }
+
     /// The place with a name in it.
     fn named(&self, name: &str) -> String {
         let name = Some(name.to_owned());
@@ -92,6 +107,30 @@ pub(super) async fn check(destinations: &[Destination], context: &Context) -> Re
     Ok(())
 }
 
+/// Whether images go to engines and nowhere else.
+pub(super) fn are_engines(destinations: &[Destination]) -> bool {
+    let is_engine =
+        |destination: &Destination| matches!(destination.location, ImageLocation::DockerDaemon(_));
+    !destinations.is_empty() && destinations.iter().all(is_engine)
+}
+
+/// Loads every image into an engine, once for each destination. The result is in the order of the images.
+pub(super) async fn deliver_to_engines(
+    project: &Project,
+    built: &[Built<DockerImage>],
+    destinations: &[Destination],
+    context: &Context,
+) -> Result<Vec<Vec<Delivered>>, PipelineError> {
+    let mut delivered = vec![Vec::new(); built.len()];
+    for destination in destinations {
+        let names = destination.names(project, built, &mut delivered);
+        let failed =
+            |source| PipelineError::Deliver { destination: destination.location.to_string(), source };
+        load_all(built, &names, context).await.map_err(failed)?;
+    }
+    Ok(delivered)
+}
+
 /// Delivers every image to every destination. The result is in the order of the images.
 pub(super) async fn deliver(
     project: &Project,
@@ -101,17 +140,15 @@ pub(super) async fn deliver(
 ) -> Result<Vec<Vec<Delivered>>, PipelineError> {
     let mut delivered = vec![Vec::new(); built.len()];
     for destination in destinations {
-        let names: Vec<String> = built.iter().map(|built| destination.name(project, &built.name)).collect();
-        for (delivered, name) in delivered.iter_mut().zip(&names) {
-            delivered.push(Delivered { location: destination.named(name) });
-        }
+        let names = destination.names(project, &built, &mut delivered);
         let failed = {
             let destination = destination.location.to_string();
             move |source| PipelineError::Deliver { destination: destination.clone(), source }
         };
         match &destination.location {
             ImageLocation::DockerDaemon(_) => {
-                load_all(&built, &names, context).await.map_err(failed)?;
+                let images: Vec<_> = built.iter().map(for_docker).collect();
+                load_all(&images, &names, context).await.map_err(failed)?;
             }
             location => {
                 bring(location, &built, context).await.map_err(&failed)?;
@@ -124,7 +161,15 @@ pub(super) async fn deliver(
     Ok(delivered)
 }
 
-async fn load_all(built: &[Built], names: &[String], context: &Context) -> Result<(), DeliverError> {
+fn for_docker(built: &Built) -> Built<DockerImage> {
+    built.clone().map(|image| DockerImage::from(&image))
+}
+
+async fn load_all(
+    built: &[Built<DockerImage>],
+    names: &[String],
+    context: &Context,
+) -> Result<(), DeliverError> {
     let engine = Engine::connect(&context.docker).await?;
     for (built, name) in built.iter().zip(names) {
         load(&engine, built, name, context).await?;
@@ -135,7 +180,7 @@ async fn load_all(built: &[Built], names: &[String], context: &Context) -> Resul
 /// Puts one image into an engine, fetching what it lacks.
 pub(super) async fn load(
     engine: &Engine,
-    built: &Built,
+    built: &Built<DockerImage>,
     name: &str,
     context: &Context,
 ) -> Result<Loaded, DeliverError> {
@@ -155,7 +200,11 @@ async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> 
     Ok(())
 }
 
-async fn bring_layers(layers: Vec<&Layer>, built: &Built, context: &Context) -> Result<(), RegistryError> {
+async fn bring_layers<I>(
+    layers: Vec<&Layer>,
+    built: &Built<I>,
+    context: &Context,
+) -> Result<(), RegistryError> {
     let remote = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
     bytes::bring(remote, context).await
 }
@@ -173,9 +222,12 @@ fn write(
         ImageLocation::OciArchive(path, _) => {
             archive(path, stop, |output| layout::write_oci_archive(&images, output))
         }
-        ImageLocation::DockerArchive(path, _) => archive(path, stop, |output| {
-            layout::write_docker_archive(&images, &std::collections::BTreeSet::new(), output)
-        }),
+        ImageLocation::DockerArchive(path, _) => {
+            let images: Vec<_> = built.iter().map(|built| DockerImage::from(&built.image)).collect();
+            let images: Vec<_> =
+                images.iter().zip(names).map(|(image, name)| NamedImage { image, name }).collect();
+            archive(path, stop, |output| layout::write_docker_archive(&images, &BTreeSet::new(), output))
+        }
         ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
     }
 }

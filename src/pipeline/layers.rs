@@ -11,11 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::parts::Teller;
+use super::product::{LayerSource, Product};
 use super::remote::Ready;
 use super::{Context, PipelineError, Planned, lock};
 use crate::event::{Event, LayerEvent};
-use crate::image;
-use crate::layer::{self, LayerBlob, StoredLayer};
+use crate::image::DockerLayer;
+use crate::layer;
 use crate::plan::LayerPlan;
 use crate::store::Digest;
 use crate::tree::FileIndex;
@@ -34,7 +35,14 @@ const AT_MOST: usize = 16;
 const LARGE_AT_MOST: usize = 4;
 
 /// Layers by their keys.
-pub(super) type Made = BTreeMap<Digest, StoredLayer>;
+pub(super) type Made<L> = BTreeMap<Digest, MadeLayer<L>>;
+
+/// A layer, and whether it was there before.
+#[derive(Clone)]
+pub(super) struct MadeLayer<L> {
+    pub(super) layer: L,
+    pub(super) reused: bool,
+}
 
 /// What identifies layers, told once for each tree on each base, however many functions share it.
 pub(super) struct Keys<'a> {
@@ -59,7 +67,7 @@ impl<'a> Keys<'a> {
                 Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
                 None => layer::key(&plan.tree, base, *mtime),
             };
-            let place = (Arc::as_ptr(&plan.tree).addr(), std::ptr::from_ref(base).addr());
+            let place = (Arc::as_ptr(&plan.tree).addr(), Arc::as_ptr(base).addr());
             known.entry(place).or_insert_with(of_plan).clone()
         };
         planned.plan.layers.iter().map(key).collect()
@@ -75,20 +83,20 @@ fn as_ready<'a>(plan: &LayerPlan, planned: &Planned<'_>, ready: &'a [Ready]) -> 
 struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
-    base: &'a FileIndex,
+    base: &'a Arc<FileIndex>,
     /// The size of its files in bytes.
     size: u64,
 }
 
 /// Makes every layer, and tells of each when it is there. After a failure no further one is begun.
-pub(super) fn make(
+pub(super) fn make<P: Product>(
     planned: &[Planned<'_>],
     keys: &[Vec<Digest>],
     ready: &[Ready],
     mtime: u64,
     teller: &Teller<'_>,
     context: &Context,
-) -> Result<Made, PipelineError> {
+) -> Result<Made<P::Layer>, PipelineError> {
     let mut seen = BTreeSet::new();
     let mut jobs = Vec::new();
     let mut made = Made::new();
@@ -98,9 +106,9 @@ pub(super) fn make(
                 continue;
             }
             if let Some(ready) = as_ready(plan, planned, ready) {
-                let stored = as_it_is(ready, plan, context);
-                teller.layer(key, &stored)?;
-                made.insert(key.clone(), stored);
+                let layer = as_it_is::<P>(ready, plan, context);
+                teller.layer(key, &layer)?;
+                made.insert(key.clone(), layer);
             } else {
                 jobs.push(Job { key, plan, base: &planned.base.index, size: plan.size });
             }
@@ -110,7 +118,7 @@ pub(super) fn make(
     let made = Mutex::new(Ok(made));
     let work = |takes_large: bool| {
         while let Some(job) = next(&queue, &made, takes_large) {
-            let result = run(&job, mtime, context).and_then(|layer| {
+            let result = run::<P>(&job, mtime, context).and_then(|layer| {
                 teller.layer(job.key, &layer)?;
                 Ok(layer)
             });
@@ -139,22 +147,32 @@ fn in_order(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
 }
 
 /// A layer of another image, used as it is.
-fn as_it_is(ready: &Ready, plan: &LayerPlan, context: &Context) -> StoredLayer {
-    let image::Layer { digest, diff_id, size, blob } = ready.layer.clone();
+fn as_it_is<P: Product>(ready: &Ready, plan: &LayerPlan, context: &Context) -> MadeLayer<P::Layer> {
+    let made = MadeLayer { layer: ready.layer.clone().into(), reused: true };
+    tell(&made, plan, Duration::ZERO, context);
+    made
+}
+
+/// Says that a layer is there.
+fn tell<L: Clone + Into<DockerLayer>>(
+    made: &MadeLayer<L>,
+    plan: &LayerPlan,
+    took: Duration,
+    context: &Context,
+) {
     context.reporter.report(Event::Layer(LayerEvent {
         name: plan.name.clone(),
         files: plan.tree.files(),
-        size,
-        reused: true,
-        took: Duration::ZERO,
+        size: made.layer.clone().into().size(),
+        reused: made.reused,
+        took,
     }));
-    StoredLayer { layer: LayerBlob { digest, diff_id, size }, blob, reused: true }
 }
 
 /// The next layer to make. Who takes no large one is done when all small ones are begun.
-fn next<'a>(
+fn next<'a, L>(
     queue: &Mutex<Peekable<impl Iterator<Item = Job<'a>>>>,
-    made: &Mutex<Result<Made, PipelineError>>,
+    made: &Mutex<Result<Made<L>, PipelineError>>,
     takes_large: bool,
 ) -> Option<Job<'a>> {
     if lock(made).is_err() {
@@ -163,18 +181,18 @@ fn next<'a>(
     lock(queue).next_if(|job| takes_large || job.size < LARGE)
 }
 
-fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {
+fn run<P: Product>(
+    job: &Job<'_>,
+    mtime: u64,
+    context: &Context,
+) -> Result<MadeLayer<P::Layer>, PipelineError> {
     let start = Instant::now();
-    let stored = layer::build(&job.plan.tree, job.base, mtime, job.key, &context.store)
+    let source = LayerSource { key: job.key, tree: &job.plan.tree, base: job.base, mtime };
+    let (layer, reused) = P::layer(&source, &context.store)
         .map_err(|source| PipelineError::Layer { name: job.plan.name.clone(), source })?;
-    context.reporter.report(Event::Layer(LayerEvent {
-        name: job.plan.name.clone(),
-        files: job.plan.tree.files(),
-        size: stored.layer.size,
-        reused: stored.reused,
-        took: start.elapsed(),
-    }));
-    Ok(stored)
+    let made = MadeLayer { layer, reused };
+    tell(&made, job.plan, start.elapsed(), context);
+    Ok(made)
 }
 
 #[cfg(test)]
@@ -183,7 +201,7 @@ mod tests {
     use super::super::remote::AllBrought;
     use super::super::{Inputs, Planning, plan_all};
     use super::*;
-    use crate::image::BaseImage;
+    use crate::image::{BaseImage, Layer};
     use crate::project::{Architecture, RunConfig};
     use crate::tree::Tree;
 
@@ -211,7 +229,7 @@ mod tests {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),
             run: RunConfig::default(),
-            index: FileIndex::default(),
+            index: Arc::new(FileIndex::default()),
             size: 0,
             origin: None,
             promised: false,
@@ -233,10 +251,10 @@ mod tests {
     #[test]
     fn small_layers_come_first_and_large_ones_are_not_for_all() {
         let plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
-        let (key, base) = (Digest::of(b""), FileIndex::default());
+        let (key, base) = (Digest::of(b""), Arc::new(FileIndex::default()));
         let job = |size| Job { key: &key, plan: &plan, base: &base, size };
         let queue = Mutex::new(in_order([LARGE, 2, LARGE + 1, 1].map(job).into()).into_iter().peekable());
-        let made = Mutex::new(Ok(Made::new()));
+        let made = Mutex::new(Ok(Made::<Layer>::new()));
         let taken = |takes_large| next(&queue, &made, takes_large).map(|job| job.size);
         assert_eq!([false, true, false].map(taken), [Some(1), Some(2), None]);
         assert_eq!([true, true, true].map(taken), [Some(LARGE), Some(LARGE + 1), None]);

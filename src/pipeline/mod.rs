@@ -12,6 +12,7 @@ mod layer_version;
 mod layers;
 mod parts;
 mod pins;
+mod product;
 mod push;
 mod remote;
 mod sources;
@@ -38,7 +39,7 @@ pub use watch::snapshot;
 use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
-use crate::image::{Image, NewLayer};
+use crate::image::{DockerImage, DockerLayer, Identity, Image, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
@@ -48,8 +49,9 @@ use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
-use layers::Keys;
+use layers::{Keys, MadeLayer};
 use parts::{Part, Teller};
+use product::Product;
 use push::courier::Courier;
 use remote::{AllBrought, Ready};
 use sources::{Faults, Loader};
@@ -93,11 +95,11 @@ pub struct Context {
 
 /// A function's image.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub struct Built<I = Image> {
     /// The function's name.
     pub name: String,
-    /// The image.
-    pub image: Image,
+    /// The image, or what is told of it.
+    pub image: I,
     /// How it runs.
     pub run: RunConfig,
     /// The base as the definition names it.
@@ -117,14 +119,35 @@ pub struct Built {
 pub struct BuiltLayer {
     /// What it holds.
     pub name: String,
-    /// The digest of its blob.
-    pub digest: Digest,
+    /// The digest of its blob, if it has one.
+    pub digest: Option<Digest>,
     /// The digest of its tar.
     pub diff_id: Digest,
-    /// The size of its blob in bytes.
-    pub size: u64,
+    /// The size of its blob in bytes, if it has one.
+    pub size: Option<u64>,
     /// Whether it was there before.
     pub reused: bool,
+}
+
+impl BuiltLayer {
+    fn of(name: String, layer: &DockerLayer, reused: bool) -> Self {
+        let blob = layer.blob();
+        Self {
+            name,
+            digest: blob.map(|blob| blob.digest.clone()),
+            diff_id: layer.diff_id().clone(),
+            size: blob.map(|blob| blob.size),
+            reused,
+        }
+    }
+}
+
+impl<I> Built<I> {
+    /// The same with something else for the image.
+    fn map<J>(self, change: impl FnOnce(I) -> J) -> Built<J> {
+        let Self { name, image, run, base, base_config, origins, layers, needs_emulator } = self;
+        Built { name, image: change(image), run, base, base_config, origins, layers, needs_emulator }
+    }
 }
 
 /// Builds the images of some functions of a project, without delivering them.
@@ -139,13 +162,26 @@ pub async fn build(
     build_telling(functions, options, None, context).await
 }
 
-/// As [`build`], and tells a listener of the layers as soon as they are there. Where it stops listening, the build is given up.
-async fn build_telling(
+/// As [`build`], for engines alone: no layer is compressed.
+///
+/// # Errors
+/// When any of them cannot be built.
+pub async fn build_for_docker(
+    functions: &[&Function],
+    options: &Options,
+    context: &Context,
+) -> Result<Vec<Built<DockerImage>>, PipelineError> {
+    build_telling(functions, options, None, context).await
+}
+
+/// Builds images, and tells a listener of the layers as soon as they are there. Where it stops listening, the build is given
+/// up.
+async fn build_telling<P: Product + Send + 'static>(
     functions: &[&Function],
     options: &Options,
     listener: Option<UnboundedSender<Part>>,
     context: &Context,
-) -> Result<Vec<Built>, PipelineError> {
+) -> Result<Vec<Built<P>>, PipelineError> {
     let (mut bases, mut problems) = base::load_all(functions, context).await?;
     let mut brought = remote::bring_all(functions, context).await?;
     problems.append(&mut brought.problems);
@@ -185,13 +221,14 @@ struct Inputs<'a> {
 }
 
 /// What comes of planning and making.
-enum Attempt {
-    Done(Vec<Built>),
+enum Attempt<P> {
+    Done(Vec<Built<P>>),
     /// The bases of these functions, by position, may have what their entry script does not promise.
     Look(BTreeSet<usize>),
 }
 
-/// Builds the images of some functions and delivers them to all destinations.
+/// Builds the images of some functions and delivers them to all destinations. Where engines are all of these, the images
+/// have no manifests.
 ///
 /// # Errors
 /// As [`build`], or when a destination fails.
@@ -200,10 +237,20 @@ pub async fn build_and_deliver(
     functions: &[&Function],
     options: &Options,
     context: &Context,
-) -> Result<Vec<(Built, Vec<Delivered>)>, PipelineError> {
-    deliver::check(&options.destinations, context).await?;
-    let built = build(functions, options, context).await?;
-    let delivered = deliver::deliver(project, built.clone(), &options.destinations, context).await?;
+) -> Result<Vec<(Built<Identity>, Vec<Delivered>)>, PipelineError> {
+    let destinations = &options.destinations;
+    deliver::check(destinations, context).await?;
+    let (built, delivered): (Vec<_>, _) = if deliver::are_engines(destinations) {
+        let built = build_for_docker(functions, options, context).await?;
+        let delivered = deliver::deliver_to_engines(project, &built, destinations, context).await?;
+        let identify = |built: Built<DockerImage>| built.map(|image| image.identity().clone());
+        (built.into_iter().map(identify).collect(), delivered)
+    } else {
+        let built = build(functions, options, context).await?;
+        let delivered = deliver::deliver(project, built.clone(), destinations, context).await?;
+        let identify = |built: Built| built.map(|image| image.identity());
+        (built.into_iter().map(identify).collect(), delivered)
+    };
     Ok(built.into_iter().zip(delivered).collect())
 }
 
@@ -239,7 +286,7 @@ pub async fn build_and_push(
 /// When the bytes of its base cannot be fetched, or the engine fails.
 pub async fn load(
     engine: &Engine,
-    built: &Built,
+    built: &Built<DockerImage>,
     name: &str,
     context: &Context,
 ) -> Result<Loaded, PipelineError> {
@@ -272,12 +319,12 @@ struct Planned<'a> {
     plan: ImagePlan,
 }
 
-fn make_images(
+fn make_images<P: Product>(
     inputs: &Inputs<'_>,
     options: &Options,
     listener: Option<&UnboundedSender<Part>>,
     context: &Context,
-) -> Result<Attempt, PipelineError> {
+) -> Result<Attempt<P>, PipelineError> {
     let planned = match plan_all(inputs)? {
         Planning::Done(planned) => planned,
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
@@ -294,7 +341,7 @@ fn make_images(
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let teller = Teller::new(listener, &keyed, ready);
     teller.bases(&planned)?;
-    let made = layers::make(&planned, &keyed, ready, options.mtime, &teller, context)?;
+    let made = layers::make::<P>(&planned, &keyed, ready, options.mtime, &teller, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
@@ -366,27 +413,21 @@ fn contract(function: &Function) -> Result<&'static Contract, Problem> {
 }
 
 /// Joins a function's base and made layers.
-fn join(
+fn join<P: Product>(
     planned: &Planned<'_>,
     keys: &[Digest],
     ready: &[Ready],
-    made: &layers::Made,
+    made: &layers::Made<P::Layer>,
     options: &Options,
-) -> Result<Built, PipelineError> {
+) -> Result<Built<P>, PipelineError> {
     let function = planned.function;
     let mut added = Vec::new();
     let mut layers = Vec::new();
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
         let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
-        let stored = made.get(key).ok_or_else(lost)?;
-        layers.push(BuiltLayer {
-            name: layer_plan.name.clone(),
-            digest: stored.layer.digest.clone(),
-            diff_id: stored.layer.diff_id.clone(),
-            size: stored.layer.size,
-            reused: stored.reused,
-        });
-        added.push(NewLayer { layer: stored.clone().into(), description: layer_plan.name.clone() });
+        let MadeLayer { layer, reused } = made.get(key).ok_or_else(lost)?.clone();
+        added.push(NewLayer { layer: layer.clone(), description: layer_plan.name.clone() });
+        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer.into(), reused));
     }
     let base = planned.base;
     let of_base = |origin: &Repository| {
@@ -395,7 +436,7 @@ fn join(
     let mut origins: BTreeMap<Digest, Repository> = base.origin.as_ref().map(of_base).unwrap_or_default();
     origins.extend(ready.iter().map(|ready| (ready.layer.digest.clone(), ready.origin.clone())));
     let run = &planned.plan.run;
-    let image = Image::assemble(&planned.base.image, &added, run, &options.created)
+    let image = P::assemble(&planned.base.image, &added, run, &options.created)
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
     Ok(Built {
         name: function.name.clone(),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::layers::MadeLayer;
 use super::remote::Ready;
 use super::{PipelineError, Planned};
-use crate::image::Layer;
-use crate::layer::StoredLayer;
+use crate::image::{DockerLayer, Layer};
 use crate::project::Repository;
 use crate::store::Digest;
 
@@ -72,13 +72,19 @@ impl<'a> Teller<'a> {
     ///
     /// # Errors
     /// When nobody listens any more.
-    pub(super) fn layer(&self, key: &Digest, stored: &StoredLayer) -> Result<(), PipelineError> {
-        let ready = self.ready.iter().find(|ready| ready.layer.digest == stored.layer.digest);
+    pub(super) fn layer<L: Clone + Into<DockerLayer>>(
+        &self,
+        key: &Digest,
+        made: &MadeLayer<L>,
+    ) -> Result<(), PipelineError> {
+        // Nobody sends plain tars ahead.
+        let DockerLayer::Gzip(layer) = made.layer.clone().into() else { return Ok(()) };
+        let ready = self.ready.iter().find(|ready| ready.layer.digest == layer.digest);
         self.tell(Part {
             functions: self.functions.get(key).cloned().unwrap_or_default(),
-            layer: stored.clone().into(),
+            layer,
             origin: ready.map(|ready| ready.origin.clone()),
-            is_new: !stored.reused,
+            is_new: !made.reused,
         })
     }
 

@@ -298,6 +298,37 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
     assert_same("docker", &without_owners(&saved.files()), "the sources", &expected);
 }
 
+#[test]
+#[ignore = "needs umoci and Docker; `make test` runs it"]
+fn layers_are_compressed_for_those_who_want_them_compressed() {
+    let docker_images = Docker::new("docker-daemon");
+    let project = Project::named(docker_images.prefix.clone());
+    let both = project.workspace.build(&["-o", "docker-daemon:", "-o", "oci:images"])["f"].take();
+    assert_eq!(project.workspace.blobs(), 2, "a layer and the code, each once");
+
+    fs::remove_dir_all(project.workspace.path("store")).unwrap();
+    let alone = project.build("docker-daemon:");
+    assert_eq!(project.workspace.blobs(), 0);
+    assert_eq!((&alone["digest"], &alone["image_id"]), (&Value::Null, &both["image_id"]));
+    assert_eq!(docker_images.inspect("f")["Id"], alone["image_id"]);
+    for (plain, compressed) in
+        alone["layers"].as_array().unwrap().iter().zip(both["layers"].as_array().unwrap())
+    {
+        assert_eq!((&plain["digest"], &plain["size"]), (&Value::Null, &Value::Null));
+        assert_eq!(plain["diff_id"], compressed["diff_id"]);
+    }
+    let again = project.build("docker-daemon:");
+    assert!(again["layers"].as_array().unwrap().iter().all(|layer| layer["reused"] == true), "{again}");
+    let human = succeed(&mut project.workspace.limg(&["build", "-q", "-o", "docker-daemon:"])).stdout;
+    let line =
+        format!("f  {}  docker-daemon:{}\n", alone["image_id"].as_str().unwrap(), docker_images.name("f"));
+    assert_eq!(String::from_utf8(human).unwrap(), line);
+
+    let later = project.build("oci:images");
+    assert_eq!((&later["digest"], own_layers(&later)), (&both["digest"], own_layers(&both)));
+    assert_eq!(project.workspace.blobs(), 2);
+}
+
 /// Bytes that do not get smaller by compression, the same every time.
 fn noise(size: u64) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -18,6 +18,7 @@ use super::{load, select};
 use crate::definition::Loaded;
 use crate::engine::{Engine, EngineError, Event, Invocation, RunOptions, Session, Used, emulator};
 use crate::fs;
+use crate::image::DockerImage;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
 use crate::sample_event;
@@ -84,7 +85,7 @@ impl Job<'_> {
             Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
         // Asked for at once: with no engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
-        let built = pipeline::build(&[function], &options, &context)
+        let built = pipeline::build_for_docker(&[function], &options, &context)
             .await
             .map_err(|error| Failure::pipeline(error, loaded))?;
         terminal.finish();
@@ -138,7 +139,7 @@ fn which(loaded: &Loaded) -> Failure {
 
 /// The emulator to bring along, if the image has none.
 fn emulator_for(
-    built: &Built,
+    built: &Built<DockerImage>,
     named: Option<&Path>,
     context: &Context,
     function: &Function,

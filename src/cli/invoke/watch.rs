@@ -20,7 +20,7 @@ use crate::project::Function;
 use crate::tree::{Difference, Snapshot};
 
 /// The pause between two looks, at least.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many times longer than a look the pause after it is: a large tree costs a tenth of a processor, no more.
 const PAUSE_FACTOR: u32 = 9;

@@ -1,11 +1,14 @@
+use std::cell::RefCell;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use super::*;
 use crate::engine::fake::{Fake, Loading};
 use crate::image::{BaseImage, NewLayer};
-use crate::project::Architecture;
-use crate::project::RunConfig;
+use crate::layer::{self, TarLayer};
+use crate::project::{Architecture, RunConfig, Source, SourceKind};
 use crate::store::Store;
+use crate::tree::{FileIndex, Tree};
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 
@@ -21,22 +24,36 @@ impl Bench {
     }
 
     /// A layer of some size. The fake does not look into it.
-    fn layer(&self, content: &str) -> Layer {
+    fn layer(&self, content: &str) -> DockerLayer {
         let mut writer = self.store.writer().unwrap();
         writer.write_all(content.repeat(10_000).as_bytes()).unwrap();
         let (digest, blob) = writer.commit().unwrap();
         let diff_id = Digest::of(format!("tar of {content}").as_bytes());
-        Layer { digest, diff_id, size: blob.size, blob }
+        DockerLayer::Gzip(Layer { digest, diff_id, size: blob.size, blob })
     }
 
-    fn image(&self, layers: &[&str], command: &str) -> Image {
-        let added: Vec<_> = layers
-            .iter()
-            .map(|content| NewLayer { layer: self.layer(content), description: (*content).to_owned() })
-            .collect();
-        let run = RunConfig { command: Some(vec![command.to_owned()]), ..RunConfig::default() };
-        Image::assemble(&BaseImage::scratch(Architecture::X86_64), &added, &run, CREATED).unwrap()
+    /// A layer of one file, as a plain tar.
+    fn plain(&self, content: &str) -> DockerLayer {
+        let path = self.store.root().parent().unwrap().join("code");
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("app.py"), content).unwrap();
+        let source = Source { path, kind: SourceKind::Directory, follow: false, exclude: Vec::new() };
+        let tree = Arc::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
+        let base = Arc::new(FileIndex::default());
+        let key = layer::key(&tree, &base, 0);
+        DockerLayer::Tar(TarLayer::read(&tree, &base, 0, &key, &self.store).unwrap())
     }
+
+    fn image(&self, layers: &[&str], command: &str) -> DockerImage {
+        image_of(layers.iter().map(|content| self.layer(content)), command)
+    }
+}
+
+fn image_of(layers: impl IntoIterator<Item = DockerLayer>, command: &str) -> DockerImage {
+    let added: Vec<_> =
+        layers.into_iter().map(|layer| NewLayer { layer, description: "some files".to_owned() }).collect();
+    let run = RunConfig { command: Some(vec![command.to_owned()]), ..RunConfig::default() };
+    DockerImage::assemble(&BaseImage::scratch(Architecture::X86_64), &added, &run, CREATED).unwrap()
 }
 
 async fn nothing_to_bring(_: Vec<&Layer>) -> Result<(), EngineError> {
@@ -45,7 +62,7 @@ async fn nothing_to_bring(_: Vec<&Layer>) -> Result<(), EngineError> {
 
 fn layer_files(fake: &Fake, archive: usize) -> usize {
     let state = fake.state.lock().unwrap();
-    state.archives[archive].iter().filter(|name| name.ends_with(".tar.gz")).count()
+    state.archives[archive].iter().filter(|name| name.contains(".tar")).count()
 }
 
 fn archives(fake: &Fake) -> usize {
@@ -71,6 +88,46 @@ async fn only_what_the_engine_lacks_is_sent() {
     assert!(third.thin && third.sent_bytes < 10_000, "{third:?}");
     assert_eq!(layer_files(&fake, 2), 0);
     assert_eq!(engine.image_id("shop/orders:v2").await.unwrap().unwrap().architecture, "amd64");
+}
+
+#[tokio::test]
+async fn own_layers_are_sent_as_plain_tars_where_they_are_lacking() {
+    for loading in [Loading::Docker, Loading::Containerd] {
+        let (bench, fake) = (Bench::new(), Fake::start(loading));
+        let engine = fake.engine().await;
+        let image = |code| image_of([bench.layer("base"), bench.plain(code)], "app.handler");
+        let before = image("one = 1");
+        let asked = RefCell::new(Vec::new());
+        let bring = async |layers: Vec<&Layer>| {
+            asked.borrow_mut().extend(layers.into_iter().map(|layer| layer.digest.clone()));
+            Ok::<_, EngineError>(())
+        };
+        let first = engine.load(&before, "orders:v1", bring).await.unwrap();
+        assert_eq!((first.thin, &asked.take()[..]), (false, &[before.layers()[0].digest().clone()][..]));
+        let names = fake.state.lock().unwrap().archives[0].clone();
+        assert!(names.contains(&format!("{}.tar", before.layers()[1].diff_id().hex())), "{names:?}");
+        let again = engine.load(&before, "orders:v1", bring).await.unwrap();
+        assert_eq!((again.sent_bytes, archives(&fake)), (0, 1), "{loading:?}");
+
+        let after = image("two = 2");
+        let second = engine.load(&after, "orders:v2", bring).await.unwrap();
+        let is_thin = loading == Loading::Docker;
+        assert_eq!((second.thin, layer_files(&fake, 1)), (is_thin, if is_thin { 1 } else { 2 }));
+        assert_ne!(second.id, first.id);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_before_it_is_sent_spoils_nothing() {
+    let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
+    let image = image_of([bench.plain("one = 1")], "app.handler");
+    for changed in ["one = 2", "one", "one = 1000"] {
+        bench.plain(changed);
+        let engine = fake.engine().await;
+        let error = engine.load(&image, "orders:v1", nothing_to_bring).await.unwrap_err();
+        assert!(matches!(error, EngineError::Archive { .. }), "{changed}: {error}");
+        assert_eq!(engine.image_id("orders:v1").await.unwrap(), None);
+    }
 }
 
 #[tokio::test]
@@ -145,7 +202,7 @@ async fn an_image_that_the_engine_does_not_keep_is_an_error() {
 async fn a_layer_that_cannot_be_read_is_not_the_engines_fault() {
     let (bench, fake) = (Bench::new(), Fake::start(Loading::Docker));
     let image = bench.image(&["base"], "a");
-    std::fs::remove_file(&image.layers()[0].blob.path).unwrap();
+    std::fs::remove_file(&image.layers()[0].blob().unwrap().blob.path).unwrap();
     let error = fake.engine().await.load(&image, "orders:v1", nothing_to_bring).await.unwrap_err();
     assert!(matches!(error, EngineError::Archive { .. }), "{error}");
 }
@@ -183,11 +240,11 @@ async fn docker_refuses_what_it_cannot_complete() {
 fn a_file_that_another_chain_needs_is_sent() {
     let bench = Bench::new();
     let layers = ["base", "empty", "code", "empty"].map(|content| bench.layer(content));
-    let base = BTreeSet::from([layers[0].digest.clone()]);
+    let base = BTreeSet::from([layers[0].digest().clone()]);
     assert_eq!(left_out(&layers, 0), BTreeSet::new());
     assert_eq!(left_out(&layers, 2), base, "the lower `empty` is on another chain than the upper one");
     assert_eq!(left_out(&layers, 4).len(), 3);
-    let found: Vec<_> = layers[..2].iter().map(|layer| layer.diff_id.to_string()).collect();
+    let found: Vec<_> = layers[..2].iter().map(|layer| layer.diff_id().to_string()).collect();
     assert_eq!(common_prefix(&found, &layers), 2);
     assert_eq!(common_prefix(&found[1..], &layers), 0);
 }

@@ -59,6 +59,11 @@ impl Workspace {
         succeed(command.args(arguments)).json()["functions"].take()
     }
 
+    /// How many blobs limg has kept: layers in gzip, above all.
+    pub(crate) fn blobs(&self) -> usize {
+        fs::read_dir(self.path("store/blobs/sha256")).unwrap().count()
+    }
+
     /// Builds, which must fail with this code.
     pub(crate) fn build_fails(&self, code: i32, arguments: &[&str]) -> Finished {
         fails(code, self.limg(&["build"]).args(arguments))
