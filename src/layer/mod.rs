@@ -62,14 +62,38 @@ pub enum LayerError {
     /// Compressing failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
+    /// A layer that is known by its record, and whose bytes are made again, has other ones.
+    #[error(
+        "its files now give {found}, not {expected} as before, although neither their sizes nor their times have changed"
+    )]
+    Changed {
+        /// The digest of the blob by its record.
+        expected: Digest,
+        /// The digest that was found.
+        found: Digest,
+    },
 }
 
-/// A layer that the store has, and whether it had been made before.
+impl LayerError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Changed { .. } => Some(
+                "run the command with `--verify`, which reads all files and makes such layers anew"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// A layer that was made, now or before.
 #[derive(Debug, Clone)]
 pub struct StoredLayer {
     /// What it is.
     pub layer: LayerBlob,
-    /// Its bytes.
+    /// Its bytes. Those of one that was made before may have left the store ([`remake`]).
     pub blob: Blob,
     /// Whether an unchanged one was found.
     pub reused: bool,
@@ -96,14 +120,32 @@ pub fn build(
     key: &Digest,
     store: &Store,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = find(RECORD, key, store) {
-        return Ok(found);
+    if let Some(layer) = store.record::<LayerBlob>(RECORD, key) {
+        // Its bytes are nobody's business until a destination lacks them.
+        let blob = store.place(&layer.digest, layer.size);
+        return Ok(StoredLayer { layer, blob, reused: true });
     }
-    let (layer, blob) = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let Compressed { writer, diff_id } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let (layer, blob) = commit(writer, diff_id)?;
     if tree.is_settled() {
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })
+}
+
+/// Makes the bytes of a layer again that [`build`] found by its record, and which the store does not have any more.
+///
+/// # Errors
+/// As [`build`], or when the files give another layer than `expected`. The store then has nothing of it.
+pub fn remake(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    expected: &Digest,
+    store: &Store,
+) -> Result<Blob, LayerError> {
+    let Compressed { writer, .. } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 
 /// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
@@ -120,16 +162,16 @@ pub fn import(
         return Ok(found);
     }
     let mut input = open()?;
-    let (layer, blob) = compress(store, |mut output| {
+    let compressed = compress(store, |mut output| {
         io::copy(&mut input, &mut output).map_err(LayerError::Import)?;
         Ok(output)
     })?;
-    if layer.diff_id != *diff_id {
-        return Err(LayerError::Import(io::Error::other(format!(
-            "its digest is {}, not {diff_id}",
-            layer.diff_id
-        ))));
+    let found = compressed.diff_id;
+    if found != *diff_id {
+        let why = format!("its digest is {found}, not {diff_id}");
+        return Err(LayerError::Import(io::Error::other(why)));
     }
+    let (layer, blob) = commit(compressed.writer, found)?;
     store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
     Ok(StoredLayer { layer, blob, reused: false })
 }
@@ -148,12 +190,7 @@ pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, Laye
 /// The layer that was taken over with this `diff_id`, if the store still has it.
 #[must_use]
 pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
-    find(IMPORT_RECORD, diff_id, store)
-}
-
-/// The layer of a record, if the store still has its blob.
-fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
-    let layer: LayerBlob = store.record(kind, key)?;
+    let layer: LayerBlob = store.record(IMPORT_RECORD, diff_id)?;
     let blob = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)?;
     Some(StoredLayer { layer, blob, reused: true })
 }
@@ -161,11 +198,17 @@ fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
 /// What the tar is written to: buffer, hash, gzip, hash, file.
 type TarOutput = BufWriter<HashingWriter<GzipWriter<'static, BlobWriter>>>;
 
-/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store.
+/// A blob that has yet to get its name.
+struct Compressed {
+    writer: BlobWriter,
+    diff_id: Digest,
+}
+
+/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store, nor does dropping the result.
 fn compress(
     store: &Store,
     write: impl FnOnce(TarOutput) -> Result<TarOutput, LayerError>,
-) -> Result<(LayerBlob, Blob), LayerError> {
+) -> Result<Compressed, LayerError> {
     let gzip = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
     let uncompressed = write(BufWriter::with_capacity(BUFFER, HashingWriter::new(gzip)))?;
 
@@ -175,6 +218,10 @@ fn compress(
         Ok((gzip.finish()?, diff_id))
     };
     let (writer, diff_id) = finish().map_err(LayerError::Compress)?;
+    Ok(Compressed { writer, diff_id })
+}
+
+fn commit(writer: BlobWriter, diff_id: Digest) -> Result<(LayerBlob, Blob), LayerError> {
     let (digest, blob) = writer.commit()?;
     Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
 }

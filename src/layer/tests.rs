@@ -160,6 +160,27 @@ fn an_unchanged_tree_is_not_read_again() {
 }
 
 #[test]
+fn a_layer_is_known_without_its_blob_and_made_again_with_the_same_bytes() {
+    let bench = Bench::new();
+    bench.write("a", b"one");
+    std::thread::sleep(Duration::from_millis(120));
+    let tree = bench.tree();
+    let made = bench.build(&tree);
+    let bytes = made.blob.read().unwrap();
+    std::fs::remove_file(&made.blob.path).unwrap();
+    let known = bench.build(&tree);
+    assert!(known.reused && known.layer == made.layer && !known.blob.is_here());
+
+    let remake = |expected: &Digest| remake(&tree, &FileIndex::default(), MTIME, expected, &bench.store);
+    let other = Digest::of(b"other");
+    let Err(LayerError::Changed { expected, found }) = remake(&other) else { panic!("it is not `other`") };
+    assert_eq!((expected, found), (other, made.layer.digest.clone()));
+    assert!(!known.blob.is_here(), "nothing is kept of what is not expected");
+    assert_eq!(remake(&made.layer.digest).unwrap().read().unwrap(), bytes);
+    assert!(known.blob.is_here());
+}
+
+#[test]
 fn a_time_of_modification_in_the_future_is_as_good_as_another() {
     let bench = Bench::new();
     bench.write("a", b"one");

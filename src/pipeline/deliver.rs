@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, Context, DeliverError, PipelineError, blocking, bytes};
+use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, bytes};
 use crate::engine::{Engine, Loaded};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
-use crate::registry::RegistryError;
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +131,7 @@ async fn load_all(built: &[Built], names: &[String], context: &Context) -> Resul
     Ok(())
 }
 
-/// Puts one image into an engine, fetching what it lacks.
+/// Puts one image into an engine, bringing here what it lacks.
 pub(super) async fn load(
     engine: &Engine,
     built: &Built,
@@ -143,7 +142,7 @@ pub(super) async fn load(
     engine.load(&built.image, name, bring).await
 }
 
-/// Fetches the layers that a file or folder needs and does not have.
+/// Brings here the layers that a file or folder needs and does not have.
 async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> Result<(), DeliverError> {
     for built in built {
         let layers = match location {
@@ -155,9 +154,9 @@ async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> 
     Ok(())
 }
 
-async fn bring_layers(layers: Vec<&Layer>, built: &Built, context: &Context) -> Result<(), RegistryError> {
-    let remote = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
-    bytes::bring(remote, context).await
+async fn bring_layers(layers: Vec<&Layer>, built: &Built, context: &Context) -> Result<(), BytesError> {
+    let known = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
+    bytes::bring(known, context).await
 }
 
 fn write(

@@ -24,8 +24,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinError;
 
+pub use bytes::{Origin, Recipe};
 pub use deliver::{Delivered, Destination, docker_name};
-pub use error::{BaseError, DeliverError, PipelineError, PushError};
+pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
 pub use update::update;
@@ -35,7 +36,7 @@ pub use watch::snapshot;
 use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::Reporter;
-use crate::image::{Image, NewLayer};
+use crate::image::{Image, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
 use crate::problem::{DocumentPath, Problem};
@@ -98,8 +99,8 @@ pub struct Built {
     pub base: String,
     /// The digest of the base's config.
     pub base_config: Digest,
-    /// Where layers can be fetched that lie in a registry, by their digests.
-    pub origins: BTreeMap<Digest, Repository>,
+    /// Where the bytes of layers come from that need not be on this machine, by their digests.
+    pub origins: BTreeMap<Digest, Origin>,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
     /// Whether the image does not start the runtime interface emulator by itself where it does not run in Lambda.
@@ -243,7 +244,7 @@ async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
 /// A function, placed.
 struct Planned<'a> {
     function: &'a Function,
-    base: &'a LoadedBase,
+    base: &'a Arc<LoadedBase>,
     plan: ImagePlan,
 }
 
@@ -341,6 +342,12 @@ fn join(
     options: &Options,
 ) -> Result<Built, PipelineError> {
     let function = planned.function;
+    let base = planned.base;
+    let of_base = |origin: &Repository| {
+        let origin = |layer: &Layer| (layer.digest.clone(), Origin::Registry(origin.clone()));
+        base.image.layers().iter().map(origin).collect()
+    };
+    let mut origins: BTreeMap<Digest, Origin> = base.origin.as_ref().map(of_base).unwrap_or_default();
     let mut added = Vec::new();
     let mut layers = Vec::new();
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
@@ -353,14 +360,19 @@ fn join(
             size: stored.layer.size,
             reused: stored.reused,
         });
+        let recipe = Recipe {
+            name: layer_plan.name.clone(),
+            tree: Arc::clone(&layer_plan.tree),
+            base: Arc::clone(base),
+            mtime: options.mtime,
+        };
+        origins.entry(stored.layer.digest.clone()).or_insert_with(|| Origin::Recipe(Arc::new(recipe)));
         added.push(NewLayer { layer: stored.clone().into(), description: layer_plan.name.clone() });
     }
-    let base = planned.base;
-    let of_base = |origin: &Repository| {
-        base.image.layers().iter().map(|layer| (layer.digest.clone(), origin.clone())).collect()
-    };
-    let mut origins: BTreeMap<Digest, Repository> = base.origin.as_ref().map(of_base).unwrap_or_default();
-    origins.extend(ready.iter().map(|ready| (ready.layer.digest.clone(), ready.origin.clone())));
+    origins.extend(ready.iter().map(|ready| {
+        let origin = Origin::Registry(ready.origin.clone());
+        (ready.layer.digest.clone(), origin)
+    }));
     let run = &planned.plan.run;
     let image = Image::assemble(&planned.base.image, &added, run, &options.created)
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::{Built, Context, PushError, bytes};
+use super::{Built, Context, Origin, PushError, bytes};
 use crate::event::Event;
 use crate::image::{Image, Layer};
 use crate::project::Repository;
@@ -95,8 +95,8 @@ struct Job<'a> {
 
 #[derive(Clone, Copy)]
 enum Content<'a> {
-    /// A layer, and where its bytes can be fetched if they are not here.
-    Layer(&'a Layer, Option<&'a Repository>),
+    /// A layer, and where its bytes come from if they are not here.
+    Layer(&'a Layer, Option<&'a Origin>),
     Config(&'a [u8]),
 }
 
@@ -236,7 +236,7 @@ async fn send_blob(
     let (having, lacking): (Vec<_>, Vec<_>) =
         repositories.into_iter().zip(present).partition(|(_, present)| *present);
     let origin = match job.content {
-        Content::Layer(_, origin) => origin,
+        Content::Layer(_, origin) => origin.and_then(Origin::repository),
         Content::Config(_) => None,
     };
     let mut sources: Vec<&Repository> = having.iter().map(|(repository, _)| *repository).collect();

@@ -182,7 +182,7 @@ async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
     let added = NewLayer { layer: far, description: "base".to_owned() };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
-    built.origins.insert(digest.clone(), other.named("base"));
+    built.origins.insert(digest.clone(), Origin::Registry(other.named("base")));
     let pushed = bench.push(std::slice::from_ref(&built)).await.unwrap();
     assert_eq!((pushed[0].sent.blobs, other.count("GET", "/blobs/")), (2, 1));
 
