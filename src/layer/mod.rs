@@ -133,6 +133,25 @@ pub fn build(
     Ok(StoredLayer { layer, blob, reused: false })
 }
 
+/// Reads all files of a tree whose layer was made before, and forgets that layer if they give another one now.
+///
+/// # Errors
+/// When a file cannot be read, changed while limg was working, or the store cannot be written.
+pub fn forget_stale(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    key: &Digest,
+    store: &Store,
+) -> Result<bool, LayerError> {
+    let Some(known) = store.record::<LayerBlob>(RECORD, key) else { return Ok(false) };
+    let is_stale = diff_id(tree, base, mtime)? != known.diff_id;
+    if is_stale {
+        store.forget_record(RECORD, key)?;
+    }
+    Ok(is_stale)
+}
+
 /// Makes the bytes of a layer again that [`build`] found by its record, and which the store does not have any more.
 ///
 /// # Errors

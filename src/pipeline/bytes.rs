@@ -83,7 +83,8 @@ pub(super) async fn remote_image(
         layers.push(match described.compression {
             Compression::Gzip => {
                 let DescribedLayer { digest, diff_id, size, .. } = described;
-                let blob = context.store.place(&digest, size);
+                let (store, wanted) = (context.store.clone(), digest.clone());
+                let blob = blocking(move || Ok::<_, BaseError>(store.place(&wanted, size))).await?;
                 Layer { digest, diff_id, size, blob }
             }
             Compression::None => compressed(described, reference, context).await?,

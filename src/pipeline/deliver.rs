@@ -145,6 +145,13 @@ pub(super) async fn load(
 /// Brings here the layers that a file or folder needs and does not have.
 async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> Result<(), DeliverError> {
     for built in built {
+        if let ImageLocation::Oci(path, _) = location
+            && context.verify
+        {
+            let (path, image) = (path.clone(), built.image.clone());
+            let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
+            super::tell_damaged(removed.await?, context);
+        }
         let layers = match location {
             ImageLocation::Oci(path, _) => layout::lacking(path, &built.image),
             _ => built.image.unique_layers(),

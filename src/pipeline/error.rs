@@ -197,7 +197,7 @@ impl BytesError {
         match self {
             Self::Registry(source) => source.help(),
             Self::Layer { source, .. } => source.help(),
-            Self::Worker(_) => None,
+            Self::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
         }
     }
 }
@@ -217,6 +217,12 @@ pub enum DeliverError {
     /// The file cannot be written.
     #[error(transparent)]
     Fs(#[from] FsError),
+}
+
+impl From<JoinError> for DeliverError {
+    fn from(error: JoinError) -> Self {
+        Self::Bytes(error.into())
+    }
 }
 
 /// Why an image cannot be sent.

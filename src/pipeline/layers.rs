@@ -107,11 +107,16 @@ fn next<'a>(
 
 fn run(job: &Job<'_>, mtime: u64, context: &Context) -> Result<StoredLayer, PipelineError> {
     let start = Instant::now();
-    let stored = layer::build(&job.plan.tree, job.base, mtime, job.key, &context.store)
-        .map_err(|source| PipelineError::Layer { name: job.plan.name.clone(), source })?;
+    let name = &job.plan.name;
+    let failed = |source| PipelineError::Layer { name: name.clone(), source };
+    let (tree, store) = (&job.plan.tree, &context.store);
+    if context.verify && layer::forget_stale(tree, job.base, mtime, job.key, store).map_err(failed)? {
+        context.reporter.report(Event::Stale { name: name.clone() });
+    }
+    let stored = layer::build(tree, job.base, mtime, job.key, store).map_err(failed)?;
     context.reporter.report(Event::Layer(LayerEvent {
-        name: job.plan.name.clone(),
-        files: job.plan.tree.files(),
+        name: name.clone(),
+        files: tree.files(),
         size: stored.layer.size,
         reused: stored.reused,
         took: start.elapsed(),

@@ -35,7 +35,7 @@ pub use watch::snapshot;
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
-use crate::event::Reporter;
+use crate::event::{Event, Reporter};
 use crate::image::{Image, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError};
@@ -80,6 +80,8 @@ pub struct Context {
     /// AWS, for layers by their ARN.
     #[cfg(feature = "aws")]
     pub aws: Aws,
+    /// Whether files and layouts are read where their times or names would be trusted. The store is then one that checks.
+    pub verify: bool,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
     /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
@@ -150,6 +152,7 @@ pub async fn build(
         match blocking(work).await? {
             Attempt::Done(built) => {
                 pins::write(context).await?;
+                tell_damaged(context.store.removed(), context);
                 return Ok(built);
             }
             // A base that was looked into promises nothing any more, so that this ends.
@@ -227,6 +230,13 @@ impl Context {
     /// The lock, for a moment.
     fn lock(&self) -> MutexGuard<'_, Lock> {
         lock(&self.lock)
+    }
+}
+
+/// Tells of blobs that were removed.
+fn tell_damaged(digests: Vec<Digest>, context: &Context) {
+    for digest in digests {
+        context.reporter.report(Event::Damaged { digest: digest.to_string() });
     }
 }
 

@@ -160,13 +160,13 @@ impl Store {
         self.alone(|root| blobs.iter().try_for_each(|digest| remove_blob(root, digest)))
     }
 
-    /// Gives the store up at the end of a command that may have added to it, and removes what is beyond `limit` bytes. When
-    /// somebody else uses it, that is left to him who adds something next.
+    /// Gives the store up at the end of a command that may have added to it, and removes what is beyond its limit. When
+    /// somebody else uses it, that is left to whoever adds something next.
     ///
     /// # Errors
     /// When the store cannot be listed, or a file cannot be removed.
-    pub fn close(self, limit: u64) -> Result<(), FsError> {
-        let bounds = Bounds::of_bytes(limit);
+    pub fn close(self) -> Result<(), FsError> {
+        let bounds = Bounds::of_bytes(self.limit);
         if self.has_added() && !self.prunable(&bounds)?.is_empty() {
             self.prune(&bounds)?;
         }

@@ -30,6 +30,8 @@ use crate::fs::{self, FsError};
 pub struct Store {
     root: PathBuf,
     open: Arc<Open>,
+    /// How many bytes it may hold when it is closed.
+    limit: u64,
     /// What was checked, if everything is.
     checks: Option<Arc<Checks>>,
 }
@@ -60,7 +62,7 @@ impl Store {
             fs::create_dir_all(&folder)?;
         }
         let open = Open { _lock: in_use::lock(root)?, added: AtomicBool::new(false) };
-        let store = Self { root: root.to_owned(), open: Arc::new(open), checks: None };
+        let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, checks: None };
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // The marker of the Cache Directory Tagging Specification: backups leave the folder out.
@@ -71,6 +73,12 @@ impl Store {
         }
         fs::remove_abandoned(&store.temporary());
         Ok(store)
+    }
+
+    /// The same, which may hold so many bytes when it is closed.
+    #[must_use]
+    pub fn limited(self, limit: u64) -> Self {
+        Self { limit, ..self }
     }
 
     /// The same, which reads each blob when it is asked for it, and removes those that are not what their names say.

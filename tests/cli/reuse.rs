@@ -166,6 +166,40 @@ fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
 }
 
 #[test]
+fn verify_makes_anew_what_changed_behind_its_times() {
+    let context = shop();
+    let expected = context.build(&[]);
+    fake_a_record(&context);
+    let run = context.limg(&["build", "--verify", "-o", "oci:other"]).ok();
+    assert!(run.stderr.contains("warning: files of the code of bills had changed"), "{}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
+    Layout::open(&context.path("other"));
+    let after = context.build(&["-o", "oci:other"]);
+    assert_eq!((after.digest("bills"), after.made()), (expected.digest("bills"), vec![]));
+    let quiet = context.limg(&["build", "--verify"]).ok();
+    assert!(!quiet.stderr.contains("warning") && !quiet.stderr.contains("built"), "{}", quiet.stderr);
+}
+
+#[test]
+fn verify_heals_damaged_blobs_of_store_and_layout() {
+    let context = shop();
+    let expected = context.build(&[]);
+    let blob = blob(&context);
+    // The layout has the same file under another name.
+    std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let length = std::fs::metadata(&blob).unwrap().len();
+    std::fs::write(&blob, vec![7; usize::try_from(length).unwrap()]).unwrap();
+    assert!(!context.limg(&["build", "-q"]).ok().stderr.contains("damaged"), "nobody looks");
+    let run = context.limg(&["build", "--verify"]).ok();
+    let digest = blob.file_name().unwrap().to_str().unwrap();
+    assert!(run.stderr.contains(&format!("warning: sha256:{digest} was damaged")), "{}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
+    Layout::open(&context.path(".limg/images"));
+    assert_eq!(context.build(&[]).digest("bills"), expected.digest("bills"));
+    context.assert_clean();
+}
+
+#[test]
 fn a_store_whose_blob_was_cut_is_healed() {
     let context = shop();
     let expected = context.build(&[]).digest("bills").to_owned();
