@@ -8,9 +8,10 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use limg::layer;
+use limg::layer::{self, TarLayer};
 use limg::project::{ImagePath, Source, SourceKind};
 use limg::store::{Digest, Store};
 use limg::tree::{FileIndex, Tree};
@@ -42,8 +43,10 @@ fn stages(criterion: &mut Criterion) {
     let input = folder.path().join("input");
     fs::create_dir(&input).unwrap();
     make_input(&input);
-    let base = FileIndex::default();
-    let tree = load(&input);
+    let base = Arc::new(FileIndex::default());
+    let tree = Arc::new(load(&input));
+    let key = layer::key(&tree, &base, MTIME);
+    let store = Store::open(&folder.path().join("store")).unwrap();
 
     let mut group = criterion.benchmark_group("files");
     group.throughput(Throughput::Elements(tree.files()));
@@ -56,9 +59,8 @@ fn stages(criterion: &mut Criterion) {
     let bytes = vec![7; usize::try_from(tree.size()).unwrap()];
     group.bench_function("hash", |bencher| bencher.iter(|| Digest::of(black_box(&bytes))));
     group.bench_function("tar and hash", |bencher| {
-        bencher.iter(|| layer::diff_id(&tree, &base, MTIME).unwrap());
+        bencher.iter(|| TarLayer::read(&tree, &base, MTIME, &key, &store).unwrap());
     });
-    let key = layer::key(&tree, &base, MTIME);
     group.bench_function("tar, hash and gzip", |bencher| {
         let store = || {
             let folder = tempfile::tempdir().unwrap();

@@ -36,6 +36,16 @@ pub enum Event {
     },
     /// A layer blob is there.
     Layer(LayerEvent),
+    /// Files of a layer had changed although neither their sizes nor their times had, so that it is made anew.
+    Stale {
+        /// What the layer holds.
+        name: String,
+    },
+    /// A blob was not what its name says, and was removed.
+    Damaged {
+        /// What its digest should be.
+        digest: String,
+    },
     /// A blob is on its way from or to a registry.
     Transfer(TransferEvent),
     /// A request failed in a way that may pass, and is made again.

@@ -1,9 +1,10 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments have them.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use super::args::ResolutionArguments;
-use super::configuration::RegistrySettings;
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::render::Terminal;
 use super::settings::Settings;
@@ -19,6 +20,35 @@ use crate::store::Store;
 /// How many requests to registries are under way at once unless the user says so.
 const CONNECTIONS: usize = 8;
 
+/// Reads the user's configuration.
+pub(super) fn configuration(settings: &Settings) -> Result<Configuration, Failure> {
+    Ok(Configuration::read(settings.configuration.as_ref(), &settings.mirrors)?)
+}
+
+/// Opens the store.
+pub(super) fn store(settings: &Settings) -> Result<Store, Failure> {
+    Store::open(&settings.store).map_err(|source| Failure::Store { root: settings.store.clone(), source })
+}
+
+/// Ends the work of a command that went well, and keeps the store to its limit. Where that fails, the command has done what
+/// it was to do all the same.
+pub(super) fn close(context: Context, terminal: &Terminal) {
+    if let Err(error) = context.store.close() {
+        terminal.advice(&full_text(&error), "`limg cache prune` tries again to keep the store to its limit");
+    }
+}
+
+/// An error and its causes, on one line.
+fn full_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 /// What a command's own arguments say.
 #[derive(Debug)]
 pub(super) struct Access {
@@ -26,6 +56,8 @@ pub(super) struct Access {
     pub(super) connections: usize,
     /// What is done about what limg.lock lacks.
     pub(super) pinning: Pinning,
+    /// Whether everything is read where times and names would be trusted.
+    pub(super) verify: bool,
     /// The region of AWS.
     #[cfg(feature = "aws")]
     pub(super) region: Option<String>,
@@ -40,6 +72,7 @@ impl Access {
         Self {
             connections: CONNECTIONS,
             pinning,
+            verify: false,
             #[cfg(feature = "aws")]
             region: None,
             #[cfg(feature = "aws")]
@@ -49,7 +82,8 @@ impl Access {
 
     /// That of a command that builds.
     pub(super) fn of(arguments: &ResolutionArguments) -> Self {
-        Self::new(if arguments.locked { Pinning::Locked } else { Pinning::Add })
+        let pinning = if arguments.locked { Pinning::Locked } else { Pinning::Add };
+        Self { verify: arguments.verify, ..Self::new(pinning) }
     }
 
     /// Opens the store and the lock, and makes the clients. Nothing is asked yet.
@@ -59,8 +93,9 @@ impl Access {
         terminal: &Arc<Terminal>,
         loaded: &Loaded,
     ) -> Result<Context, Failure> {
-        let store = Store::open(&settings.store)
-            .map_err(|source| Failure::Store { root: settings.store.clone(), source })?;
+        let configuration = configuration(settings)?;
+        let store = store(settings)?.limited(configuration.store_limit(settings));
+        let store = if self.verify { store.checking() } else { store };
         let certificates =
             settings.certificates.as_deref().map(fs::read).transpose().map_err(Failure::Certificates)?;
         // `limg.lock` beside `limg.yaml`; another definition in the same folder has another.
@@ -81,7 +116,7 @@ impl Access {
         let registries = registry::Settings {
             certificates,
             connections: self.connections,
-            ..RegistrySettings::read(settings.configuration.as_ref(), &settings.mirrors)?.for_client()
+            ..configuration.registries.for_client()
         };
         let reporter = Arc::<Terminal>::clone(terminal);
         let registry =
@@ -94,6 +129,7 @@ impl Access {
             lock: Arc::new(Mutex::new(lock)),
             lock_file,
             pinning: self.pinning,
+            verify: self.verify,
             #[cfg(feature = "aws")]
             aws,
             reporter,

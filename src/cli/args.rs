@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::shard::Shard;
+use super::size::Size;
 use crate::project::Architecture;
 use crate::sample_event::{self, SampleEvent};
 
@@ -74,6 +75,8 @@ pub(super) enum Command {
     Event(EventArguments),
     /// Pin what image tags and layer versions stand for now in limg.lock, and print what moved
     Update(UpdateArguments),
+    /// Show what the store of layers holds, check it, or remove from it
+    Cache(CacheArguments),
     /// Write a starter project
     Init(InitArguments),
     /// Print the JSON Schema of limg.yaml, for editors
@@ -118,7 +121,7 @@ pub(super) struct DivisionArguments {
     pub(super) shard: Option<Shard>,
 }
 
-/// What decides which images a definition's names stand for.
+/// What decides which images a definition's names stand for, and what of earlier builds is trusted.
 #[derive(Debug, Args)]
 pub(super) struct ResolutionArguments {
     /// Build for this instruction set instead of the definition's
@@ -128,6 +131,10 @@ pub(super) struct ResolutionArguments {
     /// Use only what limg.lock pins; anything else is an error
     #[arg(long)]
     pub(super) locked: bool,
+
+    /// Read all files and blobs where their times and names would be trusted, and make anew what is not as it was
+    #[arg(long)]
+    pub(super) verify: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -270,6 +277,45 @@ pub(super) struct EventArguments {
     /// The event [default: a list of all]
     #[arg(value_name = "NAME", value_parser = sample_events())]
     pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The store is LIMG_STORE, or limg in the user's cache folder. LIMG_STORE_LIMIT, or `store: { limit: SIZE }`
+in config.yaml, says how much it may hold: 10GB unless said otherwise. At the end of a command that
+has added something, what was used longest ago goes until that is kept to.")]
+pub(super) struct CacheArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<CacheCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Show where the store is, what it holds and what it may hold; so does `limg cache` alone
+    Show,
+    /// Remove what was used longest ago, unless another limg uses the store
+    Prune(PruneArguments),
+    /// Read all blobs and remove those that are damaged; the exit code is 1 if there are any
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneArguments {
+    /// Remove all blobs and records
+    #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
+    pub(super) all: bool,
+
+    /// Remove what was not used for so many days
+    #[arg(long, value_name = "DAYS")]
+    pub(super) older_than: Option<u32>,
+
+    /// Remove until the store holds no more, such as 2GB [default: the store's limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_size: Option<Size>,
+
+    /// Remove nothing, and tell what would go
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

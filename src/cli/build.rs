@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::args::{BuildArguments, Format};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
@@ -43,16 +43,19 @@ pub(super) async fn run(
     let context = Access::of(&resolution).context(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;
-    let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
-    let built = tokio::select! {
-        built = &mut work => built.map_err(|error| Failure::pipeline(error, &loaded))?,
-        () = interrupt.wait() => {
-            context.stop.store(true, Ordering::Relaxed);
-            // Whatever comes of it now, only what it leaves behind matters.
-            drop(tokio::time::timeout(GRACE, work).await);
-            return Ok(ExitCode::from(INTERRUPTED));
+    let built = {
+        let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
+        tokio::select! {
+            built = &mut work => built.map_err(|error| Failure::pipeline(error, &loaded))?,
+            () = interrupt.wait() => {
+                context.stop.store(true, Ordering::Relaxed);
+                // Whatever comes of it now, only what it leaves behind matters.
+                drop(tokio::time::timeout(GRACE, work).await);
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
         }
     };
+    access::close(context, terminal);
     terminal.finish();
     match settings.format {
         Format::Json => terminal.json(&Report::of_build(&built)),

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::settings::Settings;
+use super::size::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{self, Mirror, MirrorError};
@@ -28,6 +30,18 @@ pub(super) struct ConfigurationFile {
     pub(super) path: PathBuf,
     /// Whether the user named it. Then it must be there.
     pub(super) is_named: bool,
+}
+
+/// How much the store may hold unless the user says otherwise: the bases and layers of some projects, and little of a disk.
+const DEFAULT_STORE_LIMIT: Size = Size(10_000_000_000);
+
+/// What the user says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Configuration {
+    /// About registries.
+    pub(super) registries: RegistrySettings,
+    /// How much the store may hold.
+    store_limit: Option<Size>,
 }
 
 /// What the user says about registries.
@@ -74,7 +88,7 @@ impl ConfigurationError {
             Self::Text(TextError::Fs(_)) => None,
             Self::Text(_) => Some("save it as UTF-8, with nothing but settings in it".to_owned()),
             Self::Form { fault, .. } => Some(fault.help.clone().unwrap_or_else(|| {
-                "write `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }`"
+                "write `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
                     .to_owned()
             })),
             Self::Variable { .. } => Some("set it to `HOST[:PORT][/PREFIX]`, or unset it".to_owned()),
@@ -95,6 +109,14 @@ impl ConfigurationError {
 #[serde(deny_unknown_fields)]
 struct Written {
     registries: Option<Unique<Host, Registry>>,
+    store: Option<WrittenStore>,
+}
+
+/// What is written of the store.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenStore {
+    limit: Option<Parsed<Size>>,
 }
 
 /// What is written of one registry.
@@ -122,7 +144,7 @@ impl FromStr for Host {
     }
 }
 
-impl RegistrySettings {
+impl Configuration {
     /// Reads the configuration, if there is one. `variables` are those that begin with [`MIRROR_VARIABLE`], without it.
     ///
     /// # Errors
@@ -138,7 +160,7 @@ impl RegistrySettings {
         for (host, text) in variables {
             let mirror =
                 text.parse().map_err(|source| ConfigurationError::Variable { host: host.clone(), source })?;
-            settings.environment_mirrors.insert(host.clone(), mirror);
+            settings.registries.environment_mirrors.insert(host.clone(), mirror);
         }
         Ok(settings)
     }
@@ -157,8 +179,8 @@ impl RegistrySettings {
         // A file of comments alone has no value, which is as good as none.
         let written: Option<Written> =
             yaml::parse(text).map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
-        let mut settings = Self::default();
-        let registries = written.unwrap_or_default().registries;
+        let Written { registries, store } = written.unwrap_or_default();
+        let mut settings = RegistrySettings::default();
         for (Host(host), registry) in registries.into_iter().flat_map(|registries| registries.0) {
             if registry.insecure == Some(true) {
                 settings.insecure.insert(host.clone());
@@ -167,9 +189,18 @@ impl RegistrySettings {
                 settings.mirrors.insert(host, mirror);
             }
         }
-        Ok(settings)
+        let store_limit = store.unwrap_or_default().limit.map(|Parsed(limit)| limit);
+        Ok(Self { registries: settings, store_limit })
     }
 
+    /// How many bytes the store may hold. The environment wins.
+    pub(super) fn store_limit(&self, settings: &Settings) -> u64 {
+        let Size(bytes) = settings.store_limit.or(self.store_limit).unwrap_or(DEFAULT_STORE_LIMIT);
+        bytes
+    }
+}
+
+impl RegistrySettings {
     /// The same, for a client of registries.
     pub(super) fn for_client(self) -> registry::Settings {
         let Self { mirrors, environment_mirrors, insecure } = self;
@@ -192,7 +223,24 @@ registries:
 ";
 
     fn read(text: &str) -> Result<RegistrySettings, ConfigurationError> {
-        RegistrySettings::of_text(text, Path::new("config.yaml"))
+        Configuration::of_text(text, Path::new("config.yaml")).map(|configuration| configuration.registries)
+    }
+
+    #[test]
+    fn the_limit_of_the_store_is_a_size() {
+        let limit =
+            |text| Configuration::of_text(text, Path::new("config.yaml")).map(|read| read.store_limit);
+        assert_eq!(limit("store: { limit: 500MB }").unwrap(), Some(Size(500_000_000)));
+        for text in ["", "store:", "store: {}", "registries:"] {
+            assert_eq!(limit(text).unwrap(), None, "{text:?}");
+        }
+        for (text, told) in [
+            ("store: { limit: much }", "`much` is no size"),
+            ("store: { limits: 1GB }", "store: unknown key `limits`"),
+        ] {
+            let error = limit(text).unwrap_err();
+            assert!(error.to_string().contains(told) && error.is_users(), "{text}: {error}");
+        }
     }
 
     fn mirror(text: &str) -> Mirror {
@@ -223,7 +271,7 @@ registries:
         fs::write_atomically(&file.path, EXAMPLE.as_bytes()).unwrap();
         let variables =
             variables(&[("PUBLIC_ECR_AWS", "near.example.com"), ("LOCALHOST_5000", "127.0.0.1:6000/x")]);
-        let settings = RegistrySettings::read(Some(&file), &variables).unwrap().for_client();
+        let settings = Configuration::read(Some(&file), &variables).unwrap().registries.for_client();
         assert_eq!(
             settings.environment_mirrors,
             BTreeMap::from([
@@ -239,9 +287,9 @@ registries:
         let folder = tempfile::tempdir().unwrap();
         let file = |is_named| ConfigurationFile { path: folder.path().join("config.yaml"), is_named };
         let none = BTreeMap::new();
-        let settings = |file: Option<&ConfigurationFile>| RegistrySettings::read(file, &none);
-        assert_eq!(settings(None).unwrap(), RegistrySettings::default());
-        assert_eq!(settings(Some(&file(false))).unwrap(), RegistrySettings::default());
+        let settings = |file: Option<&ConfigurationFile>| Configuration::read(file, &none);
+        assert_eq!(settings(None).unwrap(), Configuration::default());
+        assert_eq!(settings(Some(&file(false))).unwrap(), Configuration::default());
         let error = settings(Some(&file(true))).unwrap_err();
         assert!(error.is_users() && error.help().unwrap().contains("LIMG_CONFIG"), "{error}");
         for text in ["", "# nothing\n", "registries:\n", "registries: {}\n"] {
@@ -284,7 +332,7 @@ registries:
 
     #[test]
     fn a_variable_that_names_no_mirror_is_told_without_its_password() {
-        let error = RegistrySettings::read(None, &variables(&[("QUAY_IO", "user:hunter2@a")])).unwrap_err();
+        let error = Configuration::read(None, &variables(&[("QUAY_IO", "user:hunter2@a")])).unwrap_err();
         assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror");
         let shown = format!(
             "{error:?} {}",

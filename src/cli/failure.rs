@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::configuration::ConfigurationError;
+use super::size::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
 use crate::definition::{DefinitionError, Loaded, Located, VariableError};
@@ -83,6 +84,10 @@ pub(super) enum Failure {
         #[source]
         source: FsError,
     },
+    #[error("the store in `{}` is used by another limg, so that nothing was removed", root.display())]
+    StoreInUse { root: PathBuf },
+    #[error("LIMG_STORE_LIMIT is no size")]
+    StoreLimit(#[source] SizeError),
     #[error("failed to read the certificates to trust")]
     Certificates(#[source] FsError),
     #[error(transparent)]
@@ -143,6 +148,7 @@ impl Failure {
             Self::Definition(DefinitionError::Fs(_))
             | Self::Configuration(_)
             | Self::Store { .. }
+            | Self::StoreInUse { .. }
             | Self::Result(_)
             | Self::Engine(_)
             | Self::Emulator(_)
@@ -180,6 +186,7 @@ impl Failure {
             | Self::Certificates(_)
             | Self::Prefix { .. }
             | Self::Tag(_)
+            | Self::StoreLimit(_)
             | Self::Epoch(_) => 2,
             Self::Pipeline(error) if error.is_users() => 2,
             Self::Pipeline(error) if error.is_environments() => 3,
@@ -214,6 +221,8 @@ impl Failure {
                 "a tag has at most 128 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`".to_owned(),
             ),
             Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
+            Self::StoreInUse { .. } => Some("run the command again when that has ended".to_owned()),
+            Self::StoreLimit(_) => Some("set it to bytes, or to a size such as `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
             Self::Pipeline(error) => error.help(),

@@ -6,6 +6,7 @@
 mod access;
 mod args;
 mod build;
+mod cache;
 mod configuration;
 mod destination;
 mod event;
@@ -20,6 +21,7 @@ mod render;
 mod report;
 mod settings;
 mod shard;
+mod size;
 mod update;
 
 use std::path::{Path, PathBuf};
@@ -77,6 +79,7 @@ async fn run(command: Command, settings: &Settings, terminal: &Arc<Terminal>) ->
             event::run(&arguments, settings, terminal);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),
         Command::Schema => {
             terminal.json(&definition::schema());

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::access::Access;
+use super::access::{self, Access};
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
 use super::args::{DivisionArguments, Format, PushArguments, PushCommand, PushRegistryArguments};
@@ -49,7 +49,9 @@ async fn to_registry(
     let target =
         |function: &Function| repository(&prefix, &function.name).map(|repository| work.target(repository));
     let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
-    work.push(&targets, async |_| Ok(()), &context).await
+    let code = work.push(&targets, async |_| Ok(()), &context).await?;
+    access::close(context, terminal);
+    Ok(code)
 }
 
 #[cfg(feature = "aws")]
@@ -85,7 +87,9 @@ async fn to_ecr(
         }
         Ok(())
     };
-    work.push(&targets, ready, &context).await
+    let code = work.push(&targets, ready, &context).await?;
+    access::close(context, terminal);
+    Ok(code)
 }
 
 /// What both ways of pushing have in common.

@@ -309,7 +309,7 @@ impl Terminal {
     }
 
     /// Advice that comes while the work goes on.
-    fn advice(&self, message: &str, help: &str) {
+    pub(super) fn advice(&self, message: &str, help: &str) {
         if !self.quiet {
             self.line(&[(Style::Warning, "warning"), (Style::Plain, &format!(": {message}"))]);
             self.help_below(Some(help));
@@ -345,6 +345,14 @@ impl Reporter for Terminal {
                 self.help_below(problem.help.as_deref());
             }
             Event::Warning(_) => {}
+            Event::Stale { name } => self.advice(
+                &format!("files of the {name} had changed although neither their sizes nor their times had"),
+                "the layer is made anew; `--verify` finds such changes, a build without it does not",
+            ),
+            Event::Damaged { digest } => self.advice(
+                &format!("{digest} was damaged and has been removed"),
+                "who needs it makes or fetches it again; look after the disk",
+            ),
             Event::Transfer(transfer) => self.transfer(&transfer),
             Event::Retry { action, cause, wait } => {
                 self.status(&format!("failed to {action}: {cause}; trying again in {}", seconds(wait)));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::args::{Arguments, Color, Command, Format};
 use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
+use super::size::Size;
 use crate::definition::check_variable;
 use crate::engine::{Host, OF_EMULATOR};
 use crate::registry::ConfigFiles;
@@ -85,6 +86,8 @@ pub(super) struct Settings {
     pub(super) directory: PathBuf,
     /// The folder of the store.
     pub(super) store: PathBuf,
+    /// How much the store may hold, by `LIMG_STORE_LIMIT`.
+    pub(super) store_limit: Option<Size>,
     /// The user's configuration, if there is a folder for it.
     pub(super) configuration: Option<ConfigurationFile>,
     /// Mirrors of registries by the ends of the variables that name them.
@@ -124,6 +127,8 @@ impl Settings {
             (None, Some(cache)) => cache.join("limg"),
             (None, None) => return Err(Failure::NoStore),
         };
+        let limit = environment.get("LIMG_STORE_LIMIT").map(str::parse::<Size>);
+        let store_limit = limit.transpose().map_err(Failure::StoreLimit)?;
         let configuration = match (environment.get("LIMG_CONFIG"), &environment.configuration) {
             (Some(file), _) => {
                 Some(ConfigurationFile { path: environment.directory.join(file), is_named: true })
@@ -154,6 +159,7 @@ impl Settings {
             file: file.clone(),
             directory: environment.directory.clone(),
             store,
+            store_limit,
             configuration,
             mirrors: environment.beginning_with(MIRROR_VARIABLE),
             mtime,
@@ -218,6 +224,16 @@ mod tests {
             resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
             PathBuf::from("/home/u/.cache/limg")
         );
+    }
+
+    #[test]
+    fn the_limit_of_the_store_is_a_size() {
+        let limit =
+            |text| resolve(&["schema"], &[("LIMG_STORE_LIMIT", text)]).map(|settings| settings.store_limit);
+        assert_eq!(limit("").unwrap(), None);
+        assert_eq!(limit("2GB").unwrap(), Some(Size(2_000_000_000)));
+        let error = limit("much").unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("LIMG_STORE_LIMIT is no size", 2));
     }
 
     #[test]

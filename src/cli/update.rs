@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::args::{Format, UpdateArguments};
 use super::failure::Failure;
 use super::load;
@@ -25,6 +25,7 @@ pub(super) async fn run(
     let changes = pipeline::update(&loaded.project, &arguments.names, &context)
         .await
         .map_err(|error| Failure::pipeline(error, &loaded))?;
+    access::close(context, terminal);
     match settings.format {
         Format::Json => terminal.json(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>()),
         Format::Human => {

@@ -69,14 +69,14 @@ pub enum LayerError {
     /// Handing a layer on failed.
     #[error("failed to hand a layer on")]
     Send(#[source] io::Error),
-    /// The files have other bytes than when they were read before.
+    /// A layer that is known by its record, and whose bytes are made again or sent, has other ones.
     #[error(
-        "files of a layer changed while limg was working: its tar has the digest {found}, not {expected}"
+        "its files now give {found}, not {expected} as before, although neither their sizes nor their times have changed"
     )]
     Changed {
-        /// What was announced.
+        /// The digest of its blob or tar by its record.
         expected: Digest,
-        /// What came.
+        /// The digest that was found.
         found: Digest,
     },
 }
@@ -96,12 +96,26 @@ impl LayerError {
     }
 }
 
-/// A layer that the store has, and whether it had been made before.
+impl LayerError {
+    /// How to mend it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Changed { .. } => Some(
+                "run the command with `--verify`, which reads all files and makes such layers anew"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// A layer that was made, now or before.
 #[derive(Debug, Clone)]
 pub struct StoredLayer {
     /// What it is.
     pub layer: LayerBlob,
-    /// Its bytes.
+    /// Its bytes. Those of one that was made before may have left the store ([`remake`]).
     pub blob: Blob,
     /// Whether an unchanged one was found.
     pub reused: bool,
@@ -128,20 +142,64 @@ pub fn build(
     key: &Digest,
     store: &Store,
 ) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = built(key, store) {
+    if let Some(found) = known(key, store) {
         return Ok(found);
     }
-    let (layer, blob) = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let Compressed { writer, diff_id } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let (layer, blob) = commit(writer, diff_id)?;
     if tree.is_settled() {
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })
 }
 
-/// The layer that [`build`] made for this key, if the store still has it.
+/// The layer that [`build`] made for this key before, if there is one. Its bytes are nobody's business until a destination
+/// lacks them.
 #[must_use]
-pub fn built(key: &Digest, store: &Store) -> Option<StoredLayer> {
-    find(RECORD, key, store)
+pub fn known(key: &Digest, store: &Store) -> Option<StoredLayer> {
+    let layer: LayerBlob = store.record(RECORD, key)?;
+    let blob = store.place(&layer.digest, layer.size);
+    Some(StoredLayer { layer, blob, reused: true })
+}
+
+/// Reads all files of a tree whose layer was made before, and forgets that layer if they give another one now.
+///
+/// # Errors
+/// When a file cannot be read, changed while limg was working, or the store cannot be written.
+pub fn forget_stale(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    key: &Digest,
+    store: &Store,
+) -> Result<bool, LayerError> {
+    let blob = store.record(RECORD, key).map(|known: LayerBlob| (RECORD, known.diff_id));
+    let tar = Tar::known(key, store).map(|known| (uncompressed::RECORD, known.diff_id));
+    if blob.is_none() && tar.is_none() {
+        return Ok(false);
+    }
+    let found = Tar::of(tree, base, mtime)?.diff_id;
+    let mut is_stale = false;
+    for (record, _) in blob.into_iter().chain(tar).filter(|(_, known)| *known != found) {
+        store.forget_record(record, key)?;
+        is_stale = true;
+    }
+    Ok(is_stale)
+}
+
+/// Makes the bytes of a layer again that [`build`] found by its record, and which the store does not have any more.
+///
+/// # Errors
+/// As [`build`], or when the files give another layer than `expected`. The store then has nothing of it.
+pub fn remake(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    expected: &Digest,
+    store: &Store,
+) -> Result<Blob, LayerError> {
+    let Compressed { writer, .. } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 
 /// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
@@ -158,37 +216,24 @@ pub fn import(
         return Ok(found);
     }
     let mut input = open()?;
-    let (layer, blob) = compress(store, |mut output| {
+    let compressed = compress(store, |mut output| {
         io::copy(&mut input, &mut output).map_err(LayerError::Import)?;
         Ok(output)
     })?;
-    if layer.diff_id != *diff_id {
-        return Err(LayerError::Import(io::Error::other(format!(
-            "its digest is {}, not {diff_id}",
-            layer.diff_id
-        ))));
+    let found = compressed.diff_id;
+    if found != *diff_id {
+        let why = format!("its digest is {found}, not {diff_id}");
+        return Err(LayerError::Import(io::Error::other(why)));
     }
+    let (layer, blob) = commit(compressed.writer, found)?;
     store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
     Ok(StoredLayer { layer, blob, reused: false })
-}
-
-/// The `diff_id` that the layer of a tree has, without making it: every file is read, nothing is compressed or kept.
-///
-/// # Errors
-/// When a file cannot be read, or changed while limg was working.
-pub fn diff_id(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Digest, LayerError> {
-    Tar::of(tree, base, mtime).map(|tar| tar.diff_id)
 }
 
 /// The layer that was taken over with this `diff_id`, if the store still has it.
 #[must_use]
 pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
-    find(IMPORT_RECORD, diff_id, store)
-}
-
-/// The layer of a record, if the store still has its blob.
-fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
-    let layer: LayerBlob = store.record(kind, key)?;
+    let layer: LayerBlob = store.record(IMPORT_RECORD, diff_id)?;
     let blob = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)?;
     Some(StoredLayer { layer, blob, reused: true })
 }
@@ -196,13 +241,23 @@ fn find(kind: &str, key: &Digest, store: &Store) -> Option<StoredLayer> {
 /// What a layer is written to: hash, gzip, hash, file.
 type LayerWriter = GzipWriter<'static, BlobWriter>;
 
-/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store.
+/// A blob that has yet to get its name.
+struct Compressed {
+    writer: BlobWriter,
+    diff_id: Digest,
+}
+
+/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store, nor does dropping the result.
 fn compress(
     store: &Store,
     write: impl FnOnce(LayerWriter) -> Result<LayerWriter, LayerError>,
-) -> Result<(LayerBlob, Blob), LayerError> {
+) -> Result<Compressed, LayerError> {
     let writer = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
     let (writer, diff_id) = write(writer)?.finish().map_err(LayerError::compress)?;
+    Ok(Compressed { writer, diff_id })
+}
+
+fn commit(writer: BlobWriter, diff_id: Digest) -> Result<(LayerBlob, Blob), LayerError> {
     let (digest, blob) = writer.commit()?;
     Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
 }

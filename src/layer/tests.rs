@@ -210,6 +210,64 @@ fn an_unchanged_tree_is_not_read_again() {
 }
 
 #[test]
+fn a_layer_is_known_without_its_blob_and_made_again_with_the_same_bytes() {
+    let bench = Bench::new();
+    bench.write("a", b"one");
+    std::thread::sleep(Duration::from_millis(120));
+    let tree = bench.tree();
+    let made = bench.build(&tree);
+    let bytes = made.blob.read().unwrap();
+    std::fs::remove_file(&made.blob.path).unwrap();
+    let known = bench.build(&tree);
+    assert!(known.reused && known.layer == made.layer && !known.blob.is_here());
+
+    let remake = |expected: &Digest| remake(&tree, &FileIndex::default(), MTIME, expected, &bench.store);
+    let other = Digest::of(b"other");
+    let Err(LayerError::Changed { expected, found }) = remake(&other) else { panic!("it is not `other`") };
+    assert_eq!((expected, found), (other, made.layer.digest.clone()));
+    assert!(!known.blob.is_here(), "nothing is kept of what is not expected");
+    assert_eq!(remake(&made.layer.digest).unwrap().read().unwrap(), bytes);
+    assert!(known.blob.is_here());
+}
+
+/// The other half, all that `stat` says of a file, is a test of `tree::content`.
+#[test]
+fn whatever_a_layer_depends_on_is_in_its_key() {
+    type Change = (&'static str, fn(&mut Tree));
+    let original = || {
+        let mut tree = Tree::new();
+        tree.insert(path("/opt/file"), Node::File(FileNode::of_bytes(b"one", false)));
+        tree.insert(path("/opt/folder"), Node::Directory);
+        tree.insert(path("/opt/link"), Node::Symlink("file".to_owned()));
+        tree
+    };
+    let changes: [Change; 8] = [
+        ("content", |tree| tree.insert(path("/opt/file"), Node::File(FileNode::of_bytes(b"two", false)))),
+        ("mode", |tree| tree.insert(path("/opt/file"), Node::File(FileNode::of_bytes(b"one", true)))),
+        ("target", |tree| tree.insert(path("/opt/link"), Node::Symlink("fil".to_owned()))),
+        ("kind", |tree| tree.insert(path("/opt/link"), Node::File(FileNode::of_bytes(b"file", false)))),
+        ("a file more", |tree| tree.insert(path("/opt/g"), Node::File(FileNode::of_bytes(b"", false)))),
+        ("a folder more", |tree| tree.insert(path("/opt/g"), Node::Directory)),
+        ("a file less", |tree| drop(tree.split_off(|path| path.as_str() == "/opt/file"))),
+        ("time", |tree| {
+            let mut file = FileNode::of_bytes(b"one", false);
+            file.modified = Some(7);
+            tree.insert(path("/opt/file"), Node::File(file));
+        }),
+    ];
+    let base = FileIndex::default();
+    let mut keys = vec![("nothing", key(&original(), &base, MTIME)), ("date", key(&original(), &base, 0))];
+    assert_eq!(keys[0].1, key(&original(), &base, MTIME));
+    for (what, change) in changes {
+        let mut tree = original();
+        change(&mut tree);
+        let own = key(&tree, &base, MTIME);
+        assert!(keys.iter().all(|(_, other)| *other != own), "a change of the {what} makes no other key");
+        keys.push((what, own));
+    }
+}
+
+#[test]
 fn a_time_of_modification_in_the_future_is_as_good_as_another() {
     let bench = Bench::new();
     bench.write("a", b"one");

@@ -15,7 +15,7 @@ use crate::store::{Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree};
 
 /// The record of a tar under the key of its layer. Its name changes when the meaning of the key or of the record does.
-const RECORD: &str = "tars-1";
+pub(super) const RECORD: &str = "tars-1";
 
 /// A layer that can be written as a plain tar.
 #[derive(Debug, Clone)]
@@ -34,6 +34,11 @@ pub(super) struct Tar {
 }
 
 impl Tar {
+    /// What was found under this key before.
+    pub(super) fn known(key: &Digest, store: &Store) -> Option<Self> {
+        store.record(RECORD, key)
+    }
+
     /// Reads all files of a tree and keeps nothing of them.
     pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
         Self::write(tree, base, mtime, io::sink())
@@ -61,12 +66,7 @@ impl TarLayer {
         key: &Digest,
         store: &Store,
     ) -> Option<Self> {
-        store.record(RECORD, key).map(|tar| Self {
-            tree: Arc::clone(tree),
-            base: Arc::clone(base),
-            mtime,
-            tar,
-        })
+        Tar::known(key, store).map(|tar| Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
     }
 
     /// Reads the files of a tree for what their layer is; the arguments are those of [`find`](Self::find).

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
 use crate::fs::{self, FsError};
 use crate::image::{Image, Layer};
-use crate::store::Digest;
+use crate::store::{Digest, HashingReader};
 
 /// Adds images to the layout in `path`, which is created if need be. An image of the same name is replaced; others stay.
 ///
@@ -45,6 +45,28 @@ pub fn lacking<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
     let blobs = path.join("blobs").join("sha256");
     let lacks = |layer: &&Layer| !is_there(&blobs.join(layer.digest.hex()), layer.size);
     image.unique_layers().into_iter().filter(lacks).collect()
+}
+
+/// Removes the layers of an image that the layout in `path` has with other bytes than their digests say, which are then
+/// lacking, and gives those digests.
+///
+/// # Errors
+/// When one cannot be read or removed.
+pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
+    let blobs = path.join("blobs").join("sha256");
+    let mut removed = Vec::new();
+    for layer in image.unique_layers() {
+        let file = blobs.join(layer.digest.hex());
+        if !is_there(&file, layer.size) {
+            continue;
+        }
+        let content = HashingReader::new(fs::open(&file)?);
+        if content.finish().map_err(FsError::because("read", &file))? != layer.digest {
+            std::fs::remove_file(&file).map_err(FsError::because("remove", &file))?;
+            removed.push(layer.digest.clone());
+        }
+    }
+    Ok(removed)
 }
 
 /// Refuses a folder that holds something else. The folder of blobs alone is what an interrupted run leaves.

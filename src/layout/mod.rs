@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 pub use archive::{write_docker_archive, write_oci_archive};
-pub use directory::{check_oci_directory, lacking, write_oci_directory};
+pub use directory::{check_oci_directory, lacking, remove_damaged, write_oci_directory};
 pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
 
 use crate::fs::FsError;
@@ -95,15 +95,12 @@ impl LayoutError {
         match self {
             Self::Form { help, .. } => Some(help.clone()),
             Self::Damaged { blob, .. } if blob.kept => {
-                Some(format!("remove `{}`; limg makes it again", blob.path.display()))
+                Some("run the command with `--verify`, and limg makes or fetches it again".to_owned())
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
             Self::Image { source, .. } => source.help(),
-            Self::Own(LayerError::Changed { .. }) => Some(
-                "try again while nothing writes to the function's files; if it stays so, remove the store"
-                    .to_owned(),
-            ),
-            Self::Fs(_) | Self::Own(_) | Self::Write(_) => None,
+            Self::Own(source) => source.help(),
+            Self::Fs(_) | Self::Write(_) => None,
         }
     }
 }

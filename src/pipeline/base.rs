@@ -45,7 +45,7 @@ struct Listing {
 }
 
 /// A base that was read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct LoadedBase {
     /// Where it came from.
     pub(super) name: String,
@@ -64,7 +64,7 @@ impl LoadedBase {
     /// Fetches what is missing of the layers and lists what is in them.
     pub(super) async fn look_into(&self, context: &Context) -> Result<Self, BaseError> {
         if let Some(origin) = &self.origin {
-            bytes::bring(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
+            bytes::fetch(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
         }
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {

@@ -1,14 +1,65 @@
-//! Images in registries, and the bytes of layers that are still there: fetched when something needs them, and kept.
+//! Images in registries, and the bytes of layers that are known and not on this machine: fetched from a registry or made
+//! again from their files when something needs them, and kept.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
 use super::pins::{self, Pinned};
-use super::{BaseError, Context, blocking};
-use crate::event::Event;
+use super::{BaseError, BytesError, Context, blocking};
+use crate::event::{Event, LayerEvent};
 use crate::image::{self, Compression, DescribedLayer, Layer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference, Repository};
 use crate::registry::RegistryError;
+use crate::store::Store;
+use crate::tree::{FileIndex, Tree};
+
+/// Where the bytes of a layer come from that are not on this machine.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// From a registry.
+    Registry(Repository),
+    /// From the files that the layer was made of.
+    Recipe(Arc<Recipe>),
+}
+
+impl Origin {
+    /// The repository that has the layer, if it is one.
+    pub(super) fn repository(&self) -> Option<&Repository> {
+        match self {
+            Self::Registry(repository) => Some(repository),
+            Self::Recipe(_) => None,
+        }
+    }
+}
+
+/// What a layer is made of.
+#[derive(Debug)]
+pub struct Recipe {
+    /// What it holds.
+    pub(super) name: String,
+    pub(super) tree: Arc<Tree>,
+    pub(super) base: Arc<FileIndex>,
+    pub(super) mtime: u64,
+}
+
+impl Recipe {
+    /// Makes the layer's bytes again.
+    fn make(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
+        let start = Instant::now();
+        layer::remake(&self.tree, &self.base, self.mtime, &layer.digest, store)
+            .map_err(|source| BytesError::Layer { name: self.name.clone(), source })?;
+        Ok(LayerEvent {
+            name: self.name.clone(),
+            files: self.tree.files(),
+            size: layer.size,
+            reused: false,
+            took: start.elapsed(),
+        })
+    }
+}
 
 /// An image of a registry.
 pub(super) struct RemoteImage {
@@ -31,7 +82,8 @@ pub(super) async fn remote_image(
         layers.push(match described.compression {
             Compression::Gzip => {
                 let DescribedLayer { digest, diff_id, size, .. } = described;
-                let blob = context.store.place(&digest, size);
+                let (store, wanted) = (context.store.clone(), digest.clone());
+                let blob = blocking(move || Ok::<_, BaseError>(store.place(&wanted, size))).await?;
                 Layer { digest, diff_id, size, blob }
             }
             Compression::None => compressed(described, reference, context).await?,
@@ -56,8 +108,26 @@ async fn compressed(
     blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?.into())).await
 }
 
-/// Makes sure that the bytes of some layers are on this machine: those that are not come from the repository beside them.
+/// Makes sure that the bytes of some layers are on this machine: those that are not come from where it says beside them.
 pub(super) async fn bring<'a>(
+    layers: impl IntoIterator<Item = (&'a Layer, &'a Origin)>,
+    context: &Context,
+) -> Result<(), BytesError> {
+    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
+    let bring = async |(layer, origin): (&Layer, &Origin)| match origin {
+        Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
+        Origin::Recipe(recipe) => {
+            let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
+            let made = blocking(move || recipe.make(&layer, &store)).await?;
+            context.reporter.report(Event::Layer(made));
+            Ok(())
+        }
+    };
+    try_join_all(missing.map(bring)).await.map(drop)
+}
+
+/// As [`bring`], of layers that all come from repositories.
+pub(super) async fn fetch<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Repository)>,
     context: &Context,
 ) -> Result<(), RegistryError> {

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, Context, DeliverError, PipelineError, blocking, bytes};
+use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, bytes};
 use crate::engine::{Engine, Loaded};
 use crate::fs::{self, FsError};
 use crate::image::{DockerImage, Layer};
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
-use crate::registry::RegistryError;
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +176,7 @@ async fn load_all(
     Ok(())
 }
 
-/// Puts one image into an engine, fetching what it lacks.
+/// Puts one image into an engine, bringing here what it lacks.
 pub(super) async fn load(
     engine: &Engine,
     built: &Built<DockerImage>,
@@ -188,9 +187,16 @@ pub(super) async fn load(
     engine.load(&built.image, name, bring).await
 }
 
-/// Fetches the layers that a file or folder needs and does not have.
+/// Brings here the layers that a file or folder needs and does not have.
 async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> Result<(), DeliverError> {
     for built in built {
+        if let ImageLocation::Oci(path, _) = location
+            && context.verify
+        {
+            let (path, image) = (path.clone(), built.image.clone());
+            let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
+            super::tell_damaged(removed.await?, context);
+        }
         let layers = match location {
             ImageLocation::Oci(path, _) => layout::lacking(path, &built.image),
             _ => built.image.unique_layers(),
@@ -200,13 +206,9 @@ async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> 
     Ok(())
 }
 
-async fn bring_layers<I>(
-    layers: Vec<&Layer>,
-    built: &Built<I>,
-    context: &Context,
-) -> Result<(), RegistryError> {
-    let remote = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
-    bytes::bring(remote, context).await
+async fn bring_layers<I>(layers: Vec<&Layer>, built: &Built<I>, context: &Context) -> Result<(), BytesError> {
+    let known = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
+    bytes::bring(known, context).await
 }
 
 fn write(

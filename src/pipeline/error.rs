@@ -175,6 +175,36 @@ pub enum BaseError {
     Worker(#[from] JoinError),
 }
 
+/// Why the bytes of a layer cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BytesError {
+    /// Its registry does not give them.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// They cannot be made again.
+    #[error("failed to make the {name} again, which the store does not have any more")]
+    Layer {
+        /// What it holds.
+        name: String,
+        /// Why.
+        #[source]
+        source: LayerError,
+    },
+    /// A thread of limg's own ended early: a bug.
+    #[error("a worker of limg ended unexpectedly")]
+    Worker(#[from] JoinError),
+}
+
+impl BytesError {
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Registry(source) => source.help(),
+            Self::Layer { source, .. } => source.help(),
+            Self::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
+        }
+    }
+}
+
 /// Why an image cannot be delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
@@ -184,12 +214,18 @@ pub enum DeliverError {
     /// The Docker Engine does not take it.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The base's layers cannot be fetched.
+    /// The bytes of its layers cannot be had.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Bytes(#[from] BytesError),
     /// The file cannot be written.
     #[error(transparent)]
     Fs(#[from] FsError),
+}
+
+impl From<JoinError> for DeliverError {
+    fn from(error: JoinError) -> Self {
+        Self::Bytes(error.into())
+    }
 }
 
 /// Why an image cannot be sent.
@@ -198,6 +234,9 @@ pub enum PushError {
     /// The registry refuses something, or cannot be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The bytes of its layers cannot be had.
+    #[error(transparent)]
+    Bytes(BytesError),
     /// A tag stands for another image, and the repository lets no tag be moved.
     #[error("the tag `{tag}` of `{repository}` stands for another image and cannot be moved")]
     ImmutableTag {
@@ -213,6 +252,15 @@ pub enum PushError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Aws(#[from] AwsError),
+}
+
+impl From<BytesError> for PushError {
+    fn from(error: BytesError) -> Self {
+        match error {
+            BytesError::Registry(source) => Self::Registry(source),
+            other => Self::Bytes(other),
+        }
+    }
 }
 
 impl PushError {
@@ -232,6 +280,7 @@ impl PushError {
             Self::ImmutableTag { .. } => true,
             // A repository that is not there may be a missing right as well.
             Self::Registry(source) => !source.is_not_found() && source.is_users(),
+            Self::Bytes(_) => false,
             #[cfg(feature = "aws")]
             Self::Aws(source) => source.is_users(),
         }
@@ -243,6 +292,7 @@ impl PushError {
                 "create the repository first; `limg push ecr --create-repository` does that in Amazon ECR".to_owned(),
             ),
             Self::Registry(source) => source.help(),
+            Self::Bytes(source) => source.help(),
             Self::ImmutableTag { .. } => Some(
                 "the image itself is there, by its digest; choose another tag with `--tag`, or deploy by digest".to_owned(),
             ),
@@ -258,9 +308,13 @@ impl PipelineError {
     pub fn is_environments(&self) -> bool {
         let by_engine = match self {
             // What could not be sent is limg's side of it.
-            Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. } => false,
+            Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. }
+            | Self::Push(PushError::Bytes(_)) => false,
             Self::Base { source: BaseError::Engine(_) | BaseError::Registry(_), .. }
-            | Self::Deliver { source: DeliverError::Engine(_) | DeliverError::Registry(_), .. }
+            | Self::Deliver {
+                source: DeliverError::Engine(_) | DeliverError::Bytes(BytesError::Registry(_)),
+                ..
+            }
             | Self::Push(_) => true,
             #[cfg(feature = "aws")]
             Self::LayerVersion { .. } => true,
@@ -292,7 +346,8 @@ impl PipelineError {
             Self::Base { source, .. } => source.help(),
             Self::Deliver { source: DeliverError::Layout(source), .. } => source.help(),
             Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
-            Self::Deliver { source: DeliverError::Registry(source), .. } => source.help(),
+            Self::Deliver { source: DeliverError::Bytes(source), .. } => source.help(),
+            Self::Layer { source, .. } => source.help(),
             Self::Push(source) => source.help(),
             Self::NothingToPin { name, known } => {
                 Some(match nearest(name, known.iter().map(String::as_str)) {
@@ -312,7 +367,6 @@ impl PipelineError {
             Self::Deliver { source: DeliverError::Fs(_), .. }
             | Self::Problems(_)
             | Self::GivenUp
-            | Self::Layer { .. }
             | Self::Image { .. } => None,
         }
     }

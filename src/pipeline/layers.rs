@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::parts::Teller;
 use super::product::{LayerSource, Product};
 use super::remote::Ready;
-use super::{Context, PipelineError, Planned, lock};
+use super::{Context, Origin, PipelineError, Planned, Recipe, lock};
 use crate::event::{Event, LayerEvent};
 use crate::image::DockerLayer;
 use crate::layer;
@@ -42,6 +42,8 @@ pub(super) type Made<L> = BTreeMap<Digest, MadeLayer<L>>;
 pub(super) struct MadeLayer<L> {
     pub(super) layer: L,
     pub(super) reused: bool,
+    /// Where its bytes come from if they are not here.
+    pub(super) origin: Origin,
 }
 
 /// What identifies layers, told once for each tree on each base, however many functions share it.
@@ -148,7 +150,8 @@ fn in_order(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
 
 /// A layer of another image, used as it is.
 fn as_it_is<P: Product>(ready: &Ready, plan: &LayerPlan, context: &Context) -> MadeLayer<P::Layer> {
-    let made = MadeLayer { layer: ready.layer.clone().into(), reused: true };
+    let origin = Origin::Registry(ready.origin.clone());
+    let made = MadeLayer { layer: ready.layer.clone().into(), reused: true, origin };
     tell(&made, plan, Duration::ZERO, context);
     made
 }
@@ -188,9 +191,15 @@ fn run<P: Product>(
 ) -> Result<MadeLayer<P::Layer>, PipelineError> {
     let start = Instant::now();
     let source = LayerSource { key: job.key, tree: &job.plan.tree, base: job.base, mtime };
-    let (layer, reused) = P::layer(&source, &context.store)
-        .map_err(|source| PipelineError::Layer { name: job.plan.name.clone(), source })?;
-    let made = MadeLayer { layer, reused };
+    let name = &job.plan.name;
+    let failed = |source| PipelineError::Layer { name: name.clone(), source };
+    let (tree, store) = (&job.plan.tree, &context.store);
+    if context.verify && layer::forget_stale(tree, job.base, mtime, job.key, store).map_err(failed)? {
+        context.reporter.report(Event::Stale { name: name.clone() });
+    }
+    let (layer, reused) = P::layer(&source, store).map_err(failed)?;
+    let recipe = Recipe { name: name.clone(), tree: Arc::clone(tree), base: Arc::clone(job.base), mtime };
+    let made = MadeLayer { layer, reused, origin: Origin::Recipe(Arc::new(recipe)) };
     tell(&made, job.plan, start.elapsed(), context);
     Ok(made)
 }

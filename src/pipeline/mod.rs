@@ -28,8 +28,9 @@ use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinError;
 
+pub use bytes::{Origin, Recipe};
 pub use deliver::{Delivered, Destination, docker_name};
-pub use error::{BaseError, DeliverError, PipelineError, PushError};
+pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
 pub use update::update;
@@ -38,8 +39,8 @@ pub use watch::snapshot;
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
-use crate::event::Reporter;
-use crate::image::{DockerImage, DockerLayer, Identity, Image, NewLayer};
+use crate::event::{Event, Reporter};
+use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
@@ -53,7 +54,7 @@ use layers::{Keys, MadeLayer};
 use parts::{Part, Teller};
 use product::Product;
 use push::courier::Courier;
-use remote::{AllBrought, Ready};
+use remote::AllBrought;
 use sources::{Faults, Loader};
 
 /// What a build is to do beyond what the definition says.
@@ -87,6 +88,8 @@ pub struct Context {
     /// AWS, for layers by their ARN.
     #[cfg(feature = "aws")]
     pub aws: Aws,
+    /// Whether files and layouts are read where their times or names would be trusted. The store is then one that checks.
+    pub verify: bool,
     /// Who is told.
     pub reporter: Arc<dyn Reporter>,
     /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
@@ -106,8 +109,8 @@ pub struct Built<I = Image> {
     pub base: String,
     /// The digest of the base's config.
     pub base_config: Digest,
-    /// Where layers can be fetched that lie in a registry, by their digests.
-    pub origins: BTreeMap<Digest, Repository>,
+    /// Where the bytes of layers come from that need not be on this machine, by their digests.
+    pub origins: BTreeMap<Digest, Origin>,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
     /// Whether the image does not start the runtime interface emulator by itself where it does not run in Lambda.
@@ -201,6 +204,7 @@ async fn build_telling<P: Product + Send + 'static>(
         match blocking(work).await? {
             Attempt::Done(built) => {
                 pins::write(context).await?;
+                tell_damaged(context.store.removed(), context);
                 return Ok(built);
             }
             // A base that was looked into promises nothing any more, so that this ends.
@@ -301,6 +305,13 @@ impl Context {
     }
 }
 
+/// Tells of blobs that were removed.
+fn tell_damaged(digests: Vec<Digest>, context: &Context) {
+    for digest in digests {
+        context.reporter.report(Event::Damaged { digest: digest.to_string() });
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -315,7 +326,7 @@ async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
 /// A function, placed.
 struct Planned<'a> {
     function: &'a Function,
-    base: &'a LoadedBase,
+    base: &'a Arc<LoadedBase>,
     plan: ImagePlan,
 }
 
@@ -339,10 +350,10 @@ fn make_images<P: Product>(
     let ready = &inputs.brought.ready;
     let mut keys = Keys::new(ready, options.mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
-    let teller = Teller::new(listener, &keyed, ready);
+    let teller = Teller::new(listener, &keyed);
     teller.bases(&planned)?;
     let made = layers::make::<P>(&planned, &keyed, ready, options.mtime, &teller, context)?;
-    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, ready, &made, options);
+    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
 
@@ -416,25 +427,29 @@ fn contract(function: &Function) -> Result<&'static Contract, Problem> {
 fn join<P: Product>(
     planned: &Planned<'_>,
     keys: &[Digest],
-    ready: &[Ready],
     made: &layers::Made<P::Layer>,
     options: &Options,
 ) -> Result<Built<P>, PipelineError> {
     let function = planned.function;
+    let base = planned.base;
+    let of_base = |origin: &Repository| {
+        let origin = |layer: &Layer| (layer.digest.clone(), Origin::Registry(origin.clone()));
+        base.image.layers().iter().map(origin).collect()
+    };
+    let mut origins: BTreeMap<Digest, Origin> = base.origin.as_ref().map(of_base).unwrap_or_default();
     let mut added = Vec::new();
     let mut layers = Vec::new();
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
         let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
-        let MadeLayer { layer, reused } = made.get(key).ok_or_else(lost)?.clone();
-        added.push(NewLayer { layer: layer.clone(), description: layer_plan.name.clone() });
-        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer.into(), reused));
+        let MadeLayer { layer, reused, origin } = made.get(key).ok_or_else(lost)?.clone();
+        let description = layer_plan.name.clone();
+        added.push(NewLayer { layer: layer.clone(), description });
+        let layer = layer.into();
+        if let Some(blob) = layer.blob() {
+            origins.entry(blob.digest.clone()).or_insert(origin);
+        }
+        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, reused));
     }
-    let base = planned.base;
-    let of_base = |origin: &Repository| {
-        base.image.layers().iter().map(|layer| (layer.digest.clone(), origin.clone())).collect()
-    };
-    let mut origins: BTreeMap<Digest, Repository> = base.origin.as_ref().map(of_base).unwrap_or_default();
-    origins.extend(ready.iter().map(|ready| (ready.layer.digest.clone(), ready.origin.clone())));
     let run = &planned.plan.run;
     let image = P::assemble(&planned.base.image, &added, run, &options.created)
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;

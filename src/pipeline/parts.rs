@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::layers::MadeLayer;
-use super::remote::Ready;
-use super::{PipelineError, Planned};
+use super::{Origin, PipelineError, Planned};
 use crate::image::{DockerLayer, Layer};
-use crate::project::Repository;
 use crate::store::Digest;
 
 /// A layer that images need and that is there, or can be fetched.
@@ -18,8 +16,8 @@ pub(super) struct Part {
     /// The functions whose images have it, by their positions.
     pub(super) functions: BTreeSet<usize>,
     pub(super) layer: Layer,
-    /// Where its bytes can be fetched if they are not here.
-    pub(super) origin: Option<Repository>,
+    /// Where its bytes come from if they are not here.
+    pub(super) origin: Option<Origin>,
     /// Whether it had to be made.
     pub(super) is_new: bool,
 }
@@ -29,23 +27,18 @@ pub(super) struct Teller<'a> {
     listener: Option<&'a UnboundedSender<Part>>,
     /// The functions by the keys of their layers.
     functions: BTreeMap<&'a Digest, BTreeSet<usize>>,
-    ready: &'a [Ready],
 }
 
 impl<'a> Teller<'a> {
     /// `keys` has the keys of each function's layers.
-    pub(super) fn new(
-        listener: Option<&'a UnboundedSender<Part>>,
-        keys: &'a [Vec<Digest>],
-        ready: &'a [Ready],
-    ) -> Self {
+    pub(super) fn new(listener: Option<&'a UnboundedSender<Part>>, keys: &'a [Vec<Digest>]) -> Self {
         let mut functions: BTreeMap<&Digest, BTreeSet<usize>> = BTreeMap::new();
         for (position, keys) in keys.iter().enumerate() {
             for key in keys {
                 functions.entry(key).or_default().insert(position);
             }
         }
-        Self { listener, functions, ready }
+        Self { listener, functions }
     }
 
     /// Tells of the layers of the bases.
@@ -59,7 +52,7 @@ impl<'a> Teller<'a> {
                 let part = || Part {
                     functions: BTreeSet::new(),
                     layer: layer.clone(),
-                    origin: base.origin.clone(),
+                    origin: base.origin.clone().map(Origin::Registry),
                     is_new: false,
                 };
                 parts.entry(&layer.digest).or_insert_with(part).functions.insert(position);
@@ -79,11 +72,10 @@ impl<'a> Teller<'a> {
     ) -> Result<(), PipelineError> {
         // Nobody sends plain tars ahead.
         let DockerLayer::Gzip(layer) = made.layer.clone().into() else { return Ok(()) };
-        let ready = self.ready.iter().find(|ready| ready.layer.digest == layer.digest);
         self.tell(Part {
             functions: self.functions.get(key).cloned().unwrap_or_default(),
             layer,
-            origin: ready.map(|ready| ready.origin.clone()),
+            origin: Some(made.origin.clone()),
             is_new: !made.reused,
         })
     }

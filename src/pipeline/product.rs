@@ -62,7 +62,7 @@ impl Product for DockerImage {
             return Ok((DockerLayer::Tar(tar), true));
         }
         // Its `diff_id` is known too: no file need be read unless the engine lacks it, and none even then.
-        if let Some(built) = layer::built(key, store) {
+        if let Some(built) = layer::known(key, store).filter(|known| known.blob.is_here()) {
             return Ok((DockerLayer::Gzip(built.into()), true));
         }
         Ok((DockerLayer::Tar(TarLayer::read(tree, base, *mtime, key, store)?), false))

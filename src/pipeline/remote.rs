@@ -142,7 +142,7 @@ async fn extract(
     let extracted = if let Some(extracted) = known.await? {
         extracted
     } else {
-        bytes::bring(layers.iter().map(|layer| (layer, &origin)), context).await?;
+        bytes::fetch(layers.iter().map(|layer| (layer, &origin)), context).await?;
         let store = context.store.clone();
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };

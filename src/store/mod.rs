@@ -3,33 +3,66 @@
 //! A blob is written to a temporary file, synced and renamed to its digest, so that a crash leaves either the whole blob
 //! or a temporary file that nobody reads and that a later run removes. A record is a JSON file under a key that its
 //! writer derives from everything that the record depends on; whoever changes what a record means changes the name of
-//! its kind. The store decides nothing about what it holds.
+//! its kind. The store decides nothing about what it holds, but for what goes when it is too much.
 
+mod check;
 mod digest;
+mod evict;
+mod in_use;
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use check::Checks;
 pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
+pub use evict::{Bounds, Contents, Removal, StoredBlob, StoredRecord};
 
 use crate::fs::{self, FsError};
 
-/// A folder of blobs and records.
+/// A folder of blobs and records. While any clone of it is there, nobody removes anything from the folder.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    open: Arc<Open>,
+    /// How many bytes it may hold when it is closed.
+    limit: u64,
+    /// What was checked, if everything is.
+    checks: Option<Arc<Checks>>,
+}
+
+/// A store in use.
+#[derive(Debug)]
+struct Open {
+    /// Keeps others from removing anything, until it is dropped.
+    _lock: File,
+    /// Whether something was added.
+    added: AtomicBool,
+}
+
+/// Where the blobs of a store are.
+fn blobs(root: &Path) -> PathBuf {
+    root.join("blobs").join("sha256")
+}
+
+/// The file whose time says when a blob was used last.
+fn marker(root: &Path, digest: &Digest) -> PathBuf {
+    root.join("used").join(digest.hex())
 }
 
 impl Store {
-    /// Opens the store in `root`, creating it if need be.
+    /// Opens the store in `root`, creating it if need be. Waits while somebody removes something from it.
     pub fn open(root: &Path) -> Result<Self, FsError> {
-        let store = Self { root: root.to_owned() };
-        fs::create_dir_all(&store.blobs())?;
-        fs::create_dir_all(&store.temporary())?;
+        for folder in [blobs(root), root.join("used"), root.join("tmp")] {
+            fs::create_dir_all(&folder)?;
+        }
+        let open = Open { _lock: in_use::lock(root)?, added: AtomicBool::new(false) };
+        let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, checks: None };
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // The marker of the Cache Directory Tagging Specification: backups leave the folder out.
@@ -40,6 +73,24 @@ impl Store {
         }
         fs::remove_abandoned(&store.temporary());
         Ok(store)
+    }
+
+    /// The same, which may hold so many bytes when it is closed.
+    #[must_use]
+    pub fn limited(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The same, which reads each blob when it is asked for it, and removes those that are not what their names say.
+    #[must_use]
+    pub fn checking(self) -> Self {
+        Self { checks: Some(Arc::default()), ..self }
+    }
+
+    /// The blobs that were removed since they were damaged.
+    #[must_use]
+    pub fn removed(&self) -> Vec<Digest> {
+        self.checks.as_ref().map(|checks| checks.removed()).unwrap_or_default()
     }
 
     /// A store in a folder that is removed when it is dropped.
@@ -59,16 +110,28 @@ impl Store {
     /// The blob of this digest, if the store has it.
     #[must_use]
     pub fn blob(&self, digest: &Digest) -> Option<Blob> {
-        let path = self.blobs().join(digest.hex());
+        let path = self.blob_path(digest);
+        self.look_at(digest, &path);
         // A link to a file elsewhere is no blob of the store's: who knows who writes to it.
         let size = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
         Some(Blob { path, offset: 0, size, kept: true })
     }
 
+    /// Notes that a blob is used, if it is there, and checks it if all are.
+    fn look_at(&self, digest: &Digest, path: &Path) {
+        let Ok(written) = std::fs::symlink_metadata(path).and_then(|file| file.modified()) else { return };
+        in_use::note_blob(&marker(&self.root, digest), written);
+        if let Some(checks) = &self.checks {
+            checks.check(digest, path);
+        }
+    }
+
     /// Where the blob of this digest and size is, or will be once somebody has brought it here.
     #[must_use]
     pub fn place(&self, digest: &Digest, size: u64) -> Blob {
-        Blob { path: self.blobs().join(digest.hex()), offset: 0, size, kept: true }
+        let path = self.blob_path(digest);
+        self.look_at(digest, &path);
+        Blob { path, offset: 0, size, kept: true }
     }
 
     /// Keeps a small blob. A file of its name that was changed is replaced.
@@ -85,7 +148,8 @@ impl Store {
 
     /// Starts a blob whose digest is not known yet.
     pub fn writer(&self) -> Result<BlobWriter, FsError> {
-        Ok(BlobWriter { writer: HashingWriter::new(self.temporary_file()?), blobs: self.blobs() })
+        let writer = HashingWriter::new(self.temporary_file()?);
+        Ok(BlobWriter { writer, blobs: blobs(&self.root), open: Arc::clone(&self.open) })
     }
 
     /// A fresh temporary file in the store, removed when dropped.
@@ -97,7 +161,12 @@ impl Store {
     /// The record of this kind and key. One that cannot be read counts as absent: it is only a shortcut.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
-        serde_json::from_slice(&std::fs::read(self.record_path(kind, key)).ok()?).ok()
+        let mut file = File::open(self.record_path(kind, key)).ok()?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).ok()?;
+        let record = serde_json::from_slice(&content).ok()?;
+        in_use::note_record(&file);
+        Some(record)
     }
 
     /// Keeps a record.
@@ -106,19 +175,43 @@ impl Store {
         fs::create_dir_all(&self.root.join(kind))?;
         let content = serde_json::to_vec(record)
             .map_err(|error| FsError::because("encode", &path)(io::Error::other(error)))?;
-        fs::write_atomically(&path, &content)
+        fs::write_atomically(&path, &content)?;
+        self.open.note_addition();
+        Ok(())
+    }
+
+    /// Forgets a record, if there is one.
+    pub fn forget_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
+        let path = self.record_path(kind, key);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(FsError::because("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether something was added since it was opened.
+    fn has_added(&self) -> bool {
+        self.open.added.load(Ordering::Relaxed)
     }
 
     fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
         self.root.join(kind).join(format!("{}.json", key.hex()))
     }
 
-    fn blobs(&self) -> PathBuf {
-        self.root.join("blobs").join("sha256")
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        blobs(&self.root).join(digest.hex())
     }
 
     fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+}
+
+impl Open {
+    fn note_addition(&self) {
+        self.added.store(true, Ordering::Relaxed);
     }
 }
 
@@ -127,6 +220,8 @@ impl Store {
 pub struct BlobWriter {
     writer: HashingWriter<tempfile::NamedTempFile>,
     blobs: PathBuf,
+    /// Of the store, which is in use until the blob has its name.
+    open: Arc<Open>,
 }
 
 impl BlobWriter {
@@ -134,6 +229,7 @@ impl BlobWriter {
     pub fn commit(self) -> Result<(Digest, Blob), FsError> {
         let (temporary, digest, size) = self.writer.finish();
         let blob = persist(temporary, &self.blobs, &digest, size)?;
+        self.open.note_addition();
         Ok((digest, blob))
     }
 
@@ -142,7 +238,9 @@ impl BlobWriter {
     pub fn commit_as(self, expected: &Digest) -> Result<Result<Blob, Digest>, FsError> {
         let (temporary, digest, size) = self.writer.finish();
         if digest == *expected {
-            persist(temporary, &self.blobs, &digest, size).map(Ok)
+            let blob = persist(temporary, &self.blobs, &digest, size)?;
+            self.open.note_addition();
+            Ok(Ok(blob))
         } else {
             Ok(Err(digest))
         }
@@ -201,7 +299,10 @@ impl Blob {
     /// Whether the bytes are there. Those of the store may have to be brought first ([`Store::place`]).
     #[must_use]
     pub fn is_here(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|file| file.len() >= self.offset.saturating_add(self.size))
+        let end = self.offset.saturating_add(self.size);
+        // What the store has under this name and of another length is another thing.
+        let fits = |length: u64| if self.kept { length == end } else { length >= end };
+        std::fs::metadata(&self.path).is_ok_and(|file| fits(file.len()))
     }
 
     /// Opens the bytes for reading from their start.
@@ -253,7 +354,7 @@ mod tests {
         };
         assert_eq!(commit(b"other"), Err(Digest::of(b"hello")));
         assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
-        assert_eq!(std::fs::read_dir(store.blobs()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(blobs(&store.root)).unwrap().count(), 0);
         assert_eq!(Some(commit(b"hello").unwrap()), store.blob(&Digest::of(b"hello")));
     }
 
@@ -264,7 +365,7 @@ mod tests {
         writer.write_all(b"half").unwrap();
         drop(writer);
         assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
-        assert_eq!(std::fs::read_dir(store.blobs()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(blobs(&store.root)).unwrap().count(), 0);
     }
 
     #[test]

@@ -209,3 +209,30 @@ impl KeptFile {
         Ok(file.take(self.size))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stat_says_of_a_file_tells_it_from_others() {
+        let stamp = Stamp { size: 1, modified: 2, changed: 3, device: 4, inode: 5 };
+        let fingerprint = |path: &str, stamp: Stamp| {
+            let mut hasher = Sha256::new();
+            Content::Host(HostFile { path: path.into(), stamp }).fingerprint(&mut hasher);
+            hasher.finalize()
+        };
+        let own = fingerprint("/a", stamp);
+        assert_eq!(own, fingerprint("/a", stamp));
+        for (what, other) in [
+            ("path", fingerprint("/b", stamp)),
+            ("size", fingerprint("/a", Stamp { size: 9, ..stamp })),
+            ("modified", fingerprint("/a", Stamp { modified: 9, ..stamp })),
+            ("changed", fingerprint("/a", Stamp { changed: 9, ..stamp })),
+            ("device", fingerprint("/a", Stamp { device: 9, ..stamp })),
+            ("inode", fingerprint("/a", Stamp { inode: 9, ..stamp })),
+        ] {
+            assert_ne!(own, other, "{what}");
+        }
+    }
+}

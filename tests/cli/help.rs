@@ -17,8 +17,8 @@ const EVERYWHERE: [&str; 9] = [
 #[test]
 fn help_names_every_flag() {
     let context = Context::new();
-    let cases: [(&[&str], &[&str]); 6] = [
-        (&[], &["build", "invoke", "event", "init", "schema", "-V, --version"]),
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&[], &["build", "invoke", "event", "cache", "init", "schema", "-V, --version"]),
         (
             &["build"],
             &[
@@ -27,6 +27,7 @@ fn help_names_every_flag() {
                 "--shard <I/N>",
                 "--tag <TAG>",
                 "--arch <ARCH>",
+                "--verify",
                 "oci:DIR",
                 "oci-archive:FILE",
                 "docker-archive:FILE",
@@ -47,6 +48,9 @@ fn help_names_every_flag() {
             ],
         ),
         (&["event"], &["[NAME]", "sqs:", "Two messages of an SQS queue", "invoke -e @NAME"]),
+        (&["cache"], &["show", "prune", "verify", "LIMG_STORE", "LIMG_STORE_LIMIT", "10GB"]),
+        (&["cache", "prune"], &["--all", "--older-than <DAYS>", "--max-size <SIZE>", "--dry-run"]),
+        (&["cache", "verify"], &["exit code"]),
         (&["init"], &["[DIR]", "--runtime <ID>", "--base <IMAGE>"]),
         (&["schema"], &[]),
     ];

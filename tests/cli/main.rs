@@ -9,6 +9,7 @@
 mod support;
 
 mod build;
+mod cache;
 mod definitions;
 mod destinations;
 mod documentation;

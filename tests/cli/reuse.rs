@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -126,17 +127,106 @@ fn blob(context: &Context) -> std::path::PathBuf {
     context.store().join("blobs/sha256").join(digest)
 }
 
+/// A layer is known by its record: its bytes are made again for those who want them, and are the same.
 #[test]
-fn a_store_that_lost_a_blob_is_healed() {
+fn a_layer_without_its_blob_is_known() {
     let context = shop();
-    let expected = context.build(&[]).digest("bills").to_owned();
+    let expected = context.build(&[]);
+    let blobs = context.store().join("blobs/sha256");
+    std::fs::remove_dir_all(&blobs).unwrap();
+    let run = context.limg(&["build"]).ok();
+    assert!(!run.stderr.contains("built"), "{}", run.stderr);
+    assert_eq!(context.files("store/blobs"), [""; 0], "the layout has all, so that nothing is made");
+
+    for destination in ["oci:other", "oci-archive:other.tar", "docker-archive:docker.tar"] {
+        std::fs::remove_dir_all(&blobs).unwrap();
+        let report = context.build(&["-o", destination]);
+        assert_eq!(report.made(), [""; 0], "all of them are known");
+        assert_eq!(report.digest("bills"), expected.digest("bills"));
+        assert_eq!(report.digest("orders"), expected.digest("orders"));
+    }
+    Layout::open(&context.path("other"));
+
+    std::fs::remove_dir_all(&blobs).unwrap();
+    let run = context.limg(&["build", "bills", "-o", "oci:third"]).ok();
+    assert!(run.stderr.contains("built   code of bills"), "what is made again is told: {}", run.stderr);
+    Layout::open(&context.path("third"));
+    context.assert_clean();
+}
+
+/// The record of a layer: that of the blob with this digest.
+fn record(context: &Context, blob: &Path) -> std::path::PathBuf {
+    let digest = blob.file_name().unwrap().to_str().unwrap();
+    let folder = context.store().join("layers-1");
+    let mut records = context.files("store/layers-1").into_iter().map(|name| folder.join(name));
+    records.find(|record| std::fs::read_to_string(record).unwrap().contains(digest)).unwrap()
+}
+
+/// As if the files of the code of `bills` had changed behind the back of all that `stat` tells.
+fn fake_a_record(context: &Context) -> String {
+    let blob = blob(context);
+    let record = record(context, &blob);
+    let zeros = "0".repeat(64);
+    let layer: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let mut other = layer.clone();
+    for digest in ["digest", "diff_id"] {
+        other[digest] = format!("sha256:{zeros}").into();
+    }
+    std::fs::write(record, other.to_string()).unwrap();
+    layer["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
+    let context = shop();
+    context.build(&[]);
+    let found = fake_a_record(&context);
+    let before = context.files("store/blobs");
+    let told = [
+        "failed to make the code of bills again, which the store does not have any more",
+        &format!("its files now give {found}, not sha256:0000"),
+        "help: run the command with `--verify`",
+    ];
+    for destination in ["oci:other", "oci-archive:other.tar"] {
+        context.limg(&["build", "bills", "-o", destination]).fails(1, &told);
+    }
+    assert_eq!(context.files("store/blobs"), before);
+    assert!(!context.path("other").exists() && !context.path("other.tar").exists());
+    context.assert_clean();
+}
+
+#[test]
+fn verify_makes_anew_what_changed_behind_its_times() {
+    let context = shop();
+    let expected = context.build(&[]);
+    fake_a_record(&context);
+    let run = context.limg(&["build", "--verify", "-o", "oci:other"]).ok();
+    assert!(run.stderr.contains("warning: files of the code of bills had changed"), "{}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
+    Layout::open(&context.path("other"));
+    let after = context.build(&["-o", "oci:other"]);
+    assert_eq!((after.digest("bills"), after.made()), (expected.digest("bills"), vec![]));
+    let quiet = context.limg(&["build", "--verify"]).ok();
+    assert!(!quiet.stderr.contains("warning") && !quiet.stderr.contains("built"), "{}", quiet.stderr);
+}
+
+#[test]
+fn verify_heals_damaged_blobs_of_store_and_layout() {
+    let context = shop();
+    let expected = context.build(&[]);
     let blob = blob(&context);
-    std::fs::remove_file(&blob).unwrap();
-    let report = context.build(&[]);
-    assert_eq!(report.made(), ["code of bills"]);
-    assert_eq!(report.digest("bills"), expected);
-    assert!(blob.exists());
+    // The layout has the same file under another name.
+    std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let length = std::fs::metadata(&blob).unwrap().len();
+    std::fs::write(&blob, vec![7; usize::try_from(length).unwrap()]).unwrap();
+    assert!(!context.limg(&["build", "-q"]).ok().stderr.contains("damaged"), "nobody looks");
+    let run = context.limg(&["build", "--verify"]).ok();
+    let digest = blob.file_name().unwrap().to_str().unwrap();
+    assert!(run.stderr.contains(&format!("warning: sha256:{digest} was damaged")), "{}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
     Layout::open(&context.path(".limg/images"));
+    assert_eq!(context.build(&[]).digest("bills"), expected.digest("bills"));
+    context.assert_clean();
 }
 
 #[test]
@@ -147,9 +237,7 @@ fn a_store_whose_blob_was_cut_is_healed() {
     // The layout has the same file under another name, and is cut with it.
     std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
     File::options().write(true).open(&blob).unwrap().set_len(20).unwrap();
-    let report = context.build(&[]);
-    assert_eq!(report.made(), ["code of bills"]);
-    assert_eq!(report.digest("bills"), expected);
+    assert_eq!(context.build(&[]).digest("bills"), expected);
     Layout::open(&context.path(".limg/images"));
     context.assert_clean();
 }

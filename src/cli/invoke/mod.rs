@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::args::{InvokeArguments, ResolutionArguments};
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
@@ -96,6 +96,7 @@ impl Job<'_> {
         let image = pipeline::load(&engine, &built, &name, &context)
             .await
             .map_err(|error| Failure::pipeline(error, loaded))?;
+        access::close(context, terminal);
         let run = RunOptions {
             image: image.id,
             architecture: function.architecture,

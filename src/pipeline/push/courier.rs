@@ -12,7 +12,7 @@ use tokio::sync::{Mutex as Turn, OnceCell, Semaphore};
 
 use crate::event::Event;
 use crate::image::Layer;
-use crate::pipeline::{Context, PushError, bytes, lock};
+use crate::pipeline::{Context, Origin, PushError, bytes, lock};
 use crate::project::Repository;
 use crate::registry::{Mount, Upload};
 use crate::store::Digest;
@@ -37,8 +37,8 @@ pub(super) enum Way {
 /// A blob to bring.
 #[derive(Clone, Copy)]
 pub(super) enum Content<'a> {
-    /// A layer, and where its bytes can be fetched if they are not here.
-    Layer(&'a Layer, Option<&'a Repository>),
+    /// A layer, and where its bytes come from if they are not here.
+    Layer(&'a Layer, Option<&'a Origin>),
     /// A config: its digest and its bytes.
     Config(&'a Digest, &'a [u8]),
 }
@@ -53,7 +53,7 @@ impl<'a> Content<'a> {
 
     fn origin(self) -> Option<&'a Repository> {
         match self {
-            Self::Layer(_, origin) => origin,
+            Self::Layer(_, origin) => origin.and_then(Origin::repository),
             Self::Config(..) => None,
         }
     }

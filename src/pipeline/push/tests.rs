@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::*;
 use crate::event::{Events, Reporter};
 use crate::image::{BaseImage, Layer, NewLayer};
-use crate::pipeline::Pinning;
+use crate::layer;
+use crate::pipeline::{Origin, Pinning, Recipe};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
 use crate::registry::{Chain, Client, Settings};
 use crate::store::Store;
+use crate::tree::{FileIndex, FileNode, Node, Tree};
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 
@@ -40,6 +42,7 @@ impl Bench {
             pinning: Pinning::Add,
             #[cfg(feature = "aws")]
             aws: crate::aws::Aws::new(crate::aws::AwsOptions::default()),
+            verify: false,
             reporter,
             stop: Arc::default(),
         };
@@ -79,6 +82,22 @@ impl Bench {
         built.iter().map(target).collect()
     }
 
+    /// An image with one layer of one file, and where that comes from.
+    fn made(&self, name: &str) -> Built {
+        let mut tree = Tree::new();
+        tree.insert("/opt/file".parse().unwrap(), Node::File(FileNode::of_bytes(b"content", false)));
+        let (index, key) = (FileIndex::default(), Digest::of(name.as_bytes()));
+        let layer: Layer = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap().into();
+        let image = BaseImage::scratch(Architecture::X86_64);
+        let recipe =
+            Recipe { name: "code".to_owned(), tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
+        let mut built = self.built(name, &[]);
+        built.origins.insert(layer.digest.clone(), Origin::Recipe(Arc::new(recipe)));
+        let added = [NewLayer { layer, description: "code".to_owned() }];
+        built.image = Image::assemble(&image, &added, &built.run, CREATED).unwrap();
+        built
+    }
+
     async fn push(&self, built: &[Built]) -> Result<Vec<Pushed>, PushError> {
         push(built, &self.targets(built), &Courier::new(async |_: &Repository| Ok(()), &self.context)).await
     }
@@ -91,6 +110,26 @@ impl Bench {
     fn tags(&self) -> usize {
         self.fake.state().repositories().values().map(|contents| contents.tags.len()).sum()
     }
+}
+
+#[tokio::test]
+async fn bytes_are_made_again_for_a_registry_that_lacks_them_and_for_no_other() {
+    let bench = Bench::new(8);
+    let built = [bench.made("a")];
+    bench.push(&built).await.unwrap();
+    let blob = &built[0].image.layers()[0].blob;
+    std::fs::remove_file(&blob.path).unwrap();
+    let made = || {
+        let events = bench.events.0.lock().unwrap();
+        events.iter().filter(|event| matches!(event, Event::Layer(layer) if !layer.reused)).count()
+    };
+    assert!(bench.push(&built).await.unwrap()[0].unchanged);
+    assert!(!blob.is_here() && made() == 0, "the registry has all");
+
+    let elsewhere = Built { name: "b".to_owned(), ..built[0].clone() };
+    let pushed = bench.push(&[elsewhere]).await.unwrap();
+    assert_eq!((pushed[0].sent.blobs, made()), (2, 1), "the layer and the config");
+    assert!(blob.is_here());
 }
 
 #[tokio::test]
@@ -184,7 +223,7 @@ async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
     let added = NewLayer { layer: far, description: "base".to_owned() };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
-    built.origins.insert(digest.clone(), other.named("base"));
+    built.origins.insert(digest.clone(), Origin::Registry(other.named("base")));
     let pushed = bench.push(std::slice::from_ref(&built)).await.unwrap();
     assert_eq!((pushed[0].sent.blobs, other.count("GET", "/blobs/")), (2, 1));
 

@@ -1,0 +1,234 @@
+//! `limg cache`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::access;
+use super::args::{CacheCommand, Format, PruneArguments};
+use super::failure::Failure;
+use super::render::{Terminal, size};
+use super::settings::Settings;
+use super::size::Size;
+use crate::fs::FsError;
+use crate::store::{Bounds, Contents, Digest, Removal, Store, StoredBlob};
+
+const DAY: Duration = Duration::from_hours(24);
+
+pub(super) fn run(
+    command: Option<CacheCommand>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<ExitCode, Failure> {
+    let limit = access::configuration(settings)?.store_limit(settings);
+    let store = access::store(settings)?;
+    match command.unwrap_or(CacheCommand::Show) {
+        CacheCommand::Show => {
+            let contents = store.contents().map_err(failed(settings))?;
+            let shown = Shown::of(store.root(), limit, &contents);
+            match settings.format {
+                Format::Json => terminal.json(&shown),
+                Format::Human => shown.lines().iter().for_each(|line| terminal.result_visibly(line)),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        CacheCommand::Prune(arguments) => prune(store, limit, &arguments, settings, terminal),
+        CacheCommand::Verify => verify(store, settings, terminal),
+    }
+}
+
+/// What is told of a store that fails.
+fn failed(settings: &Settings) -> impl Fn(FsError) -> Failure {
+    |source| Failure::Store { root: settings.store.clone(), source }
+}
+
+fn prune(
+    store: Store,
+    limit: u64,
+    arguments: &PruneArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<ExitCode, Failure> {
+    let PruneArguments { all, older_than, max_size, dry_run } = arguments;
+    let mut bounds = match older_than {
+        _ if *all => Bounds::of_age(Duration::ZERO),
+        Some(days) => Bounds::of_age(DAY * *days),
+        None => Bounds::of_bytes(limit),
+    };
+    if let Some(Size(bytes)) = max_size {
+        bounds.bytes = Some(*bytes);
+    }
+    let removal = if *dry_run { store.prunable(&bounds).map(Some) } else { store.prune(&bounds) };
+    let removal = removal.map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
+    let pruned = Pruned::of(*dry_run, &removal);
+    match settings.format {
+        Format::Json => terminal.json(&pruned),
+        Format::Human => terminal.result_visibly(&pruned.line()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_use(settings: &Settings) -> Failure {
+    Failure::StoreInUse { root: settings.store.clone() }
+}
+
+fn verify(store: Store, settings: &Settings, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let blobs = store.contents().map_err(failed(settings))?.blobs.len();
+    let damaged = store.damaged().map_err(failed(settings))?;
+    if !damaged.is_empty() {
+        store.remove(&damaged).map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
+    }
+    match settings.format {
+        Format::Json => terminal.json(&Verified { blobs, damaged: &damaged }),
+        Format::Human => {
+            for digest in &damaged {
+                terminal.result_visibly(&format!("removed {digest}, which was damaged"));
+            }
+            terminal.status(&format!("{}, {} damaged", number(blobs, "blob"), damaged.len()));
+        }
+    }
+    Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `limg cache verify --format json` prints.
+#[derive(Serialize)]
+struct Verified<'a> {
+    blobs: usize,
+    damaged: &'a [Digest],
+}
+
+/// What `limg cache show` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    store: &'a Path,
+    limit: u64,
+    bytes: u64,
+    blobs: Amount,
+    /// Those blobs that have another name elsewhere.
+    shared: Amount,
+    records: Amount,
+    other_bytes: u64,
+    largest: Option<BlobReport>,
+    oldest: Option<BlobReport>,
+}
+
+#[derive(Serialize)]
+struct Amount {
+    count: usize,
+    bytes: u64,
+}
+
+impl Amount {
+    fn of(sizes: impl Iterator<Item = u64>) -> Self {
+        sizes.fold(Self { count: 0, bytes: 0 }, |Self { count, bytes }, size| Self {
+            count: count + 1,
+            bytes: bytes.saturating_add(size),
+        })
+    }
+
+    fn of_blobs<'b>(blobs: impl IntoIterator<Item = &'b StoredBlob>) -> Self {
+        Self::of(blobs.into_iter().map(|blob| blob.size))
+    }
+}
+
+/// A blob in JSON.
+#[derive(Serialize)]
+struct BlobReport {
+    digest: Digest,
+    size: u64,
+    /// In RFC 3339.
+    used: String,
+}
+
+impl From<&StoredBlob> for BlobReport {
+    fn from(blob: &StoredBlob) -> Self {
+        Self { digest: blob.digest.clone(), size: blob.size, used: time(blob.used) }
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn of(store: &'a Path, limit: u64, contents: &Contents) -> Self {
+        let Contents { blobs, records, other } = contents;
+        Self {
+            store,
+            limit,
+            bytes: contents.bytes(),
+            blobs: Amount::of_blobs(blobs),
+            shared: Amount::of_blobs(blobs.iter().filter(|blob| blob.is_shared)),
+            records: Amount::of(records.iter().map(|record| record.size)),
+            other_bytes: *other,
+            largest: blobs.iter().max_by_key(|blob| blob.size).map(BlobReport::from),
+            oldest: blobs.iter().min_by_key(|blob| blob.used).map(BlobReport::from),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let amount = |Amount { count, bytes }: &Amount| format!("{count} ({})", size(*bytes));
+        let mut lines = vec![
+            format!("store    {}", self.store.display()),
+            format!("holds    {} of {}", size(self.bytes), size(self.limit)),
+            format!("blobs    {}", amount(&self.blobs)),
+            format!("shared   {} with layouts and other copies", amount(&self.shared)),
+            format!("records  {}", amount(&self.records)),
+            format!("other    {}", size(self.other_bytes)),
+        ];
+        let blobs = [("largest", &self.largest), ("oldest ", &self.oldest)];
+        lines.extend(blobs.into_iter().filter_map(|(word, blob)| {
+            let blob = blob.as_ref()?;
+            Some(format!("{word}  {}  {}, used {}", blob.digest, size(blob.size), blob.used))
+        }));
+        lines
+    }
+}
+
+/// What `limg cache prune` prints.
+#[derive(Serialize)]
+struct Pruned {
+    dry_run: bool,
+    blobs: Vec<BlobReport>,
+    bytes: u64,
+    /// Those blobs that have another name elsewhere, so that nothing is gained by removing them yet.
+    shared: Amount,
+    records: Amount,
+}
+
+impl Pruned {
+    fn of(dry_run: bool, Removal { blobs, records }: &Removal) -> Self {
+        Self {
+            dry_run,
+            blobs: blobs.iter().map(BlobReport::from).collect(),
+            bytes: Amount::of_blobs(blobs).bytes,
+            shared: Amount::of_blobs(blobs.iter().filter(|blob| blob.is_shared)),
+            records: Amount::of(records.iter().map(|record| record.size)),
+        }
+    }
+
+    fn line(&self) -> String {
+        let word = if self.dry_run { "would remove" } else { "removed" };
+        let blobs = format!("{} ({})", number(self.blobs.len(), "blob"), size(self.bytes));
+        let shared = if self.shared.count > 0 {
+            format!(
+                ", of which layouts and other copies keep {} ({})",
+                self.shared.count,
+                size(self.shared.bytes)
+            )
+        } else {
+            String::new()
+        };
+        format!("{word} {blobs}{shared} and {}", number(self.records.count, "record"))
+    }
+}
+
+fn number(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A time in RFC 3339, to the second.
+fn time(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let timestamp =
+        i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    timestamp.unwrap_or_default().to_string()
+}
