@@ -153,12 +153,14 @@ class Bench:
     def start_engine(self):
         """An engine without networks: the builds run nothing."""
         home = self.folder / "engine"
+        settings = self.folder / "engine.json"
+        settings.write_text("{}")  # instead of the host's own
         self.start(
             "engine",
             ["dockerd", f"--host=unix://{self.folder}/docker.sock", f"--data-root={home}/data",
              f"--exec-root={home}/run", f"--pidfile={self.folder}/docker.pid",
              "--storage-driver=overlay2", "--bridge=none", "--iptables=false", "--ip-masq=false",
-             "--config-file=/dev/null"],
+             f"--config-file={settings}"],
             lambda: not subprocess.run(
                 ["docker", "version"], env=self.environment(), capture_output=True
             ).returncode,
