@@ -1,8 +1,11 @@
 # make demo   builds an example and shows its answer to an event
 # make test   all checks and tests; LIMG_TESTS=offline leaves out what needs
 #             root, Docker or the network
+# make bench  limg beside other ways to make the same images, and the tables of
+#             docs/performance.md; needs root, 16 GB of memory and half an hour.
+#             BENCH='--loads small --runs 1' measures less, see .ci/bench
 #
-# Both are for Debian 12 and may be run again at any time.
+# All are for Debian 12 and may be run again at any time.
 
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
@@ -11,7 +14,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 limg := $(target)/release/limg
 
-.PHONY: demo test
+.PHONY: demo test bench
 
 demo:
 	.ci/install
@@ -23,3 +26,11 @@ demo:
 
 test:
 	.ci/test
+
+bench:
+	.ci/install
+	.ci/install-bench
+	cargo build --release --locked
+	base-images/debian/build python3.11
+	.ci/bench --limg $(limg) $(BENCH)
+	.ci/bench --write

@@ -1,0 +1,105 @@
+"""What is measured of limg alone: start-up, size, build time, `invoke --watch`."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+WATCH_EDITS = 5
+
+
+def startup(_home, target, options):
+    """Seconds of `limg --version`, by hyperfine without a shell."""
+    file = target / "hyperfine.json"
+    subprocess.run(
+        ["hyperfine", "--shell=none", "--warmup=10", "--runs=200", "--style=none",
+         f"--export-json={file}", f"{options.limg} --version"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return {"startup": json.loads(file.read_text())["results"][0]["median"]}
+
+
+def binary(_home, target, options):
+    """Bytes of the program without symbols."""
+    stripped = target / "limg.stripped"
+    subprocess.run(["strip", "-o", stripped, options.limg], check=True)
+    size = stripped.stat().st_size
+    stripped.unlink()
+    return {"binary": size}
+
+
+def build(home, target, _options):
+    """Wall and processor seconds of a release build with every dependency already downloaded."""
+    folder = target / "cargo"
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["cargo", "fetch", "--locked"], cwd=home, check=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin = time.perf_counter()
+    subprocess.run(
+        ["cargo", "build", "--release", "--locked", "--offline", "--target-dir", folder],
+        cwd=home, check=True,
+    )  # fmt: skip
+    wall = time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    shutil.rmtree(folder)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"build": {"wall": wall, "cpu": used}}
+
+
+def watch(home, target, options):
+    """Seconds from the edit of a function's file to the answer of the new image.
+
+    The example is copied, so that no edit can remain in it.
+    """
+    folder = target / "watch"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(home / "examples/python-layers", folder)
+    definition = folder / "limg.yaml"
+    text, bases = re.subn(r"oci:\S*/python3\.11", f"oci:{options.base}", definition.read_text())
+    if bases != 1:
+        sys.exit(".ci/bench: examples/python-layers has no base of the form oci:…/python3.11")
+    definition.write_text(text)
+    function = folder / "functions/greet/app.py"
+    original = function.read_text()
+    seconds = []
+    with (target / "watch.log").open("wb") as log:
+        watcher = subprocess.Popen(
+            [home / ".ci/with-docker", options.limg, "invoke", "greet", "--event=event.json",
+             "--watch", "--format=json"],
+            cwd=folder, env=os.environ | {"LIMG_STORE": str(folder / "store")},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+
+        def answer():
+            line = watcher.stdout.readline()
+            if not line or json.loads(line)["status"] != "success":
+                sys.exit(f".ci/bench: no answer under --watch; see {log.name}\n{line}")
+
+        try:
+            answer()
+            for edit in range(WATCH_EDITS):
+                time.sleep(1)  # until it watches again
+                begin = time.perf_counter()
+                function.write_text(f"{original}\n# edit {edit}\n")
+                answer()
+                seconds.append(time.perf_counter() - begin)
+        finally:
+            watcher.send_signal(signal.SIGINT)
+            watcher.wait()
+    shutil.rmtree(folder)
+    return {"watch": statistics.median(seconds)}
+
+
+EXTRAS = {"startup": startup, "binary": binary, "watch": watch}
+
+
+def measure(name, home, target, options):
+    """One of `EXTRAS`, or `build`: its result by name."""
+    print(f"limg alone: {name}", file=sys.stderr, flush=True)
+    return (EXTRAS | {"build": build})[name](home, target, options)
