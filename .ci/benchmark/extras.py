@@ -101,5 +101,5 @@ EXTRAS = {"startup": startup, "binary": binary, "watch": watch}
 
 def measure(name, home, target, options):
     """One of `EXTRAS`, or `build`: its result by name."""
-    print(f"limg alone: {name}", file=sys.stderr, flush=True)
+    print(f".ci/bench: limg alone: {name}", file=sys.stderr, flush=True)
     return (EXTRAS | {"build": build})[name](home, target, options)

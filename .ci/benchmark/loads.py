@@ -140,7 +140,7 @@ def make(name, work):
     mark = folder / ".recipe"
     if mark.exists() and mark.read_text() == recipe:
         return folder
-    print(f"making the work load {name}", file=sys.stderr, flush=True)
+    print(f".ci/bench: making the work load {name}", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     layer, files = LOADS[name]
     (folder / "layer").mkdir(parents=True)

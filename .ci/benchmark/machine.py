@@ -22,6 +22,10 @@ MANIFESTS = ", ".join(
 )
 
 
+class Failed(Exception):
+    """A command of a tool ended with an error; the text is what it said."""
+
+
 def processor_seconds(pid):
     """What a process has used, with the children whose end it has taken note of."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -53,13 +57,14 @@ class Received:
     """Counts the bytes of TCP packets that go to a port of the loopback interface.
 
     A rule of iptables without a target counts and decides nothing; it costs no
-    measurable time. Where there can be none, the count is None.
+    measurable time, and ends with our network. Where there can be none, the
+    count is None.
     """
 
     def __init__(self, port):
-        self.rule = ["-i", "lo", "-p", "tcp", "--dport", str(port)]
+        rule = ["-i", "lo", "-p", "tcp", "--dport", str(port)]
         self.port = port
-        self.works = shutil.which("iptables") and self.iptables("-I", "INPUT", *self.rule) is not None
+        self.works = shutil.which("iptables") and self.iptables("-I", "INPUT", *rule) is not None
 
     def iptables(self, *arguments):
         done = subprocess.run(["iptables", "-w", *arguments], capture_output=True, text=True)
@@ -73,10 +78,6 @@ class Received:
                 return int(line.split()[1])
         return None
 
-    def close(self):
-        if self.works:
-            self.iptables("-D", "INPUT", *self.rule)
-
 
 class Bench:
     """A context manager; `store` is the tool's own folder, `image` where it pushes to."""
@@ -89,7 +90,6 @@ class Bench:
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80%", "limg-bench", self.folder], check=True)
-        self.received = None
         try:
             for name in ("store", "registry", "home", "tmp"):
                 (self.folder / name).mkdir()
@@ -110,8 +110,6 @@ class Bench:
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
             daemon.wait()
-        if self.received:
-            self.received.close()
         # What a killed container or an overlay of buildah still holds goes with us:
         # the mounts are those of this process alone.
         subprocess.run(["umount", "--recursive", "--lazy", self.folder], check=True)
@@ -151,7 +149,12 @@ class Bench:
         self.start("registry", ["docker-registry", "serve", file], ready)
 
     def start_engine(self):
-        """An engine without networks: the builds run nothing."""
+        """An engine without networks: the builds run nothing.
+
+        It takes away docker0 as it starts, so it must never see the host's network.
+        """
+        if "docker0" in (name for _, name in socket.if_nameindex()):
+            sys.exit(".ci/bench: will not start an engine in a network that has docker0")
         home = self.folder / "engine"
         settings = self.folder / "engine.json"
         settings.write_text("{}")  # instead of the host's own
@@ -198,8 +201,7 @@ class Bench:
             child.returncode = os.waitstatus_to_exitcode(status)
             if child.returncode:
                 output.seek(0)
-                text = output.read()[-4000:].decode(errors="replace")
-                sys.exit(f".ci/bench: status {child.returncode} of `{command[-1]}`:\n{text}")
+                raise Failed(output.read()[-4000:].decode(errors="replace").strip())
         return wall, usage
 
     def measure(self, script, cwd):
