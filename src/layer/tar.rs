@@ -4,7 +4,8 @@
 //! directories, files and symbolic links, owner 0, modes that any user can read. POSIX pax headers appear only where the
 //! ustar format cannot hold a name or a size.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use tar::{Builder, EntryType, Header};
@@ -26,7 +27,7 @@ const USTAR_NAME: usize = 100;
 /// One entry of the archive.
 pub(super) struct LayerEntry<'a> {
     /// Where it stands.
-    pub(super) path: ImagePath,
+    pub(super) path: Cow<'a, ImagePath>,
     /// Its permission bits.
     pub(super) mode: u32,
     /// What it is; nothing for a folder that the tree implies without naming it.
@@ -35,12 +36,16 @@ pub(super) struct LayerEntry<'a> {
 
 /// The entries of a layer in their order: the tree's nodes and every folder above them.
 pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
-    let mut nodes: BTreeMap<ImagePath, Option<&Node>> = BTreeMap::new();
-    for (path, node) in tree.iter() {
-        for folder in path.ancestors() {
-            nodes.entry(folder).or_insert(None);
+    let mut implied = BTreeSet::new();
+    for (path, _) in tree.iter() {
+        // The folders above one that is known are looked at when that is.
+        let mut above = path.parent();
+        while let Some(folder) =
+            above.filter(|folder| tree.get(folder).is_none() && !implied.contains(folder))
+        {
+            above = folder.parent();
+            implied.insert(folder);
         }
-        nodes.insert(path.clone(), Some(node));
     }
     let mode = |path: &ImagePath, node: Option<&Node>| match node {
         Some(Node::File(FileNode { executable: false, .. })) => 0o644,
@@ -52,7 +57,12 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
             _ => 0o755,
         },
     };
-    nodes.into_iter().map(|(path, node)| LayerEntry { mode: mode(&path, node), path, node }).collect()
+    let named = tree.iter().map(|(path, node)| (Cow::Borrowed(path), Some(node)));
+    let all = named.chain(implied.into_iter().map(|path| (Cow::Owned(path), None)));
+    let mut entries: Vec<_> =
+        all.map(|(path, node)| LayerEntry { mode: mode(&path, node), path, node }).collect();
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    entries
 }
 
 /// What an archive is written to.
