@@ -1,12 +1,20 @@
 //! Names of images in registries.
 //!
 //! The grammar is that of the OCI distribution specification and of Docker's short names (`python:3.12` is
-//! `docker.io/library/python:3.12`), read by `oci-spec`.
+//! `docker.io/library/python:3.12`). It is that of `oci-spec`, whose one regular expression takes longer to compile than all
+//! else that an unchanged build does: a test holds the two together.
 
 use std::fmt;
 use std::str::FromStr;
 
-use oci_spec::distribution::{ParseError, Reference};
+/// The most bytes of a repository's name.
+const NAME_AT_MOST: usize = 255;
+
+/// The most bytes of a tag.
+const TAG_AT_MOST: usize = 128;
+
+/// The registry of names that name none, and an older name of it.
+const DOCKER_HUB: [&str; 2] = ["docker.io", "index.docker.io"];
 
 /// A repository of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +41,18 @@ pub struct ImageReference {
 pub struct ImageReferenceError {
     text: String,
     #[source]
-    source: ParseError,
+    source: Fault,
+}
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Fault {
+    #[error("it is not of the form [HOST/]NAME[:TAG][@DIGEST], with a name in lower case")]
+    Form,
+    #[error("the digest is neither of sha256 nor of sha384 or sha512, or has another length than it should")]
+    Digest,
+    #[error("the name has more than {NAME_AT_MOST} characters")]
+    NameTooLong,
 }
 
 impl ImageReference {
@@ -60,18 +79,100 @@ impl FromStr for ImageReference {
     type Err = ImageReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ImageReferenceError> {
-        let parsed: Reference =
-            text.parse().map_err(|source| ImageReferenceError { text: text.to_owned(), source })?;
-        Ok(Self {
-            text: text.to_owned(),
-            repository: Repository {
-                host: parsed.registry().to_owned(),
-                name: parsed.repository().to_owned(),
-            },
-            tag: parsed.tag().map(str::to_owned),
-            digest: parsed.digest().map(str::to_owned),
-        })
+        parse(text).map_err(|source| ImageReferenceError { text: text.to_owned(), source })
     }
+}
+
+fn parse(text: &str) -> Result<ImageReference, Fault> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    // A colon before the last slash belongs to a port.
+    let (name, tag) = match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    let (first, path) = match name.split_once('/') {
+        Some((first, path)) => (Some(first), path),
+        None => (None, name),
+    };
+    let is_path = |path: &str| path.split('/').all(is_path_component);
+    let is_name = match first {
+        Some(host) if is_host(host) => is_path(path),
+        _ => is_path(name),
+    };
+    if !is_name || !tag.is_none_or(is_tag) {
+        return Err(Fault::Form);
+    }
+    digest.map_or(Ok(()), check_digest)?;
+    // Docker's rule of what is a host and what the first word of a name.
+    let (host, path) = match first {
+        Some(host) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => (DOCKER_HUB[0], name),
+    };
+    let host = if DOCKER_HUB.contains(&host) { DOCKER_HUB[0] } else { host };
+    let path = if host == DOCKER_HUB[0] && !path.contains('/') {
+        format!("library/{path}")
+    } else {
+        path.to_owned()
+    };
+    if path.len() > NAME_AT_MOST {
+        return Err(Fault::NameTooLong);
+    }
+    Ok(ImageReference {
+        text: text.to_owned(),
+        repository: Repository { host: host.to_owned(), name: path },
+        tag: tag.map(str::to_owned),
+        digest: digest.map(str::to_owned),
+    })
+}
+
+/// Whether a text is a host, with a port or without.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let is_label = |label: &str| {
+        let is_word = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_word && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    host.split('.').all(is_label) && port.is_none_or(is_number)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text can stand between the slashes of a repository's name: words with `.`, `_`, `__` or any number of `-`
+/// between them.
+fn is_path_component(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut separators = text.split(|character: char| u8::try_from(character).is_ok_and(is_word));
+    let is_separator =
+        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
+    let (first, last) = (text.bytes().next(), text.bytes().next_back());
+    first.is_some_and(is_word) && last.is_some_and(is_word) && separators.all(is_separator)
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= TAG_AT_MOST
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
+}
+
+fn check_digest(text: &str) -> Result<(), Fault> {
+    let (algorithm, hex) = text.split_once(':').ok_or(Fault::Form)?;
+    let length = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return Err(Fault::Digest),
+    };
+    let is_hex = hex.len() == length && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex { Ok(()) } else { Err(Fault::Digest) }
 }
 
 impl fmt::Display for ImageReference {
@@ -88,7 +189,36 @@ impl fmt::Display for Repository {
 
 #[cfg(test)]
 mod tests {
+    use oci_spec::distribution::Reference;
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Texts that are near to references.
+    fn text() -> impl Strategy<Value = String> {
+        let host = "([a-zA-Z0-9.-]{0,8}|localhost|docker\\.io|index\\.docker\\.io|a\\.b)(:[0-9]{0,3})?/|";
+        let name = "[a-z0-9]{1,3}([a-zA-Z0-9._/-]{0,8}[a-z0-9])?|[a-z._/-]{0,6}|[a-z]{240,260}";
+        let tag = "(:[a-zA-Z0-9_.-]{0,6}|:[a-z]{126,130}|)";
+        let digest = "(@sha(256|384|512|1):([0-9a-fA-F]{31,33}|[0-9a-f]{64}|[0-9a-g]{96}|[0-9a-f]{128})|@[a-z:]{0,4}|)";
+        (host, name, tag, digest).prop_map(|(host, name, tag, digest)| [host, name, tag, digest].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+
+        #[test]
+        fn references_are_those_of_the_specification(text in text()) {
+            let expected = text.parse::<Reference>();
+            let found = text.parse::<ImageReference>();
+            prop_assert_eq!(found.is_ok(), expected.is_ok(), "{}: {:?}, {:?}", text, found, expected);
+            if let (Ok(found), Ok(expected)) = (found, expected) {
+                prop_assert_eq!(found.repository.host.as_str(), expected.registry());
+                prop_assert_eq!(found.repository.name.as_str(), expected.repository());
+                prop_assert_eq!(found.digest(), expected.digest());
+                prop_assert_eq!(found.tag.as_deref().or(found.digest.is_none().then_some("latest")), expected.tag());
+            }
+        }
+    }
 
     #[test]
     fn references_name_host_repository_and_version() {
