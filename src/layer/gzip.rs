@@ -3,7 +3,7 @@
 //! The input is cut into blocks of a fixed size. Each is compressed by itself, on whatever processor is free, and the results
 //! are joined into one deflate stream: every block's own last one gives up its claim to be the last, and an empty stored
 //! block fills up its last byte. So the bytes depend on the input alone, never on the number of threads or on how the input
-//! comes in. This module knows nothing of layers.
+//! comes in. What a zip archive has deflated is joined in as it is there. This module knows nothing of layers.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use libdeflater::{CompressionLvl, Compressor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest as _, Sha256};
 
-use super::deflate::{Extent, extent};
+use super::deflate;
 use super::tar::TarOutput;
 use crate::store::Digest;
 use crate::tree::{TreeError, ZipEntry};
@@ -39,9 +39,6 @@ const THREADS_AT_MOST: usize = 16;
 
 /// The header of the member: no name, no time, operating system "unknown" (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-
-/// An empty stored block that is not the last, after its first three bits and what fills up their byte.
-const EMPTY_STORED: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// An empty block that is the last.
 const LAST: [u8; 2] = [3, 0];
@@ -220,16 +217,16 @@ impl<W: Write> Write for GzipWriter<'_, W> {
 }
 
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
-    fn takes_deflated(&self, size: u64) -> bool {
-        SPLICED.contains(&size)
-    }
-
-    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()> {
+    fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
+        if !SPLICED.contains(&entry.size()) {
+            return Ok(false);
+        }
         self.end_block()?;
         let memory = usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX);
         let block = self.spare.pop().unwrap_or_default();
         let entry = entry.clone();
-        self.start(block, memory, move |block| block.take_over(&entry).map_err(io::Error::other))
+        self.start(block, memory, move |block| block.take_over(&entry).map_err(io::Error::other))?;
+        Ok(true)
     }
 }
 
@@ -252,31 +249,18 @@ impl Block {
             output.resize(compressor.deflate_compress_bound(input.len()), 0);
             let length = compressor.deflate_compress(input, output).map_err(io::Error::other)?;
             output.truncate(length);
-            Ok(())
-        })?;
-        self.join()
+            deflate::open_end(output).map_err(io::Error::other)
+        })
     }
 
     /// Takes the bytes of an entry, and what the archive has of them as their compressed form.
     fn take_over(&mut self, entry: &ZipEntry) -> Result<(), TreeError> {
         entry.read_deflated(&mut self.output)?;
         self.crc = entry.inflate(&self.output, &mut self.input)?;
-        self.join().map_err(|source| TreeError::Read { what: entry.to_string(), source })
-    }
-
-    /// Makes the output, a whole deflate stream, one that can stand anywhere in another but at its end.
-    fn join(&mut self) -> io::Result<()> {
-        let Extent { last_block, end } = extent(&self.output).map_err(io::Error::other)?;
-        self.output[last_block / 8] &= !(1 << (last_block % 8));
-        // Whatever follows the end is not of the stream.
-        self.output.truncate(end.div_ceil(8));
-        if let Some(last) = self.output.last_mut().filter(|_| end % 8 > 0) {
-            *last &= (1 << (end % 8)) - 1;
-        }
-        // Three more bits begin the empty block: not the last, stored.
-        self.output.resize((end + 3).div_ceil(8), 0);
-        self.output.extend(EMPTY_STORED);
-        Ok(())
+        deflate::open_end(&mut self.output).map_err(|malformed| TreeError::Read {
+            what: entry.to_string(),
+            source: io::Error::other(malformed),
+        })
     }
 }
 

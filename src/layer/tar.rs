@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 
 use tar::{Builder, EntryType, Header};
 
@@ -67,35 +67,14 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
 
 /// What an archive is written to.
 pub(super) trait TarOutput: Write {
-    /// Whether a file of so many bytes is better taken as a zip archive has it.
-    fn takes_deflated(&self, size: u64) -> bool;
-
-    /// Writes the bytes of an entry whose bytes are deflated.
-    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()>;
-}
-
-/// An archive that is not compressed.
-pub(super) struct PlainTar<W>(pub(super) W);
-
-impl<W: Write> Write for PlainTar<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+    /// Takes the bytes of an entry of a zip archive over as they are deflated there, and says so; or leaves them to be
+    /// written like all others.
+    fn take_over(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
+        Ok(false)
     }
 }
 
-impl<W: Write> TarOutput for PlainTar<W> {
-    fn takes_deflated(&self, _: u64) -> bool {
-        false
-    }
-
-    fn write_deflated(&mut self, entry: &ZipEntry) -> io::Result<()> {
-        io::copy(&mut entry.open().map_err(io::Error::other)?, &mut self.0).map(drop)
-    }
-}
+impl<W: Write> TarOutput for BufWriter<W> {}
 
 /// Writes the archive and gives the writer back.
 pub(super) fn write<W: TarOutput>(
@@ -110,26 +89,18 @@ pub(super) fn write<W: TarOutput>(
             None | Some(Node::Directory) => {
                 let name = format!("{}/", entry.path.relative());
                 let header = header(EntryType::Directory, entry.mode, mtime);
-                append(&mut archive, header, &name, None, 0, io::empty())
-                    .map_err(LayerError::write(&entry.path))?;
+                append(&mut archive, header, &name, None).map_err(LayerError::write(&entry.path))?;
             }
             Some(Node::Symlink(target)) => {
                 let header = header(EntryType::Symlink, entry.mode, mtime);
-                append(&mut archive, header, entry.path.relative(), Some(target), 0, io::empty())
+                append(&mut archive, header, entry.path.relative(), Some(target))
                     .map_err(LayerError::write(&entry.path))?;
             }
             Some(Node::File(file)) => {
                 let header = header(EntryType::Regular, entry.mode, mtime);
-                if let Some(entry_of_zip) = deflated(file, &entry.path, archive.get_ref()) {
-                    append_deflated(&mut archive, header, entry.path.relative(), file.size, entry_of_zip)
-                        .map_err(LayerError::write(&file.content))?;
-                    continue;
-                }
-                let content = Exactly { inner: file.content.open()?, left: file.size };
-                let content = bytecode::refresh(content, &entry.path, tree, file, mtime)
+                let header = complete(&mut archive, header, entry.path.relative(), None, file.size)
                     .map_err(LayerError::write(&file.content))?;
-                append(&mut archive, header, entry.path.relative(), None, file.size, content)
-                    .map_err(LayerError::write(&file.content))?;
+                write_file(archive.get_mut(), &header, &entry.path, tree, file, mtime)?;
             }
         }
     }
@@ -147,45 +118,42 @@ fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
     header
 }
 
-/// The entry of a zip archive that a file is, if the output takes its bytes as they are there.
-fn deflated<'a>(file: &'a FileNode, path: &ImagePath, output: &impl TarOutput) -> Option<&'a ZipEntry> {
-    match &file.content {
+/// Writes a file under its header.
+fn write_file(
+    output: &mut impl TarOutput,
+    header: &Header,
+    path: &ImagePath,
+    tree: &Tree,
+    file: &FileNode,
+    mtime: u64,
+) -> Result<(), LayerError> {
+    let failed = || LayerError::write(&file.content);
+    output.write_all(header.as_bytes()).map_err(failed())?;
+    let taken_over = match &file.content {
         // Bytecode may get another header.
         Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
-            Some(entry).filter(|_| output.takes_deflated(file.size))
+            output.take_over(entry).map_err(failed())?
         }
-        _ => None,
+        _ => false,
+    };
+    if !taken_over {
+        let content = Exactly { inner: file.content.open()?, left: file.size };
+        let mut content = bytecode::refresh(content, path, tree, file, mtime).map_err(failed())?;
+        io::copy(&mut content, output).map_err(failed())?;
     }
+    let padding = file.size.next_multiple_of(BLOCK) - file.size;
+    io::copy(&mut io::repeat(0).take(padding), output).map(drop).map_err(failed())
 }
 
-/// Appends a file as a zip archive has it.
-fn append_deflated<W: TarOutput>(
-    archive: &mut Builder<W>,
-    header: Header,
-    name: &str,
-    size: u64,
-    entry: &ZipEntry,
-) -> io::Result<()> {
-    let header = complete(archive, header, name, None, size)?;
-    let output = archive.get_mut();
-    output.write_all(header.as_bytes())?;
-    output.write_deflated(entry)?;
-    let padding = size.next_multiple_of(BLOCK) - size;
-    io::copy(&mut io::repeat(0).take(padding), output)?;
-    Ok(())
-}
-
-/// Appends one entry.
+/// Appends an entry that has no content.
 fn append<W: Write>(
     archive: &mut Builder<W>,
     header: Header,
     name: &str,
     target: Option<&str>,
-    size: u64,
-    content: impl Read,
 ) -> io::Result<()> {
-    let header = complete(archive, header, name, target, size)?;
-    archive.append(&header, content)
+    let header = complete(archive, header, name, target, 0)?;
+    archive.append(&header, io::empty())
 }
 
 /// Completes a header, and appends a pax header for it where the ustar fields cannot hold what it says.

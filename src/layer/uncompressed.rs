@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::tar::{self, PlainTar};
-use super::{BUFFER, LayerError};
+use super::{BUFFER, LayerError, tar};
 use crate::store::{Digest, HashingWriter, Store};
 use crate::tree::{FileIndex, Tree};
 
@@ -46,8 +45,8 @@ impl Tar {
 
     /// Writes the tar of a tree and says what was written.
     fn write(tree: &Tree, base: &FileIndex, mtime: u64, output: impl Write) -> Result<Self, LayerError> {
-        let output = PlainTar(io::BufWriter::with_capacity(BUFFER, HashingWriter::new(output)));
-        let hashed = tar::write(tree, base, mtime, output)?.0.into_inner();
+        let output = io::BufWriter::with_capacity(BUFFER, HashingWriter::new(output));
+        let hashed = tar::write(tree, base, mtime, output)?.into_inner();
         let (_, diff_id, size) = hashed.map_err(|error| LayerError::Send(error.into_error()))?.finish();
         Ok(Self { diff_id, size })
     }

@@ -133,7 +133,7 @@ impl ZipEntry {
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
-    pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
+    pub(in crate::tree) fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
         let Opened { path, file, stamp } = &*self.archive.0;
         stamp.check(path, file)?;
         match self.reader() {
