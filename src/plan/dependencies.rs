@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
+use ignore::gitignore::{Gitignore, Glob};
 
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Dependencies, Function, ImagePath};
 use crate::runtime::TASK_ROOT;
-use crate::tree::{Node, Tree, TreeError, source_of_bytecode};
+use crate::tree::{Node, Tree, TreeError, compile_patterns, source_of_bytecode};
 
 /// Far more than the list of files of any package.
 const RECORD_LIMIT: usize = 16 * 1024 * 1024;
@@ -51,9 +51,9 @@ fn matching(
     function: &Function,
     notes: &mut Vec<Event>,
 ) -> Result<Tree, TreeError> {
-    let all = compiled(patterns)?;
+    let all = compile_patterns(patterns)?;
     for pattern in patterns {
-        let alone = compiled(std::slice::from_ref(pattern))?;
+        let alone = compile_patterns(std::slice::from_ref(pattern))?;
         if !code.iter().any(|(path, node)| !matched(&alone, path, node).is_none()) {
             let at = DocumentPath::keys(&["functions", &function.name, "dependencies"]);
             let message = format!("no file of the code of `{}` matches `{pattern}`", function.name);
@@ -73,16 +73,6 @@ fn matching(
     };
     let dependencies: BTreeSet<ImagePath> = code.iter().filter_map(is_dependency).collect();
     Ok(code.split_off(|path| dependencies.contains(path)))
-}
-
-/// Compiles patterns; they are anchored at the code's root, as in a `.gitignore` there.
-fn compiled(patterns: &[String]) -> Result<Gitignore, TreeError> {
-    let failed = |source| TreeError::Pattern { pattern: patterns.join("`, `"), source };
-    let mut builder = GitignoreBuilder::new("");
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(failed)?;
-    }
-    builder.build().map_err(failed)
 }
 
 /// What patterns say of a path of the code, or of a folder above it.

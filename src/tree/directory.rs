@@ -15,24 +15,27 @@ pub(super) const IGNORE_FILE: &str = ".limgignore";
 
 /// Lists a directory.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
-    let exclude = exclude(source)?;
+    let exclude = compile_patterns(&source.exclude)?;
     let mut walk = Walk { tree: Tree::new(), exclude: &exclude, follow: source.follow, entered: Vec::new() };
     walk.directory(&source.path, root, Path::new(""))?;
     Ok(walk.tree)
 }
 
-/// Compiles the `exclude` patterns; they are anchored at the source's root, as in a `.gitignore` there.
-pub(super) fn exclude(source: &Source) -> Result<Gitignore, TreeError> {
+/// Compiles patterns in gitignore syntax; they are anchored at a source's root, as in a `.gitignore` there.
+///
+/// # Errors
+/// When one of them is none.
+pub fn compile_patterns(patterns: &[String]) -> Result<Gitignore, TreeError> {
     let pattern_error = |pattern: &str| {
         let pattern = pattern.to_owned();
         |source| TreeError::Pattern { pattern, source }
     };
     // The root is empty because patterns are matched with paths below the source's root.
     let mut builder = GitignoreBuilder::new("");
-    for pattern in &source.exclude {
+    for pattern in patterns {
         builder.add_line(None, pattern).map_err(pattern_error(pattern))?;
     }
-    builder.build().map_err(pattern_error(&source.exclude.join("`, `")))
+    builder.build().map_err(pattern_error(&patterns.join("`, `")))
 }
 
 struct Walk<'a> {

@@ -18,6 +18,7 @@ use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile, KeptFile};
+pub use directory::compile_patterns;
 #[cfg(test)]
 pub(crate) use index::tests::base_of;
 pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};

@@ -26,7 +26,7 @@ pub(super) struct Ignored {
 impl Ignored {
     /// Compiles the patterns of `exclude`.
     pub(super) fn new(source: &Source) -> Result<Self, TreeError> {
-        Ok(Self { exclude: directory::exclude(source)?, files: BTreeMap::new() })
+        Ok(Self { exclude: directory::compile_patterns(&source.exclude)?, files: BTreeMap::new() })
     }
 
     /// Takes an entry for a `.limgignore` if it has that name. Like everywhere, it does not become part of the image.
