@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
 use crate::fs::{self, FsError};
 use crate::image::{Image, Layer};
-use crate::store::{Digest, HashingReader};
+use crate::store::Digest;
 
 /// Adds images to the layout in `path`, which is created if need be. An image of the same name is replaced; others stay.
 ///
@@ -60,8 +60,7 @@ pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError
         if !is_there(&file, layer.size) {
             continue;
         }
-        let content = HashingReader::new(fs::open(&file)?);
-        if content.finish().map_err(FsError::because("read", &file))? != layer.digest {
+        if Digest::of_file(&file)? != layer.digest {
             std::fs::remove_file(&file).map_err(FsError::because("remove", &file))?;
             removed.push(layer.digest.clone());
         }

@@ -86,8 +86,6 @@ struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
     base: &'a Arc<FileIndex>,
-    /// The size of its files in bytes.
-    size: u64,
 }
 
 /// Makes every layer, and tells of each when it is there. After a failure no further one is begun.
@@ -112,7 +110,7 @@ pub(super) fn make<P: Product>(
                 teller.layer(key, &layer)?;
                 made.insert(key.clone(), layer);
             } else {
-                jobs.push(Job { key, plan, base: &planned.base.index, size: plan.size });
+                jobs.push(Job { key, plan, base: &planned.base.index });
             }
         }
     }
@@ -144,7 +142,7 @@ pub(super) fn make<P: Product>(
 
 /// The smallest first; those of one size as they come.
 fn in_order(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
-    jobs.sort_by_key(|job| job.size);
+    jobs.sort_by_key(|job| job.plan.size);
     jobs
 }
 
@@ -181,7 +179,7 @@ fn next<'a, L>(
     if lock(made).is_err() {
         return None;
     }
-    lock(queue).next_if(|job| takes_large || job.size < LARGE)
+    lock(queue).next_if(|job| takes_large || job.plan.size < LARGE)
 }
 
 fn run<P: Product>(
@@ -259,12 +257,16 @@ mod tests {
 
     #[test]
     fn small_layers_come_first_and_large_ones_are_not_for_all() {
-        let plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+        let plans = [LARGE, 2, LARGE + 1, 1].map(|size| {
+            let mut plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+            plan.size = size;
+            plan
+        });
         let (key, base) = (Digest::of(b""), Arc::new(FileIndex::default()));
-        let job = |size| Job { key: &key, plan: &plan, base: &base, size };
-        let queue = Mutex::new(in_order([LARGE, 2, LARGE + 1, 1].map(job).into()).into_iter().peekable());
+        let jobs = plans.each_ref().map(|plan| Job { key: &key, plan, base: &base });
+        let queue = Mutex::new(in_order(jobs.into()).into_iter().peekable());
         let made = Mutex::new(Ok(Made::<Layer>::new()));
-        let taken = |takes_large| next(&queue, &made, takes_large).map(|job| job.size);
+        let taken = |takes_large| next(&queue, &made, takes_large).map(|job| job.plan.size);
         assert_eq!([false, true, false].map(taken), [Some(1), Some(2), None]);
         assert_eq!([true, true, true].map(taken), [Some(LARGE), Some(LARGE + 1), None]);
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::{Digest, HashingReader, Store};
-use crate::fs::{self, FsError};
+use super::{Digest, Store};
+use crate::fs::FsError;
 
 /// What a store that checks its blobs has checked.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Checks {
         };
         once.get_or_init(|| {
             // One that cannot be read fails where its bytes are needed.
-            let good = is_good(digest, path).unwrap_or(true);
+            let good = Digest::of_file(path).map_or(true, |found| found == *digest);
             // Whoever else uses it is better off without it.
             good || std::fs::remove_file(path).is_err()
         });
@@ -39,12 +39,6 @@ impl Checks {
     }
 }
 
-/// Whether a file has the bytes that a digest says.
-fn is_good(digest: &Digest, path: &Path) -> Result<bool, FsError> {
-    let content = HashingReader::new(fs::open(path)?);
-    Ok(content.finish().map_err(FsError::because("read", path))? == *digest)
-}
-
 impl Store {
     /// Reads all blobs and gives those that are not what their names say.
     ///
@@ -53,7 +47,7 @@ impl Store {
     pub fn damaged(&self) -> Result<Vec<Digest>, FsError> {
         let blobs = self.contents()?.blobs;
         let damaged = blobs.into_par_iter().map(|blob| {
-            let good = is_good(&blob.digest, &self.blob_path(&blob.digest))?;
+            let good = Digest::of_file(&self.blob_path(&blob.digest))? == blob.digest;
             Ok((!good).then_some(blob.digest))
         });
         Ok(damaged.collect::<Result<Vec<_>, FsError>>()?.into_iter().flatten().collect())

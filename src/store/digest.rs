@@ -3,10 +3,13 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::fs::{self, FsError};
 
 /// The digest of a blob: `sha256:` and 64 lower-case hexadecimal digits.
 ///
@@ -27,6 +30,14 @@ impl Digest {
         let mut hasher = Sha256::new();
         hasher.update(bytes);
         Self::finish(hasher)
+    }
+
+    /// The digest of a file's bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_file(path: &Path) -> Result<Self, FsError> {
+        HashingReader::new(fs::open(path)?).finish().map_err(FsError::because("read", path))
     }
 
     /// The digest that a hasher has come to.
