@@ -1,9 +1,9 @@
-//! Bases: each one that the functions name is read once, and the list of its files is kept in the store.
+//! Bases: of each one that the functions name, manifest and config are read once.
 //!
-//! Of a base in a registry only manifest and config are fetched. What a function's image needs to know of its files, an
-//! entry script of AWS's kind promises; where that is not there or not enough, the layers are fetched and looked into.
-//! That depends on nothing but the base and the definition, so that an image never depends on what happens to be on this
-//! machine.
+//! What a function's image needs to know of its files, an entry script of AWS's kind promises; where that is not there or
+//! not enough, the layers are looked into, fetched before if they are in a registry, and the list of their files is kept in
+//! the store. That depends on nothing but the base and the definition, so that an image never depends on where the base is,
+//! nor on what happens to be on this machine.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ use crate::event::Event;
 use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Architecture, Function, ImageLocation, ImageReference, Repository, RunConfig};
+use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
 use crate::store::{Digest, HashingReader, Store};
 use crate::tree::{FileIndex, IndexError, SIZE_LIMIT};
@@ -172,51 +172,33 @@ async fn load(
         let (path, reference, store) = (path.to_owned(), reference.clone(), store.clone());
         blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
     };
-    let image = match location {
+    let (image, origin) = match location {
         ImageLocation::Registry(reference) => {
-            return from_registry(reference, architecture, keeps_entry, context).await;
+            let RemoteImage { manifest, config, layers } =
+                bytes::remote_image(reference, architecture, context).await?;
+            let image = BaseImage::new(&manifest, &config, layers, architecture)?;
+            (image, Some(reference.repository().clone()))
         }
         ImageLocation::DockerDaemon(None) => return Err(BaseError::Unnamed),
-        ImageLocation::Scratch => BaseImage::scratch(architecture),
-        ImageLocation::DockerDaemon(Some(name)) => from_engine(name, architecture, context).await?,
-        ImageLocation::Oci(path, name) => from_files(layout::read_oci_directory, path, name).await?,
-        ImageLocation::OciArchive(path, name) => from_files(layout::read_oci_archive, path, name).await?,
+        ImageLocation::Scratch => (BaseImage::scratch(architecture), None),
+        ImageLocation::DockerDaemon(Some(name)) => (from_engine(name, architecture, context).await?, None),
+        ImageLocation::Oci(path, name) => (from_files(layout::read_oci_directory, path, name).await?, None),
+        ImageLocation::OciArchive(path, name) => {
+            (from_files(layout::read_oci_archive, path, name).await?, None)
+        }
         ImageLocation::DockerArchive(path, name) => {
-            from_files(layout::read_docker_archive, path, name).await?
+            (from_files(layout::read_docker_archive, path, name).await?, None)
         }
     };
-    let base = LoadedBase {
-        name: location.to_string(),
-        run: image.run_config(),
-        image,
-        index: Arc::default(),
-        size: 0,
-        origin: None,
-        promised: true,
-    };
-    base.look_into(context).await
-}
-
-/// An image of a registry: manifest and config are fetched, layers only where something must be seen or changed.
-async fn from_registry(
-    reference: &ImageReference,
-    architecture: Architecture,
-    keeps_entry: bool,
-    context: &Context,
-) -> Result<LoadedBase, BaseError> {
-    let origin = reference.repository();
-    let RemoteImage { manifest, config, layers } =
-        bytes::remote_image(reference, architecture, context).await?;
-    let image = BaseImage::new(&manifest, &config, layers, architecture)?;
     let run = image.run_config();
     let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
     let base = LoadedBase {
-        name: reference.to_string(),
+        name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
         index: Arc::new(FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?),
         image,
-        origin: Some(origin.clone()),
+        origin,
         promised,
     };
     if promised { Ok(base) } else { base.look_into(context).await }

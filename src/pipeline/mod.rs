@@ -407,7 +407,8 @@ fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option
     let size = own.saturating_add(base.size);
     (size > SIZE_LIMIT).then(|| {
         let message = format!(
-            "the image of `{}` would hold {size} bytes, {} of them its base's, more than the 10 GB that Lambda takes",
+            "the image of `{}` would hold at least {size} bytes, {} of them its base's, more than the 10 GB that Lambda \
+             takes",
             function.name, base.size
         );
         Problem::new("image-too-large", DocumentPath::keys(&["functions", &function.name]), message)
