@@ -302,7 +302,8 @@ impl ImagePath {
     /// # Errors
     /// When `relative` is empty, absolute, or has an empty name, `.`, `..` or a NUL.
     pub fn join(&self, relative: &str) -> Result<Self, ImagePathError> {
-        format!("{}/{relative}", self.0).parse()
+        let text = format!("{}/{relative}", self.0);
+        if are_plain(relative) { Ok(Self(text)) } else { Err(ImagePathError::NotPlain(text)) }
     }
 
     /// The path as text.
@@ -351,11 +352,17 @@ impl FromStr for ImagePath {
         if names.is_empty() {
             return Err(ImagePathError::Root(text.to_owned()));
         }
-        if names.contains('\0') || names.split('/').any(|name| matches!(name, "" | "." | "..")) {
-            return Err(ImagePathError::NotPlain(text.to_owned()));
+        if are_plain(names) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ImagePathError::NotPlain(text.to_owned()))
         }
-        Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether names with `/` between them lead down and nowhere else.
+fn are_plain(names: &str) -> bool {
+    !names.contains('\0') && !names.split('/').any(|name| matches!(name, "" | "." | ".."))
 }
 
 impl TryFrom<String> for ImagePath {

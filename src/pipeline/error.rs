@@ -426,17 +426,16 @@ pub(super) fn full_text(error: &dyn Error) -> String {
 /// What the operating system refused, if that is at the bottom of an error. What merely has bytes of the wrong form is
 /// refused by limg or a library.
 fn refusal(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    let io = match error.downcast_ref::<ignore::Error>() {
-        // It has no source, whatever is in it.
-        Some(error) => error.io_error(),
-        None => error.downcast_ref::<io::Error>(),
-    };
     let by_system = |error: &&io::Error| {
         let of_content =
             [ErrorKind::InvalidData, ErrorKind::InvalidInput, ErrorKind::UnexpectedEof, ErrorKind::Other];
         error.raw_os_error().is_some() || !of_content.contains(&error.kind())
     };
-    io.filter(by_system).map(io::Error::kind).or_else(|| refusal(error.source()?))
+    error
+        .downcast_ref::<io::Error>()
+        .filter(by_system)
+        .map(io::Error::kind)
+        .or_else(|| refusal(error.source()?))
 }
 
 #[cfg(test)]
@@ -462,9 +461,8 @@ mod tests {
     fn a_folder_that_cannot_be_listed_is_as_a_file_that_cannot_be_read() {
         let denied = || io::Error::from(ErrorKind::PermissionDenied);
         let path = std::path::PathBuf::from("lib");
-        let walk = TreeError::Walk { path: path.clone(), source: denied().into() };
-        let read = TreeError::from(FsError::because("open", &path)(denied()));
-        for source in [walk, read] {
+        for verb in ["list", "read"] {
+            let source = TreeError::from(FsError::because(verb, &path)(denied()));
             assert!(!is_inputs(&source));
             assert!(PipelineError::Source { what: "the code".to_owned(), source }.is_environments());
         }

@@ -1,151 +1,220 @@
-//! A directory of this machine as a tree: one walk, links kept, `.limgignore` and `exclude` respected.
+//! A directory of this machine as a tree: one walk on all processors, links kept, `.limgignore` and `exclude` respected.
 
-use std::fs::Metadata;
+use std::fs::{DirEntry, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ignore::WalkBuilder;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::Match;
+use ignore::gitignore::Gitignore;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::{Content, FileNode, Node, Tree, TreeError, check_link, join, leaves};
-use crate::fs::FsError;
+use super::patterns::{IGNORE_FILE, compile_file, compile_patterns};
+use super::{Adjustment, Content, FileNode, Node, Tree, TreeError, check_link, join, leaves};
+use crate::fs::{self, FsError};
 use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
-
-/// The name of the files that list what is left out, in gitignore syntax, in the directory that holds one.
-pub(super) const IGNORE_FILE: &str = ".limgignore";
 
 /// Lists a directory.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
-    let exclude = compile_patterns(&source.exclude)?;
-    let mut walk = Walk { tree: Tree::new(), exclude: &exclude, follow: source.follow, entered: Vec::new() };
-    walk.directory(&source.path, root, Path::new(""))?;
-    Ok(walk.tree)
-}
-
-/// Compiles patterns in gitignore syntax; they are anchored at a source's root, as in a `.gitignore` there.
-///
-/// # Errors
-/// When one of them is none.
-pub fn compile_patterns(patterns: &[String]) -> Result<Gitignore, TreeError> {
-    let pattern_error = |pattern: &str| {
-        let pattern = pattern.to_owned();
-        |source| TreeError::Pattern { pattern, source }
-    };
-    // The root is empty because patterns are matched with paths below the source's root.
-    let mut builder = GitignoreBuilder::new("");
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(pattern_error(pattern))?;
+    let walk = Walk { exclude: compile_patterns(&source.exclude)?, follow: source.follow };
+    let mut folders = vec![Folder {
+        path: source.path.clone(),
+        place: root.clone(),
+        below: String::new(),
+        start: 0,
+        ignored: None,
+        entered: if source.follow { vec![real(&source.path)?] } else { Vec::new() }.into(),
+    }];
+    let (mut nodes, mut adjustments) = (Vec::new(), Vec::new());
+    // Level by level: no folder lies too deep for the stack.
+    while !folders.is_empty() {
+        let listings: Vec<_> = folders.par_iter().map(|folder| walk.list(folder)).collect();
+        folders.clear();
+        for listing in listings {
+            let mut listing = listing?;
+            nodes.append(&mut listing.nodes);
+            adjustments.append(&mut listing.adjustments);
+            folders.append(&mut listing.folders);
+        }
     }
-    builder.build().map_err(pattern_error(&patterns.join("`, `")))
+    adjustments.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(Tree { nodes: nodes.into_iter().collect(), adjustments, listed: None })
 }
 
-struct Walk<'a> {
-    tree: Tree,
-    exclude: &'a Gitignore,
+/// What holds for a whole source.
+struct Walk {
+    exclude: Gitignore,
     follow: bool,
-    /// The real paths of the directories that followed links have led into, to notice a circle.
-    entered: Vec<PathBuf>,
 }
 
-impl Walk<'_> {
-    /// Lists `directory`, which stands at `place` in the image and at `below` below the source's root.
-    fn directory(&mut self, directory: &Path, place: &ImagePath, below: &Path) -> Result<(), TreeError> {
-        let real = directory.canonicalize().map_err(FsError::because("open", directory))?;
-        if self.entered.contains(&real) {
+/// A directory to list.
+struct Folder {
+    path: PathBuf,
+    /// Where it stands in the image.
+    place: ImagePath,
+    /// Its path below the source's root, with `/`; the root's is empty.
+    below: String,
+    /// Where in paths below the source's root those begin that links may not leave: behind the last link that was followed.
+    start: usize,
+    /// The nearest `.limgignore` above it.
+    ignored: Option<Arc<Ignored>>,
+    /// The real paths of the directories that followed links have led into, to notice a circle.
+    entered: Arc<[PathBuf]>,
+}
+
+/// A `.limgignore`.
+struct Ignored {
+    patterns: Gitignore,
+    /// The length of the paths, with a `/`, that lead to its folder.
+    folder: usize,
+    /// The next one above.
+    above: Option<Arc<Self>>,
+}
+
+/// What a directory holds.
+#[derive(Default)]
+struct Listing {
+    nodes: Vec<(ImagePath, Node)>,
+    folders: Vec<Folder>,
+    adjustments: Vec<Adjustment>,
+}
+
+impl Walk {
+    fn list(&self, folder: &Folder) -> Result<Listing, TreeError> {
+        let failed = FsError::because("list", &folder.path);
+        let entries = std::fs::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries: Vec<_> =
+            entries.map_err(failed)?.into_iter().map(|entry| (entry.file_name(), entry)).collect();
+        // So that of several failures always the same one is told.
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let ignored = match entries.iter().find(|(name, _)| name == IGNORE_FILE) {
+            Some((_, entry)) => Some(Arc::new(folder.ignored(&entry.path())?)),
+            None => folder.ignored.clone(),
+        };
+        let mut listing = Listing::default();
+        for (name, entry) in &entries {
+            let kind = entry.file_type().map_err(FsError::because("look at", &entry.path()))?;
+            let below = folder.below(&name.to_string_lossy());
+            let is_output = kind.is_dir() && name == OUTPUT_FOLDER;
+            if name == IGNORE_FILE || is_output || self.leaves_out(&below, kind.is_dir(), ignored.as_deref())
+            {
+                continue;
+            }
+            let file = entry.path();
+            let path = join(&folder.place, &image_name(Path::new(name), &file)?, &file.display())?;
+            if kind.is_dir() {
+                listing.nodes.push((path.clone(), Node::Directory));
+                let (ignored, entered) = (ignored.clone(), Arc::clone(&folder.entered));
+                let start = folder.start;
+                listing.folders.push(Folder { path: file, place: path, below, start, ignored, entered });
+            } else if kind.is_symlink() {
+                self.link(folder, entry, path, below, ignored.as_ref(), &mut listing)?;
+            } else {
+                let metadata = entry.metadata().map_err(FsError::because("look at", &file))?;
+                listing.file(&file, &metadata, path)?;
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Whether `exclude`, or the nearest `.limgignore` that says anything of a path, says to leave it out.
+    fn leaves_out(&self, below: &str, is_directory: bool, ignored: Option<&Ignored>) -> bool {
+        if self.exclude.matched(below, is_directory).is_ignore() {
+            return true;
+        }
+        let mut nearest = ignored;
+        while let Some(ignored) = nearest {
+            match ignored.patterns.matched(&below[ignored.folder..], is_directory) {
+                Match::None => nearest = ignored.above.as_deref(),
+                found => return found.is_ignore(),
+            }
+        }
+        false
+    }
+
+    /// Takes a link, or what it points to where it leaves the tree and is to be followed.
+    fn link(
+        &self,
+        folder: &Folder,
+        entry: &DirEntry,
+        path: ImagePath,
+        below: String,
+        ignored: Option<&Arc<Ignored>>,
+        listing: &mut Listing,
+    ) -> Result<(), TreeError> {
+        let file = entry.path();
+        let target = std::fs::read_link(&file).map_err(FsError::because("read the link", &file))?;
+        let target = image_name(&target, &file)?;
+        let name = &below[folder.start..];
+        if !self.follow || !leaves(name, &target) {
+            check_link(name, &target, &file.display())?;
+            listing.nodes.push((path, Node::Symlink(target)));
+            return Ok(());
+        }
+        let metadata = std::fs::metadata(&file).map_err(FsError::because("follow the link", &file))?;
+        if !metadata.is_dir() {
+            return listing.file(&file, &metadata, path);
+        }
+        let real = real(&file)?;
+        if folder.entered.contains(&real) {
             return Err(TreeError::Unsuitable {
-                what: directory.display().to_string(),
+                what: file.display().to_string(),
                 why: "is a symbolic link that leads round in a circle".to_owned(),
                 help: "exclude it",
             });
         }
-        self.entered.push(real);
-        let exclude = self.exclude.clone();
-        let (start, prefix) = (directory.to_owned(), below.to_owned());
-        let walk = WalkBuilder::new(directory)
-            .standard_filters(false)
-            .require_git(false)
-            .add_custom_ignore_filename(IGNORE_FILE)
-            .follow_links(false)
-            .filter_entry(move |entry| {
-                let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
-                if is_directory && entry.file_name() == OUTPUT_FOLDER {
-                    return false;
-                }
-                entry.path().strip_prefix(&start).map_or(true, |relative| {
-                    relative.as_os_str().is_empty()
-                        || !exclude.matched(prefix.join(relative), is_directory).is_ignore()
-                })
-            })
-            .build();
-        for entry in walk {
-            let entry = entry.map_err(|source| TreeError::Walk { path: directory.to_owned(), source })?;
-            if entry.depth() == 0 || entry.file_name() == IGNORE_FILE {
-                continue;
-            }
-            let relative = entry.path().strip_prefix(directory).unwrap_or(entry.path());
-            let name = image_name(relative, entry.path())?;
-            let path = join(place, &name, &entry.path().display())?;
-            let metadata = entry
-                .metadata()
-                .map_err(|source| TreeError::Walk { path: entry.path().to_owned(), source })?;
-            self.node(entry.path(), &metadata, path, &name, &below.join(relative))?;
-        }
-        self.entered.pop();
+        listing.nodes.push((path.clone(), Node::Directory));
+        listing.folders.push(Folder {
+            path: file,
+            place: path,
+            start: below.len() + 1,
+            below,
+            ignored: ignored.cloned(),
+            entered: folder.entered.iter().cloned().chain([real]).collect(),
+        });
         Ok(())
     }
+}
 
-    /// Adds what stands at `file`; `name` is its path below the directory that is being walked.
-    fn node(
-        &mut self,
-        file: &Path,
-        metadata: &Metadata,
-        path: ImagePath,
-        name: &str,
-        below: &Path,
-    ) -> Result<(), TreeError> {
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            self.tree.insert(path, Node::Directory);
-        } else if kind.is_file() {
-            self.file(file, metadata, path)?;
-        } else if kind.is_symlink() {
-            let target = std::fs::read_link(file).map_err(FsError::because("read the link", file))?;
-            let target = image_name(&target, file)?;
-            if self.follow && leaves(name, &target) {
-                return self.followed(file, path, below);
-            }
-            check_link(name, &target, &file.display())?;
-            self.tree.insert(path, Node::Symlink(target));
-        } else {
+impl Folder {
+    /// The path below the source's root of what this folder holds.
+    fn below(&self, name: &str) -> String {
+        if self.below.is_empty() { name.to_owned() } else { format!("{}/{name}", self.below) }
+    }
+
+    /// Reads the folder's own `.limgignore`.
+    fn ignored(&self, file: &Path) -> Result<Ignored, TreeError> {
+        let patterns = compile_file(&mut fs::open(file)?, &file.display())?;
+        Ok(Ignored { patterns, folder: self.below("").len(), above: self.ignored.clone() })
+    }
+}
+
+impl Listing {
+    /// Adds what is neither a directory nor a link.
+    fn file(&mut self, file: &Path, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
+        if !metadata.is_file() {
             return Err(TreeError::Unsuitable {
                 what: file.display().to_string(),
                 why: "is neither a file nor a directory nor a symbolic link".to_owned(),
                 help: "exclude it; sockets, pipes and devices cannot be part of an image",
             });
         }
-        Ok(())
-    }
-
-    fn file(&mut self, file: &Path, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
             if metadata.mode() & 0o6000 != 0 {
-                self.tree.adjusted(&path, super::SPECIAL_BITS_LOST);
+                let what = super::SPECIAL_BITS_LOST.to_owned();
+                self.adjustments.push(Adjustment { path: path.clone(), what });
             }
         }
-        self.tree.insert(path, Node::File(file_node(file, metadata)?));
+        self.nodes.push((path, Node::File(file_node(file, metadata)?)));
         Ok(())
     }
+}
 
-    /// Takes what a link that leaves the tree points to.
-    fn followed(&mut self, file: &Path, path: ImagePath, below: &Path) -> Result<(), TreeError> {
-        let metadata = std::fs::metadata(file).map_err(FsError::because("follow the link", file))?;
-        if metadata.is_dir() {
-            self.tree.insert(path.clone(), Node::Directory);
-            return self.directory(file, &path, below);
-        }
-        self.node(file, &metadata, path, "", below)
-    }
+/// The path of a directory without links.
+fn real(directory: &Path) -> Result<PathBuf, TreeError> {
+    Ok(directory.canonicalize().map_err(FsError::because("open", directory))?)
 }
 
 /// The node of a regular file.
@@ -249,6 +318,25 @@ mod tests {
     }
 
     #[test]
+    fn a_limgignore_must_have_patterns() {
+        let folder = Folder::with(&["a.py", "d/e.py"]);
+        folder.write("d/.limgignore", "{a,b\n");
+        let error = folder.load(&[], false).unwrap_err().to_string();
+        assert!(error.contains("d/.limgignore") && error.contains("pattern that is none"), "{error}");
+    }
+
+    #[test]
+    fn no_folder_lies_too_deep() {
+        let folder = Folder::with(&[]);
+        let mut path = folder.0.path().to_owned();
+        for _ in 0..1500 {
+            path.push("d");
+            std::fs::create_dir(&path).unwrap();
+        }
+        assert_eq!(folder.load(&[], false).unwrap().len(), 1500);
+    }
+
+    #[test]
     fn modes_are_reduced_to_the_executable_bit() {
         let folder = Folder::with(&["plain", "program"]);
         for (file, mode) in [("plain", 0o600), ("program", 0o4710)] {
@@ -286,6 +374,9 @@ mod tests {
         symlink(shared.path("one.py"), folder.path("one.py")).unwrap();
         let all = ["app.py", "lib", "lib/a.py", "lib/deep", "lib/deep/b.py", "one.py"];
         assert_eq!(folder.load(&["*.log"], true).unwrap(), all);
+        // What a link points to stands in the link's place.
+        folder.write(".limgignore", "/lib/skip.log\n");
+        assert_eq!(folder.load(&[], true).unwrap(), all);
 
         symlink(folder.path("."), shared.path("lib/round")).unwrap();
         assert!(folder.load(&["*.log"], true).unwrap_err().to_string().contains("circle"));

@@ -7,6 +7,7 @@
 mod content;
 mod directory;
 mod index;
+mod patterns;
 mod snapshot;
 mod zip;
 
@@ -18,11 +19,11 @@ use std::time::SystemTime;
 
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile, KeptFile};
-pub use directory::compile_patterns;
 #[cfg(test)]
 pub(crate) use index::tests::base_of;
 pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};
 pub(crate) use index::{Whiteout, entry_path, whiteout};
+pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
 pub use zip::{ZipArchive, ZipEntry};
 
@@ -96,15 +97,6 @@ pub enum TreeError {
         /// Why.
         #[source]
         source: io::Error,
-    },
-    /// Walking a directory failed.
-    #[error("failed to list `{}`", path.display())]
-    Walk {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: ignore::Error,
     },
     /// A file that an image cannot hold as it is.
     #[error("`{what}` {why}")]

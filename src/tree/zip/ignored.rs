@@ -1,19 +1,14 @@
 //! What is left out of an archive: `exclude` and the `.limgignore` files in it, to the same effect as in a directory.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{Error, Match};
+use ignore::Match;
+use ignore::gitignore::Gitignore;
 
 use super::ZipEntry;
 use crate::project::Source;
 use crate::tree::TreeError;
-use crate::tree::directory;
-
-/// How much of a `.limgignore` is read: many times what anybody writes.
-const FILE_LIMIT: u64 = 1024 * 1024;
+use crate::tree::patterns::{IGNORE_FILE, compile_file, compile_patterns};
 
 /// The patterns that hold in one archive.
 #[derive(Debug)]
@@ -26,7 +21,7 @@ pub(super) struct Ignored {
 impl Ignored {
     /// Compiles the patterns of `exclude`.
     pub(super) fn new(source: &Source) -> Result<Self, TreeError> {
-        Ok(Self { exclude: directory::compile_patterns(&source.exclude)?, files: BTreeMap::new() })
+        Ok(Self { exclude: compile_patterns(&source.exclude)?, files: BTreeMap::new() })
     }
 
     /// Takes an entry for a `.limgignore` if it has that name. Like everywhere, it does not become part of the image.
@@ -36,10 +31,11 @@ impl Ignored {
         entry: impl FnOnce() -> Result<ZipEntry, TreeError>,
     ) -> Result<bool, TreeError> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if name != directory::IGNORE_FILE {
+        if name != IGNORE_FILE {
             return Ok(false);
         }
-        self.files.insert(directory.to_owned(), patterns(&entry()?)?);
+        let entry = entry()?;
+        self.files.insert(directory.to_owned(), compile_file(&mut entry.open()?, &entry)?);
         Ok(true)
     }
 
@@ -68,24 +64,4 @@ impl Ignored {
         }
         false
     }
-}
-
-/// Compiles a `.limgignore`.
-fn patterns(entry: &ZipEntry) -> Result<Gitignore, TreeError> {
-    let mut text = String::new();
-    entry
-        .open()?
-        .take(FILE_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|source| TreeError::Read { what: entry.to_string(), source })?;
-    let wrong = |error: Error| TreeError::Unsuitable {
-        what: entry.to_string(),
-        why: format!("has a pattern that is none: {error}"),
-        help: "patterns are written as in a .gitignore",
-    };
-    let mut builder = GitignoreBuilder::new(Path::new(""));
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        builder.add_line(None, line).map_err(wrong)?;
-    }
-    builder.build().map_err(wrong)
 }
