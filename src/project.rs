@@ -10,6 +10,7 @@ mod partition;
 mod reference;
 mod repository_template;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -332,13 +333,30 @@ impl ImagePath {
 
     /// All folders above it, the outermost first, without the root.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
-        self.0.match_indices('/').skip(1).map(|(end, _)| Self(self.0[..end].to_owned()))
+        self.folders().map(|folder| Self(folder.to_owned()))
+    }
+
+    /// As [`parent`](Self::parent), of its text.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.0.rfind('/').map_or("", |end| &self.0[..end])
+    }
+
+    /// As [`ancestors`](Self::ancestors), of their texts.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.0.match_indices('/').skip(1).map(|(end, _)| &self.0[..end])
     }
 
     /// Whether it lies below `folder`.
     #[must_use]
     pub fn is_below(&self, folder: &str) -> bool {
         self.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl Borrow<str> for ImagePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -100,6 +100,7 @@ pub fn suits(tree: &Tree, base: &FileIndex) -> bool {
             folders.insert(path.clone());
         }
     }
-    let keeps_mode = |path| matches!(base.get(path), None | Some(IndexEntry::Directory(FOLDER_MODE)));
+    let keeps_mode =
+        |path: &ImagePath| matches!(base.get(path.as_str()), None | Some(IndexEntry::Directory(FOLDER_MODE)));
     tree.adjustments().is_empty() && folders.iter().all(keeps_mode)
 }

@@ -52,7 +52,7 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
         Some(Node::File(_)) => 0o755,
         Some(Node::Symlink(_)) => 0o777,
         // An entry for a folder of the base replaces the base's own, so it must carry the base's mode.
-        None | Some(Node::Directory) => match base.get(path) {
+        None | Some(Node::Directory) => match base.get(path.as_str()) {
             Some(IndexEntry::Directory(mode)) => *mode,
             _ => 0o755,
         },

@@ -1,7 +1,6 @@
 //! All trees of a function laid over its base: who has which path, and what is in the way of what.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Findings;
@@ -10,26 +9,21 @@ use crate::problem::DocumentPath;
 use crate::project::{Architecture, ImagePath};
 use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Step, Tree, follow};
 
-/// The merged view.
+/// The merged view: nothing is copied, a path is looked up in one tree after the other.
 pub(super) struct Merged<'a> {
     base: &'a FileIndex,
     /// The function's, which programs must be built for.
     pub(super) architecture: Architecture,
-    /// What other functions have too.
-    lower: Arc<Nodes>,
-    /// What is laid over that.
-    nodes: Nodes,
+    /// The lowest first.
+    trees: Vec<Laid>,
 }
 
-/// What trees have brought to each path.
-pub(super) type Nodes = BTreeMap<ImagePath, Placed>;
-
-/// A node and whose it is.
+/// A tree and whose it is.
 #[derive(Debug, Clone)]
-pub(super) struct Placed {
+pub(super) struct Laid {
     owner: String,
     at: DocumentPath,
-    node: Node,
+    tree: Arc<Tree>,
 }
 
 /// Whose tree it is, and where the definition names it.
@@ -49,116 +43,117 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Merged<'a> {
-    /// A view in which nothing is laid over `lower` yet.
-    pub(super) fn new(base: &'a FileIndex, architecture: Architecture, lower: Arc<Nodes>) -> Self {
-        Self { base, architecture, lower, nodes: Nodes::new() }
+    /// A view of trees over a base, the lowest first.
+    pub(super) fn new(base: &'a FileIndex, architecture: Architecture, trees: Vec<Laid>) -> Self {
+        Self { base, architecture, trees }
     }
 
-    /// What was laid over the lower ones.
-    pub(super) fn into_nodes(self) -> Nodes {
-        self.nodes
+    /// The trees, the lowest first.
+    pub(super) fn into_trees(self) -> Vec<Laid> {
+        self.trees
     }
 
-    fn placed(&self, path: &ImagePath) -> Option<&Placed> {
-        self.nodes.get(path).or_else(|| self.lower.get(path))
+    /// What stands at a path, and the tree that has it: of a folder the lowest, of all else the uppermost.
+    fn placed(&self, path: &str) -> Option<(&Laid, &Node)> {
+        let mut placed = self.trees.iter().filter_map(|laid| Some((laid, laid.tree.standing(path)?)));
+        let lowest = placed.next()?;
+        match placed.next_back() {
+            Some(uppermost) if !matches!(uppermost.1, Node::Directory) => Some(uppermost),
+            _ => Some(lowest),
+        }
     }
 
     /// Lays a tree over what is there.
-    pub(super) fn add(&mut self, owner: &Owner<'_>, tree: &Tree, findings: &mut Findings) {
+    pub(super) fn add(&mut self, owner: &Owner<'_>, tree: Arc<Tree>, findings: &mut Findings) {
+        let all: Vec<&Laid> = self.trees.iter().rev().collect();
+        // Which trees have a folder: those without one have nothing in it.
+        let mut sharing: HashMap<&str, Vec<&Laid>> = HashMap::from([("", all)]);
         for (path, node) in tree.iter() {
-            let folders = path.ancestors().map(|folder| (folder, Node::Directory));
-            for (path, node) in folders.chain([(path.clone(), node.clone())]) {
-                if let Some((lower, whose)) = self.contradiction(&path, &node) {
-                    let what = format!(
-                        "a {node} at `{path}` where {} has a {lower}",
-                        whose.unwrap_or("the base image")
-                    );
-                    let help = match whose {
-                        Some(_) => "rename one of them, or exclude it",
-                        None => "rename or exclude it, or use a base image without it",
-                    };
-                    findings.contradiction(owner, &what, help);
-                    // What follows from one contradiction is not worth a word of its own.
-                    break;
+            if !sharing.contains_key(path.folder()) {
+                let mut above = "";
+                for folder in path.folders() {
+                    if !sharing.contains_key(folder) {
+                        let lower = &sharing[above];
+                        self.compare(owner, folder, &Node::Directory, lower, findings);
+                        let having =
+                            lower.iter().copied().filter(|laid| laid.tree.standing(folder).is_some());
+                        let having = having.collect();
+                        sharing.insert(folder, having);
+                    }
+                    above = folder;
                 }
-                self.place(owner, path, node, findings);
             }
+            self.compare(owner, path.as_str(), node, &sharing[path.folder()], findings);
         }
+        let (owner, at) = (owner.name.to_owned(), owner.at.clone());
+        self.trees.push(Laid { owner, at, tree });
     }
 
-    /// What stands at a path and whose it is (nobody's: the base's), if it is of another kind: a file would hide a whole directory, and a
-    /// directory entry would replace a file or link.
-    fn contradiction(&self, path: &ImagePath, node: &Node) -> Option<(&'static str, Option<&str>)> {
+    /// Tells what a node hides of the trees below, the uppermost first, or of the base. It cannot stand where something of
+    /// another kind is: a file would hide a whole directory, and a directory entry would replace a file or link.
+    fn compare(
+        &self,
+        owner: &Owner<'_>,
+        path: &str,
+        node: &Node,
+        sharing: &[&Laid],
+        findings: &mut Findings,
+    ) {
         let directory = matches!(node, Node::Directory);
-        if let Some(lower) = self.placed(path)
-            && matches!(lower.node, Node::Directory) != directory
+        let hidden = sharing.iter().find_map(|laid| Some((laid.tree.standing(path)?, laid.owner.as_str())));
+        if let Some((lower, whose)) = hidden
+            && matches!(lower, Node::Directory) != directory
         {
-            return Some((lower.node.kind(), Some(&lower.owner)));
-        }
-        let kind = match self.base.get(path)? {
-            IndexEntry::Symlink(_) if directory => "symbolic link",
-            IndexEntry::File(_) | IndexEntry::Other if directory => "file",
-            IndexEntry::Directory(_) if !directory => "directory",
-            _ => return None,
-        };
-        Some((kind, None))
-    }
-
-    fn place(&mut self, owner: &Owner<'_>, path: ImagePath, node: Node, findings: &mut Findings) {
-        let loser = self.placed(&path).map(|placed| placed.owner.clone());
-        if loser.is_some() && matches!(node, Node::Directory) {
-            return;
-        }
-        if let Some(loser) = loser {
-            let (path, winner) = (path.clone(), owner.name.to_owned());
+            let what = format!("a {node} at `{path}` where {whose} has a {lower}");
+            findings.contradiction(owner, &what, "rename one of them, or exclude it");
+        } else if let Some(kind) = self.base.get(path).and_then(|entry| contradicted(entry, directory)) {
+            let what = format!("a {node} at `{path}` where the base image has a {kind}");
+            let help = "rename or exclude it, or use a base image without it";
+            findings.contradiction(owner, &what, help);
+        } else if let Some((_, loser)) = hidden
+            && !directory
+            && let Ok(path) = path.parse()
+        {
+            let (winner, loser) = (owner.name.to_owned(), loser.to_owned());
             findings.notes.push(Event::Overwrite { path, winner, loser });
         }
-        self.nodes.insert(path, Placed { owner: owner.name.to_owned(), at: owner.at.clone(), node });
     }
 
     /// The node of a tree at a path itself, no link followed.
     pub(super) fn get(&self, path: &ImagePath) -> Option<&Node> {
-        self.placed(path).map(|placed| &placed.node)
+        self.placed(path.as_str()).map(|(_, node)| node)
     }
 
-    /// What stands directly in a folder and whose it is, as far as trees brought it.
-    pub(super) fn children<'s>(
-        &'s self,
-        folder: &'s str,
-    ) -> impl Iterator<Item = (&'s ImagePath, Owner<'s>)> {
-        let in_folder = move |path: &ImagePath| path.parent().is_some_and(|parent| parent.as_str() == folder);
-        let below = |nodes: &'s Nodes| {
-            // Neighbours in the order of paths; in it, what a folder holds has no other place.
-            let from = folder.parse::<ImagePath>().map_or(Bound::Unbounded, Bound::Included);
-            let near = nodes.range((from, Bound::Unbounded));
-            near.take_while(move |(path, _)| path.as_str().starts_with(folder))
+    /// What stands directly in a folder, as far as trees brought it.
+    pub(super) fn children(&self, folder: &str) -> BTreeSet<ImagePath> {
+        let below = self.trees.iter().flat_map(|laid| laid.tree.below(folder));
+        let child = |path: &ImagePath| {
+            let name = path.as_str()[folder.len() + 1..].split('/').next()?;
+            format!("{folder}/{name}").parse().ok()
         };
-        let placed: BTreeMap<&ImagePath, &Placed> =
-            below(&self.lower).chain(below(&self.nodes)).filter(move |(path, _)| in_folder(path)).collect();
-        placed.into_iter().map(|(path, placed)| (path, Owner { name: &placed.owner, at: &placed.at }))
+        below.filter_map(|(path, _)| child(path)).collect()
     }
 
     /// Whose a path is, if a tree brought it.
     pub(super) fn owner(&self, path: &str) -> Option<Owner<'_>> {
-        let placed = self.placed(&path.parse().ok()?)?;
-        Some(Owner { name: &placed.owner, at: &placed.at })
+        self.placed(path).map(|(laid, _)| Owner { name: &laid.owner, at: &laid.at })
     }
 
     /// Whether a path itself, no folder above it followed, is a symbolic link.
     pub(super) fn is_link(&self, path: &ImagePath) -> bool {
-        match self.placed(path) {
-            Some(placed) => matches!(placed.node, Node::Symlink(_)),
-            None => matches!(self.base.get(path), Some(IndexEntry::Symlink(_))),
+        match self.placed(path.as_str()) {
+            Some((_, node)) => matches!(node, Node::Symlink(_)),
+            None => matches!(self.base.get(path.as_str()), Some(IndexEntry::Symlink(_))),
         }
     }
 
     /// What a path leads to when every link is followed, in the trees or the base.
     pub(super) fn resolve(&self, path: &ImagePath) -> Option<Found<'_>> {
-        follow(path, |path| match self.placed(path) {
-            Some(Placed { node: Node::Directory, .. }) => Some(Step::End(Found::Directory)),
-            Some(Placed { node: Node::File(file), .. }) => Some(Step::End(Found::File(file))),
-            Some(Placed { node: Node::Symlink(target), .. }) => Some(Step::Link(target)),
-            None => match self.base.get(path)? {
+        follow(path, |path| match self.placed(path.as_str()) {
+            Some((_, Node::Directory)) => Some(Step::End(Found::Directory)),
+            Some((_, Node::File(file))) => Some(Step::End(Found::File(file))),
+            Some((_, Node::Symlink(target))) => Some(Step::Link(target)),
+            None => match self.base.get(path.as_str())? {
                 IndexEntry::Directory(_) => Some(Step::End(Found::Directory)),
                 IndexEntry::File(mode) => Some(Step::End(Found::BaseFile(*mode))),
                 IndexEntry::Symlink(target) => Some(Step::Link(target)),
@@ -173,5 +168,15 @@ impl<'a> Merged<'a> {
 
     pub(super) fn is_directory(&self, path: &str) -> bool {
         path.parse().is_ok_and(|path| matches!(self.resolve(&path), Some(Found::Directory)))
+    }
+}
+
+/// What the base has in the way of a directory, or of something else.
+fn contradicted(entry: &IndexEntry, directory: bool) -> Option<&'static str> {
+    match entry {
+        IndexEntry::Symlink(_) if directory => Some("symbolic link"),
+        IndexEntry::File(_) | IndexEntry::Other if directory => Some("file"),
+        IndexEntry::Directory(_) if !directory => Some("directory"),
+        _ => None,
     }
 }

@@ -95,7 +95,7 @@ pub fn plan<'a>(
         contract,
         base,
         at: DocumentPath::keys(&["functions", &function.name]),
-        merged: Merged::new(base.index, function.architecture, Arc::clone(&stack.nodes)),
+        merged: Merged::new(base.index, function.architecture, stack.trees.clone()),
         layers: stack.layers.clone(),
         findings: stack.findings.clone(),
     };

@@ -107,7 +107,8 @@ pub(super) fn check_extensions(
     findings: &mut Findings,
 ) -> Result<(), TreeError> {
     let mut number = 0;
-    for (path, owner) in merged.children(EXTENSIONS) {
+    for path in &merged.children(EXTENSIONS) {
+        let Some(owner) = merged.owner(path.as_str()) else { continue };
         if matches!(merged.get(path), Some(Node::Directory)) {
             continue;
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::merge::{Merged, Nodes, Owner};
+use super::merge::{Laid, Merged, Owner};
 use super::{Findings, LayerPlan, Parts};
 use crate::event::Event;
 use crate::problem::DocumentPath;
@@ -45,7 +45,7 @@ impl Key<'_> {
 #[derive(Default)]
 pub(super) struct Stack {
     pub(super) layers: Vec<LayerPlan>,
-    pub(super) nodes: Arc<Nodes>,
+    pub(super) trees: Vec<Laid>,
     pub(super) findings: Findings,
 }
 
@@ -67,12 +67,12 @@ impl<'a> Stacks<'a> {
             return Arc::clone(stack);
         }
         let mut stack = Stack::default();
-        let mut merged = Merged::new(base, function.architecture, Arc::default());
+        let mut merged = Merged::new(base, function.architecture, Vec::new());
         for Lower { name, at, tree } in &key.trees {
             let (layers, findings) = (&mut stack.layers, &mut stack.findings);
             lay(layers, &mut merged, findings, &Owner { name, at }, Arc::clone(tree));
         }
-        stack.nodes = Arc::new(merged.into_nodes());
+        stack.trees = merged.into_trees();
         let stack = Arc::new(stack);
         if self.0.len() == KEPT {
             self.0.remove(0);
@@ -106,7 +106,7 @@ pub(super) fn lay(
     for lower in &mut *layers {
         forget_overwritten(lower, &tree);
     }
-    merged.add(owner, &tree, findings);
+    merged.add(owner, Arc::clone(&tree), findings);
     layers.push(LayerPlan::new(owner.name.to_owned(), tree));
 }
 
@@ -117,7 +117,7 @@ fn forget_overwritten(lower: &mut LayerPlan, upper: &Tree) {
     if lower.sources.is_empty() {
         return;
     }
-    for (source, _) in upper.iter().filter(|(path, _)| lower.sources.contains(path)) {
+    for (source, _) in upper.iter().filter(|(path, _)| lower.sources.contains(*path)) {
         Arc::make_mut(&mut lower.tree).forget_modified(source);
     }
 }

@@ -110,7 +110,7 @@ impl FileIndex {
 
     /// What stands at a path itself, no link followed.
     #[must_use]
-    pub fn get(&self, path: &ImagePath) -> Option<&IndexEntry> {
+    pub fn get(&self, path: &str) -> Option<&IndexEntry> {
         self.entries.get(path)
     }
 

@@ -14,6 +14,7 @@ mod zip;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -242,6 +243,19 @@ impl Tree {
     #[must_use]
     pub fn get(&self, path: &ImagePath) -> Option<&Node> {
         self.nodes.get(path)
+    }
+
+    /// What stands at a path, a folder included that has no node of its own and only shows in what is below it.
+    #[must_use]
+    pub fn standing(&self, path: &str) -> Option<&Node> {
+        self.nodes.get(path).or_else(|| self.below(path).next().map(|_| &Node::Directory))
+    }
+
+    /// All nodes below a folder, in the byte order of their paths.
+    pub fn below(&self, folder: &str) -> impl Iterator<Item = (&ImagePath, &Node)> {
+        let prefix = format!("{folder}/");
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        self.nodes.range::<str, _>(from).take_while(move |(path, _)| path.as_str().starts_with(&prefix))
     }
 
     /// All nodes in the byte order of their paths: a folder always comes before what it holds.
