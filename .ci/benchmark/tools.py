@@ -36,19 +36,6 @@ docker push --quiet $IMAGE:latest
 # Storage on tmpfs by overlay, as buildah has it by default on other file systems.
 BUILDAH = "buildah --root $STORE/root --runroot $STORE/run --storage-driver overlay"
 
-# limg reads a base when it first meets it. Docker and buildah have theirs unpacked before they are
-# measured; this is the like of it.
-OTHER_PROJECT = """\
-mkdir $TMPDIR/other
-cd $TMPDIR/other
-echo 'def handler(event, context): return event' >app.py
-cat >limg.yaml <<END
-bases: { python3.11: { image: "oci:$BASE" } }
-functions: { other: { runtime: python3.11, handler: app.handler, code: app.py } }
-END
-$LIMG build
-"""
-
 # A layer is packed again only if a file or folder of it is newer, as a makefile would have it.
 TAR = r"""pack() { # FOLDER PLACE
     out=$STORE/$1
@@ -96,12 +83,6 @@ TOOLS = {
         "limg push registry",
         (),
         "",
-        "$LIMG push registry $REGISTRY/bench\n",
-    ),
-    "limg-base": Tool(
-        "the same, base used before",
-        (),
-        OTHER_PROJECT,
         "$LIMG push registry $REGISTRY/bench\n",
     ),
     "docker": Tool(
