@@ -78,6 +78,27 @@ pub enum Event {
         /// The image's digest.
         digest: String,
     },
+    /// There are no such images to take layers from.
+    CacheMissing {
+        /// Their references.
+        images: Vec<String>,
+    },
+    /// An image that layers were to be taken from cannot be used for that.
+    CacheUnusable {
+        /// Its reference, and what it was wanted for.
+        image: String,
+        /// Why not, on one line.
+        why: String,
+    },
+    /// A registry that layers were to be taken from refuses, or cannot be reached. They are made instead.
+    CacheFailed {
+        /// The first image, or repository, that it was asked for in vain.
+        image: String,
+        /// Why, on one line and without secrets.
+        why: String,
+        /// How to mend it.
+        help: Option<String>,
+    },
     /// A registry did not take a blob over from another repository of its own, so that it had to be sent again.
     NotMounted {
         /// The registry's host.
@@ -132,10 +153,21 @@ pub struct LayerEvent {
     pub files: u64,
     /// The size of the compressed blob in bytes; of the tar where none was made.
     pub size: u64,
-    /// Whether an unchanged layer was found in the store.
-    pub reused: bool,
+    /// Where it comes from.
+    pub provenance: Provenance,
     /// The time that making or finding it took.
     pub took: Duration,
+}
+
+/// Where a layer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// It was made.
+    Built,
+    /// It was there before: in the store, or as it is in another image that the definition names.
+    Reused,
+    /// An image in a registry has it that the user named for that.
+    Cached,
 }
 
 /// Receives events, possibly from several threads at once.

@@ -8,6 +8,7 @@ mod layer_arn;
 mod location;
 mod partition;
 mod reference;
+mod reference_template;
 mod repository_template;
 
 use std::borrow::Borrow;
@@ -23,6 +24,7 @@ pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
 pub use partition::{Partition, is_account};
 pub use reference::{ImageReference, ImageReferenceError, Repository};
+pub use reference_template::ReferenceTemplate;
 pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 
 /// The folder beside a definition that holds what was built; no image takes it in.

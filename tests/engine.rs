@@ -131,7 +131,7 @@ impl Bench {
             size: stored.layer.size,
             blob: stored.blob,
         };
-        NewLayer { layer, description: description.to_owned() }
+        NewLayer { layer, description: description.to_owned(), encoder: None }
     }
 
     fn image(&self, added: &[NewLayer], run: &RunConfig) -> Image {

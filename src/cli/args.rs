@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::shard::Shard;
 use super::size::Size;
-use crate::project::Architecture;
+use crate::project::{Architecture, ReferenceTemplate};
 use crate::sample_event::{self, SampleEvent};
 
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
@@ -110,6 +110,9 @@ pub(super) struct BuildArguments {
     pub(super) tag: Option<String>,
 
     #[command(flatten)]
+    pub(super) cache: CacheFromArguments,
+
+    #[command(flatten)]
     pub(super) resolution: ResolutionArguments,
 }
 
@@ -119,6 +122,17 @@ pub(super) struct DivisionArguments {
     /// Take the functions of machine I of N only, such as 1/3: every Nth by name, so that all have as many to do
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
+}
+
+/// What other machines have made.
+#[derive(Debug, Args)]
+pub(super) struct CacheFromArguments {
+    /// Take layers that the store does not know from an image that limg has pushed, such as
+    /// registry.example.com/shop/{function}:main, instead of making them; can be given several times.
+    /// {function} stands for each function's name. Digests do not depend on it, and what cannot be taken is made.
+    /// It does nothing where all destinations are docker-daemon:
+    #[arg(long = "cache-from", value_name = "REF")]
+    pub(super) cache_from: Vec<ReferenceTemplate>,
 }
 
 /// What decides which images a definition's names stand for, and what of earlier builds is trusted.
@@ -210,6 +224,9 @@ pub(super) struct PushArguments {
     /// How many connections are used at once
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) connections: u16,
+
+    #[command(flatten)]
+    pub(super) cache: CacheFromArguments,
 
     #[command(flatten)]
     pub(super) resolution: ResolutionArguments,

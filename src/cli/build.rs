@@ -25,14 +25,19 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, Failure> {
-    let BuildArguments { functions, division, outputs, tag, resolution } = arguments;
+    let BuildArguments { functions, division, outputs, tag, cache, resolution } = arguments;
     let loaded = load(settings, terminal)?;
     let functions = select(&loaded, &functions, resolution.arch)?;
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     // What holds for all functions holds for each machine's.
     let functions = division.part(functions, terminal);
-    let options = Options { destinations, mtime: settings.mtime, created: settings.created.clone() };
+    let options = Options {
+        destinations,
+        mtime: settings.mtime,
+        created: settings.created.clone(),
+        cache_from: cache.cache_from,
+    };
     if functions.is_empty() {
         terminal.finish();
         if settings.format == Format::Json {

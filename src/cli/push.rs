@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
-use crate::project::{Function, ImageReference, Repository};
+use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
 
 /// The tag of images for which the user names none.
 const DEFAULT_TAG: &str = "latest";
@@ -99,6 +99,7 @@ struct Work<'a> {
     functions: Vec<Function>,
     division: DivisionArguments,
     tags: Vec<String>,
+    cache_from: Vec<ReferenceTemplate>,
     settings: &'a Settings,
     terminal: &'a Arc<Terminal>,
 }
@@ -109,7 +110,7 @@ impl<'a> Work<'a> {
         settings: &'a Settings,
         terminal: &'a Arc<Terminal>,
     ) -> Result<Self, Failure> {
-        let PushArguments { functions, division, tags, connections: _, resolution } = arguments;
+        let PushArguments { functions, division, tags, connections: _, cache, resolution } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Failure::Tag(tag.clone()));
         }
@@ -120,7 +121,8 @@ impl<'a> Work<'a> {
         }
         let loaded = load(settings, terminal)?;
         let functions = select(&loaded, functions, resolution.arch)?;
-        Ok(Self { loaded, functions, division: *division, tags, settings, terminal })
+        let cache_from = cache.cache_from.clone();
+        Ok(Self { loaded, functions, division: *division, tags, cache_from, settings, terminal })
     }
 
     /// Refuses a template that sends two functions to one repository: all get the same tags, so that one image would take
@@ -151,8 +153,12 @@ impl<'a> Work<'a> {
         context: &Context,
     ) -> Result<ExitCode, Failure> {
         let Self { loaded, settings, terminal, .. } = self;
-        let options =
-            Options { destinations: Vec::new(), mtime: settings.mtime, created: settings.created.clone() };
+        let options = Options {
+            destinations: Vec::new(),
+            mtime: settings.mtime,
+            created: settings.created.clone(),
+            cache_from: self.cache_from.clone(),
+        };
         let own = self.division.part(self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));

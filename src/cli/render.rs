@@ -15,12 +15,15 @@ use super::failure::Failure;
 use super::progress::{self, Bars};
 use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
-use crate::event::{Event, LayerEvent, Reporter, TransferEvent};
+use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
 use crate::image::Identity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
 const OVERWRITES: usize = 5;
+
+/// How many names stand on a line, unless the user asks for more.
+const NAMES: usize = 3;
 
 /// The terminal, or whatever the two streams are connected to.
 #[derive(Debug)]
@@ -254,7 +257,11 @@ impl Terminal {
     }
 
     fn layer(&self, layer: &LayerEvent) {
-        let word = if layer.reused { "reused" } else { "built " };
+        let word = match layer.provenance {
+            Provenance::Built => "built ",
+            Provenance::Reused => "reused",
+            Provenance::Cached => "cached",
+        };
         let files = if layer.files == 1 { "1 file".to_owned() } else { format!("{} files", layer.files) };
         self.status(&format!(
             "{word}  {:<32} {files:>12} {:>10} {:>8}",
@@ -296,6 +303,16 @@ impl Terminal {
         match &self.bars {
             Some(bars) => bars.aside(write),
             None => write(),
+        }
+    }
+
+    /// Some names on a line, all of them if the user asks for more.
+    fn some(&self, names: &[String]) -> String {
+        let shown = if self.verbose { names.len() } else { names.len().min(NAMES) };
+        let text = names[..shown].join(", ");
+        match names.len() - shown {
+            0 => text,
+            more => format!("{text}, and {more} more; `-v` shows all"),
         }
     }
 
@@ -344,7 +361,12 @@ impl Reporter for Terminal {
                 self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
                 self.help_below(problem.help.as_deref());
             }
-            Event::Warning(_) => {}
+            Event::CacheFailed { image, why, help } if !self.quiet => {
+                let text = format!(": layers that {image} may have are made: {why}");
+                self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
+                self.help_below(help.as_deref());
+            }
+            Event::Warning(_) | Event::CacheFailed { .. } => {}
             Event::Stale { name } => self.advice(
                 &format!("files of the {name} had changed although neither their sizes nor their times had"),
                 "the layer is made anew; `--verify` finds such changes, a build without it does not",
@@ -367,6 +389,8 @@ impl Reporter for Terminal {
                 }
             }
             Event::Pushed { repository, digest } => self.status(&format!("pushed {repository}@{digest}")),
+            Event::CacheMissing { images } => self.status(&format!("note: there is no image to take layers from: {}", self.some(&images))),
+            Event::CacheUnusable { image, why } => self.status(&format!("note: no layers are taken from {image}: {why}")),
             Event::NotMounted { host } => self.advice(
                 &format!(
                     "`{host}` does not take layers over from its other repositories, so that they are sent to each"

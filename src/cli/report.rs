@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::event::Provenance;
 use crate::image::Identity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 use crate::store::Digest;
@@ -40,6 +41,7 @@ struct LayerReport<'a> {
     diff_id: &'a Digest,
     size: Option<u64>,
     reused: bool,
+    cached: bool,
 }
 
 #[derive(Serialize)]
@@ -106,7 +108,8 @@ impl<'a> FunctionReport<'a> {
             digest: layer.digest.as_ref(),
             diff_id: &layer.diff_id,
             size: layer.size,
-            reused: layer.reused,
+            reused: layer.provenance != Provenance::Built,
+            cached: layer.provenance == Provenance::Cached,
         });
         Self {
             digest,

@@ -6,7 +6,7 @@ use oci_spec::image::{Descriptor, ImageManifest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Compression, Family, ImageError, Layer, canonical, compression};
+use super::{Compression, Family, ImageError, Layer, canonical, comment, compression};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
@@ -51,6 +51,40 @@ pub fn described_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<D
         Ok(DescribedLayer { digest: digest(layer)?, diff_id, size: layer.size(), compression })
     };
     manifest.layers().iter().zip(diff_ids).map(describe).collect()
+}
+
+/// Those of an image's layers in gzip whose `history` entries say that this encoder made them, the lowest first. None where
+/// it is not clear which entry belongs to which layer: each that is not of an empty layer belongs to one, in their order (OCI
+/// image specification, config.md, "history").
+///
+/// # Errors
+/// As [`described_layers`].
+pub fn made_layers(
+    manifest: &ImageManifest,
+    config: &[u8],
+    encoder: &str,
+) -> Result<Vec<DescribedLayer>, ImageError> {
+    #[derive(Deserialize)]
+    struct Config {
+        history: Option<Vec<Entry>>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        empty_layer: Option<bool>,
+        comment: Option<String>,
+    }
+    let layers = described_layers(manifest, config)?;
+    let mut history = decode::<Config>("config", config)?.history.unwrap_or_default();
+    history.retain(|entry| entry.empty_layer != Some(true));
+    if history.len() != layers.len() {
+        return Ok(Vec::new());
+    }
+    let comment = Some(comment(encoder));
+    let made = layers
+        .into_iter()
+        .zip(history)
+        .filter(|(layer, entry)| layer.compression == Compression::Gzip && entry.comment == comment);
+    Ok(made.map(|(layer, _)| layer).collect())
 }
 
 /// Reads a manifest.

@@ -82,8 +82,7 @@ impl DockerImage {
         let lower = base.layers.iter().cloned().map(DockerLayer::Gzip);
         let layers: Vec<_> = lower.chain(added.iter().map(|new| new.layer.clone())).collect();
         let diff_ids = layers.iter().map(DockerLayer::diff_id);
-        let descriptions = added.iter().map(|new| new.description.as_str());
-        let config = config(base, descriptions, diff_ids, run, created)?;
+        let config = config(base, added, diff_ids, run, created)?;
         let config_digest = Digest::of(&config);
         let identity = Identity { digest: None, config_digest, architecture: base.architecture };
         Ok(Self { identity, config, layers })

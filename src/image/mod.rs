@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use canon_json::CanonJsonSerialize as _;
 use serde_json::{Value, json};
 
-pub use base::{BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, manifest};
+pub use base::{
+    BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, made_layers, manifest,
+};
 pub use docker::{DockerImage, DockerLayer};
 use media::compression;
 pub use media::{Compression, Family, is_index};
@@ -49,6 +51,8 @@ pub struct NewLayer<L = Layer> {
     pub layer: L,
     /// What it holds, such as `layer utils`.
     pub description: String,
+    /// What made its blob of its tar ([`layer::encoder`](crate::layer::encoder)), if nothing else had a say in that.
+    pub encoder: Option<&'static str>,
 }
 
 /// What names an image.
@@ -149,9 +153,8 @@ impl Image {
     ) -> Result<Self, ImageError> {
         let layers: Vec<Layer> =
             base.layers.iter().cloned().chain(added.iter().map(|new| new.layer.clone())).collect();
-        let descriptions = added.iter().map(|new| new.description.as_str());
         let diff_ids = layers.iter().map(|layer| &layer.diff_id);
-        let config = config(base, descriptions, diff_ids, run, created)?;
+        let config = config(base, added, diff_ids, run, created)?;
         let config_digest = Digest::of(&config);
 
         let mut manifest = base.manifest.clone();
@@ -242,11 +245,10 @@ impl Image {
     }
 }
 
-/// The base's config with layers added and its way of running replaced. `added` says what the new layers hold, `diff_ids`
-/// are those of all layers.
-fn config<'a>(
+/// The base's config with layers added and its way of running replaced. `diff_ids` are those of all layers.
+fn config<'a, L>(
     base: &BaseImage,
-    added: impl Iterator<Item = &'a str>,
+    added: &[NewLayer<L>],
     diff_ids: impl Iterator<Item = &'a Digest>,
     run: &RunConfig,
     created: &str,
@@ -263,8 +265,12 @@ fn config<'a>(
     for _ in counted..base.layers.len() {
         history.push(json!({ "created": created, "created_by": "base image" }));
     }
-    for description in added {
-        history.push(json!({ "created": created, "created_by": format!("limg: {description}") }));
+    for NewLayer { description, encoder, .. } in added {
+        let mut entry = json!({ "created": created, "created_by": format!("limg: {description}") });
+        if let Some(encoder) = encoder {
+            entry["comment"] = comment(encoder).into();
+        }
+        history.push(entry);
     }
 
     let edited = config.entry("config").or_insert_with(|| json!({}));
@@ -290,6 +296,11 @@ fn config<'a>(
         labels.extend(run.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     }
     Ok(canonical(&Value::Object(config)))
+}
+
+/// What the `history` entry of a layer says of who made its blob.
+fn comment(encoder: &str) -> String {
+    format!("limg: {encoder}")
 }
 
 fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Value {
@@ -322,7 +333,7 @@ mod tests {
     }
 
     fn new_layer(name: &str) -> NewLayer {
-        NewLayer { layer: layer(name), description: format!("layer {name}") }
+        NewLayer { layer: layer(name), description: format!("layer {name}"), encoder: None }
     }
 
     fn base_config(base: &[Layer], extra: &Value) -> Vec<u8> {
@@ -425,6 +436,37 @@ mod tests {
             assert_eq!(entries.iter().filter(|entry| entry["empty_layer"] != true).count(), 3, "{extra}");
             assert_eq!(entries.last().unwrap()["created_by"], "limg: layer b");
             assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_layer_says_who_made_it() {
+        let written =
+            json!({ "history": [{ "created_by": "root" }, { "created_by": "ENV", "empty_layer": true }] });
+        for extra in [json!({}), written] {
+            let added = [NewLayer { encoder: Some("tar 1, gzip 2"), ..new_layer("a") }, new_layer("b")];
+            let image =
+                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
+            let config = parsed(image.config());
+            let comments: Vec<_> = config["history"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .rev()
+                .take(2)
+                .map(|entry| &entry["comment"])
+                .collect();
+            assert_eq!(comments, [&Value::Null, &json!("limg: tar 1, gzip 2")]);
+            let manifest = super::manifest(image.manifest()).unwrap();
+            let made = |encoder| made_layers(&manifest, image.config(), encoder).unwrap();
+            let [found] = &made("tar 1, gzip 2")[..] else { panic!("one layer") };
+            assert_eq!(
+                (&found.digest, &found.diff_id, found.size),
+                (&layer("a").digest, &layer("a").diff_id, 7)
+            );
+            for other in ["tar 1, gzip 1", "tar 1, gzip 20", "tar 1", ""] {
+                assert_eq!(made(other), []);
+            }
         }
     }
 

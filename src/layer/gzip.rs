@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -29,10 +28,6 @@ const LEVEL: i32 = 5;
 
 /// How many bytes are compressed at a time.
 const BLOCK: usize = 1 << 20;
-
-/// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
-/// in a common block, and larger ones would take too much memory.
-const SPLICED: RangeInclusive<u64> = 16 * 1024..=32 * 1024 * 1024;
 
 /// More threads than this one reader of files cannot keep busy.
 const THREADS_AT_MOST: usize = 16;
@@ -218,9 +213,6 @@ impl<W: Write> Write for GzipWriter<'_, W> {
 
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
     fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
-        if !SPLICED.contains(&entry.size()) {
-            return Ok(false);
-        }
         self.end_block()?;
         let memory = usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX);
         let block = self.spare.pop().unwrap_or_default();

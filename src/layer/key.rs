@@ -8,7 +8,7 @@ use crate::tree::{FileIndex, Node, Tree};
 
 /// Names what turns a tree into bytes. It changes whenever the bytes may: with the way that entries are written, the
 /// compressor, its level or its version. A test of a layer's digest fails when it does not.
-const ENCODER: &str = "tar 1, gzip 2";
+pub const ENCODER: &str = "tar 1, gzip 2";
 
 /// Hashes all that the bytes of the layer depend on.
 pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {

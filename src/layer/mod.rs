@@ -20,6 +20,7 @@ use crate::tree::{FileIndex, Tree, TreeError};
 use gzip::{GzipWriter, Processors};
 use uncompressed::Tar;
 
+pub use key::ENCODER;
 pub use uncompressed::TarLayer;
 
 /// The record of a made layer. Its name changes when the meaning of the key or of the record does.
@@ -125,6 +126,13 @@ pub struct StoredLayer {
 #[must_use]
 pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
     key::of(tree, base, mtime)
+}
+
+/// [`ENCODER`], if nothing but the tar of a tree decides what its blob is: two layers of one `diff_id` and one encoder are
+/// then the same to the last byte. Of a layer that takes over what a zip archive has deflated, the archive decides too.
+#[must_use]
+pub fn encoder(tree: &Tree) -> Option<&'static str> {
+    tar::decides_alone(tree).then_some(ENCODER)
 }
 
 /// Makes the layer of a tree, or finds the one that was made of the same files before.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
+use std::ops::RangeInclusive;
 
 use tar::{Builder, EntryType, Header};
 
@@ -23,6 +24,10 @@ const BLOCK: u64 = 512;
 
 /// The longest name and link target in a ustar header's own fields.
 const USTAR_NAME: usize = 100;
+
+/// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
+/// in a common block of the compressor, and larger ones would take too much memory.
+const TAKEN_OVER: RangeInclusive<u64> = 16 * 1024..=32 * 1024 * 1024;
 
 /// One entry of the archive.
 pub(super) struct LayerEntry<'a> {
@@ -68,13 +73,29 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
 /// What an archive is written to.
 pub(super) trait TarOutput: Write {
     /// Takes the bytes of an entry of a zip archive over as they are deflated there, and says so; or leaves them to be
-    /// written like all others.
+    /// written like all others. Asked for the entries that [`deflated`] gives, and for no others.
     fn take_over(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
         Ok(false)
     }
 }
 
 impl<W: Write> TarOutput for BufWriter<W> {}
+
+/// The entry of a zip archive whose deflated bytes an output may take over for a file, if it is one.
+fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
+    match &file.content {
+        // Bytecode may get another header.
+        Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
+            Some(entry).filter(|entry| TAKEN_OVER.contains(&entry.size()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the bytes of the archive decide alone what an output that takes over entries of zip archives makes of them.
+pub(super) fn decides_alone(tree: &Tree) -> bool {
+    tree.iter().all(|(path, node)| !matches!(node, Node::File(file) if deflated(path, file).is_some()))
+}
 
 /// Writes the archive and gives the writer back.
 pub(super) fn write<W: TarOutput>(
@@ -129,12 +150,9 @@ fn write_file(
 ) -> Result<(), LayerError> {
     let failed = || LayerError::write(&file.content);
     output.write_all(header.as_bytes()).map_err(failed())?;
-    let taken_over = match &file.content {
-        // Bytecode may get another header.
-        Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
-            output.take_over(entry).map_err(failed())?
-        }
-        _ => false,
+    let taken_over = match deflated(path, file) {
+        Some(entry) => output.take_over(entry).map_err(failed())?,
+        None => false,
     };
     if !taken_over {
         let content = Exactly { inner: file.content.open()?, left: file.size };

@@ -33,7 +33,7 @@ impl Bench {
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
         let base = FileIndex::default();
         let stored = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
-        let new = NewLayer { layer: stored.into(), description: "test".to_owned() };
+        let new = NewLayer { layer: stored.into(), description: "test".to_owned(), encoder: None };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()
     }

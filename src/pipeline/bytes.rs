@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
+use super::error::full_text;
 use super::pins::{self, Pinned};
 use super::{BaseError, BytesError, Context, blocking};
-use crate::event::{Event, LayerEvent};
+use crate::event::{Event, LayerEvent, Provenance};
 use crate::image::{self, Compression, DescribedLayer, Layer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference, Repository};
@@ -23,13 +24,15 @@ pub enum Origin {
     Registry(Repository),
     /// From the files that the layer was made of.
     Recipe(Arc<Recipe>),
+    /// From a registry that has the layer as it would be made of files, or else from these.
+    Cache(Repository, Arc<Recipe>),
 }
 
 impl Origin {
     /// The repository that has the layer, if it is one.
     pub(super) fn repository(&self) -> Option<&Repository> {
         match self {
-            Self::Registry(repository) => Some(repository),
+            Self::Registry(repository) | Self::Cache(repository, _) => Some(repository),
             Self::Recipe(_) => None,
         }
     }
@@ -55,7 +58,7 @@ impl Recipe {
             name: self.name.clone(),
             files: self.tree.files(),
             size: layer.size,
-            reused: false,
+            provenance: Provenance::Built,
             took: start.elapsed(),
         })
     }
@@ -116,14 +119,25 @@ pub(super) async fn bring<'a>(
     let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
     let bring = async |(layer, origin): (&Layer, &Origin)| match origin {
         Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
-        Origin::Recipe(recipe) => {
-            let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
-            let made = blocking(move || recipe.make(&layer, &store)).await?;
-            context.reporter.report(Event::Layer(made));
-            Ok(())
-        }
+        Origin::Recipe(recipe) => make(recipe, layer, context).await,
+        Origin::Cache(repository, recipe) => match fetch([(layer, repository)], context).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let (image, why, help) = (repository.to_string(), full_text(&error), error.help());
+                context.reporter.report(Event::CacheFailed { image, why, help });
+                make(recipe, layer, context).await.map_err(|error| error.of_cache(repository))
+            }
+        },
     };
     try_join_all(missing.map(bring)).await.map(drop)
+}
+
+/// Makes the bytes of a layer from its files.
+async fn make(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<(), BytesError> {
+    let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
+    let made = blocking(move || recipe.make(&layer, &store)).await?;
+    context.reporter.report(Event::Layer(made));
+    Ok(())
 }
 
 /// As [`bring`], of layers that all come from repositories.

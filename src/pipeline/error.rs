@@ -190,16 +190,35 @@ pub enum BytesError {
         #[source]
         source: LayerError,
     },
+    /// An image that layers were to be taken from does not give them, and tells of another one than the files give.
+    #[error("the image in `{repository}` has a {name} that its files do not give, and does not hand it out")]
+    Cache {
+        /// What it holds.
+        name: String,
+        /// Where the image is.
+        repository: Repository,
+    },
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
     Worker(#[from] JoinError),
 }
 
 impl BytesError {
+    /// The same, if it is what becomes of a layer that was to be taken from an image in `repository`.
+    pub(super) fn of_cache(self, repository: &Repository) -> Self {
+        match self {
+            Self::Layer { name, source: LayerError::Changed { .. } } => {
+                Self::Cache { name, repository: repository.clone() }
+            }
+            other => other,
+        }
+    }
+
     fn help(&self) -> Option<String> {
         match self {
             Self::Registry(source) => source.help(),
             Self::Layer { source, .. } => source.help(),
+            Self::Cache { .. } => Some("name another image with `--cache-from`, or none".to_owned()),
             Self::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
         }
     }

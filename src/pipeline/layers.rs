@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::cache::Cache;
 use super::parts::Teller;
 use super::product::{LayerSource, Product};
 use super::remote::Ready;
-use super::{Context, Origin, PipelineError, Planned, Recipe, lock};
-use crate::event::{Event, LayerEvent};
+use super::{Context, Inputs, Origin, PipelineError, Planned, Recipe, lock};
+use crate::event::{Event, LayerEvent, Provenance};
 use crate::image::DockerLayer;
 use crate::layer;
 use crate::plan::LayerPlan;
@@ -37,13 +38,15 @@ const LARGE_AT_MOST: usize = 4;
 /// Layers by their keys.
 pub(super) type Made<L> = BTreeMap<Digest, MadeLayer<L>>;
 
-/// A layer, and whether it was there before.
+/// A layer, and where it comes from.
 #[derive(Clone)]
 pub(super) struct MadeLayer<L> {
     pub(super) layer: L,
-    pub(super) reused: bool,
+    pub(super) provenance: Provenance,
     /// Where its bytes come from if they are not here.
     pub(super) origin: Origin,
+    /// What made its blob of its tar, if nothing else had a say in that.
+    pub(super) encoder: Option<&'static str>,
 }
 
 /// What identifies layers, told once for each tree on each base, however many functions share it.
@@ -92,7 +95,7 @@ struct Job<'a> {
 pub(super) fn make<P: Product>(
     planned: &[Planned<'_>],
     keys: &[Vec<Digest>],
-    ready: &[Ready],
+    inputs: &Inputs<'_>,
     mtime: u64,
     teller: &Teller<'_>,
     context: &Context,
@@ -105,7 +108,7 @@ pub(super) fn make<P: Product>(
             if !seen.insert(key) {
                 continue;
             }
-            if let Some(ready) = as_ready(plan, planned, ready) {
+            if let Some(ready) = as_ready(plan, planned, &inputs.brought.ready) {
                 let layer = as_it_is::<P>(ready, plan, context);
                 teller.layer(key, &layer)?;
                 made.insert(key.clone(), layer);
@@ -118,7 +121,7 @@ pub(super) fn make<P: Product>(
     let made = Mutex::new(Ok(made));
     let work = |takes_large: bool| {
         while let Some(job) = next(&queue, &made, takes_large) {
-            let result = run::<P>(&job, mtime, context).and_then(|layer| {
+            let result = run::<P>(&job, inputs.cache, mtime, context).and_then(|layer| {
                 teller.layer(job.key, &layer)?;
                 Ok(layer)
             });
@@ -149,7 +152,9 @@ fn in_order(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
 /// A layer of another image, used as it is.
 fn as_it_is<P: Product>(ready: &Ready, plan: &LayerPlan, context: &Context) -> MadeLayer<P::Layer> {
     let origin = Origin::Registry(ready.origin.clone());
-    let made = MadeLayer { layer: ready.layer.clone().into(), reused: true, origin };
+    let (layer, provenance) = (ready.layer.clone().into(), Provenance::Reused);
+    // Whoever made it is not known.
+    let made = MadeLayer { layer, provenance, origin, encoder: None };
     tell(&made, plan, Duration::ZERO, context);
     made
 }
@@ -165,7 +170,7 @@ fn tell<L: Clone + Into<DockerLayer>>(
         name: plan.name.clone(),
         files: plan.tree.files(),
         size: made.layer.clone().into().size(),
-        reused: made.reused,
+        provenance: made.provenance,
         took,
     }));
 }
@@ -184,6 +189,7 @@ fn next<'a, L>(
 
 fn run<P: Product>(
     job: &Job<'_>,
+    cache: &Cache,
     mtime: u64,
     context: &Context,
 ) -> Result<MadeLayer<P::Layer>, PipelineError> {
@@ -195,9 +201,17 @@ fn run<P: Product>(
     if context.verify && layer::forget_stale(tree, job.base, mtime, job.key, store).map_err(failed)? {
         context.reporter.report(Event::Stale { name: name.clone() });
     }
-    let (layer, reused) = P::layer(&source, store).map_err(failed)?;
     let recipe = Recipe { name: name.clone(), tree: Arc::clone(tree), base: Arc::clone(job.base), mtime };
-    let made = MadeLayer { layer, reused, origin: Origin::Recipe(Arc::new(recipe)) };
+    let recipe = Arc::new(recipe);
+    let found = cache.find(&source, store).map_err(failed)?;
+    let (layer, provenance, origin) = if let Some((layer, repository)) = found {
+        (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
+    } else {
+        let (layer, reused) = P::layer(&source, store).map_err(failed)?;
+        let provenance = if reused { Provenance::Reused } else { Provenance::Built };
+        (layer, provenance, Origin::Recipe(recipe))
+    };
+    let made = MadeLayer { layer, provenance, origin, encoder: layer::encoder(tree) };
     tell(&made, job.plan, start.elapsed(), context);
     Ok(made)
 }
@@ -206,7 +220,7 @@ fn run<P: Product>(
 mod tests {
     use super::super::base::LoadedBase;
     use super::super::remote::AllBrought;
-    use super::super::{Inputs, Planning, plan_all};
+    use super::super::{Planning, plan_all};
     use super::*;
     use crate::image::{BaseImage, Layer};
     use crate::project::{Architecture, RunConfig};
@@ -243,8 +257,8 @@ mod tests {
         });
         let bases = [Some(Arc::clone(&base)), Some(base)];
         let brought = AllBrought::default();
-        let inputs =
-            Inputs { functions: &project.functions, bases: &bases, brought: &brought, problems: &[] };
+        let (functions, cache) = (&project.functions, &Cache::default());
+        let inputs = Inputs { functions, bases: &bases, brought: &brought, problems: &[], cache };
         let Ok(Planning::Done(planned)) = plan_all(&inputs) else { panic!("it can be planned") };
 
         let mut keys = Keys::new(&[], 0);

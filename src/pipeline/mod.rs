@@ -5,6 +5,7 @@
 
 mod base;
 mod bytes;
+mod cache;
 mod deliver;
 mod error;
 #[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
@@ -39,17 +40,18 @@ pub use watch::snapshot;
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
 use crate::engine::{Engine, Host, Loaded, emulator};
-use crate::event::{Event, Reporter};
+use crate::event::{Event, Provenance, Reporter};
 use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, Project, Repository, RunConfig};
+use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig};
 use crate::registry::Client;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
+use cache::Cache;
 use layers::{Keys, MadeLayer};
 use parts::{Part, Teller};
 use product::Product;
@@ -66,6 +68,8 @@ pub struct Options {
     pub mtime: u64,
     /// The same time in RFC 3339, for the config.
     pub created: String,
+    /// Images in registries that layers are taken from which the store does not know.
+    pub cache_from: Vec<ReferenceTemplate>,
 }
 
 /// What a build works with.
@@ -128,19 +132,19 @@ pub struct BuiltLayer {
     pub diff_id: Digest,
     /// The size of its blob in bytes, if it has one.
     pub size: Option<u64>,
-    /// Whether it was there before.
-    pub reused: bool,
+    /// Where it comes from.
+    pub provenance: Provenance,
 }
 
 impl BuiltLayer {
-    fn of(name: String, layer: &DockerLayer, reused: bool) -> Self {
+    fn of(name: String, layer: &DockerLayer, provenance: Provenance) -> Self {
         let blob = layer.blob();
         Self {
             name,
             digest: blob.map(|blob| blob.digest.clone()),
             diff_id: layer.diff_id().clone(),
             size: blob.map(|blob| blob.size),
-            reused,
+            provenance,
         }
     }
 }
@@ -165,7 +169,7 @@ pub async fn build(
     build_telling(functions, options, None, context).await
 }
 
-/// As [`build`], for engines alone: no layer is compressed.
+/// As [`build`], for engines alone: no layer is compressed, and hence none taken from an image in a registry.
 ///
 /// # Errors
 /// When any of them cannot be built.
@@ -174,7 +178,8 @@ pub async fn build_for_docker(
     options: &Options,
     context: &Context,
 ) -> Result<Vec<Built<DockerImage>>, PipelineError> {
-    build_telling(functions, options, None, context).await
+    let options = Options { cache_from: Vec::new(), ..options.clone() };
+    build_telling(functions, &options, None, context).await
 }
 
 /// Builds images, and tells a listener of the layers as soon as they are there. Where it stops listening, the build is given
@@ -189,15 +194,17 @@ async fn build_telling<P: Product + Send + 'static>(
     let mut brought = remote::bring_all(functions, context).await?;
     problems.append(&mut brought.problems);
     let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
+    let cache = Arc::new(Cache::read(functions, &options.cache_from, context).await);
     let functions: Arc<[Function]> = functions.iter().map(|function| (*function).clone()).collect();
     loop {
         let work = {
             let (functions, bases) = (Arc::clone(&functions), bases.clone());
             let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
             let (options, listener, context) = (options.clone(), listener.clone(), context.clone());
+            let cache = Arc::clone(&cache);
             move || {
-                let parts =
-                    Inputs { functions: &functions, bases: &bases, brought: &brought, problems: &problems };
+                let (functions, bases, cache) = (&functions, &bases, &cache);
+                let parts = Inputs { functions, bases, brought: &brought, problems: &problems, cache };
                 make_images(&parts, &options, listener.as_ref(), &context)
             }
         };
@@ -222,6 +229,8 @@ struct Inputs<'a> {
     brought: &'a AllBrought,
     /// What is wrong already.
     problems: &'a [Problem],
+    /// Layers that other machines have made.
+    cache: &'a Cache,
 }
 
 /// What comes of planning and making.
@@ -347,12 +356,11 @@ fn make_images<P: Product>(
             context.reporter.report(note.clone());
         }
     }
-    let ready = &inputs.brought.ready;
-    let mut keys = Keys::new(ready, options.mtime);
+    let mut keys = Keys::new(&inputs.brought.ready, options.mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let teller = Teller::new(listener, &keyed);
     teller.bases(&planned)?;
-    let made = layers::make::<P>(&planned, &keyed, ready, options.mtime, &teller, context)?;
+    let made = layers::make::<P>(&planned, &keyed, inputs, options.mtime, &teller, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
@@ -364,7 +372,7 @@ enum Planning<'a> {
 
 /// Loads each source once and places every function that has a base, collecting all that is wrong.
 fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
-    let Inputs { functions, bases, brought, problems } = inputs;
+    let Inputs { functions, bases, brought, problems, cache: _ } = inputs;
     let mut faults = Faults::default();
     faults.extend(problems.iter().cloned());
     let mut loader = Loader::new(brought);
@@ -442,14 +450,14 @@ fn join<P: Product>(
     let mut layers = Vec::new();
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
         let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
-        let MadeLayer { layer, reused, origin } = made.get(key).ok_or_else(lost)?.clone();
+        let MadeLayer { layer, provenance, origin, encoder } = made.get(key).ok_or_else(lost)?.clone();
         let description = layer_plan.name.clone();
-        added.push(NewLayer { layer: layer.clone(), description });
+        added.push(NewLayer { layer: layer.clone(), description, encoder });
         let layer = layer.into();
         if let Some(blob) = layer.blob() {
             origins.entry(blob.digest.clone()).or_insert(origin);
         }
-        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, reused));
+        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, provenance));
     }
     let run = &planned.plan.run;
     let image = P::assemble(&planned.base.image, &added, run, &options.created)

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::layers::MadeLayer;
 use super::{Origin, PipelineError, Planned};
+use crate::event::Provenance;
 use crate::image::{DockerLayer, Layer};
 use crate::store::Digest;
 
@@ -76,7 +77,7 @@ impl<'a> Teller<'a> {
             functions: self.functions.get(key).cloned().unwrap_or_default(),
             layer,
             origin: Some(made.origin.clone()),
-            is_new: !made.reused,
+            is_new: made.provenance == Provenance::Built,
         })
     }
 

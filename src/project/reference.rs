@@ -44,6 +44,13 @@ pub struct ImageReferenceError {
     source: Fault,
 }
 
+impl ImageReferenceError {
+    /// The same about the text that it was made of.
+    pub(super) fn about(self, text: &str) -> Self {
+        Self { text: text.to_owned(), ..self }
+    }
+}
+
 /// What is wrong with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Fault {

@@ -151,7 +151,7 @@ fn programs_are_told_all_of_it() {
     );
     let mut keys: Vec<_> = orders["layers"][0].as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["diff_id", "digest", "name", "reused", "size"]);
+    assert_eq!(keys, ["cached", "diff_id", "digest", "name", "reused", "size"]);
     let image = Layout::open(&context.path(".limg/images")).image("orders");
     for (position, layer) in orders["layers"].as_array().unwrap().iter().enumerate() {
         assert_eq!(image.manifest["layers"][position + 1]["digest"], layer["digest"]);

@@ -87,8 +87,19 @@ impl Shop {
     }
 
     fn push(&self) -> Value {
+        self.push_with(&[])
+    }
+
+    fn push_with(&self, arguments: &[&str]) -> Value {
         let prefix = format!("{}/shop", self.registry.address);
-        succeed(&mut self.limg(&["push", "registry", &prefix, "--format", "json"])).json()["functions"].take()
+        let mut push = self.limg(&["push", "registry", &prefix, "--format", "json"]);
+        succeed(push.args(arguments)).json()["functions"].take()
+    }
+
+    /// The same files on a machine that has built nothing yet.
+    fn on_a_new_machine(&self) {
+        fs::remove_dir_all(self.workspace.path("store")).unwrap();
+        self.workspace.write("layer/lib/words.txt", "hello\n".repeat(1000));
     }
 
     /// The requests since the registry had answered so many, but for the one by which limg finds out whether a registry on
@@ -198,6 +209,64 @@ fn an_edit_sends_what_was_edited() {
         (&json!(false), &json!(true))
     );
     assert_eq!(pushed["orders"]["sent"]["blobs"], 2);
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; `make test` runs it"]
+fn a_new_machine_takes_the_layers_that_another_has_pushed() {
+    let shop = Shop::new(&["orders", "billing"]);
+    let pushed = shop.push();
+    let image = format!("{}/shop/{{function}}", shop.registry.address);
+    let provenances = |function: &Value| -> BTreeMap<String, Value> {
+        let layers = function["layers"].as_array().unwrap();
+        layers
+            .iter()
+            .map(|layer| (layer["name"].as_str().unwrap().to_owned(), layer["cached"].clone()))
+            .collect()
+    };
+
+    shop.on_a_new_machine();
+    shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n: other\n");
+    let before = shop.registry.requests().len();
+    let edited = shop.push_with(&["--cache-from", &image]);
+    let requests = shop.requests_since(before);
+    assert_eq!(count(&requests, "PATCH", "/shop/orders/"), 2, "the code and the config: {requests:#?}");
+    assert_eq!(count(&requests, "PATCH", "/shop/billing/"), 0);
+    let fetched = summary(&requests).remove(&("GET".to_owned(), "blobs".to_owned()));
+    assert_eq!(fetched, Some(3), "the configs of the base and of both images: {requests:#?}");
+    assert_eq!(edited["billing"]["unchanged"], true);
+    for (name, code) in [("orders", false), ("billing", true)] {
+        let cached = provenances(&edited[name]);
+        assert_eq!(
+            (&cached["layer shared"], &cached[&format!("code of {name}")]),
+            (&json!(true), &json!(code)),
+            "{cached:?}"
+        );
+    }
+
+    // The flag decides what is done, not what comes of it.
+    shop.on_a_new_machine();
+    let made = shop.push();
+    let digest = |functions: &Value, name: &str| functions[name]["digest"].as_str().unwrap().to_owned();
+    assert!(made["billing"]["layers"].as_array().unwrap().iter().all(|layer| layer["cached"] == false));
+    assert_eq!(digest(&made, "orders"), digest(&edited, "orders"));
+    assert_eq!(digest(&made, "billing"), digest(&pushed, "billing"));
+
+    // A layout wants the bytes, which the registry has.
+    shop.on_a_new_machine();
+    let arguments = ["build", "--format", "json", "-o", "oci:there", "--cache-from", &image];
+    let built = succeed(&mut shop.limg(&arguments)).json();
+    for name in ["orders", "billing"] {
+        assert!(
+            built["functions"][name]["layers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|layer| layer["cached"] == true)
+        );
+        let there = Image::of_layout(&shop.workspace.path("there"), Some(name));
+        assert_eq!(there.digest, digest(&made, name));
+    }
 }
 
 #[test]

@@ -50,8 +50,10 @@ impl Bench {
 }
 
 fn image_of(layers: impl IntoIterator<Item = DockerLayer>, command: &str) -> DockerImage {
-    let added: Vec<_> =
-        layers.into_iter().map(|layer| NewLayer { layer, description: "some files".to_owned() }).collect();
+    let added: Vec<_> = layers
+        .into_iter()
+        .map(|layer| NewLayer { layer, description: "some files".to_owned(), encoder: None })
+        .collect();
     let run = RunConfig { command: Some(vec![command.to_owned()]), ..RunConfig::default() };
     DockerImage::assemble(&BaseImage::scratch(Architecture::X86_64), &added, &run, CREATED).unwrap()
 }

@@ -79,9 +79,18 @@ proptest! {
         for (name, content, _) in &files {
             bench.write(name, content);
         }
-        let of_archive = bench.build(&archive(&bench, &files));
+        let tree = archive(&bench, &files);
+        let of_archive = bench.build(&tree);
         let of_folder = bench.build(&bench.tree());
         prop_assert_eq!(&of_archive.layer.diff_id, &of_folder.layer.diff_id);
+        let is_spliced = |(_, content, method): &(String, Vec<u8>, Method)| {
+            matches!(method, Method::Deflated(_)) && content.len() >= 16 * 1024
+        };
+        prop_assert_eq!(encoder(&tree).is_none(), files.iter().any(is_spliced));
+        prop_assert_eq!(encoder(&bench.tree()), Some(ENCODER));
+        if encoder(&tree).is_some() {
+            prop_assert_eq!(&of_archive.layer.digest, &of_folder.layer.digest);
+        }
         prop_assert_eq!(&Digest::of(&unpacked(&of_archive.blob)), &of_archive.layer.diff_id);
         let again = Bench::new();
         prop_assert_eq!(again.build(&archive(&again, &files)).layer, of_archive.layer);

@@ -1,10 +1,11 @@
+mod cache;
 mod early;
 
 use std::io::Write as _;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{Events, Reporter};
+use crate::event::{Events, Provenance, Reporter};
 use crate::image::{BaseImage, Layer, NewLayer};
 use crate::layer;
 use crate::pipeline::{Origin, Pinning, Recipe};
@@ -58,8 +59,9 @@ impl Bench {
 
     fn built(&self, name: &str, layers: &[&str]) -> Built {
         let layers = layers.iter().map(|content| self.layer(content));
-        let added: Vec<_> =
-            layers.map(|layer| NewLayer { layer, description: "some files".to_owned() }).collect();
+        let added: Vec<_> = layers
+            .map(|layer| NewLayer { layer, description: "some files".to_owned(), encoder: None })
+            .collect();
         let base = BaseImage::scratch(Architecture::X86_64);
         let run = RunConfig { command: Some(vec![name.to_owned()]), ..RunConfig::default() };
         Built {
@@ -93,7 +95,7 @@ impl Bench {
             Recipe { name: "code".to_owned(), tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
         let mut built = self.built(name, &[]);
         built.origins.insert(layer.digest.clone(), Origin::Recipe(Arc::new(recipe)));
-        let added = [NewLayer { layer, description: "code".to_owned() }];
+        let added = [NewLayer { layer, description: "code".to_owned(), encoder: None }];
         built.image = Image::assemble(&image, &added, &built.run, CREATED).unwrap();
         built
     }
@@ -121,7 +123,10 @@ async fn bytes_are_made_again_for_a_registry_that_lacks_them_and_for_no_other() 
     std::fs::remove_file(&blob.path).unwrap();
     let made = || {
         let events = bench.events.0.lock().unwrap();
-        events.iter().filter(|event| matches!(event, Event::Layer(layer) if !layer.reused)).count()
+        events
+            .iter()
+            .filter(|event| matches!(event, Event::Layer(layer) if layer.provenance == Provenance::Built))
+            .count()
     };
     assert!(bench.push(&built).await.unwrap()[0].unchanged);
     assert!(!blob.is_here() && made() == 0, "the registry has all");
@@ -220,7 +225,7 @@ async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
         diff_id: Digest::of(b"tar"),
         size,
     };
-    let added = NewLayer { layer: far, description: "base".to_owned() };
+    let added = NewLayer { layer: far, description: "base".to_owned(), encoder: None };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
     built.origins.insert(digest.clone(), Origin::Registry(other.named("base")));

@@ -197,7 +197,9 @@ impl Run {
 
 /// Lines about layers in alphabetical order, all others where they were.
 pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
-    let is_layer = |line: &String| line.starts_with("built ") || line.starts_with("reused ");
+    let is_layer = |line: &String| {
+        line.starts_with("built ") || line.starts_with("reused ") || line.starts_with("cached ")
+    };
     let first = lines.iter().position(is_layer).unwrap_or(lines.len());
     let last = lines.iter().rposition(is_layer).map_or(first, |last| last + 1);
     lines[first..last].sort();
