@@ -35,6 +35,7 @@ impl Shop {
         }
         shop.workspace.write("layer/lib/words.txt", "hello\n".repeat(1000));
         shop.define(functions, &format!("{}/{BASE}:al2023", shop.registry.address));
+        shop.workspace.settle();
         shop
     }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -38,6 +40,12 @@ impl Workspace {
         let path = self.write(relative, content);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
+    }
+
+    /// Waits until the files that were just written count as unchanging.
+    #[expect(clippy::unused_self, reason = "it is the files of this machine that settle")]
+    pub(crate) fn settle(&self) {
+        sleep(Duration::from_millis(100));
     }
 
     /// limg in this folder. Of the user's environment it gets where programs are and which Docker Engine to use.
