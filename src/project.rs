@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use memchr::memrchr;
 use serde::{Deserialize, Serialize};
 
 pub use ecr::{EcrSettings, Encryption};
@@ -324,13 +325,13 @@ impl ImagePath {
     /// The last name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        &self.0[self.end_of_folder() + 1..]
     }
 
     /// The folder that holds it, or none when that is the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
-        self.0.rfind('/').filter(|end| *end > 0).map(|end| Self(self.0[..end].to_owned()))
+        Some(self.folder()).filter(|folder| !folder.is_empty()).map(|folder| Self(folder.to_owned()))
     }
 
     /// All folders above it, the outermost first, without the root.
@@ -338,10 +339,16 @@ impl ImagePath {
         self.folders().map(|folder| Self(folder.to_owned()))
     }
 
-    /// As [`parent`](Self::parent), of its text.
+    /// As [`parent`](Self::parent), of its text; nothing when that is the root.
     #[must_use]
     pub fn folder(&self) -> &str {
-        self.0.rfind('/').map_or("", |end| &self.0[..end])
+        &self.0[..self.end_of_folder()]
+    }
+
+    /// Where the last `/` stands.
+    fn end_of_folder(&self) -> usize {
+        // A path begins with one.
+        memrchr(b'/', self.0.as_bytes()).unwrap_or_default()
     }
 
     /// As [`ancestors`](Self::ancestors), of their texts.

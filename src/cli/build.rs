@@ -66,5 +66,6 @@ pub(super) async fn run(
         Format::Json => terminal.json(&Report::of_build(&built)),
         Format::Human => terminal.built(&built),
     }
+    super::leave(built);
     Ok(ExitCode::SUCCESS)
 }

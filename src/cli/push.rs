@@ -176,6 +176,7 @@ impl<'a> Work<'a> {
             Format::Json => terminal.json(&Report::of_push(&pushed, uri)),
             Format::Human => terminal.pushed(&pushed, uri),
         }
+        super::leave(pushed);
         Ok(ExitCode::SUCCESS)
     }
 }

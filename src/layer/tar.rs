@@ -42,7 +42,12 @@ pub(super) struct LayerEntry<'a> {
 /// The entries of a layer in their order: the tree's nodes and every folder above them.
 pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
     let mut implied = BTreeSet::new();
+    let mut last = "";
     for (path, _) in tree.iter() {
+        // What stands in the same folder comes together, but for what lies below.
+        if std::mem::replace(&mut last, path.folder()) == path.folder() {
+            continue;
+        }
         // The folders above one that is known are looked at when that is.
         let mut above = path.parent();
         while let Some(folder) =
@@ -62,11 +67,15 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
             _ => 0o755,
         },
     };
-    let named = tree.iter().map(|(path, node)| (Cow::Borrowed(path), Some(node)));
-    let all = named.chain(implied.into_iter().map(|path| (Cow::Owned(path), None)));
-    let mut entries: Vec<_> =
-        all.map(|(path, node)| LayerEntry { mode: mode(&path, node), path, node }).collect();
-    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let entry = |path: Cow<'a, ImagePath>, node| LayerEntry { mode: mode(&path, node), path, node };
+    let mut entries = Vec::with_capacity(tree.iter().len() + implied.len());
+    let mut implied = implied.into_iter().peekable();
+    for (path, node) in tree.iter() {
+        while let Some(folder) = implied.next_if(|folder| folder < path) {
+            entries.push(entry(Cow::Owned(folder), None));
+        }
+        entries.push(entry(Cow::Borrowed(path), Some(node)));
+    }
     entries
 }
 

@@ -35,8 +35,7 @@ fn installed(code: &mut Tree) -> Result<Tree, TreeError> {
     Ok(code.split_off(|path| {
         let names = path.as_str().split('/');
         let is_jar = || {
-            path.parent().is_some_and(|folder| folder.as_str() == jars)
-                && path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "jar")
+            path.folder() == jars && path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "jar")
         };
         let listed = source_of_bytecode(path)
             .map_or_else(|| recorded.contains(path), |source| recorded.contains(&source));
@@ -89,7 +88,10 @@ fn recorded(code: &Tree) -> Result<BTreeSet<ImagePath>, TreeError> {
     let mut recorded = BTreeSet::new();
     for (path, node) in code.iter() {
         let Node::File(file) = node else { continue };
-        let Some(metadata) = path.parent().filter(|_| path.name() == "RECORD") else { continue };
+        let Some(metadata) = Some(path).filter(|path| path.name() == "RECORD").and_then(ImagePath::parent)
+        else {
+            continue;
+        };
         let Some(site) = metadata.parent().filter(|_| metadata.name().ends_with(".dist-info")) else {
             continue;
         };

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem;
+
 use super::Findings;
 use super::merge::Merged;
-use super::program::{self, HEAD};
+use super::program::HEAD;
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, ImagePath};
@@ -23,6 +25,12 @@ const NO_PROGRAM: &[&str] = &[
     "pyc", "pyi", "rb", "rs", "rst", "sh", "svg", "toml", "ts", "tsx", "txt", "whl", "xml", "yaml", "yml",
     "zip",
 ];
+
+/// What the names of libraries without a version end with.
+const LIBRARIES: &[&str] = &[".so", ".node"];
+
+/// What stands in the name of a library between its own name and its version.
+const VERSIONED: &[u8] = b".so.";
 
 /// Words by which packages for several platforms tell them in their names: machines, systems and C libraries.
 const PLATFORM: &[&str] = &[
@@ -164,17 +172,20 @@ pub(super) fn list(tree: &Tree) -> Result<Vec<(ImagePath, Machine)>, TreeError> 
 }
 
 fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
-    let name = path.name();
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    let is_library = || {
-        let version = name.rsplit_once(".so.").map(|(_, version)| version);
-        matches!(ending, Some("so" | "node"))
-            || version.is_some_and(|version| version.starts_with(|letter: char| letter.is_ascii_digit()))
+    let text = path.as_str();
+    let is_versioned = || {
+        let at = memmem::rfind(path.name().as_bytes(), VERSIONED);
+        at.is_some_and(|at| {
+            path.name()[at + VERSIONED.len()..].starts_with(|next: char| next.is_ascii_digit())
+        })
     };
-    let is_program = || file.executable && ending.is_none_or(|ending| !NO_PROGRAM.contains(&ending));
-    let is_found_by_search =
-        || ["/opt/bin", "/opt/lib"].iter().any(|folder| program::is_directly_in(path, folder));
-    is_library() || is_program() || is_found_by_search()
+    let is_library = || LIBRARIES.iter().any(|ending| text.ends_with(ending)) || is_versioned();
+    let is_program = || {
+        let ending = path.name().rsplit_once('.').map(|(_, ending)| ending);
+        ending.is_none_or(|ending| !NO_PROGRAM.contains(&ending))
+    };
+    let is_found_by_search = || matches!(path.folder(), "/opt/bin" | "/opt/lib");
+    is_library() || file.executable && is_program() || is_found_by_search()
 }
 
 /// The package that a file belongs to, told so that packages of which only the platform differs are the same one: what

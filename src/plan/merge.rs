@@ -26,6 +26,19 @@ pub(super) struct Laid {
     tree: Arc<Tree>,
 }
 
+/// What a folder's nodes may be in the way of: for most folders nothing, so that nothing need be looked up.
+struct Below<'a> {
+    /// The uppermost first.
+    trees: Vec<&'a Laid>,
+    base: bool,
+}
+
+impl Below<'_> {
+    fn is_empty(&self) -> bool {
+        self.trees.is_empty() && !self.base
+    }
+}
+
 /// Whose tree it is, and where the definition names it.
 pub(super) struct Owner<'a> {
     pub(super) name: &'a str,
@@ -65,48 +78,59 @@ impl<'a> Merged<'a> {
 
     /// Lays a tree over what is there.
     pub(super) fn add(&mut self, owner: &Owner<'_>, tree: Arc<Tree>, findings: &mut Findings) {
-        let all: Vec<&Laid> = self.trees.iter().rev().collect();
-        // Which trees have a folder: those without one have nothing in it.
-        let mut sharing: HashMap<&str, Vec<&Laid>> = HashMap::from([("", all)]);
+        let all = Below { trees: self.trees.iter().rev().collect(), base: true };
+        let (mut below, mut known) = (vec![all], HashMap::new());
+        let (mut last, mut number) = ("", 0);
         for (path, node) in tree.iter() {
-            if !sharing.contains_key(path.folder()) {
-                let mut above = "";
+            if path.folder() != last {
+                (last, number) = (path.folder(), 0);
                 for folder in path.folders() {
-                    if !sharing.contains_key(folder) {
-                        let lower = &sharing[above];
-                        self.compare(owner, folder, &Node::Directory, lower, findings);
-                        let having =
-                            lower.iter().copied().filter(|laid| laid.tree.standing(folder).is_some());
-                        let having = having.collect();
-                        sharing.insert(folder, having);
+                    if below[number].is_empty() {
+                        break;
                     }
-                    above = folder;
+                    number = *known.entry(folder).or_insert_with(|| {
+                        let above = &below[number];
+                        self.compare(owner, folder, &Node::Directory, above, findings);
+                        below.push(self.below(folder, above));
+                        below.len() - 1
+                    });
                 }
             }
-            self.compare(owner, path.as_str(), node, &sharing[path.folder()], findings);
+            if !below[number].is_empty() {
+                self.compare(owner, path.as_str(), node, &below[number], findings);
+            }
         }
         let (owner, at) = (owner.name.to_owned(), owner.at.clone());
         self.trees.push(Laid { owner, at, tree });
     }
 
-    /// Tells what a node hides of the trees below, the uppermost first, or of the base. It cannot stand where something of
+    /// What has anything in a folder, of what has anything in the one above.
+    fn below<'b>(&self, folder: &str, above: &Below<'b>) -> Below<'b> {
+        let trees = above.trees.iter().copied().filter(|laid| laid.tree.standing(folder).is_some());
+        Below { trees: trees.collect(), base: above.base && self.base.has_below(folder) }
+    }
+
+    /// Tells what a node hides of the trees below, or of the base. It cannot stand where something of
     /// another kind is: a file would hide a whole directory, and a directory entry would replace a file or link.
     fn compare(
         &self,
         owner: &Owner<'_>,
         path: &str,
         node: &Node,
-        sharing: &[&Laid],
+        below: &Below<'_>,
         findings: &mut Findings,
     ) {
         let directory = matches!(node, Node::Directory);
-        let hidden = sharing.iter().find_map(|laid| Some((laid.tree.standing(path)?, laid.owner.as_str())));
+        let hidden =
+            below.trees.iter().find_map(|laid| Some((laid.tree.standing(path)?, laid.owner.as_str())));
         if let Some((lower, whose)) = hidden
             && matches!(lower, Node::Directory) != directory
         {
             let what = format!("a {node} at `{path}` where {whose} has a {lower}");
             findings.contradiction(owner, &what, "rename one of them, or exclude it");
-        } else if let Some(kind) = self.base.get(path).and_then(|entry| contradicted(entry, directory)) {
+        } else if below.base
+            && let Some(kind) = self.base.get(path).and_then(|entry| contradicted(entry, directory))
+        {
             let what = format!("a {node} at `{path}` where the base image has a {kind}");
             let help = "rename or exclude it, or use a base image without it";
             findings.contradiction(owner, &what, help);

@@ -48,28 +48,26 @@ fn kind(head: &[u8]) -> Program {
 /// lose it. What is no program is left as it is.
 pub(super) fn make_executable(tree: &mut Tree) -> Result<(), TreeError> {
     let bootstraps = bootstrap_paths()?;
+    let bootstraps = bootstraps.iter().filter_map(|path| Some((path, tree.get(path)?)));
+    let directly_in = |folder| tree.below(folder).filter(move |(path, _)| path.folder() == folder);
+    let run = bootstraps
+        .chain(directly_in(EXTENSIONS))
+        .chain(directly_in("/opt/bin"))
+        .chain(tree.below(wrapper::FOLDER));
     let mut found = Vec::new();
-    for (path, node) in tree.iter() {
-        let run = bootstraps.contains(path)
-            || is_directly_in(path, EXTENSIONS)
-            || is_directly_in(path, "/opt/bin")
-            || wrapper::is_wrapper(path, node);
+    for (path, node) in run {
         if let Node::File(file) = node
-            && run
             && !file.executable
             && !matches!(kind(&file.content.head(HEAD)?), Program::None)
         {
             found.push(path.clone());
         }
     }
+    found.sort();
     for path in found {
         tree.make_executable(&path, "Lambda runs it as a program");
     }
     Ok(())
-}
-
-pub(super) fn is_directly_in(path: &ImagePath, folder: &str) -> bool {
-    path.parent().is_some_and(|parent| parent.as_str() == folder)
 }
 
 /// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
@@ -223,8 +221,9 @@ pub(super) fn warn_of_misplaced(merged: &Merged<'_>, node: bool, notes: &mut Vec
 
 /// Warns of an extension that brings files of which Lambda starts none.
 pub(super) fn warn_of_idle(extension: &Extension, tree: &Tree, notes: &mut Vec<Event>) {
-    let starts =
-        tree.iter().any(|(path, node)| is_directly_in(path, EXTENSIONS) && !matches!(node, Node::Directory));
+    let starts = tree
+        .below(EXTENSIONS)
+        .any(|(path, node)| path.folder() == EXTENSIONS && !matches!(node, Node::Directory));
     let works_inside = !extension.environment.is_empty() || extension.wrapper.is_some();
     if extension.source.is_some() && !starts && !works_inside {
         let at = DocumentPath::keys(&["extensions", &extension.name, "path"]);

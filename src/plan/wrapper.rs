@@ -9,13 +9,13 @@ use super::parts::place;
 use super::{Findings, program};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, RunConfig, Wrapper};
-use crate::tree::{Node, Tree, TreeError};
+use crate::tree::{Tree, TreeError};
 
 /// The variable that names the wrapper.
 pub(super) const VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// Where wrapper scripts of this machine are placed.
-const FOLDER: &str = "/opt/wrappers";
+/// Where wrapper scripts of this machine are placed: everything in it is meant to be run.
+pub(super) const FOLDER: &str = "/opt/wrappers";
 
 /// A wrapper in the image, and where the definition names it.
 pub(super) struct Placed<'a> {
@@ -146,9 +146,4 @@ pub(super) fn variable(
             Some((place(&format!("{FOLDER}/{}.chain", function.name))?, Some(script)))
         }
     })
-}
-
-/// Whether a path lies in the folder of wrappers, where everything is meant to be run.
-pub(super) fn is_wrapper(path: &ImagePath, node: &Node) -> bool {
-    matches!(node, Node::File(_)) && path.is_below(FOLDER)
 }

@@ -123,7 +123,7 @@ impl Inner {
         url.set_path("/v2/");
         let request = reqwest::Request::new(Method::GET, url);
         let permit = self.transport.permit().await;
-        match self.transport.send(&permit, Route::Loopback, &Arc::from("find TLS"), request, &pulse).await {
+        match self.transport.send(&permit, Route::Plain, &Arc::from("find TLS"), request, &pulse).await {
             Ok(_) => true,
             Err(RegistryError::Network { source, .. }) => is_about_certificates(&source),
             Err(_) => false,

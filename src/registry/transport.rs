@@ -30,6 +30,8 @@ pub(super) enum Route {
     Guarded,
     /// To this machine, past any proxy.
     Loopback,
+    /// The same in plain HTTP, or to see whether TLS is spoken there: no certificate is trusted.
+    Plain,
 }
 
 /// What sends requests.
@@ -37,6 +39,7 @@ pub(super) struct Transport {
     open: OnceLock<reqwest::Client>,
     guarded: OnceLock<reqwest::Client>,
     loopback: OnceLock<reqwest::Client>,
+    plain: OnceLock<reqwest::Client>,
     certificates: Vec<Certificate>,
     names: Arc<Names>,
     permits: Arc<Semaphore>,
@@ -64,6 +67,7 @@ impl Transport {
             open: OnceLock::new(),
             guarded: OnceLock::new(),
             loopback: OnceLock::new(),
+            plain: OnceLock::new(),
             certificates,
             names,
             permits: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
@@ -110,6 +114,7 @@ impl Transport {
             Route::Open => &self.open,
             Route::Guarded => &self.guarded,
             Route::Loopback => &self.loopback,
+            Route::Plain => &self.plain,
         };
         if let Some(client) = slot.get() {
             return Ok(client);
@@ -120,9 +125,15 @@ impl Transport {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT)
-            .tls_certs_merge(self.certificates.iter().cloned())
             .dns_resolver(Resolver { names: Arc::clone(&self.names), guarded: route == Route::Guarded });
-        let builder = if route == Route::Loopback { builder.no_proxy() } else { builder };
+        let builder = match route {
+            Route::Plain => builder.tls_certs_only([]),
+            _ => builder.tls_certs_merge(self.certificates.iter().cloned()),
+        };
+        let builder = match route {
+            Route::Loopback | Route::Plain => builder.no_proxy(),
+            Route::Open | Route::Guarded => builder,
+        };
         let client = builder.build().map_err(RegistryError::Tls)?;
         Ok(slot.get_or_init(|| client))
     }

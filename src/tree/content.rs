@@ -51,8 +51,9 @@ pub struct HostFile {
 pub(super) struct Stamp {
     /// Size in bytes.
     pub(super) size: u64,
-    modified: i128,
-    changed: i128,
+    /// In nanoseconds since 1970, as far as these fit.
+    modified: i64,
+    changed: i64,
     device: u64,
     inode: u64,
 }
@@ -62,7 +63,8 @@ impl Stamp {
     #[cfg(unix)]
     pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             size: metadata.size(),
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
@@ -81,7 +83,7 @@ impl Stamp {
 
     /// When the file was last changed, in nanoseconds since 1970: by the machine's clock, where the file system keeps that
     /// apart from the time of modification, which anybody can set.
-    pub(super) fn changed_at(&self) -> i128 {
+    pub(super) fn changed_at(&self) -> i64 {
         self.changed
     }
 
@@ -89,11 +91,9 @@ impl Stamp {
     pub(super) fn fingerprint(&self, path: &Path, hasher: &mut Sha256) {
         hasher.update(path.as_os_str().as_encoded_bytes());
         hasher.update(b"\0");
-        hasher.update(self.size.to_le_bytes());
-        hasher.update(self.modified.to_le_bytes());
-        hasher.update(self.changed.to_le_bytes());
-        hasher.update(self.device.to_le_bytes());
-        hasher.update(self.inode.to_le_bytes());
+        let [modified, changed] = [self.modified, self.changed].map(i64::cast_unsigned);
+        let numbers = [self.size, modified, changed, self.device, self.inode].map(u64::to_le_bytes);
+        hasher.update(numbers.as_flattened());
     }
 
     /// Makes sure that an open file still is as it was when this stamp was taken.
@@ -109,20 +109,20 @@ impl Stamp {
     }
 }
 
-/// Nanoseconds since 1970, negative before.
-pub(crate) fn since_epoch(time: std::time::SystemTime) -> i128 {
+/// Nanoseconds since 1970, negative before; those of the years 1678 to 2262 fit.
+pub(crate) fn since_epoch(time: std::time::SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => {
-            i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanoseconds| -nanoseconds)
+            i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanoseconds| -nanoseconds)
         }
     }
 }
 
 impl Content {
     /// The content of a file on this machine whose metadata was just read.
-    pub(super) fn host(path: &Path, metadata: &std::fs::Metadata) -> Self {
-        Self::Host(HostFile { path: path.to_owned(), stamp: Stamp::of(metadata) })
+    pub(super) fn host(path: PathBuf, metadata: &std::fs::Metadata) -> Self {
+        Self::Host(HostFile { path, stamp: Stamp::of(metadata) })
     }
 
     /// Opens the content for one pass of reading.
@@ -169,7 +169,7 @@ impl Content {
 
     /// When the bytes were last changed, in nanoseconds since 1970, as far as the file system tells.
     #[must_use]
-    pub fn changed_at(&self) -> Option<i128> {
+    pub fn changed_at(&self) -> Option<i64> {
         match self {
             Self::Host(file) => Some(file.stamp.changed_at()),
             Self::Zip(entry) => Some(entry.archive().changed_at()),

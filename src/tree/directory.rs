@@ -1,50 +1,82 @@
 //! A directory of this machine as a tree: one walk on all processors, links kept, `.limgignore` and `exclude` respected.
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::Match;
 use ignore::gitignore::Gitignore;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::Scope;
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSlice as _;
 
 use super::patterns::{IGNORE_FILE, compile_file, compile_patterns};
 use super::{Adjustment, Content, FileNode, Node, Tree, TreeError, check_link, join, leaves};
 use crate::fs::{self, FsError};
 use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
 
+/// A path and what stands there.
+type Placed = (ImagePath, Node);
+
+/// How many files one thread looks at before another may take over: some packages have tens of thousands in one folder.
+const FILES_AT_ONCE: usize = 512;
+
 /// Lists a directory.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
-    let walk = Walk { exclude: compile_patterns(&source.exclude)?, follow: source.follow };
-    let mut folders = vec![Folder {
+    let (nodes, mut adjustments) = walk(source, root)?;
+    adjustments.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(Tree { nodes: nodes.into_iter().collect(), adjustments, listed: None })
+}
+
+/// The nodes of a directory in the byte order of their paths, which spares a tree the comparing of long paths.
+fn walk(source: &Source, root: &ImagePath) -> Result<(Vec<Placed>, Vec<Adjustment>), TreeError> {
+    let exclude = compile_patterns(&source.exclude)?;
+    let walk = Walk { exclude, follow: source.follow, listings: Mutex::default() };
+    let folder = Folder {
         path: source.path.clone(),
         place: root.clone(),
         below: String::new(),
         start: 0,
         ignored: None,
         entered: if source.follow { vec![real(&source.path)?] } else { Vec::new() }.into(),
-    }];
-    let (mut nodes, mut adjustments) = (Vec::new(), Vec::new());
-    // Level by level: no folder lies too deep for the stack.
-    while !folders.is_empty() {
-        let listings: Vec<_> = folders.par_iter().map(|folder| walk.list(folder)).collect();
-        folders.clear();
-        for listing in listings {
-            let mut listing = listing?;
-            nodes.append(&mut listing.nodes);
-            adjustments.append(&mut listing.adjustments);
-            folders.append(&mut listing.folders);
-        }
+    };
+    rayon::scope(|scope| walk.enter(folder, scope));
+    let listings = walk.listings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut items, mut adjustments) = (HashMap::with_capacity(listings.len()), Vec::new());
+    // Of several failures always the same one is told.
+    for (place, listing) in BTreeMap::from_iter(listings) {
+        let mut listing = listing?;
+        adjustments.append(&mut listing.adjustments);
+        items.insert(place, listing.items);
     }
-    adjustments.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(Tree { nodes: nodes.into_iter().collect(), adjustments, listed: None })
+    Ok((in_order(root, items), adjustments))
 }
 
-/// What holds for a whole source.
+/// The nodes of all directories below one, what is below a directory in its place.
+fn in_order(root: &ImagePath, mut items: HashMap<ImagePath, Vec<Item>>) -> Vec<Placed> {
+    let mut nodes = Vec::with_capacity(items.values().map(Vec::len).sum());
+    let mut of = |folder: &ImagePath| items.remove(folder).unwrap_or_default().into_iter();
+    let mut open = vec![of(root)];
+    while let Some(items) = open.last_mut() {
+        match items.next() {
+            Some(Item::Node(path, node)) => nodes.push((path, node)),
+            Some(Item::Below(folder)) => open.push(of(&folder)),
+            None => drop(open.pop()),
+        }
+    }
+    nodes
+}
+
+/// What holds for a whole source, and what has been found of it.
 struct Walk {
     exclude: Gitignore,
     follow: bool,
+    /// What each directory holds, by its place in the image.
+    listings: Mutex<Vec<(ImagePath, Result<Listing, TreeError>)>>,
 }
 
 /// A directory to list.
@@ -74,12 +106,49 @@ struct Ignored {
 /// What a directory holds.
 #[derive(Default)]
 struct Listing {
-    nodes: Vec<(ImagePath, Node)>,
+    items: Vec<Item>,
     folders: Vec<Folder>,
     adjustments: Vec<Adjustment>,
 }
 
+/// Something in a directory.
+enum Item {
+    Node(ImagePath, Node),
+    /// All that lies below a directory.
+    Below(ImagePath),
+}
+
+impl Item {
+    /// What decides about its place in a listing whose names begin there in their paths: a name, and what follows it.
+    fn key(&self, names: usize) -> (&str, &'static str) {
+        match self {
+            Self::Node(path, _) => (&path.as_str()[names..], ""),
+            Self::Below(folder) => (&folder.as_str()[names..], "/"),
+        }
+    }
+}
+
+/// The byte order of two names and what follows each.
+fn order((one, after_one): (&str, &str), (other, after_other): (&str, &str)) -> Ordering {
+    let ((one, rest_of_one), (other, rest_of_other)) = {
+        let common = one.len().min(other.len());
+        (one.as_bytes().split_at(common), other.as_bytes().split_at(common))
+    };
+    let rest = |rest: &[u8], after: &str| rest.first().or(after.as_bytes().first()).copied();
+    // At most one of them goes on beyond what they have in common; its next byte decides.
+    one.cmp(other).then_with(|| rest(rest_of_one, after_one).cmp(&rest(rest_of_other, after_other)))
+}
+
 impl Walk {
+    /// Lists a folder, and all below it on whatever thread is free.
+    fn enter<'a>(&'a self, folder: Folder, scope: &Scope<'a>) {
+        let mut listing = self.list(&folder);
+        for folder in listing.iter_mut().flat_map(|listing| listing.folders.drain(..)) {
+            scope.spawn(|scope| self.enter(folder, scope));
+        }
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner).push((folder.place, listing));
+    }
+
     fn list(&self, folder: &Folder) -> Result<Listing, TreeError> {
         let failed = FsError::because("list", &folder.path);
         let entries = std::fs::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
@@ -91,38 +160,67 @@ impl Walk {
             Some((_, entry)) => Some(Arc::new(folder.ignored(&entry.path())?)),
             None => folder.ignored.clone(),
         };
-        let mut listing = Listing::default();
-        for (name, entry) in &entries {
-            let kind = entry.file_type().map_err(FsError::because("look at", &entry.path()))?;
-            let below = folder.below(&name.to_string_lossy());
-            let is_output = kind.is_dir() && name == OUTPUT_FOLDER;
-            if name == IGNORE_FILE || is_output || self.leaves_out(&below, kind.is_dir(), ignored.as_deref())
-            {
-                continue;
+        let some = |entries: &[(OsString, DirEntry)]| {
+            let mut listing = Listing::default();
+            for (name, entry) in entries {
+                self.take(folder, name, entry, ignored.as_ref(), &mut listing)?;
             }
-            let file = entry.path();
-            let path = join(&folder.place, &image_name(Path::new(name), &file)?, &file.display())?;
-            if kind.is_dir() {
-                listing.nodes.push((path.clone(), Node::Directory));
-                let (ignored, entered) = (ignored.clone(), Arc::clone(&folder.entered));
-                let start = folder.start;
-                listing.folders.push(Folder { path: file, place: path, below, start, ignored, entered });
-            } else if kind.is_symlink() {
-                self.link(folder, entry, path, below, ignored.as_ref(), &mut listing)?;
-            } else {
-                let metadata = entry.metadata().map_err(FsError::because("look at", &file))?;
-                listing.file(&file, &metadata, path)?;
-            }
+            Ok(listing)
+        };
+        let listings: Vec<Result<_, TreeError>> = entries.par_chunks(FILES_AT_ONCE).map(some).collect();
+        let mut whole = Listing::default();
+        for listing in listings {
+            whole = whole.and(listing?);
         }
-        Ok(listing)
+        whole.sort(folder);
+        Ok(whole)
+    }
+
+    /// Adds an entry of a folder to its listing, unless it is left out.
+    fn take(
+        &self,
+        folder: &Folder,
+        name: &OsStr,
+        entry: &DirEntry,
+        ignored: Option<&Arc<Ignored>>,
+        listing: &mut Listing,
+    ) -> Result<(), TreeError> {
+        let file = entry.path();
+        let kind = entry.file_type().map_err(FsError::because("look at", &file))?;
+        let is_output = kind.is_dir() && name == OUTPUT_FOLDER;
+        if name == IGNORE_FILE || is_output {
+            return Ok(());
+        }
+        if self.has_patterns(ignored)
+            && self.leaves_out(&folder.below(&name.to_string_lossy()), kind.is_dir(), ignored)
+        {
+            return Ok(());
+        }
+        let name = image_name(Path::new(name), &file)?;
+        let path = join(&folder.place, &name, &file.display())?;
+        if kind.is_dir() {
+            let (ignored, entered) = (ignored.cloned(), Arc::clone(&folder.entered));
+            let (below, start) = (folder.below(&name), folder.start);
+            listing.folder(Folder { path: file, place: path, below, start, ignored, entered });
+            Ok(())
+        } else if kind.is_symlink() {
+            self.link(folder, file, path, folder.below(&name), ignored, listing)
+        } else {
+            let metadata = entry.metadata().map_err(FsError::because("look at", &file))?;
+            listing.file(file, &metadata, path)
+        }
+    }
+
+    fn has_patterns(&self, ignored: Option<&Arc<Ignored>>) -> bool {
+        ignored.is_some() || !self.exclude.is_empty()
     }
 
     /// Whether `exclude`, or the nearest `.limgignore` that says anything of a path, says to leave it out.
-    fn leaves_out(&self, below: &str, is_directory: bool, ignored: Option<&Ignored>) -> bool {
+    fn leaves_out(&self, below: &str, is_directory: bool, ignored: Option<&Arc<Ignored>>) -> bool {
         if self.exclude.matched(below, is_directory).is_ignore() {
             return true;
         }
-        let mut nearest = ignored;
+        let mut nearest = ignored.map(Arc::as_ref);
         while let Some(ignored) = nearest {
             match ignored.patterns.matched(&below[ignored.folder..], is_directory) {
                 Match::None => nearest = ignored.above.as_deref(),
@@ -136,24 +234,23 @@ impl Walk {
     fn link(
         &self,
         folder: &Folder,
-        entry: &DirEntry,
+        file: PathBuf,
         path: ImagePath,
         below: String,
         ignored: Option<&Arc<Ignored>>,
         listing: &mut Listing,
     ) -> Result<(), TreeError> {
-        let file = entry.path();
         let target = std::fs::read_link(&file).map_err(FsError::because("read the link", &file))?;
         let target = image_name(&target, &file)?;
         let name = &below[folder.start..];
         if !self.follow || !leaves(name, &target) {
             check_link(name, &target, &file.display())?;
-            listing.nodes.push((path, Node::Symlink(target)));
+            listing.items.push(Item::Node(path, Node::Symlink(target)));
             return Ok(());
         }
         let metadata = std::fs::metadata(&file).map_err(FsError::because("follow the link", &file))?;
         if !metadata.is_dir() {
-            return listing.file(&file, &metadata, path);
+            return listing.file(file, &metadata, path);
         }
         let real = real(&file)?;
         if folder.entered.contains(&real) {
@@ -163,8 +260,7 @@ impl Walk {
                 help: "exclude it",
             });
         }
-        listing.nodes.push((path.clone(), Node::Directory));
-        listing.folders.push(Folder {
+        listing.folder(Folder {
             path: file,
             place: path,
             start: below.len() + 1,
@@ -190,8 +286,35 @@ impl Folder {
 }
 
 impl Listing {
+    /// Adds the listing of further entries of the same directory.
+    fn and(mut self, other: Self) -> Self {
+        if self.items.is_empty() {
+            return other;
+        }
+        self.items.extend(other.items);
+        self.folders.extend(other.folders);
+        self.adjustments.extend(other.adjustments);
+        self
+    }
+
+    /// Brings the items into the byte order of the paths: what is below a directory comes after files whose names begin
+    /// with its name and go on with a character before `/`.
+    fn sort(&mut self, folder: &Folder) {
+        if !self.folders.is_empty() {
+            let names = folder.place.as_str().len() + 1;
+            self.items.sort_by(|one, other| order(one.key(names), other.key(names)));
+        }
+    }
+
+    /// Adds a directory.
+    fn folder(&mut self, folder: Folder) {
+        self.items.push(Item::Node(folder.place.clone(), Node::Directory));
+        self.items.push(Item::Below(folder.place.clone()));
+        self.folders.push(folder);
+    }
+
     /// Adds what is neither a directory nor a link.
-    fn file(&mut self, file: &Path, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
+    fn file(&mut self, file: PathBuf, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
         if !metadata.is_file() {
             return Err(TreeError::Unsuitable {
                 what: file.display().to_string(),
@@ -207,7 +330,7 @@ impl Listing {
                 self.adjustments.push(Adjustment { path: path.clone(), what });
             }
         }
-        self.nodes.push((path, Node::File(file_node(file, metadata)?)));
+        self.items.push(Item::Node(path, Node::File(file_node(file, metadata)?)));
         Ok(())
     }
 }
@@ -218,17 +341,28 @@ fn real(directory: &Path) -> Result<PathBuf, TreeError> {
 }
 
 /// The node of a regular file.
-pub(super) fn file_node(file: &Path, metadata: &Metadata) -> Result<FileNode, TreeError> {
+pub(super) fn file_node(file: PathBuf, metadata: &Metadata) -> Result<FileNode, TreeError> {
     let content = Content::host(file, metadata);
     Ok(FileNode {
         executable: is_executable(metadata, &content)?,
         size: metadata.len(),
-        modified: metadata
-            .modified()
-            .ok()
-            .and_then(|time| i64::try_from(super::since_epoch(time).div_euclid(1_000_000_000)).ok()),
+        modified: modified(metadata),
         content,
     })
+}
+
+/// When a file was last modified, in seconds since 1970.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
+fn modified(metadata: &Metadata) -> Option<i64> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some(metadata.mtime())
+}
+
+/// When a file was last modified, in seconds since 1970.
+#[cfg(not(unix))]
+fn modified(metadata: &Metadata) -> Option<i64> {
+    metadata.modified().ok().map(|time| super::since_epoch(time).div_euclid(1_000_000_000))
 }
 
 #[cfg(unix)]
@@ -300,6 +434,21 @@ mod tests {
         folder.write(".gitignore", "a.py\n");
         let all = [".git", ".git/config", ".gitignore", "a.py", "d", "d/.hidden"];
         assert_eq!(folder.load(&[], false).unwrap(), all);
+    }
+
+    #[test]
+    fn a_walk_gives_the_order_of_paths() {
+        let mut files: Vec<_> = (0..3 * FILES_AT_ONCE).map(|number| format!("many/{number}")).collect();
+        files.extend(
+            ["a/b/c", "a-b", "a.js", "a/b-c", "a/b.d/e", "a0", "a!/b", "a/0", "many-more/x", "many.x/1"]
+                .map(String::from),
+        );
+        files.extend((0..5).map(|number| format!("many/{}/a", FILES_AT_ONCE * 10 + number)));
+        let files: Vec<_> = files.iter().map(String::as_str).collect();
+        let folder = Folder::with(&files);
+        let (nodes, _) = walk(&folder.source(&[], false), &"/opt".parse().unwrap()).unwrap();
+        assert!(nodes.is_sorted_by(|(one, _), (other, _)| one < other));
+        assert_eq!(nodes.iter().filter(|(_, node)| matches!(node, Node::File(_))).count(), files.len());
     }
 
     #[test]

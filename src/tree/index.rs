@@ -114,6 +114,14 @@ impl FileIndex {
         self.entries.get(path)
     }
 
+    /// Whether anything stands below a folder.
+    #[must_use]
+    pub fn has_below(&self, folder: &str) -> bool {
+        let from = format!("{folder}/");
+        let mut below = self.entries.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
+        below.next().is_some_and(|(path, _)| path.as_str().starts_with(&from))
+    }
+
     /// Whether a path, links followed, leads to a file.
     #[must_use]
     pub fn has_file(&self, path: &str) -> bool {

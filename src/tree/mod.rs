@@ -39,7 +39,7 @@ const SPECIAL_BITS_LOST: &str = "lost its setuid or setgid bit: Lambda runs ever
 
 /// How far apart two changes of a file must be, in nanoseconds, to bear different times. Linux takes the time of the
 /// last timer tick, at most 10 ms ago.
-const CLOCK_GRANULARITY: i128 = 50_000_000;
+const CLOCK_GRANULARITY: i64 = 50_000_000;
 
 /// An ordered map from image path to node. The folders above a node may be missing: a layer adds them.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ pub struct Tree {
     nodes: BTreeMap<ImagePath, Node>,
     adjustments: Vec<Adjustment>,
     /// When listing began, in nanoseconds since 1970; nothing for a tree that was not listed from this machine.
-    listed: Option<i128>,
+    listed: Option<i64>,
 }
 
 /// What stands at a path.
@@ -177,7 +177,9 @@ impl Tree {
             Node::File(file) => file.content.changed_at(),
             Node::Directory | Node::Symlink(_) => None,
         });
-        self.listed.is_none_or(|listed| newest.max().is_none_or(|newest| newest + CLOCK_GRANULARITY < listed))
+        self.listed.is_none_or(|listed| {
+            newest.max().is_none_or(|newest| newest.saturating_add(CLOCK_GRANULARITY) < listed)
+        })
     }
 
     /// Adds one file of this machine at a path; a symbolic link is followed.
@@ -191,7 +193,7 @@ impl Tree {
                 help: "name a file",
             });
         }
-        let node = directory::file_node(file, &metadata)?;
+        let node = directory::file_node(file.to_owned(), &metadata)?;
         self.insert(path, Node::File(node));
         Ok(())
     }
@@ -259,7 +261,8 @@ impl Tree {
     }
 
     /// All nodes in the byte order of their paths: a folder always comes before what it holds.
-    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Node)> {
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&ImagePath, &Node)> {
         self.nodes.iter()
     }
 

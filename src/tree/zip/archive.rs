@@ -66,7 +66,7 @@ impl ZipArchive {
 
     /// When the archive was last changed, in nanoseconds since 1970, as far as the file system tells.
     #[must_use]
-    pub fn changed_at(&self) -> i128 {
+    pub fn changed_at(&self) -> i64 {
         self.0.stamp.changed_at()
     }
 
