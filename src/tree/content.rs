@@ -1,5 +1,6 @@
 //! Where the bytes of a file in a tree come from, without holding them.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -41,8 +42,42 @@ pub struct KeptFile {
 /// A file on this machine and what tells that it has changed since it was listed.
 #[derive(Debug, Clone)]
 pub struct HostFile {
-    path: PathBuf,
+    path: HostPath,
     stamp: Stamp,
+}
+
+/// The path of a file on this machine. Files of one folder share it.
+#[derive(Debug, Clone)]
+pub(super) struct HostPath {
+    folder: Arc<Path>,
+    name: OsString,
+}
+
+impl HostPath {
+    pub(super) fn new(folder: &Arc<Path>, name: OsString) -> Self {
+        Self { folder: Arc::clone(folder), name }
+    }
+
+    /// The path of a file that is looked at alone.
+    pub(super) fn of(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self { folder: folder.into(), name: path.file_name().unwrap_or_default().to_owned() }
+    }
+
+    pub(super) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// All of it.
+    pub(super) fn whole(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+}
+
+impl std::fmt::Display for HostPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.whole().display().fmt(f)
+    }
 }
 
 /// What the file system says about one state of a file. Two equal stamps mean equal bytes, but for a change within the
@@ -87,10 +122,12 @@ impl Stamp {
         self.changed
     }
 
-    /// Feeds the file's path and stamp to a hasher.
-    pub(super) fn fingerprint(&self, path: &Path, hasher: &mut Sha256) {
-        hasher.update(path.as_os_str().as_encoded_bytes());
-        hasher.update(b"\0");
+    /// Feeds the file's path, in one or more parts, and stamp to a hasher.
+    pub(super) fn fingerprint(&self, path: &[&OsStr], hasher: &mut Sha256) {
+        for part in path {
+            hasher.update(part.as_encoded_bytes());
+            hasher.update(b"\0");
+        }
         let [modified, changed] = [self.modified, self.changed].map(i64::cast_unsigned);
         let numbers = [self.size, modified, changed, self.device, self.inode].map(u64::to_le_bytes);
         hasher.update(numbers.as_flattened());
@@ -121,7 +158,7 @@ pub(crate) fn since_epoch(time: std::time::SystemTime) -> i64 {
 
 impl Content {
     /// The content of a file on this machine whose metadata was just read.
-    pub(super) fn host(path: PathBuf, metadata: &std::fs::Metadata) -> Self {
+    pub(super) fn host(path: HostPath, metadata: &std::fs::Metadata) -> Self {
         Self::Host(HostFile { path, stamp: Stamp::of(metadata) })
     }
 
@@ -153,7 +190,7 @@ impl Content {
         match self {
             Self::Host(HostFile { path, stamp }) => {
                 hasher.update(b"host\0");
-                stamp.fingerprint(path, hasher);
+                stamp.fingerprint(&[path.folder.as_os_str(), &path.name], hasher);
             }
             Self::Zip(entry) => entry.fingerprint(hasher),
             Self::Kept(kept) => {
@@ -181,7 +218,7 @@ impl Content {
 impl std::fmt::Display for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Host(file) => write!(f, "{}", file.path.display()),
+            Self::Host(file) => file.path.fmt(f),
             Self::Zip(entry) => write!(f, "{entry}"),
             Self::Kept(kept) => write!(f, "{}", kept.path.display()),
             Self::Bytes(_) => write!(f, "a file of limg's own"),
@@ -196,8 +233,9 @@ impl HostFile {
     }
 
     fn open(&self) -> Result<File, TreeError> {
-        let file = fs::open(&self.path)?;
-        self.stamp.check(&self.path, &file)?;
+        let path = self.path.whole();
+        let file = fs::open(&path)?;
+        self.stamp.check(&path, &file)?;
         Ok(file)
     }
 }
@@ -219,7 +257,7 @@ mod tests {
         let stamp = Stamp { size: 1, modified: 2, changed: 3, device: 4, inode: 5 };
         let fingerprint = |path: &str, stamp: Stamp| {
             let mut hasher = Sha256::new();
-            Content::Host(HostFile { path: path.into(), stamp }).fingerprint(&mut hasher);
+            Content::Host(HostFile { path: HostPath::of(path.as_ref()), stamp }).fingerprint(&mut hasher);
             hasher.finalize()
         };
         let own = fingerprint("/a", stamp);

@@ -12,10 +12,10 @@ use ignore::Match;
 use ignore::gitignore::Gitignore;
 use rayon::Scope;
 use rayon::iter::ParallelIterator as _;
-use rayon::slice::ParallelSlice as _;
+use rayon::slice::ParallelSliceMut as _;
 
 use super::patterns::{IGNORE_FILE, compile_file, compile_patterns};
-use super::{Adjustment, Content, FileNode, Node, Tree, TreeError, check_link, join, leaves};
+use super::{Adjustment, Content, FileNode, HostPath, Node, Tree, TreeError, check_link, join, leaves};
 use crate::fs::{self, FsError};
 use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
 
@@ -37,7 +37,7 @@ fn walk(source: &Source, root: &ImagePath) -> Result<(Vec<Placed>, Vec<Adjustmen
     let exclude = compile_patterns(&source.exclude)?;
     let walk = Walk { exclude, follow: source.follow, listings: Mutex::default() };
     let folder = Folder {
-        path: source.path.clone(),
+        path: source.path.as_path().into(),
         place: root.clone(),
         below: String::new(),
         start: 0,
@@ -81,7 +81,7 @@ struct Walk {
 
 /// A directory to list.
 struct Folder {
-    path: PathBuf,
+    path: Arc<Path>,
     /// Where it stands in the image.
     place: ImagePath,
     /// Its path below the source's root, with `/`; the root's is empty.
@@ -160,14 +160,15 @@ impl Walk {
             Some((_, entry)) => Some(Arc::new(folder.ignored(&entry.path())?)),
             None => folder.ignored.clone(),
         };
-        let some = |entries: &[(OsString, DirEntry)]| {
+        let some = |entries: &mut [(OsString, DirEntry)]| {
             let mut listing = Listing::default();
             for (name, entry) in entries {
-                self.take(folder, name, entry, ignored.as_ref(), &mut listing)?;
+                let file = HostPath::new(&folder.path, std::mem::take(name));
+                self.take(folder, file, entry, ignored.as_ref(), &mut listing)?;
             }
             Ok(listing)
         };
-        let listings: Vec<Result<_, TreeError>> = entries.par_chunks(FILES_AT_ONCE).map(some).collect();
+        let listings: Vec<Result<_, TreeError>> = entries.par_chunks_mut(FILES_AT_ONCE).map(some).collect();
         let mut whole = Listing::default();
         for listing in listings {
             whole = whole.and(listing?);
@@ -180,13 +181,14 @@ impl Walk {
     fn take(
         &self,
         folder: &Folder,
-        name: &OsStr,
+        file: HostPath,
         entry: &DirEntry,
         ignored: Option<&Arc<Ignored>>,
         listing: &mut Listing,
     ) -> Result<(), TreeError> {
-        let file = entry.path();
-        let kind = entry.file_type().map_err(FsError::because("look at", &file))?;
+        let look_at = |source| FsError { verb: "look at", path: entry.path(), source };
+        let kind = entry.file_type().map_err(look_at)?;
+        let name = file.name();
         let is_output = kind.is_dir() && name == OUTPUT_FOLDER;
         if name == IGNORE_FILE || is_output {
             return Ok(());
@@ -196,17 +198,18 @@ impl Walk {
         {
             return Ok(());
         }
-        let name = image_name(Path::new(name), &file)?;
-        let path = join(&folder.place, &name, &file.display())?;
+        let name = utf8(name, &file)?;
+        let path = join(&folder.place, name, &file)?;
         if kind.is_dir() {
             let (ignored, entered) = (ignored.cloned(), Arc::clone(&folder.entered));
-            let (below, start) = (folder.below(&name), folder.start);
-            listing.folder(Folder { path: file, place: path, below, start, ignored, entered });
+            let (below, start) = (folder.below(name), folder.start);
+            listing.folder(Folder { path: file.whole().into(), place: path, below, start, ignored, entered });
             Ok(())
         } else if kind.is_symlink() {
-            self.link(folder, file, path, folder.below(&name), ignored, listing)
+            let below = folder.below(name);
+            self.link(folder, file, path, below, ignored, listing)
         } else {
-            let metadata = entry.metadata().map_err(FsError::because("look at", &file))?;
+            let metadata = entry.metadata().map_err(look_at)?;
             listing.file(file, &metadata, path)
         }
     }
@@ -234,34 +237,36 @@ impl Walk {
     fn link(
         &self,
         folder: &Folder,
-        file: PathBuf,
+        file: HostPath,
         path: ImagePath,
         below: String,
         ignored: Option<&Arc<Ignored>>,
         listing: &mut Listing,
     ) -> Result<(), TreeError> {
-        let target = std::fs::read_link(&file).map_err(FsError::because("read the link", &file))?;
-        let target = image_name(&target, &file)?;
+        let link = file.whole();
+        let target = std::fs::read_link(&link).map_err(FsError::because("read the link", &link))?;
+        let target = utf8(target.as_os_str(), &file)?;
+        let target = if cfg!(windows) { target.replace('\\', "/") } else { target.to_owned() };
         let name = &below[folder.start..];
         if !self.follow || !leaves(name, &target) {
-            check_link(name, &target, &file.display())?;
+            check_link(name, &target, &file)?;
             listing.items.push(Item::Node(path, Node::Symlink(target)));
             return Ok(());
         }
-        let metadata = std::fs::metadata(&file).map_err(FsError::because("follow the link", &file))?;
+        let metadata = std::fs::metadata(&link).map_err(FsError::because("follow the link", &link))?;
         if !metadata.is_dir() {
             return listing.file(file, &metadata, path);
         }
-        let real = real(&file)?;
+        let real = real(&link)?;
         if folder.entered.contains(&real) {
             return Err(TreeError::Unsuitable {
-                what: file.display().to_string(),
+                what: file.to_string(),
                 why: "is a symbolic link that leads round in a circle".to_owned(),
                 help: "exclude it",
             });
         }
         listing.folder(Folder {
-            path: file,
+            path: link.into(),
             place: path,
             start: below.len() + 1,
             below,
@@ -314,10 +319,10 @@ impl Listing {
     }
 
     /// Adds what is neither a directory nor a link.
-    fn file(&mut self, file: PathBuf, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
+    fn file(&mut self, file: HostPath, metadata: &Metadata, path: ImagePath) -> Result<(), TreeError> {
         if !metadata.is_file() {
             return Err(TreeError::Unsuitable {
-                what: file.display().to_string(),
+                what: file.to_string(),
                 why: "is neither a file nor a directory nor a symbolic link".to_owned(),
                 help: "exclude it; sockets, pipes and devices cannot be part of an image",
             });
@@ -341,7 +346,7 @@ fn real(directory: &Path) -> Result<PathBuf, TreeError> {
 }
 
 /// The node of a regular file.
-pub(super) fn file_node(file: PathBuf, metadata: &Metadata) -> Result<FileNode, TreeError> {
+pub(super) fn file_node(file: HostPath, metadata: &Metadata) -> Result<FileNode, TreeError> {
     let content = Content::host(file, metadata);
     Ok(FileNode {
         executable: is_executable(metadata, &content)?,
@@ -378,14 +383,13 @@ fn is_executable(_: &Metadata, content: &Content) -> Result<bool, TreeError> {
     Ok(super::begins_as_program(&content.head(4)?))
 }
 
-/// A path of this machine in the image's form: UTF-8 with `/` between the names.
-fn image_name(path: &Path, file: &Path) -> Result<String, TreeError> {
-    let text = path.to_str().ok_or_else(|| TreeError::Unsuitable {
-        what: file.display().to_string(),
+/// A name or a link's target as text, which it must be to stand in an image.
+fn utf8<'a>(text: &'a OsStr, file: &HostPath) -> Result<&'a str, TreeError> {
+    text.to_str().ok_or_else(|| TreeError::Unsuitable {
+        what: file.to_string(),
         why: "has a name that is not UTF-8".to_owned(),
         help: "rename or exclude it",
-    })?;
-    Ok(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use std::ops::Bound;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use content::HostPath;
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile, KeptFile};
 #[cfg(test)]
@@ -193,7 +194,7 @@ impl Tree {
                 help: "name a file",
             });
         }
-        let node = directory::file_node(file.to_owned(), &metadata)?;
+        let node = directory::file_node(HostPath::of(file), &metadata)?;
         self.insert(path, Node::File(node));
         Ok(())
     }

@@ -145,7 +145,7 @@ impl ZipEntry {
     /// Feeds what identifies the bytes to a hasher without reading them.
     pub(in crate::tree) fn fingerprint(&self, hasher: &mut Sha256) {
         hasher.update(b"zip\0");
-        self.archive.0.stamp.fingerprint(&self.archive.0.path, hasher);
+        self.archive.0.stamp.fingerprint(&[self.archive.0.path.as_os_str()], hasher);
         hasher.update(self.record.position.to_le_bytes());
         hasher.update(self.record.crc32.to_le_bytes());
         hasher.update(self.record.size.to_le_bytes());
