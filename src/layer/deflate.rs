@@ -2,7 +2,7 @@
 //!
 //! Deflate streams can be joined into one if all but the last give up their claim to hold the last block, and if it is known
 //! at which bit each ends. Compressors do not tell, so the codes are walked here, and nothing is decoded: that takes about
-//! a sixth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
+//! a tenth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
 
 /// How many bits of a code are looked up at once. Few codes are longer.
 const FAST_BITS: Step = 11;
@@ -52,7 +52,25 @@ struct Extent {
 /// # Errors
 /// When it is not a whole deflate stream.
 pub(super) fn open_end(stream: &mut Vec<u8>) -> Result<(), Malformed> {
-    let Extent { last_block, end } = extent(stream)?;
+    let extent = extent(stream)?;
+    open_at(stream, extent);
+    Ok(())
+}
+
+/// As [`open_end`], of two streams at once. That takes less time than one after the other: most of the time of a walk is
+/// waiting for what the table says.
+///
+/// # Errors
+/// As [`open_end`].
+pub(super) fn open_ends(one: &mut Vec<u8>, other: &mut Vec<u8>) -> Result<(), Malformed> {
+    let extents = extents(one, other)?;
+    for (stream, extent) in [one, other].into_iter().zip(extents) {
+        open_at(stream, extent);
+    }
+    Ok(())
+}
+
+fn open_at(stream: &mut Vec<u8>, Extent { last_block, end }: Extent) {
     stream[last_block / 8] &= !(1 << (last_block % 8));
     stream.truncate(end.div_ceil(8));
     if let Some(last) = stream.last_mut().filter(|_| end % 8 > 0) {
@@ -61,27 +79,124 @@ pub(super) fn open_end(stream: &mut Vec<u8>) -> Result<(), Malformed> {
     // Three more bits begin the empty block: not the last, stored.
     stream.resize((end + 3).div_ceil(8), 0);
     stream.extend(EMPTY_STORED);
-    Ok(())
 }
 
 /// Finds where the last block of a stream begins and ends. What comes after it is not looked at.
 fn extent(stream: &[u8]) -> Result<Extent, Malformed> {
-    let mut bits = Bits { stream, position: 0 };
-    loop {
-        let last_block = bits.position;
-        let is_last = bits.take(1)? == 1;
-        match bits.take(2)? {
-            0 => skip_stored(&mut bits)?,
-            1 => skip_coded(&mut bits, &fixed_codes()?)?,
-            2 => {
-                let codes = read_codes(&mut bits)?;
-                skip_coded(&mut bits, &codes)?;
+    Walk::new(stream)?.into_extent()
+}
+
+/// As [`extent`], of two streams.
+fn extents(one: &[u8], other: &[u8]) -> Result<[Extent; 2], Malformed> {
+    let (mut one, mut other) = (Walk::new(one)?, Walk::new(other)?);
+    while !one.is_over && !other.is_over {
+        // Both before anything else, so that neither waits for the other.
+        let moved = (one.advance(), other.advance());
+        if !moved.0 {
+            one.look_closer()?;
+        }
+        if !moved.1 {
+            other.look_closer()?;
+        }
+    }
+    Ok([one.into_extent()?, other.into_extent()?])
+}
+
+/// A walk through the codes of a stream.
+struct Walk<'a> {
+    bits: Bits<'a>,
+    /// Those of the block that the walk is in.
+    codes: Codes,
+    /// The step before, or 0 after a distance.
+    state: Step,
+    /// Where the block that the walk is in begins.
+    block: usize,
+    is_last: bool,
+    /// Whether the last block has ended.
+    is_over: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(stream: &'a [u8]) -> Result<Self, Malformed> {
+        let bits = Bits { stream, position: 0 };
+        let codes = fixed_codes()?;
+        let mut walk = Self { bits, codes, state: 0, block: 0, is_last: false, is_over: false };
+        walk.begin_block()?;
+        Ok(walk)
+    }
+
+    /// Goes on to the codes of the next block that has any, or to the end.
+    fn begin_block(&mut self) -> Result<(), Malformed> {
+        while !self.is_last {
+            self.block = self.bits.position;
+            self.is_last = self.bits.take(1)? == 1;
+            self.state = 0;
+            match self.bits.take(2)? {
+                0 => skip_stored(&mut self.bits)?,
+                1 => {
+                    self.codes = fixed_codes()?;
+                    return Ok(());
+                }
+                2 => {
+                    self.codes = read_codes(&mut self.bits)?;
+                    return Ok(());
+                }
+                _ => return Err(Malformed),
             }
-            _ => return Err(Malformed),
         }
-        if is_last {
-            return Ok(Extent { last_block, end: bits.position });
+        self.is_over = true;
+        Ok(())
+    }
+
+    /// Goes a few steps on, or says that it has to look closer.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        // There is no branch on what the symbols are: nobody could foresee which way it goes. Two steps take at most 16 and
+        // 24 bits, so that the code of a third is still at hand.
+        let word = self.bits.peek();
+        let first = self.codes.next(self.state, word);
+        let word = word >> (first & BITS);
+        let second = self.codes.next(first, word);
+        let third = self.codes.next(second, word >> (second & BITS));
+        if (first | second) & SPECIAL != 0 {
+            return false;
         }
+        self.bits.position += usize::from(first & BITS) + usize::from(second & BITS);
+        self.state = second;
+        if third & SPECIAL == 0 {
+            self.bits.position += usize::from(third & BITS);
+            self.state = third;
+        }
+        self.bits.check().is_ok()
+    }
+
+    /// Goes one step on where [`advance`](Self::advance) does not.
+    fn look_closer(&mut self) -> Result<(), Malformed> {
+        let word = self.bits.peek();
+        let step = self.codes.next(self.state, word);
+        let (step, taken) = if step & SPECIAL == 0 {
+            (Some(step), usize::from(step & BITS))
+        } else {
+            self.codes.look_closer(self.state, word)?
+        };
+        self.bits.position += taken;
+        self.bits.check()?;
+        match step {
+            Some(step) => {
+                self.state = step;
+                Ok(())
+            }
+            None => self.begin_block(),
+        }
+    }
+
+    fn into_extent(mut self) -> Result<Extent, Malformed> {
+        while !self.is_over {
+            if !self.advance() {
+                self.look_closer()?;
+            }
+        }
+        Ok(Extent { last_block: self.block, end: self.bits.position })
     }
 }
 
@@ -216,33 +331,6 @@ fn read_codes(bits: &mut Bits<'_>) -> Result<Codes, Malformed> {
     }
     let (of_literals, of_distances) = lengths.split_at(literals);
     Codes::new(of_literals, of_distances)
-}
-
-/// Skips the symbols of a block up to its end.
-fn skip_coded(bits: &mut Bits<'_>, codes: &Codes) -> Result<(), Malformed> {
-    let mut state = 0;
-    loop {
-        let word = bits.peek();
-        let first = codes.next(state, word);
-        // Two steps of the table take at most 16 and 24 bits. There is no branch on what the symbols are: nobody could
-        // foresee which way it goes.
-        let second = codes.next(first, word >> (first & BITS));
-        if (first | second) & SPECIAL == 0 {
-            bits.position += usize::from(first & BITS) + usize::from(second & BITS);
-            state = second;
-        } else if first & SPECIAL == 0 {
-            bits.position += usize::from(first & BITS);
-            state = first;
-        } else {
-            let (step, taken) = codes.look_closer(state, word)?;
-            bits.position += taken;
-            match step {
-                Some(step) => state = step,
-                None => return bits.check(),
-            }
-        }
-        bits.check()?;
-    }
 }
 
 /// What a literal or length takes beside its code (RFC 1951, 3.2.5).
@@ -423,6 +511,13 @@ mod tests {
         }
 
         #[test]
+        fn two_at_once_are_as_one_after_the_other(one in bytes(), other in bytes(), level in 0..=9_u8) {
+            let (one, other) = (libdeflate(&one, 6), zlib(&other, u32::from(level)));
+            prop_assert_eq!(extents(&one, &other), Ok([extent(&one).unwrap(), extent(&other).unwrap()]));
+            prop_assert_eq!(extents(&other, &one), Ok([extent(&other).unwrap(), extent(&one).unwrap()]));
+        }
+
+        #[test]
         fn whatever_is_no_stream_is_an_error_or_ends_inside(noise in prop::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(Extent { last_block, end }) = extent(&noise) {
                 prop_assert!(last_block < end && end <= noise.len() * 8);
@@ -432,7 +527,10 @@ mod tests {
         #[test]
         fn a_stream_that_is_cut_is_malformed(one in bytes(), cut in any::<prop::sample::Index>()) {
             let stream = libdeflate(&one, 6);
-            prop_assert_eq!(extent(&stream[..cut.index(stream.len())]), Err(Malformed));
+            let cut = &stream[..cut.index(stream.len())];
+            prop_assert_eq!(extent(cut), Err(Malformed));
+            prop_assert_eq!(extents(cut, &stream), Err(Malformed));
+            prop_assert_eq!(extents(&stream, cut), Err(Malformed));
         }
     }
 

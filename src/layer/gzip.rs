@@ -30,7 +30,7 @@ const LEVEL: i32 = 5;
 const BLOCK: usize = 1 << 20;
 
 /// More threads than this one reader of files cannot keep busy.
-const THREADS_AT_MOST: usize = 16;
+const THREADS_AT_MOST: usize = 8;
 
 /// The header of the member: no name, no time, operating system "unknown" (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -77,6 +77,8 @@ pub(super) struct GzipWriter<'a, W> {
     processors: &'a Processors,
     /// The block that is being filled.
     block: Block,
+    /// The one before it, if it waits for it: threads work on two at once ([`deflate::open_ends`]).
+    first: Option<Block>,
     /// The blocks that are being worked on, in their order.
     pending: VecDeque<Pending>,
     /// Buffers to use again.
@@ -87,11 +89,11 @@ pub(super) struct GzipWriter<'a, W> {
     hasher: Sha256,
 }
 
-/// A block that is being worked on.
+/// Blocks that are being worked on.
 #[derive(Debug)]
 struct Pending {
-    done: Receiver<io::Result<Block>>,
-    /// The memory that it takes, in bytes.
+    done: Receiver<io::Result<Vec<Block>>>,
+    /// The memory that they take, in bytes.
     memory: usize,
 }
 
@@ -109,20 +111,20 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         output.write_all(&HEADER)?;
         let (block, pending, spare) = (Block::default(), VecDeque::new(), Vec::new());
         let (crc, hasher) = (Crc::new(), Sha256::new());
-        Ok(Self { output, processors, block, pending, spare, crc, size: 0, hasher })
+        Ok(Self { output, processors, block, first: None, pending, spare, crc, size: 0, hasher })
     }
 
     /// Ends the member. Gives the writer below back, and the digest of the input.
     pub(super) fn finish(mut self) -> io::Result<(W, Digest)> {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.first.is_none() {
             // What is small is done before a thread would have started.
             let mut only = std::mem::take(&mut self.block);
             if !only.input.is_empty() {
-                only.compress()?;
+                compress(std::slice::from_mut(&mut only))?;
                 self.append(only)?;
             }
         } else {
-            self.end_block()?;
+            self.end_blocks()?;
         }
         while !self.pending.is_empty() {
             self.take_in()?;
@@ -133,25 +135,37 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         Ok((self.output, Digest::finish(self.hasher)))
     }
 
-    /// Gives what the block holds to the threads.
+    /// Ends the block, and gives it to the threads with the one before it.
     fn end_block(&mut self) -> io::Result<()> {
-        if self.block.input.is_empty() {
-            return Ok(());
-        }
         let next = self.spare.pop().unwrap_or_default();
         let full = std::mem::replace(&mut self.block, next);
-        self.start(full, 2 * BLOCK, Block::compress)
+        match self.first.take() {
+            None => self.first = Some(full),
+            Some(first) => self.start(vec![first, full], 4 * BLOCK, compress)?,
+        }
+        Ok(())
     }
 
-    /// Lets the threads work on a block.
+    /// Gives all that is held to the threads.
+    fn end_blocks(&mut self) -> io::Result<()> {
+        if !self.block.input.is_empty() {
+            self.end_block()?;
+        }
+        match self.first.take() {
+            Some(only) => self.start(vec![only], 2 * BLOCK, compress),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the threads work on blocks.
     fn start(
         &mut self,
-        mut block: Block,
+        mut blocks: Vec<Block>,
         memory: usize,
-        work: impl FnOnce(&mut Block) -> io::Result<()> + Send + 'static,
+        work: impl FnOnce(&mut [Block]) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        // Two for each thread, so that none waits for this one to bring the next.
-        let most = 2 * BLOCK * 2 * self.processors.threads;
+        // Two pairs for each thread, so that none waits for this one to bring the next.
+        let most = 2 * 4 * BLOCK * self.processors.threads;
         while !self.pending.is_empty()
             && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > most
         {
@@ -159,7 +173,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         }
         let (sender, done) = sync_channel(1);
         self.processors.pool()?.spawn(move || {
-            let result = work(&mut block).map(|()| block);
+            let result = work(&mut blocks).map(|()| blocks);
             // Nobody waits for it any more when the layer has failed.
             drop(sender.send(result));
         });
@@ -167,12 +181,12 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         Ok(())
     }
 
-    /// Waits for the oldest block that is under way.
+    /// Waits for the oldest blocks that are under way.
     fn take_in(&mut self) -> io::Result<()> {
         match self.pending.pop_front() {
             Some(pending) => {
-                let block = pending.done.recv().map_err(io::Error::other)??;
-                self.append(block)
+                let blocks = pending.done.recv().map_err(io::Error::other)??;
+                blocks.into_iter().try_for_each(|block| self.append(block))
             }
             None => Ok(()),
         }
@@ -213,17 +227,30 @@ impl<W: Write> Write for GzipWriter<'_, W> {
 
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
     fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
-        self.end_block()?;
+        self.end_blocks()?;
         let memory = usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX);
         let block = self.spare.pop().unwrap_or_default();
         let entry = entry.clone();
-        self.start(block, memory, move |block| block.take_over(&entry).map_err(io::Error::other))?;
+        let take_over = move |block: &mut Block| block.take_over(&entry).map_err(io::Error::other);
+        self.start(vec![block], memory, move |blocks| blocks.iter_mut().try_for_each(take_over))?;
         Ok(true)
     }
 }
 
+/// Compresses blocks.
+fn compress(blocks: &mut [Block]) -> io::Result<()> {
+    for block in &mut *blocks {
+        block.compress()?;
+    }
+    match blocks {
+        [one, other] => deflate::open_ends(&mut one.output, &mut other.output),
+        others => others.iter_mut().try_for_each(|block| deflate::open_end(&mut block.output)),
+    }
+    .map_err(io::Error::other)
+}
+
 impl Block {
-    /// Compresses the input.
+    /// Compresses the input into a stream of its own.
     fn compress(&mut self) -> io::Result<()> {
         thread_local! {
             static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
@@ -241,7 +268,7 @@ impl Block {
             output.resize(compressor.deflate_compress_bound(input.len()), 0);
             let length = compressor.deflate_compress(input, output).map_err(io::Error::other)?;
             output.truncate(length);
-            deflate::open_end(output).map_err(io::Error::other)
+            Ok(())
         })
     }
 
