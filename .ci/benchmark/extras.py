@@ -1,4 +1,4 @@
-"""What is measured of limg alone: start-up, size, build time, `invoke --watch`."""
+"""What is measured of limg alone: start-up, size, build time, `invoke --watch`, a thousand functions."""
 
 import json
 import os
@@ -12,6 +12,11 @@ import sys
 import time
 
 WATCH_EDITS = 5
+
+FUNCTIONS = 1000
+SHARED_LAYERS = 5
+FILES_OF_LAYER = 200
+SCALE_RUNS = 3
 
 
 def startup(_home, target, options):
@@ -96,7 +101,48 @@ def watch(home, target, options):
     return {"watch": statistics.median(seconds)}
 
 
-EXTRAS = {"startup": startup, "binary": binary, "watch": watch}
+def scale(_home, target, options):
+    """Seconds and peak bytes of `limg build` with many functions on shared layers: cold, unchanged, one edited."""
+    folder = target / "scale"
+    found = {step: [] for step in ("cold", "unchanged", "edit")}
+    for _run in range(SCALE_RUNS):
+        shutil.rmtree(folder, ignore_errors=True)
+        functions, layers = range(FUNCTIONS), range(SHARED_LAYERS)
+        for number in layers:
+            for file in range(FILES_OF_LAYER):
+                module = folder / f"layers/l{number}/python/package_{number}/module_{file}.py"
+                module.parent.mkdir(parents=True, exist_ok=True)
+                module.write_text(f"VALUES = {[value * (file + 1) for value in range(number + 100)]}\n")
+        for number in functions:
+            code = folder / f"functions/f{number}/app.py"
+            code.parent.mkdir(parents=True)
+            code.write_text(f"def handler(event, context):\n    return {number}\n")
+        (folder / "limg.yaml").write_text(json.dumps({  # JSON is YAML
+            "project": "scale",
+            "bases": {"python3.11": {"image": f"oci:{options.base}"}},
+            "defaults": {"runtime": "python3.11", "handler": "app.handler",
+                         "layers": [f"l{number}" for number in layers]},
+            "layers": {f"l{number}": {"path": f"layers/l{number}"} for number in layers},
+            "functions": {f"f{number}": {"code": f"functions/f{number}"} for number in functions},
+        }))  # fmt: skip
+        for step, measures in found.items():
+            if step == "edit":
+                with (folder / "functions/f7/app.py").open("a") as code:
+                    code.write("\n# edited\n")
+            time.sleep(0.1)  # what was just written is not taken for unchanging
+            peak = folder / "peak"
+            begin = time.perf_counter()
+            subprocess.run(
+                ["time", f"--output={peak}", "--format=%M", options.limg, "build", "--quiet"],
+                cwd=folder, env=os.environ | {"LIMG_STORE": str(folder / "store")},
+                check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            measures.append((time.perf_counter() - begin, int(peak.read_text()) * 1024))
+    shutil.rmtree(folder)
+    return {"scale": {step: list(map(statistics.median, zip(*measures))) for step, measures in found.items()}}
+
+
+EXTRAS = {"startup": startup, "binary": binary, "watch": watch, "scale": scale}
 
 
 def measure(name, home, target, options):

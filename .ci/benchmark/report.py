@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .extras import FUNCTIONS, SHARED_LAYERS
 from .tools import TOOLS
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
@@ -102,6 +103,13 @@ def alone(extras):
             "| `limg invoke --watch` on examples/python-layers, from the edit of a file to the "
             f"answer | {extras['watch']:.2f} s |"
         )
+    if "scale" in extras:
+        for step, what in [("cold", "cold"), ("unchanged", "unchanged"), ("edit", "one function edited")]:
+            seconds, peak = extras["scale"][step]
+            rows.append(
+                f"| `limg build` of {FUNCTIONS:,} functions that share {SHARED_LAYERS} layers, {what} | "
+                f"{seconds:.2f} s, {megabytes(peak)} MB |"
+            )
     if "build" in extras:
         build = extras["build"]
         rows.append(

@@ -36,6 +36,13 @@ docker push --quiet $IMAGE:latest
 # Storage on tmpfs by overlay, as buildah has it by default on other file systems.
 BUILDAH = "buildah --root $STORE/root --runroot $STORE/run --storage-driver overlay"
 
+# The layer as Lambda takes layers, and a definition that names it.
+ZIPPED = """\
+(cd layer && zip --quiet --recurse-paths --symlinks $TMPDIR/layer.zip .)
+sed "s,oci:[.][.]/base,oci:$BASE,; s,path: layer ,path: $TMPDIR/layer.zip ,
+    s,path: extension,path: $PWD/extension,; s,code: function,code: $PWD/function," limg.yaml >$TMPDIR/limg.yaml
+"""
+
 # A layer is packed again only if a file or folder of it is newer, as a makefile would have it.
 TAR = r"""pack() { # FOLDER PLACE
     out=$STORE/$1
@@ -84,6 +91,12 @@ TOOLS = {
         (),
         "",
         "$LIMG push registry $REGISTRY/bench\n",
+    ),
+    "limg-zip": Tool(
+        "the same, the layer as a zip archive",
+        ("zip",),
+        ZIPPED,
+        "$LIMG push registry $REGISTRY/bench --file $TMPDIR/limg.yaml\n",
     ),
     "docker": Tool(
         "docker build + push, classic builder",
