@@ -11,8 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ignore::Match;
 use ignore::gitignore::Gitignore;
 use rayon::Scope;
-use rayon::iter::ParallelIterator as _;
-use rayon::slice::ParallelSliceMut as _;
 
 use super::patterns::{IGNORE_FILE, compile_file, compile_patterns};
 use super::{Adjustment, Content, FileNode, HostPath, Node, Tree, TreeError, check_link, join, leaves};
@@ -46,12 +44,19 @@ fn walk(source: &Source, root: &ImagePath) -> Result<(Vec<Placed>, Vec<Adjustmen
     };
     rayon::scope(|scope| walk.enter(folder, scope));
     let listings = walk.listings.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (mut items, mut adjustments) = (HashMap::with_capacity(listings.len()), Vec::new());
+    let (mut items, mut adjustments) = (HashMap::<_, Vec<_>>::new(), Vec::new());
     // Of several failures always the same one is told.
-    for (place, listing) in BTreeMap::from_iter(listings) {
+    for ((place, _), listing) in listings {
         let mut listing = listing?;
         adjustments.append(&mut listing.adjustments);
-        items.insert(place, listing.items);
+        items.entry(place).or_default().append(&mut listing.items);
+    }
+    for (place, items) in &mut items {
+        // What is below a directory comes after files whose names begin with its name and go on with a character before `/`.
+        if items.iter().any(|item| matches!(item, Item::Below(_))) {
+            let names = place.as_str().len() + 1;
+            items.sort_by(|one, other| order(one.key(names), other.key(names)));
+        }
     }
     Ok((in_order(root, items), adjustments))
 }
@@ -71,12 +76,15 @@ fn in_order(root: &ImagePath, mut items: HashMap<ImagePath, Vec<Item>>) -> Vec<P
     nodes
 }
 
+/// The place of a directory in the image, and a number that is the higher the later its names come.
+type Part = (ImagePath, usize);
+
 /// What holds for a whole source, and what has been found of it.
 struct Walk {
     exclude: Gitignore,
     follow: bool,
-    /// What each directory holds, by its place in the image.
-    listings: Mutex<Vec<(ImagePath, Result<Listing, TreeError>)>>,
+    /// What the directories hold, in one or more parts each.
+    listings: Mutex<BTreeMap<Part, Result<Listing, TreeError>>>,
 }
 
 /// A directory to list.
@@ -88,7 +96,7 @@ struct Folder {
     below: String,
     /// Where in paths below the source's root those begin that links may not leave: behind the last link that was followed.
     start: usize,
-    /// The nearest `.limgignore` above it.
+    /// Its `.limgignore`, or the nearest above it.
     ignored: Option<Arc<Ignored>>,
     /// The real paths of the directories that followed links have led into, to notice a circle.
     entered: Arc<[PathBuf]>,
@@ -103,7 +111,7 @@ struct Ignored {
     above: Option<Arc<Self>>,
 }
 
-/// What a directory holds.
+/// What a directory holds, or a part of it.
 #[derive(Default)]
 struct Listing {
     items: Vec<Item>,
@@ -140,41 +148,39 @@ fn order((one, after_one): (&str, &str), (other, after_other): (&str, &str)) -> 
 }
 
 impl Walk {
-    /// Lists a folder, and all below it on whatever thread is free.
-    fn enter<'a>(&'a self, folder: Folder, scope: &Scope<'a>) {
-        let mut listing = self.list(&folder);
-        for folder in listing.iter_mut().flat_map(|listing| listing.folders.drain(..)) {
-            scope.spawn(|scope| self.enter(folder, scope));
+    /// Lists a folder, and all below it on whatever thread is free. None waits for another: each could be waiting inside of
+    /// what it took over meanwhile.
+    fn enter<'a>(&'a self, mut folder: Folder, scope: &Scope<'a>) {
+        let entries = match entries(&mut folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.note((folder.place, 0), Err(error)),
+        };
+        let mut entries = entries.into_iter();
+        let folder = Arc::new(folder);
+        for part in 0_usize.. {
+            let some: Vec<_> = entries.by_ref().take(FILES_AT_ONCE).collect();
+            let folder = Arc::clone(&folder);
+            if entries.len() == 0 {
+                return self.take_all(&folder, part, some, scope);
+            }
+            scope.spawn(move |scope| self.take_all(&folder, part, some, scope));
         }
-        self.listings.lock().unwrap_or_else(PoisonError::into_inner).push((folder.place, listing));
     }
 
-    fn list(&self, folder: &Folder) -> Result<Listing, TreeError> {
-        let failed = FsError::because("list", &folder.path);
-        let entries = std::fs::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut entries: Vec<_> =
-            entries.map_err(failed)?.into_iter().map(|entry| (entry.file_name(), entry)).collect();
-        // So that of several failures always the same one is told.
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let ignored = match entries.iter().find(|(name, _)| name == IGNORE_FILE) {
-            Some((_, entry)) => Some(Arc::new(folder.ignored(&entry.path())?)),
-            None => folder.ignored.clone(),
-        };
-        let some = |entries: &mut [(OsString, DirEntry)]| {
-            let mut listing = Listing::default();
-            for (name, entry) in entries {
-                let file = HostPath::new(&folder.path, std::mem::take(name));
-                self.take(folder, file, entry, ignored.as_ref(), &mut listing)?;
-            }
-            Ok(listing)
-        };
-        let listings: Vec<Result<_, TreeError>> = entries.par_chunks_mut(FILES_AT_ONCE).map(some).collect();
-        let mut whole = Listing::default();
-        for listing in listings {
-            whole = whole.and(listing?);
+    /// Lists a part of a folder, and all below it.
+    fn take_all<'a>(&'a self, folder: &Folder, part: usize, entries: Vec<Named>, scope: &Scope<'a>) {
+        let mut listing = Listing::default();
+        let taken = entries.into_iter().try_for_each(|(name, entry)| {
+            self.take(folder, HostPath::new(&folder.path, name), &entry, &mut listing)
+        });
+        for folder in listing.folders.drain(..) {
+            scope.spawn(|scope| self.enter(folder, scope));
         }
-        whole.sort(folder);
-        Ok(whole)
+        self.note((folder.place.clone(), part), taken.map(|()| listing));
+    }
+
+    fn note(&self, part: Part, listing: Result<Listing, TreeError>) {
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner).insert(part, listing);
     }
 
     /// Adds an entry of a folder to its listing, unless it is left out.
@@ -183,7 +189,6 @@ impl Walk {
         folder: &Folder,
         file: HostPath,
         entry: &DirEntry,
-        ignored: Option<&Arc<Ignored>>,
         listing: &mut Listing,
     ) -> Result<(), TreeError> {
         let look_at = |source| FsError { verb: "look at", path: entry.path(), source };
@@ -193,37 +198,37 @@ impl Walk {
         if name == IGNORE_FILE || is_output {
             return Ok(());
         }
-        if self.has_patterns(ignored)
-            && self.leaves_out(&folder.below(&name.to_string_lossy()), kind.is_dir(), ignored)
+        if self.has_patterns(folder)
+            && self.leaves_out(&folder.below(&name.to_string_lossy()), kind.is_dir(), folder)
         {
             return Ok(());
         }
         let name = utf8(name, &file)?;
         let path = join(&folder.place, name, &file)?;
         if kind.is_dir() {
-            let (ignored, entered) = (ignored.cloned(), Arc::clone(&folder.entered));
+            let (ignored, entered) = (folder.ignored.clone(), Arc::clone(&folder.entered));
             let (below, start) = (folder.below(name), folder.start);
             listing.folder(Folder { path: file.whole().into(), place: path, below, start, ignored, entered });
             Ok(())
         } else if kind.is_symlink() {
             let below = folder.below(name);
-            self.link(folder, file, path, below, ignored, listing)
+            self.link(folder, file, path, below, listing)
         } else {
             let metadata = entry.metadata().map_err(look_at)?;
             listing.file(file, &metadata, path)
         }
     }
 
-    fn has_patterns(&self, ignored: Option<&Arc<Ignored>>) -> bool {
-        ignored.is_some() || !self.exclude.is_empty()
+    fn has_patterns(&self, folder: &Folder) -> bool {
+        folder.ignored.is_some() || !self.exclude.is_empty()
     }
 
     /// Whether `exclude`, or the nearest `.limgignore` that says anything of a path, says to leave it out.
-    fn leaves_out(&self, below: &str, is_directory: bool, ignored: Option<&Arc<Ignored>>) -> bool {
+    fn leaves_out(&self, below: &str, is_directory: bool, folder: &Folder) -> bool {
         if self.exclude.matched(below, is_directory).is_ignore() {
             return true;
         }
-        let mut nearest = ignored.map(Arc::as_ref);
+        let mut nearest = folder.ignored.as_deref();
         while let Some(ignored) = nearest {
             match ignored.patterns.matched(&below[ignored.folder..], is_directory) {
                 Match::None => nearest = ignored.above.as_deref(),
@@ -240,7 +245,6 @@ impl Walk {
         file: HostPath,
         path: ImagePath,
         below: String,
-        ignored: Option<&Arc<Ignored>>,
         listing: &mut Listing,
     ) -> Result<(), TreeError> {
         let link = file.whole();
@@ -270,7 +274,7 @@ impl Walk {
             place: path,
             start: below.len() + 1,
             below,
-            ignored: ignored.cloned(),
+            ignored: folder.ignored.clone(),
             entered: folder.entered.iter().cloned().chain([real]).collect(),
         });
         Ok(())
@@ -291,26 +295,6 @@ impl Folder {
 }
 
 impl Listing {
-    /// Adds the listing of further entries of the same directory.
-    fn and(mut self, other: Self) -> Self {
-        if self.items.is_empty() {
-            return other;
-        }
-        self.items.extend(other.items);
-        self.folders.extend(other.folders);
-        self.adjustments.extend(other.adjustments);
-        self
-    }
-
-    /// Brings the items into the byte order of the paths: what is below a directory comes after files whose names begin
-    /// with its name and go on with a character before `/`.
-    fn sort(&mut self, folder: &Folder) {
-        if !self.folders.is_empty() {
-            let names = folder.place.as_str().len() + 1;
-            self.items.sort_by(|one, other| order(one.key(names), other.key(names)));
-        }
-    }
-
     /// Adds a directory.
     fn folder(&mut self, folder: Folder) {
         self.items.push(Item::Node(folder.place.clone(), Node::Directory));
@@ -338,6 +322,22 @@ impl Listing {
         self.items.push(Item::Node(path, Node::File(file_node(file, metadata)?)));
         Ok(())
     }
+}
+
+/// A file name and what else is known of it.
+type Named = (OsString, DirEntry);
+
+/// The entries of a folder in the order of their names, and its `.limgignore` read.
+fn entries(folder: &mut Folder) -> Result<Vec<Named>, TreeError> {
+    let entries = std::fs::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(FsError::because("list", &folder.path))?;
+    let mut entries: Vec<_> = entries.into_iter().map(|entry| (entry.file_name(), entry)).collect();
+    // So that of several failures always the same one is told.
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if let Some((_, entry)) = entries.iter().find(|(name, _)| name == IGNORE_FILE) {
+        folder.ignored = Some(Arc::new(folder.ignored(&entry.path())?));
+    }
+    Ok(entries)
 }
 
 /// The path of a directory without links.
