@@ -41,6 +41,7 @@ ZIPPED = """\
 (cd layer && zip --quiet --recurse-paths --symlinks $TMPDIR/layer.zip .)
 sed "s,oci:[.][.]/base,oci:$BASE,; s,path: layer ,path: $TMPDIR/layer.zip ,
     s,path: extension,path: $PWD/extension,; s,code: function,code: $PWD/function," limg.yaml >$TMPDIR/limg.yaml
+sleep 0.1 # what was just written is not taken for unchanging
 """
 
 # A layer is packed again only if a file or folder of it is newer, as a makefile would have it.
