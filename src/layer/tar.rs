@@ -27,7 +27,7 @@ const USTAR_NAME: usize = 100;
 
 /// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
 /// in a common block of the compressor, and larger ones would take too much memory.
-const TAKEN_OVER: RangeInclusive<u64> = 16 * 1024..=32 * 1024 * 1024;
+pub(super) const TAKEN_OVER: RangeInclusive<u64> = 16 * 1024..=8 * 1024 * 1024;
 
 /// One entry of the archive.
 pub(super) struct LayerEntry<'a> {
