@@ -118,8 +118,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(stream: &'a [u8]) -> Result<Self, Malformed> {
-        let bits = Bits { stream, position: 0 };
-        let codes = fixed_codes()?;
+        let (bits, codes) = (Bits { stream, position: 0 }, Codes::none());
         let mut walk = Self { bits, codes, state: 0, block: 0, is_last: false, is_over: false };
         walk.begin_block()?;
         Ok(walk)
@@ -257,6 +256,12 @@ struct Codes {
 }
 
 impl Codes {
+    /// Those of a walk that is in no block yet.
+    fn none() -> Self {
+        const EMPTY: Canonical = Canonical { count: [0; LONGEST_CODE + 1], symbols: Vec::new() };
+        Self { fast: [SPECIAL; 2 << FAST_BITS], literals: EMPTY, distances: EMPTY }
+    }
+
     fn new(of_literals: &[u8], of_distances: &[u8]) -> Result<Self, Malformed> {
         let (literals, distances) = (Canonical::new(of_literals)?, Canonical::new(of_distances)?);
         let mut fast = [SPECIAL; 2 << FAST_BITS];
