@@ -88,10 +88,10 @@ fn recorded(code: &Tree) -> Result<BTreeSet<ImagePath>, TreeError> {
     let mut recorded = BTreeSet::new();
     for (path, node) in code.iter() {
         let Node::File(file) = node else { continue };
-        let Some(metadata) = Some(path).filter(|path| path.name() == "RECORD").and_then(ImagePath::parent)
-        else {
+        if path.name() != "RECORD" {
             continue;
-        };
+        }
+        let Some(metadata) = path.parent() else { continue };
         let Some(site) = metadata.parent().filter(|_| metadata.name().ends_with(".dist-info")) else {
             continue;
         };
