@@ -4,8 +4,14 @@
 //! at which bit each ends. Compressors do not tell, so the codes are walked here, and nothing is decoded: that takes about
 //! a tenth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
 
+use std::io::{self, Read};
+
 /// How many bits of a code are looked up at once. Few codes are longer.
 const FAST_BITS: Step = 11;
+
+/// How many bytes must be at hand for a step. The header of a block is the longest: 320 lengths of at most 14 bits, and those
+/// of their code (RFC 1951, 3.2.7).
+const LOOK_AHEAD: usize = 1024;
 
 /// The longest code in bits (RFC 1951, 3.2.7).
 const LONGEST_CODE: usize = 15;
@@ -38,42 +44,86 @@ const SPECIAL: Step = 1 << 7;
 #[error("it is no valid deflate stream")]
 pub(super) struct Malformed;
 
-/// Positions in a deflate stream, in bits from its start; the lowest bit of a byte is its first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Extent {
-    /// Where the last block begins, which is where the bit stands that says so.
-    last_block: usize,
-    /// Where the stream ends.
-    end: usize,
-}
-
-/// Makes a whole stream one that another can follow. What comes after its end is cut off.
+/// Makes whole streams ones that another can follow. What comes after their ends is cut off.
+///
+/// Two are walked at once. That takes less time than one after the other: most of the time of a walk is waiting for what
+/// the table says.
 ///
 /// # Errors
-/// When it is not a whole deflate stream.
-pub(super) fn open_end(stream: &mut Vec<u8>) -> Result<(), Malformed> {
-    let extent = extent(stream)?;
-    open_at(stream, extent);
-    Ok(())
-}
-
-/// As [`open_end`], of two streams at once. That takes less time than one after the other: most of the time of a walk is
-/// waiting for what the table says.
-///
-/// # Errors
-/// As [`open_end`].
-pub(super) fn open_ends(one: &mut Vec<u8>, other: &mut Vec<u8>) -> Result<(), Malformed> {
-    let extents = extents(one, other)?;
-    for (stream, extent) in [one, other].into_iter().zip(extents) {
-        open_at(stream, extent);
+/// With the place of the first stream that is found to be no whole deflate stream. The streams are then of no use.
+pub(super) fn open_ends<'a>(
+    streams: impl IntoIterator<Item = &'a mut Vec<u8>>,
+) -> Result<(), (usize, Malformed)> {
+    let mut streams = streams.into_iter().enumerate().map(|(place, stream)| Lane::new(place, stream));
+    let Some(mut one) = streams.next() else { return Ok(()) };
+    for mut other in streams {
+        while !one.walk.is_over && !other.walk.is_over {
+            // Both before anything else, so that neither waits for the other.
+            let moved = (one.walk.advance(one.stream), other.walk.advance(other.stream));
+            if !moved.0 {
+                one.look_closer()?;
+            }
+            if !moved.1 {
+                other.look_closer()?;
+            }
+        }
+        if one.walk.is_over {
+            std::mem::swap(&mut one, &mut other);
+        }
+        other.open()?;
     }
-    Ok(())
+    one.open()
 }
 
-fn open_at(stream: &mut Vec<u8>, Extent { last_block, end }: Extent) {
-    stream[last_block / 8] &= !(1 << (last_block % 8));
+/// Copies a whole stream as one that another can follow, in pieces of about so many bytes. What comes after its end is
+/// left out.
+///
+/// # Errors
+/// When the stream cannot be read, is no whole deflate stream, or a piece cannot be passed on. Pieces may have been passed
+/// on then.
+pub(super) fn copy_open(
+    mut stream: impl Read,
+    piece: usize,
+    mut pass_on: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut walk, mut held, mut is_open) = (Walk::new(), Vec::new(), false);
+    loop {
+        let before = held.len();
+        stream.by_ref().take(piece as u64).read_to_end(&mut held)?;
+        let is_whole = held.len() < before + piece;
+        let limit = if is_whole { usize::MAX } else { held.len().saturating_sub(LOOK_AHEAD) * 8 };
+        while !walk.is_over && walk.position < limit {
+            if !walk.advance(&held) {
+                walk.look_closer(&held).map_err(io::Error::other)?;
+            }
+        }
+        // Where the last block begins is still held when its header has just been read.
+        if walk.is_last && !is_open {
+            open_block(&mut held, walk.block);
+            is_open = true;
+        }
+        if walk.is_over && walk.position <= held.len() * 8 {
+            end_at(&mut held, walk.position);
+            return pass_on(held);
+        }
+        if is_whole {
+            return Err(io::Error::other(Malformed));
+        }
+        let rest = held.split_off((walk.position / 8).min(held.len()));
+        walk.position -= held.len() * 8;
+        pass_on(std::mem::replace(&mut held, rest))?;
+    }
+}
+
+/// Makes the block that begins at this bit one that is not the last.
+fn open_block(stream: &mut [u8], block: usize) {
+    stream[block / 8] &= !(1 << (block % 8));
+}
+
+/// Cuts a stream off at this bit, and adds a block that ends at a whole byte.
+fn end_at(stream: &mut Vec<u8>, end: usize) {
     stream.truncate(end.div_ceil(8));
-    if let Some(last) = stream.last_mut().filter(|_| end % 8 > 0) {
+    if let Some(last) = stream.last_mut().filter(|_| !end.is_multiple_of(8)) {
         *last &= (1 << (end % 8)) - 1;
     }
     // Three more bits begin the empty block: not the last, stored.
@@ -81,78 +131,90 @@ fn open_at(stream: &mut Vec<u8>, Extent { last_block, end }: Extent) {
     stream.extend(EMPTY_STORED);
 }
 
-/// Finds where the last block of a stream begins and ends. What comes after it is not looked at.
-fn extent(stream: &[u8]) -> Result<Extent, Malformed> {
-    Walk::new(stream)?.into_extent()
+/// A stream that is held whole, and the walk through it.
+struct Lane<'a> {
+    place: usize,
+    stream: &'a mut Vec<u8>,
+    walk: Walk,
 }
 
-/// As [`extent`], of two streams.
-fn extents(one: &[u8], other: &[u8]) -> Result<[Extent; 2], Malformed> {
-    let (mut one, mut other) = (Walk::new(one)?, Walk::new(other)?);
-    while !one.is_over && !other.is_over {
-        // Both before anything else, so that neither waits for the other.
-        let moved = (one.advance(), other.advance());
-        if !moved.0 {
-            one.look_closer()?;
-        }
-        if !moved.1 {
-            other.look_closer()?;
-        }
+impl<'a> Lane<'a> {
+    fn new(place: usize, stream: &'a mut Vec<u8>) -> Self {
+        Self { place, stream, walk: Walk::new() }
     }
-    Ok([one.into_extent()?, other.into_extent()?])
+
+    fn look_closer(&mut self) -> Result<(), (usize, Malformed)> {
+        self.walk.look_closer(self.stream).map_err(|malformed| (self.place, malformed))
+    }
+
+    /// Goes to the end, and opens it.
+    fn open(self) -> Result<(), (usize, Malformed)> {
+        let end = self.walk.into_end(self.stream).map_err(|malformed| (self.place, malformed))?;
+        open_block(self.stream, end.last_block);
+        end_at(self.stream, end.position);
+        Ok(())
+    }
 }
 
-/// A walk through the codes of a stream.
-struct Walk<'a> {
-    bits: Bits<'a>,
+/// Where a stream ends, in bits from its start; the lowest bit of a byte is its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct End {
+    /// Where the last block begins, which is where the bit stands that says so.
+    last_block: usize,
+    position: usize,
+}
+
+/// A walk through the codes of a stream. Whoever moves it says what the stream is, or what is at hand of it.
+struct Walk {
+    /// Where it is, in bits from the start of what is at hand. A stored block may take it beyond the end of that.
+    position: usize,
     /// Those of the block that the walk is in.
     codes: Codes,
     /// The step before, or 0 after a distance.
     state: Step,
     /// Where the block that the walk is in begins.
     block: usize,
+    /// Whether the next block begins here, and its header has not been read.
+    is_between: bool,
     is_last: bool,
     /// Whether the last block has ended.
     is_over: bool,
 }
 
-impl<'a> Walk<'a> {
-    fn new(stream: &'a [u8]) -> Result<Self, Malformed> {
-        let (bits, codes) = (Bits { stream, position: 0 }, Codes::none());
-        let mut walk = Self { bits, codes, state: 0, block: 0, is_last: false, is_over: false };
-        walk.begin_block()?;
-        Ok(walk)
+impl Walk {
+    fn new() -> Self {
+        let codes = Codes::none();
+        Self { position: 0, codes, state: 0, block: 0, is_between: true, is_last: false, is_over: false }
     }
 
-    /// Goes on to the codes of the next block that has any, or to the end.
-    fn begin_block(&mut self) -> Result<(), Malformed> {
-        while !self.is_last {
-            self.block = self.bits.position;
-            self.is_last = self.bits.take(1)? == 1;
-            self.state = 0;
-            match self.bits.take(2)? {
-                0 => skip_stored(&mut self.bits)?,
-                1 => {
-                    self.codes = fixed_codes()?;
-                    return Ok(());
-                }
-                2 => {
-                    self.codes = read_codes(&mut self.bits)?;
-                    return Ok(());
-                }
-                _ => return Err(Malformed),
+    /// Reads the header of a block, and skips what it holds if that is stored.
+    fn begin_block(&mut self, stream: &[u8]) -> Result<(), Malformed> {
+        let mut bits = Bits { stream, position: self.position };
+        self.block = self.position;
+        self.is_last = bits.take(1)? == 1;
+        self.state = 0;
+        let codes = match bits.take(2)? {
+            0 => {
+                skip_stored(&mut bits)?;
+                None
             }
-        }
-        self.is_over = true;
+            1 => Some(fixed_codes()?),
+            2 => Some(read_codes(&mut bits)?),
+            _ => return Err(Malformed),
+        };
+        self.position = bits.position;
+        self.is_between = codes.is_none();
+        self.is_over = self.is_between && self.is_last;
+        self.codes = codes.unwrap_or_else(Codes::none);
         Ok(())
     }
 
     /// Goes a few steps on, or says that it has to look closer.
     #[inline]
-    fn advance(&mut self) -> bool {
+    fn advance(&mut self, stream: &[u8]) -> bool {
         // There is no branch on what the symbols are: nobody could foresee which way it goes. Two steps take at most 16 and
         // 24 bits, so that the code of a third is still at hand.
-        let word = self.bits.peek();
+        let word = peek(stream, self.position);
         let first = self.codes.next(self.state, word);
         let word = word >> (first & BITS);
         let second = self.codes.next(first, word);
@@ -160,43 +222,64 @@ impl<'a> Walk<'a> {
         if (first | second) & SPECIAL != 0 {
             return false;
         }
-        self.bits.position += usize::from(first & BITS) + usize::from(second & BITS);
+        self.position += usize::from(first & BITS) + usize::from(second & BITS);
         self.state = second;
         if third & SPECIAL == 0 {
-            self.bits.position += usize::from(third & BITS);
+            self.position += usize::from(third & BITS);
             self.state = third;
         }
-        self.bits.check().is_ok()
+        self.position <= stream.len() * 8
     }
 
     /// Goes one step on where [`advance`](Self::advance) does not.
-    fn look_closer(&mut self) -> Result<(), Malformed> {
-        let word = self.bits.peek();
+    fn look_closer(&mut self, stream: &[u8]) -> Result<(), Malformed> {
+        if self.is_between {
+            return self.begin_block(stream);
+        }
+        let word = peek(stream, self.position);
         let step = self.codes.next(self.state, word);
         let (step, taken) = if step & SPECIAL == 0 {
             (Some(step), usize::from(step & BITS))
         } else {
             self.codes.look_closer(self.state, word)?
         };
-        self.bits.position += taken;
-        self.bits.check()?;
-        match step {
-            Some(step) => {
-                self.state = step;
-                Ok(())
-            }
-            None => self.begin_block(),
+        self.position += taken;
+        if self.position > stream.len() * 8 {
+            return Err(Malformed);
         }
+        match step {
+            Some(step) => self.state = step,
+            None if self.is_last => self.is_over = true,
+            None => self.begin_block(stream)?,
+        }
+        Ok(())
     }
 
-    fn into_extent(mut self) -> Result<Extent, Malformed> {
+    /// Goes to the end of a stream that is at hand as a whole.
+    fn into_end(mut self, stream: &[u8]) -> Result<End, Malformed> {
         while !self.is_over {
-            if !self.advance() {
-                self.look_closer()?;
+            if !self.advance(stream) {
+                self.look_closer(stream)?;
             }
         }
-        Ok(Extent { last_block: self.block, end: self.bits.position })
+        let end = End { last_block: self.block, position: self.position };
+        if end.position <= stream.len() * 8 { Ok(end) } else { Err(Malformed) }
     }
+}
+
+/// The bits of a stream from a position on, at least 57 of them; those after the end are zero.
+#[inline]
+fn peek(stream: &[u8], position: usize) -> u64 {
+    let byte = position / 8;
+    let word = if let Some(bytes) = stream.get(byte..).and_then(<[u8]>::first_chunk) {
+        u64::from_le_bytes(*bytes)
+    } else {
+        let mut bytes = [0; 8];
+        let rest = stream.get(byte..).unwrap_or_default();
+        bytes[..rest.len()].copy_from_slice(rest);
+        u64::from_le_bytes(bytes)
+    };
+    word >> (position % 8)
 }
 
 /// A position in the bits of a stream.
@@ -206,21 +289,6 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
-    /// The next bits without moving on, at least 57 of them; those after the end are zero.
-    #[inline]
-    fn peek(&self) -> u64 {
-        let byte = self.position / 8;
-        let word = if let Some(bytes) = self.stream.get(byte..).and_then(<[u8]>::first_chunk) {
-            u64::from_le_bytes(*bytes)
-        } else {
-            let mut bytes = [0; 8];
-            let rest = self.stream.get(byte..).unwrap_or_default();
-            bytes[..rest.len()].copy_from_slice(rest);
-            u64::from_le_bytes(bytes)
-        };
-        word >> (self.position % 8)
-    }
-
     /// Fails if the position has moved beyond the end.
     fn check(&self) -> Result<(), Malformed> {
         if self.position <= self.stream.len() * 8 { Ok(()) } else { Err(Malformed) }
@@ -228,14 +296,14 @@ impl Bits<'_> {
 
     /// The next bits, at most 16 of them, as a number.
     fn take(&mut self, count: u32) -> Result<usize, Malformed> {
-        let value = self.peek() & ((1 << count) - 1);
+        let value = peek(self.stream, self.position) & ((1 << count) - 1);
         self.position += count as usize;
         self.check()?;
         usize::try_from(value).map_err(|_| Malformed)
     }
 }
 
-/// Skips the content of a stored block (RFC 1951, 3.2.4).
+/// Skips the content of a stored block (RFC 1951, 3.2.4), which may lie beyond what is at hand.
 fn skip_stored(bits: &mut Bits<'_>) -> Result<(), Malformed> {
     bits.position = bits.position.next_multiple_of(8);
     let length = bits.take(16)?;
@@ -244,7 +312,7 @@ fn skip_stored(bits: &mut Bits<'_>) -> Result<(), Malformed> {
         return Err(Malformed);
     }
     bits.position += length * 8;
-    bits.check()
+    Ok(())
 }
 
 /// The codes of a block, and a table for the walk.
@@ -320,7 +388,7 @@ fn read_codes(bits: &mut Bits<'_>) -> Result<Codes, Malformed> {
     let code = Canonical::new(&of_lengths)?;
     let mut lengths = Vec::with_capacity(literals + distances);
     while lengths.len() < literals + distances {
-        let (symbol, taken) = code.decode(bits.peek()).ok_or(Malformed)?;
+        let (symbol, taken) = code.decode(peek(bits.stream, bits.position)).ok_or(Malformed)?;
         bits.position += taken;
         let (value, times) = match symbol {
             16 => (*lengths.last().ok_or(Malformed)?, bits.take(2)? + 3),
@@ -472,10 +540,24 @@ mod tests {
         output
     }
 
+    fn end(stream: &[u8]) -> Result<End, Malformed> {
+        Walk::new().into_end(stream)
+    }
+
+    /// What [`copy_open`] makes of a stream that comes in pieces of this size.
+    fn copied(stream: &[u8], piece: usize) -> io::Result<Vec<u8>> {
+        let mut output = Vec::new();
+        copy_open(stream, piece, |piece| {
+            output.extend(piece);
+            Ok(())
+        })?;
+        Ok(output)
+    }
+
     /// Makes of `one` a stream that goes on with `other`, and inflates both.
     fn joined(mut one: Vec<u8>, other: &[u8]) -> Vec<u8> {
-        assert_eq!(extent(&one).unwrap().end.div_ceil(8), one.len());
-        open_end(&mut one).unwrap();
+        assert_eq!(end(&one).unwrap().position.div_ceil(8), one.len());
+        open_ends([&mut one]).unwrap();
         one.extend(other);
         let mut decoder = DeflateDecoder::new(&one[..]);
         let mut output = Vec::new();
@@ -516,39 +598,55 @@ mod tests {
         }
 
         #[test]
-        fn two_at_once_are_as_one_after_the_other(one in bytes(), other in bytes(), level in 0..=9_u8) {
-            let (one, other) = (libdeflate(&one, 6), zlib(&other, u32::from(level)));
-            prop_assert_eq!(extents(&one, &other), Ok([extent(&one).unwrap(), extent(&other).unwrap()]));
-            prop_assert_eq!(extents(&other, &one), Ok([extent(&other).unwrap(), extent(&one).unwrap()]));
+        fn several_at_once_are_as_one_after_the_other(one in bytes(), other in bytes(), level in 0..=9_u8) {
+            let streams = [libdeflate(&one, 6), zlib(&other, u32::from(level)), zlib(&one, 1)];
+            let mut alone = streams.clone();
+            for stream in &mut alone { open_ends([stream]).unwrap(); }
+            let mut together = streams;
+            open_ends(&mut together).unwrap();
+            prop_assert!(together == alone);
+        }
+
+        #[test]
+        fn a_stream_is_opened_as_it_passes(one in bytes(), level in 0..=9_u8, piece in 1..50_000_usize) {
+            for mut stream in [libdeflate(&one, 6), zlib(&one, u32::from(level))] {
+                let copied = copied(&[&stream[..], b"more"].concat(), piece).unwrap();
+                open_ends([&mut stream]).unwrap();
+                prop_assert!(copied == stream);
+            }
         }
 
         #[test]
         fn whatever_is_no_stream_is_an_error_or_ends_inside(noise in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(Extent { last_block, end }) = extent(&noise) {
-                prop_assert!(last_block < end && end <= noise.len() * 8);
+            if let Ok(End { last_block, position }) = end(&noise) {
+                prop_assert!(last_block < position && position <= noise.len() * 8);
             }
+            let copied = copied(&noise, 7);
+            let mut opened = noise;
+            prop_assert_eq!(copied.ok(), open_ends([&mut opened]).ok().map(|()| opened));
         }
 
         #[test]
         fn a_stream_that_is_cut_is_malformed(one in bytes(), cut in any::<prop::sample::Index>()) {
             let stream = libdeflate(&one, 6);
             let cut = &stream[..cut.index(stream.len())];
-            prop_assert_eq!(extent(cut), Err(Malformed));
-            prop_assert_eq!(extents(cut, &stream), Err(Malformed));
-            prop_assert_eq!(extents(&stream, cut), Err(Malformed));
+            prop_assert_eq!(end(cut), Err(Malformed));
+            prop_assert_eq!(open_ends([&mut cut.to_vec(), &mut stream.clone()]), Err((0, Malformed)));
+            prop_assert_eq!(open_ends([&mut stream.clone(), &mut cut.to_vec()]), Err((1, Malformed)));
+            prop_assert!(copied(cut, 1000).is_err());
         }
     }
 
     #[test]
     fn the_kinds_of_blocks_are_told_apart() {
-        assert_eq!(extent(&[3, 0]), Ok(Extent { last_block: 0, end: 10 }));
+        assert_eq!(end(&[3, 0]), Ok(End { last_block: 0, position: 10 }));
         // A stored block that is not the last, then an empty fixed one that is.
         let stream = [0, 1, 0, 0xfe, 0xff, b'x', 3, 0];
-        assert_eq!(extent(&stream), Ok(Extent { last_block: 48, end: 58 }));
+        assert_eq!(end(&stream), Ok(End { last_block: 48, position: 58 }));
         for bad in
             [&[][..], &[7], &[0, 1, 0, 0xfe], &[0, 1, 0, 0, 0, b'x'], &[1, 2, 0, 0xfd, 0xff, b'x'], &[3]]
         {
-            assert_eq!(extent(bad), Err(Malformed), "{bad:?}");
+            assert_eq!(end(bad), Err(Malformed), "{bad:?}");
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -28,6 +28,16 @@ const LEVEL: i32 = 5;
 
 /// How many bytes are compressed at a time.
 const BLOCK: usize = 1 << 20;
+
+/// How much memory the blocks take that a thread works on at once, in bytes: two full ones.
+const BATCH: usize = 4 * BLOCK;
+
+/// The largest entry of an archive, in bytes unpacked, that is held whole while it is worked on.
+const HELD_WHOLE: u64 = 4 << 20;
+
+/// How many bytes of a larger one are worked on at a time, and how many such pieces wait to be taken in.
+const PIECE: usize = 256 * 1024;
+const PIECES: usize = 8;
 
 /// More threads than this one reader of files cannot keep busy.
 const THREADS_AT_MOST: usize = 8;
@@ -77,11 +87,11 @@ pub(super) struct GzipWriter<'a, W> {
     processors: &'a Processors,
     /// The block that is being filled.
     block: Block,
-    /// The one before it, if it waits for it: threads work on two at once ([`deflate::open_ends`]).
-    first: Option<Block>,
-    /// The blocks that are being worked on, in their order.
+    /// Those before it that wait for others: threads work on several at once.
+    batch: Vec<Block>,
+    /// What is being worked on, in its order.
     pending: VecDeque<Pending>,
-    /// Buffers to use again.
+    /// Full blocks that are done with, whose memory is used again.
     spare: Vec<Block>,
     crc: Crc,
     /// The size of the input modulo 2^32, which is what the member ends with.
@@ -89,17 +99,22 @@ pub(super) struct GzipWriter<'a, W> {
     hasher: Sha256,
 }
 
-/// Blocks that are being worked on.
+/// Blocks that are being worked on. They have all come when nobody sends any more.
 #[derive(Debug)]
 struct Pending {
-    done: Receiver<io::Result<Vec<Block>>>,
+    done: Receiver<io::Result<Block>>,
     /// The memory that they take, in bytes.
     memory: usize,
 }
 
+/// What a thread is to do: it passes blocks on.
+type Work = Box<dyn FnOnce(&mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> + Send>;
+
 /// A stretch of the input, and what becomes of it.
 #[derive(Debug, Default)]
 struct Block {
+    /// The entry of an archive that this is, and is to be taken from there.
+    entry: Option<ZipEntry>,
     input: Vec<u8>,
     output: Vec<u8>,
     crc: Crc,
@@ -109,22 +124,23 @@ impl<'a, W: Write> GzipWriter<'a, W> {
     /// Begins the member.
     pub(super) fn new(mut output: W, processors: &'a Processors) -> io::Result<Self> {
         output.write_all(&HEADER)?;
-        let (block, pending, spare) = (Block::default(), VecDeque::new(), Vec::new());
+        let (block, batch) = (Block::default(), Vec::new());
+        let (pending, spare) = (VecDeque::new(), Vec::new());
         let (crc, hasher) = (Crc::new(), Sha256::new());
-        Ok(Self { output, processors, block, first: None, pending, spare, crc, size: 0, hasher })
+        Ok(Self { output, processors, block, batch, pending, spare, crc, size: 0, hasher })
     }
 
     /// Ends the member. Gives the writer below back, and the digest of the input.
     pub(super) fn finish(mut self) -> io::Result<(W, Digest)> {
-        if self.pending.is_empty() && self.first.is_none() {
+        if self.pending.is_empty() && self.batch.is_empty() {
             // What is small is done before a thread would have started.
-            let mut only = std::mem::take(&mut self.block);
+            let only = std::mem::take(&mut self.block);
             if !only.input.is_empty() {
-                compress(std::slice::from_mut(&mut only))?;
-                self.append(only)?;
+                work_on(vec![only], &mut |block| self.append(&block))?;
             }
         } else {
-            self.end_blocks()?;
+            self.end_block()?;
+            self.start_batch()?;
         }
         while !self.pending.is_empty() {
             self.take_in()?;
@@ -135,76 +151,82 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         Ok((self.output, Digest::finish(self.hasher)))
     }
 
-    /// Ends the block, and gives it to the threads with the one before it.
+    /// Ends the block that is being filled, if there is anything in it.
     fn end_block(&mut self) -> io::Result<()> {
-        let next = self.spare.pop().unwrap_or_default();
-        let full = std::mem::replace(&mut self.block, next);
-        match self.first.take() {
-            None => self.first = Some(full),
-            Some(first) => self.start(vec![first, full], 4 * BLOCK, compress)?,
+        if self.block.input.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let block = if self.block.input.len() < BLOCK {
+            // What waits as a part of a block does not hold the memory of a whole one.
+            let part = Block { input: self.block.input.clone(), ..Block::default() };
+            self.block.input.clear();
+            part
+        } else {
+            std::mem::replace(&mut self.block, self.spare.pop().unwrap_or_default())
+        };
+        self.add(block)
     }
 
-    /// Gives all that is held to the threads.
-    fn end_blocks(&mut self) -> io::Result<()> {
-        if !self.block.input.is_empty() {
-            self.end_block()?;
-        }
-        match self.first.take() {
-            Some(only) => self.start(vec![only], 2 * BLOCK, compress),
-            None => Ok(()),
-        }
+    /// Adds a block to the batch, and lets a thread work on that when it is large enough.
+    fn add(&mut self, block: Block) -> io::Result<()> {
+        self.batch.push(block);
+        if memory_of(&self.batch) < BATCH { Ok(()) } else { self.start_batch() }
     }
 
-    /// Lets the threads work on blocks.
-    fn start(
-        &mut self,
-        mut blocks: Vec<Block>,
-        memory: usize,
-        work: impl FnOnce(&mut [Block]) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        // Two pairs for each thread, so that none waits for this one to bring the next.
-        let most = 2 * 4 * BLOCK * self.processors.threads;
+    fn start_batch(&mut self) -> io::Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (memory, count) = (memory_of(&batch), batch.len());
+        self.start(memory, count, vec![Box::new(|pass_on| work_on(batch, pass_on))])
+    }
+
+    /// Lets threads work, which pass on at most so many blocks before these are taken in.
+    fn start(&mut self, memory: usize, blocks: usize, works: Vec<Work>) -> io::Result<()> {
+        // Two batches for each thread, so that none waits for this one to bring the next.
+        let most = 2 * BATCH * self.processors.threads;
         while !self.pending.is_empty()
             && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > most
         {
             self.take_in()?;
         }
-        let (sender, done) = sync_channel(1);
-        self.processors.pool()?.spawn(move || {
-            let result = work(&mut blocks).map(|()| blocks);
-            // Nobody waits for it any more when the layer has failed.
-            drop(sender.send(result));
-        });
+        let (sender, done) = sync_channel(blocks);
+        for work in works {
+            let sender = sender.clone();
+            self.processors.pool()?.spawn(move || {
+                // Nobody takes anything in any more when the layer has failed.
+                let gone = |_| io::ErrorKind::BrokenPipe.into();
+                if let Err(error) = work(&mut |block| sender.send(Ok(block)).map_err(gone)) {
+                    drop(sender.send(Err(error)));
+                }
+            });
+        }
         self.pending.push_back(Pending { done, memory });
         Ok(())
     }
 
-    /// Waits for the oldest blocks that are under way.
+    /// Takes in the oldest blocks that are under way.
     fn take_in(&mut self) -> io::Result<()> {
-        match self.pending.pop_front() {
-            Some(pending) => {
-                let blocks = pending.done.recv().map_err(io::Error::other)??;
-                blocks.into_iter().try_for_each(|block| self.append(block))
+        let Some(pending) = self.pending.pop_front() else { return Ok(()) };
+        for block in pending.done {
+            let mut block = block?;
+            self.append(&block)?;
+            if block.input.len() == BLOCK {
+                block.input.clear();
+                block.crc.reset();
+                self.spare.push(block);
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
-    fn append(&mut self, mut block: Block) -> io::Result<()> {
+    fn append(&mut self, block: &Block) -> io::Result<()> {
         self.hasher.update(&block.input);
         self.crc.combine(&block.crc);
         // Blocks are far smaller than 2^32.
         self.size = self.size.wrapping_add(u32::try_from(block.input.len()).map_err(io::Error::other)?);
-        self.output.write_all(&block.output)?;
-        // The memory of one that was larger than others is not kept.
-        if block.input.capacity() <= BLOCK {
-            block.input.clear();
-            block.crc.reset();
-            self.spare.push(block);
-        }
-        Ok(())
+        self.output.write_all(&block.output)
     }
 }
 
@@ -213,7 +235,6 @@ impl<W: Write> Write for GzipWriter<'_, W> {
         if self.block.input.len() == BLOCK {
             self.end_block()?;
         }
-        self.block.input.reserve_exact(BLOCK - self.block.input.len());
         let count = bytes.len().min(BLOCK - self.block.input.len());
         self.block.input.extend_from_slice(&bytes[..count]);
         Ok(count)
@@ -227,35 +248,91 @@ impl<W: Write> Write for GzipWriter<'_, W> {
 
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
     fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
-        self.end_blocks()?;
-        let memory = usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX);
-        let block = self.spare.pop().unwrap_or_default();
-        let entry = entry.clone();
-        let take_over = move |block: &mut Block| block.take_over(&entry).map_err(io::Error::other);
-        self.start(vec![block], memory, move |blocks| blocks.iter_mut().try_for_each(take_over))?;
+        self.end_block()?;
+        if entry.size() <= HELD_WHOLE {
+            self.add(Block { entry: Some(entry.clone()), ..Block::default() })?;
+        } else {
+            self.start_batch()?;
+            let (content, deflated) = (entry.clone(), entry.clone());
+            let works: Vec<Work> = vec![
+                Box::new(move |pass_on| inflate_pieces(&content, pass_on)),
+                Box::new(move |pass_on| take_over_pieces(&deflated, pass_on)),
+            ];
+            self.start(PIECES * PIECE, PIECES, works)?;
+        }
         Ok(true)
     }
 }
 
-/// Compresses blocks.
-fn compress(blocks: &mut [Block]) -> io::Result<()> {
-    for block in &mut *blocks {
-        block.compress()?;
+/// The memory that blocks take while they are worked on, in bytes.
+fn memory_of(blocks: &[Block]) -> usize {
+    blocks.iter().map(Block::memory).sum()
+}
+
+/// Compresses blocks, or takes them over.
+fn work_on(mut blocks: Vec<Block>, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
+    blocks.iter_mut().try_for_each(Block::fill)?;
+    deflate::open_ends(blocks.iter_mut().map(|block| &mut block.output)).map_err(|(place, malformed)| {
+        match &blocks[place].entry {
+            Some(entry) => unreadable(entry, io::Error::other(malformed)),
+            None => io::Error::other(malformed),
+        }
+    })?;
+    blocks.into_iter().try_for_each(pass_on)
+}
+
+/// Inflates an entry piece by piece.
+fn inflate_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
+    let mut content = entry.open().map_err(io::Error::other)?;
+    loop {
+        let mut block = Block::default();
+        let read = content.by_ref().take(PIECE as u64).read_to_end(&mut block.input);
+        if read.map_err(|error| unreadable(entry, error))? == 0 {
+            return Ok(());
+        }
+        block.crc.update(&block.input);
+        pass_on(block)?;
     }
-    match blocks {
-        [one, other] => deflate::open_ends(&mut one.output, &mut other.output),
-        others => others.iter_mut().try_for_each(|block| deflate::open_end(&mut block.output)),
-    }
-    .map_err(io::Error::other)
+}
+
+/// Takes over piece by piece what the archive has of an entry.
+fn take_over_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
+    let deflated = entry.open_deflated().map_err(io::Error::other)?;
+    deflate::copy_open(deflated, PIECE, |output| pass_on(Block { output, ..Block::default() }))
+        .map_err(|error| unreadable(entry, error))
+}
+
+/// Names the entry that could not be read.
+fn unreadable(entry: &ZipEntry, source: io::Error) -> io::Error {
+    io::Error::other(TreeError::Read { what: entry.to_string(), source })
 }
 
 impl Block {
+    /// The memory that it takes while it is worked on, in bytes.
+    fn memory(&self) -> usize {
+        match &self.entry {
+            Some(entry) => usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX),
+            None => 2 * self.input.len(),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        match &self.entry {
+            Some(entry) => {
+                entry.read_deflated(&mut self.output).map_err(io::Error::other)?;
+                self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
+                Ok(())
+            }
+            None => self.compress(),
+        }
+    }
+
     /// Compresses the input into a stream of its own.
     fn compress(&mut self) -> io::Result<()> {
         thread_local! {
             static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
         }
-        let Self { input, output, crc } = self;
+        let Self { input, output, crc, .. } = self;
         crc.update(input);
         COMPRESSOR.with_borrow_mut(|compressor| -> io::Result<()> {
             let compressor = match compressor {
@@ -269,16 +346,6 @@ impl Block {
             let length = compressor.deflate_compress(input, output).map_err(io::Error::other)?;
             output.truncate(length);
             Ok(())
-        })
-    }
-
-    /// Takes the bytes of an entry, and what the archive has of them as their compressed form.
-    fn take_over(&mut self, entry: &ZipEntry) -> Result<(), TreeError> {
-        entry.read_deflated(&mut self.output)?;
-        self.crc = entry.inflate(&self.output, &mut self.input)?;
-        deflate::open_end(&mut self.output).map_err(|malformed| TreeError::Read {
-            what: entry.to_string(),
-            source: io::Error::other(malformed),
         })
     }
 }

@@ -19,10 +19,8 @@ const ENTRIES_AT_ONCE: usize = 4096;
 pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(ENCODER);
-    // Of these the tar of a tree says nothing, so that they are no part of the encoder's name.
-    for limit in [TAKEN_OVER.start(), TAKEN_OVER.end()] {
-        hasher.update(limit.to_le_bytes());
-    }
+    // Of this the tar of a tree says nothing, so that it is no part of the encoder's name.
+    hasher.update(TAKEN_OVER.to_le_bytes());
     hasher.update(mtime.to_le_bytes());
     let digests: Vec<_> = entries(tree, base).par_chunks(ENTRIES_AT_ONCE).map(of_entries).collect();
     for digest in digests {

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
-use std::ops::RangeInclusive;
 
 use tar::{Builder, EntryType, Header};
 
@@ -25,9 +24,9 @@ const BLOCK: u64 = 512;
 /// The longest name and link target in a ustar header's own fields.
 const USTAR_NAME: usize = 100;
 
-/// The sizes of the files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better off
-/// in a common block of the compressor, and larger ones would take too much memory.
-pub(super) const TAKEN_OVER: RangeInclusive<u64> = 16 * 1024..=8 * 1024 * 1024;
+/// The size of the smallest files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better
+/// off in a common block of the compressor.
+pub(super) const TAKEN_OVER: u64 = 16 * 1024;
 
 /// One entry of the archive.
 pub(super) struct LayerEntry<'a> {
@@ -95,7 +94,7 @@ fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
     match &file.content {
         // Bytecode may get another header.
         Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
-            Some(entry).filter(|entry| TAKEN_OVER.contains(&entry.size()))
+            Some(entry).filter(|entry| entry.size() >= TAKEN_OVER)
         }
         _ => None,
     }

@@ -133,7 +133,7 @@ impl ZipEntry {
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
-    pub(in crate::tree) fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
+    pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
         let Opened { path, file, stamp } = &*self.archive.0;
         stamp.check(path, file)?;
         match self.reader() {
@@ -169,17 +169,26 @@ impl ZipEntry {
         self.record.compressed_size
     }
 
-    /// Reads its bytes as the archive has them into `deflated`, over what it holds.
+    /// Opens its bytes as the archive has them for one pass of reading.
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
-    pub fn read_deflated(&self, deflated: &mut Vec<u8>) -> Result<(), TreeError> {
+    pub fn open_deflated(&self) -> Result<impl Read + use<>, TreeError> {
         let Opened { path, file, stamp } = &*self.archive.0;
         stamp.check(path, file)?;
+        self.data().map_err(|source| TreeError::Read { what: self.to_string(), source })
+    }
+
+    /// Reads its bytes as the archive has them into `deflated`, over what it holds.
+    ///
+    /// # Errors
+    /// As [`open_deflated`](Self::open_deflated).
+    pub fn read_deflated(&self, deflated: &mut Vec<u8>) -> Result<(), TreeError> {
+        let mut data = self.open_deflated()?;
         let mut read = || -> io::Result<()> {
             deflated.clear();
             deflated.reserve_exact(usize::try_from(self.record.compressed_size).map_err(io::Error::other)?);
-            self.data()?.read_to_end(deflated).map(drop)
+            data.read_to_end(deflated).map(drop)
         };
         read().map_err(|source| TreeError::Read { what: self.to_string(), source })
     }
