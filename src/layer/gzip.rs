@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -19,9 +20,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest as _, Sha256};
 
 use super::deflate;
-use super::tar::TarOutput;
+use super::tar::{TarOutput, read_exactly};
 use crate::store::Digest;
-use crate::tree::{TreeError, ZipEntry};
+use crate::tree::{Content, TreeError, ZipEntry};
 
 /// The level of libdeflate that layers are compressed with, 0 to 12. Decision 013 has the curve that it comes from.
 const LEVEL: i32 = 5;
@@ -116,6 +117,8 @@ struct Block {
     /// The entry of an archive that this is, and is to be taken from there.
     entry: Option<ZipEntry>,
     input: Vec<u8>,
+    /// Files whose bytes have yet to be read, to their places in the input.
+    files: Vec<(Range<usize>, Content)>,
     output: Vec<u8>,
     crc: Crc,
 }
@@ -158,7 +161,8 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         }
         let block = if self.block.input.len() < BLOCK {
             // What waits as a part of a block does not hold the memory of a whole one.
-            let part = Block { input: self.block.input.clone(), ..Block::default() };
+            let files = std::mem::take(&mut self.block.files);
+            let part = Block { input: self.block.input.clone(), files, ..Block::default() };
             self.block.input.clear();
             part
         } else {
@@ -235,7 +239,9 @@ impl<W: Write> Write for GzipWriter<'_, W> {
         if self.block.input.len() == BLOCK {
             self.end_block()?;
         }
-        let count = bytes.len().min(BLOCK - self.block.input.len());
+        let room = BLOCK - self.block.input.len();
+        self.block.input.reserve_exact(room);
+        let count = bytes.len().min(room);
         self.block.input.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
@@ -260,6 +266,20 @@ impl<W: Write> TarOutput for GzipWriter<'_, W> {
             ];
             self.start(PIECES * PIECE, PIECES, works)?;
         }
+        Ok(true)
+    }
+
+    fn take_on(&mut self, content: &Content, size: u64) -> io::Result<bool> {
+        let begin = self.block.input.len();
+        let Some(end) = usize::try_from(size).ok().and_then(|size| begin.checked_add(size)) else {
+            return Ok(false);
+        };
+        // A file that goes on in the next block is read as it comes.
+        if end > BLOCK {
+            return Ok(false);
+        }
+        self.block.input.resize(end, 0);
+        self.block.files.push((begin..end, content.clone()));
         Ok(true)
     }
 }
@@ -316,15 +336,17 @@ impl Block {
         }
     }
 
+    /// Brings the input, and the output to it.
     fn fill(&mut self) -> io::Result<()> {
-        match &self.entry {
-            Some(entry) => {
-                entry.read_deflated(&mut self.output).map_err(io::Error::other)?;
-                self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
-                Ok(())
-            }
-            None => self.compress(),
+        if let Some(entry) = &self.entry {
+            entry.read_deflated(&mut self.output).map_err(io::Error::other)?;
+            self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
+            return Ok(());
         }
+        for (place, content) in self.files.drain(..) {
+            read_exactly(&content, &mut self.input[place]).map_err(io::Error::other)?;
+        }
+        self.compress()
     }
 
     /// Compresses the input into a stream of its own.

@@ -13,7 +13,9 @@ use tar::{Builder, EntryType, Header};
 use super::LayerError;
 use super::bytecode;
 use crate::project::ImagePath;
-use crate::tree::{Content, FileIndex, FileNode, IndexEntry, Node, Tree, ZipEntry, source_of_bytecode};
+use crate::tree::{
+    Content, FileIndex, FileNode, IndexEntry, Node, Tree, TreeError, ZipEntry, source_of_bytecode,
+};
 
 /// The largest size that the 11 octal digits of a ustar header can hold: 8 GiB less one byte.
 const USTAR_SIZE: u64 = 0o777_7777_7777;
@@ -83,6 +85,11 @@ pub(super) trait TarOutput: Write {
     /// Takes the bytes of an entry of a zip archive over as they are deflated there, and says so; or leaves them to be
     /// written like all others. Asked for the entries that [`deflated`] gives, and for no others.
     fn take_over(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Takes it on to read the bytes of a file, of which there are `size`, and says so; or leaves them to be written.
+    fn take_on(&mut self, _content: &Content, _size: u64) -> io::Result<bool> {
         Ok(false)
     }
 }
@@ -158,11 +165,12 @@ fn write_file(
 ) -> Result<(), LayerError> {
     let failed = || LayerError::write(&file.content);
     output.write_all(header.as_bytes()).map_err(failed())?;
-    let taken_over = match deflated(path, file) {
+    let is_taken = match deflated(path, file) {
         Some(entry) => output.take_over(entry).map_err(failed())?,
-        None => false,
+        None if source_of_bytecode(path).is_some() => false,
+        None => output.take_on(&file.content, file.size).map_err(failed())?,
     };
-    if !taken_over {
+    if !is_taken {
         let content = Exactly { inner: file.content.open()?, left: file.size };
         let mut content = bytecode::refresh(content, path, tree, file, mtime).map_err(failed())?;
         io::copy(&mut content, output).map_err(failed())?;
@@ -241,6 +249,15 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
         length = rest.len() + length.to_string().len();
     }
     format!("{length}{rest}").into_bytes()
+}
+
+/// Fills a buffer with all bytes of a file; fails if it is of another size.
+pub(super) fn read_exactly(content: &Content, buffer: &mut [u8]) -> Result<(), TreeError> {
+    let mut exactly = Exactly { inner: content.open()?, left: buffer.len() as u64 };
+    exactly
+        .read_exact(buffer)
+        .and_then(|()| exactly.read(&mut [0]).map(drop))
+        .map_err(|source| TreeError::Read { what: content.to_string(), source })
 }
 
 /// Reads exactly as many bytes as were announced, or fails: a tar entry of another size would spoil all that follow.
