@@ -105,7 +105,7 @@ pub(super) async fn push<F: AsyncFn(&Repository) -> Result<(), PushError>>(
 ) -> Result<Vec<Pushed>, PushError> {
     let context = courier.context();
     let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
-    let looks = images.iter().map(|(built, target)| courier.ask(look(&built.image, target, context)));
+    let looks = images.iter().map(|(built, target)| look(&built.image, target, courier));
     let known: Vec<Known<'_>> = stream::iter(looks).buffered(UNDER_WAY).try_collect().await?;
     let states = || images.iter().zip(&known);
     let absent = || states().filter(|(_, known)| !known.there).map(|(image, _)| image);
@@ -133,15 +133,26 @@ pub(super) async fn push<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     Ok(states().map(|((built, target), known)| report(&built.image, target, known, courier)).collect())
 }
 
-/// Asks what the registry knows of an image. Where it has all that is wanted, that is one request a tag.
-async fn look<'a>(image: &Image, target: &'a Target, context: &Context) -> Result<Known<'a>, PushError> {
+/// Finds what the registry knows of an image. Where it has all that is wanted, that is one request a tag; where it lacked a
+/// layer of it just now, nothing more is asked.
+async fn look<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    image: &Image,
+    target: &'a Target,
+    courier: &Courier<'_, F>,
+) -> Result<Known<'a>, PushError> {
     let Target { repository, tags } = target;
+    let lacks_layers = || image.layers().iter().any(|layer| courier.has_lacked(&layer.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
-        Ok(context.registry.manifest_digest(repository, version).await?.as_ref() == Some(image.digest()))
+        let found = courier.context().registry.manifest_digest(repository, version).await?;
+        Ok(found.as_ref() == Some(image.digest()))
     };
-    let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
+    let tagged = if lacks_layers() {
+        vec![false; tags.len()]
+    } else {
+        courier.ask(try_join_all(tags.iter().map(|tag| has(tag)))).await?
+    };
     // A tag that leads to the image says that it is there, too.
-    let there = tagged.contains(&true) || has(image.digest().as_str()).await?;
+    let there = tagged.contains(&true) || !lacks_layers() && has(image.digest().as_str()).await?;
     let lacking = tags.iter().zip(tagged).filter(|(_, has)| !has).map(|(tag, _)| tag.as_str()).collect();
     Ok(Known { there, lacking })
 }

@@ -169,6 +169,12 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
         lock(&self.blobs).get(digest)?.place(repository).way()
     }
 
+    /// Whether a repository was asked for a blob and lacked it.
+    pub(super) fn has_lacked(&self, digest: &Digest, repository: &Repository) -> bool {
+        let blob = lock(&self.blobs).get(digest).cloned();
+        blob.is_some_and(|blob| blob.place(repository).asked.get() == Some(&false))
+    }
+
     /// Whether a registry is getting a blob for the first time just now.
     pub(super) fn is_on_its_way(&self, digest: &Digest) -> bool {
         self.blob(digest).first.try_lock().is_err()
