@@ -218,6 +218,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
             self.append(&block)?;
             if block.input.len() == BLOCK {
                 block.input.clear();
+                block.output.clear();
                 block.crc.reset();
                 self.spare.push(block);
             }
@@ -352,21 +353,22 @@ impl Block {
     /// Compresses the input into a stream of its own.
     fn compress(&mut self) -> io::Result<()> {
         thread_local! {
-            static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
+            static COMPRESSOR: RefCell<Option<(Compressor, Vec<u8>)>> = const { RefCell::new(None) };
         }
         let Self { input, output, crc, .. } = self;
         crc.update(input);
         COMPRESSOR.with_borrow_mut(|compressor| -> io::Result<()> {
-            let compressor = match compressor {
+            let (compressor, room) = match compressor {
                 Some(compressor) => compressor,
                 none => {
                     let level = CompressionLvl::new(LEVEL).map_err(|_| io::ErrorKind::InvalidInput)?;
-                    none.insert(Compressor::new(level))
+                    none.insert((Compressor::new(level), Vec::new()))
                 }
             };
-            output.resize(compressor.deflate_compress_bound(input.len()), 0);
-            let length = compressor.deflate_compress(input, output).map_err(io::Error::other)?;
-            output.truncate(length);
+            // The room for the worst case is not kept with every block.
+            room.resize(compressor.deflate_compress_bound(BLOCK), 0);
+            let length = compressor.deflate_compress(input, room).map_err(io::Error::other)?;
+            output.extend_from_slice(&room[..length]);
             Ok(())
         })
     }

@@ -122,8 +122,9 @@ impl Seek for Cursor {
 impl ZipEntry {
     /// An entry whose bytes can be read, as far as the central directory tells.
     pub(super) fn new(archive: &ZipArchive, record: Arc<Record>) -> Result<Self, TreeError> {
-        if let Some((why, help)) = &record.unreadable {
-            let what = archive.name_of(&record.name);
+        if let Some(unreadable) = &record.unreadable {
+            let (why, help) = &**unreadable;
+            let what = archive.name_of(record.name());
             return Err(TreeError::Unsuitable { what, why: why.clone(), help });
         }
         Ok(Self { archive: archive.clone(), record })
@@ -270,7 +271,7 @@ impl ZipEntry {
 
 impl std::fmt::Display for ZipEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.archive.name_of(&self.record.name))
+        f.write_str(&self.archive.name_of(self.record.name()))
     }
 }
 

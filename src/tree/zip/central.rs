@@ -29,12 +29,12 @@ const EXTENDED_TIMESTAMP: u16 = 0x5455;
 /// An entry as the central directory has it.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Its name as text, not checked yet.
-    pub(super) name: String,
-    /// Whether the name was not UTF-8 and was read as CP437.
-    pub(super) guessed: bool,
     /// Its name as its headers have it.
     pub(super) header_name: Box<[u8]>,
+    /// Its name as text, where that is another.
+    other_name: Option<Box<str>>,
+    /// Whether the name was not UTF-8 and was read as CP437.
+    pub(super) guessed: bool,
     /// Where its central header is: no other entry has the same.
     pub(super) position: u64,
     /// Where its local header is.
@@ -46,7 +46,7 @@ pub(super) struct Record {
     /// Its external attributes: DOS's in the lower half, in the upper half a Unix mode, perhaps.
     pub(super) attributes: u32,
     /// Why its bytes cannot be read and how to mend it, if so.
-    pub(super) unreadable: Option<(String, &'static str)>,
+    pub(super) unreadable: Option<Box<(String, &'static str)>>,
     /// Whether its bytes are deflated, not stored.
     pub(super) deflated: bool,
     /// The size of its bytes in the archive.
@@ -57,6 +57,13 @@ pub(super) struct Record {
     pub(super) crc32: u32,
     /// When the file was modified, in seconds since 1970.
     pub(super) modified: Option<i64>,
+}
+
+impl Record {
+    /// Its name as text, not checked yet.
+    pub(super) fn name(&self) -> &str {
+        self.other_name.as_deref().or_else(|| str::from_utf8(&self.header_name).ok()).unwrap_or_default()
+    }
 }
 
 /// All entries of an archive in the order of its central directory.
@@ -83,7 +90,7 @@ pub(super) fn read(archive: &ZipArchive) -> Result<Directory, TreeError> {
     let repeated = read_headers(archive, start, &mut records).map_err(|source| failed(source.into()))?;
 
     if let Some(entry) = limit(&mut records, start) {
-        let what = archive.name_of(&entry.name);
+        let what = archive.name_of(entry.name());
         return Err(unsuitable(
             what,
             "shares bytes with what follows it in the archive",
@@ -114,16 +121,16 @@ fn record(zip: &::zip::ZipArchive<BufReader<Cursor>>, index: usize) -> Result<Re
         None
     };
     Ok(Record {
-        // UTF-8 with or without the flag that says so, since Info-ZIP on Linux writes names as they are; else CP437.
-        name: entry.name()?.into_owned(),
-        guessed: std::str::from_utf8(entry.name_raw()).is_err(),
         header_name: Box::default(),
+        // UTF-8 with or without the flag that says so, since Info-ZIP on Linux writes names as they are; else CP437.
+        other_name: Some(entry.name()?.into()),
+        guessed: str::from_utf8(entry.name_raw()).is_err(),
         position: entry.central_header_start(),
         header: entry.header_start(),
         limit: 0,
         system: entry.system(),
         attributes: entry.external_attributes(),
-        unreadable,
+        unreadable: unreadable.map(Box::new),
         deflated,
         compressed_size: entry.compressed_size(),
         size: entry.size(),
@@ -152,6 +159,7 @@ fn read_headers(archive: &ZipArchive, start: u64, records: &mut [Record]) -> io:
             let here = position;
             position += CENTRAL_HEADER as u64 + u64::from(name) + u64::from(extra) + u64::from(comment);
             if here == record.position {
+                record.other_name.take_if(|name| *name.as_bytes() == *header_name);
                 record.header_name = header_name;
                 record.modified = modified(&extra_fields);
                 break;

@@ -79,12 +79,12 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
 }
 
 fn read_name(archive: &ZipArchive, record: &Record) -> Result<Name, TreeError> {
-    let name = name::read(&record.name, from_windows(record)).and_then(|name| {
+    let name = name::read(record.name(), from_windows(record)).and_then(|name| {
         // The root needs no entry; one with bytes is no directory.
         if name.path.is_empty() && record.size > 0 { Err("has no name") } else { Ok(name) }
     });
     name.map_err(|why| TreeError::Unsuitable {
-        what: archive.name_of(&record.name),
+        what: archive.name_of(record.name()),
         why: why.to_owned(),
         help: "make the archive again, with names relative to its root",
     })
@@ -146,7 +146,7 @@ impl<'a> Listing<'a> {
 
     /// Adds an entry.
     fn place(&mut self, name: &Name, kind: Kind, record: &Arc<Record>) -> Result<(), TreeError> {
-        let what = self.archive.name_of(&record.name);
+        let what = self.archive.name_of(record.name());
         let path = join(self.root, &name.path, &what)?;
         let unsuitable =
             |why: &str| Err(TreeError::Unsuitable { what, why: why.to_owned(), help: MAKE_AGAIN });
@@ -252,6 +252,8 @@ impl<'a> Listing<'a> {
             }
             checked = folder;
         }
+        // Nodes that came one by one leave room for others between them.
+        self.tree.nodes = std::mem::take(&mut self.tree.nodes).into_iter().collect();
         self.guessed.tell(&mut self.tree, "its name in the archive is not UTF-8 and was read as CP437");
         self.backslashes.tell(&mut self.tree, "`\\` in its name was read as `/`, as Windows means it");
         self.programs.tell(
