@@ -25,6 +25,9 @@ const END_OF_BLOCK: usize = 256;
 /// An empty stored block that is not the last, after its first three bits and what fills up their byte.
 const EMPTY_STORED: [u8; 4] = [0, 0, 0xff, 0xff];
 
+/// By how many bytes a stream grows at most when its end is opened.
+pub(super) const OPEN_END: usize = 1 + EMPTY_STORED.len();
+
 /// What the walk knows of the next symbol: in the low six bits how many bits it takes, with its code and what belongs to it;
 /// further whether a distance comes next, and whether the walk has to look closer. Several literals and what comes after
 /// them may be one step.

@@ -33,7 +33,7 @@ const BLOCK: usize = 1 << 20;
 /// How much memory the blocks take that a thread works on at once, in bytes: two full ones.
 const BATCH: usize = 4 * BLOCK;
 
-/// The largest entry of an archive, in bytes unpacked, that is held whole while it is worked on.
+/// The largest entry of an archive, in bytes unpacked or as it is there, that is held whole while it is worked on.
 const HELD_WHOLE: u64 = 4 << 20;
 
 /// How many bytes of a larger one are worked on at a time, and how many such pieces wait to be taken in.
@@ -256,7 +256,7 @@ impl<W: Write> Write for GzipWriter<'_, W> {
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
     fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
         self.end_block()?;
-        if entry.size() <= HELD_WHOLE {
+        if entry.size().max(entry.compressed_size()) <= HELD_WHOLE {
             self.add(Block { entry: Some(entry.clone()), ..Block::default() })?;
         } else {
             self.start_batch()?;
@@ -340,7 +340,10 @@ impl Block {
     /// Brings the input, and the output to it.
     fn fill(&mut self) -> io::Result<()> {
         if let Some(entry) = &self.entry {
-            entry.read_deflated(&mut self.output).map_err(io::Error::other)?;
+            let size = usize::try_from(entry.compressed_size()).map_err(io::Error::other)?;
+            self.output.reserve_exact(size + deflate::OPEN_END);
+            let mut deflated = entry.open_deflated().map_err(io::Error::other)?;
+            deflated.read_to_end(&mut self.output).map_err(|error| unreadable(entry, error))?;
             self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
             return Ok(());
         }
@@ -368,6 +371,7 @@ impl Block {
             // The room for the worst case is not kept with every block.
             room.resize(compressor.deflate_compress_bound(BLOCK), 0);
             let length = compressor.deflate_compress(input, room).map_err(io::Error::other)?;
+            output.reserve_exact(length + deflate::OPEN_END);
             output.extend_from_slice(&room[..length]);
             Ok(())
         })

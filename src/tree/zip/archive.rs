@@ -180,21 +180,7 @@ impl ZipEntry {
         self.data().map_err(|source| TreeError::Read { what: self.to_string(), source })
     }
 
-    /// Reads its bytes as the archive has them into `deflated`, over what it holds.
-    ///
-    /// # Errors
-    /// As [`open_deflated`](Self::open_deflated).
-    pub fn read_deflated(&self, deflated: &mut Vec<u8>) -> Result<(), TreeError> {
-        let mut data = self.open_deflated()?;
-        let mut read = || -> io::Result<()> {
-            deflated.clear();
-            deflated.reserve_exact(usize::try_from(self.record.compressed_size).map_err(io::Error::other)?);
-            data.read_to_end(deflated).map(drop)
-        };
-        read().map_err(|source| TreeError::Read { what: self.to_string(), source })
-    }
-
-    /// Inflates what [`read_deflated`](Self::read_deflated) gave into `bytes`, over what it holds, and gives their checksum.
+    /// Inflates what [`open_deflated`](Self::open_deflated) gives into `bytes`, over what it holds, and gives their checksum.
     ///
     /// # Errors
     /// When they are not what the archive says of them.
