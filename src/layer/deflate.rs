@@ -92,6 +92,7 @@ pub(super) fn copy_open(
     let (mut walk, mut held, mut is_open) = (Walk::new(), Vec::new(), false);
     loop {
         let before = held.len();
+        held.reserve_exact(piece);
         stream.by_ref().take(piece as u64).read_to_end(&mut held)?;
         let is_whole = held.len() < before + piece;
         let limit = if is_whole { usize::MAX } else { held.len().saturating_sub(LOOK_AHEAD) * 8 };
@@ -175,7 +176,7 @@ struct Walk {
     codes: Codes,
     /// The step before, or 0 after a distance.
     state: Step,
-    /// Where the block that the walk is in begins.
+    /// Where the block that the walk is in begins, in bits from the start of what was at hand when its header was read.
     block: usize,
     /// Whether the next block begins here, and its header has not been read.
     is_between: bool,
@@ -550,8 +551,9 @@ mod tests {
     /// What [`copy_open`] makes of a stream that comes in pieces of this size.
     fn copied(stream: &[u8], piece: usize) -> io::Result<Vec<u8>> {
         let mut output = Vec::new();
-        copy_open(stream, piece, |piece| {
-            output.extend(piece);
+        copy_open(stream, piece, |passed| {
+            assert!(passed.len() <= piece + LOOK_AHEAD + OPEN_END, "{} bytes at once", passed.len());
+            output.extend(passed);
             Ok(())
         })?;
         Ok(output)
@@ -620,7 +622,14 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_no_stream_is_an_error_or_ends_inside(noise in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn whatever_is_no_stream_is_an_error_or_ends_inside(
+            noise in prop::collection::vec(any::<u8>(), 0..300),
+            before in 0..3000_usize,
+        ) {
+            // Blocks that are not the last.
+            let mut begun = libdeflate(&vec![b'x'; before], 0);
+            open_ends([&mut begun]).unwrap();
+            let noise = [&begun[..], &noise].concat();
             if let Ok(End { last_block, position }) = end(&noise) {
                 prop_assert!(last_block < position && position <= noise.len() * 8);
             }
@@ -630,8 +639,12 @@ mod tests {
         }
 
         #[test]
-        fn a_stream_that_is_cut_is_malformed(one in bytes(), cut in any::<prop::sample::Index>()) {
-            let stream = libdeflate(&one, 6);
+        fn a_stream_that_is_cut_is_malformed(
+            one in bytes(),
+            level in 0..=6,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let stream = libdeflate(&one, level);
             let cut = &stream[..cut.index(stream.len())];
             prop_assert_eq!(end(cut), Err(Malformed));
             prop_assert_eq!(open_ends([&mut cut.to_vec(), &mut stream.clone()]), Err((0, Malformed)));

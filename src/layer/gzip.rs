@@ -3,7 +3,8 @@
 //! The input is cut into blocks of a fixed size. Each is compressed by itself, on whatever processor is free, and the results
 //! are joined into one deflate stream: every block's own last one gives up its claim to be the last, and an empty stored
 //! block fills up its last byte. So the bytes depend on the input alone, never on the number of threads or on how the input
-//! comes in. What a zip archive has deflated is joined in as it is there. This module knows nothing of layers.
+//! comes in. What a zip archive has deflated is joined in as it is there. Files that lie within a block are read where it is
+//! compressed. This module knows nothing of layers.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -40,7 +41,11 @@ const HELD_WHOLE: u64 = 4 << 20;
 const PIECE: usize = 256 * 1024;
 const PIECES: usize = 8;
 
-/// More threads than this one reader of files cannot keep busy.
+/// What a larger one counts for among the memory in use. It takes less, but keeps two threads waiting when its turn to be
+/// taken in does not come soon.
+const STREAM: usize = 2 * 2 * BATCH;
+
+/// More threads than this one that hashes their input cannot keep busy.
 const THREADS_AT_MOST: usize = 8;
 
 /// The header of the member: no name, no time, operating system "unknown" (RFC 1952, 2.3).
@@ -92,7 +97,7 @@ pub(super) struct GzipWriter<'a, W> {
     batch: Vec<Block>,
     /// What is being worked on, in its order.
     pending: VecDeque<Pending>,
-    /// Full blocks that are done with, whose memory is used again.
+    /// Full blocks of bytes that are done with, whose memory is used again.
     spare: Vec<Block>,
     crc: Crc,
     /// The size of the input modulo 2^32, which is what the member ends with.
@@ -216,7 +221,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         for block in pending.done {
             let mut block = block?;
             self.append(&block)?;
-            if block.input.len() == BLOCK {
+            if block.input.len() == BLOCK && block.entry.is_none() {
                 block.input.clear();
                 block.output.clear();
                 block.crc.reset();
@@ -265,7 +270,7 @@ impl<W: Write> TarOutput for GzipWriter<'_, W> {
                 Box::new(move |pass_on| inflate_pieces(&content, pass_on)),
                 Box::new(move |pass_on| take_over_pieces(&deflated, pass_on)),
             ];
-            self.start(PIECES * PIECE, PIECES, works)?;
+            self.start(STREAM, PIECES, works)?;
         }
         Ok(true)
     }
@@ -320,7 +325,9 @@ fn inflate_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result
 fn take_over_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
     let deflated = entry.open_deflated().map_err(io::Error::other)?;
     deflate::copy_open(deflated, PIECE, |output| pass_on(Block { output, ..Block::default() }))
-        .map_err(|error| unreadable(entry, error))
+        .map_err(|error| unreadable(entry, error))?;
+    // Its bytes were checked when they were inflated, which another thread did.
+    entry.check_archive().map_err(io::Error::other)
 }
 
 /// Names the entry that could not be read.
@@ -369,7 +376,7 @@ impl Block {
                 }
             };
             // The room for the worst case is not kept with every block.
-            room.resize(compressor.deflate_compress_bound(BLOCK), 0);
+            room.resize(room.len().max(compressor.deflate_compress_bound(input.len())), 0);
             let length = compressor.deflate_compress(input, room).map_err(io::Error::other)?;
             output.reserve_exact(length + deflate::OPEN_END);
             output.extend_from_slice(&room[..length]);

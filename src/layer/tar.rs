@@ -83,12 +83,14 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
 /// What an archive is written to.
 pub(super) trait TarOutput: Write {
     /// Takes the bytes of an entry of a zip archive over as they are deflated there, and says so; or leaves them to be
-    /// written like all others. Asked for the entries that [`deflated`] gives, and for no others.
+    /// handled like all others. Asked for the entries that [`deflated`] gives, and for no others. If they cannot be read,
+    /// something later fails, with a [`TreeError`].
     fn take_over(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Takes it on to read the bytes of a file, of which there are `size`, and says so; or leaves them to be written.
+    /// Takes it on to read the bytes of a file, of which there are `size`, and says so; or leaves them to be written. If they
+    /// cannot be read, something later fails, with a [`TreeError`].
     fn take_on(&mut self, _content: &Content, _size: u64) -> io::Result<bool> {
         Ok(false)
     }
@@ -99,12 +101,16 @@ impl<W: Write> TarOutput for BufWriter<W> {}
 /// The entry of a zip archive whose deflated bytes an output may take over for a file, if it is one.
 fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
     match &file.content {
-        // Bytecode may get another header.
-        Content::Zip(entry) if entry.is_deflated() && source_of_bytecode(path).is_none() => {
-            Some(entry).filter(|entry| entry.size() >= TAKEN_OVER)
+        Content::Zip(entry) if entry.is_deflated() && entry.size() >= TAKEN_OVER => {
+            Some(entry).filter(|_| !may_be_adjusted(path))
         }
         _ => None,
     }
+}
+
+/// Whether a file may get other bytes than it has: the header of bytecode says when its source was modified.
+fn may_be_adjusted(path: &ImagePath) -> bool {
+    source_of_bytecode(path).is_some()
 }
 
 /// Whether the bytes of the archive decide alone what an output that takes over entries of zip archives makes of them.
@@ -167,7 +173,7 @@ fn write_file(
     output.write_all(header.as_bytes()).map_err(failed())?;
     let is_taken = match deflated(path, file) {
         Some(entry) => output.take_over(entry).map_err(failed())?,
-        None if source_of_bytecode(path).is_some() => false,
+        None if may_be_adjusted(path) => false,
         None => output.take_on(&file.content, file.size).map_err(failed())?,
     };
     if !is_taken {

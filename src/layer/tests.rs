@@ -296,6 +296,21 @@ fn a_file_that_changes_while_it_is_read_fails_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 
+#[test]
+fn a_file_that_another_thread_cannot_read_is_named() {
+    let bench = Bench::new();
+    for number in 100..400 {
+        bench.write(&format!("file-{number}"), &[b'x'; 10_000]);
+    }
+    let tree = bench.tree();
+    bench.write("file-150", b"shorter");
+    let base = FileIndex::default();
+    let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap_err();
+    assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
+    assert!(format!("{error} {:?}", std::error::Error::source(&error)).contains("file-150"), "{error}");
+    assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+}
+
 /// The bytes of a timestamp `.pyc`.
 fn pyc(flags: u32, modified: u32, size: u32) -> Vec<u8> {
     [0x0a0d_0da7, flags, modified, size, 0xdead_beef]

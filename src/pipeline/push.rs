@@ -146,13 +146,14 @@ async fn look<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
         let found = courier.context().registry.manifest_digest(repository, version).await?;
         Ok(found.as_ref() == Some(image.digest()))
     };
-    let tagged = if lacks_layers() {
-        vec![false; tags.len()]
-    } else {
-        courier.ask(try_join_all(tags.iter().map(|tag| has(tag)))).await?
+    let ask = async {
+        let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
+        // A tag that leads to the image says that it is there, too.
+        let there = tagged.contains(&true) || !lacks_layers() && has(image.digest().as_str()).await?;
+        Ok((tagged, there))
     };
-    // A tag that leads to the image says that it is there, too.
-    let there = tagged.contains(&true) || !lacks_layers() && has(image.digest().as_str()).await?;
+    let (tagged, there) =
+        if lacks_layers() { (vec![false; tags.len()], false) } else { courier.ask(ask).await? };
     let lacking = tags.iter().zip(tagged).filter(|(_, has)| !has).map(|(tag, _)| tag.as_str()).collect();
     Ok(Known { there, lacking })
 }

@@ -84,6 +84,8 @@ proptest! {
         let of_archive = bench.build(&tree);
         let of_folder = bench.build(&bench.tree());
         prop_assert_eq!(&of_archive.layer.diff_id, &of_folder.layer.diff_id);
+        let plain = Tar::of(&tree, &FileIndex::default(), MTIME).unwrap();
+        prop_assert_eq!(&of_archive.layer.diff_id, &plain.diff_id);
         let is_spliced = |(_, content, method): &(String, Vec<u8>, Method)| {
             matches!(method, Method::Deflated(_)) && content.len() >= 16 * 1024
         };
@@ -96,6 +98,31 @@ proptest! {
         let again = Bench::new();
         prop_assert_eq!(again.build(&archive(&again, &files)).layer, of_archive.layer);
     }
+}
+
+#[test]
+fn what_is_used_again_does_not_show() {
+    let bench = Bench::new();
+    let deflated = |number| (format!("a-{number}"), text(1 << 20, number), Method::Deflated(1));
+    let mut files: Vec<_> = (0..8).map(deflated).collect();
+    files.extend((100..300).map(|number| (format!("b-{number}"), text(15_000, number), Method::Deflated(1))));
+    files.push(("c".to_owned(), text(24 << 20, 0), Method::Stored));
+    files.push(("d".to_owned(), text(5 << 20, 7), Method::Deflated(1)));
+    files.extend((100..300).map(|number| (format!("e-{number}"), text(15_000, number), Method::Stored)));
+    let (tree, base) = (archive(&bench, &files), FileIndex::default());
+    let plain = Tar::of(&tree, &base, MTIME).unwrap().diff_id;
+    // The fewer threads there are, the sooner memory is used again.
+    let layers = [1, 2, 5].map(|threads| {
+        let processors = Processors::new(threads);
+        let writer = GzipWriter::new(Vec::new(), &processors).unwrap();
+        let (bytes, diff_id) = tar::write(&tree, &base, MTIME, writer).unwrap().finish().unwrap();
+        assert_eq!(diff_id, plain, "{threads} threads");
+        bytes
+    });
+    let mut tar = Vec::new();
+    flate2::bufread::GzDecoder::new(&layers[0][..]).read_to_end(&mut tar).unwrap();
+    assert_eq!(Digest::of(&tar), plain);
+    assert!(layers.iter().all(|layer| *layer == layers[0]));
 }
 
 #[test]

@@ -135,8 +135,7 @@ impl ZipEntry {
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
     pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
-        let Opened { path, file, stamp } = &*self.archive.0;
-        stamp.check(path, file)?;
+        self.check_archive()?;
         match self.reader() {
             Ok(reader) => Ok(Box::new(reader)),
             Err(source) => Err(TreeError::Read { what: self.to_string(), source }),
@@ -170,13 +169,12 @@ impl ZipEntry {
         self.record.compressed_size
     }
 
-    /// Opens its bytes as the archive has them for one pass of reading.
+    /// Opens its bytes as the archive has them for one pass of reading. Nobody checks them before they are inflated.
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or says different things of the entry in different places.
     pub fn open_deflated(&self) -> Result<impl Read + use<>, TreeError> {
-        let Opened { path, file, stamp } = &*self.archive.0;
-        stamp.check(path, file)?;
+        self.check_archive()?;
         self.data().map_err(|source| TreeError::Read { what: self.to_string(), source })
     }
 
@@ -201,6 +199,15 @@ impl ZipEntry {
             if crc.clone().finalize() == self.record.crc32 { Ok(crc) } else { Err(broken(OTHER_BYTES)) }
         };
         inflate().map_err(|source| TreeError::Read { what: self.to_string(), source })
+    }
+
+    /// Makes sure that the archive still is as it was when it was listed.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be looked at.
+    pub fn check_archive(&self) -> Result<(), TreeError> {
+        let Opened { path, file, stamp } = &*self.archive.0;
+        Ok(stamp.check(path, file)?)
     }
 
     /// The archive that holds it.

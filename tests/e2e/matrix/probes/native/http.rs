@@ -1,8 +1,10 @@
 //! As much of HTTP as the Runtime API and the Extensions API need.
 
 use std::env;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// An answer: its head as it came, and its body.
 pub struct Answer {
@@ -22,16 +24,32 @@ impl Answer {
 }
 
 /// Where the APIs are.
-pub fn address() -> String {
+fn address() -> String {
     env::var("AWS_LAMBDA_RUNTIME_API").expect("the address of the Runtime API")
+}
+
+/// A connection to the APIs. The emulator starts its server and the runtime side by side, and on a busy machine a program
+/// without a language to start may be the first.
+pub fn connect() -> TcpStream {
+    let begin = Instant::now();
+    loop {
+        match TcpStream::connect(address()) {
+            Err(error)
+                if error.kind() == ErrorKind::ConnectionRefused && begin.elapsed() < Duration::from_secs(5) =>
+            {
+                sleep(Duration::from_millis(10));
+            }
+            connected => return connected.expect("a connection to the Runtime API"),
+        }
+    }
 }
 
 /// Asks one question on a connection of its own, and waits for the answer as long as it takes.
 pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-    let address = address();
-    let mut stream = TcpStream::connect(&address).expect("a connection to the Runtime API");
+    let mut stream = connect();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        address(),
         body.len()
     );
     stream.write_all(head.as_bytes()).expect("a request");
