@@ -41,10 +41,6 @@ const HELD_WHOLE: u64 = 4 << 20;
 const PIECE: usize = 256 * 1024;
 const PIECES: usize = 8;
 
-/// What a larger one counts for among the memory in use. It takes less, but keeps two threads waiting when its turn to be
-/// taken in does not come soon.
-const STREAM: usize = 2 * 2 * BATCH;
-
 /// More threads than this one that hashes their input cannot keep busy.
 const THREADS_AT_MOST: usize = 8;
 
@@ -270,7 +266,7 @@ impl<W: Write> TarOutput for GzipWriter<'_, W> {
                 Box::new(move |pass_on| inflate_pieces(&content, pass_on)),
                 Box::new(move |pass_on| take_over_pieces(&deflated, pass_on)),
             ];
-            self.start(STREAM, PIECES, works)?;
+            self.start((PIECES + works.len()) * PIECE, PIECES, works)?;
         }
         Ok(true)
     }
