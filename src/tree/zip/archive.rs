@@ -2,7 +2,8 @@
 //!
 //! The archive is read by position, never through the file's own cursor, so that any number of entries can be read at
 //! once from as many threads. An entry's bytes are checked against all that the archive says of them before the last of
-//! them is handed out: a reader that takes exactly the declared size has taken checked bytes.
+//! them is handed out: a reader that takes exactly the declared size has taken checked bytes. What is handed out deflated
+//! is checked when it is inflated.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
