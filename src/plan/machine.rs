@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memmem;
-
 use super::Findings;
 use super::merge::Merged;
 use super::program::HEAD;
@@ -30,7 +28,7 @@ const NO_PROGRAM: &[&str] = &[
 const LIBRARIES: &[&str] = &[".so", ".node"];
 
 /// What stands in the name of a library between its own name and its version.
-const VERSIONED: &[u8] = b".so.";
+const VERSIONED: &str = ".so.";
 
 /// Words by which packages for several platforms tell them in their names: machines, systems and C libraries.
 const PLATFORM: &[&str] = &[
@@ -174,10 +172,9 @@ pub(super) fn list(tree: &Tree) -> Result<Vec<(ImagePath, Machine)>, TreeError> 
 fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
     let text = path.as_str();
     let is_versioned = || {
-        let at = memmem::rfind(path.name().as_bytes(), VERSIONED);
-        at.is_some_and(|at| {
-            path.name()[at + VERSIONED.len()..].starts_with(|next: char| next.is_ascii_digit())
-        })
+        // Hardly any path has it at all, which shows without a look for where its name begins.
+        let parts = text.contains(VERSIONED).then(|| path.name().rsplit_once(VERSIONED)).flatten();
+        parts.is_some_and(|(_, version)| version.starts_with(|first: char| first.is_ascii_digit()))
     };
     let is_library = || LIBRARIES.iter().any(|ending| text.ends_with(ending)) || is_versioned();
     let is_program = || {

@@ -330,7 +330,8 @@ impl std::fmt::Display for Node {
 /// `DIR/NAME.pyc` (PEP 3147). Nothing for what is no bytecode.
 #[must_use]
 pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
-    let name = path.name().strip_suffix(".pyc")?;
+    // Nearly all files are told by their ending, so that looks first.
+    let name = path.as_str().strip_suffix(".pyc")?.rsplit('/').next()?;
     let module = name.split('.').next().filter(|module| !module.is_empty())?;
     let folder = path.parent()?;
     let folder = if folder.name() == "__pycache__" { folder.parent()? } else { folder };
