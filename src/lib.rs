@@ -19,11 +19,14 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod build_time;
 pub mod cli;
 pub mod definition;
 pub mod engine;
 pub mod event;
 pub mod extract;
+pub mod failure;
+pub mod finding;
 pub mod fs;
 pub mod image;
 pub mod layer;
@@ -37,5 +40,8 @@ pub mod registry;
 pub mod runtime;
 pub mod sample_event;
 pub mod store;
+pub mod sync;
+pub mod text;
 pub mod tree;
+pub mod units;
 pub mod yaml;

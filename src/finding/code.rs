@@ -1,0 +1,202 @@
+//! The stable names of all kinds of findings.
+//!
+//! Programs match on these names, so a name is never changed and never gets a second meaning. The description is for the
+//! documentation; what a user reads is in the [`Finding`](super::Finding) itself.
+
+use std::fmt;
+
+/// Declares each code once: its variant, its name and its description.
+macro_rules! codes {
+    ($($(#[doc = $description:literal])+ $variant:ident = $name:literal;)+) => {
+        /// The kind of a finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $description])+ $variant,)+
+        }
+
+        impl Code {
+            /// All codes, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The stable name, in kebab-case.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What the code means, in one sentence.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($description),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is empty.
+    EmptyDefinition = "empty-definition";
+    /// limg does not know the key.
+    UnknownKey = "unknown-key";
+    /// A mapping has the same key twice.
+    DuplicateKey = "duplicate-key";
+    /// A required key is missing.
+    MissingKey = "missing-key";
+    /// A value has the wrong type, such as text instead of a list.
+    WrongType = "wrong-type";
+    /// A number is below or above what Lambda accepts.
+    OutOfRange = "out-of-range";
+    /// The key does not accept this word.
+    UnknownValue = "unknown-value";
+    /// A YAML tag such as `!Ref` is not supported here.
+    Tag = "tag";
+    /// A merge key `<<` does not name a mapping, or is used twice.
+    MergeKey = "merge-key";
+    /// The key only has a meaning together with another key, which is missing.
+    MisplacedKey = "misplaced-key";
+    /// A value is empty.
+    EmptyValue = "empty-value";
+    /// The definition has no functions.
+    NoFunctions = "no-functions";
+    /// The name contains characters that are not allowed, or is too long.
+    BadName = "bad-name";
+    /// Two functions have names that differ only in case.
+    NameClash = "name-clash";
+    /// The runtime is neither in the catalogue nor in `bases`.
+    UnknownRuntime = "unknown-runtime";
+    /// A base does not declare which runtime it provides, and its own name is not a runtime id.
+    MissingContract = "missing-contract";
+    /// The contract is not a runtime id.
+    UnknownContract = "unknown-contract";
+    /// The location of an image is not valid.
+    BadImage = "bad-image";
+    /// Lambda does not accept the handler.
+    BadHandler = "bad-handler";
+    /// The layer is not defined.
+    UnknownLayer = "unknown-layer";
+    /// The extension is not defined.
+    UnknownExtension = "unknown-extension";
+    /// A function lists the same layer or extension twice.
+    ListedTwice = "listed-twice";
+    /// A layer has more than one source of files.
+    SeveralSources = "several-sources";
+    /// The text is not the ARN of a layer version.
+    BadArn = "bad-arn";
+    /// A path in an image is not absolute and normalised, or is outside `/opt`.
+    BadImagePath = "bad-image-path";
+    /// A function uses two versions of one layer, which Lambda rejects.
+    TwoVersions = "two-versions";
+    /// The path does not exist.
+    MissingPath = "missing-path";
+    /// The path cannot be read.
+    UnreadablePath = "unreadable-path";
+    /// The file is not of the kind that the key requires, such as a `.zip` that is not a zip archive.
+    WrongFile = "wrong-file";
+    /// An extension has no files, variables or wrappers.
+    EmptyExtension = "empty-extension";
+    /// The path of a wrapper script in the image is not absolute and normalised.
+    BadWrapper = "bad-wrapper";
+    /// Both `wrapper` and `AWS_LAMBDA_EXEC_WRAPPER` are set.
+    TwoWrappers = "two-wrappers";
+    /// An entry point is not a list that starts with the path of a program in the image.
+    BadEntrypoint = "bad-entrypoint";
+    /// limg does not know the variable in which a handler wrapper looks for the function's handler.
+    UnknownHandlerWrapper = "unknown-handler-wrapper";
+    /// Two handler wrappers use the same variable, or the variable of a handler wrapper is already set.
+    HandlerVariableClash = "handler-variable-clash";
+    /// Lambda does not accept the name or value of an environment variable.
+    BadVariable = "bad-variable";
+    /// Lambda sets the environment variable itself.
+    ReservedVariable = "reserved-variable";
+    /// A pattern is not in gitignore syntax.
+    BadPattern = "bad-pattern";
+    /// The template of a repository's name, or the name that results from it, is not valid in ECR.
+    BadRepository = "bad-repository";
+    /// The text is not an AWS account number.
+    BadAccount = "bad-account";
+    /// ECR does not accept the tag.
+    BadTag = "bad-tag";
+    /// Warning: no file matches a pattern of `dependencies`.
+    IdlePattern = "idle-pattern";
+    /// Warning: a variable looks like a secret.
+    PossibleSecret = "possible-secret";
+    /// Warning: the environment is larger than Lambda allows in a function's configuration.
+    LargeEnvironment = "large-environment";
+    /// Warning: no function uses a layer, extension or base.
+    Unused = "unused";
+    /// The base image is missing, damaged, not pinned, or for another architecture.
+    UnusableBase = "unusable-base";
+    /// Files cannot be listed, or cannot be stored in an image.
+    UnusableSource = "unusable-source";
+    /// A published layer declares other runtimes or architectures.
+    IncompatibleLayer = "incompatible-layer";
+    /// Warning: a published layer does not declare what it is compatible with.
+    UndeclaredLayer = "undeclared-layer";
+    /// The image, with its base, is larger than Lambda allows.
+    ImageTooLarge = "image-too-large";
+    /// There is a file where another layer or the base has a directory, or the reverse.
+    FileOverDirectory = "file-over-directory";
+    /// A wrapper script is not in the image.
+    MissingWrapper = "missing-wrapper";
+    /// A wrapper script is used with a base whose own bootstrap may not run it.
+    WrapperIgnored = "wrapper-ignored";
+    /// Two wrapper scripts have the same path in the image.
+    WrapperCollision = "wrapper-collision";
+    /// The base's entry script requires a handler, and the function has none.
+    NoHandler = "no-handler";
+    /// Nothing in the base image starts the handler.
+    NoEntrypoint = "no-entrypoint";
+    /// The program of an `entrypoint` is not in the image.
+    MissingEntrypoint = "missing-entrypoint";
+    /// The entry point is a symbolic link, which Lambda rejects.
+    EntryPointLink = "entry-point-link";
+    /// A custom runtime has no `bootstrap`.
+    NoBootstrap = "no-bootstrap";
+    /// An extension, wrapper or bootstrap is not executable.
+    NotAProgram = "not-a-program";
+    /// A program or shared library is built for another architecture than the function's; a warning if the layer's compatibility is ignored.
+    WrongArchitecture = "wrong-architecture";
+    /// There are more than ten extensions in `/opt/extensions`.
+    TooManyExtensions = "too-many-extensions";
+    /// Warning: on this base, the last argument of a Python wrapper script is the handler.
+    WrapperArguments = "wrapper-arguments";
+    /// Warning: `node_modules` is at the root of a layer.
+    MisplacedNodeModules = "misplaced-node-modules";
+    /// Warning: a folder is called `extension` instead of `extensions`.
+    MisplacedExtension = "misplaced-extension";
+    /// Warning: Lambda does not start any file of an extension.
+    IdleExtension = "idle-extension";
+    /// Warning: a file keeps Lambda from starting extensions.
+    ExtensionsSwitchedOff = "extensions-switched-off";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_kebab_case_and_described() {
+        let unique: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(unique.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(
+                code.name().split('-').all(|word| word.chars().all(|c| c.is_ascii_lowercase())),
+                "{code}"
+            );
+            assert!(!code.name().contains("--"), "{code}");
+            assert!(code.description().ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is wrong with, or worth knowing about, what a user wrote: a [`Finding`].
+//!
+//! Every stage reports findings, none prints them. This room knows no format of definitions: a [`Place`] names keys, and
+//! [`Help`] names settings by their meaning.
+
+mod code;
+mod help;
+mod place;
+
+pub use code::Code;
+pub use help::{Help, Setting};
+pub use place::{DocumentPath, Place, Step};
+
+/// One thing that is wrong with, or worth knowing about, a definition or what it names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Finding {
+    /// Its kind.
+    pub code: Code,
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// Where the user wrote what it is about.
+    pub place: Place,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<Help>,
+}
+
+/// Whether a finding stops the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The image cannot be built, or would not work in Lambda.
+    Error,
+    /// The image can be built.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl Finding {
+    /// An error without help.
+    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, place, message: message.into(), help: None }
+    }
+
+    /// A warning without help.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<Help>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether it stops the work.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}

@@ -1,0 +1,87 @@
+//! Text for people: safe to show on a terminal, in the singular or plural, with its causes, and close to what was meant.
+
+use std::error::Error;
+
+/// Characters that change the direction of writing or break a line.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text of several lines, safe to show: control characters other than line feeds and tabs are escaped, as are those that
+/// change the direction of writing.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    escape(text, |character| matches!(character, '\n' | '\t'))
+}
+
+/// As [`visible`], for what must stay on one line: line feeds and tabs are escaped too.
+#[must_use]
+pub fn visible_line(text: &str) -> String {
+    escape(text, |_| false)
+}
+
+fn escape(text: &str, keeps: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if turns(character) || (character.is_control() && !keeps(character)) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// `1 file`, `2 files`: a number with its noun.
+#[must_use]
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// ` (line 3)`, or nothing if the line is not known.
+#[must_use]
+pub fn in_line(line: Option<usize>) -> String {
+    line.map(|line| format!(" (line {line})")).unwrap_or_default()
+}
+
+/// An error and its causes on one line, with colons between them.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
+}
+
+/// The candidate that a misspelt `word` most likely means, if one is close enough.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.75)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(visible("a\x1b]0;title\x07b"), "a\\u{1b}]0;title\\u{7}b");
+        assert_eq!(visible("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\r");
+        assert_eq!(visible("one\n\ttwo ü"), "one\n\ttwo ü");
+        assert_eq!(visible_line("one\n\ttwo ü \u{202e}x"), "one\\n\\ttwo ü \\u{202e}x");
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!([count(0_u64, "file"), count(1_usize, "file")], ["0 files", "1 file"]);
+    }
+
+    #[test]
+    fn nearest_finds_a_slip_and_leaves_a_stranger() {
+        assert_eq!(nearest("handlr", ["handler", "runtime"]), Some("handler"));
+        assert_eq!(nearest("python312", ["python3.12", "nodejs20.x"]), Some("python3.12"));
+        assert_eq!(nearest("zzz", ["handler", "runtime"]), None);
+    }
+}
