@@ -5,8 +5,9 @@ use rayon::slice::ParallelSlice as _;
 use sha2::{Digest as _, Sha256};
 
 use super::tar_writer::{LayerEntry, MIN_COPIED, entries};
+use crate::files::FileIndex;
 use crate::store::Digest;
-use crate::tree::{FileIndex, Node, Tree};
+use crate::tree::{Node, Tree};
 
 /// Identifies the code that turns a tree into bytes. Change it whenever the bytes may change: with the tar format, the
 /// compressor, its level or its version. A test fails if the digest of a layer changes.

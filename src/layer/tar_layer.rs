@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{BUFFER, LayerError, tar_writer};
+use crate::files::FileIndex;
 use crate::store::{Digest, HashingWriter, Store};
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// The kind of the records of tars, by the keys of their layers. Change it when the meaning of the key or of the record
 /// changes.
