@@ -169,8 +169,8 @@ fn bytecode_in_an_archive_is_adjusted() {
     let tree = archive(&fixture, &files);
     let base = FileIndex::default();
     let later = MTIME + 86_400;
-    let (layer, _) = build(&tree, &base, later, &key(&tree, &base, later), &fixture.store).unwrap();
-    let listed = listed(&layer.blob);
+    let (adjusted, _) = build(&tree, &base, later, &key(&tree, &base, later), &fixture.store).unwrap();
+    let listed = listed(&adjusted.blob);
     let cached = listed.iter().find(|entry| entry.0.contains("/__pycache__/m.")).unwrap();
     assert_eq!(cached.6[8..12], u32::try_from(later).unwrap().to_le_bytes());
 }

@@ -59,7 +59,7 @@ impl StoreContents {
     }
 
     /// The blobs and records to remove.
-    fn to_remove(mut self, retention: &Retention, now: SystemTime) -> Removal {
+    fn removal(mut self, retention: &Retention, now: SystemTime) -> Removal {
         let mut bytes = self.bytes();
         let unused = |used: SystemTime| now.duration_since(used).unwrap_or_default();
         let too_old = |used: SystemTime, age: Option<Duration>| age.is_some_and(|age| unused(used) >= age);
@@ -133,7 +133,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be listed.
     pub fn prunable(&self, retention: &Retention) -> Result<Removal, FsError> {
-        Ok(self.contents()?.to_remove(retention, SystemTime::now()))
+        Ok(self.contents()?.removal(retention, SystemTime::now()))
     }
 
     /// Closes the store and removes what need not be kept. Removes nothing and returns none if the store is in use.
@@ -142,7 +142,7 @@ impl Store {
     /// When the store cannot be listed, or a file cannot be removed.
     pub fn prune(self, retention: &Retention) -> Result<Option<Removal>, FsError> {
         self.exclusively(|root| {
-            let removal = contents(root)?.to_remove(retention, SystemTime::now());
+            let removal = contents(root)?.removal(retention, SystemTime::now());
             for blob in &removal.blobs {
                 remove_blob(root, &blob.digest)?;
             }
