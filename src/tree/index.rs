@@ -9,7 +9,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
-use super::SIZE_LIMIT;
+use super::IMAGE_SIZE_LIMIT;
 use crate::project::{ImagePath, ImagePathError};
 pub use entries::{Entries, TarEntry};
 
@@ -53,7 +53,7 @@ impl FileIndex {
     /// # Errors
     /// When it is no tar archive, or larger than Lambda takes.
     pub fn add_layer(&mut self, layer: impl Read) -> Result<u64, IndexError> {
-        Ok(self.add_limited(layer, SIZE_LIMIT)?)
+        Ok(self.add_limited(layer, IMAGE_SIZE_LIMIT)?)
     }
 
     fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {
