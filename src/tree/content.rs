@@ -145,7 +145,7 @@ impl Stamp {
 }
 
 /// Nanoseconds since 1970, negative before. The years 1678 to 2262 fit.
-pub(crate) fn since_epoch(time: std::time::SystemTime) -> i64 {
+pub(super) fn since_epoch(time: std::time::SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => {

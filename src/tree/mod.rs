@@ -1,13 +1,12 @@
 //! The central type: a [`Tree`] of image paths, from any source.
 //!
 //! Directories, zip archives and single files become trees here and are normalised: a tree contains only directories, files
-//! and symbolic links, and of a file's metadata only whether it is executable. [`FileIndex`] is the same view of a base
-//! image. This module lists and opens files; it writes nothing and does not decide where Lambda needs a file.
+//! and symbolic links, and of a file's metadata only whether it is executable. This module lists and opens files; it writes
+//! nothing and does not decide where Lambda needs a file.
 
 mod content;
 mod directory;
 mod error;
-mod index;
 mod path_rules;
 mod patterns;
 mod snapshot;
@@ -19,13 +18,9 @@ use std::ops::Bound;
 use std::path::Path;
 use std::time::SystemTime;
 
-pub(crate) use content::since_epoch;
+use content::since_epoch;
 pub use content::{Content, HostFile, StoredFile};
 pub use error::TreeError;
-#[cfg(test)]
-pub(crate) use index::tests::base_of;
-pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};
-pub(crate) use index::{Whiteout, entry_path, whiteout};
 pub(crate) use path_rules::{check_name, join};
 pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
