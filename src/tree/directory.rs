@@ -22,6 +22,9 @@ use crate::fs::{self, FsError};
 use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
 use crate::sync;
 
+/// Nodes in the byte order of their paths.
+type Nodes = Vec<(ImagePath, Node)>;
+
 /// How many files one task lists. Some packages have tens of thousands of files in one folder, which several threads
 /// share.
 const FILES_AT_ONCE: usize = 512;
@@ -34,7 +37,7 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
 }
 
 /// The nodes of a directory in the byte order of their paths: a map is then built without comparing long paths.
-fn walk(source: &Source, root: &ImagePath) -> Result<(Vec<(ImagePath, Node)>, Vec<Adjustment>), TreeError> {
+fn walk(source: &Source, root: &ImagePath) -> Result<(Nodes, Vec<Adjustment>), TreeError> {
     let exclude = compile_patterns(&source.exclude)?;
     let walk = Walk { exclude, follow: source.follow, listings: Mutex::default() };
     let folder = Folder {
@@ -64,7 +67,7 @@ fn walk(source: &Source, root: &ImagePath) -> Result<(Vec<(ImagePath, Node)>, Ve
 }
 
 /// The nodes of all folders, the content of each folder at its position.
-fn in_order(root: &ImagePath, mut items: HashMap<ImagePath, Vec<Item>>) -> Vec<(ImagePath, Node)> {
+fn in_order(root: &ImagePath, mut items: HashMap<ImagePath, Vec<Item>>) -> Nodes {
     let mut nodes = Vec::with_capacity(items.values().map(Vec::len).sum());
     let mut content_of = |folder: &ImagePath| items.remove(folder).unwrap_or_default().into_iter();
     let mut open = vec![content_of(root)];

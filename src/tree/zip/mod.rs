@@ -314,7 +314,7 @@ impl SharedAdjustment {
             (None, _) => {}
             (Some(path), 0) => tree.add_adjustment(&path, what),
             (Some(path), more) => {
-                tree.add_adjustment(&path, &format!("{what} (and {})", count(more, "more file")))
+                tree.add_adjustment(&path, &format!("{what} (and {})", count(more, "more file")));
             }
         }
     }
