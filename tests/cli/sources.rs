@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
 }
 
 #[test]
@@ -95,7 +95,11 @@ fn a_file_over_a_directory() {
 fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
-    refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or add it to `exclude`"]);
+    refused(
+        &context,
+        2,
+        &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or add it to `exclude`"],
+    );
     context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
     context.limg(&["build"]).ok();
 }
@@ -142,7 +146,11 @@ fn a_path_that_is_not_there() {
     refused(
         &context,
         2,
-        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+        &[
+            "limg.yaml:3:",
+            "`[DIR]/project/fns` does not exist",
+            "help: did you mean `fn` in `[DIR]/project`?",
+        ],
     );
 }
 
