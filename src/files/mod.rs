@@ -1,17 +1,19 @@
-//! What is in an image: the entries of its layers laid over each other, and where its symbolic links lead.
+//! What is in an image: the files of its layers laid over each other by one set of rules, and where its links lead.
 //!
-//! No file content is read here, and nothing here knows where Lambda looks for a file.
+//! An [`Overlay`] is read from layers; a [`FileIndex`] is the part of it that the store keeps. Nothing here knows where
+//! Lambda looks for a file.
 
 mod index;
+mod layer_reader;
+mod overlay;
 mod resolve;
 mod tar_entries;
 
-pub use index::{FileIndex, IndexEntry, IndexError};
-pub(crate) use index::{Whiteout, entry_path, whiteout};
-pub use resolve::{Step, follow};
+pub use index::{FileIndex, IndexEntry};
+pub use layer_reader::{LayerForm, LayerReadError, read_layer};
+pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
+pub use resolve::{Step, resolve};
 pub use tar_entries::{TarEntries, TarEntry};
-#[cfg(test)]
-pub(crate) use tests::base_of;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

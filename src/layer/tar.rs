@@ -63,7 +63,7 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
         Some(Node::Symlink(_)) => 0o777,
         // An entry for a folder of the base replaces the base's own, so it must carry the base's mode.
         None | Some(Node::Directory) => match base.get(path.as_str()) {
-            Some(IndexEntry::Directory(mode)) => *mode,
+            Some(IndexEntry::Directory { mode, .. }) => *mode,
             _ => 0o755,
         },
     };

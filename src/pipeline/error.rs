@@ -9,7 +9,7 @@ use tokio::task::JoinError;
 use crate::aws::AwsError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
-use crate::files::IndexError;
+use crate::files::LayerReadError;
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
@@ -159,15 +159,9 @@ pub enum BaseError {
     /// The Docker Engine cannot give it.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// One of its layers cannot be listed.
+    /// One of its layers is damaged or cannot be read.
     #[error(transparent)]
-    Index(#[from] IndexError),
-    /// One of its layers is not what the manifest says.
-    #[error("the layer {expected} has other bytes than its digest says")]
-    Digest {
-        /// The digest that it should have.
-        expected: Digest,
-    },
+    LayerRead(#[from] LayerReadError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
@@ -415,7 +409,7 @@ impl BaseError {
             Self::PinGone { .. } => Some("`limg update` pins what the registry has now".to_owned()),
             Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
             Self::Layout(error) => error.help(),
-            Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
+            Self::LayerRead(_) => Some("fetch or copy the base image again".to_owned()),
             Self::Engine(error) => error.help(),
             Self::Extract(source) => source.help(),
             Self::Tree(source) => help_of_source(source),

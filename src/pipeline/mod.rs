@@ -388,7 +388,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
                 planned.push(Planned { function, base, plan });
             }
             Ok(Err(PlanError::Problems(found))) => {
-                if base.promised && found.iter().any(plan::may_be_solved_by_base) {
+                if !base.index.is_full() && found.iter().any(plan::may_be_solved_by_base) {
                     doubtful.insert(position);
                 }
                 faults.extend(found);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Findings;
 use crate::event::Event;
-use crate::files::{FileIndex, IndexEntry, Step, follow};
+use crate::files::{FileIndex, IndexEntry, Step, resolve};
 use crate::problem::DocumentPath;
 use crate::project::{Architecture, ImagePath};
 use crate::tree::{FileNode, Node, Tree};
@@ -168,21 +168,21 @@ impl<'a> Merged<'a> {
     pub(super) fn is_link(&self, path: &ImagePath) -> bool {
         match self.placed(path.as_str()) {
             Some((_, node)) => matches!(node, Node::Symlink(_)),
-            None => matches!(self.base.get(path.as_str()), Some(IndexEntry::Symlink(_))),
+            None => matches!(self.base.get(path.as_str()), Some(IndexEntry::Symlink { .. })),
         }
     }
 
     /// What a path leads to when every link is followed, in the trees or the base.
     pub(super) fn resolve(&self, path: &ImagePath) -> Option<Found<'_>> {
-        follow(path, |path| match self.placed(path.as_str()) {
-            Some((_, Node::Directory)) => Some(Step::End(Found::Directory)),
-            Some((_, Node::File(file))) => Some(Step::End(Found::File(file))),
+        resolve(path, |path| match self.placed(path) {
+            Some((_, Node::Directory)) => Some(Step::Directory(Found::Directory)),
+            Some((_, Node::File(file))) => Some(Step::Other(Found::File(file))),
             Some((_, Node::Symlink(target))) => Some(Step::Link(target)),
-            None => match self.base.get(path.as_str())? {
-                IndexEntry::Directory(_) => Some(Step::End(Found::Directory)),
-                IndexEntry::File(mode) => Some(Step::End(Found::BaseFile(*mode))),
-                IndexEntry::Symlink(target) => Some(Step::Link(target)),
-                IndexEntry::Other => None,
+            None => match self.base.get(path)? {
+                IndexEntry::Directory { .. } => Some(Step::Directory(Found::Directory)),
+                IndexEntry::File { mode, .. } => Some(Step::Other(Found::BaseFile(*mode))),
+                IndexEntry::Symlink { target, .. } => Some(Step::Link(target)),
+                IndexEntry::Other { .. } => None,
             },
         })
     }
@@ -199,9 +199,9 @@ impl<'a> Merged<'a> {
 /// What the base has in the way of a directory, or of something else.
 fn contradicted(entry: &IndexEntry, directory: bool) -> Option<&'static str> {
     match entry {
-        IndexEntry::Symlink(_) if directory => Some("symbolic link"),
-        IndexEntry::File(_) | IndexEntry::Other if directory => Some("file"),
-        IndexEntry::Directory(_) if !directory => Some("directory"),
+        IndexEntry::Symlink { .. } if directory => Some("symbolic link"),
+        IndexEntry::File { .. } | IndexEntry::Other { .. } if directory => Some("file"),
+        IndexEntry::Directory { .. } if !directory => Some("directory"),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ mod run;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::files::base_of;
+use crate::files::tests::base_of;
 use crate::project::{
     Architecture, Base, Dependencies, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind,
     VersionSource, Wrapper,
