@@ -50,10 +50,8 @@ impl ExtractError {
             Self::Missing { help, .. } => Some(help.clone()),
             Self::TooLarge { .. } => Some("choose a path that contains less".to_owned()),
             Self::Tree(TreeError::Unsuitable { help, .. }) => Some((*help).to_owned()),
-            Self::Layer(LayerReadError::Tar { .. } | LayerReadError::Digest { .. }) => {
-                Some("fetch or copy the image again".to_owned())
-            }
-            Self::Tree(_) | Self::Layer(LayerReadError::Fs(_)) | Self::Fs(_) => None,
+            Self::Layer(source) => source.help(),
+            Self::Tree(_) | Self::Fs(_) => None,
         }
     }
 }

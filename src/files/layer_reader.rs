@@ -40,6 +40,17 @@ pub enum LayerReadError {
     Fs(#[from] FsError),
 }
 
+impl LayerReadError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Tar { .. } | Self::Digest { .. } => Some("fetch or copy the image again".to_owned()),
+            Self::Fs(_) => None,
+        }
+    }
+}
+
 /// The form of a layer, as far as reading it shows.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerForm {

@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// Resolves a path in an image of directories (`/`), links (their target) and files (``).
+    /// Resolves a path in an image of directories (`/`), links (their target) and files (an empty text).
     fn resolved(entries: &[(&str, &str)], path: &str) -> Option<String> {
         let entries: BTreeMap<&str, &str> = entries.iter().copied().collect();
         resolve(&path.parse().unwrap(), |path| {

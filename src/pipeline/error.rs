@@ -392,7 +392,8 @@ impl BaseError {
         match self {
             Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
             Self::Registry(error) => error.is_users(),
-            Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
+            Self::Engine(_) | Self::Store(_) | Self::LayerRead(LayerReadError::Fs(_)) => false,
+            Self::Worker(_) | Self::Path(_) => false,
             error => is_inputs(error),
         }
     }
@@ -409,7 +410,7 @@ impl BaseError {
             Self::PinGone { .. } => Some("`limg update` pins what the registry has now".to_owned()),
             Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
             Self::Layout(error) => error.help(),
-            Self::LayerRead(_) => Some("fetch or copy the base image again".to_owned()),
+            Self::LayerRead(source) => source.help(),
             Self::Engine(error) => error.help(),
             Self::Extract(source) => source.help(),
             Self::Tree(source) => help_of_source(source),
