@@ -3,7 +3,7 @@
 use crate::files::LayerReadError;
 use crate::fs::FsError;
 use crate::project::ImagePath;
-use crate::tree::{SIZE_LIMIT, TreeError};
+use crate::tree::{IMAGE_SIZE_LIMIT, TreeError};
 use crate::units;
 
 /// Files of an image that cannot be taken.
@@ -23,7 +23,7 @@ pub enum ExtractError {
     #[error(
         "`{path}` of the image contains {}, more than Lambda's limit of {} for an image",
         units::size(*size),
-        units::limit(SIZE_LIMIT)
+        units::limit(IMAGE_SIZE_LIMIT)
     )]
     TooLarge {
         /// The path.
@@ -49,7 +49,8 @@ impl ExtractError {
         match self {
             Self::Missing { help, .. } => Some(help.clone()),
             Self::TooLarge { .. } => Some("choose a path that contains less".to_owned()),
-            Self::Tree(TreeError::Unsuitable { help, .. }) => Some((*help).to_owned()),
+            // No setting applies to files of another image.
+            Self::Tree(TreeError::Unsuitable { help, .. }) => help.render(|_| None),
             Self::Layer(source) => source.help(),
             Self::Tree(_) | Self::Fs(_) => None,
         }

@@ -11,7 +11,7 @@ use super::pack::PackedFile;
 use crate::files::{Origin, Overlay, OverlayFile, OverlayNode};
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
-use crate::tree::{self, KeptFile, SIZE_LIMIT, Tree, TreeError};
+use crate::tree::{self, IMAGE_SIZE_LIMIT, StoredFile, Tree, TreeError};
 
 /// The kind of the record. Its name changes when its meaning does.
 pub(super) const RECORD: &str = "image-files-1";
@@ -95,8 +95,8 @@ impl StoredSelection {
                 SelectedEntry::Symlink(target) => tree.insert(place, tree::Node::Symlink(target)),
                 SelectedEntry::File { mode, modified, content: PackedFile { offset, size, digest } } => {
                     let digest = digest.into();
-                    let file = KeptFile { path: Arc::clone(&blob), offset, size, digest };
-                    tree.add_kept(place, file, mode, modified);
+                    let file = StoredFile { path: Arc::clone(&blob), offset, size, digest };
+                    tree.add_stored(place, file, mode, modified);
                 }
             }
         }
@@ -119,7 +119,7 @@ pub(super) fn select(
         let unsuitable = |why: &str| TreeError::Unsuitable {
             what: of_image(place.as_str()),
             why: why.to_owned(),
-            help: "choose a `path` of the image that does not contain it",
+            help: "choose a `path` of the image that does not contain it".into(),
         };
         let selected = match &entry.node {
             OverlayNode::Directory(_) => SelectedEntry::Directory,
@@ -136,7 +136,7 @@ pub(super) fn select(
         let relative = place.as_str()[root.as_str().len()..].trim_start_matches('/');
         entries.insert(relative.to_owned(), selected);
     }
-    if size > SIZE_LIMIT {
+    if size > IMAGE_SIZE_LIMIT {
         return Err(ExtractError::TooLarge { path: path.clone(), size });
     }
     // A folder that no layer names, and whose files were all deleted.

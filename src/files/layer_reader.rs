@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 
 use crate::fs::FsError;
 use crate::store::{Blob, Digest, HashingReader};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 use crate::units;
 
 /// Bytes read from a blob at a time.
@@ -75,7 +75,7 @@ pub fn read_layer<T, E: From<LayerReadError>>(
     diff_id: &Digest,
     work: impl FnOnce(&mut dyn Read) -> Result<T, E>,
 ) -> Result<(T, LayerForm), E> {
-    read_limited(blob, digest, diff_id, SIZE_LIMIT, work)
+    read_limited(blob, digest, diff_id, IMAGE_SIZE_LIMIT, work)
 }
 
 fn read_limited<T, E: From<LayerReadError>>(

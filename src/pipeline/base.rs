@@ -25,7 +25,7 @@ use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 use crate::units;
 
 /// A way to read a base from files.
@@ -240,9 +240,11 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
     let (mut overlay, mut size) = (Overlay::default(), 0);
     for layer in image.layers() {
         size += overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ())?.size;
-        if size > SIZE_LIMIT {
-            let why =
-                format!("with it, the base is larger than Lambda's limit of {}", units::limit(SIZE_LIMIT));
+        if size > IMAGE_SIZE_LIMIT {
+            let why = format!(
+                "with it, the base is larger than Lambda's limit of {}",
+                units::limit(IMAGE_SIZE_LIMIT)
+            );
             let source = io::Error::new(io::ErrorKind::InvalidData, why);
             return Err(LayerReadError::Tar { layer: layer.digest.clone(), source }.into());
         }
