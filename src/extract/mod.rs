@@ -56,7 +56,7 @@ pub fn extract(
         return recorded;
     }
     let (selection, contents) = read_selection(layers, path, store)?;
-    store.keep_record(RECORD, &key(layers, path), &selection)?;
+    store.write_record(RECORD, &key(layers, path), &selection)?;
     placed(selection, &contents, layers, path, to)
 }
 

@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn layer(store: &Store, blob: &[u8], tar: &[u8]) -> Layer {
-        Layer { blob: store.keep_blob(blob).unwrap(), digest: Digest::of(blob), diff_id: Digest::of(tar) }
+        Layer { blob: store.add_blob(blob).unwrap(), digest: Digest::of(blob), diff_id: Digest::of(tar) }
     }
 
     fn read_all(layer: &Layer, limit: u64) -> Result<(Vec<u8>, LayerForm), LayerReadError> {
@@ -227,7 +227,7 @@ mod tests {
         let bad = [
             Layer { digest: Digest::of(b"other"), ..good() },
             Layer { diff_id: Digest::of(b"other"), ..good() },
-            Layer { blob: store.keep_blob(&gzip(b"hallo")).unwrap(), ..good() },
+            Layer { blob: store.add_blob(&gzip(b"hallo")).unwrap(), ..good() },
         ];
         for layer in bad {
             assert!(matches!(read_all(&layer, 100), Err(LayerReadError::Digest { .. })));
