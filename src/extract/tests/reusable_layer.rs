@@ -4,7 +4,7 @@ use tar::EntryType;
 
 use super::fixture::{Fixture, TestEntry, entry, gzip, parsed, path, tar};
 use crate::files::FileIndex;
-use crate::files::tests::{base_of, index_of};
+use crate::files::{base_of, index_of};
 
 use super::super::fits_base;
 

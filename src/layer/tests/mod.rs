@@ -93,7 +93,7 @@ fn entries_are_complete_sorted_and_normalised() {
     let mut tree = fixture.tree();
     tree.make_executable(&path("/opt/b/run"), "it is a program");
     tree.insert(path("/opt/b/link"), Node::Symlink("run".to_owned()));
-    let base = files::tests::index_of(&[&base_layer(&[("opt/", 0o711)])]);
+    let base = files::index_of(&[&base_layer(&[("opt/", 0o711)])]);
 
     let (layer, _) = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap();
     let listed = listed(&layer.blob);
