@@ -396,8 +396,8 @@ impl BaseError {
         match self {
             Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
             Self::Registry(error) => error.is_users(),
-            Self::Engine(_) | Self::Store(_) | Self::LayerRead(LayerReadError::Fs(_)) => false,
-            Self::Worker(_) | Self::Path(_) => false,
+            Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
+            Self::LayerRead(error) => !matches!(error, LayerReadError::Fs(_)) && is_inputs(error),
             error => is_inputs(error),
         }
     }
