@@ -49,47 +49,7 @@ const TO_CLEAN: &[&str] = &[
     //
     "docs/limg-yaml.md",
     //
-    "src/aws/",
-    //
-    "src/cli/",
-    //
-    "src/definition/",
-    //
-    "src/engine/",
-    //
-    "src/event.rs",
-    //
-    "src/extract/",
-    //
-    "src/failure.rs",
-    //
-    "src/image/",
-    //
-    "src/layer/",
-    //
-    "src/layout/",
-    //
-    "src/lock",
-    //
-    "src/pipeline/",
-    //
-    "src/plan/",
-    //
-    "src/problem.rs",
-    //
-    "src/project",
-    //
-    "src/registry/",
-    //
-    "src/sample_event/",
-    //
-    "src/store/",
-    //
-    "src/sync.rs",
-    //
-    "src/tree/",
-    //
-    "src/yaml.rs",
+    "src/",
     //
     ".ci/",
     //
@@ -97,11 +57,7 @@ const TO_CLEAN: &[&str] = &[
     //
     "examples/",
     //
-    "tests/cli/",
-    //
-    "tests/e2e/",
-    //
-    "tests/engine.rs",
+    "tests/",
 ];
 
 #[test]
