@@ -1,8 +1,8 @@
 //! The rules of imports, as a test: data flows one way through the rooms of `src/`, and so do imports.
 //!
-//! A room is a top-level module. The table lists the rooms in the order in which data flows, the command line first, and
-//! for each the rooms below it that it may name. Comments and strings do not count. Tests of a room may name every room
-//! below it, to make what they need, and none above; and they may use what pure rooms may not.
+//! A room is a top-level module. The table lists the rooms in the order in which data flows, the command line first,
+//! and for each the rooms below it that it may name. Comments and strings do not count. Tests of a room may name every
+//! room below it, but none above, and may use what pure rooms may not.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
 

@@ -51,11 +51,9 @@ const TO_CLEAN: &[&str] = &[
     //
     "src/",
     //
-    ".ci/",
+    ".ci/benchmark/loads.py",
     //
-    "base-images/",
-    //
-    "examples/",
+    "base-images/debian/",
     //
     "tests/",
 ];
