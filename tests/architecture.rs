@@ -27,21 +27,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["layout", "image", "runtime", "store", "event", "project"]),
     ("aws", &["registry", "store", "event", "project"]),
     ("registry", &["image", "store", "event", "project"]),
-    ("layout", &["image", "layer", "store", "project"]),
-    ("extract", &["image", "files", "tree", "store", "problem", "project"]),
+    ("layout", &["image", "layer", "files", "store", "project"]),
+    ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),
-    ("plan", &["files", "tree", "runtime", "event", "problem", "project"]),
+    ("check", &["plan", "files", "tree", "runtime", "project"]),
+    ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "project"]),
     ("tree", &["project"]),
-    ("definition", &["problem", "project"]),
-    ("lock", &["store", "yaml", "project"]),
+    ("definition", &["project"]),
+    ("lock", &["store", "strict_yaml", "project"]),
     ("runtime", &["project"]),
     ("sample_event", &[]),
     ("store", &[]),
-    ("event", &["problem", "project"]),
-    ("yaml", &["problem"]),
-    ("problem", &[]),
+    ("event", &["project"]),
+    ("strict_yaml", &[]),
     ("project", &[]),
     ("build_time", &[]),
     ("failure", &[]),
@@ -56,7 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const WITH_CIRCLES: &[&str] = &["cli", "pipeline", "engine", "aws", "registry", "plan", "tree", "definition"];
 
 /// Rooms that are functions from values to values: what they need from the world is a parameter.
-const PURE: &[&str] = &["image", "plan", "definition", "runtime", "sample_event"];
+const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "sample_event"];
 
 /// What a pure room must not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

@@ -24,7 +24,7 @@ fn trees() -> Context {
 }
 
 /// The build fails with this code and these messages, and writes nothing.
-fn fails(context: &Context, code: i32, expected: &[&str]) {
+fn refused(context: &Context, code: i32, expected: &[&str]) {
     context.limg(&["build"]).fails(code, expected);
     assert!(!context.path(".limg").exists(), "no image is written");
     context.assert_clean();
@@ -36,7 +36,7 @@ fn links_that_leave_their_tree() {
         let context = trees();
         symlink(target, context.path("one/lib/link")).unwrap();
         let is_one_link = format!("`[DIR]/project/one/lib/link` is a symbolic link to `{target}`");
-        fails(&context, 2, &["the layer `one`", &is_one_link, "help: ", "exclude it"]);
+        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "add it to `exclude`"]);
     }
     let context = trees();
     context.write("shared/c.txt", "c");
@@ -52,7 +52,7 @@ fn zips_with_paths_outside_of_their_root() {
     for name in ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"] {
         let context = Context::with(ZIP);
         context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
-        fails(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "evil", "help: "]);
+        refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "evil", "help: "]);
     }
 }
 
@@ -62,7 +62,7 @@ fn zips_that_are_broken() {
     context.zip("one.zip", &[("fine.txt", "some content")]);
     let whole = std::fs::read(context.path("one.zip")).unwrap();
     context.write("one.zip", &whole[..whole.len() - 30]);
-    fails(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
+    refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
     // A wrong bit in the content, which the checksum shows.
     let mut wrong = whole.clone();
     let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    fails(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_file_over_a_directory() {
     let context = trees();
     std::fs::remove_dir_all(context.path("two/lib")).unwrap();
     context.write("two/lib", "a file");
-    fails(
+    refused(
         &context,
         2,
         &[
@@ -95,7 +95,11 @@ fn a_file_over_a_directory() {
 fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
-    fails(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename or exclude it"]);
+    refused(
+        &context,
+        2,
+        &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or add it to `exclude`"],
+    );
     context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
     context.limg(&["build"]).ok();
 }
@@ -109,9 +113,17 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 ";
     let context = Context::with(definition);
     context.program("log.sh", "echo no first line\n");
-    fails(&context, 2, &["`/opt/extensions/log`", "extension log", "is no program", "help: ", "`#!/bin/sh`"]);
+    refused(
+        &context,
+        2,
+        &["`/opt/extensions/log`", "extension log", "is not a program", "help: ", "`#!/bin/sh`"],
+    );
     context.program("log.sh", "#!/bin/sh\r\necho\r\n");
-    fails(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
+    refused(
+        &context,
+        2,
+        &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line endings"],
+    );
     // A missing executable bit is set, with a note.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
@@ -124,14 +136,14 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 fn what_is_neither_file_nor_folder() {
     let context = trees();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
-    fails(&context, 2, &["`[DIR]/project/one/socket`", "help: exclude it"]);
+    refused(&context, 2, &["`[DIR]/project/one/socket`", "help: add it to `exclude`"]);
 }
 
 #[test]
 fn a_path_that_does_not_exist() {
     let context = trees();
     context.write("limg.yaml", TREE.replace("code: fn", "code: fns"));
-    fails(
+    refused(
         &context,
         2,
         &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
@@ -142,7 +154,7 @@ fn a_path_that_does_not_exist() {
 fn a_custom_runtime_without_its_program() {
     let context = trees();
     std::fs::rename(context.path("fn/bootstrap"), context.path("fn/main")).unwrap();
-    fails(&context, 2, &["limg.yaml:3:", "there is neither `/var/task/bootstrap` nor", "help: "]);
+    refused(&context, 2, &["limg.yaml:3:", "there is neither `/var/task/bootstrap` nor", "help: "]);
 }
 
 #[test]
@@ -187,11 +199,11 @@ fn libraries_for_another_architecture_are_reported_before_anything_is_written() 
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
     let expected = [
-        "the layer `one` brings `/opt/lib/module.so`, built for arm64",
+        "the layer `one` contains `/opt/lib/module.so`, built for arm64",
         "[wrong-architecture]",
-        "`exclude:`",
+        "`exclude`",
     ];
-    fails(&context, 2, &expected);
+    refused(&context, 2, &expected);
 
     context.write("limg.yaml", TREE.replace("code: fn", "code: fn, architecture: arm64"));
     context.limg(&["build"]).ok();
