@@ -194,7 +194,7 @@ async fn made_layers(
     let (registry, repository) = (&context.registry, reference.repository());
     let found = registry.resolve(repository, reference.version(), *architecture).await?;
     let manifest = image::manifest(&found.bytes)?;
-    let config = registry.document(repository, &image::digest(manifest.config())?).await?;
+    let config = registry.read_blob(repository, &image::digest(manifest.config())?).await?;
     image::check_config(&config, *architecture)?;
     Ok(image::made_layers(&manifest, &config, layer::ENCODER)?)
 }
