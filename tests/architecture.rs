@@ -19,6 +19,7 @@ const BELOW: &[&str] = &[
     "extract",
     "image",
     "layer",
+    "check",
     "plan",
     "files",
     "tree",
@@ -28,8 +29,7 @@ const BELOW: &[&str] = &[
     "sample_event",
     "store",
     "event",
-    "yaml",
-    "problem",
+    "strict_yaml",
     "project",
     "build_time",
     "failure",
@@ -50,21 +50,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["layout", "image", "runtime", "store", "event", "project", "fs"]),
     ("aws", &["registry", "store", "event", "project", "fs"]),
     ("registry", &["image", "store", "event", "project", "fs"]),
-    ("layout", &["image", "layer", "store", "project", "fs"]),
-    ("extract", &["image", "files", "tree", "store", "problem", "project", "fs"]),
+    ("layout", &["image", "layer", "files", "store", "project", "fs"]),
+    ("extract", &["image", "files", "tree", "store", "project", "fs"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project", "fs"]),
-    ("plan", &["files", "tree", "runtime", "event", "problem", "project"]),
+    ("check", &["plan", "files", "tree", "runtime", "project"]),
+    ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "project"]),
     ("tree", &["project", "fs"]),
-    ("definition", &["problem", "project", "fs"]),
-    ("lock", &["store", "yaml", "project", "fs"]),
+    ("definition", &["project", "fs"]),
+    ("lock", &["store", "strict_yaml", "project", "fs"]),
     ("runtime", &["project"]),
     ("sample_event", &[]),
     ("store", &["fs"]),
-    ("event", &["problem", "project"]),
-    ("yaml", &["problem"]),
-    ("problem", &[]),
+    ("event", &["project"]),
+    ("strict_yaml", &[]),
     ("project", &[]),
     ("build_time", &[]),
     ("failure", &[]),
@@ -76,7 +76,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need of the world is a parameter.
-const PURE: &[&str] = &["image", "plan", "definition", "runtime", "sample_event"];
+const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "sample_event"];
 
 /// What a pure room does not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

@@ -14,19 +14,19 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::error::full_text;
 use super::layer_bytes::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::files::{FileIndex, IndexError};
+use crate::finding::{Code, Finding, Help};
 use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
-use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
-use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
+use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::{Digest, HashingReader, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::text::with_causes;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// A way to read a base from files.
 type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;
@@ -76,29 +76,30 @@ impl LoadedBase {
     }
 }
 
-/// The base of each function, in their order; those that share one share it here. There is none where the definition's is
-/// at fault, which the problems then tell.
+/// The base of each function, in their order; functions that share a base share it here. There is none where the definition
+/// names one that cannot be used, which the findings then report.
 ///
 /// # Errors
 /// When a base cannot be read although the definition is right.
 pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
-) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Problem>), PipelineError> {
-    let mut problems = Vec::new();
+) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Finding>), PipelineError> {
+    let mut findings = Vec::new();
     let mut loaded: BTreeMap<(ImageLocation, Architecture, bool), Option<Arc<LoadedBase>>> = BTreeMap::new();
     let mut bases = Vec::new();
     for function in functions {
         let location = match location(function) {
             Ok(location) => location,
-            Err(problem) => {
-                problems.push(problem);
+            Err(finding) => {
+                findings.push(finding);
                 bases.push(None);
                 continue;
             }
         };
         // Where another command takes the place of its entry script, that promises nothing.
-        let keeps_entry = function.base.entrypoint.as_deref().is_none_or(|words| words == [ENTRY_SCRIPT]);
+        let keeps_entry =
+            function.base.entrypoint.as_ref().is_none_or(|entry| entry.command == [AWS_ENTRYPOINT]);
         let base = match loaded.entry((location, function.architecture, keeps_entry)) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
@@ -106,7 +107,7 @@ pub(super) async fn load_all(
                 let base = match load(location, *architecture, *keeps_entry, context).await {
                     Ok(base) => Some(Arc::new(base)),
                     Err(error) if error.is_definitions() => {
-                        problems.push(problem(function, location, &error));
+                        findings.push(unusable(function, location, &error));
                         None
                     }
                     Err(source) => return Err(PipelineError::Base { base: location.to_string(), source }),
@@ -116,7 +117,7 @@ pub(super) async fn load_all(
         };
         bases.push(base);
     }
-    Ok((bases, problems))
+    Ok((bases, findings))
 }
 
 /// Looks into the bases of some functions, by position. Those of other functions go on as they are, even where they are
@@ -145,21 +146,18 @@ pub(super) async fn look_into(
 }
 
 /// Where a function's base is: what the definition says, else the contract's own image.
-pub(super) fn location(function: &Function) -> Result<ImageLocation, Problem> {
+pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
     match &function.base.image {
         Some(image) => Ok(image.clone()),
         None => contract(function).map(|contract| ImageLocation::Registry(contract.image.clone())),
     }
 }
 
-/// What is wrong with a base, at the line that chooses it.
-fn problem(function: &Function, location: &ImageLocation, error: &BaseError) -> Problem {
-    let at = match &function.base.image {
-        Some(_) => DocumentPath::keys(&["bases", &function.base.name, "image"]),
-        None => DocumentPath::keys(&["functions", &function.name, "runtime"]),
-    };
-    let message = format!("failed to read the base image `{location}`: {}", full_text(error));
-    Problem { help: error.help(), ..Problem::new("unusable-base", at, message) }
+/// A base that cannot be used, where the definition names it.
+fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) -> Finding {
+    let message = format!("failed to read the base image `{location}`: {}", with_causes(error));
+    let finding = Finding::error(Code::UnusableBase, function.base.place.clone(), message);
+    Finding { help: error.help().map(Help::from), ..finding }
 }
 
 async fn load(
@@ -192,12 +190,12 @@ async fn load(
         }
     };
     let run = image.run_config();
-    let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
+    let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [AWS_ENTRYPOINT]);
     let base = LoadedBase {
         name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: Arc::new(FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?),
+        index: Arc::new(FileIndex::of_programs(&[AWS_ENTRYPOINT, EMULATOR_PATH])?),
         image,
         origin,
         promised,
@@ -217,7 +215,7 @@ async fn from_engine(
     if let Some(config) = context.store.record::<Digest>(ENGINE_RECORD, &id) {
         let store = context.store.clone();
         let kept =
-            blocking(move || layout::read_taken_over(&config, architecture, &store).map_err(BaseError::from));
+            blocking(move || layout::read_imported(&config, architecture, &store).map_err(BaseError::from));
         if let Some(image) = kept.await? {
             return Ok(image);
         }
@@ -228,7 +226,7 @@ async fn from_engine(
     let store = context.store.clone();
     blocking(move || {
         let image = layout::read_docker_archive(archive.path(), None, architecture, &store)?;
-        store.keep_record(ENGINE_RECORD, &id, image.config_digest())?;
+        store.write_record(ENGINE_RECORD, &id, image.config_digest())?;
         Ok(image)
     })
     .await
@@ -242,12 +240,12 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
     let mut listing = Listing { size: 0, index: FileIndex::default() };
     for layer in image.layers() {
         listing.size += add_layer(&mut listing.index, layer)?;
-        if listing.size > SIZE_LIMIT {
+        if listing.size > IMAGE_SIZE_LIMIT {
             let why = "its layers inflate to more than the 10 GB that Lambda takes";
             return Err(IndexError::from(io::Error::new(io::ErrorKind::InvalidData, why)).into());
         }
     }
-    store.keep_record(INDEX_RECORD, image.config_digest(), &listing)?;
+    store.write_record(INDEX_RECORD, image.config_digest(), &listing)?;
     Ok(listing)
 }
 

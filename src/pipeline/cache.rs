@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::error::full_text;
 use super::image_kind::LayerSource;
 use super::{BaseError, Context};
 use crate::event::Event;
-use crate::image::{self, DescribedLayer, Layer};
+use crate::image::{self, Layer, ManifestLayer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::text::with_causes;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The layers of some images, by the digests of their tars.
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Cache {
                 Some(Err(error)) => match Fault::of(error) {
                     Fault::Missing => missing.push(reference.to_string()),
                     Fault::Image => {
-                        let (image, why) = (format!("{reference} ({architecture})"), full_text(error));
+                        let (image, why) = (format!("{reference} ({architecture})"), with_causes(error));
                         context.reporter.report(Event::CacheUnusable { image, why });
                     }
                     // The user is told of it for the whole host.
@@ -76,10 +76,10 @@ impl Cache {
         cache
     }
 
-    fn add(&mut self, layers: &[DescribedLayer], repository: &Repository) {
+    fn add(&mut self, layers: &[ManifestLayer], repository: &Repository) {
         // No layer that Lambda takes is larger, whatever the manifest says.
-        for DescribedLayer { digest, diff_id, size, .. } in
-            layers.iter().filter(|layer| layer.size <= SIZE_LIMIT)
+        for ManifestLayer { digest, diff_id, size, .. } in
+            layers.iter().filter(|layer| layer.size <= IMAGE_SIZE_LIMIT)
         {
             let (digest, size, repository) = (digest.clone(), *size, repository.clone());
             self.0.entry(diff_id.clone()).or_insert(Cached { digest, size, repository });
@@ -97,7 +97,7 @@ impl Cache {
         store: &Store,
     ) -> Result<Option<(Layer, &Repository)>, LayerError> {
         let LayerSource { key, tree, base, mtime } = source;
-        if self.0.is_empty() || layer::encoder(tree).is_none() || layer::known(key, store).is_some() {
+        if self.0.is_empty() || layer::encoder(tree).is_none() || layer::find(key, store).is_some() {
             return Ok(None);
         }
         let tar = match TarLayer::find(tree, base, *mtime, key, store) {
@@ -105,7 +105,7 @@ impl Cache {
             None => TarLayer::read(tree, base, *mtime, key, store)?,
         };
         Ok(self.0.get(tar.diff_id()).map(|Cached { digest, size, repository }| {
-            let blob = store.place(digest, *size);
+            let blob = store.expected_blob(digest, *size);
             let layer = Layer { digest: digest.clone(), diff_id: tar.diff_id().clone(), size: *size, blob };
             (layer, repository)
         }))
@@ -128,7 +128,7 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
                 // Nobody can have pushed it there.
                 Err(error) => context.reporter.report(Event::CacheUnusable {
                     image: template.to_string(),
-                    why: format!("for `{}`: {}", function.name, full_text(&error)),
+                    why: format!("for `{}`: {}", function.name, with_causes(&error)),
                 }),
             }
         }
@@ -141,7 +141,7 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
 async fn of_host<'a>(
     images: Vec<&'a Wanted>,
     context: &Context,
-) -> Vec<(&'a Wanted, Result<Vec<DescribedLayer>, BaseError>)> {
+) -> Vec<(&'a Wanted, Result<Vec<ManifestLayer>, BaseError>)> {
     let read = async |image: &'a Wanted| (image, made_layers(image, context).await);
     let mut images = images.into_iter();
     let Some(first) = images.next() else { return Vec::new() };
@@ -156,7 +156,7 @@ async fn of_host<'a>(
             BaseError::Registry(error) => error.help(),
             _ => None,
         };
-        let (image, why) = (reference.to_string(), full_text(error));
+        let (image, why) = (reference.to_string(), with_causes(error));
         context.reporter.report(Event::CacheFailed { image, why, help });
     }
     answers
@@ -190,11 +190,11 @@ impl Fault {
 async fn made_layers(
     (reference, architecture): &Wanted,
     context: &Context,
-) -> Result<Vec<DescribedLayer>, BaseError> {
+) -> Result<Vec<ManifestLayer>, BaseError> {
     let (registry, repository) = (&context.registry, reference.repository());
     let found = registry.resolve(repository, reference.version(), *architecture).await?;
-    let manifest = image::manifest(&found.bytes)?;
-    let config = registry.read_blob(repository, &image::digest(manifest.config())?).await?;
-    image::check_config(&config, *architecture)?;
-    Ok(image::made_layers(&manifest, &config, layer::ENCODER)?)
+    let manifest = image::parse_manifest(&found.bytes)?;
+    let config = registry.read_blob(repository, &image::descriptor_digest(manifest.config())?).await?;
+    image::check_platform(&config, *architecture)?;
+    Ok(image::layers_of_encoder(&manifest, &config, layer::ENCODER)?)
 }

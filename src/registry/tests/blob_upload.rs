@@ -8,7 +8,7 @@ const UPLOADS: &str = "/blobs/uploads/";
 impl Fixture {
     /// Uploads a blob of the store.
     async fn upload(&self, content: &[u8]) -> Result<(), RegistryError> {
-        let blob = self.store.keep_blob(content).unwrap();
+        let blob = self.store.add_blob(content).unwrap();
         self.upload_as(content, UploadContent::Blob(&blob), None).await
     }
 
@@ -187,7 +187,7 @@ async fn a_rejection_during_the_upload_is_reported() {
 async fn a_damaged_blob_is_distinguished_from_a_damaged_transfer() {
     let fixture = Fixture::new();
     let content = noise(3, 100_000);
-    let blob = fixture.store.keep_blob(&content).unwrap();
+    let blob = fixture.store.add_blob(&content).unwrap();
     let mut damaged = content.clone();
     damaged[5] ^= 1;
     std::fs::remove_file(&blob.path).unwrap();
@@ -210,7 +210,7 @@ async fn a_damaged_blob_is_distinguished_from_a_damaged_transfer() {
 async fn a_blob_that_cannot_be_read_is_an_error() {
     let fixture = Fixture::new();
     let content = noise(3, 600_000);
-    let blob = fixture.store.keep_blob(&content).unwrap();
+    let blob = fixture.store.add_blob(&content).unwrap();
     std::fs::remove_file(&blob.path).unwrap();
     let upload = || fixture.upload_as(&content, UploadContent::Blob(&blob), None);
     let (message, _) = fixture.fails(upload().await);

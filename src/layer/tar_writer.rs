@@ -1,0 +1,295 @@
+//! Writes a tree as a tar archive. Every header field is set here, so the archive does not depend on the machine.
+//!
+//! The form is one that Lambda is known to accept: all parent folders before their contents; only directories, files and
+//! symbolic links; owner 0; modes that any user can read. POSIX pax headers are used only where a name or size does not fit
+//! into a ustar header.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Read, Write};
+
+use tar::{Builder, EntryType, Header};
+
+use super::LayerError;
+use super::bytecode;
+use crate::files::{FileIndex, IndexEntry};
+use crate::project::ImagePath;
+use crate::tree::{Content, FileNode, Node, Tree, TreeError, ZipEntry, source_of_bytecode};
+
+/// The largest size that fits into the 11 octal digits of a ustar header: 8 GiB minus one byte.
+const USTAR_SIZE: u64 = 0o777_7777_7777;
+
+/// The content of a file is padded to a multiple of this.
+const BLOCK: u64 = 512;
+
+/// The size of a ustar header's fields for the name and the link target.
+const USTAR_NAME: usize = 100;
+
+/// The smallest uncompressed size at which a zip entry's deflated data is copied. Smaller files compress better together with
+/// their neighbours.
+pub(super) const MIN_COPIED: u64 = 16 * 1024;
+
+/// An entry of the archive.
+pub(super) struct LayerEntry<'a> {
+    /// The path in the image.
+    pub(super) path: Cow<'a, ImagePath>,
+    /// The permission bits.
+    pub(super) mode: u32,
+    /// The node; none for a parent folder that is not in the tree itself.
+    pub(super) node: Option<&'a Node>,
+}
+
+/// The sorted entries of a layer: the tree's nodes and all their parent folders.
+pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
+    let mut implied = BTreeSet::new();
+    let mut last = "";
+    for (path, _) in tree.iter() {
+        // Neighbours are often in the same folder.
+        if std::mem::replace(&mut last, path.folder()) == path.folder() {
+            continue;
+        }
+        // The parents of a folder that is already known are handled with that folder.
+        let mut above = path.parent();
+        while let Some(folder) =
+            above.filter(|folder| tree.get(folder).is_none() && !implied.contains(folder))
+        {
+            above = folder.parent();
+            implied.insert(folder);
+        }
+    }
+    let mode = |path: &ImagePath, node: Option<&Node>| match node {
+        Some(Node::File(FileNode { executable: false, .. })) => 0o644,
+        Some(Node::File(_)) => 0o755,
+        Some(Node::Symlink(_)) => 0o777,
+        // The entry replaces that of the base's folder, so it must have the base's mode.
+        None | Some(Node::Directory) => match base.get(path.as_str()) {
+            Some(IndexEntry::Directory(mode)) => *mode,
+            _ => 0o755,
+        },
+    };
+    let entry = |path: Cow<'a, ImagePath>, node| LayerEntry { mode: mode(&path, node), path, node };
+    let mut entries = Vec::with_capacity(tree.iter().len() + implied.len());
+    let mut implied = implied.into_iter().peekable();
+    for (path, node) in tree.iter() {
+        while let Some(folder) = implied.next_if(|folder| folder < path) {
+            entries.push(entry(Cow::Owned(folder), None));
+        }
+        entries.push(entry(Cow::Borrowed(path), Some(node)));
+    }
+    entries
+}
+
+/// A writer for an archive. It may read file contents itself, later or on another thread; if that fails, a later call fails
+/// with a [`TreeError`].
+pub(super) trait TarOutput: Write {
+    /// Appends the content of a zip entry by copying its deflated data, and returns true; or returns false, and the caller
+    /// writes the content. Called only for the entries that [`deflated`] returns.
+    fn append_deflated(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Appends the content of a file of `size` bytes, and returns true; or returns false, and the caller writes the content.
+    fn append_file(&mut self, _content: &Content, _size: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+impl<W: Write> TarOutput for BufWriter<W> {}
+
+/// The zip entry of a file, if its deflated data may be copied.
+fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
+    match &file.content {
+        Content::Zip(entry) if entry.is_deflated() && entry.size() >= MIN_COPIED => {
+            Some(entry).filter(|_| !may_be_adjusted(path))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the content of a file may be changed: the header of bytecode contains the modification time of its source.
+fn may_be_adjusted(path: &ImagePath) -> bool {
+    source_of_bytecode(path).is_some()
+}
+
+/// Whether the compressed layer depends on its tar alone: it contains no deflated data copied from zip archives.
+pub(super) fn has_no_deflated(tree: &Tree) -> bool {
+    tree.iter().all(|(path, node)| !matches!(node, Node::File(file) if deflated(path, file).is_some()))
+}
+
+/// Writes the archive and returns the writer.
+pub(super) fn write<W: TarOutput>(
+    tree: &Tree,
+    base: &FileIndex,
+    mtime: u64,
+    output: W,
+) -> Result<W, LayerError> {
+    let mut archive = Builder::new(output);
+    for entry in entries(tree, base) {
+        match entry.node {
+            None | Some(Node::Directory) => {
+                let name = format!("{}/", entry.path.relative());
+                let header = header(EntryType::Directory, entry.mode, mtime);
+                append(&mut archive, header, &name, None).map_err(LayerError::write(&entry.path))?;
+            }
+            Some(Node::Symlink(target)) => {
+                let header = header(EntryType::Symlink, entry.mode, mtime);
+                append(&mut archive, header, entry.path.relative(), Some(target))
+                    .map_err(LayerError::write(&entry.path))?;
+            }
+            Some(Node::File(file)) => {
+                let header = header(EntryType::Regular, entry.mode, mtime);
+                let header = complete(&mut archive, header, entry.path.relative(), None, file.size)
+                    .map_err(LayerError::write(&file.content))?;
+                write_file(archive.get_mut(), &header, &entry.path, tree, file, mtime)?;
+            }
+        }
+    }
+    archive.into_inner().map_err(LayerError::compress)
+}
+
+fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(mtime);
+    header.set_size(0);
+    header
+}
+
+/// Writes the header and content of a file.
+fn write_file(
+    output: &mut impl TarOutput,
+    header: &Header,
+    path: &ImagePath,
+    tree: &Tree,
+    file: &FileNode,
+    mtime: u64,
+) -> Result<(), LayerError> {
+    let failed = || LayerError::write(&file.content);
+    output.write_all(header.as_bytes()).map_err(failed())?;
+    let is_appended = match deflated(path, file) {
+        Some(entry) => output.append_deflated(entry).map_err(failed())?,
+        None if may_be_adjusted(path) => false,
+        None => output.append_file(&file.content, file.size).map_err(failed())?,
+    };
+    if !is_appended {
+        let content = Exactly { inner: file.content.open()?, left: file.size };
+        let mut content = bytecode::adjust(content, path, tree, file, mtime).map_err(failed())?;
+        io::copy(&mut content, output).map_err(failed())?;
+    }
+    let padding = file.size.next_multiple_of(BLOCK) - file.size;
+    io::copy(&mut io::repeat(0).take(padding), output).map(drop).map_err(failed())
+}
+
+/// Appends an entry without content.
+fn append<W: Write>(
+    archive: &mut Builder<W>,
+    header: Header,
+    name: &str,
+    target: Option<&str>,
+) -> io::Result<()> {
+    let header = complete(archive, header, name, target, 0)?;
+    archive.append(&header, io::empty())
+}
+
+/// Completes a header, and appends a pax header first if the values do not fit into the ustar fields.
+fn complete<W: Write>(
+    archive: &mut Builder<W>,
+    mut header: Header,
+    name: &str,
+    target: Option<&str>,
+    size: u64,
+) -> io::Result<Header> {
+    let mut records = Vec::new();
+    // Without a pax record the encoding of a name is undefined, so only ASCII names do without.
+    if !name.is_ascii() || header.set_path(name).is_err() {
+        records.extend(pax_record("path", name));
+        set_name(&mut header, name);
+    }
+    if let Some(target) = target {
+        if target.is_ascii() && target.len() <= USTAR_NAME {
+            header.set_link_name_literal(target)?;
+        } else {
+            records.extend(pax_record("linkpath", target));
+        }
+    }
+    if size <= USTAR_SIZE {
+        header.set_size(size);
+    } else {
+        records.extend(pax_record("size", &size.to_string()));
+    }
+    if !records.is_empty() {
+        let mut extension = self::header(EntryType::XHeader, 0o644, header.mtime()?);
+        set_name(&mut extension, "PaxHeaders/entry");
+        extension.set_size(records.len() as u64);
+        extension.set_cksum();
+        archive.append(&extension, &records[..])?;
+    }
+    header.set_cksum();
+    Ok(header)
+}
+
+/// Sets the name field to the start of the name, with `_` for each byte that is not ASCII; a pax record has the whole name.
+fn set_name(header: &mut Header, name: &str) {
+    if let Some(ustar) = header.as_ustar_mut() {
+        // A name that did not fit may have left its first part here.
+        ustar.prefix.fill(0);
+    }
+    let field = &mut header.as_old_mut().name;
+    field.fill(0);
+    let ascii = name.bytes().map(|byte| if byte.is_ascii() { byte } else { b'_' });
+    for (place, byte) in field.iter_mut().zip(ascii) {
+        *place = byte;
+    }
+}
+
+/// A pax record, `LENGTH KEY=VALUE\n`; the length includes its own digits (POSIX, pax, "Extended Header").
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
+
+/// Fills a buffer with the content of a file; fails if the file has another size.
+pub(super) fn read_exactly(content: &Content, buffer: &mut [u8]) -> Result<(), TreeError> {
+    let mut exactly = Exactly { inner: content.open()?, left: buffer.len() as u64 };
+    exactly
+        .read_exact(buffer)
+        .and_then(|()| exactly.read(&mut [0]).map(drop))
+        .map_err(|source| TreeError::Read { what: content.to_string(), source })
+}
+
+/// Reads exactly the expected number of bytes or fails: a tar entry of another size would corrupt all that follow.
+struct Exactly<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            return match self.inner.read(&mut [0])? {
+                0 => Ok(0),
+                _ => Err(io::Error::other("it has more bytes than when it was listed")),
+            };
+        }
+        let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = self.inner.read(&mut buffer[..limit])?;
+        if read == 0 {
+            return Err(io::Error::other(format!(
+                "it has {} bytes fewer than when it was listed",
+                self.left
+            )));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,156 @@
+//! Writes images into an OCI image layout directory.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
+use crate::fs::{self, FsError};
+use crate::image::{Image, Layer};
+use crate::store::Digest;
+
+/// Adds images to the layout in `path`, which is created if necessary. An image with the same name is replaced; others stay.
+///
+/// Existing blobs are not written again. `index.json` is replaced last, so it never lists missing blobs. A blob of the store
+/// is added as a hard link if the file system allows it; any other blob is copied and verified.
+///
+/// # Errors
+/// When the folder contains something else, a blob is damaged, or a file cannot be written.
+pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
+    check_oci_directory(path)?;
+    let blobs = path.join("blobs").join("sha256");
+    fs::create_dir_all(&blobs)?;
+    fs::remove_abandoned(&blobs);
+    for named in images {
+        let image = named.image;
+        for layer in image.unique_layers() {
+            add_layer(&blobs, layer)?;
+        }
+        add_bytes(&blobs, image.config_digest(), image.config())?;
+        add_bytes(&blobs, image.digest(), image.manifest())?;
+    }
+    // No other process may replace the index between reading and writing it.
+    let _lock = lock(&path.join("oci-layout"))?;
+    let kept = kept_entries(path, images)?;
+    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
+    Ok(())
+}
+
+/// The layers of an image that the layout in `path` does not contain yet.
+#[must_use]
+pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
+    let blobs = path.join("blobs").join("sha256");
+    let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
+    image.unique_layers().into_iter().filter(is_missing).collect()
+}
+
+/// Removes the layers of an image whose blobs in the layout in `path` are damaged, and returns their digests.
+///
+/// # Errors
+/// When one cannot be read or removed.
+pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
+    let blobs = path.join("blobs").join("sha256");
+    let mut removed = Vec::new();
+    for layer in image.unique_layers() {
+        let file = blobs.join(layer.digest.hex());
+        if !is_present(&file, layer.size) {
+            continue;
+        }
+        if Digest::of_file(&file)? != layer.digest {
+            std::fs::remove_file(&file).map_err(FsError::because("remove", &file))?;
+            removed.push(layer.digest.clone());
+        }
+    }
+    Ok(removed)
+}
+
+/// Rejects a folder that contains something else. An interrupted run leaves a folder with blobs only, which is accepted.
+///
+/// # Errors
+/// When [`write_oci_directory`] would reject it.
+pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
+    let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !path.join("index.json").exists() && !path.join("blobs").is_dir() {
+        return Err(LayoutError::Invalid {
+            path: path.to_owned(),
+            why: "is neither empty nor an OCI image layout".to_owned(),
+            help: "use another folder".to_owned(),
+        });
+    }
+    kept_entries(path, &[]).map(drop)
+}
+
+/// Locks the file `oci-layout`, and writes it first if necessary. The lock ends when the result is dropped.
+fn lock(path: &Path) -> Result<File, FsError> {
+    let lock = || -> io::Result<File> {
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        if file.metadata()?.len() == 0 {
+            fs::set_mode(&file, 0o644)?;
+            file.write_all(OCI_LAYOUT)?;
+            file.sync_all()?;
+        }
+        Ok(file)
+    };
+    lock().map_err(FsError::because("lock", path))
+}
+
+/// The entries of the index that the new images do not replace.
+fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, LayoutError> {
+    let index = path.join("index.json");
+    if !index.exists() {
+        return Ok(Vec::new());
+    }
+    let invalid = |why: String| LayoutError::Invalid {
+        path: index.clone(),
+        why: format!("is not the index of an OCI image layout: {why}"),
+        help: "remove the folder or use another one".to_owned(),
+    };
+    let parsed: Value =
+        serde_json::from_slice(&fs::read(&index)?).map_err(|error| invalid(error.to_string()))?;
+    // The file may belong to another program; then it must not be replaced.
+    let entries = parsed.get("manifests").and_then(Value::as_array).cloned();
+    let entries = entries.ok_or_else(|| invalid("it has no list of `manifests`".to_owned()))?;
+    let name = |entry: &Value| entry.get("annotations")?.get(REF_NAME)?.as_str().map(str::to_owned);
+    let replaced =
+        |entry: &Value| name(entry).is_some_and(|name| images.iter().any(|named| named.name == name));
+    Ok(entries.into_iter().filter(|entry| !replaced(entry)).collect())
+}
+
+fn add_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {
+    let target = blobs.join(layer.digest.hex());
+    if is_present(&target, layer.size) {
+        return Ok(());
+    }
+    // Files of the store never change, so a hard link is as good as a copy. It fails on another file system, or if a file with
+    // the wrong length exists; then the blob is copied.
+    if layer.blob.in_store && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
+        return Ok(());
+    }
+    let mut content = CheckedReader::open(layer)?;
+    let mut copy = || -> io::Result<NamedTempFile> {
+        let mut temporary = fs::temporary_file(blobs)?;
+        io::copy(&mut content, &mut temporary)?;
+        temporary.as_file().sync_all()?;
+        Ok(temporary)
+    };
+    let temporary = copy().map_err(FsError::because("write", &target))?;
+    content.finish()?;
+    temporary.persist(&target).map_err(|error| FsError::because("write", &target)(error.error))?;
+    Ok(())
+}
+
+fn add_bytes(blobs: &Path, digest: &Digest, bytes: &[u8]) -> Result<(), LayoutError> {
+    let target = blobs.join(digest.hex());
+    if is_present(&target, bytes.len() as u64) {
+        return Ok(());
+    }
+    Ok(fs::write_atomically(&target, bytes)?)
+}
+
+fn is_present(path: &Path, size: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+}

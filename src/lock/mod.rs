@@ -1,0 +1,241 @@
+//! `limg.lock`: the digests of base images and layer versions, so that later builds use the same bytes.
+//!
+//! An image tag can be moved, and a layer version can be deleted and published again; a digest always means the same bytes.
+//! The file is next to the definition and belongs under version control. This module reads and writes pins; it does not
+//! resolve them.
+
+mod format;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::fs::{self, FsError, TextError};
+use crate::project::{Architecture, ImageReference, LayerVersionArn};
+use crate::store::Digest;
+use crate::strict_yaml::YamlError;
+use crate::text::in_line;
+
+/// The file extension that makes a definition's path that of its lock: `limg.lock` for `limg.yaml`.
+pub const EXTENSION: &str = "lock";
+
+/// Enough for thousands of pins, small enough to be read whole.
+const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
+
+/// The pins of one project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// Each image has at least one pin.
+    images: BTreeMap<ImageReference, BTreeMap<Architecture, Digest>>,
+    layers: BTreeMap<LayerVersionArn, Digest>,
+}
+
+/// A name that can be pinned to a digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pin {
+    /// An image in a registry, for one architecture.
+    Image {
+        /// The reference in the definition or in a runtime's contract.
+        reference: ImageReference,
+        /// The architecture.
+        architecture: Architecture,
+    },
+    /// A layer version published in Lambda.
+    Layer(LayerVersionArn),
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { reference, architecture } => write!(f, "{reference} ({architecture})"),
+            Self::Layer(arn) => arn.fmt(f),
+        }
+    }
+}
+
+/// A pin that was added, changed or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinChange {
+    /// The pinned name.
+    pub pin: Pin,
+    /// The old digest; none if the pin was added.
+    pub before: Option<Digest>,
+    /// The new digest; none if the pin was removed.
+    pub after: Option<Digest>,
+}
+
+/// A lock file that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The file cannot be read as text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The file contains both sides of a merge.
+    #[error("`{}` has a merge conflict in line {line}", path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first conflict marker, counted from 1.
+        line: usize,
+    },
+    /// Another version of limg wrote the file.
+    #[error("`{}` has lock file version {version}; this limg supports version 1", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        version: u64,
+    },
+    /// The file does not have the form that limg writes.
+    #[error("`{}` is not a lock file: {}{}", path.display(), error.message, in_line(error.line))]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// The reason and its line.
+        error: YamlError,
+    },
+}
+
+impl LockError {
+    /// Whether the file could not be read or written, regardless of its content.
+    #[must_use]
+    pub fn is_environments(&self) -> bool {
+        matches!(self, Self::Fs(_) | Self::Text(TextError::Fs(_)))
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::Conflict { .. } => {
+                "keep one side, or remove the file and run `limg build` to create it again"
+            }
+            Self::Version { .. } => "use a version of limg at least as new as the one that wrote the file",
+            Self::Form { error: YamlError { help: Some(help), .. }, .. } => help,
+            Self::Form { .. } | Self::Text(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => {
+                "restore it from version control, or remove it and run `limg build` to create it again"
+            }
+            Self::Text(TextError::Fs(_)) | Self::Fs(_) => return None,
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl Lock {
+    /// Reads a lock file. If it does not exist, nothing is pinned.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not a lock file.
+    pub fn read(path: &Path) -> Result<Self, LockError> {
+        match fs::read_text(path, BYTES_AT_MOST) {
+            Ok(text) => format::parse(&text, path),
+            Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the lock file, unless it already has the same text, or does not exist and nothing is pinned. A reader sees
+    /// the old file or the new one.
+    ///
+    /// Returns whether it was written.
+    ///
+    /// # Errors
+    /// When the existing file cannot be read, or the new one cannot be written.
+    pub fn write(&self, path: &Path) -> Result<bool, LockError> {
+        let text = format::render(self);
+        let is_needed = match fs::read_text(path, BYTES_AT_MOST) {
+            // Git may have converted the line endings.
+            Ok(old) => old.replace("\r\n", "\n") != text,
+            Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
+                *self != Self::default()
+            }
+            Err(TextError::Fs(error)) => return Err(error.into()),
+            Err(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => true,
+        };
+        if is_needed {
+            fs::write_atomically(path, text.as_bytes())?;
+        }
+        Ok(is_needed)
+    }
+
+    /// The pinned digest of an image's manifest.
+    #[must_use]
+    pub fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<&Digest> {
+        self.images.get(reference)?.get(&architecture)
+    }
+
+    /// Pins an image for an architecture, replacing an older pin.
+    pub fn pin_image(&mut self, reference: &ImageReference, architecture: Architecture, digest: Digest) {
+        self.images.entry(reference.clone()).or_default().insert(architecture, digest);
+    }
+
+    /// The pinned digest of a layer version's zip archive.
+    #[must_use]
+    pub fn layer(&self, arn: &LayerVersionArn) -> Option<&Digest> {
+        self.layers.get(arn)
+    }
+
+    /// Pins a layer version, replacing an older pin.
+    pub fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
+        self.layers.insert(arn.clone(), digest);
+    }
+
+    /// Removes the pin of an image for an architecture.
+    pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
+        if let Some(digests) = self.images.get_mut(reference) {
+            digests.remove(&architecture);
+            if digests.is_empty() {
+                self.images.remove(reference);
+            }
+        }
+    }
+
+    /// Applies a change from [`changes`](Self::changes) of another lock.
+    pub fn apply(&mut self, change: &PinChange) {
+        match (&change.pin, &change.after) {
+            (Pin::Image { reference, architecture }, Some(digest)) => {
+                self.pin_image(reference, *architecture, digest.clone());
+            }
+            (Pin::Image { reference, architecture }, None) => self.unpin_image(reference, *architecture),
+            (Pin::Layer(arn), Some(digest)) => self.pin_layer(arn, digest.clone()),
+            (Pin::Layer(arn), None) => drop(self.layers.remove(arn)),
+        }
+    }
+
+    /// Removes the pins that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
+    /// for the others need them.
+    pub fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
+        self.images.retain(|reference, _| references.contains(reference));
+        self.layers.retain(|arn, _| arns.contains(arn));
+    }
+
+    /// The differences from `before`, in the order of the file.
+    #[must_use]
+    pub fn changes(&self, before: &Self) -> Vec<PinChange> {
+        let (old, new) = (before.pins(), self.pins());
+        let pins: BTreeSet<&Pin> = old.keys().chain(new.keys()).collect();
+        let change = |pin: &Pin| PinChange {
+            pin: pin.clone(),
+            before: old.get(pin).map(|digest| (*digest).clone()),
+            after: new.get(pin).map(|digest| (*digest).clone()),
+        };
+        pins.into_iter().map(change).filter(|change| change.before != change.after).collect()
+    }
+
+    fn pins(&self) -> BTreeMap<Pin, &Digest> {
+        let images = self.images.iter().flat_map(|(reference, digests)| {
+            digests.iter().map(|(architecture, digest)| {
+                (Pin::Image { reference: reference.clone(), architecture: *architecture }, digest)
+            })
+        });
+        let layers = self.layers.iter().map(|(arn, digest)| (Pin::Layer(arn.clone()), digest));
+        images.chain(layers).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
