@@ -285,8 +285,8 @@ mod tests {
                 "AWS_LAMBDA_FUNCTION_HANDLER=hush",
                 "limg sets `AWS_LAMBDA_FUNCTION_HANDLER` itself, for the emulator",
             ),
-            ("A-B=hush", "`A-B` cannot be the name of a variable"),
-            ("=hush", "`` cannot be the name of a variable"),
+            ("A-B=hush", "`A-B` is not a valid variable name"),
+            ("=hush", "`` is not a valid variable name"),
             ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();
