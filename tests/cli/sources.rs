@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
 }
 
 #[test]
@@ -146,7 +146,11 @@ fn a_path_that_does_not_exist() {
     refused(
         &context,
         2,
-        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+        &[
+            "limg.yaml:3:",
+            "`[DIR]/project/fns` does not exist",
+            "help: did you mean `fn` in `[DIR]/project`?",
+        ],
     );
 }
 

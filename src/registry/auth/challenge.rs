@@ -1,48 +1,48 @@
-//! Challenges: how a registry says in `WWW-Authenticate` who must ask, and where.
+//! Challenges: the authentication that a registry requires, as it declares it in `WWW-Authenticate`.
 //!
-//! The grammar is that of RFC 9110, section 11.6.1: several challenges in one header or in several, scheme and parameter
-//! names in any case, values as tokens or quoted strings that may hold commas. Schemes that limg does not know are passed
-//! over. Only texts are taken apart here; nothing is asked or decided.
+//! The grammar is that of RFC 9110, section 11.6.1: several challenges in one header or in several, names of schemes and
+//! parameters in any case, values as tokens or as quoted strings that may contain commas. Unknown schemes are skipped. Only
+//! text is parsed here; nothing is sent or decided.
 
 /// One challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// Name and password with every request (RFC 7617).
+    /// A user and a password with every request (RFC 7617).
     Basic,
-    /// A token, to be had from a service (distribution project, token authentication specification).
+    /// A token from a token service (distribution project, token authentication specification).
     Bearer {
-        /// The address of the token service.
+        /// The URL of the token service.
         realm: String,
-        /// What the service calls the registry.
+        /// The name of the registry at the token service.
         service: Option<String>,
     },
 }
 
-/// The challenge of an answer that limg can meet. A token is preferred to a password with every request.
+/// The challenge that limg answers, from all headers of a response. It prefers a token to a password with every request.
 pub(super) fn choose<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Challenge> {
     let found: Vec<Challenge> = headers.into_iter().flat_map(parse).collect();
     let bearer = found.iter().find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
     bearer.or(found.first()).cloned()
 }
 
-/// The challenges in one header that limg knows.
+/// The challenges in one header that limg supports.
 fn parse(header: &str) -> Vec<Challenge> {
     let mut scanner = Scanner { rest: header };
-    let mut raw: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    let mut challenges: Vec<(String, Vec<(String, String)>)> = Vec::new();
     while let Some(word) = scanner.word() {
         if scanner.take('=') {
             let value = scanner.value();
-            if let Some((_, parameters)) = raw.last_mut() {
+            if let Some((_, parameters)) = challenges.last_mut() {
                 parameters.push((word.to_ascii_lowercase(), value));
             }
         } else {
-            raw.push((word.to_ascii_lowercase(), Vec::new()));
+            challenges.push((word.to_ascii_lowercase(), Vec::new()));
         }
     }
-    raw.into_iter().filter_map(|(scheme, parameters)| known(&scheme, parameters)).collect()
+    challenges.into_iter().filter_map(|(scheme, parameters)| supported(&scheme, parameters)).collect()
 }
 
-fn known(scheme: &str, parameters: Vec<(String, String)>) -> Option<Challenge> {
+fn supported(scheme: &str, parameters: Vec<(String, String)>) -> Option<Challenge> {
     match scheme {
         "basic" => Some(Challenge::Basic),
         "bearer" => {
@@ -65,14 +65,14 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// The next token, whatever stands before it passed over.
+    /// The next token. Everything before it is skipped.
     fn word(&mut self) -> Option<String> {
         let start = self.rest.find(is_token)?;
         self.rest = &self.rest[start..];
         Some(self.token())
     }
 
-    /// The token that stands here; it may be empty.
+    /// The token at this position; it may be empty.
     fn token(&mut self) -> String {
         let end = self.rest.find(|c| !is_token(c)).unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(end);
@@ -80,7 +80,7 @@ impl Scanner<'_> {
         token.to_owned()
     }
 
-    /// Passes over `wanted` and the blanks round it, if it stands here.
+    /// Skips `wanted` and the blanks around it. Returns whether it is at this position.
     fn take(&mut self, wanted: char) -> bool {
         let Some(rest) = self.rest.trim_start_matches(is_blank).strip_prefix(wanted) else { return false };
         self.rest = rest.trim_start_matches(is_blank);
@@ -101,7 +101,7 @@ impl Scanner<'_> {
                 _ => value.push(character),
             }
         }
-        // A string without an end goes on to the end.
+        // A quoted string that is not closed extends to the end.
         self.rest = "";
         value
     }
@@ -111,7 +111,7 @@ fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t')
 }
 
-/// Whether a character may stand in a token (RFC 9110, section 5.6.2).
+/// Whether a character is valid in a token (RFC 9110, section 5.6.2).
 fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_limg_cannot_meet_is_passed_over() {
+    fn unsupported_challenges_are_skipped() {
         for header in ["", "Negotiate", "Bearer", "Bearer service=\"a\"", "realm=\"https://a\"", "\"", ",,="]
         {
             assert_eq!(choose([header]), None, "{header}");
@@ -161,12 +161,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_header_is_survived(header in "\\PC*") {
+        fn no_header_makes_the_parser_panic(header in "\\PC*") {
             drop(parse(&header));
         }
 
         #[test]
-        fn a_quoted_realm_comes_back(realm in "[ -~]*", before in "(Negotiate a=b, |NTLM, )?") {
+        fn a_quoted_realm_is_read_back(realm in "[ -~]*", before in "(Negotiate a=b, |NTLM, )?") {
             let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
             let header = format!("{before}Bearer service=s,realm=\"{quoted}\"");
             prop_assert_eq!(choose([header.as_str()]), Some(bearer(&realm, Some("s"))));

@@ -1,84 +1,85 @@
-//! Who may do what in the fake registry: its challenges, its accounts and its tokens.
+//! The authentication of a fake registry: challenges, accounts and tokens.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use reqwest::Url;
 
-use super::SECRET;
-use super::http::{Answer, Head};
+use super::http::{RequestHead, Response};
 
-/// How a registry wants to be told who asks.
+/// A part of every password, token, signature and session of a fake registry. No log and no error may contain it.
+pub(crate) const SECRET: &str = "very-secret";
+
+/// The authentication that a registry requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Scheme {
-    /// It lets everybody do everything.
+pub(crate) enum AuthScheme {
     #[default]
-    Open,
-    /// Name and password with every request, as Amazon ECR does.
+    None,
+    /// A user and a password with every request, as Amazon ECR.
     Basic,
-    /// Tokens of its token service.
+    /// Tokens from its token service.
     Bearer {
-        /// Whether it gives everybody a token to pull with.
+        /// Whether anyone gets a token to pull.
         public: bool,
-        /// With how many requests a token ends.
+        /// After how many requests a token expires.
         uses: usize,
     },
 }
 
-/// Somebody with a password, or with a refresh token in its place.
+/// A user with a password, or with a refresh token in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) user: &'static str,
     pub(crate) password: &'static str,
-    /// How often the password is taken.
+    /// How often the password is accepted.
     pub(crate) uses: usize,
 }
 
 /// The accounts and tokens of a registry.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
-    pub(crate) scheme: Scheme,
+pub(crate) struct Auth {
+    pub(crate) scheme: AuthScheme,
     pub(crate) accounts: Vec<Account>,
-    /// The status with which the token service refuses every account, as that of a public registry does a stale one.
+    /// The status with which the token service rejects every account, as a public registry rejects a stale one.
     pub(crate) stale: Option<u16>,
-    /// Whether an ended password is refused with 403 and a message instead of a challenge, as ECR sometimes does.
-    pub(crate) tells_expiry: bool,
+    /// Whether an expired password is rejected with 403 and a message instead of a challenge, as ECR sometimes does.
+    pub(crate) reports_expiry: bool,
     tokens: BTreeMap<String, Token>,
 }
 
 #[derive(Debug)]
 struct Token {
-    /// Such as `repository:shop/orders:pull`, one for each action.
+    /// One for each action, in the form `repository:shop/orders:pull`.
     grants: Vec<String>,
     uses: usize,
 }
 
-impl Gate {
-    /// Whether a request may do this in this repository, or the refusal.
+impl Auth {
+    /// The error response, unless a request may perform an action in a repository.
     pub(super) fn check(
         &mut self,
-        head: &Head,
+        head: &RequestHead,
         host: &str,
         repository: &str,
         action: &str,
-    ) -> Option<Answer> {
+    ) -> Option<Response> {
         let authorization = head.header("authorization");
         let (scheme, given) = authorization.and_then(|text| text.split_once(' ')).unwrap_or_default();
         match self.scheme {
-            Scheme::Open => None,
-            Scheme::Basic if scheme == "Basic" => {
-                if self.account(given) {
+            AuthScheme::None => None,
+            AuthScheme::Basic if scheme == "Basic" => {
+                if self.accepts(given) {
                     return None;
                 }
-                Some(if self.tells_expiry {
+                Some(if self.reports_expiry {
                     let message = "Your authorization token has expired. Reauthenticate and try again.";
-                    Answer::refusal(403, "DENIED", message)
+                    Response::error(403, "DENIED", message)
                 } else {
                     basic_challenge()
                 })
             }
-            Scheme::Basic => Some(basic_challenge()),
-            Scheme::Bearer { .. } => {
+            AuthScheme::Basic => Some(basic_challenge()),
+            AuthScheme::Bearer { .. } => {
                 let scope = format!("repository:{repository}:{action}");
                 let token = if scheme == "Bearer" { self.tokens.get_mut(given) } else { None };
                 if let Some(token) = token
@@ -88,7 +89,7 @@ impl Gate {
                     token.uses -= 1;
                     return None;
                 }
-                // A comma in quotes, as real ones have it.
+                // With a comma in quotes, as in the challenges of real registries.
                 let actions = if action == "pull" { "pull" } else { "pull,push" };
                 let challenge = format!(
                     "Bearer realm=\"http://{host}/token\",service=\"fake\",scope=\"repository:{repository}:{actions}\""
@@ -98,35 +99,35 @@ impl Gate {
         }
     }
 
-    /// Whether a token covers this, for a mount's source. It costs no use.
-    pub(super) fn covers(&self, head: &Head, repository: &str, action: &str) -> bool {
-        let Scheme::Bearer { .. } = self.scheme else { return true };
+    /// Whether the token of a request permits an action, for the source of a mount. This does not count as a use.
+    pub(super) fn covers(&self, head: &RequestHead, repository: &str, action: &str) -> bool {
+        let AuthScheme::Bearer { .. } = self.scheme else { return true };
         let given = head.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
         given
             .and_then(|given| self.tokens.get(given))
             .is_some_and(|token| token.grants.contains(&format!("repository:{repository}:{action}")))
     }
 
-    /// The answer of the token service, as the distribution project's "Token Authentication Specification" has it.
-    pub(super) fn token(&mut self, head: &Head, body: &[u8]) -> Answer {
-        let Scheme::Bearer { public, uses } = self.scheme else { return Answer::new(404) };
+    /// The response of the token service, as in the distribution project's "Token Authentication Specification".
+    pub(super) fn token(&mut self, head: &RequestHead, body: &[u8]) -> Response {
+        let AuthScheme::Bearer { public, uses } = self.scheme else { return Response::new(404) };
         let form = Url::parse(&format!("http://fake/?{}", String::from_utf8_lossy(body))).unwrap();
         let mut fields = head.query.clone();
         fields.extend(form.query_pairs().into_owned());
         let refresh = fields.iter().find(|(name, _)| name == "refresh_token");
         let known = match (refresh, head.header("authorization").and_then(|text| text.strip_prefix("Basic ")))
         {
-            (Some((_, token)), _) => self.take(|account| account.password == *token),
-            (None, Some(given)) => self.account(given),
+            (Some((_, token)), _) => self.use_account(|account| account.password == *token),
+            (None, Some(given)) => self.accepts(given),
             (None, None) if public => false,
             (None, None) => return unauthorized("Basic realm=\"fake\"".to_owned()),
         };
-        let asked = head.header("authorization").is_some() || head.method == "POST";
-        if asked && let Some(status) = self.stale {
-            return Answer::refusal(status, "DENIED", "your authorization token has expired");
+        let authenticates = head.header("authorization").is_some() || head.method == "POST";
+        if authenticates && let Some(status) = self.stale {
+            return Response::error(status, "DENIED", "your authorization token has expired");
         }
-        if asked && !known {
-            return Answer::refusal(401, "UNAUTHORIZED", "incorrect username or password");
+        if authenticates && !known {
+            return Response::error(401, "UNAUTHORIZED", "incorrect username or password");
         }
         let mut grants = Vec::new();
         let scopes = fields.iter().filter(|(name, _)| name == "scope");
@@ -137,29 +138,29 @@ impl Gate {
         }
         let token = format!("{SECRET}-token-{}", self.tokens.len());
         self.tokens.insert(token.clone(), Token { grants, uses });
-        let answer = serde_json::json!({ "token": token, "expires_in": 300 });
-        Answer::new(200).header("content-type", "application/json").body(answer.to_string())
+        let response = serde_json::json!({ "token": token, "expires_in": 300 });
+        Response::new(200).header("content-type", "application/json").body(response.to_string())
     }
 
-    fn account(&mut self, basic: &str) -> bool {
+    fn accepts(&mut self, basic: &str) -> bool {
         let decoded = base64::prelude::BASE64_STANDARD.decode(basic).unwrap();
         let decoded = String::from_utf8(decoded).unwrap();
         let (user, password) = decoded.split_once(':').unwrap();
-        self.take(|account| account.user == user && account.password == password)
+        self.use_account(|account| account.user == user && account.password == password)
     }
 
-    /// Uses an account up by one.
-    fn take(&mut self, fits: impl Fn(&Account) -> bool) -> bool {
+    /// Uses the first account that fits. Returns whether there is one.
+    fn use_account(&mut self, fits: impl Fn(&Account) -> bool) -> bool {
         let found = self.accounts.iter_mut().find(|account| account.uses > 0 && fits(account));
         found.map(|account| account.uses -= 1).is_some()
     }
 }
 
-/// ECR's: it has a realm, but nothing is to be asked for there.
-fn basic_challenge() -> Answer {
+/// As ECR's, with a realm that is not a token service.
+fn basic_challenge() -> Response {
     unauthorized("Basic realm=\"https://fake/\",service=\"ecr.amazonaws.com\"".to_owned())
 }
 
-fn unauthorized(challenge: String) -> Answer {
-    Answer::refusal(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
+fn unauthorized(challenge: String) -> Response {
+    Response::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
 }

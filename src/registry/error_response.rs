@@ -1,42 +1,43 @@
-//! What a registry or a token service says when it does not do what it is asked.
+//! Error responses of registries and token services.
 //!
-//! The forms are those of the OCI distribution specification ("Error Codes"), of OAuth 2.0 and of services in the field.
-//! Whatever is said is shown to a user, so that it is made safe for a terminal and kept short here.
+//! Their forms are those of the OCI distribution specification ("Error Codes"), of OAuth 2.0, and of services in use. Users
+//! see what they contain, so it is shortened and made safe for a terminal here.
 
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::http_date;
 use crate::text::excerpt;
 
-/// How many errors of one answer are kept.
-const ERRORS: usize = 5;
+/// How many errors of one response are kept.
+const MAX_ERRORS: usize = 5;
 
-/// An answer that says no.
+/// A response with a status that reports a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
-    /// What the answer says.
+    /// The errors in its body.
     pub errors: Vec<ErrorInfo>,
-    /// How long to wait before asking again, if the answer says so.
+    /// How long the registry asks limg to wait.
     pub retry_after: Option<Duration>,
 }
 
-/// One error of an answer.
+/// One error of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorInfo {
-    /// Its code, such as `NAME_UNKNOWN`; empty if there is none.
+    /// The code, such as `NAME_UNKNOWN`; it may be empty.
     pub code: String,
-    /// Its message; empty if there is none.
+    /// The message; it may be empty.
     pub message: String,
 }
 
-impl Refusal {
-    /// Reads an answer.
+impl ErrorResponse {
+    /// Reads the errors in a response.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         Self { status: status.as_u16(), errors: errors(body), retry_after: retry_after(headers) }
     }
@@ -47,8 +48,8 @@ impl Refusal {
         self.errors.iter().map(|error| error.code.as_str()).find(|code| !code.is_empty())
     }
 
-    /// Whether a code or message has this text in it, in any case. `text` is in lower case.
-    pub(super) fn says(&self, text: &str) -> bool {
+    /// Whether a code or message contains a text, in any case. `text` is in lower case.
+    pub(super) fn mentions(&self, text: &str) -> bool {
         self.errors.iter().any(|error| {
             error.code.to_ascii_lowercase().contains(text)
                 || error.message.to_ascii_lowercase().contains(text)
@@ -56,17 +57,17 @@ impl Refusal {
     }
 
     /// Whether the same request may succeed a little later (RFC 9110, section 15; RFC 6585).
-    pub(super) fn passes(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self.status {
             501 | 505 => false,
             408 | 425 | 429 | 500.. => true,
-            // Some registries say it with another status.
+            // Some registries report a rate limit with another status.
             _ => self.code() == Some("TOOMANYREQUESTS"),
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status)?;
         let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
@@ -84,14 +85,14 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The errors in the body of an answer.
+/// The errors in the body of a response.
 fn errors(body: &[u8]) -> Vec<ErrorInfo> {
     let Ok(json) = serde_json::from_slice::<Value>(body) else { return plain(body) };
     let text = |value: &Value, key: &str| excerpt(value.get(key).and_then(Value::as_str).unwrap_or_default());
     let list = json.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut found: Vec<_> = list
         .iter()
-        .take(ERRORS)
+        .take(MAX_ERRORS)
         .map(|error| ErrorInfo { code: text(error, "code"), message: text(error, "message") })
         .collect();
     if found.is_empty() {
@@ -105,7 +106,7 @@ fn errors(body: &[u8]) -> Vec<ErrorInfo> {
     found
 }
 
-/// A body that is not JSON: its first line, unless it is a page for a browser.
+/// The first line of a body that is not JSON, unless it is a page for a browser.
 fn plain(body: &[u8]) -> Vec<ErrorInfo> {
     let text = String::from_utf8_lossy(body);
     let line = text.trim().lines().next().unwrap_or_default();
@@ -115,34 +116,30 @@ fn plain(body: &[u8]) -> Vec<ErrorInfo> {
     vec![ErrorInfo { code: String::new(), message: excerpt(line) }]
 }
 
-/// The wait that an answer asks for (RFC 9110, section 10.2.3): seconds, or a time, which is read by the server's own
-/// clock if it shows it.
+/// The wait that a response asks for (RFC 9110, section 10.2.3), in seconds or as a date. A date is compared with the
+/// server's own clock if the response shows it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = date(value)?;
-    let now =
-        headers.get(DATE).and_then(|value| date(value.to_str().ok()?)).unwrap_or_else(jiff::Timestamp::now);
+    let until = http_date::parse(value)?;
+    let now = http_date::of(headers).unwrap_or_else(jiff::Timestamp::now);
     Some(until.duration_since(now).try_into().unwrap_or_default())
-}
-
-/// A time as HTTP writes it (RFC 9110, section 5.6.7).
-pub(super) fn date(text: &str) -> Option<jiff::Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::DATE;
+
     use super::*;
 
-    fn refusal(status: u16, body: &str) -> Refusal {
-        Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+    fn response(status: u16, body: &str) -> ErrorResponse {
+        ErrorResponse::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
     #[test]
-    fn what_a_registry_says_is_shown() {
+    fn errors_of_every_form_are_shown() {
         for (body, shown) in [
             (
                 r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository","detail":{"name":"a"}}]}"#,
@@ -164,21 +161,21 @@ mod tests {
             ("[1]", "404 Not Found"),
             ("", "404 Not Found"),
         ] {
-            assert_eq!(refusal(404, body).to_string(), shown, "{body}");
+            assert_eq!(response(404, body).to_string(), shown, "{body}");
         }
-        assert_eq!(refusal(599, "").to_string(), "599");
+        assert_eq!(response(599, "").to_string(), "599");
     }
 
     #[test]
-    fn what_a_registry_says_cannot_play_with_the_terminal() {
+    fn errors_are_safe_for_a_terminal() {
         let shown =
-            refusal(400, r#"{"errors":[{"code":"A","message":"\u001b[2Jx\r\n\u202ey"}]}"#).to_string();
+            response(400, r#"{"errors":[{"code":"A","message":"\u001b[2Jx\r\n\u202ey"}]}"#).to_string();
         assert_eq!(shown, r"400 Bad Request: A: \u{1b}[2Jx\r\n\u{202e}y");
-        assert_eq!(refusal(400, &"x".repeat(10_000)).to_string().chars().count(), 400 + 118);
+        assert_eq!(response(400, &"x".repeat(10_000)).to_string().chars().count(), 400 + 118);
     }
 
     #[test]
-    fn a_wait_is_given_in_seconds_or_as_a_time() {
+    fn a_wait_is_in_seconds_or_a_date() {
         let wait = |value: &'static str, now: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, value.parse().unwrap());
@@ -198,15 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_told_from_what_does_not() {
+    fn the_status_shows_whether_a_failure_is_transient() {
         for status in [408, 425, 429, 500, 502, 503, 504, 522, 599] {
-            assert!(refusal(status, "").passes(), "{status}");
+            assert!(response(status, "").is_transient(), "{status}");
         }
         for status in [400, 401, 403, 404, 405, 409, 412, 413, 416, 501, 505] {
-            assert!(!refusal(status, "").passes(), "{status}");
+            assert!(!response(status, "").is_transient(), "{status}");
         }
         assert!(
-            refusal(400, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}"#).passes()
+            response(400, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}"#)
+                .is_transient()
         );
     }
 }
