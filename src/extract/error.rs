@@ -1,6 +1,8 @@
 //! Why files cannot be taken from an image.
 
+use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::files::LayerReadError;
+use crate::finding::Help;
 use crate::fs::FsError;
 use crate::project::ImagePath;
 use crate::tree::{IMAGE_SIZE_LIMIT, TreeError};
@@ -42,17 +44,19 @@ pub enum ExtractError {
     Fs(#[from] FsError),
 }
 
-impl ExtractError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for ExtractError {
+    fn kind(&self) -> FailureKind {
+        kind_of_input(self)
+    }
+
+    fn help(&self) -> Option<Help> {
         match self {
-            Self::Missing { help, .. } => Some(help.clone()),
-            Self::TooLarge { .. } => Some("choose a path that contains less".to_owned()),
-            // No setting applies to files of another image.
-            Self::Tree(TreeError::Unsuitable { help, .. }) => help.render(|_| None),
+            Self::Missing { help, .. } => Some(help.as_str().into()),
+            Self::TooLarge { .. } => Some("choose a path that contains less".into()),
             Self::Layer(source) => source.help(),
-            Self::Tree(_) | Self::Fs(_) => None,
+            // Settings do not apply to the files of another image.
+            Self::Tree(source) => source.help().and_then(Help::without_settings),
+            Self::Fs(_) => None,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
+use crate::failure::{Failure, FailureKind, kind_of_input};
+use crate::finding::Help;
 use crate::fs::FsError;
 use crate::store::{Blob, Digest, HashingReader};
 use crate::tree::IMAGE_SIZE_LIMIT;
@@ -40,12 +42,14 @@ pub enum LayerReadError {
     Fs(#[from] FsError),
 }
 
-impl LayerReadError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for LayerReadError {
+    fn kind(&self) -> FailureKind {
+        kind_of_input(self)
+    }
+
+    fn help(&self) -> Option<Help> {
         match self {
-            Self::Tar { .. } | Self::Digest { .. } => Some("fetch or copy the image again".to_owned()),
+            Self::Tar { .. } | Self::Digest { .. } => Some("fetch or copy the image again".into()),
             Self::Fs(_) => None,
         }
     }

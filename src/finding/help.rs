@@ -51,6 +51,13 @@ impl Help {
         self
     }
 
+    /// The same without changes of the definition; nothing if no alternative is left.
+    #[must_use]
+    pub fn without_settings(self) -> Option<Self> {
+        let texts: Vec<_> = self.0.into_iter().filter(|advice| matches!(advice, Advice::Text(_))).collect();
+        (!texts.is_empty()).then_some(Self(texts))
+    }
+
     /// The help as one clause; `words` says how the user's format spells a setting, or nothing if it has no such
     /// setting. Nothing if no alternative is left.
     #[must_use]

@@ -22,6 +22,8 @@ pub use manifest::{
 };
 pub use media_types::{Compression, MediaTypes, is_index};
 
+use crate::failure::{Failure, FailureKind};
+use crate::finding::{Help, Setting};
 pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::{Digest, DigestError};
@@ -104,18 +106,23 @@ pub enum ImageError {
     Form(&'static str),
 }
 
-impl ImageError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for ImageError {
+    fn kind(&self) -> FailureKind {
+        FailureKind::User
+    }
+
+    fn help(&self) -> Option<Help> {
         match self {
-            Self::Json { .. } | Self::DiffIds { .. } => Some("copy the image again".to_owned()),
+            Self::Json { .. } | Self::DiffIds { .. } => Some("copy the image again".into()),
             Self::Platform { found, wanted } => {
                 let other = Architecture::ALL
                     .into_iter()
                     .find(|known| *found == format!("linux/{}", known.oci_name()));
-                let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
-                Some(format!("{}use a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
+                let help = Help::from(format!("use a base for linux/{}", wanted.oci_name()));
+                Some(match other {
+                    Some(other) => Help::setting(Setting::Architecture(other.name())).or(help),
+                    None => help,
+                })
             }
             Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }

@@ -14,7 +14,9 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, FailureKind, kind_of_work};
 use crate::files::FileIndex;
+use crate::finding::Help;
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, Store};
 use crate::tree::{Tree, TreeError};
@@ -114,13 +116,17 @@ impl LayerError {
     fn compress(error: io::Error) -> Self {
         error.downcast().map_or_else(Self::Compress, Self::Tree)
     }
+}
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for LayerError {
+    fn kind(&self) -> FailureKind {
+        kind_of_work(self)
+    }
+
+    fn help(&self) -> Option<Help> {
         matches!(self, Self::Changed { .. }).then(|| {
             "run the command with `--verify` to read all files again and rebuild the layers that differ"
-                .to_owned()
+                .into()
         })
     }
 }

@@ -19,6 +19,8 @@ pub use archive_writer::{write_docker_archive, write_oci_archive};
 pub use directory_writer::{check_oci_directory, missing_layers, remove_damaged, write_oci_directory};
 pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
+use crate::failure::{Failure, FailureKind, kind_of_work};
+use crate::finding::Help;
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, Layer, canonical};
 use crate::layer::LayerError;
@@ -89,16 +91,21 @@ pub enum LayoutError {
     Write(#[source] io::Error),
 }
 
-impl LayoutError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for LayoutError {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Invalid { help, .. } => Some(help.clone()),
+            Self::Invalid { .. } => FailureKind::User,
+            _ => kind_of_work(self),
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Invalid { help, .. } => Some(help.as_str().into()),
             Self::Damaged { blob, .. } if blob.in_store => {
-                Some("run the command with `--verify` to build or fetch it again".to_owned())
+                Some("run the command with `--verify` to build or fetch it again".into())
             }
-            Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
+            Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".into()),
             Self::Image { source, .. } => source.help(),
             Self::OwnLayer(source) => source.help(),
             Self::Fs(_) | Self::Write(_) => None,

@@ -11,6 +11,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::failure::{Failure, FailureKind};
+use crate::finding::Help;
 use crate::fs::{self, FsError, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -104,28 +106,27 @@ pub enum LockError {
     },
 }
 
-impl LockError {
-    /// Whether the file could not be read or written, regardless of its content.
-    #[must_use]
-    pub fn is_environments(&self) -> bool {
-        matches!(self, Self::Fs(_) | Self::Text(TextError::Fs(_)))
+impl Failure for LockError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Fs(_) | Self::Text(TextError::Fs(_)) => FailureKind::Environment,
+            _ => FailureKind::User,
+        }
     }
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+    fn help(&self) -> Option<Help> {
         let help = match self {
             Self::Conflict { .. } => {
                 "keep one side, or remove the file and run `limg build` to create it again"
             }
             Self::Version { .. } => "use a version of limg at least as new as the one that wrote the file",
-            Self::Form { error: YamlError { help: Some(help), .. }, .. } => help,
+            Self::Form { error: YamlError { help: Some(help), .. }, .. } => help.as_str(),
             Self::Form { .. } | Self::Text(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => {
                 "restore it from version control, or remove it and run `limg build` to create it again"
             }
             Self::Text(TextError::Fs(_)) | Self::Fs(_) => return None,
         };
-        Some(help.to_owned())
+        Some(help.into())
     }
 }
 

@@ -12,6 +12,8 @@ use super::error_response::ErrorResponse;
 use super::network_error::{self, PRIVATE_NETWORK_HELP, is_transient_network_error};
 use super::redirect_rules::RedirectError;
 use super::retry::Transient;
+use crate::failure::{Failure, FailureKind};
+use crate::finding::{Help, Setting};
 use crate::fs::FsError;
 use crate::project::Architecture;
 use crate::store::Digest;
@@ -235,25 +237,6 @@ impl RegistryError {
         matches!(self, Self::Rejected { response, .. } if response.status == 404)
     }
 
-    /// Whether the user named something that does not exist or cannot be used, so that another name would help.
-    #[must_use]
-    pub fn is_users(&self) -> bool {
-        let is_unusable = |content: &ContentError| {
-            matches!(
-                content,
-                ContentError::Platform { .. }
-                    | ContentError::Manifest(_)
-                    | ContentError::Schema1
-                    | ContentError::UnsupportedDigest(_)
-            )
-        };
-        match self {
-            Self::Tls(_) | Self::PlainHttpMirror { .. } | Self::InvalidHost(_) => true,
-            Self::Content { source, .. } => is_unusable(source),
-            other => other.is_not_found() || other.is_immutable_tag(),
-        }
-    }
-
     /// Whether a tag cannot be changed because its repository has immutable tags.
     ///
     /// Amazon ECR answers `TAG_INVALID` with a message that calls the tag (or its repository) immutable, its API
@@ -275,10 +258,29 @@ impl RegistryError {
             _ => None,
         }
     }
+}
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for RegistryError {
+    /// The user has to act if they named something that does not exist or cannot be used, so that another name would help.
+    fn kind(&self) -> FailureKind {
+        let is_unusable = |content: &ContentError| {
+            matches!(
+                content,
+                ContentError::Platform { .. }
+                    | ContentError::Manifest(_)
+                    | ContentError::Schema1
+                    | ContentError::UnsupportedDigest(_)
+            )
+        };
+        let is_users = match self {
+            Self::Tls(_) | Self::PlainHttpMirror { .. } | Self::InvalidHost(_) => true,
+            Self::Content { source, .. } => is_unusable(source),
+            other => other.is_not_found() || other.is_immutable_tag(),
+        };
+        if is_users { FailureKind::User } else { FailureKind::Environment }
+    }
+
+    fn help(&self) -> Option<Help> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
                 "install the system's certificates (often the package `ca-certificates`), or name a PEM file of certificates \
@@ -294,17 +296,20 @@ impl RegistryError {
             Self::Unauthorised { host, credential: Some(source), .. } => {
                 return Some(format!(
                     "renew the credentials from {source}, for example with `docker login {host}`, and check their permissions"
-                ));
+                ).into());
             }
             Self::Unauthorised { host, credential: None, .. } => {
-                return Some(format!(
-                    "log in, for example with `docker login {host}`, and check the name of the repository"
-                ));
+                return Some(
+                    format!(
+                        "log in, for example with `docker login {host}`, and check the name of the repository"
+                    )
+                    .into(),
+                );
             }
             Self::UnsupportedChallenge { .. } => {
                 "ask the operator of the registry for Basic or Bearer authentication"
             }
-            Self::Credentials { source, .. } => return source.help.clone(),
+            Self::Credentials { source, .. } => return source.help.clone().map(Help::from),
             Self::Network { source, .. } => network_error::help(source)?,
             Self::Stalled { .. } => "check the network and the registry",
             Self::Redirect { source, .. } => match source {
@@ -320,15 +325,17 @@ impl RegistryError {
                 }
                 ContentError::Schema1 => "push the image to the registry again with a current tool",
                 ContentError::UnsupportedDigest(_) => "name the image by a tag or by its SHA-256 digest",
-                ContentError::Platform { .. } => "choose another base, or set the function's `architecture`",
+                ContentError::Platform { .. } => {
+                    return Some(Help::from("choose another image").or(Setting::OtherArchitecture));
+                }
                 _ => return None,
             },
             Self::DamagedBlob { path, .. } => {
-                return Some(format!("remove `{}` and build again", path.display()));
+                return Some(format!("remove `{}` and build again", path.display()).into());
             }
             Self::Fs(_) | Self::Join(_) => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
+use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::Help;
 use crate::fs::FsError;
 use crate::project::ImagePathError;
@@ -65,5 +66,19 @@ pub enum TreeError {
 impl TreeError {
     pub(super) fn unsuitable(what: impl Display, why: impl Into<String>, help: impl Into<Help>) -> Self {
         Self::Unsuitable { what: what.to_string(), why: why.into(), help: help.into() }
+    }
+}
+
+impl Failure for TreeError {
+    fn kind(&self) -> FailureKind {
+        kind_of_input(self)
+    }
+
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Unsuitable { help, .. } => Some(help.clone()),
+            Self::Archive { .. } => Some("create the archive again".into()),
+            _ => None,
+        }
     }
 }
