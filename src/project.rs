@@ -4,6 +4,7 @@
 //! format, touches no disk and knows nothing of how Lambda places things: that is [`crate::plan`]'s.
 
 mod ecr;
+mod ecr_host;
 mod layer_arn;
 mod location;
 mod partition;
@@ -21,6 +22,7 @@ use memchr::memrchr;
 use serde::{Deserialize, Serialize};
 
 pub use ecr::{EcrSettings, Encryption};
+pub use ecr_host::EcrHost;
 pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
 pub use partition::{Partition, is_account};
