@@ -12,7 +12,7 @@ use aws_sdk_ecr::types::{
 
 use super::{Aws, AwsError, EcrToken, policies};
 use crate::project::{EcrHost, EcrSettings, Encryption};
-use crate::registry::safe;
+use crate::text::excerpt;
 
 /// The private registry of one account in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Aws {
             None => {
                 let host = self.ecr_token(&region).await?.host;
                 let host =
-                    EcrHost::parse(&host).ok_or_else(|| AwsError::UnknownAccount { host: safe(&host) })?;
+                    EcrHost::parse(&host).ok_or_else(|| AwsError::UnknownAccount { host: excerpt(&host) })?;
                 host.account().to_owned()
             }
         };

@@ -1,14 +1,13 @@
 //! What can go wrong at AWS, and what to do about it.
 
 use std::error::Error;
-use std::time::Duration;
 
 use super::AwsCredentialsError;
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Help;
 use crate::fs::FsError;
 use crate::project::{EcrHost, LayerVersionArn};
-use crate::registry::{RegistryError, Transient, last, network_passes};
+use crate::registry::{RegistryError, Transient, is_transient_network_error};
 use crate::store::Digest;
 
 /// What can go wrong at AWS.
@@ -277,23 +276,15 @@ impl Failure for AwsError {
 }
 
 impl Transient for AwsError {
-    fn passes(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Network { source, .. } => network_passes(source),
+            Self::Network { source, .. } => is_transient_network_error(source),
             Self::Refused { status: Some(status), .. } | Self::Download { status, .. } => {
                 matches!(status, 408 | 416 | 429 | 500..=599)
             }
             Self::Stalled { .. } | Self::Truncated { .. } => true,
             _ => false,
         }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        None
-    }
-
-    fn cause(&self) -> String {
-        last(self).to_string()
     }
 }
 

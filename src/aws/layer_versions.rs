@@ -19,8 +19,9 @@ use crate::event::{Direction, Reporter};
 use crate::failure::AnyFailure;
 use crate::layer_version::{FetchedLayerVersion, LayerVersionError, LayerVersions};
 use crate::project::LayerVersionArn;
-use crate::registry::{Attempts, Sink, Transfer, Transient as _, safe};
+use crate::registry::{Attempts, BlobSink, Transfer, Transient as _};
 use crate::store::{Blob, Digest, Store};
+use crate::text::excerpt;
 
 /// The kind of the store's records about layer versions. Their key is the digest of the ARN.
 const RECORDS: &str = "layer-versions-1";
@@ -145,10 +146,10 @@ impl Download<'_> {
         let action = self.action();
         let AwsLayerVersions { aws, store, reporter } = self.fetcher;
         let mut attempts = Attempts::new(aws.backoff(), &**reporter, &action);
-        let mut sink = Sink::new(store);
+        let mut sink = BlobSink::new(store);
         while let Err(error) = self.rest(&mut sink, transfer).await {
             let expired = matches!(error, AwsError::Download { status: 403, .. });
-            attempts.after_if(expired || error.passes(), error).await?;
+            attempts.after_if(expired || error.is_transient(), error).await?;
             if expired || self.url_created.elapsed() > URL_AGE {
                 self.renew_url().await?;
             }
@@ -168,7 +169,7 @@ impl Download<'_> {
     }
 
     /// Downloads what is still missing, in one request.
-    async fn rest(&self, sink: &mut Sink, transfer: &Transfer) -> Result<(), AwsError> {
+    async fn rest(&self, sink: &mut BlobSink, transfer: &Transfer) -> Result<(), AwsError> {
         let AwsLayerVersions { aws, store, .. } = self.fetcher;
         let url = self.url().await?;
         let mut request = aws.http().await?.client(&url).get(url.clone());
@@ -185,12 +186,12 @@ impl Download<'_> {
                 }
                 // The server does not support ranges.
                 if sink.written > 0 {
-                    *sink = Sink::new(store);
+                    *sink = BlobSink::new(store);
                 }
             }
             status => {
                 if status == StatusCode::RANGE_NOT_SATISFIABLE {
-                    *sink = Sink::new(store);
+                    *sink = BlobSink::new(store);
                 }
                 return Err(AwsError::Download { arn: self.arn.clone(), status: status.as_u16() });
             }
@@ -236,7 +237,7 @@ impl Download<'_> {
         match response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok()) {
             Some(range) if from > 0 && range == expected => Ok(()),
             range => {
-                let range = range.map(safe).unwrap_or_default();
+                let range = range.map(excerpt).unwrap_or_default();
                 Err(self.invalid(format!("Amazon S3 sent the range `{range}` instead of `{expected}`")))
             }
         }

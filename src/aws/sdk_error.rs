@@ -7,8 +7,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 
 use super::credentials_error::CredentialsErrorKind;
 use super::{Aws, AwsCredentialsError, AwsError};
-use crate::registry::safe;
-use crate::text::with_causes;
+use crate::text::{excerpt, with_causes};
 
 impl Aws {
     /// Converts an error of the SDK. `permissions` are those that the request needs.
@@ -21,8 +20,8 @@ impl Aws {
             let without_code = || format!("HTTP {}", status.unwrap_or_default());
             return AwsError::Refused {
                 action,
-                code: service.code().map_or_else(without_code, safe),
-                message: safe(service.message().unwrap_or_default()),
+                code: service.code().map_or_else(without_code, excerpt),
+                message: excerpt(service.message().unwrap_or_default()),
                 permissions,
                 status,
             };
@@ -50,7 +49,7 @@ impl Aws {
             _ => with_causes(error),
         };
         // The SDK breaks some of its messages into lines.
-        let reason = safe(&reason.split_whitespace().collect::<Vec<_>>().join(" "));
+        let reason = excerpt(&reason.split_whitespace().collect::<Vec<_>>().join(" "));
         let kind = match error {
             CredentialsError::CredentialsNotLoaded(_) => CredentialsErrorKind::NoSource,
             // The instance metadata service is the last source, and a machine without a role is ordinary.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::remote::UNUSABLE;
+use super::remote_layers::UNUSABLE;
 use super::{Context, Pinning, PipelineError};
 use crate::aws::AwsLayerVersions;
 use crate::event::Event;

@@ -4,19 +4,19 @@
 //! is spoken to on the async runtime. It decides nothing that the modules below it could.
 
 mod base;
-mod bytes;
 mod cache;
 mod deliver;
 mod error;
+mod finished_layers;
+mod image_kind;
+mod layer_bytes;
 #[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
 mod layer_version;
 mod layers;
-mod parts;
+mod load_trees;
 mod pins;
-mod product;
 mod push;
-mod remote;
-mod sources;
+mod remote_layers;
 mod update;
 mod watch;
 
@@ -29,9 +29,9 @@ use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinError;
 
-pub use bytes::{Origin, Recipe};
 pub use deliver::{Delivered, Destination, docker_name};
 pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
+pub use layer_bytes::{Origin, Recipe};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
 pub use update::update;
@@ -39,6 +39,7 @@ pub use watch::snapshot;
 
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
+use crate::build_time::BuildTime;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
@@ -52,22 +53,20 @@ use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
 use cache::Cache;
+use finished_layers::{Part, Teller};
+use image_kind::Product;
 use layers::{Keys, MadeLayer};
-use parts::{Part, Teller};
-use product::Product;
-use push::courier::Courier;
-use remote::AllBrought;
-use sources::{Faults, Loader};
+use load_trees::{Faults, Loader};
+use push::blob_pusher::Courier;
+use remote_layers::AllBrought;
 
 /// What a build is to do beyond what the definition says.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the images go.
     pub destinations: Vec<Destination>,
-    /// The time of every entry of a layer, in seconds since 1970.
-    pub mtime: u64,
-    /// The same time in RFC 3339, for the config.
-    pub created: String,
+    /// The time of every entry of a layer and of the config.
+    pub time: BuildTime,
     /// Images in registries that layers are taken from which the store does not know.
     pub cache_from: Vec<ReferenceTemplate>,
 }
@@ -191,7 +190,7 @@ async fn build_telling<P: Product + Send + 'static>(
     context: &Context,
 ) -> Result<Vec<Built<P>>, PipelineError> {
     let (mut bases, mut problems) = base::load_all(functions, context).await?;
-    let mut brought = remote::bring_all(functions, context).await?;
+    let mut brought = remote_layers::bring_all(functions, context).await?;
     problems.append(&mut brought.problems);
     let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
     let cache = Arc::new(Cache::read(functions, &options.cache_from, context).await);
@@ -288,7 +287,7 @@ pub async fn build_and_push(
         let pushed = push::push(&built, targets, &courier).await.map_err(PipelineError::Push)?;
         Ok(built.into_iter().zip(pushed).collect())
     });
-    let early = push::early::send(parts, targets, &courier).map_err(PipelineError::Push);
+    let early = push::while_building::send(parts, targets, &courier).map_err(PipelineError::Push);
     // Whichever fails first ends the other: uploads break off, and no further layer is begun.
     tokio::try_join!(work, early).map(|(pushed, ())| pushed)
 }
@@ -356,11 +355,11 @@ fn make_images<P: Product>(
             context.reporter.report(note.clone());
         }
     }
-    let mut keys = Keys::new(&inputs.brought.ready, options.mtime);
+    let mut keys = Keys::new(&inputs.brought.ready, options.time.seconds());
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let teller = Teller::new(listener, &keyed);
     teller.bases(&planned)?;
-    let made = layers::make::<P>(&planned, &keyed, inputs, options.mtime, &teller, context)?;
+    let made = layers::make::<P>(&planned, &keyed, inputs, options.time.seconds(), &teller, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
@@ -460,7 +459,7 @@ fn join<P: Product>(
         layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, provenance));
     }
     let run = &planned.plan.run;
-    let image = P::assemble(&planned.base.image, &added, run, &options.created)
+    let image = P::assemble(&planned.base.image, &added, run, options.time.rfc3339())
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
     Ok(Built {
         name: function.name.clone(),
