@@ -156,7 +156,7 @@ pub fn build(
     }
     let Compressed { writer, diff_id } = compress(store, |output| tar::write(tree, base, mtime, output))?;
     let (layer, blob) = commit(writer, diff_id)?;
-    if tree.is_settled() {
+    if tree.has_reliable_times() {
         store.keep_record(RECORD, key, &layer)?;
     }
     Ok(StoredLayer { layer, blob, reused: false })

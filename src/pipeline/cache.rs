@@ -17,7 +17,7 @@ use crate::layer::{self, LayerError, TarLayer};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The layers of some images, by the digests of their tars.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Cache {
     fn add(&mut self, layers: &[DescribedLayer], repository: &Repository) {
         // No layer that Lambda takes is larger, whatever the manifest says.
         for DescribedLayer { digest, diff_id, size, .. } in
-            layers.iter().filter(|layer| layer.size <= SIZE_LIMIT)
+            layers.iter().filter(|layer| layer.size <= IMAGE_SIZE_LIMIT)
         {
             let (digest, size, repository) = (digest.clone(), *size, repository.clone());
             self.0.entry(diff_id.clone()).or_insert(Cached { digest, size, repository });
