@@ -37,14 +37,13 @@ impl Aws {
         region: Option<&str>,
     ) -> Result<EcrRegistry, AwsError> {
         let (region, _) = self.region_or(region).await?;
-        let account = match account {
-            Some(account) => account.to_owned(),
-            None => {
-                let host = self.ecr_token(&region).await?.host;
-                let host =
-                    EcrHost::parse(&host).ok_or_else(|| AwsError::UnknownAccount { host: excerpt(&host) })?;
-                host.account().to_owned()
-            }
+        let account = if let Some(account) = account {
+            account.to_owned()
+        } else {
+            let host = self.ecr_token(&region).await?.host;
+            let host =
+                EcrHost::parse(&host).ok_or_else(|| AwsError::UnknownAccount { host: excerpt(&host) })?;
+            host.account().to_owned()
         };
         // The region is valid, so only the account can be malformed.
         match EcrHost::standard(&account, &region) {
