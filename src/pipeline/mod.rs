@@ -40,7 +40,7 @@ pub use watch::snapshot;
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
 use crate::build_time::BuildTime;
-use crate::engine::{Engine, Host, Loaded, emulator};
+use crate::engine::{DockerHost, Engine, LoadedImage, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
 use crate::lock::Lock;
@@ -77,7 +77,7 @@ pub struct Context {
     /// Where blobs are kept.
     pub store: Store,
     /// The Docker Engine, for bases and destinations that are there.
-    pub docker: Host,
+    pub docker: DockerHost,
     /// Registries, for bases and destinations that are there.
     pub registry: Client,
     /// What image references and layer versions stand for; [`build`] adds to it.
@@ -301,7 +301,7 @@ pub async fn load(
     built: &Built<DockerImage>,
     name: &str,
     context: &Context,
-) -> Result<Loaded, PipelineError> {
+) -> Result<LoadedImage, PipelineError> {
     let failed = |source| PipelineError::Deliver { destination: format!("docker-daemon:{name}"), source };
     deliver::load(engine, built, name, context).await.map_err(failed)
 }
