@@ -110,7 +110,7 @@ impl AwsLayerVersions {
             None => Download { fetcher: self, arn, details, url_created: Instant::now() }.run().await?,
         };
         let record = Record { sha256, runtimes, architectures };
-        self.store.keep_record(RECORDS, &key, &record)?;
+        self.store.write_record(RECORDS, &key, &record)?;
         Ok(record.with_blob(blob))
     }
 }

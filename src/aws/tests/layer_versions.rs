@@ -285,7 +285,7 @@ async fn a_layer_version_that_changes_during_the_download_is_refused() {
 #[tokio::test]
 async fn a_zip_in_the_store_is_not_downloaded() {
     let fixture = Fixture::new(ZIP, |_, _| FakeResponse::new(500, ""));
-    fixture.store.keep_blob(ZIP).unwrap();
+    fixture.store.add_blob(ZIP).unwrap();
     for _ in 0..2 {
         fixture.fetch(None).await.unwrap();
         assert_eq!(fixture.targets(), [API]);
