@@ -73,7 +73,7 @@ impl Log {
                 Some(EmulatorLine::Routine) => {}
                 Some(EmulatorLine::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
                 Some(EmulatorLine::Failure | EmulatorLine::Notable) | None => {
-                    shown.extend(without_returns(line))
+                    shown.extend(without_returns(line));
                 }
             }
         }

@@ -111,6 +111,6 @@ mod tests {
             let error = EngineAddress::parse(given, false).unwrap_err();
             assert!(matches!(&error, EngineError::InvalidAddress { .. }), "{error}");
         }
-        assert!(Address::parse("unix:///run/docker.sock", true).is_ok(), "a socket needs no TLS");
+        assert!(EngineAddress::parse("unix:///run/docker.sock", true).is_ok(), "a socket needs no TLS");
     }
 }
