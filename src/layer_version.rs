@@ -26,7 +26,8 @@ pub struct FetchedLayerVersion {
 /// Why a layer version cannot be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerVersionError {
-    /// The definition names a version that cannot be used: it does not exist, or its content is not what limg.lock pins.
+    /// The definition names a version that cannot be used: it does not exist, or its content is not what limg.lock
+    /// pins.
     #[error(transparent)]
     Unusable(AnyFailure),
     /// Fetching failed for another reason.

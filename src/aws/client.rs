@@ -77,8 +77,8 @@ impl Aws {
         }
     }
 
-    /// The default region of requests: from the command line, else from `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile or
-    /// the machine that limg runs on.
+    /// The default region of requests: from the command line, else from `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+    /// profile or the machine that limg runs on.
     ///
     /// # Errors
     /// When the certificates cannot be read.

@@ -26,8 +26,8 @@ pub struct EcrRegistry {
 }
 
 impl Aws {
-    /// The registry of `account` in `region`. The default account is that of the credentials, for which ECR is asked; the
-    /// default region is [`Self::region`].
+    /// The registry of `account` in `region`. The default account is that of the credentials, for which ECR is asked;
+    /// the default region is [`Self::region`].
     ///
     /// # Errors
     /// When there is no region or account, when either is malformed, or when ECR fails.
@@ -52,8 +52,8 @@ impl Aws {
         }
     }
 
-    /// A token for the registries of a region, of every account that grants access. It is reused until shortly before it
-    /// expires.
+    /// A token for the registries of a region, of every account that grants access. It is reused until shortly before
+    /// it expires.
     ///
     /// # Errors
     /// When there are no credentials or ECR fails.
@@ -74,9 +74,9 @@ impl Aws {
         Ok(token)
     }
 
-    /// Creates a repository unless it exists, and gives whether it did. A new repository gets the settings, a policy that
-    /// allows Lambda to pull from it, and a lifecycle policy if the settings limit the number of images. An existing one
-    /// is left unchanged.
+    /// Creates a repository unless it exists, and returns whether it is new. A new repository gets the settings, a
+    /// policy that allows Lambda to pull from it, and a lifecycle policy if the settings limit the number of images. An
+    /// existing one is left unchanged.
     ///
     /// # Errors
     /// When ECR refuses a request or fails. If the repository has been created by then, the error names what it lacks.

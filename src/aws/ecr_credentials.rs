@@ -7,8 +7,8 @@ use super::{Aws, AwsError};
 use crate::project::EcrHost;
 use crate::registry::{Credential, Credentials, CredentialsError, Identity};
 
-/// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public, it has
-/// no credentials.
+/// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public,
+/// it has no credentials.
 #[derive(Debug, Clone)]
 pub struct EcrCredentials {
     aws: Aws,

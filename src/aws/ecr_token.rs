@@ -28,7 +28,8 @@ pub struct EcrToken {
 }
 
 impl EcrToken {
-    /// Decodes the API's answer: base64 of `AWS:TOKEN`, and the registry's URL (ECR API reference, `AuthorizationData`).
+    /// Decodes the API's answer: base64 of `AWS:TOKEN`, and the registry's URL (ECR API reference,
+    /// `AuthorizationData`).
     pub(super) fn decode(data: &AuthorizationData, now: SystemTime) -> Option<Self> {
         let text = String::from_utf8(STANDARD.decode(data.authorization_token()?).ok()?).ok()?;
         let (user, password) = text.split_once(':')?;

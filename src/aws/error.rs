@@ -241,7 +241,8 @@ impl AwsError {
         Some(text.to_owned())
     }
 
-    /// Whether the definition names a layer version that cannot be used: it does not exist, or has other content than before.
+    /// Whether the definition names a layer version that cannot be used: it does not exist, or has other content than
+    /// before.
     #[must_use]
     pub fn is_layers(&self) -> bool {
         matches!(self, Self::LayerNotFound { .. } | Self::LayerChanged { .. })

@@ -1,5 +1,5 @@
-//! A small HTTP server that responds as AWS's APIs do, for tests of what moto does not do: refusals, interrupted responses,
-//! expiring URLs.
+//! A small HTTP server that responds as AWS's APIs do, for tests of what moto does not do: refusals, interrupted
+//! responses, expiring URLs.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -110,8 +110,8 @@ impl Aws {
         Err(refused(arn, &response, &body))
     }
 
-    /// The URL of the request. The endpoint is chosen as the SDK would: `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL`, the
-    /// profile's, or AWS's own.
+    /// The URL of the request. The endpoint is chosen as the SDK would: `AWS_ENDPOINT_URL_LAMBDA`,
+    /// `AWS_ENDPOINT_URL`, the profile's, or AWS's own.
     pub(super) async fn get_layer_version_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
         let config = self.config().await?;
         let key =

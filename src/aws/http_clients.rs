@@ -87,8 +87,8 @@ impl HttpClient for HttpClients {
     }
 }
 
-/// Whether a URL leads, without encryption, to an address of this machine or its link: the credential services of EC2, ECS
-/// and EKS do.
+/// Whether a URL leads, without encryption, to an address of this machine or its link: the credential services of
+/// EC2, ECS and EKS do.
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     url.scheme() == "http" && (host == "localhost" || host.parse::<IpAddr>().is_ok())

@@ -1,7 +1,7 @@
 //! Downloads layer versions into the store, each only once: a version never changes.
 //!
-//! The zip is hashed while it is written, and kept only if it has the hash that Lambda reports. An interrupted download is
-//! resumed. The download URL gives anyone access to the zip and never appears in messages.
+//! The zip is hashed while it is written, and kept only if it has the hash that Lambda reports. An interrupted
+//! download is resumed. The download URL gives anyone access to the zip and never appears in messages.
 
 use std::sync::Arc;
 use std::time::Duration;

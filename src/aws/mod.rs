@@ -1,8 +1,9 @@
 //! AWS: the control plane of Amazon ECR, and layer versions published in Lambda.
 //!
-//! The registry protocol is in [`crate::registry`], for ECR too. This room does what only AWS's own APIs can: it finds an
-//! account's registry, gets tokens for it, creates repositories, and downloads layer versions by ARN. It prints nothing,
-//! does not read the environment itself and stores no credentials: the SDK reads environment and profiles by AWS's rules.
+//! The registry protocol is in [`crate::registry`], for ECR too. This room does what only AWS's own APIs can: it
+//! finds an account's registry, gets tokens for it, creates repositories, and downloads layer versions by ARN. It
+//! prints nothing, does not read the environment itself and stores no credentials: the SDK reads environment and
+//! profiles by AWS's rules.
 
 mod client;
 mod credentials_error;

@@ -7,8 +7,8 @@ use crate::project::Partition;
 /// The permissions for a pull (Lambda developer guide, Amazon ECR permissions).
 const PULL: [&str; 2] = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
-/// The repository policy that allows Lambda to pull images for functions of `account`, which owns the repository, and of
-/// the accounts `others`, all in `region`: Lambda pulls from no other region (Lambda developer guide, Amazon ECR
+/// The repository policy that allows Lambda to pull images for functions of `account`, which owns the repository, and
+/// of the accounts `others`, all in `region`: Lambda pulls from no other region (Lambda developer guide, Amazon ECR
 /// permissions and Amazon ECR cross-account permissions).
 pub(super) fn repository_policy(
     partition: Partition,

@@ -30,8 +30,8 @@ const LAST_OUTPUT: Duration = Duration::from_secs(5);
 /// How long after its connections break the engine may take to report that a container has exited.
 const EXIT_REPORT: Duration = Duration::from_secs(2);
 
-/// A container that exists. [`Container::close`] removes it. Dropping it without that starts the removal but does not wait
-/// for it.
+/// A container that exists. [`Container::close`] removes it. Dropping it without that starts the removal but does not
+/// wait for it.
 pub(super) struct Container<'a> {
     pub(super) docker: Docker,
     pub(super) id: String,

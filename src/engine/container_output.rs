@@ -17,15 +17,15 @@ pub enum OutputStream {
 /// Receives the container's output, in chunks that may end in the middle of a line. It must not block for long.
 pub type OutputSink = Arc<dyn Fn(OutputStream, &[u8]) + Send + Sync>;
 
-/// The bytes that are kept: many times what the emulator logs about a failure, since extensions may print much more when
-/// they shut down.
+/// The bytes that are kept: many times what the emulator logs about a failure, since extensions may print much more
+/// when they shut down.
 const KEPT: usize = 64 * 1024;
 
 /// The lines of them that an error has.
 const ERROR_LINES: usize = 10;
 
-/// The end of the output and, separately, the emulator's log of the current invocation, which a function cannot displace by
-/// printing much.
+/// The end of the output and, separately, the emulator's log of the current invocation, which a function cannot
+/// displace by printing much.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RecentOutput(Arc<Mutex<Buffers>>);
 

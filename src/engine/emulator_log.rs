@@ -1,7 +1,8 @@
-//! The emulator's log about its own work, mixed with the function's output: `23 Nov 2026 16:15:54,418 [WARNING] (rapid) …`.
+//! The emulator's log about its own work, mixed with the function's output. Its lines have the form
+//! `23 Nov 2026 16:15:54,418 [WARNING] (rapid) …`.
 //!
-//! It logs several lines for one failure, and some failures appear nowhere else: if a program cannot start, the response has
-//! status 502 and an empty body, where Lambda's has the error (rapid/handlers.go, rapid/shutdown.go of
+//! It logs several lines for one failure, and some failures appear nowhere else: if a program cannot start, the
+//! response has status 502 and an empty body, where Lambda's has the error (rapid/handlers.go, rapid/shutdown.go of
 //! aws-lambda-runtime-interface-emulator).
 
 use std::time::Duration;
@@ -116,8 +117,8 @@ pub enum FunctionStart {
 }
 
 impl FunctionStart {
-    /// Finds it in the log of one invocation. The `Init Duration` in the emulator's `REPORT` line does not help: it is the
-    /// time that recording the start took, some hundredths of a millisecond (rie/handlers.go).
+    /// Finds it in the log of one invocation. The `Init Duration` in the emulator's `REPORT` line does not help: it
+    /// is the time that recording the start took, some hundredths of a millisecond (rie/handlers.go).
     pub(super) fn find(log: &str) -> Self {
         let duration = |message: &str| {
             let milliseconds: f64 =

@@ -1,7 +1,7 @@
 //! The extensions in a container: which files they are, and which of them use APIs that the emulator lacks.
 //!
-//! The emulator accepts a subscription to telemetry or logs with status 202, sends nothing and logs nothing about it, at any
-//! level (rapi/router.go). Only the files show it: a program that subscribes contains the path of the API.
+//! The emulator accepts a subscription to telemetry or logs with status 202, sends nothing and logs nothing about it,
+//! at any level (rapi/router.go). Only the files show it: a program that subscribes contains the path of the API.
 
 use std::io::{self, Read};
 

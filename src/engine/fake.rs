@@ -1,8 +1,8 @@
-//! A small engine on a socket, for tests of what a real one seldom does: refuse an archive, lose an image, keep images in
-//! containerd.
+//! A small engine on a socket, for tests of what a real one seldom does: refuse an archive, lose an image, keep
+//! images in containerd.
 //!
-//! It follows the rules of `docker load` that matter: a layer without a file must exist with the same chain ID, and a plain
-//! tar must have the digest that the config names.
+//! It follows the rules of `docker load` that matter: a layer without a file must exist with the same chain ID, and a
+//! plain tar must have the digest that the config names.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};

@@ -1,8 +1,9 @@
 //! The Docker Engine, through its API. No other room talks to one.
 //!
 //! An engine is a destination of images ([`Engine::load`]), a source of base images ([`Engine::export`]), and where
-//! `limg invoke` runs a function ([`Engine::run`]). Building and pushing need no engine. This room prints nothing, does not
-//! decide what is in an image, and never holds an archive in memory: archives are written on a blocking thread and streamed.
+//! `limg invoke` runs a function ([`Engine::run`]). Building and pushing need no engine. This room prints nothing,
+//! does not decide what is in an image, and never holds an archive in memory: archives are written on a blocking
+//! thread and streamed.
 
 mod address;
 mod connection;

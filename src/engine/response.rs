@@ -1,7 +1,8 @@
 //! Interprets the emulator's response to an invocation.
 //!
-//! The emulator reports less than Lambda: when a function fails, the status is 200 and the header `X-Amz-Function-Error` is
-//! missing, so only the body shows it (aws-lambda-runtime-interface-emulator, rie/handlers.go).
+//! The emulator reports less than Lambda: when a function fails, the status is 200 and the header
+//! `X-Amz-Function-Error` is missing, so only the body shows it (aws-lambda-runtime-interface-emulator,
+//! rie/handlers.go).
 
 use serde_json::{Map, Value};
 

@@ -14,12 +14,12 @@ use crate::project::{Architecture, RunConfig};
 /// The port on which the emulator accepts invocations, as the engine writes it.
 pub(super) const PORT: &str = "8080/tcp";
 
-/// The label of every container that limg starts, and of its volume: `docker ps -a --filter label=limg=invoke` and the same
-/// with `docker volume ls` find those that a killed limg left behind.
+/// The label of every container that limg starts, and of its volume: `docker ps -a --filter label=limg=invoke` and
+/// the same with `docker volume ls` find those that a killed limg left behind.
 const LABEL: (&str, &str) = ("limg", "invoke");
 
-/// The folder of the container to which the emulator is copied. It is a volume, which can be written before the container
-/// starts, even if the root is read-only and the engine runs on another machine.
+/// The folder of the container to which the emulator is copied. It is a volume, which can be written before the
+/// container starts, even if the root is read-only and the engine runs on another machine.
 pub(super) const EMULATOR_FOLDER: &str = "/.limg";
 
 /// The name of the emulator in that folder.
@@ -34,14 +34,15 @@ const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The user and group that functions run as in Lambda.
 const LAMBDA_USER: &str = "993:990";
 
-/// The number of processes and threads, and of open files, that Lambda allows (Lambda developer guide, gettingstarted-limits).
+/// The number of processes and threads, and of open files, that Lambda allows (Lambda developer guide,
+/// gettingstarted-limits).
 const LAMBDA_LIMIT: i64 = 1024;
 
 /// Lambda's `/tmp`. An engine mounts it `noexec` by default; Lambda does not.
 const LAMBDA_TMP: &str = "rw,exec,nosuid,nodev,mode=1777,size=512m";
 
-/// Variables that configure the emulator but that Lambda does not reserve: a function's configuration may contain them, and
-/// must not change how the function runs (rie/handlers.go).
+/// Variables that configure the emulator but that Lambda does not reserve: a function's configuration may contain
+/// them, and must not change how the function runs (rie/handlers.go).
 pub const EMULATOR_VARIABLES: [&str; 2] = [TIMEOUT, HANDLER];
 
 /// The timeout of an invocation in seconds.
@@ -70,12 +71,13 @@ pub struct RunOptions {
     /// The emulator to copy into the container, for an image that does not start its own
     /// ([`emulator::is_needed`](super::emulator::is_needed)).
     pub emulator: Option<PathBuf>,
-    /// Whether the container is restricted as in Lambda: a read-only root, `/tmp`, an unprivileged user, a memory limit.
+    /// Whether the container is restricted as in Lambda: a read-only root, `/tmp`, an unprivileged user, a memory
+    /// limit.
     pub as_lambda: bool,
     /// The port of the engine's machine at which to publish the emulator; `None` for any free one.
     pub port: Option<u16>,
-    /// Variables that override those of the image and of limg, except for [`EMULATOR_VARIABLES`]; of the same name, the last
-    /// one counts.
+    /// Variables that override those of the image and of limg, except for [`EMULATOR_VARIABLES`]; of the same name,
+    /// the last one counts.
     pub environment: Vec<(String, String)>,
 }
 
@@ -107,9 +109,9 @@ impl RunOptions {
         format!("linux/{}", self.architecture.oci_name())
     }
 
-    /// The entry point and the command, with the emulator in front of the image's own. The emulator runs its arguments as a
-    /// command. If there are several, it also takes the last one as the handler, which is CMD in an image for Lambda; an
-    /// image without CMD has one argument or names the handler itself (rie/run.go).
+    /// The entry point and the command, with the emulator in front of the image's own. The emulator runs its
+    /// arguments as a command. If there are several, it also takes the last one as the handler, which is CMD in an
+    /// image for Lambda; an image without CMD has one argument or names the handler itself (rie/run.go).
     fn emulated(&self) -> Result<(Vec<String>, Vec<String>), EngineError> {
         let own = self.run.entrypoint.clone().unwrap_or_default();
         let command = self.run.command.clone().unwrap_or_default();

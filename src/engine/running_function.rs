@@ -55,8 +55,8 @@ impl Engine {
     /// `cancel` completes first, in which case the result is `None`. All output goes to `sink` before this returns,
     /// including that of extensions while they shut down.
     ///
-    /// Complete `cancel` rather than drop the future: dropping can only start the removal, and the program may exit before
-    /// it is done.
+    /// Complete `cancel` rather than drop the future: dropping can only start the removal, and the program may exit
+    /// before it is done.
     ///
     /// # Errors
     /// When the engine fails, the emulator does not start, or `work` fails.

@@ -30,7 +30,8 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// `zip` responds to requests for the zip, given the number of those before. The API's responses describe `content`.
+    /// `zip` responds to requests for the zip, given the number of those before. The API's responses describe
+    /// `content`.
     fn new(
         content: &'static [u8],
         mut zip: impl FnMut(&ReceivedRequest, usize) -> FakeResponse + Send + 'static,

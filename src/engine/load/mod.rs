@@ -1,8 +1,9 @@
 //! Loads an image into an engine, and sends only the layers that it lacks.
 //!
-//! An archive for `docker load` may omit the files of layers that the engine has, provided that it also has all layers below
-//! them: Docker looks for a layer by its chain ID before it looks for its file. The engine may have removed layers in the
-//! meantime, so a refused archive is sent again, complete. Engines that keep images in containerd need complete archives.
+//! An archive for `docker load` may omit the files of layers that the engine has, provided that it also has all
+//! layers below them: Docker looks for a layer by its chain ID before it looks for its file. The engine may have
+//! removed layers in the meantime, so a refused archive is sent again, complete. Engines that keep images in
+//! containerd need complete archives.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -50,9 +51,9 @@ pub struct LoadedImage {
 impl Engine {
     /// Loads `image` under `name`, a `REPOSITORY[:TAG]`.
     ///
-    /// Load images that share layers one after another: the shared layers are then sent only once. Before layers are sent,
-    /// `fetch` gets those that have a blob, which may not be on this machine yet. The other layers are generated while they
-    /// are sent.
+    /// Load images that share layers one after another: the shared layers are then sent only once. Before layers are
+    /// sent, `fetch` gets those that have a blob, which may not be on this machine yet. The other layers are
+    /// generated while they are sent.
     ///
     /// # Errors
     /// When a layer cannot be fetched or read, the engine refuses the image, or does not have it afterwards.
@@ -127,8 +128,8 @@ impl Engine {
         Ok(None)
     }
 
-    /// The id of the image with this name, if it is equivalent. In containerd, the id of an image that was loaded from an
-    /// archive is known only to the engine.
+    /// The id of the image with this name, if it is equivalent. In containerd, the id of an image that was loaded
+    /// from an archive is known only to the engine.
     async fn same_image(&self, image: &DockerImage, name: &str) -> Result<Option<String>, EngineError> {
         let found = self.inspect(name).await?.filter(|found| is_same(found, image));
         Ok(found.and_then(|found| found.id))
@@ -170,7 +171,8 @@ impl Engine {
         omittable(layers, known)
     }
 
-    /// Sends an archive, and returns the number of bytes sent in every case. `omitted` are the digests of omitted files.
+    /// Sends an archive, and returns the number of bytes sent in every case. `omitted` are the digests of omitted
+    /// files.
     async fn send(
         &self,
         image: &DockerImage,
@@ -280,8 +282,8 @@ fn common_prefix(found: &[String], layers: &[DockerLayer]) -> usize {
     found.iter().zip(layers).take_while(|(found, layer)| *found == layer.diff_id().as_str()).count()
 }
 
-/// The files that an archive can omit if the engine has the `known` lowest layers. A file that is also that of a higher layer
-/// stays: that layer has another chain ID.
+/// The files that an archive can omit if the engine has the `known` lowest layers. A file that is also that of a
+/// higher layer stays: that layer has another chain ID.
 fn omittable(layers: &[DockerLayer], known: usize) -> BTreeSet<Digest> {
     let (lower, upper) = layers.split_at(known);
     let needed: BTreeSet<&Digest> = upper.iter().map(DockerLayer::digest).collect();
