@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Aws, AwsError};
 use crate::project::EcrHost;
-use crate::registry::{Credential, Credentials, CredentialsError, Identity};
+use crate::registry::{Credential, CredentialError, CredentialProvider, Identity};
 
 /// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public,
 /// it has no credentials.
@@ -31,11 +31,11 @@ impl EcrCredentials {
     }
 }
 
-impl Credentials for EcrCredentials {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>> {
+impl CredentialProvider for EcrCredentials {
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
         async move {
             let Some(ecr) = EcrHost::parse(host) else { return Ok(None) };
-            self.credential(&ecr).await.map(Some).map_err(|error| CredentialsError {
+            self.credential(&ecr).await.map(Some).map_err(|error| CredentialError {
                 host: host.to_owned(),
                 help: error.help(),
                 source: Box::new(error),

@@ -36,7 +36,7 @@ fn links_that_leave_their_tree() {
         let context = trees();
         symlink(target, context.path("one/lib/link")).unwrap();
         let is_one_link = format!("`[DIR]/project/one/lib/link` is a symbolic link to `{target}`");
-        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "exclude it"]);
+        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "add it to `exclude`"]);
     }
     let context = trees();
     context.write("shared/c.txt", "c");
@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
 }
 
 #[test]
@@ -95,7 +95,11 @@ fn a_file_over_a_directory() {
 fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
-    refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or exclude it"]);
+    refused(
+        &context,
+        2,
+        &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or add it to `exclude`"],
+    );
     context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
     context.limg(&["build"]).ok();
 }
@@ -112,10 +116,14 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
     refused(
         &context,
         2,
-        &["`/opt/extensions/log`", "extension log", "is no program", "help: ", "`#!/bin/sh`"],
+        &["`/opt/extensions/log`", "extension log", "is not a program", "help: ", "`#!/bin/sh`"],
     );
     context.program("log.sh", "#!/bin/sh\r\necho\r\n");
-    refused(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
+    refused(
+        &context,
+        2,
+        &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line endings"],
+    );
     // A lost mode is mended, and told.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
@@ -128,7 +136,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 fn what_is_neither_file_nor_folder() {
     let context = trees();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
-    refused(&context, 2, &["`[DIR]/project/one/socket`", "help: exclude it"]);
+    refused(&context, 2, &["`[DIR]/project/one/socket`", "help: add it to `exclude`"]);
 }
 
 #[test]
@@ -138,7 +146,11 @@ fn a_path_that_is_not_there() {
     refused(
         &context,
         2,
-        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+        &[
+            "limg.yaml:3:",
+            "`[DIR]/project/fns` does not exist",
+            "help: did you mean `fn` in `[DIR]/project`?",
+        ],
     );
 }
 
@@ -191,9 +203,9 @@ fn libraries_for_another_machine_are_named_before_anything_is_written() {
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
     let told = [
-        "the layer `one` brings `/opt/lib/module.so`, built for arm64",
+        "the layer `one` contains `/opt/lib/module.so`, built for arm64",
         "[wrong-architecture]",
-        "`exclude:`",
+        "`exclude`",
     ];
     refused(&context, 2, &told);
 
