@@ -174,10 +174,23 @@ pub enum AwsError {
     Store(#[from] FsError),
 }
 
-impl AwsError {
-    /// What to do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for AwsError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Certificates(_)
+            | Self::NoCertificate
+            | Self::NoRegion
+            | Self::InvalidRegion { .. }
+            | Self::InvalidAccount { .. }
+            | Self::UnknownAccount { .. }
+            | Self::InvalidEndpoint { .. }
+            | Self::LayerNotFound { .. }
+            | Self::LayerChanged { .. } => FailureKind::User,
+            _ => FailureKind::Environment,
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
         let text = match self {
             Self::Certificates(_) | Self::NoCertificate => {
                 "use a file with PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`"
@@ -185,41 +198,50 @@ impl AwsError {
             Self::NoRegion => "pass `--region`, set AWS_REGION, or set `region` in your profile",
             Self::InvalidRegion { .. } => "use the name of a region, as in `eu-west-1`",
             Self::UnknownAccount { .. } => "pass `--account`",
-            Self::Credentials { source, profile, .. } => return Some(source.help(profile.as_deref())),
-            Self::Refused { code, permissions, .. } => return refused_help(code, permissions),
+            Self::Credentials { source, profile, .. } => return Some(source.help(profile.as_deref()).into()),
+            Self::Refused { code, permissions, .. } => {
+                return refused_help(code, permissions).map(Help::from);
+            }
             Self::Request { .. } | Self::Network { .. } | Self::Stalled { .. } | Self::Truncated { .. } => {
                 "check the network, and the proxy if there is one (HTTPS_PROXY)"
             }
             Self::IncompleteRepository { source, repository, .. } => {
                 let (host, name) = repository.split_once('/').unwrap_or_default();
                 let region = EcrHost::parse(host).map(|host| format!(" --region {}", host.region()));
-                let first = source.help().map(|help| format!("{help}; then ")).unwrap_or_default();
-                return Some(format!(
+                let first = source
+                    .help()
+                    .and_then(|help| help.render(|_| None))
+                    .map(|help| format!("{help}; then "))
+                    .unwrap_or_default();
+                let help = format!(
                     "{first}delete it with `aws ecr delete-repository{} --repository-name {name}` and push again, or set \
                      the policy yourself: limg does not change a repository that exists",
                     region.unwrap_or_default()
-                ));
+                );
+                return Some(help.into());
             }
             Self::InvalidEndpoint { .. } => {
                 "correct AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or the profile's `endpoint_url`"
             }
             Self::LayerNotFound { arn, .. } => {
-                return Some(format!(
+                let help = format!(
                     "run `aws lambda list-layer-versions --region {} --layer-name {}` to list the versions that exist; \
                      this one may have been deleted",
                     arn.region(),
                     arn.layer()
-                ));
+                );
+                return Some(help.into());
             }
             Self::LayerAccessDenied { arn, .. } => {
-                return Some(format!(
+                let help = format!(
                     "grant these credentials lambda:GetLayerVersion; if the account {} is not yours, ask its owner to run \
                      `aws lambda add-layer-version-permission --layer-name {} --version-number {} --statement-id limg \
                      --action lambda:GetLayerVersion --principal YOUR-ACCOUNT`",
                     arn.account(),
                     arn.name(),
                     arn.version()
-                ));
+                );
+                return Some(help.into());
             }
             Self::LayerChanged { .. } => {
                 "ask the layer's owner, since Lambda never changes a version; run `limg update` to pin the new content"
@@ -238,41 +260,7 @@ impl AwsError {
                 return None;
             }
         };
-        Some(text.to_owned())
-    }
-
-    /// Whether the definition names a layer version that cannot be used: it does not exist, or has other content than
-    /// before.
-    #[must_use]
-    pub fn is_layers(&self) -> bool {
-        matches!(self, Self::LayerNotFound { .. } | Self::LayerChanged { .. })
-    }
-
-    /// Whether the user must change the command line or the definition, rather than AWS, the network or permissions.
-    #[must_use]
-    pub fn is_users(&self) -> bool {
-        matches!(
-            self,
-            Self::Certificates(_)
-                | Self::NoCertificate
-                | Self::NoRegion
-                | Self::InvalidRegion { .. }
-                | Self::InvalidAccount { .. }
-                | Self::UnknownAccount { .. }
-                | Self::InvalidEndpoint { .. }
-                | Self::LayerNotFound { .. }
-                | Self::LayerChanged { .. }
-        )
-    }
-}
-
-impl Failure for AwsError {
-    fn kind(&self) -> FailureKind {
-        if self.is_users() { FailureKind::User } else { FailureKind::Environment }
-    }
-
-    fn help(&self) -> Option<Help> {
-        self.help().map(Help::from)
+        Some(text.into())
     }
 }
 

@@ -64,8 +64,9 @@ impl LayerVersions for AwsLayerVersions {
     ) -> BoxFuture<'a, Result<FetchedLayerVersion, LayerVersionError>> {
         async move {
             self.fetch_version(arn, expected).await.map_err(|error| {
-                let kind =
-                    if error.is_layers() { LayerVersionError::Unusable } else { LayerVersionError::Fetch };
+                let is_unusable =
+                    matches!(error, AwsError::LayerNotFound { .. } | AwsError::LayerChanged { .. });
+                let kind = if is_unusable { LayerVersionError::Unusable } else { LayerVersionError::Fetch };
                 kind(AnyFailure::new(error))
             })
         }

@@ -6,6 +6,8 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::failure::{Failure, FailureKind};
+use crate::finding::Help;
 use crate::fs::{self, FsError};
 use crate::project::{Architecture, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
@@ -46,25 +48,28 @@ pub enum EmulatorError {
     Fs(#[from] FsError),
 }
 
-impl EmulatorError {
-    /// What to do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+impl Failure for EmulatorError {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Environment
+    }
+
+    fn help(&self) -> Option<Help> {
         let architecture = match self {
             Self::Missing { architecture, .. } => *architecture,
             Self::WrongArchitecture { wanted, .. } => *wanted,
-            Self::NotElf { .. } => return Some("use AWS's binary, not a script or an archive".to_owned()),
+            Self::NotElf { .. } => return Some("use AWS's binary, not a script or an archive".into()),
             Self::Fs(_) => return None,
         };
         let asset = match architecture {
             Architecture::X86_64 => "aws-lambda-rie",
             Architecture::Arm64 => "aws-lambda-rie-arm64",
         };
-        Some(format!(
+        let help = format!(
             "download `{asset}` from the releases of github.com/aws/aws-lambda-runtime-interface-emulator, or take \
              `samcli/local/rapid/{}` from the Python package aws-sam-cli; save it at that path or name it with `--rie`",
             file_name(architecture)
-        ))
+        );
+        Some(help.into())
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use bollard::errors::Error as DockerError;
 
 use super::failure_help::exit_status_help;
+use crate::failure::{Failure, FailureKind};
+use crate::finding::{Help, Setting};
 use crate::fs::FsError;
 use crate::layout::LayoutError;
 use crate::units;
@@ -185,34 +187,34 @@ impl EngineError {
         }
         self
     }
+}
 
-    /// Whether the function's image is the cause, so that a changed one may work.
-    #[must_use]
-    pub fn is_functions(&self) -> bool {
-        matches!(
-            self,
+impl Failure for EngineError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoImage { .. } | Self::EventTooLarge { .. } => FailureKind::User,
+            // The function's image is the cause, so that a changed one may work.
             Self::NothingToRun { .. }
-                | Self::Exited { .. }
-                | Self::NotReady { .. }
-                | Self::NoResponse { .. }
-                | Self::Http { .. }
-                | Self::Emulator { .. }
-        )
+            | Self::Exited { .. }
+            | Self::NotReady { .. }
+            | Self::NoResponse { .. }
+            | Self::Http { .. }
+            | Self::Emulator { .. } => FailureKind::Work,
+            _ => FailureKind::Environment,
+        }
     }
 
-    /// What to do about it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+    fn help(&self) -> Option<Help> {
         let text = match self {
             Self::NoEngine { address, source } => {
                 return Some(if is_permission_denied(source) {
-                    format!(
+                    Help::from(format!(
                         "join the group that owns `{address}` (`docker`), or set DOCKER_HOST to an engine of your own"
-                    )
+                    ))
                 } else {
                     "start Docker, set DOCKER_HOST if it listens elsewhere (`docker context inspect` shows where), or \
                      build an OCI layout with `-o oci:DIR`, which does not need Docker"
-                        .to_owned()
+                        .into()
                 });
             }
             Self::Tls { .. } => {
@@ -225,7 +227,7 @@ impl EngineError {
             Self::PortInUse { .. } => {
                 "choose another with `--port`, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"
             }
-            Self::NothingToRun { .. } => "set the function's `handler`",
+            Self::NothingToRun { .. } => return Some(Setting::Handler.into()),
             Self::Exited { output, .. } if contains(output.last(), WRONG_ARCHITECTURE) => {
                 WRONG_ARCHITECTURE_HELP
             }
@@ -238,7 +240,7 @@ impl EngineError {
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 
+use crate::finding::Help;
+
 /// A text that is never shown: `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -64,7 +66,7 @@ pub struct CredentialError {
     /// The registry's host.
     pub host: String,
     /// What the user can do about it.
-    pub help: Option<String>,
+    pub help: Option<Help>,
     /// Why it failed. It never contains a secret.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,

@@ -309,7 +309,7 @@ impl Failure for RegistryError {
             Self::UnsupportedChallenge { .. } => {
                 "ask the operator of the registry for Basic or Bearer authentication"
             }
-            Self::Credentials { source, .. } => return source.help.clone().map(Help::from),
+            Self::Credentials { source, .. } => return source.help.clone(),
             Self::Network { source, .. } => network_error::help(source)?,
             Self::Stalled { .. } => "check the network and the registry",
             Self::Redirect { source, .. } => match source {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use super::credentials::{Credential, CredentialError, CredentialProvider, Identity};
+use crate::finding::Help;
 use crate::project::DOCKER_HUB_HOSTS;
 use config_file::{ConfigFile, ConfigFileError};
 use helper::{Helper, HelperError};
@@ -114,7 +115,7 @@ impl CredentialProvider for DockerConfig {
         let (own, name) = (self.clone(), host.to_owned());
         async move {
             let found = tokio::task::spawn_blocking(move || own.look_up(&name)).await;
-            let error = |help: Option<String>, source: Box<dyn Error + Send + Sync>| CredentialError {
+            let error = |help: Option<Help>, source: Box<dyn Error + Send + Sync>| CredentialError {
                 host: host.to_owned(),
                 help,
                 source,
@@ -138,10 +139,10 @@ enum LookUpError {
 
 impl LookUpError {
     /// What the user can do about it.
-    fn help(&self) -> Option<String> {
+    fn help(&self) -> Option<Help> {
         match self {
-            Self::File(error) => error.help().map(str::to_owned),
-            Self::Helper(error) => Some(error.help()),
+            Self::File(error) => error.help().map(Help::from),
+            Self::Helper(error) => Some(error.help().into()),
         }
     }
 }

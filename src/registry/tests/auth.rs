@@ -286,7 +286,7 @@ struct FailingHelper;
 
 impl CredentialProvider for FailingHelper {
     fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
-        let help = Some("install it".to_owned());
+        let help = Some("install it".into());
         let error = CredentialError { host: host.to_owned(), help, source: "no such program".into() };
         std::future::ready(Err(error)).boxed()
     }
