@@ -180,9 +180,9 @@ pub enum ContentError {
     /// A digest of an algorithm other than SHA-256.
     #[error("limg cannot verify the digest `{0}`: it supports SHA-256 only")]
     UnsupportedDigest(String),
-    /// The index does not list an image for the architecture.
+    /// The index lists no image for the architecture.
     #[error(
-        "there is no image for linux/{}{}", wanted.oci_name(),
+        "the index has no image for linux/{}{}", wanted.oci_name(),
         if offered.is_empty() { String::new() } else { format!(", only for {offered}") }
     )]
     Platform {
