@@ -281,8 +281,8 @@ impl RegistryError {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "install the system's certificates (often the package `ca-certificates`), or name a PEM file of certificates \
-                 with SSL_CERT_FILE or `--ca-file`"
+                "install the system's certificates (often the package `ca-certificates`), or name a file of certificates \
+                 in PEM with SSL_CERT_FILE or `--ca-file`"
             }
             Self::PlainHttpMirror { .. } => {
                 "use `https://` for the mirror, or mark its host as insecure in limg's configuration"
@@ -293,7 +293,8 @@ impl RegistryError {
             Self::Rejected { response, .. } => rejection_help(response, self.is_immutable_tag())?,
             Self::Unauthorised { host, credential: Some(source), .. } => {
                 return Some(format!(
-                    "renew the credentials from {source}, for example with `docker login {host}`, and check their permissions"
+                    "renew the credentials from {source}, for example with `docker login {host}`, and check their \
+                     permissions"
                 ));
             }
             Self::Unauthorised { host, credential: None, .. } => {

@@ -55,7 +55,7 @@ impl RequestHead {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads the rest: the last byte of the head and at most `limit` bytes of the body. Returns whether the body is complete.
+    /// Reads the rest: the last byte of the head and at most `limit` bytes of the body. Returns whether that is all.
     pub(super) fn read_body(
         &self,
         mut stream: &TcpStream,
