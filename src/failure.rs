@@ -101,3 +101,9 @@ pub fn kind_of_work(error: &(dyn Error + 'static)) -> FailureKind {
         Some(_) => FailureKind::Environment,
     }
 }
+
+/// The help of a failure as text, without changes of the definition; empty if there is none.
+#[cfg(test)]
+pub fn help_text(failure: &dyn Failure) -> String {
+    failure.help().and_then(|help| help.render(|_| None)).unwrap_or_default()
+}

@@ -143,7 +143,7 @@ mod tests {
         let find = |architecture| super::find(None, &store, architecture);
         let error = find(Architecture::X86_64).unwrap_err();
         assert!(matches!(error, EmulatorError::Missing { .. }));
-        assert!(error.help().unwrap().contains("samcli/local/rapid/aws-lambda-rie-x86_64"));
+        assert!(help_text(&error).contains("samcli/local/rapid/aws-lambda-rie-x86_64"));
 
         let rie = folder.path().join("rie");
         std::fs::create_dir(&rie).unwrap();

@@ -281,14 +281,14 @@ mod tests {
             error.to_string(),
             "the container of `orders` exited with status 142 before it responded: no handler"
         );
-        assert_eq!(error.help().unwrap(), "make the image's CMD exactly one word, the handler");
+        assert_eq!(help_text(&error), "make the image's CMD exactly one word, the handler");
     }
 
     #[test]
     fn a_program_for_another_architecture_has_its_own_help() {
         let error = EngineError::Exited { function: "orders".to_owned(), status: 1, output: Vec::new() };
         let line = "standard_init_linux.go:228: exec user process caused: exec format error";
-        let help = error.with_output(vec![line.to_owned()]).help().unwrap();
+        let help = help_text(&error.with_output(vec![line.to_owned()]));
         assert!(help.contains("--arch") && help.contains("`qemu-user-static`"), "{help}");
     }
 
@@ -298,7 +298,7 @@ mod tests {
             address: "unix:///run/docker.sock".to_owned(),
             source: io::Error::from(kind).into(),
         };
-        assert!(no_engine(io::ErrorKind::PermissionDenied).help().unwrap().contains("join the group"));
-        assert!(no_engine(io::ErrorKind::NotFound).help().unwrap().contains("-o oci:DIR"));
+        assert!(help_text(&no_engine(io::ErrorKind::PermissionDenied)).contains("join the group"));
+        assert!(help_text(&no_engine(io::ErrorKind::NotFound)).contains("-o oci:DIR"));
     }
 }

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::finding::Help;
 
-/// A text that is never shown: `Debug` hides it, and there is no `Display`.
+/// A text that is never shown: `Debug` hides it, and `Display` is not implemented.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -182,9 +182,9 @@ pub enum ContentError {
     /// A digest of an algorithm other than SHA-256.
     #[error("limg cannot verify the digest `{0}`: it supports SHA-256 only")]
     UnsupportedDigest(String),
-    /// The index does not list an image for the architecture.
+    /// The index lists no image for the architecture.
     #[error(
-        "there is no image for linux/{}{}", wanted.oci_name(),
+        "the index has no image for linux/{}{}", wanted.oci_name(),
         if offered.is_empty() { String::new() } else { format!(", only for {offered}") }
     )]
     Platform {
@@ -283,8 +283,8 @@ impl Failure for RegistryError {
     fn help(&self) -> Option<Help> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "install the system's certificates (often the package `ca-certificates`), or name a PEM file of certificates \
-                 with SSL_CERT_FILE or `--ca-file`"
+                "install the system's certificates (often the package `ca-certificates`), or name a file of certificates \
+                 in PEM with SSL_CERT_FILE or `--ca-file`"
             }
             Self::PlainHttpMirror { .. } => {
                 "use `https://` for the mirror, or mark its host as insecure in limg's configuration"
@@ -295,7 +295,8 @@ impl Failure for RegistryError {
             Self::Rejected { response, .. } => rejection_help(response, self.is_immutable_tag())?,
             Self::Unauthorised { host, credential: Some(source), .. } => {
                 return Some(format!(
-                    "renew the credentials from {source}, for example with `docker login {host}`, and check their permissions"
+                    "renew the credentials from {source}, for example with `docker login {host}`, and check their \
+                     permissions"
                 ).into());
             }
             Self::Unauthorised { host, credential: None, .. } => {
@@ -411,7 +412,7 @@ mod tests {
         ] {
             let error = rejected(status, code, message);
             assert!(error.is_immutable_tag(), "{error}");
-            assert!(error.help().unwrap().contains("another tag"), "{error}");
+            assert!(help_text(&error).contains("another tag"), "{error}");
         }
         for (status, code, message) in [
             (400, "TAG_INVALID", "the tag is too long"),
@@ -437,14 +438,14 @@ mod tests {
             error.to_string(),
             "failed to read a of b without credentials: the registry answered 401 Unauthorized: UNAUTHORIZED: no"
         );
-        assert!(error.help().unwrap().starts_with("log in, for example with `docker login r.example.com`"));
+        assert!(help_text(&error).starts_with("log in, for example with `docker login r.example.com`"));
         let error = unauthorised(Some("https://auth.example.com/token"), Some("`config.json`"));
         assert_eq!(
             error.to_string(),
             "failed to read a of b with the credentials from `config.json`: the token service \
              https://auth.example.com/token answered 401 Unauthorized: UNAUTHORIZED: no"
         );
-        assert!(error.help().unwrap().contains("renew the credentials"));
+        assert!(help_text(&error).contains("renew the credentials"));
     }
 
     #[test]
@@ -454,7 +455,7 @@ mod tests {
             (error.code(), error.status(), error.is_not_found()),
             (Some("NAME_UNKNOWN"), Some(404), true)
         );
-        assert!(error.help().unwrap().contains("must be created"));
+        assert!(help_text(&error).contains("must be created"));
         let error = RegistryError::InvalidHost("a b".to_owned());
         assert_eq!((error.code(), error.status(), error.is_not_found()), (None, None, false));
     }

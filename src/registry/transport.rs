@@ -252,7 +252,7 @@ mod tests {
         let sent = transport.send(&permit, Route::PublicOnly, &request, url, None).await;
         let Err(error) = sent else { panic!("the host was reached") };
         assert!(error.reason().contains("`localhost`, which has no public address"), "{}", error.reason());
-        assert!(error.help().unwrap().contains("use a mirror"));
+        assert!(help_text(&error).contains("use a mirror"));
         assert!(!error.is_transient());
         assert!(!format!("{error:?}").contains("secret"));
     }
@@ -264,6 +264,6 @@ mod tests {
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let error = with(broken).unwrap();
         assert!(matches!(error, RegistryError::Tls(_)), "{error:?}");
-        assert!(error.help().unwrap().contains("--ca-file"));
+        assert!(help_text(&error).contains("--ca-file"));
     }
 }

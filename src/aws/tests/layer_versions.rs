@@ -184,7 +184,7 @@ async fn a_zip_that_is_always_refused_is_an_error() {
         error.to_string(),
         format!("failed to download the layer {ARN}: Amazon S3 answered with status 403")
     );
-    assert!(error.help().unwrap().contains("VPC endpoint"));
+    assert!(help_text(&error).contains("VPC endpoint"));
 }
 
 #[tokio::test]
@@ -318,9 +318,9 @@ async fn help_for_a_missing_layer_version_is_to_list_them() {
         Fixture::of(FakeAws::start(move |_| FakeResponse::error(404, "ResourceNotFoundException", message)));
     let error = fixture.fails(None).await;
     assert_eq!(error.to_string(), format!("the layer version {ARN} does not exist: {message}"));
-    let help = error.help().unwrap();
+    let help = help_text(&error);
     assert!(help.contains("list-layer-versions --region us-east-1 --layer-name arn:aws:lambda:"), "{help}");
-    assert!(error.is_users());
+    assert!(error.kind() == FailureKind::User);
     assert_eq!(fixture.targets().len(), 1);
 }
 
@@ -334,7 +334,7 @@ async fn help_for_a_forbidden_layer_version_is_to_grant_access() {
         )
     }));
     let error = fixture.fails(None).await;
-    let help = error.help().unwrap();
+    let help = help_text(&error);
     assert!(help.contains("580247275435") && help.contains("add-layer-version-permission"), "{help}");
     assert!(help.contains("--layer-name LambdaInsightsExtension --version-number 53"), "{help}");
 }

@@ -4,8 +4,10 @@ mod ecr;
 mod errors;
 mod layer_versions;
 
+use crate::failure::help_text;
+
 /// An error with all its causes and its help.
 fn shown(error: &super::AwsError) -> String {
     let causes = crate::text::with_causes(error);
-    error.help().map_or(causes.clone(), |help| format!("{causes}; {help}"))
+    format!("{causes}; {}", help_text(error))
 }

@@ -61,7 +61,7 @@ impl Fixture {
     /// The error, its causes and its help.
     pub(super) fn error(&self, from: &str) -> String {
         let error = self.extract(from, "/opt/new").unwrap_err();
-        format!("{} [{}]", with_causes(&error), error.help().unwrap_or_default())
+        format!("{} [{}]", with_causes(&error), help_text(&error))
     }
 
     /// Whether an extraction has been recorded.

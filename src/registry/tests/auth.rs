@@ -152,7 +152,7 @@ async fn the_error_about_a_wrong_password_names_its_source() {
             for result in [fixture.read().await, fixture.upload_bytes(b"content").await] {
                 let (message, error) = fixture.fails(result);
                 assert_eq!(error.status(), Some(401), "{message}");
-                let help = error.help().unwrap_or_default();
+                let help = help_text(&error);
                 let sent = scheme != AuthScheme::Basic || who == Who::User;
                 assert_eq!(
                     format!("{message} {help}").contains("the password store"),
@@ -303,6 +303,6 @@ async fn an_error_of_a_credential_helper_is_reported() {
     let repository = fixture.repository();
     let (message, error) = fixture.fails(client.resolve(&repository, "latest", Architecture::X86_64).await);
     assert!(message.ends_with("failed to find credentials for `HOST`: no such program"), "{message}");
-    assert_eq!(error.help().as_deref(), Some("install it"));
+    assert_eq!(help_text(&error), "install it");
     assert_eq!(fixture.retries(), [""; 0]);
 }
