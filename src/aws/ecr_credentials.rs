@@ -4,8 +4,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Aws, AwsError};
-use crate::project::EcrHost;
 use crate::failure::Failure as _;
+use crate::project::EcrHost;
 use crate::registry::{Credential, CredentialError, CredentialProvider, Identity};
 
 /// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public,

@@ -128,6 +128,7 @@ fn machine(path: &Path) -> Result<Option<u16>, FsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::help_text;
 
     fn elf(machine: u8) -> Vec<u8> {
         let mut bytes = vec![0; 64];

@@ -272,6 +272,7 @@ fn is_permission_denied(error: &DockerError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::help_text;
 
     #[test]
     fn an_exit_is_reported_with_the_last_line_of_output() {

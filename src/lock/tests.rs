@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::failure::help_text;
 
 const BASE: &str = "public.ecr.aws/lambda/python:3.12";
 const INSIGHTS: &str = "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53";

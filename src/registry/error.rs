@@ -386,6 +386,7 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
+    use crate::failure::help_text;
 
     fn response(status: u16, code: &str, message: &str) -> ErrorResponse {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();

@@ -241,6 +241,7 @@ mod tests {
     use super::super::request::Scopes;
     use super::super::retry::Transient as _;
     use super::*;
+    use crate::failure::help_text;
 
     #[tokio::test]
     async fn a_restricted_name_does_not_lead_to_this_machine() {

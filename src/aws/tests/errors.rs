@@ -6,6 +6,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use super::super::fake::{FakeAws, FakeResponse, SECRET_KEY, SESSION_TOKEN};
 use super::super::{Aws, AwsError, AwsOptions};
 use super::shown;
+use crate::failure::{Failure as _, FailureKind, help_text};
 
 /// A source of credentials that fails.
 #[derive(Debug)]

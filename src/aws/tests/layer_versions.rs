@@ -11,6 +11,7 @@ use super::super::fake::{FakeAws, FakeResponse, ReceivedRequest, SECRET_KEY, SES
 use super::super::{AwsError, AwsLayerVersions};
 use super::shown;
 use crate::event::{Event, Events, Progress, Reporter};
+use crate::failure::{Failure as _, FailureKind, help_text};
 use crate::layer_version::FetchedLayerVersion;
 use crate::project::LayerVersionArn;
 use crate::store::{Digest, Store};

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use super::super::*;
+use crate::failure::help_text;
 pub(super) use crate::files::tests::fixture::{TestEntry, entry, gzip, parsed, tar};
 use crate::text::with_causes;
 use crate::tree::Node;

@@ -1,6 +1,7 @@
 //! Authentication: challenges, passwords, tokens, and stale credentials.
 
 use super::*;
+use crate::failure::help_text;
 use crate::registry::fake::{ALWAYS, InjectedFault};
 
 const PUBLIC: AuthScheme = AuthScheme::Bearer { public: true, uses: usize::MAX };

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::fake::{Account, AuthScheme, Fake, RepositoryContents, Response, SECRET};
 use super::*;
 use crate::event::{Event, Events, Reporter};
+use crate::failure::Failure as _;
 use crate::project::{Architecture, Repository};
 use crate::store::{Blob, Digest, Store};
 use crate::text::with_causes;
