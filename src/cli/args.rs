@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::shard::Shard;
-use super::size::Size;
+use super::units::Size;
 use crate::project::{Architecture, ReferenceTemplate};
 use crate::sample_event::{self, SampleEvent};
 
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-/// A form of output.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -60,6 +60,16 @@ pub(super) enum Color {
     Always,
     /// Never
     Never,
+}
+
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,7 +109,7 @@ pub(super) struct BuildArguments {
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
-    pub(super) division: DivisionArguments,
+    pub(super) shard: ShardArguments,
 
     /// Where the images go; can be given several times
     #[arg(short, long = "output", value_name = "DEST")]
@@ -113,12 +123,12 @@ pub(super) struct BuildArguments {
     pub(super) cache: CacheFromArguments,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
 /// Which part of the work is this machine's.
 #[derive(Debug, Clone, Copy, Args)]
-pub(super) struct DivisionArguments {
+pub(super) struct ShardArguments {
     /// Take the functions of machine I of N only, such as 1/3: every Nth by name, so that all have as many to do
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
@@ -137,7 +147,7 @@ pub(super) struct CacheFromArguments {
 
 /// What decides which images a definition's names stand for, and what of earlier builds is trusted.
 #[derive(Debug, Args)]
-pub(super) struct ResolutionArguments {
+pub(super) struct CommonBuildArguments {
     /// Build for this instruction set instead of the definition's
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub(super) arch: Option<Architecture>,
@@ -215,7 +225,7 @@ pub(super) struct PushArguments {
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
-    pub(super) division: DivisionArguments,
+    pub(super) shard: ShardArguments,
 
     /// A tag of the images; can be given several times [default: latest]
     #[arg(long = "tag", value_name = "TAG")]
@@ -229,7 +239,7 @@ pub(super) struct PushArguments {
     pub(super) cache: CacheFromArguments,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
 #[derive(Debug, Args)]
@@ -285,7 +295,7 @@ pub(super) struct InvokeArguments {
     pub(super) rie: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,8 @@
 //! Where images go: what the user typed, checked before any work is done.
 
-use super::failure::Failure;
-use super::settings::Settings;
+use std::path::Path;
+
+use super::error::CommandError;
 use crate::pipeline::Destination;
 use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, split_tag};
 
@@ -14,10 +15,10 @@ pub(super) fn all(
     tag: Option<&str>,
     project: &Project,
     functions: usize,
-    settings: &Settings,
-) -> Result<Vec<Destination>, Failure> {
+    directory: &Path,
+) -> Result<Vec<Destination>, CommandError> {
     if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-        return Err(Failure::Tag(tag.to_owned()));
+        return Err(CommandError::Tag(tag.to_owned()));
     }
     let tag = tag.map(str::to_owned);
     if outputs.is_empty() {
@@ -26,8 +27,8 @@ pub(super) fn all(
     }
     let one = |text: &String| {
         let location = read(text, tag.is_some(), functions)
-            .map_err(|why| Failure::Destination { text: text.clone(), why })?;
-        Ok(Destination { location: location.relative_to(&settings.directory), tag: tag.clone() })
+            .map_err(|why| CommandError::Destination { text: text.clone(), why })?;
+        Ok(Destination { location: location.relative_to(directory), tag: tag.clone() })
     };
     outputs.iter().map(one).collect()
 }

@@ -4,30 +4,31 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::InitArguments;
-use super::failure::Failure;
+use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
 use crate::fs::{self, FsError};
 use crate::project::ImageLocation;
-use crate::{definition, problem, runtime};
+use crate::text::nearest;
+use crate::{definition, runtime};
 
 pub(super) fn run(
     arguments: &InitArguments,
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let InitArguments { directory, runtime, base } = arguments;
     if runtime::contract(runtime).is_none() {
-        let nearest = problem::nearest(runtime, runtime::ids()).map(str::to_owned);
-        return Err(Failure::UnknownRuntime { name: runtime.clone(), nearest });
+        let nearest = nearest(runtime, runtime::ids()).map(str::to_owned);
+        return Err(CommandError::UnknownRuntime { name: runtime.clone(), nearest });
     }
     let named = base.as_deref().map(|base| seen_from(directory, base, settings)).transpose()?;
     let files = definition::starter(runtime, named.as_deref())
-        .ok_or_else(|| Failure::NoStarter { runtime: runtime.clone() })?;
+        .ok_or_else(|| CommandError::NoStarter { runtime: runtime.clone() })?;
     // All are looked at before any is written, so that a refusal leaves the folder as it was.
     let paths: Vec<_> = files.iter().map(|file| directory.join(file.path)).collect();
     if let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        return Err(Failure::InTheWay { path: path.clone() });
+        return Err(CommandError::FileExists { path: path.clone() });
     }
     for (file, path) in files.iter().zip(&paths) {
         if let Some(folder) = path.parent() {
@@ -44,7 +45,7 @@ pub(super) fn run(
 
 /// The base as a definition in `directory` must name it: what the user typed is relative to the working directory, what
 /// stands in a definition to the definition.
-fn seen_from(directory: &Path, base: &str, settings: &Settings) -> Result<String, Failure> {
+fn seen_from(directory: &Path, base: &str, settings: &Settings) -> Result<String, CommandError> {
     let Ok(location) = base.parse::<ImageLocation>() else { return Ok(base.to_owned()) };
     let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let directory = settings.directory.join(directory);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::failure::Failure;
+use super::error::CommandError;
 
 /// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -23,7 +23,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     #[cfg(unix)]
-    pub(super) fn register() -> Result<Self, Failure> {
+    pub(super) fn register() -> Result<Self, CommandError> {
         use tokio::signal::unix::{SignalKind, signal};
         let all = || {
             Ok(Self {
@@ -36,7 +36,7 @@ impl Interrupt {
     }
 
     #[cfg(windows)]
-    pub(super) fn register() -> Result<Self, Failure> {
+    pub(super) fn register() -> Result<Self, CommandError> {
         Ok(Self { ctrl_c: tokio::signal::windows::ctrl_c().map_err(failed)? })
     }
 
@@ -72,8 +72,8 @@ fn ignored(status: &str) -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
-fn failed(source: io::Error) -> Failure {
-    Failure::Start { what: "listening for interrupts", source }
+fn failed(source: io::Error) -> CommandError {
+    CommandError::Start { what: "listening for interrupts", source }
 }
 
 #[cfg(all(test, unix))]

@@ -7,17 +7,16 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::access::{self, Access};
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
-use super::args::{DivisionArguments, Format, PushArguments, PushCommand, PushRegistryArguments};
+use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
+use super::context::{self, ContextOptions};
 use super::destination::is_tag;
-use super::failure::Failure;
+use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
-use super::report::Report;
+use super::selection;
 use super::settings::Settings;
-use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
 use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
@@ -29,7 +28,7 @@ pub(super) async fn run(
     command: PushCommand,
     settings: &Settings,
     terminal: &Arc<Terminal>,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     match command {
         PushCommand::Registry(arguments) => to_registry(arguments, settings, terminal).await,
         #[cfg(feature = "aws")]
@@ -41,16 +40,17 @@ async fn to_registry(
     arguments: PushRegistryArguments,
     settings: &Settings,
     terminal: &Arc<Terminal>,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let PushRegistryArguments { prefix, push } = arguments;
     let work = Work::new(&push, settings, terminal)?;
-    let access = Access { connections: push.connections.into(), ..Access::of(&push.resolution) };
-    let context = access.context(settings, terminal, &work.loaded)?;
+    let options =
+        ContextOptions { connections: push.connections.into(), ..ContextOptions::of_build(&push.common) };
+    let context = options.open(settings, terminal, &work.loaded)?;
     let target =
         |function: &Function| repository(&prefix, &function.name).map(|repository| work.target(repository));
     let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     let code = work.push(&targets, async |_| Ok(()), &context).await?;
-    access::close(context, terminal);
+    context::close(context, terminal);
     Ok(code)
 }
 
@@ -59,26 +59,27 @@ async fn to_ecr(
     arguments: PushEcrArguments,
     settings: &Settings,
     terminal: &Arc<Terminal>,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let PushEcrArguments { region, account, profile, repository: template, create_repository, push } =
         arguments;
     let work = Work::new(&push, settings, terminal)?;
     let project = &work.loaded.project;
     let template = match template {
-        Some(text) => text.parse().map_err(Failure::Template)?,
+        Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
         None => project.ecr_repository.clone(),
     };
     let names = work.functions.iter().map(|function| template.repository(&project.name, &function.name));
-    let names = names.collect::<Result<Vec<_>, _>>().map_err(Failure::Template)?;
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
     work.each_alone(&names)?;
-    let access = Access {
+    let options = ContextOptions {
         connections: push.connections.into(),
         region: region.clone(),
         profile,
-        ..Access::of(&push.resolution)
+        ..ContextOptions::of_build(&push.common)
     };
-    let context = access.context(settings, terminal, &work.loaded)?;
-    let registry = context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(Failure::Aws)?;
+    let context = options.open(settings, terminal, &work.loaded)?;
+    let registry =
+        context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
     let targets: Vec<Target> =
         names.into_iter().map(|name| work.target(Repository { host: registry.host.clone(), name })).collect();
     let ready = async |repository: &Repository| -> Result<(), PushError> {
@@ -88,7 +89,7 @@ async fn to_ecr(
         Ok(())
     };
     let code = work.push(&targets, ready, &context).await?;
-    access::close(context, terminal);
+    context::close(context, terminal);
     Ok(code)
 }
 
@@ -97,7 +98,7 @@ struct Work<'a> {
     loaded: Loaded,
     /// Those of all machines.
     functions: Vec<Function>,
-    division: DivisionArguments,
+    shard: ShardArguments,
     tags: Vec<String>,
     cache_from: Vec<ReferenceTemplate>,
     settings: &'a Settings,
@@ -109,30 +110,30 @@ impl<'a> Work<'a> {
         arguments: &PushArguments,
         settings: &'a Settings,
         terminal: &'a Arc<Terminal>,
-    ) -> Result<Self, Failure> {
-        let PushArguments { functions, division, tags, connections: _, cache, resolution } = arguments;
+    ) -> Result<Self, CommandError> {
+        let PushArguments { functions, shard, tags, connections: _, cache, common } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
-            return Err(Failure::Tag(tag.clone()));
+            return Err(CommandError::Tag(tag.clone()));
         }
         let mut seen = BTreeSet::new();
         let mut tags: Vec<String> = tags.iter().filter(|tag| seen.insert(*tag)).cloned().collect();
         if tags.is_empty() {
             tags.push(DEFAULT_TAG.to_owned());
         }
-        let loaded = load(settings, terminal)?;
-        let functions = select(&loaded, functions, resolution.arch)?;
+        let loaded = selection::load(settings, terminal)?;
+        let functions = selection::functions(&loaded, functions, common.arch)?;
         let cache_from = cache.cache_from.clone();
-        Ok(Self { loaded, functions, division: *division, tags, cache_from, settings, terminal })
+        Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }
 
     /// Refuses a template that sends two functions to one repository: all get the same tags, so that one image would take
     /// the other's.
     #[cfg(feature = "aws")]
-    fn each_alone(&self, repositories: &[String]) -> Result<(), Failure> {
+    fn each_alone(&self, repositories: &[String]) -> Result<(), CommandError> {
         let mut taken = BTreeMap::new();
         for (function, repository) in self.functions.iter().zip(repositories) {
             if let Some(first) = taken.insert(repository, &function.name) {
-                return Err(Failure::OneRepository {
+                return Err(CommandError::SharedRepository {
                     repository: repository.clone(),
                     functions: [first.clone(), function.name.clone()],
                 });
@@ -151,14 +152,14 @@ impl<'a> Work<'a> {
         targets: &[Target],
         ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
         context: &Context,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, CommandError> {
         let Self { loaded, settings, terminal, .. } = self;
         let options = Options {
             destinations: Vec::new(),
             time: settings.time.clone(),
             cache_from: self.cache_from.clone(),
         };
-        let own = self.division.part(self.functions.clone(), terminal);
+        let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
         let targets: Vec<Target> = targets.map(|(_, target)| target.clone()).collect();
@@ -166,16 +167,13 @@ impl<'a> Work<'a> {
         let mut interrupt = Interrupt::register()?;
         let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
         let pushed = tokio::select! {
-            pushed = work => pushed.map_err(|error| Failure::pipeline(error, loaded))?,
+            pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
             // Blobs get their names when they are whole, and tags come last: nothing is left by half.
             () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         };
-        terminal.finish();
-        match settings.format {
-            Format::Json => terminal.json(&Report::of_push(&pushed, uri)),
-            Format::Human => terminal.pushed(&pushed, uri),
-        }
-        super::leave(pushed);
+        terminal.summarize_overwrites();
+        terminal.pushed(&pushed, uri);
+        context::leak(pushed);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -190,15 +188,15 @@ fn uri(built: &Built, pushed: &Pushed) -> String {
 }
 
 /// The repository of a function below a prefix.
-fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
+fn repository(prefix: &str, function: &str) -> Result<Repository, CommandError> {
     let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
-    let bad = |why| Failure::Prefix { prefix: prefix.to_owned(), why };
+    let bad = |why| CommandError::Prefix { prefix: prefix.to_owned(), why };
     if prefix.contains("://") {
         return Err(bad("it is written without `https://`"));
     }
     if prefix.contains('@') {
         let help = "credentials do not belong here: log in, such as with `docker login`";
-        return Err(Failure::Prefix { prefix: "…".to_owned(), why: help });
+        return Err(CommandError::Prefix { prefix: "…".to_owned(), why: help });
     }
     let reference: ImageReference = text.parse().map_err(|_| {
         bad("write HOST[:PORT][/WORDS] in lower case, with a name in place of an IPv6 address")

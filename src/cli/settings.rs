@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::{Arguments, Color, Command, Format};
-use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
-use super::failure::Failure;
-use super::size::Size;
+use super::args::{Arguments, Command};
+use super::config_yaml::{ConfigurationFile, MIRROR_VARIABLE};
+use super::error::CommandError;
+use super::units::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{Host, OF_EMULATOR};
@@ -44,7 +44,7 @@ impl Environment {
 
     /// The variables that the user writes as `NAME=VALUE`, or as `NAME` for one that is set here. No message shows what
     /// may be a value.
-    fn chosen(&self, written: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    fn chosen(&self, written: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
         let choose = |written: &String| {
             let (name, value) = match written.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
@@ -52,15 +52,15 @@ impl Environment {
             };
             match check_variable(name) {
                 Err(_) if value.is_none() && !self.variables.contains_key(name) => {
-                    return Err(Failure::NotAVariable);
+                    return Err(CommandError::NotAVariable);
                 }
-                checked => checked.map_err(Failure::Variable)?,
+                checked => checked.map_err(CommandError::Variable)?,
             }
             if OF_EMULATOR.contains(&name) {
-                return Err(Failure::OfEmulator { name: name.to_owned() });
+                return Err(CommandError::EmulatorVariable { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
-            let value = value.ok_or_else(|| Failure::NoVariable { name: name.to_owned() })?;
+            let value = value.ok_or_else(|| CommandError::UnsetVariable { name: name.to_owned() })?;
             Ok((name.to_owned(), value))
         };
         written.iter().map(choose).collect()
@@ -92,11 +92,6 @@ pub(super) struct Settings {
     pub(super) mirrors: BTreeMap<String, String>,
     /// The time that images bear.
     pub(super) time: BuildTime,
-    pub(super) format: Format,
-    pub(super) quiet: bool,
-    pub(super) verbose: bool,
-    /// Whether to use colours; nothing for "on a terminal".
-    pub(super) color: Option<bool>,
     /// Which Docker Engine to talk to.
     pub(super) docker: Host,
     /// `LIMG_RIE`.
@@ -116,15 +111,15 @@ const PASSED_ON: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
-    pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
-        let Arguments { file, format, quiet, verbose, ca_file, color, command } = arguments;
+    pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, CommandError> {
+        let Arguments { file, ca_file, command, .. } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
             (Some(store), _) => environment.directory.join(store),
             (None, Some(cache)) => cache.join("limg"),
-            (None, None) => return Err(Failure::NoStore),
+            (None, None) => return Err(CommandError::NoStore),
         };
         let limit = environment.get("LIMG_STORE_LIMIT").map(str::parse::<Size>);
-        let store_limit = limit.transpose().map_err(Failure::StoreLimit)?;
+        let store_limit = limit.transpose().map_err(CommandError::StoreLimit)?;
         let configuration = match (environment.get("LIMG_CONFIG"), &environment.configuration) {
             (Some(file), _) => {
                 Some(ConfigurationFile { path: environment.directory.join(file), is_named: true })
@@ -138,14 +133,9 @@ impl Settings {
             || Ok(BuildTime::default()),
             |text| {
                 let time = text.parse().ok().and_then(BuildTime::from_seconds);
-                time.ok_or_else(|| Failure::Epoch(text.to_owned()))
+                time.ok_or_else(|| CommandError::SourceDateEpoch(text.to_owned()))
             },
         )?;
-        let color = match color {
-            Color::Always => Some(true),
-            Color::Never => Some(false),
-            Color::Auto => environment.get("NO_COLOR").map(|_| false),
-        };
         let path = |name: &str| environment.get(name).map(PathBuf::from);
         let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
         Ok(Self {
@@ -156,10 +146,6 @@ impl Settings {
             configuration,
             mirrors: environment.beginning_with(MIRROR_VARIABLE),
             time,
-            format: *format,
-            quiet: *quiet,
-            verbose: *verbose > 0,
-            color,
             docker: Host {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
@@ -192,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn resolve(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Failure> {
+    fn resolve(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, CommandError> {
         let arguments = Arguments::parse_from([&["limg"], arguments].concat());
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment = Environment {
@@ -293,15 +279,5 @@ mod tests {
             assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 2));
             assert!(!error.help().unwrap().contains("hush"));
         }
-    }
-
-    #[test]
-    fn no_color_gives_way_to_the_command_line() {
-        assert_eq!(resolve(&["schema"], &[]).unwrap().color, None);
-        assert_eq!(resolve(&["schema"], &[("NO_COLOR", "1")]).unwrap().color, Some(false));
-        assert_eq!(
-            resolve(&["schema", "--color", "always"], &[("NO_COLOR", "1")]).unwrap().color,
-            Some(true)
-        );
     }
 }

@@ -66,22 +66,32 @@ fn json_stands_alone_on_standard_output() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
+fn colours_are_for_terminals_and_on_request() {
     let context = shop();
-    let colored = |arguments: &[&str], variable: Option<&str>| {
-        let mut command = context.command(arguments);
-        if let Some(value) = variable {
-            command.env("NO_COLOR", value);
-        }
+    let colored = |arguments: &[&str], variables: &[&str]| {
+        let mut command = context.command(&[&["build", "nope"], arguments].concat());
+        command.envs(variables.iter().map(|name| (name, "1")));
         let run = context.run(&mut command);
         assert!(!run.stdout.contains('\u{1b}'), "never in a result: {run:?}");
         run.stderr.contains('\u{1b}')
     };
-    assert!(!colored(&["build", "nope"], None), "this is no terminal");
-    assert!(colored(&["build", "nope", "--color", "always"], None));
-    assert!(colored(&["build", "nope", "--color", "always"], Some("1")), "the command line wins");
-    assert!(!colored(&["build", "nope", "--color", "never"], None));
-    assert!(!colored(&["build", "nope"], Some("1")));
+    assert!(!colored(&[], &[]), "standard error is not a terminal");
+    assert!(colored(&["--color", "always"], &[]));
+    assert!(!colored(&["--color", "never"], &["CLICOLOR_FORCE"]));
+    assert!(colored(&["--color", "always"], &["NO_COLOR"]), "the command line wins");
+    assert!(!colored(&[], &["NO_COLOR"]));
+    assert!(colored(&[], &["CLICOLOR_FORCE"]));
+    assert!(!colored(&[], &["CLICOLOR_FORCE", "NO_COLOR"]));
+}
+
+/// `--color` and `--quiet` hold even where the settings are wrong.
+#[test]
+fn wrong_settings_are_reported_as_requested() {
+    let context = shop();
+    let mut command = context.command(&["build", "--color", "always"]);
+    let run = context.run(command.env("SOURCE_DATE_EPOCH", "yesterday"));
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("\u{1b}[31merror\u{1b}[0m: SOURCE_DATE_EPOCH"), "{}", run.stderr);
 }
 
 #[test]
@@ -110,7 +120,7 @@ fn control_characters_do_not_reach_the_terminal() {
     let run = context.limg(&["build", "--color", "always"]);
     assert_eq!(run.code, Some(2));
     assert_harmless(&run.stderr);
-    assert!(run.stderr.contains("odd\\u{1b}[2J/link\\u{d}"), "{}", run.stderr);
+    assert!(run.stderr.contains("odd\\u{1b}[2J/link\\r"), "{}", run.stderr);
 }
 
 /// A result is for programs too, but a folder's name must not play with the terminal either.
@@ -129,7 +139,7 @@ fn control_characters_do_not_reach_the_terminal_by_a_result() {
 
 fn assert_harmless(text: &str) {
     // limg's own are the only escapes, and each is closed.
-    let own = ["\u{1b}[1;31merror\u{1b}[0m", "\u{1b}[1;36mhelp\u{1b}[0m", "\u{1b}[0m"];
+    let own = ["\u{1b}[1m\u{1b}[31merror\u{1b}[0m", "\u{1b}[1m\u{1b}[36mhelp\u{1b}[0m", "\u{1b}[0m"];
     let mut rest = text.to_owned();
     for sequence in own {
         rest = rest.replace(sequence, "");

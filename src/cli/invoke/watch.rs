@@ -10,10 +10,12 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::super::failure::Failure;
-use super::super::interrupt::{INTERRUPTED, Interrupt};
-use super::super::{find, read};
-use super::{Job, Version, one, send};
+use super::events;
+use super::job::{Job, Version};
+use crate::cli::error::CommandError;
+use crate::cli::interrupt::{INTERRUPTED, Interrupt};
+use crate::cli::selection;
+use crate::cli::units::seconds;
 use crate::engine::{Event, Session, Used};
 use crate::pipeline;
 use crate::project::Function;
@@ -48,8 +50,12 @@ struct Watch<'a> {
     is_up: Rc<Cell<bool>>,
 }
 
-pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -> Result<ExitCode, Failure> {
-    let file = find(job.settings)?;
+pub(super) async fn run(
+    job: &Job<'_>,
+    name: Option<String>,
+    events: &[Event],
+) -> Result<ExitCode, CommandError> {
+    let file = selection::find(job.settings)?;
     let mut interrupt = Interrupt::register()?;
     let mut watch = Watch {
         job,
@@ -69,36 +75,36 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
     let (mut port, mut is_known) = (version.run.port, false);
     loop {
         version.run.port = port;
-        let told = job.told(&version);
+        let report = job.report(&version);
         let mut sent = 0;
         watch.is_up.set(false);
         let work = async |session: &Session<'_>| {
             // A free one that was taken stays.
             port = job.port.map(|_| session.port());
-            let last = send(session, events, &told, &mut sent).await?;
-            told.all(last);
+            let last = events::send(session, events, &report, &mut sent).await?;
+            report.invocation_of_running(last);
             if port.is_some() {
-                told.is_for_others();
+                report.show_failures();
                 if !is_known {
-                    told.is_up(&session.url());
+                    report.is_up(&session.url());
                 }
             }
             watch.tell_state(is_known);
             is_known = true;
             watch.is_up.set(true);
-            told.subscribers(&told.search(session).await);
+            report.subscribers(&report.find_subscribers(session).await);
             Ok(watch.next_beside(session).await)
         };
-        let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
-        told.end_of_output();
+        let used = version.engine.run(&version.run, &report.output(), interrupt.wait(), work).await;
+        report.end_of_output();
         version = match used {
             Ok(Some(Used { done: next, .. })) => next,
             Ok(None) => return Ok(ExitCode::SUCCESS),
             Err(error) => {
-                told.unsent(events.len() - sent, events.len());
+                report.unsent(events.len() - sent, events.len());
                 // What is wrong around the function from the beginning, no change of it mends.
                 let may_be_mended = is_known || error.is_functions();
-                let failure = Failure::Engine(error);
+                let failure = CommandError::Engine(error);
                 if !may_be_mended {
                     return Err(failure);
                 }
@@ -116,7 +122,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
 
 impl Watch<'_> {
     /// The first version that can be built. What no change of the function's files can mend is a failure.
-    async fn first(&mut self) -> Result<Version, Failure> {
+    async fn first(&mut self) -> Result<Version, CommandError> {
         match self.build().await {
             Err(failure) if failure.is_of_files() => {
                 self.tell(&failure);
@@ -145,19 +151,19 @@ impl Watch<'_> {
             version = &mut next => version,
             ended = session.ended() => {
                 is_up.set(false);
-                job.terminal.failure(&Failure::Engine(ended));
+                job.terminal.error(&CommandError::Engine(ended));
                 next.await
             }
         }
     }
 
     /// Builds the function as it is now.
-    async fn build(&mut self) -> Result<Version, Failure> {
+    async fn build(&mut self) -> Result<Version, CommandError> {
         // All is looked at before it is read: what changes from here on is another change.
         self.seen = self.look(self.function.clone()).await;
         let definition = self.look(None).await;
-        let loaded = read(&self.file, self.job.terminal)?;
-        let function = one(&loaded, self.name.clone(), self.job.resolution.arch)?;
+        let loaded = selection::read(&self.file, self.job.terminal)?;
+        let function = selection::one_function(&loaded, self.name.clone(), self.job.common.arch)?;
         self.root.clone_from(&loaded.project.root);
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());
@@ -201,9 +207,9 @@ impl Watch<'_> {
     }
 
     /// Tells of a failure that a change may mend.
-    fn tell(&self, failure: &Failure) {
-        self.job.terminal.finish();
-        self.job.terminal.failure(failure);
+    fn tell(&self, failure: &CommandError) {
+        self.job.terminal.summarize_overwrites();
+        self.job.terminal.error(failure);
         self.job.terminal.status(if self.is_up.get() {
             "the function stays up as it was; waiting for a change"
         } else {
@@ -214,8 +220,8 @@ impl Watch<'_> {
     /// Tells how long it took from the notice of a change until its effect is seen, or how to end.
     fn tell_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
-            let seconds = noticed.elapsed().as_secs_f64();
-            self.job.terminal.status(&format!("up to date {seconds:.2} s after it was noticed"));
+            let took = seconds(noticed.elapsed());
+            self.job.terminal.status(&format!("up to date {took} after it was noticed"));
         }
         if !is_known {
             self.job.terminal.status("watching for changes, until Ctrl-C");

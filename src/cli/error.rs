@@ -1,10 +1,10 @@
-//! Why a command ends badly: the one place that knows exit codes and advice.
+//! Why a command fails: the one place that knows exit codes.
 
 use std::io;
 use std::path::PathBuf;
 
-use super::configuration::ConfigurationError;
-use super::size::SizeError;
+use super::config_yaml::ConfigurationError;
+use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
 use crate::definition::{DefinitionError, Loaded, Located, VariableError};
@@ -13,15 +13,15 @@ use crate::engine::emulator::EmulatorError;
 use crate::fs::FsError;
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
-use crate::problem::nearest;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
 use crate::sample_event;
+use crate::text::nearest;
 
-/// A command that ended badly.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum CommandError {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
@@ -39,7 +39,7 @@ pub(super) enum Failure {
     #[error("several functions are defined, and one can be invoked")]
     WhichFunction { known: Vec<String> },
     #[error("`{event}` is neither a file nor JSON")]
-    Event {
+    EventArgument {
         event: String,
         #[source]
         source: serde_json::Error,
@@ -53,13 +53,13 @@ pub(super) enum Failure {
     #[error("there is no sample event `{0}`")]
     UnknownEvent(String),
     #[error("standard input is named as several events, and can be read once")]
-    OneStandardInput,
+    SeveralStandardInputs,
     #[error(transparent)]
     Variable(VariableError),
     #[error("limg's own environment has no variable `{name}`")]
-    NoVariable { name: String },
+    UnsetVariable { name: String },
     #[error("limg sets `{name}` itself, for the emulator")]
-    OfEmulator { name: String },
+    EmulatorVariable { name: String },
     #[error("`--env` takes NAME=VALUE, or the NAME of a variable that is set")]
     NotAVariable,
     #[error("there is no function `{name}`")]
@@ -69,13 +69,13 @@ pub(super) enum Failure {
     #[error("there is no starter for `{runtime}`")]
     NoStarter { runtime: String },
     #[error("`{}` is in the way", path.display())]
-    InTheWay { path: PathBuf },
+    FileExists { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
     Destination { text: String, why: String },
     #[error("`--tag {0}` is no tag that a registry takes")]
     Tag(String),
     #[error("SOURCE_DATE_EPOCH is `{0}`, which is no time that a layer can have")]
-    Epoch(String),
+    SourceDateEpoch(String),
     #[error("found no folder for the store of layers")]
     NoStore,
     #[error("failed to open the store of layers in `{}`", root.display())]
@@ -101,12 +101,12 @@ pub(super) enum Failure {
     Prefix { prefix: String, why: &'static str },
     #[cfg(feature = "aws")]
     #[error("the repository `{repository}` cannot have `{}` and `{}` under the same tag", functions[0], functions[1])]
-    OneRepository { repository: String, functions: [String; 2] },
+    SharedRepository { repository: String, functions: [String; 2] },
     #[cfg(feature = "aws")]
     #[error(transparent)]
-    Template(RepositoryTemplateError),
+    RepositoryTemplate(RepositoryTemplateError),
     #[error("failed to write the result to standard output")]
-    Result(#[source] io::Error),
+    WriteResult(#[source] io::Error),
     #[error("failed to start {what}")]
     Start {
         what: &'static str,
@@ -115,8 +115,8 @@ pub(super) enum Failure {
     },
 }
 
-impl Failure {
-    /// Finds the lines of problems that the pipeline had with the definition.
+impl CommandError {
+    /// The failure of a build, with the lines of problems in the definition.
     pub(super) fn pipeline(error: PipelineError, loaded: &Loaded) -> Self {
         match error {
             PipelineError::Problems(problems) => {
@@ -126,7 +126,13 @@ impl Failure {
         }
     }
 
-    /// Whether a change of the definition, or of the files that it names, may mend it.
+    /// The user has to name one of several functions.
+    pub(super) fn which_function(loaded: &Loaded) -> Self {
+        let known = loaded.project.functions.iter().map(|function| function.name.clone()).collect();
+        Self::WhichFunction { known }
+    }
+
+    /// Whether a change of the definition, or of a file that it names, can fix it.
     pub(super) fn is_of_files(&self) -> bool {
         match self {
             Self::Definition(error) => {
@@ -139,58 +145,29 @@ impl Failure {
     }
 
     /// 2: the user must change something: the command line, the definition, or a file or image that they name. 3: the
-    /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed although all of
-    /// that was right.
+    /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed for another
+    /// reason.
     pub(super) fn exit_code(&self) -> u8 {
+        let by_user = |is_users: bool| if is_users { 2 } else { 3 };
         match self {
-            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
-            Self::Configuration(error) if error.is_users() => 2,
-            Self::Definition(DefinitionError::Fs(_))
-            | Self::Configuration(_)
-            | Self::Store { .. }
+            Self::Definition(DefinitionError::Fs(error)) => by_user(is_missing(error)),
+            Self::Configuration(error) => by_user(error.is_users()),
+            Self::Registry(error) => by_user(error.is_users()),
+            #[cfg(feature = "aws")]
+            Self::Aws(error) => by_user(error.is_users()),
+            Self::Lock(error) => by_user(!error.is_environments()),
+            Self::Store { .. }
             | Self::StoreInUse { .. }
-            | Self::Result(_)
+            | Self::WriteResult(_)
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
             | Self::Start { .. }
             | Self::NoStore => 3,
-            #[cfg(feature = "aws")]
-            Self::Aws(error) if error.is_users() => 2,
-            #[cfg(feature = "aws")]
-            Self::Aws(error) if !error.is_users() => 3,
-            #[cfg(feature = "aws")]
-            Self::Aws(_) => 2,
-            Self::Registry(error) if !error.is_users() => 3,
-            Self::Registry(_) => 2,
-            Self::Lock(error) if error.is_environments() => 3,
-            #[cfg(feature = "aws")]
-            Self::Template(_) | Self::OneRepository { .. } => 2,
-            Self::Definition(_)
-            | Self::Problems { .. }
-            | Self::UnknownFunction { .. }
-            | Self::UnknownRuntime { .. }
-            | Self::NoStarter { .. }
-            | Self::InTheWay { .. }
-            | Self::WhichFunction { .. }
-            | Self::Event { .. }
-            | Self::EventContent { .. }
-            | Self::UnknownEvent(_)
-            | Self::OneStandardInput
-            | Self::Variable(_)
-            | Self::NoVariable { .. }
-            | Self::OfEmulator { .. }
-            | Self::NotAVariable
-            | Self::Destination { .. }
-            | Self::Lock(_)
-            | Self::Certificates(_)
-            | Self::Prefix { .. }
-            | Self::Tag(_)
-            | Self::StoreLimit(_)
-            | Self::Epoch(_) => 2,
             Self::Pipeline(error) if error.is_users() => 2,
             Self::Pipeline(error) if error.is_environments() => 3,
             Self::Pipeline(_) => 1,
+            _ => 2,
         }
     }
 
@@ -215,12 +192,12 @@ impl Failure {
             Self::NoStarter { .. } => {
                 Some("`--runtime` takes a python, nodejs, ruby or provided runtime".to_owned())
             }
-            Self::InTheWay { .. } => Some("name an empty folder".to_owned()),
+            Self::FileExists { .. } => Some("name an empty folder".to_owned()),
             Self::Destination { .. } => Some("`limg build --help` lists the destinations".to_owned()),
             Self::Tag(_) => Some(
                 "a tag has at most 128 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`".to_owned(),
             ),
-            Self::Epoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
+            Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
             Self::StoreInUse { .. } => Some("run the command again when that has ended".to_owned()),
             Self::StoreLimit(_) => Some("set it to bytes, or to a size such as `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
@@ -232,16 +209,16 @@ impl Failure {
             #[cfg(feature = "aws")]
             Self::Aws(error) => error.help(),
             #[cfg(feature = "aws")]
-            Self::Template(error) => Some(error.help().to_owned()),
+            Self::RepositoryTemplate(error) => Some(error.help().to_owned()),
             #[cfg(feature = "aws")]
-            Self::OneRepository { .. } => Some(
+            Self::SharedRepository { .. } => Some(
                 "write `{function}` into the template of repositories, or push each alone with a `--tag` of its own".to_owned(),
             ),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
-            Self::Event { .. } => Some("`-e` takes a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
+            Self::EventArgument { .. } => Some("`-e` takes a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
             Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
                 || "`limg event` lists them; a file of this name is `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
@@ -253,20 +230,20 @@ impl Failure {
             } else {
                 error.help.to_owned()
             }),
-            Self::NoVariable { name } => Some(format!("set it, or write `--env {name}=VALUE`")),
-            Self::OfEmulator { .. } => {
+            Self::UnsetVariable { name } => Some(format!("set it, or write `--env {name}=VALUE`")),
+            Self::EmulatorVariable { .. } => {
                 Some("leave it out; the definition has `timeout` and `handler` for the function".to_owned())
             }
             Self::NotAVariable => {
                 Some("a name has two or more letters, digits and `_`, and begins with a letter".to_owned())
             }
-            Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
-            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
+            Self::SeveralStandardInputs => Some("write `-e -` once, and the other events into files".to_owned()),
+            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::WriteResult(_) => None,
         }
     }
 }
 
-/// Whether there is nothing where something was named.
+/// Whether the named file does not exist.
 fn is_missing(error: &FsError) -> bool {
     matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -10,11 +10,11 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::settings::Settings;
-use super::size::Size;
+use super::units::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{self, Mirror, MirrorError};
+use crate::text::in_line;
 use crate::yaml::{self, Fault, Parsed, Unique};
 
 /// How the variables begin that name a registry's mirror.
@@ -71,11 +71,6 @@ pub(super) enum ConfigurationError {
         #[source]
         source: MirrorError,
     },
-}
-
-/// ` (line 3)`, if a line is known.
-fn in_line(line: Option<usize>) -> String {
-    line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
 impl ConfigurationError {
@@ -193,9 +188,9 @@ impl Configuration {
         Ok(Self { registries: settings, store_limit })
     }
 
-    /// How many bytes the store may hold. The environment wins.
-    pub(super) fn store_limit(&self, settings: &Settings) -> u64 {
-        let Size(bytes) = settings.store_limit.or(self.store_limit).unwrap_or(DEFAULT_STORE_LIMIT);
+    /// The maximum size of the store in bytes. `override_limit` is that of the environment.
+    pub(super) fn store_limit(&self, override_limit: Option<Size>) -> u64 {
+        let Size(bytes) = override_limit.or(self.store_limit).unwrap_or(DEFAULT_STORE_LIMIT);
         bytes
     }
 }
