@@ -14,8 +14,8 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{self, RemoteImage};
 use super::error::full_text;
+use super::layer_bytes::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
@@ -64,7 +64,7 @@ impl LoadedBase {
     /// Fetches what is missing of the layers and lists what is in them.
     pub(super) async fn look_into(&self, context: &Context) -> Result<Self, BaseError> {
         if let Some(origin) = &self.origin {
-            bytes::fetch(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
+            layer_bytes::fetch(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
         }
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {
@@ -175,7 +175,7 @@ async fn load(
     let (image, origin) = match location {
         ImageLocation::Registry(reference) => {
             let RemoteImage { manifest, config, layers } =
-                bytes::remote_image(reference, architecture, context).await?;
+                layer_bytes::remote_image(reference, architecture, context).await?;
             let image = BaseImage::new(&manifest, &config, layers, architecture)?;
             (image, Some(reference.repository().clone()))
         }

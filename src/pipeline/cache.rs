@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::error::full_text;
-use super::product::LayerSource;
+use super::image_kind::LayerSource;
 use super::{BaseError, Context};
 use crate::event::Event;
 use crate::image::{self, DescribedLayer, Layer};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, bytes};
+use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
 use crate::engine::{Engine, Loaded};
 use crate::fs::{self, FsError};
 use crate::image::{DockerImage, Layer};
@@ -208,7 +208,7 @@ async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> 
 
 async fn bring_layers<I>(layers: Vec<&Layer>, built: &Built<I>, context: &Context) -> Result<(), BytesError> {
     let known = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
-    bytes::bring(known, context).await
+    layer_bytes::bring(known, context).await
 }
 
 fn write(

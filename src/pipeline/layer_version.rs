@@ -1,6 +1,6 @@
 //! Versions of layers that were published in Lambda, which must fit the functions that use them.
 
-use super::remote::UNUSABLE;
+use super::remote_layers::UNUSABLE;
 use super::{Context, Pinning, PipelineError};
 use crate::aws::{self, FetchedLayer};
 use crate::event::Event;

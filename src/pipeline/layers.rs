@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cache::Cache;
-use super::parts::Teller;
-use super::product::{LayerSource, Product};
-use super::remote::Ready;
+use super::finished_layers::Teller;
+use super::image_kind::{LayerSource, Product};
+use super::remote_layers::Ready;
 use super::{Context, Inputs, Origin, PipelineError, Planned, Recipe, lock};
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::image::DockerLayer;
@@ -219,7 +219,7 @@ fn run<P: Product>(
 #[cfg(test)]
 mod tests {
     use super::super::base::LoadedBase;
-    use super::super::remote::AllBrought;
+    use super::super::remote_layers::AllBrought;
     use super::super::{Planning, plan_all};
     use super::*;
     use crate::image::{BaseImage, Layer};

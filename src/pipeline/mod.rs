@@ -4,19 +4,19 @@
 //! is spoken to on the async runtime. It decides nothing that the modules below it could.
 
 mod base;
-mod bytes;
 mod cache;
 mod deliver;
 mod error;
+mod finished_layers;
+mod image_kind;
+mod layer_bytes;
 #[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
 mod layer_version;
 mod layers;
-mod parts;
+mod load_trees;
 mod pins;
-mod product;
 mod push;
-mod remote;
-mod sources;
+mod remote_layers;
 mod update;
 mod watch;
 
@@ -29,9 +29,9 @@ use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinError;
 
-pub use bytes::{Origin, Recipe};
 pub use deliver::{Delivered, Destination, docker_name};
 pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
+pub use layer_bytes::{Origin, Recipe};
 pub use pins::Pinning;
 pub use push::{Amount, Pushed, Target};
 pub use update::update;
@@ -53,12 +53,12 @@ use crate::store::{Digest, Store};
 use crate::tree::SIZE_LIMIT;
 use base::LoadedBase;
 use cache::Cache;
+use finished_layers::{Part, Teller};
+use image_kind::Product;
 use layers::{Keys, MadeLayer};
-use parts::{Part, Teller};
-use product::Product;
-use push::courier::Courier;
-use remote::AllBrought;
-use sources::{Faults, Loader};
+use load_trees::{Faults, Loader};
+use push::blob_pusher::Courier;
+use remote_layers::AllBrought;
 
 /// What a build is to do beyond what the definition says.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ async fn build_telling<P: Product + Send + 'static>(
     context: &Context,
 ) -> Result<Vec<Built<P>>, PipelineError> {
     let (mut bases, mut problems) = base::load_all(functions, context).await?;
-    let mut brought = remote::bring_all(functions, context).await?;
+    let mut brought = remote_layers::bring_all(functions, context).await?;
     problems.append(&mut brought.problems);
     let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
     let cache = Arc::new(Cache::read(functions, &options.cache_from, context).await);
@@ -287,7 +287,7 @@ pub async fn build_and_push(
         let pushed = push::push(&built, targets, &courier).await.map_err(PipelineError::Push)?;
         Ok(built.into_iter().zip(pushed).collect())
     });
-    let early = push::early::send(parts, targets, &courier).map_err(PipelineError::Push);
+    let early = push::while_building::send(parts, targets, &courier).map_err(PipelineError::Push);
     // Whichever fails first ends the other: uploads break off, and no further layer is begun.
     tokio::try_join!(work, early).map(|(pushed, ())| pushed)
 }

@@ -1,6 +1,6 @@
 //! What takes the place of layer versions in a limg without AWS, which cannot fetch them.
 
-use super::remote::UNUSABLE;
+use super::remote_layers::UNUSABLE;
 use super::{Context, PipelineError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, Layer, LayerVersionArn, Source, VersionSource};

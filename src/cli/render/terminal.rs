@@ -157,7 +157,7 @@ impl Terminal {
     /// Writes one line to standard error, in one piece.
     pub(super) fn line(&self, pieces: &[(Style, &str)]) {
         let mut line = String::new();
-        for (style, text) in pieces {
+        for (style, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
             let style = if self.options.color == ColorChoice::Never { PLAIN } else { *style };
             let _infallible = write!(line, "{style}{}{style:#}", visible(text));
         }

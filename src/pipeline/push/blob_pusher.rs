@@ -12,7 +12,7 @@ use tokio::sync::{Mutex as Turn, OnceCell, Semaphore};
 
 use crate::event::Event;
 use crate::image::Layer;
-use crate::pipeline::{Context, Origin, PushError, bytes, lock};
+use crate::pipeline::{Context, Origin, PushError, layer_bytes, lock};
 use crate::project::Repository;
 use crate::registry::{Mount, Upload};
 use crate::store::Digest;
@@ -265,7 +265,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
             Content::Config(_, bytes) => Upload::Bytes(bytes),
             Content::Layer(layer, origin) => {
                 if let Some(origin) = origin {
-                    bytes::bring([(layer, origin)], self.context).await?;
+                    layer_bytes::bring([(layer, origin)], self.context).await?;
                 }
                 Upload::Blob(&layer.blob)
             }

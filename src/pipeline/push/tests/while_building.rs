@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use super::*;
 use crate::build_time::BuildTime;
 use crate::event::LayerEvent;
-use crate::pipeline::parts::Part;
-use crate::pipeline::push::early::send;
+use crate::pipeline::finished_layers::Part;
+use crate::pipeline::push::while_building::send;
 use crate::pipeline::{Options, PipelineError, build_and_push, lock};
 use crate::project::Project;
 

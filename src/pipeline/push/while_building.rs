@@ -12,9 +12,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Target;
-use super::courier::{Content, Courier};
+use super::blob_pusher::{Content, Courier};
 use crate::pipeline::PushError;
-use crate::pipeline::parts::Part;
+use crate::pipeline::finished_layers::Part;
 use crate::project::Repository;
 
 /// Something to do for a layer.

@@ -1,5 +1,5 @@
 mod cache;
-mod early;
+mod while_building;
 
 use std::io::Write as _;
 use std::sync::Arc;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::bytes::{self, RemoteImage};
 use super::error::full_text;
+use super::layer_bytes::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
 use crate::image::Layer as ImageLayer;
@@ -134,7 +134,7 @@ async fn extract(
 ) -> Result<Files, BaseError> {
     let ImageFiles { reference, path, to } = files.clone();
     let origin = reference.repository().clone();
-    let RemoteImage { layers, .. } = bytes::remote_image(&reference, architecture, context).await?;
+    let RemoteImage { layers, .. } = layer_bytes::remote_image(&reference, architecture, context).await?;
     let known = {
         let (layers, path, to, store) = (layers.clone(), path.clone(), to.clone(), context.store.clone());
         blocking(move || Ok::<_, BaseError>(extract::recorded(&layers, &path, &to, &store).transpose()?))
@@ -142,7 +142,7 @@ async fn extract(
     let extracted = if let Some(extracted) = known.await? {
         extracted
     } else {
-        bytes::fetch(layers.iter().map(|layer| (layer, &origin)), context).await?;
+        layer_bytes::fetch(layers.iter().map(|layer| (layer, &origin)), context).await?;
         let store = context.store.clone();
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };

@@ -3,10 +3,10 @@
 //! What a registry has is asked for before anything is sent: an image that is there costs one request. A blob that some
 //! repositories of one registry lack is sent to one of them and taken over into the others by the registry itself. Manifests
 //! follow when all blobs are there, tags when the manifests are, so that nothing half sent ever has a name. What went early
-//! (see [`early`]) is not asked for again.
+//! (see [`while_building`]) is not asked for again.
 
-pub(super) mod courier;
-pub(super) mod early;
+pub(super) mod blob_pusher;
+pub(super) mod while_building;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::image::Image;
 use crate::project::Repository;
 use crate::store::Digest;
-use courier::{Content, Courier, UNDER_WAY, Way};
+use blob_pusher::{Content, Courier, UNDER_WAY, Way};
 
 /// The pause between two manifests for a registry that takes ten a second (Amazon ECR service quotas, `PutImage`).
 const MANIFEST_PAUSE: Duration = Duration::from_millis(110);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::PipelineError;
 use super::error::{full_text, help_of_source, is_inputs};
-use super::remote::{AllBrought, Brought};
+use super::remote_layers::{AllBrought, Brought};
 use crate::plan::{self, Part, Parts};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, LayerSource};
