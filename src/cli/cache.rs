@@ -38,7 +38,6 @@ pub(super) fn run(
     }
 }
 
-/// What is told of a store that fails.
 fn failed(settings: &Settings) -> impl Fn(FsError) -> CommandError {
     |source| CommandError::Store { root: settings.store.clone(), source }
 }
@@ -77,7 +76,7 @@ fn verify(store: Store, settings: &Settings, terminal: &Terminal) -> Result<Exit
         store.remove(&damaged).map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
     }
     terminal.print(&Verified { blobs, damaged: &damaged }, || {
-        damaged.iter().map(|digest| format!("removed {digest}, which was damaged"))
+        damaged.iter().map(|digest| format!("removed {digest}: damaged"))
     });
     if terminal.format() == Format::Human {
         terminal.status(&format!("{}, {} damaged", count(blobs, "blob"), damaged.len()));
@@ -99,7 +98,7 @@ struct Shown<'a> {
     limit: u64,
     bytes: u64,
     blobs: Amount,
-    /// Those blobs that have another name elsewhere.
+    /// Blobs that other files share, as hard links.
     shared: Amount,
     records: Amount,
     other_bytes: u64,
@@ -161,7 +160,7 @@ impl<'a> Shown<'a> {
         let amount = |Amount { count, bytes }: &Amount| format!("{count} ({})", size(*bytes));
         let mut lines = vec![
             format!("store    {}", self.store.display()),
-            format!("holds    {} of {}", size(self.bytes), size(self.limit)),
+            format!("size     {} of {}", size(self.bytes), size(self.limit)),
             format!("blobs    {}", amount(&self.blobs)),
             format!("shared   {} with layouts and other copies", amount(&self.shared)),
             format!("records  {}", amount(&self.records)),
@@ -182,7 +181,7 @@ struct Pruned {
     dry_run: bool,
     blobs: Vec<BlobReport>,
     bytes: u64,
-    /// Those blobs that have another name elsewhere, so that nothing is gained by removing them yet.
+    /// Blobs that other files share, as hard links: their removal frees nothing yet.
     shared: Amount,
     records: Amount,
 }
@@ -203,7 +202,7 @@ impl Pruned {
         let blobs = format!("{} ({})", count(self.blobs.len(), "blob"), size(self.bytes));
         let shared = if self.shared.count > 0 {
             format!(
-                ", of which layouts and other copies keep {} ({})",
+                ", of which {} ({}) stay on disk in layouts and other copies",
                 self.shared.count,
                 size(self.shared.bytes)
             )
@@ -214,7 +213,7 @@ impl Pruned {
     }
 }
 
-/// A time in RFC 3339, to the second.
+/// A time in RFC 3339, with whole seconds.
 fn time(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let timestamp =

@@ -62,10 +62,10 @@ pub(super) enum ConfigurationError {
     #[error(transparent)]
     Text(#[from] TextError),
     /// It says what limg does not understand.
-    #[error("`{}` cannot be followed: {}{}", path.display(), fault.message, in_line(fault.line))]
+    #[error("`{}` is not valid: {}{}", path.display(), fault.message, in_line(fault.line))]
     Form { path: PathBuf, fault: Fault },
     /// A variable names no mirror.
-    #[error("`{MIRROR_VARIABLE}{host}` names no mirror")]
+    #[error("`{MIRROR_VARIABLE}{host}` is not a valid mirror")]
     Variable {
         host: String,
         #[source]
@@ -78,12 +78,12 @@ impl ConfigurationError {
     pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Text(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
-                Some("LIMG_CONFIG names it; unset that for the usual one".to_owned())
+                Some("set LIMG_CONFIG to an existing file, or unset it to use the default one".to_owned())
             }
             Self::Text(TextError::Fs(_)) => None,
-            Self::Text(_) => Some("save it as UTF-8, with nothing but settings in it".to_owned()),
+            Self::Text(_) => Some("save it as a text file in UTF-8, smaller than 1 MiB".to_owned()),
             Self::Form { fault, .. } => Some(fault.help.clone().unwrap_or_else(|| {
-                "write `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
+                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
                     .to_owned()
             })),
             Self::Variable { .. } => Some("set it to `HOST[:PORT][/PREFIX]`, or unset it".to_owned()),
@@ -135,7 +135,9 @@ impl FromStr for Host {
         reference
             .filter(|reference| reference.repository().name == "a/a")
             .map(|reference| Self(reference.repository().host.to_lowercase()))
-            .ok_or_else(|| format!("`{text}` is no host of a registry, such as `registry.example.com:5000`"))
+            .ok_or_else(|| {
+                format!("`{text}` is not the host of a registry, for example `registry.example.com:5000`")
+            })
     }
 }
 
@@ -230,7 +232,7 @@ registries:
             assert_eq!(limit(text).unwrap(), None, "{text:?}");
         }
         for (text, told) in [
-            ("store: { limit: much }", "`much` is no size"),
+            ("store: { limit: much }", "`much` is not a size"),
             ("store: { limits: 1GB }", "store: unknown key `limits`"),
         ] {
             let error = limit(text).unwrap_err();
@@ -308,11 +310,11 @@ registries:
             ),
             (
                 "registries:\n  https://quay.io: {}\n",
-                "`https://quay.io` is no host of a registry",
+                "`https://quay.io` is not the host of a registry",
                 "registries:",
             ),
-            ("registries:\n  registry: {}\n", "`registry` is no host of a registry", "registries:"),
-            ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is no host of a registry", "registries:"),
+            ("registries:\n  registry: {}\n", "`registry` is not the host of a registry", "registries:"),
+            ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is not the host of a registry", "registries:"),
             ("registries:\n  quay.io: { mirror: ftp://a }\n", "no address of a registry", "registries:"),
             ("registries:\n  quay.io: { insecure: yes }\n", "expected a boolean (line 2)", "registries:"),
             ("registries: [quay.io]\n", "expected a mapping (line 1)", "registries:"),
@@ -328,7 +330,7 @@ registries:
     #[test]
     fn a_variable_that_names_no_mirror_is_told_without_its_password() {
         let error = Configuration::read(None, &variables(&[("QUAY_IO", "user:hunter2@a")])).unwrap_err();
-        assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror");
+        assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` is not a valid mirror");
         let shown = format!(
             "{error:?} {}",
             read("registries: { quay.io: { mirror: \"u:hunter2@a\" } }").unwrap_err()

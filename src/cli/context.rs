@@ -34,7 +34,7 @@ pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
 /// work.
 pub(super) fn close(context: Context, terminal: &Terminal) {
     if let Err(error) = context.store.close() {
-        let help = "`limg cache prune` tries again to keep the store to its limit";
+        let help = "run `limg cache prune` to bring the store below its limit";
         terminal.warning(&with_causes(&error), Some(help));
     }
 }

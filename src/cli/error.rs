@@ -26,7 +26,7 @@ pub(super) enum CommandError {
     Definition(#[from] DefinitionError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    #[error("`{}` asks for what cannot work", file.display())]
+    #[error("`{}` cannot be built as written", file.display())]
     Problems { file: PathBuf, problems: Vec<Located> },
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
@@ -36,7 +36,7 @@ pub(super) enum CommandError {
     Emulator(EmulatorError),
     #[error(transparent)]
     Fs(#[from] FsError),
-    #[error("several functions are defined, and one can be invoked")]
+    #[error("the definition has several functions, and `limg invoke` runs one")]
     WhichFunction { known: Vec<String> },
     #[error("`{event}` is neither a file nor JSON")]
     EventArgument {
@@ -50,45 +50,45 @@ pub(super) enum CommandError {
         #[source]
         source: serde_json::Error,
     },
-    #[error("there is no sample event `{0}`")]
+    #[error("unknown sample event `{0}`")]
     UnknownEvent(String),
-    #[error("standard input is named as several events, and can be read once")]
+    #[error("standard input can only be one of the events")]
     SeveralStandardInputs,
     #[error(transparent)]
     Variable(VariableError),
-    #[error("limg's own environment has no variable `{name}`")]
+    #[error("`{name}` is not set in limg's own environment")]
     UnsetVariable { name: String },
     #[error("limg sets `{name}` itself, for the emulator")]
     EmulatorVariable { name: String },
-    #[error("`--env` takes NAME=VALUE, or the NAME of a variable that is set")]
+    #[error("`--env` requires NAME=VALUE, or the NAME of a variable that is set")]
     NotAVariable,
-    #[error("there is no function `{name}`")]
+    #[error("unknown function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
-    #[error("`{name}` is no runtime id")]
+    #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, nearest: Option<String> },
-    #[error("there is no starter for `{runtime}`")]
+    #[error("limg has no starter project for `{runtime}`")]
     NoStarter { runtime: String },
-    #[error("`{}` is in the way", path.display())]
+    #[error("`{}` already exists", path.display())]
     FileExists { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
     Destination { text: String, why: String },
-    #[error("`--tag {0}` is no tag that a registry takes")]
+    #[error("`{0}` is not a valid tag")]
     Tag(String),
-    #[error("SOURCE_DATE_EPOCH is `{0}`, which is no time that a layer can have")]
+    #[error("SOURCE_DATE_EPOCH is `{0}`, which is not a time that a layer can store")]
     SourceDateEpoch(String),
-    #[error("found no folder for the store of layers")]
+    #[error("found no folder for the store")]
     NoStore,
-    #[error("failed to open the store of layers in `{}`", root.display())]
+    #[error("failed to use the store in `{}`", root.display())]
     Store {
         root: PathBuf,
         #[source]
         source: FsError,
     },
-    #[error("the store in `{}` is used by another limg, so that nothing was removed", root.display())]
+    #[error("another limg uses the store in `{}`, so nothing was removed", root.display())]
     StoreInUse { root: PathBuf },
-    #[error("LIMG_STORE_LIMIT is no size")]
+    #[error("LIMG_STORE_LIMIT is not a size")]
     StoreLimit(#[source] SizeError),
-    #[error("failed to read the certificates to trust")]
+    #[error("failed to read the certificates of `--ca-file`")]
     Certificates(#[source] FsError),
     #[error(transparent)]
     Lock(LockError),
@@ -100,7 +100,7 @@ pub(super) enum CommandError {
     #[error("cannot push to `{prefix}`")]
     Prefix { prefix: String, why: &'static str },
     #[cfg(feature = "aws")]
-    #[error("the repository `{repository}` cannot have `{}` and `{}` under the same tag", functions[0], functions[1])]
+    #[error("in the repository `{repository}`, `{}` and `{}` would get the same tag", functions[0], functions[1])]
     SharedRepository { repository: String, functions: [String; 2] },
     #[cfg(feature = "aws")]
     #[error(transparent)]
@@ -175,14 +175,14 @@ impl CommandError {
     pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => {
-                Some("`-f` names the definition; without it limg looks for a limg.yaml".to_owned())
+                Some("name an existing file with `-f`, or remove `-f` to use the nearest limg.yaml".to_owned())
             }
             Self::Definition(error) => error.help(),
             Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
                 Some(nearest.map_or_else(
-                    || format!("the definition has {}", known.join(", ")),
+                    || format!("use one of {}", known.join(", ")),
                     |nearest| format!("did you mean `{nearest}`?"),
                 ))
             }
@@ -190,20 +190,20 @@ impl CommandError {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
             Self::NoStarter { .. } => {
-                Some("`--runtime` takes a python, nodejs, ruby or provided runtime".to_owned())
+                Some("use a python, nodejs, ruby or provided runtime".to_owned())
             }
-            Self::FileExists { .. } => Some("name an empty folder".to_owned()),
-            Self::Destination { .. } => Some("`limg build --help` lists the destinations".to_owned()),
+            Self::FileExists { .. } => Some("use an empty folder".to_owned()),
+            Self::Destination { .. } => Some("run `limg build --help` for the list of destinations".to_owned()),
             Self::Tag(_) => Some(
-                "a tag has at most 128 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`".to_owned(),
+                "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`".to_owned(),
             ),
             Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
-            Self::StoreInUse { .. } => Some("run the command again when that has ended".to_owned()),
-            Self::StoreLimit(_) => Some("set it to bytes, or to a size such as `10GB`, or unset it".to_owned()),
+            Self::StoreInUse { .. } => Some("run the command again when the other limg has finished".to_owned()),
+            Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
-            Self::Store { .. } => Some("set LIMG_STORE to a folder that can be written".to_owned()),
+            Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
             Self::Pipeline(error) => error.help(),
-            Self::Certificates(_) => Some("`--ca-file` names a file with certificates in PEM".to_owned()),
+            Self::Certificates(_) => Some("use a file with certificates in PEM format".to_owned()),
             Self::Lock(error) => error.help(),
             Self::Registry(error) => error.help(),
             #[cfg(feature = "aws")]
@@ -212,32 +212,32 @@ impl CommandError {
             Self::RepositoryTemplate(error) => Some(error.help().to_owned()),
             #[cfg(feature = "aws")]
             Self::SharedRepository { .. } => Some(
-                "write `{function}` into the template of repositories, or push each alone with a `--tag` of its own".to_owned(),
+                "add `{function}` to the repository template, or push each function alone with a different `--tag`".to_owned(),
             ),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
-            Self::EventArgument { .. } => Some("`-e` takes a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
+            Self::EventArgument { .. } => Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
             Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
-                || "`limg event` lists them; a file of this name is `./@…`".to_owned(),
+                || "run `limg event` for the list of samples; for a file with this name, use `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
-            Self::EventContent { .. } => Some("Lambda takes events in JSON only".to_owned()),
+            Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
             // The definition's advice is not for credentials here: limg has them, and a function in Lambda its own.
             Self::Variable(error) => Some(if error.to_string().contains("`AWS_") {
-                "leave it out; limg passes on credentials and Region of its own environment".to_owned()
+                "remove it; limg passes on the credentials and the region of its own environment".to_owned()
             } else {
                 error.help.to_owned()
             }),
-            Self::UnsetVariable { name } => Some(format!("set it, or write `--env {name}=VALUE`")),
+            Self::UnsetVariable { name } => Some(format!("set it, or use `--env {name}=VALUE`")),
             Self::EmulatorVariable { .. } => {
-                Some("leave it out; the definition has `timeout` and `handler` for the function".to_owned())
+                Some("remove it, and set the function's `timeout` and `handler` in the definition".to_owned())
             }
             Self::NotAVariable => {
-                Some("a name has two or more letters, digits and `_`, and begins with a letter".to_owned())
+                Some("use two or more letters, digits and `_` for a name, and begin with a letter".to_owned())
             }
-            Self::SeveralStandardInputs => Some("write `-e -` once, and the other events into files".to_owned()),
+            Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
             Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::WriteResult(_) => None,
         }
     }

@@ -192,28 +192,28 @@ fn repository(prefix: &str, function: &str) -> Result<Repository, CommandError> 
     let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
     let bad = |why| CommandError::Prefix { prefix: prefix.to_owned(), why };
     if prefix.contains("://") {
-        return Err(bad("it is written without `https://`"));
+        return Err(bad("remove `https://`"));
     }
     if prefix.contains('@') {
-        let help = "credentials do not belong here: log in, such as with `docker login`";
+        let help = "remove the credentials, and log in with `docker login`";
         return Err(CommandError::Prefix { prefix: "…".to_owned(), why: help });
     }
-    let reference: ImageReference = text.parse().map_err(|_| {
-        bad("write HOST[:PORT][/WORDS] in lower case, with a name in place of an IPv6 address")
-    })?;
+    let reference: ImageReference = text
+        .parse()
+        .map_err(|_| bad("use HOST[:PORT][/PATH] in lower case, and a name instead of an IPv6 address"))?;
     let repository = reference.repository();
     if prefix == "docker.io" {
-        return Err(bad("name your account there too: `docker.io/ACCOUNT`"));
+        return Err(bad("add your account: `docker.io/ACCOUNT`"));
     }
     let port = repository.host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     if matches!(port, Some(Err(_))) {
-        return Err(bad("its port is none: write a number up to 65535"));
+        return Err(bad("use a port number up to 65535"));
     }
     // A prefix without a host would silently mean Docker Hub.
     if repository.name == format!("library/{text}")
         || format!("{}/{}", repository.host, repository.name) != text
     {
-        return Err(bad("it must begin with the registry's host; Docker Hub's is `docker.io`"));
+        return Err(bad("begin with the registry's host; for Docker Hub it is `docker.io`"));
     }
     Ok(repository.clone())
 }

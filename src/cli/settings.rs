@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(limit("").unwrap(), None);
         assert_eq!(limit("2GB").unwrap(), Some(Size(2_000_000_000)));
         let error = limit("much").unwrap_err();
-        assert_eq!((error.to_string().as_str(), error.exit_code()), ("LIMG_STORE_LIMIT is no size", 2));
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("LIMG_STORE_LIMIT is not a size", 2));
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         let expected = own(&[("A1", "z"), ("B1", ""), ("NOTHING", ""), ("STAGE", "test")]);
         assert_eq!(variables(&given).unwrap(), expected);
         for (bad, message) in [
-            ("MISSING", "limg's own environment has no variable `MISSING`"),
+            ("MISSING", "`MISSING` is not set in limg's own environment"),
             ("AWS_REGION", "Lambda sets `AWS_REGION` itself"),
             ("AWS_SECRET_ACCESS_KEY=hush", "Lambda sets `AWS_SECRET_ACCESS_KEY` itself"),
             (
@@ -273,7 +273,7 @@ mod tests {
             ),
             ("A-B=hush", "`A-B` cannot be the name of a variable"),
             ("=hush", "`` cannot be the name of a variable"),
-            ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
+            ("hush hush", "`--env` requires NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 2));

@@ -47,12 +47,12 @@ impl FromStr for Shard {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse::<usize>().ok().filter(|number| is_plain && *number > 0)
         };
-        let (index, count) = text.split_once('/').ok_or("write I/N, such as 1/3")?;
+        let (index, count) = text.split_once('/').ok_or("use I/N, for example 1/3")?;
         let (Some(index), Some(count)) = (number(index), number(count)) else {
-            return Err("I and N are whole numbers from 1 on, such as 1/3");
+            return Err("I and N must be whole numbers from 1, for example 1/3");
         };
         if index > count {
-            return Err("I is at most N, such as 3/3");
+            return Err("I must not be greater than N");
         }
         Ok(Self { index, count })
     }

@@ -22,7 +22,7 @@ const UNITS: [(&str, u64); 9] = [
 
 /// A text that is not a size.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no size, such as `10GB` or `500MB`")]
+#[error("`{0}` is not a size, for example `10GB` or `500MB`")]
 pub(super) struct SizeError(String);
 
 impl FromStr for Size {

@@ -28,7 +28,7 @@ pub(super) async fn run(
     context::close(context, terminal);
     terminal.print(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>(), || {
         if changes.is_empty() {
-            terminal.status("nothing has moved");
+            terminal.status("nothing has changed");
         }
         changes.iter().map(line)
     });

@@ -30,7 +30,7 @@ fn problems_of_the_plan_have_their_lines_too() {
     context.limg(&["build"]).fails(
         2,
         &[
-            "`[DIR]/project/limg.yaml` asks for what cannot work",
+            "`[DIR]/project/limg.yaml` cannot be built as written",
             "[DIR]/project/limg.yaml:6:14: the wrapper `/opt/none` is not in the image [missing-wrapper]",
             "     6 |     wrapper: /opt/none",
             "  help: ",

@@ -162,7 +162,7 @@ fn an_archive_is_whole_or_as_it_was() {
 fn what_is_no_destination_is_refused_before_any_work() {
     let context = shop();
     for (destination, why) in [
-        ("scratch", "nothing can be written to `scratch`"),
+        ("scratch", "`scratch` is always empty"),
         ("oci:", "needs a path"),
         ("docker-archive:", "needs a path"),
         ("tar:x", "none of `oci:DIR`"),
@@ -185,7 +185,7 @@ fn names_that_no_tool_would_take_are_refused() {
         run.fails(2, &["--tag"]);
     }
     let run = context.limg(&["build", "orders", "-o", "oci:out:v1", "--tag", "v2"]);
-    run.fails(2, &["`oci:out:v1`", "`--tag` would name it again"]);
+    run.fails(2, &["`oci:out:v1`", "`--tag` would name it twice"]);
     for name in ["Shop/orders", "shop//orders", "shop/orders:a b", "shop/orders:", "sh op"] {
         let run = context.limg(&["build", "orders", "-o", &format!("docker-archive:d.tar:{name}")]);
         run.fails(2, &["cannot write images to", "help: "]);

@@ -15,7 +15,7 @@ fn quiet_prints_results_and_errors_alone() {
     let run = context.limg(&["build", "-q"]).ok();
     assert_eq!(run.stderr, "");
     assert_eq!(run.stdout.lines().count(), 2);
-    context.limg(&["build", "-q", "nope"]).fails(2, &["error: there is no function `nope`"]);
+    context.limg(&["build", "-q", "nope"]).fails(2, &["error: unknown function `nope`"]);
     context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
     assert_eq!(context.limg(&["build", "-q"]).ok().stderr, "");
     let run = context.limg(&["build"]).ok();

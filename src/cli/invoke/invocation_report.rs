@@ -62,7 +62,7 @@ impl<'a> InvocationReport<'a> {
         let mut lines = vec![summary(&response.answer, *took, *start, self.run.timeout)];
         if out_of_memory && !succeeded {
             let memory = self.run.memory;
-            lines.push(format!("help: it ran out of its memory of {memory} MB; give it more by `memory`"));
+            lines.push(format!("help: the function ran out of memory; increase its `memory` of {memory} MB"));
         } else if let Some(help) = &response.help {
             lines.push(format!("help: {help}"));
         }
@@ -91,7 +91,7 @@ impl<'a> InvocationReport<'a> {
     pub(super) fn subscribers(&self, subscribers: &[Subscriber]) {
         for Subscriber { file, api } in subscribers {
             self.terminal.status(&format!(
-                "note: `{file}` has the path of the {api} in it, which the emulator does not have: what it subscribes to there, it gets in Lambda only"
+                "note: `{file}` seems to use the {api}, which the emulator does not provide; it works only in Lambda"
             ));
         }
     }
@@ -104,7 +104,7 @@ impl<'a> InvocationReport<'a> {
 
     /// Reports where the function can be invoked.
     pub(super) fn is_up(&self, url: &str) {
-        self.terminal.essential(&format!("`{}` is up until Ctrl-C, at {url}", self.run.function));
+        self.terminal.essential(&format!("`{}` runs until Ctrl-C, at {url}", self.run.function));
         self.terminal.status(&format!("  curl -d '{{}}' {url}"));
     }
 

@@ -211,7 +211,7 @@ impl Watch<'_> {
         self.job.terminal.summarize_overwrites();
         self.job.terminal.error(failure);
         self.job.terminal.status(if self.is_up.get() {
-            "the function stays up as it was; waiting for a change"
+            "the previous version keeps running; waiting for a change"
         } else {
             "waiting for a change"
         });
@@ -221,10 +221,10 @@ impl Watch<'_> {
     fn tell_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
             let took = seconds(noticed.elapsed());
-            self.job.terminal.status(&format!("up to date {took} after it was noticed"));
+            self.job.terminal.status(&format!("updated in {took}"));
         }
         if !is_known {
-            self.job.terminal.status("watching for changes, until Ctrl-C");
+            self.job.terminal.status("watching for changes until Ctrl-C");
         }
     }
 }

@@ -73,6 +73,6 @@ pub(super) fn text(progress: &Progress, with_size: bool) -> String {
     let what = what.get(..ABBREVIATED).filter(|_| what.starts_with("sha256:")).unwrap_or(what);
     match direction {
         Direction::Fetch => format!("fetching {what}{size} from {repository}"),
-        Direction::Send => format!("sending {what}{size} to {repository}"),
+        Direction::Send => format!("uploading {what}{size} to {repository}"),
     }
 }

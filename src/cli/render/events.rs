@@ -18,7 +18,7 @@ impl Reporter for Terminal {
     fn report(&self, event: Event) {
         match event {
             Event::Layer(layer) => self.layer(&layer),
-            Event::BaseImport { base } => self.status(&format!("taking over the base {base}")),
+            Event::BaseImport { base } => self.status(&format!("importing the base image {base}")),
             Event::Overwrite { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
             }
@@ -27,23 +27,23 @@ impl Reporter for Terminal {
                 self.warning(&format!("{}: {}", problem.at, problem.message), problem.help.as_deref());
             }
             Event::CacheFailed { image, why, help } => {
-                self.warning(&format!("layers that {image} may have are made: {why}"), help.as_deref());
+                self.warning(&format!("cannot use {image} as a cache: {why}; building its layers instead"), help.as_deref());
             }
             Event::Stale { name } => self.warning(
-                &format!("files of the {name} had changed although neither their sizes nor their times had"),
-                Some("the layer is made anew; `--verify` finds such changes, a build without it does not"),
+                &format!("files of the {name} have changed, although their sizes and timestamps have not"),
+                Some("the layer was rebuilt; build with `--verify` to find such changes"),
             ),
             Event::Damaged { digest } => self.warning(
                 &format!("{digest} was damaged and has been removed"),
-                Some("who needs it makes or fetches it again; look after the disk"),
+                Some("it will be rebuilt or fetched when needed; check the disk"),
             ),
             Event::Transfer(transfer) => self.transfer(&transfer),
             Event::Retry { action, cause, wait } => {
-                self.status(&format!("failed to {action}: {cause}; trying again in {}", seconds(wait)));
+                self.status(&format!("failed to {action}: {cause}; retrying in {}", seconds(wait)));
             }
             Event::StaleCredentials { host } => self.warning(
-                &format!("`{host}` refuses the stored credentials, and answers without any"),
-                Some(&format!("`docker logout {host}` removes them")),
+                &format!("`{host}` rejects the stored credentials, but accepts anonymous requests"),
+                Some(&format!("run `docker logout {host}` to remove them")),
             ),
             Event::Mounted { digest, repository, from } => {
                 if self.is_verbose() {
@@ -52,19 +52,19 @@ impl Reporter for Terminal {
             }
             Event::Pushed { repository, digest } => self.status(&format!("pushed {repository}@{digest}")),
             Event::CacheMissing { images } => self.status(&format!(
-                "note: there is no image to take layers from: {}",
+                "note: no such image to reuse layers from: {}",
                 self.abbreviated(&images)
             )),
             Event::CacheUnusable { image, why } => {
-                self.status(&format!("note: no layers are taken from {image}: {why}"));
+                self.status(&format!("note: cannot reuse layers of {image}: {why}"));
             }
             Event::NotMounted { host } => self.warning(
                 &format!(
-                    "`{host}` does not take layers over from its other repositories, so that they are sent to each"
+                    "`{host}` does not support cross-repository mounts; layers are uploaded to each repository"
                 ),
                 Some(
-                    "in Amazon ECR `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED` turns that on; \
-                     repositories of a pull-through cache, and such with other encryption, never give layers",
+                    "for Amazon ECR, run `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED`; blobs of a \
+                     pull-through cache, or of a repository with another encryption, cannot be mounted",
                 ),
             ),
         }

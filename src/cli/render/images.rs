@@ -46,10 +46,10 @@ impl Terminal {
             }
         }
         if unchanged > 0 {
-            self.status(&format!("unchanged: {}, nothing sent", count(unchanged, "image")));
+            self.status(&format!("unchanged: {}, nothing uploaded", count(unchanged, "image")));
         }
         if unchanged < pushed.len() {
-            let ways = [("sent", sent), ("mounted", mounted), ("already there", present)];
+            let ways = [("uploaded", sent), ("mounted", mounted), ("already present", present)];
             let blobs = |(way, amount): &(&str, Amount)| {
                 format!("{way} {} ({})", count(amount.blobs, "blob"), size(amount.bytes))
             };
