@@ -1,7 +1,5 @@
-//! The user's configuration, `config.yaml`: what holds for all projects of a user or of a machine, such as where registries
-//! are reached. Nothing in it changes what an image is.
-//!
-//! Nothing here reads the environment: what of it matters is given.
+//! `config.yaml`: the configuration for all projects of a user or a machine, for example mirrors of registries. It never
+//! changes the content of an image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -17,41 +15,40 @@ use crate::registry::{self, Mirror, MirrorError};
 use crate::text::in_line;
 use crate::yaml::{self, Fault, Parsed, Unique};
 
-/// How the variables begin that name a registry's mirror.
+/// The prefix of the variables that name a registry's mirror.
 pub(super) const MIRROR_VARIABLE: &str = "LIMG_REGISTRY_MIRROR_";
 
-/// Far more than any configuration needs, and little enough to be read whole.
-const BYTES_AT_MOST: u64 = 1024 * 1024;
+/// The maximum size of the file: far more than any configuration needs, and small enough to read at once.
+const SIZE_LIMIT: u64 = 1024 * 1024;
 
-/// Where the configuration is looked for.
+/// Where to look for `config.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfigurationFile {
-    /// Its path.
     pub(super) path: PathBuf,
-    /// Whether the user named it. Then it must be there.
+    /// Whether the user named the file. If so, it must exist.
     pub(super) is_named: bool,
 }
 
-/// How much the store may hold unless the user says otherwise: the bases and layers of some projects, and little of a disk.
+/// The default limit of the store: enough for the bases and layers of several projects, and a small part of a disk.
 const DEFAULT_STORE_LIMIT: Size = Size(10_000_000_000);
 
-/// What the user says.
+/// The content of `config.yaml`, with the mirrors of the environment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
-    /// About registries.
+    /// How to reach registries.
     pub(super) registries: RegistrySettings,
-    /// How much the store may hold.
+    /// The maximum size of the store.
     store_limit: Option<Size>,
 }
 
-/// What the user says about registries.
+/// How to reach registries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RegistrySettings {
-    /// Where the traffic of a host goes instead, by the configuration.
+    /// The mirrors of hosts in the file.
     mirrors: BTreeMap<String, Mirror>,
-    /// The same by the environment, by the end of a variable's name. It wins.
+    /// The mirrors in the environment, by the rest of the variable's name. They override the file.
     environment_mirrors: BTreeMap<String, Mirror>,
-    /// Hosts that may be spoken to in plain HTTP.
+    /// Hosts to use plain HTTP with.
     insecure: BTreeSet<String>,
 }
 
@@ -61,10 +58,10 @@ pub(super) enum ConfigurationError {
     /// The file cannot be read as text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// It says what limg does not understand.
+    /// The file has a wrong key or value.
     #[error("`{}` is not valid: {}{}", path.display(), fault.message, in_line(fault.line))]
     Form { path: PathBuf, fault: Fault },
-    /// A variable names no mirror.
+    /// The value of a variable is not a mirror.
     #[error("`{MIRROR_VARIABLE}{host}` is not a valid mirror")]
     Variable {
         host: String,
@@ -74,7 +71,7 @@ pub(super) enum ConfigurationError {
 }
 
 impl ConfigurationError {
-    /// How to mend it.
+    /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Text(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
@@ -90,7 +87,7 @@ impl ConfigurationError {
         }
     }
 
-    /// Whether the user must change something, not the machine.
+    /// Whether the user has to change something.
     pub(super) fn is_users(&self) -> bool {
         match self {
             Self::Text(TextError::Fs(error)) => error.source.kind() == ErrorKind::NotFound,
@@ -99,7 +96,7 @@ impl ConfigurationError {
     }
 }
 
-/// The configuration as it is written.
+/// The shape of the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -107,14 +104,12 @@ struct Written {
     store: Option<WrittenStore>,
 }
 
-/// What is written of the store.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenStore {
     limit: Option<Parsed<Size>>,
 }
 
-/// What is written of one registry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registry {
@@ -122,7 +117,7 @@ struct Registry {
     insecure: Option<bool>,
 }
 
-/// A registry's host, with its port if it has one, as references name it.
+/// A registry's host, with an optional port, as in image references.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Host(String);
 
@@ -130,7 +125,7 @@ impl FromStr for Host {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // What is no host to a reference, such as a single word, would never be met.
+        // A reference never has another host, for example a single word.
         let reference = format!("{text}/a/a").parse::<ImageReference>().ok();
         reference
             .filter(|reference| reference.repository().name == "a/a")
@@ -142,10 +137,8 @@ impl FromStr for Host {
 }
 
 impl Configuration {
-    /// Reads the configuration, if there is one. `variables` are those that begin with [`MIRROR_VARIABLE`], without it.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or it or a variable says what limg does not understand.
+    /// Reads the file, if there is one. `variables` are the mirrors in the environment, by the rest of the variable's name
+    /// after [`MIRROR_VARIABLE`].
     pub(super) fn read(
         file: Option<&ConfigurationFile>,
         variables: &BTreeMap<String, String>,
@@ -163,7 +156,7 @@ impl Configuration {
     }
 
     fn of_file(file: &ConfigurationFile) -> Result<Self, ConfigurationError> {
-        match fs::read_text(&file.path, BYTES_AT_MOST) {
+        match fs::read_text(&file.path, SIZE_LIMIT) {
             Ok(text) => Self::of_text(&text, &file.path),
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound && !file.is_named => {
                 Ok(Self::default())
@@ -173,7 +166,7 @@ impl Configuration {
     }
 
     fn of_text(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
-        // A file of comments alone has no value, which is as good as none.
+        // A file that contains only comments has no value.
         let written: Option<Written> =
             yaml::parse(text).map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
         let Written { registries, store } = written.unwrap_or_default();
@@ -198,7 +191,7 @@ impl Configuration {
 }
 
 impl RegistrySettings {
-    /// The same, for a client of registries.
+    /// The same as settings of the registry client.
     pub(super) fn for_client(self) -> registry::Settings {
         let Self { mirrors, environment_mirrors, insecure } = self;
         registry::Settings { mirrors, environment_mirrors, insecure, ..registry::Settings::default() }
@@ -210,7 +203,7 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str = "\
-# Of this machine.
+# For this machine.
 registries:
   public.ecr.aws: { mirror: mirror.example.com/ecr-public }
   index.docker.io: { mirror: \"http://127.0.0.1:5000\" }
@@ -231,12 +224,12 @@ registries:
         for text in ["", "store:", "store: {}", "registries:"] {
             assert_eq!(limit(text).unwrap(), None, "{text:?}");
         }
-        for (text, told) in [
+        for (text, message) in [
             ("store: { limit: much }", "`much` is not a size"),
             ("store: { limits: 1GB }", "store: unknown key `limits`"),
         ] {
             let error = limit(text).unwrap_err();
-            assert!(error.to_string().contains(told) && error.is_users(), "{text}: {error}");
+            assert!(error.to_string().contains(message) && error.is_users(), "{text}: {error}");
         }
     }
 
@@ -262,7 +255,7 @@ registries:
     }
 
     #[test]
-    fn variables_are_read_beside_the_file() {
+    fn variables_are_read_in_addition_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = ConfigurationFile { path: folder.path().join("config.yaml"), is_named: true };
         fs::write_atomically(&file.path, EXAMPLE.as_bytes()).unwrap();
@@ -280,7 +273,7 @@ registries:
     }
 
     #[test]
-    fn there_need_be_no_file_unless_it_is_named() {
+    fn the_file_is_optional_unless_it_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = |is_named| ConfigurationFile { path: folder.path().join("config.yaml"), is_named };
         let none = BTreeMap::new();
@@ -295,8 +288,8 @@ registries:
     }
 
     #[test]
-    fn what_limg_does_not_understand_is_told_with_its_line_and_a_mend() {
-        for (text, told, help) in [
+    fn mistakes_are_reported_with_their_line_and_help() {
+        for (text, message, help) in [
             ("registry: {}\n", "unknown key `registry` (line 1)", "did you mean `registries`?"),
             (
                 "registries:\n  quay.io:\n    miror: a\n",
@@ -321,14 +314,14 @@ registries:
             ("registries: {", "config.yaml", "registries:"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.to_string().contains(told), "{text}: {error}");
+            assert!(error.to_string().contains(message), "{text}: {error}");
             assert!(error.help().unwrap().contains(help), "{text}: {:?}", error.help());
             assert!(error.is_users());
         }
     }
 
     #[test]
-    fn a_variable_that_names_no_mirror_is_told_without_its_password() {
+    fn a_wrong_mirror_in_a_variable_is_reported_without_its_password() {
         let error = Configuration::read(None, &variables(&[("QUAY_IO", "user:hunter2@a")])).unwrap_err();
         assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` is not a valid mirror");
         let shown = format!(

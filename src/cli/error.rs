@@ -54,8 +54,8 @@ pub(super) enum CommandError {
     UnknownEvent(String),
     #[error("standard input can only be one of the events")]
     SeveralStandardInputs,
-    #[error(transparent)]
-    Variable(VariableError),
+    #[error("{error}")]
+    Variable { name: String, error: VariableError },
     #[error("`{name}` is not set in limg's own environment")]
     UnsetVariable { name: String },
     #[error("limg sets `{name}` itself, for the emulator")]
@@ -107,9 +107,9 @@ pub(super) enum CommandError {
     RepositoryTemplate(RepositoryTemplateError),
     #[error("failed to write the result to standard output")]
     WriteResult(#[source] io::Error),
-    #[error("failed to start {what}")]
-    Start {
-        what: &'static str,
+    #[error("failed to {action}")]
+    System {
+        action: &'static str,
         #[source]
         source: io::Error,
     },
@@ -162,7 +162,7 @@ impl CommandError {
             | Self::Engine(_)
             | Self::Emulator(_)
             | Self::Fs(_)
-            | Self::Start { .. }
+            | Self::System { .. }
             | Self::NoStore => 3,
             Self::Pipeline(error) if error.is_users() => 2,
             Self::Pipeline(error) if error.is_environments() => 3,
@@ -224,8 +224,8 @@ impl CommandError {
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
-            // The definition's advice is not for credentials here: limg has them, and a function in Lambda its own.
-            Self::Variable(error) => Some(if error.to_string().contains("`AWS_") {
+            // In Lambda a function has credentials of its own; here it gets limg's.
+            Self::Variable { name, error } => Some(if name.starts_with("AWS_") {
                 "remove it; limg passes on the credentials and the region of its own environment".to_owned()
             } else {
                 error.help.to_owned()
@@ -238,7 +238,7 @@ impl CommandError {
                 Some("use two or more letters, digits and `_` for a name, and begin with a letter".to_owned())
             }
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
-            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::WriteResult(_) => None,
+            Self::Problems { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
         }
     }
 }

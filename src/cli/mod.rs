@@ -61,7 +61,7 @@ fn start(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<ExitCode, Com
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| CommandError::Start { what: "the async runtime", source })?;
+        .map_err(|source| CommandError::System { action: "start the async runtime", source })?;
     let result = runtime.block_on(run(arguments.command, &settings, terminal));
     // Blocking work of a cancelled command may remove what it has written, and nothing more.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);

@@ -21,7 +21,7 @@ use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
 use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
 
-/// The tag of images for which the user names none.
+/// The tag without `--tag`.
 const DEFAULT_TAG: &str = "latest";
 
 pub(super) async fn run(
@@ -42,14 +42,14 @@ async fn to_registry(
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let PushRegistryArguments { prefix, push } = arguments;
-    let work = Work::new(&push, settings, terminal)?;
+    let job = PushJob::new(&push, settings, terminal)?;
     let options =
         ContextOptions { connections: push.connections.into(), ..ContextOptions::of_build(&push.common) };
-    let context = options.open(settings, terminal, &work.loaded)?;
+    let context = options.open(settings, terminal, &job.loaded)?;
     let target =
-        |function: &Function| repository(&prefix, &function.name).map(|repository| work.target(repository));
-    let targets = work.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
-    let code = work.push(&targets, async |_| Ok(()), &context).await?;
+        |function: &Function| repository(&prefix, &function.name).map(|repository| job.target(repository));
+    let targets = job.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    let code = job.push(&targets, async |_| Ok(()), &context).await?;
     context::close(context, terminal);
     Ok(code)
 }
@@ -62,41 +62,41 @@ async fn to_ecr(
 ) -> Result<ExitCode, CommandError> {
     let PushEcrArguments { region, account, profile, repository: template, create_repository, push } =
         arguments;
-    let work = Work::new(&push, settings, terminal)?;
-    let project = &work.loaded.project;
+    let job = PushJob::new(&push, settings, terminal)?;
+    let project = &job.loaded.project;
     let template = match template {
         Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
         None => project.ecr_repository.clone(),
     };
-    let names = work.functions.iter().map(|function| template.repository(&project.name, &function.name));
+    let names = job.functions.iter().map(|function| template.repository(&project.name, &function.name));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
-    work.each_alone(&names)?;
+    job.check_repositories(&names)?;
     let options = ContextOptions {
         connections: push.connections.into(),
         region: region.clone(),
         profile,
         ..ContextOptions::of_build(&push.common)
     };
-    let context = options.open(settings, terminal, &work.loaded)?;
+    let context = options.open(settings, terminal, &job.loaded)?;
     let registry =
         context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
     let targets: Vec<Target> =
-        names.into_iter().map(|name| work.target(Repository { host: registry.host.clone(), name })).collect();
+        names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();
     let ready = async |repository: &Repository| -> Result<(), PushError> {
         if create_repository {
             context.aws.ensure_repository(&registry, &repository.name, &project.ecr).await?;
         }
         Ok(())
     };
-    let code = work.push(&targets, ready, &context).await?;
+    let code = job.push(&targets, ready, &context).await?;
     context::close(context, terminal);
     Ok(code)
 }
 
-/// What both ways of pushing have in common.
-struct Work<'a> {
+/// What both ways to push have in common.
+struct PushJob<'a> {
     loaded: Loaded,
-    /// Those of all machines.
+    /// The functions of all machines.
     functions: Vec<Function>,
     shard: ShardArguments,
     tags: Vec<String>,
@@ -105,7 +105,7 @@ struct Work<'a> {
     terminal: &'a Arc<Terminal>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> PushJob<'a> {
     fn new(
         arguments: &PushArguments,
         settings: &'a Settings,
@@ -126,10 +126,10 @@ impl<'a> Work<'a> {
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }
 
-    /// Refuses a template that sends two functions to one repository: all get the same tags, so that one image would take
-    /// the other's.
+    /// Checks that each function has a repository of its own. All get the same tags, so one image would overwrite the tags
+    /// of another.
     #[cfg(feature = "aws")]
-    fn each_alone(&self, repositories: &[String]) -> Result<(), CommandError> {
+    fn check_repositories(&self, repositories: &[String]) -> Result<(), CommandError> {
         let mut taken = BTreeMap::new();
         for (function, repository) in self.functions.iter().zip(repositories) {
             if let Some(first) = taken.insert(repository, &function.name) {
@@ -146,7 +146,7 @@ impl<'a> Work<'a> {
         Target { repository, tags: self.tags.clone() }
     }
 
-    /// Pushes this machine's functions; `targets` are those of all.
+    /// Pushes the functions of this machine. `targets` are those of all functions.
     async fn push(
         &self,
         targets: &[Target],
@@ -168,7 +168,7 @@ impl<'a> Work<'a> {
         let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
         let pushed = tokio::select! {
             pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
-            // Blobs get their names when they are whole, and tags come last: nothing is left by half.
+            // Nothing to clean up: a registry drops unfinished uploads, and tags come last.
             () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         terminal.summarize_overwrites();
@@ -178,16 +178,16 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The name of a pushed image for ever.
+/// The name of a pushed image by its digest.
 fn uri(built: &Built, pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
-    // Lambda takes the images of a FIPS or dual-stack host by the ordinary one alone.
+    // For an image on a FIPS or dual-stack host, Lambda accepts only the ordinary host.
     #[cfg(feature = "aws")]
     let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
     format!("{host}/{name}@{}", built.image.digest())
 }
 
-/// The repository of a function below a prefix.
+/// The repository of a function under a prefix.
 fn repository(prefix: &str, function: &str) -> Result<Repository, CommandError> {
     let text = format!("{}/{}", prefix.trim_end_matches('/'), function.to_lowercase());
     let bad = |why| CommandError::Prefix { prefix: prefix.to_owned(), why };
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_begins_with_a_host() {
+    fn a_prefix_starts_with_a_host() {
         for (prefix, expected) in [
             ("registry.example.com/shop", "registry.example.com/shop/orders"),
             ("127.0.0.1:5000", "127.0.0.1:5000/orders"),

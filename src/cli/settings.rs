@@ -1,4 +1,4 @@
-//! Everything that is decided from arguments and environment before the work begins.
+//! What the arguments and the environment decide before the work begins.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::definition::check_variable;
 use crate::engine::{Host, OF_EMULATOR};
 use crate::registry::ConfigFiles;
 
-/// What limg reads of the process's environment; nothing else does.
+/// The environment of the process. Nothing else in limg reads it.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
@@ -37,15 +37,14 @@ impl Environment {
         }
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable that is set and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The variables that the user writes as `NAME=VALUE`, or as `NAME` for one that is set here. No message shows what
-    /// may be a value.
-    fn chosen(&self, written: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
-        let choose = |written: &String| {
+    /// The variables of `--env NAME=VALUE`, or `--env NAME` for one that is set here. Errors never contain a value.
+    fn function_variables(&self, written: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
+        let variable = |written: &String| {
             let (name, value) = match written.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (written.as_str(), None),
@@ -54,7 +53,10 @@ impl Environment {
                 Err(_) if value.is_none() && !self.variables.contains_key(name) => {
                     return Err(CommandError::NotAVariable);
                 }
-                checked => checked.map_err(CommandError::Variable)?,
+                checked => {
+                    let name = name.to_owned();
+                    checked.map_err(|error| CommandError::Variable { name, error })?;
+                }
             }
             if OF_EMULATOR.contains(&name) {
                 return Err(CommandError::EmulatorVariable { name: name.to_owned() });
@@ -63,42 +65,42 @@ impl Environment {
             let value = value.ok_or_else(|| CommandError::UnsetVariable { name: name.to_owned() })?;
             Ok((name.to_owned(), value))
         };
-        written.iter().map(choose).collect()
+        written.iter().map(variable).collect()
     }
 
-    /// The variables that are set, not empty, and begin so; by the rest of their names.
-    fn beginning_with(&self, beginning: &str) -> BTreeMap<String, String> {
+    /// The variables that are set, not empty, and whose names start with `prefix`, by the rest of their names.
+    fn with_prefix(&self, prefix: &str) -> BTreeMap<String, String> {
         let rest =
-            |name: &String| name.strip_prefix(beginning).filter(|rest| !rest.is_empty()).map(str::to_owned);
+            |name: &String| name.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_owned);
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
         variables.filter_map(|(name, value)| Some((rest(name)?, value.clone()))).collect()
     }
 }
 
-/// The settings of every command.
+/// The settings of all commands.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// The definition, if the user named one.
     pub(super) file: Option<PathBuf>,
     /// The working directory.
     pub(super) directory: PathBuf,
-    /// The folder of the store.
+    /// The folder of the store: `LIMG_STORE`, or `limg` in the user's cache folder.
     pub(super) store: PathBuf,
-    /// How much the store may hold, by `LIMG_STORE_LIMIT`.
+    /// `LIMG_STORE_LIMIT`.
     pub(super) store_limit: Option<Size>,
-    /// The user's configuration, if there is a folder for it.
+    /// `config.yaml`, if the user has a folder for it.
     pub(super) configuration: Option<ConfigurationFile>,
-    /// Mirrors of registries by the ends of the variables that name them.
+    /// The values of `LIMG_REGISTRY_MIRROR_<HOST>`, by `<HOST>`.
     pub(super) mirrors: BTreeMap<String, String>,
-    /// The time that images bear.
+    /// `SOURCE_DATE_EPOCH`, or the default time.
     pub(super) time: BuildTime,
-    /// Which Docker Engine to talk to.
+    /// The Docker Engine: `DOCKER_HOST` and `DOCKER_TLS_VERIFY`.
     pub(super) docker: Host,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
-    /// AWS's variables, which an invoked function gets.
+    /// The AWS variables that an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
-    /// The variables that an invoked function gets beside those, by `--env`.
+    /// `--env`: further variables of an invoked function.
     pub(super) variables: BTreeMap<String, String>,
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
@@ -106,8 +108,8 @@ pub(super) struct Settings {
     pub(super) credentials: ConfigFiles,
 }
 
-/// What a function finds in Lambda and may need on this machine.
-const PASSED_ON: [&str; 5] =
+/// The variables that Lambda sets and that a function needs to call AWS from this machine.
+const AWS_VARIABLES: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
@@ -137,14 +139,14 @@ impl Settings {
             },
         )?;
         let path = |name: &str| environment.get(name).map(PathBuf::from);
-        let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
+        let aws = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
         Ok(Self {
             file: file.clone(),
             directory: environment.directory.clone(),
             store,
             store_limit,
             configuration,
-            mirrors: environment.beginning_with(MIRROR_VARIABLE),
+            mirrors: environment.with_prefix(MIRROR_VARIABLE),
             time,
             docker: Host {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
@@ -152,10 +154,10 @@ impl Settings {
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             variables: match command {
-                Command::Invoke(arguments) => environment.chosen(&arguments.environment)?,
+                Command::Invoke(arguments) => environment.function_variables(&arguments.environment)?,
                 _ => BTreeMap::new(),
             },
-            aws: PASSED_ON.iter().filter_map(passed_on).collect(),
+            aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
             credentials: ConfigFiles {
                 home: environment.home.clone(),
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_are_taken_from_variables_that_name_a_host() {
+    fn variables_name_the_mirrors_of_hosts() {
         let variables = [
             ("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", "mirror.example.com"),
             ("LIMG_REGISTRY_MIRROR_QUAY_IO", ""),
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_dated_as_the_environment_says() {
+    fn source_date_epoch_is_the_time_of_images() {
         assert_eq!(resolve(&["schema"], &[]).unwrap().time, BuildTime::default());
         let settings = resolve(&["schema"], &[("SOURCE_DATE_EPOCH", "1700000000")]).unwrap();
         assert_eq!(Some(settings.time), BuildTime::from_seconds(1_700_000_000));
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_a_function_are_named_or_given() {
+    fn variables_of_a_function_have_a_value_or_are_copied() {
         let variables = |arguments: &[&str]| {
             let here = [("STAGE", "test"), ("NOTHING", ""), ("AWS_REGION", "eu-west-1")];
             resolve(&[&["invoke"], arguments].concat(), &here).map(|settings| settings.variables)

@@ -23,7 +23,7 @@ impl Shard {
         functions.into_iter().filter(|function| own.contains(&function.name)).collect()
     }
 
-    /// The names of this machine. Every machine gets other names, whatever their order.
+    /// The names of this machine. No two machines get the same name, and the order of the names does not matter.
     ///
     /// It is every `count`th name in sorted order. A hash of the name would keep a function on its machine when another
     /// function is added, but some machines would get many more functions than others.

@@ -32,9 +32,10 @@ pub(super) fn read(
 fn read_one(event: &str, directory: &Path) -> Result<Vec<u8>, CommandError> {
     if event == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .map_err(|source| CommandError::Start { what: "reading the event", source })?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(|source| CommandError::System {
+            action: "read the event from standard input",
+            source,
+        })?;
         return checked(bytes, "standard input");
     }
     if let Some(name) = event.strip_prefix('@') {
