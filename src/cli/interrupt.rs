@@ -1,4 +1,4 @@
-//! Signals that end a command early, such as that of Ctrl-C.
+//! Signals that end a command early, for example that of Ctrl-C.
 
 use std::io;
 

@@ -108,7 +108,7 @@ impl<'a> InvocationReport<'a> {
         self.terminal.status(&format!("  curl -d '{{}}' {url}"));
     }
 
-    /// Reports that there is no response: shows what the emulator printed about it, and how many events were not sent.
+    /// Reports that no response arrived: shows what the emulator printed about it, and how many events were not sent.
     pub(super) fn unsent(&self, unsent: usize, all: usize) {
         self.terminal.container_output(&lock(&self.log).take_held());
         if unsent > 0 {

@@ -45,7 +45,7 @@ pub(super) async fn run(
     let mut interrupt = Interrupt::register()?;
     let version = tokio::select! {
         biased;
-        // There is no container yet. A later run removes an unfinished layer, and the engine drops an unfinished image.
+        // No container exists yet. A later run removes an unfinished layer, and the engine drops an unfinished image.
         () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         version = Box::pin(job.build(&loaded, &function)) => version?,
     };
