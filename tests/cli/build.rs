@@ -1,10 +1,10 @@
-//! `limg build`: what is in the images, and what the user is told.
+//! `limg build`: what is in the images, and what the user sees.
 
 use serde_json::json;
 
 use crate::support::{Context, Layout, write_base};
 
-/// A function of every part that a definition can have, on a base made by hand.
+/// Functions with everything that a definition can have, on a base made by hand.
 pub(crate) const SHOP: &str = "\
 project: shop
 bases:
@@ -49,7 +49,7 @@ pub(crate) fn shop() -> Context {
 }
 
 #[test]
-fn machines_that_share_a_build_have_each_function_once() {
+fn shards_build_each_function_once() {
     let context = shop();
     let whole = context.build(&[]);
     for (shard, function) in [("1/3", Some("bills")), ("2/3", Some("orders")), ("3/3", None)] {
@@ -63,12 +63,12 @@ fn machines_that_share_a_build_have_each_function_once() {
     let none = context.limg(&["build", "--shard", "3/3"]).ok();
     assert!(none.stderr.contains("shard 3/3 has 0 functions"), "{}", none.stderr);
     assert_eq!(none.stdout, "");
-    // What would fail on one machine that builds all fails on each.
+    // A mistake that fails on a machine that builds all functions fails on every shard.
     context.limg(&["build", "--shard", "1/2", "-o", "oci:out:name"]).fails(2, &["several functions"]);
 }
 
 #[test]
-fn every_part_of_a_function_is_at_its_place() {
+fn every_part_of_a_function_is_in_its_place() {
     let context = shop();
     context.limg(&["build"]).ok();
     let layout = Layout::open(&context.path(".limg/images"));
@@ -97,7 +97,7 @@ fn every_part_of_a_function_is_at_its_place() {
 }
 
 #[test]
-fn people_are_told_what_was_done() {
+fn the_human_output_lists_layers_and_images() {
     let context = shop();
     let run = context.limg(&["build"]).ok();
     assert_eq!(
@@ -123,7 +123,7 @@ bills [DIGEST] oci:[DIR]/project/.limg/images:bills
 }
 
 #[test]
-fn programs_are_told_all_of_it() {
+fn the_json_output_is_complete() {
     let context = shop();
     let report = context.build(&[]);
     let orders = report.function("orders");
@@ -161,7 +161,7 @@ fn programs_are_told_all_of_it() {
 }
 
 #[test]
-fn a_function_on_scratch_is_its_program_and_nothing_else() {
+fn a_function_on_scratch_contains_only_its_program() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions: { tiny: { runtime: empty, code: fn } }\n",
@@ -180,7 +180,7 @@ fn a_function_is_chosen_by_name() {
     assert_eq!(report.0["functions"].as_object().unwrap().len(), 1);
     assert_eq!(report.function("bills")["architecture"], "x86_64");
     assert_eq!(Layout::open(&context.path(".limg/images")).names(), ["bills"]);
-    // In the order in which they were named.
+    // In the order on the command line.
     let run = context.limg(&["build", "bills", "orders"]).ok();
     let names: Vec<_> = run.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(names, ["bills", "orders"]);
@@ -202,7 +202,7 @@ fn functions_share_blobs() {
 }
 
 #[test]
-fn the_architecture_is_that_of_the_command_line() {
+fn the_command_line_overrides_the_architecture() {
     let context = shop();
     write_base(&context.path("arm"), "arm64");
     let text = SHOP.replace("oci:base", "oci:arm");
@@ -228,7 +228,7 @@ fn the_definition_is_found_above_the_working_directory() {
 }
 
 #[test]
-fn layers_are_dated_as_source_date_epoch_says() {
+fn source_date_epoch_is_the_time_of_layers() {
     let context = shop();
     let dated = |epoch: &str, folder: &str| {
         let destination = format!("oci:{folder}");
@@ -270,9 +270,9 @@ fn the_same_project_has_the_same_digests_elsewhere() {
     assert_eq!(digests[0], shop().build(&[]).digest("orders"));
 }
 
-/// The folder of what was built lies beside the definition, hence in the code when that is `.`.
+/// The output folder is next to the definition, and so inside the code if the code is `.`.
 #[test]
-fn what_was_built_does_not_go_into_the_next_image() {
+fn the_output_folder_is_not_part_of_the_code() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions: { tiny: { runtime: empty, code: . } }\n",

@@ -1,4 +1,4 @@
-//! `limg cache`, and the limit that the store is kept to.
+//! `limg cache`, and the limit of the store.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ fn blobs(context: &Context) -> usize {
     context.files("store/blobs").len()
 }
 
-/// Makes all blobs look as if nobody had used them in days.
+/// Makes all blobs look as if they had not been used for days.
 fn age(context: &Context, days: u32) {
     for name in context.files("store/blobs") {
         let file = File::open(context.store().join("blobs").join(name)).unwrap();
@@ -29,7 +29,7 @@ fn age(context: &Context, days: u32) {
 }
 
 #[test]
-fn show_tells_what_the_store_holds() {
+fn show_lists_the_content_of_the_store() {
     let context = shop();
     let empty = json(&context, &[]);
     assert_eq!((&empty["blobs"]["count"], &empty["largest"]), (&0.into(), &Value::Null));
@@ -51,7 +51,7 @@ fn show_tells_what_the_store_holds() {
 }
 
 #[test]
-fn prune_keeps_to_what_it_is_told() {
+fn prune_respects_its_options() {
     let context = shop();
     let expected = context.build(&[]);
     let all = blobs(&context);
@@ -84,8 +84,8 @@ fn a_store_in_use_is_left_alone() {
     let all = blobs(&context);
     let user = File::options().write(true).open(context.store().join("in-use")).unwrap();
     user.lock_shared().unwrap();
-    let told = ["another limg uses the store in `[DIR]/store`, so nothing was removed", "help: "];
-    context.limg(&["cache", "prune", "--all"]).fails(3, &told);
+    let expected = ["another limg uses the store in `[DIR]/store`, so nothing was removed", "help: "];
+    context.limg(&["cache", "prune", "--all"]).fails(3, &expected);
     context.write("orders/app.py", "changed = True\n");
     let mut build = context.command(&["build"]);
     context.run(build.env("LIMG_STORE_LIMIT", "0")).ok();
@@ -96,7 +96,7 @@ fn a_store_in_use_is_left_alone() {
 }
 
 #[test]
-fn the_store_is_kept_to_its_limit() {
+fn the_store_is_kept_below_its_limit() {
     let context = shop();
     let mut build = context.command(&["build"]);
     context.run(build.env("LIMG_STORE_LIMIT", "0")).ok();
@@ -120,7 +120,7 @@ fn the_store_is_kept_to_its_limit() {
 }
 
 #[test]
-fn verify_finds_and_removes_what_is_damaged() {
+fn verify_removes_damaged_blobs() {
     let context = shop();
     context.build(&[]);
     let all = blobs(&context);

@@ -1,4 +1,4 @@
-//! The documentation against the program: nothing that can be written or told is missing from it.
+//! The documentation is complete: it has every key of a definition and every code of a problem.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ fn every_key_is_documented() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_targets() {
     let mut documents = files(&root().join("docs"), "md");
     documents.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! `--help`: everything that can be typed is in it.
+//! `--help` is complete.
 
 use crate::support::Context;
 

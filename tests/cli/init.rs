@@ -38,9 +38,8 @@ fn nothing_is_overwritten() {
     context.limg(&["init", "limg.yaml/below"]).fails(3, &["failed to create the folder"]);
 }
 
-/// Without a base it is AWS's own, which a definition need not name.
 #[test]
-fn without_a_base_it_is_awss_own() {
+fn the_default_base_is_awss_own_and_not_named_in_the_definition() {
     let context = Context::new();
     context.limg(&["init", "shop", "--runtime", "nodejs22.x"]).ok();
     let definition = std::fs::read_to_string(context.path("shop/limg.yaml")).unwrap();

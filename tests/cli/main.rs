@@ -1,7 +1,8 @@
 //! The whole program, offline: what a user types, sees and finds on disk.
 //!
-//! Every test has a machine of its own (`support::Context`). None needs Docker, a network, or anything that is not in this
-//! repository, but for the ignored one that runs the README's commands in Docker. What a single module of the library does is tested there; here it is shown that the program is wired so.
+//! Every test has an environment of its own (`support::Context`). None needs Docker, a network, or anything outside this
+//! repository, except for the ignored ones that run the README's commands. The library tests what a single module does;
+//! these tests show that the program uses it.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong here fails the test")]

@@ -1,10 +1,10 @@
-//! The README's commands, run as they stand there.
+//! Runs the commands of the README and compares their output.
 //!
-//! A `console` block holds commands behind `$ ` and what they print. The comment above it says how it is run:
-//! `<!-- offline, in FOLDER -->` here, on a copy of `examples/` whose base image is made by hand;
-//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases, `<!-- needs a registry, in FOLDER -->` with the real
-//! bases and a registry at `localhost:5000`, which a test puts on another port. A line `...` stands for any number of lines. Digests, sizes
-//! and times are not compared, nor is the order in which layers are made.
+//! A `console` block contains commands after `$ ` and their output. The comment above it declares how it runs:
+//! `<!-- offline, in FOLDER -->` here, in a copy of `examples/` whose base image is made by hand;
+//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases; `<!-- needs a registry, in FOLDER -->` with the real
+//! bases and a registry at `localhost:5000`, for which a test picks another port. A line `...` matches any number of lines.
+//! Digests, sizes, times and the order of layers are not compared.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -19,16 +19,16 @@ const README: &str = include_str!("../../README.md");
 /// The README's registry.
 const REGISTRY: &str = "localhost:5000";
 
-/// The folder that the README's output was seen in.
+/// The folder in the README's output.
 const HOME: &str = "/home/you/limg";
 
 /// A `console` block.
 struct Block<'a> {
-    /// The line of the file that it begins at.
+    /// The line in the file where it begins.
     line: usize,
     how: &'a str,
     folder: &'a str,
-    /// Commands and what each prints.
+    /// Commands and their output.
     steps: Vec<(&'a str, Vec<&'a str>)>,
 }
 
@@ -41,7 +41,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
         }
         let mark = lines[number - 1].strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
         let Some((how, folder)) = mark.and_then(|mark| mark.split_once(", in ")) else {
-            panic!("README.md:{}: no comment above the block says how it is run", number + 1);
+            panic!("README.md:{}: no comment above the block declares how it runs", number + 1);
         };
         let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
         for line in lines[number + 1..].iter().take_while(|line| **line != "```") {
@@ -56,7 +56,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
 }
 
 #[test]
-fn every_block_says_how_it_is_run() {
+fn every_block_declares_how_it_runs() {
     let blocks = blocks(README);
     let count = |how: &str| blocks.iter().filter(|block| block.how == how).count();
     assert!(count("offline") >= 5);
@@ -66,7 +66,7 @@ fn every_block_says_how_it_is_run() {
 }
 
 #[test]
-fn the_commands_print_what_the_readme_says() {
+fn the_commands_print_what_the_readme_shows() {
     let context = Context::new();
     write_base(&context.path("target/bases/python3.11"), "amd64");
     check(&context, "offline", REGISTRY);
@@ -74,7 +74,7 @@ fn the_commands_print_what_the_readme_says() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn the_commands_in_docker_print_what_the_readme_says() {
+fn the_commands_in_docker_print_what_the_readme_shows() {
     let context = Context::new();
     std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
     check(&context, "needs docker", REGISTRY);
@@ -82,14 +82,14 @@ fn the_commands_in_docker_print_what_the_readme_says() {
 
 #[test]
 #[ignore = "needs docker-registry and the open bases; `make test` runs it"]
-fn the_commands_with_a_registry_print_what_the_readme_says() {
+fn the_commands_with_a_registry_print_what_the_readme_shows() {
     let context = Context::new();
     std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
     let registry = Registry::start(context.root());
     check(&context, "needs a registry", &registry.address);
 }
 
-/// Debian's docker-registry, until it is dropped.
+/// A running docker-registry of Debian.
 struct Registry {
     process: Child,
     address: String,
@@ -126,7 +126,7 @@ impl Drop for Registry {
     }
 }
 
-/// Runs the blocks of one kind in a copy of the examples, with the registry elsewhere than the README has it.
+/// Runs the blocks of one kind in a copy of the examples, with a registry on another port.
 fn check(context: &Context, how: &str, registry: &str) {
     copy_folder(&root().join("examples"), &context.path("examples"));
     context.settle();
@@ -152,7 +152,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a line of shell, as in a terminal that shows both streams.
+/// Runs a shell command and returns both streams, as a terminal shows them.
 fn run(context: &Context, folder: &Path, command: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_limg")).parent().unwrap();
     let path = format!("{}:/usr/bin:/bin", program.display());
@@ -166,7 +166,7 @@ fn run(context: &Context, folder: &Path, command: &str) -> String {
         .replace(context.path("").to_str().unwrap().trim_end_matches('/'), HOME)
 }
 
-/// Whether lines are as expected; `...` is any number of them.
+/// Whether lines are as expected; `...` matches any number of them.
 fn matches(expected: &[String], printed: &[String]) -> bool {
     match expected.split_first() {
         None => printed.is_empty(),
@@ -185,7 +185,7 @@ fn copy_folder(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         let kind = entry.file_type().unwrap();
-        // What earlier work left in the examples is not part of them.
+        // Skip the output of earlier runs in the examples.
         if matches!(entry.file_name().to_str(), Some(".limg" | "build" | "target" | "out")) {
             continue;
         }

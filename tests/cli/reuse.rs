@@ -1,4 +1,4 @@
-//! Nothing is done twice: what a second build finds, and what it makes again.
+//! Nothing is done twice: what a second build reuses, and what it rebuilds.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use crate::build::{SHOP, shop};
 use crate::support::{Context, Layout};
 
 #[test]
-fn a_second_build_finds_everything() {
+fn a_second_build_reuses_everything() {
     let context = shop();
     let first = context.build(&[]);
     assert!(first.made().len() > 6, "{first:?}");
@@ -23,7 +23,7 @@ fn a_second_build_finds_everything() {
     assert!(run.stderr.contains("reused  layer words"), "{}", run.stderr);
 }
 
-/// Whoever reads a file moves its access time; where the file system keeps none, there is nothing to see.
+/// Reading a file changes its access time. On a file system without access times this proves nothing.
 #[test]
 fn a_second_build_reads_no_source() {
     let context = shop();
@@ -39,7 +39,7 @@ fn a_second_build_reads_no_source() {
         let times = std::fs::FileTimes::new().set_accessed(long_ago).set_modified(modified);
         File::options().write(true).open(context.path(name)).unwrap().set_times(times).unwrap();
     }
-    // Setting a time changes the file, as far as its stamp tells: one build sees that.
+    // Setting a time changes the stamp of the file: one build reads the file again.
     context.settle();
     context.build(&[]);
     for name in sources {
@@ -57,7 +57,7 @@ fn a_second_build_reads_no_source() {
 }
 
 #[test]
-fn an_edit_makes_one_layer_again() {
+fn an_edit_rebuilds_one_layer() {
     let context = shop();
     let before = context.build(&[]);
     context.write("layers/words/python/more.py", "MORE = 2\n");
@@ -71,7 +71,7 @@ fn an_edit_makes_one_layer_again() {
     assert_ne!(before.digest("orders"), after.digest("orders"));
     let image = Layout::open(&context.path(".limg/images")).image("orders");
     assert_eq!(image.files["/opt/python/more.py"], "644 MORE = 2\n");
-    // The same length, as fast as can be: times alone would not tell.
+    // The same length and as soon as possible: times with a coarse resolution would not differ.
     for number in 3..9 {
         context.write("layers/words/python/more.py", format!("MORE = {number}\n"));
         context.limg(&["build", "-q"]).ok();
@@ -81,9 +81,9 @@ fn an_edit_makes_one_layer_again() {
 }
 
 #[test]
-fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
+fn an_edit_of_the_code_rebuilds_a_small_layer_and_reuses_the_dependencies() {
     let context = shop();
-    // Little that compression makes smaller.
+    // Data that hardly compresses.
     let scattered = |number: u64| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let noise: String = (0..4000).map(scattered).collect();
     context.write("orders/vendor/sdk.py", format!("DATA = '{noise}'\n"));
@@ -109,7 +109,7 @@ fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
 }
 
 #[test]
-fn a_changed_variable_makes_no_layer_again() {
+fn a_changed_variable_rebuilds_no_layer() {
     let context = shop();
     let before = context.build(&[]);
     context.write("limg.yaml", crate::build::SHOP.replace("STAGE: dev", "STAGE: live"));
@@ -127,16 +127,16 @@ fn blob(context: &Context) -> std::path::PathBuf {
     context.store().join("blobs/sha256").join(digest)
 }
 
-/// A layer is known by its record: its bytes are made again for those who want them, and are the same.
+/// A layer is known by its record. Where its bytes are needed, they are rebuilt, and are the same.
 #[test]
-fn a_layer_without_its_blob_is_known() {
+fn a_layer_without_its_blob_is_reused() {
     let context = shop();
     let expected = context.build(&[]);
     let blobs = context.store().join("blobs/sha256");
     std::fs::remove_dir_all(&blobs).unwrap();
     let run = context.limg(&["build"]).ok();
     assert!(!run.stderr.contains("built"), "{}", run.stderr);
-    assert_eq!(context.files("store/blobs"), [""; 0], "the layout has all, so that nothing is made");
+    assert_eq!(context.files("store/blobs"), [""; 0], "the layout has all blobs, so none is built");
 
     for destination in ["oci:other", "oci-archive:other.tar", "docker-archive:docker.tar"] {
         std::fs::remove_dir_all(&blobs).unwrap();
@@ -149,7 +149,7 @@ fn a_layer_without_its_blob_is_known() {
 
     std::fs::remove_dir_all(&blobs).unwrap();
     let run = context.limg(&["build", "bills", "-o", "oci:third"]).ok();
-    assert!(run.stderr.contains("built   code of bills"), "what is made again is told: {}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "rebuilt layers are reported: {}", run.stderr);
     Layout::open(&context.path("third"));
     context.assert_clean();
 }
@@ -162,7 +162,7 @@ fn record(context: &Context, blob: &Path) -> std::path::PathBuf {
     records.find(|record| std::fs::read_to_string(record).unwrap().contains(digest)).unwrap()
 }
 
-/// As if the files of the code of `bills` had changed behind the back of all that `stat` tells.
+/// Makes it look as if the code of `bills` had changed without any change that `stat` shows.
 fn fake_a_record(context: &Context) -> String {
     let blob = blob(context);
     let record = record(context, &blob);
@@ -177,18 +177,18 @@ fn fake_a_record(context: &Context) -> String {
 }
 
 #[test]
-fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
+fn different_bytes_for_the_same_key_are_an_error_and_leave_nothing() {
     let context = shop();
     context.build(&[]);
     let found = fake_a_record(&context);
     let before = context.files("store/blobs");
-    let told = [
+    let expected = [
         "failed to make the code of bills again, which the store does not have any more",
         &format!("its files now give {found}, not sha256:0000"),
         "help: run the command with `--verify`",
     ];
     for destination in ["oci:other", "oci-archive:other.tar"] {
-        context.limg(&["build", "bills", "-o", destination]).fails(1, &told);
+        context.limg(&["build", "bills", "-o", destination]).fails(1, &expected);
     }
     assert_eq!(context.files("store/blobs"), before);
     assert!(!context.path("other").exists() && !context.path("other.tar").exists());
@@ -196,7 +196,7 @@ fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
 }
 
 #[test]
-fn verify_makes_anew_what_changed_behind_its_times() {
+fn verify_rebuilds_what_changed_without_a_new_timestamp() {
     let context = shop();
     let expected = context.build(&[]);
     fake_a_record(&context);
@@ -211,7 +211,7 @@ fn verify_makes_anew_what_changed_behind_its_times() {
 }
 
 #[test]
-fn verify_heals_damaged_blobs_of_store_and_layout() {
+fn verify_repairs_damaged_blobs_of_store_and_layout() {
     let context = shop();
     let expected = context.build(&[]);
     let blob = blob(&context);
@@ -219,7 +219,10 @@ fn verify_heals_damaged_blobs_of_store_and_layout() {
     std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
     let length = std::fs::metadata(&blob).unwrap().len();
     std::fs::write(&blob, vec![7; usize::try_from(length).unwrap()]).unwrap();
-    assert!(!context.limg(&["build", "-q"]).ok().stderr.contains("damaged"), "nobody looks");
+    assert!(
+        !context.limg(&["build", "-q"]).ok().stderr.contains("damaged"),
+        "without `--verify` it is not found"
+    );
     let run = context.limg(&["build", "--verify"]).ok();
     let digest = blob.file_name().unwrap().to_str().unwrap();
     assert!(run.stderr.contains(&format!("warning: sha256:{digest} was damaged")), "{}", run.stderr);
@@ -230,11 +233,11 @@ fn verify_heals_damaged_blobs_of_store_and_layout() {
 }
 
 #[test]
-fn a_store_whose_blob_was_cut_is_healed() {
+fn a_truncated_blob_in_the_store_is_repaired() {
     let context = shop();
     let expected = context.build(&[]).digest("bills").to_owned();
     let blob = blob(&context);
-    // The layout has the same file under another name, and is cut with it.
+    // The layout has the same file under another name, so it is truncated too.
     std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
     File::options().write(true).open(&blob).unwrap().set_len(20).unwrap();
     assert_eq!(context.build(&[]).digest("bills"), expected);
@@ -243,9 +246,9 @@ fn a_store_whose_blob_was_cut_is_healed() {
 }
 
 #[test]
-fn a_store_of_rubbish_is_healed() {
+fn a_store_full_of_garbage_is_repaired() {
     let context = shop();
-    // A base that is looked into, since its own entry script is not what starts.
+    // limg lists the files of this base, because the function does not start its entry script.
     let started = SHOP.replace("\"oci:base\"", "\"oci:base\", entrypoint: [/usr/bin/sh]");
     context.write("limg.yaml", &started);
     let expected = context.build(&[]);
@@ -264,7 +267,7 @@ fn a_store_of_rubbish_is_healed() {
 }
 
 #[test]
-fn builds_may_run_side_by_side() {
+fn builds_can_run_in_parallel() {
     let context = shop();
     let runs: Vec<_> = (0..6)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! Files that cannot go into an image, or not as they are: the message names the file and the mend.
+//! Files that cannot be in an image, or not unchanged: the message names the file and the fix.
 
 use std::os::unix::fs::symlink;
 
@@ -23,9 +23,9 @@ fn trees() -> Context {
     context
 }
 
-/// The build fails with this code and words, and leaves nothing.
-fn refused(context: &Context, code: i32, told: &[&str]) {
-    context.limg(&["build"]).fails(code, told);
+/// The build fails with this code and these words, and leaves nothing.
+fn refused(context: &Context, code: i32, expected: &[&str]) {
+    context.limg(&["build"]).fails(code, expected);
     assert!(!context.path(".limg").exists(), "nothing is delivered");
     context.assert_clean();
 }
@@ -48,7 +48,7 @@ fn links_that_leave_their_tree() {
 }
 
 #[test]
-fn zips_that_would_write_elsewhere() {
+fn zips_with_paths_that_leave_the_image() {
     for name in ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"] {
         let context = Context::with(ZIP);
         context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
@@ -63,7 +63,7 @@ fn zips_that_are_broken() {
     let whole = std::fs::read(context.path("one.zip")).unwrap();
     context.write("one.zip", &whole[..whole.len() - 30]);
     refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
-    // One bit of the content: its checksum tells.
+    // One bit of the content, which the checksum detects.
     let mut wrong = whole.clone();
     let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
     wrong[at] ^= 1;
@@ -92,7 +92,7 @@ fn a_file_over_a_directory() {
 }
 
 #[test]
-fn names_that_mean_a_deletion() {
+fn names_of_whiteouts() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
     refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename or exclude it"]);
@@ -101,7 +101,7 @@ fn names_that_mean_a_deletion() {
 }
 
 #[test]
-fn an_extension_that_nothing_could_start() {
+fn an_extension_that_cannot_be_started() {
     let definition = "\
 bases: { empty: { image: scratch, contract: provided.al2023 } }
 extensions: { log: { path: log.sh } }
@@ -116,7 +116,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
     );
     context.program("log.sh", "#!/bin/sh\r\necho\r\n");
     refused(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
-    // A lost mode is mended, and told.
+    // A lost executable bit is restored and reported.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
     context.write("log.sh", "#!/bin/sh\n");
@@ -125,14 +125,14 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 }
 
 #[test]
-fn what_is_neither_file_nor_folder() {
+fn a_socket() {
     let context = trees();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
     refused(&context, 2, &["`[DIR]/project/one/socket`", "help: exclude it"]);
 }
 
 #[test]
-fn a_path_that_is_not_there() {
+fn a_missing_path() {
     let context = trees();
     context.write("limg.yaml", TREE.replace("code: fn", "code: fns"));
     refused(
@@ -150,7 +150,7 @@ fn a_custom_runtime_without_its_program() {
 }
 
 #[test]
-fn names_of_all_kinds_survive() {
+fn unusual_names_survive() {
     let context = trees();
     let long = format!("one/{}", ["d".repeat(200), "e".repeat(200), "ü-ß 中.txt".to_owned()].join("/"));
     for name in ["one/a b", "one/ü.txt", "one/-rf", "one/$(reboot)", "one/new\nline", "one/.hidden", &long] {
@@ -165,7 +165,7 @@ fn names_of_all_kinds_survive() {
 }
 
 #[test]
-fn empty_things_are_fine() {
+fn empty_files_and_folders_are_allowed() {
     let context = trees();
     std::fs::remove_dir_all(context.path("one")).unwrap();
     std::fs::create_dir(context.path("one")).unwrap();
@@ -177,7 +177,7 @@ fn empty_things_are_fine() {
     assert_eq!(image.files["/opt/empty"], "755 /");
 }
 
-/// The beginning of a shared library for the machine of this number.
+/// The start of a shared library for an ELF machine.
 fn library(machine: u8) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -186,16 +186,16 @@ fn library(machine: u8) -> Vec<u8> {
 }
 
 #[test]
-fn libraries_for_another_machine_are_named_before_anything_is_written() {
+fn libraries_for_another_architecture_are_reported_before_anything_is_written() {
     let context = trees();
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
-    let told = [
+    let expected = [
         "the layer `one` brings `/opt/lib/module.so`, built for arm64",
         "[wrong-architecture]",
         "`exclude:`",
     ];
-    refused(&context, 2, &told);
+    refused(&context, 2, &expected);
 
     context.write("limg.yaml", TREE.replace("code: fn", "code: fn, architecture: arm64"));
     context.limg(&["build"]).ok();

@@ -52,7 +52,7 @@ impl Reporter for Terminal {
             }
             Event::Pushed { repository, digest } => self.status(&format!("pushed {repository}@{digest}")),
             Event::CacheMissing { images } => self.status(&format!(
-                "note: no such image to reuse layers from: {}",
+                "note: found no image to reuse layers from: {}",
                 self.abbreviated(&images)
             )),
             Event::CacheUnusable { image, why } => {

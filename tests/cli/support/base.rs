@@ -1,4 +1,4 @@
-//! A base image made by hand: an OCI layout with the parts of Lambda's contract that limg looks at.
+//! A base image made by hand: an OCI layout with the parts of Lambda's contract that limg checks.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A machine of its own for each test: folders, an environment with nothing in it, and the program.
+//! The environment of a test: folders of its own, no variables of the user, and the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// More than the granularity of file times: what was written before can be told from what is written after.
+/// More than the resolution of file times, so that a later write gets a later time.
 const TICK: Duration = Duration::from_millis(120);
 
 /// The folders of one test, removed at its end.
@@ -24,10 +24,10 @@ pub(crate) struct Run {
 }
 
 impl Context {
-    /// A project folder with nothing in it.
+    /// An empty project folder.
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("limg-cli-").tempdir().unwrap();
-        // Where the system's folder of temporary files is a link, the program sees what it leads to.
+        // If the system's temporary folder is a link, the program reports its target.
         let root = folder.path().canonicalize().unwrap();
         let context = Self { folder, root };
         for name in ["project", "home"] {
@@ -50,7 +50,7 @@ impl Context {
         self.root.join("project").join(relative)
     }
 
-    /// The folder that holds project, store and home.
+    /// The folder that contains project, store and home.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -73,7 +73,7 @@ impl Context {
         std::fs::set_permissions(self.path(relative), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Writes a zip of the project; names ending in `/` are directories.
+    /// Writes a zip of the project.
     pub(crate) fn zip(&self, relative: &str, files: &[(&str, &str)]) {
         use std::io::Write as _;
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -84,13 +84,13 @@ impl Context {
         self.write(relative, zip.finish().unwrap().into_inner());
     }
 
-    /// Waits until files that were just written count as unchanging.
-    #[expect(clippy::unused_self, reason = "it is the files of this machine that settle")]
+    /// Waits until limg trusts the times of files that were just written.
+    #[expect(clippy::unused_self, reason = "it waits for the files of this context")]
     pub(crate) fn settle(&self) {
         std::thread::sleep(TICK);
     }
 
-    /// The program in the project folder, in an environment that has nothing of this machine's user.
+    /// The program in the project folder, in an environment without the user's variables.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limg"));
         command
@@ -108,7 +108,7 @@ impl Context {
         self.run(&mut self.command(arguments))
     }
 
-    /// Runs a command that was changed.
+    /// Runs a command with further changes.
     pub(crate) fn run(&self, command: &mut Command) -> Run {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| self.redacted(&String::from_utf8(bytes).unwrap());
@@ -119,15 +119,14 @@ impl Context {
         run
     }
 
-    /// The result of a build in JSON; everything else fails the test.
+    /// The JSON result of a successful build.
     pub(crate) fn build(&self, arguments: &[&str]) -> Report {
         let run = self.limg(&[&["build", "--format", "json"], arguments].concat());
         assert_eq!(run.code, Some(0), "{run:?}");
         Report(serde_json::from_str(&run.stdout).unwrap())
     }
 
-    /// Everything below the test's folder but what is in the project from the beginning: for proofs that nothing was
-    /// left.
+    /// All files below a folder of the test, to prove that nothing was left.
     pub(crate) fn files(&self, relative: &str) -> Vec<String> {
         let start = self.root.join(relative);
         let (mut folders, mut files) = (vec![start.clone()], Vec::new());
@@ -145,7 +144,7 @@ impl Context {
         files
     }
 
-    /// That no temporary file is left anywhere.
+    /// Fails the test if any temporary file is left.
     pub(crate) fn assert_clean(&self) {
         let left: Vec<_> = self
             .files("")
@@ -162,40 +161,39 @@ impl Context {
 }
 
 impl Run {
-    /// Fails the test if the program did not end well.
+    /// Fails the test unless the program succeeded.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
     }
 
-    /// Fails the test unless the program ended with this code, printed no result, and told all of this, in this order.
-    pub(crate) fn fails(self, code: i32, told: &[&str]) -> Self {
+    /// Fails the test unless the program ended with this code, printed no result, and printed these texts in this order.
+    pub(crate) fn fails(self, code: i32, expected: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "a failure prints no result");
         let mut rest = self.stderr.as_str();
-        for text in told {
+        for text in expected {
             let Some(at) = rest.find(text) else {
-                panic!("`{text}` is not told in its turn:\n{}", self.stderr)
+                panic!("`{text}` is missing, or in the wrong order:\n{}", self.stderr)
             };
             rest = &rest[at + text.len()..];
         }
         self
     }
 
-    /// What was told, with what changes from run to run replaced. Layers are made side by side, so that their lines come
-    /// in any order: here they are sorted.
+    /// Standard error without what differs between runs. Layers are built in parallel, so their lines are sorted.
     pub(crate) fn steady_stderr(&self) -> String {
         let lines = sorted_layers(self.stderr.lines().map(steady).collect());
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
-    /// The result, with digests replaced.
+    /// Standard output without what differs between runs.
     pub(crate) fn steady_stdout(&self) -> String {
         self.stdout.lines().map(|line| steady(line) + "\n").collect()
     }
 }
 
-/// Lines about layers in alphabetical order, all others where they were.
+/// Sorts the lines about layers, and leaves all others where they are.
 pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
     let is_layer = |line: &String| {
         line.starts_with("built ") || line.starts_with("reused ") || line.starts_with("cached ")
@@ -206,7 +204,7 @@ pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// A line with digests, sizes and times replaced, and runs of spaces made one.
+/// Replaces digests, sizes and times in a line, and joins spaces.
 pub(crate) fn steady(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ').filter(|word| !word.is_empty()) {
@@ -254,7 +252,7 @@ impl Report {
         self.function(function)["digest"].as_str().unwrap()
     }
 
-    /// The layers of a function: name, digest, and whether it was found in the store.
+    /// The layers of a function: name, digest, and whether it was reused.
     pub(crate) fn layers(&self, function: &str) -> Vec<(&str, &str, bool)> {
         self.function(function)["layers"]
             .as_array()
@@ -270,7 +268,7 @@ impl Report {
             .collect()
     }
 
-    /// The names of layers that were made, not found.
+    /// The names of layers that were built, not reused.
     pub(crate) fn made(&self) -> Vec<String> {
         let functions = self.0["functions"].as_object().unwrap();
         functions

@@ -1,4 +1,4 @@
-//! Readers of what limg wrote, which trust nothing: every blob must be what its digest says.
+//! Readers of images that limg wrote. They verify the digest of every blob.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -29,7 +29,7 @@ impl Layout {
         assert_eq!(marker, r#"{"imageLayoutVersion":"1.0.0"}"#);
         for entry in std::fs::read_dir(path.join("blobs/sha256")).unwrap() {
             let file = entry.unwrap().path();
-            // What a run that was killed was writing.
+            // An unfinished file of a killed run.
             if file.file_name().unwrap().to_str().unwrap().starts_with(".limg-") {
                 continue;
             }
