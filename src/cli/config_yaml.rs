@@ -1,5 +1,5 @@
-//! `config.yaml`: the configuration for all projects of a user or a machine, for example mirrors of registries. It never
-//! changes the content of an image.
+//! `config.yaml`: the configuration for all projects of a user or a machine, for example mirrors of registries. It
+//! never changes the content of an image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -137,8 +137,8 @@ impl FromStr for Host {
 }
 
 impl Configuration {
-    /// Reads the file, if there is one. `variables` are the mirrors in the environment, by the rest of the variable's name
-    /// after [`MIRROR_VARIABLE`].
+    /// Reads the file, if there is one. `variables` are the mirrors in the environment, by the rest of the variable's
+    /// name after [`MIRROR_VARIABLE`].
     pub(super) fn read(
         file: Option<&ConfigurationFile>,
         variables: &BTreeMap<String, String>,

@@ -30,8 +30,8 @@ pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
         .map_err(|source| CommandError::Store { root: settings.store.clone(), source })
 }
 
-/// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done its
-/// work.
+/// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
+/// its work.
 pub(super) fn close(context: Context, terminal: &Terminal) {
     if let Err(error) = context.store.close() {
         let help = "run `limg cache prune` to bring the store below its limit";
@@ -39,8 +39,8 @@ pub(super) fn close(context: Context, terminal: &Terminal) {
     }
 }
 
-/// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing them one
-/// by one takes longer than many a command.
+/// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing
+/// them one by one takes longer than many a command.
 pub(super) fn leak<T>(results: Vec<T>) {
     std::mem::forget(results);
 }

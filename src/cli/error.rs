@@ -174,9 +174,9 @@ impl CommandError {
     /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
-            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => {
-                Some("name an existing file with `-f`, or remove `-f` to use the nearest limg.yaml".to_owned())
-            }
+            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => Some(
+                "name an existing file with `-f`, or remove `-f` to use the nearest limg.yaml".to_owned(),
+            ),
             Self::Definition(error) => error.help(),
             Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
@@ -189,16 +189,19 @@ impl CommandError {
             Self::UnknownRuntime { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
-            Self::NoStarter { .. } => {
-                Some("use a python, nodejs, ruby or provided runtime".to_owned())
-            }
+            Self::NoStarter { .. } => Some("use a python, nodejs, ruby or provided runtime".to_owned()),
             Self::FileExists { .. } => Some("use an empty folder".to_owned()),
-            Self::Destination { .. } => Some("run `limg build --help` for the list of destinations".to_owned()),
+            Self::Destination { .. } => {
+                Some("run `limg build --help` for the list of destinations".to_owned())
+            }
             Self::Tag(_) => Some(
-                "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`".to_owned(),
+                "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`"
+                    .to_owned(),
             ),
             Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
-            Self::StoreInUse { .. } => Some("run the command again when the other limg has finished".to_owned()),
+            Self::StoreInUse { .. } => {
+                Some("run the command again when the other limg has finished".to_owned())
+            }
             Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
@@ -212,15 +215,21 @@ impl CommandError {
             Self::RepositoryTemplate(error) => Some(error.help().to_owned()),
             #[cfg(feature = "aws")]
             Self::SharedRepository { .. } => Some(
-                "add `{function}` to the repository template, or push each function alone with a different `--tag`".to_owned(),
+                "add `{function}` to the repository template, or push each function with a different `--tag`"
+                    .to_owned(),
             ),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => error.help(),
             Self::Emulator(error) => error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
-            Self::EventArgument { .. } => Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned()),
+            Self::EventArgument { .. } => {
+                Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned())
+            }
             Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
-                || "run `limg event` for the list of samples; for a file with this name, use `./@…`".to_owned(),
+                || {
+                    "run `limg event` for the list of samples; for a file with this name, use `./@…`"
+                        .to_owned()
+                },
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),

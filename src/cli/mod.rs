@@ -1,7 +1,7 @@
 //! The command line: arguments, settings, one file for each command, and all printing.
 //!
-//! A command is thin: it turns its arguments into settings, calls the library, and prints the result. Nothing else in limg
-//! prints, reads the environment or decides exit codes.
+//! A command is thin: it turns its arguments into settings, calls the library, and prints the result. Nothing else in
+//! limg prints, reads the environment or decides exit codes.
 
 mod args;
 mod build;

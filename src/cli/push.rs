@@ -126,8 +126,8 @@ impl<'a> PushJob<'a> {
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }
 
-    /// Checks that each function has a repository of its own. All get the same tags, so one image would overwrite the tags
-    /// of another.
+    /// Checks that each function has a repository of its own. All get the same tags, so one image would overwrite the
+    /// tags of another.
     #[cfg(feature = "aws")]
     fn check_repositories(&self, repositories: &[String]) -> Result<(), CommandError> {
         let mut taken = BTreeMap::new();

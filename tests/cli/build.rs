@@ -196,8 +196,8 @@ fn functions_share_blobs() {
     };
     assert_eq!(digest("orders", "layer words"), digest("bills", "layer words"));
     let blobs = context.files("project/.limg/images/blobs/sha256");
-    // A base layer; words, extra, log, wrapper; dependencies and code of each; two configs, two manifests. The code of the
-    // two differs by what one excludes.
+    // A base layer; words, extra, log, wrapper; dependencies and code of each; two configs, two manifests. The code
+    // of the two differs by what one excludes.
     assert_eq!(blobs.len(), 1 + 4 + 3 + 4, "{blobs:?}");
 }
 

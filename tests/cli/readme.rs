@@ -1,9 +1,9 @@
 //! Runs the commands of the README and compares their output.
 //!
-//! A `console` block contains commands after `$ ` and their output. The comment above it declares how it runs:
-//! `<!-- offline, in FOLDER -->` here, in a copy of `examples/` whose base image is made by hand;
-//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases; `<!-- needs a registry, in FOLDER -->` with the real
-//! bases and a registry at `localhost:5000`, for which a test picks another port. A line `...` matches any number of lines.
+//! A `console` block contains commands after `$ ` and their output. The comment above it declares how it runs: `<!--
+//! offline, in FOLDER -->` here, in a copy of `examples/` whose base image is made by hand; `<!-- needs docker, in
+//! FOLDER -->` with Docker and the real bases; `<!-- needs a registry, in FOLDER -->` with the real bases and a
+//! registry at `localhost:5000`, for which a test picks another port. A line `...` matches any number of lines.
 //! Digests, sizes, times and the order of layers are not compared.
 
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@ use crate::engine::{OutputStream, Weight, weigh};
 /// The longest line that is held until it ends. A longer line is not the emulator's, and is passed on in pieces.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// Turns pieces of output into whole lines. [`ContainerContainerLog::rest`] returns the last lines if they have no line end.
+/// Turns pieces of output into whole lines. [`ContainerLog::rest`] returns the last lines if they have no line end.
 #[derive(Debug, Default)]
 pub(super) struct ContainerLog {
     verbose: bool,
@@ -78,8 +78,8 @@ impl ContainerLog {
     }
 }
 
-/// Replaces carriage returns by line feeds. Some runtimes write tracebacks with carriage returns, which keeps them in one
-/// entry of Lambda's log; on a terminal each line would overwrite the one before.
+/// Replaces carriage returns by line feeds. Some runtimes write tracebacks with carriage returns, which keeps them in
+/// one entry of Lambda's log; on a terminal each line would overwrite the one before.
 fn without_returns(line: &[u8]) -> Vec<u8> {
     let content = line.trim_ascii_end().len();
     let mut line = line.to_vec();

@@ -96,8 +96,8 @@ impl<'a> InvocationReport<'a> {
         }
     }
 
-    /// From now on shows failures in the emulator's words: other clients may invoke the function, and limg does not see the
-    /// responses.
+    /// From now on shows failures in the emulator's words: other clients may invoke the function, and limg does not
+    /// see the responses.
     pub(super) fn show_failures(&self) {
         self.terminal.container_output(&lock(&self.log).show_failures());
     }

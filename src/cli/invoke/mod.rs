@@ -52,7 +52,8 @@ pub(super) async fn run(
     invoke(&version, &events, interrupt, &job.report(&version), port.is_some()).await
 }
 
-/// Sends the events to one container and reports the responses. With `stay` the container runs until the user interrupts.
+/// Sends the events to one container and reports the responses. With `stay` the container runs until the user
+/// interrupts.
 async fn invoke(
     version: &Version,
     events: &[Event],

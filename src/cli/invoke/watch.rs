@@ -1,7 +1,7 @@
 //! `limg invoke --watch`: build, start and send again whenever the function changes.
 //!
-//! limg polls the files as a build lists them. So only files that a build uses trigger one, and it works with every editor
-//! and file system.
+//! limg polls the files as a build lists them. So only files that a build uses trigger one, and it works with every
+//! editor and file system.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,8 @@ impl Reporter for Terminal {
                 self.warning(&format!("{}: {}", problem.at, problem.message), problem.help.as_deref());
             }
             Event::CacheFailed { image, why, help } => {
-                self.warning(&format!("cannot use {image} as a cache: {why}; building its layers instead"), help.as_deref());
+                let message = format!("cannot use {image} as a cache: {why}; building its layers instead");
+                self.warning(&message, help.as_deref());
             }
             Event::Stale { name } => self.warning(
                 &format!("files of the {name} have changed, although their sizes and timestamps have not"),
@@ -63,8 +64,8 @@ impl Reporter for Terminal {
                     "`{host}` does not support cross-repository mounts; layers are uploaded to each repository"
                 ),
                 Some(
-                    "for Amazon ECR, run `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED`; blobs of a \
-                     pull-through cache, or of a repository with another encryption, cannot be mounted",
+                    "for Amazon ECR, run `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED`; blobs \
+                     of a pull-through cache, or of a repository with another encryption, cannot be mounted",
                 ),
             ),
         }

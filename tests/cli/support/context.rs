@@ -167,7 +167,8 @@ impl Run {
         self
     }
 
-    /// Fails the test unless the program ended with this code, printed no result, and printed these texts in this order.
+    /// Fails the test unless the program ended with this code, printed no result, and printed these texts in this
+    /// order.
     pub(crate) fn fails(self, code: i32, expected: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "a failure prints no result");
