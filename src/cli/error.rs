@@ -226,10 +226,7 @@ impl CommandError {
                 Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned())
             }
             Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
-                || {
-                    "run `limg event` for the list of samples; for a file with this name, use `./@…`"
-                        .to_owned()
-                },
+                || "run `limg event` for the list; for a file with this name, use `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),

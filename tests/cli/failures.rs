@@ -28,7 +28,7 @@ fn a_wrong_command_line_is_2() {
         (&["invoke", "zzz"], "unknown function `zzz`"),
         (&["invoke", "-e", "{"], "neither a file nor JSON"),
         (&["invoke", "-e", "@sqss"], "did you mean `@sqs`?"),
-        (&["invoke", "-e", "@zzz"], "run `limg event` for the list of samples"),
+        (&["invoke", "-e", "@zzz"], "run `limg event` for the list"),
         (&["event", "sqss"], "a similar value exists: 'sqs'"),
         (&["event", "zzz"], "possible values: alb"),
         (&["-f", "nope.yaml", "build"], "nope.yaml"),
