@@ -10,32 +10,35 @@ use super::units::Size;
 use crate::project::{Architecture, ReferenceTemplate};
 use crate::sample_event::{self, SampleEvent};
 
+/// The heading of options that all commands have.
+const GLOBAL: &str = "Global options";
+
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
 #[derive(Debug, Parser)]
 #[command(name = "limg", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     /// The definition [default: limg.yaml in this folder or the nearest one above]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
     /// The format of results on standard output
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,
 
     /// Print only results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
     /// Print more details: every overwritten file, the emulator's own log
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
     /// PEM certificates to trust in addition to the system's, for registries and AWS
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
 
     /// When to use colours; `auto` respects NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
 
     #[command(subcommand)]
@@ -101,8 +104,8 @@ Destinations:
   docker-archive:FILE[:NAME]  an archive for `docker load`
   docker-daemon:[NAME]        the Docker Engine; only layers that it lacks are uploaded
 
-All timestamps in images are SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or
-limg in the user's cache folder.")]
+All timestamps in images are SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or limg in the \
+user's cache folder.")]
 pub(super) struct BuildArguments {
     /// The functions to build [default: all]
     #[arg(value_name = "FUNCTION")]
@@ -137,9 +140,11 @@ pub(super) struct ShardArguments {
 /// Images with layers to reuse.
 #[derive(Debug, Args)]
 pub(super) struct CacheFromArguments {
-    /// Reuse layers of an image that limg has pushed, for example registry.example.com/shop/{function}:main, if the
-    /// store lacks them; repeatable. {function} stands for the function's name. Digests do not change, and layers
-    /// that cannot be reused are built. Has no effect if all destinations are docker-daemon:
+    /// Reuse layers of an image that limg has pushed, if the store lacks them; repeatable
+    ///
+    /// An example is registry.example.com/shop/{function}:main, where {function} stands for each function's name.
+    /// Digests do not change, and layers that cannot be reused are built. Has no effect if all destinations are
+    /// docker-daemon:
     #[arg(long = "cache-from", value_name = "REF")]
     pub(super) cache_from: Vec<ReferenceTemplate>,
 }
@@ -171,11 +176,11 @@ pub(super) enum PushCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Only layers that the registry lacks are uploaded. Layers of its other repositories are mounted if it
-supports that. The result is the name of each image with its digest: deploy by that name.
+Only layers that the registry lacks are uploaded. Layers of its other repositories are mounted if it supports that. \
+The result is the name of each image with its digest: deploy by that name.
 
-Credentials come from the Docker and Podman configuration, including credential helpers, and for
-Amazon ECR from the AWS credential chain.")]
+Credentials come from the Docker and Podman configuration, including credential helpers, and for Amazon ECR from the \
+AWS credential chain.")]
 pub(super) struct PushRegistryArguments {
     /// The registry and the prefix of its repositories, for example registry.example.com/shop; each image goes to
     /// PREFIX/FUNCTION
@@ -189,8 +194,8 @@ pub(super) struct PushRegistryArguments {
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Account and region come from the AWS credentials, as for any AWS tool: environment, profile or SSO.
-The result is the URI of each image with its digest, as Lambda accepts it.")]
+Account and region come from the AWS credentials, as for any AWS tool: environment, profile or SSO. The result is \
+the URI of each image with its digest, as Lambda accepts it.")]
 pub(super) struct PushEcrArguments {
     /// The region [default: `AWS_REGION`, or the profile's]
     #[arg(long, value_name = "REGION")]
@@ -249,44 +254,45 @@ pub(super) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-The response goes to standard output. What the function and its extensions print, and why the
-function failed, goes to standard error. With `--format json` the output is an object with `function`,
-`status` (`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`,
-`duration_ms`, `init_ms` (the part of it that the start of the function took; null if it was already
-running) and `image_id`. The exit code is 1 if the function fails or times out.
+#[command(after_long_help = "\
+The response goes to standard output. What the function and its extensions print, and why the function failed, goes to \
+standard error. With `--format json` the output is an object with `function`, `status` (`success`, `function_error`, \
+`timeout`), `error_type`, `error_message`, `response`, `duration_ms`, `init_ms` (the part of it that the start of the \
+function took; null if it was already running) and `image_id`. The exit code is 1 if the function fails or times out.
 
-Several events go to one container, one after the other: the function starts for the first event and
-is warm for the others. With `--format json` each response is then an object on a line of its own, as
-with `--port` and `--watch`.
+Several events go to one container, one after the other: the function starts for the first event and is warm for the \
+others. With `--format json` each response is then an object on a line of its own, as with `--port` and `--watch`.
 
-With `--port`, events are optional and sent first. Press Ctrl-C to end `--port` and `--watch`: the exit
-code is then 0, or 1 if an event failed under `--port` alone. If a change does not build, limg reports
-it and keeps the previous version running.")]
+With `--port`, events are optional and sent first. Press Ctrl-C to end `--port` and `--watch`: the exit code is then \
+0, or 1 if an event failed under `--port` alone. If a change does not build, limg reports it and keeps the previous \
+version running.")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; optional if there is only one
     #[arg(value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
-    /// An event: a file, `-` for standard input, JSON, or `@NAME` for a sample of `limg event`; repeatable
-    /// [default: {}]
+    /// An event: a file, `-` for standard input, JSON, or `@NAME` for a sample; repeatable [default: {}]
     #[arg(short, long = "event", value_name = "EVENT")]
     pub(super) events: Vec<String>,
 
-    /// An environment variable of the function, which overrides the image's; NAME alone copies the value from limg's
-    /// environment; repeatable
+    /// An environment variable of the function; repeatable
+    ///
+    /// It overrides a variable of the image. NAME alone copies the value from limg's own environment.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
 
-    /// Keep the function running for other clients on this port of 127.0.0.1 until Ctrl-C; 0 picks a free port
+    /// Keep the function running for other clients on this port of 127.0.0.1; 0 picks a free port
     #[arg(short, long, value_name = "PORT")]
     pub(super) port: Option<u16>,
 
-    /// Build, start and send the events again when the definition or a file of the function changes, until Ctrl-C
+    /// Build, start and send the events again when the definition or a file of the function changes
     #[arg(short, long)]
     pub(super) watch: bool,
 
-    /// Run as in Lambda: read-only except for /tmp, an unprivileged user, no capabilities, the function's memory
+    /// Run as in Lambda
+    ///
+    /// The file system is read-only except for /tmp, the user is unprivileged and without capabilities, and memory is
+    /// limited to that of the function.
     #[arg(long)]
     pub(super) as_lambda: bool,
 
@@ -308,9 +314,9 @@ pub(super) struct EventArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The store is LIMG_STORE, or limg in the user's cache folder. Its maximum size is LIMG_STORE_LIMIT, or
-`store: { limit: SIZE }` in config.yaml, or 10GB. At the end of a command that has added something,
-limg removes the least recently used blobs until the store is below its limit.")]
+The store is LIMG_STORE, or limg in the user's cache folder. Its maximum size is LIMG_STORE_LIMIT, or `store: { \
+limit: SIZE }` in config.yaml, or 10GB. At the end of a command that has added something, limg removes the least \
+recently used blobs until the store is below its limit.")]
 pub(super) struct CacheArguments {
     #[command(subcommand)]
     pub(super) command: Option<CacheCommand>,

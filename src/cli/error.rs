@@ -72,7 +72,7 @@ pub(super) enum CommandError {
     FileExists { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
     Destination { text: String, why: String },
-    #[error("`{0}` is not a valid tag")]
+    #[error("`--tag {0}` is not a valid tag")]
     Tag(String),
     #[error("SOURCE_DATE_EPOCH is `{0}`, which is not a time that a layer can store")]
     SourceDateEpoch(String),

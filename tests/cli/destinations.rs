@@ -165,9 +165,9 @@ fn invalid_destinations_are_rejected_before_any_work() {
         ("scratch", "`scratch` is always empty"),
         ("oci:", "needs a path"),
         ("docker-archive:", "needs a path"),
-        ("tar:x", "none of `oci:DIR`"),
-        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop", "none of `oci:DIR`"),
-        ("", "none of `oci:DIR`"),
+        ("tar:x", "not `oci:DIR`"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop", "not `oci:DIR`"),
+        ("", "not `oci:DIR`"),
         ("oci:out:name", "several functions"),
     ] {
         let run = context.limg(&["build", "-o", destination]);
