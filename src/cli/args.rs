@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
 
-    /// When to use colours; `auto` respects NO_COLOR and CLICOLOR_FORCE
+    /// When to use colours; `auto` respects `NO_COLOR` and `CLICOLOR_FORCE`
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
 

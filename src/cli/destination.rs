@@ -4,10 +4,7 @@ use std::path::Path;
 
 use super::error::CommandError;
 use crate::pipeline::Destination;
-use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, split_tag};
-
-/// The longest tag (OCI distribution specification, "Pulling manifests").
-const TAG_AT_MOST: usize = 128;
+use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, is_tag, split_tag};
 
 /// The destinations that the user named, or the layout next to the definition.
 pub(super) fn all(
@@ -65,13 +62,6 @@ fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, Str
         return Err("the destination already names the image, and `--tag` would name it twice".to_owned());
     }
     Ok(location)
-}
-
-/// Whether a text is a valid tag (OCI distribution specification, "Pulling manifests").
-pub(super) fn is_tag(text: &str) -> bool {
-    text.len() <= TAG_AT_MOST
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// Whether Docker accepts a text as a repository: words between slashes, after an optional host and port.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::args::PushEcrArguments;
 use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
 use super::context::{self, ContextOptions};
-use super::destination::is_tag;
 use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
@@ -19,7 +18,7 @@ use super::selection;
 use super::settings::Settings;
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
-use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
+use crate::project::{DOCKER_HUB, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
 /// The tag without `--tag`.
 const DEFAULT_TAG: &str = "latest";
@@ -202,7 +201,7 @@ fn repository(prefix: &str, function: &str) -> Result<Repository, CommandError> 
         .parse()
         .map_err(|_| bad("use HOST[:PORT][/PATH] in lower case, and a name instead of an IPv6 address"))?;
     let repository = reference.repository();
-    if prefix == "docker.io" {
+    if prefix == DOCKER_HUB {
         return Err(bad("add your account: `docker.io/ACCOUNT`"));
     }
     let port = repository.host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());

@@ -5,8 +5,9 @@ use rayon::slice::ParallelSlice as _;
 use sha2::{Digest as _, Sha256};
 
 use super::tar::{LayerEntry, TAKEN_OVER, entries};
+use crate::files::FileIndex;
 use crate::store::Digest;
-use crate::tree::{FileIndex, Node, Tree};
+use crate::tree::{Node, Tree};
 
 /// Names what turns a tree into bytes. It changes whenever the bytes may: with the way that entries are written, the
 /// compressor, its level or its version. A test of a layer's digest fails when it does not.

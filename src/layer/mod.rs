@@ -14,9 +14,10 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::FileIndex;
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, Store};
-use crate::tree::{FileIndex, Tree, TreeError};
+use crate::tree::{Tree, TreeError};
 use gzip::{GzipWriter, Processors};
 use uncompressed::Tar;
 

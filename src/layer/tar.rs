@@ -12,10 +12,9 @@ use tar::{Builder, EntryType, Header};
 
 use super::LayerError;
 use super::bytecode;
+use crate::files::{FileIndex, IndexEntry};
 use crate::project::ImagePath;
-use crate::tree::{
-    Content, FileIndex, FileNode, IndexEntry, Node, Tree, TreeError, ZipEntry, source_of_bytecode,
-};
+use crate::tree::{Content, FileNode, Node, Tree, TreeError, ZipEntry, source_of_bytecode};
 
 /// The largest size that the 11 octal digits of a ustar header can hold: 8 GiB less one byte.
 const USTAR_SIZE: u64 = 0o777_7777_7777;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{BUFFER, LayerError, tar};
+use crate::files::FileIndex;
 use crate::store::{Digest, HashingWriter, Store};
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// The record of a tar under the key of its layer. Its name changes when the meaning of the key or of the record does.
 pub(super) const RECORD: &str = "tars-1";

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::files::FileIndex;
 use crate::image::{BaseImage, DockerImage, DockerLayer, Image, ImageError, Layer, NewLayer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::RunConfig;
 use crate::store::{Digest, Store};
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// All that the layer of a tree depends on.
 pub(super) struct LayerSource<'a> {

@@ -10,12 +10,13 @@ use super::error::full_text;
 use super::pins::{self, Pinned};
 use super::{BaseError, BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
+use crate::files::FileIndex;
 use crate::image::{self, Compression, DescribedLayer, Layer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference, Repository};
 use crate::registry::RegistryError;
 use crate::store::Store;
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// Where the bytes of a layer come from that are not on this machine.
 #[derive(Debug, Clone)]

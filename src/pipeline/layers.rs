@@ -16,11 +16,11 @@ use super::image_kind::{LayerSource, Product};
 use super::remote_layers::Ready;
 use super::{Context, Inputs, Origin, PipelineError, Planned, Recipe, lock};
 use crate::event::{Event, LayerEvent, Provenance};
+use crate::files::FileIndex;
 use crate::image::DockerLayer;
 use crate::layer;
 use crate::plan::LayerPlan;
 use crate::store::Digest;
-use crate::tree::FileIndex;
 
 /// From which size of its files, in bytes, a layer counts as large: it then holds as many blocks at once as the compressor
 /// takes.

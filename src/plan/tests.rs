@@ -6,12 +6,12 @@ mod run;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::files::base_of;
 use crate::project::{
     Architecture, Base, Dependencies, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind,
     VersionSource, Wrapper,
 };
 use crate::runtime::{self, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER};
-use crate::tree::base_of;
 
 /// A function, its parts and its base, to be changed by each test.
 struct Bench {
