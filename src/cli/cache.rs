@@ -13,7 +13,7 @@ use super::render::Terminal;
 use super::settings::Settings;
 use super::units::Size;
 use crate::fs::FsError;
-use crate::store::{Bounds, Contents, Digest, Removal, Store, StoredBlob};
+use crate::store::{Digest, Removal, Retention, Store, StoreContents, StoredBlob};
 use crate::text::count;
 use crate::units::size;
 
@@ -50,15 +50,15 @@ fn prune(
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
     let PruneArguments { all, older_than, max_size, dry_run } = arguments;
-    let mut bounds = match older_than {
-        _ if *all => Bounds::of_age(Duration::ZERO),
-        Some(days) => Bounds::of_age(DAY * *days),
-        None => Bounds::of_bytes(limit),
+    let mut retention = match older_than {
+        _ if *all => Retention::of_age(Duration::ZERO),
+        Some(days) => Retention::of_age(DAY * *days),
+        None => Retention::of_bytes(limit),
     };
     if let Some(Size(bytes)) = max_size {
-        bounds.bytes = Some(*bytes);
+        retention.bytes = Some(*bytes);
     }
-    let removal = if *dry_run { store.prunable(&bounds).map(Some) } else { store.prune(&bounds) };
+    let removal = if *dry_run { store.prunable(&retention).map(Some) } else { store.prune(&retention) };
     let removal = removal.map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
     let pruned = Pruned::of(*dry_run, &removal);
     terminal.print(&pruned, || [pruned.line()]);
@@ -141,8 +141,8 @@ impl From<&StoredBlob> for BlobReport {
 }
 
 impl<'a> Shown<'a> {
-    fn of(store: &'a Path, limit: u64, contents: &Contents) -> Self {
-        let Contents { blobs, records, other } = contents;
+    fn of(store: &'a Path, limit: u64, contents: &StoreContents) -> Self {
+        let StoreContents { blobs, records, other } = contents;
         Self {
             store,
             limit,

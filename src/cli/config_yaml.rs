@@ -12,8 +12,8 @@ use super::units::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{self, Mirror, MirrorError};
+use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
 use crate::text::in_line;
-use crate::yaml::{self, Fault, Parsed, Unique};
 
 /// The prefix of the variables that name a registry's mirror.
 pub(super) const MIRROR_VARIABLE: &str = "LIMG_REGISTRY_MIRROR_";
@@ -60,7 +60,7 @@ pub(super) enum ConfigurationError {
     Text(#[from] TextError),
     /// The file has a wrong key or value.
     #[error("`{}` is not valid: {}{}", path.display(), fault.message, in_line(fault.line))]
-    Form { path: PathBuf, fault: Fault },
+    Form { path: PathBuf, fault: YamlError },
     /// The value of a variable is not a mirror.
     #[error("`{MIRROR_VARIABLE}{host}` is not a valid mirror")]
     Variable {
@@ -100,20 +100,20 @@ impl ConfigurationError {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    registries: Option<Unique<Host, Registry>>,
+    registries: Option<UniqueKeys<Host, Registry>>,
     store: Option<WrittenStore>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenStore {
-    limit: Option<Parsed<Size>>,
+    limit: Option<FromText<Size>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registry {
-    mirror: Option<Parsed<Mirror>>,
+    mirror: Option<FromText<Mirror>>,
     insecure: Option<bool>,
 }
 
@@ -167,19 +167,19 @@ impl Configuration {
 
     fn of_text(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         // A file that contains only comments has no value.
-        let written: Option<Written> =
-            yaml::parse(text).map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
+        let written: Option<Written> = strict_yaml::parse(text)
+            .map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
         let Written { registries, store } = written.unwrap_or_default();
         let mut settings = RegistrySettings::default();
         for (Host(host), registry) in registries.into_iter().flat_map(|registries| registries.0) {
             if registry.insecure == Some(true) {
                 settings.insecure.insert(host.clone());
             }
-            if let Some(Parsed(mirror)) = registry.mirror {
+            if let Some(FromText(mirror)) = registry.mirror {
                 settings.mirrors.insert(host, mirror);
             }
         }
-        let store_limit = store.unwrap_or_default().limit.map(|Parsed(limit)| limit);
+        let store_limit = store.unwrap_or_default().limit.map(|FromText(limit)| limit);
         Ok(Self { registries: settings, store_limit })
     }
 
@@ -298,7 +298,7 @@ registries:
             ),
             (
                 "registries:\n  quay.io: {}\n  quay.io: {}\n",
-                "registries: the key `quay.io` stands here twice (line 3)",
+                "registries: duplicate key `quay.io` (line 3)",
                 "registries:",
             ),
             (

@@ -90,8 +90,8 @@ impl ContextOptions {
         loaded: &Loaded,
     ) -> Result<Context, CommandError> {
         let configuration = configuration(settings)?;
-        let store = store(settings)?.limited(configuration.store_limit(settings.store_limit));
-        let store = if self.verify { store.checking() } else { store };
+        let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
+        let store = if self.verify { store.verifying() } else { store };
         let certificates =
             settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)?;
         // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.

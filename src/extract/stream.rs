@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use super::ExtractError;
 use crate::image::Layer;
 use crate::store::HashingReader;
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// Bytes read from a blob at a time.
 const BUFFER: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub(super) fn read<T>(
     layer: &Layer,
     work: impl FnOnce(&mut dyn Read) -> Result<T, ExtractError>,
 ) -> Result<(T, Form), ExtractError> {
-    read_limited(layer, SIZE_LIMIT, work)
+    read_limited(layer, IMAGE_SIZE_LIMIT, work)
 }
 
 fn read_limited<T>(
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn layer(store: &Store, blob: &[u8], tar: &[u8]) -> Layer {
-        let kept = store.keep_blob(blob).unwrap();
+        let kept = store.add_blob(blob).unwrap();
         Layer { digest: Digest::of(blob), diff_id: Digest::of(tar), size: kept.size, blob: kept }
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let bad = [
             Layer { digest: Digest::of(b"other"), ..good.clone() },
             Layer { diff_id: Digest::of(b"other"), ..good.clone() },
-            Layer { blob: store.keep_blob(&gzip(b"hallo")).unwrap(), ..good },
+            Layer { blob: store.add_blob(&gzip(b"hallo")).unwrap(), ..good },
         ];
         for layer in bad {
             assert!(matches!(read_all(&layer, 100), Err(ExtractError::Digest { .. })));

@@ -42,7 +42,7 @@ use crate::aws::Aws;
 use crate::build_time::BuildTime;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::{Event, Provenance, Reporter};
-use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
+use crate::image::{DockerImage, DockerLayer, Image, ImageIdentity, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
@@ -50,7 +50,7 @@ use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig
 use crate::registry::Client;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 use base::LoadedBase;
 use cache::Cache;
 use finished_layers::{Part, Teller};
@@ -210,7 +210,7 @@ async fn build_telling<P: Product + Send + 'static>(
         match blocking(work).await? {
             Attempt::Done(built) => {
                 pins::write(context).await?;
-                tell_damaged(context.store.removed(), context);
+                tell_damaged(context.store.removed_blobs(), context);
                 return Ok(built);
             }
             // A base that was looked into promises nothing any more, so that this ends.
@@ -249,7 +249,7 @@ pub async fn build_and_deliver(
     functions: &[&Function],
     options: &Options,
     context: &Context,
-) -> Result<Vec<(Built<Identity>, Vec<Delivered>)>, PipelineError> {
+) -> Result<Vec<(Built<ImageIdentity>, Vec<Delivered>)>, PipelineError> {
     let destinations = &options.destinations;
     deliver::check(destinations, context).await?;
     let (built, delivered): (Vec<_>, _) = if deliver::are_engines(destinations) {
@@ -412,7 +412,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
 fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option<Problem> {
     let own = plan.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     let size = own.saturating_add(base.size);
-    (size > SIZE_LIMIT).then(|| {
+    (size > IMAGE_SIZE_LIMIT).then(|| {
         let message = format!(
             "the image of `{}` would hold at least {size} bytes, {} of them its base's, more than the 10 GB that Lambda \
              takes",

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::terminal::Terminal;
 use crate::event::Provenance;
-use crate::image::Identity;
+use crate::image::ImageIdentity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 use crate::store::Digest;
 use crate::text::count;
@@ -14,9 +14,9 @@ use crate::units::size;
 
 impl Terminal {
     /// Prints the result of a build.
-    pub(in crate::cli) fn built(&self, built: &[(Built<Identity>, Vec<Delivered>)]) {
-        let lines = |(built, delivered): &(Built<Identity>, Vec<Delivered>)| {
-            let Identity { digest, config_digest, .. } = &built.image;
+    pub(in crate::cli) fn built(&self, built: &[(Built<ImageIdentity>, Vec<Delivered>)]) {
+        let lines = |(built, delivered): &(Built<ImageIdentity>, Vec<Delivered>)| {
+            let ImageIdentity { digest, config_digest, .. } = &built.image;
             // An engine knows an image that has no manifest by the digest of its config.
             let digest = digest.as_ref().unwrap_or(config_digest);
             let line = |delivered: &Delivered| format!("{}  {digest}  {}", built.name, delivered.location);
@@ -121,8 +121,8 @@ impl From<Amount> for AmountReport {
 }
 
 impl<'a> ImagesReport<'a> {
-    fn of_build(built: &'a [(Built<Identity>, Vec<Delivered>)]) -> Self {
-        let function = |(built, delivered): &'a (Built<Identity>, Vec<Delivered>)| {
+    fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built<ImageIdentity>, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
             (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
         };
@@ -150,11 +150,11 @@ impl<'a> ImagesReport<'a> {
 impl<'a> FunctionReport<'a> {
     fn of<I>(
         built: &'a Built<I>,
-        identity: Identity,
+        identity: ImageIdentity,
         destinations: Vec<String>,
         push: Option<PushReport<'a>>,
     ) -> Self {
-        let Identity { digest, config_digest, architecture } = identity;
+        let ImageIdentity { digest, config_digest, architecture } = identity;
         let layers = built.layers.iter().map(|layer| LayerReport {
             name: &layer.name,
             digest: layer.digest.as_ref(),
