@@ -7,9 +7,10 @@ use super::config_yaml::ConfigurationError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{DefinitionError, Loaded, Located, VariableError};
+use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
+use crate::failure::{Failure as _, FailureKind};
 use crate::fs::FsError;
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
@@ -26,8 +27,8 @@ pub(super) enum CommandError {
     Definition(#[from] DefinitionError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    #[error("`{}` cannot be built as written", file.display())]
-    Problems { file: PathBuf, problems: Vec<Located> },
+    #[error("the images of `{}` cannot be built as defined", file.display())]
+    Findings { file: PathBuf, findings: Vec<Located> },
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
     #[error(transparent)]
@@ -116,11 +117,11 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
-    /// The failure of a build, with the lines of problems in the definition.
+    /// The failure of a build, with the lines of findings in the definition.
     pub(super) fn pipeline(error: PipelineError, loaded: &Loaded) -> Self {
         match error {
-            PipelineError::Problems(problems) => {
-                Self::Problems { file: loaded.file.clone(), problems: loaded.locate(&problems) }
+            PipelineError::Findings(findings) => {
+                Self::Findings { file: loaded.file.clone(), findings: loaded.sources.locate(&findings) }
             }
             error => Self::Pipeline(Box::new(error)),
         }
@@ -135,10 +136,11 @@ impl CommandError {
     /// Whether a change of the definition, or of a file that it names, can fix it.
     pub(super) fn is_of_files(&self) -> bool {
         match self {
-            Self::Definition(error) => {
-                matches!(error, DefinitionError::Problems { .. } | DefinitionError::Syntax { .. })
-            }
-            Self::Problems { .. } => true,
+            Self::Definition(error) => matches!(
+                error,
+                DefinitionError::Findings { .. } | DefinitionError::Document(DocumentError::Syntax { .. })
+            ),
+            Self::Findings { .. } => true,
             Self::Pipeline(error) => !error.is_environments(),
             _ => false,
         }
@@ -150,7 +152,7 @@ impl CommandError {
     pub(super) fn exit_code(&self) -> u8 {
         let by_user = |is_users: bool| if is_users { 2 } else { 3 };
         match self {
-            Self::Definition(DefinitionError::Fs(error)) => by_user(is_missing(error)),
+            Self::Definition(error) => by_user(error.kind() == FailureKind::User),
             Self::Configuration(error) => by_user(error.is_users()),
             Self::Registry(error) => by_user(error.is_users()),
             #[cfg(feature = "aws")]
@@ -174,10 +176,7 @@ impl CommandError {
     /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
-            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => Some(
-                "name an existing file with `-f`, or remove `-f` to use the nearest limg.yaml".to_owned(),
-            ),
-            Self::Definition(error) => error.help(),
+            Self::Definition(error) => error.help().and_then(|help| help.render(definition::words)),
             Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
@@ -244,12 +243,7 @@ impl CommandError {
                 Some("use two or more letters, digits and `_` for a name, and begin with a letter".to_owned())
             }
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
-            Self::Problems { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
+            Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
         }
     }
-}
-
-/// Whether the named file does not exist.
-fn is_missing(error: &FsError) -> bool {
-    matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

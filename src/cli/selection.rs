@@ -26,7 +26,7 @@ pub(super) fn find(settings: &Settings) -> Result<PathBuf, CommandError> {
 /// Reads a definition and shows its warnings.
 pub(super) fn read(file: &Path, terminal: &Terminal) -> Result<Loaded, CommandError> {
     let loaded = definition::load(file, &runtime::ids())?;
-    terminal.warnings(&loaded.file, &loaded.warnings);
+    terminal.definition(&loaded);
     Ok(loaded)
 }
 

@@ -19,13 +19,11 @@ impl Reporter for Terminal {
         match event {
             Event::Layer(layer) => self.layer(&layer),
             Event::BaseImport { base } => self.status(&format!("importing the base image {base}")),
-            Event::Overwrite { path, winner, loser } => {
+            Event::Overwritten { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
             }
             Event::Adjusted { path, what } => self.status(&format!("note: `{path}` {what}")),
-            Event::Warning(problem) => {
-                self.warning(&format!("{}: {}", problem.at, problem.message), problem.help.as_deref());
-            }
+            Event::Finding(finding) => self.finding(finding),
             Event::CacheFailed { image, why, help } => {
                 let message = format!("cannot use {image} as a cache: {why}; building its layers instead");
                 self.warning(&message, help.as_deref());

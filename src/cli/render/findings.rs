@@ -1,18 +1,38 @@
 //! Errors and findings: what failed, where, and what to do about it.
 
 use std::error::Error as _;
-use std::path::Path;
+use std::sync::Arc;
 
 use super::terminal::{ERROR, HELP, PLAIN, STRONG, Terminal, WARNING};
 use crate::cli::error::CommandError;
-use crate::definition::{DefinitionError, Located};
+use crate::definition::{DefinitionError, DocumentError, Loaded, Located, Position};
+use crate::finding::Finding;
+use crate::sync::lock;
 
 impl Terminal {
-    /// Prints the warnings of a definition.
-    pub(in crate::cli) fn warnings(&self, file: &Path, warnings: &[Located]) {
-        if !self.is_quiet() {
-            for warning in warnings {
-                self.located(file, warning, "warning: ");
+    /// Prints the warnings of a definition, to which later findings refer.
+    pub(in crate::cli) fn definition(&self, loaded: &Loaded) {
+        *lock(&self.sources) = Some(Arc::clone(&loaded.sources));
+        self.warnings(&loaded.warnings);
+    }
+
+    /// Prints a finding that does not stop the work.
+    pub(super) fn finding(&self, finding: Finding) {
+        let sources = lock(&self.sources).clone();
+        self.warnings(&sources.map(|sources| sources.locate(&[finding])).unwrap_or_default());
+    }
+
+    /// Prints warnings, each once.
+    fn warnings(&self, warnings: &[Located]) {
+        for warning in warnings {
+            let mut printed = lock(&self.warnings);
+            if printed.contains(warning) {
+                continue;
+            }
+            printed.push(warning.clone());
+            drop(printed);
+            if !self.is_quiet() {
+                self.located(warning);
             }
         }
     }
@@ -21,21 +41,18 @@ impl Terminal {
     pub(in crate::cli) fn error(&self, error: &CommandError) {
         self.line(&[(ERROR, "error"), (PLAIN, &format!(": {error}"))]);
         match error {
-            CommandError::Definition(DefinitionError::Problems { file, problems, warnings }) => {
-                for problem in problems {
-                    self.located(file, problem, "");
-                }
-                for warning in warnings {
-                    self.located(file, warning, "warning: ");
+            CommandError::Definition(DefinitionError::Findings { findings, .. })
+            | CommandError::Findings { findings, .. } => {
+                for finding in findings {
+                    self.located(finding);
                 }
             }
-            CommandError::Definition(DefinitionError::Syntax { file, syntax }) => {
-                self.essential(&format!("  at {}{}", file.display(), place(syntax.line, syntax.column)));
-            }
-            CommandError::Problems { file, problems } => {
-                for problem in problems {
-                    self.located(file, problem, "");
-                }
+            CommandError::Definition(DefinitionError::Document(DocumentError::Syntax {
+                file,
+                syntax,
+                ..
+            })) => {
+                self.essential(&format!("  at {}{}", file.display(), suffix(syntax.position)));
             }
             error => {
                 let mut cause = error.source();
@@ -50,27 +67,23 @@ impl Terminal {
         }
     }
 
-    /// Prints a problem of the definition with its line.
-    fn located(&self, file: &Path, located: &Located, severity: &str) {
-        let problem = &located.problem;
+    /// Prints a finding with its line.
+    fn located(&self, located: &Located) {
+        let Located { finding, position, excerpt, help } = located;
         self.line(&[
-            (STRONG, &format!("{}{}", file.display(), place(located.line, located.column))),
+            (STRONG, &format!("{}{}", finding.place.file().display(), suffix(*position))),
             (PLAIN, ": "),
-            (WARNING, severity),
-            (PLAIN, &format!("{} [{}]", problem.message, problem.code)),
+            (WARNING, if finding.is_error() { "" } else { "warning: " }),
+            (PLAIN, &format!("{} [{}]", finding.message, finding.code)),
         ]);
-        if let (Some(line), Some(excerpt)) = (located.line, &located.excerpt) {
+        if let (Some(Position { line, .. }), Some(excerpt)) = (position, excerpt) {
             self.essential(&format!("{line:>6} | {}", excerpt.trim_end()));
         }
-        self.indented_help(problem.help.as_deref());
+        self.indented_help(help.as_deref());
     }
 }
 
-/// `:12:5`, as compilers and editors write it.
-fn place(line: Option<usize>, column: Option<usize>) -> String {
-    match (line, column) {
-        (Some(line), Some(column)) => format!(":{line}:{column}"),
-        (Some(line), None) => format!(":{line}"),
-        (None, _) => String::new(),
-    }
+/// `:12:5`, as compilers and editors write a position after the name of a file.
+fn suffix(position: Option<Position>) -> String {
+    position.map(|Position { line, column }| format!(":{line}:{column}")).unwrap_or_default()
 }

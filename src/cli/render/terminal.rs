@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::bars::Bars;
 use crate::cli::args::Format;
+use crate::definition::{Located, Sources};
 use crate::sync::lock;
 use crate::text::visible;
 
@@ -42,6 +43,10 @@ pub(in crate::cli) struct Terminal {
     pub(super) bars: Option<Bars>,
     /// The number of overwritten files that were reported.
     pub(super) overwrites: Mutex<usize>,
+    /// The definition that findings refer to, once it was read.
+    pub(super) sources: Mutex<Option<Arc<Sources>>>,
+    /// The warnings that were printed.
+    pub(super) warnings: Mutex<Vec<Located>>,
     /// Why a result could not be written.
     write_error: Mutex<Option<io::Error>>,
 }
@@ -55,6 +60,8 @@ impl Terminal {
             options,
             bars: (io::stderr().is_terminal() && !options.quiet).then(Bars::new),
             overwrites: Mutex::default(),
+            sources: Mutex::default(),
+            warnings: Mutex::default(),
             write_error: Mutex::default(),
         }
     }
