@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::units::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
-use crate::registry::{self, Mirror, MirrorError};
+use crate::registry::{ClientSettings, Mirror, MirrorError};
 use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
 use crate::text::in_line;
 
@@ -192,9 +192,9 @@ impl Configuration {
 
 impl RegistrySettings {
     /// The same as settings of the registry client.
-    pub(super) fn for_client(self) -> registry::Settings {
+    pub(super) fn for_client(self) -> ClientSettings {
         let Self { mirrors, environment_mirrors, insecure } = self;
-        registry::Settings { mirrors, environment_mirrors, insecure, ..registry::Settings::default() }
+        ClientSettings { mirrors, environment_mirrors, insecure, ..ClientSettings::default() }
     }
 }
 
@@ -308,7 +308,7 @@ registries:
             ),
             ("registries:\n  registry: {}\n", "`registry` is not the host of a registry", "registries:"),
             ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is not the host of a registry", "registries:"),
-            ("registries:\n  quay.io: { mirror: ftp://a }\n", "no address of a registry", "registries:"),
+            ("registries:\n  quay.io: { mirror: ftp://a }\n", "is not a registry address", "registries:"),
             ("registries:\n  quay.io: { insecure: yes }\n", "expected a boolean (line 2)", "registries:"),
             ("registries: [quay.io]\n", "expected a mapping (line 1)", "registries:"),
             ("registries: {", "config.yaml", "registries:"),

@@ -13,7 +13,7 @@ use crate::definition::Loaded;
 use crate::fs;
 use crate::lock::{self, Lock};
 use crate::pipeline::{Context, Pinning};
-use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
+use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::Store;
 use crate::text::with_causes;
 
@@ -103,13 +103,13 @@ impl ContextOptions {
             region: self.region,
             certificates: certificates.clone(),
         });
-        let docker: Arc<dyn Credentials> = Arc::new(DockerConfig::new(settings.credentials.clone()));
-        let credentials = Chain(vec![
+        let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
+        let credentials = CredentialChain(vec![
             docker,
             #[cfg(feature = "aws")]
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
-        let registries = registry::Settings {
+        let registries = ClientSettings {
             certificates,
             connections: self.connections,
             ..configuration.registries.for_client()

@@ -18,7 +18,7 @@ use super::selection;
 use super::settings::Settings;
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
-use crate::project::{DOCKER_HUB, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
+use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
 /// The tag without `--tag`.
 const DEFAULT_TAG: &str = "latest";
@@ -181,8 +181,7 @@ impl<'a> PushJob<'a> {
 fn uri(built: &Built, pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
     // For an image on a FIPS or dual-stack host, Lambda accepts only the ordinary host.
-    #[cfg(feature = "aws")]
-    let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
+    let host = &EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
     format!("{host}/{name}@{}", built.image.digest())
 }
 

@@ -9,8 +9,8 @@ use super::error::CommandError;
 use super::units::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
-use crate::engine::{Host, OF_EMULATOR};
-use crate::registry::ConfigFiles;
+use crate::engine::{DockerHost, EMULATOR_VARIABLES};
+use crate::registry::DockerConfigPaths;
 
 /// The environment of the process. Nothing else in limg reads it.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Environment {
                     checked.map_err(|error| CommandError::Variable { name, error })?;
                 }
             }
-            if OF_EMULATOR.contains(&name) {
+            if EMULATOR_VARIABLES.contains(&name) {
                 return Err(CommandError::EmulatorVariable { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
@@ -95,7 +95,7 @@ pub(super) struct Settings {
     /// `SOURCE_DATE_EPOCH`, or the default time.
     pub(super) time: BuildTime,
     /// The Docker Engine: `DOCKER_HOST` and `DOCKER_TLS_VERIFY`.
-    pub(super) docker: Host,
+    pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
     /// The AWS variables that an invoked function gets.
@@ -105,7 +105,7 @@ pub(super) struct Settings {
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
-    pub(super) credentials: ConfigFiles,
+    pub(super) credentials: DockerConfigPaths,
 }
 
 /// The variables that Lambda sets and that a function needs to call AWS from this machine.
@@ -148,7 +148,7 @@ impl Settings {
             configuration,
             mirrors: environment.with_prefix(MIRROR_VARIABLE),
             time,
-            docker: Host {
+            docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
             },
@@ -159,7 +159,7 @@ impl Settings {
             },
             aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
-            credentials: ConfigFiles {
+            credentials: DockerConfigPaths {
                 home: environment.home.clone(),
                 registry_auth_file: path("REGISTRY_AUTH_FILE"),
                 docker_config: path("DOCKER_CONFIG"),
@@ -273,8 +273,8 @@ mod tests {
                 "AWS_LAMBDA_FUNCTION_HANDLER=hush",
                 "limg sets `AWS_LAMBDA_FUNCTION_HANDLER` itself, for the emulator",
             ),
-            ("A-B=hush", "`A-B` cannot be the name of a variable"),
-            ("=hush", "`` cannot be the name of a variable"),
+            ("A-B=hush", "`A-B` is not a valid variable name"),
+            ("=hush", "`` is not a valid variable name"),
             ("hush hush", "`--env` requires NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();

@@ -22,7 +22,7 @@ error: `[DIR]/project/limg.yaml` has 2 errors
 }
 
 #[test]
-fn problems_of_the_plan_have_their_lines_too() {
+fn problems_found_while_planning_have_their_lines_too() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions:\n  tiny:\n    runtime: empty\n    code: fn\n    wrapper: /opt/none\n",
@@ -40,7 +40,7 @@ fn problems_of_the_plan_have_their_lines_too() {
 }
 
 #[test]
-fn a_syntax_error_is_shown_where_it_is() {
+fn a_syntax_error_is_shown_with_its_line() {
     for (text, place) in [
         ("functions: [\n", "limg.yaml:2:1"),
         ("functions:\n\ta: 1\n", "limg.yaml:2:1"),
@@ -52,7 +52,7 @@ fn a_syntax_error_is_shown_where_it_is() {
 }
 
 #[test]
-fn files_that_are_not_definitions_are_reported() {
+fn files_that_are_not_a_definition_are_rejected() {
     let bytes: [(&[u8], &str); 5] = [
         (b"", "the definition is empty"),
         (b"\xff\xfe", "is not text in UTF-8"),

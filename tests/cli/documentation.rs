@@ -1,4 +1,4 @@
-//! The documentation is complete: it has every key of a definition and every code of a problem.
+//! Compares the documentation with the program: it must contain every key and every code.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Every way to fail: the exit code, nothing on standard output, and no unfinished files.
+//! Failures: the exit code, no result on standard output, and nothing half-written.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ functions: { tiny: { runtime: empty, code: fn } }
 ";
 
 #[test]
-fn a_wrong_command_line_is_2() {
+fn an_invalid_command_line_exits_with_2() {
     let context = Context::with(TINY);
     for (arguments, expected) in [
         (&["bild"][..], "bild"),
@@ -43,7 +43,7 @@ fn a_wrong_command_line_is_2() {
 }
 
 #[test]
-fn an_invalid_configuration_is_2() {
+fn an_invalid_configuration_file_exits_with_2() {
     let context = Context::with(TINY);
     let file = context.root().join("home/.config/limg/config.yaml");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -61,7 +61,7 @@ fn an_invalid_configuration_is_2() {
 }
 
 #[test]
-fn a_definition_that_cannot_be_found_is_2() {
+fn a_missing_definition_exits_with_2() {
     let context = Context::new();
     context
         .limg(&["build"])
@@ -71,7 +71,7 @@ fn a_definition_that_cannot_be_found_is_2() {
 }
 
 #[test]
-fn files_that_cannot_be_packed_are_2() {
+fn an_unusable_file_exits_with_2() {
     let context = shop();
     std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
     context.limg(&["build"]).fails(2, &["the code of `orders`", "orders/passwd", "help: "]);
@@ -80,9 +80,9 @@ fn files_that_cannot_be_packed_are_2() {
 }
 
 #[test]
-fn an_unreachable_registry_is_3() {
+fn an_unreachable_registry_exits_with_3() {
     let context = Context::with("functions: { f: { runtime: python3.12, handler: a.b, code: fn } }\n");
-    // A port that was free a moment ago.
+    // The port was free a moment ago, so no server listens on it.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let build = || {
         let mut command = context.command(&["build"]);
@@ -103,7 +103,7 @@ fn an_unreachable_registry_is_3() {
 }
 
 #[test]
-fn an_unreachable_engine_is_3() {
+fn a_missing_engine_exits_with_3() {
     let context = Context::with(TINY);
     let nowhere = format!("unix://{}/no.sock", context.root().display());
     for arguments in [&["build", "-o", "docker-daemon:"][..], &["invoke"]] {
@@ -117,21 +117,21 @@ fn an_unreachable_engine_is_3() {
 }
 
 #[test]
-fn a_store_that_cannot_be_created_is_3() {
+fn a_store_that_cannot_be_created_exits_with_3() {
     let context = Context::with(TINY);
-    // Not even root can create a folder in a file.
+    // Even root cannot create a folder in a file.
     for store in ["limg.yaml", "fn/bootstrap/store", "/dev/null/store"] {
         let run = context.run(context.command(&["build"]).env("LIMG_STORE", store));
         run.fails(3, &["failed to create the folder", "cause: ", "help: ", "LIMG_STORE"]);
     }
     let run = context.run(context.command(&["build"]).env_remove("HOME").env_remove("LIMG_STORE"));
-    // Without HOME the system's list of users may still name a folder.
+    // Without HOME, the list of users may still name a folder.
     assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
     assert!(!context.path(".limg").exists() || run.code == Some(0));
 }
 
 #[test]
-fn the_default_store_is_in_the_users_cache() {
+fn the_store_is_in_the_users_cache() {
     let context = Context::with(TINY);
     context.run(context.command(&["build"]).env_remove("LIMG_STORE")).ok();
     assert!(!context.files("home/.cache/limg/blobs").is_empty());
@@ -147,7 +147,7 @@ fn base_layer(context: &Context) -> PathBuf {
 }
 
 #[test]
-fn a_broken_base_is_reported_and_nothing_is_written() {
+fn a_damaged_base_is_reported_and_nothing_is_written() {
     let context = shop();
     let blobs = context.path("base/blobs/sha256");
     let mut sizes: Vec<_> = std::fs::read_dir(&blobs)
@@ -166,7 +166,7 @@ fn a_broken_base_is_reported_and_nothing_is_written() {
                 Some(broken) => std::fs::write(&blob, broken).unwrap(),
                 None => std::fs::remove_file(&blob).unwrap(),
             }
-            // The content of a layer is verified when it is copied.
+            // The content of a layer is checked when it is copied.
             let is_layer = bytes.starts_with(&[0x1f, 0x8b]);
             let (code, failure) = if is_layer && how == "changed" {
                 (1, "failed to write the image to `oci:[DIR]/project/.limg/images`")
@@ -185,7 +185,7 @@ fn a_broken_base_is_reported_and_nothing_is_written() {
 }
 
 #[test]
-fn a_base_that_broke_since_it_was_listed_is_not_copied() {
+fn a_base_that_was_damaged_after_it_was_read_is_not_copied() {
     let context = shop();
     context.limg(&["build", "-o", "oci:first"]).ok();
     let layer = base_layer(&context);
@@ -204,13 +204,13 @@ fn a_base_that_broke_since_it_was_listed_is_not_copied() {
     }
     assert!(!context.path("o.tar").exists() && !context.path("second/index.json").exists());
     context.assert_clean();
-    // What was copied before is complete, and not a hard link to the base's file.
+    // The earlier copy is intact: it is not linked to the base.
     context.limg(&["build", "-o", "oci:first"]).ok();
     crate::support::Layout::open(&context.path("first"));
 }
 
 #[test]
-fn malformed_bases_are_reported() {
+fn bases_with_invalid_contents_are_reported() {
     let context = shop();
     context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": []}"#);
     context.limg(&["build"]).fails(2, &["limg.yaml:3:", "has no image", "help: "]);
@@ -231,7 +231,7 @@ fn malformed_bases_are_reported() {
 }
 
 #[test]
-fn a_base_for_another_architecture_is_reported_with_both_fixes() {
+fn a_base_for_another_architecture_is_reported_with_both_solutions() {
     let context = shop();
     write_base(&context.path("base"), "arm64");
     let expected = [
@@ -243,7 +243,7 @@ fn a_base_for_another_architecture_is_reported_with_both_fixes() {
     context.limg(&["build", "--arch", "arm64"]).ok();
 }
 
-/// One run reports all problems of bases, files and functions, each once.
+/// One run reports everything that is wrong with bases, files and functions, once each.
 #[test]
 fn all_problems_are_reported_at_once() {
     let context = shop();
@@ -265,7 +265,7 @@ fn all_problems_are_reported_at_once() {
 #[test]
 fn an_image_that_would_be_too_large_is_reported_before_it_is_built() {
     let context = shop();
-    // Sparse: it takes no space. The base counts with the size of its compressed layers.
+    // The file is sparse. The base counts with the size of its compressed layers.
     let base = base_layer(&context).metadata().unwrap().len();
     let large = std::fs::File::create(context.path("orders/large")).unwrap();
     large.set_len((10_u64 << 30) - base).unwrap();
@@ -275,7 +275,7 @@ fn an_image_that_would_be_too_large_is_reported_before_it_is_built() {
 }
 
 #[test]
-fn a_destination_that_cannot_be_written_is_3() {
+fn a_destination_that_cannot_be_written_exits_with_3() {
     let context = shop();
     context.limg(&["build", "-o", "oci:log.sh/out"]).fails(3, &["[DIR]/project/log.sh/out", "cause: "]);
     context.limg(&["build", "-o", "oci:log.sh"]).fails(3, &["[DIR]/project/log.sh", "cause: "]);
@@ -283,9 +283,9 @@ fn a_destination_that_cannot_be_written_is_3() {
     context.assert_clean();
 }
 
-/// Root may read everything, so this test proves nothing for root.
+/// Root can read every file, so this shows nothing for root.
 #[test]
-fn unreadable_files_are_reported() {
+fn a_file_without_read_permission_is_reported() {
     let context = shop();
     std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(context.path("orders/app.py")).is_ok() {
@@ -296,7 +296,7 @@ fn unreadable_files_are_reported() {
 }
 
 #[test]
-fn an_event_is_a_file_or_json() {
+fn an_event_must_be_json() {
     let context = Context::with(TINY);
     context.write("event.txt", "{\"a\": ");
     context
@@ -309,9 +309,9 @@ fn an_event_is_a_file_or_json() {
         .fails(2, &["several functions", "help: name one of other, tiny"]);
 }
 
-/// A killed build leaves a store and a layout that the next build can use.
+/// A build that is killed leaves a store and a layout that the next build can use.
 #[test]
-fn a_killed_build_does_no_harm() {
+fn a_killed_build_does_no_damage() {
     let context = shop();
     for number in 0..20 {
         context.write(&format!("layers/words/python/{number}.bin"), vec![number; 300_000]);
@@ -339,7 +339,7 @@ fn a_killed_build_does_no_harm() {
         report.stdout
     };
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
-    // Unfinished files are removed once no run can still be writing them.
+    // Old temporary files are removed, because no run can still be writing them.
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(48);
     for folder in [context.store().join("tmp"), context.path(".limg/images/blobs/sha256")] {
         std::fs::create_dir_all(&folder).unwrap();
@@ -354,7 +354,7 @@ fn a_killed_build_does_no_harm() {
 }
 
 #[test]
-fn an_interrupted_build_is_130() {
+fn an_interrupted_build_exits_with_130() {
     let context = shop();
     // Minutes of work.
     std::fs::File::create(context.path("orders/large")).unwrap().set_len(9 << 30).unwrap();

@@ -1,4 +1,4 @@
-//! `--help` is complete.
+//! `--help` contains every flag.
 
 use crate::support::Context;
 

@@ -3,7 +3,7 @@
 use crate::support::{Context, Layout, write_base};
 
 #[test]
-fn a_new_project_builds_at_once() {
+fn a_new_project_builds() {
     for (runtime, program) in [
         ("python3.12", "/var/task/app.py"),
         ("nodejs22.x", "/var/task/app.mjs"),
@@ -39,7 +39,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn the_default_base_is_awss_own_and_not_named_in_the_definition() {
+fn without_a_base_the_definition_names_none() {
     let context = Context::new();
     context.limg(&["init", "shop", "--runtime", "nodejs22.x"]).ok();
     let definition = std::fs::read_to_string(context.path("shop/limg.yaml")).unwrap();

@@ -1,8 +1,8 @@
-//! The whole program, offline: what a user types, sees and finds on disk.
+//! Tests of the whole program, offline: what a user types, sees and finds on disk.
 //!
-//! Every test has an environment of its own (`support::Context`). None needs Docker, a network, or anything outside
-//! this repository, except for the ignored ones that run the README's commands. The library tests what a single
-//! module does; these tests show that the program uses it.
+//! Every test runs in folders of its own (`support::Context`). None needs Docker, a network or anything outside of this
+//! repository, except for the ignored tests that run the README's commands with Docker and a registry. The library tests
+//! the details of single modules.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong here fails the test")]

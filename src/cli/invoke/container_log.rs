@@ -1,7 +1,7 @@
 //! Filters what a container prints: keeps the lines of the function and its extensions, and drops those of the emulator
 //! about its own work.
 
-use crate::engine::{OutputStream, Weight, weigh};
+use crate::engine::{EmulatorLine, OutputStream};
 
 /// The longest line that is held until it ends. A longer line is not the emulator's, and is passed on in pieces.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -68,10 +68,12 @@ impl ContainerLog {
     fn shown(&mut self, lines: &[u8]) -> Vec<u8> {
         let mut shown = Vec::new();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            match std::str::from_utf8(line).ok().and_then(weigh).filter(|_| !self.verbose) {
-                Some(Weight::Ordinary) => {}
-                Some(Weight::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
-                Some(Weight::Failure | Weight::Notable) | None => shown.extend(without_returns(line)),
+            match std::str::from_utf8(line).ok().and_then(EmulatorLine::classify).filter(|_| !self.verbose) {
+                Some(EmulatorLine::Routine) => {}
+                Some(EmulatorLine::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
+                Some(EmulatorLine::Failure | EmulatorLine::Notable) | None => {
+                    shown.extend(without_returns(line));
+                }
             }
         }
         shown

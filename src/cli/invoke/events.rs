@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::invocation_report::InvocationReport;
 use crate::cli::error::CommandError;
-use crate::engine::{EngineError, Event, Invocation, Session};
+use crate::engine::{EngineError, EventPayload, Invocation, RunningFunction};
 use crate::fs;
 use crate::sample_event;
 
@@ -16,7 +16,7 @@ pub(super) fn read(
     events: &[String],
     is_required: bool,
     directory: &Path,
-) -> Result<Vec<Event>, CommandError> {
+) -> Result<Vec<EventPayload>, CommandError> {
     if events.iter().filter(|event| *event == "-").count() > 1 {
         return Err(CommandError::SeveralStandardInputs);
     }
@@ -25,7 +25,7 @@ pub(super) fn read(
     if bytes.is_empty() && is_required {
         bytes.push(b"{}".to_vec());
     }
-    bytes.into_iter().map(Event::new).collect::<Result<_, _>>().map_err(CommandError::Engine)
+    bytes.into_iter().map(EventPayload::new).collect::<Result<_, _>>().map_err(CommandError::Engine)
 }
 
 /// Reads an event: a sample, a file, standard input, or the argument itself.
@@ -62,8 +62,8 @@ fn checked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, CommandError> {
 
 /// Sends one event after the other, even if the function fails. Reports all responses but the last, which it returns.
 pub(super) async fn send(
-    session: &Session<'_>,
-    events: &[Event],
+    session: &RunningFunction<'_>,
+    events: &[EventPayload],
     report: &InvocationReport<'_>,
     sent: &mut usize,
 ) -> Result<Option<Invocation>, EngineError> {

@@ -12,7 +12,9 @@ use super::container_log::ContainerLog;
 use crate::cli::args::Format;
 use crate::cli::render::Terminal;
 use crate::cli::units::seconds;
-use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Session, Start, Subscriber};
+use crate::engine::{
+    FunctionStart, Invocation, Outcome, OutputSink, RunOptions, RunningFunction, TelemetrySubscriber,
+};
 use crate::sync::lock;
 
 /// Reports the invocations of one container.
@@ -44,8 +46,8 @@ impl<'a> InvocationReport<'a> {
 
     /// Reports an invocation. `out_of_memory`: whether it is known to have reached the memory limit.
     pub(super) fn invocation(&self, invocation: &Invocation, out_of_memory: bool) {
-        let Invocation { response, took, start } = invocation;
-        let succeeded = response.answer == Answer::Success;
+        let Invocation { response, duration: took, start } = invocation;
+        let succeeded = response.outcome == Outcome::Success;
         let held = lock(&self.log).take_held();
         if succeeded {
             self.terminal.container_output(&held);
@@ -59,7 +61,7 @@ impl<'a> InvocationReport<'a> {
             }
             Format::Json => self.terminal.print_json(&JsonReport::of(self.run, invocation)),
         }
-        let mut lines = vec![summary(&response.answer, *took, *start, self.run.timeout)];
+        let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
         if out_of_memory && !succeeded {
             let memory = self.run.memory;
             lines.push(format!("help: the function ran out of memory; increase its `memory` of {memory} MB"));
@@ -83,13 +85,13 @@ impl<'a> InvocationReport<'a> {
     }
 
     /// The extensions that [`InvocationReport::subscribers`] reports. Does not look for them with `--quiet`.
-    pub(super) async fn find_subscribers(&self, session: &Session<'_>) -> Vec<Subscriber> {
-        if self.terminal.is_quiet() { Vec::new() } else { session.subscribers().await }
+    pub(super) async fn find_subscribers(&self, session: &RunningFunction<'_>) -> Vec<TelemetrySubscriber> {
+        if self.terminal.is_quiet() { Vec::new() } else { session.telemetry_subscribers().await }
     }
 
     /// Reports extensions that use an API that the emulator does not provide.
-    pub(super) fn subscribers(&self, subscribers: &[Subscriber]) {
-        for Subscriber { file, api } in subscribers {
+    pub(super) fn subscribers(&self, subscribers: &[TelemetrySubscriber]) {
+        for TelemetrySubscriber { file, api } in subscribers {
             self.terminal.status(&format!(
                 "note: `{file}` seems to use the {api}, which the emulator does not provide; it works only in Lambda"
             ));
@@ -131,19 +133,19 @@ fn with_line_end(body: &[u8]) -> Vec<u8> {
     line
 }
 
-fn summary(answer: &Answer, took: Duration, start: Start, timeout: u32) -> String {
+fn summary(answer: &Outcome, took: Duration, start: FunctionStart, timeout: u32) -> String {
     let took = seconds(took);
     match answer {
-        Answer::Success => match start {
-            Start::Cold(init) => format!("answered in {took} (init {})", seconds(init)),
-            Start::Warm => format!("answered in {took} (warm)"),
-            Start::Unknown => format!("answered in {took}"),
+        Outcome::Success => match start {
+            FunctionStart::Cold(init) => format!("answered in {took} (init {})", seconds(init)),
+            FunctionStart::Warm => format!("answered in {took} (warm)"),
+            FunctionStart::Unknown => format!("answered in {took}"),
         },
-        Answer::FunctionError { error_type, message } => {
+        Outcome::FunctionError { error_type, message } => {
             let reason = message.lines().next().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("function error `{error_type}` after {took}{reason}")
         }
-        Answer::TimedOut => format!("timed out after {took}; its `timeout` is {timeout} s"),
+        Outcome::TimedOut => format!("timed out after {took}; its `timeout` is {timeout} s"),
     }
 }
 
@@ -164,11 +166,11 @@ struct JsonReport<'a> {
 
 impl<'a> JsonReport<'a> {
     fn of(run: &'a RunOptions, invocation: &'a Invocation) -> Self {
-        let Invocation { response, took, start } = invocation;
-        let (status, error) = match &response.answer {
-            Answer::Success => ("success", None),
-            Answer::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
-            Answer::TimedOut => ("timeout", None),
+        let Invocation { response, duration: took, start } = invocation;
+        let (status, error) = match &response.outcome {
+            Outcome::Success => ("success", None),
+            Outcome::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
+            Outcome::TimedOut => ("timeout", None),
         };
         let text = String::from_utf8_lossy(&response.body);
         let value = serde_json::from_str(&text).or_else(|_| to_raw_value(&text));
@@ -179,7 +181,7 @@ impl<'a> JsonReport<'a> {
             error_message: error.map(|(_, message)| message.as_str()),
             response: value.ok().filter(|_| !text.is_empty()),
             duration_ms: milliseconds(*took),
-            init_ms: if let Start::Cold(init) = start { Some(milliseconds(*init)) } else { None },
+            init_ms: if let FunctionStart::Cold(init) = start { Some(milliseconds(*init)) } else { None },
             image_id: &run.image,
         }
     }
@@ -197,7 +199,7 @@ mod tests {
     use crate::engine::Response;
     use crate::project::{Architecture, RunConfig};
 
-    fn report(body: &str, answer: Answer) -> Value {
+    fn report(body: &str, answer: Outcome) -> Value {
         let run = RunOptions {
             image: "sha256:1".to_owned(),
             architecture: Architecture::X86_64,
@@ -211,10 +213,10 @@ mod tests {
             port: None,
             environment: Vec::new(),
         };
-        let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
-        let start = Start::Cold(Duration::from_micros(310_900));
+        let response = Response { body: body.as_bytes().to_vec(), outcome: answer, help: None };
+        let start = FunctionStart::Cold(Duration::from_micros(310_900));
         let took = Duration::from_millis(1250);
-        let invocation = Invocation { response, took, start };
+        let invocation = Invocation { response, duration: took, start };
         let report = JsonReport::of(&run, &invocation);
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
     }
@@ -225,13 +227,13 @@ mod tests {
             "function": "orders", "status": "success", "error_type": null, "error_message": null,
             "response": { "total": [1, 2] }, "duration_ms": 1250, "init_ms": 310, "image_id": "sha256:1",
         });
-        assert_eq!(report("{\"total\":\n [1, 2]}\n", Answer::Success), expected);
+        assert_eq!(report("{\"total\":\n [1, 2]}\n", Outcome::Success), expected);
         for (body, expected) in
             [("null", Value::Null), ("", Value::Null), ("\"x\"", json!("x")), ("not JSON", json!("not JSON"))]
         {
-            assert_eq!(report(body, Answer::Success)["response"], expected, "{body}");
+            assert_eq!(report(body, Outcome::Success)["response"], expected, "{body}");
         }
-        let error = |error_type: &str| Answer::FunctionError {
+        let error = |error_type: &str| Outcome::FunctionError {
             error_type: error_type.to_owned(),
             message: "no\nluck".to_owned(),
         };
@@ -240,22 +242,24 @@ mod tests {
             (&failed["status"], &failed["error_type"], &failed["error_message"], &failed["response"]),
             (&json!("function_error"), &json!("Runtime.ExitError"), &json!("no\nluck"), &Value::Null)
         );
-        assert_eq!(report("Task timed out", Answer::TimedOut)["status"], "timeout");
+        assert_eq!(report("Task timed out", Outcome::TimedOut)["status"], "timeout");
     }
 
     #[test]
     fn a_summary_is_one_line() {
-        let error =
-            |message: &str| Answer::FunctionError { error_type: "E".to_owned(), message: message.to_owned() };
+        let error = |message: &str| Outcome::FunctionError {
+            error_type: "E".to_owned(),
+            message: message.to_owned(),
+        };
         let took = Duration::from_millis(1250);
-        let cold = Start::Cold(Duration::from_millis(310));
+        let cold = FunctionStart::Cold(Duration::from_millis(310));
         for (answer, start, expected) in [
-            (Answer::Success, cold, "answered in 1.25 s (init 0.31 s)"),
-            (Answer::Success, Start::Warm, "answered in 1.25 s (warm)"),
-            (Answer::Success, Start::Unknown, "answered in 1.25 s"),
+            (Outcome::Success, cold, "answered in 1.25 s (init 0.31 s)"),
+            (Outcome::Success, FunctionStart::Warm, "answered in 1.25 s (warm)"),
+            (Outcome::Success, FunctionStart::Unknown, "answered in 1.25 s"),
             (error("no\nluck"), cold, "function error `E` after 1.25 s: no"),
-            (error(""), Start::Warm, "function error `E` after 1.25 s"),
-            (Answer::TimedOut, cold, "timed out after 1.25 s; its `timeout` is 3 s"),
+            (error(""), FunctionStart::Warm, "function error `E` after 1.25 s"),
+            (Outcome::TimedOut, cold, "timed out after 1.25 s; its `timeout` is 3 s"),
         ] {
             assert_eq!(summary(&answer, took, start, 3), expected);
         }

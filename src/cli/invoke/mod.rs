@@ -15,7 +15,7 @@ use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
-use crate::engine::{Event, Session, Used};
+use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use invocation_report::InvocationReport;
 use job::{Job, Version};
 
@@ -56,13 +56,13 @@ pub(super) async fn run(
 /// interrupts.
 async fn invoke(
     version: &Version,
-    events: &[Event],
+    events: &[EventPayload],
     mut interrupt: Interrupt,
     report: &InvocationReport<'_>,
     stay: bool,
 ) -> Result<ExitCode, CommandError> {
     let (mut sent, mut is_up) = (0, false);
-    let work = async |session: &Session<'_>| {
+    let work = async |session: &RunningFunction<'_>| {
         let last = events::send(session, events, report, &mut sent).await?;
         if stay {
             report.invocation_of_running(last);
@@ -70,14 +70,14 @@ async fn invoke(
             report.is_up(&session.url());
             is_up = true;
             report.subscribers(&report.find_subscribers(session).await);
-            return Err(session.ended().await);
+            return Err(session.exited().await);
         }
         Ok((last, report.find_subscribers(session).await))
     };
     let used = version.engine.run(&version.run, &report.output(), interrupt.wait(), work).await;
     report.end_of_output();
     match used {
-        Ok(Some(Used { done: (last, subscribers), out_of_memory })) => {
+        Ok(Some(FinishedRun { result: (last, subscribers), out_of_memory })) => {
             // Only after the container has ended, so that none of its output follows the last response.
             if let Some(last) = last {
                 // The engine does not report which of several events ran out of memory.

@@ -16,7 +16,7 @@ use crate::cli::error::CommandError;
 use crate::cli::interrupt::{INTERRUPTED, Interrupt};
 use crate::cli::selection;
 use crate::cli::units::seconds;
-use crate::engine::{Event, Session, Used};
+use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use crate::pipeline;
 use crate::project::Function;
 use crate::tree::{Difference, Snapshot};
@@ -53,7 +53,7 @@ struct Watch<'a> {
 pub(super) async fn run(
     job: &Job<'_>,
     name: Option<String>,
-    events: &[Event],
+    events: &[EventPayload],
 ) -> Result<ExitCode, CommandError> {
     let file = selection::find(job.settings)?;
     let mut interrupt = Interrupt::register()?;
@@ -78,7 +78,7 @@ pub(super) async fn run(
         let report = job.report(&version);
         let mut sent = 0;
         watch.is_up.set(false);
-        let work = async |session: &Session<'_>| {
+        let work = async |session: &RunningFunction<'_>| {
             // A free port that was picked stays the same.
             port = job.port.map(|_| session.port());
             let last = events::send(session, events, &report, &mut sent).await?;
@@ -98,7 +98,7 @@ pub(super) async fn run(
         let used = version.engine.run(&version.run, &report.output(), interrupt.wait(), work).await;
         report.end_of_output();
         version = match used {
-            Ok(Some(Used { done: next, .. })) => next,
+            Ok(Some(FinishedRun { result: next, .. })) => next,
             Ok(None) => return Ok(ExitCode::SUCCESS),
             Err(error) => {
                 report.unsent(events.len() - sent, events.len());
@@ -144,12 +144,12 @@ impl Watch<'_> {
     }
 
     /// The same while the current version runs. Reports it if that version ends by itself.
-    async fn next_while_running(&mut self, session: &Session<'_>) -> Version {
+    async fn next_while_running(&mut self, session: &RunningFunction<'_>) -> Version {
         let (job, is_up) = (self.job, Rc::clone(&self.is_up));
         let mut next = pin!(self.next());
         tokio::select! {
             version = &mut next => version,
-            ended = session.ended() => {
+            ended = session.exited() => {
                 is_up.set(false);
                 job.terminal.error(&CommandError::Engine(ended));
                 next.await

@@ -1,4 +1,4 @@
-//! The environment of a test: folders of its own, no variables of the user, and the program.
+//! The environment of one test: folders of its own, no variables of the user, and the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// More than the resolution of file times, so that a later write gets a later time.
-const TICK: Duration = Duration::from_millis(120);
+/// limg keeps no record of a layer if one of its files is newer than 50 ms: the file could change again without a
+/// change of its times. The kernel sets that time, so a test cannot set it back.
+const TICK: Duration = Duration::from_millis(60);
 
 /// The folders of one test, removed at its end.
 pub(crate) struct Context {
@@ -27,7 +28,7 @@ impl Context {
     /// An empty project folder.
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("limg-cli-").tempdir().unwrap();
-        // If the system's temporary folder is a link, the program reports its target.
+        // If the system's temporary folder is a link, the program prints its target.
         let root = folder.path().canonicalize().unwrap();
         let context = Self { folder, root };
         for name in ["project", "home"] {
@@ -41,7 +42,6 @@ impl Context {
         let context = Self::new();
         context.write("limg.yaml", definition);
         context.program("fn/bootstrap", "#!/bin/sh\nexec true\n");
-        context.settle();
         context
     }
 
@@ -73,7 +73,7 @@ impl Context {
         std::fs::set_permissions(self.path(relative), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Writes a zip of the project.
+    /// Writes a zip of the project; names ending in `/` are directories.
     pub(crate) fn zip(&self, relative: &str, files: &[(&str, &str)]) {
         use std::io::Write as _;
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -84,13 +84,19 @@ impl Context {
         self.write(relative, zip.finish().unwrap().into_inner());
     }
 
-    /// Waits until limg trusts the times of files that were just written.
-    #[expect(clippy::unused_self, reason = "it waits for the files of this context")]
+    /// Waits until limg keeps records of layers from files that were just written, for tests that need these records.
+    #[expect(clippy::unused_self, reason = "for the files of this context")]
     pub(crate) fn settle(&self) {
         std::thread::sleep(TICK);
     }
 
-    /// The program in the project folder, in an environment without the user's variables.
+    /// The same context, after [`Context::settle`].
+    pub(crate) fn settled(self) -> Self {
+        self.settle();
+        self
+    }
+
+    /// The program in the project folder, without the user's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limg"));
         command
@@ -108,7 +114,7 @@ impl Context {
         self.run(&mut self.command(arguments))
     }
 
-    /// Runs a command with further changes.
+    /// Runs a command from [`Context::command`].
     pub(crate) fn run(&self, command: &mut Command) -> Run {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| self.redacted(&String::from_utf8(bytes).unwrap());
@@ -119,14 +125,14 @@ impl Context {
         run
     }
 
-    /// The JSON result of a successful build.
+    /// Builds, and returns the result in JSON; a failure fails the test.
     pub(crate) fn build(&self, arguments: &[&str]) -> Report {
         let run = self.limg(&[&["build", "--format", "json"], arguments].concat());
         assert_eq!(run.code, Some(0), "{run:?}");
         Report(serde_json::from_str(&run.stdout).unwrap())
     }
 
-    /// All files below a folder of the test, to prove that nothing was left.
+    /// All files below a folder of the test.
     pub(crate) fn files(&self, relative: &str) -> Vec<String> {
         let start = self.root.join(relative);
         let (mut folders, mut files) = (vec![start.clone()], Vec::new());
@@ -144,7 +150,7 @@ impl Context {
         files
     }
 
-    /// Fails the test if any temporary file is left.
+    /// Checks that no temporary file is left.
     pub(crate) fn assert_clean(&self) {
         let left: Vec<_> = self
             .files("")
@@ -161,40 +167,40 @@ impl Context {
 }
 
 impl Run {
-    /// Fails the test unless the program succeeded.
+    /// Fails the test if the program failed.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
     }
 
-    /// Fails the test unless the program ended with this code, printed no result, and printed these texts in this
-    /// order.
+    /// Fails the test unless the program ended with this code, printed no result, and reported all of this in order.
     pub(crate) fn fails(self, code: i32, expected: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "a failure prints no result");
         let mut rest = self.stderr.as_str();
         for text in expected {
             let Some(at) = rest.find(text) else {
-                panic!("`{text}` is missing, or in the wrong order:\n{}", self.stderr)
+                panic!("`{text}` is missing, or not in this order:\n{}", self.stderr)
             };
             rest = &rest[at + text.len()..];
         }
         self
     }
 
-    /// Standard error without what differs between runs. Layers are built in parallel, so their lines are sorted.
+    /// Standard error with everything replaced that changes from run to run. Layers are built in parallel, so their
+    /// lines come in any order: here they are sorted.
     pub(crate) fn steady_stderr(&self) -> String {
         let lines = sorted_layers(self.stderr.lines().map(steady).collect());
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
-    /// Standard output without what differs between runs.
+    /// Standard output with digests replaced.
     pub(crate) fn steady_stdout(&self) -> String {
         self.stdout.lines().map(|line| steady(line) + "\n").collect()
     }
 }
 
-/// Sorts the lines about layers, and leaves all others where they are.
+/// Lines about layers in alphabetical order, all others where they were.
 pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
     let is_layer = |line: &String| {
         line.starts_with("built ") || line.starts_with("reused ") || line.starts_with("cached ")
@@ -205,7 +211,7 @@ pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// Replaces digests, sizes and times in a line, and joins spaces.
+/// A line with digests, sizes and times replaced, and with single spaces.
 pub(crate) fn steady(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ').filter(|word| !word.is_empty()) {
@@ -238,7 +244,7 @@ fn without_digest(word: &str) -> String {
     if hex == 64 { format!("{before}[DIGEST]{}", &rest[hex..]) } else { word.to_owned() }
 }
 
-/// What `limg build --format json` prints.
+/// The output of `limg build --format json`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report(pub(crate) Value);
 
@@ -253,7 +259,7 @@ impl Report {
         self.function(function)["digest"].as_str().unwrap()
     }
 
-    /// The layers of a function: name, digest, and whether it was reused.
+    /// The layers of a function: name, digest, and whether the layer was reused.
     pub(crate) fn layers(&self, function: &str) -> Vec<(&str, &str, bool)> {
         self.function(function)["layers"]
             .as_array()
@@ -269,8 +275,8 @@ impl Report {
             .collect()
     }
 
-    /// The names of layers that were built, not reused.
-    pub(crate) fn made(&self) -> Vec<String> {
+    /// The names of layers that were built and not reused.
+    pub(crate) fn built(&self) -> Vec<String> {
         let functions = self.0["functions"].as_object().unwrap();
         functions
             .keys()

@@ -1,4 +1,4 @@
-//! Shared by the tests of the program: the environment of a test, bases made by hand, and readers of images.
+//! Shared by the tests of the whole program: folders of their own, a handmade base image, and readers of images.
 
 mod base;
 mod context;
