@@ -203,7 +203,7 @@ fn what_is_unchanged_is_asked_for_and_nothing_more() {
         assert!(again.text().lines().any(|other| other == line), "{}", again.text());
     }
     assert_eq!(again.text().lines().count(), 2);
-    assert!(again.stderr.contains("unchanged: 2 images, nothing sent"), "{}", again.stderr);
+    assert!(again.stderr.contains("unchanged: 2 images, nothing uploaded"), "{}", again.stderr);
 }
 
 #[test]
