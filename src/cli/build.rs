@@ -32,12 +32,7 @@ pub(super) async fn run(
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     // What holds for all functions holds for each machine's.
     let functions = division.part(functions, terminal);
-    let options = Options {
-        destinations,
-        mtime: settings.mtime,
-        created: settings.created.clone(),
-        cache_from: cache.cache_from,
-    };
+    let options = Options { destinations, time: settings.time.clone(), cache_from: cache.cache_from };
     if functions.is_empty() {
         terminal.finish();
         if settings.format == Format::Json {

@@ -155,8 +155,7 @@ impl<'a> Work<'a> {
         let Self { loaded, settings, terminal, .. } = self;
         let options = Options {
             destinations: Vec::new(),
-            mtime: settings.mtime,
-            created: settings.created.clone(),
+            time: settings.time.clone(),
             cache_from: self.cache_from.clone(),
         };
         let own = self.division.part(self.functions.clone(), terminal);

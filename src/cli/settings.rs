@@ -7,12 +7,10 @@ use super::args::{Arguments, Color, Command, Format};
 use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
 use super::failure::Failure;
 use super::size::Size;
+use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{Host, OF_EMULATOR};
 use crate::registry::ConfigFiles;
-
-/// 1980-01-01, the earliest time that a zip can hold, in seconds since 1970.
-const DEFAULT_TIME: u64 = 315_532_800;
 
 /// What limg reads of the process's environment; nothing else does.
 #[derive(Debug, Default)]
@@ -92,10 +90,8 @@ pub(super) struct Settings {
     pub(super) configuration: Option<ConfigurationFile>,
     /// Mirrors of registries by the ends of the variables that name them.
     pub(super) mirrors: BTreeMap<String, String>,
-    /// The time of layer entries, in seconds since 1970.
-    pub(super) mtime: u64,
-    /// The same in RFC 3339.
-    pub(super) created: String,
+    /// The time that images bear.
+    pub(super) time: BuildTime,
     pub(super) format: Format,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
@@ -138,16 +134,13 @@ impl Settings {
             }
             (None, None) => None,
         };
-        let mtime = match environment.get("SOURCE_DATE_EPOCH") {
-            None => DEFAULT_TIME,
-            Some(text) => text.parse().map_err(|_| Failure::Epoch(text.to_owned()))?,
-        };
-        let created = i64::try_from(mtime)
-            .ok()
-            // A tar header has 33 bits for the time.
-            .filter(|seconds| *seconds < 1 << 33)
-            .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-            .ok_or_else(|| Failure::Epoch(mtime.to_string()))?;
+        let time = environment.get("SOURCE_DATE_EPOCH").map_or_else(
+            || Ok(BuildTime::default()),
+            |text| {
+                let time = text.parse().ok().and_then(BuildTime::from_seconds);
+                time.ok_or_else(|| Failure::Epoch(text.to_owned()))
+            },
+        )?;
         let color = match color {
             Color::Always => Some(true),
             Color::Never => Some(false),
@@ -162,8 +155,7 @@ impl Settings {
             store_limit,
             configuration,
             mirrors: environment.beginning_with(MIRROR_VARIABLE),
-            mtime,
-            created: created.to_string(),
+            time,
             format: *format,
             quiet: *quiet,
             verbose: *verbose > 0,
@@ -260,10 +252,9 @@ mod tests {
 
     #[test]
     fn layers_are_dated_as_the_environment_says() {
-        let settings = resolve(&["schema"], &[]).unwrap();
-        assert_eq!((settings.mtime, settings.created.as_str()), (315_532_800, "1980-01-01T00:00:00Z"));
+        assert_eq!(resolve(&["schema"], &[]).unwrap().time, BuildTime::default());
         let settings = resolve(&["schema"], &[("SOURCE_DATE_EPOCH", "1700000000")]).unwrap();
-        assert_eq!((settings.mtime, settings.created.as_str()), (1_700_000_000, "2023-11-14T22:13:20Z"));
+        assert_eq!(Some(settings.time), BuildTime::from_seconds(1_700_000_000));
         for bad in ["yesterday", "-1", "99999999999999"] {
             assert!(resolve(&["schema"], &[("SOURCE_DATE_EPOCH", bad)]).is_err(), "{bad}");
         }

@@ -39,6 +39,7 @@ pub use watch::snapshot;
 
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
+use crate::build_time::BuildTime;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
@@ -64,10 +65,8 @@ use remote_layers::AllBrought;
 pub struct Options {
     /// Where the images go.
     pub destinations: Vec<Destination>,
-    /// The time of every entry of a layer, in seconds since 1970.
-    pub mtime: u64,
-    /// The same time in RFC 3339, for the config.
-    pub created: String,
+    /// The time of every entry of a layer and of the config.
+    pub time: BuildTime,
     /// Images in registries that layers are taken from which the store does not know.
     pub cache_from: Vec<ReferenceTemplate>,
 }
@@ -356,11 +355,11 @@ fn make_images<P: Product>(
             context.reporter.report(note.clone());
         }
     }
-    let mut keys = Keys::new(&inputs.brought.ready, options.mtime);
+    let mut keys = Keys::new(&inputs.brought.ready, options.time.seconds());
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let teller = Teller::new(listener, &keyed);
     teller.bases(&planned)?;
-    let made = layers::make::<P>(&planned, &keyed, inputs, options.mtime, &teller, context)?;
+    let made = layers::make::<P>(&planned, &keyed, inputs, options.time.seconds(), &teller, context)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
@@ -460,7 +459,7 @@ fn join<P: Product>(
         layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, provenance));
     }
     let run = &planned.plan.run;
-    let image = P::assemble(&planned.base.image, &added, run, &options.created)
+    let image = P::assemble(&planned.base.image, &added, run, options.time.rfc3339())
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
     Ok(Built {
         name: function.name.clone(),

@@ -81,12 +81,8 @@ impl Job<'_> {
     async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, Failure> {
         let (settings, terminal) = (self.settings, self.terminal);
         let context = Access::of(&self.resolution).context(settings, terminal, loaded)?;
-        let options = Options {
-            destinations: Vec::new(),
-            mtime: settings.mtime,
-            created: settings.created.clone(),
-            cache_from: Vec::new(),
-        };
+        let options =
+            Options { destinations: Vec::new(), time: settings.time.clone(), cache_from: Vec::new() };
         // Asked for at once: with no engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
         let built = pipeline::build_for_docker(&[function], &options, &context)

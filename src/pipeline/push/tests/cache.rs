@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
+use crate::build_time::BuildTime;
 use crate::layer::ENCODER;
 use crate::pipeline::{Options, PipelineError, build_and_push};
 use crate::project::Project;
@@ -50,7 +51,7 @@ impl Machine {
 
     async fn try_push(&self, prefix: &str, from: &[String]) -> Result<AllPushed, PipelineError> {
         let cache_from = from.iter().map(|text| text.parse().unwrap()).collect();
-        let options = Options { destinations: Vec::new(), mtime: 0, created: CREATED.to_owned(), cache_from };
+        let options = Options { destinations: Vec::new(), time: BuildTime::default(), cache_from };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
             repository: self.bench.fake.named(&format!("{prefix}/{}", function.name)),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::*;
+use crate::build_time::BuildTime;
 use crate::event::LayerEvent;
 use crate::pipeline::finished_layers::Part;
 use crate::pipeline::push::while_building::send;
@@ -214,8 +215,7 @@ fn build_held(
     let (events, fake) = (Events::default(), bench.fake.clone());
     let held = Arc::new(Held { events, fake, is_over, is_left: AtomicBool::new(false), lost });
     bench.context.reporter = Arc::<Held>::clone(&held);
-    let options =
-        Options { destinations: Vec::new(), mtime: 0, created: CREATED.to_owned(), cache_from: Vec::new() };
+    let options = Options { destinations: Vec::new(), time: BuildTime::default(), cache_from: Vec::new() };
     let functions: Vec<_> = project.functions.iter().collect();
     let target = |function: &&crate::project::Function| Target {
         repository: bench.fake.named(&format!("shop/{}", function.name)),
