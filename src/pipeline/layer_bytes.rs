@@ -1,5 +1,5 @@
-//! Images in registries, and the bytes of layers that are known and not on this machine: fetched from a registry or made
-//! again from their files when something needs them, and kept.
+//! The bytes of layers that the store lacks: fetched from a registry, or made again from their files, when something needs
+//! them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,41 +7,40 @@ use std::time::Instant;
 use futures_util::future::try_join_all;
 
 use super::error::full_text;
-use super::pins::{self, Pinned};
-use super::{BaseError, BytesError, Context, blocking};
+use super::{BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
-use crate::image::{self, Compression, DescribedLayer, Layer};
+use crate::image::Layer;
 use crate::layer;
-use crate::project::{Architecture, ImageReference, Repository};
+use crate::project::Repository;
 use crate::registry::RegistryError;
 use crate::store::Store;
 use crate::tree::{FileIndex, Tree};
 
-/// Where the bytes of a layer come from that are not on this machine.
+/// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// From a registry.
     Registry(Repository),
-    /// From the files that the layer was made of.
-    Recipe(Arc<Recipe>),
-    /// From a registry that has the layer as it would be made of files, or else from these.
+    /// From the files that it is made of.
+    Files(Arc<Recipe>),
+    /// From a registry that has the same layer, or else from the files.
     Cache(Repository, Arc<Recipe>),
 }
 
 impl Origin {
-    /// The repository that has the layer, if it is one.
+    /// The repository that contains the layer, if there is one.
     pub(super) fn repository(&self) -> Option<&Repository> {
         match self {
             Self::Registry(repository) | Self::Cache(repository, _) => Some(repository),
-            Self::Recipe(_) => None,
+            Self::Files(_) => None,
         }
     }
 }
 
-/// What a layer is made of.
+/// Everything that a layer is made of.
 #[derive(Debug)]
 pub struct Recipe {
-    /// What it holds.
+    /// What the layer contains.
     pub(super) name: String,
     pub(super) tree: Arc<Tree>,
     pub(super) base: Arc<FileIndex>,
@@ -64,62 +63,15 @@ impl Recipe {
     }
 }
 
-/// An image of a registry.
-pub(super) struct RemoteImage {
-    pub(super) manifest: Vec<u8>,
-    pub(super) config: Vec<u8>,
-    /// Its layers in gzip, the lowest first. Their bytes may still be in the registry.
-    pub(super) layers: Vec<Layer>,
-}
-
-/// Reads manifest and config of an image in a registry. A layer that is not in gzip is fetched and compressed, since it
-/// has no digest before.
-pub(super) async fn remote_image(
-    reference: &ImageReference,
-    architecture: Architecture,
-    context: &Context,
-) -> Result<RemoteImage, BaseError> {
-    let Pinned { manifest, config } = pins::image(reference, architecture, context).await?;
-    let mut layers = Vec::new();
-    for described in image::described_layers(&image::manifest(&manifest)?, &config)? {
-        layers.push(match described.compression {
-            Compression::Gzip => {
-                let DescribedLayer { digest, diff_id, size, .. } = described;
-                let (store, wanted) = (context.store.clone(), digest.clone());
-                let blob = blocking(move || Ok::<_, BaseError>(store.place(&wanted, size))).await?;
-                Layer { digest, diff_id, size, blob }
-            }
-            Compression::None => compressed(described, reference, context).await?,
-        });
-    }
-    Ok(RemoteImage { manifest, config, layers })
-}
-
-/// A layer that is a plain tar, in gzip.
-async fn compressed(
-    described: DescribedLayer,
-    reference: &ImageReference,
-    context: &Context,
-) -> Result<Layer, BaseError> {
-    let DescribedLayer { digest, diff_id, size, .. } = described;
-    let store = context.store.clone();
-    if let Some(found) = layer::imported(&diff_id, &store) {
-        return Ok(found.into());
-    }
-    let blob = context.registry.fetch(reference.repository(), &digest, size, &store).await?;
-    context.reporter.report(Event::BaseImport { base: reference.to_string() });
-    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?.into())).await
-}
-
-/// Makes sure that the bytes of some layers are on this machine: those that are not come from where it says beside them.
-pub(super) async fn bring<'a>(
+/// Makes sure that the store has the bytes of some layers. Those that it lacks come from their origins.
+pub(super) async fn provide<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Origin)>,
     context: &Context,
 ) -> Result<(), BytesError> {
     let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
-    let bring = async |(layer, origin): (&Layer, &Origin)| match origin {
+    let provide = async |(layer, origin): (&Layer, &Origin)| match origin {
         Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
-        Origin::Recipe(recipe) => make(recipe, layer, context).await,
+        Origin::Files(recipe) => make(recipe, layer, context).await,
         Origin::Cache(repository, recipe) => match fetch([(layer, repository)], context).await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -129,10 +81,10 @@ pub(super) async fn bring<'a>(
             }
         },
     };
-    try_join_all(missing.map(bring)).await.map(drop)
+    try_join_all(missing.map(provide)).await.map(drop)
 }
 
-/// Makes the bytes of a layer from its files.
+/// Makes a layer again from its files.
 async fn make(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<(), BytesError> {
     let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
     let made = blocking(move || recipe.make(&layer, &store)).await?;
@@ -140,7 +92,7 @@ async fn make(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<
     Ok(())
 }
 
-/// As [`bring`], of layers that all come from repositories.
+/// As [`provide`], for layers that all come from repositories.
 pub(super) async fn fetch<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Repository)>,
     context: &Context,
