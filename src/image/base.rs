@@ -6,14 +6,14 @@ use oci_spec::image::{Descriptor, ImageManifest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Compression, Family, ImageError, Layer, canonical, comment, compression};
+use super::{Compression, ImageError, Layer, MediaTypes, canonical, comment, compression};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
 /// A base image: manifest, config, and where its layers' bytes are.
 #[derive(Debug, Clone)]
 pub struct BaseImage {
-    pub(super) family: Family,
+    pub(super) media_types: MediaTypes,
     pub(super) architecture: Architecture,
     /// The manifest as a JSON map: keys that limg does not know survive.
     pub(super) manifest: Map<String, Value>,
@@ -26,7 +26,7 @@ pub struct BaseImage {
 
 /// A layer as manifest and config describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DescribedLayer {
+pub struct ManifestLayer {
     /// The digest of the blob.
     pub digest: Digest,
     /// The digest of the tar.
@@ -41,14 +41,14 @@ pub struct DescribedLayer {
 ///
 /// # Errors
 /// When one of the two is none, they do not fit each other, or Lambda would not take a layer.
-pub fn described_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<DescribedLayer>, ImageError> {
+pub fn manifest_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<ManifestLayer>, ImageError> {
     let diff_ids = diff_ids(config)?;
     if diff_ids.len() != manifest.layers().len() {
         return Err(ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers().len() });
     }
     let describe = |(layer, diff_id): (&Descriptor, Digest)| {
         let compression = compression(layer.media_type().as_ref())?;
-        Ok(DescribedLayer { digest: digest(layer)?, diff_id, size: layer.size(), compression })
+        Ok(ManifestLayer { digest: descriptor_digest(layer)?, diff_id, size: layer.size(), compression })
     };
     manifest.layers().iter().zip(diff_ids).map(describe).collect()
 }
@@ -58,12 +58,12 @@ pub fn described_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<D
 /// image specification, config.md, "history").
 ///
 /// # Errors
-/// As [`described_layers`].
-pub fn made_layers(
+/// As [`manifest_layers`].
+pub fn layers_of_encoder(
     manifest: &ImageManifest,
     config: &[u8],
     encoder: &str,
-) -> Result<Vec<DescribedLayer>, ImageError> {
+) -> Result<Vec<ManifestLayer>, ImageError> {
     #[derive(Deserialize)]
     struct Config {
         history: Option<Vec<Entry>>,
@@ -73,7 +73,7 @@ pub fn made_layers(
         empty_layer: Option<bool>,
         comment: Option<String>,
     }
-    let layers = described_layers(manifest, config)?;
+    let layers = manifest_layers(manifest, config)?;
     let mut history = decode::<Config>("config", config)?.history.unwrap_or_default();
     history.retain(|entry| entry.empty_layer != Some(true));
     if history.len() != layers.len() {
@@ -91,21 +91,21 @@ pub fn made_layers(
 ///
 /// # Errors
 /// When it is no image manifest of a known family.
-pub fn manifest(bytes: &[u8]) -> Result<ImageManifest, ImageError> {
+pub fn parse_manifest(bytes: &[u8]) -> Result<ImageManifest, ImageError> {
     let manifest: ImageManifest = decode("manifest", bytes)?;
-    family(&manifest)?;
+    media_types(&manifest)?;
     Ok(manifest)
 }
 
-fn family(manifest: &ImageManifest) -> Result<Family, ImageError> {
-    Family::of(manifest.media_type().as_ref().map(AsRef::as_ref), manifest.config().media_type().as_ref())
+fn media_types(manifest: &ImageManifest) -> Result<MediaTypes, ImageError> {
+    MediaTypes::of(manifest.media_type().as_ref().map(AsRef::as_ref), manifest.config().media_type().as_ref())
 }
 
 /// The digest of what a descriptor points to.
 ///
 /// # Errors
 /// When it is of another algorithm than limg, and every registry, uses.
-pub fn digest(descriptor: &Descriptor) -> Result<Digest, ImageError> {
+pub fn descriptor_digest(descriptor: &Descriptor) -> Result<Digest, ImageError> {
     Ok(descriptor.digest().as_ref().parse()?)
 }
 
@@ -118,7 +118,7 @@ impl BaseImage {
         config.insert("os".to_owned(), "linux".into());
         let config_digest = Digest::of(&canonical(&Value::Object(config.clone())));
         Self {
-            family: Family::Oci,
+            media_types: MediaTypes::Oci,
             architecture,
             manifest: Map::new(),
             config,
@@ -137,8 +137,8 @@ impl BaseImage {
         layers: Vec<Layer>,
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
-        let family = family(&self::manifest(manifest)?)?;
-        Self::of_config(family, decode("manifest", manifest)?, config, layers, architecture)
+        let media_types = media_types(&parse_manifest(manifest)?)?;
+        Self::of_config(media_types, decode("manifest", manifest)?, config, layers, architecture)
     }
 
     /// Joins a config and layers that came without a manifest, as in an archive of Docker.
@@ -153,25 +153,25 @@ impl BaseImage {
         layers: Vec<Layer>,
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
-        Self::of_config(Family::Oci, Map::new(), config, layers, architecture)
+        Self::of_config(MediaTypes::Oci, Map::new(), config, layers, architecture)
     }
 
     fn of_config(
-        family: Family,
+        media_types: MediaTypes,
         manifest: Map<String, Value>,
         config: &[u8],
         layers: Vec<Layer>,
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
         let base = Self {
-            family,
+            media_types,
             architecture,
             manifest,
             config: decode("config", config)?,
             layers,
             config_digest: Digest::of(config),
         };
-        check_platform(&base.config, architecture)?;
+        check_config_platform(&base.config, architecture)?;
         let diff_ids = diff_ids(config)?;
         let own: Vec<_> = base.layers.iter().map(|layer| layer.diff_id.clone()).collect();
         if diff_ids != own {
@@ -224,11 +224,11 @@ impl BaseImage {
 ///
 /// # Errors
 /// When it is none, or for another platform.
-pub fn check_config(config: &[u8], architecture: Architecture) -> Result<(), ImageError> {
-    check_platform(&decode("config", config)?, architecture)
+pub fn check_platform(config: &[u8], architecture: Architecture) -> Result<(), ImageError> {
+    check_config_platform(&decode("config", config)?, architecture)
 }
 
-fn check_platform(config: &Map<String, Value>, wanted: Architecture) -> Result<(), ImageError> {
+fn check_config_platform(config: &Map<String, Value>, wanted: Architecture) -> Result<(), ImageError> {
     let word = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
     let (os, architecture) = (word("os"), word("architecture"));
     if (os, architecture) == ("linux", wanted.oci_name()) {

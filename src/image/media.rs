@@ -7,7 +7,7 @@ use super::ImageError;
 
 /// A family of media types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum MediaTypes {
     /// `application/vnd.docker.…`, image manifest version 2, schema 2.
     Docker,
     /// `application/vnd.oci.…`.
@@ -23,7 +23,7 @@ pub enum Compression {
     None,
 }
 
-impl Family {
+impl MediaTypes {
     /// The media type of an image manifest.
     #[must_use]
     pub fn manifest(self) -> &'static str {

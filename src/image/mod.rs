@@ -5,7 +5,7 @@
 //! reads nor writes a file.
 
 mod base;
-mod docker;
+mod docker_image;
 mod media;
 
 use std::collections::BTreeMap;
@@ -14,35 +14,16 @@ use canon_json::CanonJsonSerialize as _;
 use serde_json::{Value, json};
 
 pub use base::{
-    BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, made_layers, manifest,
+    BaseImage, ManifestLayer, check_platform, descriptor_digest, diff_ids, layers_of_encoder,
+    manifest_layers, parse_manifest,
 };
-pub use docker::{DockerImage, DockerLayer};
+pub use docker_image::{DockerImage, DockerLayer};
 use media::compression;
-pub use media::{Compression, Family, is_index};
+pub use media::{Compression, MediaTypes, is_index};
 
-use crate::layer::StoredLayer;
+pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
-use crate::store::{Blob, Digest, DigestError};
-
-/// A layer of an image: one gzip stream of one tar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    /// The digest of the compressed blob.
-    pub digest: Digest,
-    /// The digest of the tar.
-    pub diff_id: Digest,
-    /// The size of the compressed blob in bytes.
-    pub size: u64,
-    /// Where its bytes are.
-    pub blob: Blob,
-}
-
-impl From<StoredLayer> for Layer {
-    fn from(stored: StoredLayer) -> Self {
-        let StoredLayer { layer, blob, reused: _ } = stored;
-        Self { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
-    }
-}
+use crate::store::{Digest, DigestError};
 
 /// A layer to put on a base, and what its `history` entry says of it.
 #[derive(Debug, Clone)]
@@ -57,7 +38,7 @@ pub struct NewLayer<L = Layer> {
 
 /// What names an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ImageIdentity {
     /// The digest of its manifest, if it has one.
     pub digest: Option<Digest>,
     /// The digest of its config: what Docker calls its id.
@@ -69,7 +50,7 @@ pub struct Identity {
 /// An image: what is in it cannot change.
 #[derive(Debug, Clone)]
 pub struct Image {
-    family: Family,
+    media_types: MediaTypes,
     architecture: Architecture,
     manifest: Vec<u8>,
     manifest_digest: Digest,
@@ -161,20 +142,20 @@ impl Image {
         // What ties a manifest to another one holds for the base alone (OCI image specification, manifest.md).
         manifest.remove("subject");
         manifest.insert("schemaVersion".to_owned(), 2.into());
-        manifest.insert("mediaType".to_owned(), base.family.manifest().into());
+        manifest.insert("mediaType".to_owned(), base.media_types.manifest().into());
         manifest.insert(
             "config".to_owned(),
-            descriptor(base.family.config(), &config_digest, config.len() as u64),
+            descriptor(base.media_types.config(), &config_digest, config.len() as u64),
         );
         let descriptors =
-            layers.iter().map(|layer| descriptor(base.family.layer(), &layer.digest, layer.size));
+            layers.iter().map(|layer| descriptor(base.media_types.layer(), &layer.digest, layer.size));
         manifest.insert("layers".to_owned(), descriptors.collect());
         let manifest = canonical(&Value::Object(manifest));
 
         let manifest_digest = Digest::of(&manifest);
         let architecture = base.architecture;
         Ok(Self {
-            family: base.family,
+            media_types: base.media_types,
             architecture,
             manifest,
             manifest_digest,
@@ -186,8 +167,8 @@ impl Image {
 
     /// The family of its media types.
     #[must_use]
-    pub fn family(&self) -> Family {
-        self.family
+    pub fn media_types(&self) -> MediaTypes {
+        self.media_types
     }
 
     /// The instruction set of what is in it.
@@ -222,8 +203,8 @@ impl Image {
 
     /// What names it.
     #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity {
+    pub fn identity(&self) -> ImageIdentity {
+        ImageIdentity {
             digest: Some(self.manifest_digest.clone()),
             config_digest: self.config_digest.clone(),
             architecture: self.architecture,
@@ -322,13 +303,14 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::store::Blob;
 
     fn layer(name: &str) -> Layer {
         Layer {
             digest: Digest::of(name.as_bytes()),
             diff_id: Digest::of(format!("tar of {name}").as_bytes()),
             size: 7,
-            blob: Blob { path: name.into(), offset: 0, size: 7, kept: false },
+            blob: Blob { path: name.into(), offset: 0, size: 7, in_store: false },
         }
     }
 
@@ -344,7 +326,7 @@ mod tests {
         serde_json::to_vec(&config).unwrap()
     }
 
-    fn manifest(family: Family, base: &[Layer]) -> Vec<u8> {
+    fn manifest(family: MediaTypes, base: &[Layer]) -> Vec<u8> {
         let layers: Vec<_> =
             base.iter().map(|layer| descriptor(family.layer(), &layer.digest, layer.size)).collect();
         let config = descriptor(family.config(), &Digest::of(b"config"), 1);
@@ -353,7 +335,7 @@ mod tests {
         serde_json::to_vec(&manifest).unwrap()
     }
 
-    fn base(family: Family, extra: &Value) -> BaseImage {
+    fn base(family: MediaTypes, extra: &Value) -> BaseImage {
         let layers = vec![layer("base")];
         let config = base_config(&layers, extra);
         BaseImage::new(&manifest(family, &layers), &config, layers, Architecture::X86_64).unwrap()
@@ -367,7 +349,7 @@ mod tests {
 
     #[test]
     fn an_image_keeps_the_family_of_its_base() {
-        for family in [Family::Docker, Family::Oci] {
+        for family in [MediaTypes::Docker, MediaTypes::Oci] {
             let image =
                 Image::assemble(&base(family, &json!({})), &[new_layer("a")], &RunConfig::default(), CREATED)
                     .unwrap();
@@ -392,10 +374,11 @@ mod tests {
             "docker_version": "20.10", "variant": "v8"
         });
         let run = RunConfig { command: Some(vec!["app.handler".to_owned()]), ..RunConfig::default() };
-        let first = Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
+        let first =
+            Image::assemble(&base(MediaTypes::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
         for _ in 0..50 {
             let again =
-                Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
+                Image::assemble(&base(MediaTypes::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
             assert_eq!(again.config(), first.config());
         }
         let config = parsed(first.config());
@@ -415,11 +398,11 @@ mod tests {
             (json!({ "Labels": null }), json!({ "new": "Allow" })),
             (json!({}), json!({ "new": "Allow" })),
         ] {
-            let base = base(Family::Oci, &json!({ "config": own }));
+            let base = base(MediaTypes::Oci, &json!({ "config": own }));
             let image = Image::assemble(&base, &[], &run, CREATED).unwrap();
             assert_eq!(parsed(image.config())["config"]["Labels"], expected);
         }
-        let base = base(Family::Oci, &json!({ "config": { "Labels": "none" } }));
+        let base = base(MediaTypes::Oci, &json!({ "config": { "Labels": "none" } }));
         assert!(matches!(Image::assemble(&base, &[], &run, CREATED), Err(ImageError::Form("config.Labels"))));
     }
 
@@ -430,7 +413,8 @@ mod tests {
         for extra in [json!({}), json!({ "history": [] }), written] {
             let added = [new_layer("a"), new_layer("b")];
             let image =
-                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
+                Image::assemble(&base(MediaTypes::Oci, &extra), &added, &RunConfig::default(), CREATED)
+                    .unwrap();
             let config = parsed(image.config());
             let entries = config["history"].as_array().unwrap();
             assert_eq!(entries.iter().filter(|entry| entry["empty_layer"] != true).count(), 3, "{extra}");
@@ -446,7 +430,8 @@ mod tests {
         for extra in [json!({}), written] {
             let added = [NewLayer { encoder: Some("tar 1, gzip 2"), ..new_layer("a") }, new_layer("b")];
             let image =
-                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
+                Image::assemble(&base(MediaTypes::Oci, &extra), &added, &RunConfig::default(), CREATED)
+                    .unwrap();
             let config = parsed(image.config());
             let comments: Vec<_> = config["history"]
                 .as_array()
@@ -457,8 +442,8 @@ mod tests {
                 .map(|entry| &entry["comment"])
                 .collect();
             assert_eq!(comments, [&Value::Null, &json!("limg: tar 1, gzip 2")]);
-            let manifest = super::manifest(image.manifest()).unwrap();
-            let made = |encoder| made_layers(&manifest, image.config(), encoder).unwrap();
+            let manifest = parse_manifest(image.manifest()).unwrap();
+            let made = |encoder| layers_of_encoder(&manifest, image.config(), encoder).unwrap();
             let [found] = &made("tar 1, gzip 2")[..] else { panic!("one layer") };
             assert_eq!(
                 (&found.digest, &found.diff_id, found.size),
@@ -474,7 +459,7 @@ mod tests {
     fn a_base_for_another_platform_is_refused() {
         let layers = vec![layer("base")];
         let config = base_config(&layers, &json!({}));
-        let error = BaseImage::new(&manifest(Family::Oci, &layers), &config, layers, Architecture::Arm64)
+        let error = BaseImage::new(&manifest(MediaTypes::Oci, &layers), &config, layers, Architecture::Arm64)
             .unwrap_err();
         assert_eq!(error.to_string(), "the image is for linux/amd64, not for linux/arm64 (`arm64`)");
     }
@@ -484,17 +469,18 @@ mod tests {
         let config = base_config(&[layer("other")], &json!({}));
         let layers = vec![layer("base")];
         let of = |manifest: &[u8]| BaseImage::new(manifest, &config, layers.clone(), Architecture::X86_64);
-        assert!(matches!(of(&manifest(Family::Oci, &layers)), Err(ImageError::DiffIds { .. })));
+        assert!(matches!(of(&manifest(MediaTypes::Oci, &layers)), Err(ImageError::DiffIds { .. })));
         assert!(matches!(of(b"{}"), Err(ImageError::Json { .. })));
-        let artifact =
-            String::from_utf8(manifest(Family::Oci, &layers)).unwrap().replace("image.manifest", "artifact");
+        let artifact = String::from_utf8(manifest(MediaTypes::Oci, &layers))
+            .unwrap()
+            .replace("image.manifest", "artifact");
         assert!(matches!(of(artifact.as_bytes()), Err(ImageError::MediaType { .. })));
     }
 
     #[test]
     fn what_a_base_says_about_running_is_read() {
         let extra = json!({ "config": { "Env": ["A=1", "B=x=y", "C"], "Entrypoint": ["/e"], "Cmd": [], "WorkingDir": "" } });
-        let run = base(Family::Oci, &extra).run_config();
+        let run = base(MediaTypes::Oci, &extra).run_config();
         let variables =
             [("A", "1"), ("B", "x=y"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(run.environment, variables);

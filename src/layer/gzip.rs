@@ -1,4 +1,4 @@
-//! Compresses a stream on all processors into one gzip member (RFC 1952).
+//! Compresses a stream on all workers into one gzip member (RFC 1952).
 //!
 //! The input is cut into blocks of a fixed size. Each is compressed by itself, on whatever processor is free, and the results
 //! are joined into one deflate stream: every block's own last one gives up its claim to be the last, and an empty stored
@@ -52,15 +52,15 @@ const LAST: [u8; 2] = [3, 0];
 
 /// The threads that compress. Making one starts none: they start with the first input of more than one block.
 #[derive(Debug)]
-pub(super) struct Processors {
+pub(super) struct Workers {
     threads: usize,
     pool: OnceLock<ThreadPool>,
 }
 
-impl Processors {
+impl Workers {
     /// Those of this machine.
     pub(super) fn all() -> &'static Self {
-        static ALL: OnceLock<Processors> = OnceLock::new();
+        static ALL: OnceLock<Workers> = OnceLock::new();
         ALL.get_or_init(|| Self::new(thread::available_parallelism().map_or(1, NonZero::get)))
     }
 
@@ -86,7 +86,7 @@ impl Processors {
 #[derive(Debug)]
 pub(super) struct GzipWriter<'a, W> {
     output: W,
-    processors: &'a Processors,
+    workers: &'a Workers,
     /// The block that is being filled.
     block: Block,
     /// Those before it that wait for others: threads work on several at once.
@@ -126,12 +126,12 @@ struct Block {
 
 impl<'a, W: Write> GzipWriter<'a, W> {
     /// Begins the member.
-    pub(super) fn new(mut output: W, processors: &'a Processors) -> io::Result<Self> {
+    pub(super) fn new(mut output: W, workers: &'a Workers) -> io::Result<Self> {
         output.write_all(&HEADER)?;
         let (block, batch) = (Block::default(), Vec::new());
         let (pending, spare) = (VecDeque::new(), Vec::new());
         let (crc, hasher) = (Crc::new(), Sha256::new());
-        Ok(Self { output, processors, block, batch, pending, spare, crc, size: 0, hasher })
+        Ok(Self { output, workers, block, batch, pending, spare, crc, size: 0, hasher })
     }
 
     /// Ends the member. Gives the writer below back, and the digest of the input.
@@ -190,7 +190,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
     /// Lets threads work, which pass on at most so many blocks before these are taken in.
     fn start(&mut self, memory: usize, blocks: usize, works: Vec<Work>) -> io::Result<()> {
         // Two batches for each thread, so that none waits for this one to bring the next.
-        let most = 2 * BATCH * self.processors.threads;
+        let most = 2 * BATCH * self.workers.threads;
         while !self.pending.is_empty()
             && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > most
         {
@@ -199,7 +199,7 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         let (sender, done) = sync_channel(blocks);
         for work in works {
             let sender = sender.clone();
-            self.processors.pool()?.spawn(move || {
+            self.workers.pool()?.spawn(move || {
                 // Nobody takes anything in any more when the layer has failed.
                 let gone = |_| io::ErrorKind::BrokenPipe.into();
                 if let Err(error) = work(&mut |block| sender.send(Ok(block)).map_err(gone)) {
@@ -392,8 +392,8 @@ pub(super) mod tests {
     use super::*;
 
     fn compressed(input: &[u8], threads: usize, piece: usize) -> Vec<u8> {
-        let processors = Processors::new(threads);
-        let mut writer = GzipWriter::new(Vec::new(), &processors).unwrap();
+        let workers = Workers::new(threads);
+        let mut writer = GzipWriter::new(Vec::new(), &workers).unwrap();
         for piece in input.chunks(piece) {
             writer.write_all(piece).unwrap();
         }
@@ -487,8 +487,8 @@ pub(super) mod tests {
                 Ok(())
             }
         }
-        let processors = Processors::new(2);
-        let mut writer = GzipWriter::new(Full(100_000), &processors).unwrap();
+        let workers = Workers::new(2);
+        let mut writer = GzipWriter::new(Full(100_000), &workers).unwrap();
         let written = writer.write_all(&mixed(20 * BLOCK, 7));
         let error = written.and_then(|()| writer.finish().map(drop)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);

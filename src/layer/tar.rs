@@ -114,7 +114,7 @@ fn may_be_adjusted(path: &ImagePath) -> bool {
 }
 
 /// Whether the bytes of the archive decide alone what an output that takes over entries of zip archives makes of them.
-pub(super) fn decides_alone(tree: &Tree) -> bool {
+pub(super) fn has_no_deflated(tree: &Tree) -> bool {
     tree.iter().all(|(path, node)| !matches!(node, Node::File(file) if deflated(path, file).is_some()))
 }
 

@@ -4,9 +4,9 @@
 //! What is written is whole or absent: blobs and `index.json` are renamed into place, archives too. This module knows
 //! nothing of Lambda and talks to nobody.
 
-mod archive;
-mod directory;
-mod read;
+mod archive_writer;
+mod directory_writer;
+mod reader;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,9 +14,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-pub use archive::{write_docker_archive, write_oci_archive};
-pub use directory::{check_oci_directory, lacking, remove_damaged, write_oci_directory};
-pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
+pub use archive_writer::{write_docker_archive, write_oci_archive};
+pub use directory_writer::{check_oci_directory, missing_layers, remove_damaged, write_oci_directory};
+pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, Layer, canonical};
@@ -64,7 +64,7 @@ pub enum LayoutError {
     },
     /// It is not what its name says.
     #[error("`{}` {why}", path.display())]
-    Form {
+    Invalid {
         /// The layout or archive.
         path: PathBuf,
         /// Why, after its name.
@@ -82,7 +82,7 @@ pub enum LayoutError {
     },
     /// A layer of limg's own cannot be written.
     #[error("failed to write a layer into an image archive")]
-    Own(#[source] LayerError),
+    OwnLayer(#[source] LayerError),
     /// Writing an archive failed.
     #[error("failed to write an image archive")]
     Write(#[source] io::Error),
@@ -93,13 +93,13 @@ impl LayoutError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Form { help, .. } => Some(help.clone()),
-            Self::Damaged { blob, .. } if blob.kept => {
+            Self::Invalid { help, .. } => Some(help.clone()),
+            Self::Damaged { blob, .. } if blob.in_store => {
                 Some("run the command with `--verify`, and limg makes or fetches it again".to_owned())
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
             Self::Image { source, .. } => source.help(),
-            Self::Own(source) => source.help(),
+            Self::OwnLayer(source) => source.help(),
             Self::Fs(_) | Self::Write(_) => None,
         }
     }
@@ -138,7 +138,7 @@ impl Read for CheckedReader<'_> {
 fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
     let entries = images.iter().map(|named| {
         json!({
-            "mediaType": named.image.family().manifest(),
+            "mediaType": named.image.media_types().manifest(),
             "digest": named.image.digest().as_str(),
             "size": named.image.manifest().len(),
             "platform": { "architecture": named.image.architecture().oci_name(), "os": "linux" },

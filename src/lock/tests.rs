@@ -84,8 +84,8 @@ layers:
         e = hex("e"),
         f = hex("f"),
     );
-    assert_eq!(text::render(&example()), expected);
-    assert_eq!(text::parse(&expected, Path::new("limg.lock")).unwrap(), example());
+    assert_eq!(format::render(&example()), expected);
+    assert_eq!(format::parse(&expected, Path::new("limg.lock")).unwrap(), example());
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn changes_are_what_was_added_or_moved() {
     assert_eq!(
         after.changes(&example()),
         [
-            Change { pin: image(BASE), before: Some(digest('b')), after: Some(digest('0')) },
-            Change { pin: image("python"), before: None, after: Some(digest('1')) },
+            PinChange { pin: image(BASE), before: Some(digest('b')), after: Some(digest('0')) },
+            PinChange { pin: image("python"), before: None, after: Some(digest('1')) },
         ]
     );
 }
@@ -264,8 +264,8 @@ proptest! {
 
     #[test]
     fn whatever_is_written_is_read_again(lock in locks()) {
-        let text = text::render(&lock);
-        prop_assert_eq!(&text::parse(&text, Path::new("limg.lock")).unwrap(), &lock);
+        let text = format::render(&lock);
+        prop_assert_eq!(&format::parse(&text, Path::new("limg.lock")).unwrap(), &lock);
         // Any other reader of YAML has the same keys, as text.
         let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
         for section in ["images", "layers"] {
@@ -278,7 +278,7 @@ proptest! {
     #[test]
     fn no_text_makes_limg_panic(text in "[-a:{}\\[\\],&*!<|>?#'\" \n\t0~%@]{0,60}") {
         for text in [text.clone(), format!("version: 1\nimages:\n  a: {text}"), format!("version: 1\nlayers: {text}")] {
-            let _outcome = text::parse(&text, Path::new("limg.lock"));
+            let _outcome = format::parse(&text, Path::new("limg.lock"));
         }
     }
 }

@@ -51,7 +51,7 @@ impl Recipe {
     /// Makes the layer's bytes again.
     fn make(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
         let start = Instant::now();
-        layer::remake(&self.tree, &self.base, self.mtime, &layer.digest, store)
+        layer::rebuild(&self.tree, &self.base, self.mtime, &layer.digest, store)
             .map_err(|source| BytesError::Layer { name: self.name.clone(), source })?;
         Ok(LayerEvent {
             name: self.name.clone(),
@@ -68,7 +68,7 @@ pub(super) async fn provide<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Origin)>,
     context: &Context,
 ) -> Result<(), BytesError> {
-    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
+    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_present());
     let provide = async |(layer, origin): (&Layer, &Origin)| match origin {
         Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
         Origin::Files(recipe) => make(recipe, layer, context).await,
@@ -97,7 +97,7 @@ pub(super) async fn fetch<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Repository)>,
     context: &Context,
 ) -> Result<(), RegistryError> {
-    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
+    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_present());
     let fetch = async |(layer, origin): (&Layer, &Repository)| {
         context.registry.fetch(origin, &layer.digest, layer.size, &context.store).await.map(drop)
     };

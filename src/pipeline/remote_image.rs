@@ -4,7 +4,7 @@ use oci_spec::image::ImageManifest;
 
 use super::{BaseError, Context, blocking};
 use crate::event::Event;
-use crate::image::{self, Compression, DescribedLayer, Layer};
+use crate::image::{self, Compression, ManifestLayer, Layer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference};
 use crate::store::Digest;
@@ -25,12 +25,12 @@ pub(super) async fn read(
 ) -> Result<RemoteImage, BaseError> {
     let (manifest, config) = resolve(reference, architecture, context).await?;
     let mut layers = Vec::new();
-    for described in image::described_layers(&image::manifest(&manifest)?, &config)? {
+    for described in image::manifest_layers(&image::parse_manifest(&manifest)?, &config)? {
         layers.push(match described.compression {
             Compression::Gzip => {
-                let DescribedLayer { digest, diff_id, size, .. } = described;
+                let ManifestLayer { digest, diff_id, size, .. } = described;
                 let (store, wanted) = (context.store.clone(), digest.clone());
-                let blob = blocking(move || Ok::<_, BaseError>(store.place(&wanted, size))).await?;
+                let blob = blocking(move || Ok::<_, BaseError>(store.expected_blob(&wanted, size))).await?;
                 Layer { digest, diff_id, size, blob }
             }
             Compression::None => compressed(described, reference, context).await?,
@@ -41,18 +41,18 @@ pub(super) async fn read(
 
 /// A layer that is a plain tar, in gzip.
 async fn compressed(
-    described: DescribedLayer,
+    described: ManifestLayer,
     reference: &ImageReference,
     context: &Context,
 ) -> Result<Layer, BaseError> {
-    let DescribedLayer { digest, diff_id, size, .. } = described;
+    let ManifestLayer { digest, diff_id, size, .. } = described;
     let store = context.store.clone();
-    if let Some(found) = layer::imported(&diff_id, &store) {
-        return Ok(found.into());
+    if let Some(found) = layer::find_imported(&diff_id, &store) {
+        return Ok(found);
     }
     let blob = context.registry.fetch(reference.repository(), &digest, size, &store).await?;
     context.reporter.report(Event::BaseImport { base: reference.to_string() });
-    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?.into())).await
+    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?)).await
 }
 
 /// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one that its
@@ -73,8 +73,8 @@ pub(super) async fn resolve(
             (found.bytes, Some(found.digest))
         }
     };
-    let config = config(&image::manifest(&manifest)?, reference, context).await?;
-    image::check_config(&config, architecture)?;
+    let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
+    image::check_platform(&config, architecture)?;
     if let Some(digest) = new {
         keep(manifest.clone(), context).await?;
         context.pins.pin_image(reference, architecture, digest);
@@ -111,7 +111,7 @@ async fn config(
     reference: &ImageReference,
     context: &Context,
 ) -> Result<Vec<u8>, BaseError> {
-    let digest = image::digest(manifest.config())?;
+    let digest = image::descriptor_digest(manifest.config())?;
     if let Some(config) = kept(&digest, context).await? {
         return Ok(config);
     }
@@ -134,5 +134,5 @@ async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, Bas
 /// Keeps a small blob in the store.
 async fn keep(bytes: Vec<u8>, context: &Context) -> Result<(), BaseError> {
     let store = context.store.clone();
-    blocking(move || Ok(store.keep_blob(&bytes).map(drop)?)).await
+    blocking(move || Ok(store.add_blob(&bytes).map(drop)?)).await
 }

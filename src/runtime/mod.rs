@@ -21,19 +21,19 @@ pub const RUNTIME_DIR: &str = "/var/runtime";
 pub const LAYER_ROOT: &str = "/opt";
 
 /// The entry script of AWS's base images and of those that keep its contract: it takes the handler as its one argument.
-pub const ENTRY_SCRIPT: &str = "/lambda-entrypoint.sh";
+pub const AWS_ENTRYPOINT: &str = "/lambda-entrypoint.sh";
 
 /// The runtime interface emulator of such an image, which the script starts outside Lambda.
-pub const EMULATOR: &str = "/usr/local/bin/aws-lambda-rie";
+pub const EMULATOR_PATH: &str = "/usr/local/bin/aws-lambda-rie";
 
 /// The program that is put at a contract's `launcher`.
-pub const LAUNCHER: &str = include_str!("../../base-images/launcher.sh");
+pub const LAUNCHER_SCRIPT: &str = include_str!("../../base-images/launcher.sh");
 
 /// Where limg's own entry script goes on a base that is none of Lambda's.
-pub const FOREIGN_ENTRY: &str = "/var/runtime/entrypoint";
+pub const LIMG_ENTRYPOINT: &str = "/var/runtime/entrypoint";
 
 /// That entry script.
-pub const FOREIGN_ENTRY_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
+pub const LIMG_ENTRYPOINT_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
 
 /// The files of the catalogue.
 const FAMILIES: [&str; 6] = [
@@ -78,7 +78,7 @@ pub struct Client {
 /// A file of the catalogue.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Family {
+struct RuntimeFamily {
     image: String,
     honours_wrapper: bool,
     launcher: Option<ImagePath>,
@@ -108,7 +108,7 @@ static CATALOGUE: LazyLock<Vec<Contract>> = LazyLock::new(|| {
 });
 
 fn contracts(text: &str) -> Result<Vec<Contract>, serde_yaml::Error> {
-    let family: Family = serde_yaml::from_str(text)?;
+    let family: RuntimeFamily = serde_yaml::from_str(text)?;
     let contract = |(id, version): (String, String)| {
         let fill = |text: &String| text.replace("{version}", &version);
         let entries =

@@ -5,10 +5,10 @@
 //! writer derives from everything that the record depends on; whoever changes what a record means changes the name of
 //! its kind. The store decides nothing about what it holds, but for what goes when it is too much.
 
-mod check;
 mod digest;
-mod evict;
 mod in_use;
+mod prune;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use check::Checks;
 pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
-pub use evict::{Bounds, Contents, Removal, StoredBlob, StoredRecord};
+pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
+use verify::Checks;
 
 use crate::fs::{self, FsError};
 
@@ -77,19 +77,19 @@ impl Store {
 
     /// The same, which may hold so many bytes when it is closed.
     #[must_use]
-    pub fn limited(self, limit: u64) -> Self {
+    pub fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }
     }
 
     /// The same, which reads each blob when it is asked for it, and removes those that are not what their names say.
     #[must_use]
-    pub fn checking(self) -> Self {
+    pub fn verifying(self) -> Self {
         Self { checks: Some(Arc::default()), ..self }
     }
 
     /// The blobs that were removed since they were damaged.
     #[must_use]
-    pub fn removed(&self) -> Vec<Digest> {
+    pub fn removed_blobs(&self) -> Vec<Digest> {
         self.checks.as_ref().map(|checks| checks.removed()).unwrap_or_default()
     }
 
@@ -114,7 +114,7 @@ impl Store {
         self.look_at(digest, &path);
         // A link to a file elsewhere is no blob of the store's: who knows who writes to it.
         let size = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
-        Some(Blob { path, offset: 0, size, kept: true })
+        Some(Blob { path, offset: 0, size, in_store: true })
     }
 
     /// Notes that a blob is used, if it is there, and checks it if all are.
@@ -128,14 +128,14 @@ impl Store {
 
     /// Where the blob of this digest and size is, or will be once somebody has brought it here.
     #[must_use]
-    pub fn place(&self, digest: &Digest, size: u64) -> Blob {
+    pub fn expected_blob(&self, digest: &Digest, size: u64) -> Blob {
         let path = self.blob_path(digest);
         self.look_at(digest, &path);
-        Blob { path, offset: 0, size, kept: true }
+        Blob { path, offset: 0, size, in_store: true }
     }
 
     /// Keeps a small blob. A file of its name that was changed is replaced.
-    pub fn keep_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
+    pub fn add_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
         if let Some(blob) = self.blob(&Digest::of(bytes))
             && blob.read().is_ok_and(|kept| kept == bytes)
         {
@@ -170,7 +170,7 @@ impl Store {
     }
 
     /// Keeps a record.
-    pub fn keep_record<T: Serialize>(&self, kind: &str, key: &Digest, record: &T) -> Result<(), FsError> {
+    pub fn write_record<T: Serialize>(&self, kind: &str, key: &Digest, record: &T) -> Result<(), FsError> {
         let path = self.record_path(kind, key);
         fs::create_dir_all(&self.root.join(kind))?;
         let content = serde_json::to_vec(record)
@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Forgets a record, if there is one.
-    pub fn forget_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
+    pub fn remove_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
         let path = self.record_path(kind, key);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -263,7 +263,7 @@ fn persist(
         sync_folder(blobs)
     };
     persist().map_err(FsError::because("write", &path))?;
-    Ok(Blob { path, offset: 0, size, kept: true })
+    Ok(Blob { path, offset: 0, size, in_store: true })
 }
 
 impl Write for BlobWriter {
@@ -292,16 +292,16 @@ pub struct Blob {
     /// How many bytes they are.
     pub size: u64,
     /// Whether it is a file of the store, which nobody ever writes to again.
-    pub kept: bool,
+    pub in_store: bool,
 }
 
 impl Blob {
-    /// Whether the bytes are there. Those of the store may have to be brought first ([`Store::place`]).
+    /// Whether the bytes are there. Those of the store may have to be brought first ([`Store::expected_blob`]).
     #[must_use]
-    pub fn is_here(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         let end = self.offset.saturating_add(self.size);
         // What the store has under this name and of another length is another thing.
-        let fits = |length: u64| if self.kept { length == end } else { length >= end };
+        let fits = |length: u64| if self.in_store { length == end } else { length >= end };
         std::fs::metadata(&self.path).is_ok_and(|file| fits(file.len()))
     }
 
@@ -372,7 +372,7 @@ mod tests {
     fn a_broken_record_is_an_absent_one() {
         let (_folder, store) = Store::for_test();
         let key = Digest::of(b"key");
-        store.keep_record("numbers", &key, &7).unwrap();
+        store.write_record("numbers", &key, &7).unwrap();
         assert_eq!(store.record("numbers", &key), Some(7));
         std::fs::write(store.record_path("numbers", &key), b"{").unwrap();
         assert_eq!(store.record::<u32>("numbers", &key), None);
@@ -383,7 +383,7 @@ mod tests {
         let (folder, _store) = Store::for_test();
         let path = folder.path().join("archive");
         std::fs::write(&path, b"headBODYtail").unwrap();
-        let stretch = |size| Blob { path: path.clone(), offset: 4, size, kept: false };
+        let stretch = |size| Blob { path: path.clone(), offset: 4, size, in_store: false };
         assert_eq!(stretch(4).read().unwrap(), b"BODY");
         assert!(stretch(40).read().is_err());
     }

@@ -20,8 +20,8 @@ fn method() -> impl Strategy<Value = Method> {
 }
 
 /// Makes an archive beside the folder of files, with the same files.
-fn archive(bench: &Bench, files: &[(String, Vec<u8>, Method)]) -> Tree {
-    let path = bench.folder.path().join("layer.zip");
+fn archive(fixture: &Fixture, files: &[(String, Vec<u8>, Method)]) -> Tree {
+    let path = fixture.folder.path().join("layer.zip");
     let mut archive = ZipWriter::new(std::fs::File::create(&path).unwrap());
     for (name, content, method) in files {
         let mut options = FullFileOptions::default().unix_permissions(0o644);
@@ -73,48 +73,48 @@ proptest! {
     fn the_layer_of_an_archive_holds_the_tar_of_its_files(
         files in prop::collection::vec((size(), any::<u16>(), method()), 1..8)
     ) {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let files: Vec<_> = files.into_iter().enumerate().map(|(number, (size, seed, method))| {
             (format!("file-{number}"), text(size, seed.into()), method)
         }).collect();
         for (name, content, _) in &files {
-            bench.write(name, content);
+            fixture.write(name, content);
         }
-        let tree = archive(&bench, &files);
-        let of_archive = bench.build(&tree);
-        let of_folder = bench.build(&bench.tree());
-        prop_assert_eq!(&of_archive.layer.diff_id, &of_folder.layer.diff_id);
-        let plain = Tar::of(&tree, &FileIndex::default(), MTIME).unwrap();
-        prop_assert_eq!(&of_archive.layer.diff_id, &plain.diff_id);
+        let tree = archive(&fixture, &files);
+        let of_archive = fixture.build(&tree);
+        let of_folder = fixture.build(&fixture.tree());
+        prop_assert_eq!(&of_archive.diff_id, &of_folder.diff_id);
+        let plain = TarRecord::compute(&tree, &FileIndex::default(), MTIME).unwrap();
+        prop_assert_eq!(&of_archive.diff_id, &plain.diff_id);
         let is_spliced = |(_, content, method): &(String, Vec<u8>, Method)| {
             matches!(method, Method::Deflated(_)) && content.len() >= 16 * 1024
         };
         prop_assert_eq!(encoder(&tree).is_none(), files.iter().any(is_spliced));
-        prop_assert_eq!(encoder(&bench.tree()), Some(ENCODER));
+        prop_assert_eq!(encoder(&fixture.tree()), Some(ENCODER));
         if encoder(&tree).is_some() {
-            prop_assert_eq!(&of_archive.layer.digest, &of_folder.layer.digest);
+            prop_assert_eq!(&of_archive.digest, &of_folder.digest);
         }
-        prop_assert_eq!(&Digest::of(&unpacked(&of_archive.blob)), &of_archive.layer.diff_id);
-        let again = Bench::new();
-        prop_assert_eq!(again.build(&archive(&again, &files)).layer, of_archive.layer);
+        prop_assert_eq!(&Digest::of(&unpacked(&of_archive.blob)), &of_archive.diff_id);
+        let again = Fixture::new();
+        prop_assert_eq!(again.build(&archive(&again, &files)).digest, of_archive.digest);
     }
 }
 
 #[test]
 fn what_is_used_again_does_not_show() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let deflated = |number| (format!("a-{number}"), text(1 << 20, number), Method::Deflated(1));
     let mut files: Vec<_> = (0..8).map(deflated).collect();
     files.extend((100..300).map(|number| (format!("b-{number}"), text(15_000, number), Method::Deflated(1))));
     files.push(("c".to_owned(), text(24 << 20, 0), Method::Stored));
     files.push(("d".to_owned(), text(5 << 20, 7), Method::Deflated(1)));
     files.extend((100..300).map(|number| (format!("e-{number}"), text(15_000, number), Method::Stored)));
-    let (tree, base) = (archive(&bench, &files), FileIndex::default());
-    let plain = Tar::of(&tree, &base, MTIME).unwrap().diff_id;
+    let (tree, base) = (archive(&fixture, &files), FileIndex::default());
+    let plain = TarRecord::compute(&tree, &base, MTIME).unwrap().diff_id;
     // The fewer threads there are, the sooner memory is used again.
     let layers = [1, 2, 5].map(|threads| {
-        let processors = Processors::new(threads);
-        let writer = GzipWriter::new(Vec::new(), &processors).unwrap();
+        let workers = Workers::new(threads);
+        let writer = GzipWriter::new(Vec::new(), &workers).unwrap();
         let (bytes, diff_id) = tar::write(&tree, &base, MTIME, writer).unwrap().finish().unwrap();
         assert_eq!(diff_id, plain, "{threads} threads");
         bytes
@@ -127,10 +127,10 @@ fn what_is_used_again_does_not_show() {
 
 #[test]
 fn every_inflater_takes_it() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let files: Vec<_> =
         (1..10).map(|level| (format!("file-{level}"), text(300_000, 50), Method::Deflated(level))).collect();
-    let blob = bench.build(&archive(&bench, &files)).blob;
+    let blob = fixture.build(&archive(&fixture, &files)).blob;
     let (packed, tar) = (blob.read().unwrap(), unpacked(&blob));
     assert!(through("gzip", &["-dc"], &packed) == tar);
     assert!(through("python3", &["-c", PYTHON], &packed) == tar);
@@ -141,14 +141,14 @@ fn every_inflater_takes_it() {
 
 #[test]
 fn what_is_deflated_is_taken_over_as_it_is() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let file = ("file".to_owned(), text(1 << 20, 1), Method::Deflated(1));
-    let tree = archive(&bench, std::slice::from_ref(&file));
+    let tree = archive(&fixture, std::slice::from_ref(&file));
     let Some(Node::File(node)) = tree.get(&path("/opt/file")) else { panic!("no file") };
     let Content::Zip(entry) = &node.content else { panic!("not of a zip") };
     let mut deflated = Vec::new();
     entry.open_deflated().unwrap().read_to_end(&mut deflated).unwrap();
-    let blob = bench.build(&tree).blob.read().unwrap();
+    let blob = fixture.build(&tree).blob.read().unwrap();
     // Somewhere in it is the bit that says which block is the last.
     let quarters = deflated.chunks(deflated.len() / 4);
     assert!(quarters.filter(|quarter| memchr::memmem::find(&blob, quarter).is_some()).count() >= 3);
@@ -156,7 +156,7 @@ fn what_is_deflated_is_taken_over_as_it_is() {
 
 #[test]
 fn bytecode_of_an_archive_is_adjusted() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let source = text(20_000, 3);
     let mut bytecode = vec![0; 16];
     bytecode[12..].copy_from_slice(&20_000_u32.to_le_bytes());
@@ -166,11 +166,11 @@ fn bytecode_of_an_archive_is_adjusted() {
         ("m.py".to_owned(), source, Method::Deflated(6)),
         ("__pycache__/m.cpython-311.pyc".to_owned(), bytecode, Method::Deflated(6)),
     ];
-    let tree = archive(&bench, &files);
+    let tree = archive(&fixture, &files);
     let base = FileIndex::default();
     let later = MTIME + 86_400;
-    let stored = build(&tree, &base, later, &key(&tree, &base, later), &bench.store).unwrap();
-    let listed = listed(&stored.blob);
+    let (layer, _) = build(&tree, &base, later, &key(&tree, &base, later), &fixture.store).unwrap();
+    let listed = listed(&layer.blob);
     let cached = listed.iter().find(|entry| entry.0.contains("/__pycache__/m.")).unwrap();
     assert_eq!(cached.6[8..12], u32::try_from(later).unwrap().to_le_bytes());
 }
@@ -183,10 +183,10 @@ fn an_entry_that_is_not_what_the_archive_says_is_named() {
 }
 
 fn is_named(size: usize) {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let file = |name: &str, size| (name.to_owned(), text(size, 1), Method::Deflated(6));
-    drop(archive(&bench, &[file("good", 100_000), file("bad", size), file("other", 100_000)]));
-    let archive = bench.folder.path().join("layer.zip");
+    drop(archive(&fixture, &[file("good", 100_000), file("bad", size), file("other", 100_000)]));
+    let archive = fixture.folder.path().join("layer.zip");
     let good = std::fs::read(&archive).unwrap();
     let header = memchr::memmem::find(&good, b"bad").unwrap();
     for at in [header + 500, header - 30 + 14] {
@@ -200,9 +200,9 @@ fn is_named(size: usize) {
         std::fs::write(&archive, &bytes).unwrap();
         let tree = load(&archive);
         let base = FileIndex::default();
-        let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap_err();
+        let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap_err();
         assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
         assert!(error.to_string().contains("layer.zip: bad"), "{error}");
-        assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);
     }
 }

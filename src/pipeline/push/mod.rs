@@ -180,7 +180,7 @@ async fn push_manifest(
     let repository = &target.repository;
     let put = async |version: &str| -> Result<(), PushError> {
         pace.wait(repository).await;
-        let media_type = image.family().manifest();
+        let media_type = image.media_types().manifest();
         Ok(context.registry.put_manifest(repository, version, media_type, image.manifest()).await?)
     };
     if !state.has_image {

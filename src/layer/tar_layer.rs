@@ -22,24 +22,24 @@ pub struct TarLayer {
     tree: Arc<Tree>,
     base: Arc<FileIndex>,
     mtime: u64,
-    tar: Tar,
+    tar: TarRecord,
 }
 
 /// What a tar is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tar {
+pub(super) struct TarRecord {
     pub(super) diff_id: Digest,
     pub(super) size: u64,
 }
 
-impl Tar {
+impl TarRecord {
     /// What was found under this key before.
-    pub(super) fn known(key: &Digest, store: &Store) -> Option<Self> {
+    pub(super) fn find(key: &Digest, store: &Store) -> Option<Self> {
         store.record(RECORD, key)
     }
 
     /// Reads all files of a tree and keeps nothing of them.
-    pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
+    pub(super) fn compute(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
         Self::write(tree, base, mtime, io::sink())
     }
 
@@ -65,7 +65,12 @@ impl TarLayer {
         key: &Digest,
         store: &Store,
     ) -> Option<Self> {
-        Tar::known(key, store).map(|tar| Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
+        TarRecord::find(key, store).map(|tar| Self {
+            tree: Arc::clone(tree),
+            base: Arc::clone(base),
+            mtime,
+            tar,
+        })
     }
 
     /// Reads the files of a tree for what their layer is; the arguments are those of [`find`](Self::find).
@@ -79,9 +84,9 @@ impl TarLayer {
         key: &Digest,
         store: &Store,
     ) -> Result<Self, LayerError> {
-        let tar = Tar::of(tree, base, mtime)?;
+        let tar = TarRecord::compute(tree, base, mtime)?;
         if tree.is_settled() {
-            store.keep_record(RECORD, key, &tar)?;
+            store.write_record(RECORD, key, &tar)?;
         }
         Ok(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
     }
@@ -104,7 +109,7 @@ impl TarLayer {
     /// When a file cannot be read, the output cannot be written, or, once all is written, when it is not the tar that was
     /// announced.
     pub fn write(&self, output: impl Write) -> Result<(), LayerError> {
-        let written = Tar::write(&self.tree, &self.base, self.mtime, output)?;
+        let written = TarRecord::write(&self.tree, &self.base, self.mtime, output)?;
         if written == self.tar {
             Ok(())
         } else {

@@ -16,7 +16,7 @@ const RECORD_AGE: Duration = Duration::from_hours(90 * 24);
 
 /// What a store holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
+pub struct StoreContents {
     /// Its blobs.
     pub blobs: Vec<StoredBlob>,
     /// Its records.
@@ -49,7 +49,7 @@ pub struct StoredRecord {
     pub used: SystemTime,
 }
 
-impl Contents {
+impl StoreContents {
     /// The bytes of everything.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -59,7 +59,7 @@ impl Contents {
     }
 
     /// What of it goes.
-    fn beyond(mut self, bounds: &Bounds, now: SystemTime) -> Removal {
+    fn beyond(mut self, bounds: &Retention, now: SystemTime) -> Removal {
         let mut bytes = self.bytes();
         let unused = |used: SystemTime| now.duration_since(used).unwrap_or_default();
         let too_old = |used: SystemTime, age: Option<Duration>| age.is_some_and(|age| unused(used) >= age);
@@ -80,7 +80,7 @@ impl Contents {
 
 /// What a store is to hold at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Retention {
     /// The bytes of everything in it. What cannot be had again counts, and stays.
     pub bytes: Option<u64>,
     /// For how long a blob that goes was not used.
@@ -89,7 +89,7 @@ pub struct Bounds {
     pub record_age: Duration,
 }
 
-impl Bounds {
+impl Retention {
     /// So many bytes, and no record that was long unused.
     #[must_use]
     pub fn of_bytes(bytes: u64) -> Self {
@@ -123,7 +123,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be listed.
-    pub fn contents(&self) -> Result<Contents, FsError> {
+    pub fn contents(&self) -> Result<StoreContents, FsError> {
         contents(&self.root)
     }
 
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn prunable(&self, bounds: &Bounds) -> Result<Removal, FsError> {
+    pub fn prunable(&self, bounds: &Retention) -> Result<Removal, FsError> {
         Ok(self.contents()?.beyond(bounds, SystemTime::now()))
     }
 
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed, or a file cannot be removed.
-    pub fn prune(self, bounds: &Bounds) -> Result<Option<Removal>, FsError> {
+    pub fn prune(self, bounds: &Retention) -> Result<Option<Removal>, FsError> {
         self.alone(|root| {
             let removal = contents(root)?.beyond(bounds, SystemTime::now());
             for blob in &removal.blobs {
@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be listed, or a file cannot be removed.
     pub fn close(self) -> Result<(), FsError> {
-        let bounds = Bounds::of_bytes(self.limit);
+        let bounds = Retention::of_bytes(self.limit);
         if self.has_added() && !self.prunable(&bounds)?.is_empty() {
             self.prune(&bounds)?;
         }
@@ -184,8 +184,8 @@ impl Store {
 }
 
 /// Lists the store in `root`. What others remove meanwhile is not there.
-fn contents(root: &Path) -> Result<Contents, FsError> {
-    let mut contents = Contents::default();
+fn contents(root: &Path) -> Result<StoreContents, FsError> {
+    let mut contents = StoreContents::default();
     let blobs = super::blobs(root);
     for (path, metadata) in files_below(root)? {
         let size = metadata.len();

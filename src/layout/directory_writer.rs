@@ -41,14 +41,14 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
 
 /// The layers of an image that the layout in `path` does not have yet.
 #[must_use]
-pub fn lacking<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
+pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
     let blobs = path.join("blobs").join("sha256");
     let lacks = |layer: &&Layer| !is_there(&blobs.join(layer.digest.hex()), layer.size);
     image.unique_layers().into_iter().filter(lacks).collect()
 }
 
 /// Removes the layers of an image that the layout in `path` has with other bytes than their digests say, which are then
-/// lacking, and gives those digests.
+/// missing, and returns those digests.
 ///
 /// # Errors
 /// When one cannot be read or removed.
@@ -75,7 +75,7 @@ pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError
 pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
     let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && !path.join("index.json").exists() && !path.join("blobs").is_dir() {
-        return Err(LayoutError::Form {
+        return Err(LayoutError::Invalid {
             path: path.to_owned(),
             why: "is neither empty nor an OCI image layout".to_owned(),
             help: "name another folder".to_owned(),
@@ -105,7 +105,7 @@ fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, La
     if !index.exists() {
         return Ok(Vec::new());
     }
-    let form = |why: String| LayoutError::Form {
+    let form = |why: String| LayoutError::Invalid {
         path: index.clone(),
         why: format!("is no index of an OCI image layout: {why}"),
         help: "remove the folder or name another one".to_owned(),
@@ -128,7 +128,7 @@ fn place_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {
     }
     // The store's files never change, so that a second name for one is as good as a copy. Where that does not work
     // (another file system, or a file of the wrong length in the way), it is copied over.
-    if layer.blob.kept && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
+    if layer.blob.in_store && std::fs::hard_link(&layer.blob.path, &target).is_ok() {
         return Ok(());
     }
     let mut content = CheckedReader::open(layer)?;

@@ -10,11 +10,11 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use crate::problem::nearest;
+use crate::text::nearest;
 
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct YamlError {
     /// The line, counted from 1.
     pub line: Option<usize>,
     /// What is wrong, with the keys that lead there: lower case, no full stop.
@@ -27,15 +27,15 @@ pub struct Fault {
 ///
 /// # Errors
 /// When it is not YAML, or not a `T`.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    serde_yaml::from_str(text).map_err(|error| Fault::of(&error))
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_yaml::from_str(text).map_err(|error| YamlError::of(&error))
 }
 
 /// A value that is written as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parsed<T>(pub T);
+pub struct FromText<T>(pub T);
 
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for FromText<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Parsing within the visitor lets the library add the line to an error.
         deserializer.deserialize_str(TextVisitor(|text: &str| text.parse())).map(Self)
@@ -44,9 +44,9 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
 
 /// A mapping in which no key stands twice. serde's own maps take the last one in silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unique<K, V>(pub BTreeMap<K, V>);
+pub struct UniqueKeys<K, V>(pub BTreeMap<K, V>);
 
-impl<'de, K, V> Deserialize<'de> for Unique<K, V>
+impl<'de, K, V> Deserialize<'de> for UniqueKeys<K, V>
 where
     K: FromStr<Err: fmt::Display> + Ord,
     V: Deserialize<'de>,
@@ -63,7 +63,7 @@ where
     K: FromStr<Err: fmt::Display> + Ord,
     V: Deserialize<'de>,
 {
-    type Value = Unique<K, V>;
+    type Value = UniqueKeys<K, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a mapping")
@@ -75,7 +75,7 @@ where
             let value = map.next_value()?;
             entries.insert(key, value);
         }
-        Ok(Unique(entries))
+        Ok(UniqueKeys(entries))
     }
 }
 
@@ -111,7 +111,7 @@ impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for TextVi
     }
 }
 
-impl Fault {
+impl YamlError {
     fn of(error: &serde_yaml::Error) -> Self {
         let mut message = error.to_string();
         let line = error.location().map(|place| {
@@ -157,20 +157,20 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Garden {
-        plants: Unique<String, Plant>,
+        plants: UniqueKeys<String, Plant>,
     }
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Plant {
         #[expect(dead_code, reason = "only its form is tested")]
-        height: Option<Parsed<u8>>,
+        height: Option<FromText<u8>>,
         #[expect(dead_code, reason = "only its form is tested")]
         colour: Option<String>,
     }
 
     fn fault(text: &str) -> (usize, String, String) {
-        let Fault { line, message, help } = parse::<Garden>(text).unwrap_err();
+        let YamlError { line, message, help } = parse::<Garden>(text).unwrap_err();
         (line.unwrap_or_default(), message, help.unwrap_or_default())
     }
 
@@ -212,6 +212,6 @@ mod tests {
     fn a_document_that_is_right_is_taken() {
         let garden: Garden = parse("plants:\n  rose: { height: 3 }\n  lily: { height: \"4\" }\n").unwrap();
         assert_eq!(garden.plants.0.len(), 2);
-        assert_eq!(parse::<Parsed<u8>>("7").unwrap(), Parsed(7));
+        assert_eq!(parse::<FromText<u8>>("7").unwrap(), FromText(7));
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Lock, LockError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
-use crate::yaml::{self, Parsed, Unique};
+use crate::strict_yaml::{self, FromText, UniqueKeys};
 
 /// What every lock file begins with.
 const HEADER: &str = "# Pinned by limg: commit this file. `limg update` moves the pins.\nversion: 1\n";
@@ -24,16 +24,16 @@ const CONFLICT_MARKS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
 struct Written {
     #[serde(rename = "version")]
     _version: u64,
-    images: Option<Unique<ImageReference, Digests>>,
-    layers: Option<Unique<LayerVersionArn, Parsed<Digest>>>,
+    images: Option<UniqueKeys<ImageReference, Digests>>,
+    layers: Option<UniqueKeys<LayerVersionArn, FromText<Digest>>>,
 }
 
 /// The digests of one image.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Digests {
-    arm64: Option<Parsed<Digest>>,
-    x86_64: Option<Parsed<Digest>>,
+    arm64: Option<FromText<Digest>>,
+    x86_64: Option<FromText<Digest>>,
 }
 
 /// The version alone, whatever else there is.
@@ -48,23 +48,23 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
     if let Some(position) = text.lines().position(is_mark) {
         return Err(LockError::Conflict { path: path.to_owned(), line: position + 1 });
     }
-    let form = |fault| LockError::Form { path: path.to_owned(), fault };
+    let form = |error| LockError::Form { path: path.to_owned(), error };
     // First, since a later version may have keys that are unknown here.
-    let Versioned { version } = yaml::parse(text).map_err(form)?;
+    let Versioned { version } = strict_yaml::parse(text).map_err(form)?;
     if version != 1 {
         return Err(LockError::Version { path: path.to_owned(), version });
     }
-    let written: Written = yaml::parse(text).map_err(form)?;
+    let written: Written = strict_yaml::parse(text).map_err(form)?;
     let mut lock = Lock::default();
     for (reference, Digests { arm64, x86_64 }) in written.images.into_iter().flat_map(|images| images.0) {
         for (architecture, digest) in [(Architecture::Arm64, arm64), (Architecture::X86_64, x86_64)] {
-            if let Some(Parsed(digest)) = digest {
+            if let Some(FromText(digest)) = digest {
                 lock.pin_image(&reference, architecture, digest);
             }
         }
     }
     let layers = written.layers.into_iter().flat_map(|layers| layers.0);
-    lock.layers = layers.map(|(arn, Parsed(digest))| (arn, digest)).collect();
+    lock.layers = layers.map(|(arn, FromText(digest))| (arn, digest)).collect();
     Ok(lock)
 }
 

@@ -41,16 +41,16 @@ fn what_was_used_longest_ago_goes_first_until_the_rest_fits() {
 
     let fits = other(&store) + 2000;
     let expected = [older.clone(), old.clone()];
-    assert_eq!(digests(&store.prunable(&Bounds::of_bytes(fits)).unwrap()), expected);
+    assert_eq!(digests(&store.prunable(&Retention::of_bytes(fits)).unwrap()), expected);
     assert_eq!(
-        digests(&store.prunable(&Bounds::of_bytes(fits + 1999)).unwrap()),
+        digests(&store.prunable(&Retention::of_bytes(fits + 1999)).unwrap()),
         std::slice::from_ref(&older)
     );
-    assert_eq!(store.prunable(&Bounds::of_bytes(fits + 2000)).unwrap(), Removal::default());
-    assert_eq!(digests(&store.prunable(&Bounds::of_age(2 * DAY)).unwrap()), expected);
+    assert_eq!(store.prunable(&Retention::of_bytes(fits + 2000)).unwrap(), Removal::default());
+    assert_eq!(digests(&store.prunable(&Retention::of_age(2 * DAY)).unwrap()), expected);
 
     let root = store.root().to_owned();
-    let removal = store.prune(&Bounds::of_bytes(fits)).unwrap().unwrap();
+    let removal = store.prune(&Retention::of_bytes(fits)).unwrap().unwrap();
     assert_eq!(digests(&removal), expected);
     let store = Store::open(&root).unwrap();
     let left = [old, older, oldest_but_used, new].map(|digest| store.blob(&digest).is_some());
@@ -61,9 +61,9 @@ fn what_was_used_longest_ago_goes_first_until_the_rest_fits() {
 fn a_use_by_place_counts_and_one_of_what_is_not_there_does_not() {
     let (_folder, store) = Store::for_test();
     let (used, unused) = (put(&store, 1, 10, 5), put(&store, 2, 10, 4));
-    drop(store.place(&used, 10));
-    drop(store.place(&Digest::of(b"absent"), 10));
-    assert_eq!(digests(&store.prunable(&Bounds::of_age(DAY)).unwrap()), [unused]);
+    drop(store.expected_blob(&used, 10));
+    drop(store.expected_blob(&Digest::of(b"absent"), 10));
+    assert_eq!(digests(&store.prunable(&Retention::of_age(DAY)).unwrap()), [unused]);
     assert_eq!(std::fs::read_dir(store.root().join("used")).unwrap().count(), 1);
 }
 
@@ -72,7 +72,7 @@ fn nothing_goes_while_somebody_uses_the_store() {
     let (_folder, store) = Store::for_test();
     let digest = put(&store, 1, 1000, 3);
     let root = store.root().to_owned();
-    let everything = Bounds::of_age(Duration::ZERO);
+    let everything = Retention::of_age(Duration::ZERO);
     let clone = store.clone();
     let another = Store::open(&root).unwrap();
     assert_eq!(store.prune(&everything).unwrap(), None, "a clone of it is there");
@@ -111,11 +111,11 @@ fn the_end_of_a_command_keeps_to_the_limit_if_it_has_added_something() {
     let limit = other(&store) + 1500;
     drop(store);
     let unchanged = Store::open(&root).unwrap();
-    unchanged.limited(limit).close().unwrap();
+    unchanged.with_limit(limit).close().unwrap();
     let adding = Store::open(&root).unwrap();
     assert_eq!(blobs(&adding), 3, "nothing was added");
     let new = put(&adding, 9, 1000, 0);
-    adding.limited(limit).close().unwrap();
+    adding.with_limit(limit).close().unwrap();
     let left = Store::open(&root).unwrap().contents().unwrap().blobs;
     assert_eq!(left.into_iter().map(|blob| blob.digest).collect::<Vec<_>>(), [new]);
 }
@@ -125,7 +125,7 @@ fn records_outlive_their_blobs_until_nobody_asks_for_them() {
     let (_folder, store) = Store::for_test();
     let keys = ["old", "asked for", "new"].map(|name| Digest::of(name.as_bytes()));
     for (key, days) in keys.iter().zip([91, 91, 1]) {
-        store.keep_record("numbers-1", key, &7).unwrap();
+        store.write_record("numbers-1", key, &7).unwrap();
         date(&store.root().join("numbers-1").join(format!("{}.json", key.hex())), days);
     }
     assert_eq!(store.record("numbers-1", &keys[1]), Some(7));
@@ -135,10 +135,10 @@ fn records_outlive_their_blobs_until_nobody_asks_for_them() {
     date(&emulator, 400);
 
     let root = store.root().to_owned();
-    store.prune(&Bounds::of_bytes(0)).unwrap().unwrap();
+    store.prune(&Retention::of_bytes(0)).unwrap().unwrap();
     let store = Store::open(&root).unwrap();
     assert_eq!(keys.each_ref().map(|key| store.record("numbers-1", key)), [None, Some(7), Some(7)]);
-    store.prune(&Bounds::of_age(Duration::ZERO)).unwrap().unwrap();
+    store.prune(&Retention::of_age(Duration::ZERO)).unwrap().unwrap();
     let store = Store::open(&root).unwrap();
     assert_eq!(store.record::<u8>("numbers-1", &keys[2]), None);
     assert!(emulator.exists(), "what nobody can make again stays");
@@ -151,12 +151,15 @@ fn damaged_blobs_are_found_and_a_store_that_checks_lets_them_go() {
     std::fs::remove_file(store.blob_path(&bad)).unwrap();
     std::fs::write(store.blob_path(&bad), vec![3; 1000]).unwrap();
     assert_eq!(store.damaged().unwrap(), std::slice::from_ref(&bad));
-    assert!(store.blob(&bad).is_some() && store.removed().is_empty(), "who does not check does not know");
+    assert!(
+        store.blob(&bad).is_some() && store.removed_blobs().is_empty(),
+        "who does not check does not know"
+    );
 
-    let checking = store.checking();
-    assert!(!checking.place(&bad, 1000).is_here());
+    let checking = store.verifying();
+    assert!(!checking.expected_blob(&bad, 1000).is_present());
     assert!(checking.blob(&good).is_some());
-    assert_eq!(checking.removed(), std::slice::from_ref(&bad));
+    assert_eq!(checking.removed_blobs(), std::slice::from_ref(&bad));
     put(&checking, 2, 1000, 0);
     assert!(checking.blob(&bad).is_some(), "made again, it is another one");
     assert!(checking.damaged().unwrap().is_empty());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BaseImage, Identity, Image, ImageError, Layer, NewLayer, config};
+use super::{BaseImage, Image, ImageError, ImageIdentity, Layer, NewLayer, config};
 use crate::layer::TarLayer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
@@ -63,7 +63,7 @@ impl From<Layer> for DockerLayer {
 /// An image for engines and for archives of Docker: a config and layers. It needs no manifest, and hence no layer in gzip.
 #[derive(Debug, Clone)]
 pub struct DockerImage {
-    identity: Identity,
+    identity: ImageIdentity,
     config: Vec<u8>,
     layers: Vec<DockerLayer>,
 }
@@ -84,13 +84,13 @@ impl DockerImage {
         let diff_ids = layers.iter().map(DockerLayer::diff_id);
         let config = config(base, added, diff_ids, run, created)?;
         let config_digest = Digest::of(&config);
-        let identity = Identity { digest: None, config_digest, architecture: base.architecture };
+        let identity = ImageIdentity { digest: None, config_digest, architecture: base.architecture };
         Ok(Self { identity, config, layers })
     }
 
     /// What names it; the digest of a manifest is among that only if the image was made of one that has it.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &ImageIdentity {
         &self.identity
     }
 

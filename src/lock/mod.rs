@@ -4,7 +4,7 @@
 //! moved. The file lies beside the definition and belongs under version control. This module keeps the pins; it asks nobody
 //! what they should be.
 
-mod text;
+mod format;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::{self, FsError, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
-use crate::yaml::Fault;
+use crate::strict_yaml::YamlError;
 
 /// What the name of a definition ends with where its lock is: `limg.lock` beside `limg.yaml`.
 pub const EXTENSION: &str = "lock";
@@ -55,7 +55,7 @@ impl fmt::Display for Pin {
 
 /// A pin that was added, moved or dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct PinChange {
     /// What is pinned.
     pub pin: Pin,
     /// To what it was pinned; nothing if it was not.
@@ -90,12 +90,12 @@ pub enum LockError {
         version: u64,
     },
     /// It is not what limg writes.
-    #[error("`{}` is not a lock file: {}{}", path.display(), fault.message, in_line(fault.line))]
+    #[error("`{}` is not a lock file: {}{}", path.display(), error.message, in_line(error.line))]
     Form {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
-        fault: Fault,
+        error: YamlError,
     },
 }
 
@@ -120,7 +120,7 @@ impl LockError {
                 Some("keep one side, or remove the file and `limg build` pins anew".to_owned())
             }
             Self::Version { .. } => Some("use the limg that wrote it, or a newer one".to_owned()),
-            Self::Form { fault: Fault { help: Some(help), .. }, .. } => Some(help.clone()),
+            Self::Form { error: YamlError { help: Some(help), .. }, .. } => Some(help.clone()),
             Self::Form { .. } | Self::Text(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => {
                 Some(anew.to_owned())
             }
@@ -136,7 +136,7 @@ impl Lock {
     /// When it cannot be read or is not a lock file.
     pub fn read(path: &Path) -> Result<Self, LockError> {
         match fs::read_text(path, BYTES_AT_MOST) {
-            Ok(text) => text::parse(&text, path),
+            Ok(text) => format::parse(&text, path),
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error.into()),
         }
@@ -150,7 +150,7 @@ impl Lock {
     /// # Errors
     /// When the file that is there cannot be looked at, or the new one cannot be written.
     pub fn write(&self, path: &Path) -> Result<bool, LockError> {
-        let text = text::render(self);
+        let text = format::render(self);
         let is_needed = match fs::read_text(path, BYTES_AT_MOST) {
             // Git may give a text the line ends of the system.
             Ok(old) => old.replace("\r\n", "\n") != text,
@@ -199,7 +199,7 @@ impl Lock {
     }
 
     /// Makes a change that another lock has gone through.
-    pub fn apply(&mut self, change: &Change) {
+    pub fn apply(&mut self, change: &PinChange) {
         match (&change.pin, &change.after) {
             (Pin::Image { reference, architecture }, Some(digest)) => {
                 self.pin_image(reference, *architecture, digest.clone());
@@ -219,10 +219,10 @@ impl Lock {
 
     /// What is pinned otherwise than `before`, in the order of the file.
     #[must_use]
-    pub fn changes(&self, before: &Self) -> Vec<Change> {
+    pub fn changes(&self, before: &Self) -> Vec<PinChange> {
         let (old, new) = (before.pins(), self.pins());
         let pins: BTreeSet<&Pin> = old.keys().chain(new.keys()).collect();
-        let change = |pin: &Pin| Change {
+        let change = |pin: &Pin| PinChange {
             pin: pin.clone(),
             before: old.get(pin).map(|digest| (*digest).clone()),
             after: new.get(pin).map(|digest| (*digest).clone()),

@@ -118,7 +118,7 @@ impl<W: Write> TarWriter<W> {
         let output = self.archive.get_mut();
         output.write_all(header.as_bytes()).map_err(LayoutError::Write)?;
         // A tar is made of whole blocks, so that nothing need fill its last one up.
-        layer.write(output).map_err(LayoutError::Own)
+        layer.write(output).map_err(LayoutError::OwnLayer)
     }
 
     /// Images that share a blob share its file.

@@ -4,11 +4,11 @@
 //! at which bit each ends. Compressors do not tell, so the codes are walked here, and nothing is decoded: that takes about
 //! a tenth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
 
-mod codes;
+mod prefix_codes;
 
 use std::io::{self, Read};
 
-use codes::{BITS, Bits, Codes, SPECIAL, Step, fixed_codes, peek, read_codes};
+use prefix_codes::{BITS, Bits, Codes, SPECIAL, Step, fixed_codes, peek, read_codes};
 
 /// How many bytes must be at hand for a step. The header of a block is the longest: 320 lengths of at most 14 bits, and those
 /// of their code (RFC 1951, 3.2.7).

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
-use crate::image::{self, BaseImage, Compression, DescribedLayer, ImageError, Layer};
+use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
 use crate::layer::{self, LayerError};
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
@@ -92,7 +92,7 @@ pub fn read_docker_archive(
 ///
 /// # Errors
 /// When it is not for `architecture`.
-pub fn read_taken_over(
+pub fn read_imported(
     config: &Digest,
     architecture: Architecture,
     store: &Store,
@@ -102,8 +102,8 @@ pub fn read_taken_over(
     let config = blob.read()?;
     let mut layers = Vec::new();
     for diff_id in image::diff_ids(&config).map_err(unusable)? {
-        let Some(stored) = layer::imported(&diff_id, store) else { return Ok(None) };
-        layers.push(stored.into());
+        let Some(stored) = layer::find_imported(&diff_id, store) else { return Ok(None) };
+        layers.push(stored);
     }
     BaseImage::without_manifest(&config, layers, architecture).map(Some).map_err(unusable)
 }
@@ -139,7 +139,7 @@ impl<'a> Files<'a> {
                     path: path.to_owned(),
                     offset: entry.raw_file_position(),
                     size: entry.size(),
-                    kept: false,
+                    in_store: false,
                 };
                 members.insert(name, Member::File(blob));
             } else if let Some(target) = entry.link_name_bytes() {
@@ -229,10 +229,10 @@ impl<'a> Files<'a> {
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
         let bytes = self.blob_bytes(manifest)?;
-        let manifest = image::manifest(&bytes).map_err(|error| self.unusable(error))?;
+        let manifest = image::parse_manifest(&bytes).map_err(|error| self.unusable(error))?;
         let config = self.blob_bytes(manifest.config())?;
-        let described = image::described_layers(&manifest, &config).map_err(|error| self.unusable(error))?;
-        let layers = described.into_iter().map(|DescribedLayer { digest, diff_id, size, compression }| {
+        let described = image::manifest_layers(&manifest, &config).map_err(|error| self.unusable(error))?;
+        let layers = described.into_iter().map(|ManifestLayer { digest, diff_id, size, compression }| {
             let blob = self.blob(&blob_name(&digest))?;
             if blob.size != size {
                 let why = format!("has {} bytes of the blob {digest} instead of {size}", blob.size);
@@ -278,7 +278,7 @@ impl<'a> Files<'a> {
             .map(|(name, diff_id)| self.import(&self.blob(&normalised(name, ""))?, &diff_id, store))
             .collect::<Result<Vec<_>, _>>()?;
         // So that the image can be found again without the archive.
-        store.keep_blob(&config)?;
+        store.add_blob(&config)?;
         BaseImage::without_manifest(&config, layers, architecture).map_err(|error| self.unusable(error))
     }
 
@@ -294,7 +294,7 @@ impl<'a> Files<'a> {
         };
         let stored = layer::import(diff_id, store, open)
             .map_err(|source: LayerError| LayoutError::Layer { path: self.path.to_owned(), source })?;
-        Ok(stored.into())
+        Ok(stored)
     }
 
     fn blob(&self, name: &str) -> Result<Blob, LayoutError> {
@@ -302,7 +302,7 @@ impl<'a> Files<'a> {
             Place::Directory(path) => {
                 let path: PathBuf = path.join(name);
                 let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
-                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), kept: false })
+                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), in_store: false })
             }
             Place::Archive(members) => match members.get(name) {
                 Some(Member::Link(target)) => members.get(target),
@@ -340,7 +340,7 @@ impl<'a> Files<'a> {
     }
 
     fn digest(&self, descriptor: &Descriptor) -> Result<Digest, LayoutError> {
-        image::digest(descriptor).map_err(|error| self.unusable(error))
+        image::descriptor_digest(descriptor).map_err(|error| self.unusable(error))
     }
 
     fn decode<T: for<'d> Deserialize<'d>>(&self, what: &'static str, bytes: &[u8]) -> Result<T, LayoutError> {
@@ -353,7 +353,7 @@ impl<'a> Files<'a> {
 }
 
 fn form(path: &Path, why: &str, help: &str) -> LayoutError {
-    LayoutError::Form { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
+    LayoutError::Invalid { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
 }
 
 /// The name of an image in an index.
