@@ -19,7 +19,7 @@ use limg::engine::{
     Answer, Engine, EngineError, Event, Host, Invocation, Loaded, OutputSink, RunOptions, Session, Start,
     Used,
 };
-use limg::image::{BaseImage, DockerImage, Image, NewLayer};
+use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
@@ -125,7 +125,7 @@ impl Bench {
         let base = FileIndex::default();
         let key = limg::layer::key(&tree, &base, MTIME);
         let (layer, _) = limg::layer::build(&tree, &base, MTIME, &key, &self.store).unwrap();
-        NewLayer { layer, description: description.to_owned(), encoder: None }
+        NewLayer { layer: layer.into(), description: description.to_owned(), encoder: None }
     }
 
     fn image(&self, added: &[NewLayer], run: &RunConfig) -> Image {
@@ -133,9 +133,8 @@ impl Bench {
     }
 
     async fn load(&self, image: &Image, tag: &str) -> Loaded {
-        let image = DockerImage::from(image);
         let loaded =
-            self.engine.load(&image, &self.name(tag), async |_| Ok::<_, EngineError>(())).await.unwrap();
+            self.engine.load(image, &self.name(tag), async |_| Ok::<_, EngineError>(())).await.unwrap();
         self.loaded.lock().unwrap().push(loaded.id.clone());
         loaded
     }
@@ -274,9 +273,8 @@ async fn an_exported_image_is_a_base() {
 
     let archive = bench.engine.export(&bench.name("v1"), &bench.store).await.unwrap();
     let base = read_docker_archive(archive.path(), None, Architecture::X86_64, &bench.store).unwrap();
-    let diff_ids =
-        |layers: &[limg::image::Layer]| layers.iter().map(|l| l.diff_id.clone()).collect::<Vec<_>>();
-    assert_eq!(diff_ids(base.layers()), diff_ids(image.layers()));
+    let diff_ids: Vec<_> = base.layers().iter().map(|layer| &layer.diff_id).collect();
+    assert_eq!(diff_ids, image.layers().iter().map(ImageLayer::diff_id).collect::<Vec<_>>());
     assert_eq!(base.run_config(), bench.run("app.handler"));
 
     let nothing = bench.name("no-such-tag");

@@ -1,7 +1,7 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments have them.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::args::ResolutionArguments;
 use super::configuration::Configuration;
@@ -12,8 +12,8 @@ use super::settings::Settings;
 use crate::aws::{Aws, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::fs;
-use crate::lock::{self, Lock};
-use crate::pipeline::{Context, Pinning};
+use crate::lock;
+use crate::pipeline::{Context, Pinning, Pins};
 use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
 use crate::store::Store;
 
@@ -100,7 +100,7 @@ impl Access {
             settings.certificates.as_deref().map(fs::read).transpose().map_err(Failure::Certificates)?;
         // `limg.lock` beside `limg.yaml`; another definition in the same folder has another.
         let lock_file = loaded.file.with_extension(lock::EXTENSION);
-        let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
+        let pins = Pins::read(lock_file, self.pinning).map_err(Failure::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
             profile: self.profile,
@@ -125,10 +125,7 @@ impl Access {
             store,
             docker: settings.docker.clone(),
             registry,
-            lock_before: Arc::new(lock.clone()),
-            lock: Arc::new(Mutex::new(lock)),
-            lock_file,
-            pinning: self.pinning,
+            pins,
             verify: self.verify,
             #[cfg(feature = "aws")]
             aws,

@@ -32,7 +32,7 @@ pub(super) async fn run(
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), settings)?;
     // What holds for all functions holds for each machine's.
     let functions = division.part(functions, terminal);
-    let options = Options { destinations, time: settings.time.clone(), cache_from: cache.cache_from };
+    let options = Options { time: settings.time.clone(), cache_from: cache.cache_from };
     if functions.is_empty() {
         terminal.finish();
         if settings.format == Format::Json {
@@ -44,7 +44,9 @@ pub(super) async fn run(
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;
     let built = {
-        let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
+        let project = &loaded.project;
+        let mut work =
+            pin!(pipeline::build_and_deliver(project, &functions, &destinations, &options, &context));
         tokio::select! {
             built = &mut work => built.map_err(|error| Failure::pipeline(error, &loaded))?,
             () = interrupt.wait() => {

@@ -19,7 +19,7 @@ use super::report::Report;
 use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
-use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
+use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
 
 /// The tag of images for which the user names none.
@@ -153,11 +153,7 @@ impl<'a> Work<'a> {
         context: &Context,
     ) -> Result<ExitCode, Failure> {
         let Self { loaded, settings, terminal, .. } = self;
-        let options = Options {
-            destinations: Vec::new(),
-            time: settings.time.clone(),
-            cache_from: self.cache_from.clone(),
-        };
+        let options = Options { time: settings.time.clone(), cache_from: self.cache_from.clone() };
         let own = self.division.part(self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
@@ -181,12 +177,12 @@ impl<'a> Work<'a> {
 }
 
 /// The name of a pushed image for ever.
-fn uri(built: &Built, pushed: &Pushed) -> String {
+fn uri(pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
     // Lambda takes the images of a FIPS or dual-stack host by the ordinary one alone.
     #[cfg(feature = "aws")]
     let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
-    format!("{host}/{name}@{}", built.image.digest())
+    format!("{host}/{name}@{}", pushed.digest)
 }
 
 /// The repository of a function below a prefix.

@@ -16,8 +16,7 @@ use super::progress::{self, Bars};
 use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
 use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
-use crate::image::ImageIdentity;
-use crate::pipeline::{Amount, Built, Delivered, Pushed};
+use crate::pipeline::{BlobTotal, Built, Delivered, Pushed};
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
 const OVERWRITES: usize = 5;
@@ -138,11 +137,10 @@ impl Terminal {
     }
 
     /// The human result of a build.
-    pub(super) fn built(&self, built: &[(Built<ImageIdentity>, Vec<Delivered>)]) {
+    pub(super) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
         for (built, delivered) in built {
-            let ImageIdentity { digest, config_digest, .. } = &built.image;
             // An engine knows an image that has no manifest by the digest of its config.
-            let digest = digest.as_ref().unwrap_or(config_digest);
+            let digest = built.image.digest().unwrap_or(built.image.config_digest());
             for delivered in delivered {
                 let line = format!("{}  {digest}  {}", built.name, delivered.location);
                 self.result_visibly(&line);
@@ -151,14 +149,15 @@ impl Terminal {
     }
 
     /// The human result of a push; `uri` names an image where it is now.
-    pub(super) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) {
-        let (mut sent, mut mounted, mut present) = (Amount::default(), Amount::default(), Amount::default());
+    pub(super) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Pushed) -> String) {
+        let (mut sent, mut mounted, mut present) =
+            (BlobTotal::default(), BlobTotal::default(), BlobTotal::default());
         let mut unchanged = 0;
         for (_, pushed) in pushed {
             if pushed.unchanged {
                 unchanged += 1;
             } else {
-                sent += pushed.sent;
+                sent += pushed.uploaded;
                 mounted += pushed.mounted;
                 present += pushed.present;
             }
@@ -170,14 +169,14 @@ impl Terminal {
         }
         if unchanged < pushed.len() {
             let ways = [("sent", sent), ("mounted", mounted), ("already there", present)];
-            let blobs = |(way, Amount { blobs, bytes }): &(&str, Amount)| {
+            let blobs = |(way, BlobTotal { blobs, bytes }): &(&str, BlobTotal)| {
                 format!("{way} {blobs} {} ({})", if *blobs == 1 { "blob" } else { "blobs" }, size(*bytes))
             };
             let ways: Vec<_> = ways.iter().filter(|(_, amount)| amount.blobs > 0).map(blobs).collect();
             self.status(&format!("pushed: {}; {}", images(pushed.len() - unchanged), ways.join(", ")));
         }
         for (built, pushed) in pushed {
-            self.result_visibly(&format!("{}  {}", built.name, uri(built, pushed)));
+            self.result_visibly(&format!("{}  {}", built.name, uri(pushed)));
         }
     }
 

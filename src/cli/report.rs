@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::Provenance;
-use crate::image::ImageIdentity;
-use crate::pipeline::{Amount, Built, Delivered, Pushed};
+use crate::pipeline::{BlobTotal, Built, Delivered, Pushed};
 use crate::store::Digest;
 
 /// The report of a command that builds.
@@ -17,9 +16,9 @@ pub(super) struct Report<'a> {
 
 #[derive(Serialize)]
 struct FunctionReport<'a> {
-    digest: Option<Digest>,
-    config_digest: Digest,
-    image_id: Digest,
+    digest: Option<&'a Digest>,
+    config_digest: &'a Digest,
+    image_id: &'a Digest,
     architecture: &'static str,
     base: BaseReport<'a>,
     layers: Vec<LayerReport<'a>>,
@@ -60,49 +59,44 @@ struct AmountReport {
     bytes: u64,
 }
 
-impl From<Amount> for AmountReport {
-    fn from(Amount { blobs, bytes }: Amount) -> Self {
+impl From<BlobTotal> for AmountReport {
+    fn from(BlobTotal { blobs, bytes }: BlobTotal) -> Self {
         Self { blobs, bytes }
     }
 }
 
 impl<'a> Report<'a> {
     /// The report of `limg build`.
-    pub(super) fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
-        let function = |(built, delivered): &'a (Built<ImageIdentity>, Vec<Delivered>)| {
+    pub(super) fn of_build(built: &'a [(Built, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
-            (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
+            (built.name.as_str(), FunctionReport::of(built, destinations, None))
         };
         Self { functions: built.iter().map(function).collect() }
     }
 
     /// The report of `limg push`; `uri` names an image where it is now.
-    pub(super) fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) -> Self {
+    pub(super) fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Pushed) -> String) -> Self {
         let function = |(built, pushed): &'a (Built, Pushed)| {
-            let image_uri = uri(built, pushed);
+            let image_uri = uri(pushed);
             let destinations = vec![image_uri.clone()];
             let push = PushReport {
                 image_uri,
                 tags: &pushed.target.tags,
                 unchanged: pushed.unchanged,
-                sent: pushed.sent.into(),
+                sent: pushed.uploaded.into(),
                 mounted: pushed.mounted.into(),
                 present: pushed.present.into(),
             };
-            (built.name.as_str(), FunctionReport::of(built, built.image.identity(), destinations, Some(push)))
+            (built.name.as_str(), FunctionReport::of(built, destinations, Some(push)))
         };
         Self { functions: pushed.iter().map(function).collect() }
     }
 }
 
 impl<'a> FunctionReport<'a> {
-    fn of<I>(
-        built: &'a Built<I>,
-        identity: ImageIdentity,
-        destinations: Vec<String>,
-        push: Option<PushReport<'a>>,
-    ) -> Self {
-        let ImageIdentity { digest, config_digest, architecture } = identity;
+    fn of(built: &'a Built, destinations: Vec<String>, push: Option<PushReport<'a>>) -> Self {
+        let image = &built.image;
         let layers = built.layers.iter().map(|layer| LayerReport {
             name: &layer.name,
             digest: layer.digest.as_ref(),
@@ -112,10 +106,10 @@ impl<'a> FunctionReport<'a> {
             cached: layer.provenance == Provenance::Cached,
         });
         Self {
-            digest,
-            image_id: config_digest.clone(),
-            config_digest,
-            architecture: architecture.name(),
+            digest: image.digest(),
+            image_id: image.config_digest(),
+            config_digest: image.config_digest(),
+            architecture: image.architecture().name(),
             base: BaseReport { name: &built.base, config_digest: built.base_config.as_str() },
             layers: layers.collect(),
             destinations,

@@ -16,7 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 
 use super::{Engine, EngineError, body, is_status};
-use crate::image::{DockerImage, DockerLayer, Layer};
+use crate::image::{Image, ImageLayer, Layer};
 use crate::layout::{NamedImage, write_docker_archive};
 use crate::project::split_tag;
 use crate::store::Digest;
@@ -58,7 +58,7 @@ impl Engine {
     /// When a layer cannot be brought or read, the engine refuses the image, or does not have it afterwards.
     pub async fn load<E: From<EngineError>>(
         &self,
-        image: &DockerImage,
+        image: &Image,
         name: &str,
         bring: impl AsyncFn(Vec<&Layer>) -> Result<(), E>,
     ) -> Result<Loaded, E> {
@@ -105,7 +105,7 @@ impl Engine {
     /// Gives the image the name if the engine has it. Its id is the digest of the config, or of the manifest in containerd.
     async fn tag_existing(
         &self,
-        image: &DockerImage,
+        image: &Image,
         repository: &str,
         tag: &str,
     ) -> Result<Option<String>, EngineError> {
@@ -129,7 +129,7 @@ impl Engine {
 
     /// The id of the image of this name, if it is the same in all that matters. In containerd an image loaded from an
     /// archive has an id that only the engine can compute.
-    async fn same_under(&self, image: &DockerImage, name: &str) -> Result<Option<String>, EngineError> {
+    async fn same_under(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
         let found = self.inspect(name).await?.filter(|found| is_same(found, image));
         Ok(found.and_then(|found| found.id))
     }
@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// The layers that need not be sent, by the digest of what would be. When the engine does not tell, none: this only saves time.
-    async fn known_layers(&self, image: &DockerImage, name: &str) -> BTreeSet<Digest> {
+    async fn known_layers(&self, image: &Image, name: &str) -> BTreeSet<Digest> {
         let Ok(mut images) = self.docker.list_images(None::<ListImagesOptions>).await else {
             return BTreeSet::new();
         };
@@ -162,7 +162,7 @@ impl Engine {
         while let Some(found) = found.next().await {
             let its_layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
             known = known.max(common_prefix(&its_layers, layers));
-            if layers[known..].iter().map(DockerLayer::size).sum::<u64>() < NOT_WORTH_ASKING {
+            if layers[known..].iter().map(ImageLayer::size).sum::<u64>() < NOT_WORTH_ASKING {
                 break;
             }
         }
@@ -172,7 +172,7 @@ impl Engine {
     /// Sends an archive without some files. Gives what became of it and how many bytes were sent, whatever became.
     async fn send(
         &self,
-        image: &DockerImage,
+        image: &Image,
         name: &str,
         without: BTreeSet<Digest>,
     ) -> (Result<(), EngineError>, u64) {
@@ -214,7 +214,7 @@ impl Engine {
     }
 
     /// Makes sure that the engine has the image under the name. Gives its id.
-    async fn verify(&self, image: &DockerImage, name: &str, containerd: bool) -> Result<String, EngineError> {
+    async fn verify(&self, image: &Image, name: &str, containerd: bool) -> Result<String, EngineError> {
         let found = self.inspect(name).await?;
         let right = |found: &ImageInspect| {
             found.id.as_deref().is_some_and(|id| is_id(id, image)) || containerd && is_same(found, image)
@@ -233,25 +233,24 @@ impl Engine {
 }
 
 /// Whether an engine's id is that of the image. Podman leaves the algorithm out.
-fn is_id(id: &str, image: &DockerImage) -> bool {
+fn is_id(id: &str, image: &Image) -> bool {
     let hex = id.strip_prefix("sha256:").unwrap_or(id);
     ids(image).any(|digest| digest.hex() == hex)
 }
 
 /// What engines may call the image.
-fn ids(image: &DockerImage) -> impl Iterator<Item = &Digest> {
-    let identity = image.identity();
-    std::iter::once(&identity.config_digest).chain(&identity.digest)
+fn ids(image: &Image) -> impl Iterator<Item = &Digest> {
+    std::iter::once(image.config_digest()).chain(image.digest())
 }
 
 /// The blobs among the layers that are sent.
-fn blobs<'a>(image: &'a DockerImage, without: &BTreeSet<Digest>) -> Vec<&'a Layer> {
+fn blobs<'a>(image: &'a Image, without: &BTreeSet<Digest>) -> Vec<&'a Layer> {
     let sent = image.unique_layers().into_iter().filter(|layer| !without.contains(layer.digest()));
-    sent.filter_map(DockerLayer::blob).collect()
+    sent.filter_map(ImageLayer::blob).collect()
 }
 
 /// Whether what an engine shows of an image is what limg built.
-fn is_same(found: &ImageInspect, image: &DockerImage) -> bool {
+fn is_same(found: &ImageInspect, image: &Image) -> bool {
     let layers = found.root_fs.as_ref().and_then(|root| root.layers.as_deref()).unwrap_or_default();
     let equal = layers.len() == image.layers().len() && common_prefix(layers, image.layers()) == layers.len();
     let Ok(own) = serde_json::from_slice::<Map<String, Value>>(image.config()) else { return false };
@@ -276,16 +275,16 @@ fn said<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// How many layers an image in the engine has in common with the new one, from the lowest on.
-fn common_prefix(found: &[String], layers: &[DockerLayer]) -> usize {
+fn common_prefix(found: &[String], layers: &[ImageLayer]) -> usize {
     found.iter().zip(layers).take_while(|(found, layer)| *found == layer.diff_id().as_str()).count()
 }
 
 /// The files that an archive can do without when the engine has the `known` lowest layers. A file that a layer further up
 /// needs too stays: there it lies on another chain.
-fn left_out(layers: &[DockerLayer], known: usize) -> BTreeSet<Digest> {
+fn left_out(layers: &[ImageLayer], known: usize) -> BTreeSet<Digest> {
     let (lower, upper) = layers.split_at(known);
-    let needed: BTreeSet<&Digest> = upper.iter().map(DockerLayer::digest).collect();
-    lower.iter().map(DockerLayer::digest).filter(|digest| !needed.contains(digest)).cloned().collect()
+    let needed: BTreeSet<&Digest> = upper.iter().map(ImageLayer::digest).collect();
+    lower.iter().map(ImageLayer::digest).filter(|digest| !needed.contains(digest)).cloned().collect()
 }
 
 /// How many bytes two names begin with alike; a whole name counts most.

@@ -5,7 +5,7 @@
 //! reads nor writes a file.
 
 mod base;
-mod docker_image;
+mod image_layer;
 mod media;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub use base::{
     BaseImage, ManifestLayer, check_platform, descriptor_digest, diff_ids, layers_of_encoder,
     manifest_layers, parse_manifest,
 };
-pub use docker_image::{DockerImage, DockerLayer};
+pub use image_layer::{ImageLayer, NewLayer};
 use media::compression;
 pub use media::{Compression, MediaTypes, is_index};
 
@@ -25,38 +25,26 @@ pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::{Digest, DigestError};
 
-/// A layer to put on a base, and what its `history` entry says of it.
-#[derive(Debug, Clone)]
-pub struct NewLayer<L = Layer> {
-    /// The layer.
-    pub layer: L,
-    /// What it holds, such as `layer utils`.
-    pub description: String,
-    /// What made its blob of its tar ([`layer::encoder`](crate::layer::encoder)), if nothing else had a say in that.
-    pub encoder: Option<&'static str>,
-}
-
-/// What names an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageIdentity {
-    /// The digest of its manifest, if it has one.
-    pub digest: Option<Digest>,
-    /// The digest of its config: what Docker calls its id.
-    pub config_digest: Digest,
-    /// The instruction set of what is in it.
-    pub architecture: Architecture,
-}
-
-/// An image: what is in it cannot change.
+/// An image; it never changes. A Docker Engine needs nothing but its config and layers.
 #[derive(Debug, Clone)]
 pub struct Image {
-    media_types: MediaTypes,
     architecture: Architecture,
-    manifest: Vec<u8>,
-    manifest_digest: Digest,
     config: Vec<u8>,
     config_digest: Digest,
-    layers: Vec<Layer>,
+    layers: Vec<ImageLayer>,
+    manifest: Option<Manifest>,
+}
+
+/// What an OCI layout or a registry needs in addition to the config of an image. Only an image whose layers are all blobs
+/// has a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The family of its media types.
+    pub media_types: MediaTypes,
+    /// The JSON.
+    pub bytes: Vec<u8>,
+    /// The digest of these bytes, by which the image can always be found.
+    pub digest: Digest,
 }
 
 /// An image that cannot be read or made.
@@ -101,6 +89,9 @@ pub enum ImageError {
     /// A part of the config has a form that it cannot have.
     #[error("the image config's `{0}` is not of the form that the OCI image specification gives it")]
     Form(&'static str),
+    /// A destination needs a manifest, and the image was built without one: a bug.
+    #[error("internal error: the image was built for a Docker Engine only and has no manifest")]
+    NoManifest,
 }
 
 impl ImageError {
@@ -116,6 +107,7 @@ impl ImageError {
                 let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
                 Some(format!("{}name a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
             }
+            Self::NoManifest => Some("this is a bug in limg; please report it".to_owned()),
             Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }
     }
@@ -132,61 +124,38 @@ impl Image {
         run: &RunConfig,
         created: &str,
     ) -> Result<Self, ImageError> {
-        let layers: Vec<Layer> =
-            base.layers.iter().cloned().chain(added.iter().map(|new| new.layer.clone())).collect();
-        let diff_ids = layers.iter().map(|layer| &layer.diff_id);
-        let config = config(base, added, diff_ids, run, created)?;
+        let lower = base.layers.iter().cloned().map(ImageLayer::Blob);
+        let layers: Vec<_> = lower.chain(added.iter().map(|new| new.layer.clone())).collect();
+        let config = config(base, added, layers.iter().map(ImageLayer::diff_id), run, created)?;
         let config_digest = Digest::of(&config);
-
-        let mut manifest = base.manifest.clone();
-        // What ties a manifest to another one holds for the base alone (OCI image specification, manifest.md).
-        manifest.remove("subject");
-        manifest.insert("schemaVersion".to_owned(), 2.into());
-        manifest.insert("mediaType".to_owned(), base.media_types.manifest().into());
-        manifest.insert(
-            "config".to_owned(),
-            descriptor(base.media_types.config(), &config_digest, config.len() as u64),
-        );
-        let descriptors =
-            layers.iter().map(|layer| descriptor(base.media_types.layer(), &layer.digest, layer.size));
-        manifest.insert("layers".to_owned(), descriptors.collect());
-        let manifest = canonical(&Value::Object(manifest));
-
-        let manifest_digest = Digest::of(&manifest);
-        let architecture = base.architecture;
-        Ok(Self {
-            media_types: base.media_types,
-            architecture,
-            manifest,
-            manifest_digest,
-            config,
-            config_digest,
-            layers,
-        })
+        let manifest = manifest(base, &config_digest, config.len(), &layers);
+        Ok(Self { architecture: base.architecture, config, config_digest, layers, manifest })
     }
 
-    /// The family of its media types.
+    /// The same image without its manifest.
     #[must_use]
-    pub fn media_types(&self) -> MediaTypes {
-        self.media_types
+    pub fn without_manifest(self) -> Self {
+        Self { manifest: None, ..self }
     }
 
-    /// The instruction set of what is in it.
+    /// Its manifest.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn manifest(&self) -> Result<&Manifest, ImageError> {
+        self.manifest.as_ref().ok_or(ImageError::NoManifest)
+    }
+
+    /// The digest of its manifest, if it has one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.manifest.as_ref().map(|manifest| &manifest.digest)
+    }
+
+    /// The instruction set of its programs.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
-    }
-
-    /// The manifest's bytes, which its digest is of.
-    #[must_use]
-    pub fn manifest(&self) -> &[u8] {
-        &self.manifest
-    }
-
-    /// The digest of the manifest: the image's name for ever.
-    #[must_use]
-    pub fn digest(&self) -> &Digest {
-        &self.manifest_digest
     }
 
     /// The config's bytes.
@@ -201,35 +170,56 @@ impl Image {
         &self.config_digest
     }
 
-    /// What names it.
-    #[must_use]
-    pub fn identity(&self) -> ImageIdentity {
-        ImageIdentity {
-            digest: Some(self.manifest_digest.clone()),
-            config_digest: self.config_digest.clone(),
-            architecture: self.architecture,
-        }
-    }
-
     /// All layers, the base's first.
     #[must_use]
-    pub fn layers(&self) -> &[Layer] {
+    pub fn layers(&self) -> &[ImageLayer] {
         &self.layers
     }
 
-    /// The layers by digest, each once, for destinations that keep blobs by digest.
+    /// The layers by the digest of what is sent, each once.
     #[must_use]
-    pub fn unique_layers(&self) -> Vec<&Layer> {
-        let by_digest: BTreeMap<&Digest, &Layer> =
-            self.layers.iter().map(|layer| (&layer.digest, layer)).collect();
+    pub fn unique_layers(&self) -> Vec<&ImageLayer> {
+        let by_digest: BTreeMap<&Digest, &ImageLayer> =
+            self.layers.iter().map(|layer| (layer.digest(), layer)).collect();
         by_digest.into_values().collect()
+    }
+
+    /// The layers that are blobs, each once; all of them if the image has a manifest.
+    #[must_use]
+    pub fn unique_blobs(&self) -> Vec<&Layer> {
+        self.unique_layers().into_iter().filter_map(ImageLayer::blob).collect()
     }
 }
 
-/// The base's config with layers added and its way of running replaced. `diff_ids` are those of all layers.
-fn config<'a, L>(
+/// The base's manifest with another config and other layers; nothing if one of these is not a blob.
+fn manifest(
     base: &BaseImage,
-    added: &[NewLayer<L>],
+    config: &Digest,
+    config_size: usize,
+    layers: &[ImageLayer],
+) -> Option<Manifest> {
+    let media_types = base.media_types;
+    let layer = |layer: &ImageLayer| {
+        let Layer { digest, size, .. } = layer.blob()?;
+        Some(descriptor(media_types.layer(), digest, *size))
+    };
+    let layers: Value = layers.iter().map(layer).collect::<Option<_>>()?;
+    let mut manifest = base.manifest.clone();
+    // The link to another manifest is the base's alone (OCI image specification, manifest.md).
+    manifest.remove("subject");
+    manifest.insert("schemaVersion".to_owned(), 2.into());
+    manifest.insert("mediaType".to_owned(), media_types.manifest().into());
+    let config = descriptor(media_types.config(), config, config_size as u64);
+    manifest.insert("config".to_owned(), config);
+    manifest.insert("layers".to_owned(), layers);
+    let bytes = canonical(&Value::Object(manifest));
+    Some(Manifest { media_types, digest: Digest::of(&bytes), bytes })
+}
+
+/// The base's config with layers added and its way of running replaced. `diff_ids` are those of all layers.
+fn config<'a>(
+    base: &BaseImage,
+    added: &[NewLayer],
     diff_ids: impl Iterator<Item = &'a Digest>,
     run: &RunConfig,
     created: &str,
@@ -315,7 +305,7 @@ mod tests {
     }
 
     fn new_layer(name: &str) -> NewLayer {
-        NewLayer { layer: layer(name), description: format!("layer {name}"), encoder: None }
+        NewLayer { layer: layer(name).into(), description: format!("layer {name}"), encoder: None }
     }
 
     fn base_config(base: &[Layer], extra: &Value) -> Vec<u8> {
@@ -353,7 +343,7 @@ mod tests {
             let image =
                 Image::assemble(&base(family, &json!({})), &[new_layer("a")], &RunConfig::default(), CREATED)
                     .unwrap();
-            let manifest = parsed(image.manifest());
+            let manifest = parsed(&image.manifest().unwrap().bytes);
             assert_eq!(manifest["mediaType"], family.manifest());
             assert_eq!(manifest["config"]["mediaType"], family.config());
             assert_eq!(manifest["config"]["digest"], Digest::of(image.config()).as_str());
@@ -442,7 +432,7 @@ mod tests {
                 .map(|entry| &entry["comment"])
                 .collect();
             assert_eq!(comments, [&Value::Null, &json!("limg: tar 1, gzip 2")]);
-            let manifest = parse_manifest(image.manifest()).unwrap();
+            let manifest = parse_manifest(&image.manifest().unwrap().bytes).unwrap();
             let made = |encoder| layers_of_encoder(&manifest, image.config(), encoder).unwrap();
             let [found] = &made("tar 1, gzip 2")[..] else { panic!("one layer") };
             assert_eq!(

@@ -18,7 +18,7 @@ use crate::store::Digest;
 /// A blob of the store comes as a hard link where the file system allows; any other is copied, and its digest checked.
 ///
 /// # Errors
-/// When something else is in the way, a blob is damaged, or a file cannot be written.
+/// When something else is in the way, a blob is damaged, an image has no manifest, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
     check_oci_directory(path)?;
     let blobs = path.join("blobs").join("sha256");
@@ -26,16 +26,17 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
     fs::remove_abandoned(&blobs);
     for named in images {
         let image = named.image;
-        for layer in image.unique_layers() {
+        let manifest = image.manifest()?;
+        for layer in image.unique_blobs() {
             place_layer(&blobs, layer)?;
         }
         place_bytes(&blobs, image.config_digest(), image.config())?;
-        place_bytes(&blobs, image.digest(), image.manifest())?;
+        place_bytes(&blobs, &manifest.digest, &manifest.bytes)?;
     }
     // Another run must not replace the index between our reading and our writing.
     let _lock = lock(&path.join("oci-layout"))?;
     let kept = kept_entries(path, images)?;
-    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
+    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images)?)?;
     Ok(())
 }
 
@@ -44,7 +45,7 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
 pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
     let blobs = path.join("blobs").join("sha256");
     let lacks = |layer: &&Layer| !is_there(&blobs.join(layer.digest.hex()), layer.size);
-    image.unique_layers().into_iter().filter(lacks).collect()
+    image.unique_blobs().into_iter().filter(lacks).collect()
 }
 
 /// Removes the layers of an image that the layout in `path` has with other bytes than their digests say, which are then
@@ -55,7 +56,7 @@ pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
 pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
     let blobs = path.join("blobs").join("sha256");
     let mut removed = Vec::new();
-    for layer in image.unique_layers() {
+    for layer in image.unique_blobs() {
         let file = blobs.join(layer.digest.hex());
         if !is_there(&file, layer.size) {
             continue;

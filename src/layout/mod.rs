@@ -31,9 +31,9 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// An image and the name that it is to have at its destination.
 #[derive(Debug, Clone, Copy)]
-pub struct NamedImage<'a, I = Image> {
+pub struct NamedImage<'a> {
     /// The image.
-    pub image: &'a I,
+    pub image: &'a Image,
     /// In an OCI layout the reference, such as `orders`; for Docker `REPOSITORY:TAG`.
     pub name: &'a str,
 }
@@ -80,6 +80,9 @@ pub enum LayoutError {
         /// What they should be.
         digest: Digest,
     },
+    /// An image has no manifest.
+    #[error(transparent)]
+    Manifest(#[from] ImageError),
     /// A layer of limg's own cannot be written.
     #[error("failed to write a layer into an image archive")]
     OwnLayer(#[source] LayerError),
@@ -98,7 +101,7 @@ impl LayoutError {
                 Some("run the command with `--verify`, and limg makes or fetches it again".to_owned())
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
-            Self::Image { source, .. } => source.help(),
+            Self::Image { source, .. } | Self::Manifest(source) => source.help(),
             Self::OwnLayer(source) => source.help(),
             Self::Fs(_) | Self::Write(_) => None,
         }
@@ -135,21 +138,23 @@ impl Read for CheckedReader<'_> {
 }
 
 /// The bytes of an `index.json` that has `kept` entries and then `images`.
-fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
-    let entries = images.iter().map(|named| {
-        json!({
-            "mediaType": named.image.media_types().manifest(),
-            "digest": named.image.digest().as_str(),
-            "size": named.image.manifest().len(),
-            "platform": { "architecture": named.image.architecture().oci_name(), "os": "linux" },
-            "annotations": { REF_NAME: named.name },
-        })
-    });
-    canonical(&json!({
+fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Vec<u8>, ImageError> {
+    let mut entries = kept.to_vec();
+    for NamedImage { image, name } in images {
+        let manifest = image.manifest()?;
+        entries.push(json!({
+            "mediaType": manifest.media_types.manifest(),
+            "digest": manifest.digest.as_str(),
+            "size": manifest.bytes.len(),
+            "platform": { "architecture": image.architecture().oci_name(), "os": "linux" },
+            "annotations": { REF_NAME: name },
+        }));
+    }
+    Ok(canonical(&json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": kept.iter().cloned().chain(entries).collect::<Vec<_>>(),
-    }))
+        "manifests": entries,
+    })))
 }
 
 /// Where a layout keeps a blob.

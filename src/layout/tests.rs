@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::image::{BaseImage, DockerImage, NewLayer};
+use crate::image::{BaseImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Store;
@@ -33,7 +33,7 @@ impl Fixture {
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
         let base = FileIndex::default();
         let (layer, _) = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
-        let new = NewLayer { layer, description: "test".to_owned(), encoder: None };
+        let new = NewLayer { layer: layer.into(), description: "test".to_owned(), encoder: None };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()
     }
@@ -70,16 +70,6 @@ fn named<'a>(images: &[(&'a Image, &'a str)]) -> Vec<NamedImage<'a>> {
     images.iter().map(|&(image, name)| NamedImage { image, name }).collect()
 }
 
-fn write_docker(
-    images: &[(&Image, &str)],
-    without: &BTreeSet<Digest>,
-    output: impl io::Write,
-) -> Result<(), LayoutError> {
-    let images: Vec<_> = images.iter().map(|(image, name)| (DockerImage::from(*image), *name)).collect();
-    let named: Vec<_> = images.iter().map(|(image, name)| NamedImage { image, name }).collect();
-    write_docker_archive(&named, without, output)
-}
-
 fn full_text(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", full_text(cause)))
 }
@@ -98,7 +88,7 @@ fn what_is_written_is_read_again() {
     let (oci, docker) = (fixture.path("images.oci"), fixture.path("images.docker"));
     write_oci_archive(&named(&[(&one, "a"), (&two, "b:v1")]), std::fs::File::create(&oci).unwrap()).unwrap();
     let names = [(&one, "p/a:latest"), (&two, "p/b:v1")];
-    write_docker(&names, &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
+    write_docker_archive(&named(&names), &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
 
     for (path, a, b) in [(&layout, "a", "b:v1"), (&oci, "a", "b:v1"), (&docker, "p/a:latest", "p/b:v1")] {
         assert_eq!(fixture.read(path, Some(a)).unwrap(), "one");
@@ -108,7 +98,7 @@ fn what_is_written_is_read_again() {
         let error = fixture.read(path, Some("c")).unwrap_err();
         assert!(error.contains("no image named `c`") || error.contains("no such image"), "{error}");
     }
-    assert_eq!(fixture.read(&layout, Some(two.digest().as_str())).unwrap(), "two");
+    assert_eq!(fixture.read(&layout, Some(two.digest().unwrap().as_str())).unwrap(), "two");
 }
 
 #[test]
@@ -118,7 +108,7 @@ fn the_same_images_give_the_same_archive() {
     let write = || {
         let (mut oci, mut docker) = (Vec::new(), Vec::new());
         write_oci_archive(&named(&[(&image, "a")]), &mut oci).unwrap();
-        write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), &mut docker).unwrap();
+        write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), &mut docker).unwrap();
         (oci, docker)
     };
     assert!(write() == write());
@@ -128,9 +118,9 @@ fn the_same_images_give_the_same_archive() {
 fn layers_can_be_left_out_of_a_docker_archive() {
     let fixture = Fixture::new();
     let image = fixture.image("one", Architecture::X86_64);
-    let without = BTreeSet::from([image.layers()[0].digest.clone()]);
+    let without = BTreeSet::from([image.unique_blobs()[0].digest.clone()]);
     let mut archive = Vec::new();
-    write_docker(&[(&image, "p/a:v1")], &without, &mut archive).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &without, &mut archive).unwrap();
     let mut archive = tar::Archive::new(&archive[..]);
     let names: Vec<_> = archive
         .entries()
@@ -249,7 +239,7 @@ fn damage_is_noticed() {
     assert!(fixture.read(&layout, None).unwrap_err().contains("lacks `blobs/sha256/"));
     std::fs::write(blob(image.config_digest()), good).unwrap();
 
-    let layer = blob(&image.layers()[0].digest);
+    let layer = blob(&image.unique_blobs()[0].digest);
     std::fs::remove_file(&layer).unwrap();
     std::fs::write(&layer, b"short").unwrap();
     assert!(fixture.read(&layout, None).unwrap_err().contains("has 5 bytes of the blob"));
@@ -316,8 +306,8 @@ fn only_files_of_the_store_get_a_second_name() {
     let fixture = Fixture::new();
     let image = fixture.image("one", Architecture::X86_64);
     let first = fixture.layout(&[(&image, "a")]);
-    let layer = blob_name(&image.layers()[0].digest);
-    let kept = std::fs::metadata(&image.layers()[0].blob.path).unwrap();
+    let layer = blob_name(&image.unique_blobs()[0].digest);
+    let kept = std::fs::metadata(&image.unique_blobs()[0].blob.path).unwrap();
     assert_eq!(std::fs::metadata(first.join(&layer)).unwrap().ino(), kept.ino());
     assert_eq!(kept.permissions().mode() & 0o777, 0o444);
 
@@ -339,7 +329,7 @@ fn damage_does_not_spread() {
     let layout = fixture.layout(&[(&fixture.image("one", Architecture::X86_64), "a")]);
     let base = read_oci_directory(&layout, None, Architecture::X86_64, &fixture.store).unwrap();
     let image = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
-    let path = &image.layers()[0].blob.path;
+    let path = &image.unique_blobs()[0].blob.path;
     let mut bytes = std::fs::read(path).unwrap();
     bytes[20] ^= 1;
     std::fs::remove_file(path).unwrap();
@@ -350,7 +340,7 @@ fn damage_does_not_spread() {
     for written in [
         write_oci_directory(&second, &images),
         write_oci_archive(&images, std::io::sink()),
-        write_docker(&[(&image, "b")], &BTreeSet::new(), std::io::sink()),
+        write_docker_archive(&named(&[(&image, "b")]), &BTreeSet::new(), std::io::sink()),
     ] {
         assert!(matches!(written, Err(LayoutError::Damaged { .. })), "{written:?}");
     }
@@ -392,10 +382,10 @@ fn a_base_of_a_docker_archive_becomes_an_oci_image() {
     let path = fixture.path("images.docker");
     let image = fixture.image("one", Architecture::X86_64);
     let file = std::fs::File::create(&path).unwrap();
-    write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), file).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), file).unwrap();
     let base = read_docker_archive(&path, None, Architecture::X86_64, &fixture.store).unwrap();
     let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
-    assert_eq!(again.media_types(), crate::image::MediaTypes::Oci);
+    assert_eq!(again.manifest().unwrap().media_types, crate::image::MediaTypes::Oci);
 }
 
 /// What no tool writes, and nothing may come to harm by.

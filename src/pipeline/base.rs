@@ -15,7 +15,8 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::error::full_text;
-use super::layer_bytes::{self, RemoteImage};
+use super::layer_bytes;
+use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
@@ -175,7 +176,7 @@ async fn load(
     let (image, origin) = match location {
         ImageLocation::Registry(reference) => {
             let RemoteImage { manifest, config, layers } =
-                layer_bytes::remote_image(reference, architecture, context).await?;
+                remote_image::read(reference, architecture, context).await?;
             let image = BaseImage::new(&manifest, &config, layers, architecture)?;
             (image, Some(reference.repository().clone()))
         }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::make_layers::MadeLayer;
 use super::{Origin, PipelineError, Planned};
 use crate::event::Provenance;
-use crate::image::{DockerLayer, Layer};
+use crate::image::{ImageLayer, Layer};
 use crate::store::Digest;
 
 /// A layer that images need and whose digest is known.
@@ -32,10 +32,7 @@ pub(super) struct Announcer<'a> {
 
 impl<'a> Announcer<'a> {
     /// `keys` are those of the layers of each function.
-    pub(super) fn new(
-        sender: Option<&'a UnboundedSender<FinishedLayer>>,
-        keys: &'a [Vec<Digest>],
-    ) -> Self {
+    pub(super) fn new(sender: Option<&'a UnboundedSender<FinishedLayer>>, keys: &'a [Vec<Digest>]) -> Self {
         let mut functions: BTreeMap<&Digest, BTreeSet<usize>> = BTreeMap::new();
         for (position, keys) in keys.iter().enumerate() {
             for key in keys {
@@ -69,16 +66,12 @@ impl<'a> Announcer<'a> {
     ///
     /// # Errors
     /// When the receiver is closed.
-    pub(super) fn layer<L: Clone + Into<DockerLayer>>(
-        &self,
-        key: &Digest,
-        made: &MadeLayer<L>,
-    ) -> Result<(), PipelineError> {
+    pub(super) fn layer(&self, key: &Digest, made: &MadeLayer) -> Result<(), PipelineError> {
         // Plain tars are not pushed.
-        let DockerLayer::Gzip(layer) = made.layer.clone().into() else { return Ok(()) };
+        let ImageLayer::Blob(layer) = &made.layer else { return Ok(()) };
         self.send(FinishedLayer {
             functions: self.functions.get(key).cloned().unwrap_or_default(),
-            layer,
+            layer: layer.clone(),
             origin: Some(made.origin.clone()),
             is_new: made.provenance == Provenance::Built,
         })

@@ -1,7 +1,7 @@
 //! Versions of layers that were published in Lambda, which must fit the functions that use them.
 
 use super::remote_layers::UNUSABLE;
-use super::{Context, Pinning, PipelineError};
+use super::{Context, PipelineError};
 use crate::aws::{self, FetchedLayer};
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
@@ -16,7 +16,7 @@ pub(super) async fn bring(
     context: &Context,
 ) -> Result<Result<Source, Problem>, PipelineError> {
     let VersionSource { arn, ignore_compatibility } = version;
-    if context.pinning == Pinning::Locked && context.lock().layer(arn).is_none() {
+    if context.pins.are_locked() && context.pins.layer_version(arn).is_none() {
         let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
         let message = format!("limg.lock has no pin for `{arn}`");
         let help = "run the command without `--locked` and commit limg.lock";
@@ -45,14 +45,11 @@ pub(super) async fn bring(
 
 /// Fetches a version of a layer, unless it is here, and pins it.
 pub(super) async fn fetch(arn: &LayerVersionArn, context: &Context) -> Result<FetchedLayer, PipelineError> {
-    let expected = match context.pinning {
-        Pinning::Renew => None,
-        Pinning::Add | Pinning::Locked => context.lock().layer(arn).cloned(),
-    };
+    let expected = context.pins.layer_version(arn);
     let fetched = aws::fetch_layer(&context.aws, arn, expected.as_ref(), &context.store, &context.reporter)
         .await
         .map_err(|source| PipelineError::LayerVersion { arn: arn.to_string(), source })?;
-    context.lock().pin_layer(arn, fetched.sha256.clone());
+    context.pins.pin_layer_version(arn, fetched.sha256.clone());
     Ok(fetched)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::PipelineError;
-use crate::lock::{Change, Lock, LockError};
+use crate::lock::{Lock, LockError, PinChange};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::sync::lock;
@@ -86,7 +86,7 @@ impl Pins {
     }
 
     /// What this run has changed.
-    pub(super) fn changes(&self) -> Vec<Change> {
+    pub(super) fn changes(&self) -> Vec<PinChange> {
         lock(&self.current).changes(&self.before)
     }
 

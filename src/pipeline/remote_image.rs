@@ -4,7 +4,7 @@ use oci_spec::image::ImageManifest;
 
 use super::{BaseError, Context, blocking};
 use crate::event::Event;
-use crate::image::{self, Compression, ManifestLayer, Layer};
+use crate::image::{self, Compression, Layer, ManifestLayer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference};
 use crate::store::Digest;

@@ -18,7 +18,6 @@ use super::{load, select};
 use crate::definition::Loaded;
 use crate::engine::{Engine, EngineError, Event, Invocation, RunOptions, Session, Used, emulator};
 use crate::fs;
-use crate::image::DockerImage;
 use crate::pipeline::{self, Built, Context, Options};
 use crate::project::{Architecture, Function};
 use crate::sample_event;
@@ -81,11 +80,10 @@ impl Job<'_> {
     async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, Failure> {
         let (settings, terminal) = (self.settings, self.terminal);
         let context = Access::of(&self.resolution).context(settings, terminal, loaded)?;
-        let options =
-            Options { destinations: Vec::new(), time: settings.time.clone(), cache_from: Vec::new() };
+        let options = Options { time: settings.time.clone(), cache_from: Vec::new() };
         // Asked for at once: with no engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(Failure::Engine)?;
-        let built = pipeline::build_for_docker(&[function], &options, &context)
+        let built = pipeline::build_for_engine(&[function], &options, &context)
             .await
             .map_err(|error| Failure::pipeline(error, loaded))?;
         terminal.finish();
@@ -140,7 +138,7 @@ fn which(loaded: &Loaded) -> Failure {
 
 /// The emulator to bring along, if the image has none.
 fn emulator_for(
-    built: &Built<DockerImage>,
+    built: &Built,
     named: Option<&Path>,
     context: &Context,
     function: &Function,

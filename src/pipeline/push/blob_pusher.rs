@@ -113,9 +113,8 @@ impl BlobState {
     /// The other repositories of the same registry that contain the blob.
     fn other_copies(&self, repository: &Repository) -> Vec<Repository> {
         let copies = lock(&self.copies);
-        let others = copies
-            .iter()
-            .filter(|(other, _)| other.host == repository.host && other.name != repository.name);
+        let others =
+            copies.iter().filter(|(other, _)| other.host == repository.host && other.name != repository.name);
         others.filter(|(_, copy)| copy.outcome().is_some()).map(|(other, _)| other.clone()).collect()
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{Built, Context, PushError};
 use crate::event::Event;
-use crate::image::Image;
+use crate::image::{Layer, Manifest};
 use crate::project::Repository;
 use crate::store::Digest;
 use blob_pusher::{BlobContent, BlobOutcome, BlobPusher, CONCURRENT_PUSHES};
@@ -40,6 +40,8 @@ pub struct Target {
 pub struct Pushed {
     /// Where the image is.
     pub target: Target,
+    /// The digest of its manifest.
+    pub digest: Digest,
     /// Whether the registry already had the image under all its tags, so that nothing was sent.
     pub unchanged: bool,
     /// Blobs that were uploaded.
@@ -66,6 +68,14 @@ impl std::ops::AddAssign for BlobTotal {
     }
 }
 
+/// An image and where it is pushed to.
+#[derive(Clone, Copy)]
+struct Outgoing<'a> {
+    built: &'a Built,
+    manifest: &'a Manifest,
+    target: &'a Target,
+}
+
 /// What the registry has of an image.
 struct TargetState<'a> {
     /// Whether it has the image, by its digest.
@@ -85,60 +95,62 @@ struct NeededBlob<'a> {
 /// # Errors
 /// When a registry refuses something, or cannot be reached after several attempts. Then every tag that was written points to
 /// a complete image.
-pub(super) async fn push<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    built: &[Built],
-    targets: &[Target],
+pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    built: &'a [Built],
+    targets: &'a [Target],
     pusher: &BlobPusher<'_, F>,
 ) -> Result<Vec<Pushed>, PushError> {
     let context = pusher.context();
-    let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
-    let states = images.iter().map(|(built, target)| target_state(&built.image, target, pusher));
+    let outgoing = |(built, target): (&'a Built, &'a Target)| {
+        Ok(Outgoing { built, manifest: built.image.manifest()?, target })
+    };
+    let images: Vec<_> = built.iter().zip(targets).map(outgoing).collect::<Result<_, PushError>>()?;
+    let states = images.iter().map(|image| target_state(*image, pusher));
     let states: Vec<_> = stream::iter(states).buffered(CONCURRENT_PUSHES).try_collect().await?;
-    let all = || images.iter().zip(&states);
+    let all = || images.iter().copied().zip(&states);
     let absent = || all().filter(|(_, state)| !state.has_image).map(|(image, _)| image);
-    try_join_all(absent().map(|(_, target)| pusher.prepare(&target.repository))).await?;
+    try_join_all(absent().map(|image| pusher.prepare(&image.target.repository))).await?;
 
     // Blobs can be mounted from repositories that have the whole image.
-    for ((built, target), _) in all().filter(|(_, state)| state.has_image) {
-        let layers = built.image.layers().iter();
-        layers.for_each(|layer| pusher.set_present(&layer.digest, &target.repository));
+    for (image, _) in all().filter(|(_, state)| state.has_image) {
+        let blobs = image.built.image.unique_blobs();
+        blobs.iter().for_each(|blob| pusher.set_present(&blob.digest, &image.target.repository));
     }
     let blobs = needed_blobs(absent(), pusher);
     let blobs = blobs.into_iter().map(|blob| pusher.push(blob.content, blob.repositories));
     stream::iter(blobs).buffer_unordered(CONCURRENT_PUSHES).try_collect::<()>().await?;
 
     let pace = EcrPace::default();
-    let manifests =
-        all().map(|((built, target), state)| push_manifest(&built.image, target, state, &pace, context));
+    let manifests = all().map(|(image, state)| push_manifest(image, state, &pace, context));
     // A failure does not stop the others: the user learns of each image whether it was pushed.
     let results: Vec<_> = stream::iter(manifests).buffered(CONCURRENT_PUSHES).collect().await;
     if results.iter().any(Result::is_err) {
-        for ((built, target), _) in images.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
-            let (repository, digest) = (target.repository.to_string(), built.image.digest().to_string());
-            context.reporter.report(Event::Pushed { repository, digest });
+        for (image, _) in images.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
+            let repository = image.target.repository.to_string();
+            context.reporter.report(Event::Pushed { repository, digest: image.manifest.digest.to_string() });
         }
     }
     results.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(all().map(|((built, target), state)| pushed(&built.image, target, state, pusher)).collect())
+    Ok(all().map(|(image, state)| pushed(image, state, pusher)).collect())
 }
 
 /// Asks the registry what it has of an image. If it has the image under all its tags, that takes one request a tag; if it lacked one
 /// of its layers during the build, it takes none.
 async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    image: &Image,
-    target: &'a Target,
+    Outgoing { built, manifest, target }: Outgoing<'a>,
     pusher: &BlobPusher<'_, F>,
 ) -> Result<TargetState<'a>, PushError> {
     let Target { repository, tags } = target;
-    let lacks_layers = || image.layers().iter().any(|layer| pusher.was_missing(&layer.digest, repository));
+    let blobs = built.image.unique_blobs();
+    let lacks_layers = || blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
         let found = pusher.context().registry.manifest_digest(repository, version).await?;
-        Ok(found.as_ref() == Some(image.digest()))
+        Ok(found.as_ref() == Some(&manifest.digest))
     };
     let ask = async {
         let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
         // A tag that points to the image shows that the image is there.
-        let has_image = tagged.contains(&true) || !lacks_layers() && has(image.digest().as_str()).await?;
+        let has_image = tagged.contains(&true) || !lacks_layers() && has(manifest.digest.as_str()).await?;
         Ok((tagged, has_image))
     };
     let (tagged, has_image) =
@@ -149,15 +161,15 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
 
 /// The blobs of some images, each once.
 fn needed_blobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    images: impl Iterator<Item = &'a (&'a Built, &'a Target)>,
+    images: impl Iterator<Item = Outgoing<'a>>,
     pusher: &BlobPusher<'_, F>,
 ) -> Vec<NeededBlob<'a>> {
     let mut blobs: BTreeMap<&Digest, NeededBlob<'_>> = BTreeMap::new();
-    for (built, target) in images {
+    for Outgoing { built, target, .. } in images {
         let image = &built.image;
-        let layer = |layer| BlobContent::Layer(layer, built.origins.get(&layer.digest));
+        let layer = |layer: &'a Layer| BlobContent::Layer(layer, built.origins.get(&layer.digest));
         let config = BlobContent::Config(image.config_digest(), image.config());
-        for content in image.layers().iter().map(layer).chain([config]) {
+        for content in image.unique_blobs().into_iter().map(layer).chain([config]) {
             let new = || NeededBlob { content, repositories: BTreeSet::new() };
             blobs.entry(content.digest()).or_insert_with(new).repositories.insert(&target.repository);
         }
@@ -171,20 +183,18 @@ fn needed_blobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
 /// Sends the manifest under its digest, then under the tags that do not point to it. A tag that does is not written again: it
 /// may be immutable.
 async fn push_manifest(
-    image: &Image,
-    target: &Target,
+    Outgoing { manifest, target, .. }: Outgoing<'_>,
     state: &TargetState<'_>,
     pace: &EcrPace,
     context: &Context,
 ) -> Result<(), PushError> {
-    let repository = &target.repository;
+    let (repository, Manifest { media_types, bytes, digest }) = (&target.repository, manifest);
     let put = async |version: &str| -> Result<(), PushError> {
         pace.wait(repository).await;
-        let media_type = image.media_types().manifest();
-        Ok(context.registry.put_manifest(repository, version, media_type, image.manifest()).await?)
+        Ok(context.registry.put_manifest(repository, version, media_types.manifest(), bytes).await?)
     };
     if !state.has_image {
-        put(image.digest().as_str()).await?;
+        put(digest.as_str()).await?;
     }
     for tag in &state.missing_tags {
         put(tag).await.map_err(|error| error.of_tag(repository, tag))?;
@@ -224,19 +234,20 @@ fn is_ecr(_: &str) -> bool {
 }
 
 fn pushed<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    image: &Image,
-    target: &Target,
+    Outgoing { built, manifest, target }: Outgoing<'_>,
     state: &TargetState<'_>,
     pusher: &BlobPusher<'_, F>,
 ) -> Pushed {
+    let image = &built.image;
     let mut pushed = Pushed {
         target: target.clone(),
+        digest: manifest.digest.clone(),
         unchanged: state.has_image && state.missing_tags.is_empty(),
         uploaded: BlobTotal::default(),
         mounted: BlobTotal::default(),
         present: BlobTotal::default(),
     };
-    let layers = image.unique_layers().into_iter().map(|layer| (&layer.digest, layer.size));
+    let layers = image.unique_blobs().into_iter().map(|layer| (&layer.digest, layer.size));
     for (digest, bytes) in layers.chain([(image.config_digest(), image.config().len() as u64)]) {
         let total = match pusher.outcome(digest, &target.repository) {
             Some(BlobOutcome::Uploaded) => &mut pushed.uploaded,
