@@ -11,10 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use limg::files::FileIndex;
 use limg::layer::{self, TarLayer};
 use limg::project::{ImagePath, Source, SourceKind};
 use limg::store::{Digest, Store};
-use limg::tree::{FileIndex, Tree};
+use limg::tree::Tree;
 
 /// 1980-01-01.
 const MTIME: u64 = 315_532_800;

@@ -9,6 +9,7 @@
 //! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its problems at once.
 //! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
+//! - [`files`] knows what is in an image: layers over each other, and where links lead.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
 //! - [`extract`] takes files from another image, whose layers are here, as a tree.
@@ -26,6 +27,7 @@ pub mod engine;
 pub mod event;
 pub mod extract;
 pub mod failure;
+pub mod files;
 pub mod finding;
 pub mod fs;
 pub mod image;

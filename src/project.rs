@@ -24,7 +24,9 @@ pub use ecr::{EcrSettings, Encryption};
 pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
 pub use partition::{Partition, is_account};
-pub use reference::{ImageReference, ImageReferenceError, Repository};
+pub use reference::{
+    DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, ImageReference, ImageReferenceError, Repository, is_tag,
+};
 pub use reference_template::ReferenceTemplate;
 pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 

@@ -2,6 +2,9 @@
 
 use std::error::Error;
 
+/// How many characters of a foreign text an excerpt shows.
+const EXCERPT: usize = 500;
+
 /// Characters that change the direction of writing or break a line.
 fn turns(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -18,6 +21,14 @@ pub fn visible(text: &str) -> String {
 #[must_use]
 pub fn visible_line(text: &str) -> String {
     escape(text, |_| false)
+}
+
+/// The start of a text from outside, such as a message of a registry, on one line and safe to show.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    let mut characters = text.chars();
+    let start: String = characters.by_ref().take(EXCERPT).collect();
+    visible_line(&start) + if characters.next().is_some() { "…" } else { "" }
 }
 
 fn escape(text: &str, keeps: impl Fn(char) -> bool) -> String {
@@ -51,6 +62,17 @@ pub fn with_causes(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
+/// An error, its cause, the cause of that, and so on.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+/// The last cause of an error, which is the most exact.
+#[must_use]
+pub fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
+}
+
 /// The candidate that a misspelt `word` most likely means, if one is close enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
@@ -71,6 +93,13 @@ mod tests {
         assert_eq!(visible("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\r");
         assert_eq!(visible("one\n\ttwo ü"), "one\n\ttwo ü");
         assert_eq!(visible_line("one\n\ttwo ü \u{202e}x"), "one\\n\\ttwo ü \\u{202e}x");
+    }
+
+    #[test]
+    fn excerpts_are_short() {
+        assert_eq!(excerpt("a\nb"), "a\\nb");
+        assert_eq!(excerpt(&"x".repeat(EXCERPT)), "x".repeat(EXCERPT));
+        assert_eq!(excerpt(&"x".repeat(EXCERPT + 1)), "x".repeat(EXCERPT) + "…");
     }
 
     #[test]

@@ -19,11 +19,12 @@ use limg::engine::{
     Answer, Engine, EngineError, Event, Host, Invocation, Loaded, OutputSink, RunOptions, Session, Start,
     Used,
 };
+use limg::files::FileIndex;
 use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
-use limg::tree::{FileIndex, Tree};
+use limg::tree::Tree;
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 const MTIME: u64 = 315_532_800;

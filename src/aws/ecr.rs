@@ -14,7 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Aws, AwsError, EcrHost, policy};
 use crate::project::{EcrSettings, Encryption, is_account};
-use crate::registry::{Secret, safe};
+use crate::registry::Secret;
+use crate::text::excerpt;
 
 /// How long before its end a token is asked for anew: a push may take as long.
 const MARGIN: Duration = Duration::from_mins(30);
@@ -73,7 +74,7 @@ impl Aws {
             None => {
                 let endpoint = self.authorization(&region).await?.endpoint;
                 let host = EcrHost::parse(&endpoint);
-                let host = host.ok_or_else(|| AwsError::NoAccount { endpoint: safe(&endpoint) })?;
+                let host = host.ok_or_else(|| AwsError::NoAccount { endpoint: excerpt(&endpoint) })?;
                 host.account().to_owned()
             }
         };

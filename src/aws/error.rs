@@ -1,12 +1,11 @@
 //! What can go wrong at AWS, and how to mend it.
 
 use std::error::Error;
-use std::time::Duration;
 
 use super::{CredentialsFault, EcrHost};
 use crate::fs::FsError;
 use crate::project::LayerVersionArn;
-use crate::registry::{RegistryError, Transient, last, network_passes};
+use crate::registry::{RegistryError, Transient, is_transient_network_error};
 use crate::store::Digest;
 
 /// Something that AWS did not do.
@@ -262,23 +261,15 @@ impl AwsError {
 }
 
 impl Transient for AwsError {
-    fn passes(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Network { source, .. } => network_passes(source),
+            Self::Network { source, .. } => is_transient_network_error(source),
             Self::Refused { status: Some(status), .. } | Self::Download { status, .. } => {
                 matches!(status, 408 | 416 | 429 | 500..=599)
             }
             Self::Idle { .. } | Self::Truncated { .. } => true,
             _ => false,
         }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        None
-    }
-
-    fn cause(&self) -> String {
-        last(self).to_string()
     }
 }
 

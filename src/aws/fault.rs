@@ -6,7 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 
 use super::{Aws, AwsError};
-use crate::registry::safe;
+use crate::text::excerpt;
 
 /// Why there are no credentials.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +38,8 @@ impl Aws {
             let nameless = || format!("HTTP {}", status.unwrap_or_default());
             return AwsError::Refused {
                 doing,
-                code: service.code().map_or_else(nameless, safe),
-                message: safe(service.message().unwrap_or_default()),
+                code: service.code().map_or_else(nameless, excerpt),
+                message: excerpt(service.message().unwrap_or_default()),
                 rights,
                 status,
             };
@@ -71,7 +71,7 @@ impl Aws {
         // What the SDK puts on several lines goes on one.
         let reason = reasons.join(": ");
         let words: Vec<&str> = reason.split_whitespace().collect();
-        let reason = safe(&words.join(" "));
+        let reason = excerpt(&words.join(" "));
         let kind = match fault {
             CredentialsError::CredentialsNotLoaded(_) => Kind::None,
             // The last source to be asked: the machine itself, which may have no role.

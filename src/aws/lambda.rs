@@ -20,8 +20,9 @@ use super::host::dns_suffix;
 use super::{Aws, AwsError};
 use crate::event::Reporter;
 use crate::project::LayerVersionArn;
-use crate::registry::{Attempts, Secret, safe};
+use crate::registry::{Attempts, Secret};
 use crate::store::Digest;
+use crate::text::excerpt;
 
 /// How long the API may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -197,13 +198,13 @@ fn refused(arn: &LayerVersionArn, response: &reqwest::Response, body: &[u8]) -> 
     let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
     let code = code.and_then(|code| code.split(':').next()).unwrap_or_default();
     let Fault { message } = serde_json::from_slice(body).unwrap_or_default();
-    let message = safe(&message);
+    let message = excerpt(&message);
     match (code, status) {
         ("ResourceNotFoundException", _) | ("", 404) => AwsError::NoLayer { arn: arn.clone(), message },
         ("AccessDeniedException", _) => AwsError::LayerDenied { arn: arn.clone(), message },
         _ => AwsError::Refused {
             doing: format!("find the layer {arn}"),
-            code: if code.is_empty() { format!("HTTP {status}") } else { safe(code) },
+            code: if code.is_empty() { format!("HTTP {status}") } else { excerpt(code) },
             message,
             rights: "lambda:GetLayerVersion",
             status: Some(status),

@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout};
 use super::{Aws, AwsError, LayerVersion};
 use crate::event::{Direction, Reporter};
 use crate::project::LayerVersionArn;
-use crate::registry::{Attempts, Sink, Transfer, Transient as _, safe};
+use crate::registry::{Attempts, BlobSink, Transfer, Transient as _};
 use crate::store::{Blob, Digest, Store};
+use crate::text::excerpt;
 
 /// The kind of the records of what is known of a layer version, under the digest of its ARN.
 const RECORDS: &str = "layer-versions-1";
@@ -129,10 +130,10 @@ impl Download<'_> {
     async fn whole(&mut self, store: &Store, transfer: &Transfer) -> Result<Result<Blob, Digest>, AwsError> {
         let doing = format!("download the layer {}", self.arn);
         let mut attempts = Attempts::new(self.aws.backoff(), &**self.reporter, &doing);
-        let mut sink = Sink::new(store);
+        let mut sink = BlobSink::new(store);
         while let Err(error) = self.part(&mut sink, store, transfer).await {
             let expired = matches!(error, AwsError::Download { status: 403, .. });
-            attempts.after_if(expired || error.passes(), error).await?;
+            attempts.after_if(expired || error.is_transient(), error).await?;
             if expired || self.asked.elapsed() > URL_AGE {
                 self.renew().await?;
             }
@@ -152,7 +153,7 @@ impl Download<'_> {
     }
 
     /// Downloads what is missing, as far as it comes.
-    async fn part(&self, sink: &mut Sink, store: &Store, transfer: &Transfer) -> Result<(), AwsError> {
+    async fn part(&self, sink: &mut BlobSink, store: &Store, transfer: &Transfer) -> Result<(), AwsError> {
         let url = self.url().await?;
         let mut request = self.aws.http().await?.client(&url).get(url.clone());
         if sink.written > 0 {
@@ -168,12 +169,12 @@ impl Download<'_> {
                 }
                 // What answers does not know parts.
                 if sink.written > 0 {
-                    *sink = Sink::new(store);
+                    *sink = BlobSink::new(store);
                 }
             }
             status => {
                 if status == StatusCode::RANGE_NOT_SATISFIABLE {
-                    *sink = Sink::new(store);
+                    *sink = BlobSink::new(store);
                 }
                 return Err(AwsError::Download { arn: self.arn.clone(), status: status.as_u16() });
             }
@@ -218,7 +219,7 @@ impl Download<'_> {
             Some(range) if from > 0 && range == expected => Ok(()),
             range => Err(self.wrong(format!(
                 "the part `{}` came instead of `{expected}`",
-                range.map(safe).unwrap_or_default()
+                range.map(excerpt).unwrap_or_default()
             ))),
         }
     }

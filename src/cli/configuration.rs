@@ -308,7 +308,7 @@ registries:
             ),
             (
                 "registries:\n  quay.io: {}\n  quay.io: {}\n",
-                "registries: the key `quay.io` stands here twice (line 3)",
+                "registries: duplicate key `quay.io` (line 3)",
                 "registries:",
             ),
             (

@@ -3,10 +3,7 @@
 use super::failure::Failure;
 use super::settings::Settings;
 use crate::pipeline::Destination;
-use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, split_tag};
-
-/// The longest tag (OCI distribution specification, "Pulling manifests").
-const TAG_AT_MOST: usize = 128;
+use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, is_tag, split_tag};
 
 /// All destinations of a build: what the user said, else the layout beside the definition.
 pub(super) fn all(
@@ -64,13 +61,6 @@ fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, Str
         return Err("it names the image, and `--tag` would name it again".to_owned());
     }
     Ok(location)
-}
-
-/// Whether registries take it as a tag (OCI distribution specification, "Pulling manifests").
-pub(super) fn is_tag(text: &str) -> bool {
-    text.len() <= TAG_AT_MOST
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// Whether Docker takes it as a repository: words between slashes, in front of them perhaps a host and its port.

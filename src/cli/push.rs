@@ -11,7 +11,6 @@ use super::access::{self, Access};
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
 use super::args::{DivisionArguments, Format, PushArguments, PushCommand, PushRegistryArguments};
-use super::destination::is_tag;
 use super::failure::Failure;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
@@ -20,7 +19,7 @@ use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
-use crate::project::{Function, ImageReference, ReferenceTemplate, Repository};
+use crate::project::{DOCKER_HUB, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
 /// The tag of images for which the user names none.
 const DEFAULT_TAG: &str = "latest";
@@ -200,7 +199,7 @@ fn repository(prefix: &str, function: &str) -> Result<Repository, Failure> {
         bad("write HOST[:PORT][/WORDS] in lower case, with a name in place of an IPv6 address")
     })?;
     let repository = reference.repository();
-    if prefix == "docker.io" {
+    if prefix == DOCKER_HUB {
         return Err(bad("name your account there too: `docker.io/ACCOUNT`"));
     }
     let port = repository.host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());

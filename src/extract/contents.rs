@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::overlay::Origin;
 use super::{ExtractError, stream};
+use crate::files::TarEntries;
 use crate::fs::FsError;
 use crate::image::Layer;
 use crate::store::{Blob, BlobWriter, Digest, HashingWriter, Store};
-use crate::tree::Entries;
 
 /// Bytes copied at a time.
 const BUFFER: usize = 64 * 1024;
@@ -80,7 +80,7 @@ impl Pack<'_> {
         last: Origin,
     ) -> Result<(), ExtractError> {
         let damaged = |source| ExtractError::Layer { layer: layer.digest.clone(), source };
-        let mut entries = Entries::new(tar);
+        let mut entries = TarEntries::new(tar);
         let mut buffer = vec![0; BUFFER];
         let mut origin = Origin { entry: 0, ..last };
         while origin <= last && entries.next_entry().map_err(damaged)?.is_some() {

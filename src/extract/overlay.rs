@@ -1,14 +1,14 @@
 //! What an image has at each path: its layers' entries laid over each other, and which entry each file's bytes are in.
 //!
-//! Like [`FileIndex`](crate::tree::FileIndex), but it tells every file's origin, resolves hard links, and knows that a file
+//! Like [`FileIndex`](crate::files::FileIndex), but it tells every file's origin, resolves hard links, and knows that a file
 //! below another layer's file or link takes that one's place. No content is read here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::ops::Bound;
 
+use crate::files::{Step, TarEntries, TarEntry, Whiteout, entry_path, follow, whiteout};
 use crate::project::ImagePath;
-use crate::tree::{Entries, Step, TarEntry, Whiteout, entry_path, follow, whiteout};
 
 /// The longest path in bytes that Linux can open (`PATH_MAX`, limits.h).
 const PATH_LIMIT: usize = 4096;
@@ -82,7 +82,7 @@ impl Overlay {
         tar: impl Read,
         mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
     ) -> io::Result<()> {
-        let mut entries = Entries::after(self.listed, tar);
+        let mut entries = TarEntries::after(self.listed, tar);
         let mut added = Added { layer, nodes: Vec::new(), places: HashMap::new(), below: &self.nodes };
         let mut whiteouts = Vec::new();
         let mut number = 0;

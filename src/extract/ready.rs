@@ -9,8 +9,9 @@
 use std::collections::BTreeSet;
 
 use super::overlay::{Node, Overlay, Placed};
+use crate::files::{FileIndex, IndexEntry, TarEntry, whiteout};
 use crate::project::ImagePath;
-use crate::tree::{FileIndex, IndexEntry, TarEntry, Tree, whiteout};
+use crate::tree::Tree;
 
 /// The mode of a directory that the base does not have.
 const FOLDER_MODE: u32 = 0o755;

@@ -6,25 +6,25 @@ use crate::store::Digest;
 /// A layer of an image.
 #[derive(Debug, Clone)]
 pub enum ImageLayer {
-    /// A compressed blob, whose bytes may not be on this machine yet.
+    /// A blob, which may still have to be fetched or rebuilt.
     Blob(Layer),
-    /// A plain tar, which is written while it is sent.
+    /// A plain tar, written while it is sent.
     Tar(TarLayer),
 }
 
-/// A layer to put on a base.
+/// A layer to add to a base, with the data for its `history` entry.
 #[derive(Debug, Clone)]
 pub struct NewLayer {
     /// The layer.
     pub layer: ImageLayer,
-    /// What it contains, for its `history` entry: `layer utils`.
+    /// What it contains: `layer utils`, `code of orders` …
     pub description: String,
-    /// What compressed it, if its blob depends on nothing but its tar ([`layer::encoder`](crate::layer::encoder)).
+    /// The encoder ([`layer::encoder`](crate::layer::encoder)), if the blob depends on its tar alone.
     pub encoder: Option<&'static str>,
 }
 
 impl ImageLayer {
-    /// The digest of its tar.
+    /// The digest of the tar.
     #[must_use]
     pub fn diff_id(&self) -> &Digest {
         match self {
@@ -33,7 +33,7 @@ impl ImageLayer {
         }
     }
 
-    /// The digest of the bytes that are sent.
+    /// The digest of the bytes to send.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         match self {
@@ -42,7 +42,7 @@ impl ImageLayer {
         }
     }
 
-    /// How many bytes are sent.
+    /// The number of bytes to send.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -51,7 +51,7 @@ impl ImageLayer {
         }
     }
 
-    /// Its blob, if it has one.
+    /// The blob, if it is one.
     #[must_use]
     pub fn blob(&self) -> Option<&Layer> {
         match self {

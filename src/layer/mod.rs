@@ -7,16 +7,17 @@ mod bytecode;
 mod deflate;
 mod gzip;
 mod key;
-mod tar;
 mod tar_layer;
+mod tar_writer;
 
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::FileIndex;
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, Store};
-use crate::tree::{FileIndex, Tree, TreeError};
+use crate::tree::{Tree, TreeError};
 use gzip::{GzipWriter, Workers};
 use tar_layer::TarRecord;
 
@@ -134,7 +135,7 @@ pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
 /// identical byte for byte. A layer that contains deflated data copied from a zip archive also depends on that archive.
 #[must_use]
 pub fn encoder(tree: &Tree) -> Option<&'static str> {
-    tar::has_no_deflated(tree).then_some(ENCODER)
+    tar_writer::has_no_deflated(tree).then_some(ENCODER)
 }
 
 /// Makes the layer of a tree, or finds the one that was made from the same files before. Also returns whether it was found.
@@ -155,7 +156,8 @@ pub fn build(
     if let Some(found) = find(key, store) {
         return Ok((found, true));
     }
-    let Compressed { writer, diff_id } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let Compressed { writer, diff_id } =
+        compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     let (record, blob) = commit(writer, diff_id)?;
     if tree.is_settled() {
         store.write_record(RECORD, key, &record)?;
@@ -209,7 +211,7 @@ pub fn rebuild(
     expected: &Digest,
     store: &Store,
 ) -> Result<Blob, LayerError> {
-    let Compressed { writer, .. } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let Compressed { writer, .. } = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 

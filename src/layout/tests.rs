@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::files::FileIndex;
 use crate::image::{BaseImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Store;
-use crate::tree::{FileIndex, FileNode, Node, Tree};
+use crate::tree::{FileNode, Node, Tree};
 
 struct Fixture {
     folder: tempfile::TempDir,

@@ -1,5 +1,5 @@
-//! The text of a lock file: YAML with one line for each pin, sorted, so that a diff shows what moved and two branches that
-//! pin different things merge.
+//! The text of a lock file: sorted YAML with one line for each pin, so that diffs are readable and branches that change
+//! different pins merge.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::strict_yaml::{self, FromText, UniqueKeys};
 
-/// What every lock file begins with.
+/// The first lines of every lock file.
 const HEADER: &str = "# Pinned by limg: commit this file. `limg update` moves the pins.\nversion: 1\n";
 
-/// How the lines begin that git writes into a file that it cannot merge (git-merge(1), How conflicts are presented).
-const CONFLICT_MARKS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
+/// The starts of the lines that git writes into a file with conflicts (git-merge(1), "How conflicts are presented").
+const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
 
-/// The file as it is written.
+/// The content of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -36,7 +36,7 @@ struct Digests {
     x86_64: Option<FromText<Digest>>,
 }
 
-/// The version alone, whatever else there is.
+/// Only the version, ignoring all other keys.
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,
@@ -44,12 +44,12 @@ struct Versioned {
 
 /// Reads the text of the lock file `path`.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
-    let is_mark = |line: &str| CONFLICT_MARKS.iter().any(|mark| line.starts_with(mark));
-    if let Some(position) = text.lines().position(is_mark) {
+    let is_marker = |line: &str| CONFLICT_MARKERS.iter().any(|marker| line.starts_with(marker));
+    if let Some(position) = text.lines().position(is_marker) {
         return Err(LockError::Conflict { path: path.to_owned(), line: position + 1 });
     }
     let form = |error| LockError::Form { path: path.to_owned(), error };
-    // First, since a later version may have keys that are unknown here.
+    // The version comes first: a later one may have keys that are unknown here.
     let Versioned { version } = strict_yaml::parse(text).map_err(form)?;
     if version != 1 {
         return Err(LockError::Version { path: path.to_owned(), version });
@@ -95,17 +95,17 @@ pub(super) fn render(lock: &Lock) -> String {
     text
 }
 
-/// A text as a key of YAML: plain where no reader could take it for anything but text, else in quotes.
+/// A YAML key: plain if every reader parses it as text, else in quotes.
 fn key(text: &str) -> String {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | ':' | '@' | '-');
-    let begins_as_name = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    // A number has no slash, and a word such as `null` or `yes` no colon.
-    let is_name = text.contains('/') || (begins_as_name && text.contains(':'));
-    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if is_name && begins_well && text.chars().all(letters) && !text.ends_with(':') {
+    let starts_with_letter = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    // Numbers have no slash; `null`, `yes` and the like have no colon.
+    let is_name = text.contains('/') || (starts_with_letter && text.contains(':'));
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if is_name && starts_well && text.chars().all(letters) && !text.ends_with(':') {
         text.to_owned()
     } else {
-        // A JSON string is a YAML string.
+        // JSON strings are YAML strings.
         serde_json::Value::from(text).to_string()
     }
 }

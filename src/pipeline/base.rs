@@ -20,13 +20,14 @@ use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
+use crate::files::{FileIndex, IndexError};
 use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::{Digest, HashingReader, Store};
-use crate::tree::{FileIndex, IndexError, SIZE_LIMIT};
+use crate::tree::SIZE_LIMIT;
 
 /// A way to read a base from files.
 type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 use crate::aws::AwsError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
+use crate::files::IndexError;
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
@@ -18,7 +19,7 @@ use crate::problem::{Problem, nearest};
 use crate::project::{Architecture, ImagePathError, Repository};
 use crate::registry::RegistryError;
 use crate::store::Digest;
-use crate::tree::{IndexError, TreeError};
+use crate::tree::TreeError;
 
 /// A build that failed.
 #[derive(Debug, thiserror::Error)]

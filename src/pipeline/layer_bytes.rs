@@ -9,12 +9,13 @@ use futures_util::future::try_join_all;
 use super::error::full_text;
 use super::{BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
+use crate::files::FileIndex;
 use crate::image::{ImageLayer, Layer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]

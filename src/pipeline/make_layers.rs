@@ -16,12 +16,12 @@ use super::remote_cache::RemoteCache;
 use super::remote_layers::Ready;
 use super::{Context, Origin, PipelineError, Planned};
 use crate::event::{Event, LayerEvent, Provenance};
+use crate::files::FileIndex;
 use crate::image::ImageLayer;
 use crate::layer;
 use crate::plan::LayerPlan;
 use crate::store::Digest;
 use crate::sync::{into_inner, lock};
-use crate::tree::FileIndex;
 
 /// The size of its files, in bytes, from which a layer counts as large: it then has as many blocks in memory at once as the
 /// compressor uses.
@@ -168,15 +168,13 @@ impl LayerMaker<'_> {
         let (tree, base) = (Arc::clone(tree), Arc::clone(base));
         let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
         let encoder = layer::encoder(&recipe.tree);
-        let (layer, provenance, origin) = match self.cache.find(&recipe, store).map_err(failed)? {
-            Some((layer, repository)) => {
-                (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
-            }
-            None => {
-                let (layer, found) = recipe.make(self.form, store).map_err(failed)?;
-                let provenance = if found { Provenance::Reused } else { Provenance::Built };
-                (layer, provenance, Origin::Files(recipe))
-            }
+        let cached = self.cache.find(&recipe, store).map_err(failed)?;
+        let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
+            (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
+        } else {
+            let (layer, found) = recipe.make(self.form, store).map_err(failed)?;
+            let provenance = if found { Provenance::Reused } else { Provenance::Built };
+            (layer, provenance, Origin::Files(recipe))
         };
         self.finish(key, MadeLayer { layer, provenance, origin, encoder }, plan, start.elapsed())
     }

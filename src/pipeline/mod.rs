@@ -238,8 +238,8 @@ pub async fn build_and_push(
     // On the heap, because the future would be large.
     let work = Box::pin(async {
         let built = build(functions, LayerForm::Blobs, options, Some(sender), context).await?;
-        let pushed = push::push(&built, targets, &pusher).await.map_err(PipelineError::Push)?;
-        Ok(built.into_iter().zip(pushed).collect())
+        let results = push::push(&built, targets, &pusher).await.map_err(PipelineError::Push)?;
+        Ok(built.into_iter().zip(results).collect())
     });
     let early = push::while_building::push_while_building(finished, targets, &pusher);
     // The first failure ends both: uploads are abandoned, and no further layer is started.

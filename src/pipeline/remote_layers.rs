@@ -9,11 +9,12 @@ use super::layer_bytes;
 use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
+use crate::files::FileIndex;
 use crate::image::Layer as ImageLayer;
 use crate::plan::{self, Part};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// The code of problems with a layer that no function can have.
 pub(super) const UNUSABLE: &str = "unusable-source";

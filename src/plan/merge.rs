@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Findings;
 use crate::event::Event;
+use crate::files::{FileIndex, IndexEntry, Step, follow};
 use crate::problem::DocumentPath;
 use crate::project::{Architecture, ImagePath};
-use crate::tree::{FileIndex, FileNode, IndexEntry, Node, Step, Tree, follow};
+use crate::tree::{FileNode, Node, Tree};
 
 /// The merged view: nothing is copied, a path is looked up in one tree after the other.
 pub(super) struct Merged<'a> {

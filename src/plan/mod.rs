@@ -20,10 +20,11 @@ pub use parts::{Part, Parts, code_tree, extension_tree, image_tree, layer_tree};
 pub use stack::Stacks;
 
 use crate::event::Event;
+use crate::files::FileIndex;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::Contract;
-use crate::tree::{FileIndex, FileNode, Node, Tree, TreeError, source_of_bytecode};
+use crate::tree::{FileNode, Node, Tree, TreeError, source_of_bytecode};
 use merge::{Merged, Owner};
 
 /// What is to be put on a base, and how the image runs.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::merge::{Laid, Merged, Owner};
 use super::{Findings, LayerPlan, Parts};
 use crate::event::Event;
+use crate::files::FileIndex;
 use crate::problem::DocumentPath;
 use crate::project::Function;
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 /// How many stacks are kept: as many as functions in any order are likely to take turns with, few enough to hold.
 const KEPT: usize = 16;

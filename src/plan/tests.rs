@@ -6,12 +6,12 @@ mod run;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::files::base_of;
 use crate::project::{
     Architecture, Base, Dependencies, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind,
     VersionSource, Wrapper,
 };
 use crate::runtime::{self, AWS_ENTRYPOINT, LAUNCHER_SCRIPT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT};
-use crate::tree::base_of;
 
 /// A function, its parts and its base, to be changed by each test.
 struct Bench {

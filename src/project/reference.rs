@@ -13,8 +13,17 @@ const NAME_AT_MOST: usize = 255;
 /// The most bytes of a tag.
 const TAG_AT_MOST: usize = 128;
 
-/// The registry of names that name none, and an older name of it.
-const DOCKER_HUB: [&str; 2] = ["docker.io", "index.docker.io"];
+/// Docker Hub's host in references; the registry of references without a host.
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// An older host of Docker Hub, which references may still name.
+const DOCKER_HUB_INDEX: &str = "index.docker.io";
+
+/// The host that answers requests to Docker Hub.
+pub const DOCKER_HUB_API: &str = "registry-1.docker.io";
+
+/// Every host that means Docker Hub.
+pub const DOCKER_HUB_HOSTS: [&str; 3] = [DOCKER_HUB, DOCKER_HUB_INDEX, DOCKER_HUB_API];
 
 /// A repository of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,14 +125,11 @@ fn parse(text: &str) -> Result<ImageReference, Fault> {
     // Docker's rule of what is a host and what the first word of a name.
     let (host, path) = match first {
         Some(host) if host.contains(['.', ':']) || host == "localhost" => (host, path),
-        _ => (DOCKER_HUB[0], name),
+        _ => (DOCKER_HUB, name),
     };
-    let host = if DOCKER_HUB.contains(&host) { DOCKER_HUB[0] } else { host };
-    let path = if host == DOCKER_HUB[0] && !path.contains('/') {
-        format!("library/{path}")
-    } else {
-        path.to_owned()
-    };
+    let host = if host == DOCKER_HUB_INDEX { DOCKER_HUB } else { host };
+    let path =
+        if host == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
     if path.len() > NAME_AT_MOST {
         return Err(Fault::NameTooLong);
     }
@@ -163,7 +169,9 @@ fn is_path_component(text: &str) -> bool {
     first.is_some_and(is_word) && last.is_some_and(is_word) && separators.all(is_separator)
 }
 
-fn is_tag(text: &str) -> bool {
+/// Whether a text is a valid tag (OCI distribution specification, "Pulling manifests").
+#[must_use]
+pub fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= TAG_AT_MOST
         && text.bytes().next().is_some_and(is_word)

@@ -119,7 +119,7 @@ impl Admission<'_> {
         let known = self.login.challenge();
         let grant = match self.grant(anonymous).await {
             Ok(grant) => grant,
-            Err(error @ RegistryError::Unauthorised { .. }) if !error.passes() => {
+            Err(error @ RegistryError::Unauthorised { .. }) if !error.is_transient() => {
                 let credential = self.credential(anonymous, None).await?;
                 let denial = Denial { error, grant: None, credential, may_have_ended: true, is_news: false };
                 return Ok(Err(denial));

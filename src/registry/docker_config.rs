@@ -16,12 +16,12 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use super::credentials::{Credential, Credentials, CredentialsError, Identity};
+use crate::project::DOCKER_HUB_HOSTS;
 use file::{File, FileError};
 use helper::{Helper, HelperError};
 
-/// The names of Docker Hub, first the one under which Docker keeps its credentials.
-const HUB: [&str; 4] =
-    ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
+/// The key under which Docker stores its credentials for Docker Hub.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// How long a helper may take. It may have to ask another service, but hardly a person.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,7 +84,11 @@ impl DockerConfig {
 
     /// Asks all files and helpers, which may take long.
     fn look(&self, host: &str) -> Result<Option<Credential>, Fault> {
-        let names = if HUB.contains(&host) { HUB.to_vec() } else { vec![host] };
+        let names = if host == DOCKER_HUB_KEY || DOCKER_HUB_HOSTS.contains(&host) {
+            [&[DOCKER_HUB_KEY], &DOCKER_HUB_HOSTS[..]].concat()
+        } else {
+            vec![host]
+        };
         for path in self.files.in_order() {
             let Some(file) = File::read(&path)? else { continue };
             if let Some((helper, name)) = file.helper(&names) {

@@ -2,7 +2,6 @@
 //!
 //! No error holds a secret: addresses come without their query, and what a registry says is made safe where it is read.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::retry::Transient;
 use crate::fs::FsError;
 use crate::project::Architecture;
 use crate::store::Digest;
+use crate::text::{causes, root_cause};
 
 /// Something that a registry, or the way to it, did not do.
 ///
@@ -327,7 +327,7 @@ fn login_help(host: &str, credential: Option<&str>) -> String {
 }
 
 fn network_help(error: &reqwest::Error) -> Option<String> {
-    let text = if chain(error).any(|cause| cause.downcast_ref::<NoPublicAddress>().is_some()) {
+    let text = if causes(error).any(|cause| cause.downcast_ref::<NoPublicAddress>().is_some()) {
         "limg does not follow the internet into a private network; if this is your own network, use a mirror in it"
     } else if says(error, "CaUsedAsEndEntity") {
         "the registry shows the certificate of an authority as its own: give it one that is made with \
@@ -357,14 +357,14 @@ pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
 
 /// What TLS says is only known as text here.
 fn says(error: &reqwest::Error, text: &str) -> bool {
-    chain(error).any(|cause| cause.to_string().contains(text))
+    causes(error).any(|cause| cause.to_string().contains(text))
 }
 
 impl Transient for RegistryError {
-    fn passes(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.passes(),
-            Self::Network { source, .. } => network_passes(source),
+            Self::Network { source, .. } => is_transient_network_error(source),
             Self::Idle { .. } => true,
             Self::Content { source, .. } => matches!(source, ContentError::Truncated { .. }),
             _ => false,
@@ -375,30 +375,20 @@ impl Transient for RegistryError {
         self.refusal()?.retry_after
     }
 
-    fn cause(&self) -> String {
+    fn reason(&self) -> String {
         match self {
             Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.to_string(),
             Self::Idle { waited, .. } => format!("nothing moved for {} seconds", waited.as_secs()),
-            other => last(other).to_string(),
+            other => root_cause(other).to_string(),
         }
     }
 }
 
 /// Whether the same may succeed a little later: whatever breaks a connection, but not what would break each.
-pub(crate) fn network_passes(error: &reqwest::Error) -> bool {
+pub(crate) fn is_transient_network_error(error: &reqwest::Error) -> bool {
     // A name that does not exist is most likely misspelt. One that could not be looked up is told in other words.
     let is_unknown = error.is_dns() && !says(error, "emporary");
     !(error.is_builder() || is_unknown || is_about_certificates(error) || is_not_tls(error))
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let next = |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> { (*error).source() };
-    std::iter::successors(Some(error), next)
-}
-
-/// The first of an error's causes, which says most.
-pub(crate) fn last<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    chain(error).last().unwrap_or(error)
 }
 
 fn asker(credential: Option<&str>) -> String {

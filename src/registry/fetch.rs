@@ -14,13 +14,13 @@ use super::client::{Client, Inner, content, protocol};
 use super::error::{ContentError, RegistryError};
 use super::place::Place;
 use super::pull::blob_request;
-use super::refusal::safe;
 use super::transfer::Transfer;
 use super::transport::Answer;
 use crate::event::Direction;
 use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, BlobWriter, Digest, Store};
+use crate::text::excerpt;
 
 /// How many bytes further than ever before count as new hope for a transfer that breaks off again and again.
 const HEADWAY: u64 = 16 * 1024 * 1024;
@@ -83,7 +83,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     /// Fetches the whole blob, in as many parts as it takes. The inner error is the digest that it has instead.
     async fn whole(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
-        let mut sink = Sink::new(store);
+        let mut sink = BlobSink::new(store);
         let mut attempts = self.inner.attempts(self.doing);
         let mut furthest = 0;
         while let Err(error) = self.part(&mut sink, store).await {
@@ -98,7 +98,7 @@ impl Fetch<'_> {
     }
 
     /// Fetches what is missing, as far as it comes.
-    async fn part(&self, sink: &mut Sink, store: &Store) -> Result<(), RegistryError> {
+    async fn part(&self, sink: &mut BlobSink, store: &Store) -> Result<(), RegistryError> {
         let mut request = blob_request(self.place, Method::GET, self.digest, self.doing);
         if sink.written > 0 {
             let range = HeaderValue::from_str(&format!("bytes={}-", sink.written));
@@ -115,12 +115,12 @@ impl Fetch<'_> {
                 }
                 // The registry does not know parts.
                 if sink.written > 0 {
-                    *sink = Sink::new(store);
+                    *sink = BlobSink::new(store);
                 }
             }
             _ => {
                 let found = sink.written;
-                *sink = Sink::new(store);
+                *sink = BlobSink::new(store);
                 return Err(self.truncated(found));
             }
         }
@@ -140,7 +140,7 @@ impl Fetch<'_> {
         match answer.header(&CONTENT_RANGE) {
             Some(range) if from > 0 && range == expected => Ok(()),
             range => {
-                let range = range.map_or("no part".to_owned(), |range| format!("`{}`", safe(range)));
+                let range = range.map_or("no part".to_owned(), |range| format!("`{}`", excerpt(range)));
                 Err(protocol(self.doing, format!("{range} came instead of `{expected}`")))
             }
         }
@@ -153,7 +153,7 @@ impl Fetch<'_> {
 
 /// A blob that is hashed and written beside its transfer, a batch at a time: a thread is only taken for the writing itself,
 /// since many blobs may wait for their registry.
-pub(crate) struct Sink {
+pub(crate) struct BlobSink {
     store: Store,
     /// The batch that is being collected.
     batch: Vec<Bytes>,
@@ -164,7 +164,7 @@ pub(crate) struct Sink {
     pub(crate) written: u64,
 }
 
-impl Sink {
+impl BlobSink {
     /// Starts with nothing written. Dropped unfinished, it leaves nothing.
     pub(crate) fn new(store: &Store) -> Self {
         Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, written: 0 }

@@ -9,10 +9,10 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::error::ContentError;
-use super::refusal::safe;
 use crate::image::{MediaTypes, is_index};
 use crate::project::Architecture;
 use crate::store::Digest;
+use crate::text::excerpt;
 
 /// What limg takes as a manifest or an index, in the form of an `Accept` header.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
@@ -57,7 +57,7 @@ pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, Co
     let media_type = shape.media_type.as_deref().or(said).unwrap_or(guessed);
     let is_plain = media_type.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_plain || is_index(media_type) != is_index(guessed) {
-        return Err(ContentError::Manifest(format!("its form is not that of `{}`", safe(media_type))));
+        return Err(ContentError::Manifest(format!("its form is not that of `{}`", excerpt(media_type))));
     }
     Ok(media_type.to_owned())
 }
@@ -86,7 +86,7 @@ struct Platform {
 
 fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ContentError> {
     // The message may quote the document.
-    serde_json::from_slice(bytes).map_err(|error| ContentError::Json(safe(&error.to_string())))
+    serde_json::from_slice(bytes).map_err(|error| ContentError::Json(excerpt(&error.to_string())))
 }
 
 /// What an index leads to.
@@ -107,7 +107,7 @@ pub(super) struct Choice {
 pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice, ContentError> {
     let index: Index = parse(bytes)?;
     let digest = |entry: &Entry| {
-        entry.digest.parse::<Digest>().map_err(|_| ContentError::UnknownDigest(safe(&entry.digest)))
+        entry.digest.parse::<Digest>().map_err(|_| ContentError::UnknownDigest(excerpt(&entry.digest)))
     };
     let mut choice = Choice::default();
     let (mut fitting, mut silent) = (Vec::new(), Vec::new());
@@ -147,7 +147,7 @@ impl Platform {
         let Self { os, architecture, variant } = self;
         let variant = variant.as_deref().filter(|variant| !variant.is_empty());
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
-        (os != "unknown").then(|| safe(&format!("{os}/{architecture}{variant}")))
+        (os != "unknown").then(|| excerpt(&format!("{os}/{architecture}{variant}")))
     }
 }
 

@@ -49,9 +49,8 @@ pub use settings::{Mirror, MirrorError, Settings};
 // Downloads that are no registry's but go the same way.
 #[cfg(feature = "aws")]
 pub(crate) use {
-    error::{last, network_passes},
-    fetch::Sink,
-    refusal::safe,
+    error::is_transient_network_error,
+    fetch::BlobSink,
     retry::{Attempts, Backoff, Transient},
     transfer::Transfer,
 };

@@ -7,13 +7,7 @@ use reqwest::Url;
 use super::address;
 use super::error::RegistryError;
 use super::settings::{Scheme, Settings, is_host};
-use crate::project::Repository;
-
-/// The host that references to Docker Hub name, and those that others know it by.
-const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-
-/// Where Docker Hub speaks the protocol.
-const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
+use crate::project::{DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, Repository};
 
 /// A repository and the registry that is asked for it.
 #[derive(Debug, Clone)]
@@ -39,11 +33,11 @@ impl Place {
     /// Finds where a repository is.
     pub(super) fn of(repository: &Repository, settings: &Settings) -> Result<Self, RegistryError> {
         let Repository { host, name } = repository;
-        let host = if DOCKER_HUB.contains(&host.as_str()) { DOCKER_HUB[0] } else { host };
+        let host = if DOCKER_HUB_HOSTS.contains(&host.as_str()) { DOCKER_HUB } else { host };
         let mirror = settings.mirror(host);
         let asked = match mirror {
             Some(mirror) => mirror.host.as_str(),
-            None if host == DOCKER_HUB[0] => DOCKER_HUB_HOST,
+            None if host == DOCKER_HUB => DOCKER_HUB_API,
             None => host,
         };
         let root = |scheme: Scheme| Url::parse(&format!("{}://{asked}/", scheme.name()));

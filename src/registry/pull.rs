@@ -14,11 +14,11 @@ use super::exchange::Request;
 use super::index;
 use super::login::Scopes;
 use super::place::Place;
-use super::refusal::safe;
 use super::transport::Answer;
 use crate::image::is_index;
 use crate::project::{Architecture, Repository};
 use crate::store::Digest;
+use crate::text::excerpt;
 
 /// The largest manifest: what registries themselves take (OCI distribution specification, "Pushing Manifests").
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
@@ -77,7 +77,7 @@ impl Client {
                 waiting.push_front(image.to_string());
             }
         }
-        let offered = safe(&Vec::from_iter(offered).join(", "));
+        let offered = excerpt(&Vec::from_iter(offered).join(", "));
         Err(content(&doing, ContentError::Platform { wanted: architecture, offered }))
     }
 
@@ -262,7 +262,7 @@ fn wanted_digest(version: &str, doing: &str) -> Result<Option<Digest>, RegistryE
     if !version.contains(':') {
         return Ok(None);
     }
-    let unknown = |_| content(doing, ContentError::UnknownDigest(safe(version)));
+    let unknown = |_| content(doing, ContentError::UnknownDigest(excerpt(version)));
     version.parse().map(Some).map_err(unknown)
 }
 

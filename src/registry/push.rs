@@ -137,7 +137,7 @@ impl Client {
             }
             // A session that a mount left behind may be worth nothing.
             let fresh_may_do = is_of_session(&error) || (was_given && error.status().is_some());
-            attempts.after_if(error.passes() || fresh_may_do, error).await?;
+            attempts.after_if(error.is_transient() || fresh_may_do, error).await?;
             // Perhaps only the answer was lost.
             if self.inner.has_blob_once(&place, digest, &doing).await.unwrap_or(false) {
                 return Ok(());

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use reqwest::Url;
 
 use super::address::{self, Names};
-use super::refusal::safe;
+use crate::text::excerpt;
 
 /// How many redirects are followed for one request.
 const LIMIT: usize = 10;
@@ -111,7 +111,7 @@ pub(super) fn same_host(left: &Url, right: &Url) -> bool {
 /// address that is signed.
 pub(super) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    safe(&format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()))
+    excerpt(&format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()))
 }
 
 #[cfg(test)]

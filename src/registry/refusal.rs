@@ -10,11 +10,10 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use crate::text::excerpt;
+
 /// How many errors of one answer are kept.
 const ERRORS: usize = 5;
-
-/// How many characters of a code or message are kept.
-const LENGTH: usize = 500;
 
 /// An answer that says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +87,7 @@ impl fmt::Display for Refusal {
 /// The errors in the body of an answer.
 fn errors(body: &[u8]) -> Vec<ErrorInfo> {
     let Ok(json) = serde_json::from_slice::<Value>(body) else { return plain(body) };
-    let text = |value: &Value, key: &str| safe(value.get(key).and_then(Value::as_str).unwrap_or_default());
+    let text = |value: &Value, key: &str| excerpt(value.get(key).and_then(Value::as_str).unwrap_or_default());
     let list = json.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut found: Vec<_> = list
         .iter()
@@ -113,26 +112,7 @@ fn plain(body: &[u8]) -> Vec<ErrorInfo> {
     if line.is_empty() || line.starts_with('<') {
         return Vec::new();
     }
-    vec![ErrorInfo { code: String::new(), message: safe(line) }]
-}
-
-/// A text from outside as it may be shown: short, and without characters that move a cursor or turn the direction of writing.
-pub(crate) fn safe(text: &str) -> String {
-    let mut shown = String::new();
-    for (position, character) in text.chars().enumerate() {
-        if position == LENGTH {
-            shown.push('…');
-            break;
-        }
-        let turns =
-            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || turns {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
+    vec![ErrorInfo { code: String::new(), message: excerpt(line) }]
 }
 
 /// The wait that an answer asks for (RFC 9110, section 10.2.3): seconds, or a time, which is read by the server's own

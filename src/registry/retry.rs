@@ -3,24 +3,30 @@
 //! Waits grow exponentially and are drawn at random below their bound ("full jitter"), so that many clients that failed
 //! together do not come back together. What may be tried again is the error's own knowledge.
 
+use std::error::Error;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use crate::event::{Event, Reporter};
+use crate::text::root_cause;
 
 /// The longest wait that a registry is given when it asks for one.
 const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
 /// An error after which the same may succeed.
-pub(crate) trait Transient {
-    /// Whether it may succeed a little later.
-    fn passes(&self) -> bool;
+pub(crate) trait Transient: Error + Sized + 'static {
+    /// Whether the same request may succeed a little later.
+    fn is_transient(&self) -> bool;
 
-    /// How long the other side wants to be left alone.
-    fn retry_after(&self) -> Option<Duration>;
+    /// How long the other side asks limg to wait.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 
-    /// Why it failed, on one line and without secrets.
-    fn cause(&self) -> String;
+    /// Why the request failed, on one line and without secrets.
+    fn reason(&self) -> String {
+        root_cause(self).to_string()
+    }
 }
 
 /// When to try again.
@@ -68,7 +74,7 @@ impl<'a> Attempts<'a> {
 
     /// Waits after an attempt that failed, if there is to be another one; otherwise gives its error back.
     pub(crate) async fn after<E: Transient>(&mut self, error: E) -> Result<(), E> {
-        let passes = error.passes();
+        let passes = error.is_transient();
         self.after_if(passes, error).await
     }
 
@@ -79,7 +85,7 @@ impl<'a> Attempts<'a> {
             return Err(error);
         }
         let wait = self.backoff.wait(self.failed, error.retry_after(), random());
-        self.reporter.report(Event::Retry { action: self.doing.to_owned(), cause: error.cause(), wait });
+        self.reporter.report(Event::Retry { action: self.doing.to_owned(), cause: error.reason(), wait });
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -247,9 +247,9 @@ mod tests {
         let (permit, pulse) = (transport.permit().await, Pulse::new(Patience::default()));
         let sent = transport.send(&permit, Route::Guarded, &Arc::from("read a of b"), request, &pulse).await;
         let Err(error) = sent else { panic!("it was reached") };
-        assert!(error.cause().contains("`localhost` has no public address"), "{}", error.cause());
+        assert!(error.reason().contains("`localhost` has no public address"), "{}", error.reason());
         assert!(error.help().unwrap().contains("use a mirror"));
-        assert!(!error.passes());
+        assert!(!error.is_transient());
         assert!(!format!("{error:?}").contains("secret"));
     }
 

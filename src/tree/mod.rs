@@ -1,12 +1,10 @@
 //! The central type: a [`Tree`] of image paths, from whatever source.
 //!
 //! Directories, zips and single files become trees here, already normalised: only directories, files and symbolic
-//! links; a file is executable or it is not; nothing else of its metadata is left. [`FileIndex`] is the same view of a
-//! base image. This module lists and opens; it writes nothing and knows no rule of where Lambda wants a file.
+//! links; a file is executable or it is not; nothing else of its metadata is left. This module lists and opens; it writes nothing and knows no rule of where Lambda wants a file.
 
 mod content;
 mod directory;
-mod index;
 mod patterns;
 mod snapshot;
 mod zip;
@@ -21,10 +19,6 @@ use std::time::SystemTime;
 use content::HostPath;
 pub(crate) use content::since_epoch;
 pub use content::{Content, HostFile, KeptFile};
-#[cfg(test)]
-pub(crate) use index::tests::base_of;
-pub use index::{Entries, FileIndex, IndexEntry, IndexError, Step, TarEntry, follow};
-pub(crate) use index::{Whiteout, entry_path, whiteout};
 pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
 pub use zip::{ZipArchive, ZipEntry};

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::fake::{Fake, Loading};
+use crate::files::FileIndex;
 use crate::image::{BaseImage, NewLayer};
 use crate::layer::{self, TarLayer};
 use crate::project::{Architecture, RunConfig, Source, SourceKind};
 use crate::store::Store;
-use crate::tree::{FileIndex, Tree};
+use crate::tree::Tree;
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 

@@ -1,164 +1,172 @@
-//! Makes finished deflate streams (RFC 1951) ones that others can follow, without inflating them.
+//! Makes complete deflate streams (RFC 1951) joinable without inflating them.
 //!
-//! Deflate streams can be joined into one if all but the last give up their claim to hold the last block, and if it is known
-//! at which bit each ends. Compressors do not tell, so the codes are walked here, and nothing is decoded: that takes about
-//! a tenth of the time of compressing. The streams may come from strangers; whatever is wrong with one is an error.
+//! Deflate streams can be concatenated if the BFINAL bit of each last block is cleared and each stream ends at a byte
+//! boundary. Compressors do not report where the last block starts and where the stream ends, so a scanner skips from symbol
+//! to symbol to find both. It decodes no data, and takes about a tenth of the time of compressing. Streams may come from
+//! untrusted archives: every malformed stream is an error.
 
 mod prefix_codes;
 
 use std::io::{self, Read};
 
-use prefix_codes::{BITS, Bits, Codes, SPECIAL, Step, fixed_codes, peek, read_codes};
+use prefix_codes::{BITS, Bits, Codes, SPECIAL, Skip, fixed_codes, peek, read_codes};
 
-/// How many bytes must be at hand for a step. The header of a block is the longest: 320 lengths of at most 14 bits, and those
-/// of their code (RFC 1951, 3.2.7).
-const LOOK_AHEAD: usize = 1024;
+/// The most bytes that one step of a scanner reads. The header of a block is the longest: 320 code lengths of at most 14 bits
+/// each, after the code for these lengths (RFC 1951, 3.2.7).
+const LOOKAHEAD: usize = 1024;
 
-/// An empty stored block that is not the last, after its first three bits and what fills up their byte.
+/// An empty stored block, without the three bits of its header and the padding after them.
 const EMPTY_STORED: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// By how many bytes a stream grows at most when its end is opened.
-pub(super) const OPEN_END: usize = 1 + EMPTY_STORED.len();
+/// The most bytes by which a stream grows when it is made joinable.
+pub(super) const MAX_GROWTH: usize = 1 + EMPTY_STORED.len();
 
-/// A stream that is not deflate.
+/// An invalid or incomplete deflate stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no valid deflate stream")]
+#[error("the deflate stream is not valid")]
 pub(super) struct Malformed;
 
-/// Makes whole streams ones that another can follow. What comes after their ends is cut off.
+/// Makes complete streams joinable: another stream can follow each. Bytes after the end of a stream are removed.
 ///
-/// Two are walked at once. That takes less time than one after the other: most of the time of a walk is waiting for what
-/// the table says.
+/// Two streams are scanned alternately. That is faster than one after the other, since scanning is mostly waiting for table
+/// look-ups.
 ///
 /// # Errors
-/// With the place of the first stream that is found to be no whole deflate stream. The streams are then of no use.
-pub(super) fn open_ends<'a>(
+/// With the index of the first stream found malformed. All streams are then unusable.
+pub(super) fn make_joinable<'a>(
     streams: impl IntoIterator<Item = &'a mut Vec<u8>>,
 ) -> Result<(), (usize, Malformed)> {
-    let mut streams = streams.into_iter().enumerate().map(|(place, stream)| Lane::new(place, stream));
+    let mut streams = streams.into_iter().enumerate().map(|(index, stream)| WholeStream::new(index, stream));
     let Some(mut one) = streams.next() else { return Ok(()) };
     for mut other in streams {
-        while !one.walk.is_over && !other.walk.is_over {
-            // Both before anything else, so that neither waits for the other.
-            let moved = (one.walk.advance(one.stream), other.walk.advance(other.stream));
-            if !moved.0 {
-                one.look_closer()?;
+        while !one.scanner.is_finished && !other.scanner.is_finished {
+            // Both calls before any branch, so that neither waits for the other.
+            let skipped = (one.scanner.skip_fast(one.stream), other.scanner.skip_fast(other.stream));
+            if !skipped.0 {
+                one.skip_slowly()?;
             }
-            if !moved.1 {
-                other.look_closer()?;
+            if !skipped.1 {
+                other.skip_slowly()?;
             }
         }
-        if one.walk.is_over {
+        if one.scanner.is_finished {
             std::mem::swap(&mut one, &mut other);
         }
-        other.open()?;
+        other.finish()?;
     }
-    one.open()
+    one.finish()
 }
 
-/// Copies a whole stream as one that another can follow, in pieces of about so many bytes. What comes after its end is
-/// left out.
+/// Copies a complete stream in pieces of about `piece` bytes and makes it joinable. Bytes after the end of the stream are left
+/// out.
 ///
 /// # Errors
-/// When the stream cannot be read, is no whole deflate stream, or a piece cannot be passed on. Pieces may have been passed
-/// on then.
-pub(super) fn copy_open(
+/// When the stream cannot be read or is malformed, or when `emit` fails. Some pieces may have been emitted before.
+pub(super) fn copy_joinable(
     mut stream: impl Read,
     piece: usize,
-    mut pass_on: impl FnMut(Vec<u8>) -> io::Result<()>,
+    mut emit: impl FnMut(Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let (mut walk, mut held, mut is_open) = (Walk::new(), Vec::new(), false);
+    let (mut scanner, mut held, mut is_cleared) = (Scanner::new(), Vec::new(), false);
     loop {
         let before = held.len();
         held.reserve_exact(piece);
         stream.by_ref().take(piece as u64).read_to_end(&mut held)?;
-        let is_whole = held.len() < before + piece;
-        let limit = if is_whole { usize::MAX } else { held.len().saturating_sub(LOOK_AHEAD) * 8 };
-        walk.go(&held, limit).map_err(io::Error::other)?;
-        // Where the last block begins is still held when its header has just been read.
-        if walk.is_last && !is_open {
-            open_block(&mut held, walk.block);
-            is_open = true;
+        let is_at_end = held.len() < before + piece;
+        let limit = if is_at_end { usize::MAX } else { held.len().saturating_sub(LOOKAHEAD) * 8 };
+        scanner.skip_to(&held, limit).map_err(io::Error::other)?;
+        // The start of the last block is still held when its header has just been read.
+        if scanner.is_last && !is_cleared {
+            clear_bfinal(&mut held, scanner.block);
+            is_cleared = true;
         }
-        if walk.is_over && walk.position <= held.len() * 8 {
-            end_at(&mut held, walk.position);
-            return pass_on(held);
+        if scanner.is_finished && scanner.position <= held.len() * 8 {
+            end_at(&mut held, scanner.position);
+            return emit(held);
         }
-        if is_whole {
+        if is_at_end {
             return Err(io::Error::other(Malformed));
         }
-        let rest = held.split_off((walk.position / 8).min(held.len()));
-        walk.position -= held.len() * 8;
-        pass_on(std::mem::replace(&mut held, rest))?;
+        let rest = held.split_off((scanner.position / 8).min(held.len()));
+        scanner.position -= held.len() * 8;
+        emit(std::mem::replace(&mut held, rest))?;
     }
 }
 
-/// Makes the block that begins at this bit one that is not the last.
-fn open_block(stream: &mut [u8], block: usize) {
+/// Clears the BFINAL bit of the block that starts at this bit.
+fn clear_bfinal(stream: &mut [u8], block: usize) {
     stream[block / 8] &= !(1 << (block % 8));
 }
 
-/// Cuts a stream off at this bit, and adds a block that ends at a whole byte.
+/// Truncates a stream at this bit and appends an empty stored block, which ends at a byte boundary.
 fn end_at(stream: &mut Vec<u8>, end: usize) {
     stream.truncate(end.div_ceil(8));
     if let Some(last) = stream.last_mut().filter(|_| !end.is_multiple_of(8)) {
         *last &= (1 << (end % 8)) - 1;
     }
-    // Three more bits begin the empty block: not the last, stored.
+    // The header of the empty block is three zero bits: not the last block, stored.
     stream.resize((end + 3).div_ceil(8), 0);
     stream.extend(EMPTY_STORED);
 }
 
-/// A stream that is held whole, and the walk through it.
-struct Lane<'a> {
-    place: usize,
+/// A stream that is completely in memory.
+struct WholeStream<'a> {
+    index: usize,
     stream: &'a mut Vec<u8>,
-    walk: Walk,
+    scanner: Scanner,
 }
 
-impl<'a> Lane<'a> {
-    fn new(place: usize, stream: &'a mut Vec<u8>) -> Self {
-        Self { place, stream, walk: Walk::new() }
+impl<'a> WholeStream<'a> {
+    fn new(index: usize, stream: &'a mut Vec<u8>) -> Self {
+        Self { index, stream, scanner: Scanner::new() }
     }
 
-    fn look_closer(&mut self) -> Result<(), (usize, Malformed)> {
-        self.walk.look_closer(self.stream).map_err(|malformed| (self.place, malformed))
+    fn skip_slowly(&mut self) -> Result<(), (usize, Malformed)> {
+        self.scanner.skip_slowly(self.stream).map_err(|malformed| (self.index, malformed))
     }
 
-    /// Goes to the end, and opens it.
-    fn open(mut self) -> Result<(), (usize, Malformed)> {
-        self.walk.go_to_end(self.stream).map_err(|malformed| (self.place, malformed))?;
-        open_block(self.stream, self.walk.block);
-        end_at(self.stream, self.walk.position);
+    /// Scans to the end and makes the stream joinable.
+    fn finish(mut self) -> Result<(), (usize, Malformed)> {
+        self.scanner.skip_to_end(self.stream).map_err(|malformed| (self.index, malformed))?;
+        clear_bfinal(self.stream, self.scanner.block);
+        end_at(self.stream, self.scanner.position);
         Ok(())
     }
 }
 
-/// A walk through the codes of a stream. Whoever moves it says what the stream is, or what is at hand of it.
-struct Walk {
-    /// Where it is, in bits from the start of what is at hand; the lowest bit of a byte is its first. A stored block may take
-    /// it beyond the end of that.
+/// Skips through the symbols of a stream. The `stream` that its methods take is the part of the stream that is in memory.
+struct Scanner {
+    /// The position in bits from the start of `stream`; the lowest bit of a byte comes first. After a stored block it may be
+    /// beyond the end of `stream`.
     position: usize,
-    /// Those of the block that the walk is in.
+    /// The codes of the current block.
     codes: Codes,
-    /// The step before, or 0 after a distance.
-    state: Step,
-    /// Where the block that the walk is in begins, in bits from the start of what was at hand when its header was read.
+    /// The previous skip, or 0 after a distance.
+    state: Skip,
+    /// The start of the current block in bits from the start of `stream` when the block's header was read.
     block: usize,
-    /// Whether the next block begins here, and its header has not been read.
-    is_between: bool,
+    /// Whether the header of the next block is at this position.
+    is_between_blocks: bool,
+    /// Whether the current block is the last one.
     is_last: bool,
     /// Whether the last block has ended.
-    is_over: bool,
+    is_finished: bool,
 }
 
-impl Walk {
+impl Scanner {
     fn new() -> Self {
-        let codes = Codes::none();
-        Self { position: 0, codes, state: 0, block: 0, is_between: true, is_last: false, is_over: false }
+        Self {
+            position: 0,
+            codes: Codes::none(),
+            state: 0,
+            block: 0,
+            is_between_blocks: true,
+            is_last: false,
+            is_finished: false,
+        }
     }
 
-    /// Reads the header of a block, and skips what it holds if that is stored.
+    /// Reads the header of a block; skips its content if that is stored.
     fn begin_block(&mut self, stream: &[u8]) -> Result<(), Malformed> {
         let mut bits = Bits { stream, position: self.position };
         self.block = self.position;
@@ -174,17 +182,17 @@ impl Walk {
             _ => return Err(Malformed),
         };
         self.position = bits.position;
-        self.is_between = codes.is_none();
-        self.is_over = self.is_between && self.is_last;
+        self.is_between_blocks = codes.is_none();
+        self.is_finished = self.is_between_blocks && self.is_last;
         self.codes = codes.unwrap_or_else(Codes::none);
         Ok(())
     }
 
-    /// Goes a few steps on, or says that it has to look closer.
+    /// Skips a few symbols. Returns false if [`skip_slowly`](Self::skip_slowly) is needed to go on.
     #[inline]
-    fn advance(&mut self, stream: &[u8]) -> bool {
-        // There is no branch on what the symbols are: nobody could foresee which way it goes. Two steps take at most 16 and
-        // 24 bits, so that the code of a third is still at hand.
+    fn skip_fast(&mut self, stream: &[u8]) -> bool {
+        // No branch depends on the kinds of the symbols: the processor could not predict it. The first two skips take at most
+        // 16 and 24 bits, so the word still contains the code of a third.
         let word = peek(stream, self.position);
         let first = self.codes.next(self.state, word);
         let word = word >> (first & BITS);
@@ -202,48 +210,48 @@ impl Walk {
         self.position <= stream.len() * 8
     }
 
-    /// Goes one step on where [`advance`](Self::advance) does not.
-    fn look_closer(&mut self, stream: &[u8]) -> Result<(), Malformed> {
-        if self.is_between {
+    /// Skips one symbol of any kind, or the header of a block.
+    fn skip_slowly(&mut self, stream: &[u8]) -> Result<(), Malformed> {
+        if self.is_between_blocks {
             return self.begin_block(stream);
         }
         let word = peek(stream, self.position);
-        let step = self.codes.next(self.state, word);
-        let (step, taken) = if step & SPECIAL == 0 {
-            (Some(step), usize::from(step & BITS))
+        let skip = self.codes.next(self.state, word);
+        let (skip, taken) = if skip & SPECIAL == 0 {
+            (Some(skip), usize::from(skip & BITS))
         } else {
-            self.codes.look_closer(self.state, word)?
+            self.codes.next_special(self.state, word)?
         };
         self.position += taken;
         if self.position > stream.len() * 8 {
             return Err(Malformed);
         }
-        match step {
-            Some(step) => self.state = step,
-            None if self.is_last => self.is_over = true,
+        match skip {
+            Some(skip) => self.state = skip,
+            None if self.is_last => self.is_finished = true,
             None => self.begin_block(stream)?,
         }
         Ok(())
     }
 
-    /// Goes on until the stream is over or this many bits have been passed.
-    fn go(&mut self, stream: &[u8], limit: usize) -> Result<(), Malformed> {
-        while !self.is_over && self.position < limit {
-            if !self.advance(stream) {
-                self.look_closer(stream)?;
+    /// Skips until the stream ends or the position has reached this bit.
+    fn skip_to(&mut self, stream: &[u8], limit: usize) -> Result<(), Malformed> {
+        while !self.is_finished && self.position < limit {
+            if !self.skip_fast(stream) {
+                self.skip_slowly(stream)?;
             }
         }
         Ok(())
     }
 
-    /// Goes to the end of a stream that is at hand as a whole.
-    fn go_to_end(&mut self, stream: &[u8]) -> Result<(), Malformed> {
-        self.go(stream, usize::MAX)?;
+    /// Skips to the end of a stream that is completely in memory.
+    fn skip_to_end(&mut self, stream: &[u8]) -> Result<(), Malformed> {
+        self.skip_to(stream, usize::MAX)?;
         if self.position <= stream.len() * 8 { Ok(()) } else { Err(Malformed) }
     }
 }
 
-/// Skips the content of a stored block (RFC 1951, 3.2.4), which may lie beyond what is at hand.
+/// Skips the content of a stored block (RFC 1951, 3.2.4), possibly beyond the part in memory.
 fn skip_stored(bits: &mut Bits<'_>) -> Result<(), Malformed> {
     bits.position = bits.position.next_multiple_of(8);
     let length = bits.take(16)?;
@@ -280,7 +288,7 @@ mod tests {
         output
     }
 
-    /// Where a stream ends, and where its last block begins, in bits from its start.
+    /// The end of a stream and the start of its last block, in bits.
     #[derive(Debug, PartialEq, Eq)]
     struct End {
         last_block: usize,
@@ -288,26 +296,26 @@ mod tests {
     }
 
     fn end(stream: &[u8]) -> Result<End, Malformed> {
-        let mut walk = Walk::new();
-        walk.go_to_end(stream)?;
-        Ok(End { last_block: walk.block, position: walk.position })
+        let mut scanner = Scanner::new();
+        scanner.skip_to_end(stream)?;
+        Ok(End { last_block: scanner.block, position: scanner.position })
     }
 
-    /// What [`copy_open`] makes of a stream that comes in pieces of this size.
+    /// Copies a stream in pieces of this size.
     fn copied(stream: &[u8], piece: usize) -> io::Result<Vec<u8>> {
         let mut output = Vec::new();
-        copy_open(stream, piece, |passed| {
-            assert!(passed.len() <= piece + LOOK_AHEAD + OPEN_END, "{} bytes at once", passed.len());
+        copy_joinable(stream, piece, |passed| {
+            assert!(passed.len() <= piece + LOOKAHEAD + MAX_GROWTH, "{} bytes at once", passed.len());
             output.extend(passed);
             Ok(())
         })?;
         Ok(output)
     }
 
-    /// Makes of `one` a stream that goes on with `other`, and inflates both.
+    /// Joins two streams and inflates the result.
     fn joined(mut one: Vec<u8>, other: &[u8]) -> Vec<u8> {
         assert_eq!(end(&one).unwrap().position.div_ceil(8), one.len());
-        open_ends([&mut one]).unwrap();
+        make_joinable([&mut one]).unwrap();
         one.extend(other);
         let mut decoder = DeflateDecoder::new(&one[..]);
         let mut output = Vec::new();
@@ -316,7 +324,7 @@ mod tests {
         output
     }
 
-    /// Bytes with more or less repetition in them, so that all kinds of blocks come up.
+    /// Bytes with more or less repetition, so that all kinds of blocks occur.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         (1..=255_u8, 0..400_000_usize, any::<u64>()).prop_map(|(symbols, length, seed)| {
             let mut state = seed | 1;
@@ -340,7 +348,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn streams_can_be_joined_where_they_end(one in bytes(), other in bytes(), level in 0..=9_u8) {
+        fn streams_can_be_joined(one in bytes(), other in bytes(), level in 0..=9_u8) {
             let expected = [&one[..], &other].concat();
             let tail = zlib(&other, u32::from(level));
             prop_assert!(joined(libdeflate(&one, i32::from(level)), &tail) == expected);
@@ -348,43 +356,43 @@ mod tests {
         }
 
         #[test]
-        fn several_at_once_are_as_one_after_the_other(one in bytes(), other in bytes(), level in 0..=9_u8) {
+        fn several_streams_give_the_same_as_each_alone(one in bytes(), other in bytes(), level in 0..=9_u8) {
             let streams = [libdeflate(&one, 6), zlib(&other, u32::from(level)), zlib(&one, 1)];
             let mut alone = streams.clone();
-            for stream in &mut alone { open_ends([stream]).unwrap(); }
+            for stream in &mut alone { make_joinable([stream]).unwrap(); }
             let mut together = streams;
-            open_ends(&mut together).unwrap();
+            make_joinable(&mut together).unwrap();
             prop_assert!(together == alone);
         }
 
         #[test]
-        fn a_stream_is_opened_as_it_passes(one in bytes(), level in 0..=9_u8, piece in 1..50_000_usize) {
+        fn copying_a_stream_gives_the_same_in_pieces_of_any_size(one in bytes(), level in 0..=9_u8, piece in 1..50_000_usize) {
             for mut stream in [libdeflate(&one, 6), zlib(&one, u32::from(level))] {
                 let copied = copied(&[&stream[..], b"more"].concat(), piece).unwrap();
-                open_ends([&mut stream]).unwrap();
+                make_joinable([&mut stream]).unwrap();
                 prop_assert!(copied == stream);
             }
         }
 
         #[test]
-        fn whatever_is_no_stream_is_an_error_or_ends_inside(
+        fn noise_is_malformed_or_ends_within_its_bytes(
             noise in prop::collection::vec(any::<u8>(), 0..300),
             before in 0..3000_usize,
         ) {
-            // Blocks that are not the last.
+            // Blocks other than the last.
             let mut begun = libdeflate(&vec![b'x'; before], 0);
-            open_ends([&mut begun]).unwrap();
+            make_joinable([&mut begun]).unwrap();
             let noise = [&begun[..], &noise].concat();
             if let Ok(End { last_block, position }) = end(&noise) {
                 prop_assert!(last_block < position && position <= noise.len() * 8);
             }
             let copied = copied(&noise, 7);
-            let mut opened = noise;
-            prop_assert_eq!(copied.ok(), open_ends([&mut opened]).ok().map(|()| opened));
+            let mut joinable = noise;
+            prop_assert_eq!(copied.ok(), make_joinable([&mut joinable]).ok().map(|()| joinable));
         }
 
         #[test]
-        fn a_stream_that_is_cut_is_malformed(
+        fn a_truncated_stream_is_malformed(
             one in bytes(),
             level in 0..=6,
             cut in any::<prop::sample::Index>(),
@@ -392,16 +400,16 @@ mod tests {
             let stream = libdeflate(&one, level);
             let cut = &stream[..cut.index(stream.len())];
             prop_assert_eq!(end(cut), Err(Malformed));
-            prop_assert_eq!(open_ends([&mut cut.to_vec(), &mut stream.clone()]), Err((0, Malformed)));
-            prop_assert_eq!(open_ends([&mut stream.clone(), &mut cut.to_vec()]), Err((1, Malformed)));
+            prop_assert_eq!(make_joinable([&mut cut.to_vec(), &mut stream.clone()]), Err((0, Malformed)));
+            prop_assert_eq!(make_joinable([&mut stream.clone(), &mut cut.to_vec()]), Err((1, Malformed)));
             prop_assert!(copied(cut, 1000).is_err());
         }
     }
 
     #[test]
-    fn the_kinds_of_blocks_are_told_apart() {
+    fn each_kind_of_block_is_recognised() {
         assert_eq!(end(&[3, 0]), Ok(End { last_block: 0, position: 10 }));
-        // A stored block that is not the last, then an empty fixed one that is.
+        // A stored block, then an empty block with fixed codes, which is the last.
         let stream = [0, 1, 0, 0xfe, 0xff, b'x', 3, 0];
         assert_eq!(end(&stream), Ok(End { last_block: 48, position: 58 }));
         for bad in

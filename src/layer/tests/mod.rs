@@ -61,12 +61,11 @@ impl Fixture {
     }
 }
 
-/// Each entry of a layer: name, type, mode, owner, time, link target, content.
-type Listed = (String, tar_crate::EntryType, u32, u64, u64, Option<String>, Vec<u8>);
-use ::tar as tar_crate;
+/// An entry of a layer: name, type, mode, owner, time, link target, content.
+type Listed = (String, tar::EntryType, u32, u64, u64, Option<String>, Vec<u8>);
 
 fn listed(blob: &Blob) -> Vec<Listed> {
-    let mut archive = tar_crate::Archive::new(GzDecoder::new(blob.open().unwrap()));
+    let mut archive = tar::Archive::new(GzDecoder::new(blob.open().unwrap()));
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
         let mut content = Vec::new();
@@ -113,10 +112,10 @@ fn entries_are_complete_sorted_and_normalised() {
 }
 
 fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
-    let mut archive = tar_crate::Builder::new(Vec::new());
+    let mut archive = tar::Builder::new(Vec::new());
     for (name, mode) in directories {
-        let mut header = tar_crate::Header::new_ustar();
-        header.set_entry_type(tar_crate::EntryType::Directory);
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(*mode);
         header.set_size(0);
         archive.append_data(&mut header, name, std::io::empty()).unwrap();
@@ -125,7 +124,7 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_plain_tar_is_what_its_blob_holds_and_leaves_none() {
+fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
     let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
@@ -140,7 +139,7 @@ fn a_plain_tar_is_what_its_blob_holds_and_leaves_none() {
 }
 
 #[test]
-fn a_tar_is_known_without_its_files_once_they_are_settled() {
+fn a_recorded_tar_is_found_once_its_files_are_settled() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
     let base = Arc::new(FileIndex::default());
@@ -149,7 +148,7 @@ fn a_tar_is_known_without_its_files_once_they_are_settled() {
     let read = |tree: &Arc<Tree>| {
         TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store).unwrap()
     };
-    // Within the tick in which it is listed, a file may change without a trace.
+    // Within the clock tick in which it is listed, a file may change without a trace.
     let tree = Arc::new(fixture.tree());
     read(&tree);
     assert_eq!(find(&tree).is_some(), tree.is_settled());
@@ -160,7 +159,7 @@ fn a_tar_is_known_without_its_files_once_they_are_settled() {
 }
 
 #[test]
-fn a_tar_that_is_not_what_was_announced_is_an_error() {
+fn a_tar_that_does_not_match_its_record_is_an_error() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
     let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
@@ -172,10 +171,10 @@ fn a_tar_that_is_not_what_was_announced_is_an_error() {
     assert!(matches!(written, Err(LayerError::Changed { .. })), "{written:?}");
 }
 
-/// Fails when the compressor or the way that entries are written changes: every user's digests would. If that is
-/// meant, bump `ENCODER` in `key.rs` and say so in the changelog.
+/// Fails when the compressor or the tar format changes, since that changes every user's digests. If the change is intended,
+/// change `ENCODER` in `key.rs` and mention it in the changelog.
 #[test]
-fn the_bytes_of_a_layer_stay_the_same_for_ever() {
+fn the_bytes_of_a_layer_never_change() {
     let fixture = Fixture::new();
     let mut tree = Tree::new();
     let text: String = (0..20_000)
@@ -191,7 +190,7 @@ fn the_bytes_of_a_layer_stay_the_same_for_ever() {
 }
 
 #[test]
-fn a_blob_is_one_gzip_member_without_a_trace_of_the_machine() {
+fn a_blob_is_one_gzip_member_that_does_not_depend_on_the_machine() {
     let fixture = Fixture::new();
     fixture.write("a", &vec![b'x'; 300_000]);
     let bytes = fixture.build(&fixture.tree()).blob.read().unwrap();
@@ -219,7 +218,7 @@ fn an_unchanged_tree_is_not_read_again() {
 }
 
 #[test]
-fn a_layer_is_known_without_its_blob_and_made_again_with_the_same_bytes() {
+fn a_layer_is_found_without_its_blob_and_rebuilt_with_the_same_bytes() {
     let fixture = Fixture::new();
     fixture.write("a", b"one");
     std::thread::sleep(Duration::from_millis(120));
@@ -232,16 +231,18 @@ fn a_layer_is_known_without_its_blob_and_made_again_with_the_same_bytes() {
 
     let rebuild = |expected: &Digest| rebuild(&tree, &FileIndex::default(), MTIME, expected, &fixture.store);
     let other = Digest::of(b"other");
-    let Err(LayerError::Changed { expected, found }) = rebuild(&other) else { panic!("it is not `other`") };
+    let Err(LayerError::Changed { expected, found }) = rebuild(&other) else {
+        panic!("its digest is not that of `other`")
+    };
     assert_eq!((expected, found), (other, made.digest.clone()));
-    assert!(!known.blob.is_present(), "nothing is kept of what is not expected");
+    assert!(!known.blob.is_present(), "an unexpected blob is not added");
     assert_eq!(rebuild(&made.digest).unwrap().read().unwrap(), bytes);
     assert!(known.blob.is_present());
 }
 
-/// The other half, all that `stat` says of a file, is a test of `tree::content`.
+/// `tree::content` tests the fingerprint of a file.
 #[test]
-fn whatever_a_layer_depends_on_is_in_its_key() {
+fn the_key_covers_everything_that_a_layer_depends_on() {
     type Change = (&'static str, fn(&mut Tree));
     let original = || {
         let mut tree = Tree::new();
@@ -255,9 +256,9 @@ fn whatever_a_layer_depends_on_is_in_its_key() {
         ("mode", |tree| tree.insert(path("/opt/file"), Node::File(FileNode::of_bytes(b"one", true)))),
         ("target", |tree| tree.insert(path("/opt/link"), Node::Symlink("fil".to_owned()))),
         ("kind", |tree| tree.insert(path("/opt/link"), Node::File(FileNode::of_bytes(b"file", false)))),
-        ("a file more", |tree| tree.insert(path("/opt/g"), Node::File(FileNode::of_bytes(b"", false)))),
-        ("a folder more", |tree| tree.insert(path("/opt/g"), Node::Directory)),
-        ("a file less", |tree| drop(tree.split_off(|path| path.as_str() == "/opt/file"))),
+        ("an added file", |tree| tree.insert(path("/opt/g"), Node::File(FileNode::of_bytes(b"", false)))),
+        ("an added folder", |tree| tree.insert(path("/opt/g"), Node::Directory)),
+        ("a removed file", |tree| drop(tree.split_off(|path| path.as_str() == "/opt/file"))),
         ("time", |tree| {
             let mut file = FileNode::of_bytes(b"one", false);
             file.modified = Some(7);
@@ -271,13 +272,13 @@ fn whatever_a_layer_depends_on_is_in_its_key() {
         let mut tree = original();
         change(&mut tree);
         let own = key(&tree, &base, MTIME);
-        assert!(keys.iter().all(|(_, other)| *other != own), "a change of the {what} makes no other key");
+        assert!(keys.iter().all(|(_, other)| *other != own), "{what}: the key stays the same");
         keys.push((what, own));
     }
 }
 
 #[test]
-fn a_time_of_modification_in_the_future_is_as_good_as_another() {
+fn a_modification_time_in_the_future_counts_as_settled() {
     let fixture = Fixture::new();
     fixture.write("a", b"one");
     set_modified(&fixture.input().join("a"), 4_000_000_000);
@@ -287,7 +288,7 @@ fn a_time_of_modification_in_the_future_is_as_good_as_another() {
 }
 
 #[test]
-fn a_file_that_just_changed_is_not_trusted_to_be_unchanged() {
+fn a_file_that_has_just_changed_is_read_again() {
     let fixture = Fixture::new();
     fixture.write("a", b"one");
     fixture.build(&fixture.tree());
@@ -295,7 +296,7 @@ fn a_file_that_just_changed_is_not_trusted_to_be_unchanged() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_fails_and_leaves_nothing() {
+fn a_file_that_changes_while_it_is_read_is_an_error() {
     let fixture = Fixture::new();
     fixture.write("a", b"one");
     let tree = fixture.tree();
@@ -306,7 +307,7 @@ fn a_file_that_changes_while_it_is_read_fails_and_leaves_nothing() {
 }
 
 #[test]
-fn a_file_that_another_thread_cannot_read_is_named() {
+fn a_file_that_another_thread_fails_to_read_is_named() {
     let fixture = Fixture::new();
     for number in 100..400 {
         fixture.write(&format!("file-{number}"), &[b'x'; 10_000]);
@@ -329,7 +330,7 @@ fn pyc(flags: u32, modified: u32, size: u32) -> Vec<u8> {
 }
 
 #[test]
-fn bytecode_stays_valid_if_it_was_and_stale_if_it_was() {
+fn valid_bytecode_stays_valid_and_stale_bytecode_stays_stale() {
     let fixture = Fixture::new();
     fixture.write("m.py", b"x = 1\n");
     let source = fixture.input().join("m.py");
@@ -381,7 +382,7 @@ fn arbitrary_tree() -> impl Strategy<Value = Vec<(Vec<String>, Node)>> {
     proptest::collection::vec((proptest::collection::vec(arbitrary_name(), 1..5), node), 0..20)
 }
 
-/// Builds a tree in which nothing stands below a file or a link.
+/// Builds a tree without nodes below files or links.
 fn consistent(nodes: &[(Vec<String>, Node)]) -> Tree {
     let mut tree = Tree::new();
     for (names, node) in nodes {
@@ -401,7 +402,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_tree_comes_back_from_its_layer(nodes in arbitrary_tree()) {
+    fn a_layer_contains_exactly_its_tree(nodes in arbitrary_tree()) {
         let fixture = Fixture::new();
         let tree = consistent(&nodes);
         let layer = listed(&fixture.build(&tree).blob);
@@ -409,17 +410,17 @@ proptest! {
         let mut seen = std::collections::BTreeSet::new();
         for (name, kind, mode, owner, mtime, target, content) in &layer {
             let place = path(&format!("/{}", name.trim_end_matches('/')));
-            prop_assert!(place.ancestors().all(|folder| seen.contains(&folder)), "{name} comes before its folder");
+            prop_assert!(place.ancestors().all(|folder| seen.contains(&folder)), "{name} precedes its folder");
             prop_assert!((*owner, *mtime) == (0, MTIME));
             match tree.get(&place) {
-                None | Some(Node::Directory) => prop_assert_eq!((*kind, *mode), (tar_crate::EntryType::Directory, 0o755)),
+                None | Some(Node::Directory) => prop_assert_eq!((*kind, *mode), (tar::EntryType::Directory, 0o755)),
                 Some(Node::Symlink(expected)) => prop_assert_eq!(target.as_ref(), Some(expected)),
                 Some(Node::File(file)) => {
                     prop_assert_eq!(*mode, if file.executable { 0o755 } else { 0o644 });
                     prop_assert_eq!(content, &file.content.head(1 << 20).unwrap());
                 }
             }
-            prop_assert!(seen.insert(place), "{name} comes twice");
+            prop_assert!(seen.insert(place), "{name} is duplicate");
         }
         prop_assert!(tree.iter().all(|(place, _)| seen.contains(place)));
     }

@@ -113,8 +113,9 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
 
     // Blobs can be mounted from repositories that have the whole image.
     for (image, _) in all().filter(|(_, state)| state.has_image) {
-        let blobs = image.built.image.unique_blobs();
-        blobs.iter().for_each(|blob| pusher.set_present(&blob.digest, &image.target.repository));
+        for blob in image.built.image.unique_blobs() {
+            pusher.set_present(&blob.digest, &image.target.repository);
+        }
     }
     let blobs = needed_blobs(absent(), pusher);
     let blobs = blobs.into_iter().map(|blob| pusher.push(blob.content, blob.repositories));
@@ -239,7 +240,7 @@ fn pushed<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     pusher: &BlobPusher<'_, F>,
 ) -> Pushed {
     let image = &built.image;
-    let mut pushed = Pushed {
+    let mut result = Pushed {
         target: target.clone(),
         digest: manifest.digest.clone(),
         unchanged: state.has_image && state.missing_tags.is_empty(),
@@ -250,13 +251,13 @@ fn pushed<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     let layers = image.unique_blobs().into_iter().map(|layer| (&layer.digest, layer.size));
     for (digest, bytes) in layers.chain([(image.config_digest(), image.config().len() as u64)]) {
         let total = match pusher.outcome(digest, &target.repository) {
-            Some(BlobOutcome::Uploaded) => &mut pushed.uploaded,
-            Some(BlobOutcome::Mounted) => &mut pushed.mounted,
-            Some(BlobOutcome::Present) | None => &mut pushed.present,
+            Some(BlobOutcome::Uploaded) => &mut result.uploaded,
+            Some(BlobOutcome::Mounted) => &mut result.mounted,
+            Some(BlobOutcome::Present) | None => &mut result.present,
         };
         *total += BlobTotal { blobs: 1, bytes };
     }
-    pushed
+    result
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::event::{Events, Provenance, Reporter};
+use crate::files::FileIndex;
 use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer;
 use crate::pipeline::{Origin, Pinning, Pins, Recipe};
@@ -13,7 +14,7 @@ use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
 use crate::registry::{Chain, Client, Settings};
 use crate::store::Store;
-use crate::tree::{FileIndex, FileNode, Node, Tree};
+use crate::tree::{FileNode, Node, Tree};
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 

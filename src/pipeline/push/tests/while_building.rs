@@ -33,17 +33,17 @@ impl Fixture {
         self.fake.lines().iter().any(|line| line.contains(path))
     }
 
-    /// Pushes the layers that `build` announces, and the images once it has ended.
+    /// Pushes the layers that `announce` sends, and the images once it has ended.
     async fn push_with(
         &self,
         built: &[Built],
-        build: impl AsyncFnOnce(UnboundedSender<FinishedLayer>),
+        announce: impl AsyncFnOnce(UnboundedSender<FinishedLayer>),
     ) -> Result<Vec<Pushed>, PushError> {
         let targets = self.targets(built);
         let pusher = BlobPusher::new(async |_: &Repository| Ok(()), &self.context);
         let (sender, layers) = mpsc::unbounded_channel();
         let work = async {
-            build(sender).await;
+            announce(sender).await;
             push(built, &targets, &pusher).await
         };
         let both = async { tokio::try_join!(work, push_while_building(layers, &targets, &pusher)) };
@@ -58,14 +58,14 @@ async fn a_layer_is_uploaded_once_during_the_build() {
         fixture.fake.state().manner.mounts = true;
         let built = ["a", "b"].map(|name| fixture.built(name, &["shared", name]));
         let shared = &built[0].image.layers()[0];
-        let build = async |sender: UnboundedSender<FinishedLayer>| {
+        let announce = async |sender: UnboundedSender<FinishedLayer>| {
             sender.send(finished(&[0, 1], shared, true)).unwrap();
             // The build ends once both repositories have it.
             while !(fixture.has("shop/a", shared.digest()) && fixture.has("shop/b", shared.digest())) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let pushed = fixture.push_with(&built, build).await.unwrap();
+        let pushed = fixture.push_with(&built, announce).await.unwrap();
         assert_eq!(
             fixture.fake.count("HEAD", shared.digest().as_str()),
             2,
@@ -87,12 +87,12 @@ async fn an_image_without_new_layers_is_asked_for_as_a_whole() {
     fixture.push(std::slice::from_ref(&old)).await.unwrap();
     let [base, layer, code] = old.image.layers() else { panic!("three layers") };
     let before = fixture.fake.lines().len();
-    let build = async |sender: UnboundedSender<FinishedLayer>| {
+    let announce = async |sender: UnboundedSender<FinishedLayer>| {
         sender.send(finished(&[0], base, false)).unwrap();
         sender.send(finished(&[0], code, true)).unwrap();
         sender.send(finished(&[0], layer, false)).unwrap();
     };
-    let pushed = fixture.push_with(std::slice::from_ref(&old), build).await.unwrap();
+    let pushed = fixture.push_with(std::slice::from_ref(&old), announce).await.unwrap();
     let mut asked = fixture.fake.lines().split_off(before);
     asked.sort();
     let repository = "HEAD /v2/shop/a";
@@ -110,7 +110,7 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
         let fixture = Fixture::new(4);
         let built = [fixture.built("a", &["base", "code"]), fixture.built("b", &["base"])];
         let [base, code] = built[0].image.layers() else { panic!("two layers") };
-        let build = async |sender: UnboundedSender<FinishedLayer>| {
+        let announce = async |sender: UnboundedSender<FinishedLayer>| {
             let mut layers = [finished(&[0, 1], base, false), finished(&[0], code, true)];
             if !base_first {
                 layers.reverse();
@@ -123,7 +123,7 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
             }
             assert!(!fixture.is_asked_for("/v2/shop/b/"), "the other image may be unchanged");
         };
-        let pushed = fixture.push_with(&built, build).await.unwrap();
+        let pushed = fixture.push_with(&built, announce).await.unwrap();
         assert_eq!((pushed[0].uploaded.blobs, fixture.tags()), (3, 2));
     }
 }
@@ -134,7 +134,7 @@ async fn a_refused_login_is_not_tried_twice() {
     let refusal = Answer::refusal(403, "DENIED", "not you");
     fixture.fake.fail("", "/v2/shop/", ALWAYS, Fault::Answer(refusal));
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
-    let build = async |sender: UnboundedSender<FinishedLayer>| {
+    let announce = async |sender: UnboundedSender<FinishedLayer>| {
         for (position, built) in built.iter().enumerate() {
             for layer in built.image.layers() {
                 sender.send(finished(&[position], layer, true)).unwrap();
@@ -143,7 +143,7 @@ async fn a_refused_login_is_not_tried_twice() {
         // It never ends by itself.
         std::future::pending::<()>().await;
     };
-    let error = fixture.push_with(&built, build).await.unwrap_err();
+    let error = fixture.push_with(&built, announce).await.unwrap_err();
     let PushError::Registry(error) = error else { panic!("{error:?}") };
     let asked = fixture.fake.lines();
     let asked = asked.iter().filter(|line| line.contains("/v2/shop/")).count();

@@ -21,7 +21,7 @@ const ENTRY_SIZE: usize = 128;
 const LISTING_LIMIT: usize = 256 * 1024 * 1024;
 
 /// Reads one entry after another. As a reader it gives the content of the entry that came last.
-pub struct Entries<R> {
+pub struct TarEntries<R> {
     input: R,
     /// What the entries so far count against [`LISTING_LIMIT`].
     listed: usize,
@@ -68,7 +68,7 @@ struct Extension {
     has_more: bool,
 }
 
-impl<R: Read> Entries<R> {
+impl<R: Read> TarEntries<R> {
     /// Starts at the beginning of an archive.
     pub fn new(input: R) -> Self {
         Self::after(0, input)
@@ -226,7 +226,7 @@ impl<R: Read> Entries<R> {
     }
 }
 
-impl<R: Read> Read for Entries<R> {
+impl<R: Read> Read for TarEntries<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let limit = usize::try_from(self.content).map_or(buffer.len(), |left| left.min(buffer.len()));
         if limit == 0 {

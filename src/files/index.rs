@@ -1,7 +1,5 @@
 //! What a base image holds: its layers' entries laid over each other, without their contents.
 
-mod entries;
-
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::Bound;
@@ -9,17 +7,15 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
-use super::SIZE_LIMIT;
+use super::resolve::{Step, follow};
+use super::tar_entries::{TarEntries, TarEntry};
 use crate::project::{ImagePath, ImagePathError};
-pub use entries::{Entries, TarEntry};
-
-/// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
-const LINK_LIMIT: usize = 40;
+use crate::tree::SIZE_LIMIT;
 
 /// The entries of a base image by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
-    entries: BTreeMap<ImagePath, IndexEntry>,
+    pub(super) entries: BTreeMap<ImagePath, IndexEntry>,
 }
 
 /// What a base image has at a path.
@@ -42,7 +38,7 @@ pub enum IndexEntry {
 /// A base layer that cannot be listed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read a layer of the base image as a tar archive")]
-pub struct IndexError(#[from] io::Error);
+pub struct IndexError(#[from] pub(super) io::Error);
 
 impl FileIndex {
     /// Lays the entries of one more layer, an uncompressed tar stream, over those that are there, with its whiteouts
@@ -56,7 +52,7 @@ impl FileIndex {
         Ok(self.add_limited(layer, SIZE_LIMIT)?)
     }
 
-    fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {
+    pub(super) fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {
         // One more, to tell what reaches the limit from what goes beyond.
         let mut layer = layer.take(limit + 1);
         let added = self.add_entries(&mut layer);
@@ -68,7 +64,7 @@ impl FileIndex {
     }
 
     fn add_entries(&mut self, layer: &mut impl Read) -> io::Result<()> {
-        let mut entries = Entries::new(layer.by_ref());
+        let mut entries = TarEntries::new(layer.by_ref());
         let mut added = Vec::new();
         while let Some(entry) = entries.next_entry()? {
             // The root itself, and names that no extractor would place inside it, are no entries.
@@ -154,48 +150,6 @@ impl FileIndex {
     }
 }
 
-/// What stands at a path, to [`follow`].
-#[derive(Debug)]
-pub enum Step<'a, T> {
-    /// A symbolic link with this target.
-    Link(&'a str),
-    /// Anything else.
-    End(T),
-}
-
-/// Resolves a path as the kernel does: `look` tells what stands at a path whose folders hold no link. Nothing when it
-/// leads nowhere or through too many links.
-pub fn follow<'a, T>(path: &ImagePath, look: impl Fn(&ImagePath) -> Option<Step<'a, T>>) -> Option<T> {
-    let mut pending: Vec<String> = path.relative().rsplit('/').map(str::to_owned).collect();
-    let mut place: Vec<String> = Vec::new();
-    let mut links = 0;
-    let mut found = None;
-    while let Some(name) = pending.pop() {
-        match name.as_str() {
-            "" | "." => continue,
-            ".." => {
-                place.pop();
-                continue;
-            }
-            _ => place.push(name),
-        }
-        found = match look(&format!("/{}", place.join("/")).parse().ok()?)? {
-            Step::End(end) => Some(end),
-            Step::Link(_) if links == LINK_LIMIT => return None,
-            Step::Link(target) => {
-                links += 1;
-                place.pop();
-                if target.starts_with('/') {
-                    place.clear();
-                }
-                pending.extend(target.rsplit('/').map(str::to_owned));
-                None
-            }
-        };
-    }
-    found
-}
-
 /// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
 #[derive(Debug)]
 pub(crate) enum Whiteout {
@@ -237,6 +191,3 @@ fn index_entry(entry: TarEntry) -> IndexEntry {
         _ => IndexEntry::Other,
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests;

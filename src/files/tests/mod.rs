@@ -1,4 +1,7 @@
+use std::io::{self, Read};
+
 use super::*;
+use crate::project::ImagePath;
 
 /// A tar of `path`, `path/` or `path -> target`.
 fn layer(entries: &[&str]) -> Vec<u8> {
@@ -146,7 +149,7 @@ fn entries_give_their_contents_and_what_is_said_of_them() {
     layer.extend(&pax[..pax.len() - 1024]);
     layer.extend(entry(tar::EntryType::Regular, 2, b"de"));
 
-    let mut entries = Entries::new(&layer[..]);
+    let mut entries = TarEntries::new(&layer[..]);
     let mut contents = Vec::new();
     let mut last = None;
     while let Some(entry) = entries.next_entry().unwrap() {
@@ -167,10 +170,10 @@ fn entries_give_their_contents_and_what_is_said_of_them() {
 fn broken_extended_headers_are_refused() {
     for record in ["5 a=b\n", "6 a=b\n ", "99 a=b\n", "6 a=b!", "5 ab\n", "x a=b\n", "0 a=b\n", "2 "] {
         let layer = entry(tar::EntryType::XHeader, record.len() as u64, record.as_bytes());
-        assert!(Entries::new(&layer[..]).next_entry().is_err(), "{record:?}");
+        assert!(TarEntries::new(&layer[..]).next_entry().is_err(), "{record:?}");
     }
     let layer = entry(tar::EntryType::XHeader, 6, b"6 a=b\n");
-    assert!(Entries::new(&layer[..]).next_entry().unwrap().is_none());
+    assert!(TarEntries::new(&layer[..]).next_entry().unwrap().is_none());
 }
 
 #[test]
@@ -200,12 +203,12 @@ fn what_ends_within_a_file_is_refused() {
 #[test]
 fn several_archives_share_one_limit() {
     let layer = entry(tar::EntryType::Regular, 0, &[]);
-    let mut first = Entries::new(&layer[..]);
+    let mut first = TarEntries::new(&layer[..]);
     first.next_entry().unwrap();
     assert!(first.listed() > 0);
     let rest = 256 * 1024 * 1024 - first.listed();
-    assert!(Entries::after(rest, &layer[..]).next_entry().is_ok());
-    assert!(Entries::after(rest + 1, &layer[..]).next_entry().is_err());
+    assert!(TarEntries::after(rest, &layer[..]).next_entry().is_ok());
+    assert!(TarEntries::after(rest + 1, &layer[..]).next_entry().is_err());
 }
 
 #[test]
