@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["layout", "image", "runtime", "store", "event", "project", "fs"]),
     ("aws", &["registry", "store", "event", "project", "fs"]),
     ("registry", &["image", "store", "event", "project", "fs"]),
-    ("layout", &["image", "layer", "store", "project", "fs"]),
+    ("layout", &["image", "layer", "files", "store", "project", "fs"]),
     ("extract", &["image", "files", "tree", "store", "problem", "project", "fs"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project", "fs"]),

@@ -58,7 +58,8 @@ impl ExtractError {
         match self {
             Self::Missing { help, .. } => Some(help.clone()),
             Self::TooLarge { .. } => Some("name a path in it that holds less".to_owned()),
-            Self::Tree(TreeError::Unsuitable { help, .. }) => Some((*help).to_owned()),
+            // No setting applies to files of another image.
+            Self::Tree(TreeError::Unsuitable { help, .. }) => help.render(|_| None),
             Self::Layer { .. } | Self::Digest { .. } => Some("fetch or copy the image again".to_owned()),
             Self::Tree(_) | Self::Fs(_) => None,
         }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::Stretch;
 use super::overlay::{File, Node, Origin, Overlay};
-use super::{ExtractError, SIZE_LIMIT};
+use super::{ExtractError, IMAGE_SIZE_LIMIT};
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
-use crate::tree::{self, KeptFile, Tree, TreeError};
+use crate::tree::{self, StoredFile, Tree, TreeError};
 
 /// The kind of the record. Its name changes when its meaning does.
 const RECORD: &str = "image-files-1";
@@ -95,8 +95,8 @@ impl Listing {
                 Entry::Symlink(target) => tree.insert(place, tree::Node::Symlink(target)),
                 Entry::File { mode, modified, content: Stretch { offset, size, digest } } => {
                     let digest = digest.into();
-                    let file = KeptFile { path: Arc::clone(&blob), offset, size, digest };
-                    tree.add_kept(place, file, mode, modified);
+                    let file = StoredFile { path: Arc::clone(&blob), offset, size, digest };
+                    tree.add_stored(place, file, mode, modified);
                 }
             }
         }
@@ -128,13 +128,13 @@ pub(super) fn select(
             Node::Unsuitable(why) => {
                 let slash = if relative.is_empty() { "" } else { "/" };
                 let what = shown(&format!("{root}{slash}{relative}"));
-                let help = "name a `path` of the image that does not hold it";
+                let help = "name a `path` of the image that does not hold it".into();
                 return Err(TreeError::Unsuitable { what, why: (*why).to_owned(), help }.into());
             }
         };
         entries.insert(relative.to_owned(), entry);
     }
-    if size > SIZE_LIMIT {
+    if size > IMAGE_SIZE_LIMIT {
         return Err(ExtractError::TooLarge { path: path.clone(), size });
     }
     Ok(entries)

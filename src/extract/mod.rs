@@ -20,7 +20,7 @@ pub use ready::suits;
 use crate::image::Layer;
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
-use crate::tree::{SIZE_LIMIT, Tree};
+use crate::tree::{IMAGE_SIZE_LIMIT, Tree};
 use listing::{Entry, Listing, Taken};
 use overlay::{Origin, Overlay};
 use ready::Candidate;

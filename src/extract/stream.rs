@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use super::ExtractError;
 use crate::image::Layer;
 use crate::store::HashingReader;
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// Bytes read from a blob at a time.
 const BUFFER: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub(super) fn read<T>(
     layer: &Layer,
     work: impl FnOnce(&mut dyn Read) -> Result<T, ExtractError>,
 ) -> Result<(T, Form), ExtractError> {
-    read_limited(layer, SIZE_LIMIT, work)
+    read_limited(layer, IMAGE_SIZE_LIMIT, work)
 }
 
 fn read_limited<T>(

@@ -10,7 +10,7 @@ use tar::EntryType;
 use super::resolve::{Step, follow};
 use super::tar_entries::{TarEntries, TarEntry};
 use crate::project::{ImagePath, ImagePathError};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The entries of a base image by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl FileIndex {
     /// # Errors
     /// When it is no tar archive, or larger than Lambda takes.
     pub fn add_layer(&mut self, layer: impl Read) -> Result<u64, IndexError> {
-        Ok(self.add_limited(layer, SIZE_LIMIT)?)
+        Ok(self.add_limited(layer, IMAGE_SIZE_LIMIT)?)
     }
 
     pub(super) fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {

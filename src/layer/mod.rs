@@ -159,7 +159,7 @@ pub fn build(
     let Compressed { writer, diff_id } =
         compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     let (record, blob) = commit(writer, diff_id)?;
-    if tree.is_settled() {
+    if tree.has_reliable_times() {
         store.write_record(RECORD, key, &record)?;
     }
     Ok((record.into_layer(blob), false))

@@ -83,7 +83,7 @@ impl TarLayer {
         store: &Store,
     ) -> Result<Self, LayerError> {
         let tar = TarRecord::compute(tree, base, mtime)?;
-        if tree.is_settled() {
+        if tree.has_reliable_times() {
             store.write_record(RECORD, key, &tar)?;
         }
         Ok(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })

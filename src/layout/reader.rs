@@ -1,48 +1,39 @@
-//! Reading bases: the image of a layout or archive that fits the function's architecture.
+//! Reads base images: the image of a layout or archive for the function's architecture.
 //!
-//! Manifests and configs are small, read whole and checked against their digests. Layers in gzip are used where they lie;
-//! others are compressed into the store once.
+//! Manifests and configs are small: they are read completely and verified. Gzip layers are used where they are; other layers
+//! are compressed into the store once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use oci_spec::image::{Descriptor, ImageIndex};
 use serde::Deserialize;
 
+use super::archive_members::ArchiveMembers;
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
-use crate::layer::{self, LayerError};
+use crate::layer;
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
+use crate::units::{limit, size};
 
-/// Far more than any manifest, index or config holds, far less than would fill the memory.
+/// The largest manifest, index or config that is read, in bytes. Real ones are far smaller.
 const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// How many indexes are read for one image: those that tools write lie at most one in another.
-const INDEXES: usize = 64;
+/// The most indexes that are read for one image. Tools nest one index at most.
+const INDEX_LIMIT: usize = 64;
 
-/// The files of a layout, wherever they lie.
-struct Files<'a> {
-    /// The directory or archive, for messages.
+/// A layout or archive that is being read.
+struct LayoutReader<'a> {
     path: &'a Path,
-    place: Place<'a>,
+    /// None for a directory.
+    members: Option<ArchiveMembers>,
 }
 
-enum Place<'a> {
-    Directory(&'a Path),
-    Archive(BTreeMap<String, Member>),
-}
-
-enum Member {
-    File(Blob),
-    /// Another member that this one stands for.
-    Link(String),
-}
-
-/// Reads an image of an OCI image layout directory. `reference` is its name in the layout, needed if there are several.
+/// Reads an image from an OCI image layout directory. `reference` is its name in the layout, required if there are several.
 ///
 /// # Errors
 /// When there is no such image for `architecture`, or it cannot be used.
@@ -53,12 +44,12 @@ pub fn read_oci_directory(
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
     if !path.join("index.json").is_file() {
-        return Err(form(path, "is no OCI image layout: it has no `index.json`", "check the path"));
+        return Err(invalid(path, "is not an OCI image layout: it has no `index.json`", "check the path"));
     }
-    Files { path, place: Place::Directory(path) }.oci_image(reference, architecture, store)
+    LayoutReader { path, members: None }.oci_image(reference, architecture, store)
 }
 
-/// Reads an image of a tar of an OCI image layout.
+/// Reads an image from an OCI image layout in a tar archive.
 ///
 /// # Errors
 /// As [`read_oci_directory`].
@@ -68,13 +59,13 @@ pub fn read_oci_archive(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
-    Files::of_archive(path)?.oci_image(reference, architecture, store)
+    LayoutReader::of_archive(path)?.oci_image(reference, architecture, store)
 }
 
-/// Reads an image of an archive that `docker save` wrote. `reference` is its `REPOSITORY:TAG`, needed if there are
+/// Reads an image from an archive written by `docker save`. `reference` is its `REPOSITORY:TAG`, required if there are
 /// several.
 ///
-/// Its layers are taken over into the store; the archive is not needed afterwards.
+/// Config and layers are imported into the store; the archive is not needed afterwards.
 ///
 /// # Errors
 /// As [`read_oci_directory`].
@@ -84,11 +75,11 @@ pub fn read_docker_archive(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
-    Files::of_archive(path)?.docker_image(reference, architecture, store)
+    LayoutReader::of_archive(path)?.docker_image(reference, architecture, store)
 }
 
-/// Reads an image that [`read_docker_archive`] has taken over before, by the digest of its config; nothing when the store
-/// has let go of a part of it.
+/// Reads an image that [`read_docker_archive`] imported before, by the digest of its config. Returns none if a part of it has
+/// been removed from the store.
 ///
 /// # Errors
 /// When it is not for `architecture`.
@@ -102,54 +93,31 @@ pub fn read_imported(
     let config = blob.read()?;
     let mut layers = Vec::new();
     for diff_id in image::diff_ids(&config).map_err(unusable)? {
-        let Some(stored) = layer::find_imported(&diff_id, store) else { return Ok(None) };
-        layers.push(stored);
+        let Some(layer) = layer::find_imported(&diff_id, store) else { return Ok(None) };
+        layers.push(layer);
     }
     BaseImage::without_manifest(&config, layers, architecture).map(Some).map_err(unusable)
 }
 
-/// An entry of the `manifest.json` of an archive of Docker.
+/// An entry of the `manifest.json` of a Docker archive.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct DockerEntry {
+struct DockerManifest {
     config: String,
     repo_tags: Option<Vec<String>>,
     layers: Vec<String>,
 }
 
-impl<'a> Files<'a> {
-    /// Lists an archive without reading the content of its members.
+impl<'a> LayoutReader<'a> {
     fn of_archive(path: &'a Path) -> Result<Self, LayoutError> {
-        let file = fs::open(path)?;
-        let broken = |error: std::io::Error| {
-            form(
+        let members = ArchiveMembers::list(&fs::open(path)?).map_err(|error| {
+            invalid(
                 path,
                 &format!("cannot be read as a tar archive: {error}"),
-                "an archive must be an uncompressed tar; \
-                 decompress it first, or name a folder with `oci:`",
+                "decompress it if it is compressed, or use `oci:` for a folder",
             )
-        };
-        let mut archive = tar::Archive::new(file);
-        let mut members = BTreeMap::new();
-        for entry in archive.entries_with_seek().map_err(broken)? {
-            let entry = entry.map_err(broken)?;
-            let name = normalised(&String::from_utf8_lossy(&entry.path_bytes()), "");
-            if entry.header().entry_type().is_file() {
-                let blob = Blob {
-                    path: path.to_owned(),
-                    offset: entry.raw_file_position(),
-                    size: entry.size(),
-                    in_store: false,
-                };
-                members.insert(name, Member::File(blob));
-            } else if let Some(target) = entry.link_name_bytes() {
-                // `docker save` writes a layer that several images share once, and links to it.
-                let folder = if entry.header().entry_type().is_symlink() { parent(&name) } else { "" };
-                let target = normalised(&String::from_utf8_lossy(&target), folder);
-                members.insert(name, Member::Link(target));
-            }
-        }
-        Ok(Self { path, place: Place::Archive(members) })
+        })?;
+        Ok(Self { path, members: Some(members) })
     }
 
     fn oci_image(
@@ -158,13 +126,10 @@ impl<'a> Files<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let mut found = self.collect(reference)?;
+        let mut found = self.manifests(reference)?;
         if found.is_empty() {
-            let why = format!(
-                "has no image{}",
-                reference.map(|name| format!(" named `{name}`")).unwrap_or_default()
-            );
-            return Err(form(self.path, &why, "`skopeo inspect` or its `index.json` shows what it has"));
+            let help = "run `skopeo inspect` or read its `index.json` to see what it contains";
+            return Err(self.not_found(reference, help));
         }
         let platform = |entry: &Descriptor| {
             let platform = entry.platform().as_ref()?;
@@ -182,44 +147,41 @@ impl<'a> Files<'a> {
             [] => {
                 Err(self.unusable(ImageError::Platform { found: platforms.join(", "), wanted: architecture }))
             }
-            _ => Err(form(
-                self.path,
-                "has several images",
-                &format!("add the name of one after a colon: {}", names.join(", ")),
-            )),
+            _ => Err(self.ambiguous(&names)),
         }
     }
 
-    /// Collects the image manifests that `index.json` and the indexes in it lead to. Each index is read once, wherever it
-    /// lies, so that few small ones cannot stand for endlessly many.
-    fn collect(&self, reference: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
-        let (mut found, mut inner) = (Vec::new(), Vec::new());
-        let mut sort = |document: &[u8], reference: Option<&str>, inner: &mut Vec<Descriptor>| {
+    /// The descriptors of the image manifests that `index.json` and the indexes in it list. Each index is read once, so
+    /// nested indexes that multiply do no harm.
+    fn manifests(&self, reference: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
+        let (mut manifests, mut indexes) = (Vec::new(), Vec::new());
+        let mut read = |document: &[u8], reference: Option<&str>, indexes: &mut Vec<Descriptor>| {
             let index: ImageIndex = self.decode("index", document)?;
             for entry in index.manifests() {
-                let is_meant = |wanted| name(entry) == Some(wanted) || entry.digest().as_ref() == wanted;
-                if !reference.is_none_or(is_meant) {
+                let matches = |wanted| name(entry) == Some(wanted) || entry.digest().as_ref() == wanted;
+                if !reference.is_none_or(matches) {
                     continue;
                 }
                 if !image::is_index(entry.media_type().as_ref()) {
-                    found.push(entry.clone());
-                } else if inner.iter().all(|known| known.digest() != entry.digest()) {
-                    inner.push(entry.clone());
+                    manifests.push(entry.clone());
+                } else if indexes.iter().all(|known| known.digest() != entry.digest()) {
+                    indexes.push(entry.clone());
                 }
-                if inner.len() > INDEXES {
-                    return Err(form(self.path, "has more indexes than any image", "check the image"));
+                if indexes.len() > INDEX_LIMIT {
+                    let why = format!("has more than {INDEX_LIMIT} nested indexes");
+                    return Err(invalid(self.path, &why, "check the image"));
                 }
             }
             Ok(())
         };
-        sort(&self.document("index.json")?, reference, &mut inner)?;
-        let mut read = 0;
-        while let Some(index) = inner.get(read) {
-            let document = self.blob_bytes(index)?;
-            sort(&document, None, &mut inner)?;
-            read += 1;
+        read(&self.document("index.json")?, reference, &mut indexes)?;
+        let mut next = 0;
+        while let Some(index) = indexes.get(next) {
+            let document = self.verified(index)?;
+            read(&document, None, &mut indexes)?;
+            next += 1;
         }
-        Ok(found)
+        Ok(manifests)
     }
 
     fn image(
@@ -228,15 +190,15 @@ impl<'a> Files<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let bytes = self.blob_bytes(manifest)?;
+        let bytes = self.verified(manifest)?;
         let manifest = image::parse_manifest(&bytes).map_err(|error| self.unusable(error))?;
-        let config = self.blob_bytes(manifest.config())?;
-        let described = image::manifest_layers(&manifest, &config).map_err(|error| self.unusable(error))?;
-        let layers = described.into_iter().map(|ManifestLayer { digest, diff_id, size, compression }| {
+        let config = self.verified(manifest.config())?;
+        let listed = image::manifest_layers(&manifest, &config).map_err(|error| self.unusable(error))?;
+        let layers = listed.into_iter().map(|ManifestLayer { digest, diff_id, size, compression }| {
             let blob = self.blob(&blob_name(&digest))?;
             if blob.size != size {
-                let why = format!("has {} bytes of the blob {digest} instead of {size}", blob.size);
-                return Err(form(self.path, &why, "copy the image again"));
+                let why = format!("has {} bytes instead of {size} of the blob {digest}", blob.size);
+                return Err(invalid(self.path, &why, "copy the image again"));
             }
             match compression {
                 Compression::Gzip => Ok(Layer { digest, diff_id, size, blob }),
@@ -253,94 +215,85 @@ impl<'a> Files<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let entries: Vec<DockerEntry> = self.decode("manifest.json", &self.document("manifest.json")?)?;
-        let names = |entry: &DockerEntry| entry.repo_tags.clone().unwrap_or_default();
-        let all: Vec<_> = entries.iter().flat_map(names).collect();
-        let wanted: Vec<_> = entries
+        let manifests: Vec<DockerManifest> =
+            self.decode("manifest.json", &self.document("manifest.json")?)?;
+        let names = |manifest: &DockerManifest| manifest.repo_tags.clone().unwrap_or_default();
+        let all: Vec<_> = manifests.iter().flat_map(names).collect();
+        let found: Vec<_> = manifests
             .into_iter()
-            .filter(|entry| reference.is_none_or(|name| names(entry).iter().any(|own| own == name)))
+            .filter(|manifest| reference.is_none_or(|name| names(manifest).iter().any(|own| own == name)))
             .collect();
-        let [entry] = &wanted[..] else {
-            let why = if wanted.is_empty() { "has no such image" } else { "has several images" };
-            let help = format!("add the name of one after a colon: {}", all.join(", "));
-            return Err(form(self.path, why, &help));
+        let manifest = match &found[..] {
+            [manifest] => manifest,
+            [] => return Err(self.not_found(reference, &names_help(&all))),
+            _ => return Err(self.ambiguous(&all)),
         };
-        let config = self.document(&entry.config)?;
+        let config = self.document(&manifest.config)?;
         let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
-        if diff_ids.len() != entry.layers.len() {
-            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: entry.layers.len() };
+        if diff_ids.len() != manifest.layers.len() {
+            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers.len() };
             return Err(self.unusable(error));
         }
-        let layers = entry
+        let layers = manifest
             .layers
             .iter()
             .zip(diff_ids)
-            .map(|(name, diff_id)| self.import(&self.blob(&normalised(name, ""))?, &diff_id, store))
+            .map(|(name, diff_id)| self.import(&self.blob(name)?, &diff_id, store))
             .collect::<Result<Vec<_>, _>>()?;
-        // So that the image can be found again without the archive.
+        // For `read_imported`.
         store.add_blob(&config)?;
         BaseImage::without_manifest(&config, layers, architecture).map_err(|error| self.unusable(error))
     }
 
-    /// Takes a layer, a tar or a tar in gzip, over into the store.
+    /// Imports a layer, which may be in gzip or not, into the store.
     fn import(&self, blob: &Blob, diff_id: &Digest, store: &Store) -> Result<Layer, LayoutError> {
         let open = || -> Result<Box<dyn std::io::Read>, FsError> {
             let mut magic = [0; 2];
-            let gzip = blob.size > 2
-                && blob.open()?.read_exact(&mut magic).map_err(FsError::because("read", &blob.path)).is_ok()
-                && magic == [0x1f, 0x8b];
+            let is_gzip = blob.open()?.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
             let content = blob.open()?;
-            Ok(if gzip { Box::new(MultiGzDecoder::new(content)) } else { Box::new(content) })
+            Ok(if is_gzip { Box::new(MultiGzDecoder::new(content)) } else { Box::new(content) })
         };
-        let stored = layer::import(diff_id, store, open)
-            .map_err(|source: LayerError| LayoutError::Layer { path: self.path.to_owned(), source })?;
-        Ok(stored)
+        layer::import(diff_id, store, open)
+            .map_err(|source| LayoutError::Layer { path: self.path.to_owned(), source })
     }
 
     fn blob(&self, name: &str) -> Result<Blob, LayoutError> {
-        let found = match &self.place {
-            Place::Directory(path) => {
-                let path: PathBuf = path.join(name);
+        let found = match &self.members {
+            None => {
+                let path = self.path.join(name);
                 let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
                 metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), in_store: false })
             }
-            Place::Archive(members) => match members.get(name) {
-                Some(Member::Link(target)) => members.get(target),
-                member => member,
-            }
-            .and_then(|member| match member {
-                Member::File(blob) => Some(blob.clone()),
-                Member::Link(_) => None,
+            Some(members) => members.get(name).map(|member| Blob {
+                path: self.path.to_owned(),
+                offset: member.offset,
+                size: member.size,
+                in_store: false,
             }),
         };
-        found.ok_or_else(|| form(self.path, &format!("lacks `{name}`"), "copy the image again"))
+        found.ok_or_else(|| invalid(self.path, &format!("lacks `{name}`"), "copy the image again"))
     }
 
     fn document(&self, name: &str) -> Result<Vec<u8>, LayoutError> {
         let blob = self.blob(name)?;
         if blob.size > DOCUMENT_LIMIT {
-            return Err(form(
-                self.path,
-                &format!("has a `{name}` of {} bytes", blob.size),
-                "check the image",
-            ));
+            let why =
+                format!("has a `{name}` of {}; the limit is {}", size(blob.size), limit(DOCUMENT_LIMIT));
+            return Err(invalid(self.path, &why, "check the image"));
         }
         Ok(blob.read()?)
     }
 
-    /// The bytes of a manifest, index or config, checked against their digest.
-    fn blob_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
-        let digest = self.digest(descriptor)?;
+    /// Reads a manifest, index or config and verifies its digest.
+    fn verified(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
+        let digest = image::descriptor_digest(descriptor).map_err(|error| self.unusable(error))?;
         let bytes = self.document(&blob_name(&digest))?;
         if Digest::of(&bytes) == digest {
             Ok(bytes)
         } else {
-            Err(form(self.path, &format!("has other bytes than `{digest}` says"), "copy the image again"))
+            let why = format!("has a blob whose content does not match its digest {digest}");
+            Err(invalid(self.path, &why, "copy the image again"))
         }
-    }
-
-    fn digest(&self, descriptor: &Descriptor) -> Result<Digest, LayoutError> {
-        image::descriptor_digest(descriptor).map_err(|error| self.unusable(error))
     }
 
     fn decode<T: for<'d> Deserialize<'d>>(&self, what: &'static str, bytes: &[u8]) -> Result<T, LayoutError> {
@@ -350,30 +303,26 @@ impl<'a> Files<'a> {
     fn unusable(&self, source: ImageError) -> LayoutError {
         LayoutError::Image { path: self.path.to_owned(), source }
     }
+
+    fn not_found(&self, reference: Option<&str>, help: &str) -> LayoutError {
+        let named = reference.map(|name| format!(" named `{name}`")).unwrap_or_default();
+        invalid(self.path, &format!("has no image{named}"), help)
+    }
+
+    fn ambiguous(&self, names: &[String]) -> LayoutError {
+        invalid(self.path, "has several images", &names_help(names))
+    }
 }
 
-fn form(path: &Path, why: &str, help: &str) -> LayoutError {
+fn invalid(path: &Path, why: &str, help: &str) -> LayoutError {
     LayoutError::Invalid { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
+}
+
+fn names_help(names: &[String]) -> String {
+    format!("add the name of one after a colon: {}", names.join(", "))
 }
 
 /// The name of an image in an index.
 fn name(entry: &Descriptor) -> Option<&str> {
     entry.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
-}
-
-fn parent(name: &str) -> &str {
-    name.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// A member's name, taken from `folder`, without `.` and `..`.
-fn normalised(name: &str, folder: &str) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for name in folder.split('/').chain(name.split('/')) {
-        match name {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    names.join("/")
 }

@@ -27,7 +27,7 @@ use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::{Digest, HashingReader, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// A way to read a base from files.
 type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;
@@ -243,7 +243,7 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
     let mut listing = Listing { size: 0, index: FileIndex::default() };
     for layer in image.layers() {
         listing.size += add_layer(&mut listing.index, layer)?;
-        if listing.size > SIZE_LIMIT {
+        if listing.size > IMAGE_SIZE_LIMIT {
             let why = "its layers inflate to more than the 10 GB that Lambda takes";
             return Err(IndexError::from(io::Error::new(io::ErrorKind::InvalidData, why)).into());
         }

@@ -10,6 +10,7 @@ use crate::aws::AwsError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::files::IndexError;
+use crate::finding::Setting;
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
@@ -431,8 +432,17 @@ impl BaseError {
 /// How to mend a source of files.
 pub(super) fn help_of_source(error: &TreeError) -> Option<String> {
     match error {
-        TreeError::Unsuitable { help, .. } => Some((*help).to_owned()),
-        TreeError::Archive { .. } => Some("check that the archive is whole, or make it again".to_owned()),
+        TreeError::Unsuitable { help, .. } => help.render(words),
+        TreeError::Archive { .. } => Some("create the archive again".to_owned()),
+        _ => None,
+    }
+}
+
+/// How limg.yaml spells the settings in the help of a source.
+fn words(setting: Setting) -> Option<String> {
+    match setting {
+        Setting::Exclude => Some("exclude it".to_owned()),
+        Setting::FollowLinks => Some("set `follow: true` to use what the link points to".to_owned()),
         _ => None,
     }
 }

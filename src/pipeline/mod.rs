@@ -48,7 +48,7 @@ use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig
 use crate::registry::Client;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 use base::LoadedBase;
 use finished_layers::{Announcer, FinishedLayer};
 use layer_bytes::LayerForm;
@@ -371,7 +371,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
 fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option<Problem> {
     let own = plan.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     let size = own.saturating_add(base.size);
-    (size > SIZE_LIMIT).then(|| {
+    (size > IMAGE_SIZE_LIMIT).then(|| {
         let message = format!(
             "the image of `{}` would hold at least {size} bytes, {} of them its base's, more than the 10 GB that Lambda \
              takes",

@@ -17,7 +17,7 @@ use crate::layer::{self, LayerError};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
-use crate::tree::SIZE_LIMIT;
+use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The layers of images in registries, by the digests of their tars.
 #[derive(Default)]
@@ -78,7 +78,7 @@ impl RemoteCache {
     fn add(&mut self, layers: &[ManifestLayer], repository: &Repository) {
         // Lambda accepts no larger layer, so a manifest that lists one is wrong.
         for ManifestLayer { digest, diff_id, size, .. } in
-            layers.iter().filter(|layer| layer.size <= SIZE_LIMIT)
+            layers.iter().filter(|layer| layer.size <= IMAGE_SIZE_LIMIT)
         {
             let (digest, size, repository) = (digest.clone(), *size, repository.clone());
             self.0.entry(diff_id.clone()).or_insert(CachedLayer { digest, size, repository });

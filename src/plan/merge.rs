@@ -69,7 +69,7 @@ impl<'a> Merged<'a> {
 
     /// What stands at a path, and the tree that has it: of a folder the lowest, of all else the uppermost.
     fn placed(&self, path: &str) -> Option<(&Laid, &Node)> {
-        let mut placed = self.trees.iter().filter_map(|laid| Some((laid, laid.tree.standing(path)?)));
+        let mut placed = self.trees.iter().filter_map(|laid| Some((laid, laid.tree.get_or_implied(path)?)));
         let lowest = placed.next()?;
         match placed.next_back() {
             Some(uppermost) if !matches!(uppermost.1, Node::Directory) => Some(uppermost),
@@ -107,7 +107,7 @@ impl<'a> Merged<'a> {
 
     /// What has anything in a folder, of what has anything in the one above.
     fn below<'b>(&self, folder: &str, above: &Below<'b>) -> Below<'b> {
-        let trees = above.trees.iter().copied().filter(|laid| laid.tree.standing(folder).is_some());
+        let trees = above.trees.iter().copied().filter(|laid| laid.tree.get_or_implied(folder).is_some());
         Below { trees: trees.collect(), base: above.base && self.base.has_below(folder) }
     }
 
@@ -123,7 +123,7 @@ impl<'a> Merged<'a> {
     ) {
         let directory = matches!(node, Node::Directory);
         let hidden =
-            below.trees.iter().find_map(|laid| Some((laid.tree.standing(path)?, laid.owner.as_str())));
+            below.trees.iter().find_map(|laid| Some((laid.tree.get_or_implied(path)?, laid.owner.as_str())));
         if let Some((lower, whose)) = hidden
             && matches!(lower, Node::Directory) != directory
         {

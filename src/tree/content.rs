@@ -1,4 +1,4 @@
-//! Where the bytes of a file in a tree come from, without holding them.
+//! The content of files in a tree: where the bytes are, not the bytes themselves.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,40 +13,40 @@ use super::TreeError;
 use super::zip::ZipEntry;
 use crate::fs;
 
-/// The source of a file's bytes. Cheap to clone.
+/// Where the bytes of a file are. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// A file on this machine, as it was when it was listed.
+    /// A file on this machine, in the state that was listed.
     Host(HostFile),
     /// An entry of a zip archive.
     Zip(ZipEntry),
-    /// A stretch of a file that nobody writes to again, known by its digest.
-    Kept(KeptFile),
-    /// Bytes that limg itself brings.
+    /// A range of a file in the store, identified by the digest of its bytes.
+    Stored(StoredFile),
+    /// Bytes that limg itself adds.
     Bytes(Arc<[u8]>),
 }
 
-/// Bytes that limg keeps, wherever they come from. Their digest alone identifies them.
+/// A range of a file in the store. The file never changes.
 #[derive(Debug, Clone)]
-pub struct KeptFile {
-    /// The file that holds them.
+pub struct StoredFile {
+    /// The file in the store.
     pub path: Arc<Path>,
-    /// Where they begin in it, in bytes.
+    /// The first byte of the range.
     pub offset: u64,
-    /// How many they are.
+    /// The length of the range in bytes.
     pub size: u64,
-    /// Their digest, `sha256:…`.
+    /// The digest of the bytes, `sha256:…`, which alone identifies them.
     pub digest: String,
 }
 
-/// A file on this machine and what tells that it has changed since it was listed.
+/// A file on this machine, with a stamp to detect that it has changed since it was listed.
 #[derive(Debug, Clone)]
 pub struct HostFile {
     path: HostPath,
     stamp: Stamp,
 }
 
-/// The path of a file on this machine. Files of one folder share it.
+/// The path of a file on this machine. The files of a folder share the folder's path.
 #[derive(Debug, Clone)]
 pub(super) struct HostPath {
     folder: Arc<Path>,
@@ -58,8 +58,7 @@ impl HostPath {
         Self { folder: Arc::clone(folder), name }
     }
 
-    /// The path of a file that is looked at alone.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(super) fn from_path(path: &Path) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));
         Self { folder: folder.into(), name: path.file_name().unwrap_or_default().to_owned() }
     }
@@ -68,25 +67,24 @@ impl HostPath {
         &self.name
     }
 
-    /// All of it.
-    pub(super) fn whole(&self) -> PathBuf {
+    pub(super) fn full_path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 }
 
 impl std::fmt::Display for HostPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.whole().display().fmt(f)
+        self.full_path().display().fmt(f)
     }
 }
 
-/// What the file system says about one state of a file. Two equal stamps mean equal bytes, but for a change within the
-/// clock's granularity, which [`Content::changed_at`] lets a cache watch for.
+/// The metadata of one state of a file. Equal stamps mean equal bytes, unless the file was changed within the
+/// clock's granularity, which a cache can detect through [`Content::changed_at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Size in bytes.
     pub(super) size: u64,
-    /// In nanoseconds since 1970, as far as these fit.
+    /// In nanoseconds since 1970, limited to what fits.
     modified: i64,
     changed: i64,
     device: u64,
@@ -116,13 +114,13 @@ impl Stamp {
         Self { size: metadata.len(), modified, changed: modified, device: 0, inode: 0 }
     }
 
-    /// When the file was last changed, in nanoseconds since 1970: by the machine's clock, where the file system keeps that
-    /// apart from the time of modification, which anybody can set.
+    /// When the file was last changed, in nanoseconds since 1970. Where the file system has one, this is the time of change,
+    /// which programs cannot set, and not the time of modification.
     pub(super) fn changed_at(&self) -> i64 {
         self.changed
     }
 
-    /// Feeds the file's path, in one or more parts, and stamp to a hasher.
+    /// Feeds the parts of the file's path and the stamp to a hasher.
     pub(super) fn fingerprint(&self, path: &[&OsStr], hasher: &mut Sha256) {
         for part in path {
             hasher.update(part.as_encoded_bytes());
@@ -133,21 +131,21 @@ impl Stamp {
         hasher.update(numbers.as_flattened());
     }
 
-    /// Makes sure that an open file still is as it was when this stamp was taken.
+    /// Makes sure that an open file still has this stamp.
     pub(super) fn check(&self, path: &Path, file: &File) -> Result<(), fs::FsError> {
         let metadata = file.metadata().map_err(fs::FsError::because("look at", path))?;
-        // The link count or access time may differ; any other difference means other bytes.
+        // The link count and the access time are not part of a stamp; a difference in anything else may mean other bytes.
         if Self::of(&metadata) == *self {
             Ok(())
         } else {
-            let source = io::Error::other("the file changed while limg was working; run the command again");
+            let source = io::Error::other("the file changed while limg was running; run the command again");
             Err(fs::FsError { verb: "read", path: path.to_owned(), source })
         }
     }
 }
 
-/// Nanoseconds since 1970, negative before; those of the years 1678 to 2262 fit.
-pub(crate) fn since_epoch(time: std::time::SystemTime) -> i64 {
+/// Nanoseconds since 1970, negative before. The years 1678 to 2262 fit.
+pub(super) fn since_epoch(time: std::time::SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => {
@@ -165,12 +163,12 @@ impl Content {
     /// Opens the content for one pass of reading.
     ///
     /// # Errors
-    /// When the file cannot be opened or is not the one that was listed any more.
+    /// When the file cannot be opened, or has changed since it was listed.
     pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
         match self {
             Self::Host(file) => Ok(Box::new(file.open()?)),
             Self::Zip(entry) => entry.open(),
-            Self::Kept(kept) => Ok(Box::new(kept.open()?)),
+            Self::Stored(file) => Ok(Box::new(file.open()?)),
             Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
         }
     }
@@ -185,7 +183,7 @@ impl Content {
         Ok(head)
     }
 
-    /// Feeds what identifies the bytes to a hasher without reading them, where the file system allows it.
+    /// Feeds what identifies the bytes to a hasher; files are not read.
     pub fn fingerprint(&self, hasher: &mut Sha256) {
         match self {
             Self::Host(HostFile { path, stamp }) => {
@@ -193,9 +191,10 @@ impl Content {
                 stamp.fingerprint(&[path.folder.as_os_str(), &path.name], hasher);
             }
             Self::Zip(entry) => entry.fingerprint(hasher),
-            Self::Kept(kept) => {
+            Self::Stored(file) => {
+                // Part of layer keys, which the store knows under this name.
                 hasher.update(b"kept\0");
-                hasher.update(&kept.digest);
+                hasher.update(&file.digest);
             }
             Self::Bytes(bytes) => {
                 hasher.update(b"bytes\0");
@@ -204,13 +203,13 @@ impl Content {
         }
     }
 
-    /// When the bytes were last changed, in nanoseconds since 1970, as far as the file system tells.
+    /// When the bytes were last changed, in nanoseconds since 1970, according to the file system.
     #[must_use]
     pub fn changed_at(&self) -> Option<i64> {
         match self {
             Self::Host(file) => Some(file.stamp.changed_at()),
             Self::Zip(entry) => Some(entry.archive().changed_at()),
-            Self::Kept(_) | Self::Bytes(_) => None,
+            Self::Stored(_) | Self::Bytes(_) => None,
         }
     }
 }
@@ -220,27 +219,26 @@ impl std::fmt::Display for Content {
         match self {
             Self::Host(file) => file.path.fmt(f),
             Self::Zip(entry) => write!(f, "{entry}"),
-            Self::Kept(kept) => write!(f, "{}", kept.path.display()),
-            Self::Bytes(_) => write!(f, "a file of limg's own"),
+            Self::Stored(file) => write!(f, "{}", file.path.display()),
+            Self::Bytes(_) => write!(f, "a file that limg adds"),
         }
     }
 }
 
 impl HostFile {
-    /// What tells this state of the file from others.
     pub(super) fn stamp(&self) -> Stamp {
         self.stamp
     }
 
     fn open(&self) -> Result<File, TreeError> {
-        let path = self.path.whole();
+        let path = self.path.full_path();
         let file = fs::open(&path)?;
         self.stamp.check(&path, &file)?;
         Ok(file)
     }
 }
 
-impl KeptFile {
+impl StoredFile {
     fn open(&self) -> Result<io::Take<File>, TreeError> {
         let mut file = fs::open(&self.path)?;
         file.seek(SeekFrom::Start(self.offset)).map_err(fs::FsError::because("read", &self.path))?;
@@ -253,11 +251,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_stat_says_of_a_file_tells_it_from_others() {
+    fn every_field_of_a_stamp_changes_the_fingerprint() {
         let stamp = Stamp { size: 1, modified: 2, changed: 3, device: 4, inode: 5 };
         let fingerprint = |path: &str, stamp: Stamp| {
             let mut hasher = Sha256::new();
-            Content::Host(HostFile { path: HostPath::of(path.as_ref()), stamp }).fingerprint(&mut hasher);
+            Content::Host(HostFile { path: HostPath::from_path(path.as_ref()), stamp })
+                .fingerprint(&mut hasher);
             hasher.finalize()
         };
         let own = fingerprint("/a", stamp);

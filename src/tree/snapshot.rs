@@ -1,4 +1,4 @@
-//! The state of sources at one moment, for those who wait for a change.
+//! The state of sources at one moment, to detect a change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,70 +7,71 @@ use super::content::Stamp;
 use super::{Content, Node, Tree, TreeError};
 use crate::project::{ImagePath, Source, SourceKind};
 
-/// What stands at the paths that somebody looks at. What a source leaves out is not in it.
+/// The state of each watched path. What a source excludes is not watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot(BTreeMap<PathBuf, State>);
+pub struct Snapshot(BTreeMap<PathBuf, PathState>);
 
-/// What stands at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+enum PathState {
     Directory,
     File {
         stamp: Stamp,
         executable: bool,
     },
     Link(String),
-    /// It cannot be looked at, for this reason.
+    /// It cannot be read, for this reason.
     Unusable(String),
 }
 
 /// How a path differs from one snapshot to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
-    /// It is there now.
+    /// It did not exist before.
     New,
-    /// It is another one.
+    /// Its kind or content may have changed.
     Changed,
-    /// It is gone.
+    /// It does not exist any more.
     Removed,
 }
 
 impl Snapshot {
-    /// Adds one file, which may be missing.
+    /// Adds one file, which may not exist.
     pub fn add_file(&mut self, path: &Path) {
         let state = match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => State::Directory,
-            Ok(metadata) => State::File { stamp: Stamp::of(&metadata), executable: false },
-            Err(error) => State::Unusable(error.kind().to_string()),
+            Ok(metadata) if metadata.is_dir() => PathState::Directory,
+            Ok(metadata) => PathState::File { stamp: Stamp::of(&metadata), executable: false },
+            Err(error) => PathState::Unusable(error.kind().to_string()),
         };
         self.0.insert(path.to_owned(), state);
     }
 
-    /// Adds all that a source takes. A zip is one file here.
+    /// Adds everything that a source contains. A zip archive counts as one file.
     pub fn add(&mut self, source: &Source) {
         match source.kind {
             SourceKind::File | SourceKind::Zip => self.add_file(&source.path),
             SourceKind::Directory => {
                 if let Err(error) = self.add_directory(source) {
-                    self.0.insert(source.path.clone(), State::Unusable(error.to_string()));
+                    self.0.insert(source.path.clone(), PathState::Unusable(error.to_string()));
                 }
             }
         }
     }
 
     fn add_directory(&mut self, source: &Source) -> Result<(), TreeError> {
-        // Where it would stand in an image does not matter.
+        // The place in the image does not matter.
         let root: ImagePath = "/source"
             .parse()
             .map_err(|error| TreeError::Path { what: source.path.display().to_string(), source: error })?;
         let tree = Tree::load(source, &root)?;
         for (path, node) in tree.iter() {
             let state = match node {
-                Node::Directory => State::Directory,
-                Node::Symlink(target) => State::Link(target.clone()),
+                Node::Directory => PathState::Directory,
+                Node::Symlink(target) => PathState::Link(target.clone()),
                 Node::File(file) => match &file.content {
-                    Content::Host(host) => State::File { stamp: host.stamp(), executable: file.executable },
-                    Content::Zip(_) | Content::Kept(_) | Content::Bytes(_) => continue,
+                    Content::Host(host) => {
+                        PathState::File { stamp: host.stamp(), executable: file.executable }
+                    }
+                    Content::Zip(_) | Content::Stored(_) | Content::Bytes(_) => continue,
                 },
             };
             let below = path.relative().split_once('/').map_or("", |(_, below)| below);
@@ -79,27 +80,27 @@ impl Snapshot {
         Ok(())
     }
 
-    /// This snapshot, with the states that an earlier one has of the same paths.
+    /// This snapshot with the states of an earlier one where both have a path.
     #[must_use]
     pub fn with(mut self, earlier: Self) -> Self {
         self.0.extend(earlier.0);
         self
     }
 
-    /// The paths that differ in a later snapshot. Of a folder that is new or gone only what was in it counts.
+    /// The paths that differ in a later snapshot. Folders are included only if no file differs.
     #[must_use]
     pub fn differences<'a>(&'a self, later: &'a Self) -> Vec<(&'a Path, Difference)> {
-        let is_folder = |state: &State| *state == State::Directory;
-        let gone = self.0.iter().filter(|(path, _)| !later.0.contains_key(*path));
-        let gone = gone.map(|(path, state)| (path, state, Difference::Removed));
+        let is_folder = |state: &PathState| *state == PathState::Directory;
+        let removed = self.0.iter().filter(|(path, _)| !later.0.contains_key(*path));
+        let removed = removed.map(|(path, state)| (path, state, Difference::Removed));
         let differing = later.0.iter().filter_map(|(path, state)| match self.0.get(path) {
             None => Some((path, state, Difference::New)),
             Some(before) => (before != state).then_some((path, state, Difference::Changed)),
         });
-        let all: Vec<_> = gone.chain(differing).collect();
+        let all: Vec<_> = removed.chain(differing).collect();
         let files: Vec<_> = all.iter().filter(|(_, state, _)| !is_folder(state)).collect();
-        let told = if files.is_empty() { all.iter().collect() } else { files };
-        told.into_iter().map(|(path, _, difference)| (path.as_path(), *difference)).collect()
+        let reported = if files.is_empty() { all.iter().collect() } else { files };
+        reported.into_iter().map(|(path, _, difference)| (path.as_path(), *difference)).collect()
     }
 }
 
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_differs_when_an_image_may() {
+    fn a_snapshot_differs_when_the_image_may_differ() {
         use Difference::{Changed, New, Removed};
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
@@ -147,7 +148,7 @@ mod tests {
         expect(&[]);
         write("code/lib/x.py", "three");
         expect(&[("code/lib/x.py", Changed)]);
-        // As editors save.
+        // Many editors save like this.
         write("code/.app.py.new", "two");
         std::fs::rename(root.join("code/.app.py.new"), root.join("code/app.py")).unwrap();
         expect(&[("code/app.py", Changed)]);
@@ -157,7 +158,7 @@ mod tests {
         expect(&[("code/new/y.py", Removed)]);
         std::fs::create_dir(root.join("code/empty")).unwrap();
         expect(&[("code/empty", New)]);
-        // What is left out, by the source or always.
+        // What the source, or every source, excludes.
         write("code/noise.log", "x");
         write("code/.limg/images/index.json", "x");
         expect(&[]);

@@ -197,7 +197,7 @@ fn a_base_that_broke_since_it_was_listed_is_not_copied() {
             1,
             &[
                 "failed to write the image",
-                "other bytes than the layer's digest",
+                "does not match the layer's digest",
                 "help: copy the base image again",
             ],
         );

@@ -95,7 +95,7 @@ fn a_file_over_a_directory() {
 fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
-    refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename or exclude it"]);
+    refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or exclude it"]);
     context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
     context.limg(&["build"]).ok();
 }

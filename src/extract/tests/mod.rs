@@ -131,7 +131,7 @@ fn content_alone_identifies_a_file() {
     let fingerprint = |bench: &Bench| {
         let tree = bench.extract("/o/f", "/f").unwrap().tree;
         let Some(Node::File(file)) = tree.get(&path("/f")) else { panic!("no file") };
-        assert!(matches!(file.content, Content::Kept(_)) && tree.is_settled());
+        assert!(matches!(file.content, Content::Stored(_)) && tree.has_reliable_times());
         let mut hasher = <sha2::Sha256 as sha2::Digest>::new();
         file.content.fingerprint(&mut hasher);
         Digest::finish(hasher)

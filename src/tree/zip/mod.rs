@@ -1,48 +1,44 @@
-//! A zip archive as a tree, laid out as Lambda lays it out.
+//! A zip archive as a tree, as Lambda would unpack it.
 //!
-//! Archives come from anywhere: from `zip`, from Windows, from build tools, from strangers. What has one sensible reading
-//! is taken, and noted as an adjustment where another reading was possible; the rest is refused with the entry's name.
+//! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another reading
+//! was possible, an adjustment is recorded. Everything else is rejected by name.
 //!
 //! | an entry | becomes |
 //! | --- | --- |
-//! | with a Unix mode | what its mode says: directory, file, symbolic link; other types are refused |
-//! | without one, or from Windows without an `x` bit | a file, executable if it begins as programs do |
-//! | whose name ends in `/` | a directory; directories need no entries |
-//! | with the name of an earlier one | that entry, in place of the earlier one |
-//! | that an image cannot hold | refused, unless it is excluded |
+//! | with a Unix mode | a directory, file or symbolic link by its mode; other types are rejected |
+//! | without a mode, or from Windows without an `x` bit | a file, executable if its first bytes are those of a program |
+//! | with a name that ends in `/` | a directory; directories need no entries |
+//! | with the path of an earlier entry | the file at that path; the earlier entry is dropped |
+//! | that an image cannot hold | an error, unless the entry is excluded |
 //!
-//! `name` says what becomes of names, `ignored` what is left out, `central` which archives are none, and `archive` what is
-//! checked when an entry is read. Files that other tools leave behind, such as `__MACOSX`, are taken like all others.
+//! `entry_name` decides about names, `exclusions` about what is left out, `central_directory` about whole archives, and
+//! `archive` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
 
 mod archive;
-mod central;
-mod ignored;
-mod name;
+mod central_directory;
+mod entry_name;
+mod exclusions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read as _;
 use std::sync::Arc;
 
-use ::zip::System;
-
 pub use archive::{ZipArchive, ZipEntry};
-use central::Record;
-use ignored::Ignored;
-use name::Name;
+use central_directory::EntryRecord;
+use entry_name::EntryName;
+use exclusions::Exclusions;
 
-use super::{
-    Content, FileNode, Node, SIZE_LIMIT, SPECIAL_BITS_LOST, Tree, TreeError, begins_as_program, check_link,
-    join,
-};
+use super::path_rules::{check_link, join};
+use super::{Content, FileNode, IMAGE_SIZE_LIMIT, Node, SPECIAL_BITS_REMOVED, Tree, TreeError, is_program};
+use crate::finding::{Help, Setting};
 use crate::project::{ImagePath, Source};
+use crate::text::count;
+use crate::units;
 
-/// The longest target that a link can have (`PATH_MAX` of limits.h).
+/// The longest target of a symbolic link on Linux (`PATH_MAX` in limits.h).
 const TARGET_LIMIT: u64 = 4096;
-
-/// What to do about an archive that its own tool made wrong.
-const MAKE_AGAIN: &str = "exclude it, or make the archive again without it";
 
 /// The types in a Unix mode (inode(7)).
 const TYPE: u32 = 0o170_000;
@@ -50,228 +46,261 @@ const LINK: u32 = 0o120_000;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 
-/// A directory in DOS's attributes (APPNOTE.TXT 4.4.15).
-const DOS_DIRECTORY: u32 = 0x10;
-
-/// Lists a zip.
+/// Lists a zip archive.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
     let archive = ZipArchive::open(&source.path)?;
-    let directory = central::read(&archive)?;
-    let mut ignored = Ignored::new(source)?;
-    let mut named = Vec::with_capacity(directory.records.len());
-    for record in directory.records {
+    let records = central_directory::read(&archive)?;
+    let mut exclusions = Exclusions::new(source)?;
+    let mut entries = Vec::with_capacity(records.len());
+    for record in records {
         let name = read_name(&archive, &record)?;
-        let kind = Kind::of(&record, &name);
+        let kind = EntryKind::of(&record, &name);
         let record = Arc::new(record);
-        let is_patterns = kind == Kind::File
-            && ignored.takes(&name.path, || ZipEntry::new(&archive, Arc::clone(&record)))?;
-        if !is_patterns && !name.path.is_empty() {
-            named.push((name, kind, record));
+        let is_ignore_file = kind == EntryKind::File
+            && exclusions.add_ignore_file(&name.path, || ZipEntry::new(&archive, Arc::clone(&record)))?;
+        if !is_ignore_file && !name.path.is_empty() {
+            entries.push(Entry { name, kind, record });
         }
     }
-    let mut listing = Listing::new(&archive, root, &directory.repeated);
-    for (name, kind, record) in named {
-        if !ignored.leave_out(&name.path, kind == Kind::Directory) {
-            listing.place(&name, kind, &record)?;
+    entries.retain(|entry| !exclusions.excludes(&entry.name.path, entry.kind == EntryKind::Directory));
+    let later_kinds = later_kinds(&entries);
+    let mut builder = TreeBuilder::new(&archive, root);
+    for (entry, later_kind) in entries.into_iter().zip(later_kinds) {
+        match later_kind {
+            Some(kind) => builder.replace(&entry, kind)?,
+            None => builder.add(&entry)?,
         }
     }
-    listing.finish()
+    builder.finish()
 }
 
-fn read_name(archive: &ZipArchive, record: &Record) -> Result<Name, TreeError> {
-    let name = name::read(record.name(), from_windows(record)).and_then(|name| {
-        // The root needs no entry; one with bytes is no directory.
+fn read_name(archive: &ZipArchive, record: &EntryRecord) -> Result<EntryName, TreeError> {
+    let name = entry_name::normalise(record.name(), record.is_from_windows()).and_then(|name| {
+        // The root needs no entry, and an entry with bytes is not the root.
         if name.path.is_empty() && record.size > 0 { Err("has no name") } else { Ok(name) }
     });
-    name.map_err(|why| TreeError::Unsuitable {
-        what: archive.name_of(record.name()),
-        why: why.to_owned(),
-        help: "make the archive again, with names relative to its root",
+    name.map_err(|why| {
+        let help = "create the archive again with names relative to its root";
+        TreeError::unsuitable(archive.name_of(record.name()), why, help)
     })
 }
 
-/// What an entry is.
+/// For each entry, the kind of the next one with the same path, if there is one.
+fn later_kinds(entries: &[Entry]) -> Vec<Option<EntryKind>> {
+    let mut kinds = HashMap::with_capacity(entries.len());
+    let mut later: Vec<_> =
+        entries.iter().rev().map(|entry| kinds.insert(entry.name.path.as_str(), entry.kind)).collect();
+    later.reverse();
+    later
+}
+
+/// An entry that is not excluded.
+struct Entry {
+    name: EntryName,
+    kind: EntryKind,
+    record: Arc<EntryRecord>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Directory,
     File,
     Link,
     Special,
 }
 
-impl Kind {
-    fn of(record: &Record, name: &Name) -> Self {
-        let dos_directory = record.attributes & DOS_DIRECTORY != 0 && record.size == 0;
-        match mode(record) & TYPE {
+impl EntryKind {
+    fn of(record: &EntryRecord, name: &EntryName) -> Self {
+        let is_directory = name.is_directory || (record.is_dos_directory() && record.size == 0);
+        match record.mode() & TYPE {
             LINK => Self::Link,
             DIRECTORY => Self::Directory,
-            0 if dos_directory || name.directory => Self::Directory,
-            REGULAR if name.directory => Self::Directory,
+            0 if is_directory => Self::Directory,
+            REGULAR if name.is_directory => Self::Directory,
             0 | REGULAR => Self::File,
             _ => Self::Special,
         }
     }
 }
 
-/// The Unix mode of an entry, or 0. On Windows too tools write one, to say that a file is executable or a link; other
-/// systems have other things there.
-fn mode(record: &Record) -> u32 {
-    let has_mode = from_windows(record) || matches!(record.system, System::Unix | System::OsDarwin);
-    if has_mode { record.attributes >> 16 } else { 0 }
-}
-
-/// Whether the archive says that it was made on DOS or Windows. Tools that say nothing say so too: DOS is number 0.
-fn from_windows(record: &Record) -> bool {
-    matches!(record.system, System::Dos | System::WindowsNTFS | System::VFAT)
-}
-
-/// A tree in the making.
-struct Listing<'a> {
+/// Makes a tree of the entries of an archive.
+struct TreeBuilder<'a> {
     tree: Tree,
     archive: &'a ZipArchive,
     root: &'a ImagePath,
-    repeated: &'a BTreeSet<Box<[u8]>>,
-    /// How many bytes there are so far, unpacked.
+    /// The uncompressed size so far.
     size: u64,
-    programs: Similar,
-    guessed: Similar,
-    backslashes: Similar,
+    /// The paths of which an earlier entry was dropped.
+    replaced: BTreeSet<ImagePath>,
+    programs: SharedAdjustment,
+    cp437: SharedAdjustment,
+    backslashes: SharedAdjustment,
 }
 
-impl<'a> Listing<'a> {
-    fn new(archive: &'a ZipArchive, root: &'a ImagePath, repeated: &'a BTreeSet<Box<[u8]>>) -> Self {
-        let (programs, guessed, backslashes) = (Similar::default(), Similar::default(), Similar::default());
-        Self { tree: Tree::new(), archive, root, repeated, size: 0, programs, guessed, backslashes }
+impl<'a> TreeBuilder<'a> {
+    fn new(archive: &'a ZipArchive, root: &'a ImagePath) -> Self {
+        Self {
+            tree: Tree::new(),
+            archive,
+            root,
+            size: 0,
+            replaced: BTreeSet::new(),
+            programs: SharedAdjustment::default(),
+            cp437: SharedAdjustment::default(),
+            backslashes: SharedAdjustment::default(),
+        }
     }
 
-    /// Adds an entry.
-    fn place(&mut self, name: &Name, kind: Kind, record: &Arc<Record>) -> Result<(), TreeError> {
-        let what = self.archive.name_of(record.name());
-        let path = join(self.root, &name.path, &what)?;
-        let unsuitable =
-            |why: &str| Err(TreeError::Unsuitable { what, why: why.to_owned(), help: MAKE_AGAIN });
+    /// Drops an entry in favour of a later one with the same path, as tools do that unpack one entry after the other.
+    fn replace(&mut self, entry: &Entry, later_kind: EntryKind) -> Result<(), TreeError> {
+        let is_directory = entry.kind == EntryKind::Directory;
+        if is_directory != (later_kind == EntryKind::Directory) {
+            return Err(self.rejected(entry, "is both a directory and a file in the archive"));
+        }
+        if !is_directory {
+            self.replaced.insert(self.path(entry)?);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, entry: &Entry) -> Result<(), TreeError> {
+        let Entry { name, kind, record } = entry;
+        let path = self.path(entry)?;
         let node = match kind {
-            Kind::Directory if record.size > 0 => return unsuitable("is a directory, but has bytes"),
-            Kind::Special => return unsuitable("is neither a file nor a directory nor a symbolic link"),
-            Kind::Directory => Node::Directory,
-            Kind::Link => self.link(name, record)?,
-            Kind::File => self.file(&path, record)?,
+            EntryKind::Directory if record.size > 0 => {
+                return Err(self.rejected(entry, "is a directory but has content"));
+            }
+            EntryKind::Special => {
+                return Err(
+                    self.rejected(entry, "is a socket, pipe or device, which an image cannot contain")
+                );
+            }
+            EntryKind::Directory => Node::Directory,
+            EntryKind::Link => self.link(entry)?,
+            EntryKind::File => self.file(&path, record)?,
         };
-        let is_directory = |node: &Node| matches!(node, Node::Directory);
-        match self.tree.get(&path) {
-            Some(before) if is_directory(before) != is_directory(&node) => {
-                return unsuitable("stands for a directory and for a file at once");
-            }
-            Some(_) if is_directory(&node) => return Ok(()),
-            None if is_directory(&node) || !self.repeated.contains(&record.header_name) => {}
-            _ => {
-                self.tree.adjusted(&path, "the archive has several entries of this name; the last was taken");
-            }
+        if record.is_cp437 {
+            self.cp437.add(&path);
         }
-        if record.guessed {
-            self.guessed.add(&path);
-        }
-        if name.backslashes {
+        if name.has_backslashes {
             self.backslashes.add(&path);
         }
         self.tree.insert(path, node);
         Ok(())
     }
 
-    fn link(&self, name: &Name, record: &Arc<Record>) -> Result<Node, TreeError> {
-        let entry = ZipEntry::new(self.archive, Arc::clone(record))?;
-        let unsuitable = |why: &str| {
-            Err(TreeError::Unsuitable { what: entry.to_string(), why: why.to_owned(), help: MAKE_AGAIN })
-        };
-        if record.size > TARGET_LIMIT {
-            return unsuitable("is a symbolic link to a path longer than the 4096 bytes that Linux takes");
+    fn path(&self, entry: &Entry) -> Result<ImagePath, TreeError> {
+        join(self.root, &entry.name.path, &self.archive.name_of(entry.record.name()))
+    }
+
+    fn rejected(&self, entry: &Entry, why: &str) -> TreeError {
+        TreeError::unsuitable(self.archive.name_of(entry.record.name()), why, remove_entry())
+    }
+
+    fn link(&self, entry: &Entry) -> Result<Node, TreeError> {
+        let bytes = ZipEntry::new(self.archive, Arc::clone(&entry.record))?;
+        if bytes.size() > TARGET_LIMIT {
+            let why = "is a symbolic link to a path longer than 4096 bytes, the limit of Linux";
+            return Err(self.rejected(entry, why));
         }
         let mut target = Vec::new();
-        entry
-            .open()?
-            .read_to_end(&mut target)
-            .map_err(|source| TreeError::Read { what: entry.to_string(), source })?;
+        bytes.open()?.read_to_end(&mut target).map_err(|source| bytes.read_error(source))?;
         let Ok(target) = String::from_utf8(target) else {
-            return unsuitable("is a symbolic link to a path that is not UTF-8");
+            return Err(self.rejected(entry, "is a symbolic link to a path that is not UTF-8"));
         };
         if target.is_empty() || target.contains('\0') {
-            return unsuitable("is a symbolic link to something that is no path");
+            return Err(self.rejected(entry, "is a symbolic link without a valid target"));
         }
-        check_link(&name.path, &target, &entry)?;
+        check_link(&entry.name.path, &target, &bytes, remove_entry)?;
         Ok(Node::Symlink(target))
     }
 
-    fn file(&mut self, path: &ImagePath, record: &Arc<Record>) -> Result<Node, TreeError> {
+    fn file(&mut self, path: &ImagePath, record: &Arc<EntryRecord>) -> Result<Node, TreeError> {
         self.size = self.size.saturating_add(record.size);
-        if self.size > SIZE_LIMIT {
-            return Err(TreeError::Unsuitable {
-                what: self.archive.path().display().to_string(),
-                why: "unpacks to more than the 10 GiB that an image may hold".to_owned(),
-                help: "put less into it or exclude some of it",
-            });
+        if self.size > IMAGE_SIZE_LIMIT {
+            return Err(TreeError::unsuitable(
+                self.archive.path().display(),
+                format!("unpacks to more than {}, the limit for an image", units::limit(IMAGE_SIZE_LIMIT)),
+                Help::from("remove files from it").or(Setting::Exclude),
+            ));
         }
         let content = Content::Zip(ZipEntry::new(self.archive, Arc::clone(record))?);
-        let mode = mode(record);
+        let mode = record.mode();
         if mode & 0o6000 != 0 {
-            self.tree.adjusted(path, SPECIAL_BITS_LOST);
+            self.tree.add_adjustment(path, SPECIAL_BITS_REMOVED);
         }
         let executable = if mode & 0o111 != 0 {
             true
-        } else if mode != 0 && !from_windows(record) {
+        } else if mode != 0 && !record.is_from_windows() {
             false
         } else {
-            // Windows knows no such bit: that it is not set says nothing.
-            let program = begins_as_program(&content.head(4)?);
-            if program {
+            // On Windows there is no such bit, so a bit that is not set means nothing.
+            let is_program = is_program(&content.head(4)?);
+            if is_program {
                 self.programs.add(path);
             }
-            program
+            is_program
         };
         Ok(Node::File(FileNode { executable, size: record.size, modified: record.modified, content }))
     }
 
     fn finish(mut self) -> Result<Tree, TreeError> {
-        let mut checked = None;
-        for (path, _) in self.tree.iter() {
-            let folder = path.parent();
-            // In order of paths, those of one folder come together.
-            if folder == checked {
-                continue;
-            }
-            let solid =
-                |above: &ImagePath| self.tree.get(above).filter(|node| !matches!(node, Node::Directory));
-            if let Some((above, node)) =
-                path.ancestors().find_map(|above| Some((above.clone(), solid(&above)?)))
-            {
-                let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or(path.as_str());
-                return Err(TreeError::Unsuitable {
-                    what: self.archive.name_of(below.trim_start_matches('/')),
-                    why: format!("is below `{above}`, which is a {node} in the same archive"),
-                    help: MAKE_AGAIN,
-                });
-            }
-            checked = folder;
-        }
-        // Nodes that came one by one leave room for others between them.
+        self.check_parents()?;
+        // A map that was filled node by node has unused room; one that is collected from sorted nodes has not.
         self.tree.nodes = std::mem::take(&mut self.tree.nodes).into_iter().collect();
-        self.guessed.tell(&mut self.tree, "its name in the archive is not UTF-8 and was read as CP437");
-        self.backslashes.tell(&mut self.tree, "`\\` in its name was read as `/`, as Windows means it");
-        self.programs.tell(
+        for path in &self.replaced {
+            self.tree.add_adjustment(
+                path,
+                "the archive has several entries with this name; the last one was used",
+            );
+        }
+        self.cp437.record(&mut self.tree, "its name in the archive is not UTF-8 and was read as CP437");
+        self.backslashes.record(&mut self.tree, "`\\` in its name was read as `/`, as on Windows");
+        self.programs.record(
             &mut self.tree,
-            "made executable: the archive does not say whether it is, and it begins as programs do",
+            "made executable: the archive has no permissions for it, and its first bytes are those of a program",
         );
         Ok(self.tree)
     }
+
+    /// Makes sure that everything above a node is a directory.
+    fn check_parents(&self) -> Result<(), TreeError> {
+        let mut checked = None;
+        for (path, _) in self.tree.iter() {
+            let folder = path.parent();
+            // In the order of paths, those of one folder are next to each other.
+            if folder == checked {
+                continue;
+            }
+            for parent in path.ancestors() {
+                if let Some(node @ (Node::File(_) | Node::Symlink(_))) = self.tree.get(&parent) {
+                    let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or(path.as_str());
+                    return Err(TreeError::unsuitable(
+                        self.archive.name_of(below.trim_start_matches('/')),
+                        format!("is below `{parent}`, which is a {node} in the same archive"),
+                        remove_entry(),
+                    ));
+                }
+            }
+            checked = folder;
+        }
+        Ok(())
+    }
 }
 
-/// An adjustment that may befall every entry of an archive, and is told once.
+/// What to do about an entry that an image cannot hold.
+fn remove_entry() -> Help {
+    Help::setting(Setting::Exclude).or("create the archive again without it")
+}
+
+/// An adjustment that may concern every entry of an archive and is recorded once.
 #[derive(Debug, Default)]
-struct Similar {
+struct SharedAdjustment {
     first: Option<ImagePath>,
-    more: usize,
+    more: u64,
 }
 
-impl Similar {
+impl SharedAdjustment {
     fn add(&mut self, path: &ImagePath) {
         if self.first.is_some() {
             self.more += 1;
@@ -280,11 +309,13 @@ impl Similar {
         }
     }
 
-    fn tell(self, tree: &mut Tree, what: &str) {
+    fn record(self, tree: &mut Tree, what: &str) {
         match (self.first, self.more) {
             (None, _) => {}
-            (Some(path), 0) => tree.adjusted(&path, what),
-            (Some(path), more) => tree.adjusted(&path, &format!("{what} (so with {more} more)")),
+            (Some(path), 0) => tree.add_adjustment(&path, what),
+            (Some(path), more) => {
+                tree.add_adjustment(&path, &format!("{what} (and {})", count(more, "more file")));
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Archives that are none, lie, or change.
+//! Files that are not archives, and archives that are damaged, contradict themselves, or change.
 
 use std::io::Read as _;
 
-use super::fixture::{Entry, Zip, archive, chain, directory, file, link, read};
-use super::{Node, SIZE_LIMIT};
+use super::fixture::{NewEntry, Zip, archive, directory, file, link, read};
+use super::{IMAGE_SIZE_LIMIT, Node};
+use crate::text::with_causes;
 
-/// What reading the only file says.
-fn read_error(entry: Entry) -> String {
+/// The error of reading the only file.
+fn read_error(entry: NewEntry) -> String {
     let zip = Zip::of(&[entry]);
     let tree = zip.load().unwrap();
     let error = read(&tree, "a").unwrap_err();
@@ -17,97 +18,97 @@ fn read_error(entry: Entry) -> String {
 }
 
 #[test]
-fn what_cannot_be_unpacked_is_refused_by_name() {
+fn entries_that_cannot_be_unpacked_are_rejected_by_name() {
     for (entry, why) in [
-        (Entry { flags: 1, ..file("d/a", "x") }, "encrypted"),
-        (Entry { flags: 1, method: 99, ..file("d/a", "x") }, "encrypted"),
-        (Entry { method: 93, ..file("d/a", "x") }, "compressed with `Unsupported(93)`"),
-        (Entry { method: 12, ..link("d/a", "x") }, "compressed with"),
-        (Entry { size: 2, ..file("d/a", "x") }, "one size"),
+        (NewEntry { flags: 1, ..file("d/a", "x") }, "encrypted"),
+        (NewEntry { flags: 1, method: 99, ..file("d/a", "x") }, "encrypted"),
+        (NewEntry { method: 93, ..file("d/a", "x") }, "uses compression method 93 (ZSTD)"),
+        (NewEntry { method: 12, ..link("d/a", "x") }, "uses compression method 12"),
+        (NewEntry { size: 2, ..file("d/a", "x") }, "two different sizes"),
     ] {
         let zip = Zip::of(&[entry]);
         let error = zip.error();
-        assert!(error.contains("layer.zip: d/a` is ") && error.contains(why), "{error}");
+        assert!(error.contains("layer.zip: d/a` ") && error.contains(why), "{error}");
         assert!(zip.load_without(&["a"]).is_ok());
     }
-    let ignored = Zip::of(&[Entry { flags: 1, ..file(".limgignore", "x") }]).error();
+    let ignored = Zip::of(&[NewEntry { flags: 1, ..file(".limgignore", "x") }]).error();
     assert!(ignored.contains("encrypted"), "{ignored}");
-    assert!(Zip::of(&[Entry { method: 8, ..directory("d/") }]).load().is_ok(), "a directory has no bytes");
+    assert!(Zip::of(&[NewEntry { method: 8, ..directory("d/") }]).load().is_ok(), "a directory has no bytes");
 }
 
 #[test]
-fn an_entry_is_held_to_its_size_and_checksum() {
+fn an_entry_must_have_its_declared_size_and_checksum() {
     for content in ["", "content"] {
         let good = || file("a", content).deflated();
-        let wrong = read_error(Entry { crc32: good().crc32 ^ 1, ..good() });
+        let wrong = read_error(NewEntry { crc32: good().crc32 ^ 1, ..good() });
         assert!(wrong.contains("checksum"), "{wrong}");
-        let wrong = read_error(Entry { crc32: good().crc32 ^ 1, ..file("a", content) });
+        let wrong = read_error(NewEntry { crc32: good().crc32 ^ 1, ..file("a", content) });
         assert!(wrong.contains("checksum"), "{wrong}");
-        let fewer = read_error(Entry { size: good().size + 1, ..good() });
+        let fewer = read_error(NewEntry { size: good().size + 1, ..good() });
         assert!(fewer.contains("fewer bytes"), "{fewer}");
     }
-    let more = read_error(Entry { size: 3, ..file("a", "content").deflated() });
+    let more = read_error(NewEntry { size: 3, ..file("a", "content").deflated() });
     assert!(more.contains("more bytes"), "{more}");
-    let more = read_error(Entry { size: 0, ..file("a", vec![0; 1 << 20]).deflated() });
+    let more = read_error(NewEntry { size: 0, ..file("a", vec![0; 1 << 20]).deflated() });
     assert!(more.contains("more bytes"), "{more}");
     let mut cut = file("a", "content content content").deflated();
     cut.data.truncate(5);
     read_error(cut);
-    read_error(Entry { data: vec![0xff; 9], ..file("a", "content").deflated() });
+    read_error(NewEntry { data: vec![0xff; 9], ..file("a", "content").deflated() });
 }
 
 #[test]
-fn a_local_header_must_be_the_announced_one() {
+fn a_local_header_must_match_the_central_directory() {
     for entry in [
-        Entry { local_name: Some(b"b".to_vec()), ..file("a", "x") },
-        Entry { local_name: Some(b"bc".to_vec()), ..file("a", "x") },
+        NewEntry { local_name: Some(b"b".to_vec()), ..file("a", "x") },
+        NewEntry { local_name: Some(b"bc".to_vec()), ..file("a", "x") },
     ] {
         let error = read_error(entry);
-        assert!(error.contains("its own header"), "{error}");
+        assert!(error.contains("its local header"), "{error}");
     }
     let mut elsewhere = archive(&[file("a", "x")]);
     elsewhere[0] = b'Q';
     let zip = Zip::new(&elsewhere);
     let error = read(&zip.load().unwrap(), "a").unwrap_err();
-    assert!(error.contains("its own header"), "{error}");
+    assert!(error.contains("its local header"), "{error}");
 }
 
 #[test]
-fn entries_that_share_bytes_are_refused() {
-    let twice = [file("a", "content"), Entry { header: Some(0), ..file("b", "content") }];
+fn entries_that_overlap_are_rejected() {
+    let twice = [file("a", "content"), NewEntry { header: Some(0), ..file("b", "content") }];
     let error = Zip::of(&twice).error();
-    assert!(error.contains("shares bytes"), "{error}");
+    assert!(error.contains("overlaps"), "{error}");
 
-    // The second entry is inside of the first one's content.
+    // The second entry is inside the content of the first.
     let inner = archive(&[file("b", "x")]);
     let outer = file("a", &inner);
-    let entries = [outer, Entry { header: Some(31), ..file("b", "x") }];
-    assert!(Zip::of(&entries).error().contains("shares bytes"));
+    let entries = [outer, NewEntry { header: Some(31), ..file("b", "x") }];
+    assert!(Zip::of(&entries).error().contains("overlaps"));
 
     let mut long = archive(&[file("a", "x")]);
-    // The length of the extra fields in the local header, which no longer leaves room for the content.
+    // The length of the extra fields in the local header, which then leaves no room for the content.
     long[28] = 1;
     let zip = Zip::new(&long);
     let error = read(&zip.load().unwrap(), "a").unwrap_err();
-    assert!(error.contains("shares bytes"), "{error}");
+    assert!(error.contains("overlaps"), "{error}");
 }
 
 #[test]
-fn bombs_are_refused_at_listing() {
+fn archives_that_unpack_to_too_much_are_rejected_when_listed() {
     let bomb: Vec<_> =
-        (0..4).map(|number| Entry { size: 3 << 30, ..file(number.to_string(), "x").deflated() }).collect();
+        (0..4).map(|number| NewEntry { size: 3 << 30, ..file(number.to_string(), "x").deflated() }).collect();
     let error = Zip::of(&bomb).error();
-    assert!(error.contains("layer.zip` unpacks to more than the 10 GiB"), "{error}");
+    assert!(error.contains("layer.zip` unpacks to more than 10 GiB"), "{error}");
     assert!(Zip::of(&bomb).load_without(&["3"]).is_ok());
 
     let sparse = Zip::of(&[]);
     let file = std::fs::File::options().write(true).open(sparse.path()).unwrap();
-    file.set_len(SIZE_LIMIT + 1).unwrap();
+    file.set_len(IMAGE_SIZE_LIMIT + 1).unwrap();
     assert!(sparse.error().contains("larger than"));
 }
 
 #[test]
-fn what_is_no_archive_is_refused() {
+fn files_that_are_not_archives_are_rejected() {
     let whole = archive(&[file("a", "content"), file("b", "more")]);
     for bytes in [&[][..], b"PK", b"no archive at all", &vec![0; 100_000], &whole[1..10]] {
         let error = Zip::new(bytes).error();
@@ -119,12 +120,13 @@ fn what_is_no_archive_is_refused() {
     for end in 1..whole.len() {
         assert!(Zip::new(&whole[..end]).load().is_err(), "cut at {end}");
     }
-    for (offset, what) in [(4, "disk"), (6, "disk")] {
+    // The numbers of disks and the number of entries on this one.
+    for offset in [4, 6, 8] {
         let mut disks = whole.clone();
         let end = disks.len() - 22;
         disks[end + offset] = 1;
         let error = Zip::new(&disks).error();
-        assert!(error.contains(what), "{error}");
+        assert!(error.contains("several disks"), "{error}");
     }
     let zip = Zip::of(&[]);
     std::fs::remove_file(zip.path()).unwrap();
@@ -134,27 +136,51 @@ fn what_is_no_archive_is_refused() {
 }
 
 #[test]
-fn an_archive_that_changed_since_is_not_read() {
+fn an_archive_must_have_the_entries_that_it_declares() {
+    let whole = archive(&[file("a", "content"), file("b", "more")]);
+    for (count, error) in [(1, "more entries than it declares"), (3, "central directory is damaged")] {
+        let mut bytes = whole.clone();
+        let end = bytes.len() - 22;
+        (bytes[end + 8], bytes[end + 10]) = (count, count);
+        let found = Zip::new(&bytes).error();
+        assert!(found.contains(error), "{count}: {found}");
+    }
+}
+
+#[test]
+fn a_comment_may_contain_the_signature_of_an_archive() {
+    let mut bytes = archive(&[file("a", "content")]);
+    let comment = b"PK\x05\x06 is how an end record begins, and so is PK\x05\x06";
+    let length = u16::try_from(comment.len()).unwrap().to_le_bytes();
+    let end = bytes.len() - 2;
+    bytes[end..].copy_from_slice(&length);
+    bytes.extend(comment);
+    let zip = Zip::new(&bytes);
+    assert_eq!(read(&zip.load().unwrap(), "a").unwrap(), b"content");
+}
+
+#[test]
+fn an_archive_that_changed_after_listing_is_not_read() {
     let zip = Zip::of(&[file("a", "content")]);
     let tree = zip.load().unwrap();
     assert!(read(&tree, "a").is_ok());
     std::fs::write(zip.path(), archive(&[file("a", "other, longer content")])).unwrap();
     let error = read(&tree, "a").unwrap_err();
-    assert!(error.contains("changed while limg was working") && error.contains("layer.zip"), "{error}");
+    assert!(error.contains("changed while limg was running") && error.contains("layer.zip"), "{error}");
 
     let tree = zip.load().unwrap();
     let other = Zip::of(&[file("a", "content")]);
     std::fs::rename(other.path(), zip.path()).unwrap();
     let error = read(&tree, "a").unwrap_err();
-    assert!(error.contains("changed while limg was working"), "{error}");
+    assert!(error.contains("changed while limg was running"), "{error}");
 }
 
 #[test]
 fn errors_name_archive_and_entry() {
-    let zip = Zip::of(&[Entry { crc32: 0, ..file("d/a", "") }, Entry { crc32: 1, ..file("d/b", "") }]);
+    let zip = Zip::of(&[NewEntry { crc32: 0, ..file("d/a", "") }, NewEntry { crc32: 1, ..file("d/b", "") }]);
     let tree = zip.load().unwrap();
     let Some(Node::File(file)) = tree.get(&"/opt/d/b".parse().unwrap()) else { panic!("no file") };
     assert!(file.content.to_string().ends_with("layer.zip: d/b"));
-    let error = chain(&file.content.open().err().unwrap());
-    assert!(error.contains("layer.zip: d/b`: its bytes do not have the checksum"), "{error}");
+    let error = with_causes(&file.content.open().err().unwrap());
+    assert!(error.contains("layer.zip: d/b`: its bytes do not match the checksum"), "{error}");
 }

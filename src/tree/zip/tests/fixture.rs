@@ -1,4 +1,5 @@
-//! Archives made byte by byte, to be as odd as need be (APPNOTE.TXT 4.3), and what limg makes of them.
+//! Archives written byte by byte, so that every field can have any value (APPNOTE.TXT 4.3), and what limg reads from
+//! them.
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -6,16 +7,17 @@ use std::path::PathBuf;
 use flate2::{Compression, Crc, write::DeflateEncoder};
 
 use crate::project::{ImagePath, Source, SourceKind};
+use crate::text::with_causes;
 use crate::tree::{Node, Tree, TreeError};
 
 pub(super) const DOS: u8 = 0;
 pub(super) const UNIX: u8 = 3;
 
-/// An entry, with every field for a test to change.
+/// An entry with all the fields that a test may change.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct NewEntry {
     pub(super) name: Vec<u8>,
-    /// The name in the local header, if it is another.
+    /// The name in the local header, if it differs.
     pub(super) local_name: Option<Vec<u8>>,
     pub(super) system: u8,
     pub(super) attributes: u32,
@@ -26,7 +28,7 @@ pub(super) struct Entry {
     pub(super) size: u32,
     pub(super) crc32: u32,
     pub(super) extra: Vec<u8>,
-    /// Another place for the local header than the one where it is.
+    /// The declared position of the local header, if it is not the real one.
     pub(super) header: Option<u32>,
 }
 
@@ -36,10 +38,10 @@ fn crc32(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// An ordinary file, made on Unix and stored.
-pub(super) fn file(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Entry {
+/// An ordinary file, made on Unix and not compressed.
+pub(super) fn file(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> NewEntry {
     let content = content.as_ref();
-    Entry {
+    NewEntry {
         name: name.as_ref().to_vec(),
         local_name: None,
         system: UNIX,
@@ -54,15 +56,15 @@ pub(super) fn file(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Entry {
     }
 }
 
-pub(super) fn directory(name: &str) -> Entry {
+pub(super) fn directory(name: &str) -> NewEntry {
     file(name, "").mode(0o040_755)
 }
 
-pub(super) fn link(name: &str, target: impl AsRef<[u8]>) -> Entry {
+pub(super) fn link(name: &str, target: impl AsRef<[u8]>) -> NewEntry {
     file(name, target).mode(0o120_777)
 }
 
-impl Entry {
+impl NewEntry {
     pub(super) fn mode(self, mode: u32) -> Self {
         Self { attributes: mode << 16, ..self }
     }
@@ -84,7 +86,7 @@ impl Entry {
         self
     }
 
-    /// What local and central header have in common, from the version needed to the length of the extra fields.
+    /// The fields that local and central headers share, from the required version to the length of the extra fields.
     fn common(&self, name: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for number in [20, self.flags, self.method, 0, 0x21] {
@@ -101,7 +103,7 @@ impl Entry {
 }
 
 /// An archive of these entries.
-pub(super) fn archive(entries: &[Entry]) -> Vec<u8> {
+pub(super) fn archive(entries: &[NewEntry]) -> Vec<u8> {
     let (mut bytes, mut central) = (Vec::new(), Vec::new());
     for entry in entries {
         let header = entry.header.unwrap_or(u32::try_from(bytes.len()).unwrap());
@@ -143,7 +145,7 @@ impl Zip {
         zip
     }
 
-    pub(super) fn of(entries: &[Entry]) -> Self {
+    pub(super) fn of(entries: &[NewEntry]) -> Self {
         Self::new(&archive(entries))
     }
 
@@ -163,18 +165,11 @@ impl Zip {
 
     /// The error of loading, with its causes.
     pub(super) fn error(&self) -> String {
-        chain(&self.load().unwrap_err())
+        with_causes(&self.load().unwrap_err())
     }
 }
 
-/// An error and its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// What a tree holds, one word or two for each path: `d` for a directory, `> target` for a link, `x` or `-` and the
-/// content of a file.
+/// The content of a tree by path: `d` for a directory, `> target` for a link, `x` or `-` and the bytes for a file.
 pub(super) fn shown(tree: &Tree) -> Vec<(String, String)> {
     tree.iter().map(|(path, node)| (path.as_str()["/opt/".len()..].to_owned(), show(node))).collect()
 }
@@ -193,13 +188,13 @@ pub(super) fn show(node: &Node) -> String {
     }
 }
 
-/// Reads a file as a layer does: as many bytes as it should have, not asking for its end.
+/// Reads a file as a layer does: exactly the declared number of bytes.
 pub(super) fn read(tree: &Tree, path: &str) -> Result<Vec<u8>, String> {
     let path: ImagePath = format!("/opt/{path}").parse().unwrap();
     let Some(Node::File(file)) = tree.get(&path) else { panic!("no file at {path}") };
     let mut content = vec![0; usize::try_from(file.size).unwrap()];
-    let mut reader = file.content.open().map_err(|error| chain(&error))?;
-    reader.read_exact(&mut content).map_err(|error| chain(&error))?;
+    let mut reader = file.content.open().map_err(|error| with_causes(&error))?;
+    reader.read_exact(&mut content).map_err(|error| with_causes(&error))?;
     Ok(content)
 }
 

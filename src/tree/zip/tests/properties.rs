@@ -1,4 +1,4 @@
-//! What holds for any archive.
+//! Properties of any archive.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -7,53 +7,56 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::fixture::{Entry, Zip, archive, file, link, shown};
+use super::fixture::{NewEntry, Zip, archive, file, link, shown};
 use crate::project::ImagePath;
 use crate::tree::{Node, Tree};
 
 #[derive(Debug, Clone)]
-enum Made {
+enum GeneratedNode {
     Directory,
     Link(String),
     File { content: Vec<u8>, executable: bool, stored: bool },
 }
 
-fn made() -> impl Strategy<Value = Made> {
+fn generated_node() -> impl Strategy<Value = GeneratedNode> {
     prop_oneof![
-        Just(Made::Directory),
-        "[a-z]{1,9}".prop_map(Made::Link),
+        Just(GeneratedNode::Directory),
+        "[a-z]{1,9}".prop_map(GeneratedNode::Link),
         (vec(any::<u8>(), 0..3000), any::<bool>(), any::<bool>())
-            .prop_map(|(content, executable, stored)| Made::File { content, executable, stored }),
+            .prop_map(|(content, executable, stored)| GeneratedNode::File { content, executable, stored }),
     ]
 }
 
-/// Paths of any names, at most three deep, and what is there; nothing stands below a file or link.
-fn made_tree() -> impl Strategy<Value = BTreeMap<String, Made>> {
+/// Nodes at paths of any names, at most three deep, with only directories above other nodes.
+fn generated_tree() -> impl Strategy<Value = BTreeMap<String, GeneratedNode>> {
     let name = prop_oneof!["[a-c]", "[ -.0-~äß漢]{1,12}"].prop_filter("plain", |name| {
         !name.starts_with('.') && !name.contains(':') && !name.contains("limgignore")
     });
-    btree_map(vec(name, 1..4).prop_map(|names| names.join("/")), made(), 0..20).prop_map(|mut nodes| {
-        let paths: Vec<_> = nodes.keys().cloned().collect();
-        for path in &paths {
-            for (end, _) in path.match_indices('/') {
-                if nodes.get(&path[..end]).is_some_and(|above| !matches!(above, Made::Directory)) {
-                    nodes.insert(path[..end].to_owned(), Made::Directory);
+    btree_map(vec(name, 1..4).prop_map(|names| names.join("/")), generated_node(), 0..20).prop_map(
+        |mut nodes| {
+            let paths: Vec<_> = nodes.keys().cloned().collect();
+            for path in &paths {
+                for (end, _) in path.match_indices('/') {
+                    if nodes.get(&path[..end]).is_some_and(|above| !matches!(above, GeneratedNode::Directory))
+                    {
+                        nodes.insert(path[..end].to_owned(), GeneratedNode::Directory);
+                    }
                 }
             }
-        }
-        nodes
-    })
+            nodes
+        },
+    )
 }
 
-/// Writes a tree with the `zip` crate, which knows nothing of our reader.
-fn written(nodes: &BTreeMap<String, Made>) -> Vec<u8> {
+/// Writes a tree with the `zip` crate, which shares no code with the reader.
+fn written(nodes: &BTreeMap<String, GeneratedNode>) -> Vec<u8> {
     let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = ::zip::write::SimpleFileOptions::default().system(::zip::System::Unix);
     for (path, made) in nodes {
         match made {
-            Made::Directory => writer.add_directory(path.as_str(), options).unwrap(),
-            Made::Link(target) => writer.add_symlink(path, target, options).unwrap(),
-            Made::File { content, executable, stored } => {
+            GeneratedNode::Directory => writer.add_directory(path.as_str(), options).unwrap(),
+            GeneratedNode::Link(target) => writer.add_symlink(path, target, options).unwrap(),
+            GeneratedNode::File { content, executable, stored } => {
                 let method = if *stored {
                     ::zip::CompressionMethod::Stored
                 } else {
@@ -68,7 +71,7 @@ fn written(nodes: &BTreeMap<String, Made>) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// Loads whatever it is and reads all of it. Nothing may panic, lead out of the root or be larger than it should be.
+/// Loads any bytes and reads all files. Nothing may panic, be outside the root, or have another size than declared.
 fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
     let zip = Zip::new(bytes);
     let Ok(tree) = zip.load() else { return Ok(()) };
@@ -88,7 +91,7 @@ fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 fn sample() -> Vec<u8> {
-    let entries: [Entry; 6] = [
+    let entries: [NewEntry; 6] = [
         file("d/a", "some content that is deflated, deflated, deflated").deflated(),
         file("d/b", "stored"),
         link("d/l", "a"),
@@ -103,14 +106,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_tree_comes_back_from_its_zip(nodes in made_tree()) {
+    fn any_tree_survives_the_way_through_a_zip(nodes in generated_tree()) {
         let zip = Zip::new(&written(&nodes));
         let tree: Tree = zip.load().map_err(|error| TestCaseError::fail(error.to_string()))?;
         let expected: BTreeMap<_, _> = nodes.iter().map(|(path, made)| {
             let node = match made {
-                Made::Directory => "d".to_owned(),
-                Made::Link(target) => format!("> {target}"),
-                Made::File { content, executable, .. } => {
+                GeneratedNode::Directory => "d".to_owned(),
+                GeneratedNode::Link(target) => format!("> {target}"),
+                GeneratedNode::File { content, executable, .. } => {
                     format!("{} {}", if *executable { 'x' } else { '-' }, content.escape_ascii())
                 }
             };
@@ -121,17 +124,17 @@ proptest! {
     }
 
     #[test]
-    fn a_directory_and_its_zip_are_one_tree(
-        nodes in made_tree(),
+    fn a_directory_and_its_zip_have_the_same_files(
+        nodes in generated_tree(),
         ignored in vec("!?/?[a-c*]{1,2}/?", 0..3),
         exclude in vec("!?/?[a-c*]{1,2}/?", 0..3),
     ) {
-        // Names that a directory of this machine can hold too.
+        // Only names that a directory on any machine can have.
         let mut nodes: BTreeMap<_, _> =
             nodes.into_iter().filter(|(path, _)| path.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'/')).collect();
-        let patterns = Made::File { content: ignored.join("\n").into_bytes(), executable: false, stored: false };
+        let patterns = GeneratedNode::File { content: ignored.join("\n").into_bytes(), executable: false, stored: false };
         nodes.insert(".limgignore".to_owned(), patterns.clone());
-        if matches!(nodes.get("a"), None | Some(Made::Directory)) {
+        if matches!(nodes.get("a"), None | Some(GeneratedNode::Directory)) {
             nodes.insert("a/.limgignore".to_owned(), patterns);
         }
         let folder = tempfile::tempdir().unwrap();
@@ -139,9 +142,9 @@ proptest! {
             let path = folder.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             match made {
-                Made::Directory => std::fs::create_dir_all(path).unwrap(),
-                Made::File { content, .. } => std::fs::write(path, content).unwrap(),
-                Made::Link(_) => {}
+                GeneratedNode::Directory => std::fs::create_dir_all(path).unwrap(),
+                GeneratedNode::File { content, .. } => std::fs::write(path, content).unwrap(),
+                GeneratedNode::Link(_) => {}
             }
         }
         let source = crate::project::Source {

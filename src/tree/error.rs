@@ -1,0 +1,69 @@
+//! Why a source cannot become a tree.
+
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+
+use crate::finding::Help;
+use crate::fs::FsError;
+use crate::project::ImagePathError;
+
+/// A source that cannot become a tree.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A file call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The content of a file could not be read.
+    #[error("failed to read `{what}`")]
+    Read {
+        /// The file, or the archive and its entry.
+        what: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that an image cannot contain.
+    #[error("`{what}` {why}")]
+    Unsuitable {
+        /// The file, or the archive and its entry.
+        what: String,
+        /// A clause that follows the file.
+        why: String,
+        /// What to do about it.
+        help: Help,
+    },
+    /// A file that is not a readable zip archive.
+    #[error("failed to read the zip archive `{}`", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A pattern that is not in gitignore syntax.
+    #[error("`{pattern}` is not a valid pattern")]
+    Pattern {
+        /// The pattern, or several of them.
+        pattern: String,
+        /// The cause.
+        #[source]
+        source: ignore::Error,
+    },
+    /// A name that is not possible in an image.
+    #[error("an image cannot contain `{what}`")]
+    Path {
+        /// The file.
+        what: String,
+        /// The cause.
+        #[source]
+        source: ImagePathError,
+    },
+}
+
+impl TreeError {
+    pub(super) fn unsuitable(what: impl Display, why: impl Into<String>, help: impl Into<Help>) -> Self {
+        Self::Unsuitable { what: what.to_string(), why: why.into(), help: help.into() }
+    }
+}
