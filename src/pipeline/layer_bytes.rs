@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::error::full_text;
 use super::{BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
@@ -15,6 +14,7 @@ use crate::layer::{self, LayerError, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
+use crate::text::with_causes;
 use crate::tree::Tree;
 
 /// Where to get the bytes of a layer that the store lacks.
@@ -116,7 +116,7 @@ pub(super) async fn provide<'a>(
         Origin::Cache(repository, recipe) => match fetch([(layer, repository)], context).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                let (image, why, help) = (repository.to_string(), full_text(&error), error.help());
+                let (image, why, help) = (repository.to_string(), with_causes(&error), error.help());
                 context.reporter.report(Event::CacheFailed { image, why, help });
                 rebuild(recipe, layer, context).await.map_err(|error| error.of_cache(repository))
             }

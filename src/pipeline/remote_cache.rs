@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::error::full_text;
 use super::layer_bytes::Recipe;
 use super::{BaseError, Context};
 use crate::event::Event;
@@ -17,6 +16,7 @@ use crate::layer::{self, LayerError};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
+use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The layers of images in registries, by the digests of their tars.
@@ -60,7 +60,7 @@ impl RemoteCache {
                 Some(Err(error)) => match CacheFault::of(error) {
                     CacheFault::Missing => missing.push(reference.to_string()),
                     CacheFault::Unusable => {
-                        let (image, why) = (format!("{reference} ({architecture})"), full_text(error));
+                        let (image, why) = (format!("{reference} ({architecture})"), with_causes(error));
                         context.reporter.report(Event::CacheUnusable { image, why });
                     }
                     // Reported once for the whole host.
@@ -126,7 +126,7 @@ fn images(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
                 // No image can have been pushed under such a name.
                 Err(error) => context.reporter.report(Event::CacheUnusable {
                     image: template.to_string(),
-                    why: format!("for `{}`: {}", function.name, full_text(&error)),
+                    why: format!("for `{}`: {}", function.name, with_causes(&error)),
                 }),
             }
         }
@@ -155,7 +155,7 @@ async fn read_from_host<'a>(
             BaseError::Registry(error) => error.help(),
             _ => None,
         };
-        let (image, why) = (reference.to_string(), full_text(error));
+        let (image, why) = (reference.to_string(), with_causes(error));
         context.reporter.report(Event::CacheFailed { image, why, help });
     }
     answers
