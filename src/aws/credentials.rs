@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Aws, AwsError, EcrHost};
-use crate::registry::{Credential, Credentials, CredentialsError, Identity};
+use crate::registry::{Credential, CredentialError, CredentialProvider, Identity};
 
 /// Lets limg into private registries of ECR as whoever it is to AWS. It knows no other host: to Amazon ECR Public one comes
 /// anonymously.
@@ -30,11 +30,11 @@ impl EcrCredentials {
     }
 }
 
-impl Credentials for EcrCredentials {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>> {
+impl CredentialProvider for EcrCredentials {
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
         async move {
             let Some(ecr) = EcrHost::parse(host) else { return Ok(None) };
-            self.of(&ecr).await.map(Some).map_err(|error| CredentialsError {
+            self.of(&ecr).await.map(Some).map_err(|error| CredentialError {
                 host: host.to_owned(),
                 help: error.help(),
                 source: Box::new(error),

@@ -10,7 +10,7 @@ use super::size::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{Host, OF_EMULATOR};
-use crate::registry::ConfigFiles;
+use crate::registry::DockerConfigPaths;
 
 /// What limg reads of the process's environment; nothing else does.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ pub(super) struct Settings {
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
-    pub(super) credentials: ConfigFiles,
+    pub(super) credentials: DockerConfigPaths,
 }
 
 /// What a function finds in Lambda and may need on this machine.
@@ -171,7 +171,7 @@ impl Settings {
             },
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
             certificates: ca_file.clone(),
-            credentials: ConfigFiles {
+            credentials: DockerConfigPaths {
                 home: environment.home.clone(),
                 registry_auth_file: path("REGISTRY_AUTH_FILE"),
                 docker_config: path("DOCKER_CONFIG"),
@@ -285,8 +285,8 @@ mod tests {
                 "AWS_LAMBDA_FUNCTION_HANDLER=hush",
                 "limg sets `AWS_LAMBDA_FUNCTION_HANDLER` itself, for the emulator",
             ),
-            ("A-B=hush", "`A-B` cannot be the name of a variable"),
-            ("=hush", "`` cannot be the name of a variable"),
+            ("A-B=hush", "`A-B` is not a valid variable name"),
+            ("=hush", "`` is not a valid variable name"),
             ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();

@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use limg::aws::{Aws, AwsError, AwsOptions, EcrCredentials, Ensured};
 use limg::project::{EcrSettings, Encryption};
-use limg::registry::{Credentials as _, Identity};
+use limg::registry::{CredentialProvider as _, Identity};
 use serde_json::{Value, json};
 
 use crate::support::Moto;

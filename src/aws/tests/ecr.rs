@@ -10,7 +10,7 @@ use super::super::fake::{Fake, Reply, SECRET_KEY, SESSION_TOKEN};
 use super::super::{AwsError, EcrCredentials, EcrRegistry, Ensured};
 use super::shown;
 use crate::project::{EcrSettings, Encryption};
-use crate::registry::{Credentials as _, Identity};
+use crate::registry::{CredentialProvider as _, Identity};
 
 const PASSWORD: &str = "the-password";
 

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::image::Layer;
 use crate::pipeline::{Context, Origin, PushError, layer_bytes};
 use crate::project::Repository;
-use crate::registry::{Mount, Upload};
+use crate::registry::{MountOutcome, UploadContent};
 use crate::store::Digest;
 use crate::sync::lock;
 
@@ -251,7 +251,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let mut session = None;
         for source in sources.take(MOUNT_ATTEMPTS) {
             match registry.mount(repository, digest, &source.name).await? {
-                Mount::Mounted => {
+                MountOutcome::Mounted => {
                     reporter.report(Event::Mounted {
                         digest: digest.to_string(),
                         repository: repository.to_string(),
@@ -259,7 +259,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
                     });
                     return Ok(BlobOutcome::Mounted);
                 }
-                Mount::Refused(opened) => {
+                MountOutcome::Refused(opened) => {
                     self.record_refusal(source, opened.is_some());
                     session = opened;
                 }
@@ -269,12 +269,12 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
             }
         }
         let upload = match content {
-            BlobContent::Config(_, bytes) => Upload::Bytes(bytes),
+            BlobContent::Config(_, bytes) => UploadContent::Bytes(bytes),
             BlobContent::Layer(layer, origin) => {
                 if let Some(origin) = origin {
                     layer_bytes::provide([(layer, origin)], self.context).await?;
                 }
-                Upload::Blob(&layer.blob)
+                UploadContent::Blob(&layer.blob)
             }
         };
         registry.upload(repository, digest, upload, session).await?;

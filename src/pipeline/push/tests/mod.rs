@@ -11,8 +11,8 @@ use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer;
 use crate::pipeline::{Origin, Pinning, Pins, Recipe};
 use crate::project::{Architecture, RunConfig};
-use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
-use crate::registry::{Chain, Client, Settings};
+use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
+use crate::registry::{Client, ClientSettings, CredentialChain};
 use crate::store::Store;
 use crate::tree::{FileNode, Node, Tree};
 
@@ -31,9 +31,9 @@ impl Fixture {
         let (folder, store) = Store::for_test();
         let events = Arc::<Events>::default();
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
-        let settings = Settings { connections, ..Settings::default() };
-        let anonymous = Arc::new(Chain(Vec::new()));
-        let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().hasty();
+        let settings = ClientSettings { connections, ..ClientSettings::default() };
+        let anonymous = Arc::new(CredentialChain(Vec::new()));
+        let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
             docker: crate::engine::Host { address: None, tls: false },
@@ -80,7 +80,7 @@ impl Fixture {
 
     fn targets(&self, built: &[Built]) -> Vec<Target> {
         let target = |built: &Built| Target {
-            repository: self.fake.named(&format!("shop/{}", built.name)),
+            repository: self.fake.repository(&format!("shop/{}", built.name)),
             tags: vec!["latest".to_owned()],
         };
         built.iter().map(target).collect()
@@ -144,7 +144,7 @@ async fn a_layer_is_made_again_only_for_a_registry_that_lacks_it() {
 async fn a_shared_blob_is_uploaded_once_and_mounted_elsewhere() {
     for connections in [1, 8] {
         let fixture = Fixture::new(connections);
-        fixture.fake.state().manner.mounts = true;
+        fixture.fake.state().behaviour.mounts = true;
         let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
         let pushed = fixture.push(&built).await.unwrap();
         assert_eq!(fixture.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
@@ -163,7 +163,7 @@ async fn a_shared_blob_is_uploaded_once_and_mounted_elsewhere() {
 #[tokio::test]
 async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
     let fixture = Fixture::new(4);
-    fixture.fake.state().manner.ecr = true;
+    fixture.fake.state().behaviour.ecr = true;
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", "also shared", name]));
     let pushed = fixture.push(&built).await.unwrap();
     assert_eq!(fixture.mount_hints(), 1);
@@ -175,7 +175,7 @@ async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
 #[tokio::test]
 async fn the_layers_of_an_unchanged_image_are_mounted_from_it() {
     let fixture = Fixture::new(4);
-    fixture.fake.state().manner.mounts = true;
+    fixture.fake.state().behaviour.mounts = true;
     let old = fixture.built("old", &["shared"]);
     fixture.push(std::slice::from_ref(&old)).await.unwrap();
     let pushed = fixture.push(&[old, fixture.built("new", &["shared"])]).await.unwrap();
@@ -185,7 +185,7 @@ async fn the_layers_of_an_unchanged_image_are_mounted_from_it() {
 #[tokio::test]
 async fn an_immutable_tag_is_an_error_unless_it_points_to_the_image() {
     let fixture = Fixture::new(4);
-    fixture.fake.state().manner.immutable = true;
+    fixture.fake.state().behaviour.immutable_tags = true;
     let first = [fixture.built("a", &["one"])];
     fixture.push(&first).await.unwrap();
     fixture.push(&first).await.unwrap();
@@ -194,7 +194,7 @@ async fn an_immutable_tag_is_an_error_unless_it_points_to_the_image() {
     assert!(matches!(&error, PushError::ImmutableTag { tag, .. } if tag == "latest"), "{error:?}");
     assert!(error.help().unwrap().contains("--tag"));
     // The image is there by its digest, as the help says, and the tag has not moved.
-    let repository = fixture.fake.named("shop/a");
+    let repository = fixture.fake.repository("shop/a");
     let registry = &fixture.context.registry;
     let of = async |version: &str| registry.manifest_digest(&repository, version).await.unwrap();
     assert_eq!(of("latest").await.as_ref(), first[0].image.digest());
@@ -205,8 +205,8 @@ async fn an_immutable_tag_is_an_error_unless_it_points_to_the_image() {
 #[tokio::test]
 async fn no_tag_is_written_when_a_blob_is_refused() {
     let fixture = Fixture::new(4);
-    let refusal = Answer::refusal(413, "SIZE_INVALID", "too much");
-    fixture.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(413, "SIZE_INVALID", "too much");
+    fixture.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
     let error = fixture.push(&built).await.unwrap_err();
     let PushError::Registry(error) = error else { panic!("{error:?}") };
@@ -231,7 +231,7 @@ async fn a_layer_in_another_registry_is_fetched_if_it_is_missing() {
     let added = NewLayer { layer: far.into(), description: "base".to_owned(), encoder: None };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
-    built.origins.insert(digest.clone(), Origin::Registry(other.named("base")));
+    built.origins.insert(digest.clone(), Origin::Registry(other.repository("base")));
     let pushed = fixture.push(std::slice::from_ref(&built)).await.unwrap();
     assert_eq!((pushed[0].uploaded.blobs, other.count("GET", "/blobs/")), (2, 1));
 

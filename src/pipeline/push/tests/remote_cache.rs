@@ -54,7 +54,7 @@ impl Machine {
         let options = Options { time: BuildTime::default(), cache_from };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
-            repository: self.fixture.fake.named(&format!("{prefix}/{}", function.name)),
+            repository: self.fixture.fake.repository(&format!("{prefix}/{}", function.name)),
             tags: vec!["latest".to_owned()],
         };
         let targets: Vec<_> = functions.iter().map(target).collect();
@@ -157,7 +157,7 @@ async fn only_what_changed_is_made_and_uploaded() {
 async fn layers_of_the_cache_are_mounted_or_copied_into_the_target() {
     for mounts in [true, false] {
         let fake = Fake::start();
-        fake.state().manner.mounts = mounts;
+        fake.state().behaviour.mounts = mounts;
         let first = Machine::new(&fake).push("shop", &[]).await;
         let (sent, fetched) = (fake.count("PATCH", "/uploads/"), fake.count("GET", "/blobs/"));
         let from = [format!("{}/shop/a", fake.host()), format!("{}/shop/b:latest", fake.host())];
@@ -284,8 +284,8 @@ async fn missing_images_are_reported_together() {
 
 #[tokio::test]
 async fn a_registry_that_fails_or_refuses_does_not_fail_the_build() {
-    let refusal = Fault::Answer(Answer::refusal(403, "DENIED", "not you"));
-    for (fault, asked) in [(Fault::Reset, "shop/b"), (refusal, "")] {
+    let refusal = InjectedFault::Respond(Response::error(403, "DENIED", "not you"));
+    for (fault, asked) in [(InjectedFault::Reset, "shop/b"), (refusal, "")] {
         let other = Fake::start();
         Machine::new(&other).push("shop", &[]).await;
         other.fail("GET", "/manifests/", ALWAYS, fault);

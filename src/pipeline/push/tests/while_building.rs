@@ -55,7 +55,7 @@ impl Fixture {
 async fn a_layer_is_uploaded_once_during_the_build() {
     for connections in [1, 8] {
         let fixture = Fixture::new(connections);
-        fixture.fake.state().manner.mounts = true;
+        fixture.fake.state().behaviour.mounts = true;
         let built = ["a", "b"].map(|name| fixture.built(name, &["shared", name]));
         let shared = &built[0].image.layers()[0];
         let announce = async |sender: UnboundedSender<FinishedLayer>| {
@@ -131,8 +131,8 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
 #[tokio::test]
 async fn a_refused_login_is_not_tried_twice() {
     let fixture = Fixture::new(8);
-    let refusal = Answer::refusal(403, "DENIED", "not you");
-    fixture.fake.fail("", "/v2/shop/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(403, "DENIED", "not you");
+    fixture.fake.fail("", "/v2/shop/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
     let announce = async |sender: UnboundedSender<FinishedLayer>| {
         for (position, built) in built.iter().enumerate() {
@@ -225,7 +225,7 @@ fn build_held(
     let options = Options { time: BuildTime::default(), cache_from: Vec::new() };
     let functions: Vec<_> = project.functions.iter().collect();
     let target = |function: &&crate::project::Function| Target {
-        repository: fixture.fake.named(&format!("shop/{}", function.name)),
+        repository: fixture.fake.repository(&format!("shop/{}", function.name)),
         tags: vec!["latest".to_owned()],
     };
     let targets: Vec<_> = functions.iter().map(target).collect();
@@ -271,8 +271,8 @@ fn a_build_that_fails_after_an_upload_writes_no_manifest_and_no_tag() {
 #[test]
 fn a_refused_upload_ends_the_build() {
     let mut fixture = Fixture::new(4);
-    let refusal = Answer::refusal(403, "DENIED", "no more of it");
-    fixture.fake.fail("PUT", "/v2/shop/small/blobs/uploads/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(403, "DENIED", "no more of it");
+    fixture.fake.fail("PUT", "/v2/shop/small/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
     let (held, pushed) = build_held(&mut fixture, |_| false, None);
     let error = pushed.unwrap_err();
     let PipelineError::Push(PushError::Registry(error)) = error else { panic!("{error:?}") };
