@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("layer", &["files", "tree", "store", "project"]),
     ("check", &["plan", "files", "tree", "runtime", "project"]),
     ("plan", &["files", "tree", "runtime", "project"]),
-    ("files", &["tree", "project"]),
+    ("files", &["tree", "store", "project"]),
     ("tree", &["project"]),
     ("definition", &["project"]),
     ("lock", &["store", "strict_yaml", "project"]),

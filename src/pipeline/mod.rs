@@ -372,7 +372,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
         });
         match checked {
             Ok((plan, found)) => {
-                if base.promised && found.iter().any(check::may_be_solved_by_base) {
+                if !base.index.is_full() && found.iter().any(check::may_be_solved_by_base) {
                     doubtful.insert(position);
                 }
                 findings.extend(found);

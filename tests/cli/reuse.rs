@@ -252,7 +252,7 @@ fn invalid_records_are_replaced() {
     let started = SHOP.replace("\"oci:base\"", "\"oci:base\", entrypoint: [/usr/bin/sh]");
     context.write("limg.yaml", &started);
     let expected = context.build(&[]);
-    for kind in ["layers-1", "indexes-2"] {
+    for kind in ["layers-1", "indexes-3"] {
         let names = context.files(&format!("store/{kind}"));
         assert!(!names.is_empty(), "{kind}");
         for name in names {
