@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::size::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
-use crate::engine::{Host, OF_EMULATOR};
+use crate::engine::{DockerHost, EMULATOR_VARIABLES};
 use crate::registry::DockerConfigPaths;
 
 /// What limg reads of the process's environment; nothing else does.
@@ -56,7 +56,7 @@ impl Environment {
                 }
                 checked => checked.map_err(Failure::Variable)?,
             }
-            if OF_EMULATOR.contains(&name) {
+            if EMULATOR_VARIABLES.contains(&name) {
                 return Err(Failure::OfEmulator { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
@@ -98,7 +98,7 @@ pub(super) struct Settings {
     /// Whether to use colours; nothing for "on a terminal".
     pub(super) color: Option<bool>,
     /// Which Docker Engine to talk to.
-    pub(super) docker: Host,
+    pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
@@ -160,7 +160,7 @@ impl Settings {
             quiet: *quiet,
             verbose: *verbose > 0,
             color,
-            docker: Host {
+            docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
             },

@@ -209,7 +209,7 @@ async fn from_engine(
     context: &Context,
 ) -> Result<BaseImage, BaseError> {
     let engine = Engine::connect(&context.docker).await?;
-    let image = engine.image_id(name).await?.ok_or_else(|| EngineError::NoImage { name: name.to_owned() })?;
+    let image = engine.image(name).await?.ok_or_else(|| EngineError::NoImage { name: name.to_owned() })?;
     let id = Digest::of(image.id.as_bytes());
     if let Some(config) = context.store.record::<Digest>(ENGINE_RECORD, &id) {
         let store = context.store.clone();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
-use crate::engine::{Engine, Loaded as LoadedImage};
+use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
 use crate::layout::{self, LayoutError, NamedImage};

@@ -40,7 +40,7 @@ pub use update::update;
 use crate::aws::Aws;
 use crate::build_time::BuildTime;
 use crate::check::{self, Subject};
-use crate::engine::{Engine, Host, Loaded, emulator};
+use crate::engine::{DockerHost, Engine, LoadedImage, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::files::Overwrite;
 use crate::finding::{Code, Finding};
@@ -75,7 +75,7 @@ pub struct Context {
     /// Where blobs are kept.
     pub store: Store,
     /// The Docker Engine, for bases and destinations.
-    pub docker: Host,
+    pub docker: DockerHost,
     /// The client for registries.
     pub registry: Client,
     /// The pins of `limg.lock` and of this run.
@@ -269,7 +269,7 @@ pub async fn load(
     built: &Built,
     name: &str,
     context: &Context,
-) -> Result<Loaded, PipelineError> {
+) -> Result<LoadedImage, PipelineError> {
     let failed = |source| PipelineError::Deliver { destination: format!("docker-daemon:{name}"), source };
     deliver::load(engine, built, name, context).await.map_err(failed)
 }

@@ -18,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::{Built, Context, PushError};
 use crate::event::Event;
 use crate::image::{Layer, Manifest};
-use crate::project::Repository;
+use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
 use blob_pusher::{BlobContent, BlobOutcome, BlobPusher, CONCURRENT_PUSHES};
 
@@ -211,7 +211,7 @@ struct EcrPace {
 
 impl EcrPace {
     async fn wait(&self, repository: &Repository) {
-        if !is_ecr(&repository.host) {
+        if EcrHost::parse(&repository.host).is_none() {
             return;
         }
         let mut interval = self.interval.lock().await;
@@ -222,16 +222,6 @@ impl EcrPace {
         });
         interval.tick().await;
     }
-}
-
-#[cfg(feature = "aws")]
-fn is_ecr(host: &str) -> bool {
-    crate::aws::EcrHost::parse(host).is_some()
-}
-
-#[cfg(not(feature = "aws"))]
-fn is_ecr(_: &str) -> bool {
-    false
 }
 
 fn pushed<F: AsyncFn(&Repository) -> Result<(), PushError>>(

@@ -36,7 +36,7 @@ impl Fixture {
         let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
-            docker: crate::engine::Host { address: None, tls: false },
+            docker: crate::engine::DockerHost { address: None, tls: false },
             registry,
             pins: Pins::read(folder.path().join("limg.lock"), Pinning::Add).unwrap(),
             #[cfg(feature = "aws")]

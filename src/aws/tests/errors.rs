@@ -1,17 +1,17 @@
-//! What users are told when AWS cannot be asked or says no.
+//! The messages of failed requests.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-use super::super::fake::{Fake, Reply, SECRET_KEY, SESSION_TOKEN};
+use super::super::fake::{FakeAws, FakeResponse, SECRET_KEY, SESSION_TOKEN};
 use super::super::{Aws, AwsError, AwsOptions};
 use super::shown;
 
-/// A source of credentials that has none.
+/// A source of credentials that fails.
 #[derive(Debug)]
-struct Fails(fn() -> CredentialsError);
+struct FailingProvider(fn() -> CredentialsError);
 
-impl ProvideCredentials for Fails {
+impl ProvideCredentials for FailingProvider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -20,32 +20,32 @@ impl ProvideCredentials for Fails {
     }
 }
 
-async fn without_credentials(fault: fn() -> CredentialsError) -> AwsError {
-    let fake = Fake::start(|_| Reply::new(500, ""));
-    let aws = fake.aws_with(SharedCredentialsProvider::new(Fails(fault)));
-    let error = aws.authorization("eu-west-1").await.unwrap_err();
+async fn without_credentials(error: fn() -> CredentialsError) -> AwsError {
+    let fake = FakeAws::start(|_| FakeResponse::new(500, ""));
+    let aws = fake.aws_with(SharedCredentialsProvider::new(FailingProvider(error)));
+    let error = aws.ecr_token("eu-west-1").await.unwrap_err();
     assert_eq!(fake.requests().len(), 0);
     error
 }
 
 #[tokio::test]
-async fn without_credentials_the_ways_to_have_some_are_named() {
+async fn help_for_missing_credentials_names_their_sources() {
     let error = without_credentials(|| CredentialsError::not_loaded("no providers in chain")).await;
     assert!(matches!(error, AwsError::Credentials { .. }), "{error:?}");
     let text = shown(&error);
-    assert!(text.starts_with("failed to get a token for Amazon ECR in eu-west-1: no credentials for AWS"));
+    assert!(text.starts_with("failed to get a token for Amazon ECR in eu-west-1: no AWS credentials"));
     assert!(text.contains("no providers in chain") && text.contains("AWS_ACCESS_KEY_ID"), "{text}");
 }
 
 #[tokio::test]
-async fn a_machine_without_a_role_has_no_credentials_either() {
+async fn a_machine_without_a_role_has_no_credentials() {
     let error =
         without_credentials(|| CredentialsError::provider_error("failed to load IMDS session token")).await;
     assert!(shown(&error).contains("AWS_ACCESS_KEY_ID"), "{}", shown(&error));
 }
 
 #[tokio::test]
-async fn who_must_log_in_again_is_told_how() {
+async fn help_for_an_expired_sso_session_is_to_log_in() {
     let error = without_credentials(|| {
         CredentialsError::provider_error("the SSO token has expired and cannot be refreshed")
     })
@@ -54,13 +54,13 @@ async fn who_must_log_in_again_is_told_how() {
 }
 
 #[tokio::test]
-async fn a_profile_that_does_not_exist_is_named() {
+async fn the_message_names_a_missing_profile() {
     let aws = Aws::new(AwsOptions {
         profile: Some("limg-test-no-such-profile".to_owned()),
         region: Some("eu-west-1".to_owned()),
         certificates: None,
     });
-    let error = aws.authorization("eu-west-1").await.unwrap_err();
+    let error = aws.ecr_token("eu-west-1").await.unwrap_err();
     let text = shown(&error);
     assert!(matches!(error, AwsError::Credentials { .. }), "{error:?}");
     assert!(text.contains("limg-test-no-such-profile"), "{text}");
@@ -73,21 +73,21 @@ async fn a_region_on_the_command_line_needs_no_configuration() {
 }
 
 #[tokio::test]
-async fn certificates_that_are_none_are_told() {
+async fn malformed_certificates_are_an_error() {
     let options = AwsOptions {
         region: Some("eu-west-1".to_owned()),
         certificates: Some(b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n".to_vec()),
         ..AwsOptions::default()
     };
-    let error = Aws::new(options).authorization("eu-west-1").await.unwrap_err();
+    let error = Aws::new(options).ecr_token("eu-west-1").await.unwrap_err();
     assert!(matches!(error, AwsError::Certificates(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_the_rights_that_it_needs() {
+async fn help_for_a_refused_request_names_the_permissions() {
     let message = "User: arn:aws:iam::111111111111:user/ci is not authorized\n\u{1b}[31mto perform this";
-    let fake = Fake::start(move |_| Reply::fault(400, "AccessDeniedException", message));
-    let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
+    let fake = FakeAws::start(move |_| FakeResponse::error(400, "AccessDeniedException", message));
+    let error = fake.aws().ecr_token("eu-west-1").await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "failed to get a token for Amazon ECR in eu-west-1: AccessDeniedException: User: \
@@ -97,35 +97,37 @@ async fn a_refusal_is_told_with_the_rights_that_it_needs() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_over_are_told_as_such() {
-    let fake = Fake::start(|_| Reply::fault(400, "ExpiredTokenException", "The security token is expired"));
-    let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
-    assert!(error.help().unwrap().contains("get new ones"), "{error}");
+async fn help_for_expired_credentials_is_to_renew_them() {
+    let fake = FakeAws::start(|_| {
+        FakeResponse::error(400, "ExpiredTokenException", "The security token is expired")
+    });
+    let error = fake.aws().ecr_token("eu-west-1").await.unwrap_err();
+    assert!(error.help().unwrap().contains("credentials have expired"), "{error}");
     assert!(!error.is_users());
 }
 
 #[tokio::test]
-async fn a_service_that_nobody_reaches_is_told_without_secrets() {
+async fn an_unreachable_service_is_an_error_without_secrets() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut fake = Fake::start(|_| Reply::new(500, ""));
+    let mut fake = FakeAws::start(|_| FakeResponse::new(500, ""));
     fake.url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
+    let error = fake.aws().ecr_token("eu-west-1").await.unwrap_err();
     let text = shown(&error);
     assert!(text.contains("refused") && text.contains("HTTPS_PROXY"), "{text}");
     assert!(![SECRET_KEY, SESSION_TOKEN].iter().any(|secret| format!("{error:?}{text}").contains(secret)));
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_or_makes_no_sense_is_an_error() {
-    for reply in [
-        Reply::new(200, "{\"authorizationData\": ["),
-        Reply::new(200, "{\"authorizationData\": []}").breaking_after(5),
-        Reply::new(500, "<html>"),
-        Reply::new(200, vec![b' '; 9 << 20]),
+async fn a_truncated_or_malformed_response_is_an_error() {
+    for response in [
+        FakeResponse::new(200, "{\"authorizationData\": ["),
+        FakeResponse::new(200, "{\"authorizationData\": []}").closing_after(5),
+        FakeResponse::new(500, "<html>"),
+        FakeResponse::new(200, vec![b' '; 9 << 20]),
     ] {
-        let fake = Fake::start(move |_| reply.clone());
-        let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
+        let fake = FakeAws::start(move |_| response.clone());
+        let error = fake.aws().ecr_token("eu-west-1").await.unwrap_err();
         let text = shown(&error);
         assert!(text.starts_with("failed to get a token for Amazon ECR in eu-west-1"), "{text}");
         assert!(!text.contains("html") && !text.contains("authorizationData"), "{text}");

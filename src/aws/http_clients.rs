@@ -1,7 +1,6 @@
-//! The HTTP client that the AWS SDK works with: reqwest, so that proxies and further certificates count for AWS as they do
-//! for registries.
+//! The HTTP client for AWS: reqwest, which treats proxies and additional CA certificates as it does for registries.
 //!
-//! Retries and signatures are the SDK's; redirects are followed by nobody, since no AWS API sends any.
+//! The SDK retries and signs. Redirects are not followed, since no AWS API sends any.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,36 +17,36 @@ use reqwest::{Client, Method, Url};
 
 use super::AwsError;
 
-/// How long a service may take to take a connection.
+/// How long connecting to a service may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an address of this machine or its host may take to. There may be nothing behind it: that is how the SDK finds
-/// out that it does not run in AWS.
+/// How long connecting to an address of this machine or its host may take. Often nothing listens there: that is how the
+/// SDK finds out that it does not run in AWS.
 const LOCAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a whole request may take, if the SDK does not say.
+/// How long a whole request may take, unless the SDK sets a limit.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The longest answer that is read, in bytes. The APIs give a page of JSON or XML at most.
-const LONGEST_ANSWER: usize = 8 << 20;
+/// The longest response that is read, in bytes. The APIs send one page of JSON or XML at most.
+const LONGEST_RESPONSE: usize = 8 << 20;
 
-/// Clients for AWS's services and for the credential services beside a machine or container.
+/// Clients for AWS's services and for the credential services of a machine or container.
 #[derive(Clone)]
-pub(super) struct Http {
+pub(super) struct HttpClients {
     services: Client,
     local: Client,
 }
 
-impl Http {
-    /// Makes the clients. They trust the system's certificates, and those of `certificates` (PEM).
+impl HttpClients {
+    /// Clients that trust the system's CA certificates and those of `certificates` (PEM).
     ///
     /// # Errors
-    /// When the certificates cannot be read.
+    /// When the certificates cannot be parsed.
     pub(super) fn new(certificates: Option<&[u8]>) -> Result<Self, AwsError> {
-        let mut further = Vec::new();
+        let mut additional = Vec::new();
         if let Some(pem) = certificates {
-            further = reqwest::Certificate::from_pem_bundle(pem).map_err(AwsError::Certificates)?;
-            if further.is_empty() {
+            additional = reqwest::Certificate::from_pem_bundle(pem).map_err(AwsError::Certificates)?;
+            if additional.is_empty() {
                 return Err(AwsError::NoCertificate);
             }
         }
@@ -58,8 +57,8 @@ impl Http {
                 .retry(reqwest::retry::never())
                 .referer(false)
         };
-        let services = base().connect_timeout(CONNECT_TIMEOUT).tls_certs_merge(further);
-        // A proxy stands elsewhere, and what is local here is another thing there.
+        let services = base().connect_timeout(CONNECT_TIMEOUT).tls_certs_merge(additional);
+        // A local address means another machine at the proxy.
         let local = base().connect_timeout(LOCAL_CONNECT_TIMEOUT).no_proxy();
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(AwsError::Certificates);
         Ok(Self { services: build(services)?, local: build(local)? })
@@ -71,13 +70,13 @@ impl Http {
     }
 }
 
-impl fmt::Debug for Http {
+impl fmt::Debug for HttpClients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Http")
+        f.write_str("HttpClients")
     }
 }
 
-impl HttpClient for Http {
+impl HttpClient for HttpClients {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
@@ -88,7 +87,7 @@ impl HttpClient for Http {
     }
 }
 
-/// Whether a URL leads, without encryption, to an address of this machine or of the link, as the credential services of
+/// Whether a URL leads, without encryption, to an address of this machine or its link: the credential services of
 /// EC2, ECS and EKS do.
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -97,7 +96,7 @@ fn is_local(url: &Url) -> bool {
 
 #[derive(Debug)]
 struct Connector {
-    http: Http,
+    http: HttpClients,
     timeout: Duration,
 }
 
@@ -108,12 +107,16 @@ impl HttpConnector for Connector {
     }
 }
 
-async fn send(http: &Http, timeout: Duration, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn send(
+    http: &HttpClients,
+    timeout: Duration,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
     let url = Url::parse(request.uri()).map_err(|error| ConnectorError::user(error.into()))?;
     let method = Method::from_bytes(request.method().as_bytes())
         .map_err(|error| ConnectorError::user(error.into()))?;
     let body = request.body().bytes().map(Bytes::copy_from_slice);
-    let body = body.ok_or_else(|| ConnectorError::user("a body that is streamed".into()))?;
+    let body = body.ok_or_else(|| ConnectorError::user("a streamed body".into()))?;
     let mut outgoing = http.client(&url).request(method, url).timeout(timeout).body(body);
     for (name, value) in request.headers() {
         outgoing = outgoing.header(name, value);
@@ -125,7 +128,7 @@ async fn send(http: &Http, timeout: Duration, request: HttpRequest) -> Result<Ht
     let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
     let mut response = HttpResponse::new(status, body.into());
     for (name, value) in &headers {
-        // What is no text is none of the headers that the SDK reads.
+        // The SDK reads no header that is not text.
         if let Ok(value) = value.to_str() {
             response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
         }
@@ -136,8 +139,8 @@ async fn send(http: &Http, timeout: Duration, request: HttpRequest) -> Result<Ht
 async fn read(mut incoming: reqwest::Response) -> Result<Bytes, ConnectorError> {
     let mut body = BytesMut::new();
     while let Some(piece) = incoming.chunk().await.map_err(failure)? {
-        if body.len() + piece.len() > LONGEST_ANSWER {
-            return Err(ConnectorError::other("the answer does not end".into(), None));
+        if body.len() + piece.len() > LONGEST_RESPONSE {
+            return Err(ConnectorError::other("the response is too long".into(), None));
         }
         body.extend_from_slice(&piece);
     }

@@ -1,4 +1,4 @@
-//! Who limg is to AWS, and from where: the SDK's configuration, loaded once and only when something needs it.
+//! [`Aws`]: the SDK's configuration, loaded once when something first needs it, and what requests share.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,23 +11,23 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::http::Http;
-use super::{Authorization, AwsError};
+use super::http_clients::HttpClients;
+use super::{AwsError, EcrToken};
 use crate::project::{LayerVersionArn, Partition};
 use crate::registry::Backoff;
 
-/// What the command line says about AWS. The SDK itself reads AWS's variables, configuration and credential files.
+/// What the command line sets about AWS. The SDK itself reads AWS's variables, configuration and credential files.
 #[derive(Debug, Clone, Default)]
 pub struct AwsOptions {
-    /// The profile, ahead of every other source of credentials, as AWS's own command line has it.
+    /// The profile. It comes before every other source of credentials, as in the AWS CLI.
     pub profile: Option<String>,
-    /// The region, ahead of `AWS_REGION` and the profile's.
+    /// The region. It comes before `AWS_REGION` and that of the profile.
     pub region: Option<String>,
-    /// Further certificates to trust, in PEM.
+    /// Additional CA certificates, in PEM.
     pub certificates: Option<Vec<u8>>,
 }
 
-/// An identity at AWS. Clones share what they have loaded and the tokens that they were given.
+/// A client of AWS with the user's identity. Clones share configuration, tokens and credentials.
 #[derive(Clone)]
 pub struct Aws {
     inner: Arc<Inner>,
@@ -35,29 +35,29 @@ pub struct Aws {
 
 struct Inner {
     options: AwsOptions,
-    /// A configuration that the caller has made.
+    /// The caller's own configuration, instead of the one that AWS's rules give.
     given: Option<SdkConfig>,
-    loaded: OnceCell<Loaded>,
-    tokens: Mutex<BTreeMap<String, Authorization>>,
+    loaded: OnceCell<LoadedConfig>,
+    tokens: Mutex<BTreeMap<String, EcrToken>>,
     credentials: Mutex<Option<Credentials>>,
-    /// What is held while a layer version is fetched, by its ARN.
+    /// A lock for each layer version that is being fetched.
     fetching: Mutex<BTreeMap<LayerVersionArn, Arc<Mutex<()>>>>,
     backoff: Backoff,
 }
 
-struct Loaded {
-    http: Http,
+struct LoadedConfig {
+    http: HttpClients,
     config: SdkConfig,
 }
 
 impl Aws {
-    /// An identity by AWS's usual rules. Nothing is read or asked yet.
+    /// A client with the identity that AWS's usual rules give. Reads nothing and sends nothing yet.
     #[must_use]
     pub fn new(options: AwsOptions) -> Self {
         Self::make(options, None)
     }
 
-    /// An identity by a configuration of the caller's. Its HTTP client is replaced by limg's.
+    /// A client with the caller's configuration, except for the HTTP client, which is limg's.
     #[must_use]
     pub fn with_config(options: AwsOptions, config: SdkConfig) -> Self {
         Self::make(options, Some(config))
@@ -77,8 +77,8 @@ impl Aws {
         }
     }
 
-    /// The region that requests go to unless something names another: of the command line, else of `AWS_REGION`,
-    /// `AWS_DEFAULT_REGION`, the profile or the machine that limg runs on.
+    /// The default region of requests: from the command line, else from `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+    /// profile or the machine that limg runs on.
     ///
     /// # Errors
     /// When the certificates cannot be read.
@@ -89,7 +89,7 @@ impl Aws {
         Ok(self.config().await?.region().map(ToString::to_string))
     }
 
-    /// The region of a request: `wanted`, else the one of [`Self::region`]; and its partition.
+    /// The region of a request, `wanted` or else that of [`Self::region`], and its partition.
     pub(super) async fn region_or(&self, wanted: Option<&str>) -> Result<(String, Partition), AwsError> {
         let region = match wanted {
             Some(region) => region.to_owned(),
@@ -97,7 +97,7 @@ impl Aws {
         };
         match Partition::of_region(&region) {
             Some(partition) => Ok((region, partition)),
-            None => Err(AwsError::Region { region }),
+            None => Err(AwsError::InvalidRegion { region }),
         }
     }
 
@@ -107,7 +107,7 @@ impl Aws {
     }
 
     /// The HTTP clients, for calls without the SDK.
-    pub(super) async fn http(&self) -> Result<&Http, AwsError> {
+    pub(super) async fn http(&self) -> Result<&HttpClients, AwsError> {
         Ok(&self.loaded().await?.http)
     }
 
@@ -115,27 +115,27 @@ impl Aws {
         &self.inner.options
     }
 
-    /// The tokens for registries by region.
-    pub(super) fn tokens(&self) -> &Mutex<BTreeMap<String, Authorization>> {
+    /// The tokens for registries, by region.
+    pub(super) fn tokens(&self) -> &Mutex<BTreeMap<String, EcrToken>> {
         &self.inner.tokens
     }
 
-    /// The credentials of the last call without the SDK, which keeps its own.
+    /// The credentials of the last request without the SDK. The SDK caches its own.
     pub(super) fn credentials(&self) -> &Mutex<Option<Credentials>> {
         &self.inner.credentials
     }
 
-    /// What is to be held while a layer version is fetched, so that those who need it at once fetch it once.
-    pub(super) async fn fetching(&self, arn: &LayerVersionArn) -> Arc<Mutex<()>> {
+    /// The lock to hold while fetching a layer version, which concurrent callers then fetch once.
+    pub(super) async fn fetch_lock(&self, arn: &LayerVersionArn) -> Arc<Mutex<()>> {
         Arc::clone(self.inner.fetching.lock().await.entry(arn.clone()).or_default())
     }
 
-    /// How calls without the SDK are tried again.
+    /// How requests without the SDK are retried.
     pub(super) fn backoff(&self) -> Backoff {
         self.inner.backoff
     }
 
-    /// The same identity, which hardly waits before it tries again.
+    /// The same client, which retries almost at once.
     #[cfg(test)]
     pub(super) fn hasty(self) -> Self {
         let mut inner = Arc::into_inner(self.inner).unwrap();
@@ -143,33 +143,33 @@ impl Aws {
         Self { inner: Arc::new(inner) }
     }
 
-    async fn loaded(&self) -> Result<&Loaded, AwsError> {
+    async fn loaded(&self) -> Result<&LoadedConfig, AwsError> {
         self.inner.loaded.get_or_try_init(|| self.load()).await
     }
 
-    async fn load(&self) -> Result<Loaded, AwsError> {
+    async fn load(&self) -> Result<LoadedConfig, AwsError> {
         let Inner { options, given, .. } = &*self.inner;
-        let http = Http::new(options.certificates.as_deref())?;
+        let http = HttpClients::new(options.certificates.as_deref())?;
         if let Some(config) = given {
             let config = config.to_builder().http_client(http.clone()).build();
-            return Ok(Loaded { http, config });
+            return Ok(LoadedConfig { http, config });
         }
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone());
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
         }
         let Some(profile) = &options.profile else {
-            return Ok(Loaded { config: loader.load().await, http });
+            return Ok(LoadedConfig { config: loader.load().await, http });
         };
         let config = loader.profile_name(profile).load().await;
-        // The SDK's chain asks the environment first, even where a profile is named.
+        // The SDK's chain starts with the environment, even if a profile is named.
         let of_profile = ProviderConfig::without_region()
             .with_http_client(http.clone())
             .with_region(config.region().cloned());
         let credentials =
             ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&of_profile).build();
         let credentials = SharedCredentialsProvider::new(credentials);
-        Ok(Loaded { config: config.to_builder().credentials_provider(credentials).build(), http })
+        Ok(LoadedConfig { config: config.to_builder().credentials_provider(credentials).build(), http })
     }
 }
 

@@ -1,27 +1,28 @@
-//! Credentials for Amazon ECR's registries, from AWS's own chain of credentials.
+//! Credentials for Amazon ECR's private registries, from AWS's credential chain.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::{Aws, AwsError, EcrHost};
+use super::{Aws, AwsError};
+use crate::project::EcrHost;
 use crate::registry::{Credential, CredentialError, CredentialProvider, Identity};
 
-/// Lets limg into private registries of ECR as whoever it is to AWS. It knows no other host: to Amazon ECR Public one comes
-/// anonymously.
+/// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public,
+/// it has no credentials.
 #[derive(Debug, Clone)]
 pub struct EcrCredentials {
     aws: Aws,
 }
 
 impl EcrCredentials {
-    /// Takes the identity. Nothing is asked before a host of ECR comes up.
+    /// Sends no request before the first ECR host.
     #[must_use]
     pub fn new(aws: Aws) -> Self {
         Self { aws }
     }
 
-    async fn of(&self, host: &EcrHost) -> Result<Credential, AwsError> {
-        let token = self.aws.authorization(host.region()).await?;
+    async fn credential(&self, host: &EcrHost) -> Result<Credential, AwsError> {
+        let token = self.aws.ecr_token(host.region()).await?;
         Ok(Credential {
             identity: Identity::Password { user: token.user, password: token.password },
             source: format!("Amazon ECR in {}", host.region()),
@@ -34,7 +35,7 @@ impl CredentialProvider for EcrCredentials {
     fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
         async move {
             let Some(ecr) = EcrHost::parse(host) else { return Ok(None) };
-            self.of(&ecr).await.map(Some).map_err(|error| CredentialError {
+            self.credential(&ecr).await.map(Some).map_err(|error| CredentialError {
                 host: host.to_owned(),
                 help: error.help(),
                 source: Box::new(error),

@@ -1,8 +1,7 @@
-//! The one call of the Lambda API that limg makes: where the content of a layer version is.
+//! `GetLayerVersion`, the only request that limg sends to the Lambda API: where the zip of a layer version is.
 //!
-//! It is signed and sent without the SDK of Lambda, whose crate takes longer to compile than all the others of AWS's.
+//! It is signed and sent without Lambda's SDK, whose crate takes longer to compile than all the other AWS crates.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -16,7 +15,6 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::host::dns_suffix;
 use super::{Aws, AwsError};
 use crate::event::Reporter;
 use crate::project::LayerVersionArn;
@@ -24,34 +22,34 @@ use crate::registry::{Attempts, Secret};
 use crate::store::Digest;
 use crate::text::excerpt;
 
-/// How long the API may take.
+/// How long the API may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 1 << 20;
+/// The longest response that is read, in bytes.
+const LONGEST_RESPONSE: usize = 1 << 20;
 
-/// How long before their end credentials are asked for anew.
+/// How long before they expire credentials are renewed.
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// What Lambda knows of a layer version (Lambda API reference, `GetLayerVersion`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerVersion {
-    /// Where its zip is: a URL that is good for ten minutes for whoever has it.
-    pub location: Secret,
+/// What Lambda knows about a layer version (Lambda API reference, `GetLayerVersion`).
+#[derive(Debug, Clone)]
+pub(super) struct LayerVersionDetails {
+    /// The URL of the zip. It gives anyone access for ten minutes.
+    pub(super) location: Secret,
     /// The digest of the zip.
-    pub sha256: Digest,
+    pub(super) sha256: Digest,
     /// The size of the zip in bytes.
-    pub size: u64,
-    /// The runtimes that it says it works with, such as `python3.12`. None: it does not say.
-    pub runtimes: Vec<String>,
-    /// The instruction sets that it says it works on, `x86_64` and `arm64`. None: it does not say.
-    pub architectures: Vec<String>,
+    pub(super) size: u64,
+    /// The compatible runtimes that the layer declares; none if it declares nothing.
+    pub(super) runtimes: Vec<String>,
+    /// The compatible architectures that the layer declares; none if it declares nothing.
+    pub(super) architectures: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
-    content: Content,
+struct GetLayerVersionResponse {
+    content: LayerVersionContent,
     #[serde(default)]
     compatible_runtimes: Option<Vec<String>>,
     #[serde(default)]
@@ -60,70 +58,71 @@ struct Answer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Content {
+struct LayerVersionContent {
     location: String,
     code_sha256: String,
     code_size: u64,
 }
 
 impl Aws {
-    /// Asks Lambda, in the layer's own region, for a layer version.
+    /// Looks up a layer version in its own region.
     ///
     /// # Errors
-    /// When there is none, or limg may not have it, or Lambda does not answer.
-    pub async fn layer_version(
+    /// When it does not exist, the credentials may not read it, or Lambda fails.
+    pub(super) async fn get_layer_version(
         &self,
         arn: &LayerVersionArn,
-        reporter: &Arc<dyn Reporter>,
-    ) -> Result<LayerVersion, AwsError> {
-        let doing = format!("find the layer {arn}");
-        let mut attempts = Attempts::new(self.backoff(), &**reporter, &doing);
+        reporter: &dyn Reporter,
+    ) -> Result<LayerVersionDetails, AwsError> {
+        let action = action(arn);
+        let mut attempts = Attempts::new(self.backoff(), reporter, &action);
         loop {
-            match self.layer_version_once(arn).await {
-                Ok(version) => return Ok(version),
+            match self.try_get_layer_version(arn).await {
+                Ok(details) => return Ok(details),
                 Err(error) => attempts.after(error).await?,
             }
         }
     }
 
-    async fn layer_version_once(&self, arn: &LayerVersionArn) -> Result<LayerVersion, AwsError> {
-        let doing = || format!("find the layer {arn}");
-        let url = self.layer_url(arn).await?;
-        let credentials = self.signing_credentials(doing).await?;
-        let lost = |error: reqwest::Error| AwsError::Network { doing: doing(), source: error.without_url() };
+    async fn try_get_layer_version(&self, arn: &LayerVersionArn) -> Result<LayerVersionDetails, AwsError> {
+        let url = self.get_layer_version_url(arn).await?;
+        let credentials = self.signing_credentials(arn).await?;
+        let network =
+            |error: reqwest::Error| AwsError::Network { action: action(arn), source: error.without_url() };
+        let unexpected = || AwsError::UnexpectedResponse { action: action(arn) };
         let mut request = self.http().await?.client(&url).get(url.clone()).timeout(TIMEOUT);
         for (name, value) in signature(arn.region(), &url, credentials, SystemTime::now())
-            .map_err(|source| AwsError::Call { doing: doing(), source })?
+            .map_err(|source| AwsError::Request { action: action(arn), source })?
         {
             request = request.header(name, value);
         }
-        let mut response = request.send().await.map_err(lost)?;
+        let mut response = request.send().await.map_err(network)?;
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(lost)? {
-            if body.len() + piece.len() > LONGEST_ANSWER {
-                return Err(AwsError::Answer { doing: doing() });
+        while let Some(piece) = response.chunk().await.map_err(network)? {
+            if body.len() + piece.len() > LONGEST_RESPONSE {
+                return Err(unexpected());
             }
             body.extend_from_slice(&piece);
         }
         if response.status().is_success() {
-            return read(&body).ok_or_else(|| AwsError::Answer { doing: doing() });
+            return parse(&body).ok_or_else(unexpected);
         }
         Err(refused(arn, &response, &body))
     }
 
-    /// The URL of the call. Other endpoints than AWS's are those that the SDK would take: `AWS_ENDPOINT_URL_LAMBDA`,
-    /// `AWS_ENDPOINT_URL` or the profile's.
-    pub(super) async fn layer_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
+    /// The URL of the request. The endpoint is chosen as the SDK would: `AWS_ENDPOINT_URL_LAMBDA`,
+    /// `AWS_ENDPOINT_URL`, the profile's, or AWS's own.
+    pub(super) async fn get_layer_version_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
         let config = self.config().await?;
         let key =
             ServiceConfigKey::builder().service_id("Lambda").env("AWS_ENDPOINT_URL").profile("endpoint_url");
-        let own = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
-        let own = own.or_else(|| config.endpoint_url().map(str::to_owned)).filter(|own| !own.is_empty());
+        let set = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+        let set = set.or_else(|| config.endpoint_url().map(str::to_owned)).filter(|set| !set.is_empty());
         let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
-        let endpoint = own.unwrap_or_else(|| {
-            format!("https://lambda{fips}.{}.{}", arn.region(), dns_suffix(arn.partition()))
+        let endpoint = set.unwrap_or_else(|| {
+            format!("https://lambda{fips}.{}.{}", arn.region(), arn.partition().dns_suffix())
         });
-        // A name of a layer and an ARN hold nothing else that a path cannot.
+        // An ARN has no other character that a path must escape.
         let layer = arn.layer().replace(':', "%3A");
         let text = format!(
             "{}/2018-10-31/layers/{layer}/versions/{}",
@@ -133,24 +132,28 @@ impl Aws {
         Url::parse(&text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or(AwsError::Endpoint { service: "Lambda" })
+            .ok_or(AwsError::InvalidEndpoint { service: "Lambda" })
     }
 
-    /// Credentials that are good for some minutes.
-    async fn signing_credentials(&self, doing: impl Fn() -> String) -> Result<Credentials, AwsError> {
-        let mut kept = self.credentials().lock().await;
-        let good = |credentials: &&Credentials| {
+    /// Credentials that stay valid for some minutes.
+    async fn signing_credentials(&self, arn: &LayerVersionArn) -> Result<Credentials, AwsError> {
+        let mut cached = self.credentials().lock().await;
+        let is_fresh = |credentials: &&Credentials| {
             credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + MARGIN)
         };
-        if let Some(credentials) = kept.as_ref().filter(good) {
+        if let Some(credentials) = cached.as_ref().filter(is_fresh) {
             return Ok(credentials.clone());
         }
+        let failed = |error: CredentialsError| self.no_credentials(action(arn), &error);
         let provider = self.config().await?.credentials_provider();
-        let none = || self.no_credentials(doing(), &CredentialsError::not_loaded_no_source());
-        let fresh = provider.ok_or_else(none)?.provide_credentials().await;
-        let fresh = fresh.map_err(|fault| self.no_credentials(doing(), &fault))?;
-        Ok(kept.insert(fresh).clone())
+        let provider = provider.ok_or_else(|| failed(CredentialsError::not_loaded_no_source()))?;
+        let fresh = provider.provide_credentials().await.map_err(failed)?;
+        Ok(cached.insert(fresh).clone())
     }
+}
+
+fn action(arn: &LayerVersionArn) -> String {
+    format!("look up the layer {arn}")
 }
 
 /// The headers that sign a GET of `url` (AWS Signature Version 4).
@@ -174,39 +177,39 @@ fn signature(
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-fn read(body: &[u8]) -> Option<LayerVersion> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
-    let hash = STANDARD.decode(&answer.content.code_sha256).ok()?;
+fn parse(body: &[u8]) -> Option<LayerVersionDetails> {
+    let response: GetLayerVersionResponse = serde_json::from_slice(body).ok()?;
+    let hash = STANDARD.decode(&response.content.code_sha256).ok()?;
     let hex = hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    Some(LayerVersion {
-        location: Secret::new(answer.content.location),
+    Some(LayerVersionDetails {
+        location: Secret::new(response.content.location),
         sha256: format!("sha256:{hex}").parse().ok()?,
-        size: answer.content.code_size,
-        runtimes: answer.compatible_runtimes.unwrap_or_default(),
-        architectures: answer.compatible_architectures.unwrap_or_default(),
+        size: response.content.code_size,
+        runtimes: response.compatible_runtimes.unwrap_or_default(),
+        architectures: response.compatible_architectures.unwrap_or_default(),
     })
 }
 
-/// What Lambda says when it says no: the code in a header, the message in the body (Lambda API reference, Common errors).
+/// An error response of Lambda: the code is in a header, the message in the body (Lambda API reference, Common errors).
 fn refused(arn: &LayerVersionArn, response: &reqwest::Response, body: &[u8]) -> AwsError {
     #[derive(Deserialize, Default)]
-    struct Fault {
+    struct ErrorBody {
         #[serde(alias = "Message", default)]
         message: String,
     }
     let status = response.status().as_u16();
     let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
     let code = code.and_then(|code| code.split(':').next()).unwrap_or_default();
-    let Fault { message } = serde_json::from_slice(body).unwrap_or_default();
+    let ErrorBody { message } = serde_json::from_slice(body).unwrap_or_default();
     let message = excerpt(&message);
     match (code, status) {
-        ("ResourceNotFoundException", _) | ("", 404) => AwsError::NoLayer { arn: arn.clone(), message },
-        ("AccessDeniedException", _) => AwsError::LayerDenied { arn: arn.clone(), message },
+        ("ResourceNotFoundException", _) | ("", 404) => AwsError::LayerNotFound { arn: arn.clone(), message },
+        ("AccessDeniedException", _) => AwsError::LayerAccessDenied { arn: arn.clone(), message },
         _ => AwsError::Refused {
-            doing: format!("find the layer {arn}"),
+            action: action(arn),
             code: if code.is_empty() { format!("HTTP {status}") } else { excerpt(code) },
             message,
-            rights: "lambda:GetLayerVersion",
+            permissions: "lambda:GetLayerVersion",
             status: Some(status),
         },
     }
@@ -221,11 +224,11 @@ mod tests {
 
     async fn url(config: SdkConfig, arn: &str) -> Result<String, AwsError> {
         let aws = Aws::with_config(AwsOptions::default(), config);
-        aws.layer_url(&arn.parse().unwrap()).await.map(String::from)
+        aws.get_layer_version_url(&arn.parse().unwrap()).await.map(String::from)
     }
 
     #[tokio::test]
-    async fn lambda_is_asked_in_the_layers_region_and_partition() {
+    async fn requests_go_to_the_layers_region_and_partition() {
         for (arn, start) in [
             (
                 "arn:aws:lambda:eu-west-1:123456789012:layer:a:1",
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_is_that_of_other_implementations() {
+    fn the_signature_is_the_same_as_botocores() {
         let url = "https://lambda.us-east-1.amazonaws.com/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A580247275435\
                    %3Alayer%3ALambdaInsightsExtension/versions/53";
         let credentials = Credentials::new(
@@ -268,13 +271,12 @@ mod tests {
         let header =
             |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
         assert_eq!(header("x-amz-date"), Some("20260102T030405Z"));
-        // As botocore computes it.
         let signature = "08fa1c0d479fad97533ff05e86a77b6ec7413d4da049297f25b22ce0002cbd02";
         assert!(header("authorization").unwrap().ends_with(signature), "{headers:?}");
     }
 
     #[tokio::test]
-    async fn an_endpoint_may_be_set_and_must_be_a_url() {
+    async fn an_endpoint_can_be_configured_and_must_be_a_url() {
         let arn = "arn:aws:lambda:us-east-1:123456789012:layer:a:7";
         let config = SdkConfig::builder().endpoint_url("http://localhost:4566/").build();
         assert_eq!(
@@ -283,7 +285,10 @@ mod tests {
         );
         for bad in ["localhost:4566", "ftp://localhost"] {
             let config = SdkConfig::builder().endpoint_url(bad).build();
-            assert!(matches!(url(config, arn).await, Err(AwsError::Endpoint { service: "Lambda" })), "{bad}");
+            assert!(
+                matches!(url(config, arn).await, Err(AwsError::InvalidEndpoint { service: "Lambda" })),
+                "{bad}"
+            );
         }
     }
 }

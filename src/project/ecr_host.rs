@@ -1,8 +1,8 @@
-//! The host names of ECR registries: who is behind one, and the one that Lambda takes.
+//! Host names of private ECR registries: account, region and partition of each, and the name that Lambda accepts.
 
 use std::fmt;
 
-use crate::project::{Partition, is_account};
+use super::partition::{Partition, is_account};
 
 /// The host of an account's private ECR registry in one region.
 ///
@@ -25,7 +25,7 @@ pub struct EcrHost {
 }
 
 impl EcrHost {
-    /// Reads a host, with or without the port 443. Nothing for every other host, a public registry's included.
+    /// Parses a host, with or without the port 443. `None` for every other host, also for ECR Public.
     #[must_use]
     pub fn parse(host: &str) -> Option<Self> {
         let host = host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase();
@@ -40,14 +40,14 @@ impl EcrHost {
         let (rest, fips, dual_stack) = forms.into_iter().find_map(form)?;
         let (region, suffix) = rest.split_once('.')?;
         let partition = Partition::of_region(region)?;
-        let own_suffix = if dual_stack { dual_stack_suffix(partition)? } else { dns_suffix(partition) };
+        let own_suffix = if dual_stack { dual_stack_suffix(partition)? } else { partition.dns_suffix() };
         if !is_account(account) || suffix != own_suffix {
             return None;
         }
         Some(Self { account: account.to_owned(), region: region.to_owned(), partition, fips, dual_stack })
     }
 
-    /// The registry of an account in a region, by its standard host. Nothing if one of them cannot be.
+    /// The standard host of an account's registry in a region. `None` if either is malformed.
     #[must_use]
     pub fn standard(account: &str, region: &str) -> Option<Self> {
         let partition = Partition::of_region(region)?;
@@ -60,7 +60,7 @@ impl EcrHost {
         })
     }
 
-    /// The account's 12 digits.
+    /// The account ID, 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
@@ -72,14 +72,14 @@ impl EcrHost {
         &self.region
     }
 
-    /// The partition that the region lies in.
+    /// The partition of the region.
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// The host for a function's image URI: the standard one of the same registry. Lambda refuses a FIPS host there
-    /// (Lambda developer guide, images-create), and does not document that it takes a dual-stack one.
+    /// The host for a function's image URI: the standard one of the same registry. Lambda rejects FIPS hosts there
+    /// (Lambda developer guide, images-create), and its documentation does not mention dual-stack ones.
     #[must_use]
     pub fn lambda_uri_host(&self) -> String {
         Self { fips: false, dual_stack: false, ..self.clone() }.to_string()
@@ -92,24 +92,11 @@ impl fmt::Display for EcrHost {
         let service = if *dual_stack { "dkr-ecr" } else { "dkr.ecr" };
         let fips = if *fips { "-fips" } else { "" };
         let suffix = dual_stack.then(|| dual_stack_suffix(*partition)).flatten();
-        write!(f, "{account}.{service}{fips}.{region}.{}", suffix.unwrap_or_else(|| dns_suffix(*partition)))
+        write!(f, "{account}.{service}{fips}.{region}.{}", suffix.unwrap_or_else(|| partition.dns_suffix()))
     }
 }
 
-/// What the names of a partition's services end in.
-pub(super) fn dns_suffix(partition: Partition) -> &'static str {
-    match partition {
-        Partition::Standard | Partition::UsGov => "amazonaws.com",
-        Partition::China => "amazonaws.com.cn",
-        Partition::EuSovereign => "amazonaws.eu",
-        Partition::Iso => "c2s.ic.gov",
-        Partition::IsoB => "sc2s.sgov.gov",
-        Partition::IsoE => "cloud.adc-e.uk",
-        Partition::IsoF => "csp.hci.ic.gov",
-    }
-}
-
-/// What the names of a partition's dual-stack registries end in, where there are such.
+/// The DNS suffix of a partition's dual-stack registries, if it has any.
 fn dual_stack_suffix(partition: Partition) -> Option<&'static str> {
     match partition {
         Partition::Standard | Partition::UsGov => Some("on.aws"),
@@ -122,7 +109,7 @@ fn dual_stack_suffix(partition: Partition) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// For each region its partition, its standard host, and its other hosts with whether they are FIPS and dual-stack.
+    /// A region with its partition, its standard host, and its other hosts: whether each is FIPS and dual-stack.
     type Row = (&'static str, Partition, &'static str, &'static [(&'static str, bool, bool)]);
 
     const HOSTS: &[Row] = &[
@@ -159,7 +146,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_form_of_host_is_read() {
+    fn every_form_of_host_is_parsed() {
         for (region, partition, standard, others) in HOSTS {
             assert_eq!(EcrHost::standard("123456789012", region).unwrap().to_string(), *standard);
             for (host, fips, dual_stack) in [&[(*standard, false, false)], *others].concat() {
@@ -175,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_letter_case_do_not_hide_a_registry() {
+    fn port_and_letter_case_do_not_matter() {
         let host = EcrHost::parse("123456789012.DKR.ecr.eu-west-1.amazonaws.com:443").unwrap();
         assert_eq!(host, EcrHost::standard("123456789012", "eu-west-1").unwrap());
         assert_eq!(EcrHost::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com:8443"), None);
     }
 
     #[test]
-    fn a_host_that_only_looks_like_it_is_a_stranger() {
+    fn a_host_that_only_looks_like_ecr_is_rejected() {
         for host in [
             "",
             "docker.io",
@@ -206,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn no_registry_is_made_up() {
+    fn a_malformed_account_or_region_has_no_host() {
         assert_eq!(EcrHost::standard("12345", "eu-west-1"), None);
         assert_eq!(EcrHost::standard("123456789012", "evil.example.com/"), None);
     }

@@ -1,14 +1,14 @@
-//! The two documents that a new ECR repository gets: who may pull from it, and which images stay.
+//! The policies of a new ECR repository: who may pull from it, and which images it keeps.
 
 use serde_json::{Value, json};
 
 use crate::project::Partition;
 
-/// What a pull needs (Lambda developer guide, Amazon ECR permissions).
+/// The permissions for a pull (Lambda developer guide, Amazon ECR permissions).
 const PULL: [&str; 2] = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
-/// The repository policy that lets Lambda pull images for functions of `account`, which owns the repository, and of the
-/// accounts in `others`, all in `region`: Lambda takes images from no other (Lambda developer guide, Amazon ECR
+/// The repository policy that allows Lambda to pull images for functions of `account`, which owns the repository, and
+/// of the accounts `others`, all in `region`: Lambda pulls from no other region (Lambda developer guide, Amazon ECR
 /// permissions and Amazon ECR cross-account permissions).
 pub(super) fn repository_policy(
     partition: Partition,
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_the_same_account_may_run_the_images() {
+    fn functions_of_the_own_account_may_pull() {
         assert_eq!(
             policy(Partition::Standard, "eu-west-1", &[]),
             json!({

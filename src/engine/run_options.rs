@@ -1,4 +1,4 @@
-//! How a function's container is to be, as the value that the engine is given.
+//! [`RunOptions`], and the container that the engine creates from them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,80 +9,80 @@ use bollard::models::{
 };
 
 use super::EngineError;
-
 use crate::project::{Architecture, RunConfig};
 
-/// The port on which the emulator takes invocations, as the engine writes it.
+/// The port on which the emulator accepts invocations, as the engine writes it.
 pub(super) const PORT: &str = "8080/tcp";
 
-/// The label of every container that limg starts and of its volume, and its value: `docker ps -a --filter
-/// label=limg=invoke` and the same of `docker volume ls` find those that a killed limg left behind.
+/// The label of every container that limg starts, and of its volume: `docker ps -a --filter label=limg=invoke` and
+/// the same with `docker volume ls` find those that a killed limg left behind.
 const LABEL: (&str, &str) = ("limg", "invoke");
 
-/// The folder of the container that the emulator is put into: a volume, so that it can be written before the container
-/// starts although the root is read-only, and without a file of this machine at hand for the engine.
+/// The folder of the container to which the emulator is copied. It is a volume, which can be written before the
+/// container starts, even if the root is read-only and the engine runs on another machine.
 pub(super) const EMULATOR_FOLDER: &str = "/.limg";
 
-/// The name of the emulator in there.
+/// The name of the emulator in that folder.
 pub(super) const EMULATOR_NAME: &str = "aws-lambda-rie";
 
-/// The region that a function sees unless the caller gives one: the one that the emulator puts into the function's ARN.
+/// The region that a function sees unless the caller names one: that of the function's ARN in the emulator.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// The names of the Region, the first one first: a function finds the same under both.
+/// The variables for the region, which all get the same value. If the caller sets several, the first one counts.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// The user that functions are seen to run as in Lambda.
+/// The user and group that functions run as in Lambda.
 const LAMBDA_USER: &str = "993:990";
 
-/// The processes and threads, and the open files, that Lambda allows (Lambda developer guide, gettingstarted-limits).
+/// The number of processes and threads, and of open files, that Lambda allows (Lambda developer guide,
+/// gettingstarted-limits).
 const LAMBDA_LIMIT: i64 = 1024;
 
-/// Lambda's `/tmp`. An engine adds `noexec` unless told otherwise; Lambda does not.
+/// Lambda's `/tmp`. An engine mounts it `noexec` by default; Lambda does not.
 const LAMBDA_TMP: &str = "rw,exec,nosuid,nodev,mode=1777,size=512m";
 
-/// Variables of the emulator's own that Lambda does not reserve: the function's configuration may have them, and must not
-/// change how it is run (rie/handlers.go).
-pub const OF_EMULATOR: [&str; 2] = [TIMEOUT, HANDLER];
+/// Variables that configure the emulator but that Lambda does not reserve: a function's configuration may contain
+/// them, and must not change how the function runs (rie/handlers.go).
+pub const EMULATOR_VARIABLES: [&str; 2] = [TIMEOUT, HANDLER];
 
-/// The seconds that an invocation may take, as the emulator reads them.
+/// The timeout of an invocation in seconds.
 const TIMEOUT: &str = "AWS_LAMBDA_FUNCTION_TIMEOUT";
 
-/// What the emulator takes for the handler, whatever the command line says, unless it is empty.
+/// The handler. Unless it is empty, it overrides the command line.
 const HANDLER: &str = "AWS_LAMBDA_FUNCTION_HANDLER";
 
-/// What to run and how.
+/// Which function to run, and how.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// The image's name or id in the engine.
     pub image: String,
     /// The architecture of the image.
     pub architecture: Architecture,
-    /// How the image says that it runs.
+    /// The run configuration of the image.
     pub run: RunConfig,
     /// The function's name.
     pub function: String,
-    /// The name of the project that it belongs to.
+    /// The name of the project.
     pub project: String,
-    /// The seconds that an invocation may take.
+    /// The timeout of an invocation in seconds.
     pub timeout: u32,
-    /// The function's memory in MB: told to the function, and the limit of the container under `as_lambda`.
+    /// The function's memory in MB. With `as_lambda` it is also the container's limit.
     pub memory: u32,
-    /// The emulator to put into the container, for an image that does not start one itself
+    /// The emulator to copy into the container, for an image that does not start its own
     /// ([`emulator::is_needed`](super::emulator::is_needed)).
     pub emulator: Option<PathBuf>,
-    /// Whether the container has what Lambda gives a function and no more: a read-only root, `/tmp`, an unprivileged
-    /// user, a memory limit.
+    /// Whether the container is restricted as in Lambda: a read-only root, `/tmp`, an unprivileged user, a memory
+    /// limit.
     pub as_lambda: bool,
-    /// The port of the engine's machine at which the emulator can be reached; nothing for a free one.
+    /// The port of the engine's machine at which to publish the emulator; `None` for any free one.
     pub port: Option<u16>,
-    /// Variables on top of those of the image and of limg, such as credentials, but for [`OF_EMULATOR`]. The last of a
-    /// name holds.
+    /// Variables that override those of the image and of limg, except for [`EMULATOR_VARIABLES`]; of the same name,
+    /// the last one counts.
     pub environment: Vec<(String, String)>,
 }
 
 impl RunOptions {
-    /// The container to create, its port published on `publish_on`.
+    /// The container to create. Its port is published on the address `publish_on`.
     pub(super) fn container(&self, publish_on: &str) -> Result<ContainerCreateBody, EngineError> {
         let (entrypoint, cmd) = match &self.emulator {
             Some(_) => {
@@ -109,9 +109,9 @@ impl RunOptions {
         format!("linux/{}", self.architecture.oci_name())
     }
 
-    /// The image's own command line with the emulator in front. The emulator takes all its arguments as the command and,
-    /// if there are two or more, the last one as the handler too, which is what CMD is in an image for Lambda; an image
-    /// without CMD has one argument, or names its handler itself (rie/run.go).
+    /// The entry point and the command, with the emulator in front of the image's own. The emulator runs its
+    /// arguments as a command. If there are several, it also takes the last one as the handler, which is CMD in an
+    /// image for Lambda; an image without CMD has one argument or names the handler itself (rie/run.go).
     fn emulated(&self) -> Result<(Vec<String>, Vec<String>), EngineError> {
         let own = self.run.entrypoint.clone().unwrap_or_default();
         let command = self.run.command.clone().unwrap_or_default();
@@ -122,12 +122,12 @@ impl RunOptions {
         Ok(([vec![emulator], own].concat(), command))
     }
 
-    /// The variables that Lambda sets and the emulator takes from outside, then the caller's.
+    /// The variables that Lambda sets and the emulator takes from its environment, then the caller's.
     fn variables(&self) -> Vec<String> {
         let given = |name: &str| self.environment.iter().rev().find(|(given, _)| given == name);
         let region = REGIONS.into_iter().find_map(given);
         let region = region.map_or(DEFAULT_REGION, |(_, region)| region);
-        // An image that does not have it is not given an empty one.
+        // An image without this variable does not get an empty one.
         let has_handler = self.run.environment.iter().any(|(name, _)| name == HANDLER);
         let set = [
             ("AWS_LAMBDA_FUNCTION_NAME", self.function.clone()),
@@ -138,11 +138,11 @@ impl RunOptions {
             (REGIONS[1], region.to_owned()),
         ];
         let set = set.into_iter().chain(has_handler.then(|| (HANDLER, String::new())));
-        let is_settled = |name: &str| OF_EMULATOR.contains(&name) || REGIONS.contains(&name);
-        let set = set.filter(|(name, _)| is_settled(name) || given(name).is_none());
-        let of_caller = self.environment.iter().filter(|(name, _)| !is_settled(name));
+        let is_fixed = |name: &str| EMULATOR_VARIABLES.contains(&name) || REGIONS.contains(&name);
+        let set = set.filter(|(name, _)| is_fixed(name) || given(name).is_none());
+        let others = self.environment.iter().filter(|(name, _)| !is_fixed(name));
         set.map(|(name, value)| format!("{name}={value}"))
-            .chain(of_caller.map(|(name, value)| format!("{name}={value}")))
+            .chain(others.map(|(name, value)| format!("{name}={value}")))
             .collect()
     }
 
@@ -153,7 +153,7 @@ impl RunOptions {
     }
 
     fn host_config(&self, publish_on: &str) -> HostConfig {
-        // Without a host port the engine takes a free one.
+        // Without a host port the engine chooses a free one.
         let host_port = self.port.map(|port| port.to_string());
         let binding = PortBinding { host_ip: Some(publish_on.to_owned()), host_port };
         let emulator = Mount {
@@ -168,14 +168,14 @@ impl RunOptions {
         let host = HostConfig {
             port_bindings: Some(HashMap::from([(PORT.to_owned(), Some(vec![binding]))])),
             mounts: self.emulator.is_some().then(|| vec![emulator]),
-            // The output is taken by attaching; the engine need not keep it, nor send it to whatever it is set up for.
+            // limg attaches to the output, so the engine does not have to keep it or send it to a log server.
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
             ..HostConfig::default()
         };
-        if self.as_lambda { self.confined(host) } else { host }
+        if self.as_lambda { self.restricted(host) } else { host }
     }
 
-    fn confined(&self, host: HostConfig) -> HostConfig {
+    fn restricted(&self, host: HostConfig) -> HostConfig {
         let memory = i64::from(self.memory) * 1024 * 1024;
         let open_files = ResourcesUlimits {
             name: Some("nofile".to_owned()),
@@ -188,7 +188,7 @@ impl RunOptions {
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             memory: Some(memory),
-            // Memory and swap together: no swap.
+            // The limit of memory and swap together, so there is no swap.
             memory_swap: Some(memory),
             pids_limit: Some(LAMBDA_LIMIT),
             ulimits: Some(vec![open_files]),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_with_its_own_emulator_is_run_as_it_is() {
+    fn an_image_with_its_own_emulator_keeps_its_entry_point() {
         assert_eq!(options().platform(), "linux/arm64");
         assert_eq!(
             container(&options()),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emulator_comes_in_a_volume_and_in_front() {
+    fn a_copied_emulator_is_in_a_volume_and_runs_the_image() {
         let cases = [
             (
                 Some(words(&["/main"])),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn as_lambda_the_container_may_write_only_to_tmp() {
+    fn as_lambda_only_tmp_is_writable() {
         let container = container(&RunOptions { as_lambda: true, ..options() });
         assert_eq!(container["User"], "993:990");
         let host = &container["HostConfig"];
@@ -298,14 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_taken_as_it_is_named() {
+    fn a_named_port_is_published() {
         let container = container(&RunOptions { port: Some(9000), ..options() });
         let bindings = &container["HostConfig"]["PortBindings"]["8080/tcp"];
         assert_eq!(bindings, &json!([{ "HostIp": "127.0.0.1", "HostPort": "9000" }]));
     }
 
     #[test]
-    fn the_callers_variables_win() {
+    fn the_callers_variables_override_limgs() {
         let environment = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "AKID")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let container = container(&RunOptions { environment, ..options() });
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_has_one_region() {
+    fn all_region_variables_have_the_same_value() {
         for (given, expected) in [
             (vec![], "us-east-1"),
             (vec![("AWS_DEFAULT_REGION", "eu-north-1")], "eu-north-1"),
@@ -331,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn the_emulators_own_variables_are_limgs() {
-        let own = OF_EMULATOR.map(|name| (name.to_owned(), "900".to_owned())).to_vec();
+    fn the_emulators_variables_cannot_be_overridden() {
+        let own = EMULATOR_VARIABLES.map(|name| (name.to_owned(), "900".to_owned())).to_vec();
         let run = RunConfig { environment: own.clone(), ..options().run };
         let variables = RunOptions { run, environment: own, ..options() }.variables();
         let fixed: Vec<_> = variables
             .iter()
-            .filter(|variable| OF_EMULATOR.iter().any(|name| variable.starts_with(name)))
+            .filter(|variable| EMULATOR_VARIABLES.iter().any(|name| variable.starts_with(name)))
             .collect();
         assert_eq!(fixed, ["AWS_LAMBDA_FUNCTION_TIMEOUT=30", "AWS_LAMBDA_FUNCTION_HANDLER="]);
     }

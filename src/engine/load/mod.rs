@@ -1,9 +1,9 @@
-//! Putting an image into an engine, sending only what it lacks.
+//! Loads an image into an engine, and sends only the layers that it lacks.
 //!
-//! An archive for `docker load` may leave out the files of layers that the engine has, if it has everything below them
-//! too: Docker looks for a layer by its chain before it looks for its file. What is known about an engine may be out of
-//! date a moment later, so that a refused archive is sent again, whole. Engines that keep images in containerd take whole
-//! archives only.
+//! An archive for `docker load` may omit the files of layers that the engine has, provided that it also has all
+//! layers below them: Docker looks for a layer by its chain ID before it looks for its file. The engine may have
+//! removed layers in the meantime, so a refused archive is sent again, complete. Engines that keep images in
+//! containerd need complete archives.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -15,94 +15,95 @@ use bollard::query_parameters::{ImportImageOptions, ListImagesOptions, TagImageO
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 
-use super::{Engine, EngineError, body, is_status};
+use super::connection::is_status;
+use super::{Engine, EngineError, streaming_body};
 use crate::image::{Image, ImageLayer, Layer};
 use crate::layout::{NamedImage, write_docker_archive};
 use crate::project::split_tag;
 use crate::store::Digest;
 
-/// How many images the engine is asked about at a time.
+/// How many images are inspected at a time.
 const INSPECTIONS: usize = 8;
 
-/// How long the engine is asked. Some engines have thousands of images.
+/// How long images are inspected. Some engines have thousands.
 const INSPECTION_TIME: Duration = Duration::from_secs(2);
 
-/// The bytes that are sent faster than the engine is asked whether it has them.
-const NOT_WORTH_ASKING: u64 = 4 * 1024 * 1024;
+/// Sending so many bytes is faster than inspecting more images.
+const QUICKLY_SENT: u64 = 4 * 1024 * 1024;
 
-/// How long a writer whose reader is gone may take to notice.
-const ABANDON: Duration = Duration::from_secs(2);
+/// How long the writer of an archive may take to notice that the engine has stopped reading.
+const ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The parts of a config that `docker inspect` shows whole and that decide how an image runs.
+/// The keys of a config that determine how an image runs, and that `docker inspect` shows unchanged.
 const RUN_KEYS: [&str; 6] = ["User", "Env", "Cmd", "Entrypoint", "WorkingDir", "Labels"];
 
-/// An image that an engine has been given.
+/// An image that was loaded into an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// The engine's id of it, `sha256:…`.
+pub struct LoadedImage {
+    /// Its id in the engine, `sha256:…`.
     pub id: String,
-    /// How many bytes were sent; none if the engine had the image.
+    /// The number of bytes sent; 0 if the engine already had the image.
     pub sent_bytes: u64,
-    /// Whether something did not have to be sent because the engine had it.
-    pub thin: bool,
+    /// Whether the engine already had the image or some of its layers, which were not sent.
+    pub reused: bool,
 }
 
 impl Engine {
-    /// Puts `image` into the engine under `name`, a `REPOSITORY[:TAG]`.
+    /// Loads `image` under `name`, a `REPOSITORY[:TAG]`.
     ///
-    /// Images that share layers are best loaded one after the other: the later ones are sent without what they share.
-    /// Before layers are sent, `bring` is given those that have a blob, which may not be on this machine yet. The others are
-    /// written while they are sent.
+    /// Load images that share layers one after another: the shared layers are then sent only once. Before layers are
+    /// sent, `fetch` gets those that have a blob, which may not be on this machine yet. The other layers are
+    /// generated while they are sent.
     ///
     /// # Errors
-    /// When a layer cannot be brought or read, the engine refuses the image, or does not have it afterwards.
+    /// When a layer cannot be fetched or read, the engine refuses the image, or does not have it afterwards.
     pub async fn load<E: From<EngineError>>(
         &self,
         image: &Image,
         name: &str,
-        bring: impl AsyncFn(Vec<&Layer>) -> Result<(), E>,
-    ) -> Result<Loaded, E> {
+        fetch: impl AsyncFn(Vec<&Layer>) -> Result<(), E>,
+    ) -> Result<LoadedImage, E> {
         let (repository, tag) = split_tag(name);
         let tag = tag.unwrap_or("latest");
-        // An archive names nothing but whole names.
+        // A name in an archive must have a tag.
         let name = &format!("{repository}:{tag}");
         if let Some(id) = self.tag_existing(image, repository, tag).await? {
-            return Ok(Loaded { id, sent_bytes: 0, thin: true });
+            return Ok(LoadedImage { id, sent_bytes: 0, reused: true });
         }
         let containerd = self.is_containerd().await?;
-        let without = if containerd {
-            if let Some(id) = self.same_under(image, name).await? {
-                return Ok(Loaded { id, sent_bytes: 0, thin: true });
+        let omitted = if containerd {
+            if let Some(id) = self.same_image(image, name).await? {
+                return Ok(LoadedImage { id, sent_bytes: 0, reused: true });
             }
             BTreeSet::new()
         } else {
-            self.known_layers(image, name).await
+            self.existing_layers(image, name).await
         };
         let mut sent_bytes = 0;
-        if !without.is_empty() {
-            bring(blobs(image, &without)).await?;
-            let (sent, bytes) = self.send(image, name, without).await;
+        if !omitted.is_empty() {
+            fetch(blobs(image, &omitted)).await?;
+            let (sent, bytes) = self.send(image, name, omitted).await;
             sent_bytes += bytes;
             match sent {
                 Ok(()) => {
                     if let Ok(id) = self.verify(image, name, containerd).await {
-                        return Ok(Loaded { id, sent_bytes, thin: true });
+                        return Ok(LoadedImage { id, sent_bytes, reused: true });
                     }
                 }
-                // Not the engine's fault; it would only happen again.
+                // The next attempt would fail in the same way.
                 Err(error @ EngineError::Archive { .. }) => return Err(error.into()),
                 Err(_) => {}
             }
         }
-        bring(blobs(image, &BTreeSet::new())).await?;
+        fetch(blobs(image, &BTreeSet::new())).await?;
         let (sent, bytes) = self.send(image, name, BTreeSet::new()).await;
         sent_bytes += bytes;
         sent?;
         let id = self.verify(image, name, containerd).await?;
-        Ok(Loaded { id, sent_bytes, thin: false })
+        Ok(LoadedImage { id, sent_bytes, reused: false })
     }
 
-    /// Gives the image the name if the engine has it. Its id is the digest of the config, or of the manifest in containerd.
+    /// Tags the image if the engine has it. Its id is the digest of the config or, in containerd, of the manifest.
     async fn tag_existing(
         &self,
         image: &Image,
@@ -117,7 +118,7 @@ impl Engine {
             let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
             match self.docker.tag_image(&id, Some(options)).await {
                 Ok(()) => return Ok(Some(id)),
-                // Removed in between.
+                // Removed in the meantime.
                 Err(error) if is_status(&error, 404) => {}
                 Err(error) => {
                     return Err(EngineError::call(format!("tag the image `{repository}:{tag}`"), error));
@@ -127,28 +128,29 @@ impl Engine {
         Ok(None)
     }
 
-    /// The id of the image of this name, if it is the same in all that matters. In containerd an image loaded from an
-    /// archive has an id that only the engine can compute.
-    async fn same_under(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
+    /// The id of the image with this name, if it is equivalent. In containerd, the id of an image that was loaded
+    /// from an archive is known only to the engine.
+    async fn same_image(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
         let found = self.inspect(name).await?.filter(|found| is_same(found, image));
         Ok(found.and_then(|found| found.id))
     }
 
-    /// Whether the engine keeps its images in containerd.
+    /// Whether the engine keeps images in containerd.
     async fn is_containerd(&self) -> Result<bool, EngineError> {
         let information = self.docker.info().await;
-        let information = information.map_err(|error| EngineError::call("describe itself", error))?;
+        let information =
+            information.map_err(|error| EngineError::call("report its storage driver", error))?;
         let status = information.driver_status.unwrap_or_default();
         Ok(status.iter().flatten().any(|word| word.starts_with("io.containerd.snapshotter")))
     }
 
-    /// The layers that need not be sent, by the digest of what would be. When the engine does not tell, none: this only saves time.
-    async fn known_layers(&self, image: &Image, name: &str) -> BTreeSet<Digest> {
+    /// The digests of the layers that the engine has. None if it does not list its images, since this only saves time.
+    async fn existing_layers(&self, image: &Image, name: &str) -> BTreeSet<Digest> {
         let Ok(mut images) = self.docker.list_images(None::<ListImagesOptions>).await else {
             return BTreeSet::new();
         };
-        // What the name stands for now is most often the same function with other code, and what has a similar name
-        // another version of it or another function of the project.
+        // The image with this name is most often the same function with other code. One with a similar name is another
+        // version of it, or another function of the project.
         images.sort_by_key(|found: &ImageSummary| {
             Reverse(found.repo_tags.iter().map(|tag| similarity(tag, name)).max())
         });
@@ -160,51 +162,51 @@ impl Engine {
         let layers = image.layers();
         let mut known = 0;
         while let Some(found) = found.next().await {
-            let its_layers = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
-            known = known.max(common_prefix(&its_layers, layers));
-            if layers[known..].iter().map(ImageLayer::size).sum::<u64>() < NOT_WORTH_ASKING {
+            let existing = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
+            known = known.max(common_prefix(&existing, layers));
+            if layers[known..].iter().map(ImageLayer::size).sum::<u64>() < QUICKLY_SENT {
                 break;
             }
         }
-        left_out(layers, known)
+        omittable(layers, known)
     }
 
-    /// Sends an archive without some files. Gives what became of it and how many bytes were sent, whatever became.
+    /// Sends an archive, and returns the number of bytes sent in every case. `omitted` are the digests of omitted
+    /// files.
     async fn send(
         &self,
         image: &Image,
         name: &str,
-        without: BTreeSet<Digest>,
+        omitted: BTreeSet<Digest>,
     ) -> (Result<(), EngineError>, u64) {
         let (owned, tag) = (image.clone(), name.to_owned());
-        let (archive, writing) = body::stream(move |output| {
-            // A Docker archive says the architecture in the config alone.
+        let (archive, writing) = streaming_body::stream(move |output| {
             let named = NamedImage { image: &owned, name: &tag };
-            write_docker_archive(&[named], &without, output)
+            write_docker_archive(&[named], &omitted, output)
         });
-        let answer = self.import(archive).await;
-        let written = match &answer {
+        let response = self.import(archive).await;
+        let written = match &response {
             Ok(()) => writing.await.ok(),
-            // The connection is closed; the writer learns of it with its next piece.
-            Err(_) => tokio::time::timeout(ABANDON, writing).await.ok().and_then(Result::ok),
+            // The connection is closed, which the writer notices at its next chunk.
+            Err(_) => tokio::time::timeout(ABANDON_TIMEOUT, writing).await.ok().and_then(Result::ok),
         };
         let bytes = written.as_ref().map_or(0, |written| written.bytes);
         let sent = match written {
-            Some(body::Written { result: Err(source), abandoned: false, .. }) => {
+            Some(streaming_body::WrittenBody { result: Err(source), abandoned: false, .. }) => {
                 Err(EngineError::Archive { name: name.to_owned(), source: Box::new(source) })
             }
-            _ => answer.map_err(|error| EngineError::call(format!("load the image `{name}`"), error)),
+            _ => response.map_err(|error| EngineError::call(format!("load the image `{name}`"), error)),
         };
         (sent, bytes)
     }
 
-    /// Hands an archive to the engine. It reports some errors in the messages of an answer that began well.
+    /// Sends an archive to the engine, which reports some errors only in the messages of a successful response.
     async fn import(
         &self,
         archive: impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send + 'static,
     ) -> Result<(), DockerError> {
         let options = ImportImageOptions { quiet: true, ..ImportImageOptions::default() };
-        let client = self.patient();
+        let client = self.archive_client();
         let mut messages =
             std::pin::pin!(client.import_image(options, bollard::body_try_stream(archive), None));
         while let Some(message) = messages.next().await {
@@ -213,43 +215,43 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes sure that the engine has the image under the name. Gives its id.
+    /// Checks that the engine has the image under this name, and returns its id.
     async fn verify(&self, image: &Image, name: &str, containerd: bool) -> Result<String, EngineError> {
         let found = self.inspect(name).await?;
-        let right = |found: &ImageInspect| {
+        let is_right = |found: &ImageInspect| {
             found.id.as_deref().is_some_and(|id| is_id(id, image)) || containerd && is_same(found, image)
         };
         match found {
-            Some(found) if right(&found) => Ok(found.id.unwrap_or_default()),
+            Some(found) if is_right(&found) => Ok(found.id.unwrap_or_default()),
             other => Err(EngineError::NotLoaded {
                 name: name.to_owned(),
                 found: other
                     .and_then(|found| found.id)
-                    .map_or_else(|| "has nothing".to_owned(), |id| format!("has `{id}`")),
+                    .map_or_else(|| "nothing".to_owned(), |id| format!("`{id}`")),
                 expected: image.config_digest().to_string(),
             }),
         }
     }
 }
 
-/// Whether an engine's id is that of the image. Podman leaves the algorithm out.
+/// Whether an engine's id is that of the image. Podman omits the algorithm.
 fn is_id(id: &str, image: &Image) -> bool {
     let hex = id.strip_prefix("sha256:").unwrap_or(id);
     ids(image).any(|digest| digest.hex() == hex)
 }
 
-/// What engines may call the image.
+/// The ids that engines may give the image.
 fn ids(image: &Image) -> impl Iterator<Item = &Digest> {
     std::iter::once(image.config_digest()).chain(image.digest())
 }
 
-/// The blobs among the layers that are sent.
-fn blobs<'a>(image: &'a Image, without: &BTreeSet<Digest>) -> Vec<&'a Layer> {
-    let sent = image.unique_layers().into_iter().filter(|layer| !without.contains(layer.digest()));
+/// The layers that are sent and have a blob.
+fn blobs<'a>(image: &'a Image, omitted: &BTreeSet<Digest>) -> Vec<&'a Layer> {
+    let sent = image.unique_layers().into_iter().filter(|layer| !omitted.contains(layer.digest()));
     sent.filter_map(ImageLayer::blob).collect()
 }
 
-/// Whether what an engine shows of an image is what limg built.
+/// Whether an image of the engine is the one that limg built, as far as the engine shows it.
 fn is_same(found: &ImageInspect, image: &Image) -> bool {
     let layers = found.root_fs.as_ref().and_then(|root| root.layers.as_deref()).unwrap_or_default();
     let equal = layers.len() == image.layers().len() && common_prefix(layers, image.layers()) == layers.len();
@@ -260,11 +262,11 @@ fn is_same(found: &ImageInspect, image: &Image) -> bool {
     let architecture = own.get("architecture").and_then(Value::as_str);
     equal
         && found.architecture.as_deref() == architecture
-        && RUN_KEYS.iter().all(|key| said(own_run, key) == said(&shown, key))
+        && RUN_KEYS.iter().all(|key| value(own_run, key) == value(&shown, key))
 }
 
-/// What a config says under a key, where an empty value says nothing.
-fn said<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
+/// The value of a key of a config. An empty value counts as none.
+fn value<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
     config.get(key).filter(|value| match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
@@ -274,20 +276,20 @@ fn said<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
     })
 }
 
-/// How many layers an image in the engine has in common with the new one, from the lowest on.
+/// How many of the lowest layers an image of the engine has in common with the new one.
 fn common_prefix(found: &[String], layers: &[ImageLayer]) -> usize {
     found.iter().zip(layers).take_while(|(found, layer)| *found == layer.diff_id().as_str()).count()
 }
 
-/// The files that an archive can do without when the engine has the `known` lowest layers. A file that a layer further up
-/// needs too stays: there it lies on another chain.
-fn left_out(layers: &[ImageLayer], known: usize) -> BTreeSet<Digest> {
+/// The files that an archive can omit if the engine has the `known` lowest layers. A file that is also that of a
+/// higher layer stays: that layer has another chain ID.
+fn omittable(layers: &[ImageLayer], known: usize) -> BTreeSet<Digest> {
     let (lower, upper) = layers.split_at(known);
     let needed: BTreeSet<&Digest> = upper.iter().map(ImageLayer::digest).collect();
     lower.iter().map(ImageLayer::digest).filter(|digest| !needed.contains(digest)).cloned().collect()
 }
 
-/// How many bytes two names begin with alike; a whole name counts most.
+/// The length of the common start of two names; equal names are the most similar.
 fn similarity(one: &str, other: &str) -> usize {
     if one == other {
         return usize::MAX;
