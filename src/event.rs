@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Help};
 use crate::project::ImagePath;
 
 /// An event worth reporting to the user.
@@ -97,7 +97,7 @@ pub enum Event {
         /// The reason, on one line and without secrets.
         why: String,
         /// A suggested fix.
-        help: Option<String>,
+        help: Option<Help>,
     },
     /// A registry did not mount a blob from another of its repositories: the blob was uploaded again.
     NotMounted {

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::units::Size;
+use crate::failure::{Failure, FailureKind};
+use crate::finding::Help;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{ClientSettings, Mirror, MirrorError};
@@ -70,29 +72,30 @@ pub(super) enum ConfigurationError {
     },
 }
 
-impl ConfigurationError {
-    /// What to do about it, if that is known.
-    pub(super) fn help(&self) -> Option<String> {
+impl Failure for ConfigurationError {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Text(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
-                Some("set LIMG_CONFIG to an existing file, or unset it to use the default one".to_owned())
+            Self::Text(TextError::Fs(error)) if error.source.kind() != ErrorKind::NotFound => {
+                FailureKind::Environment
             }
-            Self::Text(TextError::Fs(_)) => None,
-            Self::Text(_) => Some("save it as a text file in UTF-8, smaller than 1 MiB".to_owned()),
-            Self::Form { fault, .. } => Some(fault.help.clone().unwrap_or_else(|| {
-                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
-                    .to_owned()
-            })),
-            Self::Variable { .. } => Some("set it to `HOST[:PORT][/PREFIX]`, or unset it".to_owned()),
+            Self::Text(_) | Self::Form { .. } | Self::Variable { .. } => FailureKind::User,
         }
     }
 
-    /// Whether the user has to change something.
-    pub(super) fn is_users(&self) -> bool {
-        match self {
-            Self::Text(TextError::Fs(error)) => error.source.kind() == ErrorKind::NotFound,
-            Self::Text(_) | Self::Form { .. } | Self::Variable { .. } => true,
-        }
+    fn help(&self) -> Option<Help> {
+        let help = match self {
+            Self::Text(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
+                "set LIMG_CONFIG to an existing file, or unset it to use the default one"
+            }
+            Self::Text(TextError::Fs(_)) => return None,
+            Self::Text(_) => "save it as a text file in UTF-8, smaller than 1 MiB",
+            Self::Form { fault, .. } => fault.help.as_deref().unwrap_or(
+                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or \
+                 `store: { limit: 10GB }`",
+            ),
+            Self::Variable { .. } => "set it to `HOST[:PORT][/PREFIX]`, or unset it",
+        };
+        Some(help.into())
     }
 }
 
@@ -201,6 +204,7 @@ impl RegistrySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::help_text;
 
     const EXAMPLE: &str = "\
 # For this machine.
@@ -229,7 +233,7 @@ registries:
             ("store: { limits: 1GB }", "store: unknown key `limits`"),
         ] {
             let error = limit(text).unwrap_err();
-            assert!(error.to_string().contains(message) && error.is_users(), "{text}: {error}");
+            assert!(error.to_string().contains(message) && error.kind() == FailureKind::User, "{text}: {error}");
         }
     }
 
@@ -281,7 +285,7 @@ registries:
         assert_eq!(settings(None).unwrap(), Configuration::default());
         assert_eq!(settings(Some(&file(false))).unwrap(), Configuration::default());
         let error = settings(Some(&file(true))).unwrap_err();
-        assert!(error.is_users() && error.help().unwrap().contains("LIMG_CONFIG"), "{error}");
+        assert!(error.kind() == FailureKind::User && help_text(&error).contains("LIMG_CONFIG"), "{error}");
         for text in ["", "# nothing\n", "registries:\n", "registries: {}\n"] {
             assert_eq!(read(text).unwrap(), RegistrySettings::default(), "{text:?}");
         }
@@ -315,8 +319,8 @@ registries:
         ] {
             let error = read(text).unwrap_err();
             assert!(error.to_string().contains(message), "{text}: {error}");
-            assert!(error.help().unwrap().contains(help), "{text}: {:?}", error.help());
-            assert!(error.is_users());
+            assert!(help_text(&error).contains(help), "{text}: {error}");
+            assert_eq!(error.kind(), FailureKind::User);
         }
     }
 

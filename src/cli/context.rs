@@ -8,9 +8,11 @@ use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
 #[cfg(feature = "aws")]
-use crate::aws::{Aws, AwsOptions, EcrCredentials};
+use crate::aws::{Aws, AwsLayerVersions, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::fs;
+#[cfg(not(feature = "aws"))]
+use crate::layer_version::WithoutAws;
 use crate::lock;
 use crate::pipeline::{Context, Pinning, Pins};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
@@ -28,6 +30,21 @@ pub(super) fn configuration(settings: &Settings) -> Result<Configuration, Comman
 pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
     Store::open(&settings.store)
         .map_err(|source| CommandError::Store { root: settings.store.clone(), source })
+}
+
+/// The certificates of `--ca-file`.
+fn certificates(settings: &Settings) -> Result<Option<Vec<u8>>, CommandError> {
+    settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)
+}
+
+/// AWS with a region and a profile of its configuration; without them, those of the environment.
+#[cfg(feature = "aws")]
+pub(super) fn aws(
+    settings: &Settings,
+    region: Option<String>,
+    profile: Option<String>,
+) -> Result<Aws, CommandError> {
+    Ok(Aws::new(AwsOptions { profile, region, certificates: certificates(settings)? }))
 }
 
 /// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
@@ -54,12 +71,9 @@ pub(super) struct ContextOptions {
     pub(super) pinning: Pinning,
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
-    /// The AWS region.
+    /// AWS, unless the region and profile of the environment are to be used.
     #[cfg(feature = "aws")]
-    pub(super) region: Option<String>,
-    /// The profile of the AWS configuration.
-    #[cfg(feature = "aws")]
-    pub(super) profile: Option<String>,
+    pub(super) aws: Option<Aws>,
 }
 
 impl ContextOptions {
@@ -70,9 +84,7 @@ impl ContextOptions {
             pinning,
             verify: false,
             #[cfg(feature = "aws")]
-            region: None,
-            #[cfg(feature = "aws")]
-            profile: None,
+            aws: None,
         }
     }
 
@@ -92,17 +104,14 @@ impl ContextOptions {
         let configuration = configuration(settings)?;
         let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
         let store = if self.verify { store.verifying() } else { store };
-        let certificates =
-            settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)?;
         // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
         let lock_file = loaded.file.with_extension(lock::EXTENSION);
         let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
         #[cfg(feature = "aws")]
-        let aws = Aws::new(AwsOptions {
-            profile: self.profile,
-            region: self.region,
-            certificates: certificates.clone(),
-        });
+        let aws = match self.aws {
+            Some(aws) => aws,
+            None => aws(settings, None, None)?,
+        };
         let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
         let credentials = CredentialChain(vec![
             docker,
@@ -110,21 +119,24 @@ impl ContextOptions {
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
         let registries = ClientSettings {
-            certificates,
+            certificates: certificates(settings)?,
             connections: self.connections,
             ..configuration.registries.for_client()
         };
         let reporter = Arc::<Terminal>::clone(terminal);
         let registry = Client::new(registries, Arc::new(credentials), reporter.clone())
             .map_err(CommandError::Registry)?;
+        #[cfg(feature = "aws")]
+        let layer_versions = AwsLayerVersions::new(aws, store.clone(), reporter.clone());
+        #[cfg(not(feature = "aws"))]
+        let layer_versions = WithoutAws;
         Ok(Context {
             store,
             docker: settings.docker.clone(),
             registry,
             pins,
             verify: self.verify,
-            #[cfg(feature = "aws")]
-            aws,
+            layer_versions: Arc::new(layer_versions),
             reporter,
             stop: Arc::default(),
         })

@@ -7,10 +7,11 @@ use super::config_yaml::ConfigurationError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, VariableError};
+use crate::definition::{DefinitionError, Loaded, Located, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
-use crate::failure::{Failure as _, FailureKind};
+use crate::failure::{Failure, FailureKind};
+use crate::finding::Help;
 use crate::fs::FsError;
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
@@ -133,51 +134,42 @@ impl CommandError {
         Self::WhichFunction { known }
     }
 
-    /// Whether a change of the definition, or of a file that it names, can fix it.
-    pub(super) fn is_of_files(&self) -> bool {
-        match self {
-            Self::Definition(error) => matches!(
-                error,
-                DefinitionError::Findings { .. } | DefinitionError::Document(DocumentError::Syntax { .. })
-            ),
-            Self::Findings { .. } => true,
-            Self::Pipeline(error) => !error.is_environments(),
-            _ => false,
+    /// The exit code of limg.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self.kind() {
+            FailureKind::Work => 1,
+            FailureKind::User => 2,
+            FailureKind::Environment => 3,
         }
     }
+}
 
-    /// 2: the user must change something: the command line, the definition, or a file or image that they name. 3: the
-    /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed for another
-    /// reason.
-    pub(super) fn exit_code(&self) -> u8 {
-        let by_user = |is_users: bool| if is_users { 2 } else { 3 };
+impl Failure for CommandError {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Definition(error) => by_user(error.kind() == FailureKind::User),
-            Self::Configuration(error) => by_user(error.is_users()),
-            Self::Registry(error) => by_user(error.is_users()),
+            Self::Definition(error) => error.kind(),
+            Self::Configuration(error) => error.kind(),
+            Self::Pipeline(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Emulator(error) => error.kind(),
+            Self::Lock(error) => error.kind(),
+            Self::Registry(error) => error.kind(),
             #[cfg(feature = "aws")]
-            Self::Aws(error) => by_user(error.is_users()),
-            Self::Lock(error) => by_user(!error.is_environments()),
+            Self::Aws(error) => error.kind(),
             Self::Store { .. }
             | Self::StoreInUse { .. }
-            | Self::WriteResult(_)
-            | Self::Engine(_)
-            | Self::Emulator(_)
+            | Self::NoStore
             | Self::Fs(_)
-            | Self::System { .. }
-            | Self::NoStore => 3,
-            Self::Pipeline(error) if error.is_users() => 2,
-            Self::Pipeline(error) if error.is_environments() => 3,
-            Self::Pipeline(_) => 1,
-            _ => 2,
+            | Self::WriteResult(_)
+            | Self::System { .. } => FailureKind::Environment,
+            _ => FailureKind::User,
         }
     }
 
-    /// What to do about it, if that is known.
-    pub(super) fn help(&self) -> Option<String> {
-        match self {
-            Self::Definition(error) => error.help().and_then(|help| help.render(definition::words)),
-            Self::Configuration(error) => error.help(),
+    fn help(&self) -> Option<Help> {
+        let text = match self {
+            Self::Definition(error) => return error.help(),
+            Self::Configuration(error) => return error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
                 Some(nearest.map_or_else(
@@ -204,12 +196,12 @@ impl CommandError {
             Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
-            Self::Pipeline(error) => error.help(),
+            Self::Pipeline(error) => return error.help(),
             Self::Certificates(_) => Some("use a file with certificates in PEM format".to_owned()),
-            Self::Lock(error) => error.help(),
-            Self::Registry(error) => error.help(),
+            Self::Lock(error) => return error.help(),
+            Self::Registry(error) => return error.help(),
             #[cfg(feature = "aws")]
-            Self::Aws(error) => error.help(),
+            Self::Aws(error) => return error.help(),
             #[cfg(feature = "aws")]
             Self::RepositoryTemplate(error) => Some(error.help().to_owned()),
             #[cfg(feature = "aws")]
@@ -218,8 +210,8 @@ impl CommandError {
                     .to_owned(),
             ),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
-            Self::Engine(error) => error.help(),
-            Self::Emulator(error) => error.help(),
+            Self::Engine(error) => return error.help(),
+            Self::Emulator(error) => return error.help(),
             Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
             Self::EventArgument { .. } => {
                 Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned())
@@ -244,6 +236,7 @@ impl CommandError {
             }
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
             Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
-        }
+        };
+        text.map(Help::from)
     }
 }

@@ -17,6 +17,8 @@ use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::Loaded;
+#[cfg(feature = "aws")]
+use crate::failure::AnyFailure;
 use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
@@ -70,20 +72,20 @@ async fn to_ecr(
     let names = job.functions.iter().map(|function| template.repository(&project.name, &function.name));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
     job.check_repositories(&names)?;
+    let aws = context::aws(settings, region.clone(), profile)?;
     let options = ContextOptions {
         connections: push.connections.into(),
-        region: region.clone(),
-        profile,
+        aws: Some(aws.clone()),
         ..ContextOptions::of_build(&push.common)
     };
     let context = options.open(settings, terminal, &job.loaded)?;
-    let registry =
-        context.aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
+    let registry = aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
     let targets: Vec<Target> =
         names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();
     let ready = async |repository: &Repository| -> Result<(), PushError> {
         if create_repository {
-            context.aws.ensure_repository(&registry, &repository.name, &project.ecr).await?;
+            let ready = aws.ensure_repository(&registry, &repository.name, &project.ecr).await;
+            ready.map_err(|error| PushError::Prepare(AnyFailure::new(error)))?;
         }
         Ok(())
     };

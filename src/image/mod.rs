@@ -22,7 +22,7 @@ pub use manifest::{
 };
 pub use media_types::{Compression, MediaTypes, is_index};
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, report_bug};
 use crate::finding::{Help, Setting};
 pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
@@ -114,7 +114,7 @@ impl Failure for ImageError {
                     None => help,
                 })
             }
-            Self::NoManifest => Some("this is a bug in limg; please report it".to_owned()),
+            Self::NoManifest => report_bug(),
             Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }
     }

@@ -18,8 +18,9 @@ use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
+use crate::failure::{Failure as _, FailureKind};
 use crate::files::{FileIndex, LayerReadError, Overlay};
-use crate::finding::{Code, Finding, Help};
+use crate::finding::{Code, Finding};
 use crate::image::BaseImage;
 use crate::layout::{self, LayoutError};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
@@ -105,7 +106,7 @@ pub(super) async fn load_all(
                 let (location, architecture, keeps_entry) = new.key();
                 let base = match load(location, *architecture, *keeps_entry, context).await {
                     Ok(base) => Some(Arc::new(base)),
-                    Err(error) if error.is_definitions() => {
+                    Err(error) if error.kind() == FailureKind::User => {
                         findings.push(unusable(function, location, &error));
                         None
                     }
@@ -156,7 +157,7 @@ pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
 fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) -> Finding {
     let message = format!("failed to read the base image `{location}`: {}", with_causes(error));
     let finding = Finding::error(Code::UnusableBase, function.base.place.clone(), message);
-    Finding { help: error.help().map(Help::from), ..finding }
+    Finding { help: error.help(), ..finding }
 }
 
 async fn load(

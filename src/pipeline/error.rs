@@ -1,20 +1,16 @@
-//! What can go wrong in a build, whose business it is, and how to mend it.
-
-use std::error::Error;
-use std::io::{self, ErrorKind};
+//! What can go wrong in a build, who has to act, and what to do about it.
 
 use tokio::task::JoinError;
 
-#[cfg(feature = "aws")]
-use crate::aws::AwsError;
-use crate::definition;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
+use crate::failure::{AnyFailure, Failure, FailureKind, kind_of_input, kind_of_work, report_bug};
 use crate::files::LayerReadError;
 use crate::finding::{Finding, Help};
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
+use crate::layer_version::LayerVersionError;
 use crate::layout::LayoutError;
 use crate::lock::LockError;
 use crate::project::{Architecture, ImagePathError, Repository};
@@ -26,44 +22,44 @@ use crate::tree::TreeError;
 /// A build that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// A source of files could not be listed or read, and that is not the definition's fault.
+    /// Files cannot be listed or read for a reason outside the definition.
     #[error("failed to read the files of {what}")]
     Source {
-        /// Whose, such as `the layer utils`.
+        /// Whose files, for example `the layer `utils``.
         what: String,
         /// Why.
         #[source]
         source: TreeError,
     },
-    /// The images cannot be built as the definition is written; warnings are among the findings too.
+    /// The images cannot be built as defined. The findings include warnings.
     #[error("the images cannot be built as defined")]
     Findings(Vec<Finding>),
-    /// A base could not be read, and that is not the definition's fault.
+    /// A base image cannot be read for a reason outside the definition.
     #[error("failed to read the base image `{base}`")]
     Base {
-        /// The base.
+        /// Its name.
         base: String,
         /// Why.
         #[source]
         source: BaseError,
     },
-    /// A layer could not be made.
+    /// A layer cannot be made.
     #[error("failed to make the {name}")]
     Layer {
-        /// What it holds.
+        /// What it contains.
         name: String,
         /// Why.
         #[source]
         source: LayerError,
     },
-    /// A layer that was made cannot be found again: a bug.
-    #[error("limg has lost the {name}")]
+    /// A layer that was made cannot be found: a bug.
+    #[error("failed to find the {name} again")]
     Lost {
-        /// What it holds.
+        /// What it contains.
         name: String,
     },
-    /// The image could not be joined.
-    #[error("failed to join the image of `{function}`")]
+    /// An image cannot be assembled.
+    #[error("failed to assemble the image of `{function}`")]
     Image {
         /// The function.
         function: String,
@@ -71,152 +67,142 @@ pub enum PipelineError {
         #[source]
         source: ImageError,
     },
-    /// The image could not be delivered.
+    /// An image cannot be delivered.
     #[error("failed to write the image to `{destination}`")]
     Deliver {
-        /// Where to.
+        /// The destination.
         destination: String,
         /// Why.
         #[source]
         source: DeliverError,
     },
-    /// A name that nothing pinnable has.
-    #[error("the definition has nothing that can be pinned under the name `{name}`")]
+    /// A name stands for nothing that can be pinned.
+    #[error("the definition has nothing to pin with the name `{name}`")]
     NothingToPin {
         /// The name.
         name: String,
-        /// What could be named.
+        /// The names that can be pinned.
         known: Vec<String>,
     },
     /// limg.lock cannot be written.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A layer version cannot be fetched.
-    #[cfg(feature = "aws")]
     #[error("failed to fetch the layer `{arn}`")]
     LayerVersion {
         /// Its ARN.
         arn: String,
         /// Why.
         #[source]
-        source: AwsError,
+        source: LayerVersionError,
     },
-    /// The image could not be sent to a registry.
+    /// The images cannot be pushed.
     #[error("failed to push")]
     Push(#[source] PushError),
-    /// The layers are not needed any more, because the push has failed.
+    /// The layers are no longer needed, because the push has failed.
     #[error("build cancelled because the push failed")]
     Cancelled,
-    /// A thread of limg's own ended early: a bug.
-    #[error("a worker of limg ended unexpectedly")]
+    /// A thread ended early: a bug.
+    #[error("a worker thread ended unexpectedly")]
     Worker(#[from] JoinError),
 }
 
-/// Why a base cannot be read.
+/// Why a base image cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// Its registry does not give it.
+    /// The registry does not provide it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Its registry has an image that cannot be used.
+    /// The image cannot be used.
     #[error(transparent)]
     Image(#[from] ImageError),
     /// A layer cannot be compressed.
     #[error(transparent)]
     Layer(#[from] LayerError),
-    /// limg.lock does not say which image it is, and only what it says is to be used.
+    /// limg.lock does not pin it, and only pinned images are allowed.
     #[error("limg.lock has no pin for `{name}` ({architecture})")]
     NotPinned {
         /// The reference.
         name: String,
-        /// For which architecture.
+        /// The architecture.
         architecture: Architecture,
     },
-    /// limg.lock names an image that its registry does not have any more.
-    #[error("`{reference}` is pinned to {digest}, which its registry does not have any more")]
+    /// The registry no longer has the image that limg.lock pins.
+    #[error("`{reference}` is pinned to {digest}, which its registry no longer has")]
     PinGone {
         /// The reference.
         reference: String,
-        /// What it is pinned to.
+        /// The pinned digest.
         digest: Digest,
-        /// What the registry says.
+        /// The registry's response.
         #[source]
         source: Box<RegistryError>,
     },
-    /// Files of an image cannot be taken.
+    /// Files of an image cannot be extracted.
     #[error(transparent)]
     Extract(#[from] ExtractError),
     /// Files of an image cannot be placed.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// A path that limg itself names is none: a bug.
+    /// A path of limg's own is not valid: a bug.
     #[error(transparent)]
     Path(#[from] ImagePathError),
-    /// It has no name.
+    /// `docker-daemon:` without a name.
     #[error("`docker-daemon:` names no image")]
     Unnamed,
     /// The layout or archive cannot be read.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The Docker Engine cannot give it.
+    /// The Docker Engine does not provide it.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// One of its layers is damaged or cannot be read.
+    /// A layer is damaged or cannot be read.
     #[error(transparent)]
     LayerRead(#[from] LayerReadError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
-    /// A thread of limg's own ended early: a bug.
-    #[error("a worker of limg ended unexpectedly")]
+    /// A thread ended early: a bug.
+    #[error("a worker thread ended unexpectedly")]
     Worker(#[from] JoinError),
 }
 
-/// Why the bytes of a layer cannot be had.
+/// Why the bytes of a layer cannot be provided.
 #[derive(Debug, thiserror::Error)]
 pub enum BytesError {
-    /// Its registry does not give them.
+    /// The registry does not provide them.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// They cannot be made again.
-    #[error("failed to make the {name} again, which the store does not have any more")]
+    #[error("failed to make the {name} again, which the store no longer has")]
     Layer {
-        /// What it holds.
+        /// What the layer contains.
         name: String,
         /// Why.
         #[source]
         source: LayerError,
     },
-    /// An image that layers were to be taken from does not give them, and tells of another one than the files give.
-    #[error("the image in `{repository}` has a {name} that its files do not give, and does not hand it out")]
+    /// An image that was used as a cache does not provide a layer, and its layer differs from the one that the files make.
+    #[error("the image in `{repository}` does not provide its {name}, which differs from the files")]
     Cache {
-        /// What it holds.
+        /// What the layer contains.
         name: String,
-        /// Where the image is.
+        /// The image's repository.
         repository: Repository,
     },
-    /// A thread of limg's own ended early: a bug.
-    #[error("a worker of limg ended unexpectedly")]
+    /// A thread ended early: a bug.
+    #[error("a worker thread ended unexpectedly")]
     Worker(#[from] JoinError),
 }
 
 impl BytesError {
-    /// The same, if it is what becomes of a layer that was to be taken from an image in `repository`.
+    /// The error, given that the layer was expected from a cache image in `repository`.
     pub(super) fn of_cache(self, repository: &Repository) -> Self {
         match self {
             Self::Layer { name, source: LayerError::Changed { .. } } => {
                 Self::Cache { name, repository: repository.clone() }
             }
             other => other,
-        }
-    }
-
-    fn help(&self) -> Option<String> {
-        match self {
-            Self::Registry(source) => source.help(),
-            Self::Layer { source, .. } => source.help(),
-            Self::Cache { .. } => Some("name another image with `--cache-from`, or none".to_owned()),
-            Self::Worker(_) => Some("this is a fault of limg; please report it".to_owned()),
         }
     }
 }
@@ -227,10 +213,10 @@ pub enum DeliverError {
     /// The layout or archive cannot be written.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The Docker Engine does not take it.
+    /// The Docker Engine does not accept it.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The bytes of its layers cannot be had.
+    /// The bytes of its layers cannot be provided.
     #[error(transparent)]
     Bytes(#[from] BytesError),
     /// The file cannot be written.
@@ -244,33 +230,32 @@ impl From<JoinError> for DeliverError {
     }
 }
 
-/// Why an image cannot be sent.
+/// Why an image cannot be pushed.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The registry refuses something, or cannot be reached.
+    /// The registry rejects something or cannot be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The bytes of its layers cannot be had.
+    /// The bytes of its layers cannot be provided.
     #[error(transparent)]
     Bytes(BytesError),
-    /// A tag stands for another image, and the repository lets no tag be moved.
-    #[error("the tag `{tag}` of `{repository}` stands for another image and cannot be moved")]
+    /// The tag belongs to another image, and the repository's tags are immutable.
+    #[error("the tag `{tag}` of `{repository}` belongs to another image and cannot be moved")]
     ImmutableTag {
         /// The repository.
         repository: Repository,
         /// The tag.
         tag: String,
-        /// What the registry says.
+        /// The registry's response.
         #[source]
         source: RegistryError,
     },
     /// The image has no manifest: a bug.
     #[error(transparent)]
     Manifest(#[from] ImageError),
-    /// Amazon ECR's own interface refuses something.
-    #[cfg(feature = "aws")]
+    /// The repository cannot be prepared.
     #[error(transparent)]
-    Aws(#[from] AwsError),
+    Prepare(AnyFailure),
 }
 
 impl From<BytesError> for PushError {
@@ -283,7 +268,7 @@ impl From<BytesError> for PushError {
 }
 
 impl PushError {
-    /// The same, if it is what becomes of a tag that cannot be moved.
+    /// The error, given that the registry was asked to move a tag.
     pub(super) fn of_tag(self, repository: &Repository, tag: &str) -> Self {
         match self {
             Self::Registry(source) if source.is_immutable_tag() => {
@@ -292,172 +277,166 @@ impl PushError {
             other => other,
         }
     }
+}
 
-    /// Whether the user must change the command line or the definition.
-    fn is_users(&self) -> bool {
+impl Failure for PipelineError {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::ImmutableTag { .. } => true,
-            // A repository that is not there may be a missing right as well.
-            Self::Registry(source) => !source.is_not_found() && source.is_users(),
-            Self::Bytes(_) | Self::Manifest(_) => false,
-            #[cfg(feature = "aws")]
-            Self::Aws(source) => source.is_users(),
+            Self::Findings(_) | Self::NothingToPin { .. } => FailureKind::User,
+            Self::Base { source, .. } => source.kind(),
+            Self::Deliver { source, .. } => source.kind(),
+            Self::Lock(source) => source.kind(),
+            Self::LayerVersion { source, .. } => source.kind(),
+            Self::Push(source) => source.kind(),
+            Self::Source { .. }
+            | Self::Layer { .. }
+            | Self::Lost { .. }
+            | Self::Image { .. }
+            | Self::Cancelled
+            | Self::Worker(_) => kind_of_work(self),
         }
     }
 
-    pub(super) fn help(&self) -> Option<String> {
+    /// Findings have help of their own.
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Source { source, .. } => source.help(),
+            Self::Base { source, .. } => source.help(),
+            Self::Layer { source, .. } => source.help(),
+            Self::Deliver { source, .. } => source.help(),
+            Self::Lock(source) => source.help(),
+            Self::LayerVersion { source, .. } => source.help(),
+            Self::Push(source) => source.help(),
+            Self::NothingToPin { name, known } => {
+                let help = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => {
+                        "only images in registries and layer versions are pinned, and the definition names none"
+                            .to_owned()
+                    }
+                    None => format!("use one of {}", known.join(", ")),
+                };
+                Some(help.into())
+            }
+            Self::Lost { .. } | Self::Worker(_) => report_bug(),
+            Self::Findings(_) | Self::Cancelled | Self::Image { .. } => None,
+        }
+    }
+}
+
+impl Failure for BaseError {
+    /// The user has to act if another base image, or a complete one, would do.
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Registry(source) => source.kind(),
+            Self::NotPinned { .. } | Self::PinGone { .. } => FailureKind::User,
+            Self::Engine(EngineError::NoImage { .. }) => FailureKind::User,
+            Self::Engine(_) => FailureKind::Environment,
+            Self::Store(_) | Self::Worker(_) | Self::Path(_) | Self::LayerRead(LayerReadError::Fs(_)) => {
+                kind_of_work(self)
+            }
+            Self::Image(_)
+            | Self::Layer(_)
+            | Self::Extract(_)
+            | Self::Tree(_)
+            | Self::Unnamed
+            | Self::Layout(_)
+            | Self::LayerRead(_) => kind_of_input(self),
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Registry(source) => source.help(),
+            Self::Image(source) => source.help(),
+            Self::NotPinned { .. } => Some("run the command without `--locked` and commit limg.lock".into()),
+            Self::PinGone { .. } => Some("run `limg update` to pin the current image".into()),
+            Self::Unnamed => Some("use `docker-daemon:NAME:TAG`".into()),
+            Self::Layout(source) => source.help(),
+            Self::LayerRead(source) => source.help(),
+            Self::Engine(source) => source.help(),
+            Self::Extract(source) => source.help(),
+            Self::Tree(source) => source.help(),
+            Self::Worker(_) | Self::Path(_) => report_bug(),
+            Self::Layer(_) | Self::Store(_) => None,
+        }
+    }
+}
+
+impl Failure for BytesError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Registry(_) => FailureKind::Environment,
+            Self::Layer { .. } | Self::Cache { .. } | Self::Worker(_) => kind_of_work(self),
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Registry(source) => source.help(),
+            Self::Layer { source, .. } => source.help(),
+            Self::Cache { .. } => Some("use another image with `--cache-from`, or none".into()),
+            Self::Worker(_) => report_bug(),
+        }
+    }
+}
+
+impl Failure for DeliverError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Layout(source) => source.kind(),
+            // limg could not produce the archive that the engine was to load.
+            Self::Engine(EngineError::Archive { .. }) | Self::Fs(_) => kind_of_work(self),
+            Self::Engine(_) => FailureKind::Environment,
+            Self::Bytes(source) => source.kind(),
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
+        match self {
+            Self::Layout(source) => source.help(),
+            Self::Engine(source) => source.help(),
+            Self::Bytes(source) => source.help(),
+            Self::Fs(_) => None,
+        }
+    }
+}
+
+impl Failure for PushError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::ImmutableTag { .. } => FailureKind::User,
+            // A registry may also report a repository as missing because of missing permissions.
+            Self::Registry(source) if source.is_not_found() => FailureKind::Environment,
+            Self::Registry(source) => source.kind(),
+            Self::Bytes(source) => source.kind(),
+            Self::Manifest(_) => FailureKind::Work,
+            Self::Prepare(failure) => failure.kind(),
+        }
+    }
+
+    fn help(&self) -> Option<Help> {
         match self {
             Self::Registry(source) if source.code() == Some("NAME_UNKNOWN") => Some(
-                "create the repository first; `limg push ecr --create-repository` does that in Amazon ECR".to_owned(),
+                "create the repository first; for Amazon ECR, `limg push ecr --create-repository` does that"
+                    .into(),
             ),
             Self::Registry(source) => source.help(),
             Self::Bytes(source) => source.help(),
             Self::Manifest(source) => source.help(),
             Self::ImmutableTag { .. } => Some(
-                "the image itself is there, by its digest; choose another tag with `--tag`, or deploy by digest".to_owned(),
+                "choose another tag with `--tag`, or deploy by digest: the image itself has been uploaded"
+                    .into(),
             ),
-            #[cfg(feature = "aws")]
-            Self::Aws(source) => source.help(),
+            Self::Prepare(failure) => failure.help(),
         }
     }
-}
-
-impl PipelineError {
-    /// Whether the machine or a service failed, not the user's files and not limg.
-    #[must_use]
-    pub fn is_environments(&self) -> bool {
-        let by_engine = match self {
-            // What could not be sent is limg's side of it.
-            Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. }
-            | Self::Push(PushError::Bytes(_) | PushError::Manifest(_)) => false,
-            Self::Base { source: BaseError::Engine(_) | BaseError::Registry(_), .. }
-            | Self::Deliver {
-                source: DeliverError::Engine(_) | DeliverError::Bytes(BytesError::Registry(_)),
-                ..
-            }
-            | Self::Push(_) => true,
-            #[cfg(feature = "aws")]
-            Self::LayerVersion { .. } => true,
-            _ => false,
-        };
-        by_engine || refusal(self).is_some()
-    }
-
-    /// Whether the user must change the definition, what it names, or the destination.
-    #[must_use]
-    pub fn is_users(&self) -> bool {
-        match self {
-            Self::Findings(_) | Self::NothingToPin { .. } => true,
-            Self::Push(source) => source.is_users(),
-            #[cfg(feature = "aws")]
-            Self::LayerVersion { source, .. } => source.is_users(),
-            Self::Deliver { source: DeliverError::Layout(error), .. } => {
-                matches!(error, LayoutError::Invalid { .. })
-            }
-            _ => false,
-        }
-    }
-
-    /// How to mend it. Problems have their own help each.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Source { source, .. } => {
-                help_of_source(source).and_then(|help| help.render(definition::words))
-            }
-            Self::Base { source, .. } => source.help(),
-            Self::Deliver { source: DeliverError::Layout(source), .. } => source.help(),
-            Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
-            Self::Deliver { source: DeliverError::Bytes(source), .. } => source.help(),
-            Self::Layer { source, .. } => source.help(),
-            Self::Push(source) => source.help(),
-            Self::NothingToPin { name, known } => {
-                Some(match nearest(name, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if known.is_empty() => {
-                        "it names no image in a registry and no layer version".to_owned()
-                    }
-                    None => format!("it has {}", known.join(", ")),
-                })
-            }
-            Self::Lock(source) => source.help(),
-            #[cfg(feature = "aws")]
-            Self::LayerVersion { source, .. } => source.help(),
-            Self::Lost { .. } | Self::Worker(_) => {
-                Some("this is a fault of limg; please report it".to_owned())
-            }
-            Self::Deliver { source: DeliverError::Fs(_), .. }
-            | Self::Findings(_)
-            | Self::Cancelled
-            | Self::Image { .. } => None,
-        }
-    }
-}
-
-impl BaseError {
-    /// Whether it is the definition's: another base, or a whole one, would do.
-    pub(super) fn is_definitions(&self) -> bool {
-        match self {
-            Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
-            Self::Registry(error) => error.is_users(),
-            Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
-            Self::LayerRead(error) => !matches!(error, LayerReadError::Fs(_)) && is_inputs(error),
-            error => is_inputs(error),
-        }
-    }
-
-    /// How to mend it.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Registry(source) => source.help(),
-            Self::Image(source) => source.help(),
-            Self::NotPinned { .. } => {
-                Some("run the command without `--locked` and commit limg.lock".to_owned())
-            }
-            Self::PinGone { .. } => Some("`limg update` pins what the registry has now".to_owned()),
-            Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
-            Self::Layout(error) => error.help(),
-            Self::LayerRead(source) => source.help(),
-            Self::Engine(error) => error.help(),
-            Self::Extract(source) => source.help(),
-            Self::Tree(source) => help_of_source(source).and_then(|help| help.render(definition::words)),
-            Self::Layer(_) | Self::Path(_) | Self::Store(_) | Self::Worker(_) => None,
-        }
-    }
-}
-
-/// What to do about a source of files.
-pub(super) fn help_of_source(error: &TreeError) -> Option<Help> {
-    match error {
-        TreeError::Unsuitable { help, .. } => Some(help.clone()),
-        TreeError::Archive { .. } => Some("create the archive again".into()),
-        _ => None,
-    }
-}
-
-/// Whether an error is about what the user named: it is not there, or is not what it should be.
-pub(super) fn is_inputs(error: &(dyn Error + 'static)) -> bool {
-    matches!(refusal(error), None | Some(ErrorKind::NotFound | ErrorKind::NotADirectory))
-}
-
-/// What the operating system refused, if that is at the bottom of an error. What merely has bytes of the wrong form is
-/// refused by limg or a library.
-fn refusal(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    let by_system = |error: &&io::Error| {
-        let of_content =
-            [ErrorKind::InvalidData, ErrorKind::InvalidInput, ErrorKind::UnexpectedEof, ErrorKind::Other];
-        error.raw_os_error().is_some() || !of_content.contains(&error.kind())
-    };
-    error
-        .downcast_ref::<io::Error>()
-        .filter(by_system)
-        .map(io::Error::kind)
-        .or_else(|| refusal(error.source()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, ErrorKind};
+
     use super::*;
 
     fn delivered(error: LayoutError) -> PipelineError {
@@ -465,24 +444,27 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_the_environments_wherever_it_shows() {
+    fn a_full_disk_is_a_failure_of_the_environment_wherever_it_occurs() {
         let full = || io::Error::from(ErrorKind::StorageFull);
-        assert!(delivered(LayoutError::Write(full())).is_environments());
+        assert_eq!(delivered(LayoutError::Write(full())).kind(), FailureKind::Environment);
         let path = std::path::Path::new("blob");
-        assert!(delivered(FsError::because("write", path)(full()).into()).is_environments());
+        let written = FsError::because("write", path)(full());
+        assert_eq!(delivered(written.into()).kind(), FailureKind::Environment);
         let layer = |source| PipelineError::Layer { name: "code".to_owned(), source };
-        assert!(layer(LayerError::Compress(full())).is_environments());
-        assert!(!layer(LayerError::Import(io::Error::other("its digest is another"))).is_environments());
+        assert_eq!(layer(LayerError::Compress(full())).kind(), FailureKind::Environment);
+        let wrong = LayerError::Import(io::Error::other("its digest is another"));
+        assert_eq!(layer(wrong).kind(), FailureKind::Work);
     }
 
     #[test]
-    fn a_folder_that_cannot_be_listed_is_as_a_file_that_cannot_be_read() {
+    fn a_folder_that_cannot_be_listed_is_like_a_file_that_cannot_be_read() {
         let denied = || io::Error::from(ErrorKind::PermissionDenied);
         let path = std::path::PathBuf::from("lib");
         for verb in ["list", "read"] {
             let source = TreeError::from(FsError::because(verb, &path)(denied()));
-            assert!(!is_inputs(&source));
-            assert!(PipelineError::Source { what: "the code".to_owned(), source }.is_environments());
+            assert_eq!(source.kind(), FailureKind::Environment);
+            let error = PipelineError::Source { what: "the code".to_owned(), source };
+            assert_eq!(error.kind(), FailureKind::Environment);
         }
     }
 }

@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::{BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
+use crate::failure::Failure as _;
 use crate::files::FileIndex;
 use crate::image::{ImageLayer, Layer};
 use crate::layer::{self, LayerError, TarLayer};

@@ -1,16 +1,15 @@
-//! Versions of layers that were published in Lambda, which must fit the functions that use them.
-
-use std::sync::Arc;
+//! Layer versions of Lambda that functions use: fetched, pinned, and checked for compatibility.
 
 use super::{Context, PipelineError};
-use crate::aws::AwsLayerVersions;
 use crate::event::Event;
+use crate::failure::Failure as _;
 use crate::finding::{Code, Finding, Help, Setting};
-use crate::layer_version::FetchedLayerVersion;
+use crate::layer_version::{FetchedLayerVersion, LayerVersionError};
 use crate::project::{Function, Layer, LayerVersionArn, Source, SourceKind, VersionSource};
 
-/// Brings a version of a layer, which must fit the function that uses it.
-pub(super) async fn bring(
+/// Fetches the layer version that a layer of a function stands for. The inner error is a finding about the definition.
+/// `is_new` is whether no other function has used the layer before, so that warnings about it appear once.
+pub(super) async fn load(
     layer: &Layer,
     version: &VersionSource,
     function: &Function,
@@ -25,18 +24,18 @@ pub(super) async fn bring(
     }
     let fetched = match fetch(arn, context).await {
         Ok(fetched) => fetched,
-        Err(PipelineError::LayerVersion { source, .. }) if source.is_layers() => {
+        Err(PipelineError::LayerVersion { source: LayerVersionError::Unusable(failure), .. }) => {
             let finding =
-                Finding::error(Code::UnusableSource, layer.source_place.clone(), source.to_string());
-            return Ok(Err(Finding { help: source.help().map(Help::from), ..finding }));
+                Finding::error(Code::UnusableSource, layer.source_place.clone(), failure.to_string());
+            return Ok(Err(Finding { help: failure.help(), ..finding }));
         }
         Err(error) => return Err(error),
     };
     if !ignore_compatibility {
-        if let Some(finding) = mismatch(&fetched, layer, function) {
+        if let Some(finding) = incompatibility(&fetched, layer, function) {
             return Ok(Err(finding));
         }
-        if is_new && let Some(warning) = undeclared(&fetched, layer) {
+        if is_new && let Some(warning) = undeclared_compatibility(&fetched, layer) {
             context.reporter.report(Event::Finding(warning));
         }
     }
@@ -44,24 +43,23 @@ pub(super) async fn bring(
     Ok(Ok(Source { path, kind: SourceKind::Zip, follow: false, exclude: Vec::new() }))
 }
 
-/// Fetches a version of a layer, unless it is here, and pins it.
+/// Fetches a layer version, unless the store has it, and pins it.
 pub(super) async fn fetch(
     arn: &LayerVersionArn,
     context: &Context,
 ) -> Result<FetchedLayerVersion, PipelineError> {
     let expected = context.pins.layer_version(arn);
-    let reporter = Arc::clone(&context.reporter);
-    let layers = AwsLayerVersions::new(context.aws.clone(), context.store.clone(), reporter);
-    let fetched = layers
-        .fetch_version(arn, expected.as_ref())
+    let fetched = context
+        .layer_versions
+        .fetch(arn, expected.as_ref())
         .await
         .map_err(|source| PipelineError::LayerVersion { arn: arn.to_string(), source })?;
     context.pins.pin_layer_version(arn, fetched.sha256.clone());
     Ok(fetched)
 }
 
-/// Whether a layer says that it is not for a function.
-fn mismatch(fetched: &FetchedLayerVersion, layer: &Layer, function: &Function) -> Option<Finding> {
+/// The finding if the layer declares that it is not for the function.
+fn incompatibility(fetched: &FetchedLayerVersion, layer: &Layer, function: &Function) -> Option<Finding> {
     let lacks = |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
     let runtime = function.base.contract.as_str();
     let architecture = function.architecture.name();
@@ -82,15 +80,15 @@ fn mismatch(fetched: &FetchedLayerVersion, layer: &Layer, function: &Function) -
     Some(Finding::error(Code::IncompatibleLayer, layer.source_place.clone(), message).help(help))
 }
 
-/// Whether a layer does not say what it is for, which need not mean anything.
-fn undeclared(fetched: &FetchedLayerVersion, layer: &Layer) -> Option<Finding> {
+/// The warning if the layer does not declare what it is for. It may be compatible nevertheless.
+fn undeclared_compatibility(fetched: &FetchedLayerVersion, layer: &Layer) -> Option<Finding> {
     let what = match (fetched.runtimes.is_empty(), fetched.architectures.is_empty()) {
         (false, false) => return None,
-        (true, true) => "runtimes and architectures",
+        (true, true) => "runtimes or architectures",
         (true, false) => "runtimes",
         (false, true) => "architectures",
     };
-    let message = format!("the layer `{}` does not declare for which {what} it is", layer.name);
+    let message = format!("the layer `{}` declares no compatible {what}", layer.name);
     let help = Help::from("check that it is compatible").or(Setting::IgnoreCompatibility);
     Some(Finding::warning(Code::UndeclaredLayer, layer.source_place.clone(), message).help(help))
 }

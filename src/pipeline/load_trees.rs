@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PipelineError;
-use super::error::{help_of_source, is_inputs};
 use super::remote_layers::{AllBrought, Brought};
+use crate::failure::{Failure as _, FailureKind};
 use crate::files::{self, SourceTree};
 use crate::finding::{Code, Finding, Place};
 use crate::plan::{self, FunctionTrees};
@@ -41,9 +41,9 @@ impl Findings {
     /// Adds that the files of something cannot be read.
     pub(super) fn source(&mut self, what: String, place: &Place, source: TreeError) {
         let message = format!("failed to read the files of {what}: {}", with_causes(&source));
-        let help = help_of_source(&source);
+        let help = source.help();
         self.all.push(Finding { help, ..Finding::error(Code::UnusableSource, place.clone(), message) });
-        if !is_inputs(&source) {
+        if source.kind() != FailureKind::User {
             self.failures.push(PipelineError::Source { what, source });
         }
     }

@@ -8,7 +8,6 @@ mod deliver;
 mod error;
 mod finished_layers;
 mod layer_bytes;
-#[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
 mod layer_version;
 mod load_trees;
 mod make_layers;
@@ -36,8 +35,6 @@ pub use push::{BlobTotal, Pushed, Target};
 pub use snapshot::snapshot;
 pub use update::update;
 
-#[cfg(feature = "aws")]
-use crate::aws::Aws;
 use crate::build_time::BuildTime;
 use crate::check::{self, Subject};
 use crate::engine::{DockerHost, Engine, LoadedImage, emulator};
@@ -45,6 +42,7 @@ use crate::event::{Event, Provenance, Reporter};
 use crate::files::Overwrite;
 use crate::finding::{Code, Finding};
 use crate::image::{Image, ImageLayer, Layer, NewLayer};
+use crate::layer_version::LayerVersions;
 use crate::plan::{self, BaseFacts, ImagePlan, Stacks};
 use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig};
 use crate::registry::Client;
@@ -80,9 +78,8 @@ pub struct Context {
     pub registry: Client,
     /// The pins of `limg.lock` and of this run.
     pub pins: Pins,
-    /// AWS, for layers by their ARN.
-    #[cfg(feature = "aws")]
-    pub aws: Aws,
+    /// Fetches layer versions.
+    pub layer_versions: Arc<dyn LayerVersions>,
     /// Whether contents are verified instead of trusting times and names. The store must be one that verifies, too.
     pub verify: bool,
     /// Receives events.

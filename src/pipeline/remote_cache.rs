@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use super::layer_bytes::Recipe;
 use super::{BaseError, Context};
 use crate::event::Event;
+use crate::failure::Failure as _;
 use crate::image::{self, Layer, ManifestLayer};
 use crate::layer::{self, LayerError};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};

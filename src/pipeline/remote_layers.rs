@@ -9,8 +9,9 @@ use super::load_trees::placed_tree;
 use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
+use crate::failure::{Failure as _, FailureKind};
 use crate::files::{FileIndex, SourceTree};
-use crate::finding::{Code, Finding, Help};
+use crate::finding::{Code, Finding};
 use crate::image::Layer as ImageLayer;
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
 use crate::text::with_causes;
@@ -78,7 +79,7 @@ pub(super) async fn bring_all(
             match &layer.source {
                 LayerSource::Version(_) if unusable.contains(&layer.name) => {}
                 LayerSource::Version(version) => {
-                    let brought = layer_version::bring(layer, version, function, is_new, context).await?;
+                    let brought = layer_version::load(layer, version, function, is_new, context).await?;
                     match brought {
                         Ok(zip) => drop(all.sources.insert(key, Brought::Zip(zip))),
                         Err(finding) => {
@@ -116,11 +117,11 @@ async fn files_of(
 ) -> Result<Result<Files, Finding>, PipelineError> {
     match extract(files, architecture, context).await {
         Ok(files) => Ok(Ok(files)),
-        Err(error) if error.is_definitions() => {
+        Err(error) if error.kind() == FailureKind::User => {
             let ImageFiles { reference, path, .. } = files;
             let message = format!("failed to read `{path}` of `{reference}`: {}", with_causes(&error));
             let finding = Finding::error(Code::UnusableSource, layer.source_place.clone(), message);
-            Ok(Err(Finding { help: error.help().map(Help::from), ..finding }))
+            Ok(Err(Finding { help: error.help(), ..finding }))
         }
         Err(source) => Err(PipelineError::Base { base: files.reference.to_string(), source }),
     }

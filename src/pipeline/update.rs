@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Context, PipelineError, base, blocking, layer_version, remote_image};
+use crate::failure::{Failure as _, FailureKind};
 use crate::lock::PinChange;
 use crate::project::{
     Architecture, Function, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
@@ -85,7 +86,9 @@ async fn renew_others(
         }
         match remote_image::resolve(reference, architecture, context).await {
             Ok(_) => {}
-            Err(error) if error.is_definitions() => context.pins.unpin_image(reference, architecture),
+            Err(error) if error.kind() == FailureKind::User => {
+                context.pins.unpin_image(reference, architecture)
+            }
             Err(source) => return Err(PipelineError::Base { base: reference.to_string(), source }),
         }
     }

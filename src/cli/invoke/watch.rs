@@ -16,7 +16,9 @@ use crate::cli::error::CommandError;
 use crate::cli::interrupt::{INTERRUPTED, Interrupt};
 use crate::cli::selection;
 use crate::cli::units::seconds;
+use crate::definition::{DefinitionError, DocumentError};
 use crate::engine::{EventPayload, FinishedRun, RunningFunction};
+use crate::failure::{Failure as _, FailureKind};
 use crate::pipeline;
 use crate::project::Function;
 use crate::tree::{Difference, Snapshot};
@@ -103,7 +105,7 @@ pub(super) async fn run(
             Err(error) => {
                 report.unsent(events.len() - sent, events.len());
                 // If the first start fails for a reason outside the function, no change of the function can fix it.
-                let is_fixable = is_known || error.is_functions();
+                let is_fixable = is_known || error.kind() == FailureKind::Work;
                 let error = CommandError::Engine(error);
                 if !is_fixable {
                     return Err(error);
@@ -120,11 +122,23 @@ pub(super) async fn run(
     }
 }
 
+/// Whether a change of the definition, or of a file that it names, can fix an error.
+fn is_fixable_in_files(error: &CommandError) -> bool {
+    match error {
+        CommandError::Definition(
+            DefinitionError::Findings { .. } | DefinitionError::Document(DocumentError::Syntax { .. }),
+        )
+        | CommandError::Findings { .. } => true,
+        CommandError::Pipeline(error) => error.kind() != FailureKind::Environment,
+        _ => false,
+    }
+}
+
 impl Watch<'_> {
     /// The first version that builds. Fails if no change of the function's files can fix the error.
     async fn first(&mut self) -> Result<Version, CommandError> {
         match self.build().await {
-            Err(error) if error.is_of_files() => {
+            Err(error) if is_fixable_in_files(&error) => {
                 self.report_error(&error);
                 Ok(self.next().await)
             }

@@ -26,7 +26,7 @@ impl Reporter for Terminal {
             Event::Finding(finding) => self.finding(finding),
             Event::CacheFailed { image, why, help } => {
                 let message = format!("cannot use {image} as a cache: {why}; building its layers instead");
-                self.warning(&message, help.as_deref());
+                self.warning(&message, self.help_text(help.as_ref()).as_deref());
             }
             Event::Stale { name } => self.warning(
                 &format!("files of the {name} have changed, although their sizes and timestamps have not"),

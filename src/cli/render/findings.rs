@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::terminal::{ERROR, HELP, PLAIN, STRONG, Terminal, WARNING};
 use crate::cli::error::CommandError;
-use crate::definition::{DefinitionError, DocumentError, Loaded, Located, Position};
-use crate::finding::Finding;
+use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, Position};
+use crate::failure::Failure as _;
+use crate::finding::{Finding, Help};
 use crate::sync::lock;
 
 impl Terminal {
@@ -37,6 +38,15 @@ impl Terminal {
         }
     }
 
+    /// Help in the words of the definition's format.
+    pub(super) fn help_text(&self, help: Option<&Help>) -> Option<String> {
+        let sources = lock(&self.sources).clone();
+        help?.render(|setting| match &sources {
+            Some(sources) => sources.words(setting),
+            None => definition::words(setting),
+        })
+    }
+
     /// Prints why a command failed.
     pub(in crate::cli) fn error(&self, error: &CommandError) {
         self.line(&[(ERROR, "error"), (PLAIN, &format!(": {error}"))]);
@@ -62,7 +72,7 @@ impl Terminal {
                 }
             }
         }
-        if let Some(help) = error.help() {
+        if let Some(help) = self.help_text(error.help().as_ref()) {
             self.line(&[(HELP, "help"), (PLAIN, &format!(": {help}"))]);
         }
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::event::{Events, Provenance, Reporter};
+use crate::failure::help_text;
 use crate::files::FileIndex;
 use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer;
+use crate::layer_version::WithoutAws;
 use crate::pipeline::{Origin, Pinning, Pins, Recipe};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
@@ -39,8 +41,7 @@ impl Fixture {
             docker: crate::engine::DockerHost { address: None, tls: false },
             registry,
             pins: Pins::read(folder.path().join("limg.lock"), Pinning::Add).unwrap(),
-            #[cfg(feature = "aws")]
-            aws: crate::aws::Aws::new(crate::aws::AwsOptions::default()),
+            layer_versions: Arc::new(WithoutAws),
             verify: false,
             reporter,
             stop: Arc::default(),
@@ -192,7 +193,7 @@ async fn an_immutable_tag_is_an_error_unless_it_points_to_the_image() {
     let second = [fixture.built("a", &["two"])];
     let error = fixture.push(&second).await.unwrap_err();
     assert!(matches!(&error, PushError::ImmutableTag { tag, .. } if tag == "latest"), "{error:?}");
-    assert!(error.help().unwrap().contains("--tag"));
+    assert!(help_text(&error).contains("--tag"));
     // The image is there by its digest, as the help says, and the tag has not moved.
     let repository = fixture.fake.repository("shop/a");
     let registry = &fixture.context.registry;

@@ -328,7 +328,7 @@ async fn a_layer_that_the_cache_has_lost_is_made_after_all() {
         }
     });
     let error = Machine::new(&Fake::start()).try_push("shop", &each(&other, "shop")).await.unwrap_err();
-    assert!(error.help().unwrap().contains("--cache-from"), "{error:?}");
+    assert!(help_text(&error).contains("--cache-from"), "{error:?}");
 }
 
 #[tokio::test]
