@@ -233,7 +233,10 @@ registries:
             ("store: { limits: 1GB }", "store: unknown key `limits`"),
         ] {
             let error = limit(text).unwrap_err();
-            assert!(error.to_string().contains(message) && error.kind() == FailureKind::User, "{text}: {error}");
+            assert!(
+                error.to_string().contains(message) && error.kind() == FailureKind::User,
+                "{text}: {error}"
+            );
         }
     }
 

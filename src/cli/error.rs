@@ -134,6 +134,15 @@ impl CommandError {
         Self::WhichFunction { known }
     }
 
+    /// What is wrong with the definition, or with what it names.
+    pub(super) fn findings(&self) -> &[Located] {
+        match self {
+            Self::Definition(DefinitionError::Findings { findings, .. })
+            | Self::Findings { findings, .. } => findings,
+            _ => &[],
+        }
+    }
+
     /// The exit code of limg.
     pub(super) fn exit_code(&self) -> u8 {
         match self.kind() {

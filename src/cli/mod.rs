@@ -22,14 +22,16 @@ mod shard;
 mod units;
 mod update;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use clap::Parser as _;
 
 use crate::definition;
-use args::{Arguments, Command};
+use args::{Arguments, Command, Format};
 use error::CommandError;
 use render::{Terminal, TerminalOptions};
 use settings::{Environment, Settings};
@@ -40,7 +42,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Runs the program with the arguments and the environment of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return without_arguments(&error),
+    };
     let terminal = Arc::new(Terminal::new(TerminalOptions {
         format: arguments.format,
         quiet: arguments.quiet,
@@ -54,6 +59,28 @@ pub fn main() -> ExitCode {
         terminal.error(&error);
         ExitCode::from(error.exit_code())
     })
+}
+
+/// Prints the help or the version that the user asked for, or what is wrong with the arguments.
+fn without_arguments(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && wants_json(std::env::args_os()) {
+        let text = error.render().to_string();
+        let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let message = message.join(" ");
+        let color = ColorChoice::Never;
+        Terminal::new(TerminalOptions { format: Format::Json, quiet: true, verbose: false, color })
+            .print_usage_error(message.trim_start_matches("error: "));
+    } else {
+        let _closed = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+}
+
+/// Whether arguments that cannot be parsed ask for JSON.
+fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    arguments.contains(&"--format=json".into())
+        || arguments.windows(2).any(|pair| pair == ["--format", "json"])
 }
 
 fn start(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<ExitCode, CommandError> {

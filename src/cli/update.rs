@@ -26,13 +26,20 @@ pub(super) async fn run(
         .await
         .map_err(|error| CommandError::pipeline(error, &loaded))?;
     context::close(context, terminal);
-    terminal.print(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>(), || {
+    let report = UpdateReport { changes: changes.iter().map(ChangeReport::of).collect() };
+    terminal.print(&terminal.with_findings(&report), || {
         if changes.is_empty() {
             terminal.status("nothing has changed");
         }
         changes.iter().map(line)
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct UpdateReport<'a> {
+    changes: Vec<ChangeReport<'a>>,
 }
 
 /// A change in JSON.
@@ -58,6 +65,6 @@ fn line(PinChange { pin, before, after }: &PinChange) -> String {
     match (before, after) {
         (Some(before), Some(after)) => format!("{pin}  {before} -> {after}"),
         (None, Some(after)) => format!("{pin}  {after}"),
-        (_, None) => format!("{pin}  is not used any more"),
+        (_, None) => format!("{pin}  is no longer used"),
     }
 }

@@ -126,13 +126,12 @@ impl Failure for DefinitionError {
             }
             Self::Document(DocumentError::TooLarge { .. }) => "name a limg.yaml".into(),
             Self::Document(DocumentError::NotUtf8 { .. }) => "save it as UTF-8".into(),
-            Self::Document(DocumentError::Syntax { syntax, .. }) => syntax.help.clone()?.into(),
             Self::Fs(error) | Self::Document(DocumentError::Fs(error)) => {
                 let is_missing = kind_of_input(error) == FailureKind::User;
                 let help = "name the definition with `-f FILE`, or omit `-f` to use the nearest limg.yaml";
                 is_missing.then_some(help)?.into()
             }
-            Self::Findings { .. } => return None,
+            Self::Document(DocumentError::Syntax { .. }) | Self::Findings { .. } => return None,
         })
     }
 }
@@ -160,7 +159,12 @@ pub fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
 /// When it cannot be read, is not valid YAML, or has any error.
 pub fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
-    let document = Document::read(&file)?;
+    let document = match Document::read(&file) {
+        Err(DocumentError::Syntax { language, syntax, .. }) => {
+            return Err(DefinitionError::Findings { findings: vec![syntax.located(&file, language)], file });
+        }
+        read => read?,
+    };
     let limg_yaml::Outcome { project, findings } = limg_yaml::read(&document, runtimes);
     let sources = Sources { documents: Documents(vec![document]), words: &limg_yaml::VOCABULARY };
     let findings = sources.locate(&findings);

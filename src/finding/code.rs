@@ -38,6 +38,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The file is not valid YAML or JSON.
+    InvalidSyntax = "invalid-syntax";
     /// The file is empty.
     EmptyDefinition = "empty-definition";
     /// limg does not know the key.

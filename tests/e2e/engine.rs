@@ -7,6 +7,7 @@ use limg::engine::{
     DockerHost, Engine, EngineError, EventPayload, FinishedRun, FunctionStart, Invocation, LoadedImage,
     Outcome, OutputSink, RunOptions, RunningFunction,
 };
+use limg::failure::Failure as _;
 use limg::files::FileIndex;
 use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
@@ -353,7 +354,7 @@ async fn the_error_of_a_container_that_exits_early_has_its_last_line() {
     assert!(matches!(error, EngineError::Exited { status: 142, .. }), "{error:?}");
     let reason = "entrypoint requires the handler name to be the first argument";
     assert!(error.to_string().ends_with(reason), "{error}");
-    assert!(error.help().unwrap().contains("CMD"));
+    assert!(error.help().unwrap().render(|_| None).unwrap().contains("CMD"));
     assert!(output.contains(reason), "{output}");
 
     options.image = fixture.docker.name("missing");

@@ -430,7 +430,7 @@ fn pins_of_other_architectures_and_of_other_runs_are_kept() {
     shop.workspace.write("limg.lock", format!("{}{foreign}", lock.replace("    x86_64:", &arm64)));
     // Updating a name changes only that. The image no longer exists for arm64.
     let updated = succeed(&mut shop.limg(&["update", "base"])).text();
-    assert!(updated.contains("(arm64)") && updated.contains("is not used any more"), "{updated}");
+    assert!(updated.contains("(arm64)") && updated.contains("is no longer used"), "{updated}");
     let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
     assert!(lock.contains(&foreign) && !lock.contains("arm64"), "{lock}");
     // Without a name, unused pins are removed.

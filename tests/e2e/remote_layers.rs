@@ -403,7 +403,7 @@ fn an_update_moves_the_named_pins_and_lists_them() {
 
     // An unused pin is removed and listed.
     shop.define(&[("first", &layer("one:1").replace("/opt/one:1", "/opt/one"))]);
-    assert_eq!(update(&[]).text(), format!("{two} (x86_64)  is not used any more\n"));
+    assert_eq!(update(&[]).text(), format!("{two} (x86_64)  is no longer used\n"));
     assert!(!shop.lock().contains(&two));
 }
 

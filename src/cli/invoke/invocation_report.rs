@@ -56,10 +56,15 @@ impl<'a> InvocationReport<'a> {
         }
         match self.terminal.format() {
             Format::Human => self.terminal.print_bytes(&with_line_end(&response.body)),
-            Format::Json if self.several => {
-                self.terminal.print_json_line(&JsonReport::of(self.run, invocation));
+            Format::Json => {
+                let report = JsonReport::of(self.run, invocation);
+                let report = self.terminal.with_findings(&report);
+                if self.several {
+                    self.terminal.print_json_line(&report);
+                } else {
+                    self.terminal.print_json(&report);
+                }
             }
-            Format::Json => self.terminal.print_json(&JsonReport::of(self.run, invocation)),
         }
         let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
         if out_of_memory && !succeeded {

@@ -16,7 +16,6 @@ use crate::cli::error::CommandError;
 use crate::cli::interrupt::{INTERRUPTED, Interrupt};
 use crate::cli::selection;
 use crate::cli::units::seconds;
-use crate::definition::{DefinitionError, DocumentError};
 use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use crate::failure::{Failure as _, FailureKind};
 use crate::pipeline;
@@ -125,10 +124,7 @@ pub(super) async fn run(
 /// Whether a change of the definition, or of a file that it names, can fix an error.
 fn is_fixable_in_files(error: &CommandError) -> bool {
     match error {
-        CommandError::Definition(
-            DefinitionError::Findings { .. } | DefinitionError::Document(DocumentError::Syntax { .. }),
-        )
-        | CommandError::Findings { .. } => true,
+        error if !error.findings().is_empty() => true,
         CommandError::Pipeline(error) => error.kind() != FailureKind::Environment,
         _ => false,
     }

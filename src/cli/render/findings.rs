@@ -1,29 +1,30 @@
 //! Errors and findings: what failed, where, and what to do about it.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use super::terminal::{ERROR, HELP, PLAIN, STRONG, Terminal, WARNING};
+use crate::cli::args::Format;
 use crate::cli::error::CommandError;
-use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, Position};
+use crate::definition::{self, Loaded, Located, Position};
 use crate::failure::Failure as _;
 use crate::finding::{Finding, Help};
 use crate::sync::lock;
+use crate::text::causes;
 
 impl Terminal {
-    /// Prints the warnings of a definition, to which later findings refer.
+    /// Reports the warnings of a definition, to which later findings refer.
     pub(in crate::cli) fn definition(&self, loaded: &Loaded) {
         *lock(&self.sources) = Some(Arc::clone(&loaded.sources));
         self.warnings(&loaded.warnings);
     }
 
-    /// Prints a finding that does not stop the work.
+    /// Reports a finding that does not stop the work.
     pub(super) fn finding(&self, finding: Finding) {
         let sources = lock(&self.sources).clone();
         self.warnings(&sources.map(|sources| sources.locate(&[finding])).unwrap_or_default());
     }
 
-    /// Prints warnings, each once.
+    /// Reports warnings, each once: prints them, or keeps them for the result in JSON.
     fn warnings(&self, warnings: &[Located]) {
         for warning in warnings {
             let mut printed = lock(&self.warnings);
@@ -32,7 +33,9 @@ impl Terminal {
             }
             printed.push(warning.clone());
             drop(printed);
-            if !self.is_quiet() {
+            if self.format() == Format::Json {
+                lock(&self.unreported).push(warning.clone());
+            } else if !self.is_quiet() {
                 self.located(warning);
             }
         }
@@ -49,27 +52,18 @@ impl Terminal {
 
     /// Prints why a command failed.
     pub(in crate::cli) fn error(&self, error: &CommandError) {
+        if self.format() == Format::Json {
+            self.print_failure(error);
+            return;
+        }
         self.line(&[(ERROR, "error"), (PLAIN, &format!(": {error}"))]);
-        match error {
-            CommandError::Definition(DefinitionError::Findings { findings, .. })
-            | CommandError::Findings { findings, .. } => {
-                for finding in findings {
-                    self.located(finding);
-                }
-            }
-            CommandError::Definition(DefinitionError::Document(DocumentError::Syntax {
-                file,
-                syntax,
-                ..
-            })) => {
-                self.essential(&format!("  at {}{}", file.display(), suffix(syntax.position)));
-            }
-            error => {
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    self.essential(&format!("  cause: {error}"));
-                    cause = error.source();
-                }
+        let findings = error.findings();
+        for finding in findings {
+            self.located(finding);
+        }
+        if findings.is_empty() {
+            for cause in causes(error).skip(1) {
+                self.essential(&format!("  cause: {cause}"));
             }
         }
         if let Some(help) = self.help_text(error.help().as_ref()) {

@@ -20,12 +20,12 @@ impl Terminal {
             let line = |delivered: &Delivered| format!("{}  {digest}  {}", built.name, delivered.location);
             delivered.iter().map(line).collect::<Vec<_>>()
         };
-        self.print(&ImagesReport::of_build(built), || built.iter().flat_map(lines));
+        self.print(&self.with_findings(&ImagesReport::of_build(built)), || built.iter().flat_map(lines));
     }
 
     /// Prints the result of a push. `uri` is the name of an image by its digest.
     pub(in crate::cli) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Pushed) -> String) {
-        self.print(&ImagesReport::of_push(pushed, &uri), || {
+        self.print(&self.with_findings(&ImagesReport::of_push(pushed, &uri)), || {
             self.push_summary(pushed);
             pushed.iter().map(|(built, pushed)| format!("{}  {}", built.name, uri(pushed)))
         });

@@ -4,6 +4,7 @@ mod bars;
 mod events;
 mod findings;
 mod images;
+mod json;
 mod terminal;
 
 pub(super) use self::terminal::{Terminal, TerminalOptions};

@@ -45,8 +45,10 @@ pub(in crate::cli) struct Terminal {
     pub(super) overwrites: Mutex<usize>,
     /// The definition that findings refer to, once it was read.
     pub(super) sources: Mutex<Option<Arc<Sources>>>,
-    /// The warnings that were printed.
+    /// The warnings that were reported.
     pub(super) warnings: Mutex<Vec<Located>>,
+    /// Those of them that no result in JSON contains yet.
+    pub(super) unreported: Mutex<Vec<Located>>,
     /// Why a result could not be written.
     write_error: Mutex<Option<io::Error>>,
 }
@@ -62,6 +64,7 @@ impl Terminal {
             overwrites: Mutex::default(),
             sources: Mutex::default(),
             warnings: Mutex::default(),
+            unreported: Mutex::default(),
             write_error: Mutex::default(),
         }
     }

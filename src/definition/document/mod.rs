@@ -16,7 +16,7 @@ pub use locate::Located;
 pub(super) use locate::{Documents, Vocabulary};
 pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 
-use crate::finding::Place;
+use crate::finding::{Code, Finding, Place};
 use crate::fs::{self, FsError, TextError};
 use crate::units;
 
@@ -78,6 +78,16 @@ pub struct Syntax {
     pub message: String,
     /// What to do about it, where that can be guessed.
     pub help: Option<String>,
+}
+
+impl Syntax {
+    /// The finding about it.
+    pub(super) fn located(self, file: &Path, language: Language) -> Located {
+        let Self { position, message, help } = self;
+        let message = format!("the file is not valid {language}: {message}");
+        let finding = Finding::error(Code::InvalidSyntax, Place::document(file), message);
+        Located { finding, position, excerpt: None, help }
+    }
 }
 
 /// A position in a text.

@@ -85,7 +85,7 @@ fn invalid_yaml_is_reported_with_its_position_and_help() {
     let syntax = |text: &str| {
         folder.write("limg.yaml", text.as_bytes());
         match load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err() {
-            DefinitionError::Document(DocumentError::Syntax { syntax, .. }) => syntax,
+            DefinitionError::Findings { mut findings, .. } => findings.remove(0),
             other => panic!("{text:?}: {other}"),
         }
     };
@@ -101,8 +101,9 @@ fn invalid_yaml_is_reported_with_its_position_and_help() {
     ] {
         let syntax = syntax(text);
         assert_eq!(syntax.position.map_or(0, |at| at.line), line, "{text:?}: {syntax:?}");
-        assert!(syntax.message.contains(part), "{text:?}: {syntax:?}");
-        assert!(!syntax.message.contains(&format!(" at line {line} ")), "{text:?}: {syntax:?}");
+        let message = &syntax.finding.message;
+        assert!(message.contains(part), "{text:?}: {message}");
+        assert!(!message.contains(&format!(" at line {line} ")), "{text:?}: {message}");
         assert!(syntax.help.unwrap_or_default().contains(help), "{text:?}");
     }
 }

@@ -1,0 +1,112 @@
+//! What `--format json` prints about findings and failures (`docs/findings.md`).
+
+use serde::Serialize;
+
+use super::terminal::Terminal;
+use crate::cli::error::CommandError;
+use crate::definition::Located;
+use crate::failure::{Failure as _, FailureKind};
+use crate::sync::lock;
+use crate::text::causes;
+
+/// The result of a command with the warnings that were found on the way.
+#[derive(Serialize)]
+struct WithFindings<'a, T: Serialize> {
+    #[serde(flatten)]
+    result: &'a T,
+    findings: Vec<FindingReport>,
+}
+
+/// The failure of a command.
+#[derive(Serialize)]
+struct FailureReport {
+    error: ErrorReport,
+    findings: Vec<FindingReport>,
+}
+
+#[derive(Serialize)]
+struct ErrorReport {
+    /// Who has to act.
+    kind: &'static str,
+    message: String,
+    /// Why, from the immediate cause to the root cause.
+    causes: Vec<String>,
+    help: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FindingReport {
+    code: &'static str,
+    severity: &'static str,
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl FindingReport {
+    fn of(located: &Located) -> Self {
+        let Located { finding, position, excerpt: _, help } = located;
+        Self {
+            code: finding.code.name(),
+            severity: finding.severity.name(),
+            file: finding.place.file().display().to_string(),
+            line: position.map(|position| position.line),
+            column: position.map(|position| position.column),
+            message: finding.message.clone(),
+            help: help.clone(),
+        }
+    }
+}
+
+impl Terminal {
+    /// A result with the warnings that no other result or failure contains yet.
+    pub(in crate::cli) fn with_findings<'a, T: Serialize>(
+        &self,
+        result: &'a T,
+    ) -> impl Serialize + use<'a, T> {
+        let findings = std::mem::take(&mut *lock(&self.unreported));
+        WithFindings { result, findings: findings.iter().map(FindingReport::of).collect() }
+    }
+
+    /// Prints why a command failed, with all findings, errors first, on one line.
+    pub(super) fn print_failure(&self, error: &CommandError) {
+        let mut findings = error.findings().to_vec();
+        for warning in std::mem::take(&mut *lock(&self.unreported)) {
+            if !findings.contains(&warning) {
+                findings.push(warning);
+            }
+        }
+        self.print_json_line(&FailureReport {
+            error: ErrorReport {
+                kind: kind(error.kind()),
+                message: error.to_string(),
+                causes: causes(error).skip(1).map(ToString::to_string).collect(),
+                help: self.help_text(error.help().as_ref()),
+            },
+            findings: findings.iter().map(FindingReport::of).collect(),
+        });
+    }
+
+    /// Prints what is wrong with the arguments of a command.
+    pub(in crate::cli) fn print_usage_error(&self, message: &str) {
+        self.print_json_line(&FailureReport {
+            error: ErrorReport {
+                kind: kind(FailureKind::User),
+                message: message.to_owned(),
+                causes: Vec::new(),
+                help: Some("run the command with `--help`".to_owned()),
+            },
+            findings: Vec::new(),
+        });
+    }
+}
+
+fn kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::User => "user",
+        FailureKind::Environment => "environment",
+        FailureKind::Work => "work",
+    }
+}
