@@ -50,7 +50,10 @@ pub(super) fn aws(
 /// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
 /// its work.
 pub(super) fn close(context: Context, terminal: &Terminal) {
-    if let Err(error) = context.store.close() {
+    let store = context.store.clone();
+    // Only the last user of the store can remove anything.
+    drop(context);
+    if let Err(error) = store.close() {
         let help = "run `limg cache prune` to bring the store below its limit";
         terminal.warning(&with_causes(&error), Some(help));
     }

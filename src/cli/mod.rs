@@ -42,9 +42,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Runs the program with the arguments and the environment of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let words = settings::process_arguments();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return without_arguments(&error),
+        Err(error) => return without_arguments(&error, &words),
     };
     let terminal = Arc::new(Terminal::new(TerminalOptions {
         format: arguments.format,
@@ -62,8 +63,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Prints the help or the version that the user asked for, or what is wrong with the arguments.
-fn without_arguments(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && wants_json(std::env::args_os()) {
+fn without_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    if error.use_stderr() && wants_json(words) {
         let text = error.render().to_string();
         let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let message = message.join(" ");
@@ -77,10 +78,9 @@ fn without_arguments(error: &clap::Error) -> ExitCode {
 }
 
 /// Whether arguments that cannot be parsed ask for JSON.
-fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
-    let arguments: Vec<_> = arguments.collect();
-    arguments.contains(&"--format=json".into())
-        || arguments.windows(2).any(|pair| pair == ["--format", "json"])
+fn wants_json(words: &[OsString]) -> bool {
+    words.iter().any(|word| word == "--format=json")
+        || words.windows(2).any(|pair| pair == ["--format", "json"])
 }
 
 fn start(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<ExitCode, CommandError> {

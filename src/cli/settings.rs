@@ -1,6 +1,7 @@
 //! What the arguments and the environment decide before the work begins.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::args::{Arguments, Command};
@@ -11,6 +12,11 @@ use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{DockerHost, EMULATOR_VARIABLES};
 use crate::registry::DockerConfigPaths;
+
+/// The arguments of the process, with the name of the program.
+pub(super) fn process_arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
 
 /// The environment of the process. Nothing else in limg reads it.
 #[derive(Debug, Default)]
@@ -24,9 +30,8 @@ pub(super) struct Environment {
 
 impl Environment {
     pub(super) fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let folders = etcetera::choose_base_strategy().ok();
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),

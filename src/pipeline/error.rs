@@ -25,7 +25,7 @@ pub enum PipelineError {
     /// Files cannot be listed or read for a reason outside the definition.
     #[error("failed to read the files of {what}")]
     Source {
-        /// Whose files, for example `the layer `utils``.
+        /// Whose files, for example those of a layer.
         what: String,
         /// Why.
         #[source]
@@ -329,8 +329,9 @@ impl Failure for BaseError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Registry(source) => source.kind(),
-            Self::NotPinned { .. } | Self::PinGone { .. } => FailureKind::User,
-            Self::Engine(EngineError::NoImage { .. }) => FailureKind::User,
+            Self::NotPinned { .. } | Self::PinGone { .. } | Self::Engine(EngineError::NoImage { .. }) => {
+                FailureKind::User
+            }
             Self::Engine(_) => FailureKind::Environment,
             Self::Store(_) | Self::Worker(_) | Self::Path(_) | Self::LayerRead(LayerReadError::Fs(_)) => {
                 kind_of_work(self)

@@ -87,7 +87,7 @@ async fn renew_others(
         match remote_image::resolve(reference, architecture, context).await {
             Ok(_) => {}
             Err(error) if error.kind() == FailureKind::User => {
-                context.pins.unpin_image(reference, architecture)
+                context.pins.unpin_image(reference, architecture);
             }
             Err(source) => return Err(PipelineError::Base { base: reference.to_string(), source }),
         }

@@ -47,7 +47,7 @@ fn a_syntax_error_is_shown_with_its_line() {
         ("functions: { a: \"x }\n", "limg.yaml:"),
     ] {
         let context = Context::with(text);
-        context.limg(&["build"]).fails(2, &["is not valid YAML", place]);
+        context.limg(&["build"]).fails(2, &[place, "is not valid YAML"]);
     }
 }
 

@@ -17,6 +17,7 @@ mod documentation;
 mod failures;
 mod help;
 mod init;
+mod json;
 mod output;
 mod readme;
 mod reuse;

@@ -62,7 +62,10 @@ fn standard_output_contains_only_the_json() {
     let run = context.limg(&["build", "-v", "--format", "json"]).ok();
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["functions"].as_object().unwrap().len(), 2);
-    assert!(run.stderr.contains("warning: ") && run.stderr.contains("built "), "{}", run.stderr);
+    assert!(run.stderr.contains("built ") && !run.stderr.contains("warning"), "{}", run.stderr);
+    let warning = &report["findings"][0];
+    assert_eq!((&warning["code"], &warning["severity"]), (&"possible-secret".into(), &"warning".into()));
+    assert_eq!((warning["line"].as_u64(), report["findings"].as_array().unwrap().len()), (Some(25), 1));
 }
 
 #[test]

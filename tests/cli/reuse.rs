@@ -183,7 +183,7 @@ fn a_rebuilt_layer_with_another_digest_is_an_error_and_writes_nothing() {
     let found = fake_a_record(&context);
     let before = context.files("store/blobs");
     let expected = [
-        "failed to make the code of bills again, which the store does not have any more",
+        "failed to make the code of bills again, which the store no longer has",
         &format!("its files now give {found}, not sha256:0000"),
         "help: run the command with `--verify`",
     ];

@@ -50,11 +50,13 @@ impl Terminal {
         })
     }
 
-    /// Prints why a command failed.
+    /// Prints why a command failed: on standard error, or in JSON on standard output if that can be written.
     pub(in crate::cli) fn error(&self, error: &CommandError) {
         if self.format() == Format::Json {
             self.print_failure(error);
-            return;
+            if self.take_write_error().is_none() {
+                return;
+            }
         }
         self.line(&[(ERROR, "error"), (PLAIN, &format!(": {error}"))]);
         let findings = error.findings();

@@ -110,3 +110,40 @@ fn kind(kind: FailureKind) -> &'static str {
         FailureKind::Work => "work",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::Position;
+    use crate::finding::{Code, Finding, Place};
+
+    #[test]
+    fn a_finding_of_every_code_has_all_fields() {
+        for code in Code::ALL {
+            let finding = Finding::warning(*code, Place::document(Path::new("/shop/limg.yaml")), "a \"b\"");
+            let located = Located {
+                finding,
+                position: Some(Position { line: 3, column: 5 }),
+                excerpt: None,
+                help: None,
+            };
+            assert_eq!(
+                serde_json::to_value(FindingReport::of(&located)).unwrap(),
+                json!({
+                    "code": code.name(), "severity": "warning", "file": "/shop/limg.yaml", "line": 3,
+                    "column": 5, "message": "a \"b\"", "help": null,
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_result_keeps_its_own_fields() {
+        let report = WithFindings { result: &json!({ "changes": [] }), findings: Vec::new() };
+        assert_eq!(serde_json::to_value(report).unwrap(), json!({ "changes": [], "findings": [] }));
+    }
+}

@@ -5,5 +5,5 @@ mod context;
 mod image;
 
 pub(crate) use base::write_base;
-pub(crate) use context::{Context, sorted_layers, steady};
+pub(crate) use context::{Context, Run, sorted_layers, steady};
 pub(crate) use image::{Archive, Layout};

@@ -33,8 +33,11 @@ fn every_code_has_a_case() {
     reports.push_str(&oversized());
     #[cfg(unix)]
     reports.push_str(&special_files());
-    let lower =
-        |code: &Code| *code < Code::IdlePattern || (Code::PossibleSecret..=Code::Unused).contains(code);
+    // Text that is not YAML has no keys, and a test of its own.
+    let lower = |code: &Code| {
+        (Code::EmptyDefinition..Code::IdlePattern).contains(code)
+            || (Code::PossibleSecret..=Code::Unused).contains(code)
+    };
     for code in Code::ALL.iter().filter(|code| lower(code)) {
         assert!(reports.contains(&format!("[{code}]")), "no case has `{code}`");
     }
