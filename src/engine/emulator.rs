@@ -1,6 +1,6 @@
 //! Finds AWS's runtime interface emulator on this machine, for images that do not contain it.
 //!
-//! limg never puts the emulator into an image and never downloads it. It looks only where the user says and in the
+//! limg never puts the emulator into an image and never downloads it. It looks only at the path that the user names and in the
 //! store, and does not read the environment.
 
 use std::io::{self, Read as _};
@@ -68,7 +68,7 @@ impl EmulatorError {
     }
 }
 
-/// Whether limg has to copy the emulator into a container of the image. `has_file` tells whether a path is a file of
+/// Whether limg has to copy the emulator into a container of the image. `has_file` is whether a path is a file of
 /// the image.
 #[must_use]
 pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
