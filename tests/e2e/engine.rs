@@ -98,7 +98,7 @@ impl Fixture {
 
     async fn load(&self, image: &Image, name: &str) -> LoadedImage {
         let name = self.docker.name(name);
-        let loaded = self.engine.load(&image, &name, async |_| Ok::<_, EngineError>(())).await.unwrap();
+        let loaded = self.engine.load(image, &name, async |_| Ok::<_, EngineError>(())).await.unwrap();
         // It loses its name when another image gets that.
         self.docker.remove_too(&loaded.id);
         loaded
