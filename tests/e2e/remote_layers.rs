@@ -378,7 +378,7 @@ fn an_update_moves_the_named_pins_and_lists_them() {
     shop.build(&[]);
     let update = |arguments: &[&str]| succeed(shop.workspace.limg(&["update"]).args(arguments));
     let quiet = update(&[]);
-    assert!(quiet.text().is_empty() && quiet.stderr.contains("nothing has moved"), "{quiet:?}");
+    assert!(quiet.text().is_empty() && quiet.stderr.contains("nothing has changed"), "{quiet:?}");
 
     let new = seed("new\n");
     assert_eq!(update(&["first"]).text(), format!("{one} (x86_64)  {} -> {}\n", old[0], new[0]));

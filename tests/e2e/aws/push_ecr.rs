@@ -205,7 +205,7 @@ fn an_unchanged_image_needs_one_request() {
         assert!(again.text().lines().any(|other| other == line), "{}", again.text());
     }
     assert_eq!(again.text().lines().count(), 2);
-    assert!(again.stderr.contains("unchanged: 2 images, nothing sent"), "{}", again.stderr);
+    assert!(again.stderr.contains("unchanged: 2 images, nothing uploaded"), "{}", again.stderr);
 }
 
 #[test]

@@ -331,7 +331,11 @@ fn a_function_that_exceeds_its_memory_is_stopped() {
     let project = Project::python();
     let (error, finished) = project.error(&["fill", "--as-lambda"]);
     assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
-    assert!(finished.stderr.contains("ran out of its memory of 256 MB"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("ran out of memory; increase its `memory` of 256 MB"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_port_keeps_the_function_running_for_other_clients() {
     let project = Project::python();
     let mut limg = Running::start(&mut project.limg(&["count", "--port", "0", "-e", "1"]));
     let mut log = Log::of(&mut limg);
-    let up = log.until("`count` is up until Ctrl-C, at http://127.0.0.1:");
+    let up = log.until("`count` runs until Ctrl-C, at http://127.0.0.1:");
     let curl = log.until("curl -d '{}' http://127.0.0.1:");
     let response = succeed(tool("sh").args(["-c", &format!("{curl} -sS --noproxy '*'")])).json();
     assert_eq!(response, json!({ "calls": 2, "event": {} }));
@@ -88,7 +88,7 @@ fn a_port_without_events_sends_none_and_limg_exits_with_the_container() {
     let project = Project::python();
     let mut limg = Running::start(&mut project.limg(&["count", "--port", "0"]));
     let mut log = Log::of(&mut limg);
-    log.until("`count` is up");
+    log.until("`count` runs until");
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     let rest = log.rest();
     assert_eq!(limg.end(), (Some(3), String::new()), "{rest}");
@@ -98,7 +98,7 @@ fn a_port_without_events_sends_none_and_limg_exits_with_the_container() {
     // A failed event determines the exit code.
     let mut limg = Running::start(&mut project.limg(&["fail", "--port", "0", "-e", "1"]));
     let mut log = Log::of(&mut limg);
-    log.until("`fail` is up");
+    log.until("`fail` runs until");
     limg.signal("TERM");
     let rest = log.rest();
     assert_eq!(limg.end().0, Some(1), "{rest}");
@@ -116,10 +116,10 @@ fn a_watched_function_is_rebuilt_when_files_change() {
     let arguments = ["count", "--watch", "--port", "0", "-e", "1", "-e", "2"];
     let mut limg = Running::start(&mut project.limg(&arguments));
     let mut log = Log::of(&mut limg);
-    let up = log.until("`count` is up");
+    let up = log.until("`count` runs until");
     let url = up.split_once(", at ").unwrap().1.to_owned();
     let invoke = || succeed(tool("curl").args(["-sS", "--noproxy", "*", "-d", "0", &url])).json();
-    log.until("watching for changes, until Ctrl-C");
+    log.until("watching for changes until Ctrl-C");
     assert_eq!(invoke(), json!([0, "one"]));
 
     // Two files that no build reads, and a file replaced as editors do.
@@ -144,7 +144,7 @@ fn a_watched_function_is_rebuilt_when_files_change() {
     let definition = std::fs::read_to_string(workspace.path("limg.yaml")).unwrap();
     workspace.write("limg.yaml", definition.replace("\"handler\"", "\"handlr\""));
     log.until("unknown key `handlr`");
-    log.until("the function stays up as it was; waiting for a change");
+    log.until("the previous version keeps running; waiting for a change");
     assert_eq!(invoke(), json!([0, "three"]));
     workspace.write("shared/python/extra.py", "");
     let mut with_layer: Value = serde_json::from_str(&definition).unwrap();
