@@ -11,8 +11,8 @@ pub struct EcrSettings {
     pub immutable_tags: bool,
     /// How the images are encrypted.
     pub encryption: Encryption,
-    /// How many of the newest images ECR keeps, at least 1; nothing to keep all. A function stops working when ECR removes
-    /// the image that it runs.
+    /// How many of the newest images ECR keeps, at least 1; nothing to keep all. A function stops working when ECR
+    /// removes the image that it runs.
     pub keep: Option<u32>,
     /// The repository's tags, for cost allocation and access rules.
     pub tags: BTreeMap<String, String>,

@@ -97,7 +97,8 @@ fn split_reference(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Splits an image name from its tag, which follows a colon after the last slash. A colon further left belongs to a port.
+/// Splits an image name from its tag, which follows a colon after the last slash. A colon further left belongs to a
+/// port.
 #[must_use]
 pub fn split_tag(name: &str) -> (&str, Option<&str>) {
     let last = name.rfind('/').map_or(0, |slash| slash + 1);

@@ -59,8 +59,8 @@ impl Partition {
 
     /// The partition of a region, or nothing if the text does not have the form of a region name.
     ///
-    /// The form is that of the Lambda API's model: `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`. The
-    /// region need not exist, because AWS opens new ones.
+    /// The form is that of the Lambda API's model: `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`.
+    /// The region need not exist, because AWS opens new ones.
     #[must_use]
     pub fn of_region(region: &str) -> Option<Self> {
         let letters = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());

@@ -1,8 +1,8 @@
 //! References to images in registries.
 //!
 //! The grammar is that of the OCI distribution specification and of Docker's short names (`python:3.12` is
-//! `docker.io/library/python:3.12`). The parser of `oci-spec` is not used because compiling its regular expression takes
-//! longer than the rest of an unchanged build; a test compares the two parsers.
+//! `docker.io/library/python:3.12`). The parser of `oci-spec` is not used because compiling its regular expression
+//! takes longer than the rest of an unchanged build; a test compares the two parsers.
 
 use std::fmt;
 use std::str::FromStr;

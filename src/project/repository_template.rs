@@ -128,8 +128,8 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String
     Ok(filled)
 }
 
-/// Whether ECR accepts a name: words of lower-case letters and digits with one separator between them (ECR API reference,
-/// `CreateRepository`, the pattern of `repositoryName`). Other registries also allow `__` and `--`.
+/// Whether ECR accepts a name: words of lower-case letters and digits with one separator between them (ECR API
+/// reference, `CreateRepository`, the pattern of `repositoryName`). Other registries also allow `__` and `--`.
 fn is_repository(name: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())

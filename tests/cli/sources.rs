@@ -1,4 +1,4 @@
-//! Files that cannot go into an image, or not as they are: the message names the file and the mend.
+//! Files that an image cannot contain: the message names the file and what to do.
 
 use std::os::unix::fs::symlink;
 
@@ -116,7 +116,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
     );
     context.program("log.sh", "#!/bin/sh\r\necho\r\n");
     refused(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
-    // A lost mode is mended, and told.
+    // A file without the mode of a program gets it, which is reported.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
     context.write("log.sh", "#!/bin/sh\n");

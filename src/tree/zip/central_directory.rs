@@ -90,8 +90,8 @@ impl EntryRecord {
         matches!(self.system, CreatorSystem::FAT | CreatorSystem::NTFS | CreatorSystem::VFAT)
     }
 
-    /// The Unix mode, or 0. Tools on Windows write a mode to mark links and executable files; other systems use the field
-    /// for something else.
+    /// The Unix mode, or 0. Tools on Windows write a mode to mark links and executable files; other systems use the
+    /// field for something else.
     pub(super) fn mode(&self) -> u32 {
         let has_mode =
             self.is_from_windows() || matches!(self.system, CreatorSystem::UNIX | CreatorSystem::MACOS);
@@ -181,8 +181,8 @@ fn locate<'a>(
     }
 }
 
-/// Rejects one file of an archive that is split over several. The end of central directory record has the numbers of two
-/// disks and two counts of entries (APPNOTE.TXT 4.3.16); zip64 archives may leave them at their maximum.
+/// Rejects one file of an archive that is split over several. The end of central directory record has the numbers of
+/// two disks and two counts of entries (APPNOTE.TXT 4.3.16); zip64 archives may leave them at their maximum.
 fn check_disks(archive: &ZipArchive, end_record: u64) -> io::Result<()> {
     let mut record = [0; 12];
     archive.read_exact_at(&mut record, end_record)?;
@@ -195,7 +195,8 @@ fn check_disks(archive: &ZipArchive, end_record: u64) -> io::Result<()> {
     }
 }
 
-/// The name in Info-ZIP's Unicode path field, which holds the checksum of the name that it replaces (APPNOTE.TXT 4.6.9).
+/// The name in Info-ZIP's Unicode path field, which contains the checksum of the name that it replaces (APPNOTE.TXT
+/// 4.6.9).
 fn unicode_name(header: &ZipFileHeaderRecord<'_>, raw_name: &[u8]) -> Option<Box<str>> {
     let fields = header.extra_fields().filter(|(id, _)| *id == ExtraFieldId::INFO_ZIP_UNICODE_PATH);
     let name = fields.filter_map(|(_, field)| {
@@ -206,8 +207,8 @@ fn unicode_name(header: &ZipFileHeaderRecord<'_>, raw_name: &[u8]) -> Option<Box
     name.last().map(Into::into)
 }
 
-/// The time in Info-ZIP's extended timestamp field (extrafld.txt): seconds as a signed 32-bit number, if the lowest flag is
-/// set. The time in the header itself has no time zone, so it is not used.
+/// The time in Info-ZIP's extended timestamp field (extrafld.txt): seconds as a signed 32-bit number, if the lowest
+/// flag is set. The time in the header itself has no time zone, so it is not used.
 fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i64> {
     let (_, field) = header.extra_fields().find(|(id, _)| *id == ExtraFieldId::EXTENDED_TIMESTAMP)?;
     let (flags, time) = field.split_first()?;
@@ -215,8 +216,8 @@ fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i64> {
     Some(i64::from(i32::from_le_bytes(*time)))
 }
 
-/// Sets the limit of every entry. Returns an entry that does not end before its limit: with entries that overlap, a small
-/// archive can unpack to any size.
+/// Sets the limit of every entry. Returns an entry that does not end before its limit: with entries that overlap, a
+/// small archive can unpack to any size.
 fn set_limits(records: &mut [EntryRecord], directory: u64) -> Option<&EntryRecord> {
     let mut order: Vec<_> = (0..records.len()).collect();
     order.sort_unstable_by_key(|index| records[*index].local_header);

@@ -1,15 +1,15 @@
 //! A zip archive as a tree, as Lambda would unpack it.
 //!
-//! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another reading
-//! was possible, an adjustment is recorded. Everything else is rejected by name.
+//! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another
+//! reading was possible, an adjustment is recorded. Everything else is rejected by name.
 //!
 //! | an entry | becomes |
 //! | --- | --- |
 //! | with a Unix mode | a directory, file or symbolic link by its mode; other types are rejected |
-//! | without a mode, or from Windows without an `x` bit | a file, executable if its first bytes are those of a program |
+//! | without a mode, or from Windows without an `x` bit | a file, executable if it begins like a program |
 //! | with a name that ends in `/` | a directory; directories need no entries |
 //! | with the path of an earlier entry | the file at that path; the earlier entry is dropped |
-//! | that an image cannot hold | an error, unless the entry is excluded |
+//! | that an image cannot contain | an error, unless the entry is excluded |
 //!
 //! `entry_name` decides about names, `exclusions` about what is left out, `central_directory` about whole archives, and
 //! `archive` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
@@ -288,7 +288,7 @@ impl<'a> TreeBuilder<'a> {
     }
 }
 
-/// What to do about an entry that an image cannot hold.
+/// What to do about an entry that an image cannot contain.
 fn remove_entry() -> Help {
     Help::setting(Setting::Exclude).or("create the archive again without it")
 }
