@@ -1,141 +1,141 @@
-//! Everything worth telling a user while limg works, and the trait that receives it.
+//! What limg reports while it works, and the trait that receives it.
 //!
-//! Library code reports; only `crate::cli` prints. An event carries facts, never a finished sentence.
+//! Library code reports events; only `crate::cli` prints them. An event contains facts, not sentences.
 
 use std::time::Duration;
 
 use crate::problem::Problem;
 use crate::project::ImagePath;
 
-/// Something that happened.
+/// An event worth reporting to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A base image is being taken over into the store because it is not in a form that can be used in place.
+    /// A base image is being imported into the store because its layers cannot be used in place.
     BaseImport {
-        /// The base as the definition names it.
+        /// The base image, as the definition names it.
         base: String,
     },
-    /// Something in the definition, or in the files that it names, deserves a look but does not stop the work.
+    /// A warning about the definition or the files that it names.
     Warning(Problem),
     /// A later layer or extension replaced a file of an earlier one.
     Overwrite {
         /// The path in the image.
         path: ImagePath,
-        /// Whose file is in the image.
+        /// The layer or extension whose file is in the image.
         winner: String,
-        /// Whose file was replaced.
+        /// The layer or extension whose file was replaced.
         loser: String,
     },
-    /// Metadata of a user's file was changed beyond the normalisation that every file gets.
+    /// The metadata of a user's file was changed beyond the normalisation of all files.
     Adjusted {
         /// The path in the image.
         path: ImagePath,
-        /// What was changed and why.
+        /// The change and its reason.
         what: String,
     },
-    /// A layer blob is there.
+    /// A layer is finished.
     Layer(LayerEvent),
-    /// Files of a layer had changed although neither their sizes nor their times had, so that it is made anew.
+    /// Files of a layer have changed although their sizes and times have not: the layer is rebuilt.
     Stale {
-        /// What the layer holds.
+        /// What the layer contains.
         name: String,
     },
-    /// A blob was not what its name says, and was removed.
+    /// The content of a blob did not match its digest: the blob was removed.
     Damaged {
-        /// What its digest should be.
+        /// The expected digest.
         digest: String,
     },
-    /// A blob is on its way from or to a registry.
+    /// Progress of a transfer from or to a registry.
     Transfer(TransferEvent),
-    /// A request failed in a way that may pass, and is made again.
+    /// A request failed in a way that may be temporary, and is retried.
     Retry {
-        /// What was being done, such as `upload sha256:… to registry.example.com/shop/orders`.
+        /// The operation: `upload sha256:… to registry.example.com/shop/orders`.
         action: String,
-        /// Why it failed, on one line and without secrets.
+        /// The cause, on one line and without secrets.
         cause: String,
-        /// How long limg waits first.
+        /// How long limg waits before it retries.
         wait: Duration,
     },
-    /// A public registry refused the stored credentials, and answered without any.
+    /// A public registry rejected the stored credentials but allowed anonymous access.
     StaleCredentials {
         /// The registry's host.
         host: String,
     },
-    /// A registry took a blob over from another repository of its own.
+    /// A registry mounted a blob from another of its repositories.
     Mounted {
         /// The blob's digest.
         digest: String,
-        /// The repository that has it now, with its host.
+        /// The repository that it was mounted into, with its host.
         repository: String,
-        /// The name of the repository that it came from.
+        /// The name of the repository that it was mounted from.
         from: String,
     },
-    /// An image is in a registry, with its tags, although others could not be sent.
+    /// An image was pushed with its tags although the push of others failed.
     Pushed {
         /// The repository, with its host.
         repository: String,
         /// The image's digest.
         digest: String,
     },
-    /// There are no such images to take layers from.
+    /// Cache images do not exist.
     CacheMissing {
         /// Their references.
         images: Vec<String>,
     },
-    /// An image that layers were to be taken from cannot be used for that.
+    /// An image cannot be used as a cache.
     CacheUnusable {
-        /// Its reference, and what it was wanted for.
+        /// Its reference and architecture.
         image: String,
-        /// Why not, on one line.
+        /// The reason, on one line.
         why: String,
     },
-    /// A registry that layers were to be taken from refuses, or cannot be reached. They are made instead.
+    /// A cache registry denies access or cannot be reached. The layers are built instead.
     CacheFailed {
-        /// The first image, or repository, that it was asked for in vain.
+        /// The first image or repository that could not be read.
         image: String,
-        /// Why, on one line and without secrets.
+        /// The reason, on one line and without secrets.
         why: String,
-        /// How to mend it.
+        /// A suggested fix.
         help: Option<String>,
     },
-    /// A registry did not take a blob over from another repository of its own, so that it had to be sent again.
+    /// A registry did not mount a blob from another of its repositories: the blob was uploaded again.
     NotMounted {
         /// The registry's host.
         host: String,
     },
 }
 
-/// A step of a blob's way from or to a registry.
+/// A step of a transfer from or to a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferEvent {
-    /// Tells transfers of one run apart.
+    /// Identifies the transfer within this process.
     pub id: u64,
-    /// How far it is.
+    /// The step.
     pub progress: Progress,
 }
 
-/// How far a transfer is.
+/// The state of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It begins. A transfer that is tried again goes on under its id.
+    /// It starts. A retry keeps the id.
     Begun {
-        /// Which way it goes.
+        /// The direction.
         direction: Direction,
         /// The repository, with its host.
         repository: String,
-        /// What is transferred, such as the digest.
+        /// What is transferred, usually a digest.
         what: String,
         /// Its size in bytes.
         total: u64,
     },
-    /// This many bytes have gone over. After a failed attempt it may be fewer than before.
+    /// This many bytes have been transferred. After a failed attempt it may be fewer than before.
     At(u64),
-    /// It is over, well or not.
+    /// It has ended, successfully or not.
     Ended,
 }
 
-/// Which way a transfer goes.
+/// The direction of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From a registry into the store.
@@ -144,39 +144,39 @@ pub enum Direction {
     Send,
 }
 
-/// How a layer blob came to be.
+/// A finished layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerEvent {
-    /// What the layer holds, such as `layer utils` or `code of orders`.
+    /// What the layer contains: `layer utils`, `code of orders` …
     pub name: String,
-    /// The number of files and links in it.
+    /// The number of its files and links.
     pub files: u64,
-    /// The size of the compressed blob in bytes; of the tar where none was made.
+    /// The size of the compressed blob in bytes; of the tar if it was not compressed.
     pub size: u64,
-    /// Where it comes from.
+    /// How it was obtained.
     pub provenance: Provenance,
-    /// The time that making or finding it took.
+    /// The time it took to make or find it.
     pub took: Duration,
 }
 
-/// Where a layer comes from.
+/// How a layer was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {
-    /// It was made.
+    /// limg built it now.
     Built,
-    /// It was there before: in the store, or as it is in another image that the definition names.
+    /// It is unchanged in the store, or comes from another image that the definition names.
     Reused,
-    /// An image in a registry has it that the user named for that.
+    /// It comes from a cache image in a registry.
     Cached,
 }
 
-/// Receives events, possibly from several threads at once.
+/// Receives events, possibly from several threads at the same time.
 pub trait Reporter: Send + Sync {
-    /// Takes note of one event.
+    /// Reports one event.
     fn report(&self, event: Event);
 }
 
-/// All events of a test.
+/// Records all events of a test.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(crate) struct Events(pub(crate) std::sync::Mutex<Vec<Event>>);

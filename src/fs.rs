@@ -1,70 +1,70 @@
-//! File calls whose errors carry the verb and the path, as every error of limg must.
-//!
-//! Only thin wrappers live here; nothing decides anything.
+//! File system calls whose errors name the operation and the path. Only thin wrappers, without decisions.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How the names of temporary files begin.
+use crate::units::limit;
+
+/// The start of the names of temporary files.
 const TEMPORARY: &str = ".limg-";
 
-/// How old a temporary file is when no run can still be writing it.
+/// The age after which no process can still be writing a temporary file.
 const ABANDONED: Duration = Duration::from_hours(24);
 
-/// A file call that failed.
+/// A file system call that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {verb} `{}`", path.display())]
 pub struct FsError {
-    /// What was being done, such as `read` or `create the folder`.
+    /// The operation: `read`, `create the folder` …
     pub verb: &'static str,
-    /// To what.
+    /// The file or folder.
     pub path: PathBuf,
-    /// Why it failed.
+    /// The cause.
     #[source]
     pub source: io::Error,
 }
 
 impl FsError {
-    /// A closure for `map_err` that adds verb and path to an I/O error.
+    /// A closure for `map_err` that adds operation and path to an I/O error.
     pub fn because(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self { verb, path, source }
     }
 }
 
-/// Reads a whole file. Only for files that are small by nature.
+/// Reads a whole file. Only for files that are always small.
 pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     std::fs::read(path).map_err(FsError::because("read", path))
 }
 
-/// A file that cannot be taken as text.
+/// A text file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
-    /// It cannot be read.
+    /// It could not be read.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// It is larger than it may be.
-    #[error("`{}` is larger than {at_most} bytes", path.display())]
+    /// It is larger than the limit.
+    #[error("`{}` is larger than {}", path.display(), limit(*at_most))]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The bytes that it may have.
+        /// The limit in bytes.
         at_most: u64,
     },
     /// It is not UTF-8.
-    #[error("`{}` is not text in UTF-8", path.display())]
+    #[error("`{}` is not UTF-8 text", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
     },
 }
 
-/// Reads a text of at most so many bytes, without a byte order mark.
+/// Reads a text file of at most so many bytes, and strips a byte order mark.
 pub fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
     let mut bytes = Vec::new();
-    // Whatever the size is said to be: a pipe has none.
+    // The size in the metadata does not count: a pipe has none.
     let read = open(path)?.take(at_most.saturating_add(1)).read_to_end(&mut bytes);
     let length = read.map_err(FsError::because("read", path))?;
     if u64::try_from(length).is_ok_and(|length| length > at_most) {
@@ -79,22 +79,22 @@ pub fn open(path: &Path) -> Result<File, FsError> {
     File::open(path).map_err(FsError::because("open", path))
 }
 
-/// Creates a folder and all above it.
+/// Creates a folder and its parents.
 pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     std::fs::create_dir_all(path).map_err(FsError::because("create the folder", path))
 }
 
-/// What a path itself is, without following a symbolic link.
+/// The metadata of a path itself; symbolic links are not followed.
 pub fn symlink_metadata(path: &Path) -> Result<Metadata, FsError> {
-    std::fs::symlink_metadata(path).map_err(FsError::because("look at", path))
+    std::fs::symlink_metadata(path).map_err(FsError::because("access", path))
 }
 
-/// What a path leads to, symbolic links followed.
+/// The metadata of what a path leads to; symbolic links are followed.
 pub fn metadata(path: &Path) -> Result<Metadata, FsError> {
-    std::fs::metadata(path).map_err(FsError::because("look at", path))
+    std::fs::metadata(path).map_err(FsError::because("access", path))
 }
 
-/// The names in a folder that are valid text, sorted.
+/// The names in a folder, sorted, without those that are not UTF-8.
 pub fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
     let names = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
@@ -107,8 +107,8 @@ pub fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
     names().map_err(FsError::because("list", folder))
 }
 
-/// Writes a file so that a reader sees the old content or the new, never a part: a temporary file in the same folder,
-/// synced, then renamed.
+/// Writes a file through a temporary file in the same folder, which is synced and renamed: a reader sees the old content or
+/// the new one, never a part.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
     use std::io::Write as _;
     let because = FsError::because("write", path);
@@ -123,15 +123,15 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
     write().map_err(because)
 }
 
-/// A temporary file in `folder`, for everyone to read once it is renamed, unlike the private ones that are the default.
+/// A temporary file in `folder` that is readable by all users, unlike the private default.
 pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
-    // Only now, since what is given at creation is subject to the umask.
+    // Not at creation, where the umask would apply.
     set_mode(temporary.as_file(), 0o644)?;
     Ok(temporary)
 }
 
-/// Sets the permission bits of an open file, where the file system knows such things.
+/// Sets the permission bits of an open file, on systems that have them.
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -143,7 +143,7 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the temporary files in `folder` that runs left which were killed. Best effort: another run may be doing the
+/// Removes the temporary files that killed processes left in `folder`. Errors are ignored: another process may be doing the
 /// same.
 pub fn remove_abandoned(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -159,7 +159,7 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
-/// Lets everybody execute a file, where the file system knows such a thing.
+/// Makes a file executable for all users, on systems with permission bits.
 pub fn make_executable(path: &Path) -> Result<(), FsError> {
     File::open(path)
         .and_then(|file| set_mode(&file, 0o755))
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_killed_runs_are_removed_in_time() {
+    fn temporary_files_of_killed_processes_are_removed_after_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in [".limg-old", ".limg-new", "old"] {

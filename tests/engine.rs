@@ -125,13 +125,7 @@ impl Bench {
         }
         let base = FileIndex::default();
         let key = limg::layer::key(&tree, &base, MTIME);
-        let stored = limg::layer::build(&tree, &base, MTIME, &key, &self.store).unwrap();
-        let layer = limg::image::Layer {
-            digest: stored.layer.digest,
-            diff_id: stored.layer.diff_id,
-            size: stored.layer.size,
-            blob: stored.blob,
-        };
+        let (layer, _) = limg::layer::build(&tree, &base, MTIME, &key, &self.store).unwrap();
         NewLayer { layer, description: description.to_owned(), encoder: None }
     }
 

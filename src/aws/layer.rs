@@ -93,7 +93,7 @@ pub async fn fetch_layer(
         None => Download { aws, arn, version, asked, reporter }.into_store(store).await?,
     };
     let record = Record { sha256, runtimes, architectures };
-    store.keep_record(RECORDS, &key, &record)?;
+    store.write_record(RECORDS, &key, &record)?;
     Ok(record.of(blob, downloaded))
 }
 

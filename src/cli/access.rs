@@ -94,8 +94,8 @@ impl Access {
         loaded: &Loaded,
     ) -> Result<Context, Failure> {
         let configuration = configuration(settings)?;
-        let store = store(settings)?.limited(configuration.store_limit(settings));
-        let store = if self.verify { store.checking() } else { store };
+        let store = store(settings)?.with_limit(configuration.store_limit(settings));
+        let store = if self.verify { store.verifying() } else { store };
         let certificates =
             settings.certificates.as_deref().map(fs::read).transpose().map_err(Failure::Certificates)?;
         // `limg.lock` beside `limg.yaml`; another definition in the same folder has another.

@@ -13,7 +13,7 @@ use super::render::{Terminal, size};
 use super::settings::Settings;
 use super::size::Size;
 use crate::fs::FsError;
-use crate::store::{Bounds, Contents, Digest, Removal, Store, StoredBlob};
+use crate::store::{Digest, Removal, Retention, Store, StoreContents, StoredBlob};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -53,9 +53,9 @@ fn prune(
 ) -> Result<ExitCode, Failure> {
     let PruneArguments { all, older_than, max_size, dry_run } = arguments;
     let mut bounds = match older_than {
-        _ if *all => Bounds::of_age(Duration::ZERO),
-        Some(days) => Bounds::of_age(DAY * *days),
-        None => Bounds::of_bytes(limit),
+        _ if *all => Retention::of_age(Duration::ZERO),
+        Some(days) => Retention::of_age(DAY * *days),
+        None => Retention::of_bytes(limit),
     };
     if let Some(Size(bytes)) = max_size {
         bounds.bytes = Some(*bytes);
@@ -149,8 +149,8 @@ impl From<&StoredBlob> for BlobReport {
 }
 
 impl<'a> Shown<'a> {
-    fn of(store: &'a Path, limit: u64, contents: &Contents) -> Self {
-        let Contents { blobs, records, other } = contents;
+    fn of(store: &'a Path, limit: u64, contents: &StoreContents) -> Self {
+        let StoreContents { blobs, records, other } = contents;
         Self {
             store,
             limit,

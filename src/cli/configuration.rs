@@ -15,7 +15,7 @@ use super::size::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{self, Mirror, MirrorError};
-use crate::yaml::{self, Fault, Parsed, Unique};
+use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
 
 /// How the variables begin that name a registry's mirror.
 pub(super) const MIRROR_VARIABLE: &str = "LIMG_REGISTRY_MIRROR_";
@@ -63,7 +63,7 @@ pub(super) enum ConfigurationError {
     Text(#[from] TextError),
     /// It says what limg does not understand.
     #[error("`{}` cannot be followed: {}{}", path.display(), fault.message, in_line(fault.line))]
-    Form { path: PathBuf, fault: Fault },
+    Form { path: PathBuf, fault: YamlError },
     /// A variable names no mirror.
     #[error("`{MIRROR_VARIABLE}{host}` names no mirror")]
     Variable {
@@ -108,7 +108,7 @@ impl ConfigurationError {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    registries: Option<Unique<Host, Registry>>,
+    registries: Option<UniqueKeys<Host, Registry>>,
     store: Option<WrittenStore>,
 }
 
@@ -116,14 +116,14 @@ struct Written {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenStore {
-    limit: Option<Parsed<Size>>,
+    limit: Option<FromText<Size>>,
 }
 
 /// What is written of one registry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registry {
-    mirror: Option<Parsed<Mirror>>,
+    mirror: Option<FromText<Mirror>>,
     insecure: Option<bool>,
 }
 
@@ -177,19 +177,19 @@ impl Configuration {
 
     fn of_text(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         // A file of comments alone has no value, which is as good as none.
-        let written: Option<Written> =
-            yaml::parse(text).map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
+        let written: Option<Written> = strict_yaml::parse(text)
+            .map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
         let Written { registries, store } = written.unwrap_or_default();
         let mut settings = RegistrySettings::default();
         for (Host(host), registry) in registries.into_iter().flat_map(|registries| registries.0) {
             if registry.insecure == Some(true) {
                 settings.insecure.insert(host.clone());
             }
-            if let Some(Parsed(mirror)) = registry.mirror {
+            if let Some(FromText(mirror)) = registry.mirror {
                 settings.mirrors.insert(host, mirror);
             }
         }
-        let store_limit = store.unwrap_or_default().limit.map(|Parsed(limit)| limit);
+        let store_limit = store.unwrap_or_default().limit.map(|FromText(limit)| limit);
         Ok(Self { registries: settings, store_limit })
     }
 
@@ -308,7 +308,7 @@ registries:
             ),
             (
                 "registries:\n  quay.io: {}\n  quay.io: {}\n",
-                "registries: the key `quay.io` stands here twice (line 3)",
+                "registries: duplicate key `quay.io` (line 3)",
                 "registries:",
             ),
             (

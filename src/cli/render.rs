@@ -16,7 +16,7 @@ use super::progress::{self, Bars};
 use super::settings::Settings;
 use crate::definition::{DefinitionError, Located};
 use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
-use crate::image::Identity;
+use crate::image::ImageIdentity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
@@ -138,9 +138,9 @@ impl Terminal {
     }
 
     /// The human result of a build.
-    pub(super) fn built(&self, built: &[(Built<Identity>, Vec<Delivered>)]) {
+    pub(super) fn built(&self, built: &[(Built<ImageIdentity>, Vec<Delivered>)]) {
         for (built, delivered) in built {
-            let Identity { digest, config_digest, .. } = &built.image;
+            let ImageIdentity { digest, config_digest, .. } = &built.image;
             // An engine knows an image that has no manifest by the digest of its config.
             let digest = digest.as_ref().unwrap_or(config_digest);
             for delivered in delivered {

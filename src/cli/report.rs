@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::Provenance;
-use crate::image::Identity;
+use crate::image::ImageIdentity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 use crate::store::Digest;
 
@@ -68,8 +68,8 @@ impl From<Amount> for AmountReport {
 
 impl<'a> Report<'a> {
     /// The report of `limg build`.
-    pub(super) fn of_build(built: &'a [(Built<Identity>, Vec<Delivered>)]) -> Self {
-        let function = |(built, delivered): &'a (Built<Identity>, Vec<Delivered>)| {
+    pub(super) fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built<ImageIdentity>, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
             (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
         };
@@ -98,11 +98,11 @@ impl<'a> Report<'a> {
 impl<'a> FunctionReport<'a> {
     fn of<I>(
         built: &'a Built<I>,
-        identity: Identity,
+        identity: ImageIdentity,
         destinations: Vec<String>,
         push: Option<PushReport<'a>>,
     ) -> Self {
-        let Identity { digest, config_digest, architecture } = identity;
+        let ImageIdentity { digest, config_digest, architecture } = identity;
         let layers = built.layers.iter().map(|layer| LayerReport {
             name: &layer.name,
             digest: layer.digest.as_ref(),

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::load;
 use super::render::Terminal;
 use super::settings::Settings;
-use crate::lock::Change;
+use crate::lock::PinChange;
 use crate::pipeline::{self, Pinning};
 use crate::store::Digest;
 
@@ -49,8 +49,8 @@ struct ChangeReport<'a> {
 }
 
 impl<'a> ChangeReport<'a> {
-    fn of(change: &'a Change) -> Self {
-        let Change { pin, before, after } = change;
+    fn of(change: &'a PinChange) -> Self {
+        let PinChange { pin, before, after } = change;
         Self {
             pin: pin.to_string(),
             before: before.as_ref().map(Digest::as_str),
@@ -60,7 +60,7 @@ impl<'a> ChangeReport<'a> {
 }
 
 /// A change as people read it.
-fn text(Change { pin, before, after }: &Change) -> String {
+fn text(PinChange { pin, before, after }: &PinChange) -> String {
     match (before, after) {
         (Some(before), Some(after)) => format!("{pin}  {before} -> {after}"),
         (None, Some(after)) => format!("{pin}  {after}"),

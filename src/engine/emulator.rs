@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fs::{self, FsError};
 use crate::project::{Architecture, RunConfig};
-use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
+use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::Store;
 
 /// The bytes of an ELF header up to and with `e_machine`.
@@ -73,7 +73,7 @@ impl EmulatorError {
 #[must_use]
 pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
     match run.entrypoint.as_deref().unwrap_or_default() {
-        [script, ..] if script == ENTRY_SCRIPT => !has_file(EMULATOR),
+        [script, ..] if script == AWS_ENTRYPOINT => !has_file(EMULATOR_PATH),
         // limg's own entry script and wrappers may stand before it.
         words => !words
             .iter()
@@ -165,11 +165,11 @@ mod tests {
             entrypoint: Some(entrypoint.iter().map(|&word| word.to_owned()).collect()),
             ..RunConfig::default()
         };
-        let rie = |path: &str| path == EMULATOR;
-        assert!(!is_needed(&run(&[ENTRY_SCRIPT]), rie));
-        assert!(is_needed(&run(&[ENTRY_SCRIPT]), |_| false));
-        assert!(!is_needed(&run(&[EMULATOR, "/main"]), rie));
-        assert!(!is_needed(&run(&["/opt/wrapper", EMULATOR, "/main"]), rie));
+        let rie = |path: &str| path == EMULATOR_PATH;
+        assert!(!is_needed(&run(&[AWS_ENTRYPOINT]), rie));
+        assert!(is_needed(&run(&[AWS_ENTRYPOINT]), |_| false));
+        assert!(!is_needed(&run(&[EMULATOR_PATH, "/main"]), rie));
+        assert!(!is_needed(&run(&["/opt/wrapper", EMULATOR_PATH, "/main"]), rie));
         assert!(is_needed(&run(&["/main"]), rie));
         assert!(is_needed(&RunConfig::default(), rie));
     }

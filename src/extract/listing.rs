@@ -72,7 +72,7 @@ impl Listing {
 
     /// Records it for the next time.
     pub(super) fn keep(&self, key: &Digest, store: &Store) -> Result<(), ExtractError> {
-        Ok(store.keep_record(RECORD, key, self)?)
+        Ok(store.write_record(RECORD, key, self)?)
     }
 
     /// The tree that has it at `to`.

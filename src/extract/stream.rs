@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn layer(store: &Store, blob: &[u8], tar: &[u8]) -> Layer {
-        let kept = store.keep_blob(blob).unwrap();
+        let kept = store.add_blob(blob).unwrap();
         Layer { digest: Digest::of(blob), diff_id: Digest::of(tar), size: kept.size, blob: kept }
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let bad = [
             Layer { digest: Digest::of(b"other"), ..good.clone() },
             Layer { diff_id: Digest::of(b"other"), ..good.clone() },
-            Layer { blob: store.keep_blob(&gzip(b"hallo")).unwrap(), ..good },
+            Layer { blob: store.add_blob(&gzip(b"hallo")).unwrap(), ..good },
         ];
         for layer in bad {
             assert!(matches!(read_all(&layer, 100), Err(ExtractError::Digest { .. })));

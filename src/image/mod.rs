@@ -1,75 +1,57 @@
-//! Base, layers and config joined into an image: manifest and config bytes and where each layer's bytes are.
+//! Combines a base, layers and a config into an image: manifest and config bytes, and the location of each layer's blob.
 //!
-//! The base's JSON is edited as a map, so that what limg does not know survives, and written in one canonical form
-//! (RFC 8785), so that the same image has the same digest everywhere. An [`Image`] never changes. This module neither
-//! reads nor writes a file.
+//! The base's JSON is edited as a map, so keys that limg does not know survive. It is written in one canonical form (RFC
+//! 8785), so the same image has the same digest on every machine. An [`Image`] is immutable. This module neither reads nor
+//! writes files.
 
 mod base;
-mod docker;
-mod media;
+mod docker_image;
+mod manifest;
+mod media_types;
 
 use std::collections::BTreeMap;
 
 use canon_json::CanonJsonSerialize as _;
 use serde_json::{Value, json};
 
-pub use base::{
-    BaseImage, DescribedLayer, check_config, described_layers, diff_ids, digest, made_layers, manifest,
+pub use base::BaseImage;
+pub use docker_image::{DockerImage, DockerLayer};
+pub use manifest::{
+    ManifestLayer, check_platform, descriptor_digest, diff_ids, layers_of_encoder, manifest_layers,
+    parse_manifest,
 };
-pub use docker::{DockerImage, DockerLayer};
-use media::compression;
-pub use media::{Compression, Family, is_index};
+pub use media_types::{Compression, MediaTypes, is_index};
 
-use crate::layer::StoredLayer;
+pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
-use crate::store::{Blob, Digest, DigestError};
+use crate::store::{Digest, DigestError};
 
-/// A layer of an image: one gzip stream of one tar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    /// The digest of the compressed blob.
-    pub digest: Digest,
-    /// The digest of the tar.
-    pub diff_id: Digest,
-    /// The size of the compressed blob in bytes.
-    pub size: u64,
-    /// Where its bytes are.
-    pub blob: Blob,
-}
-
-impl From<StoredLayer> for Layer {
-    fn from(stored: StoredLayer) -> Self {
-        let StoredLayer { layer, blob, reused: _ } = stored;
-        Self { digest: layer.digest, diff_id: layer.diff_id, size: layer.size, blob }
-    }
-}
-
-/// A layer to put on a base, and what its `history` entry says of it.
+/// A layer to add to a base, with the data for its `history` entry.
 #[derive(Debug, Clone)]
 pub struct NewLayer<L = Layer> {
     /// The layer.
     pub layer: L,
-    /// What it holds, such as `layer utils`.
+    /// What it contains: `layer utils`, `code of orders` …
     pub description: String,
-    /// What made its blob of its tar ([`layer::encoder`](crate::layer::encoder)), if nothing else had a say in that.
+    /// The encoder ([`layer::encoder`](crate::layer::encoder)), if the blob depends on its tar alone.
     pub encoder: Option<&'static str>,
 }
 
-/// What names an image.
+/// The digests and the architecture of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The digest of its manifest, if it has one.
+pub struct ImageIdentity {
+    /// The digest of the manifest, if there is one.
     pub digest: Option<Digest>,
-    /// The digest of its config: what Docker calls its id.
+    /// The digest of the config: Docker's image ID.
     pub config_digest: Digest,
-    /// The instruction set of what is in it.
+    /// The architecture.
     pub architecture: Architecture,
 }
 
-/// An image: what is in it cannot change.
+/// A complete, immutable image.
 #[derive(Debug, Clone)]
 pub struct Image {
-    family: Family,
+    media_types: MediaTypes,
     architecture: Architecture,
     manifest: Vec<u8>,
     manifest_digest: Digest,
@@ -78,23 +60,23 @@ pub struct Image {
     layers: Vec<Layer>,
 }
 
-/// An image that cannot be read or made.
+/// An image that cannot be read or assembled.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// A manifest or config that is not what it should be.
+    /// A manifest, config or index is malformed.
     #[error("failed to read the {what} of the image")]
     Json {
-        /// `manifest` or `config`.
+        /// `manifest`, `config` or `index`.
         what: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// A digest that limg cannot check.
+    /// A digest is malformed or does not use SHA-256.
     #[error(transparent)]
     Digest(#[from] DigestError),
-    /// A media type that Lambda does not take.
-    #[error("the image has a {what} of the media type `{media_type}`, which Lambda does not take")]
+    /// A media type is not supported by Lambda.
+    #[error("the image has a {what} of media type `{media_type}`, which Lambda does not support")]
     MediaType {
         /// `manifest` or `layer`.
         what: &'static str,
@@ -104,26 +86,26 @@ pub enum ImageError {
     /// The image is for another platform.
     #[error("the image is for {found}, not for linux/{} (`{wanted}`)", wanted.oci_name())]
     Platform {
-        /// What the image says.
+        /// The platform in the image's config or index.
         found: String,
-        /// What the function wants.
+        /// The architecture of the function.
         wanted: Architecture,
     },
-    /// The config does not list the layers that the image has.
-    #[error("the config's {config} `diff_ids` are not those of the image's {manifest} layers")]
+    /// The config does not match the layers of the image.
+    #[error("the config's {config} `diff_ids` do not match the image's {manifest} layers")]
     DiffIds {
-        /// How many `diff_ids` the config has.
+        /// The number of `diff_ids` in the config.
         config: usize,
-        /// How many layers there are.
+        /// The number of layers.
         manifest: usize,
     },
-    /// A part of the config has a form that it cannot have.
-    #[error("the image config's `{0}` is not of the form that the OCI image specification gives it")]
+    /// A value in the config has the wrong type.
+    #[error("the image config's `{0}` does not have the type that the OCI image specification requires")]
     Form(&'static str),
 }
 
 impl ImageError {
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -133,7 +115,7 @@ impl ImageError {
                     .into_iter()
                     .find(|known| *found == format!("linux/{}", known.oci_name()));
                 let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
-                Some(format!("{}name a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
+                Some(format!("{}use a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
             }
             Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }
@@ -141,10 +123,10 @@ impl ImageError {
 }
 
 impl Image {
-    /// Puts layers on a base and sets how the image runs. `created` is in RFC 3339.
+    /// Adds layers to a base and sets the run configuration. `created` is an RFC 3339 time.
     ///
     /// # Errors
-    /// When the base's config has a form that cannot be edited.
+    /// When a value in the base's config has the wrong type.
     pub fn assemble(
         base: &BaseImage,
         added: &[NewLayer],
@@ -158,23 +140,23 @@ impl Image {
         let config_digest = Digest::of(&config);
 
         let mut manifest = base.manifest.clone();
-        // What ties a manifest to another one holds for the base alone (OCI image specification, manifest.md).
+        // The base's reference to another manifest does not apply to the new image (OCI image specification, manifest.md).
         manifest.remove("subject");
         manifest.insert("schemaVersion".to_owned(), 2.into());
-        manifest.insert("mediaType".to_owned(), base.family.manifest().into());
+        manifest.insert("mediaType".to_owned(), base.media_types.manifest().into());
         manifest.insert(
             "config".to_owned(),
-            descriptor(base.family.config(), &config_digest, config.len() as u64),
+            descriptor(base.media_types.config(), &config_digest, config.len() as u64),
         );
         let descriptors =
-            layers.iter().map(|layer| descriptor(base.family.layer(), &layer.digest, layer.size));
+            layers.iter().map(|layer| descriptor(base.media_types.layer(), &layer.digest, layer.size));
         manifest.insert("layers".to_owned(), descriptors.collect());
         let manifest = canonical(&Value::Object(manifest));
 
         let manifest_digest = Digest::of(&manifest);
         let architecture = base.architecture;
         Ok(Self {
-            family: base.family,
+            media_types: base.media_types,
             architecture,
             manifest,
             manifest_digest,
@@ -184,59 +166,59 @@ impl Image {
         })
     }
 
-    /// The family of its media types.
+    /// Its media types.
     #[must_use]
-    pub fn family(&self) -> Family {
-        self.family
+    pub fn media_types(&self) -> MediaTypes {
+        self.media_types
     }
 
-    /// The instruction set of what is in it.
+    /// The architecture.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
     }
 
-    /// The manifest's bytes, which its digest is of.
+    /// The bytes of the manifest.
     #[must_use]
     pub fn manifest(&self) -> &[u8] {
         &self.manifest
     }
 
-    /// The digest of the manifest: the image's name for ever.
+    /// The digest of the manifest, which identifies the image.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.manifest_digest
     }
 
-    /// The config's bytes.
+    /// The bytes of the config.
     #[must_use]
     pub fn config(&self) -> &[u8] {
         &self.config
     }
 
-    /// The digest of the config: what Docker calls the image's id.
+    /// The digest of the config: Docker's image ID.
     #[must_use]
     pub fn config_digest(&self) -> &Digest {
         &self.config_digest
     }
 
-    /// What names it.
+    /// The digests and the architecture.
     #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity {
+    pub fn identity(&self) -> ImageIdentity {
+        ImageIdentity {
             digest: Some(self.manifest_digest.clone()),
             config_digest: self.config_digest.clone(),
             architecture: self.architecture,
         }
     }
 
-    /// All layers, the base's first.
+    /// All layers, those of the base first.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// The layers by digest, each once, for destinations that keep blobs by digest.
+    /// The layers sorted by digest, without duplicates.
     #[must_use]
     pub fn unique_layers(&self) -> Vec<&Layer> {
         let by_digest: BTreeMap<&Digest, &Layer> =
@@ -245,7 +227,7 @@ impl Image {
     }
 }
 
-/// The base's config with layers added and its way of running replaced. `diff_ids` are those of all layers.
+/// The base's config with added layers and another run configuration. `diff_ids` are those of all layers.
 fn config<'a, L>(
     base: &BaseImage,
     added: &[NewLayer<L>],
@@ -260,7 +242,7 @@ fn config<'a, L>(
 
     let history = config.entry("history").or_insert_with(|| json!([])).as_array_mut();
     let history = history.ok_or(ImageError::Form("history"))?;
-    // One entry per layer, also for a base whose tool wrote none: without, some readers refuse the image.
+    // Some readers reject images without one entry per layer; not all tools write them.
     let counted = history.iter().filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true))).count();
     for _ in counted..base.layers.len() {
         history.push(json!({ "created": created, "created_by": "base image" }));
@@ -298,7 +280,7 @@ fn config<'a, L>(
     Ok(canonical(&Value::Object(config)))
 }
 
-/// What the `history` entry of a layer says of who made its blob.
+/// The comment in the `history` entry of a layer that this encoder made.
 fn comment(encoder: &str) -> String {
     format!("limg: {encoder}")
 }
@@ -307,198 +289,15 @@ fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Value {
     json!({ "mediaType": media_type, "digest": digest.as_str(), "size": size })
 }
 
-/// JSON in the one form that limg writes.
+/// Canonical JSON (RFC 8785).
 ///
 /// # Panics
-/// Never: what was parsed from JSON or built of strings and integers can be written again.
+/// Never: every value that was parsed from JSON, or consists of strings and integers, has a canonical form.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a value without floats that are not numbers always has a JSON form")]
+#[expect(clippy::expect_used, reason = "every finite value has a canonical form")]
 pub(crate) fn canonical(value: &Value) -> Vec<u8> {
     value.to_canon_json_vec().expect("a JSON value has a canonical form")
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Map;
-
-    use super::*;
-
-    fn layer(name: &str) -> Layer {
-        Layer {
-            digest: Digest::of(name.as_bytes()),
-            diff_id: Digest::of(format!("tar of {name}").as_bytes()),
-            size: 7,
-            blob: Blob { path: name.into(), offset: 0, size: 7, kept: false },
-        }
-    }
-
-    fn new_layer(name: &str) -> NewLayer {
-        NewLayer { layer: layer(name), description: format!("layer {name}"), encoder: None }
-    }
-
-    fn base_config(base: &[Layer], extra: &Value) -> Vec<u8> {
-        let diff_ids: Vec<_> = base.iter().map(|layer| layer.diff_id.as_str()).collect();
-        let mut config =
-            json!({ "architecture": "amd64", "os": "linux", "rootfs": { "diff_ids": diff_ids } });
-        config.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        serde_json::to_vec(&config).unwrap()
-    }
-
-    fn manifest(family: Family, base: &[Layer]) -> Vec<u8> {
-        let layers: Vec<_> =
-            base.iter().map(|layer| descriptor(family.layer(), &layer.digest, layer.size)).collect();
-        let config = descriptor(family.config(), &Digest::of(b"config"), 1);
-        let manifest = json!({ "schemaVersion": 2, "mediaType": family.manifest(), "config": config, "layers": layers,
-            "annotations": { "kept": "yes" }, "subject": config });
-        serde_json::to_vec(&manifest).unwrap()
-    }
-
-    fn base(family: Family, extra: &Value) -> BaseImage {
-        let layers = vec![layer("base")];
-        let config = base_config(&layers, extra);
-        BaseImage::new(&manifest(family, &layers), &config, layers, Architecture::X86_64).unwrap()
-    }
-
-    fn parsed(bytes: &[u8]) -> Value {
-        serde_json::from_slice(bytes).unwrap()
-    }
-
-    const CREATED: &str = "1980-01-01T00:00:00Z";
-
-    #[test]
-    fn an_image_keeps_the_family_of_its_base() {
-        for family in [Family::Docker, Family::Oci] {
-            let image =
-                Image::assemble(&base(family, &json!({})), &[new_layer("a")], &RunConfig::default(), CREATED)
-                    .unwrap();
-            let manifest = parsed(image.manifest());
-            assert_eq!(manifest["mediaType"], family.manifest());
-            assert_eq!(manifest["config"]["mediaType"], family.config());
-            assert_eq!(manifest["config"]["digest"], Digest::of(image.config()).as_str());
-            let types: Vec<_> =
-                manifest["layers"].as_array().unwrap().iter().map(|layer| &layer["mediaType"]).collect();
-            assert_eq!(types, [family.layer(); 2]);
-            assert_eq!(manifest["annotations"]["kept"], "yes");
-            assert_eq!(manifest.get("subject"), None);
-        }
-    }
-
-    #[test]
-    fn unknown_keys_survive_in_one_order() {
-        let labels: Map<String, Value> =
-            (0..20).map(|n| (format!("label-{}", n * 7 % 20), n.into())).collect();
-        let extra = json!({
-            "config": { "Labels": labels, "Healthcheck": { "Test": ["NONE"] }, "Env": ["A=1"], "ArgsEscaped": true },
-            "docker_version": "20.10", "variant": "v8"
-        });
-        let run = RunConfig { command: Some(vec!["app.handler".to_owned()]), ..RunConfig::default() };
-        let first = Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
-        for _ in 0..50 {
-            let again =
-                Image::assemble(&base(Family::Docker, &extra), &[new_layer("a")], &run, CREATED).unwrap();
-            assert_eq!(again.config(), first.config());
-        }
-        let config = parsed(first.config());
-        assert_eq!(config["docker_version"], "20.10");
-        assert_eq!(config["config"]["Labels"].as_object().unwrap().len(), 20);
-        assert_eq!(config["config"]["Healthcheck"]["Test"][0], "NONE");
-        assert_eq!(config["config"]["Cmd"], json!(["app.handler"]));
-        assert_eq!(config["config"]["Env"], json!([]), "the environment is what the plan says");
-    }
-
-    #[test]
-    fn labels_stand_beside_those_of_the_base() {
-        let labels = [("new".to_owned(), "Allow".to_owned())].into();
-        let run = RunConfig { labels, ..RunConfig::default() };
-        for (own, expected) in [
-            (json!({ "Labels": { "kept": "yes" } }), json!({ "kept": "yes", "new": "Allow" })),
-            (json!({ "Labels": null }), json!({ "new": "Allow" })),
-            (json!({}), json!({ "new": "Allow" })),
-        ] {
-            let base = base(Family::Oci, &json!({ "config": own }));
-            let image = Image::assemble(&base, &[], &run, CREATED).unwrap();
-            assert_eq!(parsed(image.config())["config"]["Labels"], expected);
-        }
-        let base = base(Family::Oci, &json!({ "config": { "Labels": "none" } }));
-        assert!(matches!(Image::assemble(&base, &[], &run, CREATED), Err(ImageError::Form("config.Labels"))));
-    }
-
-    #[test]
-    fn every_layer_has_a_history_entry() {
-        let written =
-            json!({ "history": [{ "created_by": "root" }, { "created_by": "ENV", "empty_layer": true }] });
-        for extra in [json!({}), json!({ "history": [] }), written] {
-            let added = [new_layer("a"), new_layer("b")];
-            let image =
-                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
-            let config = parsed(image.config());
-            let entries = config["history"].as_array().unwrap();
-            assert_eq!(entries.iter().filter(|entry| entry["empty_layer"] != true).count(), 3, "{extra}");
-            assert_eq!(entries.last().unwrap()["created_by"], "limg: layer b");
-            assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
-        }
-    }
-
-    #[test]
-    fn a_layer_says_who_made_it() {
-        let written =
-            json!({ "history": [{ "created_by": "root" }, { "created_by": "ENV", "empty_layer": true }] });
-        for extra in [json!({}), written] {
-            let added = [NewLayer { encoder: Some("tar 1, gzip 2"), ..new_layer("a") }, new_layer("b")];
-            let image =
-                Image::assemble(&base(Family::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();
-            let config = parsed(image.config());
-            let comments: Vec<_> = config["history"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .rev()
-                .take(2)
-                .map(|entry| &entry["comment"])
-                .collect();
-            assert_eq!(comments, [&Value::Null, &json!("limg: tar 1, gzip 2")]);
-            let manifest = super::manifest(image.manifest()).unwrap();
-            let made = |encoder| made_layers(&manifest, image.config(), encoder).unwrap();
-            let [found] = &made("tar 1, gzip 2")[..] else { panic!("one layer") };
-            assert_eq!(
-                (&found.digest, &found.diff_id, found.size),
-                (&layer("a").digest, &layer("a").diff_id, 7)
-            );
-            for other in ["tar 1, gzip 1", "tar 1, gzip 20", "tar 1", ""] {
-                assert_eq!(made(other), []);
-            }
-        }
-    }
-
-    #[test]
-    fn a_base_for_another_platform_is_refused() {
-        let layers = vec![layer("base")];
-        let config = base_config(&layers, &json!({}));
-        let error = BaseImage::new(&manifest(Family::Oci, &layers), &config, layers, Architecture::Arm64)
-            .unwrap_err();
-        assert_eq!(error.to_string(), "the image is for linux/amd64, not for linux/arm64 (`arm64`)");
-    }
-
-    #[test]
-    fn a_base_that_contradicts_itself_is_refused() {
-        let config = base_config(&[layer("other")], &json!({}));
-        let layers = vec![layer("base")];
-        let of = |manifest: &[u8]| BaseImage::new(manifest, &config, layers.clone(), Architecture::X86_64);
-        assert!(matches!(of(&manifest(Family::Oci, &layers)), Err(ImageError::DiffIds { .. })));
-        assert!(matches!(of(b"{}"), Err(ImageError::Json { .. })));
-        let artifact =
-            String::from_utf8(manifest(Family::Oci, &layers)).unwrap().replace("image.manifest", "artifact");
-        assert!(matches!(of(artifact.as_bytes()), Err(ImageError::MediaType { .. })));
-    }
-
-    #[test]
-    fn what_a_base_says_about_running_is_read() {
-        let extra = json!({ "config": { "Env": ["A=1", "B=x=y", "C"], "Entrypoint": ["/e"], "Cmd": [], "WorkingDir": "" } });
-        let run = base(Family::Oci, &extra).run_config();
-        let variables =
-            [("A", "1"), ("B", "x=y"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(run.environment, variables);
-        assert_eq!(run.entrypoint, Some(vec!["/e".to_owned()]));
-        assert_eq!((run.command, run.working_directory), (None, None));
-    }
-}
+mod tests;

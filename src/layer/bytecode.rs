@@ -1,10 +1,9 @@
-//! Keeps Python's bytecode valid although the time of its source changes.
+//! Keeps Python bytecode valid although the modification time of its source changes.
 //!
-//! A `.pyc` file names the modification time and size of the source that it was compiled from (PEP 3147; PEP 552 for
-//! the layout). Every file of an image gets the same fixed time, which would make each `.pyc` stale; on Lambda's
-//! read-only file system it could never be replaced, and every cold start would compile anew. So where a `.pyc` fits its
-//! source as it lies on disk, its header is made to name the fixed time. One that does not fit is left alone: it must
-//! stay stale, or old code would run.
+//! A `.pyc` file contains the modification time and size of its source (PEP 3147; PEP 552 for the layout). Every file of an
+//! image gets the same fixed time, which would make each `.pyc` stale: Lambda's file system is read-only, so Python would
+//! compile the source again at every cold start. If a `.pyc` matches its source on disk, the fixed time is written into its
+//! header. One that does not match is not changed: it must stay stale, or old code would run.
 
 use std::io::{self, Cursor, Read};
 
@@ -14,8 +13,8 @@ use crate::tree::{FileNode, Node, Tree, source_of_bytecode};
 /// Magic number, flags, modification time, source size: four bytes each, little-endian.
 const HEADER: usize = 16;
 
-/// The content of `file`, its header adjusted if it is bytecode that fits its source in the same tree.
-pub(super) fn refresh<'a>(
+/// The content of `file`, with an adjusted header if it is bytecode that matches its source in the same tree.
+pub(super) fn adjust<'a>(
     mut content: impl Read + 'a,
     path: &ImagePath,
     tree: &Tree,
@@ -28,10 +27,10 @@ pub(super) fn refresh<'a>(
     let mut header = [0; HEADER];
     content.read_exact(&mut header)?;
     let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    // The format keeps the low 32 bits of both. Flags other than 0 mean that a hash stands in the place of the time.
-    let fits =
+    // Time and size are stored modulo 2^32. If the flags are not 0, a hash takes the place of the time.
+    let matches =
         word(4) == 0 && word(8) == low_bits(modified.cast_unsigned()) && word(12) == low_bits(source.size);
-    if fits {
+    if matches {
         header[8..12].copy_from_slice(&low_bits(mtime).to_le_bytes());
     }
     Ok(Box::new(Cursor::new(header).chain(content)))
@@ -41,7 +40,7 @@ fn low_bits(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 
-/// The source of bytecode in the same tree, and when it was modified.
+/// The source of bytecode in the same tree, and its modification time.
 fn source_of<'a>(path: &ImagePath, tree: &'a Tree) -> Option<(&'a FileNode, i64)> {
     match tree.get(&source_of_bytecode(path)?)? {
         Node::File(source) => Some((source, source.modified?)),

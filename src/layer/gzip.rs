@@ -1,10 +1,10 @@
 //! Compresses a stream on all processors into one gzip member (RFC 1952).
 //!
-//! The input is cut into blocks of a fixed size. Each is compressed by itself, on whatever processor is free, and the results
-//! are joined into one deflate stream: every block's own last one gives up its claim to be the last, and an empty stored
-//! block fills up its last byte. So the bytes depend on the input alone, never on the number of threads or on how the input
-//! comes in. What a zip archive has deflated is joined in as it is there. Files that lie within a block are read where it is
-//! compressed. This module knows nothing of layers.
+//! The input is split into chunks of a fixed size. Threads compress each chunk separately, and the results are joined into one
+//! deflate stream: the BFINAL bit of each chunk's last deflate block is cleared, and an empty stored block pads its last
+//! byte. The output depends on the input alone, not on the number of threads or the sizes of the writes. Deflated data of
+//! zip entries is copied as it is. Files that fit into a chunk are read by the thread that compresses the chunk. This module
+//! knows nothing about layers.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,51 +21,53 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest as _, Sha256};
 
 use super::deflate;
-use super::tar::{TarOutput, read_exactly};
+use super::tar_writer::{TarOutput, read_exactly};
 use crate::store::Digest;
 use crate::tree::{Content, TreeError, ZipEntry};
 
-/// The level of libdeflate that layers are compressed with, 0 to 12. Decision 013 has the curve that it comes from.
+/// The libdeflate level, 0 to 12. Decision 013 explains the choice.
 const LEVEL: i32 = 5;
 
-/// How many bytes are compressed at a time.
-const BLOCK: usize = 1 << 20;
+/// The size of a chunk in bytes.
+const CHUNK: usize = 1 << 20;
 
-/// How much memory the blocks take that a thread works on at once, in bytes: two full ones.
-const BATCH: usize = 4 * BLOCK;
+/// The memory of the chunks that a thread processes together, in bytes: two full chunks.
+const BATCH: usize = 4 * CHUNK;
 
-/// The largest entry of an archive, in bytes unpacked or as it is there, that is held whole while it is worked on.
-const HELD_WHOLE: u64 = 4 << 20;
+/// The largest zip entry, compressed or uncompressed, that is processed as one chunk.
+const MAX_WHOLE_ENTRY: u64 = 4 << 20;
 
-/// How many bytes of a larger one are worked on at a time, and how many such pieces wait to be taken in.
+/// The size of the chunks of a larger entry.
 const PIECE: usize = 256 * 1024;
+
+/// The number of such chunks that may wait to be collected.
 const PIECES: usize = 8;
 
-/// More threads than this one that hashes their input cannot keep busy.
-const THREADS_AT_MOST: usize = 8;
+/// The thread that hashes the input cannot keep more threads busy.
+const MAX_THREADS: usize = 8;
 
 /// The header of the member: no name, no time, operating system "unknown" (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// An empty block that is the last.
-const LAST: [u8; 2] = [3, 0];
+/// An empty deflate block with the BFINAL bit set.
+const FINAL_BLOCK: [u8; 2] = [3, 0];
 
-/// The threads that compress. Making one starts none: they start with the first input of more than one block.
+/// The threads that compress. They start with the first input of more than one chunk.
 #[derive(Debug)]
-pub(super) struct Processors {
+pub(super) struct Workers {
     threads: usize,
     pool: OnceLock<ThreadPool>,
 }
 
-impl Processors {
-    /// Those of this machine.
+impl Workers {
+    /// One thread for each processor of this machine.
     pub(super) fn all() -> &'static Self {
-        static ALL: OnceLock<Processors> = OnceLock::new();
+        static ALL: OnceLock<Workers> = OnceLock::new();
         ALL.get_or_init(|| Self::new(thread::available_parallelism().map_or(1, NonZero::get)))
     }
 
     pub(super) fn new(threads: usize) -> Self {
-        Self { threads: threads.min(THREADS_AT_MOST), pool: OnceLock::new() }
+        Self { threads: threads.min(MAX_THREADS), pool: OnceLock::new() }
     }
 
     fn pool(&self) -> io::Result<&ThreadPool> {
@@ -74,107 +76,107 @@ impl Processors {
         }
         let name = |_| "compress".to_owned();
         let pool = ThreadPoolBuilder::new().num_threads(self.threads).thread_name(name).build();
-        // Another thread may have made one meanwhile; then this one ends.
+        // If another thread has built a pool at the same time, this one is dropped.
         let pool = pool.map_err(io::Error::other)?;
         Ok(self.pool.get_or_init(|| pool))
     }
 }
 
-/// Writes what is written to it as one gzip member, and computes the digest of what was written.
+/// Compresses what is written to it into one gzip member, and computes the digest of the input.
 ///
-/// Memory use is bounded: writing waits for the oldest block when enough is under way.
+/// Memory use is bounded: a write waits for the oldest chunk when too many are in progress.
 #[derive(Debug)]
 pub(super) struct GzipWriter<'a, W> {
     output: W,
-    processors: &'a Processors,
-    /// The block that is being filled.
-    block: Block,
-    /// Those before it that wait for others: threads work on several at once.
-    batch: Vec<Block>,
-    /// What is being worked on, in its order.
+    workers: &'a Workers,
+    /// The chunk being filled.
+    chunk: Chunk,
+    /// Full chunks that are not yet enough for a thread.
+    batch: Vec<Chunk>,
+    /// The chunks in progress, in their order.
     pending: VecDeque<Pending>,
-    /// Full blocks of bytes that are done with, whose memory is used again.
-    spare: Vec<Block>,
+    /// Finished chunks whose memory is used again.
+    spare: Vec<Chunk>,
     crc: Crc,
-    /// The size of the input modulo 2^32, which is what the member ends with.
+    /// The size of the input modulo 2^32, for the end of the member.
     size: u32,
     hasher: Sha256,
 }
 
-/// Blocks that are being worked on. They have all come when nobody sends any more.
+/// Chunks in progress. All have been received when the channel is closed.
 #[derive(Debug)]
 struct Pending {
-    done: Receiver<io::Result<Block>>,
-    /// The memory that they take, in bytes.
+    done: Receiver<io::Result<Chunk>>,
+    /// Their memory in bytes.
     memory: usize,
 }
 
-/// What a thread is to do: it passes blocks on.
-type Work = Box<dyn FnOnce(&mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> + Send>;
+/// A task for a thread, which emits finished chunks.
+type Task = Box<dyn FnOnce(&mut dyn FnMut(Chunk) -> io::Result<()>) -> io::Result<()> + Send>;
 
-/// A stretch of the input, and what becomes of it.
+/// A part of the input and its compressed form.
 #[derive(Debug, Default)]
-struct Block {
-    /// The entry of an archive that this is, and is to be taken from there.
+struct Chunk {
+    /// If set, the chunk is this zip entry, whose deflated data is copied.
     entry: Option<ZipEntry>,
     input: Vec<u8>,
-    /// Files whose bytes have yet to be read, to their places in the input.
+    /// Files that have yet to be read into the input, at these ranges.
     files: Vec<(Range<usize>, Content)>,
     output: Vec<u8>,
     crc: Crc,
 }
 
 impl<'a, W: Write> GzipWriter<'a, W> {
-    /// Begins the member.
-    pub(super) fn new(mut output: W, processors: &'a Processors) -> io::Result<Self> {
+    /// Writes the header of the member.
+    pub(super) fn new(mut output: W, workers: &'a Workers) -> io::Result<Self> {
         output.write_all(&HEADER)?;
-        let (block, batch) = (Block::default(), Vec::new());
+        let (chunk, batch) = (Chunk::default(), Vec::new());
         let (pending, spare) = (VecDeque::new(), Vec::new());
         let (crc, hasher) = (Crc::new(), Sha256::new());
-        Ok(Self { output, processors, block, batch, pending, spare, crc, size: 0, hasher })
+        Ok(Self { output, workers, chunk, batch, pending, spare, crc, size: 0, hasher })
     }
 
-    /// Ends the member. Gives the writer below back, and the digest of the input.
+    /// Ends the member. Returns the wrapped writer and the digest of the input.
     pub(super) fn finish(mut self) -> io::Result<(W, Digest)> {
         if self.pending.is_empty() && self.batch.is_empty() {
-            // What is small is done before a thread would have started.
-            let only = std::mem::take(&mut self.block);
+            // Small input is compressed here, faster than a thread could start.
+            let only = std::mem::take(&mut self.chunk);
             if !only.input.is_empty() {
-                work_on(vec![only], &mut |block| self.append(&block))?;
+                process(vec![only], &mut |chunk| self.append(&chunk))?;
             }
         } else {
-            self.end_block()?;
+            self.end_chunk()?;
             self.start_batch()?;
         }
         while !self.pending.is_empty() {
-            self.take_in()?;
+            self.collect()?;
         }
-        self.output.write_all(&LAST)?;
+        self.output.write_all(&FINAL_BLOCK)?;
         self.output.write_all(&self.crc.finalize().to_le_bytes())?;
         self.output.write_all(&self.size.to_le_bytes())?;
         Ok((self.output, Digest::finish(self.hasher)))
     }
 
-    /// Ends the block that is being filled, if there is anything in it.
-    fn end_block(&mut self) -> io::Result<()> {
-        if self.block.input.is_empty() {
+    /// Ends the chunk being filled, unless it is empty.
+    fn end_chunk(&mut self) -> io::Result<()> {
+        if self.chunk.input.is_empty() {
             return Ok(());
         }
-        let block = if self.block.input.len() < BLOCK {
-            // What waits as a part of a block does not hold the memory of a whole one.
-            let files = std::mem::take(&mut self.block.files);
-            let part = Block { input: self.block.input.clone(), files, ..Block::default() };
-            self.block.input.clear();
-            part
+        let chunk = if self.chunk.input.len() < CHUNK {
+            // A partial chunk must not hold the memory of a full one while it waits.
+            let files = std::mem::take(&mut self.chunk.files);
+            let partial = Chunk { input: self.chunk.input.clone(), files, ..Chunk::default() };
+            self.chunk.input.clear();
+            partial
         } else {
-            std::mem::replace(&mut self.block, self.spare.pop().unwrap_or_default())
+            std::mem::replace(&mut self.chunk, self.spare.pop().unwrap_or_default())
         };
-        self.add(block)
+        self.add(chunk)
     }
 
-    /// Adds a block to the batch, and lets a thread work on that when it is large enough.
-    fn add(&mut self, block: Block) -> io::Result<()> {
-        self.batch.push(block);
+    /// Adds a chunk to the batch, and starts the batch when it is large enough.
+    fn add(&mut self, chunk: Chunk) -> io::Result<()> {
+        self.batch.push(chunk);
         if memory_of(&self.batch) < BATCH { Ok(()) } else { self.start_batch() }
     }
 
@@ -184,25 +186,25 @@ impl<'a, W: Write> GzipWriter<'a, W> {
             return Ok(());
         }
         let (memory, count) = (memory_of(&batch), batch.len());
-        self.start(memory, count, vec![Box::new(|pass_on| work_on(batch, pass_on))])
+        self.start(memory, count, vec![Box::new(|emit| process(batch, emit))])
     }
 
-    /// Lets threads work, which pass on at most so many blocks before these are taken in.
-    fn start(&mut self, memory: usize, blocks: usize, works: Vec<Work>) -> io::Result<()> {
-        // Two batches for each thread, so that none waits for this one to bring the next.
-        let most = 2 * BATCH * self.processors.threads;
+    /// Starts tasks in the thread pool. A task waits while `chunks` of its emitted chunks have not been collected.
+    fn start(&mut self, memory: usize, chunks: usize, tasks: Vec<Task>) -> io::Result<()> {
+        // Two batches for each thread, so that no thread waits for the next one.
+        let max = 2 * BATCH * self.workers.threads;
         while !self.pending.is_empty()
-            && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > most
+            && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > max
         {
-            self.take_in()?;
+            self.collect()?;
         }
-        let (sender, done) = sync_channel(blocks);
-        for work in works {
+        let (sender, done) = sync_channel(chunks);
+        for task in tasks {
             let sender = sender.clone();
-            self.processors.pool()?.spawn(move || {
-                // Nobody takes anything in any more when the layer has failed.
+            self.workers.pool()?.spawn(move || {
+                // The receiver is gone if the layer has failed.
                 let gone = |_| io::ErrorKind::BrokenPipe.into();
-                if let Err(error) = work(&mut |block| sender.send(Ok(block)).map_err(gone)) {
+                if let Err(error) = task(&mut |chunk| sender.send(Ok(chunk)).map_err(gone)) {
                     drop(sender.send(Err(error)));
                 }
             });
@@ -211,128 +213,128 @@ impl<'a, W: Write> GzipWriter<'a, W> {
         Ok(())
     }
 
-    /// Takes in the oldest blocks that are under way.
-    fn take_in(&mut self) -> io::Result<()> {
+    /// Waits for the oldest chunks in progress and appends them to the output.
+    fn collect(&mut self) -> io::Result<()> {
         let Some(pending) = self.pending.pop_front() else { return Ok(()) };
-        for block in pending.done {
-            let mut block = block?;
-            self.append(&block)?;
-            if block.input.len() == BLOCK && block.entry.is_none() {
-                block.input.clear();
-                block.output.clear();
-                block.crc.reset();
-                self.spare.push(block);
+        for chunk in pending.done {
+            let mut chunk = chunk?;
+            self.append(&chunk)?;
+            if chunk.input.len() == CHUNK && chunk.entry.is_none() {
+                chunk.input.clear();
+                chunk.output.clear();
+                chunk.crc.reset();
+                self.spare.push(chunk);
             }
         }
         Ok(())
     }
 
-    fn append(&mut self, block: &Block) -> io::Result<()> {
-        self.hasher.update(&block.input);
-        self.crc.combine(&block.crc);
-        // Blocks are far smaller than 2^32.
-        self.size = self.size.wrapping_add(u32::try_from(block.input.len()).map_err(io::Error::other)?);
-        self.output.write_all(&block.output)
+    fn append(&mut self, chunk: &Chunk) -> io::Result<()> {
+        self.hasher.update(&chunk.input);
+        self.crc.combine(&chunk.crc);
+        // Chunks are far smaller than 2^32.
+        self.size = self.size.wrapping_add(u32::try_from(chunk.input.len()).map_err(io::Error::other)?);
+        self.output.write_all(&chunk.output)
     }
 }
 
 impl<W: Write> Write for GzipWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.block.input.len() == BLOCK {
-            self.end_block()?;
+        if self.chunk.input.len() == CHUNK {
+            self.end_chunk()?;
         }
-        let room = BLOCK - self.block.input.len();
-        self.block.input.reserve_exact(room);
-        let count = bytes.len().min(room);
-        self.block.input.extend_from_slice(&bytes[..count]);
+        let free = CHUNK - self.chunk.input.len();
+        self.chunk.input.reserve_exact(free);
+        let count = bytes.len().min(free);
+        self.chunk.input.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // Blocks have their fixed size whenever somebody flushes.
+        // Chunks keep their fixed size.
         self.output.flush()
     }
 }
 
 impl<W: Write> TarOutput for GzipWriter<'_, W> {
-    fn take_over(&mut self, entry: &ZipEntry) -> io::Result<bool> {
-        self.end_block()?;
-        if entry.size().max(entry.compressed_size()) <= HELD_WHOLE {
-            self.add(Block { entry: Some(entry.clone()), ..Block::default() })?;
+    fn append_deflated(&mut self, entry: &ZipEntry) -> io::Result<bool> {
+        self.end_chunk()?;
+        if entry.size().max(entry.compressed_size()) <= MAX_WHOLE_ENTRY {
+            self.add(Chunk { entry: Some(entry.clone()), ..Chunk::default() })?;
         } else {
             self.start_batch()?;
             let (content, deflated) = (entry.clone(), entry.clone());
-            let works: Vec<Work> = vec![
-                Box::new(move |pass_on| inflate_pieces(&content, pass_on)),
-                Box::new(move |pass_on| take_over_pieces(&deflated, pass_on)),
+            let tasks: Vec<Task> = vec![
+                Box::new(move |emit| inflate_pieces(&content, emit)),
+                Box::new(move |emit| copy_pieces(&deflated, emit)),
             ];
-            self.start((PIECES + works.len()) * PIECE, PIECES, works)?;
+            self.start((PIECES + tasks.len()) * PIECE, PIECES, tasks)?;
         }
         Ok(true)
     }
 
-    fn take_on(&mut self, content: &Content, size: u64) -> io::Result<bool> {
-        let begin = self.block.input.len();
+    fn append_file(&mut self, content: &Content, size: u64) -> io::Result<bool> {
+        let begin = self.chunk.input.len();
         let Some(end) = usize::try_from(size).ok().and_then(|size| begin.checked_add(size)) else {
             return Ok(false);
         };
-        // A file that goes on in the next block is read as it comes.
-        if end > BLOCK {
+        // The caller writes a file that does not fit into the chunk.
+        if end > CHUNK {
             return Ok(false);
         }
-        self.block.input.resize(end, 0);
-        self.block.files.push((begin..end, content.clone()));
+        self.chunk.input.resize(end, 0);
+        self.chunk.files.push((begin..end, content.clone()));
         Ok(true)
     }
 }
 
-/// The memory that blocks take while they are worked on, in bytes.
-fn memory_of(blocks: &[Block]) -> usize {
-    blocks.iter().map(Block::memory).sum()
+/// The memory of chunks in progress, in bytes.
+fn memory_of(chunks: &[Chunk]) -> usize {
+    chunks.iter().map(Chunk::memory).sum()
 }
 
-/// Compresses blocks, or takes them over.
-fn work_on(mut blocks: Vec<Block>, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
-    blocks.iter_mut().try_for_each(Block::fill)?;
-    deflate::open_ends(blocks.iter_mut().map(|block| &mut block.output)).map_err(|(place, malformed)| {
-        match &blocks[place].entry {
+/// Compresses chunks or copies their deflated data.
+fn process(mut chunks: Vec<Chunk>, emit: &mut dyn FnMut(Chunk) -> io::Result<()>) -> io::Result<()> {
+    chunks.iter_mut().try_for_each(Chunk::fill)?;
+    deflate::make_joinable(chunks.iter_mut().map(|chunk| &mut chunk.output)).map_err(
+        |(index, malformed)| match &chunks[index].entry {
             Some(entry) => unreadable(entry, io::Error::other(malformed)),
             None => io::Error::other(malformed),
-        }
-    })?;
-    blocks.into_iter().try_for_each(pass_on)
+        },
+    )?;
+    chunks.into_iter().try_for_each(emit)
 }
 
-/// Inflates an entry piece by piece.
-fn inflate_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
+/// Inflates an entry in pieces.
+fn inflate_pieces(entry: &ZipEntry, emit: &mut dyn FnMut(Chunk) -> io::Result<()>) -> io::Result<()> {
     let mut content = entry.open().map_err(io::Error::other)?;
     loop {
-        let mut block = Block::default();
-        let read = content.by_ref().take(PIECE as u64).read_to_end(&mut block.input);
+        let mut chunk = Chunk::default();
+        let read = content.by_ref().take(PIECE as u64).read_to_end(&mut chunk.input);
         if read.map_err(|error| unreadable(entry, error))? == 0 {
             return Ok(());
         }
-        block.crc.update(&block.input);
-        pass_on(block)?;
+        chunk.crc.update(&chunk.input);
+        emit(chunk)?;
     }
 }
 
-/// Takes over piece by piece what the archive has of an entry.
-fn take_over_pieces(entry: &ZipEntry, pass_on: &mut dyn FnMut(Block) -> io::Result<()>) -> io::Result<()> {
+/// Copies the deflated data of an entry in pieces.
+fn copy_pieces(entry: &ZipEntry, emit: &mut dyn FnMut(Chunk) -> io::Result<()>) -> io::Result<()> {
     let deflated = entry.open_deflated().map_err(io::Error::other)?;
-    deflate::copy_open(deflated, PIECE, |output| pass_on(Block { output, ..Block::default() }))
+    deflate::copy_joinable(deflated, PIECE, |output| emit(Chunk { output, ..Chunk::default() }))
         .map_err(|error| unreadable(entry, error))?;
-    // Its bytes were checked when they were inflated, which another thread did.
+    // Another thread inflates the entry and checks its content.
     entry.check_archive().map_err(io::Error::other)
 }
 
-/// Names the entry that could not be read.
+/// Adds the name of the entry to an error.
 fn unreadable(entry: &ZipEntry, source: io::Error) -> io::Error {
     io::Error::other(TreeError::Read { what: entry.to_string(), source })
 }
 
-impl Block {
-    /// The memory that it takes while it is worked on, in bytes.
+impl Chunk {
+    /// Its memory while in progress, in bytes.
     fn memory(&self) -> usize {
         match &self.entry {
             Some(entry) => usize::try_from(entry.size() + entry.compressed_size()).unwrap_or(usize::MAX),
@@ -340,23 +342,23 @@ impl Block {
         }
     }
 
-    /// Brings the input, and the output to it.
+    /// Reads the input and computes the output.
     fn fill(&mut self) -> io::Result<()> {
         if let Some(entry) = &self.entry {
             let size = usize::try_from(entry.compressed_size()).map_err(io::Error::other)?;
-            self.output.reserve_exact(size + deflate::OPEN_END);
+            self.output.reserve_exact(size + deflate::MAX_GROWTH);
             let mut deflated = entry.open_deflated().map_err(io::Error::other)?;
             deflated.read_to_end(&mut self.output).map_err(|error| unreadable(entry, error))?;
             self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
             return Ok(());
         }
-        for (place, content) in self.files.drain(..) {
-            read_exactly(&content, &mut self.input[place]).map_err(io::Error::other)?;
+        for (range, content) in self.files.drain(..) {
+            read_exactly(&content, &mut self.input[range]).map_err(io::Error::other)?;
         }
         self.compress()
     }
 
-    /// Compresses the input into a stream of its own.
+    /// Compresses the input into a separate deflate stream.
     fn compress(&mut self) -> io::Result<()> {
         thread_local! {
             static COMPRESSOR: RefCell<Option<(Compressor, Vec<u8>)>> = const { RefCell::new(None) };
@@ -364,18 +366,18 @@ impl Block {
         let Self { input, output, crc, .. } = self;
         crc.update(input);
         COMPRESSOR.with_borrow_mut(|compressor| -> io::Result<()> {
-            let (compressor, room) = match compressor {
+            let (compressor, buffer) = match compressor {
                 Some(compressor) => compressor,
                 none => {
                     let level = CompressionLvl::new(LEVEL).map_err(|_| io::ErrorKind::InvalidInput)?;
                     none.insert((Compressor::new(level), Vec::new()))
                 }
             };
-            // The room for the worst case is not kept with every block.
-            room.resize(room.len().max(compressor.deflate_compress_bound(input.len())), 0);
-            let length = compressor.deflate_compress(input, room).map_err(io::Error::other)?;
-            output.reserve_exact(length + deflate::OPEN_END);
-            output.extend_from_slice(&room[..length]);
+            // A buffer for the worst case is shared by all chunks of a thread.
+            buffer.resize(buffer.len().max(compressor.deflate_compress_bound(input.len())), 0);
+            let length = compressor.deflate_compress(input, buffer).map_err(io::Error::other)?;
+            output.reserve_exact(length + deflate::MAX_GROWTH);
+            output.extend_from_slice(&buffer[..length]);
             Ok(())
         })
     }
@@ -392,8 +394,8 @@ pub(super) mod tests {
     use super::*;
 
     fn compressed(input: &[u8], threads: usize, piece: usize) -> Vec<u8> {
-        let processors = Processors::new(threads);
-        let mut writer = GzipWriter::new(Vec::new(), &processors).unwrap();
+        let workers = Workers::new(threads);
+        let mut writer = GzipWriter::new(Vec::new(), &workers).unwrap();
         for piece in input.chunks(piece) {
             writer.write_all(piece).unwrap();
         }
@@ -402,7 +404,7 @@ pub(super) mod tests {
         bytes
     }
 
-    /// What one member holds, if there is nothing after it.
+    /// The content of one member. Fails if anything follows it.
     fn one_member(bytes: &[u8]) -> Vec<u8> {
         let mut decoder = GzDecoder::new(bytes);
         let mut output = Vec::new();
@@ -411,7 +413,7 @@ pub(super) mod tests {
         output
     }
 
-    /// What a program writes that is given `input`.
+    /// The output of a program for `input`.
     pub(in crate::layer) fn through(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -420,17 +422,17 @@ pub(super) mod tests {
         thread::scope(|scope| {
             scope.spawn(move || stdin.write_all(input).unwrap());
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{program} refuses it");
+            assert!(output.status.success(), "{program} rejects it");
             output.stdout
         })
     }
 
-    /// One member as Python's zlib sees it, to its last byte.
+    /// Decompresses one member with Python's zlib. Fails if anything follows it.
     pub(in crate::layer) const PYTHON: &str = "import sys, zlib; d = zlib.decompressobj(31); \
         out = d.decompress(sys.stdin.buffer.read()) + d.flush(); \
         assert d.eof and not d.unused_data; sys.stdout.buffer.write(out)";
 
-    /// Text-like bytes, noise and long runs.
+    /// Text, noise and long runs.
     fn mixed(length: usize, seed: u64) -> Vec<u8> {
         let mut state = seed | 1;
         let mut bytes = Vec::with_capacity(length + 64);
@@ -451,10 +453,10 @@ pub(super) mod tests {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
-        fn the_bytes_depend_on_the_input_alone(
-            length in prop_oneof![0..3_usize, 0..BLOCK, BLOCK - 1..BLOCK + 2, 0..6 * BLOCK],
+        fn the_output_depends_on_the_input_alone(
+            length in prop_oneof![0..3_usize, 0..CHUNK, CHUNK - 1..CHUNK + 2, 0..6 * CHUNK],
             seed in any::<u64>(),
-            piece in prop_oneof![1000..5000_usize, Just(BLOCK), Just(3 * BLOCK)],
+            piece in prop_oneof![1000..5000_usize, Just(CHUNK), Just(3 * CHUNK)],
         ) {
             let input = mixed(length, seed);
             let one = compressed(&input, 1, 64 * 1024);
@@ -468,15 +470,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_input_of_zeros_stays_small() {
-        let input = vec![0; 8 * BLOCK];
-        let output = compressed(&input, 2, BLOCK);
+    fn zeros_compress_well() {
+        let input = vec![0; 8 * CHUNK];
+        let output = compressed(&input, 2, CHUNK);
         assert!(output.len() < 16 * 1024, "{} bytes", output.len());
         assert!(one_member(&output) == input);
     }
 
     #[test]
-    fn a_failing_output_ends_the_work() {
+    fn a_failing_output_is_reported() {
         struct Full(usize);
         impl Write for Full {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -487,9 +489,9 @@ pub(super) mod tests {
                 Ok(())
             }
         }
-        let processors = Processors::new(2);
-        let mut writer = GzipWriter::new(Full(100_000), &processors).unwrap();
-        let written = writer.write_all(&mixed(20 * BLOCK, 7));
+        let workers = Workers::new(2);
+        let mut writer = GzipWriter::new(Full(100_000), &workers).unwrap();
+        let written = writer.write_all(&mixed(20 * CHUNK, 7));
         let error = written.and_then(|()| writer.finish().map(drop)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }

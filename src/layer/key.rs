@@ -1,27 +1,27 @@
-//! What identifies a layer before it is made.
+//! The key that identifies a layer before it is made.
 
 use rayon::iter::ParallelIterator as _;
 use rayon::slice::ParallelSlice as _;
 use sha2::{Digest as _, Sha256};
 
-use super::tar::{LayerEntry, TAKEN_OVER, entries};
+use super::tar_writer::{LayerEntry, MIN_COPIED, entries};
 use crate::files::FileIndex;
 use crate::store::Digest;
 use crate::tree::{Node, Tree};
 
-/// Names what turns a tree into bytes. It changes whenever the bytes may: with the way that entries are written, the
-/// compressor, its level or its version. A test of a layer's digest fails when it does not.
+/// Identifies the code that turns a tree into bytes. Change it whenever the bytes may change: with the tar format, the
+/// compressor, its level or its version. A test fails if the digest of a layer changes.
 pub const ENCODER: &str = "tar 1, gzip 2";
 
-/// How many entries are hashed by one thread before another may take over.
+/// The number of entries that a thread hashes at a time.
 const ENTRIES_AT_ONCE: usize = 4096;
 
-/// Hashes all that the bytes of the layer depend on.
+/// Hashes everything that the bytes of the layer depend on.
 pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(ENCODER);
-    // Of this the tar of a tree says nothing, so that it is no part of the encoder's name.
-    hasher.update(TAKEN_OVER.to_le_bytes());
+    // This does not affect tars, so it is not part of `ENCODER`.
+    hasher.update(MIN_COPIED.to_le_bytes());
     hasher.update(mtime.to_le_bytes());
     let digests: Vec<_> = entries(tree, base).par_chunks(ENTRIES_AT_ONCE).map(of_entries).collect();
     for digest in digests {
@@ -45,7 +45,7 @@ fn of_entries(entries: &[LayerEntry<'_>]) -> impl AsRef<[u8]> + use<> {
             Some(Node::File(file)) => {
                 hasher.update(b"f");
                 hasher.update(file.size.to_le_bytes());
-                // Whether bytecode fits its source depends on the source's own time.
+                // Whether bytecode matches its source depends on the source's time.
                 hasher.update(file.modified.unwrap_or_default().to_le_bytes());
                 file.content.fingerprint(&mut hasher);
             }

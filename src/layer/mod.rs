@@ -1,14 +1,14 @@
-//! Folds a [`Tree`] into a layer blob: a deterministic tar in one gzip member, hashed while it is written.
+//! Turns a [`Tree`] into a layer: a deterministic tar in one gzip member, hashed while it is written.
 //!
-//! The same tree gives the same bytes on every machine. A tree whose files have not changed since its blob was made is
-//! recognised without reading any of them. This module decides nothing about which file goes where.
+//! The same tree gives the same bytes on every machine. If no file has changed since a tree's layer was made, the layer is
+//! found in the store without reading any of them. Which file belongs into which layer is decided elsewhere.
 
 mod bytecode;
 mod deflate;
 mod gzip;
 mod key;
-mod tar;
-mod uncompressed;
+mod tar_layer;
+mod tar_writer;
 
 use std::io::{self, Read};
 
@@ -18,30 +18,48 @@ use crate::files::FileIndex;
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, Store};
 use crate::tree::{Tree, TreeError};
-use gzip::{GzipWriter, Processors};
-use uncompressed::Tar;
+use gzip::{GzipWriter, Workers};
+use tar_layer::TarRecord;
 
 pub use key::ENCODER;
-pub use uncompressed::TarLayer;
+pub use tar_layer::TarLayer;
 
-/// The record of a made layer. Its name changes when the meaning of the key or of the record does.
+/// The kind of the records of layers made from trees, by key. Change it when the meaning of the key or of the record
+/// changes.
 const RECORD: &str = "layers-1";
 
-/// The record of a layer that was taken over, by its `diff_id`.
+/// The kind of the records of imported layers, by `diff_id`.
 const IMPORT_RECORD: &str = "imports-1";
 
-/// Bytes gathered before they are hashed and compressed: tar writes headers of 512.
+/// The tar writer writes headers of 512 bytes; this many bytes are collected before they are hashed and compressed.
 const BUFFER: usize = 64 * 1024;
 
-/// A finished layer blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerBlob {
+/// A layer of an image: the blob is one gzip member that contains one tar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
     /// The digest of the compressed blob.
     pub digest: Digest,
     /// The digest of the uncompressed tar (OCI image specification, config.md, "Layer `DiffID`").
     pub diff_id: Digest,
     /// The size of the compressed blob in bytes.
     pub size: u64,
+    /// Where the blob is, or will be once it has been fetched or rebuilt ([`Blob::is_present`]).
+    pub blob: Blob,
+}
+
+/// What the store records about a layer.
+#[derive(Debug, Serialize, Deserialize)]
+struct LayerRecord {
+    digest: Digest,
+    diff_id: Digest,
+    size: u64,
+}
+
+impl LayerRecord {
+    fn into_layer(self, blob: Blob) -> Layer {
+        let Self { digest, diff_id, size } = self;
+        Layer { digest, diff_id, size, blob }
+    }
 }
 
 /// A layer that could not be made.
@@ -50,41 +68,41 @@ pub enum LayerError {
     /// A file of the tree could not be opened.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// The store failed.
+    /// The store could not be read or written.
     #[error(transparent)]
     Store(#[from] FsError),
-    /// Copying a file into the layer failed.
+    /// A file could not be copied into the layer.
     #[error("failed to write `{what}` into a layer")]
     Write {
-        /// Where the bytes come from.
+        /// The source of the bytes.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Taking over an existing layer failed.
+    /// An existing layer could not be imported.
     #[error("failed to read a layer of the base image")]
     Import(#[source] io::Error),
-    /// Compressing failed.
+    /// Compression failed.
     #[error("failed to compress a layer")]
     Compress(#[source] io::Error),
-    /// Handing a layer on failed.
-    #[error("failed to hand a layer on")]
+    /// The recipient of a layer failed.
+    #[error("failed to send a layer")]
     Send(#[source] io::Error),
-    /// A layer that is known by its record, and whose bytes are made again or sent, has other ones.
+    /// The files of a recorded layer give other bytes than before.
     #[error(
         "its files now give {found}, not {expected} as before, although neither their sizes nor their times have changed"
     )]
     Changed {
-        /// The digest of its blob or tar by its record.
+        /// The recorded digest of its blob or tar.
         expected: Digest,
-        /// The digest that was found.
+        /// The digest that its files give now.
         found: Digest,
     },
 }
 
 impl LayerError {
-    /// The failure of writing what `what` names. Files are read while others are written, and may be what failed.
+    /// The failure to write `what`. The cause may be another file, which was read at the same time.
     fn write(what: &impl ToString) -> impl FnOnce(io::Error) -> Self {
         move |error| match error.downcast() {
             Ok(tree) => Self::Tree(tree),
@@ -92,89 +110,75 @@ impl LayerError {
         }
     }
 
-    /// The failure of compressing.
+    /// The failure to compress, or to read a file for it.
     fn compress(error: io::Error) -> Self {
         error.downcast().map_or_else(Self::Compress, Self::Tree)
     }
-}
 
-impl LayerError {
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Changed { .. } => Some(
-                "run the command with `--verify`, which reads all files and makes such layers anew"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
+        matches!(self, Self::Changed { .. }).then(|| {
+            "run the command with `--verify` to read all files again and rebuild the layers that differ"
+                .to_owned()
+        })
     }
 }
 
-/// A layer that was made, now or before.
-#[derive(Debug, Clone)]
-pub struct StoredLayer {
-    /// What it is.
-    pub layer: LayerBlob,
-    /// Its bytes. Those of one that was made before may have left the store ([`remake`]).
-    pub blob: Blob,
-    /// Whether an unchanged one was found.
-    pub reused: bool,
-}
-
-/// What identifies a layer before it is made: everything that its bytes depend on, as far as a stat walk tells.
+/// Identifies a layer before it is made: covers everything that its bytes depend on, as far as `stat` shows it.
 #[must_use]
 pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
     key::of(tree, base, mtime)
 }
 
-/// [`ENCODER`], if nothing but the tar of a tree decides what its blob is: two layers of one `diff_id` and one encoder are
-/// then the same to the last byte. Of a layer that takes over what a zip archive has deflated, the archive decides too.
+/// [`ENCODER`], if the blob of a tree depends on its tar alone: two such layers with the same `diff_id` and encoder are
+/// identical byte for byte. A layer that contains deflated data copied from a zip archive also depends on that archive.
 #[must_use]
 pub fn encoder(tree: &Tree) -> Option<&'static str> {
-    tar::decides_alone(tree).then_some(ENCODER)
+    tar_writer::has_no_deflated(tree).then_some(ENCODER)
 }
 
-/// Makes the layer of a tree, or finds the one that was made of the same files before.
+/// Makes the layer of a tree, or finds the one that was made from the same files before. Also returns whether it was found.
 ///
-/// `key` is what [`key()`] gives for the same arguments; `mtime` is the time of every entry, in seconds since 1970.
+/// `key` is what [`key()`] returns for the same arguments; `mtime` is the time of every entry, in seconds since 1970.
 /// Memory use does not depend on the size of the layer.
 ///
 /// # Errors
-/// When a file cannot be read, changed while limg was working, or the store cannot be written. The store then has
-/// nothing of the layer.
+/// When a file cannot be read or changes at the same time, or the store cannot be written. Nothing of the layer is then
+/// left in the store.
 pub fn build(
     tree: &Tree,
     base: &FileIndex,
     mtime: u64,
     key: &Digest,
     store: &Store,
-) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = known(key, store) {
-        return Ok(found);
+) -> Result<(Layer, bool), LayerError> {
+    if let Some(found) = find(key, store) {
+        return Ok((found, true));
     }
-    let Compressed { writer, diff_id } = compress(store, |output| tar::write(tree, base, mtime, output))?;
-    let (layer, blob) = commit(writer, diff_id)?;
+    let Compressed { writer, diff_id } =
+        compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
+    let (record, blob) = commit(writer, diff_id)?;
     if tree.has_reliable_times() {
-        store.keep_record(RECORD, key, &layer)?;
+        store.write_record(RECORD, key, &record)?;
     }
-    Ok(StoredLayer { layer, blob, reused: false })
+    Ok((record.into_layer(blob), false))
 }
 
-/// The layer that [`build`] made for this key before, if there is one. Its bytes are nobody's business until a destination
-/// lacks them.
+/// The layer that [`build`] made for this key before. Its blob may have been removed from the store since; it is needed
+/// only by a destination that lacks it.
 #[must_use]
-pub fn known(key: &Digest, store: &Store) -> Option<StoredLayer> {
-    let layer: LayerBlob = store.record(RECORD, key)?;
-    let blob = store.place(&layer.digest, layer.size);
-    Some(StoredLayer { layer, blob, reused: true })
+pub fn find(key: &Digest, store: &Store) -> Option<Layer> {
+    let record: LayerRecord = store.record(RECORD, key)?;
+    let blob = store.expected_blob(&record.digest, record.size);
+    Some(record.into_layer(blob))
 }
 
-/// Reads all files of a tree whose layer was made before, and forgets that layer if they give another one now.
+/// Reads all files of a tree whose layer is recorded, and removes the record if they give another layer now. Returns
+/// whether it was removed.
 ///
 /// # Errors
-/// When a file cannot be read, changed while limg was working, or the store cannot be written.
+/// When a file cannot be read or changes at the same time, or the store cannot be written.
 pub fn forget_stale(
     tree: &Tree,
     base: &FileIndex,
@@ -182,46 +186,45 @@ pub fn forget_stale(
     key: &Digest,
     store: &Store,
 ) -> Result<bool, LayerError> {
-    let blob = store.record(RECORD, key).map(|known: LayerBlob| (RECORD, known.diff_id));
-    let tar = Tar::known(key, store).map(|known| (uncompressed::RECORD, known.diff_id));
+    let blob = store.record(RECORD, key).map(|known: LayerRecord| (RECORD, known.diff_id));
+    let tar = TarRecord::find(key, store).map(|known| (tar_layer::RECORD, known.diff_id));
     if blob.is_none() && tar.is_none() {
         return Ok(false);
     }
-    let found = Tar::of(tree, base, mtime)?.diff_id;
+    let found = TarRecord::compute(tree, base, mtime)?.diff_id;
     let mut is_stale = false;
-    for (record, _) in blob.into_iter().chain(tar).filter(|(_, known)| *known != found) {
-        store.forget_record(record, key)?;
+    for (kind, _) in blob.into_iter().chain(tar).filter(|(_, known)| *known != found) {
+        store.remove_record(kind, key)?;
         is_stale = true;
     }
     Ok(is_stale)
 }
 
-/// Makes the bytes of a layer again that [`build`] found by its record, and which the store does not have any more.
+/// Makes the blob of a recorded layer again after it was removed from the store.
 ///
 /// # Errors
-/// As [`build`], or when the files give another layer than `expected`. The store then has nothing of it.
-pub fn remake(
+/// As [`build`], or when the files give another layer than `expected`. Nothing of it is then left in the store.
+pub fn rebuild(
     tree: &Tree,
     base: &FileIndex,
     mtime: u64,
     expected: &Digest,
     store: &Store,
 ) -> Result<Blob, LayerError> {
-    let Compressed { writer, .. } = compress(store, |output| tar::write(tree, base, mtime, output))?;
+    let Compressed { writer, .. } = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 
-/// Takes over a layer that exists as an uncompressed tar stream, as Docker hands them out, or finds it if it was taken
-/// over before.
+/// Compresses a layer that comes as an uncompressed tar stream, as Docker provides it; or finds it if it was imported before.
 ///
 /// # Errors
-/// When the stream cannot be read, is not what `diff_id` says, or the store cannot be written.
+/// When the stream cannot be read or does not match `diff_id`, or the store cannot be written.
 pub fn import(
     diff_id: &Digest,
     store: &Store,
     open: impl FnOnce() -> Result<Box<dyn Read>, FsError>,
-) -> Result<StoredLayer, LayerError> {
-    if let Some(found) = imported(diff_id, store) {
+) -> Result<Layer, LayerError> {
+    if let Some(found) = find_imported(diff_id, store) {
         return Ok(found);
     }
     let mut input = open()?;
@@ -234,41 +237,41 @@ pub fn import(
         let why = format!("its digest is {found}, not {diff_id}");
         return Err(LayerError::Import(io::Error::other(why)));
     }
-    let (layer, blob) = commit(compressed.writer, found)?;
-    store.keep_record(IMPORT_RECORD, diff_id, &layer)?;
-    Ok(StoredLayer { layer, blob, reused: false })
+    let (record, blob) = commit(compressed.writer, found)?;
+    store.write_record(IMPORT_RECORD, diff_id, &record)?;
+    Ok(record.into_layer(blob))
 }
 
-/// The layer that was taken over with this `diff_id`, if the store still has it.
+/// The layer that was imported with this `diff_id`, if the store still has it.
 #[must_use]
-pub fn imported(diff_id: &Digest, store: &Store) -> Option<StoredLayer> {
-    let layer: LayerBlob = store.record(IMPORT_RECORD, diff_id)?;
-    let blob = store.blob(&layer.digest).filter(|blob| blob.size == layer.size)?;
-    Some(StoredLayer { layer, blob, reused: true })
+pub fn find_imported(diff_id: &Digest, store: &Store) -> Option<Layer> {
+    let record: LayerRecord = store.record(IMPORT_RECORD, diff_id)?;
+    let blob = store.blob(&record.digest).filter(|blob| blob.size == record.size)?;
+    Some(record.into_layer(blob))
 }
 
-/// What a layer is written to: hash, gzip, hash, file.
+/// Hashes the tar, compresses it, hashes the blob, and writes it to a file.
 type LayerWriter = GzipWriter<'static, BlobWriter>;
 
-/// A blob that has yet to get its name.
+/// A blob that is complete but not committed.
 struct Compressed {
     writer: BlobWriter,
     diff_id: Digest,
 }
 
-/// Makes a blob in one pass of what `write` writes. An error leaves nothing in the store, nor does dropping the result.
+/// Compresses what `write` writes, in one pass. After an error, or when the result is dropped, nothing is left in the store.
 fn compress(
     store: &Store,
     write: impl FnOnce(LayerWriter) -> Result<LayerWriter, LayerError>,
 ) -> Result<Compressed, LayerError> {
-    let writer = GzipWriter::new(store.writer()?, Processors::all()).map_err(LayerError::Compress)?;
+    let writer = GzipWriter::new(store.writer()?, Workers::all()).map_err(LayerError::Compress)?;
     let (writer, diff_id) = write(writer)?.finish().map_err(LayerError::compress)?;
     Ok(Compressed { writer, diff_id })
 }
 
-fn commit(writer: BlobWriter, diff_id: Digest) -> Result<(LayerBlob, Blob), LayerError> {
+fn commit(writer: BlobWriter, diff_id: Digest) -> Result<(LayerRecord, Blob), LayerError> {
     let (digest, blob) = writer.commit()?;
-    Ok((LayerBlob { digest, diff_id, size: blob.size }, blob))
+    Ok((LayerRecord { digest, diff_id, size: blob.size }, blob))
 }
 
 #[cfg(test)]

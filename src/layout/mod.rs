@@ -1,12 +1,13 @@
-//! Images in files: OCI image layouts as directories and archives, and the archives of Docker; read as bases, written
-//! as destinations.
+//! Images in files: OCI image layouts as directories and archives, and Docker archives. They are read as bases and written as
+//! destinations.
 //!
-//! What is written is whole or absent: blobs and `index.json` are renamed into place, archives too. This module knows
-//! nothing of Lambda and talks to nobody.
+//! Layout files are renamed into place, so they are complete or absent. This module knows nothing about Lambda and does not
+//! use the network.
 
-mod archive;
-mod directory;
-mod read;
+mod archive_members;
+mod archive_writer;
+mod directory_writer;
+mod reader;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,9 +15,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-pub use archive::{write_docker_archive, write_oci_archive};
-pub use directory::{check_oci_directory, lacking, remove_damaged, write_oci_directory};
-pub use read::{read_docker_archive, read_oci_archive, read_oci_directory, read_taken_over};
+pub use archive_writer::{write_docker_archive, write_oci_archive};
+pub use directory_writer::{check_oci_directory, missing_layers, remove_damaged, write_oci_directory};
+pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
 use crate::fs::FsError;
 use crate::image::{Image, ImageError, Layer, canonical};
@@ -26,22 +27,22 @@ use crate::store::{Blob, Digest, HashingReader};
 /// The content of `oci-layout` (OCI image specification, image-layout.md, "oci-layout file").
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// The annotation of an entry of `index.json` that holds the image's name.
+/// The annotation in an entry of `index.json` that contains the image's name.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// An image and the name that it is to have at its destination.
+/// An image and its name at the destination.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedImage<'a, I = Image> {
     /// The image.
     pub image: &'a I,
-    /// In an OCI layout the reference, such as `orders`; for Docker `REPOSITORY:TAG`.
+    /// The reference in an OCI layout, such as `orders`, or `REPOSITORY:TAG` for Docker.
     pub name: &'a str,
 }
 
 /// A layout or archive that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// A file call failed.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The image in it cannot be used.
@@ -49,64 +50,64 @@ pub enum LayoutError {
     Image {
         /// The layout or archive.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: ImageError,
     },
-    /// A layer of the image in it cannot be taken over.
-    #[error("failed to take over a layer of `{}`", path.display())]
+    /// A layer of the image in it cannot be imported.
+    #[error("failed to import a layer of `{}`", path.display())]
     Layer {
         /// The layout or archive.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: LayerError,
     },
-    /// It is not what its name says.
+    /// It cannot be used as the kind of layout or archive that the user named.
     #[error("`{}` {why}", path.display())]
-    Form {
+    Invalid {
         /// The layout or archive.
         path: PathBuf,
-        /// Why, after its name.
+        /// The reason, as the rest of a sentence that starts with the path.
         why: String,
-        /// How to mend it.
+        /// A suggested fix.
         help: String,
     },
-    /// A layer has other bytes than its digest says.
-    #[error("`{}` has other bytes than the layer's digest {digest} says", blob.path.display())]
+    /// The content of a layer does not match its digest.
+    #[error("the content of `{}` does not match the layer's digest {digest}", blob.path.display())]
     Damaged {
-        /// Where the bytes are.
+        /// The damaged blob.
         blob: Blob,
-        /// What they should be.
+        /// The digest of the layer.
         digest: Digest,
     },
-    /// A layer of limg's own cannot be written.
+    /// A layer that is written from its files failed.
     #[error("failed to write a layer into an image archive")]
-    Own(#[source] LayerError),
+    OwnLayer(#[source] LayerError),
     /// Writing an archive failed.
     #[error("failed to write an image archive")]
     Write(#[source] io::Error),
 }
 
 impl LayoutError {
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Form { help, .. } => Some(help.clone()),
-            Self::Damaged { blob, .. } if blob.kept => {
-                Some("run the command with `--verify`, and limg makes or fetches it again".to_owned())
+            Self::Invalid { help, .. } => Some(help.clone()),
+            Self::Damaged { blob, .. } if blob.in_store => {
+                Some("run the command with `--verify` to build or fetch it again".to_owned())
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
             Self::Image { source, .. } => source.help(),
-            Self::Own(source) => source.help(),
+            Self::OwnLayer(source) => source.help(),
             Self::Fs(_) | Self::Write(_) => None,
         }
     }
 }
 
-/// The bytes of a layer, checked against its digest on the way: what a base was when it was listed says nothing about what
-/// it is now, and a damaged layer must not spread.
+/// The bytes of a layer, verified against its digest while they are read: the blob may have changed since it was listed, and
+/// damage must not spread.
 struct CheckedReader<'a> {
     layer: &'a Layer,
     content: HashingReader<io::Take<File>>,
@@ -117,7 +118,7 @@ impl<'a> CheckedReader<'a> {
         Ok(Self { layer, content: HashingReader::new(layer.blob.open()?) })
     }
 
-    /// Fails unless everything that was read is the layer.
+    /// Reads the rest and verifies the digest.
     fn finish(self) -> Result<(), LayoutError> {
         let Layer { blob, digest, .. } = self.layer;
         if self.content.finish().map_err(FsError::because("read", &blob.path))? == *digest {
@@ -134,11 +135,11 @@ impl Read for CheckedReader<'_> {
     }
 }
 
-/// The bytes of an `index.json` that has `kept` entries and then `images`.
+/// An `index.json` with the `kept` entries followed by `images`.
 fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
     let entries = images.iter().map(|named| {
         json!({
-            "mediaType": named.image.family().manifest(),
+            "mediaType": named.image.media_types().manifest(),
             "digest": named.image.digest().as_str(),
             "size": named.image.manifest().len(),
             "platform": { "architecture": named.image.architecture().oci_name(), "os": "linux" },
@@ -152,7 +153,7 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
     }))
 }
 
-/// Where a layout keeps a blob.
+/// The path of a blob in a layout.
 fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }

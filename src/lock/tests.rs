@@ -1,4 +1,4 @@
-//! What is written is read again, what is not limg's is refused, and nothing moves without being told.
+//! Lock files are read as they were written, malformed ones are rejected, and every change is reported.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn arn(text: &str) -> LayerVersionArn {
     text.parse().unwrap()
 }
 
-/// A lock with something of every kind, pinned in no order.
+/// A lock with every kind of pin, added in no particular order.
 fn example() -> Lock {
     let mut lock = Lock::default();
     lock.pin_layer(&arn(INSIGHTS), digest('d'));
@@ -36,12 +36,12 @@ fn example() -> Lock {
     lock
 }
 
-struct File {
+struct Fixture {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
-impl File {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { path: folder.path().join("limg.lock"), _folder: folder }
@@ -59,7 +59,7 @@ impl File {
 }
 
 #[test]
-fn the_text_is_sorted_with_one_line_for_each_pin() {
+fn the_text_is_sorted_with_one_line_per_pin() {
     let hex = |letter: &str| letter.repeat(64);
     let expected = format!(
         "\
@@ -84,13 +84,13 @@ layers:
         e = hex("e"),
         f = hex("f"),
     );
-    assert_eq!(text::render(&example()), expected);
-    assert_eq!(text::parse(&expected, Path::new("limg.lock")).unwrap(), example());
+    assert_eq!(format::render(&example()), expected);
+    assert_eq!(format::parse(&expected, Path::new("limg.lock")).unwrap(), example());
 }
 
 #[test]
-fn it_is_written_only_when_something_moved() {
-    let file = File::new();
+fn it_is_written_only_when_a_pin_changed() {
+    let file = Fixture::new();
     assert!(!Lock::default().write(&file.path).unwrap());
     assert!(!file.path.exists(), "nothing is pinned");
     assert_eq!(Lock::read(&file.path).unwrap(), Lock::default());
@@ -99,7 +99,7 @@ fn it_is_written_only_when_something_moved() {
     assert_eq!(Lock::read(&file.path).unwrap(), example());
     assert!(!example().write(&file.path).unwrap());
 
-    let windows = File::with(format!("\u{feff}{}", file.text().replace('\n', "\r\n")));
+    let windows = Fixture::with(format!("\u{feff}{}", file.text().replace('\n', "\r\n")));
     assert_eq!(Lock::read(&windows.path).unwrap(), example());
     assert!(!example().write(&windows.path).unwrap());
 
@@ -112,7 +112,7 @@ fn it_is_written_only_when_something_moved() {
 }
 
 #[test]
-fn pins_are_found_by_what_the_user_wrote() {
+fn pins_are_found_by_the_reference_as_the_user_wrote_it() {
     let lock = example();
     assert_eq!(lock.image(&reference(BASE), Architecture::Arm64), Some(&digest('b')));
     assert_eq!(lock.image(&reference("python"), Architecture::Arm64), None);
@@ -121,7 +121,7 @@ fn pins_are_found_by_what_the_user_wrote() {
 }
 
 #[test]
-fn pins_that_nobody_uses_are_dropped_and_those_of_other_architectures_stay() {
+fn unused_pins_are_removed_and_those_of_other_architectures_stay() {
     let mut lock = example();
     lock.retain(&BTreeSet::from([reference(BASE)]), &BTreeSet::from([arn(INSIGHTS)]));
     assert_eq!(lock.image(&reference(BASE), Architecture::X86_64), Some(&digest('a')));
@@ -143,7 +143,7 @@ fn pins_that_nobody_uses_are_dropped_and_those_of_other_architectures_stay() {
 }
 
 #[test]
-fn changes_are_what_was_added_or_moved() {
+fn changes_are_the_pins_that_were_added_or_changed() {
     assert_eq!(example().changes(&example()), []);
     let mut after = example();
     after.pin_image(&reference(BASE), Architecture::Arm64, digest('0'));
@@ -152,19 +152,19 @@ fn changes_are_what_was_added_or_moved() {
     assert_eq!(
         after.changes(&example()),
         [
-            Change { pin: image(BASE), before: Some(digest('b')), after: Some(digest('0')) },
-            Change { pin: image("python"), before: None, after: Some(digest('1')) },
+            PinChange { pin: image(BASE), before: Some(digest('b')), after: Some(digest('0')) },
+            PinChange { pin: image("python"), before: None, after: Some(digest('1')) },
         ]
     );
 }
 
 #[test]
-fn what_limg_did_not_write_is_refused_with_its_line_and_a_mend() {
+fn a_malformed_file_is_rejected_with_its_line_and_a_suggested_fix() {
     let good = digest('a');
-    for (text, told, help) in [
+    for (text, message, help) in [
         (String::new(), "is not a lock file: ", "from version control"),
         ("images: {}\n".to_owned(), "missing field `version`", "from version control"),
-        ("version: 2\nplugins: {}\n".to_owned(), "is of the version 2, and this limg", "a newer one"),
+        ("version: 2\nplugins: {}\n".to_owned(), "has lock file version 2; this limg", "at least as new"),
         ("version: one\n".to_owned(), "invalid type: string \"one\"", "from version control"),
         ("version: 1\nimage: {}\n".to_owned(), "unknown key `image` (line 2)", "did you mean `images`?"),
         (
@@ -174,12 +174,12 @@ fn what_limg_did_not_write_is_refused_with_its_line_and_a_mend() {
         ),
         (
             format!("version: 1\nimages:\n  a/b:\n    arm64: {good}\n    arm64: {good}\n"),
-            "the key `arm64` stands here twice",
+            "duplicate key `arm64`",
             "from version control",
         ),
         (
             format!("version: 1\nimages:\n  a/b: {{ arm64: {good} }}\n  a/b: {{ arm64: {good} }}\n"),
-            "images: the key `a/b` stands here twice (line 4)",
+            "images: duplicate key `a/b` (line 4)",
             "from version control",
         ),
         (
@@ -206,19 +206,19 @@ fn what_limg_did_not_write_is_refused_with_its_line_and_a_mend() {
             "keep one side",
         ),
     ] {
-        let file = File::with(&text);
+        let file = Fixture::with(&text);
         let error = Lock::read(&file.path).unwrap_err();
-        assert!(error.to_string().contains(told), "{text}: {error}");
+        assert!(error.to_string().contains(message), "{text}: {error}");
         assert!(error.to_string().contains("limg.lock"), "{text}: {error}");
         assert!(error.help().unwrap().contains(help), "{text}: {:?}", error.help());
     }
 }
 
 #[test]
-fn files_that_are_no_text_are_refused() {
+fn files_that_are_not_text_are_rejected() {
     let size = usize::try_from(BYTES_AT_MOST).unwrap();
     for content in [vec![0xff, 0xfe], vec![b'#'; size + 1]] {
-        let file = File::with(content);
+        let file = Fixture::with(content);
         let error = Lock::read(&file.path).unwrap_err();
         assert!(error.help().unwrap().contains("version control"), "{error}");
     }
@@ -263,10 +263,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn whatever_is_written_is_read_again(lock in locks()) {
-        let text = text::render(&lock);
-        prop_assert_eq!(&text::parse(&text, Path::new("limg.lock")).unwrap(), &lock);
-        // Any other reader of YAML has the same keys, as text.
+    fn a_written_lock_is_read_back(lock in locks()) {
+        let text = format::render(&lock);
+        prop_assert_eq!(&format::parse(&text, Path::new("limg.lock")).unwrap(), &lock);
+        // Another YAML reader sees the same keys, as text.
         let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
         for section in ["images", "layers"] {
             for (key, _) in value.get(section).and_then(serde_yaml::Value::as_mapping).into_iter().flatten() {
@@ -278,7 +278,7 @@ proptest! {
     #[test]
     fn no_text_makes_limg_panic(text in "[-a:{}\\[\\],&*!<|>?#'\" \n\t0~%@]{0,60}") {
         for text in [text.clone(), format!("version: 1\nimages:\n  a: {text}"), format!("version: 1\nlayers: {text}")] {
-            let _outcome = text::parse(&text, Path::new("limg.lock"));
+            let _outcome = format::parse(&text, Path::new("limg.lock"));
         }
     }
 }

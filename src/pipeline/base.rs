@@ -24,7 +24,7 @@ use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
-use crate::runtime::{EMULATOR, ENTRY_SCRIPT};
+use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::{Digest, HashingReader, Store};
 use crate::tree::IMAGE_SIZE_LIMIT;
 
@@ -98,7 +98,7 @@ pub(super) async fn load_all(
             }
         };
         // Where another command takes the place of its entry script, that promises nothing.
-        let keeps_entry = function.base.entrypoint.as_deref().is_none_or(|words| words == [ENTRY_SCRIPT]);
+        let keeps_entry = function.base.entrypoint.as_deref().is_none_or(|words| words == [AWS_ENTRYPOINT]);
         let base = match loaded.entry((location, function.architecture, keeps_entry)) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
@@ -192,12 +192,12 @@ async fn load(
         }
     };
     let run = image.run_config();
-    let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
+    let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [AWS_ENTRYPOINT]);
     let base = LoadedBase {
         name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: Arc::new(FileIndex::of_programs(&[ENTRY_SCRIPT, EMULATOR])?),
+        index: Arc::new(FileIndex::of_programs(&[AWS_ENTRYPOINT, EMULATOR_PATH])?),
         image,
         origin,
         promised,
@@ -217,7 +217,7 @@ async fn from_engine(
     if let Some(config) = context.store.record::<Digest>(ENGINE_RECORD, &id) {
         let store = context.store.clone();
         let kept =
-            blocking(move || layout::read_taken_over(&config, architecture, &store).map_err(BaseError::from));
+            blocking(move || layout::read_imported(&config, architecture, &store).map_err(BaseError::from));
         if let Some(image) = kept.await? {
             return Ok(image);
         }
@@ -228,7 +228,7 @@ async fn from_engine(
     let store = context.store.clone();
     blocking(move || {
         let image = layout::read_docker_archive(archive.path(), None, architecture, &store)?;
-        store.keep_record(ENGINE_RECORD, &id, image.config_digest())?;
+        store.write_record(ENGINE_RECORD, &id, image.config_digest())?;
         Ok(image)
     })
     .await
@@ -247,7 +247,7 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
             return Err(IndexError::from(io::Error::new(io::ErrorKind::InvalidData, why)).into());
         }
     }
-    store.keep_record(INDEX_RECORD, image.config_digest(), &listing)?;
+    store.write_record(INDEX_RECORD, image.config_digest(), &listing)?;
     Ok(listing)
 }
 

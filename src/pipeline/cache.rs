@@ -12,7 +12,7 @@ use super::error::full_text;
 use super::image_kind::LayerSource;
 use super::{BaseError, Context};
 use crate::event::Event;
-use crate::image::{self, DescribedLayer, Layer};
+use crate::image::{self, Layer, ManifestLayer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
@@ -76,9 +76,9 @@ impl Cache {
         cache
     }
 
-    fn add(&mut self, layers: &[DescribedLayer], repository: &Repository) {
+    fn add(&mut self, layers: &[ManifestLayer], repository: &Repository) {
         // No layer that Lambda takes is larger, whatever the manifest says.
-        for DescribedLayer { digest, diff_id, size, .. } in
+        for ManifestLayer { digest, diff_id, size, .. } in
             layers.iter().filter(|layer| layer.size <= IMAGE_SIZE_LIMIT)
         {
             let (digest, size, repository) = (digest.clone(), *size, repository.clone());
@@ -97,7 +97,7 @@ impl Cache {
         store: &Store,
     ) -> Result<Option<(Layer, &Repository)>, LayerError> {
         let LayerSource { key, tree, base, mtime } = source;
-        if self.0.is_empty() || layer::encoder(tree).is_none() || layer::known(key, store).is_some() {
+        if self.0.is_empty() || layer::encoder(tree).is_none() || layer::find(key, store).is_some() {
             return Ok(None);
         }
         let tar = match TarLayer::find(tree, base, *mtime, key, store) {
@@ -105,7 +105,7 @@ impl Cache {
             None => TarLayer::read(tree, base, *mtime, key, store)?,
         };
         Ok(self.0.get(tar.diff_id()).map(|Cached { digest, size, repository }| {
-            let blob = store.place(digest, *size);
+            let blob = store.expected_blob(digest, *size);
             let layer = Layer { digest: digest.clone(), diff_id: tar.diff_id().clone(), size: *size, blob };
             (layer, repository)
         }))
@@ -141,7 +141,7 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
 async fn of_host<'a>(
     images: Vec<&'a Wanted>,
     context: &Context,
-) -> Vec<(&'a Wanted, Result<Vec<DescribedLayer>, BaseError>)> {
+) -> Vec<(&'a Wanted, Result<Vec<ManifestLayer>, BaseError>)> {
     let read = async |image: &'a Wanted| (image, made_layers(image, context).await);
     let mut images = images.into_iter();
     let Some(first) = images.next() else { return Vec::new() };
@@ -190,11 +190,11 @@ impl Fault {
 async fn made_layers(
     (reference, architecture): &Wanted,
     context: &Context,
-) -> Result<Vec<DescribedLayer>, BaseError> {
+) -> Result<Vec<ManifestLayer>, BaseError> {
     let (registry, repository) = (&context.registry, reference.repository());
     let found = registry.resolve(repository, reference.version(), *architecture).await?;
-    let manifest = image::manifest(&found.bytes)?;
-    let config = registry.document(repository, &image::digest(manifest.config())?).await?;
-    image::check_config(&config, *architecture)?;
-    Ok(image::made_layers(&manifest, &config, layer::ENCODER)?)
+    let manifest = image::parse_manifest(&found.bytes)?;
+    let config = registry.document(repository, &image::descriptor_digest(manifest.config())?).await?;
+    image::check_platform(&config, *architecture)?;
+    Ok(image::layers_of_encoder(&manifest, &config, layer::ENCODER)?)
 }

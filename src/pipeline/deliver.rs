@@ -198,7 +198,7 @@ async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> 
             super::tell_damaged(removed.await?, context);
         }
         let layers = match location {
-            ImageLocation::Oci(path, _) => layout::lacking(path, &built.image),
+            ImageLocation::Oci(path, _) => layout::missing_layers(path, &built.image),
             _ => built.image.unique_layers(),
         };
         bring_layers(layers, built, context).await?;
@@ -278,7 +278,7 @@ impl<W: Write> Write for Stoppable<'_, W> {
 /// The file that an archive is to be: what links lead to. Whatever else is there (a device, were it not refused) would be
 /// lost when the archive is given its name.
 fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
-    let refused = |why: &str| LayoutError::Form {
+    let refused = |why: &str| LayoutError::Invalid {
         path: path.to_owned(),
         why: why.to_owned(),
         help: "name a file, or one that is not there yet".to_owned(),

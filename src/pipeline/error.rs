@@ -353,7 +353,7 @@ impl PipelineError {
             #[cfg(feature = "aws")]
             Self::LayerVersion { source, .. } => source.is_users(),
             Self::Deliver { source: DeliverError::Layout(error), .. } => {
-                matches!(error, LayoutError::Form { .. })
+                matches!(error, LayoutError::Invalid { .. })
             }
             _ => false,
         }

@@ -39,9 +39,7 @@ impl Product for Image {
 
     fn layer(source: &LayerSource<'_>, store: &Store) -> Result<(Layer, bool), LayerError> {
         let LayerSource { key, tree, base, mtime } = source;
-        let stored = layer::build(tree, base, *mtime, key, store)?;
-        let reused = stored.reused;
-        Ok((stored.into(), reused))
+        layer::build(tree, base, *mtime, key, store)
     }
 
     fn assemble(
@@ -63,8 +61,8 @@ impl Product for DockerImage {
             return Ok((DockerLayer::Tar(tar), true));
         }
         // Its `diff_id` is known too: no file need be read unless the engine lacks it, and none even then.
-        if let Some(built) = layer::known(key, store).filter(|known| known.blob.is_here()) {
-            return Ok((DockerLayer::Gzip(built.into()), true));
+        if let Some(built) = layer::find(key, store).filter(|known| known.blob.is_present()) {
+            return Ok((DockerLayer::Gzip(built), true));
         }
         Ok((DockerLayer::Tar(TarLayer::read(tree, base, *mtime, key, store)?), false))
     }

@@ -11,7 +11,7 @@ use super::pins::{self, Pinned};
 use super::{BaseError, BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
-use crate::image::{self, Compression, DescribedLayer, Layer};
+use crate::image::{self, Compression, Layer, ManifestLayer};
 use crate::layer;
 use crate::project::{Architecture, ImageReference, Repository};
 use crate::registry::RegistryError;
@@ -53,7 +53,7 @@ impl Recipe {
     /// Makes the layer's bytes again.
     fn make(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
         let start = Instant::now();
-        layer::remake(&self.tree, &self.base, self.mtime, &layer.digest, store)
+        layer::rebuild(&self.tree, &self.base, self.mtime, &layer.digest, store)
             .map_err(|source| BytesError::Layer { name: self.name.clone(), source })?;
         Ok(LayerEvent {
             name: self.name.clone(),
@@ -82,12 +82,12 @@ pub(super) async fn remote_image(
 ) -> Result<RemoteImage, BaseError> {
     let Pinned { manifest, config } = pins::image(reference, architecture, context).await?;
     let mut layers = Vec::new();
-    for described in image::described_layers(&image::manifest(&manifest)?, &config)? {
+    for described in image::manifest_layers(&image::parse_manifest(&manifest)?, &config)? {
         layers.push(match described.compression {
             Compression::Gzip => {
-                let DescribedLayer { digest, diff_id, size, .. } = described;
+                let ManifestLayer { digest, diff_id, size, .. } = described;
                 let (store, wanted) = (context.store.clone(), digest.clone());
-                let blob = blocking(move || Ok::<_, BaseError>(store.place(&wanted, size))).await?;
+                let blob = blocking(move || Ok::<_, BaseError>(store.expected_blob(&wanted, size))).await?;
                 Layer { digest, diff_id, size, blob }
             }
             Compression::None => compressed(described, reference, context).await?,
@@ -98,18 +98,18 @@ pub(super) async fn remote_image(
 
 /// A layer that is a plain tar, in gzip.
 async fn compressed(
-    described: DescribedLayer,
+    described: ManifestLayer,
     reference: &ImageReference,
     context: &Context,
 ) -> Result<Layer, BaseError> {
-    let DescribedLayer { digest, diff_id, size, .. } = described;
+    let ManifestLayer { digest, diff_id, size, .. } = described;
     let store = context.store.clone();
-    if let Some(found) = layer::imported(&diff_id, &store) {
-        return Ok(found.into());
+    if let Some(found) = layer::find_imported(&diff_id, &store) {
+        return Ok(found);
     }
     let blob = context.registry.fetch(reference.repository(), &digest, size, &store).await?;
     context.reporter.report(Event::BaseImport { base: reference.to_string() });
-    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?.into())).await
+    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?)).await
 }
 
 /// Makes sure that the bytes of some layers are on this machine: those that are not come from where it says beside them.
@@ -117,7 +117,7 @@ pub(super) async fn bring<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Origin)>,
     context: &Context,
 ) -> Result<(), BytesError> {
-    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
+    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_present());
     let bring = async |(layer, origin): (&Layer, &Origin)| match origin {
         Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
         Origin::Recipe(recipe) => make(recipe, layer, context).await,
@@ -146,7 +146,7 @@ pub(super) async fn fetch<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Repository)>,
     context: &Context,
 ) -> Result<(), RegistryError> {
-    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_here());
+    let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_present());
     let fetch = async |(layer, origin): (&Layer, &Repository)| {
         context.registry.fetch(origin, &layer.digest, layer.size, &context.store).await.map(drop)
     };

@@ -42,7 +42,7 @@ use crate::aws::Aws;
 use crate::build_time::BuildTime;
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::{Event, Provenance, Reporter};
-use crate::image::{DockerImage, DockerLayer, Identity, Image, Layer, NewLayer};
+use crate::image::{DockerImage, DockerLayer, Image, ImageIdentity, Layer, NewLayer};
 use crate::lock::Lock;
 use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
 use crate::problem::{DocumentPath, Problem};
@@ -210,7 +210,7 @@ async fn build_telling<P: Product + Send + 'static>(
         match blocking(work).await? {
             Attempt::Done(built) => {
                 pins::write(context).await?;
-                tell_damaged(context.store.removed(), context);
+                tell_damaged(context.store.removed_blobs(), context);
                 return Ok(built);
             }
             // A base that was looked into promises nothing any more, so that this ends.
@@ -249,7 +249,7 @@ pub async fn build_and_deliver(
     functions: &[&Function],
     options: &Options,
     context: &Context,
-) -> Result<Vec<(Built<Identity>, Vec<Delivered>)>, PipelineError> {
+) -> Result<Vec<(Built<ImageIdentity>, Vec<Delivered>)>, PipelineError> {
     let destinations = &options.destinations;
     deliver::check(destinations, context).await?;
     let (built, delivered): (Vec<_>, _) = if deliver::are_engines(destinations) {

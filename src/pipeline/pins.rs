@@ -48,8 +48,8 @@ pub(super) async fn image(
             (found.bytes, Some(found.digest))
         }
     };
-    let config = config(&image::manifest(&manifest)?, reference, context).await?;
-    image::check_config(&config, architecture)?;
+    let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
+    image::check_platform(&config, architecture)?;
     if let Some(digest) = new {
         keep(manifest.clone(), context).await?;
         context.lock().pin_image(reference, architecture, digest);
@@ -86,7 +86,7 @@ async fn config(
     reference: &ImageReference,
     context: &Context,
 ) -> Result<Vec<u8>, BaseError> {
-    let digest = image::digest(manifest.config())?;
+    let digest = image::descriptor_digest(manifest.config())?;
     if let Some(config) = kept(&digest, context).await? {
         return Ok(config);
     }
@@ -109,7 +109,7 @@ async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, Bas
 /// Keeps a small blob.
 async fn keep(bytes: Vec<u8>, context: &Context) -> Result<(), BaseError> {
     let store = context.store.clone();
-    blocking(move || Ok(store.keep_blob(&bytes).map(drop)?)).await
+    blocking(move || Ok(store.add_blob(&bytes).map(drop)?)).await
 }
 
 /// Writes to the lock beside the definition what this run has learnt. What another run has written meanwhile stays.

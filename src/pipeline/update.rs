@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Context, PipelineError, base, layer_version, pins};
-use crate::lock::Change;
+use crate::lock::PinChange;
 use crate::project::{
     Architecture, Function, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
 };
@@ -24,7 +24,7 @@ pub async fn update(
     project: &Project,
     names: &[String],
     context: &Context,
-) -> Result<Vec<Change>, PipelineError> {
+) -> Result<Vec<PinChange>, PipelineError> {
     let before = context.lock().clone();
     let all: Vec<([String; 2], Used)> = project.functions.iter().flat_map(uses).collect();
     if let Some(unknown) = names.iter().find(|name| all.iter().all(|(own, _)| !own.contains(*name))) {

@@ -5,7 +5,9 @@ use super::{Planner, program, wrapper};
 use crate::event::Event;
 use crate::problem::{DocumentPath, Problem};
 use crate::project::{Function, ImagePath, RunConfig};
-use crate::runtime::{Client, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER, TASK_ROOT};
+use crate::runtime::{
+    AWS_ENTRYPOINT, Client, LAUNCHER_SCRIPT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT, TASK_ROOT,
+};
 use crate::tree::TreeError;
 
 /// The label by which an image says that snapshots of it may be taken although its runtime takes no part in that (Lambda
@@ -77,7 +79,7 @@ impl<'a> Planner<'a> {
         let mut entrypoint = Vec::new();
         let is_foreign = match &entry {
             // What comes to Lambda's own script in the end runs the wrapper there.
-            Some(Entry::Foreign(words)) => words.iter().all(|word| word != ENTRY_SCRIPT),
+            Some(Entry::Foreign(words)) => words.iter().all(|word| word != AWS_ENTRYPOINT),
             Some(Entry::Client(_)) => true,
             _ => false,
         };
@@ -86,8 +88,8 @@ impl<'a> Planner<'a> {
             _ if has_script => {
                 self.name_wrappers(&wrappers, environment)?;
                 self.warn_of_arguments(&wrappers);
-                self.add_lowest("entry script", FOREIGN_ENTRY.parse().ok(), FOREIGN_ENTRY_SCRIPT);
-                entrypoint.push(FOREIGN_ENTRY.to_owned());
+                self.add_lowest("entry script", LIMG_ENTRYPOINT.parse().ok(), LIMG_ENTRYPOINT_SCRIPT);
+                entrypoint.push(LIMG_ENTRYPOINT.to_owned());
             }
             Some(Entry::Script { honours_wrapper: true } | Entry::Launcher(_)) => {
                 self.name_wrappers(&wrappers, environment)?;
@@ -105,7 +107,7 @@ impl<'a> Planner<'a> {
             _ => entrypoint.extend(wrappers.iter().map(|wrapper| wrapper.path.to_string())),
         }
         match entry {
-            Some(Entry::Script { .. }) => entrypoint.push(ENTRY_SCRIPT.to_owned()),
+            Some(Entry::Script { .. }) => entrypoint.push(AWS_ENTRYPOINT.to_owned()),
             Some(Entry::Launcher(path) | Entry::Program(path)) => entrypoint.push(path.into()),
             Some(Entry::Foreign(words)) => entrypoint.extend(words),
             Some(Entry::Client(client)) => entrypoint.extend(client.command.iter().cloned()),
@@ -197,7 +199,7 @@ impl<'a> Planner<'a> {
     fn entry(&mut self) -> Result<Option<Entry<'a>>, TreeError> {
         self.check_given_entry_point()?;
         let own = self.function.base.entrypoint.clone().or_else(|| self.base.run.entrypoint.clone());
-        let script = own.as_deref().is_some_and(|words| words == [ENTRY_SCRIPT]);
+        let script = own.as_deref().is_some_and(|words| words == [AWS_ENTRYPOINT]);
         let honours_wrapper = self.contract.honours_wrapper;
         let Some(launcher) = &self.contract.launcher else {
             return Ok(match own {
@@ -223,7 +225,7 @@ impl<'a> Planner<'a> {
         if !script && !self.base.index.has_file("/bin/sh") {
             return Ok(Some(Entry::Program(bootstrap)));
         }
-        self.add_lowest("launcher", Some(launcher.clone()), LAUNCHER);
+        self.add_lowest("launcher", Some(launcher.clone()), LAUNCHER_SCRIPT);
         Ok(Some(if script {
             Entry::Script { honours_wrapper: true }
         } else {

@@ -11,7 +11,7 @@ use crate::project::{
     Architecture, Base, Dependencies, Extension, HandlerWrapper, Layer, LayerSource, Source, SourceKind,
     VersionSource, Wrapper,
 };
-use crate::runtime::{self, ENTRY_SCRIPT, FOREIGN_ENTRY, FOREIGN_ENTRY_SCRIPT, LAUNCHER};
+use crate::runtime::{self, AWS_ENTRYPOINT, LAUNCHER_SCRIPT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT};
 
 /// A function, its parts and its base, to be changed by each test.
 struct Bench {
@@ -90,7 +90,7 @@ impl Bench {
             parts: Parts { layers: Vec::new(), extensions: Vec::new(), code: part(&["/var/task/app.py"]) },
             run: RunConfig {
                 environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-                entrypoint: Some(vec![ENTRY_SCRIPT.to_owned()]),
+                entrypoint: Some(vec![AWS_ENTRYPOINT.to_owned()]),
                 command: None,
                 working_directory: Some("/var/task".to_owned()),
                 ..RunConfig::default()
@@ -201,7 +201,7 @@ fn layers_come_in_the_order_of_change() {
         .code(&["/var/task/app.py", "/var/task/node_modules/a/index.js"])
         .planned();
     assert_eq!(plan.names(), ["layer utils", "extension log", "dependencies of orders", "code of orders"]);
-    assert_eq!(plan.run.entrypoint, Some(vec![ENTRY_SCRIPT.to_owned()]));
+    assert_eq!(plan.run.entrypoint, Some(vec![AWS_ENTRYPOINT.to_owned()]));
     assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
     assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"));
 }

@@ -169,7 +169,7 @@ mod tests {
         for size in [0, 1, PIECE, 2 * PIECE + 7] {
             let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
             std::fs::write(&path, [b"head", content.as_slice(), b"tail"].concat()).unwrap();
-            let blob = Blob { path: path.clone(), offset: 4, size: size as u64, kept: false };
+            let blob = Blob { path: path.clone(), offset: 4, size: size as u64, in_store: false };
             let bytes = Content::Bytes(content.clone().into());
             for source in [Content::Blob(blob), bytes] {
                 let pieces = pieces(reader(source, size as u64)).await.unwrap();
@@ -184,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("short");
         std::fs::write(&path, b"short").unwrap();
-        let blob = Blob { path, offset: 0, size: 6, kept: false };
+        let blob = Blob { path, offset: 0, size: 6, in_store: false };
         let error = pieces(reader(Content::Blob(blob), 6)).await.unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::error::ContentError;
-use crate::image::{Family, is_index};
+use crate::image::{MediaTypes, is_index};
 use crate::project::Architecture;
 use crate::store::Digest;
 use crate::text::excerpt;
@@ -48,7 +48,7 @@ pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, Co
     // A document that can be read as either would be one thing to one reader and another to the next.
     let guessed = match (shape.manifests.is_some(), shape.config.is_some()) {
         (true, false) => "application/vnd.oci.image.index.v1+json",
-        (false, true) => Family::Oci.manifest(),
+        (false, true) => MediaTypes::Oci.manifest(),
         (true, true) => return Err(ContentError::Manifest("it lists both images and layers".to_owned())),
         (false, false) => {
             return Err(ContentError::Manifest("it lists neither images nor layers".to_owned()));

@@ -1,7 +1,7 @@
-//! Runtime contracts: what a base image promises about where things go and how they run.
+//! Runtime contracts: what limg may assume about a base image for a Lambda runtime.
 //!
-//! The catalogue is the YAML files of `base-images/`, compiled in. A contract says only what the base's own config cannot:
-//! environment, entry point and working directory are read from the base that is really used.
+//! The catalogue is compiled in from the YAML files in `base-images/`. A contract contains only what the base's config does
+//! not: environment, entry point and working directory are read from the actual base.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,29 +11,29 @@ use serde::de::Error as _;
 
 use crate::project::{ImagePath, ImageReference};
 
-/// The folder of a function's own code (Lambda developer guide, configuration-envvars: `LAMBDA_TASK_ROOT`).
+/// The folder of a function's code (Lambda developer guide, configuration-envvars: `LAMBDA_TASK_ROOT`).
 pub const TASK_ROOT: &str = "/var/task";
 
-/// The folder of a base's runtime client (`LAMBDA_RUNTIME_DIR`).
+/// The folder of a base's runtime interface client (`LAMBDA_RUNTIME_DIR`).
 pub const RUNTIME_DIR: &str = "/var/runtime";
 
 /// The folder that layers are merged into.
 pub const LAYER_ROOT: &str = "/opt";
 
-/// The entry script of AWS's base images and of those that keep its contract: it takes the handler as its one argument.
-pub const ENTRY_SCRIPT: &str = "/lambda-entrypoint.sh";
+/// The entry script of AWS's base images, and of bases that keep their contract. Its only argument is the handler.
+pub const AWS_ENTRYPOINT: &str = "/lambda-entrypoint.sh";
 
-/// The runtime interface emulator of such an image, which the script starts outside Lambda.
-pub const EMULATOR: &str = "/usr/local/bin/aws-lambda-rie";
+/// The runtime interface emulator, which that script starts outside Lambda.
+pub const EMULATOR_PATH: &str = "/usr/local/bin/aws-lambda-rie";
 
-/// The program that is put at a contract's `launcher`.
-pub const LAUNCHER: &str = include_str!("../../base-images/launcher.sh");
+/// The program that limg adds at [`Contract::launcher`].
+pub const LAUNCHER_SCRIPT: &str = include_str!("../../base-images/launcher.sh");
 
-/// Where limg's own entry script goes on a base that is none of Lambda's.
-pub const FOREIGN_ENTRY: &str = "/var/runtime/entrypoint";
+/// The path of limg's entry script on a base that is not one of Lambda's.
+pub const LIMG_ENTRYPOINT: &str = "/var/runtime/entrypoint";
 
-/// That entry script.
-pub const FOREIGN_ENTRY_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
+/// The content of that script.
+pub const LIMG_ENTRYPOINT_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
 
 /// The files of the catalogue.
 const FAMILIES: [&str; 6] = [
@@ -45,32 +45,32 @@ const FAMILIES: [&str; 6] = [
     include_str!("../../base-images/provided.yaml"),
 ];
 
-/// What a base image for one runtime id promises.
+/// The contract of the base images for one runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
-    /// The runtime id, such as `python3.12`.
+    /// The id of the runtime, such as `python3.12`.
     pub id: String,
-    /// AWS's own image.
+    /// AWS's base image.
     pub image: ImageReference,
-    /// Whether the base's bootstrap runs `AWS_LAMBDA_EXEC_WRAPPER` itself.
+    /// Whether the base's bootstrap runs the wrapper in `AWS_LAMBDA_EXEC_WRAPPER`.
     pub honours_wrapper: bool,
-    /// Where limg's launcher goes, if the base runs a bootstrap that it does not bring.
+    /// The path of limg's launcher, if the base runs a bootstrap that it does not contain.
     pub launcher: Option<ImagePath>,
-    /// Search path variables that the base's bootstrap fills with these entries when they are not set.
+    /// Search path variables that the base's bootstrap sets to these entries if they are not set.
     pub search_paths: BTreeMap<String, Vec<String>>,
-    /// Further search paths that a base must have set which does not keep the contract's start-up.
+    /// Further search path variables, which limg sets on a base that does not start as the contract requires.
     pub foreign_search_paths: BTreeMap<String, Vec<String>>,
-    /// What starts the handler on such a base, if it has no entry point of its own.
+    /// Starts the handler on such a base, if it has no entry point.
     pub client: Option<Client>,
 }
 
-/// How a language's runtime interface client is started.
+/// The command for a language's runtime interface client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
-    /// Its command line; the handler follows.
+    /// The command line, to which the handler is appended.
     pub command: Vec<String>,
-    /// Variables that it needs, where they are not set.
+    /// Variables that it needs, set if they are not set already.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
@@ -78,7 +78,7 @@ pub struct Client {
 /// A file of the catalogue.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Family {
+struct RuntimeFamily {
     image: String,
     honours_wrapper: bool,
     launcher: Option<ImagePath>,
@@ -108,7 +108,7 @@ static CATALOGUE: LazyLock<Vec<Contract>> = LazyLock::new(|| {
 });
 
 fn contracts(text: &str) -> Result<Vec<Contract>, serde_yaml::Error> {
-    let family: Family = serde_yaml::from_str(text)?;
+    let family: RuntimeFamily = serde_yaml::from_str(text)?;
     let contract = |(id, version): (String, String)| {
         let fill = |text: &String| text.replace("{version}", &version);
         let entries =
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_filled_in() {
+    fn the_version_is_inserted() {
         let python = contract("python3.12").unwrap();
         assert_eq!(python.image.to_string(), "public.ecr.aws/lambda/python:3.12");
         assert_eq!(python.search_paths["PYTHONPATH"][0], "/opt/python/lib/python3.12/site-packages");

@@ -1,4 +1,4 @@
-//! Every sample event: its documented keys are there, what is encoded decodes, and its values agree with each other.
+//! Tests that every sample event has the documented keys, valid encodings and consistent values.
 
 use std::io::Read as _;
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::{ALL, find, names};
 
-/// The account and the region that all events come from.
+/// The account and the region of all events.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-west-1";
 
-/// What must be in each event, as JSON pointers (RFC 6901).
+/// The required keys of each event, as JSON pointers (RFC 6901).
 const REQUIRED: &[(&str, &[&str])] = &[
     (
         "alb",
@@ -302,7 +302,7 @@ fn event(name: &str) -> Value {
     serde_json::from_str(find(name).unwrap().json).unwrap()
 }
 
-/// The text at a place of an event.
+/// The text at a JSON pointer.
 fn text<'a>(event: &'a Value, pointer: &str) -> &'a str {
     event.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer}"))
 }
@@ -315,20 +315,20 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// Calls `visit` with every text and number below a value, the key it stands under and the way there.
-fn walk(value: &Value, key: &str, way: &str, visit: &mut impl FnMut(&str, &str, &Value)) {
+/// Calls `visit` with the key, path and value of every scalar in a value.
+fn walk(value: &Value, key: &str, path: &str, visit: &mut impl FnMut(&str, &str, &Value)) {
     match value {
         Value::Object(members) => {
             for (key, value) in members {
-                walk(value, key, &format!("{way}/{key}"), visit);
+                walk(value, key, &format!("{path}/{key}"), visit);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                walk(item, key, &format!("{way}/{index}"), visit);
+                walk(item, key, &format!("{path}/{index}"), visit);
             }
         }
-        value => visit(key, way, value),
+        value => visit(key, path, value),
     }
 }
 
@@ -347,7 +347,7 @@ fn names_are_sorted_unique_and_found() {
 }
 
 #[test]
-fn every_file_of_the_folder_is_an_event_and_ends_with_a_line_end() {
+fn every_file_in_the_folder_is_an_event_and_ends_with_a_line_feed() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sample_event");
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -362,7 +362,7 @@ fn every_file_of_the_folder_is_an_event_and_ends_with_a_line_end() {
 }
 
 #[test]
-fn the_documented_keys_are_there() {
+fn the_documented_keys_are_present() {
     assert_eq!(REQUIRED.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names().collect::<Vec<_>>());
     for (name, pointers) in REQUIRED {
         let event = event(name);
@@ -376,11 +376,11 @@ fn the_documented_keys_are_there() {
 }
 
 #[test]
-fn arns_accounts_and_regions_agree() {
+fn arns_accounts_and_regions_are_consistent() {
     let mut arns = 0;
     for sample in ALL {
-        walk(&event(sample.name), "", "", &mut |key, way, value| {
-            let at = format!("{}: {way}: {value}", sample.name);
+        walk(&event(sample.name), "", "", &mut |key, path, value| {
+            let at = format!("{}: {path}: {value}", sample.name);
             let value = value.as_str().unwrap_or_default();
             if let Some(arn) = value.strip_prefix("arn:aws:") {
                 arns += 1;
@@ -395,12 +395,12 @@ fn arns_accounts_and_regions_agree() {
             }
             match key {
                 "awsRegion" | "region" => assert_eq!(value, REGION, "{at}"),
-                // A function URL without IAM authorisation has no caller, and a request has none of AWS.
+                // Without IAM authorisation there is no AWS caller.
                 "accountId" if matches!(value, "" | "anonymous") => {}
                 "accountId" | "account" | "owner" => assert_eq!(value, ACCOUNT, "{at}"),
                 _ => {}
             }
-            // A host of AWS names its region, if it names any.
+            // Host names contain the region of the events, if any.
             for other in ["us-east-1", "us-east-2", "us-west-2", "eu-central-1"] {
                 assert!(!value.contains(other), "{at}");
             }
@@ -410,7 +410,7 @@ fn arns_accounts_and_regions_agree() {
 }
 
 #[test]
-fn bodies_in_base64_decode_and_others_are_as_they_stand() {
+fn base64_bodies_decode_and_others_are_plain() {
     let url = event("function-url");
     assert_eq!(url["isBase64Encoded"], true);
     let order = json(&decoded(text(&url, "/body")));
@@ -431,7 +431,7 @@ fn bodies_in_base64_decode_and_others_are_as_they_stand() {
 }
 
 #[test]
-fn records_in_base64_decode() {
+fn base64_records_decode() {
     for (name, list, data) in [("kinesis", "Records", "/kinesis/data"), ("firehose", "records", "/data")] {
         let event = event(name);
         let records = event[list].as_array().unwrap();
@@ -446,7 +446,11 @@ fn records_in_base64_decode() {
     assert_eq!(decoded(text(record, "/key")), b"A-1001");
     let header: Vec<u8> = serde_json::from_value(record["headers"][0]["origin"].clone()).unwrap();
     assert_eq!(header, b"web");
-    assert_eq!(format!("{}-{}", text(record, "/topic"), record["partition"]), "orders-0", "its list's name");
+    assert_eq!(
+        format!("{}-{}", text(record, "/topic"), record["partition"]),
+        "orders-0",
+        "the name of its list"
+    );
     assert!(!decoded(text(&event("sns"), "/Records/0/Sns/Signature")).is_empty());
 }
 
@@ -468,7 +472,7 @@ fn the_log_events_inflate_to_the_documented_message() {
 }
 
 #[test]
-fn json_in_texts_is_json() {
+fn embedded_json_is_valid() {
     for (name, pointer) in [
         ("sns", "/Records/0/Sns/Message"),
         ("sqs", "/Records/0/body"),
@@ -481,7 +485,7 @@ fn json_in_texts_is_json() {
 }
 
 #[test]
-fn what_says_the_same_twice_says_the_same() {
+fn repeated_values_are_equal() {
     let event = event("api-gateway-v1");
     for (one, many) in
         [("headers", "multiValueHeaders"), ("queryStringParameters", "multiValueQueryStringParameters")]
@@ -501,14 +505,14 @@ fn what_says_the_same_twice_says_the_same() {
         ("function-url", "/requestContext/time", "/requestContext/timeEpoch"),
     ] {
         let event = super::tests::event(name);
-        let told = jiff::Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", text(&event, time)).unwrap();
+        let parsed = jiff::Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", text(&event, time)).unwrap();
         let epoch = event.pointer(epoch).and_then(Value::as_i64).unwrap();
-        assert_eq!(told.as_second(), epoch / 1000, "{name}");
+        assert_eq!(parsed.as_second(), epoch / 1000, "{name}");
     }
 }
 
 #[test]
-fn digests_are_those_of_what_they_stand_beside() {
+fn digests_match_their_content() {
     let sqs = event("sqs");
     let records = sqs["Records"].as_array().unwrap();
     assert_eq!(records.len(), 2);
@@ -519,7 +523,7 @@ fn digests_are_those_of_what_they_stand_beside() {
     assert_eq!((text(object, "/eTag"), &object["size"]), (&*md5(b"hello, world\n"), &Value::from(13)));
 }
 
-/// MD5, as RFC 1321 has it, which limg itself has no use for.
+/// MD5 (RFC 1321). limg itself does not use it.
 fn md5(message: &[u8]) -> String {
     const TURNS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
     let mut bytes = message.to_vec();
@@ -546,7 +550,7 @@ fn md5(message: &[u8]) -> String {
                 clippy::cast_possible_truncation,
                 clippy::cast_precision_loss,
                 clippy::cast_sign_loss,
-                reason = "section 3.4: the whole part of 4294967296 times the sine, which fits"
+                reason = "section 3.4: the integer part of 4294967296 times the sine, which fits"
             )]
             let sine = (4_294_967_296.0 * ((step + 1) as f64).sin().abs()) as u32;
             let sum = a.wrapping_add(mixed).wrapping_add(words[word % 16]).wrapping_add(sine);
@@ -557,12 +561,12 @@ fn md5(message: &[u8]) -> String {
             *sum = sum.wrapping_add(part);
         }
     }
-    // The bytes of each word come from its low end, and hexadecimal digits of a number from its high end.
+    // The digest is the little-endian bytes of each word; `{:x}` prints the most significant byte first.
     state.map(|word| format!("{:08x}", word.swap_bytes())).concat()
 }
 
 #[test]
-fn md5_is_that_of_the_rfc() {
+fn md5_matches_the_rfc() {
     for (message, digest) in [
         ("", "d41d8cd98f00b204e9800998ecf8427e"),
         ("abc", "900150983cd24fb0d6963f7d28e17f72"),

@@ -1,5 +1,5 @@
-//! SHA-256 digests as the OCI image specification writes them (descriptor.md, "Digests"), and a writer and a reader that
-//! compute one on the way.
+//! SHA-256 digests in the form of the OCI image specification (descriptor.md, "Digests"), and a writer and a reader that
+//! compute the digest of what passes through.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,12 +13,12 @@ use crate::fs::{self, FsError};
 
 /// The digest of a blob: `sha256:` and 64 lower-case hexadecimal digits.
 ///
-/// Only a text of exactly this form can become one, so that a digest from outside is safe as a file name.
+/// No other text is accepted, so a digest from an untrusted source is safe as a file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
 
-/// A text that is no SHA-256 digest.
+/// A text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest of the form sha256:<64 hexadecimal digits>")]
 pub struct DigestError(String);
@@ -40,7 +40,7 @@ impl Digest {
         HashingReader::new(fs::open(path)?).finish().map_err(FsError::because("read", path))
     }
 
-    /// The digest that a hasher has come to.
+    /// The digest of a finished hasher.
     #[must_use]
     pub fn finish(hasher: Sha256) -> Self {
         use fmt::Write as _;
@@ -97,7 +97,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Passes bytes on and computes their digest and number.
+/// Passes bytes to a writer and computes their digest and number.
 #[derive(Debug)]
 pub struct HashingWriter<W> {
     inner: W,
@@ -106,12 +106,12 @@ pub struct HashingWriter<W> {
 }
 
 impl<W: Write> HashingWriter<W> {
-    /// Starts with nothing written.
+    /// Wraps a writer.
     pub fn new(inner: W) -> Self {
         Self { inner, hasher: Sha256::new(), size: 0 }
     }
 
-    /// The writer below, the digest of all that was written, and its size in bytes.
+    /// Returns the wrapped writer, the digest of everything written, and its size in bytes.
     pub fn finish(self) -> (W, Digest, u64) {
         (self.inner, Digest::finish(self.hasher), self.size)
     }
@@ -130,7 +130,7 @@ impl<W: Write> Write for HashingWriter<W> {
     }
 }
 
-/// Passes bytes on from a reader and computes their digest.
+/// Passes bytes from a reader and computes their digest.
 #[derive(Debug)]
 pub struct HashingReader<R> {
     inner: R,
@@ -138,12 +138,12 @@ pub struct HashingReader<R> {
 }
 
 impl<R: Read> HashingReader<R> {
-    /// Starts with nothing read.
+    /// Wraps a reader.
     pub fn new(inner: R) -> Self {
         Self { inner, hasher: Sha256::new() }
     }
 
-    /// Reads what is left and gives the digest of everything.
+    /// Reads the rest and returns the digest of everything.
     ///
     /// # Errors
     /// When reading fails.
@@ -168,13 +168,13 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn digests_are_those_of_the_standard() {
+    fn digests_match_known_values() {
         assert_eq!(Digest::of(b"").as_str(), EMPTY);
         assert_eq!(EMPTY.parse::<Digest>().unwrap().hex(), &EMPTY[7..]);
     }
 
     #[test]
-    fn only_well_formed_digests_are_taken() {
+    fn only_well_formed_digests_are_accepted() {
         for bad in
             ["", "sha256:", "sha256:../../etc/passwd", "sha512:00", &EMPTY[..70], &EMPTY.to_uppercase()]
         {

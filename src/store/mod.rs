@@ -1,14 +1,14 @@
-//! The store: content-addressed blobs and small records about them, shared by all projects of a user.
+//! The store: content-addressed blobs and small records, shared by all projects of a user.
 //!
-//! A blob is written to a temporary file, synced and renamed to its digest, so that a crash leaves either the whole blob
-//! or a temporary file that nobody reads and that a later run removes. A record is a JSON file under a key that its
-//! writer derives from everything that the record depends on; whoever changes what a record means changes the name of
-//! its kind. The store decides nothing about what it holds, but for what goes when it is too much.
+//! A blob is written to a temporary file, synced and renamed to its digest: a crash leaves the whole blob, or a temporary
+//! file that a later run removes. A record is a JSON file; its key is derived from everything that the record depends on.
+//! When the meaning of a record changes, its kind must get another name. The store does not interpret what it contains; it
+//! only limits its own size.
 
-mod check;
 mod digest;
-mod evict;
 mod in_use;
+mod prune;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -19,53 +19,53 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use check::Checks;
 pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
-pub use evict::{Bounds, Contents, Removal, StoredBlob, StoredRecord};
+pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
+use verify::Verified;
 
 use crate::fs::{self, FsError};
 
-/// A folder of blobs and records. While any clone of it is there, nobody removes anything from the folder.
+/// A folder of blobs and records. While any clone of this value exists, no process removes anything from the folder.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     open: Arc<Open>,
-    /// How many bytes it may hold when it is closed.
+    /// The size in bytes to which [`close`](Self::close) reduces the store.
     limit: u64,
-    /// What was checked, if everything is.
-    checks: Option<Arc<Checks>>,
+    /// The blobs verified so far, if blobs are verified.
+    verified: Option<Arc<Verified>>,
 }
 
-/// A store in use.
+/// What all clones of an open store share.
 #[derive(Debug)]
 struct Open {
-    /// Keeps others from removing anything, until it is dropped.
+    /// While it is held, no process removes anything.
     _lock: File,
-    /// Whether something was added.
+    /// Whether anything was added to the store.
     added: AtomicBool,
 }
 
-/// Where the blobs of a store are.
+/// The folder of a store's blobs.
 fn blobs(root: &Path) -> PathBuf {
     root.join("blobs").join("sha256")
 }
 
-/// The file whose time says when a blob was used last.
+/// The file whose modification time is that of a blob's last use.
 fn marker(root: &Path, digest: &Digest) -> PathBuf {
     root.join("used").join(digest.hex())
 }
 
 impl Store {
-    /// Opens the store in `root`, creating it if need be. Waits while somebody removes something from it.
+    /// Opens the store in `root` and creates it if necessary. Waits while another process removes something from it.
     pub fn open(root: &Path) -> Result<Self, FsError> {
         for folder in [blobs(root), root.join("used"), root.join("tmp")] {
             fs::create_dir_all(&folder)?;
         }
-        let open = Open { _lock: in_use::lock(root)?, added: AtomicBool::new(false) };
-        let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, checks: None };
+        let open = Open { _lock: in_use::lock_shared(root)?, added: AtomicBool::new(false) };
+        let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, verified: None };
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
-            // The marker of the Cache Directory Tagging Specification: backups leave the folder out.
+            // Backup tools skip a folder with this file (Cache Directory Tagging Specification).
             fs::write_atomically(
                 &tag,
                 b"Signature: 8a477f597d28d172789f06886806bc55\n# The store of limg.\n",
@@ -75,25 +75,25 @@ impl Store {
         Ok(store)
     }
 
-    /// The same, which may hold so many bytes when it is closed.
+    /// Sets the size in bytes to which [`close`](Self::close) reduces the store.
     #[must_use]
-    pub fn limited(self, limit: u64) -> Self {
+    pub fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }
     }
 
-    /// The same, which reads each blob when it is asked for it, and removes those that are not what their names say.
+    /// Verifies each blob's digest when the blob is first requested, and removes damaged blobs.
     #[must_use]
-    pub fn checking(self) -> Self {
-        Self { checks: Some(Arc::default()), ..self }
+    pub fn verifying(self) -> Self {
+        Self { verified: Some(Arc::default()), ..self }
     }
 
-    /// The blobs that were removed since they were damaged.
+    /// The damaged blobs that were removed.
     #[must_use]
-    pub fn removed(&self) -> Vec<Digest> {
-        self.checks.as_ref().map(|checks| checks.removed()).unwrap_or_default()
+    pub fn removed_blobs(&self) -> Vec<Digest> {
+        self.verified.as_ref().map(|verified| verified.removed()).unwrap_or_default()
     }
 
-    /// A store in a folder that is removed when it is dropped.
+    /// A store in a temporary folder.
     #[cfg(test)]
     pub(crate) fn for_test() -> (tempfile::TempDir, Self) {
         let folder = tempfile::tempdir().unwrap();
@@ -107,37 +107,37 @@ impl Store {
         &self.root
     }
 
-    /// The blob of this digest, if the store has it.
+    /// The blob with this digest, if the store has it.
     #[must_use]
     pub fn blob(&self, digest: &Digest) -> Option<Blob> {
         let path = self.blob_path(digest);
-        self.look_at(digest, &path);
-        // A link to a file elsewhere is no blob of the store's: who knows who writes to it.
+        self.use_blob(digest, &path);
+        // A symbolic link does not count: other programs may write to its target.
         let size = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
-        Some(Blob { path, offset: 0, size, kept: true })
+        Some(Blob { path, offset: 0, size, in_store: true })
     }
 
-    /// Notes that a blob is used, if it is there, and checks it if all are.
-    fn look_at(&self, digest: &Digest, path: &Path) {
+    /// Records the use of a blob, if it is present, and verifies it if blobs are verified.
+    fn use_blob(&self, digest: &Digest, path: &Path) {
         let Ok(written) = std::fs::symlink_metadata(path).and_then(|file| file.modified()) else { return };
-        in_use::note_blob(&marker(&self.root, digest), written);
-        if let Some(checks) = &self.checks {
-            checks.check(digest, path);
+        in_use::record_blob_use(&marker(&self.root, digest), written);
+        if let Some(verified) = &self.verified {
+            verified.verify(digest, path);
         }
     }
 
-    /// Where the blob of this digest and size is, or will be once somebody has brought it here.
+    /// The blob with this digest and size, which may still have to be fetched or built ([`Blob::is_present`]).
     #[must_use]
-    pub fn place(&self, digest: &Digest, size: u64) -> Blob {
+    pub fn expected_blob(&self, digest: &Digest, size: u64) -> Blob {
         let path = self.blob_path(digest);
-        self.look_at(digest, &path);
-        Blob { path, offset: 0, size, kept: true }
+        self.use_blob(digest, &path);
+        Blob { path, offset: 0, size, in_store: true }
     }
 
-    /// Keeps a small blob. A file of its name that was changed is replaced.
-    pub fn keep_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
+    /// Adds a small blob. An existing file with other content is replaced.
+    pub fn add_blob(&self, bytes: &[u8]) -> Result<Blob, FsError> {
         if let Some(blob) = self.blob(&Digest::of(bytes))
-            && blob.read().is_ok_and(|kept| kept == bytes)
+            && blob.read().is_ok_and(|existing| existing == bytes)
         {
             return Ok(blob);
         }
@@ -146,42 +146,42 @@ impl Store {
         writer.commit().map(|(_, blob)| blob)
     }
 
-    /// Starts a blob whose digest is not known yet.
+    /// Starts to write a blob whose digest is not known yet.
     pub fn writer(&self) -> Result<BlobWriter, FsError> {
         let writer = HashingWriter::new(self.temporary_file()?);
         Ok(BlobWriter { writer, blobs: blobs(&self.root), open: Arc::clone(&self.open) })
     }
 
-    /// A fresh temporary file in the store, removed when dropped.
+    /// A new temporary file in the store, removed when dropped.
     pub fn temporary_file(&self) -> Result<tempfile::NamedTempFile, FsError> {
         let folder = self.temporary();
         fs::temporary_file(&folder).map_err(FsError::because("create a temporary file in", &folder))
     }
 
-    /// The record of this kind and key. One that cannot be read counts as absent: it is only a shortcut.
+    /// The record of this kind and key. One that cannot be read counts as absent: a record only saves work.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
         let mut file = File::open(self.record_path(kind, key)).ok()?;
         let mut content = Vec::new();
         file.read_to_end(&mut content).ok()?;
         let record = serde_json::from_slice(&content).ok()?;
-        in_use::note_record(&file);
+        in_use::record_use(&file);
         Some(record)
     }
 
-    /// Keeps a record.
-    pub fn keep_record<T: Serialize>(&self, kind: &str, key: &Digest, record: &T) -> Result<(), FsError> {
+    /// Writes a record.
+    pub fn write_record<T: Serialize>(&self, kind: &str, key: &Digest, record: &T) -> Result<(), FsError> {
         let path = self.record_path(kind, key);
         fs::create_dir_all(&self.root.join(kind))?;
         let content = serde_json::to_vec(record)
             .map_err(|error| FsError::because("encode", &path)(io::Error::other(error)))?;
         fs::write_atomically(&path, &content)?;
-        self.open.note_addition();
+        self.open.set_added();
         Ok(())
     }
 
-    /// Forgets a record, if there is one.
-    pub fn forget_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
+    /// Removes a record, if it exists.
+    pub fn remove_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
         let path = self.record_path(kind, key);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -191,7 +191,7 @@ impl Store {
         }
     }
 
-    /// Whether something was added since it was opened.
+    /// Whether anything was added since the store was opened.
     fn has_added(&self) -> bool {
         self.open.added.load(Ordering::Relaxed)
     }
@@ -210,36 +210,36 @@ impl Store {
 }
 
 impl Open {
-    fn note_addition(&self) {
+    fn set_added(&self) {
         self.added.store(true, Ordering::Relaxed);
     }
 }
 
-/// A blob under way to the store.
+/// A blob that is being written to the store.
 #[derive(Debug)]
 pub struct BlobWriter {
     writer: HashingWriter<tempfile::NamedTempFile>,
     blobs: PathBuf,
-    /// Of the store, which is in use until the blob has its name.
+    /// Keeps the store in use until the blob is committed.
     open: Arc<Open>,
 }
 
 impl BlobWriter {
-    /// Syncs the blob and gives it its name.
+    /// Syncs the blob and adds it to the store under its digest.
     pub fn commit(self) -> Result<(Digest, Blob), FsError> {
         let (temporary, digest, size) = self.writer.finish();
         let blob = persist(temporary, &self.blobs, &digest, size)?;
-        self.open.note_addition();
+        self.open.set_added();
         Ok((digest, blob))
     }
 
-    /// As [`commit`](Self::commit), if it is the blob of this digest. Otherwise leaves nothing and gives the digest that
-    /// it has.
+    /// As [`commit`](Self::commit) if the blob has the expected digest. Otherwise discards the blob and returns the digest
+    /// that it has.
     pub fn commit_as(self, expected: &Digest) -> Result<Result<Blob, Digest>, FsError> {
         let (temporary, digest, size) = self.writer.finish();
         if digest == *expected {
             let blob = persist(temporary, &self.blobs, &digest, size)?;
-            self.open.note_addition();
+            self.open.set_added();
             Ok(Ok(blob))
         } else {
             Ok(Err(digest))
@@ -247,7 +247,7 @@ impl BlobWriter {
     }
 }
 
-/// Syncs a temporary file and gives it the name of its digest.
+/// Syncs a temporary file and renames it to its digest.
 fn persist(
     temporary: tempfile::NamedTempFile,
     blobs: &Path,
@@ -256,14 +256,14 @@ fn persist(
 ) -> Result<Blob, FsError> {
     let path = blobs.join(digest.hex());
     let persist = || -> io::Result<()> {
-        // Layouts may have the same file under a second name; nobody is to write into it there by accident.
+        // Read-only, since image layouts may contain hard links to the file.
         fs::set_mode(temporary.as_file(), 0o444)?;
         temporary.as_file().sync_all()?;
         temporary.persist(&path).map_err(|error| error.error)?;
         sync_folder(blobs)
     };
     persist().map_err(FsError::because("write", &path))?;
-    Ok(Blob { path, offset: 0, size, kept: true })
+    Ok(Blob { path, offset: 0, size, in_store: true })
 }
 
 impl Write for BlobWriter {
@@ -276,36 +276,36 @@ impl Write for BlobWriter {
     }
 }
 
-/// Makes a rename in `folder` last through a power cut.
+/// Makes a rename in `folder` durable.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows cannot open a directory as a file, and orders renames by itself.
+    // Windows cannot open a directory as a file, and orders renames itself.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Finished bytes on this machine: a file, or a stretch of one (a member of an archive).
+/// Finished bytes on this machine: a file, or a range of one (a member of an archive).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// The file.
     pub path: PathBuf,
-    /// Where the bytes begin in it.
+    /// The offset of the bytes in the file.
     pub offset: u64,
-    /// How many bytes they are.
+    /// The number of bytes.
     pub size: u64,
-    /// Whether it is a file of the store, which nobody ever writes to again.
-    pub kept: bool,
+    /// Whether the file is in the store: then it never changes.
+    pub in_store: bool,
 }
 
 impl Blob {
-    /// Whether the bytes are there. Those of the store may have to be brought first ([`Store::place`]).
+    /// Whether the bytes are present. A blob of the store may still have to be fetched or built ([`Store::expected_blob`]).
     #[must_use]
-    pub fn is_here(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         let end = self.offset.saturating_add(self.size);
-        // What the store has under this name and of another length is another thing.
-        let fits = |length: u64| if self.kept { length == end } else { length >= end };
+        // A file of the store with another length has other content.
+        let fits = |length: u64| if self.in_store { length == end } else { length >= end };
         std::fs::metadata(&self.path).is_ok_and(|file| fits(file.len()))
     }
 
-    /// Opens the bytes for reading from their start.
+    /// Opens the bytes for reading.
     pub fn open(&self) -> Result<io::Take<File>, FsError> {
         let mut file = fs::open(&self.path)?;
         if self.offset > 0 {
@@ -314,10 +314,10 @@ impl Blob {
         Ok(file.take(self.size))
     }
 
-    /// Reads all bytes, for blobs that are small by nature.
+    /// Reads all bytes. Only for blobs that are always small.
     ///
     /// # Errors
-    /// When the file cannot be read or holds fewer bytes than it should.
+    /// When the file cannot be read or is shorter than expected.
     pub fn read(&self) -> Result<Vec<u8>, FsError> {
         let mut bytes = Vec::new();
         self.open()?.read_to_end(&mut bytes).map_err(FsError::because("read", &self.path))?;
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blob_gets_the_name_of_its_content() {
+    fn a_blob_is_found_by_its_digest() {
         let (_folder, store) = Store::for_test();
         let mut writer = store.writer().unwrap();
         writer.write_all(b"hello").unwrap();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_blob_that_is_expected_is_kept() {
+    fn only_a_blob_with_the_expected_digest_is_added() {
         let (_folder, store) = Store::for_test();
         let commit = |expected: &[u8]| {
             let mut writer = store.writer().unwrap();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_blob_leaves_nothing() {
+    fn an_unfinished_blob_leaves_no_files() {
         let (_folder, store) = Store::for_test();
         let mut writer = store.writer().unwrap();
         writer.write_all(b"half").unwrap();
@@ -369,22 +369,22 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_record_is_an_absent_one() {
+    fn a_broken_record_counts_as_absent() {
         let (_folder, store) = Store::for_test();
         let key = Digest::of(b"key");
-        store.keep_record("numbers", &key, &7).unwrap();
+        store.write_record("numbers", &key, &7).unwrap();
         assert_eq!(store.record("numbers", &key), Some(7));
         std::fs::write(store.record_path("numbers", &key), b"{").unwrap();
         assert_eq!(store.record::<u32>("numbers", &key), None);
     }
 
     #[test]
-    fn a_stretch_of_a_file_is_a_blob() {
+    fn a_range_of_a_file_can_be_a_blob() {
         let (folder, _store) = Store::for_test();
         let path = folder.path().join("archive");
         std::fs::write(&path, b"headBODYtail").unwrap();
-        let stretch = |size| Blob { path: path.clone(), offset: 4, size, kept: false };
-        assert_eq!(stretch(4).read().unwrap(), b"BODY");
-        assert!(stretch(40).read().is_err());
+        let range = |size| Blob { path: path.clone(), offset: 4, size, in_store: false };
+        assert_eq!(range(4).read().unwrap(), b"BODY");
+        assert!(range(40).read().is_err());
     }
 }

@@ -197,7 +197,7 @@ fn a_base_that_broke_since_it_was_listed_is_not_copied() {
             1,
             &[
                 "failed to write the image",
-                "other bytes than the layer's digest",
+                "does not match the layer's digest",
                 "help: copy the base image again",
             ],
         );
@@ -237,7 +237,7 @@ fn a_base_for_another_architecture_is_told_with_both_ways_out() {
     let told = [
         "limg.yaml:3:24: failed to read the base image `oci:[DIR]/project/base`",
         "linux/arm64, not for linux/amd64 (`x86_64`) [unusable-base]",
-        "help: set `architecture: arm64` for the function, or name a base for linux/amd64",
+        "help: set `architecture: arm64` for the function, or use a base for linux/amd64",
     ];
     context.limg(&["build"]).fails(2, &told);
     context.limg(&["build", "--arch", "arm64"]).ok();

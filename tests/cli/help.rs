@@ -47,7 +47,7 @@ fn help_names_every_flag() {
                 "--arch <ARCH>",
             ],
         ),
-        (&["event"], &["[NAME]", "sqs:", "Two messages of an SQS queue", "invoke -e @NAME"]),
+        (&["event"], &["[NAME]", "sqs:", "Two messages from an SQS queue", "invoke -e @NAME"]),
         (&["cache"], &["show", "prune", "verify", "LIMG_STORE", "LIMG_STORE_LIMIT", "10GB"]),
         (&["cache", "prune"], &["--all", "--older-than <DAYS>", "--max-size <SIZE>", "--dry-run"]),
         (&["cache", "verify"], &["exit code"]),

@@ -269,7 +269,7 @@ async fn a_layer_that_changes_on_the_way_is_not_taken() {
 #[tokio::test]
 async fn a_zip_that_is_in_the_store_is_not_downloaded() {
     let scene = Scene::new(ZIP, |_, _| Reply::new(500, ""));
-    scene.store.keep_blob(ZIP).unwrap();
+    scene.store.add_blob(ZIP).unwrap();
     assert!(!scene.fetch(None).await.unwrap().downloaded);
     assert_eq!(scene.targets(), [API]);
     scene.fetch(None).await.unwrap();

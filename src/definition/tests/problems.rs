@@ -107,7 +107,7 @@ fn links_and_devices_are_told_from_files() {
             && report.contains("help: it is a symbolic link to something that is not there"),
         "{report}"
     );
-    assert!(report.contains("4:17 error[unreadable-path] failed to look at `ROOT/loop`: "), "{report}");
+    assert!(report.contains("4:17 error[unreadable-path] failed to access `ROOT/loop`: "), "{report}");
     assert!(
         report.contains("5:19 error[wrong-file] `/dev/null` is neither a directory nor a file"),
         "{report}"

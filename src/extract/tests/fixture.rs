@@ -122,7 +122,7 @@ impl Bench {
         let file = self.folder.path().join("image").join(self.layers.len().to_string());
         std::fs::write(&file, blob).unwrap();
         let size = blob.len() as u64;
-        let blob_at = Blob { path: file, offset: 0, size, kept: false };
+        let blob_at = Blob { path: file, offset: 0, size, in_store: false };
         self.layers.push(Layer { digest: Digest::of(blob), diff_id: Digest::of(tar), size, blob: blob_at });
     }
 

@@ -191,7 +191,7 @@ async fn send_manifest(
     let repository = &target.repository;
     let put = async |version: &str| -> Result<(), PushError> {
         pause.take(repository).await;
-        let media_type = image.family().manifest();
+        let media_type = image.media_types().manifest();
         Ok(context.registry.put_manifest(repository, version, media_type, image.manifest()).await?)
     };
     if !known.there {

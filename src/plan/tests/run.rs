@@ -53,7 +53,7 @@ fn another_base_is_completed() {
     assert!(plan.variable("LD_LIBRARY_PATH").unwrap().ends_with("/opt/lib"));
     assert_eq!(plan.variable("LAMBDA_TASK_ROOT"), Some("/var/task"));
     assert!(plan.variable("PYTHONPATH").unwrap().contains("/opt/python:"));
-    let entrypoint = [FOREIGN_ENTRY, "/usr/bin/python3", "-m", "awslambdaric"];
+    let entrypoint = [LIMG_ENTRYPOINT, "/usr/bin/python3", "-m", "awslambdaric"];
     assert_eq!(plan.run.entrypoint.as_deref().unwrap(), entrypoint);
     assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
     assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "clients look for modules there");
@@ -144,8 +144,8 @@ fn a_custom_runtime_is_started_by_the_launcher() {
     let bench = Bench::new("provided.al2023").layer("runtime", &[&format!("/opt/bootstrap={SCRIPT}")]);
     let plan = bench.planned();
     assert_eq!(plan.names(), ["launcher", "layer runtime", "code of orders"]);
-    assert_eq!(plan.file("/var/runtime/bootstrap"), LAUNCHER);
-    assert_eq!(plan.run.entrypoint, Some(vec![ENTRY_SCRIPT.to_owned()]));
+    assert_eq!(plan.file("/var/runtime/bootstrap"), LAUNCHER_SCRIPT);
+    assert_eq!(plan.run.entrypoint, Some(vec![AWS_ENTRYPOINT.to_owned()]));
 }
 
 #[test]
@@ -232,12 +232,12 @@ fn a_language_on_a_foreign_base_is_started_by_its_client() {
         ("ruby3.3", &["aws_lambda_ric"]),
     ] {
         let plan = Bench::on_debian(runtime).planned();
-        let entrypoint = [&[FOREIGN_ENTRY, "/usr/bin/env"], client].concat();
+        let entrypoint = [&[LIMG_ENTRYPOINT, "/usr/bin/env"], client].concat();
         assert_eq!(plan.run.entrypoint, Some(words(&entrypoint)), "{runtime}");
         assert_eq!(plan.run.command, Some(words(&["app.handler"])), "{runtime}");
         assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "{runtime}");
         assert_eq!(plan.names()[0], "entry script", "{runtime}");
-        assert_eq!(plan.file(FOREIGN_ENTRY), FOREIGN_ENTRY_SCRIPT, "{runtime}");
+        assert_eq!(plan.file(LIMG_ENTRYPOINT), LIMG_ENTRYPOINT_SCRIPT, "{runtime}");
         assert_eq!(plan.variable("NPM_CONFIG_CACHE"), (runtime == "nodejs22.x").then_some("/tmp/.npm"));
     }
 }
@@ -297,7 +297,7 @@ fn a_given_entry_point_takes_the_place_of_the_bases_own() {
         bench.run.entrypoint = Some(words(&["/init"]));
         bench.function.base.entrypoint = Some(words(&["/var/task/start", "--now"]));
         let plan = bench.planned();
-        assert_eq!(plan.run.entrypoint, Some(words(&[FOREIGN_ENTRY, "/var/task/start", "--now"])));
+        assert_eq!(plan.run.entrypoint, Some(words(&[LIMG_ENTRYPOINT, "/var/task/start", "--now"])));
         bench.function.handler = None;
         assert_eq!(bench.planned().run.command, None, "the base's command belongs to its own entry point");
         bench.function.base.entrypoint = Some(words(&["/nowhere"]));
@@ -315,7 +315,7 @@ fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell()
     bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
     let plan = bench.planned();
     assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
-    assert_eq!(plan.run.entrypoint.as_deref().unwrap()[0], FOREIGN_ENTRY);
+    assert_eq!(plan.run.entrypoint.as_deref().unwrap()[0], LIMG_ENTRYPOINT);
     let [Event::Warning(warning)] = &plan.notes[..] else { panic!("{:?}", plan.notes) };
     assert_eq!(warning.code, "wrapper-arguments");
 
@@ -330,9 +330,9 @@ fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell()
 fn an_entry_point_that_comes_to_lambdas_own_script_runs_no_wrapper_twice() {
     let mut bench = Bench::new("python3.12").layer("w", &[&format!("/opt/w={SCRIPT}")]);
     bench.function.wrapper = Some(Wrapper::InImage(path("/opt/w")));
-    bench.run.entrypoint = Some(words(&["/sbin/tini", "--", ENTRY_SCRIPT]));
+    bench.run.entrypoint = Some(words(&["/sbin/tini", "--", AWS_ENTRYPOINT]));
     let plan = bench.planned();
-    assert_eq!(plan.run.entrypoint, Some(words(&["/sbin/tini", "--", ENTRY_SCRIPT])));
+    assert_eq!(plan.run.entrypoint, Some(words(&["/sbin/tini", "--", AWS_ENTRYPOINT])));
     assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
 }
 

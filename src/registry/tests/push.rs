@@ -8,7 +8,7 @@ const UPLOADS: &str = "/blobs/uploads/";
 impl Bench {
     /// Uploads a blob of the store.
     async fn upload(&self, content: &[u8]) -> Result<(), RegistryError> {
-        let blob = self.store.keep_blob(content).unwrap();
+        let blob = self.store.add_blob(content).unwrap();
         self.send(content, Upload::Blob(&blob), None).await
     }
 
@@ -184,7 +184,7 @@ async fn an_early_no_is_heard() {
 async fn a_damaged_blob_is_told_from_a_damaged_way() {
     let bench = Bench::new();
     let content = noise(3, 100_000);
-    let blob = bench.store.keep_blob(&content).unwrap();
+    let blob = bench.store.add_blob(&content).unwrap();
     let mut damaged = content.clone();
     damaged[5] ^= 1;
     std::fs::remove_file(&blob.path).unwrap();
@@ -204,7 +204,7 @@ async fn a_damaged_blob_is_told_from_a_damaged_way() {
 async fn a_blob_that_cannot_be_read_is_told() {
     let bench = Bench::new();
     let content = noise(3, 600_000);
-    let blob = bench.store.keep_blob(&content).unwrap();
+    let blob = bench.store.add_blob(&content).unwrap();
     std::fs::remove_file(&blob.path).unwrap();
     let upload = || bench.send(&content, Upload::Blob(&blob), None);
     let (told, _) = bench.fails(upload().await);

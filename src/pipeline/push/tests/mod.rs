@@ -90,7 +90,7 @@ impl Bench {
         let mut tree = Tree::new();
         tree.insert("/opt/file".parse().unwrap(), Node::File(FileNode::of_bytes(b"content", false)));
         let (index, key) = (FileIndex::default(), Digest::of(name.as_bytes()));
-        let layer: Layer = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap().into();
+        let (layer, _) = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
         let recipe =
             Recipe { name: "code".to_owned(), tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
@@ -130,12 +130,12 @@ async fn bytes_are_made_again_for_a_registry_that_lacks_them_and_for_no_other() 
             .count()
     };
     assert!(bench.push(&built).await.unwrap()[0].unchanged);
-    assert!(!blob.is_here() && made() == 0, "the registry has all");
+    assert!(!blob.is_present() && made() == 0, "the registry has all");
 
     let elsewhere = Built { name: "b".to_owned(), ..built[0].clone() };
     let pushed = bench.push(&[elsewhere]).await.unwrap();
     assert_eq!((pushed[0].sent.blobs, made()), (2, 1), "the layer and the config");
-    assert!(blob.is_here());
+    assert!(blob.is_present());
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
     let mut built = bench.built("a", &["code"]);
     let size = bytes.len() as u64;
     let far = Layer {
-        blob: bench.context.store.place(&digest, size),
+        blob: bench.context.store.expected_blob(&digest, size),
         digest: digest.clone(),
         diff_id: Digest::of(b"tar"),
         size,

@@ -1,23 +1,23 @@
-//! Images as Docker knows them: by their config alone, whatever form their layers are sent in.
+//! Images for Docker, which identifies them by their configs: their layers may be compressed or not.
 
 use std::collections::BTreeMap;
 
-use super::{BaseImage, Identity, Image, ImageError, Layer, NewLayer, config};
+use super::{BaseImage, Image, ImageError, ImageIdentity, Layer, NewLayer, config};
 use crate::layer::TarLayer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
-/// A layer as an engine takes it.
+/// A layer in a form that Docker accepts.
 #[derive(Debug, Clone)]
 pub enum DockerLayer {
-    /// As a blob, which may still have to be brought to this machine.
+    /// A blob, which may still have to be fetched or rebuilt.
     Gzip(Layer),
-    /// As a plain tar, written while it is sent.
+    /// A plain tar, written while it is sent.
     Tar(TarLayer),
 }
 
 impl DockerLayer {
-    /// The digest of its tar.
+    /// The digest of the tar.
     #[must_use]
     pub fn diff_id(&self) -> &Digest {
         match self {
@@ -26,7 +26,7 @@ impl DockerLayer {
         }
     }
 
-    /// The digest of the bytes that are sent.
+    /// The digest of the bytes to send.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         match self {
@@ -35,7 +35,7 @@ impl DockerLayer {
         }
     }
 
-    /// How many bytes are sent.
+    /// The number of bytes to send.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -44,7 +44,7 @@ impl DockerLayer {
         }
     }
 
-    /// Its blob, if it has one.
+    /// The blob, if there is one.
     #[must_use]
     pub fn blob(&self) -> Option<&Layer> {
         match self {
@@ -60,19 +60,20 @@ impl From<Layer> for DockerLayer {
     }
 }
 
-/// An image for engines and for archives of Docker: a config and layers. It needs no manifest, and hence no layer in gzip.
+/// An image for Docker engines and archives: a config and layers. It needs no manifest, so its layers need not be
+/// compressed.
 #[derive(Debug, Clone)]
 pub struct DockerImage {
-    identity: Identity,
+    identity: ImageIdentity,
     config: Vec<u8>,
     layers: Vec<DockerLayer>,
 }
 
 impl DockerImage {
-    /// Puts layers on a base and sets how the image runs. `created` is in RFC 3339.
+    /// Adds layers to a base and sets the run configuration. `created` is an RFC 3339 time.
     ///
     /// # Errors
-    /// When the base's config has a form that cannot be edited.
+    /// When a value in the base's config has the wrong type.
     pub fn assemble(
         base: &BaseImage,
         added: &[NewLayer<DockerLayer>],
@@ -84,41 +85,41 @@ impl DockerImage {
         let diff_ids = layers.iter().map(DockerLayer::diff_id);
         let config = config(base, added, diff_ids, run, created)?;
         let config_digest = Digest::of(&config);
-        let identity = Identity { digest: None, config_digest, architecture: base.architecture };
+        let identity = ImageIdentity { digest: None, config_digest, architecture: base.architecture };
         Ok(Self { identity, config, layers })
     }
 
-    /// What names it; the digest of a manifest is among that only if the image was made of one that has it.
+    /// The digests and the architecture. The digest of a manifest is known only if the image was converted from an [`Image`].
     #[must_use]
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &ImageIdentity {
         &self.identity
     }
 
-    /// The config's bytes.
+    /// The bytes of the config.
     #[must_use]
     pub fn config(&self) -> &[u8] {
         &self.config
     }
 
-    /// The digest of the config: what Docker calls the image's id.
+    /// The digest of the config: Docker's image ID.
     #[must_use]
     pub fn config_digest(&self) -> &Digest {
         &self.identity.config_digest
     }
 
-    /// The instruction set of what is in it.
+    /// The architecture.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.identity.architecture
     }
 
-    /// All layers, the base's first.
+    /// All layers, those of the base first.
     #[must_use]
     pub fn layers(&self) -> &[DockerLayer] {
         &self.layers
     }
 
-    /// The layers by the digest of what is sent, each once.
+    /// The layers sorted by the digest of the bytes to send, without duplicates.
     #[must_use]
     pub fn unique_layers(&self) -> Vec<&DockerLayer> {
         let by_digest: BTreeMap<&Digest, &DockerLayer> =

@@ -18,12 +18,12 @@ fn path(text: &str) -> ImagePath {
     text.parse().unwrap()
 }
 
-struct Bench {
+struct Fixture {
     folder: tempfile::TempDir,
     store: Store,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let (folder, store) = Store::for_test();
         std::fs::create_dir(folder.path().join("in")).unwrap();
@@ -46,18 +46,26 @@ impl Bench {
         Tree::load(&source, &path("/opt")).unwrap()
     }
 
-    fn build(&self, tree: &Tree) -> StoredLayer {
+    fn build(&self, tree: &Tree) -> Layer {
+        self.build_or_find(tree).0
+    }
+
+    /// Also returns whether the layer was found.
+    fn build_or_find(&self, tree: &Tree) -> (Layer, bool) {
         let base = FileIndex::default();
         build(tree, &base, MTIME, &key(tree, &base, MTIME), &self.store).unwrap()
     }
+
+    fn finds(&self, tree: &Tree) -> bool {
+        self.build_or_find(tree).1
+    }
 }
 
-/// Each entry of a layer: name, type, mode, owner, time, link target, content.
-type Listed = (String, tar_crate::EntryType, u32, u64, u64, Option<String>, Vec<u8>);
-use ::tar as tar_crate;
+/// An entry of a layer: name, type, mode, owner, time, link target, content.
+type Listed = (String, tar::EntryType, u32, u64, u64, Option<String>, Vec<u8>);
 
 fn listed(blob: &Blob) -> Vec<Listed> {
-    let mut archive = tar_crate::Archive::new(GzDecoder::new(blob.open().unwrap()));
+    let mut archive = tar::Archive::new(GzDecoder::new(blob.open().unwrap()));
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
         let mut content = Vec::new();
@@ -78,17 +86,17 @@ fn listed(blob: &Blob) -> Vec<Listed> {
 
 #[test]
 fn entries_are_complete_sorted_and_normalised() {
-    let bench = Bench::new();
-    bench.write("b/run", b"#!/bin/sh\n");
-    bench.write("a.txt", b"text");
-    let mut tree = bench.tree();
+    let fixture = Fixture::new();
+    fixture.write("b/run", b"#!/bin/sh\n");
+    fixture.write("a.txt", b"text");
+    let mut tree = fixture.tree();
     tree.make_executable(&path("/opt/b/run"), "it is a program");
     tree.insert(path("/opt/b/link"), Node::Symlink("run".to_owned()));
     let mut base = FileIndex::default();
     base.add_layer(&base_layer(&[("opt/", 0o711)])[..]).unwrap();
 
-    let stored = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap();
-    let listed = listed(&stored.blob);
+    let (layer, _) = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap();
+    let listed = listed(&layer.blob);
     let brief: Vec<_> = listed.iter().map(|entry| (entry.0.as_str(), entry.2)).collect();
     let expected = [
         ("opt/", 0o711),
@@ -100,14 +108,14 @@ fn entries_are_complete_sorted_and_normalised() {
     assert_eq!(brief, expected);
     assert!(listed.iter().all(|entry| entry.3 == 0 && entry.4 == MTIME));
     assert_eq!(listed[3].5.as_deref(), Some("run"));
-    assert_eq!(stored.layer.digest, Digest::of(&stored.blob.read().unwrap()));
+    assert_eq!(layer.digest, Digest::of(&layer.blob.read().unwrap()));
 }
 
 fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
-    let mut archive = tar_crate::Builder::new(Vec::new());
+    let mut archive = tar::Builder::new(Vec::new());
     for (name, mode) in directories {
-        let mut header = tar_crate::Header::new_ustar();
-        header.set_entry_type(tar_crate::EntryType::Directory);
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(*mode);
         header.set_size(0);
         archive.append_data(&mut header, name, std::io::empty()).unwrap();
@@ -116,57 +124,58 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_plain_tar_is_what_its_blob_holds_and_leaves_none() {
-    let bench = Bench::new();
-    bench.write("a.txt", b"text");
-    let (tree, base) = (Arc::new(bench.tree()), Arc::new(FileIndex::default()));
+fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
+    let fixture = Fixture::new();
+    fixture.write("a.txt", b"text");
+    let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
     let key = key(&tree, &base, MTIME);
-    let read = TarLayer::read(&tree, &base, MTIME, &key, &bench.store).unwrap();
+    let read = TarLayer::read(&tree, &base, MTIME, &key, &fixture.store).unwrap();
     let mut tar = Vec::new();
     read.write(&mut tar).unwrap();
     assert_eq!((Digest::of(&tar), tar.len() as u64), (read.diff_id().clone(), read.size()));
-    let blobs = bench.store.root().join("blobs/sha256");
+    let blobs = fixture.store.root().join("blobs/sha256");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
-    assert_eq!(bench.build(&tree).layer.diff_id, *read.diff_id());
+    assert_eq!(fixture.build(&tree).diff_id, *read.diff_id());
 }
 
 #[test]
-fn a_tar_is_known_without_its_files_once_they_are_settled() {
-    let bench = Bench::new();
-    bench.write("a.txt", b"text");
+fn a_recorded_tar_is_found_once_its_files_are_settled() {
+    let fixture = Fixture::new();
+    fixture.write("a.txt", b"text");
     let base = Arc::new(FileIndex::default());
-    let find = |tree: &Arc<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &bench.store);
+    let find =
+        |tree: &Arc<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store);
     let read = |tree: &Arc<Tree>| {
-        TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &bench.store).unwrap()
+        TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store).unwrap()
     };
-    // Within the tick in which it is listed, a file may change without a trace.
-    let tree = Arc::new(bench.tree());
+    // Within the clock tick in which it is listed, a file may change without a trace.
+    let tree = Arc::new(fixture.tree());
     read(&tree);
     assert_eq!(find(&tree).is_some(), tree.has_reliable_times());
     std::thread::sleep(Duration::from_millis(120));
-    let tree = Arc::new(bench.tree());
+    let tree = Arc::new(fixture.tree());
     let known = read(&tree).diff_id().clone();
     assert_eq!(find(&tree).map(|found| found.diff_id().clone()), Some(known));
 }
 
 #[test]
-fn a_tar_that_is_not_what_was_announced_is_an_error() {
-    let bench = Bench::new();
-    bench.write("a.txt", b"text");
-    let (tree, base) = (Arc::new(bench.tree()), Arc::new(FileIndex::default()));
+fn a_tar_that_does_not_match_its_record_is_an_error() {
+    let fixture = Fixture::new();
+    fixture.write("a.txt", b"text");
+    let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
     let key = key(&tree, &base, MTIME);
-    let tar = Tar { diff_id: Digest::of(b"another"), size: 512 };
-    bench.store.keep_record("tars-1", &key, &tar).unwrap();
-    let found = TarLayer::find(&tree, &base, MTIME, &key, &bench.store).unwrap();
+    let tar = TarRecord { diff_id: Digest::of(b"another"), size: 512 };
+    fixture.store.write_record("tars-1", &key, &tar).unwrap();
+    let found = TarLayer::find(&tree, &base, MTIME, &key, &fixture.store).unwrap();
     let written = found.write(std::io::sink());
     assert!(matches!(written, Err(LayerError::Changed { .. })), "{written:?}");
 }
 
-/// Fails when the compressor or the way that entries are written changes: every user's digests would. If that is
-/// meant, bump `ENCODER` in `key.rs` and say so in the changelog.
+/// Fails when the compressor or the tar format changes, since that changes every user's digests. If the change is intended,
+/// change `ENCODER` in `key.rs` and mention it in the changelog.
 #[test]
-fn the_bytes_of_a_layer_stay_the_same_for_ever() {
-    let bench = Bench::new();
+fn the_bytes_of_a_layer_never_change() {
+    let fixture = Fixture::new();
     let mut tree = Tree::new();
     let text: String = (0..20_000)
         .map(|number| (number * number % 977).to_string())
@@ -175,16 +184,16 @@ fn the_bytes_of_a_layer_stay_the_same_for_ever() {
     tree.insert(path("/opt/text"), Node::File(FileNode::of_bytes(text.as_bytes(), false)));
     tree.insert(path("/opt/übung"), Node::File(FileNode::of_bytes(b"pax", true)));
     tree.insert(path("/opt/link"), Node::Symlink("text".to_owned()));
-    let layer = bench.build(&tree).layer;
+    let layer = fixture.build(&tree);
     assert_eq!(layer.diff_id.hex(), "35bd05f2af27d342a5198c7770bd5a5202987abcb462af31d3e5eb310c154951");
     assert_eq!(layer.digest.hex(), "6ae062a020ace1596ddd11e31927567c8cb3e7407c0c2c103ec63dbe4fca73f7");
 }
 
 #[test]
-fn a_blob_is_one_gzip_member_without_a_trace_of_the_machine() {
-    let bench = Bench::new();
-    bench.write("a", &vec![b'x'; 300_000]);
-    let bytes = bench.build(&bench.tree()).blob.read().unwrap();
+fn a_blob_is_one_gzip_member_that_does_not_depend_on_the_machine() {
+    let fixture = Fixture::new();
+    fixture.write("a", &vec![b'x'; 300_000]);
+    let bytes = fixture.build(&fixture.tree()).blob.read().unwrap();
     // RFC 1952: magic, deflate, no flags, no time, extra flags, operating system "unknown".
     assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     let mut rest = &bytes[..];
@@ -194,45 +203,46 @@ fn a_blob_is_one_gzip_member_without_a_trace_of_the_machine() {
 
 #[test]
 fn an_unchanged_tree_is_not_read_again() {
-    let bench = Bench::new();
-    bench.write("a", b"one");
+    let fixture = Fixture::new();
+    fixture.write("a", b"one");
     std::thread::sleep(Duration::from_millis(120));
-    let first = bench.build(&bench.tree());
-    let again = bench.build(&bench.tree());
-    assert!(!first.reused && again.reused);
-    assert_eq!(first.layer, again.layer);
+    let (first, was_found) = fixture.build_or_find(&fixture.tree());
+    assert!(!was_found);
+    assert_eq!(fixture.build_or_find(&fixture.tree()), (first.clone(), true));
 
-    bench.write("a", b"two");
+    fixture.write("a", b"two");
     std::thread::sleep(Duration::from_millis(120));
-    let changed = bench.build(&bench.tree());
-    assert!(!changed.reused);
-    assert_ne!(changed.layer.digest, first.layer.digest);
+    let (changed, was_found) = fixture.build_or_find(&fixture.tree());
+    assert!(!was_found);
+    assert_ne!(changed.digest, first.digest);
 }
 
 #[test]
-fn a_layer_is_known_without_its_blob_and_made_again_with_the_same_bytes() {
-    let bench = Bench::new();
-    bench.write("a", b"one");
+fn a_layer_is_found_without_its_blob_and_rebuilt_with_the_same_bytes() {
+    let fixture = Fixture::new();
+    fixture.write("a", b"one");
     std::thread::sleep(Duration::from_millis(120));
-    let tree = bench.tree();
-    let made = bench.build(&tree);
+    let tree = fixture.tree();
+    let made = fixture.build(&tree);
     let bytes = made.blob.read().unwrap();
     std::fs::remove_file(&made.blob.path).unwrap();
-    let known = bench.build(&tree);
-    assert!(known.reused && known.layer == made.layer && !known.blob.is_here());
+    let (known, was_found) = fixture.build_or_find(&tree);
+    assert!(was_found && known == made && !known.blob.is_present());
 
-    let remake = |expected: &Digest| remake(&tree, &FileIndex::default(), MTIME, expected, &bench.store);
+    let rebuild = |expected: &Digest| rebuild(&tree, &FileIndex::default(), MTIME, expected, &fixture.store);
     let other = Digest::of(b"other");
-    let Err(LayerError::Changed { expected, found }) = remake(&other) else { panic!("it is not `other`") };
-    assert_eq!((expected, found), (other, made.layer.digest.clone()));
-    assert!(!known.blob.is_here(), "nothing is kept of what is not expected");
-    assert_eq!(remake(&made.layer.digest).unwrap().read().unwrap(), bytes);
-    assert!(known.blob.is_here());
+    let Err(LayerError::Changed { expected, found }) = rebuild(&other) else {
+        panic!("its digest is not that of `other`")
+    };
+    assert_eq!((expected, found), (other, made.digest.clone()));
+    assert!(!known.blob.is_present(), "an unexpected blob is not added");
+    assert_eq!(rebuild(&made.digest).unwrap().read().unwrap(), bytes);
+    assert!(known.blob.is_present());
 }
 
-/// The other half, all that `stat` says of a file, is a test of `tree::content`.
+/// `tree::content` tests the fingerprint of a file.
 #[test]
-fn whatever_a_layer_depends_on_is_in_its_key() {
+fn the_key_covers_everything_that_a_layer_depends_on() {
     type Change = (&'static str, fn(&mut Tree));
     let original = || {
         let mut tree = Tree::new();
@@ -246,9 +256,9 @@ fn whatever_a_layer_depends_on_is_in_its_key() {
         ("mode", |tree| tree.insert(path("/opt/file"), Node::File(FileNode::of_bytes(b"one", true)))),
         ("target", |tree| tree.insert(path("/opt/link"), Node::Symlink("fil".to_owned()))),
         ("kind", |tree| tree.insert(path("/opt/link"), Node::File(FileNode::of_bytes(b"file", false)))),
-        ("a file more", |tree| tree.insert(path("/opt/g"), Node::File(FileNode::of_bytes(b"", false)))),
-        ("a folder more", |tree| tree.insert(path("/opt/g"), Node::Directory)),
-        ("a file less", |tree| drop(tree.split_off(|path| path.as_str() == "/opt/file"))),
+        ("an added file", |tree| tree.insert(path("/opt/g"), Node::File(FileNode::of_bytes(b"", false)))),
+        ("an added folder", |tree| tree.insert(path("/opt/g"), Node::Directory)),
+        ("a removed file", |tree| drop(tree.split_off(|path| path.as_str() == "/opt/file"))),
         ("time", |tree| {
             let mut file = FileNode::of_bytes(b"one", false);
             file.modified = Some(7);
@@ -262,53 +272,53 @@ fn whatever_a_layer_depends_on_is_in_its_key() {
         let mut tree = original();
         change(&mut tree);
         let own = key(&tree, &base, MTIME);
-        assert!(keys.iter().all(|(_, other)| *other != own), "a change of the {what} makes no other key");
+        assert!(keys.iter().all(|(_, other)| *other != own), "{what}: the key stays the same");
         keys.push((what, own));
     }
 }
 
 #[test]
-fn a_time_of_modification_in_the_future_is_as_good_as_another() {
-    let bench = Bench::new();
-    bench.write("a", b"one");
-    set_modified(&bench.input().join("a"), 4_000_000_000);
+fn a_modification_time_in_the_future_counts_as_settled() {
+    let fixture = Fixture::new();
+    fixture.write("a", b"one");
+    set_modified(&fixture.input().join("a"), 4_000_000_000);
     std::thread::sleep(Duration::from_millis(120));
-    bench.build(&bench.tree());
-    assert!(bench.build(&bench.tree()).reused);
+    fixture.build(&fixture.tree());
+    assert!(fixture.finds(&fixture.tree()));
 }
 
 #[test]
-fn a_file_that_just_changed_is_not_trusted_to_be_unchanged() {
-    let bench = Bench::new();
-    bench.write("a", b"one");
-    bench.build(&bench.tree());
-    assert!(!bench.build(&bench.tree()).reused);
+fn a_file_that_has_just_changed_is_read_again() {
+    let fixture = Fixture::new();
+    fixture.write("a", b"one");
+    fixture.build(&fixture.tree());
+    assert!(!fixture.finds(&fixture.tree()));
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_fails_and_leaves_nothing() {
-    let bench = Bench::new();
-    bench.write("a", b"one");
-    let tree = bench.tree();
-    bench.write("a", b"longer");
+fn a_file_that_changes_while_it_is_read_is_an_error() {
+    let fixture = Fixture::new();
+    fixture.write("a", b"one");
+    let tree = fixture.tree();
+    fixture.write("a", b"longer");
     let base = FileIndex::default();
-    assert!(build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).is_err());
-    assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+    assert!(build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).is_err());
+    assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 
 #[test]
-fn a_file_that_another_thread_cannot_read_is_named() {
-    let bench = Bench::new();
+fn a_file_that_another_thread_fails_to_read_is_named() {
+    let fixture = Fixture::new();
     for number in 100..400 {
-        bench.write(&format!("file-{number}"), &[b'x'; 10_000]);
+        fixture.write(&format!("file-{number}"), &[b'x'; 10_000]);
     }
-    let tree = bench.tree();
-    bench.write("file-150", b"shorter");
+    let tree = fixture.tree();
+    fixture.write("file-150", b"shorter");
     let base = FileIndex::default();
-    let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &bench.store).unwrap_err();
+    let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap_err();
     assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
     assert!(format!("{error} {:?}", std::error::Error::source(&error)).contains("file-150"), "{error}");
-    assert_eq!(std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 
 /// The bytes of a timestamp `.pyc`.
@@ -320,10 +330,10 @@ fn pyc(flags: u32, modified: u32, size: u32) -> Vec<u8> {
 }
 
 #[test]
-fn bytecode_stays_valid_if_it_was_and_stale_if_it_was() {
-    let bench = Bench::new();
-    bench.write("m.py", b"x = 1\n");
-    let source = bench.input().join("m.py");
+fn valid_bytecode_stays_valid_and_stale_bytecode_stays_stale() {
+    let fixture = Fixture::new();
+    fixture.write("m.py", b"x = 1\n");
+    let source = fixture.input().join("m.py");
     let modified = 1_700_000_000_u32;
     set_modified(&source, modified);
     let (valid, fresh) = (pyc(0, modified, 6), pyc(0, u32::try_from(MTIME).unwrap(), 6));
@@ -338,10 +348,10 @@ fn bytecode_stays_valid_if_it_was_and_stale_if_it_was() {
         ("short.pyc", b"short".to_vec(), b"short".to_vec()),
     ];
     for (name, content, _) in &cases {
-        bench.write(name, content);
+        fixture.write(name, content);
     }
-    bench.write("short.py", b"");
-    let layer = listed(&bench.build(&bench.tree()).blob);
+    fixture.write("short.py", b"");
+    let layer = listed(&fixture.build(&fixture.tree()).blob);
     for (name, _, expected) in &cases {
         let found = layer.iter().find(|entry| entry.0 == format!("opt/{name}")).unwrap();
         assert_eq!(&found.6, expected, "{name}");
@@ -372,7 +382,7 @@ fn arbitrary_tree() -> impl Strategy<Value = Vec<(Vec<String>, Node)>> {
     proptest::collection::vec((proptest::collection::vec(arbitrary_name(), 1..5), node), 0..20)
 }
 
-/// Builds a tree in which nothing stands below a file or a link.
+/// Builds a tree without nodes below files or links.
 fn consistent(nodes: &[(Vec<String>, Node)]) -> Tree {
     let mut tree = Tree::new();
     for (names, node) in nodes {
@@ -392,32 +402,32 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_tree_comes_back_from_its_layer(nodes in arbitrary_tree()) {
-        let bench = Bench::new();
+    fn a_layer_contains_exactly_its_tree(nodes in arbitrary_tree()) {
+        let fixture = Fixture::new();
         let tree = consistent(&nodes);
-        let layer = listed(&bench.build(&tree).blob);
+        let layer = listed(&fixture.build(&tree).blob);
 
         let mut seen = std::collections::BTreeSet::new();
         for (name, kind, mode, owner, mtime, target, content) in &layer {
             let place = path(&format!("/{}", name.trim_end_matches('/')));
-            prop_assert!(place.ancestors().all(|folder| seen.contains(&folder)), "{name} comes before its folder");
+            prop_assert!(place.ancestors().all(|folder| seen.contains(&folder)), "{name} precedes its folder");
             prop_assert!((*owner, *mtime) == (0, MTIME));
             match tree.get(&place) {
-                None | Some(Node::Directory) => prop_assert_eq!((*kind, *mode), (tar_crate::EntryType::Directory, 0o755)),
+                None | Some(Node::Directory) => prop_assert_eq!((*kind, *mode), (tar::EntryType::Directory, 0o755)),
                 Some(Node::Symlink(expected)) => prop_assert_eq!(target.as_ref(), Some(expected)),
                 Some(Node::File(file)) => {
                     prop_assert_eq!(*mode, if file.executable { 0o755 } else { 0o644 });
                     prop_assert_eq!(content, &file.content.head(1 << 20).unwrap());
                 }
             }
-            prop_assert!(seen.insert(place), "{name} comes twice");
+            prop_assert!(seen.insert(place), "{name} is duplicate");
         }
         prop_assert!(tree.iter().all(|(place, _)| seen.contains(place)));
     }
 
     #[test]
     fn the_order_of_insertion_does_not_matter(nodes in arbitrary_tree(), seed in any::<u64>()) {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let tree = consistent(&nodes);
         let mut shuffled: Vec<_> = tree.iter().map(|(place, node)| (place.clone(), node.clone())).collect();
         shuffled.sort_by_key(|(place, _)| Digest::of(format!("{seed}{place}").as_bytes()));
@@ -425,6 +435,6 @@ proptest! {
         for (place, node) in shuffled {
             other.insert(place, node);
         }
-        prop_assert_eq!(bench.build(&tree).layer, Bench::new().build(&other).layer);
+        prop_assert_eq!(fixture.build(&tree).digest, Fixture::new().build(&other).digest);
     }
 }

@@ -1,6 +1,6 @@
-//! Writing images into one tar file: the two forms that tools exchange.
+//! Writes images into one tar file: a Docker archive, or an OCI image layout as an archive.
 //!
-//! Both are written as a stream, in a fixed order and with fixed metadata: the same images give the same file.
+//! Order and metadata are fixed: the same images give the same file.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -13,11 +13,11 @@ use crate::image::{DockerImage, DockerLayer, Layer, canonical};
 use crate::layer::TarLayer;
 use crate::store::Digest;
 
-/// Writes what `docker load` reads: `manifest.json`, configs and layers. Layers that are in gzip stay so, which Docker has
-/// always taken in such an archive.
+/// Writes an archive for `docker load`: `manifest.json`, configs and layers. Gzip layers stay compressed, which Docker has
+/// always supported.
 ///
-/// The files of the layers in `without` (by the digest of what is sent) are left out: an engine that has them does not look
-/// for them.
+/// The files of the layers in `without` (by [`DockerLayer::digest`]) are left out: an engine that has them does not need
+/// them.
 ///
 /// # Errors
 /// When a layer cannot be read, is damaged or has changed, or the output cannot be written.
@@ -83,7 +83,7 @@ pub fn write_oci_archive(images: &[NamedImage<'_>], output: impl Write) -> Resul
     archive.finish()
 }
 
-/// A tar that holds each name once.
+/// Writes a tar archive, and each name only once.
 struct TarWriter<W: Write> {
     archive: Builder<W>,
     names: BTreeSet<String>,
@@ -107,7 +107,7 @@ impl<W: Write> TarWriter<W> {
         content.finish()
     }
 
-    /// A layer that writes itself.
+    /// Adds a layer that is written from its files.
     fn tar(&mut self, name: &str, layer: &TarLayer) -> Result<(), LayoutError> {
         if !self.names.insert(name.to_owned()) {
             return Ok(());
@@ -117,11 +117,11 @@ impl<W: Write> TarWriter<W> {
         header.set_cksum();
         let output = self.archive.get_mut();
         output.write_all(header.as_bytes()).map_err(LayoutError::Write)?;
-        // A tar is made of whole blocks, so that nothing need fill its last one up.
-        layer.write(output).map_err(LayoutError::Own)
+        // A tar consists of whole blocks, so it needs no padding.
+        layer.write(output).map_err(LayoutError::OwnLayer)
     }
 
-    /// Images that share a blob share its file.
+    /// Adds a file, unless another image has added it.
     fn append(&mut self, name: &str, size: u64, content: impl Read) -> Result<(), LayoutError> {
         if !self.names.insert(name.to_owned()) {
             return Ok(());
@@ -134,7 +134,7 @@ impl<W: Write> TarWriter<W> {
     }
 }
 
-/// The header of a file but for its name.
+/// The header of a file, without its name.
 fn header(size: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(EntryType::Regular);

@@ -1,8 +1,8 @@
-//! A tree as a tar archive: every header field set by us, so that nothing of the machine shows.
+//! Writes a tree as a tar archive. Every header field is set here, so the archive does not depend on the machine.
 //!
-//! The rules come from what Lambda is known to accept: the full chain of folders before what they hold, only
-//! directories, files and symbolic links, owner 0, modes that any user can read. POSIX pax headers appear only where the
-//! ustar format cannot hold a name or a size.
+//! The form is one that Lambda is known to accept: all parent folders before their contents; only directories, files and
+//! symbolic links; owner 0; modes that any user can read. POSIX pax headers are used only where a name or size does not fit
+//! into a ustar header.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,39 +16,39 @@ use crate::files::{FileIndex, IndexEntry};
 use crate::project::ImagePath;
 use crate::tree::{Content, FileNode, Node, Tree, TreeError, ZipEntry, source_of_bytecode};
 
-/// The largest size that the 11 octal digits of a ustar header can hold: 8 GiB less one byte.
+/// The largest size that fits into the 11 octal digits of a ustar header: 8 GiB minus one byte.
 const USTAR_SIZE: u64 = 0o777_7777_7777;
 
-/// What the size of a file is filled up to.
+/// The content of a file is padded to a multiple of this.
 const BLOCK: u64 = 512;
 
-/// The longest name and link target in a ustar header's own fields.
+/// The size of a ustar header's fields for the name and the link target.
 const USTAR_NAME: usize = 100;
 
-/// The size of the smallest files that are taken over as a zip archive has them, in bytes unpacked. Smaller ones are better
-/// off in a common block of the compressor.
-pub(super) const TAKEN_OVER: u64 = 16 * 1024;
+/// The smallest uncompressed size at which a zip entry's deflated data is copied. Smaller files compress better together with
+/// their neighbours.
+pub(super) const MIN_COPIED: u64 = 16 * 1024;
 
-/// One entry of the archive.
+/// An entry of the archive.
 pub(super) struct LayerEntry<'a> {
-    /// Where it stands.
+    /// The path in the image.
     pub(super) path: Cow<'a, ImagePath>,
-    /// Its permission bits.
+    /// The permission bits.
     pub(super) mode: u32,
-    /// What it is; nothing for a folder that the tree implies without naming it.
+    /// The node; none for a parent folder that is not in the tree itself.
     pub(super) node: Option<&'a Node>,
 }
 
-/// The entries of a layer in their order: the tree's nodes and every folder above them.
+/// The sorted entries of a layer: the tree's nodes and all their parent folders.
 pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
     let mut implied = BTreeSet::new();
     let mut last = "";
     for (path, _) in tree.iter() {
-        // What stands in the same folder comes together, but for what lies below.
+        // Neighbours are often in the same folder.
         if std::mem::replace(&mut last, path.folder()) == path.folder() {
             continue;
         }
-        // The folders above one that is known are looked at when that is.
+        // The parents of a folder that is already known are handled with that folder.
         let mut above = path.parent();
         while let Some(folder) =
             above.filter(|folder| tree.get(folder).is_none() && !implied.contains(folder))
@@ -61,7 +61,7 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
         Some(Node::File(FileNode { executable: false, .. })) => 0o644,
         Some(Node::File(_)) => 0o755,
         Some(Node::Symlink(_)) => 0o777,
-        // An entry for a folder of the base replaces the base's own, so it must carry the base's mode.
+        // The entry replaces that of the base's folder, so it must have the base's mode.
         None | Some(Node::Directory) => match base.get(path.as_str()) {
             Some(IndexEntry::Directory(mode)) => *mode,
             _ => 0o755,
@@ -79,45 +79,44 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
     entries
 }
 
-/// What an archive is written to.
+/// A writer for an archive. It may read file contents itself, later or on another thread; if that fails, a later call fails
+/// with a [`TreeError`].
 pub(super) trait TarOutput: Write {
-    /// Takes the bytes of an entry of a zip archive over as they are deflated there, and says so; or leaves them to be
-    /// handled like all others. Asked for the entries that [`deflated`] gives, and for no others. If they cannot be read,
-    /// something later fails, with a [`TreeError`].
-    fn take_over(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
+    /// Appends the content of a zip entry by copying its deflated data, and returns true; or returns false, and the caller
+    /// writes the content. Called only for the entries that [`deflated`] returns.
+    fn append_deflated(&mut self, _entry: &ZipEntry) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Takes it on to read the bytes of a file, of which there are `size`, and says so; or leaves them to be written. If they
-    /// cannot be read, something later fails, with a [`TreeError`].
-    fn take_on(&mut self, _content: &Content, _size: u64) -> io::Result<bool> {
+    /// Appends the content of a file of `size` bytes, and returns true; or returns false, and the caller writes the content.
+    fn append_file(&mut self, _content: &Content, _size: u64) -> io::Result<bool> {
         Ok(false)
     }
 }
 
 impl<W: Write> TarOutput for BufWriter<W> {}
 
-/// The entry of a zip archive whose deflated bytes an output may take over for a file, if it is one.
+/// The zip entry of a file, if its deflated data may be copied.
 fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
     match &file.content {
-        Content::Zip(entry) if entry.is_deflated() && entry.size() >= TAKEN_OVER => {
+        Content::Zip(entry) if entry.is_deflated() && entry.size() >= MIN_COPIED => {
             Some(entry).filter(|_| !may_be_adjusted(path))
         }
         _ => None,
     }
 }
 
-/// Whether a file may get other bytes than it has: the header of bytecode says when its source was modified.
+/// Whether the content of a file may be changed: the header of bytecode contains the modification time of its source.
 fn may_be_adjusted(path: &ImagePath) -> bool {
     source_of_bytecode(path).is_some()
 }
 
-/// Whether the bytes of the archive decide alone what an output that takes over entries of zip archives makes of them.
-pub(super) fn decides_alone(tree: &Tree) -> bool {
+/// Whether the compressed layer depends on its tar alone: it contains no deflated data copied from zip archives.
+pub(super) fn has_no_deflated(tree: &Tree) -> bool {
     tree.iter().all(|(path, node)| !matches!(node, Node::File(file) if deflated(path, file).is_some()))
 }
 
-/// Writes the archive and gives the writer back.
+/// Writes the archive and returns the writer.
 pub(super) fn write<W: TarOutput>(
     tree: &Tree,
     base: &FileIndex,
@@ -159,7 +158,7 @@ fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
     header
 }
 
-/// Writes a file under its header.
+/// Writes the header and content of a file.
 fn write_file(
     output: &mut impl TarOutput,
     header: &Header,
@@ -170,21 +169,21 @@ fn write_file(
 ) -> Result<(), LayerError> {
     let failed = || LayerError::write(&file.content);
     output.write_all(header.as_bytes()).map_err(failed())?;
-    let is_taken = match deflated(path, file) {
-        Some(entry) => output.take_over(entry).map_err(failed())?,
+    let is_appended = match deflated(path, file) {
+        Some(entry) => output.append_deflated(entry).map_err(failed())?,
         None if may_be_adjusted(path) => false,
-        None => output.take_on(&file.content, file.size).map_err(failed())?,
+        None => output.append_file(&file.content, file.size).map_err(failed())?,
     };
-    if !is_taken {
+    if !is_appended {
         let content = Exactly { inner: file.content.open()?, left: file.size };
-        let mut content = bytecode::refresh(content, path, tree, file, mtime).map_err(failed())?;
+        let mut content = bytecode::adjust(content, path, tree, file, mtime).map_err(failed())?;
         io::copy(&mut content, output).map_err(failed())?;
     }
     let padding = file.size.next_multiple_of(BLOCK) - file.size;
     io::copy(&mut io::repeat(0).take(padding), output).map(drop).map_err(failed())
 }
 
-/// Appends an entry that has no content.
+/// Appends an entry without content.
 fn append<W: Write>(
     archive: &mut Builder<W>,
     header: Header,
@@ -195,7 +194,7 @@ fn append<W: Write>(
     archive.append(&header, io::empty())
 }
 
-/// Completes a header, and appends a pax header for it where the ustar fields cannot hold what it says.
+/// Completes a header, and appends a pax header first if the values do not fit into the ustar fields.
 fn complete<W: Write>(
     archive: &mut Builder<W>,
     mut header: Header,
@@ -204,7 +203,7 @@ fn complete<W: Write>(
     size: u64,
 ) -> io::Result<Header> {
     let mut records = Vec::new();
-    // Without a pax record the encoding of a name is undefined, so only ASCII goes without.
+    // Without a pax record the encoding of a name is undefined, so only ASCII names do without.
     if !name.is_ascii() || header.set_path(name).is_err() {
         records.extend(pax_record("path", name));
         set_name(&mut header, name);
@@ -232,10 +231,10 @@ fn complete<W: Write>(
     Ok(header)
 }
 
-/// Sets the name field to as much ASCII of a name as fits; a pax record carries the whole.
+/// Sets the name field to the start of the name, with `_` for each byte that is not ASCII; a pax record has the whole name.
 fn set_name(header: &mut Header, name: &str) {
     if let Some(ustar) = header.as_ustar_mut() {
-        // A name that did not fit may have left its first half here.
+        // A name that did not fit may have left its first part here.
         ustar.prefix.fill(0);
     }
     let field = &mut header.as_old_mut().name;
@@ -246,7 +245,7 @@ fn set_name(header: &mut Header, name: &str) {
     }
 }
 
-/// A pax record, `LENGTH KEY=VALUE\n`, whose length counts its own digits (POSIX, pax, "Extended Header").
+/// A pax record, `LENGTH KEY=VALUE\n`; the length includes its own digits (POSIX, pax, "Extended Header").
 fn pax_record(key: &str, value: &str) -> Vec<u8> {
     let rest = format!(" {key}={value}\n");
     let mut length = rest.len();
@@ -256,7 +255,7 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
     format!("{length}{rest}").into_bytes()
 }
 
-/// Fills a buffer with all bytes of a file; fails if it is of another size.
+/// Fills a buffer with the content of a file; fails if the file has another size.
 pub(super) fn read_exactly(content: &Content, buffer: &mut [u8]) -> Result<(), TreeError> {
     let mut exactly = Exactly { inner: content.open()?, left: buffer.len() as u64 };
     exactly
@@ -265,7 +264,7 @@ pub(super) fn read_exactly(content: &Content, buffer: &mut [u8]) -> Result<(), T
         .map_err(|source| TreeError::Read { what: content.to_string(), source })
 }
 
-/// Reads exactly as many bytes as were announced, or fails: a tar entry of another size would spoil all that follow.
+/// Reads exactly the expected number of bytes or fails: a tar entry of another size would corrupt all that follow.
 struct Exactly<R> {
     inner: R,
     left: u64,
@@ -279,14 +278,14 @@ impl<R: Read> Read for Exactly<R> {
         if self.left == 0 {
             return match self.inner.read(&mut [0])? {
                 0 => Ok(0),
-                _ => Err(io::Error::other("it holds more bytes than it was listed with")),
+                _ => Err(io::Error::other("it has more bytes than when it was listed")),
             };
         }
         let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let read = self.inner.read(&mut buffer[..limit])?;
         if read == 0 {
             return Err(io::Error::other(format!(
-                "it holds {} bytes fewer than it was listed with",
+                "it has {} bytes fewer than when it was listed",
                 self.left
             )));
         }

@@ -1,20 +1,21 @@
-//! Layers that are sent as they are: a plain tar, written from the files whenever it is wanted.
+//! Layers as plain tars, written from their files whenever they are needed.
 //!
-//! An engine takes layers apart at once, so that to compress one for it is work for nothing. Digest and size must be known
-//! before the first byte goes out: they are found by one pass over the files, and kept for as long as these do not change.
-//! Nothing of the tar itself is kept.
+//! A container engine unpacks layers at once, so compressing them for it is wasted work. Digest and size must be known before
+//! the first byte is sent: one pass over the files computes them, and a record keeps them while the files do not change. The
+//! tar itself is not stored.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BUFFER, LayerError, tar};
+use super::{BUFFER, LayerError, tar_writer};
 use crate::files::FileIndex;
 use crate::store::{Digest, HashingWriter, Store};
 use crate::tree::Tree;
 
-/// The record of a tar under the key of its layer. Its name changes when the meaning of the key or of the record does.
+/// The kind of the records of tars, by the keys of their layers. Change it when the meaning of the key or of the record
+/// changes.
 pub(super) const RECORD: &str = "tars-1";
 
 /// A layer that can be written as a plain tar.
@@ -23,40 +24,39 @@ pub struct TarLayer {
     tree: Arc<Tree>,
     base: Arc<FileIndex>,
     mtime: u64,
-    tar: Tar,
+    tar: TarRecord,
 }
 
-/// What a tar is.
+/// What the store records about a tar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tar {
+pub(super) struct TarRecord {
     pub(super) diff_id: Digest,
     pub(super) size: u64,
 }
 
-impl Tar {
-    /// What was found under this key before.
-    pub(super) fn known(key: &Digest, store: &Store) -> Option<Self> {
+impl TarRecord {
+    pub(super) fn find(key: &Digest, store: &Store) -> Option<Self> {
         store.record(RECORD, key)
     }
 
-    /// Reads all files of a tree and keeps nothing of them.
-    pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
+    /// Reads all files of a tree.
+    pub(super) fn compute(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
         Self::write(tree, base, mtime, io::sink())
     }
 
-    /// Writes the tar of a tree and says what was written.
+    /// Writes the tar of a tree.
     fn write(tree: &Tree, base: &FileIndex, mtime: u64, output: impl Write) -> Result<Self, LayerError> {
         let output = io::BufWriter::with_capacity(BUFFER, HashingWriter::new(output));
-        let hashed = tar::write(tree, base, mtime, output)?.into_inner();
+        let hashed = tar_writer::write(tree, base, mtime, output)?.into_inner();
         let (_, diff_id, size) = hashed.map_err(|error| LayerError::Send(error.into_error()))?.finish();
         Ok(Self { diff_id, size })
     }
 }
 
 impl TarLayer {
-    /// The layer of a tree, if one of the same files has been read before; no file is read.
+    /// The layer of a tree, if a layer of the same files was recorded before. Reads no file.
     ///
-    /// `key` is what [`key()`](super::key()) gives for the same arguments; `mtime` is the time of every entry, in seconds
+    /// `key` is what [`key()`](super::key()) returns for the same arguments; `mtime` is the time of every entry, in seconds
     /// since 1970.
     #[must_use]
     pub fn find(
@@ -66,13 +66,15 @@ impl TarLayer {
         key: &Digest,
         store: &Store,
     ) -> Option<Self> {
-        Tar::known(key, store).map(|tar| Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
+        let tar = TarRecord::find(key, store)?;
+        Some(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
     }
 
-    /// Reads the files of a tree for what their layer is; the arguments are those of [`find`](Self::find).
+    /// Reads all files of a tree to compute the digest and size of its layer. The arguments are those of
+    /// [`find`](Self::find).
     ///
     /// # Errors
-    /// When a file cannot be read or changed while limg was working, or the store cannot be written.
+    /// When a file cannot be read or changes at the same time, or the store cannot be written.
     pub fn read(
         tree: &Arc<Tree>,
         base: &Arc<FileIndex>,
@@ -80,9 +82,9 @@ impl TarLayer {
         key: &Digest,
         store: &Store,
     ) -> Result<Self, LayerError> {
-        let tar = Tar::of(tree, base, mtime)?;
+        let tar = TarRecord::compute(tree, base, mtime)?;
         if tree.has_reliable_times() {
-            store.keep_record(RECORD, key, &tar)?;
+            store.write_record(RECORD, key, &tar)?;
         }
         Ok(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
     }
@@ -102,10 +104,9 @@ impl TarLayer {
     /// Writes the tar.
     ///
     /// # Errors
-    /// When a file cannot be read, the output cannot be written, or, once all is written, when it is not the tar that was
-    /// announced.
+    /// When a file cannot be read, the output cannot be written, or the complete tar does not match digest and size.
     pub fn write(&self, output: impl Write) -> Result<(), LayerError> {
-        let written = Tar::write(&self.tree, &self.base, self.mtime, output)?;
+        let written = TarRecord::write(&self.tree, &self.base, self.mtime, output)?;
         if written == self.tar {
             Ok(())
         } else {

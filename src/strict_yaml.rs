@@ -1,7 +1,7 @@
-//! Small YAML files other than the definition, read strictly: a key stands once, and an unknown one is told of with the
-//! nearest that is known.
+//! A strict reader of small YAML files: it rejects duplicate and unknown keys, and reports the line and the nearest known
+//! key.
 //!
-//! The definition has a reader of its own, which finds all problems at once. This module knows no file and no format.
+//! `limg.yaml` has its own reader, which finds all problems at once. This module knows neither files nor their formats.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,60 +10,60 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use crate::problem::nearest;
+use crate::text::nearest;
 
-/// What is wrong with a text.
+/// Why a text is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct YamlError {
     /// The line, counted from 1.
     pub line: Option<usize>,
-    /// What is wrong, with the keys that lead there: lower case, no full stop.
+    /// The reason, after the path of keys to it: lower case, no full stop.
     pub message: String,
-    /// How to mend it, where that can be guessed.
+    /// A suggested fix, if there is one.
     pub help: Option<String>,
 }
 
 /// Reads a text as one document.
 ///
 /// # Errors
-/// When it is not YAML, or not a `T`.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    serde_yaml::from_str(text).map_err(|error| Fault::of(&error))
+/// When it is not valid YAML, or not a `T`.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_yaml::from_str(text).map_err(|error| YamlError::new(&error))
 }
 
-/// A value that is written as text.
+/// A value that is parsed from text, such as a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parsed<T>(pub T);
+pub struct FromText<T>(pub T);
 
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for FromText<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Parsing within the visitor lets the library add the line to an error.
+        // Only an error from within the visitor gets a line from the library.
         deserializer.deserialize_str(TextVisitor(|text: &str| text.parse())).map(Self)
     }
 }
 
-/// A mapping in which no key stands twice. serde's own maps take the last one in silence.
+/// A mapping without duplicate keys. serde's own maps keep the last one silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unique<K, V>(pub BTreeMap<K, V>);
+pub struct UniqueKeys<K, V>(pub BTreeMap<K, V>);
 
-impl<'de, K, V> Deserialize<'de> for Unique<K, V>
+impl<'de, K, V> Deserialize<'de> for UniqueKeys<K, V>
 where
     K: FromStr<Err: fmt::Display> + Ord,
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniqueVisitor(PhantomData))
+        deserializer.deserialize_map(UniqueKeysVisitor(PhantomData))
     }
 }
 
-struct UniqueVisitor<K, V>(PhantomData<(K, V)>);
+struct UniqueKeysVisitor<K, V>(PhantomData<(K, V)>);
 
-impl<'de, K, V> Visitor<'de> for UniqueVisitor<K, V>
+impl<'de, K, V> Visitor<'de> for UniqueKeysVisitor<K, V>
 where
     K: FromStr<Err: fmt::Display> + Ord,
     V: Deserialize<'de>,
 {
-    type Value = Unique<K, V>;
+    type Value = UniqueKeys<K, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a mapping")
@@ -75,20 +75,20 @@ where
             let value = map.next_value()?;
             entries.insert(key, value);
         }
-        Ok(Unique(entries))
+        Ok(UniqueKeys(entries))
     }
 }
 
-/// Reads a key that a mapping does not have yet.
+/// Parses a key that the mapping does not have yet.
 fn new_key<K: FromStr<Err: fmt::Display> + Ord, V>(
     text: &str,
     entries: &BTreeMap<K, V>,
 ) -> Result<K, String> {
     let key = text.parse().map_err(|error: K::Err| error.to_string())?;
-    if entries.contains_key(&key) { Err(format!("the key `{text}` stands here twice")) } else { Ok(key) }
+    if entries.contains_key(&key) { Err(format!("duplicate key `{text}`")) } else { Ok(key) }
 }
 
-/// Reads a text by a function.
+/// Parses text with a function.
 struct TextVisitor<F>(F);
 
 impl<'de, T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> DeserializeSeed<'de> for TextVisitor<F> {
@@ -111,22 +111,18 @@ impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for TextVi
     }
 }
 
-impl Fault {
-    fn of(error: &serde_yaml::Error) -> Self {
+impl YamlError {
+    fn new(error: &serde_yaml::Error) -> Self {
         let mut message = error.to_string();
         let line = error.location().map(|place| {
-            // The library repeats the place in its text; a reader has it already.
+            // The library repeats the place in its message.
             let place_in_text = format!(" at line {} column {}", place.line(), place.column());
             message = message.replacen(&place_in_text, "", 1);
             place.line()
         });
         if let Some((path, key)) = message.split_once("duplicate field ") {
-            // serde tells it of the mapping, whose line is not that of the key.
-            return Self {
-                line: None,
-                message: format!("{path}the key {key} stands here twice"),
-                help: None,
-            };
+            // serde reports the line of the mapping, not that of the key.
+            return Self { line: None, message: format!("{path}duplicate key {key}"), help: None };
         }
         match unknown_key(&message) {
             Some((path, key, known)) => Self {
@@ -134,7 +130,7 @@ impl Fault {
                 message: format!("{path}unknown key `{key}`"),
                 help: Some(match nearest(key, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known are `{}`", known.join("`, `")),
+                    None => format!("use one of `{}`", known.join("`, `")),
                 }),
             },
             None => Self { line, message, help: None },
@@ -142,8 +138,8 @@ impl Fault {
     }
 }
 
-/// Takes serde's words about an unknown key apart: the path before it, the key, and what is known. serde gives no other way
-/// to these.
+/// Splits serde's message about an unknown key into the path, the key, and the known keys: serde offers them in no other
+/// form.
 fn unknown_key(message: &str) -> Option<(&str, &str, Vec<&str>)> {
     let (path, rest) = message.split_once("unknown field `")?;
     let (key, known) = rest.split_once("`, expected ")?;
@@ -157,25 +153,25 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Garden {
-        plants: Unique<String, Plant>,
+        plants: UniqueKeys<String, Plant>,
     }
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Plant {
-        #[expect(dead_code, reason = "only its form is tested")]
-        height: Option<Parsed<u8>>,
-        #[expect(dead_code, reason = "only its form is tested")]
+        #[expect(dead_code, reason = "only parsed")]
+        height: Option<FromText<u8>>,
+        #[expect(dead_code, reason = "only parsed")]
         colour: Option<String>,
     }
 
-    fn fault(text: &str) -> (usize, String, String) {
-        let Fault { line, message, help } = parse::<Garden>(text).unwrap_err();
+    fn error(text: &str) -> (usize, String, String) {
+        let YamlError { line, message, help } = parse::<Garden>(text).unwrap_err();
         (line.unwrap_or_default(), message, help.unwrap_or_default())
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_line_and_mend() {
+    fn errors_have_a_line_and_a_suggested_fix() {
         for (text, line, message, help) in [
             (
                 "plants:\n  rose:\n    height: 3\n    color: red\n",
@@ -187,31 +183,26 @@ mod tests {
                 "plants:\n  rose:\n    zzz: 3\n",
                 3,
                 "plants.rose: unknown key `zzz`",
-                "known are `height`, `colour`",
+                "use one of `height`, `colour`",
             ),
-            (
-                "plants:\n  rose: {}\n  lily: {}\n  rose: {}\n",
-                4,
-                "plants: the key `rose` stands here twice",
-                "",
-            ),
-            ("plants: {}\nplants: {}\n", 0, "the key `plants` stands here twice", ""),
+            ("plants:\n  rose: {}\n  lily: {}\n  rose: {}\n", 4, "plants: duplicate key `rose`", ""),
+            ("plants: {}\nplants: {}\n", 0, "duplicate key `plants`", ""),
             (
                 "plants:\n  rose:\n    height: tall\n",
                 3,
                 "plants.rose.height: invalid digit found in string",
                 "",
             ),
-            ("trees: {}\n", 1, "unknown key `trees`", "known are `plants`"),
+            ("trees: {}\n", 1, "unknown key `trees`", "use one of `plants`"),
         ] {
-            assert_eq!(fault(text), (line, message.to_owned(), help.to_owned()), "{text}");
+            assert_eq!(error(text), (line, message.to_owned(), help.to_owned()), "{text}");
         }
     }
 
     #[test]
-    fn a_document_that_is_right_is_taken() {
+    fn a_valid_document_is_parsed() {
         let garden: Garden = parse("plants:\n  rose: { height: 3 }\n  lily: { height: \"4\" }\n").unwrap();
         assert_eq!(garden.plants.0.len(), 2);
-        assert_eq!(parse::<Parsed<u8>>("7").unwrap(), Parsed(7));
+        assert_eq!(parse::<FromText<u8>>("7").unwrap(), FromText(7));
     }
 }

@@ -1,8 +1,8 @@
-//! What a store holds, and which of it goes when it is too much: what was used longest ago, and never anything while
-//! somebody uses the store.
+//! Lists a store and removes the least recently used blobs until it fits its limit. Nothing is removed while the store is in
+//! use.
 //!
-//! Blobs can be had again, so that they go first. Records of them stay, since they are small and save work; they go when
-//! nobody has asked for them in a long time.
+//! Blobs can be fetched or built again. Their records are small and save work: they stay until they have not been used for a
+//! long time.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use std::time::{Duration, SystemTime};
 use super::{Digest, Store, in_use};
 use crate::fs::FsError;
 
-/// How long nobody has asked for a record that goes.
+/// The time without use after which a record is removed.
 const RECORD_AGE: Duration = Duration::from_hours(90 * 24);
 
-/// What a store holds.
+/// The contents of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// Its blobs.
+pub struct StoreContents {
+    /// The blobs.
     pub blobs: Vec<StoredBlob>,
-    /// Its records.
+    /// The records.
     pub records: Vec<StoredRecord>,
-    /// The bytes of everything else, which nobody but its owner removes.
+    /// The size of everything else in bytes. Only the user removes it.
     pub other: u64,
 }
 
@@ -32,9 +32,9 @@ pub struct StoredBlob {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was used last, as exactly as it is noted: to the hour.
+    /// The time of its last use, accurate to the hour.
     pub used: SystemTime,
-    /// Whether its file has another name elsewhere, such as in a layout: then removing it frees nothing yet.
+    /// Whether its file has another hard link, as in an image layout: then its removal frees no space.
     pub is_shared: bool,
 }
 
@@ -45,12 +45,12 @@ pub struct StoredRecord {
     path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was used last, as exactly as it is noted: to the hour.
+    /// The time of its last use, accurate to the hour.
     pub used: SystemTime,
 }
 
-impl Contents {
-    /// The bytes of everything.
+impl StoreContents {
+    /// The size of everything in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let sizes =
@@ -58,57 +58,58 @@ impl Contents {
         sizes.chain([self.other]).fold(0, u64::saturating_add)
     }
 
-    /// What of it goes.
-    fn beyond(mut self, bounds: &Bounds, now: SystemTime) -> Removal {
+    /// The blobs and records to remove.
+    fn removal(mut self, retention: &Retention, now: SystemTime) -> Removal {
         let mut bytes = self.bytes();
         let unused = |used: SystemTime| now.duration_since(used).unwrap_or_default();
         let too_old = |used: SystemTime, age: Option<Duration>| age.is_some_and(|age| unused(used) >= age);
-        self.records.retain(|record| too_old(record.used, Some(bounds.record_age)));
+        self.records.retain(|record| too_old(record.used, Some(retention.record_age)));
         bytes = self.records.iter().fold(bytes, |bytes, record| bytes.saturating_sub(record.size));
-        // Those that were used at the same time, as far as is noted, go in an order that does not change.
+        // The digest makes the order unique where the recorded times are the same.
         self.blobs.sort_by(|left, right| (left.used, &left.digest).cmp(&(right.used, &right.digest)));
         self.blobs.retain(|blob| {
-            let goes = bounds.bytes.is_some_and(|limit| bytes > limit) || too_old(blob.used, bounds.blob_age);
-            if goes {
+            let is_removed =
+                retention.bytes.is_some_and(|limit| bytes > limit) || too_old(blob.used, retention.blob_age);
+            if is_removed {
                 bytes = bytes.saturating_sub(blob.size);
             }
-            goes
+            is_removed
         });
         Removal { blobs: self.blobs, records: self.records }
     }
 }
 
-/// What a store is to hold at most.
+/// How much of a store to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
-    /// The bytes of everything in it. What cannot be had again counts, and stays.
+pub struct Retention {
+    /// The maximum size of everything in bytes. What cannot be fetched or built again counts too, but is not removed.
     pub bytes: Option<u64>,
-    /// For how long a blob that goes was not used.
+    /// The time without use after which a blob is removed.
     pub blob_age: Option<Duration>,
-    /// The same for a record.
+    /// The time without use after which a record is removed.
     pub record_age: Duration,
 }
 
-impl Bounds {
-    /// So many bytes, and no record that was long unused.
+impl Retention {
+    /// Keeps so many bytes, and no record that has been unused for a long time.
     #[must_use]
     pub fn of_bytes(bytes: u64) -> Self {
         Self { bytes: Some(bytes), blob_age: None, record_age: RECORD_AGE }
     }
 
-    /// Nothing that was unused for so long.
+    /// Keeps what has been used within this time.
     #[must_use]
     pub fn of_age(age: Duration) -> Self {
         Self { bytes: None, blob_age: Some(age), record_age: age }
     }
 }
 
-/// What goes, or is gone.
+/// What a [`Store::prune`] removes or has removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removal {
-    /// Blobs, the one first that was used longest ago.
+    /// The blobs, the least recently used first.
     pub blobs: Vec<StoredBlob>,
-    /// Records.
+    /// The records.
     pub records: Vec<StoredRecord>,
 }
 
@@ -119,11 +120,11 @@ impl Removal {
 }
 
 impl Store {
-    /// What is in the store now.
+    /// Lists the store.
     ///
     /// # Errors
-    /// When it cannot be listed.
-    pub fn contents(&self) -> Result<Contents, FsError> {
+    /// When a folder cannot be read.
+    pub fn contents(&self) -> Result<StoreContents, FsError> {
         contents(&self.root)
     }
 
@@ -131,17 +132,17 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn prunable(&self, bounds: &Bounds) -> Result<Removal, FsError> {
-        Ok(self.contents()?.beyond(bounds, SystemTime::now()))
+    pub fn prunable(&self, retention: &Retention) -> Result<Removal, FsError> {
+        Ok(self.contents()?.removal(retention, SystemTime::now()))
     }
 
-    /// Gives the store up and removes what is beyond some bounds. Nothing, and no removal, if somebody uses it.
+    /// Closes the store and removes what need not be kept. Removes nothing and returns none if the store is in use.
     ///
     /// # Errors
     /// When the store cannot be listed, or a file cannot be removed.
-    pub fn prune(self, bounds: &Bounds) -> Result<Option<Removal>, FsError> {
-        self.alone(|root| {
-            let removal = contents(root)?.beyond(bounds, SystemTime::now());
+    pub fn prune(self, retention: &Retention) -> Result<Option<Removal>, FsError> {
+        self.exclusively(|root| {
+            let removal = contents(root)?.removal(retention, SystemTime::now());
             for blob in &removal.blobs {
                 remove_blob(root, &blob.digest)?;
             }
@@ -152,56 +153,60 @@ impl Store {
         })
     }
 
-    /// Gives the store up and removes some blobs. Nothing, and no removal, if somebody uses it.
+    /// Closes the store and removes some blobs. Removes nothing and returns none if the store is in use.
     ///
     /// # Errors
     /// When a file cannot be removed.
     pub fn remove(self, blobs: &[Digest]) -> Result<Option<()>, FsError> {
-        self.alone(|root| blobs.iter().try_for_each(|digest| remove_blob(root, digest)))
+        self.exclusively(|root| blobs.iter().try_for_each(|digest| remove_blob(root, digest)))
     }
 
-    /// Gives the store up at the end of a command that may have added to it, and removes what is beyond its limit. When
-    /// somebody else uses it, that is left to whoever adds something next.
+    /// Closes the store at the end of a command and, if the command has added anything, reduces it to its limit. If the
+    /// store is still in use, a later command does that.
     ///
     /// # Errors
     /// When the store cannot be listed, or a file cannot be removed.
     pub fn close(self) -> Result<(), FsError> {
-        let bounds = Bounds::of_bytes(self.limit);
-        if self.has_added() && !self.prunable(&bounds)?.is_empty() {
-            self.prune(&bounds)?;
+        let retention = Retention::of_bytes(self.limit);
+        if self.has_added() && !self.prunable(&retention)?.is_empty() {
+            self.prune(&retention)?;
         }
         Ok(())
     }
 
-    /// Does something with the folder of the store while nobody uses it; nothing if somebody does.
-    fn alone<T>(self, work: impl FnOnce(&Path) -> Result<T, FsError>) -> Result<Option<T>, FsError> {
+    /// Closes the store and runs `work` under an exclusive lock. Returns none if the store is in use.
+    fn exclusively<T>(self, work: impl FnOnce(&Path) -> Result<T, FsError>) -> Result<Option<T>, FsError> {
         let root = self.root.clone();
-        // The lock of this very store would be in the way.
+        // This store's own lock would prevent an exclusive one.
         drop(self);
-        let Some(_lock) = in_use::lock_alone(&root)? else { return Ok(None) };
+        let Some(_lock) = in_use::try_lock_exclusive(&root)? else { return Ok(None) };
         work(&root).map(Some)
     }
 }
 
-/// Lists the store in `root`. What others remove meanwhile is not there.
-fn contents(root: &Path) -> Result<Contents, FsError> {
-    let mut contents = Contents::default();
+/// Lists the store in `root`. Files that are removed at the same time are left out.
+fn contents(root: &Path) -> Result<StoreContents, FsError> {
+    let mut contents = StoreContents::default();
     let blobs = super::blobs(root);
     for (path, metadata) in files_below(root)? {
         let size = metadata.len();
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let digest = || format!("sha256:{}", path.file_name()?.to_str()?).parse::<Digest>().ok();
+        let name = path.file_name().and_then(|name| name.to_str());
         match path.parent() {
             Some(folder)
                 if folder == blobs
-                    && let Some(digest) = digest() =>
+                    && let Some(digest) = name.and_then(digest_of_hex) =>
             {
-                let noted =
+                let recorded =
                     std::fs::metadata(super::marker(root, &digest)).and_then(|marker| marker.modified());
-                let used = noted.map_or(used, |noted| noted.max(used));
+                let used = recorded.map_or(used, |recorded| recorded.max(used));
                 contents.blobs.push(StoredBlob { digest, size, used, is_shared: is_shared(&metadata) });
             }
-            Some(folder) if folder.parent() == Some(root) && is_record(&path) => {
+            // A record's path is `KIND/DIGEST.json`.
+            Some(folder)
+                if folder.parent() == Some(root)
+                    && name.and_then(|name| digest_of_hex(name.strip_suffix(".json")?)).is_some() =>
+            {
                 contents.records.push(StoredRecord { path, size, used });
             }
             _ => contents.other += size,
@@ -210,13 +215,11 @@ fn contents(root: &Path) -> Result<Contents, FsError> {
     Ok(contents)
 }
 
-/// Whether a file below a folder of the store is a record, by its name: `KIND-N/DIGEST.json`.
-fn is_record(path: &Path) -> bool {
-    let digest = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json"));
-    digest.is_some_and(|hex| format!("sha256:{hex}").parse::<Digest>().is_ok())
+fn digest_of_hex(hex: &str) -> Option<Digest> {
+    format!("sha256:{hex}").parse().ok()
 }
 
-/// All files in a folder and below it.
+/// All files below a folder.
 fn files_below(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, FsError> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -224,7 +227,7 @@ fn files_below(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, FsError> {
         let entries = std::fs::read_dir(&folder).map_err(FsError::because("list", &folder))?;
         for entry in entries {
             let entry = entry.map_err(FsError::because("list", &folder))?;
-            // What is gone already, such as another run's temporary file, is no part of the store.
+            // Another process may have removed the file, such as its own temporary one.
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
                 folders.push(entry.path());
@@ -248,8 +251,8 @@ fn is_shared(_: &Metadata) -> bool {
 
 fn remove_blob(root: &Path, digest: &Digest) -> Result<(), FsError> {
     remove(&super::blobs(root).join(digest.hex()))?;
-    // There is none of a blob that was never used again.
-    let _none = std::fs::remove_file(super::marker(root, digest));
+    // A blob that was never used again has no marker.
+    let _ignored = std::fs::remove_file(super::marker(root, digest));
     Ok(())
 }
 

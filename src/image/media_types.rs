@@ -1,29 +1,29 @@
-//! Media types: the Docker family and the OCI family, of which an image uses one throughout.
+//! Media types: an image uses either Docker's or OCI's throughout.
 //!
-//! Lambda takes both families but rejects what it does not know, and a mixed manifest is not known to be accepted
-//! (Lambda developer guide, images-create; OCI image specification, media-types.md).
+//! Lambda supports both but rejects all others, and is not known to accept a mixture (Lambda developer guide, images-create;
+//! OCI image specification, media-types.md).
 
 use super::ImageError;
 
-/// A family of media types.
+/// The media types of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum MediaTypes {
     /// `application/vnd.docker.…`, image manifest version 2, schema 2.
     Docker,
     /// `application/vnd.oci.…`.
     Oci,
 }
 
-/// How a layer blob of a base is stored.
+/// The compression of a base's layer blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// One gzip stream: what every layer of an image of limg is.
+    /// Gzip, as in every image that limg builds.
     Gzip,
-    /// A plain tar: must be compressed before it can be used.
+    /// A plain tar, which must be compressed before it can be used.
     None,
 }
 
-impl Family {
+impl MediaTypes {
     /// The media type of an image manifest.
     #[must_use]
     pub fn manifest(self) -> &'static str {
@@ -42,7 +42,7 @@ impl Family {
         }
     }
 
-    /// The media type of a layer in gzip.
+    /// The media type of a gzip layer.
     #[must_use]
     pub fn layer(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Family {
         }
     }
 
-    /// The family of a manifest, by its own media type or, where an OCI manifest leaves it out, its config's.
+    /// The media types of a manifest: determined by its own or, since OCI manifests may omit it, by its config's.
     pub(super) fn of(manifest: Option<&str>, config: &str) -> Result<Self, ImageError> {
         let named = manifest.unwrap_or(if config == Self::Docker.config() {
             Self::Docker.manifest()
@@ -60,12 +60,12 @@ impl Family {
         });
         [Self::Docker, Self::Oci]
             .into_iter()
-            .find(|family| family.manifest() == named)
+            .find(|types| types.manifest() == named)
             .ok_or_else(|| ImageError::MediaType { what: "manifest", media_type: named.to_owned() })
     }
 }
 
-/// Whether a media type is that of a list of images for several architectures.
+/// Whether a media type is that of an index: a list of images for several platforms.
 #[must_use]
 pub fn is_index(media_type: &str) -> bool {
     matches!(
@@ -75,10 +75,10 @@ pub fn is_index(media_type: &str) -> bool {
     )
 }
 
-/// How a layer of this media type is stored.
+/// The compression of a layer with this media type.
 ///
 /// # Errors
-/// When Lambda would not read it, and limg cannot turn it into something that Lambda reads.
+/// When Lambda does not support the media type and limg cannot convert it.
 pub(super) fn compression(media_type: &str) -> Result<Compression, ImageError> {
     match media_type {
         "application/vnd.docker.image.rootfs.diff.tar.gzip"

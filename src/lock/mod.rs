@@ -1,10 +1,10 @@
-//! `limg.lock`: what was found under names that may come to mean something else, so that a later build uses the same.
+//! `limg.lock`: the digests of base images and layer versions, so that later builds use the same bytes.
 //!
-//! A tag of an image can be moved, and whoever owns a layer can publish something else under a name; a digest cannot be
-//! moved. The file lies beside the definition and belongs under version control. This module keeps the pins; it asks nobody
-//! what they should be.
+//! An image tag can be moved, and a layer version can be deleted and published again; a digest always means the same bytes.
+//! The file is next to the definition and belongs under version control. This module reads and writes pins; it does not
+//! resolve them.
 
-mod text;
+mod format;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,33 +14,34 @@ use std::path::{Path, PathBuf};
 use crate::fs::{self, FsError, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
-use crate::yaml::Fault;
+use crate::strict_yaml::YamlError;
+use crate::text::in_line;
 
-/// What the name of a definition ends with where its lock is: `limg.lock` beside `limg.yaml`.
+/// The file extension that makes a definition's path that of its lock: `limg.lock` for `limg.yaml`.
 pub const EXTENSION: &str = "lock";
 
-/// Thousands of pins, and little enough to be read whole.
+/// Enough for thousands of pins, small enough to be read whole.
 const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
 
 /// The pins of one project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// No image is without a pin.
+    /// Each image has at least one pin.
     images: BTreeMap<ImageReference, BTreeMap<Architecture, Digest>>,
     layers: BTreeMap<LayerVersionArn, Digest>,
 }
 
-/// Something that can be pinned.
+/// A name that can be pinned to a digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pin {
-    /// An image of a registry, for one instruction set.
+    /// An image in a registry, for one architecture.
     Image {
-        /// As the definition or a runtime's contract names it.
+        /// The reference in the definition or in a runtime's contract.
         reference: ImageReference,
-        /// The instruction set.
+        /// The architecture.
         architecture: Architecture,
     },
-    /// A layer that is published in Lambda.
+    /// A layer version published in Lambda.
     Layer(LayerVersionArn),
 }
 
@@ -53,14 +54,14 @@ impl fmt::Display for Pin {
     }
 }
 
-/// A pin that was added, moved or dropped.
+/// A pin that was added, changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// What is pinned.
+pub struct PinChange {
+    /// The pinned name.
     pub pin: Pin,
-    /// To what it was pinned; nothing if it was not.
+    /// The old digest; none if the pin was added.
     pub before: Option<Digest>,
-    /// To what it is pinned; nothing if it is not any more.
+    /// The new digest; none if the pin was removed.
     pub after: Option<Digest>,
 }
 
@@ -73,86 +74,81 @@ pub enum LockError {
     /// The file cannot be written.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// Both sides of a merge stand in it.
+    /// The file contains both sides of a merge.
     #[error("`{}` has a merge conflict in line {line}", path.display())]
     Conflict {
         /// The file.
         path: PathBuf,
-        /// The line of the first mark, counted from 1.
+        /// The line of the first conflict marker, counted from 1.
         line: usize,
     },
-    /// Another limg wrote it.
-    #[error("`{}` is of the version {version}, and this limg knows version 1", path.display())]
+    /// Another version of limg wrote the file.
+    #[error("`{}` has lock file version {version}; this limg supports version 1", path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The version of its format.
         version: u64,
     },
-    /// It is not what limg writes.
-    #[error("`{}` is not a lock file: {}{}", path.display(), fault.message, in_line(fault.line))]
+    /// The file does not have the form that limg writes.
+    #[error("`{}` is not a lock file: {}{}", path.display(), error.message, in_line(error.line))]
     Form {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
-        fault: Fault,
+        /// The reason and its line.
+        error: YamlError,
     },
 }
 
-/// ` (line 3)`, if a line is known.
-fn in_line(line: Option<usize>) -> String {
-    line.map(|line| format!(" (line {line})")).unwrap_or_default()
-}
-
 impl LockError {
-    /// Whether the file could not be read or written, whatever is in it.
+    /// Whether the file could not be read or written, regardless of its content.
     #[must_use]
     pub fn is_environments(&self) -> bool {
         matches!(self, Self::Fs(_) | Self::Text(TextError::Fs(_)))
     }
 
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        let anew = "take it from version control again, or remove it and `limg build` pins anew";
-        match self {
+        let help = match self {
             Self::Conflict { .. } => {
-                Some("keep one side, or remove the file and `limg build` pins anew".to_owned())
+                "keep one side, or remove the file and run `limg build` to create it again"
             }
-            Self::Version { .. } => Some("use the limg that wrote it, or a newer one".to_owned()),
-            Self::Form { fault: Fault { help: Some(help), .. }, .. } => Some(help.clone()),
+            Self::Version { .. } => "use a version of limg at least as new as the one that wrote the file",
+            Self::Form { error: YamlError { help: Some(help), .. }, .. } => help,
             Self::Form { .. } | Self::Text(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => {
-                Some(anew.to_owned())
+                "restore it from version control, or remove it and run `limg build` to create it again"
             }
-            Self::Text(TextError::Fs(_)) | Self::Fs(_) => None,
-        }
+            Self::Text(TextError::Fs(_)) | Self::Fs(_) => return None,
+        };
+        Some(help.to_owned())
     }
 }
 
 impl Lock {
-    /// Reads a lock file. Where there is none, nothing is pinned.
+    /// Reads a lock file. If it does not exist, nothing is pinned.
     ///
     /// # Errors
     /// When it cannot be read or is not a lock file.
     pub fn read(path: &Path) -> Result<Self, LockError> {
         match fs::read_text(path, BYTES_AT_MOST) {
-            Ok(text) => text::parse(&text, path),
+            Ok(text) => format::parse(&text, path),
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Writes the lock file, unless it has the same text already or there is none and nothing to pin. A reader sees the old
-    /// file or the new one.
+    /// Writes the lock file, unless it already has the same text, or does not exist and nothing is pinned. A reader sees
+    /// the old file or the new one.
     ///
     /// Returns whether it was written.
     ///
     /// # Errors
-    /// When the file that is there cannot be looked at, or the new one cannot be written.
+    /// When the existing file cannot be read, or the new one cannot be written.
     pub fn write(&self, path: &Path) -> Result<bool, LockError> {
-        let text = text::render(self);
+        let text = format::render(self);
         let is_needed = match fs::read_text(path, BYTES_AT_MOST) {
-            // Git may give a text the line ends of the system.
+            // Git may have converted the line endings.
             Ok(old) => old.replace("\r\n", "\n") != text,
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
                 *self != Self::default()
@@ -166,29 +162,29 @@ impl Lock {
         Ok(is_needed)
     }
 
-    /// The digest of an image's manifest for an instruction set.
+    /// The pinned digest of an image's manifest.
     #[must_use]
     pub fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<&Digest> {
         self.images.get(reference)?.get(&architecture)
     }
 
-    /// Pins an image for an instruction set, whatever it was pinned to.
+    /// Pins an image for an architecture, replacing an older pin.
     pub fn pin_image(&mut self, reference: &ImageReference, architecture: Architecture, digest: Digest) {
         self.images.entry(reference.clone()).or_default().insert(architecture, digest);
     }
 
-    /// The digest of a layer version's zip.
+    /// The pinned digest of a layer version's zip archive.
     #[must_use]
     pub fn layer(&self, arn: &LayerVersionArn) -> Option<&Digest> {
         self.layers.get(arn)
     }
 
-    /// Pins a layer version, whatever it was pinned to.
+    /// Pins a layer version, replacing an older pin.
     pub fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
         self.layers.insert(arn.clone(), digest);
     }
 
-    /// Drops the pin of an image for an instruction set.
+    /// Removes the pin of an image for an architecture.
     pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
         if let Some(digests) = self.images.get_mut(reference) {
             digests.remove(&architecture);
@@ -198,8 +194,8 @@ impl Lock {
         }
     }
 
-    /// Makes a change that another lock has gone through.
-    pub fn apply(&mut self, change: &Change) {
+    /// Applies a change from [`changes`](Self::changes) of another lock.
+    pub fn apply(&mut self, change: &PinChange) {
         match (&change.pin, &change.after) {
             (Pin::Image { reference, architecture }, Some(digest)) => {
                 self.pin_image(reference, *architecture, digest.clone());
@@ -210,19 +206,19 @@ impl Lock {
         }
     }
 
-    /// Drops the pins of what a project does not use any more. Of an image that it uses, the pins of all instruction sets
-    /// stay: a build for another one needs them.
+    /// Removes the pins that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
+    /// for the others need them.
     pub fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
         self.images.retain(|reference, _| references.contains(reference));
         self.layers.retain(|arn, _| arns.contains(arn));
     }
 
-    /// What is pinned otherwise than `before`, in the order of the file.
+    /// The differences from `before`, in the order of the file.
     #[must_use]
-    pub fn changes(&self, before: &Self) -> Vec<Change> {
+    pub fn changes(&self, before: &Self) -> Vec<PinChange> {
         let (old, new) = (before.pins(), self.pins());
         let pins: BTreeSet<&Pin> = old.keys().chain(new.keys()).collect();
-        let change = |pin: &Pin| Change {
+        let change = |pin: &Pin| PinChange {
             pin: pin.clone(),
             before: old.get(pin).map(|digest| (*digest).clone()),
             after: new.get(pin).map(|digest| (*digest).clone()),

@@ -1,5 +1,5 @@
-//! The text of a lock file: YAML with one line for each pin, sorted, so that a diff shows what moved and two branches that
-//! pin different things merge.
+//! The text of a lock file: sorted YAML with one line for each pin, so that diffs are readable and branches that change
+//! different pins merge.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,33 +10,33 @@ use serde::Deserialize;
 use super::{Lock, LockError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
-use crate::yaml::{self, Parsed, Unique};
+use crate::strict_yaml::{self, FromText, UniqueKeys};
 
-/// What every lock file begins with.
+/// The first lines of every lock file.
 const HEADER: &str = "# Pinned by limg: commit this file. `limg update` moves the pins.\nversion: 1\n";
 
-/// How the lines begin that git writes into a file that it cannot merge (git-merge(1), How conflicts are presented).
-const CONFLICT_MARKS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
+/// The starts of the lines that git writes into a file with conflicts (git-merge(1), "How conflicts are presented").
+const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
 
-/// The file as it is written.
+/// The content of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     #[serde(rename = "version")]
     _version: u64,
-    images: Option<Unique<ImageReference, Digests>>,
-    layers: Option<Unique<LayerVersionArn, Parsed<Digest>>>,
+    images: Option<UniqueKeys<ImageReference, Digests>>,
+    layers: Option<UniqueKeys<LayerVersionArn, FromText<Digest>>>,
 }
 
 /// The digests of one image.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Digests {
-    arm64: Option<Parsed<Digest>>,
-    x86_64: Option<Parsed<Digest>>,
+    arm64: Option<FromText<Digest>>,
+    x86_64: Option<FromText<Digest>>,
 }
 
-/// The version alone, whatever else there is.
+/// Only the version, ignoring all other keys.
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,
@@ -44,27 +44,27 @@ struct Versioned {
 
 /// Reads the text of the lock file `path`.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
-    let is_mark = |line: &str| CONFLICT_MARKS.iter().any(|mark| line.starts_with(mark));
-    if let Some(position) = text.lines().position(is_mark) {
+    let is_marker = |line: &str| CONFLICT_MARKERS.iter().any(|marker| line.starts_with(marker));
+    if let Some(position) = text.lines().position(is_marker) {
         return Err(LockError::Conflict { path: path.to_owned(), line: position + 1 });
     }
-    let form = |fault| LockError::Form { path: path.to_owned(), fault };
-    // First, since a later version may have keys that are unknown here.
-    let Versioned { version } = yaml::parse(text).map_err(form)?;
+    let form = |error| LockError::Form { path: path.to_owned(), error };
+    // The version comes first: a later one may have keys that are unknown here.
+    let Versioned { version } = strict_yaml::parse(text).map_err(form)?;
     if version != 1 {
         return Err(LockError::Version { path: path.to_owned(), version });
     }
-    let written: Written = yaml::parse(text).map_err(form)?;
+    let written: Written = strict_yaml::parse(text).map_err(form)?;
     let mut lock = Lock::default();
     for (reference, Digests { arm64, x86_64 }) in written.images.into_iter().flat_map(|images| images.0) {
         for (architecture, digest) in [(Architecture::Arm64, arm64), (Architecture::X86_64, x86_64)] {
-            if let Some(Parsed(digest)) = digest {
+            if let Some(FromText(digest)) = digest {
                 lock.pin_image(&reference, architecture, digest);
             }
         }
     }
     let layers = written.layers.into_iter().flat_map(|layers| layers.0);
-    lock.layers = layers.map(|(arn, Parsed(digest))| (arn, digest)).collect();
+    lock.layers = layers.map(|(arn, FromText(digest))| (arn, digest)).collect();
     Ok(lock)
 }
 
@@ -95,17 +95,17 @@ pub(super) fn render(lock: &Lock) -> String {
     text
 }
 
-/// A text as a key of YAML: plain where no reader could take it for anything but text, else in quotes.
+/// A YAML key: plain if every reader parses it as text, else in quotes.
 fn key(text: &str) -> String {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | ':' | '@' | '-');
-    let begins_as_name = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    // A number has no slash, and a word such as `null` or `yes` no colon.
-    let is_name = text.contains('/') || (begins_as_name && text.contains(':'));
-    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if is_name && begins_well && text.chars().all(letters) && !text.ends_with(':') {
+    let starts_with_letter = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    // Numbers have no slash; `null`, `yes` and the like have no colon.
+    let is_name = text.contains('/') || (starts_with_letter && text.contains(':'));
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if is_name && starts_well && text.chars().all(letters) && !text.ends_with(':') {
         text.to_owned()
     } else {
-        // A JSON string is a YAML string.
+        // JSON strings are YAML strings.
         serde_json::Value::from(text).to_string()
     }
 }
