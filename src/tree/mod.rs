@@ -249,21 +249,14 @@ impl FileNode {
     }
 }
 
-impl Node {
-    /// The kind of node, for messages.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
+/// The kind of node, for messages.
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
             Self::Directory => "directory",
             Self::File(_) => "file",
             Self::Symlink(_) => "symbolic link",
-        }
-    }
-}
-
-impl std::fmt::Display for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.kind())
+        })
     }
 }
 
