@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::problem::Problem;
+use crate::finding::Finding;
 use crate::project::ImagePath;
 
 /// An event worth reporting to the user.
@@ -16,15 +16,15 @@ pub enum Event {
         /// The base image, as the definition names it.
         base: String,
     },
-    /// A warning about the definition or the files that it names.
-    Warning(Problem),
-    /// A later layer or extension replaced a file of an earlier one.
-    Overwrite {
+    /// Something about the definition, or the files that it names, is worth knowing and does not stop the work.
+    Finding(Finding),
+    /// A file of a later layer or extension replaced one of an earlier layer or extension.
+    Overwritten {
         /// The path in the image.
         path: ImagePath,
-        /// The layer or extension whose file is in the image.
+        /// The owner of the file that is in the image.
         winner: String,
-        /// The layer or extension whose file was replaced.
+        /// The owner of the file that was replaced.
         loser: String,
     },
     /// The metadata of a user's file was changed beyond the normalisation of all files.

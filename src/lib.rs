@@ -6,11 +6,12 @@
 //! definitions ──parse──> Project ──plan──> ImagePlan ──build──> Image ──send──> destination
 //! ```
 //!
-//! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its problems at once.
+//! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its [`finding`]s at once.
 //! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
 //! - [`files`] knows what is in an image: layers over each other, and where links lead.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
+//! - [`check`] judges by Lambda's rules whether the planned image would work.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
 //! - [`extract`] takes files from another image, whose layers are here, as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
@@ -21,6 +22,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod build_time;
+pub mod check;
 pub mod cli;
 pub mod definition;
 pub mod engine;
@@ -36,7 +38,6 @@ pub mod layout;
 pub mod lock;
 pub mod pipeline;
 pub mod plan;
-pub mod problem;
 pub mod project;
 pub mod registry;
 pub mod runtime;

@@ -19,6 +19,7 @@ const BELOW: &[&str] = &[
     "extract",
     "image",
     "layer",
+    "check",
     "plan",
     "files",
     "tree",
@@ -29,7 +30,6 @@ const BELOW: &[&str] = &[
     "store",
     "event",
     "strict_yaml",
-    "problem",
     "project",
     "build_time",
     "failure",
@@ -51,20 +51,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("aws", &["registry", "store", "event", "project", "fs"]),
     ("registry", &["image", "store", "event", "project", "fs"]),
     ("layout", &["image", "layer", "files", "store", "project", "fs"]),
-    ("extract", &["image", "files", "tree", "store", "problem", "project", "fs"]),
+    ("extract", &["image", "files", "tree", "store", "project", "fs"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project", "fs"]),
-    ("plan", &["files", "tree", "runtime", "event", "problem", "project"]),
+    ("check", &["plan", "files", "tree", "runtime", "project"]),
+    ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "project"]),
     ("tree", &["project", "fs"]),
-    ("definition", &["problem", "project", "fs"]),
+    ("definition", &["project", "fs"]),
     ("lock", &["store", "strict_yaml", "project", "fs"]),
     ("runtime", &["project"]),
     ("sample_event", &[]),
     ("store", &["fs"]),
-    ("event", &["problem", "project"]),
+    ("event", &["project"]),
     ("strict_yaml", &[]),
-    ("problem", &[]),
     ("project", &[]),
     ("build_time", &[]),
     ("failure", &[]),
@@ -76,7 +76,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need of the world is a parameter.
-const PURE: &[&str] = &["image", "plan", "definition", "runtime", "sample_event"];
+const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "sample_event"];
 
 /// What a pure room does not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

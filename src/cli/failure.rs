@@ -7,17 +7,18 @@ use super::configuration::ConfigurationError;
 use super::size::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{DefinitionError, Loaded, Located, VariableError};
+use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
+use crate::failure::{Failure as _, FailureKind};
 use crate::fs::FsError;
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
-use crate::problem::nearest;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
 use crate::sample_event;
+use crate::text::nearest;
 
 /// A command that ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +27,8 @@ pub(super) enum Failure {
     Definition(#[from] DefinitionError),
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    #[error("`{}` asks for what cannot work", file.display())]
-    Problems { file: PathBuf, problems: Vec<Located> },
+    #[error("the images of `{}` cannot be built as defined", file.display())]
+    Findings { file: PathBuf, findings: Vec<Located> },
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
     #[error(transparent)]
@@ -119,8 +120,8 @@ impl Failure {
     /// Finds the lines of problems that the pipeline had with the definition.
     pub(super) fn pipeline(error: PipelineError, loaded: &Loaded) -> Self {
         match error {
-            PipelineError::Problems(problems) => {
-                Self::Problems { file: loaded.file.clone(), problems: loaded.locate(&problems) }
+            PipelineError::Findings(findings) => {
+                Self::Findings { file: loaded.file.clone(), findings: loaded.sources.locate(&findings) }
             }
             error => Self::Pipeline(Box::new(error)),
         }
@@ -130,9 +131,13 @@ impl Failure {
     pub(super) fn is_of_files(&self) -> bool {
         match self {
             Self::Definition(error) => {
-                matches!(error, DefinitionError::Problems { .. } | DefinitionError::Syntax { .. })
+                matches!(
+                    error,
+                    DefinitionError::Findings { .. }
+                        | DefinitionError::Document(DocumentError::Syntax { .. })
+                )
             }
-            Self::Problems { .. } => true,
+            Self::Findings { .. } => true,
             Self::Pipeline(error) => !error.is_environments(),
             _ => false,
         }
@@ -143,9 +148,9 @@ impl Failure {
     /// that was right.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => 2,
+            Self::Definition(error) if error.kind() == FailureKind::User => 2,
             Self::Configuration(error) if error.is_users() => 2,
-            Self::Definition(DefinitionError::Fs(_))
+            Self::Definition(_)
             | Self::Configuration(_)
             | Self::Store { .. }
             | Self::StoreInUse { .. }
@@ -166,8 +171,7 @@ impl Failure {
             Self::Lock(error) if error.is_environments() => 3,
             #[cfg(feature = "aws")]
             Self::Template(_) | Self::OneRepository { .. } => 2,
-            Self::Definition(_)
-            | Self::Problems { .. }
+            Self::Findings { .. }
             | Self::UnknownFunction { .. }
             | Self::UnknownRuntime { .. }
             | Self::NoStarter { .. }
@@ -197,10 +201,7 @@ impl Failure {
     /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
-            Self::Definition(DefinitionError::Fs(error)) if is_missing(error) => {
-                Some("`-f` names the definition; without it limg looks for a limg.yaml".to_owned())
-            }
-            Self::Definition(error) => error.help(),
+            Self::Definition(error) => error.help().and_then(|help| help.render(definition::words)),
             Self::Configuration(error) => error.help(),
             Self::UnknownFunction { name, known } => {
                 let nearest = nearest(name, known.iter().map(String::as_str));
@@ -261,12 +262,7 @@ impl Failure {
                 Some("a name has two or more letters, digits and `_`, and begins with a letter".to_owned())
             }
             Self::OneStandardInput => Some("write `-e -` once, and the other events into files".to_owned()),
-            Self::Problems { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
+            Self::Findings { .. } | Self::Fs(_) | Self::Start { .. } | Self::Result(_) => None,
         }
     }
-}
-
-/// Whether there is nothing where something was named.
-fn is_missing(error: &FsError) -> bool {
-    matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -9,7 +9,8 @@ use super::render::Terminal;
 use super::settings::Settings;
 use crate::fs::{self, FsError};
 use crate::project::ImageLocation;
-use crate::{definition, problem, runtime};
+use crate::text::nearest;
+use crate::{definition, runtime};
 
 pub(super) fn run(
     arguments: &InitArguments,
@@ -18,7 +19,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let InitArguments { directory, runtime, base } = arguments;
     if runtime::contract(runtime).is_none() {
-        let nearest = problem::nearest(runtime, runtime::ids()).map(str::to_owned);
+        let nearest = nearest(runtime, runtime::ids()).map(str::to_owned);
         return Err(Failure::UnknownRuntime { name: runtime.clone(), nearest });
     }
     let named = base.as_deref().map(|base| seen_from(directory, base, settings)).transpose()?;

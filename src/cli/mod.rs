@@ -110,7 +110,7 @@ fn find(settings: &Settings) -> Result<PathBuf, Failure> {
 /// Reads a definition and shows its warnings.
 fn read(file: &Path, terminal: &Terminal) -> Result<Loaded, Failure> {
     let loaded = definition::load(file, &runtime::ids())?;
-    terminal.warnings(&loaded.file, &loaded.warnings);
+    terminal.definition(&loaded);
     Ok(loaded)
 }
 

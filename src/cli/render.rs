@@ -5,8 +5,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,10 +13,11 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::progress::{self, Bars};
 use super::settings::Settings;
-use crate::definition::{DefinitionError, Located};
+use crate::definition::{DefinitionError, DocumentError, Loaded, Located, Position, Sources};
 use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
 use crate::image::ImageIdentity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
+use crate::sync::lock;
 
 /// How many overwritten files are told of one by one, unless the user asks for more.
 const OVERWRITES: usize = 5;
@@ -32,6 +32,10 @@ pub(super) struct Terminal {
     verbose: bool,
     color: bool,
     overwrites: Mutex<usize>,
+    /// What the definition was read from, once it was read.
+    sources: Mutex<Option<Arc<Sources>>>,
+    /// The warnings so far, each once.
+    warnings: Mutex<Vec<Located>>,
     /// On a terminal, unless nothing is to be shown.
     bars: Option<Bars>,
     /// Why a result did not reach its reader.
@@ -59,6 +63,8 @@ impl Terminal {
             verbose: settings.is_some_and(|settings| settings.verbose),
             color,
             overwrites: Mutex::new(0),
+            sources: Mutex::default(),
+            warnings: Mutex::default(),
             bars: (on_terminal && !quiet).then(Bars::new),
             lost: Mutex::new(None),
         }
@@ -181,11 +187,23 @@ impl Terminal {
         }
     }
 
-    /// The warnings of a definition.
-    pub(super) fn warnings(&self, file: &Path, warnings: &[Located]) {
-        if !self.quiet {
-            for warning in warnings {
-                self.located(file, warning, Style::Warning);
+    /// Takes note of a definition and shows its warnings.
+    pub(super) fn definition(&self, loaded: &Loaded) {
+        *lock(&self.sources) = Some(Arc::clone(&loaded.sources));
+        self.warn(&loaded.warnings);
+    }
+
+    /// Shows warnings, each once.
+    fn warn(&self, warnings: &[Located]) {
+        for warning in warnings {
+            let mut known = lock(&self.warnings);
+            if known.contains(warning) {
+                continue;
+            }
+            known.push(warning.clone());
+            drop(known);
+            if !self.quiet {
+                self.located(warning);
             }
         }
     }
@@ -203,21 +221,12 @@ impl Terminal {
     pub(super) fn failure(&self, failure: &Failure) {
         self.line(&[(Style::Error, "error"), (Style::Plain, &format!(": {failure}"))]);
         match failure {
-            Failure::Definition(DefinitionError::Problems { file, problems, warnings }) => {
-                for problem in problems {
-                    self.located(file, problem, Style::Error);
-                }
-                for warning in warnings {
-                    self.located(file, warning, Style::Warning);
-                }
-            }
-            Failure::Definition(DefinitionError::Syntax { file, syntax }) => {
-                self.plain(&format!("  at {}{}", file.display(), place(syntax.line, syntax.column)));
-            }
-            Failure::Problems { file, problems } => {
-                for problem in problems {
-                    self.located(file, problem, Style::Error);
-                }
+            Failure::Definition(DefinitionError::Findings { findings, .. })
+            | Failure::Findings { findings, .. } => findings.iter().for_each(|finding| self.located(finding)),
+            Failure::Definition(DefinitionError::Document(DocumentError::Syntax {
+                file, syntax, ..
+            })) => {
+                self.plain(&format!("  at {}{}", file.display(), place(syntax.position)));
             }
             failure => {
                 let mut cause = failure.source();
@@ -232,21 +241,21 @@ impl Terminal {
         }
     }
 
-    /// A problem of the definition with its line.
-    fn located(&self, file: &Path, located: &Located, style: Style) {
-        let problem = &located.problem;
-        let word = if matches!(style, Style::Warning) { "warning: " } else { "" };
-        let place = format!("{}{}", file.display(), place(located.line, located.column));
+    /// A finding with its line.
+    fn located(&self, located: &Located) {
+        let Located { finding, position, excerpt, help } = located;
+        let word = if finding.is_error() { "" } else { "warning: " };
+        let place = format!("{}{}", finding.place.file().display(), place(*position));
         self.line(&[
             (Style::Strong, &place),
             (Style::Plain, ": "),
-            (style, word),
-            (Style::Plain, &format!("{} [{}]", problem.message, problem.code)),
+            (Style::Warning, word),
+            (Style::Plain, &format!("{} [{}]", finding.message, finding.code)),
         ]);
-        if let (Some(line), Some(excerpt)) = (located.line, &located.excerpt) {
+        if let (Some(Position { line, .. }), Some(excerpt)) = (position, excerpt) {
             self.plain(&format!("{line:>6} | {}", excerpt.trim_end()));
         }
-        self.help_below(problem.help.as_deref());
+        self.help_below(help.as_deref());
     }
 
     /// How to mend something, below its line.
@@ -352,21 +361,20 @@ impl Reporter for Terminal {
         match event {
             Event::Layer(layer) => self.layer(&layer),
             Event::BaseImport { base } => self.status(&format!("taking over the base {base}")),
-            Event::Overwrite { path, winner, loser } => {
+            Event::Overwritten { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
             }
             Event::Adjusted { path, what } => self.status(&format!("note: `{path}` {what}")),
-            Event::Warning(problem) if !self.quiet => {
-                let text = format!(": {}: {}", problem.at, problem.message);
-                self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
-                self.help_below(problem.help.as_deref());
+            Event::Finding(finding) => {
+                let sources = lock(&self.sources).clone();
+                self.warn(&sources.map(|sources| sources.locate(&[finding])).unwrap_or_default());
             }
             Event::CacheFailed { image, why, help } if !self.quiet => {
                 let text = format!(": layers that {image} may have are made: {why}");
                 self.line(&[(Style::Warning, "warning"), (Style::Plain, &text)]);
                 self.help_below(help.as_deref());
             }
-            Event::Warning(_) | Event::CacheFailed { .. } => {}
+            Event::CacheFailed { .. } => {}
             Event::Stale { name } => self.advice(
                 &format!("files of the {name} had changed although neither their sizes nor their times had"),
                 "the layer is made anew; `--verify` finds such changes, a build without it does not",
@@ -403,12 +411,8 @@ impl Reporter for Terminal {
 }
 
 /// `:12:5`, as compilers and editors write it.
-fn place(line: Option<usize>, column: Option<usize>) -> String {
-    match (line, column) {
-        (Some(line), Some(column)) => format!(":{line}:{column}"),
-        (Some(line), None) => format!(":{line}"),
-        (None, _) => String::new(),
-    }
+fn place(position: Option<Position>) -> String {
+    position.map(|Position { line, column }| format!(":{line}:{column}")).unwrap_or_default()
 }
 
 /// Makes control characters visible, but for line ends and tabs.

@@ -1,66 +1,70 @@
-//! From the text of `limg.yaml` to a [`Project`], or to all that is wrong with it at once, each with its line.
-//!
-//! The text goes through four hands, and each has one job:
+//! From the files of a definition to a [`Project`], or to everything that is wrong with it at once, each with its line.
 //!
 //! ```text
-//! text ──node──> tree ──shape──> good tree ──typed, format──> as written ──validate──> Project
+//! text ──document──> nodes with places ──limg_yaml──> Project
 //! ```
 //!
-//! - `format` is the one description of the keys; the JSON Schema for editors is made from it.
-//! - `shape` compares the tree with that schema, so that serde's first error is not the only one that a user sees.
-//! - `validate` gives the keys their meaning and looks at what they name on disk.
-//! - `locate` finds the line of a problem when it is shown.
+//! - `document` reads files into nodes and finds the line of a finding when it is shown. It knows no format.
+//! - `limg_yaml` knows one format: its keys, their meaning, and its words. Another format is another folder next to it that
+//!   yields the same [`Project`].
 //!
-//! This module reads the definition and looks at the paths in it. It takes no clock, no environment, no network, prints
-//! nothing, and knows runtimes only as ids that its caller gives.
+//! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, prints
+//! nothing, and knows runtimes only as ids that its caller passes in.
 
-pub mod codes;
-mod format;
-mod locate;
-mod node;
-mod secret;
-mod shape;
-mod shape_help;
-mod starter;
-mod typed;
-mod validate;
+mod document;
+mod limg_yaml;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::Deserialize as _;
-
-pub use self::locate::{Located, locate};
-pub use self::starter::{StarterFile, starter};
-pub use self::validate::{VariableError, check_variable};
-use crate::fs::{self, FsError, TextError};
-use crate::problem::{DocumentPath, Problem};
+pub use self::document::{DocumentError, Language, Located, Position, Syntax};
+pub use self::limg_yaml::{StarterFile, VariableError, check_variable, starter};
+use crate::failure::{Failure, FailureKind, kind_of_input};
+use crate::finding::{Finding, Help, Setting};
+use crate::fs::{self, FsError};
 use crate::project::Project;
+use crate::text::count;
+use document::{Document, Documents, Vocabulary};
 
 /// The names of a definition, in the order in which they are looked for.
 const NAMES: &[&str] = &["limg.yaml", "limg.yml"];
-/// The names of other AWS tools' templates, which explain why somebody expected limg to find something.
+/// The names of other AWS tools' templates, which explain why someone expected limg to find a definition.
 const TEMPLATE_NAMES: &[&str] = &["template.yaml", "template.yml"];
-/// Far more than any definition needs, and little enough to be read whole.
-const BYTES_AT_MOST: u64 = 1024 * 1024;
 
-/// A definition that has been read and found good.
+/// A definition that has been read and found valid.
 #[derive(Debug)]
 pub struct Loaded {
     /// What it describes.
     pub project: Project,
-    /// What is worth a second look, in the order of the lines.
+    /// Warnings, in the order of the lines.
     pub warnings: Vec<Located>,
     /// The absolute path of the definition.
     pub file: PathBuf,
-    text: String,
+    /// What it was read from.
+    pub sources: Arc<Sources>,
 }
 
-impl Loaded {
-    /// Finds the lines of problems that a later stage has with what the definition says.
+/// The documents that a definition was read from and the words of their format: what it takes to show a finding.
+#[derive(Debug)]
+pub struct Sources {
+    documents: Documents,
+    words: &'static Vocabulary,
+}
+
+impl Sources {
+    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one; errors come
+    /// first, each kind in the order of the lines.
     #[must_use]
-    pub fn locate(&self, problems: &[Problem]) -> Vec<Located> {
-        locate_in_order(&self.text, problems)
+    pub fn locate(&self, findings: &[Finding]) -> Vec<Located> {
+        let mut located = self.documents.locate(findings, self.words);
+        located.sort_by_key(|located| located.finding.severity);
+        located
+    }
+
+    /// How the definition's format spells a setting that help asks for.
+    #[must_use]
+    pub fn words(&self, setting: Setting) -> Option<String> {
+        (self.words.setting)(setting)
     }
 }
 
@@ -80,74 +84,57 @@ pub enum DefinitionError {
         /// The template.
         template: PathBuf,
     },
-    /// The path is that of a directory.
-    #[error("`{}` is a directory, not a definition", path.display())]
-    IsDirectory {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The file could not be read.
+    /// A path could not be made absolute.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// The file is too large to be a definition.
-    #[error("`{}` is larger than {BYTES_AT_MOST} bytes and no definition", file.display())]
-    TooLarge {
+    /// The file is not a document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The definition can be read, but is not valid.
+    #[error("`{}` has {}", file.display(), count(errors(findings), "error"))]
+    Findings {
         /// The file.
         file: PathBuf,
-    },
-    /// The file is not text in UTF-8.
-    #[error("`{}` is not text in UTF-8", file.display())]
-    NotUtf8 {
-        /// The file.
-        file: PathBuf,
-    },
-    /// The text is not one document of YAML.
-    #[error("`{}` is not valid YAML: {}", file.display(), syntax.message)]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong, and where.
-        syntax: Syntax,
-    },
-    /// The definition can be read, but not meant.
-    #[error("`{}` has {}", file.display(), count(problems.len()))]
-    Problems {
-        /// The file.
-        file: PathBuf,
-        /// Everything that is wrong, in the order of the lines.
-        problems: Vec<Located>,
-        /// What is worth a second look beside it. Empty when the keys themselves are wrong.
-        warnings: Vec<Located>,
+        /// Errors in the order of the lines, then warnings. There are no warnings when the keys themselves are wrong.
+        findings: Vec<Located>,
     },
 }
 
-impl DefinitionError {
-    /// What to do about it. Problems have their own help each.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
+/// How many findings are errors.
+fn errors(findings: &[Located]) -> usize {
+    findings.iter().filter(|located| located.finding.is_error()).count()
+}
+
+impl Failure for DefinitionError {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::NotFound { .. } => Some("`limg init` writes one; `-f FILE` names one elsewhere".to_owned()),
-            Self::OnlyTemplate { .. } => Some("`limg init` writes a limg.yaml to begin with".to_owned()),
-            Self::IsDirectory { path } => Some(format!("name the file: `{}`", path.join(NAMES[0]).display())),
-            Self::TooLarge { .. } => Some("name a limg.yaml".to_owned()),
-            Self::NotUtf8 { .. } => Some("save it as UTF-8".to_owned()),
-            Self::Syntax { syntax, .. } => syntax.help.clone(),
-            Self::Fs(_) | Self::Problems { .. } => None,
+            Self::Fs(error) | Self::Document(DocumentError::Fs(error)) => kind_of_input(error),
+            Self::NotFound { .. } | Self::OnlyTemplate { .. } | Self::Document(_) | Self::Findings { .. } => {
+                FailureKind::User
+            }
         }
     }
-}
 
-/// Where a text stops being YAML.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Syntax {
-    /// The line, counted from 1.
-    pub line: Option<usize>,
-    /// The column, counted in characters from 1.
-    pub column: Option<usize>,
-    /// What is wrong: lower case, no full stop.
-    pub message: String,
-    /// How to mend it, where that can be guessed.
-    pub help: Option<String>,
+    fn help(&self) -> Option<Help> {
+        Some(match self {
+            Self::NotFound { .. } => {
+                "run `limg init` to create one, or use `-f FILE` to name one elsewhere".into()
+            }
+            Self::OnlyTemplate { .. } => "run `limg init` to create a limg.yaml".into(),
+            Self::Document(DocumentError::IsDirectory { path }) => {
+                format!("name the file: `{}`", path.join(NAMES[0]).display()).into()
+            }
+            Self::Document(DocumentError::TooLarge { .. }) => "name a limg.yaml".into(),
+            Self::Document(DocumentError::NotUtf8 { .. }) => "save it as UTF-8".into(),
+            Self::Document(DocumentError::Syntax { syntax, .. }) => syntax.help.clone()?.into(),
+            Self::Fs(error) | Self::Document(DocumentError::Fs(error)) => {
+                let is_missing = kind_of_input(error) == FailureKind::User;
+                let help = "name the definition with `-f FILE`, or omit `-f` to use the nearest limg.yaml";
+                is_missing.then_some(help)?.into()
+            }
+            Self::Findings { .. } => return None,
+        })
+    }
 }
 
 /// The definition that governs the folder `start`: `limg.yaml` or `limg.yml` in it, or in the nearest folder above.
@@ -158,7 +145,7 @@ pub fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
     let start = std::path::absolute(start).map_err(FsError::because("find", start))?;
     let first_of = |names: &[&str]| {
         let candidates = start.ancestors().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
-        // Whatever has the name is found, be it a directory or a link to nowhere: reading it then says so.
+        // A directory or a dangling link counts too: reading it then reports what is wrong.
         candidates.into_iter().find(|candidate| fs::symlink_metadata(candidate).is_ok())
     };
     first_of(NAMES).ok_or_else(|| match first_of(TEMPLATE_NAMES) {
@@ -170,143 +157,29 @@ pub fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
 /// Reads the definition in `file`; `runtimes` are the ids of all runtimes that have a contract.
 ///
 /// # Errors
-/// When it cannot be read, is not YAML, or has any problem.
+/// When it cannot be read, is not valid YAML, or has any error.
 pub fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
-    let text = read_text(&file)?;
-    let root = file.parent().unwrap_or(Path::new("/")).to_owned();
-    match read(&text, &root, runtimes) {
-        Err(syntax) => Err(DefinitionError::Syntax { file, syntax }),
-        Ok(Outcome { project: Some(project), warnings, .. }) => {
-            Ok(Loaded { project, warnings: locate_in_order(&text, &warnings), file, text })
-        }
-        Ok(Outcome { problems, warnings, .. }) => Err(DefinitionError::Problems {
-            file,
-            problems: locate_in_order(&text, &problems),
-            warnings: locate_in_order(&text, &warnings),
-        }),
+    let document = Document::read(&file)?;
+    let limg_yaml::Outcome { project, findings } = limg_yaml::read(&document, runtimes);
+    let sources = Sources { documents: Documents(vec![document]), words: &limg_yaml::VOCABULARY };
+    let findings = sources.locate(&findings);
+    match project {
+        Some(project) => Ok(Loaded { project, warnings: findings, file, sources: Arc::new(sources) }),
+        None => Err(DefinitionError::Findings { file, findings }),
     }
+}
+
+/// How `limg.yaml` spells a setting that help asks for, where no definition has been read.
+#[must_use]
+pub fn words(setting: Setting) -> Option<String> {
+    (limg_yaml::VOCABULARY.setting)(setting)
 }
 
 /// The JSON Schema of `limg.yaml`, for editors.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    format::schema()
-}
-
-/// What a text comes to.
-#[derive(Debug)]
-struct Outcome {
-    /// There is a project when there is no problem.
-    project: Option<Project>,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
-}
-
-impl Outcome {
-    fn failed(problems: Vec<Problem>) -> Self {
-        Self { project: None, problems, warnings: Vec::new() }
-    }
-}
-
-/// Reads a definition that lies in the folder `root`.
-fn read(text: &str, root: &Path, runtimes: &[&str]) -> Result<Outcome, Syntax> {
-    let document = node::parse(text).map_err(|error| Syntax::of(&error, text))?;
-    if document.is_null() {
-        let problem = Problem::new(codes::EMPTY_DEFINITION, DocumentPath::root(), "the definition is empty");
-        let help = "add a function under `functions:`; `limg init` writes a definition to begin with";
-        return Ok(Outcome::failed(vec![problem.help(help)]));
-    }
-    let problems = shape::check(&document, &schema());
-    if !problems.is_empty() {
-        return Ok(Outcome::failed(problems));
-    }
-    match format::Definition::deserialize(&document) {
-        Ok(definition) => {
-            let validate::Validated { project, problems, warnings } =
-                validate::validate(&definition, root, runtimes);
-            Ok(Outcome { project, problems, warnings })
-        }
-        // Good by the schema and refused by the types: the two disagree, and the user must still hear of it.
-        Err(error) => Ok(Outcome::failed(vec![Problem::new(
-            codes::WRONG_TYPE,
-            DocumentPath::root(),
-            error.to_string(),
-        )])),
-    }
-}
-
-/// The text of a definition, without a byte order mark.
-fn read_text(file: &Path) -> Result<String, DefinitionError> {
-    if fs::metadata(file)?.is_dir() {
-        return Err(DefinitionError::IsDirectory { path: file.to_owned() });
-    }
-    fs::read_text(file, BYTES_AT_MOST).map_err(|error| match error {
-        TextError::Fs(error) => DefinitionError::Fs(error),
-        TextError::TooLarge { path: file, .. } => DefinitionError::TooLarge { file },
-        TextError::NotUtf8 { path: file } => DefinitionError::NotUtf8 { file },
-    })
-}
-
-/// Finds the lines, and sorts by them. One slip under an anchor is one problem, however many aliases repeat it.
-fn locate_in_order(text: &str, problems: &[Problem]) -> Vec<Located> {
-    let mut located = locate(text, problems);
-    located.sort_by_key(|it| (it.line.unwrap_or(usize::MAX), it.column));
-    let mut seen = BTreeSet::new();
-    located.retain(|it| {
-        let Located { problem: Problem { code, message, .. }, line, column, .. } = it;
-        line.is_none() || seen.insert((*line, *column, *code, message.clone()))
-    });
-    located
-}
-
-/// `1 problem`, `2 problems`.
-fn count(problems: usize) -> String {
-    format!("{problems} problem{}", if problems == 1 { "" } else { "s" })
-}
-
-impl Syntax {
-    fn of(error: &node::ParseError, text: &str) -> Self {
-        let error = match error {
-            node::ParseError::Yaml(error) => error,
-            node::ParseError::SecondDocument { line } => {
-                return Self {
-                    line: *line,
-                    column: line.map(|_| 1),
-                    message: "a second document begins here, and a definition is one".to_owned(),
-                    help: Some("remove the `---` between them, or move one into its own file".to_owned()),
-                };
-            }
-        };
-        let place = error.location().map(|place| (place.line(), place.column()));
-        let mut message = error.to_string();
-        if let Some((line, column)) = place {
-            // The library repeats the place in its text; a reader has it already.
-            message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
-        }
-        let line = place.and_then(|(line, _)| text.lines().nth(line - 1)).unwrap_or_default();
-        let help = syntax_help(&message, line);
-        Self { line: place.map(|place| place.0), column: place.map(|place| place.1), message, help }
-    }
-}
-
-/// The usual slip behind an error of the YAML library.
-fn syntax_help(message: &str, line: &str) -> Option<String> {
-    let indentation = &line[..line.len() - line.trim_start().len()];
-    let help = if indentation.contains('\t') {
-        "this line is indented with a tab; YAML takes only spaces"
-    } else if message.contains("mapping values are not allowed") {
-        "put a value that holds `: ` in quotes, and indent keys of one mapping alike"
-    } else if message.contains("cannot start any token") || message.contains("unknown anchor") {
-        "put a value that begins with `@`, a backtick, `%`, `&` or `*` in quotes"
-    } else if message.contains("did not find expected key") {
-        "indent the keys of one mapping alike, and close quotes and brackets"
-    } else if message.contains("limit exceeded") || message.contains("expand to too much") {
-        "this nests or repeats far too much for a definition"
-    } else {
-        return None;
-    };
-    Some(help.to_owned())
+    limg_yaml::schema()
 }
 
 #[cfg(test)]

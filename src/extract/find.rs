@@ -2,8 +2,8 @@
 
 use super::ExtractError;
 use super::overlay::{Node, Overlay, Placed};
-use crate::problem::nearest;
 use crate::project::ImagePath;
+use crate::text::nearest;
 
 /// The most names of folders that an error lists.
 const NAMES: usize = 12;

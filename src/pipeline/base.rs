@@ -14,18 +14,18 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::error::full_text;
 use super::layer_bytes::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::files::{FileIndex, IndexError};
+use crate::finding::{Code, Finding, Help};
 use crate::image::{BaseImage, Layer};
 use crate::layout::{self, LayoutError};
-use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::{Digest, HashingReader, Store};
+use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// A way to read a base from files.
@@ -76,29 +76,30 @@ impl LoadedBase {
     }
 }
 
-/// The base of each function, in their order; those that share one share it here. There is none where the definition's is
-/// at fault, which the problems then tell.
+/// The base of each function, in their order; functions that share a base share it here. There is none where the definition
+/// names one that cannot be used, which the findings then report.
 ///
 /// # Errors
 /// When a base cannot be read although the definition is right.
 pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
-) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Problem>), PipelineError> {
-    let mut problems = Vec::new();
+) -> Result<(Vec<Option<Arc<LoadedBase>>>, Vec<Finding>), PipelineError> {
+    let mut findings = Vec::new();
     let mut loaded: BTreeMap<(ImageLocation, Architecture, bool), Option<Arc<LoadedBase>>> = BTreeMap::new();
     let mut bases = Vec::new();
     for function in functions {
         let location = match location(function) {
             Ok(location) => location,
-            Err(problem) => {
-                problems.push(problem);
+            Err(finding) => {
+                findings.push(finding);
                 bases.push(None);
                 continue;
             }
         };
         // Where another command takes the place of its entry script, that promises nothing.
-        let keeps_entry = function.base.entrypoint.as_deref().is_none_or(|words| words == [AWS_ENTRYPOINT]);
+        let keeps_entry =
+            function.base.entrypoint.as_ref().is_none_or(|entry| entry.command == [AWS_ENTRYPOINT]);
         let base = match loaded.entry((location, function.architecture, keeps_entry)) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
@@ -106,7 +107,7 @@ pub(super) async fn load_all(
                 let base = match load(location, *architecture, *keeps_entry, context).await {
                     Ok(base) => Some(Arc::new(base)),
                     Err(error) if error.is_definitions() => {
-                        problems.push(problem(function, location, &error));
+                        findings.push(unusable(function, location, &error));
                         None
                     }
                     Err(source) => return Err(PipelineError::Base { base: location.to_string(), source }),
@@ -116,7 +117,7 @@ pub(super) async fn load_all(
         };
         bases.push(base);
     }
-    Ok((bases, problems))
+    Ok((bases, findings))
 }
 
 /// Looks into the bases of some functions, by position. Those of other functions go on as they are, even where they are
@@ -145,21 +146,18 @@ pub(super) async fn look_into(
 }
 
 /// Where a function's base is: what the definition says, else the contract's own image.
-pub(super) fn location(function: &Function) -> Result<ImageLocation, Problem> {
+pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
     match &function.base.image {
         Some(image) => Ok(image.clone()),
         None => contract(function).map(|contract| ImageLocation::Registry(contract.image.clone())),
     }
 }
 
-/// What is wrong with a base, at the line that chooses it.
-fn problem(function: &Function, location: &ImageLocation, error: &BaseError) -> Problem {
-    let at = match &function.base.image {
-        Some(_) => DocumentPath::keys(&["bases", &function.base.name, "image"]),
-        None => DocumentPath::keys(&["functions", &function.name, "runtime"]),
-    };
-    let message = format!("failed to read the base image `{location}`: {}", full_text(error));
-    Problem { help: error.help(), ..Problem::new("unusable-base", at, message) }
+/// A base that cannot be used, where the definition names it.
+fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) -> Finding {
+    let message = format!("failed to read the base image `{location}`: {}", with_causes(error));
+    let finding = Finding::error(Code::UnusableBase, function.base.place.clone(), message);
+    Finding { help: error.help().map(Help::from), ..finding }
 }
 
 async fn load(

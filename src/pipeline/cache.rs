@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::error::full_text;
 use super::image_kind::LayerSource;
 use super::{BaseError, Context};
 use crate::event::Event;
@@ -17,6 +16,7 @@ use crate::layer::{self, LayerError, TarLayer};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
+use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 
 /// The layers of some images, by the digests of their tars.
@@ -61,7 +61,7 @@ impl Cache {
                 Some(Err(error)) => match Fault::of(error) {
                     Fault::Missing => missing.push(reference.to_string()),
                     Fault::Image => {
-                        let (image, why) = (format!("{reference} ({architecture})"), full_text(error));
+                        let (image, why) = (format!("{reference} ({architecture})"), with_causes(error));
                         context.reporter.report(Event::CacheUnusable { image, why });
                     }
                     // The user is told of it for the whole host.
@@ -128,7 +128,7 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
                 // Nobody can have pushed it there.
                 Err(error) => context.reporter.report(Event::CacheUnusable {
                     image: template.to_string(),
-                    why: format!("for `{}`: {}", function.name, full_text(&error)),
+                    why: format!("for `{}`: {}", function.name, with_causes(&error)),
                 }),
             }
         }
@@ -156,7 +156,7 @@ async fn of_host<'a>(
             BaseError::Registry(error) => error.help(),
             _ => None,
         };
-        let (image, why) = (reference.to_string(), full_text(error));
+        let (image, why) = (reference.to_string(), with_causes(error));
         context.reporter.report(Event::CacheFailed { image, why, help });
     }
     answers

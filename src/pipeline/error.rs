@@ -7,26 +7,27 @@ use tokio::task::JoinError;
 
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
+use crate::definition;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::files::IndexError;
-use crate::finding::Setting;
+use crate::finding::{Finding, Help};
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::layer::LayerError;
 use crate::layout::LayoutError;
 use crate::lock::LockError;
-use crate::problem::{Problem, nearest};
 use crate::project::{Architecture, ImagePathError, Repository};
 use crate::registry::RegistryError;
 use crate::store::Digest;
+use crate::text::nearest;
 use crate::tree::TreeError;
 
 /// A build that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// A source of files could not be listed or read, and that is not the definition's fault.
-    #[error("failed to take the files of {what}")]
+    #[error("failed to read the files of {what}")]
     Source {
         /// Whose, such as `the layer utils`.
         what: String,
@@ -34,9 +35,9 @@ pub enum PipelineError {
         #[source]
         source: TreeError,
     },
-    /// The definition asks for what cannot work, or names what cannot be used.
-    #[error("the definition asks for what cannot work")]
-    Problems(Vec<Problem>),
+    /// The images cannot be built as the definition is written; warnings are among the findings too.
+    #[error("the images cannot be built as defined")]
+    Findings(Vec<Finding>),
     /// A base could not be read, and that is not the definition's fault.
     #[error("failed to read the base image `{base}`")]
     Base {
@@ -348,7 +349,7 @@ impl PipelineError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Problems(_) | Self::NothingToPin { .. } => true,
+            Self::Findings(_) | Self::NothingToPin { .. } => true,
             Self::Push(source) => source.is_users(),
             #[cfg(feature = "aws")]
             Self::LayerVersion { source, .. } => source.is_users(),
@@ -363,7 +364,9 @@ impl PipelineError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } => help_of_source(source),
+            Self::Source { source, .. } => {
+                help_of_source(source).and_then(|help| help.render(definition::words))
+            }
             Self::Base { source, .. } => source.help(),
             Self::Deliver { source: DeliverError::Layout(source), .. } => source.help(),
             Self::Deliver { source: DeliverError::Engine(source), .. } => source.help(),
@@ -386,7 +389,7 @@ impl PipelineError {
                 Some("this is a fault of limg; please report it".to_owned())
             }
             Self::Deliver { source: DeliverError::Fs(_), .. }
-            | Self::Problems(_)
+            | Self::Findings(_)
             | Self::GivenUp
             | Self::Image { .. } => None,
         }
@@ -419,26 +422,17 @@ impl BaseError {
             Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
             Self::Engine(error) => error.help(),
             Self::Extract(source) => source.help(),
-            Self::Tree(source) => help_of_source(source),
+            Self::Tree(source) => help_of_source(source).and_then(|help| help.render(definition::words)),
             Self::Layer(_) | Self::Path(_) | Self::Store(_) | Self::Worker(_) => None,
         }
     }
 }
 
-/// How to mend a source of files.
-pub(super) fn help_of_source(error: &TreeError) -> Option<String> {
+/// What to do about a source of files.
+pub(super) fn help_of_source(error: &TreeError) -> Option<Help> {
     match error {
-        TreeError::Unsuitable { help, .. } => help.render(words),
-        TreeError::Archive { .. } => Some("create the archive again".to_owned()),
-        _ => None,
-    }
-}
-
-/// How limg.yaml spells the settings in the help of a source.
-fn words(setting: Setting) -> Option<String> {
-    match setting {
-        Setting::Exclude => Some("exclude it".to_owned()),
-        Setting::FollowLinks => Some("set `follow: true` to use what the link points to".to_owned()),
+        TreeError::Unsuitable { help, .. } => Some(help.clone()),
+        TreeError::Archive { .. } => Some("create the archive again".into()),
         _ => None,
     }
 }
@@ -446,11 +440,6 @@ fn words(setting: Setting) -> Option<String> {
 /// Whether an error is about what the user named: it is not there, or is not what it should be.
 pub(super) fn is_inputs(error: &(dyn Error + 'static)) -> bool {
     matches!(refusal(error), None | Some(ErrorKind::NotFound | ErrorKind::NotADirectory))
-}
-
-/// An error and its causes as one text.
-pub(super) fn full_text(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", full_text(cause)))
 }
 
 /// What the operating system refused, if that is at the bottom of an error. What merely has bytes of the wrong form is

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::error::full_text;
 use super::pins::{self, Pinned};
 use super::{BaseError, BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
@@ -16,6 +15,7 @@ use crate::layer;
 use crate::project::{Architecture, ImageReference, Repository};
 use crate::registry::RegistryError;
 use crate::store::Store;
+use crate::text::with_causes;
 use crate::tree::Tree;
 
 /// Where the bytes of a layer come from that are not on this machine.
@@ -124,7 +124,7 @@ pub(super) async fn bring<'a>(
         Origin::Cache(repository, recipe) => match fetch([(layer, repository)], context).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                let (image, why, help) = (repository.to_string(), full_text(&error), error.help());
+                let (image, why, help) = (repository.to_string(), with_causes(&error), error.help());
                 context.reporter.report(Event::CacheFailed { image, why, help });
                 make(recipe, layer, context).await.map_err(|error| error.of_cache(repository))
             }

@@ -1,10 +1,9 @@
 //! Versions of layers that were published in Lambda, which must fit the functions that use them.
 
-use super::remote_layers::UNUSABLE;
 use super::{Context, Pinning, PipelineError};
 use crate::aws::{self, FetchedLayer};
 use crate::event::Event;
-use crate::problem::{DocumentPath, Problem};
+use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{Function, Layer, LayerVersionArn, Source, SourceKind, VersionSource};
 
 /// Brings a version of a layer, which must fit the function that uses it.
@@ -14,29 +13,28 @@ pub(super) async fn bring(
     function: &Function,
     is_new: bool,
     context: &Context,
-) -> Result<Result<Source, Problem>, PipelineError> {
+) -> Result<Result<Source, Finding>, PipelineError> {
     let VersionSource { arn, ignore_compatibility } = version;
     if context.pinning == Pinning::Locked && context.lock().layer(arn).is_none() {
-        let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
         let message = format!("limg.lock has no pin for `{arn}`");
         let help = "run the command without `--locked` and commit limg.lock";
-        return Ok(Err(Problem::new(UNUSABLE, at, message).help(help)));
+        return Ok(Err(Finding::error(Code::UnusableSource, layer.source_place.clone(), message).help(help)));
     }
     let fetched = match fetch(arn, context).await {
         Ok(fetched) => fetched,
         Err(PipelineError::LayerVersion { source, .. }) if source.is_layers() => {
-            let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
-            let problem = Problem::new(UNUSABLE, at, source.to_string());
-            return Ok(Err(Problem { help: source.help(), ..problem }));
+            let finding =
+                Finding::error(Code::UnusableSource, layer.source_place.clone(), source.to_string());
+            return Ok(Err(Finding { help: source.help().map(Help::from), ..finding }));
         }
         Err(error) => return Err(error),
     };
     if !ignore_compatibility {
-        if let Some(problem) = mismatch(&fetched, layer, function) {
-            return Ok(Err(problem));
+        if let Some(finding) = mismatch(&fetched, layer, function) {
+            return Ok(Err(finding));
         }
         if is_new && let Some(warning) = undeclared(&fetched, layer) {
-            context.reporter.report(Event::Warning(warning));
+            context.reporter.report(Event::Finding(warning));
         }
     }
     let path = fetched.blob.path;
@@ -57,7 +55,7 @@ pub(super) async fn fetch(arn: &LayerVersionArn, context: &Context) -> Result<Fe
 }
 
 /// Whether a layer says that it is not for a function.
-fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Option<Problem> {
+fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Option<Finding> {
     let lacks = |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
     let runtime = function.base.contract.as_str();
     let architecture = function.architecture.name();
@@ -69,29 +67,24 @@ fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Optio
         return None;
     };
     let message = format!(
-        "the layer `{}` is for {}, and the function `{}` is {own}",
+        "the layer `{}` is for {}, but the function `{}` is {own}",
         layer.name,
         declared.join(", "),
         function.name
     );
-    let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
-    Some(Problem::new("incompatible-layer", at, message).help(
-        "use the layer's version for that, or say `ignore_compatibility: true` if you know that it works",
-    ))
+    let help = Help::from("use a version of the layer for it").or(Setting::IgnoreCompatibility);
+    Some(Finding::error(Code::IncompatibleLayer, layer.source_place.clone(), message).help(help))
 }
 
 /// Whether a layer does not say what it is for, which need not mean anything.
-fn undeclared(fetched: &FetchedLayer, layer: &Layer) -> Option<Problem> {
+fn undeclared(fetched: &FetchedLayer, layer: &Layer) -> Option<Finding> {
     let what = match (fetched.runtimes.is_empty(), fetched.architectures.is_empty()) {
         (false, false) => return None,
         (true, true) => "runtimes and architectures",
         (true, false) => "runtimes",
         (false, true) => "architectures",
     };
-    let message = format!("the layer `{}` does not say for which {what} it is", layer.name);
-    let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
-    Some(
-        Problem::new("undeclared-layer", at, message)
-            .help("look at where it comes from; `ignore_compatibility: true` says that you have"),
-    )
+    let message = format!("the layer `{}` does not declare for which {what} it is", layer.name);
+    let help = Help::from("check that it is compatible").or(Setting::IgnoreCompatibility);
+    Some(Finding::warning(Code::UndeclaredLayer, layer.source_place.clone(), message).help(help))
 }

@@ -258,8 +258,8 @@ mod tests {
         let bases = [Some(Arc::clone(&base)), Some(base)];
         let brought = AllBrought::default();
         let (functions, cache) = (&project.functions, &Cache::default());
-        let inputs = Inputs { functions, bases: &bases, brought: &brought, problems: &[], cache };
-        let Ok(Planning::Done(planned)) = plan_all(&inputs) else { panic!("it can be planned") };
+        let inputs = Inputs { functions, bases: &bases, brought: &brought, findings: &[], cache };
+        let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };
 
         let mut keys = Keys::new(&[], 0);
         let keyed: Vec<_> = planned.iter().map(|planned| keys.of(planned)).collect();

@@ -40,23 +40,25 @@ pub use watch::snapshot;
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
 use crate::build_time::BuildTime;
+use crate::check::{self, Subject};
 use crate::engine::{Engine, Host, Loaded, emulator};
 use crate::event::{Event, Provenance, Reporter};
+use crate::files::Overwrite;
+use crate::finding::{Code, Finding};
 use crate::image::{DockerImage, DockerLayer, Image, ImageIdentity, Layer, NewLayer};
 use crate::lock::Lock;
-use crate::plan::{self, BaseFacts, ImagePlan, PlanError, Stacks};
-use crate::problem::{DocumentPath, Problem};
+use crate::plan::{self, BaseFacts, ImagePlan, Stacks};
 use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig};
 use crate::registry::Client;
 use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
-use crate::tree::IMAGE_SIZE_LIMIT;
+use crate::tree::Adjustment;
 use base::LoadedBase;
 use cache::Cache;
 use finished_layers::{Part, Teller};
 use image_kind::Product;
 use layers::{Keys, MadeLayer};
-use load_trees::{Faults, Loader};
+use load_trees::{Findings, Loader};
 use push::blob_pusher::Courier;
 use remote_layers::AllBrought;
 
@@ -189,21 +191,21 @@ async fn build_telling<P: Product + Send + 'static>(
     listener: Option<UnboundedSender<Part>>,
     context: &Context,
 ) -> Result<Vec<Built<P>>, PipelineError> {
-    let (mut bases, mut problems) = base::load_all(functions, context).await?;
+    let (mut bases, mut findings) = base::load_all(functions, context).await?;
     let mut brought = remote_layers::bring_all(functions, context).await?;
-    problems.append(&mut brought.problems);
-    let (problems, brought) = (Arc::<[Problem]>::from(problems), Arc::new(brought));
+    findings.append(&mut brought.findings);
+    let (findings, brought) = (Arc::<[Finding]>::from(findings), Arc::new(brought));
     let cache = Arc::new(Cache::read(functions, &options.cache_from, context).await);
     let functions: Arc<[Function]> = functions.iter().map(|function| (*function).clone()).collect();
     loop {
         let work = {
             let (functions, bases) = (Arc::clone(&functions), bases.clone());
-            let (brought, problems) = (Arc::clone(&brought), Arc::clone(&problems));
+            let (brought, findings) = (Arc::clone(&brought), Arc::clone(&findings));
             let (options, listener, context) = (options.clone(), listener.clone(), context.clone());
             let cache = Arc::clone(&cache);
             move || {
                 let (functions, bases, cache) = (&functions, &bases, &cache);
-                let parts = Inputs { functions, bases, brought: &brought, problems: &problems, cache };
+                let parts = Inputs { functions, bases, brought: &brought, findings: &findings, cache };
                 make_images(&parts, &options, listener.as_ref(), &context)
             }
         };
@@ -227,7 +229,7 @@ struct Inputs<'a> {
     /// Layers that do not lie on this machine.
     brought: &'a AllBrought,
     /// What is wrong already.
-    problems: &'a [Problem],
+    findings: &'a [Finding],
     /// Layers that other machines have made.
     cache: &'a Cache,
 }
@@ -335,7 +337,7 @@ async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
 struct Planned<'a> {
     function: &'a Function,
     base: &'a Arc<LoadedBase>,
-    plan: ImagePlan,
+    plan: ImagePlan<'a>,
 }
 
 fn make_images<P: Product>(
@@ -345,16 +347,12 @@ fn make_images<P: Product>(
     context: &Context,
 ) -> Result<Attempt<P>, PipelineError> {
     let planned = match plan_all(inputs)? {
-        Planning::Done(planned) => planned,
+        Planning::Done { planned, warnings } => {
+            report(&planned, warnings, context);
+            planned
+        }
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
     };
-    // Functions that share a layer share what is worth telling of it.
-    let mut told = BTreeSet::new();
-    for note in planned.iter().flat_map(|planned| &planned.plan.notes) {
-        if told.insert(format!("{note:?}")) {
-            context.reporter.report(note.clone());
-        }
-    }
     let mut keys = Keys::new(&inputs.brought.ready, options.time.seconds());
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
     let teller = Teller::new(listener, &keyed);
@@ -365,69 +363,84 @@ fn make_images<P: Product>(
 }
 
 enum Planning<'a> {
-    Done(Vec<Planned<'a>>),
+    Done { planned: Vec<Planned<'a>>, warnings: Vec<Finding> },
     Look(BTreeSet<usize>),
 }
 
-/// Loads each source once and places every function that has a base, collecting all that is wrong.
+/// Reports what planning found, once for functions that share a layer.
+fn report(planned: &[Planned<'_>], warnings: Vec<Finding>, context: &Context) {
+    let plans = || planned.iter().map(|planned| &planned.plan);
+    let mut seen = BTreeSet::new();
+    for overwrite in plans().flat_map(|plan| &plan.merge.overwrites).filter(|it| seen.insert(*it)) {
+        let Overwrite { path, winner, loser } = overwrite.clone();
+        context.reporter.report(Event::Overwritten { path, winner, loser });
+    }
+    let mut seen = BTreeSet::new();
+    for adjustment in plans().flat_map(|plan| &plan.adjustments).filter(|it| seen.insert(*it)) {
+        let Adjustment { path, what } = adjustment.clone();
+        context.reporter.report(Event::Adjusted { path, what });
+    }
+    for warning in warnings {
+        context.reporter.report(Event::Finding(warning));
+    }
+}
+
+/// Loads each source once, places every function that has a base, and checks the result, collecting all findings.
 fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
-    let Inputs { functions, bases, brought, problems, cache: _ } = inputs;
-    let mut faults = Faults::default();
-    faults.extend(problems.iter().cloned());
+    let Inputs { functions, bases, brought, findings: known, cache: _ } = inputs;
+    let mut findings = Findings::default();
+    findings.extend(known.iter().cloned());
     let mut loader = Loader::new(brought);
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
     let mut doubtful = BTreeSet::new();
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
-        let parts = loader.parts(function, &mut faults);
-        let (Some(parts), Some(base)) = (parts, base) else { continue };
-        let facts = BaseFacts { run: &base.run, index: &base.index };
-        match contract(function).map(|contract| plan::plan(function, contract, facts, &parts, &mut stacks)) {
-            Ok(Ok(plan)) => {
-                faults.extend(too_large(function, base, &plan));
-                planned.push(Planned { function, base, plan });
+        let trees = loader.trees(function, &mut findings);
+        let (Some(trees), Some(base)) = (trees, base) else { continue };
+        let contract = match contract(function) {
+            Ok(contract) => contract,
+            Err(finding) => {
+                findings.extend([finding]);
+                continue;
             }
-            Ok(Err(PlanError::Problems(found))) => {
-                if base.promised && found.iter().any(plan::may_be_solved_by_base) {
+        };
+        let facts = BaseFacts { run: &base.run, index: &base.index };
+        let checked = plan::plan(function, contract, facts, &trees, &mut stacks).and_then(|plan| {
+            let (base_size, base) = (base.size, &base.run);
+            let found =
+                check::check(&Subject { function, contract, base, base_size, trees: &trees, plan: &plan })?;
+            Ok((plan, found))
+        });
+        match checked {
+            Ok((plan, found)) => {
+                if base.promised && found.iter().any(check::may_be_solved_by_base) {
                     doubtful.insert(position);
                 }
-                faults.extend(found);
+                findings.extend(found);
+                planned.push(Planned { function, base, plan });
             }
-            Ok(Err(PlanError::Tree(source))) => {
-                let at = DocumentPath::keys(&["functions", &function.name]);
-                faults.source(format!("the function `{}`", function.name), at, source);
+            Err(source) => {
+                findings.source(
+                    format!("the function `{}`", function.name),
+                    &function.places.function,
+                    source,
+                );
             }
-            Err(problem) => faults.extend([problem]),
         }
     }
-    // What no base can mend is told without fetching one.
-    if !doubtful.is_empty() && faults.are_all(plan::may_be_solved_by_base) {
+    // What no base can solve is reported without fetching one.
+    if !doubtful.is_empty() && findings.are_all_errors(check::may_be_solved_by_base) {
         return Ok(Planning::Look(doubtful));
     }
-    faults.into_result()?;
-    Ok(Planning::Done(planned))
+    let warnings = findings.into_result()?;
+    Ok(Planning::Done { planned, warnings })
 }
 
-/// Refuses what would be too large before any of it is written.
-fn too_large(function: &Function, base: &LoadedBase, plan: &ImagePlan) -> Option<Problem> {
-    let own = plan.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
-    let size = own.saturating_add(base.size);
-    (size > IMAGE_SIZE_LIMIT).then(|| {
-        let message = format!(
-            "the image of `{}` would hold at least {size} bytes, {} of them its base's, more than the 10 GB that Lambda \
-             takes",
-            function.name, base.size
-        );
-        Problem::new("image-too-large", DocumentPath::keys(&["functions", &function.name]), message)
-            .help("`exclude` what the function does not need, or fetch it from S3 when it starts")
-    })
-}
-
-/// What the function's base keeps to.
-fn contract(function: &Function) -> Result<&'static Contract, Problem> {
+/// The contract that the function's base keeps.
+fn contract(function: &Function) -> Result<&'static Contract, Finding> {
     runtime::contract(&function.base.contract).ok_or_else(|| {
-        let at = DocumentPath::keys(&["functions", &function.name, "runtime"]);
-        Problem::new("unknown-runtime", at, format!("`{}` is no runtime id", function.base.contract))
+        let message = format!("`{}` is not a runtime id", function.base.contract);
+        Finding::error(Code::UnknownRuntime, function.places.runtime.clone(), message)
     })
 }
 

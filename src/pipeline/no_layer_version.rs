@@ -1,8 +1,7 @@
 //! What takes the place of layer versions in a limg without AWS, which cannot fetch them.
 
-use super::remote_layers::UNUSABLE;
 use super::{Context, PipelineError};
-use crate::problem::{DocumentPath, Problem};
+use crate::finding::{Code, Finding, Setting};
 use crate::project::{Function, Layer, LayerVersionArn, Source, VersionSource};
 
 /// Refuses a version of a layer.
@@ -13,10 +12,11 @@ pub(super) async fn bring(
     _function: &Function,
     _is_new: bool,
     _context: &Context,
-) -> Result<Result<Source, Problem>, PipelineError> {
-    let at = DocumentPath::keys(&["layers", &layer.name, "arn"]);
+) -> Result<Result<Source, Finding>, PipelineError> {
     let message = format!("this limg was built without AWS and cannot fetch `{}`", version.arn);
-    Ok(Err(Problem::new(UNUSABLE, at, message).help("download it and name its `path`")))
+    Ok(Err(
+        Finding::error(Code::UnusableSource, layer.source_place.clone(), message).help(Setting::LayerFiles)
+    ))
 }
 
 /// Leaves a version's pin as it is.

@@ -4,19 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::error::full_text;
 use super::layer_bytes::{self, RemoteImage};
+use super::load_trees::placed_tree;
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
-use crate::files::FileIndex;
+use crate::files::{FileIndex, SourceTree};
+use crate::finding::{Code, Finding, Help};
 use crate::image::Layer as ImageLayer;
-use crate::plan::{self, Part};
-use crate::problem::{DocumentPath, Problem};
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
+use crate::text::with_causes;
 use crate::tree::Tree;
-
-/// The code of problems with a layer that no function can have.
-pub(super) const UNUSABLE: &str = "unusable-source";
 
 /// A layer that was brought here.
 #[derive(Clone)]
@@ -24,7 +21,7 @@ pub(super) enum Brought {
     /// A zip in the store.
     Zip(Source),
     /// Files of an image.
-    Files(Part),
+    Files(SourceTree),
 }
 
 /// A layer of another image that already is a tree of files and nothing else, so that it can be used as it is.
@@ -50,8 +47,8 @@ pub(super) struct AllBrought {
     sources: BTreeMap<(LayerSource, Architecture), Brought>,
     /// Layers that need not be made.
     pub(super) ready: Vec<Ready>,
-    /// What is wrong with what the definition names.
-    pub(super) problems: Vec<Problem>,
+    /// Findings about what the definition names.
+    pub(super) findings: Vec<Finding>,
 }
 
 impl AllBrought {
@@ -83,21 +80,21 @@ pub(super) async fn bring_all(
                     let brought = layer_version::bring(layer, version, function, is_new, context).await?;
                     match brought {
                         Ok(zip) => drop(all.sources.insert(key, Brought::Zip(zip))),
-                        Err(problem) => {
-                            if problem.code == UNUSABLE {
+                        Err(finding) => {
+                            if finding.code == Code::UnusableSource {
                                 unusable.insert(layer.name.clone());
                             }
-                            all.problems.push(problem);
+                            all.findings.push(finding);
                         }
                     }
                 }
                 LayerSource::Image(files) if is_new => {
                     match files_of(layer, files, function.architecture, context).await? {
-                        Ok((part, ready)) => {
-                            all.sources.insert(key, Brought::Files(part));
+                        Ok((tree, ready)) => {
+                            all.sources.insert(key, Brought::Files(tree));
                             all.ready.extend(ready);
                         }
-                        Err(problem) => all.problems.push(problem),
+                        Err(finding) => all.findings.push(finding),
                     }
                 }
                 LayerSource::Image(_) | LayerSource::Files(_) => {}
@@ -107,7 +104,7 @@ pub(super) async fn bring_all(
     Ok(all)
 }
 
-type Files = (Part, Option<Ready>);
+type Files = (SourceTree, Option<Ready>);
 
 /// The files of an image.
 async fn files_of(
@@ -115,14 +112,14 @@ async fn files_of(
     files: &ImageFiles,
     architecture: Architecture,
     context: &Context,
-) -> Result<Result<Files, Problem>, PipelineError> {
+) -> Result<Result<Files, Finding>, PipelineError> {
     match extract(files, architecture, context).await {
         Ok(files) => Ok(Ok(files)),
         Err(error) if error.is_definitions() => {
-            let at = DocumentPath::keys(&["layers", &layer.name, "image"]);
-            let message =
-                format!("failed to take `{}` of `{}`: {}", files.path, files.reference, full_text(&error));
-            Ok(Err(Problem { help: error.help(), ..Problem::new(UNUSABLE, at, message) }))
+            let ImageFiles { reference, path, .. } = files;
+            let message = format!("failed to read `{path}` of `{reference}`: {}", with_causes(&error));
+            let finding = Finding::error(Code::UnusableSource, layer.source_place.clone(), message);
+            Ok(Err(Finding { help: error.help().map(Help::from), ..finding }))
         }
         Err(source) => Err(PipelineError::Base { base: files.reference.to_string(), source }),
     }
@@ -148,7 +145,7 @@ async fn extract(
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };
     let Extracted { tree, ready } = extracted;
-    let part = plan::image_tree(tree)?;
-    let ready = ready.map(|layer| Ready { tree: Arc::clone(&part.tree), layer, origin });
-    Ok((part, ready))
+    let tree = placed_tree(tree)?;
+    let ready = ready.map(|layer| Ready { tree: Arc::clone(&tree.tree), layer, origin });
+    Ok((tree, ready))
 }

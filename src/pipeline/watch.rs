@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::project::{Function, LayerSource, Wrapper};
+use crate::project::{Function, LayerSource, WrapperScript};
 use crate::tree::Snapshot;
 
 /// The state of a definition and of all files that a function takes from this machine. Bases are not among them, nor is
@@ -23,7 +23,7 @@ pub fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
     }
     let wrappers = function.extensions.iter().map(|extension| &extension.wrapper).chain([&function.wrapper]);
     for wrapper in wrappers.flatten() {
-        if let Wrapper::Local(file) = wrapper {
+        if let WrapperScript::Local(file) = &wrapper.script {
             snapshot.add_file(file);
         }
     }

@@ -1,12 +1,12 @@
-//! The variables of the image: the base's, completed, then those of extensions and function.
+//! The variables of the image: the base's, completed, then those of the extensions and the function.
 
 use std::collections::BTreeMap;
 
-use super::wrapper;
+use super::WRAPPER_VARIABLE;
 use crate::project::RunConfig;
 use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT};
 
-/// Variables that are lists: a further value is appended instead of replacing the rest.
+/// Variables that are lists: another value is appended instead of replacing them.
 const LISTS: [(&str, &str); 7] = [
     ("NODE_OPTIONS", " "),
     ("JAVA_TOOL_OPTIONS", " "),
@@ -17,8 +17,8 @@ const LISTS: [(&str, &str); 7] = [
     ("CLASSPATH", ":"),
 ];
 
-/// What every AWS base image sets, for bases that do not, as Lambda sets it for a runtime without a language of its own
-/// (the published Dockerfiles of aws/aws-lambda-base-images; Lambda developer guide, configuration-envvars).
+/// Variables that every AWS base image sets, for bases that do not, with the values that Lambda uses for a runtime without a
+/// language (the published Dockerfiles of aws/aws-lambda-base-images; Lambda developer guide, configuration-envvars).
 const COMPLETION: [(&str, &str); 6] = [
     ("LANG", "en_US.UTF-8"),
     ("TZ", ":/etc/localtime"),
@@ -28,7 +28,7 @@ const COMPLETION: [(&str, &str); 6] = [
     ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR),
 ];
 
-/// What a base's own search paths must reach of the layers.
+/// The folders of layers that a base's own search paths must contain.
 const LAYER_ENTRIES: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
 
 /// The variables of an image, in order.
@@ -38,12 +38,12 @@ pub(super) struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// Starts from the base's variables. One that does not keep the contract's entry script is completed: with what AWS's
-    /// images set, and with the search paths that their bootstrap would.
+    /// Starts from the base's variables. A base without the contract's entry script also gets the variables that AWS's images
+    /// set, and the search paths that their bootstrap would set.
     pub(super) fn new(base: &RunConfig, contract: &'a Contract, keeps_contract: bool) -> Self {
         let mut environment = Self { contract, variables: Vec::new() };
         for (name, value) in &base.environment {
-            if name != wrapper::VARIABLE {
+            if name != WRAPPER_VARIABLE {
                 environment.put(name, value.clone());
             }
         }
@@ -62,7 +62,7 @@ impl<'a> Environment<'a> {
         }
         let foreign = contract.foreign_search_paths.iter().filter(|_| !keeps_contract);
         for (name, entries) in contract.search_paths.iter().chain(foreign) {
-            // A bootstrap that finds the variable set, be it by the base, adds nothing to it.
+            // A bootstrap adds nothing to a variable that is set, even by the base.
             let value = environment.get(name).unwrap_or_default().to_owned();
             if !keeps_contract || !value.is_empty() {
                 let missing =
@@ -77,7 +77,7 @@ impl<'a> Environment<'a> {
         environment
     }
 
-    /// Sets what is not set.
+    /// Sets the variables that are not set.
     pub(super) fn complete(&mut self, variables: &BTreeMap<String, String>) {
         for (name, value) in variables {
             if self.get(name).is_none() {
@@ -86,17 +86,15 @@ impl<'a> Environment<'a> {
         }
     }
 
+    /// Sets variables, or appends to those that are lists.
     pub(super) fn extend(&mut self, variables: &BTreeMap<String, String>) {
         for (name, value) in variables {
-            // Wrappers chain instead of replacing each other.
-            if name != wrapper::VARIABLE {
-                self.set(name, value);
-            }
+            self.set(name, value);
         }
     }
 
-    /// Sets a variable, or appends to it if it is a list. A list that the runtime fills only when it is not set keeps the
-    /// runtime's own entries, in front.
+    /// Sets a variable, or appends to it if it is a list. A list that the runtime fills only when it is not set gets the
+    /// runtime's own entries first.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         let Some((_, separator)) = LISTS.iter().find(|(list, _)| *list == name) else {
             return self.put(name, value.to_owned());
@@ -123,7 +121,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// Joins the parts that are not empty: an empty entry of a search path would be the working directory.
+/// Joins the non-empty parts: an empty entry of a search path would mean the working directory.
 fn join<'a>(parts: impl IntoIterator<Item = &'a str>, separator: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(separator)
 }

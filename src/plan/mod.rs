@@ -1,47 +1,55 @@
 //! Lambda's placement rules: a function, the contract of its base and the base itself become an [`ImagePlan`].
 //!
-//! The plan says which trees are laid over the base, in which order, and how the image runs. Nothing is written here, and
-//! of the user's files only the first bytes of programs are read. All problems of a function are found in one go.
+//! The plan says which trees are laid over the base, in which order, and how the image runs. It is a value made of values:
+//! no file is read or written here, and nothing is judged. Whether the image would work in Lambda is for [`crate::check`].
 
 mod dependencies;
 mod environment;
-mod machine;
-mod merge;
-mod parts;
-mod program;
+mod places;
 mod run;
 mod stack;
+mod startup;
 mod wrapper;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use parts::{Part, Parts, code_tree, extension_tree, image_tree, layer_tree};
+pub use places::{EXTENSIONS, WRAPPER_VARIABLE, bootstraps, image_path, started};
 pub use stack::Stacks;
+pub use startup::Startup;
+pub use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 
-use crate::event::Event;
-use crate::files::FileIndex;
-use crate::problem::{DocumentPath, Problem};
-use crate::project::{Function, ImagePath, LayerSource, RunConfig};
+use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
+use crate::finding::Place;
+use crate::project::{Function, ImagePath, RunConfig};
 use crate::runtime::Contract;
-use crate::tree::{FileNode, Node, Tree, TreeError, source_of_bytecode};
-use merge::{Merged, Owner};
+use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecode};
 
-/// What is to be put on a base, and how the image runs.
+/// What is placed on a base, and how the image runs.
 #[derive(Debug)]
-pub struct ImagePlan {
+pub struct ImagePlan<'a> {
     /// Trees in the order of the image's layers: what changes least comes first.
     pub layers: Vec<LayerPlan>,
     /// How the image runs.
     pub run: RunConfig,
-    /// What is worth telling the user.
-    pub notes: Vec<Event>,
+    /// What starts the function.
+    pub startup: Startup<'a>,
+    /// The wrapper scripts in the order in which they run.
+    pub wrappers: Vec<PlacedWrapper>,
+    /// All files: the base's, and the layers over them.
+    pub merged: Merged<'a>,
+    /// What the layers hide of each other and of the base.
+    pub merge: Merge,
+    /// Metadata of the user's files that was changed.
+    pub adjustments: Vec<Adjustment>,
+    /// Patterns of dependencies that no file matches.
+    pub idle_patterns: Vec<String>,
 }
 
-/// One layer of the image to be.
+/// One layer of the planned image.
 #[derive(Debug, Clone)]
 pub struct LayerPlan {
-    /// What it holds, such as `layer utils`.
+    /// What it contains, such as `layer utils`.
     pub name: String,
     /// Its files.
     pub tree: Arc<Tree>,
@@ -52,169 +60,114 @@ pub struct LayerPlan {
 }
 
 impl LayerPlan {
-    /// The layer of a tree; `name` says what it holds.
+    /// The layer of a tree; `name` says what it contains.
     pub(crate) fn new(name: String, tree: Arc<Tree>) -> Self {
         let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
         Self { name, size: tree.size(), sources: Arc::new(sources), tree }
     }
 }
 
-/// The base that a function stands on.
+/// The trees of one function. Several functions may share one.
+#[derive(Debug, Clone)]
+pub struct FunctionTrees {
+    /// One per layer of the function, in its order.
+    pub layers: Vec<SourceTree>,
+    /// One per extension of the function, in its order; empty for an extension without files.
+    pub extensions: Vec<SourceTree>,
+    /// The function's own wrapper script, if it is a local file.
+    pub wrapper: Option<SourceTree>,
+    /// The function's own code.
+    pub code: SourceTree,
+    /// The paths of the code that installed packages list as theirs.
+    pub recorded: BTreeSet<ImagePath>,
+}
+
+/// The base of a function.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseFacts<'a> {
-    /// What its config says about running.
+    /// How its config says that it runs.
     pub run: &'a RunConfig,
-    /// What files it has.
+    /// The files that it has.
     pub index: &'a FileIndex,
 }
 
-/// A function that cannot be placed.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The definition asks for what cannot work.
-    #[error("the definition asks for what cannot work")]
-    Problems(Vec<Problem>),
-    /// A file could not be looked at.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-}
-
-/// Places a function on its base. `stacks` keeps for other functions what they have in common with it.
+/// Places a function on its base. `stacks` keeps what other functions have in common with it.
 ///
 /// # Errors
-/// With all problems that were found, or when a program cannot be read.
+/// When a name cannot be part of an image path, or a pattern cannot be read; the definition rules both out.
 pub fn plan<'a>(
     function: &Function,
-    contract: &Contract,
+    contract: &'a Contract,
     base: BaseFacts<'a>,
-    parts: &Parts,
+    trees: &FunctionTrees,
     stacks: &mut Stacks<'a>,
-) -> Result<ImagePlan, PlanError> {
-    let stack = stacks.of(function, parts, base.index);
+) -> Result<ImagePlan<'a>, TreeError> {
+    let stack = stacks.of(function, trees, base.index);
     let mut planner = Planner {
         function,
         contract,
         base,
-        at: DocumentPath::keys(&["functions", &function.name]),
-        merged: Merged::new(base.index, function.architecture, stack.trees.clone()),
+        merged: Merged::new(base.index, stack.trees.clone()),
         layers: stack.layers.clone(),
-        findings: stack.findings.clone(),
+        merge: stack.merge.clone(),
+        adjustments: stack.adjustments.clone(),
     };
-    planner.lay(parts)?;
-    planner.check_programs(parts)?;
-    let run = planner.run_config()?;
-    planner.check_machines(parts);
-    let Findings { notes, problems, .. } = planner.findings;
-    if problems.is_empty() {
-        Ok(ImagePlan { layers: planner.layers, run, notes })
-    } else {
-        Err(PlanError::Problems(problems))
-    }
-}
-
-/// Whether a problem goes away when the base has more files than [`BaseFacts::index`] says.
-#[must_use]
-pub fn may_be_solved_by_base(problem: &Problem) -> bool {
-    matches!(problem.code, "missing-wrapper" | "no-bootstrap" | "not-a-program")
+    let idle_patterns = planner.lay(trees)?;
+    let startup = planner.startup()?;
+    let wrappers = wrapper::chain(function, base.run)?;
+    let run = planner.run_config(&startup, &wrappers)?;
+    let Planner { merged, layers, merge, adjustments, .. } = planner;
+    Ok(ImagePlan { layers, run, startup, wrappers, merged, merge, adjustments, idle_patterns })
 }
 
 /// The state of one call of [`plan`].
-struct Planner<'a> {
-    function: &'a Function,
+struct Planner<'f, 'a> {
+    function: &'f Function,
     contract: &'a Contract,
     base: BaseFacts<'a>,
-    at: DocumentPath,
     merged: Merged<'a>,
     layers: Vec<LayerPlan>,
-    findings: Findings,
+    merge: Merge,
+    adjustments: Vec<Adjustment>,
 }
 
-/// What there is to tell of a function.
-#[derive(Clone, Default)]
-struct Findings {
-    notes: Vec<Event>,
-    problems: Vec<Problem>,
-    /// What Lambda would start and is built for another machine, which has its problem already.
-    misbuilt: BTreeSet<ImagePath>,
-}
-
-impl Findings {
-    /// Notes that a path is taken by something of another kind, once however often it shows.
-    fn contradiction(&mut self, owner: &Owner<'_>, what: &str, help: &str) {
-        let message = format!("{} has {what}", owner.name);
-        if self.problems.iter().all(|problem| problem.message != message) {
-            let problem = Problem::new("file-over-directory", owner.at.clone(), message);
-            self.problems.push(problem.help(help));
+impl Planner<'_, '_> {
+    /// Lays what belongs to the function alone over its layers and extensions. Gives the patterns of dependencies that match
+    /// nothing.
+    fn lay(&mut self, trees: &FunctionTrees) -> Result<Vec<String>, TreeError> {
+        let Function { name, places, .. } = self.function;
+        if let Some(wrapper) = &trees.wrapper {
+            let place = self.function.wrapper.as_ref().map_or(&places.function, |wrapper| &wrapper.place);
+            self.add(format!("wrapper of {name}"), place, Arc::clone(&wrapper.tree));
         }
-    }
-}
-
-impl Planner<'_> {
-    /// Lays what is the function's own over its layers and extensions.
-    fn lay(&mut self, parts: &Parts) -> Result<(), TreeError> {
-        if let Some(wrapper) = wrapper::own_tree(self.function)? {
-            let at = self.at.key("wrapper");
-            self.add(&format!("wrapper of {}", self.function.name), &at, Arc::new(wrapper));
-        }
-        let at = self.at.key("code");
-        let mut code = parts.code.tree.as_ref().clone();
-        let dependencies = dependencies::split_off(&mut code, self.function, &mut self.findings.notes)?;
+        let mut code = trees.code.tree.as_ref().clone();
+        let (dependencies, idle) = dependencies::split_off(&mut code, self.function, &trees.recorded)?;
         if !dependencies.is_empty() {
-            self.add(&format!("dependencies of {}", self.function.name), &at, Arc::new(dependencies));
+            self.add(format!("dependencies of {name}"), &places.code, Arc::new(dependencies));
         }
-        self.add(&format!("code of {}", self.function.name), &at, Arc::new(code));
-        Ok(())
+        self.add(format!("code of {name}"), &places.code, Arc::new(code));
+        Ok(idle)
     }
 
-    fn add(&mut self, name: &str, at: &DocumentPath, tree: Arc<Tree>) {
-        stack::lay(&mut self.layers, &mut self.merged, &mut self.findings, &Owner { name, at }, tree);
+    fn add(&mut self, name: String, place: &Place, tree: Arc<Tree>) {
+        let owner = Owner { name, place: place.clone() };
+        self.adjustments.extend(tree.adjustments().iter().cloned());
+        stack::lay(&mut self.layers, &mut self.merged, &mut self.merge, owner, tree);
     }
 
     /// Adds a program of limg's own.
-    fn add_own(&mut self, name: &str, path: ImagePath, content: &str) {
+    fn add_own(&mut self, name: String, path: ImagePath, content: &str) {
         let mut tree = Tree::new();
         tree.insert(path, Node::File(FileNode::of_bytes(content.as_bytes(), true)));
-        let at = self.at.clone();
-        self.add(name, &at, Arc::new(tree));
+        self.add(name, &self.function.places.function, Arc::new(tree));
     }
 
-    fn check_programs(&mut self, parts: &Parts) -> Result<(), TreeError> {
-        program::check_extensions(&self.merged, &self.at, &mut self.findings)?;
-        let node = self.contract.search_paths.contains_key("NODE_PATH");
-        program::warn_of_misplaced(&self.merged, node, &mut self.findings.notes);
-        for (extension, part) in self.function.extensions.iter().zip(&parts.extensions) {
-            program::warn_of_idle(extension, &part.tree, &mut self.findings.notes);
-        }
-        Ok(())
-    }
-
-    /// Finds libraries and programs for other machines, tree by tree.
-    fn check_machines(&mut self, parts: &Parts) {
-        let layers = self.function.layers.iter().zip(&parts.layers).map(|(layer, part)| {
-            let has_exclude = matches!(layer.source, LayerSource::Files(_));
-            let is_trusted =
-                matches!(&layer.source, LayerSource::Version(version) if version.ignore_compatibility);
-            let at = DocumentPath::keys(&["layers", &layer.name]);
-            let name = format!("the layer `{}`", layer.name);
-            machine::Owned { name, at, machines: &part.machines, has_exclude, is_trusted }
-        });
-        let extensions = self.function.extensions.iter().zip(&parts.extensions).map(|(extension, part)| {
-            let at = DocumentPath::keys(&["extensions", &extension.name]);
-            let name = format!("the extension `{}`", extension.name);
-            machine::Owned { name, at, machines: &part.machines, has_exclude: true, is_trusted: false }
-        });
-        let code = machine::Owned {
-            name: format!("the code of `{}`", self.function.name),
-            at: self.at.key("code"),
-            machines: &parts.code.machines,
-            has_exclude: true,
-            is_trusted: false,
-        };
-        for tree in layers.chain(extensions).chain([code]) {
-            machine::check(&tree, self.contract, &self.merged, &mut self.findings);
-        }
+    /// Adds a program of limg's own below everything else: it never changes.
+    fn add_lowest(&mut self, name: &str, path: ImagePath, content: &str) {
+        self.add_own(name.to_owned(), path, content);
+        self.layers.rotate_right(1);
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,44 +1,34 @@
-//! What functions with the same base, layers and extensions have in common: their trees laid over each other, once.
+//! The layers and extensions that functions on the same base share: their trees laid over each other, once.
 //!
-//! What is a function's alone (wrapper, dependencies, code) lies above a stack and is never in one.
+//! What belongs to one function alone (wrapper, dependencies, code) is above a stack and never in one.
 
 use std::sync::Arc;
 
-use super::merge::{Laid, Merged, Owner};
-use super::{Findings, LayerPlan, Parts};
-use crate::event::Event;
-use crate::files::FileIndex;
-use crate::problem::DocumentPath;
+use super::{FunctionTrees, LayerPlan};
+use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
 use crate::project::Function;
-use crate::tree::Tree;
+use crate::tree::{Adjustment, Tree};
 
-/// How many stacks are kept: as many as functions in any order are likely to take turns with, few enough to hold.
+/// How many stacks are kept: enough for functions that use a few of them in turn, few enough to hold in memory.
 const KEPT: usize = 16;
 
-/// The stacks that were laid last, for functions to come.
+/// The stacks that were laid last, for further functions.
 #[derive(Default)]
 pub struct Stacks<'a>(Vec<(Key<'a>, Arc<Stack>)>);
 
-/// What decides what a stack is.
+/// What identifies a stack.
 struct Key<'a> {
     base: &'a FileIndex,
-    trees: Vec<Lower>,
-}
-
-/// A layer or an extension.
-struct Lower {
-    name: String,
-    at: DocumentPath,
-    tree: Arc<Tree>,
+    trees: Vec<(Owner, Arc<Tree>)>,
 }
 
 impl Key<'_> {
     fn is(&self, other: &Key<'_>) -> bool {
-        let same =
-            |(one, other): (&Lower, &Lower)| one.name == other.name && Arc::ptr_eq(&one.tree, &other.tree);
         std::ptr::eq(self.base, other.base)
             && self.trees.len() == other.trees.len()
-            && self.trees.iter().zip(&other.trees).all(same)
+            && self.trees.iter().zip(&other.trees).all(|((owner, tree), (other_owner, other_tree))| {
+                owner == other_owner && Arc::ptr_eq(tree, other_tree)
+            })
     }
 }
 
@@ -46,32 +36,36 @@ impl Key<'_> {
 #[derive(Default)]
 pub(super) struct Stack {
     pub(super) layers: Vec<LayerPlan>,
-    pub(super) trees: Vec<Laid>,
-    pub(super) findings: Findings,
+    pub(super) trees: Vec<LaidTree>,
+    pub(super) merge: Merge,
+    pub(super) adjustments: Vec<Adjustment>,
 }
 
 impl<'a> Stacks<'a> {
     /// The stack of a function's layers and extensions.
-    pub(super) fn of(&mut self, function: &Function, parts: &Parts, base: &'a FileIndex) -> Arc<Stack> {
-        let layers = function.layers.iter().zip(&parts.layers).map(|(layer, part)| Lower {
-            name: format!("layer {}", layer.name),
-            at: DocumentPath::keys(&["layers", &layer.name]),
-            tree: Arc::clone(&part.tree),
+    pub(super) fn of(
+        &mut self,
+        function: &Function,
+        trees: &FunctionTrees,
+        base: &'a FileIndex,
+    ) -> Arc<Stack> {
+        let layers = function.layers.iter().zip(&trees.layers).map(|(layer, source)| {
+            let name = format!("layer {}", layer.name);
+            (Owner { name, place: layer.place.clone() }, Arc::clone(&source.tree))
         });
-        let extensions = function.extensions.iter().zip(&parts.extensions).map(|(extension, part)| Lower {
-            name: format!("extension {}", extension.name),
-            at: DocumentPath::keys(&["extensions", &extension.name]),
-            tree: Arc::clone(&part.tree),
+        let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, source)| {
+            let name = format!("extension {}", extension.name);
+            (Owner { name, place: extension.place.clone() }, Arc::clone(&source.tree))
         });
         let key = Key { base, trees: layers.chain(extensions).collect() };
         if let Some((_, stack)) = self.0.iter().find(|(known, _)| known.is(&key)) {
             return Arc::clone(stack);
         }
         let mut stack = Stack::default();
-        let mut merged = Merged::new(base, function.architecture, Vec::new());
-        for Lower { name, at, tree } in &key.trees {
-            let (layers, findings) = (&mut stack.layers, &mut stack.findings);
-            lay(layers, &mut merged, findings, &Owner { name, at }, Arc::clone(tree));
+        let mut merged = Merged::new(base, Vec::new());
+        for (owner, tree) in &key.trees {
+            stack.adjustments.extend(tree.adjustments().iter().cloned());
+            lay(&mut stack.layers, &mut merged, &mut stack.merge, owner.clone(), Arc::clone(tree));
         }
         stack.trees = merged.into_trees();
         let stack = Arc::new(stack);
@@ -93,28 +87,25 @@ impl<'a> Stacks<'a> {
 pub(super) fn lay(
     layers: &mut Vec<LayerPlan>,
     merged: &mut Merged<'_>,
-    findings: &mut Findings,
-    owner: &Owner<'_>,
+    merge: &mut Merge,
+    owner: Owner,
     tree: Arc<Tree>,
 ) {
     if tree.is_empty() {
         return;
     }
-    let adjusted = tree.adjustments().iter().cloned();
-    let adjusted =
-        adjusted.map(|adjustment| Event::Adjusted { path: adjustment.path, what: adjustment.what });
-    findings.notes.extend(adjusted);
     for lower in &mut *layers {
         forget_overwritten(lower, &tree);
     }
-    merged.add(owner, Arc::clone(&tree), findings);
-    layers.push(LayerPlan::new(owner.name.to_owned(), tree));
+    let name = owner.name.clone();
+    merged.add(owner, Arc::clone(&tree), merge);
+    layers.push(LayerPlan::new(name, tree));
 }
 
-/// Where a Python source of the upper tree takes the place of one of the lower, the lower's bytecode is that of another
-/// source. A tree without such bytecode stays the one that other functions share.
+/// Where a Python source of the upper tree replaces one of the lower, the lower's bytecode was compiled from another source.
+/// A tree without such bytecode stays the one that other functions share.
 fn forget_overwritten(lower: &mut LayerPlan, upper: &Tree) {
-    // Most trees have no bytecode, and of others the upper one is a function's own and small.
+    // Most trees have no bytecode; for the others, the upper tree is a function's own and small.
     if lower.sources.is_empty() {
         return;
     }

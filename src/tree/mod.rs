@@ -73,8 +73,8 @@ pub struct FileNode {
     pub content: Content,
 }
 
-/// A change of a file's metadata beyond the normalisation that every file gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A change of a user's file metadata beyond the normalisation that every file gets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Adjustment {
     /// The path in the image.
     pub path: ImagePath,

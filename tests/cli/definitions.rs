@@ -11,7 +11,7 @@ fn all_problems_are_shown_with_their_lines() {
     assert_eq!(
         run.stderr,
         "\
-error: `[DIR]/project/limg.yaml` has 2 problems
+error: `[DIR]/project/limg.yaml` has 2 errors
 [DIR]/project/limg.yaml:4:5: unknown key `handlr` [unknown-key]
      4 |     handlr: app.handler
   help: did you mean `handler`?
@@ -30,7 +30,7 @@ fn problems_of_the_plan_have_their_lines_too() {
     context.limg(&["build"]).fails(
         2,
         &[
-            "`[DIR]/project/limg.yaml` asks for what cannot work",
+            "the images of `[DIR]/project/limg.yaml` cannot be built as defined",
             "[DIR]/project/limg.yaml:6:14: the wrapper `/opt/none` is not in the image [missing-wrapper]",
             "     6 |     wrapper: /opt/none",
             "  help: ",
@@ -58,7 +58,7 @@ fn files_that_are_no_definition_are_told() {
         (b"\xff\xfe", "is not text in UTF-8"),
         (b"- a\n- b\n", "help: "),
         (b"just words\n", "help: "),
-        (b"functions: {}\n---\nfunctions: {}\n", "a second document begins here"),
+        (b"functions: {}\n---\nfunctions: {}\n", "a second document starts here"),
     ];
     for (content, told) in bytes {
         let context = Context::new();
@@ -67,7 +67,7 @@ fn files_that_are_no_definition_are_told() {
     }
     let context = Context::new();
     context.write("limg.yaml", vec![b'#'; 2 << 20]);
-    context.limg(&["build"]).fails(2, &["is larger than 1048576 bytes"]);
+    context.limg(&["build"]).fails(2, &["is larger than 1 MiB"]);
     std::fs::remove_file(context.path("limg.yaml")).unwrap();
     std::fs::create_dir(context.path("limg.yaml")).unwrap();
     context.limg(&["build"]).fails(2, &["is a directory"]);

@@ -65,7 +65,7 @@ fn a_definition_that_cannot_be_found_is_2() {
     let context = Context::new();
     context
         .limg(&["build"])
-        .fails(2, &["found no limg.yaml in `[DIR]/project`", "help: `limg init` writes one"]);
+        .fails(2, &["found no limg.yaml in `[DIR]/project`", "help: run `limg init` to create one"]);
     context.write("template.yaml", "Resources: {}\n");
     context.limg(&["build"]).fails(2, &["[DIR]/project/template.yaml", "cannot read yet"]);
 }
@@ -254,24 +254,24 @@ fn everything_that_is_wrong_is_told_at_once() {
         2,
         &[
             "limg.yaml:3:24: failed to read the base image",
-            "limg.yaml:5:10: failed to take the files of the layer `words`: `[DIR]/project/layers/words/passwd`",
+            "limg.yaml:5:10: failed to read the files of the layer `words`: `[DIR]/project/layers/words/passwd`",
             "[unusable-source]",
-            "limg.yaml:13:11: failed to take the files of the code of `orders`",
+            "limg.yaml:13:11: failed to read the files of the code of `orders`",
         ],
     );
     assert_eq!(run.stderr.matches("layer `words`").count(), 1, "{}", run.stderr);
 }
 
 #[test]
-fn an_image_that_would_be_too_large_is_told_before_it_is_made() {
+fn an_image_that_would_be_too_large_is_reported_before_it_is_built() {
     let context = shop();
     // Sparse: it takes no space. The base counts with the size of its compressed layers.
     let base = base_layer(&context).metadata().unwrap().len();
     let large = std::fs::File::create(context.path("orders/large")).unwrap();
     large.set_len((10_u64 << 30) - base).unwrap();
-    let base = format!("{base} of them its base's");
-    let told = ["limg.yaml:11:", &base, "[image-too-large]", "limg.yaml:20:", "help: `exclude`"];
-    context.limg(&["build"]).fails(2, &told);
+    let base = format!("of which the base is {base} B");
+    let shown = ["limg.yaml:11:", &base, "[image-too-large]", "limg.yaml:20:", "help: ", "`exclude`"];
+    context.limg(&["build"]).fails(2, &shown);
 }
 
 #[test]

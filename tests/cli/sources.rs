@@ -36,7 +36,7 @@ fn links_that_leave_their_tree() {
         let context = trees();
         symlink(target, context.path("one/lib/link")).unwrap();
         let is_one_link = format!("`[DIR]/project/one/lib/link` is a symbolic link to `{target}`");
-        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "exclude it"]);
+        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "add it to `exclude`"]);
     }
     let context = trees();
     context.write("shared/c.txt", "c");
@@ -95,7 +95,11 @@ fn a_file_over_a_directory() {
 fn names_that_mean_a_deletion() {
     let context = trees();
     context.write("one/lib/.wh.b.txt", "");
-    refused(&context, 2, &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or exclude it"]);
+    refused(
+        &context,
+        2,
+        &["`[DIR]/project/one/lib/.wh.b.txt`", "`.wh.`", "help: rename it, or add it to `exclude`"],
+    );
     context.write("limg.yaml", TREE.replace("path: one", "path: one, exclude: [\".wh.*\"]"));
     context.limg(&["build"]).ok();
 }
@@ -112,10 +116,14 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
     refused(
         &context,
         2,
-        &["`/opt/extensions/log`", "extension log", "is no program", "help: ", "`#!/bin/sh`"],
+        &["`/opt/extensions/log`", "extension log", "is not a program", "help: ", "`#!/bin/sh`"],
     );
     context.program("log.sh", "#!/bin/sh\r\necho\r\n");
-    refused(&context, 2, &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line ends"]);
+    refused(
+        &context,
+        2,
+        &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line endings"],
+    );
     // A file without the mode of a program gets it, which is reported.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
@@ -128,7 +136,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
 fn what_is_neither_file_nor_folder() {
     let context = trees();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("one/socket")).unwrap();
-    refused(&context, 2, &["`[DIR]/project/one/socket`", "help: exclude it"]);
+    refused(&context, 2, &["`[DIR]/project/one/socket`", "help: add it to `exclude`"]);
 }
 
 #[test]
@@ -191,9 +199,9 @@ fn libraries_for_another_machine_are_named_before_anything_is_written() {
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
     let told = [
-        "the layer `one` brings `/opt/lib/module.so`, built for arm64",
+        "the layer `one` contains `/opt/lib/module.so`, built for arm64",
         "[wrong-architecture]",
-        "`exclude:`",
+        "`exclude`",
     ];
     refused(&context, 2, &told);
 

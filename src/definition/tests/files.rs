@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Folder, RUNTIMES};
-use crate::definition::{DefinitionError, find, load};
+use crate::definition::{DefinitionError, DocumentError, find, load};
+use crate::failure::Failure as _;
 
 const SMALL: &str =
     "functions: { orders: { runtime: python3.12, handler: app.handler, code: functions/orders } }\n";
@@ -15,7 +16,7 @@ fn the_nearest_definition_upward_is_found() {
     let deep = folder.path("functions/orders");
     let nothing = find(&deep).unwrap_err();
     assert!(matches!(&nothing, DefinitionError::NotFound { start } if *start == deep), "{nothing}");
-    assert!(nothing.help().unwrap().contains("limg init"));
+    assert!(nothing.help().unwrap().render(crate::definition::words).unwrap().contains("limg init"));
 
     folder.write("functions/template.yml", b"");
     let only = find(&deep).unwrap_err();
@@ -25,7 +26,7 @@ fn the_nearest_definition_upward_is_found() {
     assert_eq!(
         find(&deep).unwrap(),
         folder.path("limg.yml"),
-        "a definition above wins over a template beside"
+        "a definition above wins over a template next to it"
     );
     folder.write("limg.yaml", b"");
     assert_eq!(find(&deep).unwrap(), folder.path("limg.yaml"));
@@ -34,18 +35,20 @@ fn the_nearest_definition_upward_is_found() {
 }
 
 #[test]
-fn what_is_no_definition_is_refused_before_it_is_parsed() {
+fn files_that_cannot_be_definitions_are_rejected_before_parsing() {
     let folder = Folder::new();
     let load = |path: &str| load(&folder.path(path), RUNTIMES).unwrap_err();
 
     let directory = load("functions");
-    assert!(matches!(directory, DefinitionError::IsDirectory { .. }));
-    assert!(directory.help().unwrap().ends_with("functions/limg.yaml`"));
-    assert!(matches!(load("absent.yaml"), DefinitionError::Fs(_)));
+    assert!(matches!(directory, DefinitionError::Document(DocumentError::IsDirectory { .. })));
+    assert!(
+        directory.help().unwrap().render(crate::definition::words).unwrap().ends_with("functions/limg.yaml`")
+    );
+    assert!(matches!(load("absent.yaml"), DefinitionError::Document(DocumentError::Fs(_))));
     folder.write("large.yaml", &vec![b'#'; 1024 * 1024 + 1]);
-    assert!(matches!(load("large.yaml"), DefinitionError::TooLarge { .. }));
+    assert!(matches!(load("large.yaml"), DefinitionError::Document(DocumentError::TooLarge { .. })));
     folder.write("utf16.yaml", b"\xff\xfep\0r\0");
-    assert!(matches!(load("utf16.yaml"), DefinitionError::NotUtf8 { .. }));
+    assert!(matches!(load("utf16.yaml"), DefinitionError::Document(DocumentError::NotUtf8 { .. })));
 }
 
 #[test]
@@ -72,17 +75,17 @@ fn the_folder_names_the_project() {
 #[test]
 fn a_relative_file_is_taken_from_the_working_directory() {
     let error = load(Path::new("no-such-folder/limg.yaml"), RUNTIMES).unwrap_err();
-    let DefinitionError::Fs(error) = error else { panic!("{error}") };
+    let DefinitionError::Document(DocumentError::Fs(error)) = error else { panic!("{error}") };
     assert!(error.path.is_absolute());
 }
 
 #[test]
-fn text_that_is_not_yaml_tells_where_and_what_to_do() {
+fn invalid_yaml_is_reported_with_its_position_and_help() {
     let folder = Folder::new();
     let syntax = |text: &str| {
         folder.write("limg.yaml", text.as_bytes());
         match load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err() {
-            DefinitionError::Syntax { syntax, .. } => syntax,
+            DefinitionError::Document(DocumentError::Syntax { syntax, .. }) => syntax,
             other => panic!("{text:?}: {other}"),
         }
     };
@@ -93,11 +96,11 @@ fn text_that_is_not_yaml_tells_where_and_what_to_do() {
         ("functions: *nowhere\n", 1, "unknown anchor", "quotes"),
         ("functions: @x\n", 1, "cannot start any token", "quotes"),
         ("a: 1\n---\nb: 2\n", 3, "second document", "`---`"),
-        ("a: &a [*a]\n", 1, "limit exceeded", "repeats"),
+        ("a: &a [*a]\n", 1, "limit exceeded", "nesting"),
         ("? [a, b]\n: 1\n", 1, "a name as key", ""),
     ] {
         let syntax = syntax(text);
-        assert_eq!(syntax.line.unwrap_or_default(), line, "{text:?}: {syntax:?}");
+        assert_eq!(syntax.position.map_or(0, |at| at.line), line, "{text:?}: {syntax:?}");
         assert!(syntax.message.contains(part), "{text:?}: {syntax:?}");
         assert!(!syntax.message.contains(&format!(" at line {line} ")), "{text:?}: {syntax:?}");
         assert!(syntax.help.unwrap_or_default().contains(help), "{text:?}");
@@ -116,6 +119,9 @@ fn alias_bombs_stop_early() {
     for bomb in [text, long] {
         folder.write("limg.yaml", bomb.as_bytes());
         let error = load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err();
-        assert!(error.help().unwrap().contains("far too much"), "{error}");
+        assert!(
+            error.help().unwrap().render(crate::definition::words).unwrap().contains("far too much"),
+            "{error}"
+        );
     }
 }

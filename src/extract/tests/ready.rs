@@ -3,8 +3,7 @@
 use tar::EntryType;
 
 use super::fixture::{Bench, Made, entry, gzip, made, path, tar};
-use crate::files::FileIndex;
-use crate::files::base_of;
+use crate::files::{FileIndex, base_of};
 
 use super::super::suits;
 

@@ -1,0 +1,120 @@
+//! Lambda's rules: whether a planned image would work, judged before anything is built.
+//!
+//! A rule is one function from a [`Subject`] to findings, in a file of its own. To add one, add the file and a line to
+//! [`RULES`]. Nothing here decides where a file goes: that is [`crate::plan`]. The first bytes of programs are read; nothing
+//! is written.
+
+#![expect(clippy::unnecessary_wraps, reason = "all rules have one signature, and some read files")]
+
+mod architecture;
+mod conflicts;
+mod custom_runtime;
+mod dependencies;
+mod entry_point;
+mod extensions;
+mod misplaced;
+mod programs;
+mod size;
+mod wrappers;
+
+use crate::files::SourceTree;
+use crate::finding::{Code, Finding, Place};
+use crate::plan::{FunctionTrees, ImagePlan};
+use crate::project::{Function, LayerSource, RunConfig};
+use crate::runtime::Contract;
+use crate::tree::TreeError;
+
+/// A rule.
+type Rule = fn(&Subject<'_>) -> Result<Vec<Finding>, TreeError>;
+
+/// All rules, in the order in which they are applied.
+const RULES: &[Rule] = &[
+    conflicts::check,
+    extensions::check,
+    misplaced::check,
+    dependencies::check,
+    entry_point::check,
+    custom_runtime::check,
+    wrappers::check,
+    architecture::check,
+    size::check,
+];
+
+/// A planned image, and what it was planned from.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The function.
+    pub function: &'a Function,
+    /// The contract of its base.
+    pub contract: &'a Contract,
+    /// How the base's config says that it runs.
+    pub base: &'a RunConfig,
+    /// The size of the base's layers in bytes.
+    pub base_size: u64,
+    /// Its trees.
+    pub trees: &'a FunctionTrees,
+    /// The plan.
+    pub plan: &'a ImagePlan<'a>,
+}
+
+/// A source of files of a function.
+struct Source<'a> {
+    /// Such as ``the layer `utils` ``.
+    name: String,
+    place: &'a Place,
+    tree: &'a SourceTree,
+    /// Whether the definition can leave out some of its files.
+    has_exclude: bool,
+    /// Whether the definition declares that it works, whatever it looks like.
+    is_trusted: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// The layers, extensions and code of the function, in this order.
+    fn sources(self) -> impl Iterator<Item = Source<'a>> {
+        let Self { function, trees, .. } = self;
+        let layers = function.layers.iter().zip(&trees.layers).map(|(layer, tree)| Source {
+            name: format!("the layer `{}`", layer.name),
+            place: &layer.place,
+            tree,
+            has_exclude: matches!(layer.source, LayerSource::Files(_)),
+            is_trusted: matches!(&layer.source, LayerSource::Version(version) if version.ignore_compatibility),
+        });
+        let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, tree)| Source {
+            name: format!("the extension `{}`", extension.name),
+            place: &extension.place,
+            tree,
+            has_exclude: true,
+            is_trusted: false,
+        });
+        let code = Source {
+            name: format!("the code of `{}`", function.name),
+            place: &function.places.code,
+            tree: &trees.code,
+            has_exclude: true,
+            is_trusted: false,
+        };
+        layers.chain(extensions).chain([code])
+    }
+}
+
+/// Applies all rules.
+///
+/// # Errors
+/// When a program cannot be read.
+pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    let mut findings = Vec::new();
+    for rule in RULES {
+        findings.append(&mut rule(subject)?);
+    }
+    Ok(findings)
+}
+
+/// Whether a finding can disappear once it is known which files the base really has.
+#[must_use]
+pub fn may_be_solved_by_base(finding: &Finding) -> bool {
+    matches!(finding.code, Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! What Lambda starts must be a program for the function's architecture. Several rules share this.
+
+use super::Subject;
+use crate::files::{Found, HEAD, Program};
+use crate::finding::{Code, Finding, Help, Place, Setting};
+use crate::project::{Architecture, ImagePath};
+use crate::tree::TreeError;
+
+/// Checks that a path leads to something that the kernel can execute in the function. `name` names the program in the
+/// message.
+pub(super) fn check(
+    subject: &Subject<'_>,
+    path: &ImagePath,
+    name: &str,
+    place: &Place,
+) -> Result<Option<Finding>, TreeError> {
+    let (why, help) = match subject.plan.merged.resolve(path) {
+        // The base's own programs are its maker's business.
+        Some(Found::BaseFile(mode)) if mode & 0o111 != 0 => return Ok(None),
+        Some(Found::BaseFile(_)) => ("is not executable", "use another program, or another base image"),
+        Some(Found::Directory) => {
+            ("is a link to a directory", "link to a file, or move it out of the folder")
+        }
+        None => ("is a link to a file that does not exist", "link to a file that is in the image"),
+        Some(Found::File(file)) => match Program::of(&file.content.head(HEAD)?) {
+            program @ (Program::Elf(_) | Program::Script) if file.executable => {
+                return Ok(wrong_architecture(program, subject.function.architecture, name, place));
+            }
+            Program::Elf(_) | Program::Script => ("is not executable", "run `chmod +x` on it"),
+            Program::WindowsScript => (
+                "has a first line that ends with a carriage return, so its interpreter would not be found",
+                "save it with Unix line endings",
+            ),
+            Program::Other => (
+                "is not a program: it is neither an ELF binary nor a script that begins with `#!`",
+                "start a script with a line such as `#!/bin/sh`; keep other files in a folder of their own below `/opt`",
+            ),
+        },
+    };
+    Ok(Some(Finding::error(Code::NotAProgram, place.clone(), format!("{name} {why}")).help(help)))
+}
+
+fn wrong_architecture(
+    program: Program,
+    architecture: Architecture,
+    name: &str,
+    place: &Place,
+) -> Option<Finding> {
+    let Program::Elf(Some(machine)) = program else { return None };
+    if machine.fits(architecture) {
+        return None;
+    }
+    let message = format!("{name} is built for {machine}, but the function's architecture is {architecture}");
+    let mut help = Help::from(format!("build it for {architecture}"));
+    if let Some(other) = Architecture::ALL.into_iter().find(|other| machine.fits(*other)) {
+        help = help.or(Setting::Architecture(other.name()));
+    }
+    Some(Finding::error(Code::WrongArchitecture, place.clone(), message).help(help))
+}

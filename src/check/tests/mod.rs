@@ -1,0 +1,388 @@
+//! What a planned image violates.
+
+use std::path::Path;
+
+use super::{Subject, check};
+use crate::files::base_of;
+use crate::finding::{Code, Finding};
+use crate::plan::ImagePlan;
+use crate::plan::tests::fixture::{Fixture, SCRIPT, binaries, files, in_image, place};
+use crate::project::{Architecture, EntryPoint, LayerSource, VersionSource, Wrapper, WrapperScript};
+use crate::runtime::LIMG_ENTRYPOINT;
+
+const X86_64: u16 = 62;
+const ARM64: u16 = 183;
+
+impl Fixture {
+    fn checked_with(&self, plan: &ImagePlan<'_>) -> Vec<Finding> {
+        let (function, contract, base) = (&self.function, self.contract(), &self.run);
+        check(&Subject { function, contract, base, base_size: 0, trees: &self.trees, plan }).unwrap()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let findings = self.checked_with(&self.planned());
+        assert!(findings.iter().all(|finding| finding.help.is_some()), "{findings:?}");
+        findings
+    }
+
+    /// The plan and its warnings, without errors.
+    fn checked(&self) -> (ImagePlan<'_>, Vec<Finding>) {
+        let plan = self.planned();
+        let findings = self.checked_with(&plan);
+        assert!(!findings.iter().any(Finding::is_error), "{findings:?}");
+        (plan, findings)
+    }
+
+    fn warnings(&self) -> Vec<Code> {
+        self.checked().1.iter().map(|warning| warning.code).collect()
+    }
+
+    fn errors(&self) -> Vec<String> {
+        let findings = self.findings();
+        let errors = findings.iter().filter(|finding| finding.is_error());
+        errors.map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+    }
+}
+
+/// The help in the words of `limg.yaml`.
+fn help(finding: &Finding) -> String {
+    finding.help.as_ref().unwrap().render(crate::definition::words).unwrap()
+}
+
+fn entry_point(command: &[&str]) -> EntryPoint {
+    let place = place(&["bases", "python3.11", "entrypoint"]);
+    EntryPoint { command: words(command), place }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn a_file_and_a_directory_at_one_place_are_an_error() {
+    let both_ways = [(["/opt/a"], ["/opt/a/b"]), (["/opt/a/b"], ["/opt/a"])];
+    for (lower, upper) in both_ways {
+        let errors = Fixture::new("python3.12").layer("one", &lower).layer("two", &upper).errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with("file-over-directory: layer two has a "), "{errors:?}");
+    }
+    let link = Fixture::new("python3.12")
+        .layer("one", &["/opt/lib -> lib64"])
+        .layer("two", &["/opt/lib/x.so"])
+        .errors();
+    assert!(link[0].contains("a directory at `/opt/lib` where layer one has a symbolic link"), "{link:?}");
+}
+
+#[test]
+fn what_the_base_has_is_not_replaced_by_another_kind() {
+    let mut fixture = Fixture::new("python3.12").layer("a", &["/opt/lib/x", "/opt/lib/y"]);
+    fixture.index = base_of(&[&["bin/", "bin/sh", "opt/", "opt/lib -> ../usr/lib"]]);
+    let errors = fixture.errors();
+    assert_eq!(errors.len(), 1, "one path, one error: {errors:?}");
+    assert!(errors[0].contains("where the base image has a symbolic link"), "{errors:?}");
+}
+
+#[test]
+fn node_modules_at_the_root_of_a_layer_are_found_and_give_a_warning() {
+    let fixture = Fixture::new("nodejs22.x").layer("old", &["/opt/node_modules/foo/index.js"]);
+    let (plan, warnings) = fixture.checked();
+    let expected = "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:\
+                    /var/task:/opt/node_modules";
+    assert_eq!(plan.variable("NODE_PATH"), Some(expected));
+    assert_eq!(warnings[0].code, Code::MisplacedNodeModules);
+    assert!(help(&warnings[0]).contains("`nodejs/node_modules`"));
+    let fixture = Fixture::new("python3.12").layer("old", &["/opt/node_modules/foo/index.js"]);
+    let (plan, warnings) = fixture.checked();
+    assert_eq!((plan.variable("NODE_PATH"), warnings.len()), (None, 0));
+}
+
+#[test]
+fn a_folder_named_extension_gives_a_warning() {
+    let fixture = Fixture::new("python3.12").layer("old", &["/opt/extension/log"]);
+    assert_eq!(fixture.warnings(), [Code::MisplacedExtension]);
+}
+
+#[test]
+fn only_programs_may_be_in_the_folder_of_extensions() {
+    let script = format!("/opt/extensions/script={SCRIPT}");
+    let good = [script.as_str(), "/opt/extensions/support/readme", "/opt/extensions/link -> script"];
+    Fixture::new("python3.12").layer("good", &good).checked();
+    for (node, why) in [
+        ("/opt/extensions/readme.md", "is not a program"),
+        ("/opt/extensions/windows=#!/bin/sh\r\necho", "carriage return"),
+        ("/opt/extensions/empty=", "is not a program"),
+        ("/opt/extensions/link -> nowhere", "a file that does not exist"),
+        ("/opt/extensions/link -> ../python", "link to a directory"),
+    ] {
+        let errors = Fixture::new("python3.12").layer("bad", &[node, "/opt/python/x"]).errors();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].starts_with("not-a-program: ") && errors[0].contains(why), "{errors:?}");
+    }
+    let many: Vec<_> = (0..11).map(|number| format!("/opt/extensions/e{number}={SCRIPT}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert!(Fixture::new("python3.12").layer("many", &many).errors()[0].starts_with("too-many-extensions"));
+}
+
+#[test]
+fn all_errors_are_found_at_once() {
+    let mut fixture = Fixture::new("provided.al2023")
+        .layer("a", &["/opt/x", "/opt/extensions/t"])
+        .layer("b", &["/opt/x/y"]);
+    fixture.function.wrapper = Some(in_image("/opt/missing"));
+    let codes: Vec<_> =
+        fixture.errors().iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(codes, ["file-over-directory", "not-a-program", "no-bootstrap", "missing-wrapper"]);
+}
+
+#[test]
+fn an_extension_that_starts_nothing_gives_a_warning() {
+    let new = || Fixture::new("python3.12");
+    let script = format!("/opt/extensions/e={SCRIPT}");
+    assert_eq!(new().extension("e", &["/opt/prog"], &[], None).warnings(), [Code::IdleExtension]);
+    assert_eq!(new().extension("e", &[&script], &[], None).warnings(), []);
+    assert_eq!(new().extension("e", &["/opt/hook.js"], &[("MODE", "x")], None).warnings(), []);
+    let switched_off = new().layer("l", &["/opt/disable-extensions-jwigqn8j"]);
+    assert_eq!(switched_off.warnings(), [Code::ExtensionsSwitchedOff]);
+}
+
+#[test]
+fn a_wrapper_that_would_not_start_is_an_error() {
+    let mut fixture = Fixture::new("python3.12").layer("w", &["/opt/text"]);
+    fixture.function.wrapper = Some(in_image("/opt/missing"));
+    assert_eq!(fixture.errors(), ["missing-wrapper: the wrapper `/opt/missing` is not in the image"]);
+    fixture.function.wrapper = Some(in_image("/opt/text"));
+    assert!(fixture.errors()[0].starts_with("not-a-program: the wrapper `/opt/text` is not a program"));
+    let windows = fixture.layer("windows", &["/opt/text=#!/bin/sh\r\n"]).errors();
+    assert!(windows[0].contains("carriage return"), "{windows:?}");
+}
+
+#[test]
+fn wrappers_of_one_name_do_not_replace_each_other() {
+    let local = |folder: &str| {
+        let script = WrapperScript::Local(Path::new(folder).join("wrapper"));
+        Some(Wrapper { script, place: place(&[folder, "wrapper"]) })
+    };
+    let placed = format!("/opt/wrappers/wrapper={SCRIPT}");
+    let mut fixture = Fixture::new("python3.12").extension("e", &[&placed], &[], None);
+    fixture.trees.wrapper = Some(files(&[&placed]));
+    fixture.function.wrapper = local("function");
+    fixture.function.extensions[0].wrapper = local("extension");
+    assert_eq!(fixture.errors(), ["wrapper-collision: two wrappers would be at `/opt/wrappers/wrapper`"]);
+    fixture.function.extensions[0].wrapper = fixture.function.wrapper.clone();
+    fixture.checked();
+}
+
+#[test]
+fn a_custom_runtime_must_be_there_and_be_a_program() {
+    let missing = Fixture::new("provided.al2023").code(&["/var/task/main"]).errors();
+    assert_eq!(missing, ["no-bootstrap: there is neither `/var/task/bootstrap` nor `/opt/bootstrap` to run"]);
+    let text = Fixture::new("provided.al2023").code(&["/var/task/bootstrap"]).errors();
+    assert!(
+        text[0].starts_with("not-a-program: the custom runtime `/var/task/bootstrap` is not a program"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn a_base_with_its_own_runtime_keeps_it() {
+    let mut fixture = Fixture::new("provided.al2023");
+    fixture.index = base_of(&[&["bin/", "bin/sh", "var/", "var/runtime/", "var/runtime/bootstrap"]]);
+    assert_eq!(fixture.checked().0.names(), ["code of orders"]);
+    fixture.function.wrapper = Some(in_image("/bin/sh"));
+    assert!(fixture.errors()[0].starts_with("wrapper-ignored: "), "its bootstrap may not run wrappers");
+}
+
+#[test]
+fn the_entry_point_must_not_be_a_link() {
+    let fixture = Fixture::on_scratch("provided.al2023")
+        .code(&["/var/task/bootstrap -> bin/real", "/var/task/bin/real=#!elf"]);
+    assert!(fixture.errors()[0].starts_with("entry-point-link: "));
+    Fixture::new("provided.al2023")
+        .code(&["/var/task/bootstrap -> bin/real", "/var/task/bin/real=#!sh"])
+        .checked();
+}
+
+#[test]
+fn an_entry_script_needs_a_handler_and_a_client_an_entry_point() {
+    let mut fixture = Fixture::new("provided.al2023").code(&[&format!("/var/task/bootstrap={SCRIPT}")]);
+    fixture.function.handler = None;
+    assert!(fixture.errors()[0].starts_with("no-handler: "));
+    assert!(Fixture::on_scratch("python3.12").errors()[0].starts_with("no-entrypoint: "));
+}
+
+#[test]
+fn without_the_program_that_starts_a_client_there_is_no_entry_point() {
+    let message = |fixture: Fixture| fixture.errors().remove(0);
+    assert!(
+        message(Fixture::on_debian("dotnet8"))
+            .starts_with("no-entrypoint: the base `dotnet8` has no entry point, so")
+    );
+    let mut bare = Fixture::on_debian("python3.11");
+    bare.index = base_of(&[&["bin/", "bin/sh"]]);
+    assert!(message(bare).contains("does not contain `/usr/bin/env`"));
+}
+
+#[test]
+fn a_given_entry_point_replaces_the_bases_own() {
+    for runtime in ["python3.11", "provided.al2023"] {
+        let mut fixture = Fixture::on_debian(runtime).code(&["/var/task/start=#!/bin/sh\n"]);
+        fixture.run.entrypoint = Some(words(&["/init"]));
+        fixture.function.base.entrypoint = Some(entry_point(&["/var/task/start", "--now"]));
+        let (plan, _) = fixture.checked();
+        assert_eq!(plan.run.entrypoint, Some(words(&[LIMG_ENTRYPOINT, "/var/task/start", "--now"])));
+        fixture.function.handler = None;
+        assert_eq!(
+            fixture.checked().0.run.command,
+            None,
+            "the base's command belongs to its own entry point"
+        );
+        fixture.function.base.entrypoint = Some(entry_point(&["/nowhere"]));
+        assert_eq!(fixture.errors(), ["missing-entrypoint: the entry point `/nowhere` is not in the image"]);
+        fixture.function.base.entrypoint = Some(entry_point(&["/var/task/text"]));
+        let text = fixture.code(&["/var/task/text"]).errors();
+        assert!(text[0].starts_with("not-a-program: the entry point `/var/task/text`"), "{text:?}");
+    }
+}
+
+#[test]
+fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell() {
+    let wrapper = format!("/opt/w={SCRIPT}");
+    let mut fixture = Fixture::on_debian("python3.11").layer("w", &[&wrapper]);
+    fixture.function.wrapper = Some(in_image("/opt/w"));
+    let (plan, warnings) = fixture.checked();
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/w"));
+    assert_eq!(plan.run.entrypoint.as_deref().unwrap()[0], LIMG_ENTRYPOINT);
+    assert_eq!(warnings[0].code, Code::WrapperArguments);
+
+    fixture.run.entrypoint = Some(words(&["/usr/bin/env", "python"]));
+    fixture.index = base_of(&[&["usr/", "usr/bin/", "usr/bin/env"]]);
+    let (plan, _) = fixture.checked();
+    assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
+    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/usr/bin/env", "python"])));
+}
+
+#[test]
+fn what_lambda_starts_must_be_for_the_functions_machine() {
+    let mut fixture = Fixture::new("provided.al2023").extension("log", &[], &[], None);
+    fixture.trees.extensions = vec![binaries(&[("/opt/extensions/log", ARM64), ("/opt/arm64/wrap", ARM64)])];
+    fixture.trees.code = binaries(&[("/var/task/bootstrap", ARM64)]);
+    fixture.function.wrapper = Some(in_image("/opt/arm64/wrap"));
+    assert_eq!(
+        fixture.errors(),
+        [
+            "wrong-architecture: the extension `/opt/extensions/log` of extension log is built for arm64, but the \
+             function's architecture is x86_64",
+            "wrong-architecture: the custom runtime `/var/task/bootstrap` is built for arm64, but the function's \
+             architecture is x86_64",
+            "wrong-architecture: the wrapper `/opt/arm64/wrap` is built for arm64, but the function's architecture is \
+             x86_64",
+        ],
+        "each is reported once"
+    );
+    fixture.function.architecture = Architecture::Arm64;
+    fixture.checked();
+}
+
+#[test]
+fn libraries_for_another_machine_are_one_problem_for_each_tree() {
+    let mut fixture = Fixture::new("python3.12").layer("numpy", &[]).layer("mixed", &[]);
+    let module = |name: &str| format!("/opt/python/numpy/{name}.cpython-312-x86_64-linux-gnu.so");
+    let modules = ["a", "b", "c", "d", "e"].map(module);
+    let files: Vec<_> = modules.iter().map(|path| (path.as_str(), X86_64)).collect();
+    fixture.trees.layers[0] = binaries(&files);
+    fixture.trees.layers[1] = binaries(&[("/opt/lib/a.so.1", 40), ("/opt/bin/tool", 243)]);
+    fixture.trees.code = binaries(&[("/var/task/tool", X86_64)]);
+    fixture.function.architecture = Architecture::Arm64;
+    assert_eq!(
+        fixture.errors(),
+        [
+            format!(
+                "wrong-architecture: the layer `numpy` contains `{}`, `{}`, `{}` and 2 more, built for x86_64, but the \
+                 function's architecture is arm64",
+                modules[0], modules[1], modules[2]
+            ),
+            "wrong-architecture: the layer `mixed` contains `/opt/bin/tool`, `/opt/lib/a.so.1`, built for 32-bit arm \
+             and riscv64, but the function's architecture is arm64"
+                .to_owned(),
+            "wrong-architecture: the code of `orders` contains `/var/task/tool`, built for x86_64, but the function's \
+             architecture is arm64"
+                .to_owned(),
+        ]
+    );
+    let findings = fixture.findings();
+    let shown = help(&findings[0]);
+    for words in ["--platform manylinux2014_aarch64", "`exclude`", "`architecture: x86_64`"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    assert!(!help(&findings[1]).contains("`architecture:"), "no function can load both");
+}
+
+#[test]
+fn a_package_for_another_machine_alone_is_a_problem() {
+    let module = |machine: &str| format!("/var/task/node_modules/@img/sharp-linux-{machine}/lib/sharp.node");
+    let mut fixture = Fixture::new("nodejs22.x");
+    fixture.trees.code = binaries(&[(&module("arm64"), ARM64), ("/var/task/node_modules/x/x.node", X86_64)]);
+    assert!(fixture.errors()[0].contains(&module("arm64")));
+    fixture.trees.code = binaries(&[(&module("arm64"), ARM64), (&module("x64"), X86_64)]);
+    fixture.checked();
+}
+
+#[test]
+fn a_trusted_layer_gives_a_warning_and_a_layer_without_exclude_no_such_advice() {
+    let version = |ignore_compatibility| {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3".parse().unwrap();
+        LayerSource::Version(VersionSource { arn, ignore_compatibility })
+    };
+    let mut fixture = Fixture::new("python3.12").layer("tools", &[]);
+    fixture.trees.layers[0] = binaries(&[("/opt/lib/a.so", ARM64)]);
+    fixture.function.layers[0].source = version(false);
+    assert!(!help(&fixture.findings()[0]).contains("exclude"));
+    fixture.function.layers[0].source = version(true);
+    assert_eq!(fixture.warnings(), [Code::WrongArchitecture]);
+}
+
+#[test]
+fn files_for_several_machines_next_to_each_other_are_fine() {
+    let mut fixture = Fixture::new("nodejs22.x").layer("below", &[]).layer("above", &[]);
+    fixture.trees.code = binaries(&[
+        ("/var/task/node_modules/x/prebuilds/linux-arm64/x.node", ARM64),
+        ("/var/task/node_modules/x/prebuilds/linux-x64/x.node", X86_64),
+    ]);
+    fixture.trees.layers =
+        vec![binaries(&[("/opt/lib/x.so", ARM64)]), binaries(&[("/opt/lib/x.so", X86_64)])];
+    assert!(
+        fixture.checked().0.names().contains(&"layer below"),
+        "what another layer replaces is not loaded"
+    );
+}
+
+#[test]
+fn a_base_that_names_a_bad_wrapper_is_an_error() {
+    for value in ["/opt//wrapper", "opt/wrapper", "./wrapper", "/opt/w/"] {
+        let mut fixture = Fixture::new("python3.12");
+        fixture.run.environment.push(("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), value.to_owned()));
+        assert!(fixture.errors()[0].starts_with("bad-wrapper: "), "{value}");
+    }
+}
+
+#[test]
+fn an_image_that_is_too_large_is_an_error() {
+    let fixture = Fixture::new("python3.12");
+    let plan = fixture.planned();
+    let errors = |base_size| {
+        let (function, contract, base) = (&fixture.function, fixture.contract(), &fixture.run);
+        check(&Subject { function, contract, base, base_size, trees: &fixture.trees, plan: &plan }).unwrap()
+    };
+    let own: u64 = plan.layers.iter().map(|layer| layer.size).sum();
+    assert_eq!(errors(crate::tree::IMAGE_SIZE_LIMIT - own), []);
+    let error = errors(crate::tree::IMAGE_SIZE_LIMIT - own + 1).remove(0);
+    assert_eq!(error.code, Code::ImageTooLarge);
+    assert!(error.message.ends_with("Lambda allows 10 GiB"), "{error:?}");
+}
+
+#[test]
+fn a_pattern_without_a_match_gives_a_warning() {
+    let mut fixture = Fixture::new("python3.12");
+    fixture.function.dependencies = crate::project::Dependencies::Matching(vec!["vendor/".to_owned()]);
+    assert_eq!(fixture.warnings(), [Code::IdlePattern]);
+}

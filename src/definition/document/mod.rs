@@ -1,0 +1,172 @@
+//! Documents: from the text of a file to nodes with places, whatever format of definitions it is written in.
+//!
+//! Order, duplicate keys, merge keys, anchors, tags with their values and the text of numbers are kept. This part knows
+//! YAML and JSON, and no key of any format.
+
+mod deserialize;
+mod json;
+mod locate;
+mod node;
+pub(super) mod secret;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+
+pub use locate::Located;
+pub(super) use locate::{Documents, Vocabulary};
+pub(super) use node::{Entry, Node, Scalar, ScalarKind};
+
+use crate::finding::Place;
+use crate::fs::{self, FsError, TextError};
+use crate::units;
+
+/// Far more than any definition needs, and little enough to be read whole.
+const BYTES_AT_MOST: u64 = 1024 * 1024;
+
+/// One file of a definition.
+#[derive(Debug)]
+pub(super) struct Document {
+    file: PathBuf,
+    text: String,
+    language: Language,
+    root: Node,
+}
+
+/// Why a file is not a document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// The path is a directory.
+    #[error("`{}` is a directory, not a definition", path.display())]
+    IsDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The file is too large.
+    #[error("`{}` is larger than {}, too large for a definition", file.display(), units::limit(BYTES_AT_MOST))]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file is not text in UTF-8.
+    #[error("`{}` is not text in UTF-8", file.display())]
+    NotUtf8 {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The text is not one document.
+    #[error("`{}` is not valid {language}: {}", file.display(), syntax.message)]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The language that it should be in.
+        language: Language,
+        /// What is wrong, and where.
+        syntax: Syntax,
+    },
+}
+
+/// Where a text stops being YAML or JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Syntax {
+    /// Where, if that is known.
+    pub position: Option<Position>,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it, where that can be guessed.
+    pub help: Option<String>,
+}
+
+/// A position in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in that line, counted in characters from 1.
+    pub column: usize,
+}
+
+/// The language of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// YAML 1.2.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Yaml => "YAML",
+            Self::Json => "JSON",
+        })
+    }
+}
+
+impl Language {
+    /// JSON for a file that is named so, otherwise YAML.
+    fn of(file: &Path) -> Self {
+        let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        if is_json { Self::Json } else { Self::Yaml }
+    }
+
+    fn parse(self, text: &str) -> Result<Node, Syntax> {
+        match self {
+            Self::Yaml => yaml::parse(text),
+            Self::Json => json::parse(text),
+        }
+    }
+
+    fn locate(self, text: &str, steps: &[usize], on_key: bool) -> Option<Position> {
+        match self {
+            Self::Yaml => yaml::locate(text, steps, on_key),
+            Self::Json => json::locate(text, steps, on_key),
+        }
+    }
+}
+
+impl Document {
+    /// Reads a file. A byte order mark is skipped.
+    pub(super) fn read(file: &Path) -> Result<Self, DocumentError> {
+        if fs::metadata(file)?.is_dir() {
+            return Err(DocumentError::IsDirectory { path: file.to_owned() });
+        }
+        let text = fs::read_text(file, BYTES_AT_MOST).map_err(|error| match error {
+            TextError::Fs(error) => DocumentError::Fs(error),
+            TextError::TooLarge { path: file, .. } => DocumentError::TooLarge { file },
+            TextError::NotUtf8 { path: file } => DocumentError::NotUtf8 { file },
+        })?;
+        Self::parse(file, text)
+    }
+
+    /// Reads the text of a file.
+    pub(super) fn parse(file: &Path, text: String) -> Result<Self, DocumentError> {
+        let (file, language) = (file.to_owned(), Language::of(file));
+        match language.parse(&text) {
+            Ok(root) => Ok(Self { file, text, language, root }),
+            Err(syntax) => Err(DocumentError::Syntax { file, language, syntax }),
+        }
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Its value.
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// The place of its value.
+    pub(super) fn place(&self) -> Place {
+        Place::document(&self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

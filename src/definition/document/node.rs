@@ -1,0 +1,122 @@
+//! A document as a tree that keeps everything a check needs: order, duplicate keys, tags, the text of numbers.
+//!
+//! `serde_yaml::Value` does not suffice: it rejects duplicate keys one at a time and turns `1.10` into `1.1`. This module
+//! knows no key of any format.
+
+use std::collections::BTreeSet;
+
+/// One value of the document.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::definition) enum Node {
+    /// A single value.
+    Scalar(Scalar),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, with merged entries after its own and duplicates kept.
+    Mapping(Vec<Entry>),
+    /// Any value with a tag of the document's own, such as `!Ref`, and the value under the tag.
+    Tagged(String, Box<Node>),
+}
+
+/// A single value: its type and its text.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::definition) struct Scalar {
+    pub(in crate::definition) kind: ScalarKind,
+    pub(in crate::definition) text: String,
+}
+
+/// The type of a single value by the YAML 1.2 core schema.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::definition) enum ScalarKind {
+    Null,
+    Boolean(bool),
+    Integer(i128),
+    Decimal(f64),
+    Text,
+}
+
+/// One entry of a mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::definition) struct Entry {
+    pub(in crate::definition) key: String,
+    pub(in crate::definition) value: Node,
+    /// The steps from the mapping to the entry in the text: positions in mappings and lists. One step for an entry of the
+    /// mapping itself, more for a merged one.
+    pub(super) steps: Vec<usize>,
+}
+
+impl Node {
+    /// No value.
+    pub(super) const NULL: Self = Self::Scalar(Scalar { kind: ScalarKind::Null, text: String::new() });
+
+    /// Whether there is no value.
+    pub(in crate::definition) fn is_null(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { kind: ScalarKind::Null, .. }))
+    }
+
+    /// The value under a tag, or the node itself.
+    pub(super) fn untagged(&self) -> &Self {
+        match self {
+            Self::Tagged(_, value) => value.untagged(),
+            other => other,
+        }
+    }
+
+    /// The entries of a mapping; none of anything else.
+    pub(in crate::definition) fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Replaces each `<<` by the entries of the mappings that it names, after the mapping's own entries and in order, as the
+    /// YAML merge key type requires (yaml.org/type/merge.html). A `<<` that names anything else, or a second one, stays.
+    pub(super) fn merge(&mut self) {
+        match self {
+            Self::Scalar(_) => {}
+            Self::Tagged(_, value) => value.merge(),
+            Self::List(items) => items.iter_mut().for_each(Self::merge),
+            Self::Mapping(entries) => {
+                for entry in entries.iter_mut() {
+                    entry.value.merge();
+                }
+                let merge_key =
+                    entries.iter().position(|entry| entry.key == "<<" && entry.value.can_be_merged());
+                if let Some(position) = merge_key {
+                    let Entry { value, steps, .. } = entries.remove(position);
+                    let mut keys = entries.iter().map(|entry| entry.key.clone()).collect();
+                    value.merge_into(&steps, entries, &mut keys);
+                }
+            }
+        }
+    }
+
+    /// Whether this may stand under `<<`.
+    fn can_be_merged(&self) -> bool {
+        match self {
+            Self::Mapping(_) => true,
+            Self::List(items) => items.iter().all(|item| matches!(item, Self::Mapping(_))),
+            Self::Scalar(_) | Self::Tagged(..) => false,
+        }
+    }
+
+    /// Adds the entries of this mapping, or list of mappings, whose keys `target` does not have.
+    fn merge_into(self, steps: &[usize], target: &mut Vec<Entry>, keys: &mut BTreeSet<String>) {
+        match self {
+            Self::Scalar(_) | Self::Tagged(..) => {}
+            Self::List(items) => {
+                for (position, item) in items.into_iter().enumerate() {
+                    item.merge_into(&[steps, &[position]].concat(), target, keys);
+                }
+            }
+            Self::Mapping(entries) => {
+                for entry in entries {
+                    if keys.insert(entry.key.clone()) {
+                        target.push(Entry { steps: [steps, &entry.steps].concat(), ..entry });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! `limg.yaml` exactly as it is written: the one description of its keys.
+//!
+//! The doc comments of these types are what an editor shows through `limg schema`, so they speak to the user of the
+//! format. The types promise nothing but shape: what a value means is [`super::validate`]'s to say. They are read by
+//! serde only after [`super::shape`] has found the shape good, so that a user sees every slip at once and not the first.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::project::Architecture;
+
+/// AWS Lambda functions, layers and extensions, from which limg builds container images.
+///
+/// Relative paths are relative to this file. A key without a value counts as absent.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "limg.yaml")]
+pub(super) struct Definition {
+    /// The project's name, which is part of the names of its images: lower-case letters and digits, with single
+    /// separators (`.`, `_`, `-`) between them. Default: the name of the folder of this file.
+    pub(super) project: Option<String>,
+    /// Settings of every function that does not have its own. A function's own key wins; `environment` is merged
+    /// variable by variable.
+    pub(super) defaults: Option<Function>,
+    /// Base images by name, which functions use as their `runtime`. They add to the built-in catalogue; one that is
+    /// named as a runtime id takes that runtime's place.
+    pub(super) bases: Option<Entries<Base>>,
+    /// Layers by name: file trees that are merged into `/opt`.
+    pub(super) layers: Option<Entries<Layer>>,
+    /// Extensions by name. An external one is a process beside the runtime, an internal one works inside the runtime's
+    /// process through variables and a wrapper script; one entry may be both.
+    pub(super) extensions: Option<Entries<Extension>>,
+    /// Functions by name. Each becomes one image.
+    pub(super) functions: Entries<Function>,
+    /// The repositories of the functions in Amazon ECR. What they are to be like holds for those that
+    /// `limg push ecr --create-repository` creates; one that exists stays as it is.
+    pub(super) ecr: Option<Ecr>,
+}
+
+/// A base image.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Base {
+    /// Where the image is: `oci:DIR[:REFERENCE]`, `oci-archive:FILE[:REFERENCE]`, `docker-archive:FILE[:NAME]`,
+    /// `docker-daemon:NAME`, `scratch`, or a reference to a registry.
+    pub(super) image: String,
+    /// The runtime id, such as `python3.12`, whose layout and start-up the image keeps. It may be left out when the
+    /// base is itself named as a runtime id.
+    pub(super) contract: Option<String>,
+    /// The command that starts the handler, which follows as its last argument: a list of words, the first of them the
+    /// absolute path of a program in the image. It takes the place of the image's own entry point and command.
+    pub(super) entrypoint: Option<Vec<String>>,
+}
+
+/// A layer: files of this machine (`path`), of a layer that is published in Lambda (`arn`), or of another image (`image`
+/// and `path`).
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Layer {
+    /// A directory or a `.zip`, laid out as Lambda lays it out: its root becomes `/opt`. With `image` it is the absolute
+    /// path of a file or folder in that image.
+    pub(super) path: Option<String>,
+    /// The ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`, of any region and account whose
+    /// layers you may read.
+    pub(super) arn: Option<String>,
+    /// With `arn`, whether functions may use the layer whatever runtimes and architectures it says it is for.
+    pub(super) ignore_compatibility: Option<bool>,
+    /// A reference to an image in a registry, of which `path` is taken.
+    pub(super) image: Option<String>,
+    /// With `image`, the place of the files in the function's image: `/opt` or a path below it. Default: the same as
+    /// `path`.
+    pub(super) to: Option<String>,
+    /// Whether a symbolic link that leaves the directory is followed, and what it points to taken, instead of refused.
+    /// Only for files of this machine.
+    pub(super) follow: Option<bool>,
+    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`. Only for files of this
+    /// machine.
+    pub(super) exclude: Option<Vec<String>>,
+}
+
+/// An extension.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Extension {
+    /// One executable file, which becomes `/opt/extensions/NAME`; or a directory or `.zip` whose root becomes `/opt`.
+    pub(super) path: Option<String>,
+    /// Whether a symbolic link that leaves the directory is followed, and what it points to taken, instead of refused.
+    pub(super) follow: Option<bool>,
+    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`.
+    pub(super) exclude: Option<Vec<String>>,
+    /// Variables that the extension sets in the image of every function that uses it.
+    pub(super) environment: Option<Entries<AsWritten>>,
+    /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or else a local file,
+    /// which is placed in `/opt/wrappers`.
+    pub(super) wrapper: Option<String>,
+    /// A handler that Lambda calls in the place of the function's own, which it calls in turn: that of a known vendor, or
+    /// a mapping with `handler` and `variable`.
+    pub(super) handler_wrapper: Option<HandlerWrapper>,
+}
+
+/// A function, or the defaults of all functions.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Function {
+    /// A Lambda runtime id such as `python3.12`, or a name from `bases`.
+    pub(super) runtime: Option<String>,
+    /// The handler as Lambda knows it, such as `app.handler`: at most 128 characters, without white space. A custom
+    /// runtime may do without.
+    pub(super) handler: Option<String>,
+    /// The instruction set. Default: `x86_64`.
+    pub(super) architecture: Option<Architecture>,
+    /// The function's code: a directory, a `.zip` or one file. It becomes `/var/task`.
+    pub(super) code: Option<String>,
+    /// Names of layers, merged into `/opt` in this order; a later one wins file by file.
+    pub(super) layers: Option<Vec<String>>,
+    /// Names of extensions, merged into `/opt` in this order after all layers.
+    pub(super) extensions: Option<Vec<String>>,
+    /// A wrapper script that starts the runtime (`AWS_LAMBDA_EXEC_WRAPPER`): a path in the image, which begins with
+    /// `/`, or else a local file, which is placed in `/opt/wrappers`.
+    pub(super) wrapper: Option<String>,
+    /// A handler that Lambda calls in the place of `handler`, which it calls in turn: that of a known vendor, or a mapping
+    /// with `handler` and `variable`. Those of the extensions come first.
+    pub(super) handler_wrapper: Option<HandlerWrapper>,
+    /// Whether the image has the label that lets Lambda take snapshots of the function once it has started (`SnapStart`). Default: `false`.
+    pub(super) snapstart: Option<bool>,
+    /// The function's environment variables.
+    pub(super) environment: Option<Entries<AsWritten>>,
+    /// Patterns of what is left out of `code`, in gitignore syntax, on top of the directory's `.limgignore`.
+    pub(super) exclude: Option<Vec<String>>,
+    /// Whether a symbolic link that leaves the code's directory is followed, and what it points to taken, instead of
+    /// refused.
+    pub(super) follow: Option<bool>,
+    /// What of `code` is put into a layer of its own, which an edit of the rest leaves as it is: patterns in gitignore
+    /// syntax, relative to the root of the code; `false` for nothing. Default: `true`, for what package managers installed.
+    pub(super) dependencies: Option<Dependencies>,
+    /// Seconds that one invocation may take. Used by `limg invoke`; not part of the image. Default: 3.
+    #[schemars(range(min = 1, max = 900))]
+    pub(super) timeout: Option<u32>,
+    /// Memory in MB. Used by `limg invoke`; not part of the image. Default: 128.
+    #[schemars(range(min = 128, max = 10240))]
+    pub(super) memory: Option<u32>,
+}
+
+/// A handler that stands before another one.
+#[derive(Debug)]
+pub(super) enum HandlerWrapper {
+    /// One of a vendor that limg knows.
+    Known(String),
+    /// Any.
+    Any(AnyHandlerWrapper),
+}
+
+/// A handler that stands before another one, and the variable in which it looks for that.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnyHandlerWrapper {
+    /// The handler that Lambda is to call.
+    pub(super) handler: String,
+    /// The environment variable in which that looks for the function's own handler.
+    pub(super) variable: String,
+}
+
+impl<'de> Deserialize<'de> for HandlerWrapper {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HandlerWrapperVisitor;
+        impl<'de> Visitor<'de> for HandlerWrapperVisitor {
+            type Value = HandlerWrapper;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a mapping")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(HandlerWrapper::Known(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                AnyHandlerWrapper::deserialize(MapAccessDeserializer::new(map)).map(HandlerWrapper::Any)
+            }
+        }
+        deserializer.deserialize_any(HandlerWrapperVisitor)
+    }
+}
+
+impl JsonSchema for HandlerWrapper {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "HandlerWrapper".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = AnyHandlerWrapper::json_schema(generator);
+        schema.insert("type".to_owned(), serde_json::json!(["string", "object"]));
+        schema
+    }
+}
+
+/// What of a function's code are dependencies.
+#[derive(Debug)]
+pub(super) enum Dependencies {
+    /// Whether they are found and told from the code.
+    Automatic(bool),
+    /// Patterns of what they are.
+    Patterns(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Dependencies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DependenciesVisitor;
+        impl<'de> Visitor<'de> for DependenciesVisitor {
+            type Value = Dependencies;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a boolean or a list")
+            }
+
+            fn visit_bool<E>(self, is_automatic: bool) -> Result<Self::Value, E> {
+                Ok(Dependencies::Automatic(is_automatic))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Dependencies::Patterns)
+            }
+        }
+        deserializer.deserialize_any(DependenciesVisitor)
+    }
+}
+
+impl JsonSchema for Dependencies {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Dependencies".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "array"], "items": { "type": "string" } })
+    }
+}
+
+/// Repositories in Amazon ECR.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ecr {
+    /// The name of a function's repository, in quotes, in which `{project}` and `{function}` stand for their names. Default:
+    /// `"{project}/{function}"`.
+    pub(super) repository: Option<String>,
+    /// Whether ECR looks for known vulnerabilities in each image that is pushed. Default: `false`.
+    pub(super) scan_on_push: Option<bool>,
+    /// Whether a tag can be given only once and never moved to another image. Default: `false`.
+    pub(super) immutable_tags: Option<bool>,
+    /// How the images are encrypted. Default: `AES256`.
+    pub(super) encryption: Option<Encryption>,
+    /// With `encryption: KMS`, the ARN, id or alias of the key, in the region of the repository. Default: the account's
+    /// own key for ECR.
+    pub(super) kms_key: Option<String>,
+    /// How many images are kept: older ones are removed by ECR, also those that a function still uses, which then stops
+    /// working. Default: all.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) keep: Option<u32>,
+    /// Tags of the repository, for cost allocation and access rules.
+    pub(super) tags: Option<Entries<AsWritten>>,
+    /// Other AWS accounts, 12 digits each, whose Lambda functions may use the images.
+    pub(super) lambda_accounts: Option<Vec<AsWritten>>,
+}
+
+/// How ECR encrypts images.
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+pub(super) enum Encryption {
+    /// With keys that Amazon S3 manages.
+    #[serde(rename = "AES256")]
+    Aes256,
+    /// With a key of the Key Management Service.
+    #[serde(rename = "KMS")]
+    Kms,
+}
+
+/// A value that is taken as it is written: text, or a number or boolean, which stands for its text, so that
+/// `VERSION: 1.10` does not become `1.1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AsWritten(pub(super) String);
+
+impl<'de> Deserialize<'de> for AsWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The document's tree gives the text of any scalar when it is asked for a string.
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for AsWritten {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AsWritten".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The value: text, or a number or boolean, which is taken as it is written.",
+            "type": ["string", "number", "boolean"]
+        })
+    }
+}
+
+/// A mapping from names to values that keeps the order in which they were written.
+#[derive(Debug)]
+pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Entries<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("EntriesOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "additionalProperties": generator.subschema_for::<T>(),
+        })
+    }
+}
+
+/// The JSON Schema of the format.
+///
+/// Draft 7 without references, because that is what every editor's YAML support understands.
+pub(in crate::definition) fn schema() -> serde_json::Value {
+    let settings = SchemaSettings::draft07()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(join_lines));
+    settings.into_generator().into_root_schema_for::<Definition>().to_value()
+}
+
+/// Takes the line breaks of this file out of a description, since an editor would show them; paragraphs stay.
+fn join_lines(schema: &mut Schema) {
+    if let Some(description) = schema.get("description").and_then(serde_json::Value::as_str) {
+        let paragraphs: Vec<_> =
+            description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        schema.insert("description".to_owned(), paragraphs.join("\n\n").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Calls `visit` with the path and schema of every key.
+    fn for_each_key(schema: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            visit(&path, property);
+            for_each_key(property, &path, visit);
+            for_each_key(&property["additionalProperties"], &format!("{path}.*"), visit);
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_description_on_one_line() {
+        let mut keys = 0;
+        for_each_key(&schema(), "", &mut |path, property| {
+            keys += 1;
+            let description = property["description"].as_str().unwrap_or_default();
+            assert!(description.ends_with('.'), "{path}: {description:?}");
+            assert!(!description.contains('\n'), "{path}: {description:?}");
+        });
+        assert_eq!(keys, 7 + 17 + 3 + 7 + 8 + 17 + 8);
+    }
+
+    #[test]
+    fn the_schema_stands_alone_and_says_what_it_is() {
+        let schema = schema();
+        assert_eq!(schema["title"], "limg.yaml");
+        assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
+        assert!(!schema.to_string().contains("$ref"));
+        assert_eq!(schema["required"], serde_json::json!(["functions"]));
+    }
+}

@@ -1,0 +1,60 @@
+//! `limg.yaml`: from a document to a [`Project`], or to everything that is wrong with it at once.
+//!
+//! ```text
+//! document ──shape──> well-formed document ──format──> as written ──validate──> Project
+//! ```
+//!
+//! - `format` is the one description of the keys; the JSON Schema for editors is made from it.
+//! - `shape` compares the document with that schema, so that a user sees every slip, not only serde's first error.
+//! - `validate` gives the keys their meaning and looks at what they name on disk.
+//! - `words` says how this format spells the settings that help asks for.
+//!
+//! What this format calls its keys does not leave this folder.
+
+mod format;
+mod shape;
+mod shape_help;
+mod starter;
+mod validate;
+mod words;
+
+use serde::Deserialize as _;
+
+use super::document::Document;
+use crate::finding::{Code, Finding};
+use crate::project::Project;
+
+pub(super) use format::schema;
+pub use starter::{StarterFile, starter};
+pub use validate::{VariableError, check_variable};
+pub(super) use words::VOCABULARY;
+
+/// What a document describes.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The project, if no finding is an error.
+    pub(super) project: Option<Project>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Reads a document; `runtimes` are the ids of all runtimes that have a contract.
+pub(super) fn read(document: &Document, runtimes: &[&str]) -> Outcome {
+    let failed = |findings| Outcome { project: None, findings };
+    if document.root().is_null() {
+        let finding = Finding::error(Code::EmptyDefinition, document.place(), "the definition is empty");
+        let help = "add a function under `functions:`, or run `limg init` in an empty folder for an example";
+        return failed(vec![finding.help(help)]);
+    }
+    let findings = shape::check(document, &schema());
+    if !findings.is_empty() {
+        return failed(findings);
+    }
+    match format::Definition::deserialize(document.root()) {
+        Ok(definition) => validate::validate(&definition, document, runtimes),
+        // The schema accepts it and the types do not: the two disagree, and the user must still see it.
+        Err(error) => failed(vec![Finding::error(Code::WrongType, document.place(), error.to_string())]),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The help that [`super::shape`] gives: how a user would write what was probably meant.
+//!
+//! Nothing here decides whether something is wrong.
+
+use super::shape::Expected;
+use crate::definition::document::{Node, Scalar, ScalarKind};
+use crate::finding::Place;
+use crate::text::nearest;
+
+/// Words that other tools use for Lambda's own: Docker and Go, GNU, Node.js.
+const OTHER_WORDS: &[(&str, &str)] =
+    &[("amd64", "x86_64"), ("x64", "x86_64"), ("aarch64", "arm64"), ("arm", "arm64")];
+
+/// For a word that is not among `words`.
+pub(super) fn for_word(found: &str, words: &[&str]) -> String {
+    let found = found.rsplit('/').next().unwrap_or(found).to_lowercase();
+    let other = OTHER_WORDS.iter().find(|(other, word)| *other == found && words.contains(word));
+    let same = words.iter().copied().find(|word| word.eq_ignore_ascii_case(&found));
+    let near = || nearest(&found, words.iter().copied());
+    match other.map(|(_, word)| *word).or(same).or_else(near) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("known are {}", list(words)),
+    }
+}
+
+/// For a key that is not known below `at`; `near` is what it most likely means.
+pub(super) fn for_key(at: &Place, key: &str, near: Option<&str>, known: &[&str]) -> String {
+    if matches!(
+        (at.path().steps(), key),
+        ([], "Resources" | "Transform" | "AWSTemplateFormatVersion" | "Globals")
+    ) {
+        return "this looks like a SAM or CloudFormation template, which limg cannot read yet; `limg init` writes a limg.yaml"
+            .into();
+    }
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known keys are {}", list(known)),
+    }
+}
+
+/// For a required key that is not there.
+pub(super) fn for_missing(at: &Place, key: &str) -> String {
+    if at.path().steps().is_empty() {
+        format!("add `{key}:` with one entry for each function")
+    } else {
+        format!("add `{key}: ...`")
+    }
+}
+
+/// For a value of the wrong type.
+pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
+    let text = match node {
+        Node::Scalar(Scalar { kind, text }) if *kind != ScalarKind::Null => Some(text.as_str()),
+        _ => None,
+    };
+    Some(match (expected, text, node) {
+        (Expected::Text, Some(text), _) => format!("put it in quotes: `\"{}\"`", one_line(text)),
+        (Expected::Text, None, _) => "write a single text".into(),
+        (Expected::Boolean, ..) => "write `true` or `false`".into(),
+        (Expected::Integer { minimum, maximum }, ..) => {
+            format!("write a whole number from {minimum} to {maximum}, without quotes or unit")
+        }
+        (Expected::List(_), Some(text), _) => format!("write a list: `[{}]`", one_line(text)),
+        (Expected::BooleanOrList(_), Some(text), _) => {
+            format!("write `true`, `false` or a list: `[{}]`", one_line(text))
+        }
+        (Expected::BooleanOrList(_), None, _) => "write `true`, `false` or a list".into(),
+        (Expected::List(_), None, Node::Mapping(_)) => "write a list of names: `[first, second]`".into(),
+        (Expected::Record { properties, required }, Some(text), _)
+            if required.len() == 1 || properties.contains_key("path") =>
+        {
+            let is_arn = text.starts_with("arn:") && properties.contains_key("arn");
+            let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
+            format!("write `{{ {key}: {} }}`", one_line(text))
+        }
+        (Expected::TextOrRecord { .. }, Some(text), _) => {
+            format!("put it in quotes: `\"{}\"`", one_line(text))
+        }
+        (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
+            let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
+            format!("write its keys below it, indented; known keys are {}", list(&keys))
+        }
+        (Expected::Names(_), _, Node::List(_)) => {
+            "write each entry under its name: `NAME: ...`, without `-`".into()
+        }
+        (Expected::Names(_), ..) => "write `NAME: ...` below it, indented, one to a line".into(),
+        (Expected::AnyScalar, _, Node::Scalar(_)) => "write `\"\"` for an empty value".into(),
+        (Expected::AnyScalar, ..) => "write text, a number or a boolean".into(),
+        (Expected::Word(words), ..) => format!("write one of {}", list(words)),
+        (Expected::List(_), ..) => return None,
+    })
+}
+
+/// The words in backticks, with commas between.
+pub(super) fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A value short enough to stand in a help.
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() > 60 || line.len() < text.len() { "...".into() } else { line.to_owned() }
+}

@@ -1,0 +1,456 @@
+//! Cases of documents of the right shape that mean nothing good: names, paths, variables.
+
+use super::findings::Case;
+
+/// Each case by name: the definition, and all that is said about it.
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "names that cannot be image names",
+        text: "
+project: My Shop
+functions:
+  orders-: { runtime: python3.12, handler: a.b, code: functions }
+  or.ders: { runtime: python3.12, handler: a.b, code: functions }
+  Orders: { runtime: python3.12, handler: a.b, code: functions }
+  orders: { runtime: python3.12, handler: a.b, code: functions }
+",
+        report: "
+2:10 error[bad-name] `My Shop` cannot be part of an image name
+  | project: My Shop
+  help: `my-shop` can
+4:3 error[bad-name] `orders-` cannot be the name of a function
+  | orders-: { runtime: python3.12, handler: a.b, code: functions }
+  help: use at most 64 letters and digits, with single `-` or `_` between them
+5:3 error[bad-name] `or.ders` cannot be the name of a function
+  | or.ders: { runtime: python3.12, handler: a.b, code: functions }
+  help: use at most 64 letters and digits, with single `-` or `_` between them
+7:3 error[name-clash] `orders` and `Orders` differ only in case
+  | orders: { runtime: python3.12, handler: a.b, code: functions }
+  help: rename one: image names have only lower-case letters
+",
+    },
+    Case {
+        name: "names of entries",
+        text: r#"
+layers: { "a/b": { path: layers/utils } }
+extensions: { .hidden: { path: extensions/log-shipper } }
+bases: { "": { image: scratch, contract: provided.al2 } }
+functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
+"#,
+        report: r#"
+2:11 error[bad-name] `a/b` cannot be the name of a layer
+  | layers: { "a/b": { path: layers/utils } }
+  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
+3:15 error[bad-name] `.hidden` cannot be the name of an extension
+  | extensions: { .hidden: { path: extensions/log-shipper } }
+  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
+4:10 error[bad-name] `` cannot be the name of a base
+  | bases: { "": { image: scratch, contract: provided.al2 } }
+  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
+"#,
+    },
+    Case {
+        name: "what every function needs",
+        text: "
+functions:
+  orders: {}
+  billing: { runtime: python3.12 }
+  custom: { runtime: provided.al2023, code: functions }
+",
+        report: "
+3:3 error[missing-key] the function `orders` has no `runtime`
+  | orders: {}
+  help: add `runtime:` with a runtime id such as `python3.12`, here or in `defaults`
+3:3 error[missing-key] the function `orders` has no `code`
+  | orders: {}
+  help: add `code:` with a directory, a .zip or one file
+4:3 error[missing-key] the function `billing` has no `handler`
+  | billing: { runtime: python3.12 }
+  help: add `handler:`, such as `app.handler`
+4:3 error[missing-key] the function `billing` has no `code`
+  | billing: { runtime: python3.12 }
+  help: add `code:` with a directory, a .zip or one file
+",
+    },
+    Case {
+        name: "runtimes that are none",
+        text: r#"
+defaults: { handler: a.b, code: functions }
+bases: { slim: { image: "oci:bases/slim", contract: python3.12 } }
+functions:
+  a: { runtime: python312 }
+  b: { runtime: slin }
+  c: { runtime: go1.x }
+  d: { runtime: cobol }
+"#,
+        report: "
+5:17 error[unknown-runtime] there is no runtime `python312`
+  | a: { runtime: python312 }
+  help: did you mean `python3.12`?
+6:17 error[unknown-runtime] there is no runtime `slin`
+  | b: { runtime: slin }
+  help: did you mean `slim`?
+7:17 error[unknown-runtime] there is no runtime `go1.x`
+  | c: { runtime: go1.x }
+  help: a Go function runs on `provided.al2023`
+8:17 error[unknown-runtime] there is no runtime `cobol`
+  | d: { runtime: cobol }
+  help: known are `nodejs22.x`, `python3.12`, `python3.13`, `provided.al2`, `provided.al2023`, `slim`
+",
+    },
+    Case {
+        name: "bases",
+        text: r#"
+bases:
+  slim: { image: "oci:bases/slim" }
+  python3.11: { image: "oci:bases/slim" }
+  typo: { image: "oci:bases/slim", contract: pyton3.12 }
+  python3.12: { image: scratch }
+  engine: { image: "docker-daemon:", contract: python3.12 }
+  folder: { image: "oci:", contract: python3.12 }
+  skopeo: { image: "docker://python:3", contract: python3.12 }
+  other: { image: "dir:/images/python", contract: python3.12 }
+  spaces: { image: "python 3", contract: python3.12 }
+functions: { orders: { runtime: provided.al2, code: functions } }
+"#,
+        report: r#"
+3:3 error[missing-contract] the base `slim` does not say which runtime's contract it keeps
+  | slim: { image: "oci:bases/slim" }
+  help: add `contract:` with a runtime id such as `provided.al2023`
+4:3 error[missing-contract] the base `python3.11` does not say which runtime's contract it keeps
+  | python3.11: { image: "oci:bases/slim" }
+  help: add `contract: python3.13`, or another runtime id
+5:46 error[unknown-contract] there is no runtime `pyton3.12` whose contract a base could keep
+  | typo: { image: "oci:bases/slim", contract: pyton3.12 }
+  help: did you mean `python3.12`?
+6:24 error[bad-image] `scratch` is empty and cannot run python3.12
+  | python3.12: { image: scratch }
+  help: on `scratch` the contract must be a `provided` one
+7:20 error[bad-image] `docker-daemon:` names no image
+  | engine: { image: "docker-daemon:", contract: python3.12 }
+  help: write `docker-daemon:NAME:TAG`
+8:20 error[bad-image] `oci:` needs a path after the colon
+  | folder: { image: "oci:", contract: python3.12 }
+  help: write for example `oci:./bases/python`
+9:20 error[bad-image] `docker://python:3` is no image
+  | skopeo: { image: "docker://python:3", contract: python3.12 }
+  help: write a registry reference without `docker://`: `python:3`
+10:19 error[bad-image] `dir:/images/python` begins with no transport that limg knows
+  | other: { image: "dir:/images/python", contract: python3.12 }
+  help: known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`
+11:20 error[bad-image] `python 3` is no image
+  | spaces: { image: "python 3", contract: python3.12 }
+  help: write for example `oci:./bases/python` or a registry reference
+"#,
+    },
+    Case {
+        name: "handlers",
+        text: r#"
+defaults: { runtime: python3.12, code: functions }
+functions:
+  a: { handler: "app handler" }
+  b: { handler: "" }
+"#,
+        report: r#"
+4:17 error[bad-handler] a handler is one word, and `app handler` is not
+  | a: { handler: "app handler" }
+  help: write what Lambda calls the handler, such as `app.handler`
+5:17 error[bad-handler] a handler is one word, and `` is not
+  | b: { handler: "" }
+  help: write what Lambda calls the handler, such as `app.handler`
+"#,
+    },
+    Case {
+        name: "one slip in the defaults is one problem",
+        text: "
+defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
+layers: { utils: { path: layers/utils } }
+functions: { a: {}, b: {}, c: {} }
+",
+        report: "
+2:22 error[unknown-runtime] there is no runtime `pyton3.12`
+  | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
+  help: did you mean `python3.12`?
+2:42 error[bad-handler] a handler is one word, and `a b` is not
+  | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
+  help: write what Lambda calls the handler, such as `app.handler`
+2:53 error[missing-path] there is no `ROOT/function`
+  | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
+  help: `ROOT` has `functions`
+2:72 error[unknown-layer] there is no layer `util`
+  | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
+  help: did you mean `utils`?
+",
+    },
+    Case {
+        name: "lists of layers and extensions",
+        text: r#"
+layers: { utils: { path: layers/utils }, tracer: { path: layers/tracer } }
+extensions: { shipper: { path: extensions/log-shipper } }
+functions:
+  orders:
+    runtime: python3.12
+    handler: app.handler
+    code: functions/orders
+    layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+    extensions: [shiper, tracer, shipper, shipper]
+"#,
+        report: r#"
+9:21 error[unknown-layer] there is no layer `util`
+  | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+  help: did you mean `utils`?
+9:27 error[listed-twice] the layer `utils` is listed twice
+  | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+  help: keep one of them; a later one wins file by file
+9:34 error[unknown-layer] there is no layer `shipper`
+  | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+  help: `shipper` is an extension: list it under `extensions`
+9:43 error[unknown-layer] there is no layer `./layers/utils`
+  | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+  help: define it under `layers`: `NAME: { path: ... }`
+9:59 error[unknown-layer] there is no layer `arn:aws:lambda:eu-west-1:1:layer:x:1`
+  | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
+  help: give it a name under `layers`, `NAME: { arn: ... }`, and list the name
+10:18 error[unknown-extension] there is no extension `shiper`
+  | extensions: [shiper, tracer, shipper, shipper]
+  help: did you mean `shipper`?
+10:26 error[unknown-extension] there is no extension `tracer`
+  | extensions: [shiper, tracer, shipper, shipper]
+  help: `tracer` is a layer: list it under `layers`
+10:43 error[listed-twice] the extension `shipper` is listed twice
+  | extensions: [shiper, tracer, shipper, shipper]
+  help: keep one of them; a later one wins file by file
+"#,
+    },
+    Case {
+        name: "paths",
+        text: r#"
+layers:
+  near: { path: layers/util }
+  above: { path: layer/utils/python }
+  nothing: { path: qqqq }
+  file: { path: functions/single.py }
+  liar: { path: layers/liar.zip }
+  home: { path: ~/layers }
+  empty: { path: "" }
+  below: { path: functions/single.py/x }
+extensions:
+  shipper: { path: extensions/log-shiper }
+functions:
+  orders: { runtime: python3.12, handler: a.b, code: function/orders }
+"#,
+        report: r#"
+3:17 error[missing-path] there is no `ROOT/layers/util`
+  | near: { path: layers/util }
+  help: `ROOT/layers` has `utils`
+4:18 error[missing-path] there is no `ROOT/layer/utils/python`
+  | above: { path: layer/utils/python }
+  help: `ROOT` has `layers`
+5:20 error[missing-path] there is no `ROOT/qqqq`
+  | nothing: { path: qqqq }
+  help: `ROOT` has nothing like it; paths are relative to this file
+6:17 error[wrong-file] a layer is a directory or a .zip, and `ROOT/functions/single.py` is one file
+  | file: { path: functions/single.py }
+  help: name the directory that holds it as it should lie in `/opt`
+7:17 error[wrong-file] `ROOT/layers/liar.zip` is called .zip and is none
+  | liar: { path: layers/liar.zip }
+  help: pack it again, or rename it
+8:17 error[missing-path] there is no `ROOT/~/layers`
+  | home: { path: ~/layers }
+  help: `~` is not expanded; write a path relative to this file
+9:18 error[empty-value] this names no path
+  | empty: { path: "" }
+  help: write a path relative to this file; `.` is its folder
+10:18 error[missing-path] there is no `ROOT/functions/single.py/x`
+  | below: { path: functions/single.py/x }
+  help: `ROOT/functions/single.py` is no directory that can be listed
+12:20 error[missing-path] there is no `ROOT/extensions/log-shiper`
+  | shipper: { path: extensions/log-shiper }
+  help: `ROOT/extensions` has `log-shipper`
+14:54 error[missing-path] there is no `ROOT/function/orders`
+  | orders: { runtime: python3.12, handler: a.b, code: function/orders }
+  help: `ROOT` has `functions`
+"#,
+    },
+    Case {
+        name: "patterns",
+        text: r#"
+layers: { utils: { path: layers/utils, exclude: ["*.md", "!keep", "{a"] } }
+functions: { orders: { runtime: python3.12, handler: a.b, code: functions, exclude: ["{b", "a//"] } }
+"#,
+        report: r#"
+2:67 error[bad-pattern] `{a` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+  | layers: { utils: { path: layers/utils, exclude: ["*.md", "!keep", "{a"] } }
+3:86 error[bad-pattern] `{b` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+  | functions: { orders: { runtime: python3.12, handler: a.b, code: functions, exclude: ["{b", "a//"] } }
+"#,
+    },
+    Case {
+        name: "extensions and wrappers",
+        text: r#"
+extensions:
+  nothing: { exclude: ["*.md"] }
+  doubled: { wrapper: /opt/x, environment: { AWS_LAMBDA_EXEC_WRAPPER: /opt/y } }
+  crooked: { wrapper: /opt/../x }
+  absent: { wrapper: scripts/importtim }
+  folder: { wrapper: scripts }
+  fine: { wrapper: /opt/x }
+defaults: { runtime: python3.12, handler: a.b, code: functions }
+functions:
+  own: { wrapper: scripts/importtime, environment: { AWS_LAMBDA_EXEC_WRAPPER: /opt/y } }
+  through: { extensions: [fine], environment: { AWS_LAMBDA_EXEC_WRAPPER: /opt/y } }
+  alone: { environment: { AWS_LAMBDA_EXEC_WRAPPER: /opt/y } }
+"#,
+        report: r#"
+3:3 error[empty-extension] the extension `nothing` is empty
+  | nothing: { exclude: ["*.md"] }
+  help: give it a `path`, an `environment`, a `wrapper` or a `handler_wrapper`
+4:46 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: this extension has a `wrapper` too
+  help: name it as `wrapper:` instead; several wrappers are then chained
+5:23 error[bad-wrapper] `/opt/../x` is not a plain path: it has an empty name, `.`, `..` or a NUL
+  | crooked: { wrapper: /opt/../x }
+  help: a wrapper that begins with `/` is a path in the image
+6:22 error[missing-path] there is no `ROOT/scripts/importtim`
+  | absent: { wrapper: scripts/importtim }
+  help: `ROOT/scripts` has `importtime`
+7:22 error[wrong-file] a wrapper is one program, and `ROOT/scripts` is a directory or a zip
+  | folder: { wrapper: scripts }
+11:54 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: there is a `wrapper` too
+  help: name it as `wrapper:` instead; several wrappers are then chained
+"#,
+    },
+    Case {
+        name: "variables",
+        text: r#"
+defaults: { runtime: python3.12, handler: a.b, code: functions, environment: { AWS_REGION: x } }
+extensions: { tracer: { environment: { _HANDLER: x, LAMBDA_TASK_ROOT: /x } } }
+functions:
+  orders:
+    environment: { A: x, _XX: x, A-B: x, NUL_NUL: "\0", AWS_LAMBDA_DOTNET_PREJIT: x, AWS_ACCESS_KEY_ID: AKIAIOSFODNN7EXAMPLE }
+"#,
+        report: "
+2:80 error[reserved-variable] Lambda sets `AWS_REGION` itself
+  help: remove it; it is the Region that the function runs in
+3:40 error[reserved-variable] Lambda sets `_HANDLER` itself
+  help: write it as the function's `handler:`
+3:53 error[reserved-variable] Lambda sets `LAMBDA_TASK_ROOT` itself
+  help: remove it, or give it another name
+6:20 error[bad-variable] `A` cannot be the name of a variable
+  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
+6:26 error[bad-variable] `_XX` cannot be the name of a variable
+  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
+6:34 error[bad-variable] `A-B` cannot be the name of a variable
+  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
+6:51 error[bad-variable] the value of `NUL_NUL` holds a NUL character
+6:86 error[reserved-variable] Lambda sets `AWS_ACCESS_KEY_ID` itself
+  help: remove it; the function has the credentials of its execution role
+",
+    },
+    Case {
+        name: "warnings",
+        text: "
+layers: { utils: { path: layers/utils } }
+extensions: { tracer: { environment: { TRACER_API_KEY: abcdef } } }
+bases: { slim: { image: scratch, contract: provided.al2 } }
+functions:
+  orders: { runtime: python3.12, handler: a.b, code: functions, environment: { DB_PASSWORD: hunter2 } }
+",
+        report: "
+2:11 warning[unused] no function uses the layer `utils`
+  | layers: { utils: { path: layers/utils } }
+  help: list it in a function's `layers`, or remove it
+3:15 warning[unused] no function uses the extension `tracer`
+  | extensions: { tracer: { environment: { TRACER_API_KEY: *** } } }
+  help: list it in a function's `extensions`, or remove it
+3:40 warning[possible-secret] `TRACER_API_KEY` looks like a secret, and everyone who can pull the image can read it
+  help: set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store
+4:10 warning[unused] no function uses the base `slim`
+  | bases: { slim: { image: scratch, contract: provided.al2 } }
+  help: name it as a function's `runtime`, or remove it
+6:80 warning[possible-secret] `DB_PASSWORD` looks like a secret, and everyone who can pull the image can read it
+  help: set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store
+",
+    },
+    Case {
+        name: "entry points of bases",
+        text: r#"
+bases:
+  none: { image: "oci:x", contract: python3.12, entrypoint: [] }
+  found: { image: "oci:x", contract: python3.12, entrypoint: [python3, -m, awslambdaric] }
+functions: { orders: { runtime: provided.al2, code: functions } }
+"#,
+        report: r#"
+3:61 error[bad-entrypoint] an entry point is a list of words, and this has none
+  | none: { image: "oci:x", contract: python3.12, entrypoint: [] }
+  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
+4:62 error[bad-entrypoint] the program of an entry point is a path in the image: `python3` is not absolute
+  | found: { image: "oci:x", contract: python3.12, entrypoint: [python3, -m, awslambdaric] }
+  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
+"#,
+    },
+    Case {
+        name: "handler wrappers",
+        text: "
+extensions:
+  datadog: { handler_wrapper: datadog_lambda.handler.handler }
+  again: { handler_wrapper: /opt/nodejs/node_modules/datadog-lambda-js/handler.handler }
+  mine: { handler_wrapper: { handler: mine.handler, variable: MY_HANDLER }, environment: { MY_HANDLER: x } }
+  unknown: { handler_wrapper: vendor.handler }
+  words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  half: { handler_wrapper: { handler: mine.handler, variable: 1x } }
+defaults: { runtime: python3.12, handler: a.b, code: functions }
+functions:
+  good: { extensions: [datadog], handler_wrapper: newrelic_lambda_wrapper.handler, snapstart: true }
+  twice: { extensions: [datadog, again] }
+  set: { extensions: [datadog, mine], environment: { DD_LAMBDA_HANDLER: a.b } }
+  none: { runtime: provided.al2023, handler: , extensions: [unknown, words, half] }
+",
+        report: "
+5:104 error[handler-variable-clash] `MY_HANDLER` is set by the handler wrapper of the extension `mine`
+  help: remove it; limg sets it to the handler that comes next
+6:31 error[unknown-handler-wrapper] limg does not know in which variable `vendor.handler` looks for the function's own handler
+  | unknown: { handler_wrapper: vendor.handler }
+  help: write `{ handler: vendor.handler, variable: ... }` with its name
+7:40 error[bad-handler] a handler is one word, and `two words` is not
+  | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  help: write what Lambda calls the handler, such as `app.handler`
+7:61 error[reserved-variable] Lambda sets `_HANDLER` itself
+  | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
+  help: write it as the function's `handler:`
+8:63 error[bad-variable] `1x` cannot be the name of a variable
+  | half: { handler_wrapper: { handler: mine.handler, variable: 1x } }
+  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
+12:3 error[handler-variable-clash] the handler wrappers of the extension `datadog` and the extension `again` both look into `DD_LAMBDA_HANDLER`
+  | twice: { extensions: [datadog, again] }
+  help: keep one of them
+13:73 error[handler-variable-clash] `DD_LAMBDA_HANDLER` is set by the handler wrapper of the extension `datadog`
+  help: remove it; limg sets it to the handler that comes next
+",
+    },
+    Case {
+        name: "patterns of dependencies",
+        text: r#"
+defaults: { runtime: python3.12, handler: a.b, code: functions, dependencies: [lib/, "{a"] }
+functions:
+  inherits: {}
+  good: { dependencies: ["vendor/**", lib/] }
+  none: { dependencies: false }
+"#,
+        report: r#"
+2:86 error[bad-pattern] `{a` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+  | defaults: { runtime: python3.12, handler: a.b, code: functions, dependencies: [lib/, "{a"] }
+"#,
+    },
+    Case {
+        name: "a handler wrapper without a handler",
+        text: "
+functions:
+  none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
+",
+        report: "
+3:3 error[missing-key] the function `none` has no `handler` to hand over to
+  | none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
+  help: add `handler:`; the `handler_wrapper` of the function calls it
+",
+    },
+];

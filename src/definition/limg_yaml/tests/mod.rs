@@ -1,0 +1,42 @@
+//! From the text of a `limg.yaml` to a project or to findings.
+
+mod example;
+mod findings;
+mod meaning_cases;
+mod never_panics;
+mod remote_cases;
+mod shape_cases;
+
+use super::{Outcome, VOCABULARY, read};
+use crate::definition::document::{Document, DocumentError, Documents, Located};
+use crate::definition::tests::{Folder, RUNTIMES};
+use crate::finding::Finding;
+use crate::project::Project;
+
+/// Reads a text as the `limg.yaml` of a folder.
+fn read_in(folder: &Folder, text: &str) -> Result<(Outcome, Documents), DocumentError> {
+    let document = Document::parse(&folder.path("limg.yaml"), text.to_owned())?;
+    Ok((read(&document, RUNTIMES), Documents(vec![document])))
+}
+
+/// The project of a text without errors.
+fn read_valid(folder: &Folder, text: &str) -> Project {
+    let (outcome, _) = read_in(folder, text).unwrap();
+    assert!(!outcome.findings.iter().any(Finding::is_error), "{:?}", outcome.findings);
+    outcome.project.unwrap()
+}
+
+/// All findings as a user could be shown them.
+fn report(folder: &Folder, text: &str) -> String {
+    let (Outcome { findings, .. }, documents) = read_in(folder, text).unwrap();
+    let mut located = documents.locate(&findings, &VOCABULARY);
+    located.sort_by_key(|located| located.finding.severity);
+    let mut lines = Vec::new();
+    for Located { finding, position, excerpt, help } in located {
+        let place = position.map_or("?".to_owned(), |at| format!("{}:{}", at.line, at.column));
+        lines.push(format!("{place} {}[{}] {}", finding.severity.name(), finding.code, finding.message));
+        lines.extend(excerpt.map(|excerpt| format!("  | {}", excerpt.trim())));
+        lines.extend(help.map(|help| format!("  help: {help}")));
+    }
+    lines.join("\n").replace(&folder.root().display().to_string(), "ROOT")
+}

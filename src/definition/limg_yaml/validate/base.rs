@@ -1,0 +1,165 @@
+//! Bases: which image a function stands on and which runtime's contract it keeps.
+//!
+//! Whether the image can be read is found when it is read; nothing here looks for it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::format;
+use super::{Findings, name};
+use crate::finding::{Code, Finding, Place};
+use crate::project::{Base, EntryPoint, ImageLocation, ImageLocationError, ImagePath};
+use crate::text::nearest;
+
+/// The runtimes that a function may name.
+pub(super) struct Bases<'a> {
+    runtimes: &'a [&'a str],
+    /// The bases of the definition; none in place of one that has problems of its own.
+    defined: BTreeMap<&'a str, Option<Base>>,
+}
+
+impl<'a> Bases<'a> {
+    /// Validates the bases of a definition.
+    pub(super) fn validate(
+        written: Option<&'a format::Entries<format::Base>>,
+        root: &Path,
+        runtimes: &'a [&'a str],
+        findings: &mut Findings,
+    ) -> Self {
+        let mut defined = BTreeMap::new();
+        for (key, base) in written.into_iter().flat_map(|entries| &entries.0) {
+            let at = findings.at(&["bases", key]);
+            name::entry("a base", key, &at, findings);
+            let image = image(&base.image, &at.key("image"), root, findings);
+            let contract = contract(key, base.contract.as_deref(), &at, runtimes, findings);
+            let entrypoint = entrypoint(base.entrypoint.as_deref(), &at.key("entrypoint"), findings);
+            let base = image.zip(contract).and_then(|(image, contract)| {
+                if image == ImageLocation::Scratch && !is_provided(&contract) {
+                    let message = format!("`scratch` is empty and cannot run {contract}");
+                    let finding = Finding::error(Code::BadImage, at.key("image"), message);
+                    findings.add(finding.help("on `scratch` the contract must be a `provided` one"));
+                    return None;
+                }
+                let place = at.key("image");
+                Some(Base { name: key.clone(), place, image: Some(image), contract, entrypoint })
+            });
+            defined.insert(key.as_str(), base);
+        }
+        Self { runtimes, defined }
+    }
+
+    /// The base that a function's `runtime` names. None when there is none, or when it has problems of its own.
+    pub(super) fn find(&self, runtime: &str, at: &Place, findings: &mut Findings) -> Option<Base> {
+        if let Some(base) = self.defined.get(runtime) {
+            return base.clone();
+        }
+        if self.runtimes.contains(&runtime) {
+            return Some(Base {
+                name: runtime.to_owned(),
+                place: at.clone(),
+                image: None,
+                contract: runtime.to_owned(),
+                entrypoint: None,
+            });
+        }
+        let message = format!("there is no runtime `{runtime}`");
+        let finding = Finding::error(Code::UnknownRuntime, at.clone(), message);
+        let names = self.runtimes.iter().chain(self.defined.keys()).copied();
+        findings.add(finding.help(runtime_help(runtime, names)));
+        None
+    }
+}
+
+/// Checks the command that takes the place of an image's entry point (Lambda developer guide, images-create: its program
+/// is named by an absolute path).
+fn entrypoint(words: Option<&[String]>, at: &Place, findings: &mut Findings) -> Option<EntryPoint> {
+    let words = words?;
+    let message = match words.first().map(|word| word.parse::<ImagePath>()) {
+        None => "an entry point is a list of words, and this has none".to_owned(),
+        Some(Err(error)) => format!("the program of an entry point is a path in the image: {error}"),
+        Some(Ok(_)) if words.iter().any(|word| word.contains('\0')) => {
+            "this entry point holds a NUL character".to_owned()
+        }
+        Some(Ok(_)) => return Some(EntryPoint { command: words.to_vec(), place: at.clone() }),
+    };
+    let finding = Finding::error(Code::BadEntrypoint, at.clone(), message);
+    findings.add(finding.help("write for example `[/usr/bin/python3, -m, awslambdaric]`"));
+    None
+}
+
+/// Whether a contract is that of a base for custom runtimes, which bring their own start-up and need no handler.
+pub(super) fn is_provided(contract: &str) -> bool {
+    contract.starts_with("provided")
+}
+
+fn contract(
+    key: &str,
+    written: Option<&str>,
+    at: &Place,
+    runtimes: &[&str],
+    findings: &mut Findings,
+) -> Option<String> {
+    let contract = written.unwrap_or(key);
+    if runtimes.contains(&contract) {
+        return Some(contract.to_owned());
+    }
+    findings.add(if written.is_some() {
+        let message = format!("there is no runtime `{contract}` whose contract a base could keep");
+        let finding = Finding::error(Code::UnknownContract, at.key("contract"), message);
+        finding.help(runtime_help(contract, runtimes.iter().copied()))
+    } else {
+        let message = format!("the base `{key}` does not say which runtime's contract it keeps");
+        let finding = Finding::error(Code::MissingContract, at.key("contract"), message);
+        finding.help(match nearest(key, runtimes.iter().copied()) {
+            Some(near) => format!("add `contract: {near}`, or another runtime id"),
+            None => "add `contract:` with a runtime id such as `provided.al2023`".to_owned(),
+        })
+    });
+    None
+}
+
+fn runtime_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    if wanted.starts_with("go") {
+        return "a Go function runs on `provided.al2023`".to_owned();
+    }
+    match nearest(wanted, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Reads where an image is.
+pub(super) fn image(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<ImageLocation> {
+    let mut bad = |message: String, help: &str| {
+        findings.add(Finding::error(Code::BadImage, at.clone(), message).help(help));
+        None
+    };
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return bad(
+            format!("`{text}` is no image"),
+            "write for example `oci:./bases/python` or a registry reference",
+        );
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let help = format!("write a registry reference without `{scheme}://`: `{rest}`");
+        return bad(format!("`{text}` is no image"), &help);
+    }
+    match text.parse::<ImageLocation>() {
+        Err(ImageLocationError::NoPath(_)) => {
+            bad(format!("`{text}` needs a path after the colon"), "write for example `oci:./bases/python`")
+        }
+        // After the colon of a registry reference comes a port or a tag, never a path.
+        Err(_) if text.contains(":/") || text.contains(":.") => bad(
+            format!("`{text}` begins with no transport that limg knows"),
+            "known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`",
+        ),
+        Err(error @ ImageLocationError::Reference(_)) => bad(
+            error.to_string(),
+            "write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits",
+        ),
+        Ok(ImageLocation::DockerDaemon(None)) => {
+            bad("`docker-daemon:` names no image".to_owned(), "write `docker-daemon:NAME:TAG`")
+        }
+        Ok(location) => Some(location.relative_to(root)),
+    }
+}

@@ -1,0 +1,323 @@
+//! Functions: each one's own keys over the defaults, and what they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::format;
+use super::base::{self, Bases};
+use super::source::{self, Written};
+use super::{Findings, Used, environment, handler};
+use crate::finding::{Code, Finding, Place};
+use crate::project::{
+    Dependencies, Extension, Function, FunctionPlaces, HandlerWrapper, Layer, LayerSource, LayerVersionArn,
+    Source, VersionSource, Wrapper,
+};
+use crate::text::nearest;
+
+/// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
+const DEFAULT_TIMEOUT: u32 = 3;
+/// Lambda's own default for `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
+const DEFAULT_MEMORY: u32 = 128;
+
+/// What functions are validated against.
+pub(super) struct Context<'a> {
+    pub(super) root: &'a Path,
+    pub(super) defaults: &'a format::Function,
+    pub(super) bases: &'a Bases<'a>,
+    pub(super) layers: &'a BTreeMap<&'a str, Option<Layer>>,
+    pub(super) extensions: &'a BTreeMap<&'a str, Option<Extension>>,
+}
+
+/// Validates one function. None when it has problems, which are then reported.
+pub(super) fn validate<'a>(
+    name: &str,
+    own: &'a format::Function,
+    context: &Context<'a>,
+    used: &mut Used<'a>,
+    findings: &mut Findings,
+) -> Option<Function> {
+    let settings = Settings { name, own, defaults: context.defaults, at: findings.at(&["functions", name]) };
+    let base = settings.runtime(context, used, findings);
+    let handler = settings.handler(base.as_ref().map(|base| base.contract.as_str()), findings);
+    let code = settings.code(context.root, findings);
+    let dependencies = settings.dependencies(findings);
+    let layers = settings.layers(context, used, findings);
+    let extensions = settings.extensions(context, used, findings);
+    let wrapper = settings.wrapper(context.root, findings);
+    let handler_wrapper = settings.handler_wrapper(findings);
+    let mut environment = settings.environment(findings);
+    environment::check_size(
+        name,
+        settings.at.key("environment").on_key(),
+        extensions.iter().map(|extension| &extension.environment).chain([&environment]),
+        findings,
+    );
+    let (_, place) = settings.pick(
+        "environment",
+        |from| from.environment.as_ref().filter(|variables| environment::sets_wrapper(variables)),
+        findings,
+    );
+    let variable = environment::take_wrapper(&mut environment, &place, findings);
+    let wrapper = wrapper.or(variable);
+    let function = Function {
+        name: name.to_owned(),
+        places: settings.places(findings),
+        base: base?,
+        handler,
+        architecture: settings
+            .pick("architecture", |from| from.architecture.as_ref(), findings)
+            .0
+            .copied()
+            .unwrap_or_default(),
+        code: code?,
+        dependencies: dependencies?,
+        layers,
+        extensions,
+        wrapper,
+        handler_wrapper,
+        snapstart: settings
+            .pick("snapstart", |from| from.snapstart.as_ref(), findings)
+            .0
+            .copied()
+            .unwrap_or_default(),
+        environment,
+        timeout: settings
+            .pick("timeout", |from| from.timeout.as_ref(), findings)
+            .0
+            .copied()
+            .unwrap_or(DEFAULT_TIMEOUT),
+        memory: settings
+            .pick("memory", |from| from.memory.as_ref(), findings)
+            .0
+            .copied()
+            .unwrap_or(DEFAULT_MEMORY),
+    };
+    handler::check_redirect(&function, findings);
+    Some(function)
+}
+
+/// A function's own keys over the defaults.
+struct Settings<'a, 'n> {
+    name: &'n str,
+    own: &'a format::Function,
+    defaults: &'a format::Function,
+    at: Place,
+}
+
+impl<'a> Settings<'a, '_> {
+    /// The value of a key, and where it stands: a function's own wins. Where neither has one it belongs to the function.
+    fn pick<T: ?Sized>(
+        &self,
+        key: &str,
+        read: impl Fn(&'a format::Function) -> Option<&'a T>,
+        findings: &Findings,
+    ) -> (Option<&'a T>, Place) {
+        match (read(self.own), read(self.defaults)) {
+            (None, Some(default)) => (Some(default), findings.at(&["defaults", key])),
+            (own, _) => (own, self.at.key(key)),
+        }
+    }
+
+    fn places(&self, findings: &Findings) -> FunctionPlaces {
+        FunctionPlaces {
+            function: self.at.clone(),
+            runtime: self.pick("runtime", |from| from.runtime.as_ref(), findings).1,
+            code: self.pick("code", |from| from.code.as_ref(), findings).1,
+            dependencies: self.pick("dependencies", |from| from.dependencies.as_ref(), findings).1,
+            extensions: self.pick("extensions", |from| from.extensions.as_ref(), findings).1,
+        }
+    }
+
+    fn missing(&self, key: &str, help: &str, findings: &mut Findings) {
+        let message = format!("the function `{}` has no `{key}`", self.name);
+        findings.add(Finding::error(Code::MissingKey, self.at.key(key), message).help(help));
+    }
+
+    fn runtime(
+        &self,
+        context: &Context<'a>,
+        used: &mut Used<'a>,
+        findings: &mut Findings,
+    ) -> Option<crate::project::Base> {
+        let (runtime, at) = self.pick("runtime", |from| from.runtime.as_deref(), findings);
+        let Some(runtime) = runtime else {
+            self.missing(
+                "runtime",
+                "add `runtime:` with a runtime id such as `python3.12`, here or in `defaults`",
+                findings,
+            );
+            return None;
+        };
+        used.runtimes.insert(runtime);
+        context.bases.find(runtime, &at, findings)
+    }
+
+    fn handler(&self, contract: Option<&str>, findings: &mut Findings) -> Option<String> {
+        let (handler, at) = self.pick("handler", |from| from.handler.as_deref(), findings);
+        let Some(handler) = handler else {
+            // Of an unknown runtime nobody can tell whether it needs one.
+            if contract.is_some_and(|contract| !base::is_provided(contract)) {
+                self.missing("handler", "add `handler:`, such as `app.handler`", findings);
+            }
+            return None;
+        };
+        handler::check(handler, &at, findings);
+        Some(handler.to_owned())
+    }
+
+    fn code(&self, root: &Path, findings: &mut Findings) -> Option<Source> {
+        let (code, path_at) = self.pick("code", |from| from.code.as_deref(), findings);
+        let (exclude, exclude_at) = self.pick("exclude", |from| from.exclude.as_deref(), findings);
+        let (follow, _) = self.pick("follow", |from| from.follow.as_ref(), findings);
+        let Some(path) = code else {
+            self.missing("code", "add `code:` with a directory, a .zip or one file", findings);
+            return None;
+        };
+        let exclude = exclude.unwrap_or_default();
+        source::read(&Written { path, path_at, follow: follow.copied(), exclude, exclude_at }, root, findings)
+    }
+
+    fn dependencies(&self, findings: &mut Findings) -> Option<Dependencies> {
+        let (written, at) = self.pick("dependencies", |from| from.dependencies.as_ref(), findings);
+        match written {
+            None | Some(format::Dependencies::Automatic(true)) => Some(Dependencies::Installed),
+            Some(format::Dependencies::Automatic(false)) => Some(Dependencies::Unsplit),
+            Some(format::Dependencies::Patterns(patterns)) => {
+                let are_good = source::check_patterns(patterns, &at, findings);
+                are_good.then(|| Dependencies::Matching(patterns.clone()))
+            }
+        }
+    }
+
+    fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {
+        let (names, at) = self.pick("layers", |from| from.layers.as_deref(), findings);
+        let names = names.unwrap_or_default();
+        check_twice("layer", names, &at, findings);
+        used.layers.extend(names.iter().map(String::as_str));
+        let mut layers = Vec::new();
+        let mut versions = BTreeMap::new();
+        for (position, name) in names.iter().enumerate() {
+            if let Some(layer) = context.layers.get(name.as_str()) {
+                if let Some(Layer { source: LayerSource::Version(VersionSource { arn, .. }), .. }) = layer {
+                    check_versions(name, arn, &mut versions, &at.index(position), findings);
+                }
+                layers.extend(layer.clone());
+                continue;
+            }
+            let finding =
+                Finding::error(Code::UnknownLayer, at.index(position), format!("there is no layer `{name}`"));
+            findings.add(finding.help(if context.extensions.contains_key(name.as_str()) {
+                format!("`{name}` is an extension: list it under `extensions`")
+            } else {
+                unknown_help("layers", name, context.layers.keys().copied())
+            }));
+        }
+        layers
+    }
+
+    fn extensions(
+        &self,
+        context: &Context<'a>,
+        used: &mut Used<'a>,
+        findings: &mut Findings,
+    ) -> Vec<Extension> {
+        let (names, at) = self.pick("extensions", |from| from.extensions.as_deref(), findings);
+        let names = names.unwrap_or_default();
+        check_twice("extension", names, &at, findings);
+        used.extensions.extend(names.iter().map(String::as_str));
+        let mut extensions = Vec::new();
+        for (position, name) in names.iter().enumerate() {
+            if let Some(extension) = context.extensions.get(name.as_str()) {
+                extensions.extend(extension.clone());
+                continue;
+            }
+            let message = format!("there is no extension `{name}`");
+            let finding = Finding::error(Code::UnknownExtension, at.index(position), message);
+            findings.add(finding.help(if context.layers.contains_key(name.as_str()) {
+                format!("`{name}` is a layer: list it under `layers`")
+            } else {
+                unknown_help("extensions", name, context.extensions.keys().copied())
+            }));
+        }
+        extensions
+    }
+
+    fn wrapper(&self, root: &Path, findings: &mut Findings) -> Option<Wrapper> {
+        let (wrapper, at) = self.pick("wrapper", |from| from.wrapper.as_deref(), findings);
+        source::wrapper(wrapper?, &at, root, findings)
+    }
+
+    fn handler_wrapper(&self, findings: &mut Findings) -> Option<HandlerWrapper> {
+        let (wrapper, at) = self.pick("handler_wrapper", |from| from.handler_wrapper.as_ref(), findings);
+        handler::wrapper(wrapper?, &at, findings)
+    }
+
+    /// The variables of the defaults under the function's own.
+    fn environment(&self, findings: &mut Findings) -> BTreeMap<String, String> {
+        let own_at = self.at.key("environment");
+        let mut merged = BTreeMap::new();
+        let layers = [
+            (self.defaults.environment.as_ref(), findings.at(&["defaults", "environment"])),
+            (self.own.environment.as_ref(), own_at.clone()),
+        ];
+        for (variables, at) in layers {
+            let Some(variables) = variables else {
+                continue;
+            };
+            merged.extend(environment::values(variables));
+            let wrapper = self.pick("wrapper", |from| from.wrapper.as_deref(), findings).0;
+            if wrapper.is_some() && environment::sets_wrapper(variables) {
+                environment::two_wrappers(&at, "there is a `wrapper` too", findings);
+            }
+        }
+        if let Some(variables) = &self.own.environment {
+            environment::check(&own_at, variables, findings);
+        }
+        merged
+    }
+}
+
+/// Reports each name that a list has before.
+fn check_twice(kind: &str, names: &[String], at: &Place, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for (position, name) in names.iter().enumerate() {
+        if !seen.insert(name) {
+            let message = format!("the {kind} `{name}` is listed twice");
+            let finding = Finding::error(Code::ListedTwice, at.index(position), message);
+            findings.add(finding.help("keep one of them; a later one wins file by file"));
+        }
+    }
+}
+
+/// Reports a layer of which the function has another version already. Lambda refuses such a function (the answer of
+/// `CreateFunction`: "Two different versions of the same layer are not allowed to be referenced in the same function").
+fn check_versions<'a>(
+    name: &'a str,
+    arn: &'a LayerVersionArn,
+    versions: &mut BTreeMap<String, (&'a str, &'a LayerVersionArn)>,
+    at: &Place,
+    findings: &mut Findings,
+) {
+    let (other, other_arn) = *versions.entry(arn.layer()).or_insert((name, arn));
+    if other_arn != arn {
+        let message = format!(
+            "`{name}` and `{other}` are versions {} and {} of one layer",
+            arn.version(),
+            other_arn.version()
+        );
+        let finding = Finding::error(Code::TwoVersions, at.clone(), message);
+        findings
+            .add(finding.help("keep one of them; Lambda takes no two versions of a layer in one function"));
+    }
+}
+
+/// The help for a name that `section` does not define.
+fn unknown_help<'a>(section: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    if name.starts_with("arn:") && section == "layers" {
+        return "give it a name under `layers`, `NAME: { arn: ... }`, and list the name".to_owned();
+    }
+    match nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define it under `{section}`: `NAME: {{ path: ... }}`"),
+    }
+}

@@ -1,0 +1,205 @@
+//! Layers: where the files of each come from.
+//!
+//! What is on this machine is looked at; whether a layer version or another image can be had is found when it is fetched.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::format;
+use super::source::{self, Written};
+use super::{Findings, base, name};
+use crate::finding::{Code, Finding, Place};
+use crate::project::{
+    ImageFiles, ImageLocation, ImagePath, ImagePathError, ImageReference, Layer, LayerSource,
+    LayerVersionArnError, VersionSource,
+};
+
+/// Where all files of layers lie (Lambda developer guide, packaging-layers).
+const LAYER_ROOT: &str = "/opt";
+
+/// All layers by name; none in place of one that has problems of its own.
+pub(super) fn all<'a>(
+    written: Option<&'a format::Entries<format::Layer>>,
+    root: &Path,
+    findings: &mut Findings,
+) -> BTreeMap<&'a str, Option<Layer>> {
+    let mut layers = BTreeMap::new();
+    for (key, written) in written.into_iter().flat_map(|entries| &entries.0) {
+        let at = findings.at(&["layers", key]);
+        name::entry("a layer", key, &at, findings);
+        let source = source(key, written, &at, root, findings);
+        let layer = source.map(|source| {
+            let key_of_source = match &source {
+                LayerSource::Files(_) => "path",
+                LayerSource::Version(_) => "arn",
+                LayerSource::Image(_) => "image",
+            };
+            let source_place = at.key(key_of_source);
+            Layer { name: key.clone(), place: at.clone(), source, source_place }
+        });
+        layers.insert(key.as_str(), layer);
+    }
+    layers
+}
+
+fn source(
+    name: &str,
+    written: &format::Layer,
+    at: &Place,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<LayerSource> {
+    let format::Layer { path, arn, ignore_compatibility, image, to, follow, exclude } = written;
+    if let Some((first, second)) = match (path, arn, image) {
+        (_, Some(_), Some(_)) => Some(("arn", "image")),
+        (Some(_), Some(_), None) => Some(("path", "arn")),
+        _ => None,
+    } {
+        let message = format!("the layer `{name}` has both `{first}` and `{second}`");
+        let finding = Finding::error(Code::SeveralSources, at.key(second).on_key(), message);
+        findings.add(finding.help("keep one, or make two layers of it"));
+        return None;
+    }
+    if to.is_some() && image.is_none() {
+        let finding = misplaced(at, "to", "`to` is only for a layer with an `image`");
+        findings.add(finding.help("remove it: the root of a layer is always `/opt`"));
+    }
+    if ignore_compatibility.is_some() && arn.is_none() {
+        let finding =
+            misplaced(at, "ignore_compatibility", "`ignore_compatibility` is only for a layer with an `arn`");
+        findings.add(finding.help("remove it: only published layers say what they are for"));
+    }
+    if arn.is_some() || image.is_some() {
+        let keys = [("follow", follow.is_some()), ("exclude", exclude.is_some())];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            let message = format!("`{key}` is only for a layer whose files are on this machine");
+            findings.add(misplaced(at, key, message).help("remove it"));
+        }
+    }
+    match (path.as_deref(), arn.as_deref(), image.as_deref()) {
+        (_, Some(arn), _) => version(arn, ignore_compatibility.unwrap_or_default(), &at.key("arn"), findings),
+        (path, None, Some(image)) => image_files(name, image, path, to.as_deref(), at, root, findings),
+        (Some(path), None, None) => {
+            let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
+            let exclude = exclude.as_deref().unwrap_or_default();
+            let written = Written { path, path_at, follow: *follow, exclude, exclude_at };
+            let source = source::read(&written, root, findings)?;
+            source::is_tree(&source, &written.path_at, findings).then_some(LayerSource::Files(source))
+        }
+        (None, None, None) => {
+            let message = format!("the layer `{name}` does not say where its files are");
+            let finding = Finding::error(Code::MissingKey, at.clone().on_key(), message);
+            findings.add(
+                finding
+                    .help("add `path:` with a directory or .zip, `arn:` with a layer version, or `image:`"),
+            );
+            None
+        }
+    }
+}
+
+/// A key that is there without the one that it belongs to.
+fn misplaced(at: &Place, key: &str, message: impl Into<String>) -> Finding {
+    Finding::error(Code::MisplacedKey, at.key(key).on_key(), message)
+}
+
+fn version(
+    text: &str,
+    ignore_compatibility: bool,
+    at: &Place,
+    findings: &mut Findings,
+) -> Option<LayerSource> {
+    match text.parse() {
+        Ok(arn) => Some(LayerSource::Version(VersionSource { arn, ignore_compatibility })),
+        Err(error) => {
+            let message = LayerVersionArnError::to_string(&error);
+            let help = "Lambda's console and `aws lambda list-layer-versions` show it as the version ARN";
+            findings.add(Finding::error(Code::BadArn, at.clone(), message).help(help));
+            None
+        }
+    }
+}
+
+fn image_files(
+    name: &str,
+    image: &str,
+    path: Option<&str>,
+    to: Option<&str>,
+    at: &Place,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<LayerSource> {
+    let reference = reference(image, &at.key("image"), root, findings);
+    let Some(path) = path else {
+        let message = format!("the layer `{name}` does not say which files of the image it takes");
+        let finding = Finding::error(Code::MissingKey, at.key("path"), message);
+        findings.add(finding.help("add `path:` with a file or folder in the image, such as `/opt`"));
+        return None;
+    };
+    let path = image_path(path, &at.key("path"), findings);
+    let to = match to {
+        Some(text) => {
+            let to = image_path(text, &at.key("to"), findings);
+            to.filter(|to| {
+                let message = format!("`{to}` lies outside `{LAYER_ROOT}`, where layers are");
+                let help = format!("write `{LAYER_ROOT}` or a path below it");
+                is_for_layers(to, message, help, &at.key("to"), findings)
+            })
+        }
+        None => path.clone().filter(|path| {
+            let message =
+                format!("the files would lie at `{path}`, outside `{LAYER_ROOT}`, where layers are");
+            let help = format!("add `to:` with a place for them, such as `{LAYER_ROOT}/{}`", path.name());
+            is_for_layers(path, message, help, &at.key("path"), findings)
+        }),
+    };
+    Some(LayerSource::Image(ImageFiles { reference: reference?, path: path?, to: to? }))
+}
+
+fn reference(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<ImageReference> {
+    match base::image(text, at, root, findings)? {
+        ImageLocation::Registry(reference) => Some(reference),
+        ImageLocation::Scratch => {
+            let message = "`scratch` is empty and has no files to take";
+            let finding = Finding::error(Code::BadImage, at.clone(), message);
+            findings.add(finding.help("name an image in a registry"));
+            None
+        }
+        _ => {
+            let message = format!("limg takes files of an image from a registry, and `{text}` is elsewhere");
+            let finding = Finding::error(Code::BadImage, at.clone(), message);
+            findings.add(finding.help("push it to a registry, or unpack the files and write `path: ...`"));
+            None
+        }
+    }
+}
+
+/// A path in an image. A slash at its end, which many write after the name of a folder, makes no difference.
+fn image_path(text: &str, at: &Place, findings: &mut Findings) -> Option<ImagePath> {
+    let plain = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
+    match plain.parse() {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let message = ImagePathError::to_string(&error);
+            let finding = Finding::error(Code::BadImagePath, at.clone(), message);
+            let help = "write the absolute path of a file or folder in the image, such as `/opt/python`";
+            findings.add(finding.help(help));
+            None
+        }
+    }
+}
+
+/// Whether a place is one for a layer's files; reports it when it is not.
+fn is_for_layers(
+    place: &ImagePath,
+    message: String,
+    help: String,
+    at: &Place,
+    findings: &mut Findings,
+) -> bool {
+    let is_good = place.as_str() == LAYER_ROOT || place.is_below(LAYER_ROOT);
+    if !is_good {
+        findings.add(Finding::error(Code::BadImagePath, at.clone(), message).help(help));
+    }
+    is_good
+}

@@ -1,0 +1,207 @@
+//! Gives the written definition its meaning: a [`Project`], or all that stands in the way of one.
+//!
+//! Validation does not stop at the first error. The paths in a definition are looked up on disk, so that a slip in a path is
+//! found with all others, but only the first bytes of files are read. Rules about the image belong to later stages.
+
+mod base;
+mod ecr;
+mod environment;
+mod function;
+mod handler;
+mod layer;
+mod name;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use self::base::Bases;
+pub use self::environment::{VariableError, check_variable};
+use self::source::Written;
+use super::{Outcome, format};
+use crate::definition::document::Document;
+use crate::finding::{Code, Finding, Place};
+use crate::project::{Extension, Project};
+
+/// Validates a definition against the ids of known runtimes.
+pub(super) fn validate(definition: &format::Definition, document: &Document, runtimes: &[&str]) -> Outcome {
+    let root = document.file().parent().unwrap_or(Path::new("/"));
+    let mut findings = Findings::new(document.place());
+    let name = name::project(definition.project.as_deref(), root, &mut findings);
+    let bases = Bases::validate(definition.bases.as_ref(), root, runtimes, &mut findings);
+    let layers = layer::all(definition.layers.as_ref(), root, &mut findings);
+    let extensions = extensions(definition, root, &mut findings);
+    let defaults = format::Function::default();
+    let context = function::Context {
+        root,
+        defaults: definition.defaults.as_ref().unwrap_or(&defaults),
+        bases: &bases,
+        layers: &layers,
+        extensions: &extensions,
+    };
+    if let Some(variables) = &context.defaults.environment {
+        environment::check(&findings.at(&["defaults", "environment"]), variables, &mut findings);
+    }
+    if definition.functions.0.is_empty() {
+        let finding =
+            Finding::error(Code::NoFunctions, findings.at(&["functions"]), "there are no functions");
+        findings.add(finding.help("add one: `NAME: { runtime: ..., handler: ..., code: ... }`"));
+    }
+    let mut used = Used::default();
+    let mut functions = Vec::new();
+    name::functions(&definition.functions, &mut findings);
+    for (name, written) in &definition.functions.0 {
+        functions.extend(function::validate(name, written, &context, &mut used, &mut findings));
+    }
+    let (ecr_repository, ecr) = ecr::validate(definition.ecr.as_ref(), &mut findings);
+    let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr };
+    if !findings.has_errors() && definition.ecr.is_some() {
+        // Otherwise a bad name would be reported twice.
+        ecr::check_names(&project, &mut findings);
+    }
+    if !findings.has_errors() {
+        // Otherwise the name may only be misspelt where it is used.
+        warn_of_unused(definition, &used, &mut findings);
+    }
+    let project = (!findings.has_errors()).then_some(project);
+    Outcome { project, findings: findings.all }
+}
+
+/// The findings so far, each once: what is in `defaults` is checked again for each function.
+struct Findings {
+    document: Place,
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn new(document: Place) -> Self {
+        Self { document, all: Vec::new() }
+    }
+
+    /// The value in the document that these keys lead to.
+    fn at(&self, keys: &[&str]) -> Place {
+        self.document.keys(keys)
+    }
+
+    fn add(&mut self, finding: Finding) {
+        if !self.all.contains(&finding) {
+            self.all.push(finding);
+        }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.all.iter().any(Finding::is_error)
+    }
+}
+
+/// The names that functions use, found or not.
+#[derive(Default)]
+struct Used<'a> {
+    runtimes: BTreeSet<&'a str>,
+    layers: BTreeSet<&'a str>,
+    extensions: BTreeSet<&'a str>,
+}
+
+/// All extensions by name; none in place of one that has problems of its own.
+fn extensions<'a>(
+    definition: &'a format::Definition,
+    root: &Path,
+    findings: &mut Findings,
+) -> BTreeMap<&'a str, Option<Extension>> {
+    let mut extensions = BTreeMap::new();
+    for (name, written) in definition.extensions.iter().flat_map(|entries| &entries.0) {
+        let at = findings.at(&["extensions", name]);
+        name::entry("an extension", name, &at, findings);
+        extensions.insert(name.as_str(), extension(name, written, &at, root, findings));
+    }
+    extensions
+}
+
+fn extension(
+    name: &str,
+    written: &format::Extension,
+    at: &Place,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<Extension> {
+    let empty = format::Entries::default();
+    let variables = written.environment.as_ref().unwrap_or(&empty);
+    if written.path.is_none()
+        && variables.0.is_empty()
+        && written.wrapper.is_none()
+        && written.handler_wrapper.is_none()
+    {
+        let message = format!("the extension `{name}` is empty");
+        let finding = Finding::error(Code::EmptyExtension, at.clone().on_key(), message);
+        findings.add(finding.help("give it a `path`, an `environment`, a `wrapper` or a `handler_wrapper`"));
+        return None;
+    }
+    environment::check(&at.key("environment"), variables, findings);
+    let wrapper =
+        written.wrapper.as_deref().map(|text| source::wrapper(text, &at.key("wrapper"), root, findings));
+    let is_doubled = written.wrapper.is_some() && environment::sets_wrapper(variables);
+    if is_doubled {
+        environment::two_wrappers(&at.key("environment"), "this extension has a `wrapper` too", findings);
+    }
+    let source = written.path.as_deref().map(|path| {
+        let exclude = written.exclude.as_deref().unwrap_or_default();
+        let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
+        source::read(&Written { path, path_at, follow: written.follow, exclude, exclude_at }, root, findings)
+    });
+    // A part that is there but has problems makes the whole unusable.
+    let (source, wrapper) =
+        (source.map_or(Some(None), |it| it.map(Some))?, wrapper.map_or(Some(None), |it| it.map(Some))?);
+    let handler_wrapper = written.handler_wrapper.as_ref();
+    let handler_wrapper = match handler_wrapper {
+        Some(written) => Some(handler::wrapper(written, &at.key("handler_wrapper"), findings)?),
+        None => None,
+    };
+    let mut environment = environment::values(variables).collect();
+    let variable = environment::take_wrapper(&mut environment, &at.key("environment"), findings);
+    Some(Extension {
+        name: name.to_owned(),
+        place: at.clone(),
+        source,
+        source_place: at.key("path"),
+        environment,
+        wrapper: wrapper.or(variable),
+        handler_wrapper,
+    })
+}
+
+/// Warns of each entry that no function uses: often a misspelt or forgotten line in a list.
+fn warn_of_unused(definition: &format::Definition, used: &Used<'_>, findings: &mut Findings) {
+    fn names<T>(entries: Option<&format::Entries<T>>) -> Vec<&str> {
+        entries.into_iter().flat_map(|entries| &entries.0).map(|(name, _)| name.as_str()).collect()
+    }
+    let sections = [
+        (
+            "base",
+            "bases",
+            names(definition.bases.as_ref()),
+            &used.runtimes,
+            "name it as a function's `runtime`",
+        ),
+        (
+            "layer",
+            "layers",
+            names(definition.layers.as_ref()),
+            &used.layers,
+            "list it in a function's `layers`",
+        ),
+        (
+            "extension",
+            "extensions",
+            names(definition.extensions.as_ref()),
+            &used.extensions,
+            "list it in a function's `extensions`",
+        ),
+    ];
+    for (kind, section, names, used, help) in sections {
+        for name in names.into_iter().filter(|name| !used.contains(name)) {
+            let message = format!("no function uses the {kind} `{name}`");
+            let at = findings.at(&[section, name]).on_key();
+            findings.add(Finding::warning(Code::Unused, at, message).help(format!("{help}, or remove it")));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The tree of one source, and what its files contain as far as later stages need it.
+
+use std::sync::Arc;
+
+use super::program::{self, HEAD, Machine, Program};
+use crate::project::ImagePath;
+use crate::tree::{Node, Tree, TreeError};
+
+/// A tree, and what its programs and libraries are built for. Files are read once, for all functions that share the tree.
+#[derive(Debug, Clone)]
+pub struct SourceTree {
+    /// The tree.
+    pub tree: Arc<Tree>,
+    /// The machines of its programs and shared libraries.
+    pub machines: Arc<[(ImagePath, Machine)]>,
+}
+
+impl SourceTree {
+    /// Reads a tree. Files at `started`, where Lambda starts what it finds, become executable if they are programs: archives
+    /// often lose the permission bits.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read(mut tree: Tree, started: &[ImagePath]) -> Result<Self, TreeError> {
+        for path in started {
+            if let Some(Node::File(file)) = tree.get(path)
+                && !file.executable
+                && Program::of(&file.content.head(HEAD)?) != Program::Other
+            {
+                tree.make_executable(path, "Lambda runs it as a program");
+            }
+        }
+        let machines = program::machines(&tree)?.into();
+        Ok(Self { tree: Arc::new(tree), machines })
+    }
+}

@@ -1,0 +1,47 @@
+//! The fixed places of an image where Lambda looks for what it runs.
+
+use crate::project::ImagePath;
+use crate::runtime::{LAYER_ROOT, TASK_ROOT};
+use crate::tree::{Tree, TreeError};
+
+/// Where Lambda looks for external extensions: it starts every file directly in it (Lambda developer guide,
+/// lambda-extensions).
+pub const EXTENSIONS: &str = "/opt/extensions";
+
+/// Where limg places local wrapper scripts.
+pub(super) const WRAPPERS: &str = "/opt/wrappers";
+
+/// A folder of the search path for programs.
+const PROGRAMS: &str = "/opt/bin";
+
+/// The variable that names the wrapper script.
+pub const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+/// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
+///
+/// # Errors
+/// Never: the paths are fixed.
+pub fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
+    Ok([image_path(&format!("{TASK_ROOT}/bootstrap"))?, image_path(&format!("{LAYER_ROOT}/bootstrap"))?])
+}
+
+/// The paths of a tree where Lambda starts what it finds as a program, sorted.
+///
+/// # Errors
+/// Never: the paths are fixed.
+pub fn started(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
+    let directly_in = |folder| tree.below(folder).filter(move |(path, _)| path.folder() == folder);
+    let found = directly_in(EXTENSIONS).chain(directly_in(PROGRAMS)).chain(tree.below(WRAPPERS));
+    let mut started: Vec<ImagePath> = found.map(|(path, _)| path.clone()).collect();
+    started.extend(bootstraps()?.into_iter().filter(|path| tree.get(path).is_some()));
+    started.sort();
+    Ok(started)
+}
+
+/// An image path that is fixed except for a name that the definition has checked.
+///
+/// # Errors
+/// When the name is not one.
+pub fn image_path(path: &str) -> Result<ImagePath, TreeError> {
+    path.parse().map_err(|source| TreeError::Path { what: path.to_owned(), source })
+}

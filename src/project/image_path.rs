@@ -1,0 +1,167 @@
+//! Paths inside an image.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use memchr::memrchr;
+use serde::{Deserialize, Serialize};
+
+/// An absolute, normalised path inside an image, with `/` between its names; never the root itself.
+///
+/// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImagePath(String);
+
+/// Why a text is not an [`ImagePath`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImagePathError {
+    /// It does not begin with `/`.
+    #[error("`{0}` is not absolute")]
+    NotAbsolute(String),
+    /// It names the root.
+    #[error("`{0}` is the root of the image")]
+    Root(String),
+    /// It has an empty name, `.`, `..` or a NUL.
+    #[error("`{0}` is not a plain path: it has an empty name, `.`, `..` or a NUL")]
+    NotPlain(String),
+}
+
+impl ImagePath {
+    /// Joins a relative path, `/` between its names, below this one.
+    ///
+    /// # Errors
+    /// When `relative` is empty, absolute, or has an empty name, `.`, `..` or a NUL.
+    pub fn join(&self, relative: &str) -> Result<Self, ImagePathError> {
+        let text = format!("{}/{relative}", self.0);
+        if are_plain(relative) { Ok(Self(text)) } else { Err(ImagePathError::NotPlain(text)) }
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path without its leading `/`, as a tar archive names it.
+    #[must_use]
+    pub fn relative(&self) -> &str {
+        &self.0[1..]
+    }
+
+    /// The last name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0[self.end_of_folder() + 1..]
+    }
+
+    /// The folder that holds it, or none when that is the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        Some(self.folder()).filter(|folder| !folder.is_empty()).map(|folder| Self(folder.to_owned()))
+    }
+
+    /// All folders above it, the outermost first, without the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
+        self.folders().map(|folder| Self(folder.to_owned()))
+    }
+
+    /// As [`parent`](Self::parent), of its text; nothing when that is the root.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        &self.0[..self.end_of_folder()]
+    }
+
+    /// Where the last `/` stands.
+    fn end_of_folder(&self) -> usize {
+        // A path begins with one.
+        memrchr(b'/', self.0.as_bytes()).unwrap_or_default()
+    }
+
+    /// As [`ancestors`](Self::ancestors), of their texts.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.0.match_indices('/').skip(1).map(|(end, _)| &self.0[..end])
+    }
+
+    /// Whether it lies below `folder`.
+    #[must_use]
+    pub fn is_below(&self, folder: &str) -> bool {
+        self.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl Borrow<str> for ImagePath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ImagePath {
+    type Err = ImagePathError;
+
+    fn from_str(text: &str) -> Result<Self, ImagePathError> {
+        let Some(names) = text.strip_prefix('/') else {
+            return Err(ImagePathError::NotAbsolute(text.to_owned()));
+        };
+        if names.is_empty() {
+            return Err(ImagePathError::Root(text.to_owned()));
+        }
+        if are_plain(names) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ImagePathError::NotPlain(text.to_owned()))
+        }
+    }
+}
+
+/// Whether names with `/` between them lead down and nowhere else.
+fn are_plain(names: &str) -> bool {
+    !names.contains('\0') && !names.split('/').any(|name| matches!(name, "" | "." | ".."))
+}
+
+impl TryFrom<String> for ImagePath {
+    type Error = ImagePathError;
+
+    fn try_from(text: String) -> Result<Self, ImagePathError> {
+        text.parse()
+    }
+}
+
+impl From<ImagePath> for String {
+    fn from(path: ImagePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_paths_are_absolute_and_plain() {
+        for good in ["/opt", "/opt/extensions/log-shipper", "/var/task/a b/ü.py", "/opt/.wh.x"] {
+            assert_eq!(good.parse::<ImagePath>().unwrap().as_str(), good);
+        }
+        for bad in ["", "/", "opt", "opt/x", "/opt/", "//opt", "/opt/../etc", "/./opt", "/opt/..", "/a\0b"] {
+            assert!(bad.parse::<ImagePath>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn image_paths_know_their_folders() {
+        let path: ImagePath = "/opt/extensions/a".parse().unwrap();
+        let above: Vec<_> = path.ancestors().map(String::from).collect();
+        assert_eq!(above, ["/opt", "/opt/extensions"]);
+        assert_eq!(path.parent().unwrap().as_str(), "/opt/extensions");
+        assert_eq!("/opt".parse::<ImagePath>().unwrap().parent(), None);
+        assert!(path.is_below("/opt") && path.is_below("/opt/extensions") && !path.is_below("/op"));
+        assert!(path.join("../x").is_err() && path.join("/x").is_err() && path.join("").is_err());
+    }
+}

@@ -1,0 +1,265 @@
+//! The validated domain: what a project consists of once its definition has been read.
+//!
+//! A value of these types is valid in itself, so later stages check nothing again. Each part knows the [`Place`] where it
+//! was defined, so that a later stage can report a finding without knowing the format. This room knows no file format,
+//! does not access the disk, and does not know where Lambda expects files: [`crate::plan`] does.
+
+mod architecture;
+mod ecr;
+mod image_path;
+mod layer_arn;
+mod location;
+mod partition;
+mod reference;
+mod reference_template;
+mod repository_template;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::finding::Place;
+
+pub use architecture::Architecture;
+pub use ecr::{EcrSettings, Encryption};
+pub use image_path::{ImagePath, ImagePathError};
+pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
+pub use location::{ImageLocation, ImageLocationError, split_tag};
+pub use partition::{Partition, is_account};
+pub use reference::{
+    DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, ImageReference, ImageReferenceError, Repository, is_tag,
+};
+pub use reference_template::ReferenceTemplate;
+pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
+
+/// The folder next to a definition that holds the built images; it is never part of an image.
+pub const OUTPUT_FOLDER: &str = ".limg";
+
+/// Everything that one definition describes.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project's name: part of image names. Lower case.
+    pub name: String,
+    /// The folder of the definition. Built images go to its [`OUTPUT_FOLDER`].
+    pub root: PathBuf,
+    /// The functions, in the order of the definition.
+    pub functions: Vec<Function>,
+    /// How the repositories in ECR are named.
+    pub ecr_repository: RepositoryTemplate,
+    /// Settings of the repositories that limg creates in ECR.
+    pub ecr: EcrSettings,
+}
+
+/// One Lambda function: one image.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where the function and some of its parts are defined.
+    pub places: FunctionPlaces,
+    /// The base image and the contract that it keeps.
+    pub base: Base,
+    /// The handler, which becomes the image's `CMD`. Optional on a base without an entry script.
+    pub handler: Option<String>,
+    /// The instruction set of the image.
+    pub architecture: Architecture,
+    /// The function's own code, rooted at the task root.
+    pub code: Source,
+    /// Which files of the code go into a layer of dependencies, below the rest of the code.
+    pub dependencies: Dependencies,
+    /// Layers in merge order: a later one wins.
+    pub layers: Vec<Layer>,
+    /// Extensions in merge order, after all layers.
+    pub extensions: Vec<Extension>,
+    /// The function's own wrapper script.
+    pub wrapper: Option<Wrapper>,
+    /// The function's own handler wrapper.
+    pub handler_wrapper: Option<HandlerWrapper>,
+    /// Whether the image allows Lambda to take snapshots of it.
+    pub snapstart: bool,
+    /// The function's own variables, without the one that names a wrapper script.
+    pub environment: BTreeMap<String, String>,
+    /// Seconds that one invocation may take, 1 to 900. Not part of the image.
+    pub timeout: u32,
+    /// Memory in MB, 128 to 10,240. Not part of the image.
+    pub memory: u32,
+}
+
+/// Where a function and those of its parts are defined that have no type of their own.
+#[derive(Debug, Clone)]
+pub struct FunctionPlaces {
+    /// The function itself.
+    pub function: Place,
+    /// Its runtime.
+    pub runtime: Place,
+    /// Its code.
+    pub code: Place,
+    /// What it declares about dependencies.
+    pub dependencies: Place,
+    /// Its list of extensions.
+    pub extensions: Place,
+}
+
+/// The base image of a function.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// The name that the function's `runtime` gives: a runtime id, or the name of a base of the definition.
+    pub name: String,
+    /// Where the image is named: in the base's own definition, or else by the function's runtime.
+    pub place: Place,
+    /// Where the image is, if the definition names one; otherwise the contract's own image.
+    pub image: Option<ImageLocation>,
+    /// The runtime id whose contract the base keeps, such as `python3.12`.
+    pub contract: String,
+    /// What replaces the image's own entry point.
+    pub entrypoint: Option<EntryPoint>,
+}
+
+/// The command that starts the handler on a base.
+#[derive(Debug, Clone)]
+pub struct EntryPoint {
+    /// The absolute path of a program in the image, and its arguments.
+    pub command: Vec<String>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// A Lambda layer: a file tree rooted at `/opt`.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where it is defined.
+    pub place: Place,
+    /// Where its files come from.
+    pub source: LayerSource,
+    /// Where the definition names the source.
+    pub source_place: Place,
+}
+
+/// Where the files of a layer come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LayerSource {
+    /// A directory or a zip on this machine.
+    Files(Source),
+    /// A layer that was published in Lambda.
+    Version(VersionSource),
+    /// Files of another image.
+    Image(ImageFiles),
+}
+
+/// A version of a layer that was published in Lambda.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionSource {
+    /// Which one.
+    pub arn: LayerVersionArn,
+    /// Whether it is used regardless of the runtimes and architectures that it declares.
+    pub ignore_compatibility: bool,
+}
+
+/// Files of an image in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageFiles {
+    /// The image.
+    pub reference: ImageReference,
+    /// The file or folder in that image.
+    pub path: ImagePath,
+    /// Its place in the function's image: `/opt`, where layers are, or below it.
+    pub to: ImagePath,
+}
+
+/// A Lambda extension: external (files below `/opt`), internal (variables and a wrapper), or both.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    /// Its name in the definition. A single executable gets this name in `/opt/extensions`.
+    pub name: String,
+    /// Where it is defined.
+    pub place: Place,
+    /// Where its files are, if it has any.
+    pub source: Option<Source>,
+    /// Where the definition names the source.
+    pub source_place: Place,
+    /// Variables that it sets in the function's image, without the one that names a wrapper script.
+    pub environment: BTreeMap<String, String>,
+    /// Its wrapper script.
+    pub wrapper: Option<Wrapper>,
+    /// Its handler wrapper.
+    pub handler_wrapper: Option<HandlerWrapper>,
+}
+
+/// A handler that Lambda calls instead of the function's own, which it finds in a variable and calls itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerWrapper {
+    /// Its own name.
+    pub handler: String,
+    /// The variable in which it looks for the other handler.
+    pub variable: String,
+}
+
+/// Files on this machine that become a tree of the image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Absolute path of the directory, zip or file. It existed when the definition was read.
+    pub path: PathBuf,
+    /// What kind of source it is.
+    pub kind: SourceKind,
+    /// Whether a symbolic link that leaves the directory is replaced by what it points to instead of rejected.
+    pub follow: bool,
+    /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`.
+    pub exclude: Vec<String>,
+}
+
+/// What a [`Source`] is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceKind {
+    /// A directory: its content is taken.
+    Directory,
+    /// A zip archive, laid out as Lambda lays it out: its content is taken.
+    Zip,
+    /// One file: the file itself is taken, under its own name.
+    File,
+}
+
+/// Which files of a function's code are dependencies, whose layer an edit of the rest does not change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Dependencies {
+    /// Files that package managers have installed.
+    #[default]
+    Installed,
+    /// No files: all code is in one layer.
+    Unsplit,
+    /// Files that match these patterns, in gitignore syntax, relative to the root of the code.
+    Matching(Vec<String>),
+}
+
+/// A wrapper script: a program that gets the runtime's command line and ends by executing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrapper {
+    /// Where the script comes from.
+    pub script: WrapperScript,
+    /// Where the definition names it.
+    pub place: Place,
+}
+
+/// Where a wrapper script comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WrapperScript {
+    /// A path in the image, provided by a layer, an extension, the code or the base.
+    InImage(ImagePath),
+    /// A file on this machine, which limg places below `/opt/wrappers`.
+    Local(PathBuf),
+}
+
+/// The part of an image config that Lambda honours (Lambda developer guide, images-create).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunConfig {
+    /// Variables in their order.
+    pub environment: Vec<(String, String)>,
+    /// The program and its fixed arguments.
+    pub entrypoint: Option<Vec<String>>,
+    /// Further arguments: the handler, in an image for Lambda.
+    pub command: Option<Vec<String>>,
+    /// The working directory.
+    pub working_directory: Option<String>,
+    /// Labels in addition to those of the base.
+    pub labels: BTreeMap<String, String>,
+}
