@@ -249,14 +249,15 @@ impl FileNode {
     }
 }
 
-/// The kind of node, for messages.
-impl std::fmt::Display for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Node {
+    /// The kind of node, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
             Self::Directory => "directory",
             Self::File(_) => "file",
             Self::Symlink(_) => "symbolic link",
-        })
+        }
     }
 }
 

@@ -141,11 +141,11 @@ pub(super) fn read(archive: &ZipArchive) -> Result<Vec<EntryRecord>, TreeError> 
     let mut headers = zip.entries(&mut buffer);
     let mut records = Vec::new();
     for _ in 0..count {
-        let header = headers.next_entry().map_err(broken)?;
-        records.push(EntryRecord::new(&header.ok_or_else(|| failed(damaged()))?));
+        let Some(header) = headers.next_entry().map_err(broken)? else { break };
+        records.push(EntryRecord::new(&header));
     }
-    if matches!(headers.next_entry(), Ok(Some(_))) {
-        return Err(failed(invalid("its central directory has more entries than it declares")));
+    if (records.len() as u64) < count || matches!(headers.next_entry(), Ok(Some(_))) {
+        return Err(failed(invalid("its central directory has another number of entries than it declares")));
     }
     if let Some(entry) = set_limits(&mut records, start) {
         let help = "create the archive again with another tool";
@@ -165,19 +165,13 @@ fn locate<'a>(
 ) -> Result<rawzip::ZipArchive<&'a ZipArchive>, rawzip::Error> {
     let first = archive.size().saturating_sub(END_RECORD);
     let mut end = archive.size();
-    let mut last_error = None;
     loop {
         let locator = ZipLocator::new().max_search_space(end.saturating_sub(first));
-        let (_, error) = match locator.locate_in_reader(archive, buffer, end) {
+        match locator.locate_in_reader(archive, buffer, end) {
             Ok(zip) => return Ok(zip),
-            Err(failed) => failed,
-        };
-        // Where a comment contains the signature of a record, the record itself is further up.
-        let position = error.eocd_offset();
-        let error = last_error.take().unwrap_or(error);
-        let Some(position) = position else { return Err(error) };
-        end = position;
-        last_error = Some(error);
+            // If the signature is part of a comment, the record is further up.
+            Err((_, error)) => end = error.eocd_offset().ok_or(error)?,
+        }
     }
 }
 
@@ -246,16 +240,12 @@ pub(super) fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-fn damaged() -> io::Error {
-    invalid("its central directory is damaged")
-}
-
 fn plain_error(error: rawzip::Error) -> io::Error {
     match error.into_kind() {
         ErrorKind::IO(error) => error,
         ErrorKind::MissingEndOfCentralDirectory => {
             invalid("it has no central directory: it is not a zip archive, or its end is missing")
         }
-        _ => damaged(),
+        _ => invalid("its central directory is damaged"),
     }
 }

@@ -64,7 +64,16 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
     }
     entries.retain(|entry| !exclusions.excludes(&entry.name.path, entry.kind == EntryKind::Directory));
     let later_kinds = later_kinds(&entries);
-    let mut builder = TreeBuilder::new(&archive, root);
+    let mut builder = TreeBuilder {
+        tree: Tree::new(),
+        archive: &archive,
+        root,
+        size: 0,
+        replaced: BTreeSet::new(),
+        programs: SharedAdjustment::default(),
+        cp437: SharedAdjustment::default(),
+        backslashes: SharedAdjustment::default(),
+    };
     for (entry, later_kind) in entries.into_iter().zip(later_kinds) {
         match later_kind {
             Some(kind) => builder.replace(&entry, kind)?,
@@ -137,20 +146,7 @@ struct TreeBuilder<'a> {
     backslashes: SharedAdjustment,
 }
 
-impl<'a> TreeBuilder<'a> {
-    fn new(archive: &'a ZipArchive, root: &'a ImagePath) -> Self {
-        Self {
-            tree: Tree::new(),
-            archive,
-            root,
-            size: 0,
-            replaced: BTreeSet::new(),
-            programs: SharedAdjustment::default(),
-            cp437: SharedAdjustment::default(),
-            backslashes: SharedAdjustment::default(),
-        }
-    }
-
+impl TreeBuilder<'_> {
     /// Drops an entry in favour of a later one with the same path, as tools do that unpack one entry after the other.
     fn replace(&mut self, entry: &Entry, later_kind: EntryKind) -> Result<(), TreeError> {
         let is_directory = entry.kind == EntryKind::Directory;
@@ -277,7 +273,7 @@ impl<'a> TreeBuilder<'a> {
                     let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or(path.as_str());
                     return Err(TreeError::unsuitable(
                         self.archive.name_of(below.trim_start_matches('/')),
-                        format!("is below `{parent}`, which is a {node} in the same archive"),
+                        format!("is below `{parent}`, which is a {} in the same archive", node.kind()),
                         remove_entry(),
                     ));
                 }
