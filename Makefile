@@ -1,16 +1,17 @@
-# make demo   builds an example and shows its answer to an event
-# make test   all checks and tests; LIMG_TESTS=offline leaves out what needs
-#             root, Docker or the network
-# make bench  limg beside other ways to make the same images, and the tables of
-#             docs/performance.md; needs root, 16 GB of memory and half an hour.
-#             BENCH='--loads small --runs 1' measures less, see .ci/bench
+# make demo   builds an example and shows its response to an event
+# make test   runs all checks and tests; LIMG_TESTS=offline leaves out those that
+#             need root, Docker or the network
+# make bench  compares limg with other ways to build the same images, and writes
+#             the tables in docs/performance.md; needs root, 16 GB of memory and
+#             half an hour. BENCH='--loads small --runs 1' measures less, see
+#             .ci/bench
 #
-# All are for Debian 12 and may be run again at any time.
+# All are for Debian 12 and can be run again at any time.
 
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-# Where Cargo puts the program; the recipes go into other folders.
+# Where Cargo puts the program. An absolute path, because recipes change the folder.
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 limg := $(target)/release/limg
 

@@ -1,15 +1,15 @@
-# examples/python-layers by hand:
+# examples/python-layers as a Dockerfile:
 #
 #   docker build -f Dockerfiles/python-layers.Dockerfile --build-arg BASE=<python3.11 base> examples/python-layers
 #
-# COPY takes a file's mode from the context, so this gives 0644 and 0755 only where the files were
+# COPY takes a file's mode from the context, so the modes are 0644 and 0755 only if the files were
 # checked out with the usual umask, 022. limg sets the modes itself.
 
 ARG BASE
 
-# Docker unpacks tar files alone, hence a stage of its own for the zip: what unpacking leaves
-# behind, byte code included, stays there. The owner and the modes are those of the user and the
-# umask here, root and 022, whatever the zip says.
+# Docker unpacks only tar files, so the zip is unpacked in a separate stage: temporary files and
+# byte code remain there. Owner and modes come from the user and the umask here, root and 022, and
+# not from the zip.
 FROM ${BASE} AS festive
 COPY layers/festive.zip /tmp/festive.zip
 RUN python3 -m zipfile -e /tmp/festive.zip /tmp/festive
@@ -27,6 +27,6 @@ COPY functions/greet/ /var/task/
 ENV GREETING_STYLE=cheerful \
     AWS_LAMBDA_EXEC_WRAPPER=/opt/wrappers/importtime
 
-# Already that in the base; named, since the function's files depend on it.
+# The same as in the base; repeated because the function's files depend on it.
 WORKDIR /var/task
 CMD ["app.handler"]

@@ -1,8 +1,8 @@
-# examples/static-binary by hand, after its build.sh:
+# examples/static-binary as a Dockerfile, after running its build.sh:
 #
 #   docker build -f Dockerfiles/static-binary.Dockerfile examples/static-binary
 #
-# Other bases can be named with --build-arg BASE=…; the programs need none.
+# Name another base with --build-arg BASE=…; the programs do not need one.
 
 ARG BASE=scratch
 FROM ${BASE}
@@ -10,7 +10,7 @@ FROM ${BASE}
 COPY build/counter /opt/extensions/counter
 COPY build/bootstrap /var/task/bootstrap
 
-# What Lambda's bases say of themselves, and scratch does not.
+# The variables of Lambda's own bases, which scratch does not have.
 ENV PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin \
     LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib \
     LAMBDA_TASK_ROOT=/var/task \

@@ -1,7 +1,7 @@
-//! The stages that a layer goes through, each by itself: the walk, the key, tar with its digest, gzip, and the hash alone.
+//! The stages of building a layer, each on its own: the walk, the key, tar with its digest, gzip, and the hash alone.
 //!
-//! `cargo bench` runs them on a tree of its own making: programs, text and small files in about the proportions of a Python
-//! layer. Numbers of two machines, or of two days, are not to be compared.
+//! `cargo bench` runs them on a generated tree: programs, text and small files in about the proportions of a Python
+//! layer. Compare only numbers from the same machine on the same day.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot set up has failed")]
 
@@ -20,7 +20,7 @@ use limg::tree::Tree;
 /// 1980-01-01.
 const MTIME: u64 = 315_532_800;
 
-/// Writes the input: this benchmark's own program, which is a real one, and two thousand small files.
+/// Writes the input: the program of this benchmark and two thousand small files.
 fn make_input(folder: &Path) {
     fs::copy(std::env::current_exe().unwrap(), folder.join("program")).unwrap();
     for number in 0..2000 {

@@ -1,1 +1,1 @@
-"""The parts of .ci/bench; it alone runs them."""
+"""The modules of .ci/bench."""

@@ -1,8 +1,8 @@
-"""Whether a pushed image is the one that was asked for.
+"""Checks that a pushed image is complete.
 
-A tool that left files out would be fast. What counts is what a function sees:
-paths, contents, whether programs may be run, and the command; owners and times
-are each tool's own affair.
+A tool that left files out would be fast. The check covers what a function sees:
+paths, contents, whether programs are executable, and the command. Owners and
+times may differ between tools.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ import tarfile
 
 
 def held(bench):
-    """The files of the layers beyond the base, as `loads.contents` gives them, and programs."""
+    """The files of the layers above the base, as `loads.contents` returns them, and which are programs."""
     files, programs = {}, set()
     for layer in bench.layers():
-        # umoci ends an archive right after its last byte; Python wants blocks of zeros there.
+        # umoci ends an archive right after its last byte; Python expects blocks of zeros there.
         unpacker = subprocess.Popen(
             ["sh", "-c", 'gzip -dc <"$0" && head -c 10240 /dev/zero', bench.blob(layer["digest"])],
             stdout=subprocess.PIPE,
@@ -36,13 +36,13 @@ def held(bench):
 
 
 def differences(bench, wanted):
-    """What is wrong with the image in the registry, in words; nothing if all is well."""
+    """What is wrong with the image in the registry, in words; empty if nothing is."""
     files, programs = held(bench)
     found = [f"{name} is missing" for name in wanted.keys() - files.keys()]
-    found += [f"{name} is not wanted" for name in files.keys() - wanted.keys()]
+    found += [f"{name} is not expected" for name in files.keys() - wanted.keys()]
     found += [f"{name} differs" for name in wanted.keys() & files.keys() if wanted[name] != files[name]]
     if "opt/extensions/bench" not in programs:
-        found.append("opt/extensions/bench cannot be run")
+        found.append("opt/extensions/bench is not executable")
     manifest, base = bench.manifest("latest"), bench.manifest("base")
     config, stock = (
         json.loads(bench.blob(image["config"]["digest"]).read_bytes()) for image in (manifest, base)
@@ -53,7 +53,7 @@ def differences(bench, wanted):
         found.append("the entry point is not the base's")
     count = len(base["layers"])
     if config["rootfs"]["diff_ids"][:count] != stock["rootfs"]["diff_ids"]:
-        found.append("the base is another")
+        found.append("the layers of the base differ")
     if len(config["rootfs"]["diff_ids"]) != len(manifest["layers"]):
-        found.append("the config has not as many layers as the manifest")
+        found.append("config and manifest differ in the number of layers")
     return sorted(found)

@@ -1,4 +1,4 @@
-"""What is measured of limg alone: start-up, size, build time, `invoke --watch`, a thousand functions."""
+"""Measures limg on its own: start-up, size, build time, `invoke --watch`, a thousand functions."""
 
 import json
 import os
@@ -20,7 +20,7 @@ SCALE_RUNS = 3
 
 
 def startup(_home, target, options):
-    """Seconds of `limg --version`, by hyperfine without a shell."""
+    """Seconds that `limg --version` takes, measured by hyperfine without a shell."""
     file = target / "hyperfine.json"
     subprocess.run(
         ["hyperfine", "--shell=none", "--warmup=10", "--runs=200", "--style=none",
@@ -31,7 +31,7 @@ def startup(_home, target, options):
 
 
 def binary(_home, target, options):
-    """Bytes of the program without symbols."""
+    """Size of the program without symbols, in bytes."""
     stripped = target / "limg.stripped"
     subprocess.run(["strip", "-o", stripped, options.limg], check=True)
     size = stripped.stat().st_size
@@ -40,7 +40,7 @@ def binary(_home, target, options):
 
 
 def build(home, target, _options):
-    """Wall and processor seconds of a release build with every dependency already downloaded."""
+    """Wall and processor seconds of a clean release build with all dependencies downloaded."""
     folder = target / "cargo"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["cargo", "fetch", "--locked"], cwd=home, check=True)
@@ -58,9 +58,9 @@ def build(home, target, _options):
 
 
 def watch(home, target, options):
-    """Seconds from the edit of a function's file to the answer of the new image.
+    """Seconds from the edit of a function's file to the answer from the new image.
 
-    The example is copied, so that no edit can remain in it.
+    The example is copied, so that no edit remains in it.
     """
     folder = target / "watch"
     shutil.rmtree(folder, ignore_errors=True)
@@ -68,7 +68,7 @@ def watch(home, target, options):
     definition = folder / "limg.yaml"
     text, bases = re.subn(r"oci:\S*/python3\.11", f"oci:{options.base}", definition.read_text())
     if bases != 1:
-        sys.exit(".ci/bench: examples/python-layers has no base of the form oci:…/python3.11")
+        sys.exit(".ci/bench: examples/python-layers/limg.yaml does not name a base of the form oci:…/python3.11")
     definition.write_text(text)
     function = folder / "functions/greet/app.py"
     original = function.read_text()
@@ -129,7 +129,7 @@ def scale(_home, target, options):
             if step == "edit":
                 with (folder / "functions/f7/app.py").open("a") as code:
                     code.write("\n# edited\n")
-            time.sleep(0.1)  # what was just written is not taken for unchanging
+            time.sleep(0.1)  # limg does not trust the times of files that are newer than this
             peak = folder / "peak"
             begin = time.perf_counter()
             subprocess.run(
@@ -146,6 +146,6 @@ EXTRAS = {"startup": startup, "binary": binary, "watch": watch, "scale": scale}
 
 
 def measure(name, home, target, options):
-    """One of `EXTRAS`, or `build`: its result by name."""
+    """Runs one of `EXTRAS`, or `build`, and returns its results by name."""
     print(f".ci/bench: limg alone: {name}", file=sys.stderr, flush=True)
     return (EXTRAS | {"build": build})[name](home, target, options)

@@ -1,8 +1,8 @@
-"""What a measurement happens in and is taken with: file systems, daemons, counters.
+"""The environment of a measurement: file systems, daemons, counters.
 
-A `Bench` is one tool's place for one run: a fresh tmpfs with a fresh registry,
-and a Docker engine of its own where the tool needs one, so that no run sees
-what another left. Nothing here knows which tools there are.
+A `Bench` is the environment of one tool in one run: a fresh tmpfs with a fresh
+registry, and a Docker engine of its own if the tool needs one, so that no run
+is affected by another. This module does not depend on the tools.
 """
 
 import json
@@ -23,11 +23,11 @@ MANIFESTS = ", ".join(
 
 
 class Failed(Exception):
-    """A command of a tool ended with an error; the text is what it said."""
+    """A command of a tool failed; the text is its output."""
 
 
 def processor_seconds(pid):
-    """What a process has used, with the children whose end it has taken note of."""
+    """Processor seconds of a process and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / TICKS
 
@@ -45,7 +45,7 @@ def reset_peak(pid):
 
 
 def descendants(pid):
-    """A process and all below it: containerd is a child of dockerd."""
+    """A process and all its descendants: containerd is a child of dockerd."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -54,11 +54,10 @@ def descendants(pid):
 
 
 class Received:
-    """Counts the bytes of TCP packets that go to a port of the loopback interface.
+    """Counts the bytes of TCP packets to a port of the loopback interface.
 
-    A rule of iptables without a target counts and decides nothing; it costs no
-    measurable time, and ends with our network. Where there can be none, the
-    count is None.
+    An iptables rule without a target only counts. It costs no measurable time and
+    is removed with our network namespace. If it cannot be added, the count is None.
     """
 
     def __init__(self, port):
@@ -80,7 +79,7 @@ class Received:
 
 
 class Bench:
-    """A context manager; `store` is the tool's own folder, `image` where it pushes to."""
+    """A context manager; `store` is the folder of the tool."""
 
     def __init__(self, folder, base, limg, engine):
         self.folder, self.base, self.limg, self.engine = folder, base, limg, engine
@@ -110,12 +109,12 @@ class Bench:
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
             daemon.wait()
-        # What a killed container or an overlay of buildah still holds goes with us:
-        # the mounts are those of this process alone.
+        # Mounts that a killed container or an overlay of buildah still uses are removed with
+        # our mount namespace.
         subprocess.run(["umount", "--recursive", "--lazy", self.folder], check=True)
 
     def start(self, name, command, ready, **options):
-        """Starts a daemon, and returns when `ready` says so."""
+        """Starts a daemon and waits until `ready` returns true."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as file:
             daemon = subprocess.Popen(
@@ -149,15 +148,15 @@ class Bench:
         self.start("registry", ["docker-registry", "serve", file], ready)
 
     def start_engine(self):
-        """An engine without networks: the builds run nothing.
+        """Starts an engine without networks: the builds run no programs that need one.
 
-        It takes away docker0 as it starts, so it must never see the host's network.
+        It removes docker0 as it starts, so it must never see the host's network.
         """
         if "docker0" in (name for _, name in socket.if_nameindex()):
-            sys.exit(".ci/bench: will not start an engine in a network that has docker0")
+            sys.exit(".ci/bench: the engine cannot run in a network that has docker0, because it would remove it")
         home = self.folder / "engine"
         settings = self.folder / "engine.json"
-        settings.write_text("{}")  # instead of the host's own
+        settings.write_text("{}")  # instead of the host's
         self.start(
             "engine",
             ["dockerd", f"--host=unix://{self.folder}/docker.sock", f"--data-root={home}/data",
@@ -170,7 +169,7 @@ class Bench:
         )  # fmt: skip
 
     def environment(self):
-        """What the scripts of tools.py find, and no setting of the caller."""
+        """The environment of the scripts in tools.py, without the caller's settings."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder / "home"),
@@ -185,11 +184,11 @@ class Bench:
         }
 
     def run(self, script, cwd):
-        """Runs a Bash script unmeasured."""
+        """Runs a Bash script without measuring it."""
         self.spawn(["bash", "-euo", "pipefail", "-c", script], cwd)
 
     def spawn(self, command, cwd):
-        """Runs a command; gives its wall seconds and what it used of the machine."""
+        """Runs a command; returns its wall seconds and its resource usage."""
         with (self.folder / "output").open("w+b") as output:
             begin = time.perf_counter()
             child = subprocess.Popen(
@@ -205,15 +204,15 @@ class Bench:
         return wall, usage
 
     def measure(self, script, cwd):
-        """Runs a Bash script, and gives seconds and bytes by name."""
+        """Runs a Bash script; returns seconds and bytes by name."""
         engine = descendants(self.daemons["engine"].pid) if self.engine else []
         daemons = [*engine, self.daemons["registry"].pid]
         for pid in engine:
             reset_peak(pid)
         before = sum(map(processor_seconds, daemons))
         received = self.received.bytes()
-        # The kernel counts the memory of whoever starts a program as that program's. GNU time
-        # is small, this process is not.
+        # The kernel counts the memory of the process that starts a program as the program's. GNU
+        # time is small, this process is not.
         peak = self.folder / "peak"
         wall, usage = self.spawn(
             ["time", f"--output={peak}", "--format=%M", "bash", "-euo", "pipefail", "-c", script], cwd
@@ -237,11 +236,11 @@ class Bench:
             return json.load(answer)
 
     def layers(self):
-        """The descriptors of the layers that the pushed image has beyond its base."""
+        """The descriptors of the layers that the pushed image has above its base."""
         count = len(self.manifest("base")["layers"])
         return self.manifest("latest")["layers"][count:]
 
     def blob(self, digest):
-        """The file in which the registry has a blob."""
+        """The file in which the registry keeps a blob."""
         name = digest.removeprefix("sha256:")
         return self.folder / "registry/docker/registry/v2/blobs/sha256" / name[:2] / name / "data"

@@ -1,4 +1,4 @@
-"""docs/performance.md: the results as tables, and what they were taken on."""
+"""Writes docs/performance.md: the results as tables, and the machine that they were measured on."""
 
 import os
 import platform
@@ -27,7 +27,7 @@ VERSIONS = {
 
 
 def machine(limg):
-    """The processor, the system and the versions of all programs that are there."""
+    """The processor, the system and the versions of all installed programs."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     versions = {}
@@ -58,7 +58,7 @@ def median(samples, key):
 
 
 def table(load):
-    """One work load: a row for each tool, also for those that did not run."""
+    """The table of one work load: a row for each tool, including those that did not run."""
     rows = [
         "| tool | cold s | unchanged s | edit s | cold CPU s | unchanged CPU s | peak MB | layers MB | sent MB |",
         "| --- " + "| ---: " * 8 + "|",
@@ -92,7 +92,7 @@ def table(load):
 
 
 def alone(extras):
-    """limg by itself."""
+    """The table of limg on its own."""
     rows = []
     if "startup" in extras:
         rows.append(f"| `limg --version`, start to end | {extras['startup'] * 1e3:.1f} ms |")
@@ -127,12 +127,12 @@ def commands():
 
 
 def write(document, results):
-    """Replaces what stands between the marks of the document."""
+    """Replaces the text between the marks of the document."""
     text = document.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f".ci/bench: {document} must have the marks {BEGIN} and {END}, once each")
     if not results["loads"]:
-        sys.exit(".ci/bench: there are no results yet: run make bench")
+        sys.exit(".ci/bench: no results yet: run make bench")
     about = results["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines = [

@@ -1,14 +1,15 @@
-"""The tools that are measured: the commands that each runs, and nothing else.
+"""The tools that are measured, as the commands that each runs.
 
-A tool is two Bash scripts, run in the folder of the work load. `prepare` gives
-it the base and is not measured; `build` is what somebody types or keeps in a
-script, and is run three times: cold, unchanged and after an edit. They find
+A tool is two Bash scripts, run in the folder of the work load. `prepare` imports
+the base and is not measured; `build` is what a user would type or keep in a
+script, and is run three times: cold, unchanged and after an edit. Their
+environment:
 
-  $STORE       an empty folder for whatever the tool keeps
+  $STORE       an empty folder for the tool's own files
   $BASE        the base, an OCI layout that must not be changed
   $REGISTRY    the registry, HOST:PORT
-  $IMAGE       the repository in it, which has the base's blobs and its tag `base`
-  $LIMG        limg's program
+  $IMAGE       a repository in it, which has the base under the tag `base`
+  $LIMG        the limg program
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tool:
-    """`needs` are programs in PATH; `engine` says that it talks to a Docker engine."""
+    """`needs` lists programs in PATH; `engine` is true if the tool needs a Docker engine."""
 
     title: str
     needs: tuple
@@ -33,18 +34,18 @@ docker push --quiet $IMAGE:latest
 """
 
 
-# Storage on tmpfs by overlay, as buildah has it by default on other file systems.
+# On tmpfs too buildah uses overlay, its default on other file systems.
 BUILDAH = "buildah --root $STORE/root --runroot $STORE/run --storage-driver overlay"
 
-# The layer as Lambda takes layers, and a definition that names it.
+# The layer as a zip archive, as Lambda accepts layers, and a definition that names it.
 ZIPPED = """\
 (cd layer && zip --quiet --recurse-paths --symlinks $TMPDIR/layer.zip .)
 sed "s,oci:[.][.]/base,oci:$BASE,; s,path: layer ,path: $TMPDIR/layer.zip ,
     s,path: extension,path: $PWD/extension,; s,code: function,code: $PWD/function," limg.yaml >$TMPDIR/limg.yaml
-sleep 0.1 # what was just written is not taken for unchanging
+sleep 0.1 # limg does not trust the times of files that are newer than this
 """
 
-# A layer is packed again only if a file or folder of it is newer, as a makefile would have it.
+# A layer is packed again only if one of its files or folders is newer, as in a makefile.
 TAR = r"""pack() { # FOLDER PLACE
     out=$STORE/$1
     if [[ ! -e $out.gz || -n $(find $1 -newer $out.gz -print -quit) ]]; then
@@ -56,7 +57,7 @@ TAR = r"""pack() { # FOLDER PLACE
         openssl dgst -sha256 -r $out.gz >$out.digest
     fi
 }
-put() { # FILE: into the layout, and its descriptor to the output
+put() { # FILE TYPE: copies it into the layout and prints its descriptor
     local digest size
     digest=$(openssl dgst -sha256 -r $1 | cut -d' ' -f1)
     size=$(stat --format=%s $1)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Compiles the two programs of this example and puts them where limg.yaml names them:
+# Compiles the two programs of this example and copies them to the paths in limg.yaml:
 #
 #   build/bootstrap   the function
 #   build/counter     the extension
 #
-# Works from any folder. CARGO_TARGET_DIR is honoured; without it the compiler's own files go
-# below the `target` folder of the Git repository around this example, or into the example itself.
+# Works from any folder. The compiler's own files go to CARGO_TARGET_DIR, if it is set, else to
+# `target` in the Git repository that contains this example, else to `target` in the example.
 set -eu
 
 target=x86_64-unknown-linux-gnu
@@ -39,7 +39,7 @@ cargo build --release --locked
 mkdir -p build
 for program in bootstrap counter; do
     built=$CARGO_TARGET_DIR/$target/release/$program
-    # Replaced only where it differs: an unchanged file keeps its time, and limg need not read it again.
+    # Replaced only if it differs: an unchanged file keeps its time, and limg need not read it again.
     cmp -s "$built" "build/$program" || cp "$built" "build/$program"
     chmod 0755 "build/$program"
 done

@@ -14,7 +14,7 @@ use crate::definition::Loaded;
 use crate::fs;
 use crate::lock::{self, Lock};
 use crate::pipeline::{Context, Pinning};
-use crate::registry::{self, Chain, Client, Credentials, DockerConfig};
+use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::Store;
 
 /// How many requests to registries are under way at once unless the user says so.
@@ -107,13 +107,13 @@ impl Access {
             region: self.region,
             certificates: certificates.clone(),
         });
-        let docker: Arc<dyn Credentials> = Arc::new(DockerConfig::new(settings.credentials.clone()));
-        let credentials = Chain(vec![
+        let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
+        let credentials = CredentialChain(vec![
             docker,
             #[cfg(feature = "aws")]
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
-        let registries = registry::Settings {
+        let registries = ClientSettings {
             certificates,
             connections: self.connections,
             ..configuration.registries.for_client()

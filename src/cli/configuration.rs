@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::size::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
-use crate::registry::{self, Mirror, MirrorError};
+use crate::registry::{ClientSettings, Mirror, MirrorError};
 use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
 
 /// How the variables begin that name a registry's mirror.
@@ -202,9 +202,9 @@ impl Configuration {
 
 impl RegistrySettings {
     /// The same, for a client of registries.
-    pub(super) fn for_client(self) -> registry::Settings {
+    pub(super) fn for_client(self) -> ClientSettings {
         let Self { mirrors, environment_mirrors, insecure } = self;
-        registry::Settings { mirrors, environment_mirrors, insecure, ..registry::Settings::default() }
+        ClientSettings { mirrors, environment_mirrors, insecure, ..ClientSettings::default() }
     }
 }
 
@@ -318,7 +318,7 @@ registries:
             ),
             ("registries:\n  registry: {}\n", "`registry` is no host of a registry", "registries:"),
             ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is no host of a registry", "registries:"),
-            ("registries:\n  quay.io: { mirror: ftp://a }\n", "no address of a registry", "registries:"),
+            ("registries:\n  quay.io: { mirror: ftp://a }\n", "is not a registry address", "registries:"),
             ("registries:\n  quay.io: { insecure: yes }\n", "expected a boolean (line 2)", "registries:"),
             ("registries: [quay.io]\n", "expected a mapping (line 1)", "registries:"),
             ("registries: {", "config.yaml", "registries:"),

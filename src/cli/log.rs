@@ -1,7 +1,7 @@
 //! What a container prints, as a user wants to see it: all that the function and its extensions say, without the
 //! emulator's talk about its own work.
 
-use crate::engine::{OutputStream, Weight, weigh};
+use crate::engine::{EmulatorLine, OutputStream};
 
 /// The longest line that is kept back until it ends; a longer one is no line of the emulator's, and is handed on in pieces.
 const LONGEST: usize = 64 * 1024;
@@ -69,10 +69,12 @@ impl Log {
     fn shown(&mut self, lines: &[u8]) -> Vec<u8> {
         let mut shown = Vec::new();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            match std::str::from_utf8(line).ok().and_then(weigh).filter(|_| !self.verbose) {
-                Some(Weight::Ordinary) => {}
-                Some(Weight::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
-                Some(Weight::Failure | Weight::Notable) | None => shown.extend(without_returns(line)),
+            match std::str::from_utf8(line).ok().and_then(EmulatorLine::classify).filter(|_| !self.verbose) {
+                Some(EmulatorLine::Routine) => {}
+                Some(EmulatorLine::Failure) if !self.shows_failures => self.held.extend_from_slice(line),
+                Some(EmulatorLine::Failure | EmulatorLine::Notable) | None => {
+                    shown.extend(without_returns(line));
+                }
             }
         }
         shown

@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
 use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
-use crate::project::{DOCKER_HUB, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
+use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
 /// The tag of images for which the user names none.
 const DEFAULT_TAG: &str = "latest";
@@ -183,8 +183,7 @@ impl<'a> Work<'a> {
 fn uri(built: &Built, pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
     // Lambda takes the images of a FIPS or dual-stack host by the ordinary one alone.
-    #[cfg(feature = "aws")]
-    let host = &crate::aws::EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
+    let host = &EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
     format!("{host}/{name}@{}", built.image.digest())
 }
 

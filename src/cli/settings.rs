@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::size::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
-use crate::engine::{Host, OF_EMULATOR};
-use crate::registry::ConfigFiles;
+use crate::engine::{DockerHost, EMULATOR_VARIABLES};
+use crate::registry::DockerConfigPaths;
 
 /// What limg reads of the process's environment; nothing else does.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Environment {
                 }
                 checked => checked.map_err(Failure::Variable)?,
             }
-            if OF_EMULATOR.contains(&name) {
+            if EMULATOR_VARIABLES.contains(&name) {
                 return Err(Failure::OfEmulator { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
@@ -98,7 +98,7 @@ pub(super) struct Settings {
     /// Whether to use colours; nothing for "on a terminal".
     pub(super) color: Option<bool>,
     /// Which Docker Engine to talk to.
-    pub(super) docker: Host,
+    pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
     /// AWS's variables, which an invoked function gets.
@@ -108,7 +108,7 @@ pub(super) struct Settings {
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
-    pub(super) credentials: ConfigFiles,
+    pub(super) credentials: DockerConfigPaths,
 }
 
 /// What a function finds in Lambda and may need on this machine.
@@ -160,7 +160,7 @@ impl Settings {
             quiet: *quiet,
             verbose: *verbose > 0,
             color,
-            docker: Host {
+            docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
             },
@@ -171,7 +171,7 @@ impl Settings {
             },
             aws: PASSED_ON.iter().filter_map(passed_on).collect(),
             certificates: ca_file.clone(),
-            credentials: ConfigFiles {
+            credentials: DockerConfigPaths {
                 home: environment.home.clone(),
                 registry_auth_file: path("REGISTRY_AUTH_FILE"),
                 docker_config: path("DOCKER_CONFIG"),
@@ -285,8 +285,8 @@ mod tests {
                 "AWS_LAMBDA_FUNCTION_HANDLER=hush",
                 "limg sets `AWS_LAMBDA_FUNCTION_HANDLER` itself, for the emulator",
             ),
-            ("A-B=hush", "`A-B` cannot be the name of a variable"),
-            ("=hush", "`` cannot be the name of a variable"),
+            ("A-B=hush", "`A-B` is not a valid variable name"),
+            ("=hush", "`` is not a valid variable name"),
             ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();

@@ -194,7 +194,7 @@ async fn made_layers(
     let (registry, repository) = (&context.registry, reference.repository());
     let found = registry.resolve(repository, reference.version(), *architecture).await?;
     let manifest = image::parse_manifest(&found.bytes)?;
-    let config = registry.document(repository, &image::descriptor_digest(manifest.config())?).await?;
+    let config = registry.read_blob(repository, &image::descriptor_digest(manifest.config())?).await?;
     image::check_platform(&config, *architecture)?;
     Ok(image::layers_of_encoder(&manifest, &config, layer::ENCODER)?)
 }

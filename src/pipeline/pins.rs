@@ -90,7 +90,7 @@ async fn config(
     if let Some(config) = kept(&digest, context).await? {
         return Ok(config);
     }
-    let config = context.registry.document(reference.repository(), &digest).await?;
+    let config = context.registry.read_blob(reference.repository(), &digest).await?;
     keep(config.clone(), context).await?;
     Ok(config)
 }

@@ -1,93 +1,95 @@
-//! The client of all registries: what its requests have in common.
+//! The client for registries, and what its operations share.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
-use super::address::Names;
-use super::credentials::Credentials;
-use super::error::{ContentError, RegistryError, is_about_certificates};
-use super::exchange::Request;
-use super::login::Login;
-use super::place::Place;
-use super::pulse::{Patience, Pulse};
+use super::auth::Auth;
+use super::credentials::CredentialProvider;
+use super::endpoint::Endpoint;
+use super::error::RegistryError;
+use super::follow_redirects::FollowRedirects;
+use super::network_error::is_certificate_error;
+use super::redirect_rules::RedirectRules;
+use super::request::{Request, Scopes};
 use super::retry::{Attempts, Backoff};
-use super::settings::Settings;
-use super::transport::{Answer, Route, Transport};
+use super::settings::ClientSettings;
+use super::transport::{Response, Route, Transport};
 use crate::event::Reporter;
 use crate::project::Repository;
 use crate::store::Digest;
+use crate::sync::lock;
 
-/// How long a registry on this machine may take to show whether it speaks TLS.
-const PROBE: Duration = Duration::from_secs(3);
+/// How long a registry on this machine may take to show whether it uses TLS.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A client of registries (OCI distribution specification).
+/// The statuses that report the success of a request that writes.
+pub(super) const WRITTEN: [StatusCode; 4] =
+    [StatusCode::OK, StatusCode::CREATED, StatusCode::ACCEPTED, StatusCode::NO_CONTENT];
+
+/// A client for registries (OCI distribution specification).
 ///
-/// Clones share connections, tokens and the budget of connections.
+/// Clones share connections, tokens and the limit on concurrent requests.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
 }
 
-/// What clones of a client share.
+/// What the clones of a client share.
 pub(super) struct Inner {
-    pub(super) settings: Settings,
-    pub(super) credentials: Arc<dyn Credentials>,
     pub(super) reporter: Arc<dyn Reporter>,
-    pub(super) transport: Transport,
-    pub(super) names: Arc<Names>,
-    pub(super) backoff: Backoff,
-    /// What is known of how to be let in, by the user's host and the registry that is asked for it.
-    logins: Mutex<BTreeMap<(String, String), Arc<Login>>>,
-    /// Whether a registry on this machine speaks TLS, by its address.
-    speaks_tls: Mutex<BTreeMap<String, Arc<OnceCell<bool>>>>,
-    /// The blobs that are being fetched.
-    fetching: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+    settings: ClientSettings,
+    transport: Transport,
+    auth: Auth,
+    backoff: Backoff,
+    /// Whether a registry on this machine uses TLS, by its root URL.
+    uses_tls: Mutex<BTreeMap<String, Arc<OnceCell<bool>>>>,
+    /// One lock for each blob, held while it is fetched.
+    fetch_locks: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Client {
-    /// Makes a client. It asks `credentials` when a registry wants to know who asks, and reports transfers and retries to
-    /// `reporter`.
+    /// Creates a client. It asks `credentials` when a registry requires authentication, and reports transfers and retries
+    /// to `reporter`.
     ///
     /// # Errors
-    /// When the certificates of the settings cannot be read.
+    /// When the certificates in the settings cannot be parsed.
     pub fn new(
-        settings: Settings,
-        credentials: Arc<dyn Credentials>,
+        settings: ClientSettings,
+        credentials: Arc<dyn CredentialProvider>,
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, RegistryError> {
-        let names = Arc::<Names>::default();
-        let transport =
-            Transport::new(settings.certificates.as_deref(), settings.connections, Arc::clone(&names))?;
+        let transport = Transport::new(settings.certificates.as_deref(), settings.connections)?;
         let inner = Inner {
-            settings,
-            credentials,
+            auth: Auth::new(credentials, Arc::clone(&reporter)),
             reporter,
+            settings,
             transport,
-            names,
             backoff: Backoff::default(),
-            logins: Mutex::default(),
-            speaks_tls: Mutex::default(),
-            fetching: Mutex::default(),
+            uses_tls: Mutex::default(),
+            fetch_locks: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The same client, which gives up soon on what does not move.
+    /// The same client, with short time-outs for stalled requests.
     #[cfg(test)]
-    pub(crate) fn impatient(self) -> Self {
+    pub(crate) fn with_short_timeouts(self) -> Self {
+        use super::stall_timeout::StallLimits;
         let mut inner = Arc::into_inner(self.inner).unwrap();
-        inner.transport.patience = Patience { idle: Duration::from_secs(1), answer: Duration::from_secs(2) };
+        let (transfer, response) = (Duration::from_secs(1), Duration::from_secs(2));
+        inner.transport.stall_limits = StallLimits { transfer, response };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The same client, which hardly waits before it tries again.
+    /// The same client, with short waits between attempts.
     #[cfg(test)]
-    pub(crate) fn hasty(self) -> Self {
+    pub(crate) fn with_short_waits(self) -> Self {
         let mut inner = Arc::into_inner(self.inner).unwrap();
         inner.backoff.base = Duration::from_millis(1);
         Self { inner: Arc::new(inner) }
@@ -101,74 +103,63 @@ impl fmt::Debug for Client {
 }
 
 impl Inner {
-    /// Finds where a repository is and how it is spoken to.
-    pub(super) async fn place(&self, repository: &Repository) -> Result<Place, RegistryError> {
-        let place = Place::of(repository, &self.settings)?;
-        if !place.may_be_plain() {
-            return Ok(place);
+    /// Finds the endpoint of a repository, and whether it uses TLS.
+    pub(super) async fn endpoint(&self, repository: &Repository) -> Result<Endpoint, RegistryError> {
+        let endpoint = Endpoint::of(repository, &self.settings)?;
+        if !endpoint.may_use_plain_http() {
+            return Ok(endpoint);
         }
-        let cell = {
-            let mut known = self.speaks_tls.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(place.home.to_string()).or_default())
-        };
-        let secure = *cell.get_or_init(|| self.speaks_tls(&place)).await;
-        Ok(if secure { place } else { place.in_plain_http() })
+        let cell = Arc::clone(lock(&self.uses_tls).entry(endpoint.root.to_string()).or_default());
+        let uses_tls = *cell.get_or_init(|| self.uses_tls(&endpoint)).await;
+        Ok(if uses_tls { endpoint } else { endpoint.with_plain_http() })
     }
 
-    /// Whether a registry on this machine speaks TLS. One whose certificate is not trusted does.
-    async fn speaks_tls(&self, place: &Place) -> bool {
-        let pulse = Pulse::new(Patience { idle: PROBE, answer: PROBE });
+    /// Whether a registry on this machine uses TLS. A certificate that is not trusted shows that it does.
+    async fn uses_tls(&self, endpoint: &Endpoint) -> bool {
         // The one path that every registry has (OCI distribution specification, Determining Support).
-        let mut url = place.home.clone();
+        let mut url = endpoint.root.clone();
         url.set_path("/v2/");
-        let request = reqwest::Request::new(Method::GET, url);
+        let request = Request::new("find TLS", Method::GET, url.clone(), Scopes::pull(&endpoint.name));
         let permit = self.transport.permit().await;
-        match self.transport.send(&permit, Route::Plain, &Arc::from("find TLS"), request, &pulse).await {
-            Ok(_) => true,
-            Err(RegistryError::Network { source, .. }) => is_about_certificates(&source),
-            Err(_) => false,
+        let sent = self.transport.send(&permit, Route::LoopbackUntrusted, &request, url, None);
+        match timeout(PROBE_TIMEOUT, sent).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(RegistryError::Network { source, .. })) => is_certificate_error(&source),
+            Ok(Err(_)) | Err(_) => false,
         }
     }
 
-    /// What is known of how to be let in.
-    pub(super) fn login(&self, place: &Place) -> Arc<Login> {
-        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(logins.entry((place.host.clone(), place.home.to_string())).or_default())
+    /// The lock to hold while a blob is fetched.
+    pub(super) fn fetch_lock(&self, digest: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.fetch_locks).entry(digest.clone()).or_default())
     }
 
-    /// What is held while a blob is fetched.
-    pub(super) fn fetching(&self, digest: &Digest) -> Arc<tokio::sync::Mutex<()>> {
-        let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(fetching.entry(digest.clone()).or_default())
+    /// Starts the attempts at an operation.
+    pub(super) fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
+        Attempts::new(self.backoff, &*self.reporter, action)
     }
 
-    /// Starts the attempts at something.
-    pub(super) fn attempts<'a>(&'a self, doing: &'a str) -> Attempts<'a> {
-        Attempts::new(self.backoff, &*self.reporter, doing)
+    /// The rules for the URLs that a registry names.
+    pub(super) fn redirect_rules<'a>(&'a self, endpoint: &'a Endpoint) -> RedirectRules<'a> {
+        RedirectRules { root: &endpoint.root, hosts: &self.transport.hosts, settings: &self.settings }
     }
 
-    /// Sends a request and takes its answer only with one of these statuses.
-    pub(super) async fn ask(
+    /// Sends a request, authenticated if the registry requires it, and accepts only some statuses.
+    pub(super) async fn send(
         &self,
-        place: &Place,
+        endpoint: &Endpoint,
         request: &Request<'_>,
-        good: &[StatusCode],
-    ) -> Result<Answer, RegistryError> {
-        let answer = self.send(place, request).await?;
-        if good.contains(&answer.status()) {
-            return Ok(answer);
+        accepted: &[StatusCode],
+    ) -> Result<Response, RegistryError> {
+        // One permit for all that the request needs, and before anything else: a token must not expire while its request
+        // waits.
+        let permit = self.transport.permit().await;
+        let rules = self.redirect_rules(endpoint);
+        let redirects = FollowRedirects { transport: &self.transport, rules, permit };
+        let response = self.auth.send(endpoint, redirects, request).await?;
+        if accepted.contains(&response.status()) {
+            return Ok(response);
         }
-        let refusal = Box::new(answer.refusal().await);
-        Err(RegistryError::Refused { doing: request.doing.to_owned(), refusal })
+        Err(RegistryError::rejected(request.action, response.into_error().await))
     }
-}
-
-/// An error of something that a registry sent.
-pub(super) fn content(doing: &str, source: ContentError) -> RegistryError {
-    RegistryError::Content { doing: doing.to_owned(), source }
-}
-
-/// An error of an answer that breaks the protocol.
-pub(super) fn protocol(doing: &str, why: impl Into<String>) -> RegistryError {
-    content(doing, ContentError::Protocol(why.into()))
 }

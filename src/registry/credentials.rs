@@ -1,6 +1,6 @@
-//! What a registry is told of who is asking, and the trait that finds it.
+//! Credentials for registries, and the trait that finds them.
 //!
-//! Secrets are kept in a type that never shows them. Nothing here talks to a registry.
+//! Secrets are kept in a type that never shows them. Nothing here contacts a registry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into custody.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -35,9 +35,9 @@ impl fmt::Debug for Secret {
 /// How limg identifies itself to a registry or to its token service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// A user's name and password, or what takes a password's place.
+    /// A user name and a password, or a token used as a password.
     Password {
-        /// The user's name.
+        /// The user name.
         user: String,
         /// The password.
         password: Secret,
@@ -46,54 +46,54 @@ pub enum Identity {
     Token(Secret),
 }
 
-/// An identity for one registry.
+/// An identity with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// Who asks.
+    /// The identity.
     pub identity: Identity,
-    /// Where it was found, as a user would know it: a file's path or a helper's name.
+    /// Where it was found, in a form that the user recognises: a file's path or a helper's name.
     pub source: String,
-    /// When it ends, if that is known; then it must be asked for again.
+    /// When it expires, if that is known.
     pub expires: Option<SystemTime>,
 }
 
-/// Credentials that cannot be had although something says that there are some.
+/// Configured credentials could not be obtained.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to find credentials for `{host}`")]
-pub struct CredentialsError {
+pub struct CredentialError {
     /// The registry's host.
     pub host: String,
-    /// How to mend it.
+    /// What the user can do about it.
     pub help: Option<String>,
-    /// Why. It never holds a secret.
+    /// Why it failed. It never contains a secret.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// Finds credentials.
-pub trait Credentials: Send + Sync {
-    /// The credential for a registry's host (with its port, if it has one), or none, which means anonymously.
+pub trait CredentialProvider: Send + Sync {
+    /// The credential for a registry's host (with its port, if it has one), or none for anonymous access.
     ///
     /// # Errors
-    /// When a helper or service that is to know them fails.
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>>;
+    /// When a helper or service that should have the credential fails.
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>>;
 }
 
-/// Several ways to find credentials, asked one after the other.
+/// Several providers, asked one after the other.
 ///
-/// The first that knows the registry answers, and so does the first that fails: what a user has set up is not to be
-/// replaced silently by another identity.
+/// The first one that has a credential, or fails, decides: limg must not silently use another identity than the one that
+/// the user has configured.
 #[derive(Clone)]
-pub struct Chain(
-    /// Whom to ask, in this order.
-    pub Vec<Arc<dyn Credentials>>,
+pub struct CredentialChain(
+    /// The providers in order.
+    pub Vec<Arc<dyn CredentialProvider>>,
 );
 
-impl Credentials for Chain {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>> {
+impl CredentialProvider for CredentialChain {
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
         async move {
-            for credentials in &self.0 {
-                if let Some(credential) = credentials.find(host).await? {
+            for provider in &self.0 {
+                if let Some(credential) = provider.find(host).await? {
                     return Ok(Some(credential));
                 }
             }
@@ -107,15 +107,15 @@ impl Credentials for Chain {
 mod tests {
     use super::*;
 
-    /// Knows one registry, and fails at another.
-    struct Known(&'static str, &'static str);
+    /// Has a credential for one registry, and fails for another.
+    struct OneRegistry(&'static str, &'static str);
 
-    impl Credentials for Known {
-        fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>> {
+    impl CredentialProvider for OneRegistry {
+        fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
             let source = self.0.to_owned();
             let identity = Identity::Token(Secret::new("t"));
             let found = match host {
-                "broken.org" => Err(CredentialsError { host: source, help: None, source: "broken".into() }),
+                "broken.org" => Err(CredentialError { host: source, help: None, source: "broken".into() }),
                 host => Ok((host == self.1).then_some(Credential { identity, source, expires: None })),
             };
             std::future::ready(found).boxed()
@@ -123,11 +123,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_that_knows_a_registry_answers() {
-        let chain = Chain(vec![
-            Arc::new(Known("first", "a.org")),
-            Arc::new(Known("second", "a.org")),
-            Arc::new(Known("third", "b.org")),
+    async fn the_first_provider_that_has_a_credential_decides() {
+        let chain = CredentialChain(vec![
+            Arc::new(OneRegistry("first", "a.org")),
+            Arc::new(OneRegistry("second", "a.org")),
+            Arc::new(OneRegistry("third", "b.org")),
         ]);
         for (host, source) in [("a.org", Some("first")), ("b.org", Some("third")), ("c.org", None)] {
             let found = chain.find(host).await.unwrap().map(|found| found.source);

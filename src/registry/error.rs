@@ -1,216 +1,241 @@
-//! What can go wrong with a registry, and how to mend it.
+//! What can go wrong with a registry, and what the user can do about it.
 //!
-//! No error holds a secret: addresses come without their query, and what a registry says is made safe where it is read.
+//! No error contains a secret: URLs are shown without their query, and error responses are made safe where they are read.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::task::JoinError;
 
-use super::address::NoPublicAddress;
-use super::credentials::CredentialsError;
-use super::redirect::RedirectError;
-use super::refusal::Refusal;
+use super::credentials::CredentialError;
+use super::error_response::ErrorResponse;
+use super::network_error::{self, PRIVATE_NETWORK_HELP, is_transient_network_error};
+use super::redirect_rules::RedirectError;
 use super::retry::Transient;
 use crate::fs::FsError;
 use crate::project::Architecture;
 use crate::store::Digest;
-use crate::text::{causes, root_cause};
+use crate::text::root_cause;
+use crate::units;
 
-/// Something that a registry, or the way to it, did not do.
+/// A failed operation on a registry.
 ///
-/// `doing` is what was being done, to what and where, such as `fetch sha256:… from registry.example.com/shop/orders`.
+/// `action` names the operation with its object: `fetch sha256:… from registry.example.com/shop/orders`.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// TLS cannot be set up, such as with certificates that are none.
-    #[error("failed to set up TLS with the certificates that are to be trusted")]
+    /// TLS cannot be set up, for example with certificates that cannot be parsed.
+    #[error("failed to set up TLS with the trusted certificates")]
     Tls(#[source] reqwest::Error),
-    /// The certificates to be trusted are none.
-    #[error("there is no certificate in the certificates that are to be trusted")]
+    /// The file of trusted certificates contains none.
+    #[error("the file of trusted certificates does not contain a certificate")]
     NoCertificate,
-    /// A mirror that is named in plain HTTP and must not be.
-    #[error("the mirror `{mirror}` of `{host}` would be spoken to in plain HTTP")]
-    PlainMirror {
-        /// The host that it is the mirror of.
+    /// A mirror with plain HTTP that the user has not marked as insecure.
+    #[error("the mirror `{mirror}` of `{host}` uses plain HTTP")]
+    PlainHttpMirror {
+        /// The host that the mirror stands in for.
         host: String,
         /// The mirror.
         mirror: String,
     },
-    /// A host that is none.
-    #[error("`{0}` is no host of a registry")]
-    Host(String),
-    /// The registry says no.
-    #[error("failed to {doing}: the registry answered {refusal}")]
-    Refused {
-        /// What was being done.
-        doing: String,
-        /// What it says.
-        refusal: Box<Refusal>,
+    /// A text that is not a host with an optional port.
+    #[error("`{0}` is not a valid registry host")]
+    InvalidHost(String),
+    /// The registry responded with an error.
+    #[error("failed to {action}: the registry answered {response}")]
+    Rejected {
+        /// The operation.
+        action: String,
+        /// The registry's response.
+        response: Box<ErrorResponse>,
     },
-    /// The registry, or its token service, does not believe or allow who is asking.
-    #[error("failed to {doing}: {} {} {refusal}", asker(credential.as_deref()), refuser(realm.as_deref()))]
+    /// The registry, or its token service, denied access.
+    #[error(
+        "failed to {action} {}: {} answered {response}",
+        credential.as_ref().map_or("without credentials".to_owned(), |source| format!("with the credentials from {source}")),
+        token_service.as_ref().map_or("the registry".to_owned(), |url| format!("the token service {url}"))
+    )]
     Unauthorised {
-        /// What was being done.
-        doing: String,
+        /// The operation.
+        action: String,
         /// The registry's host, as the user names it.
         host: String,
-        /// The address of the token service, if that refused.
-        realm: Option<String>,
-        /// Where the credentials were found, if there were any.
+        /// The URL of the token service, if it denied access.
+        token_service: Option<String>,
+        /// Where the credentials come from, if any were used.
         credential: Option<String>,
-        /// What was said.
-        refusal: Box<Refusal>,
+        /// The response.
+        response: Box<ErrorResponse>,
     },
-    /// The registry wants something that limg cannot do.
-    #[error("failed to {doing}: the registry wants to know who asks in a way that limg does not know")]
-    Challenge {
-        /// What was being done.
-        doing: String,
+    /// The registry requires an authentication scheme other than Basic and Bearer.
+    #[error("failed to {action}: the registry uses an authentication scheme that limg does not support")]
+    UnsupportedChallenge {
+        /// The operation.
+        action: String,
     },
-    /// The credentials cannot be had.
-    #[error("failed to {doing}")]
+    /// Finding the user's credentials failed.
+    #[error("failed to {action}")]
     Credentials {
-        /// What was being done.
-        doing: String,
-        /// Why they cannot.
+        /// The operation.
+        action: String,
+        /// Why they were not found.
         #[source]
-        source: CredentialsError,
+        source: CredentialError,
     },
-    /// The request or its answer got lost.
-    #[error("failed to {doing}")]
+    /// The connection failed.
+    #[error("failed to {action}")]
     Network {
-        /// What was being done.
-        doing: String,
-        /// Why.
+        /// The operation.
+        action: String,
+        /// How it failed.
         #[source]
         source: reqwest::Error,
     },
-    /// Nothing moved any more.
-    #[error("failed to {doing}: nothing moved for {} seconds", waited.as_secs())]
-    Idle {
-        /// What was being done.
-        doing: String,
-        /// For how long.
-        waited: Duration,
+    /// The request made no progress for too long.
+    #[error("failed to {action}: no progress for {} seconds", limit.as_secs())]
+    Stalled {
+        /// The operation.
+        action: String,
+        /// The time-out.
+        limit: Duration,
     },
-    /// The registry sends limg where it does not go.
-    #[error("failed to {doing}")]
+    /// The registry named a URL that limg does not follow.
+    #[error("failed to {action}")]
     Redirect {
-        /// What was being done.
-        doing: String,
-        /// Why it does not.
+        /// The operation.
+        action: String,
+        /// Why limg does not follow it.
         #[source]
         source: RedirectError,
     },
-    /// What the registry sent is not what it should be.
-    #[error("failed to {doing}")]
+    /// The registry sent invalid content.
+    #[error("failed to {action}")]
     Content {
-        /// What was being done.
-        doing: String,
-        /// What is wrong with it.
+        /// The operation.
+        action: String,
+        /// What is wrong with the content.
         #[source]
         source: ContentError,
     },
-    /// A blob on this machine is not what it should be.
-    #[error("failed to {doing}: `{}` has other bytes than its digest says", path.display())]
-    Damaged {
-        /// What was being done.
-        doing: String,
-        /// The file.
+    /// A blob on this machine does not match its digest.
+    #[error("failed to {action}: the content of `{}` does not match its digest", path.display())]
+    DamagedBlob {
+        /// The operation.
+        action: String,
+        /// The blob's file.
         path: PathBuf,
     },
     /// A file call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// Work beside the transfer broke off.
-    #[error("the writing of a blob broke off")]
+    /// A blocking task that reads or writes a blob did not finish.
+    #[error("the task that reads or writes a blob was interrupted")]
     Join(#[from] JoinError),
 }
 
-/// What is wrong with something that a registry sent.
+/// What is wrong with content that a registry sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
-    /// It has another digest than it should.
-    #[error("the registry sent other bytes: their digest is {found}, not {expected}")]
+    /// It has another digest than requested.
+    #[error("the registry's content has the digest {found} instead of {expected}")]
     Digest {
-        /// The digest that it should have.
+        /// The requested digest.
         expected: String,
-        /// The digest that it has.
+        /// The digest of the content.
         found: Digest,
     },
-    /// It has another size than it should.
+    /// It has another size than declared.
     #[error("the registry sent {found} bytes instead of {expected}")]
     Size {
-        /// The size in bytes that it should have.
+        /// The declared size in bytes.
         expected: u64,
-        /// The size in bytes that it has, or is said to have.
+        /// The size of the response in bytes.
         found: u64,
     },
-    /// It has more bytes than it should.
-    #[error("the registry sent more than {limit} bytes")]
+    /// It is larger than limg accepts.
+    #[error("the registry sent more than {}", units::limit(*limit))]
     TooLarge {
-        /// How many are taken at most.
+        /// The largest accepted size in bytes.
         limit: u64,
     },
     /// It ended too early.
     #[error("the registry sent only {found} of {expected} bytes")]
     Truncated {
-        /// The size in bytes that it should have.
+        /// The declared size in bytes.
         expected: u64,
-        /// The bytes that came.
+        /// The received size in bytes.
         found: u64,
     },
-    /// An answer breaks the protocol.
-    #[error("the registry's answer is not what the OCI distribution specification wants: {0}")]
+    /// The response violates the protocol.
+    #[error("the registry's response violates the OCI distribution specification: {0}")]
     Protocol(String),
-    /// A document has the wrong form.
-    #[error("the manifest cannot be read: {0}")]
+    /// The manifest cannot be parsed.
+    #[error("failed to parse the manifest: {0}")]
     Json(String),
-    /// A manifest that is none.
-    #[error("this is no image manifest and no index of images: {0}")]
+    /// The document is something other than a manifest.
+    #[error("the document is neither an image manifest nor an image index: {0}")]
     Manifest(String),
-    /// A manifest of a form that is no longer in use.
-    #[error("this is a manifest of Docker's schema 1, which has no digests of its own")]
+    /// The manifest has an obsolete format.
+    #[error("the manifest has the obsolete format of Docker's schema 1, which limg does not support")]
     Schema1,
-    /// A version with a digest that is not checked.
-    #[error("`{0}` is no digest that limg can check: it knows SHA-256 alone")]
-    UnknownDigest(String),
-    /// There is no image for the architecture.
+    /// A digest of an algorithm other than SHA-256.
+    #[error("limg cannot verify the digest `{0}`: it supports SHA-256 only")]
+    UnsupportedDigest(String),
+    /// The index does not list an image for the architecture.
     #[error(
         "there is no image for linux/{}{}", wanted.oci_name(),
         if offered.is_empty() { String::new() } else { format!(", only for {offered}") }
     )]
     Platform {
-        /// The architecture.
+        /// The required architecture.
         wanted: Architecture,
-        /// The platforms that there are images for, with commas.
+        /// The platforms that the index lists, with commas.
         offered: String,
     },
-    /// An index leads to too many others.
-    #[error("the index leads to more documents than any image has")]
-    Endless,
+    /// The index leads to more other indexes than limg reads.
+    #[error("the index leads to too many other indexes")]
+    TooManyIndexes,
 }
 
 impl RegistryError {
+    /// An error about content that a registry sent.
+    pub(super) fn content(action: &str, source: ContentError) -> Self {
+        Self::Content { action: action.to_owned(), source }
+    }
+
+    /// An error about a response that violates the protocol.
+    pub(super) fn protocol(action: &str, why: impl Into<String>) -> Self {
+        Self::content(action, ContentError::Protocol(why.into()))
+    }
+
+    /// The error that a response reports.
+    pub(super) fn rejected(action: &str, response: ErrorResponse) -> Self {
+        Self::Rejected { action: action.to_owned(), response: Box::new(response) }
+    }
+
+    /// An error about a URL that a registry named.
+    pub(super) fn redirect(action: &str, source: RedirectError) -> Self {
+        Self::Redirect { action: action.to_owned(), source }
+    }
+
     /// The registry's first error code, such as `NAME_UNKNOWN` (OCI distribution specification, "Error Codes").
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.refusal()?.code()
+        self.response()?.code()
     }
 
-    /// The HTTP status of the answer, if there was one that says no.
+    /// The HTTP status of an error response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        Some(self.refusal()?.status)
+        Some(self.response()?.status)
     }
 
-    /// Whether there is no such repository, manifest or blob.
+    /// Whether the repository, manifest or blob does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { refusal, .. } if refusal.status == 404)
+        matches!(self, Self::Rejected { response, .. } if response.status == 404)
     }
 
-    /// Whether the user named what is not there or cannot be used, so that another name would do.
+    /// Whether the user named something that does not exist or cannot be used, so that another name would help.
     #[must_use]
     pub fn is_users(&self) -> bool {
         let is_unusable = |content: &ContentError| {
@@ -219,78 +244,86 @@ impl RegistryError {
                 ContentError::Platform { .. }
                     | ContentError::Manifest(_)
                     | ContentError::Schema1
-                    | ContentError::UnknownDigest(_)
+                    | ContentError::UnsupportedDigest(_)
             )
         };
         match self {
-            Self::Tls(_) | Self::PlainMirror { .. } | Self::Host(_) => true,
+            Self::Tls(_) | Self::PlainHttpMirror { .. } | Self::InvalidHost(_) => true,
             Self::Content { source, .. } => is_unusable(source),
             other => other.is_not_found() || other.is_immutable_tag(),
         }
     }
 
-    /// Whether a tag cannot be changed because its repository does not let it.
+    /// Whether a tag cannot be changed because its repository has immutable tags.
     ///
-    /// Amazon ECR answers `TAG_INVALID` and says that the tag (once: the repository) is immutable, its API
-    /// `ImageTagAlreadyExistsException`; others say it in their own words and with other statuses.
+    /// Amazon ECR answers `TAG_INVALID` with a message that calls the tag (or its repository) immutable, its API
+    /// `ImageTagAlreadyExistsException`; other registries use other words and other statuses.
     #[must_use]
     pub fn is_immutable_tag(&self) -> bool {
-        let (Self::Refused { refusal, .. } | Self::Unauthorised { refusal, realm: None, .. }) = self else {
+        let (Self::Rejected { response, .. } | Self::Unauthorised { response, token_service: None, .. }) =
+            self
+        else {
             return false;
         };
-        matches!(refusal.status, 400..=499)
-            && (refusal.says("immutab") || refusal.says("imagetagalreadyexistsexception"))
+        matches!(response.status, 400..=499)
+            && (response.mentions("immutab") || response.mentions("imagetagalreadyexistsexception"))
     }
 
-    fn refusal(&self) -> Option<&Refusal> {
+    fn response(&self) -> Option<&ErrorResponse> {
         match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => Some(refusal),
+            Self::Rejected { response, .. } | Self::Unauthorised { response, .. } => Some(response),
             _ => None,
         }
     }
 
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "limg needs certificates to trust: install those of the system (often the package `ca-certificates`), or name a \
-                 file of them in PEM with SSL_CERT_FILE or `--ca-file`"
+                "install the system's certificates (often the package `ca-certificates`), or name a PEM file of certificates \
+                 with SSL_CERT_FILE or `--ca-file`"
             }
-            Self::PlainMirror { .. } => {
-                "give the mirror `https://`, or name its host as insecure in limg's configuration"
+            Self::PlainHttpMirror { .. } => {
+                "use `https://` for the mirror, or mark its host as insecure in limg's configuration"
             }
-            Self::Host(_) => {
-                "a registry is named by its host and, if need be, a port: `registry.example.com:5000`"
+            Self::InvalidHost(_) => {
+                "name the registry by its host and, if needed, a port: `registry.example.com:5000`"
             }
-            Self::Refused { refusal, .. } => return refused_help(refusal, self.is_immutable_tag()),
-            Self::Unauthorised { host, credential, .. } => {
-                return Some(login_help(host, credential.as_deref()));
+            Self::Rejected { response, .. } => rejection_help(response, self.is_immutable_tag())?,
+            Self::Unauthorised { host, credential: Some(source), .. } => {
+                return Some(format!(
+                    "renew the credentials from {source}, for example with `docker login {host}`, and check their permissions"
+                ));
             }
-            Self::Challenge { .. } => {
-                "limg knows the schemes Basic and Bearer; ask who runs the registry for one of them"
+            Self::Unauthorised { host, credential: None, .. } => {
+                return Some(format!(
+                    "log in, for example with `docker login {host}`, and check the name of the repository"
+                ));
+            }
+            Self::UnsupportedChallenge { .. } => {
+                "ask the operator of the registry for Basic or Bearer authentication"
             }
             Self::Credentials { source, .. } => return source.help.clone(),
-            Self::Network { source, .. } => return network_help(source),
-            Self::Idle { .. } => "check the network, and whether the registry works",
+            Self::Network { source, .. } => network_error::help(source)?,
+            Self::Stalled { .. } => "check the network and the registry",
             Self::Redirect { source, .. } => match source {
-                RedirectError::Private(_) => {
-                    "limg does not follow the internet into a private network; if this is your own network, use a mirror \
-                     in it"
+                RedirectError::Private(_) => PRIVATE_NETWORK_HELP,
+                RedirectError::PlainHttp(_) => {
+                    "ask the operator of the registry to redirect to HTTPS URLs only"
                 }
-                RedirectError::Plain(_) => "ask who runs the registry to send its clients to HTTPS addresses",
-                RedirectError::TooMany | RedirectError::Loop(_) | RedirectError::NoAddress => return None,
+                RedirectError::TooMany | RedirectError::Loop(_) | RedirectError::InvalidUrl => return None,
             },
             Self::Content { source, .. } => match source {
                 ContentError::Digest { .. } | ContentError::Size { .. } => {
-                    "something on the way changes what the registry sends, or the registry's copy is damaged"
+                    "check whether a proxy changes what the registry sends; if not, the registry's copy is damaged"
                 }
                 ContentError::Schema1 => "push the image to the registry again with a current tool",
-                ContentError::UnknownDigest(_) => "name the image by a tag or by its SHA-256 digest",
+                ContentError::UnsupportedDigest(_) => "name the image by a tag or by its SHA-256 digest",
                 ContentError::Platform { .. } => "choose another base, or set the function's `architecture`",
                 _ => return None,
             },
-            Self::Damaged { path, .. } => {
+            Self::DamagedBlob { path, .. } => {
                 return Some(format!("remove `{}` and build again", path.display()));
             }
             Self::Fs(_) | Self::Join(_) => return None,
@@ -299,104 +332,44 @@ impl RegistryError {
     }
 }
 
-fn refused_help(refusal: &Refusal, immutable: bool) -> Option<String> {
-    let text = if immutable {
-        "the tag exists and its repository does not let it be changed: push under another tag"
-    } else if refusal.code() == Some("NAME_UNKNOWN") {
-        "check the name of the repository; on some registries, such as Amazon ECR, it must be created before the first push"
-    } else {
-        match refusal.status {
-            404 => "check the name and the tag or digest",
-            429 => "the registry lets nobody ask so often: wait a little, or log in",
-            413 => "the registry, or a proxy before it, does not take anything so large",
-            _ => return None,
+fn rejection_help(response: &ErrorResponse, immutable_tag: bool) -> Option<&'static str> {
+    Some(match response.status {
+        _ if immutable_tag => {
+            "push under another tag: this one exists, and its repository does not allow tags to change"
         }
-    };
-    Some(text.to_owned())
-}
-
-fn login_help(host: &str, credential: Option<&str>) -> String {
-    match credential {
-        Some(place) => {
-            format!(
-                "the credentials come from {place}: renew them, such as with `docker login {host}`, and check their rights"
-            )
+        _ if response.code() == Some("NAME_UNKNOWN") => {
+            "check the name of the repository; in some registries, Amazon ECR for one, it must be created before the first \
+             push"
         }
-        None => format!("log in, such as with `docker login {host}`, and check the name of the repository"),
-    }
-}
-
-fn network_help(error: &reqwest::Error) -> Option<String> {
-    let text = if causes(error).any(|cause| cause.downcast_ref::<NoPublicAddress>().is_some()) {
-        "limg does not follow the internet into a private network; if this is your own network, use a mirror in it"
-    } else if says(error, "CaUsedAsEndEntity") {
-        "the registry shows the certificate of an authority as its own: give it one that is made with \
-         `basicConstraints=CA:FALSE`"
-    } else if is_about_certificates(error) {
-        "name a file with the certificate of who signed the registry's with `--ca-file` or SSL_CERT_FILE"
-    } else if is_not_tls(error) {
-        "the registry does not speak TLS there: check host and port; plain HTTP is for hosts that limg's configuration \
-         names as insecure"
-    } else if error.is_connect() {
-        "check the registry's name, the network, and HTTPS_PROXY if there is a proxy"
-    } else {
-        return None;
-    };
-    Some(text.to_owned())
-}
-
-/// Whether the other side answered something else than TLS.
-fn is_not_tls(error: &reqwest::Error) -> bool {
-    says(error, "corrupt message")
-}
-
-/// Whether the other side's certificate is the reason.
-pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
-    says(error, "certificate")
-}
-
-/// What TLS says is only known as text here.
-fn says(error: &reqwest::Error, text: &str) -> bool {
-    causes(error).any(|cause| cause.to_string().contains(text))
+        404 => "check the name and the tag or digest",
+        429 => "retry later, or log in: the registry limits how often it is asked",
+        413 => "check the size limit for uploads of the registry and of any proxy in front of it",
+        _ => return None,
+    })
 }
 
 impl Transient for RegistryError {
     fn is_transient(&self) -> bool {
         match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.passes(),
+            Self::Rejected { response, .. } | Self::Unauthorised { response, .. } => response.is_transient(),
             Self::Network { source, .. } => is_transient_network_error(source),
-            Self::Idle { .. } => true,
+            Self::Stalled { .. } => true,
             Self::Content { source, .. } => matches!(source, ContentError::Truncated { .. }),
             _ => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        self.refusal()?.retry_after
+        self.response()?.retry_after
     }
 
     fn reason(&self) -> String {
         match self {
-            Self::Refused { refusal, .. } | Self::Unauthorised { refusal, .. } => refusal.to_string(),
-            Self::Idle { waited, .. } => format!("nothing moved for {} seconds", waited.as_secs()),
+            Self::Rejected { response, .. } | Self::Unauthorised { response, .. } => response.to_string(),
+            Self::Stalled { limit, .. } => format!("no progress for {} seconds", limit.as_secs()),
             other => root_cause(other).to_string(),
         }
     }
-}
-
-/// Whether the same may succeed a little later: whatever breaks a connection, but not what would break each.
-pub(crate) fn is_transient_network_error(error: &reqwest::Error) -> bool {
-    // A name that does not exist is most likely misspelt. One that could not be looked up is told in other words.
-    let is_unknown = error.is_dns() && !says(error, "emporary");
-    !(error.is_builder() || is_unknown || is_about_certificates(error) || is_not_tls(error))
-}
-
-fn asker(credential: Option<&str>) -> String {
-    credential.map_or("without credentials".to_owned(), |place| format!("with the credentials from {place}"))
-}
-
-fn refuser(realm: Option<&str>) -> String {
-    realm.map_or("the registry answered".to_owned(), |realm| format!("its token service {realm} answered"))
 }
 
 #[cfg(test)]
@@ -406,20 +379,17 @@ mod tests {
 
     use super::*;
 
-    fn refusal(status: u16, code: &str, message: &str) -> Refusal {
+    fn response(status: u16, code: &str, message: &str) -> ErrorResponse {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();
-        Refusal::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        ErrorResponse::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
-    fn refused(status: u16, code: &str, message: &str) -> RegistryError {
-        RegistryError::Refused {
-            doing: "write a of b".to_owned(),
-            refusal: refusal(status, code, message).into(),
-        }
+    fn rejected(status: u16, code: &str, message: &str) -> RegistryError {
+        RegistryError::rejected("write a of b", response(status, code, message))
     }
 
     #[test]
-    fn a_tag_that_cannot_be_changed_is_known_by_what_registries_say() {
+    fn an_immutable_tag_is_recognised_by_the_words_of_registries() {
         for (status, code, message) in [
             (
                 400,
@@ -432,7 +402,7 @@ mod tests {
             (412, "PRECONDITION", "Failed to process request due to 'a:v1' configured as immutable."),
             (400, "DENIED", "The repository has enabled tag immutability"),
         ] {
-            let error = refused(status, code, message);
+            let error = rejected(status, code, message);
             assert!(error.is_immutable_tag(), "{error}");
             assert!(error.help().unwrap().contains("another tag"), "{error}");
         }
@@ -441,43 +411,44 @@ mod tests {
             (404, "NAME_UNKNOWN", "no"),
             (500, "UNKNOWN", "immutable"),
         ] {
-            assert!(!refused(status, code, message).is_immutable_tag(), "{code}");
+            assert!(!rejected(status, code, message).is_immutable_tag(), "{code}");
         }
     }
 
     #[test]
-    fn an_error_tells_who_refused_whom() {
-        let unauthorised = |realm: Option<&str>, credential: Option<&str>| RegistryError::Unauthorised {
-            doing: "read a of b".to_owned(),
-            host: "r.example.com".to_owned(),
-            realm: realm.map(str::to_owned),
-            credential: credential.map(str::to_owned),
-            refusal: refusal(401, "UNAUTHORIZED", "no").into(),
-        };
+    fn an_error_names_who_denied_access_and_the_credentials() {
+        let unauthorised =
+            |token_service: Option<&str>, credential: Option<&str>| RegistryError::Unauthorised {
+                action: "read a of b".to_owned(),
+                host: "r.example.com".to_owned(),
+                token_service: token_service.map(str::to_owned),
+                credential: credential.map(str::to_owned),
+                response: response(401, "UNAUTHORIZED", "no").into(),
+            };
         let error = unauthorised(None, None);
         assert_eq!(
             error.to_string(),
-            "failed to read a of b: without credentials the registry answered 401 Unauthorized: UNAUTHORIZED: no"
+            "failed to read a of b without credentials: the registry answered 401 Unauthorized: UNAUTHORIZED: no"
         );
-        assert!(error.help().unwrap().starts_with("log in, such as with `docker login r.example.com`"));
+        assert!(error.help().unwrap().starts_with("log in, for example with `docker login r.example.com`"));
         let error = unauthorised(Some("https://auth.example.com/token"), Some("`config.json`"));
         assert_eq!(
             error.to_string(),
-            "failed to read a of b: with the credentials from `config.json` its token service \
+            "failed to read a of b with the credentials from `config.json`: the token service \
              https://auth.example.com/token answered 401 Unauthorized: UNAUTHORIZED: no"
         );
-        assert!(error.help().unwrap().contains("renew them"));
+        assert!(error.help().unwrap().contains("renew the credentials"));
     }
 
     #[test]
-    fn what_the_registry_says_can_be_asked_for() {
-        let error = refused(404, "NAME_UNKNOWN", "no such repository");
+    fn an_error_gives_the_code_and_status_of_the_response() {
+        let error = rejected(404, "NAME_UNKNOWN", "no such repository");
         assert_eq!(
             (error.code(), error.status(), error.is_not_found()),
             (Some("NAME_UNKNOWN"), Some(404), true)
         );
         assert!(error.help().unwrap().contains("must be created"));
-        let error = RegistryError::Host("a b".to_owned());
+        let error = RegistryError::InvalidHost("a b".to_owned());
         assert_eq!((error.code(), error.status(), error.is_not_found()), (None, None, false));
     }
 }

@@ -1,5 +1,5 @@
-//! Manifests and indexes as far as an image is chosen by them (OCI image specification, manifest.md and image-index.md;
-//! Docker image manifest version 2, schema 2).
+//! The media type of a manifest or index, and the choice of an image from an index (OCI image specification, manifest.md
+//! and image-index.md; Docker image manifest version 2, schema 2).
 //!
 //! Bytes in, digests out: nothing is fetched here.
 
@@ -14,39 +14,39 @@ use crate::project::Architecture;
 use crate::store::Digest;
 use crate::text::excerpt;
 
-/// What limg takes as a manifest or an index, in the form of an `Accept` header.
+/// The media types of manifests and indexes that limg supports, as the value of an `Accept` header.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// The part of a manifest or index that tells which of them it is.
+/// The keys that distinguish a manifest from an index.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shape {
+struct DocumentKeys {
     schema_version: Option<u64>,
     media_type: Option<String>,
     manifests: Option<serde::de::IgnoredAny>,
     config: Option<serde::de::IgnoredAny>,
 }
 
-/// The media type of a manifest or index: its own, else that of the answer that it came in, else the one that its form
-/// is of.
+/// The media type of a manifest or index: the one in the document, else that of its response, else the one that fits its
+/// keys.
 ///
 /// # Errors
-/// When it is neither, or both.
+/// When the document is neither a manifest nor an index, or both.
 pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, ContentError> {
-    let shape: Shape = parse(bytes)?;
-    let said = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let said = said
-        .and_then(|said| said.split(';').next())
+    let keys: DocumentKeys = parse(bytes)?;
+    let declared = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let declared = declared
+        .and_then(|declared| declared.split(';').next())
         .map(str::trim)
-        .filter(|said| ACCEPT.split(", ").any(|known| known == *said));
-    if shape.schema_version == Some(1) {
+        .filter(|declared| ACCEPT.split(", ").any(|supported| supported == *declared));
+    if keys.schema_version == Some(1) {
         return Err(ContentError::Schema1);
     }
-    // A document that can be read as either would be one thing to one reader and another to the next.
-    let guessed = match (shape.manifests.is_some(), shape.config.is_some()) {
+    // Readers would disagree about a document that can be read as either.
+    let guessed = match (keys.manifests.is_some(), keys.config.is_some()) {
         (true, false) => "application/vnd.oci.image.index.v1+json",
         (false, true) => MediaTypes::Oci.manifest(),
         (true, true) => return Err(ContentError::Manifest("it lists both images and layers".to_owned())),
@@ -54,22 +54,25 @@ pub(super) fn media_type(bytes: &[u8], headers: &HeaderMap) -> Result<String, Co
             return Err(ContentError::Manifest("it lists neither images nor layers".to_owned()));
         }
     };
-    let media_type = shape.media_type.as_deref().or(said).unwrap_or(guessed);
+    let media_type = keys.media_type.as_deref().or(declared).unwrap_or(guessed);
     let is_plain = media_type.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_plain || is_index(media_type) != is_index(guessed) {
-        return Err(ContentError::Manifest(format!("its form is not that of `{}`", excerpt(media_type))));
+        return Err(ContentError::Manifest(format!(
+            "its content does not match its media type `{}`",
+            excerpt(media_type)
+        )));
     }
     Ok(media_type.to_owned())
 }
 
 #[derive(Deserialize)]
 struct Index {
-    manifests: Vec<Entry>,
+    manifests: Vec<IndexEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct IndexEntry {
     media_type: Option<String>,
     digest: String,
     platform: Option<Platform>,
@@ -89,28 +92,28 @@ fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ContentError> {
     serde_json::from_slice(bytes).map_err(|error| ContentError::Json(excerpt(&error.to_string())))
 }
 
-/// What an index leads to.
+/// What an index offers for an architecture.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The image for the architecture, if it is here.
+    /// The image for the architecture, if the index lists one.
     pub(super) image: Option<Digest>,
-    /// Further indexes that may have it.
+    /// Other indexes that may list one.
     pub(super) indexes: Vec<Digest>,
-    /// The platforms of the images that are here.
+    /// The platforms of the other images.
     pub(super) offered: BTreeSet<String>,
 }
 
 /// Chooses the image for an architecture from an index.
 ///
 /// # Errors
-/// When the index cannot be read, or the chosen image has a digest that limg does not check.
+/// When the index cannot be parsed, or the chosen image has a digest that limg cannot verify.
 pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice, ContentError> {
     let index: Index = parse(bytes)?;
-    let digest = |entry: &Entry| {
-        entry.digest.parse::<Digest>().map_err(|_| ContentError::UnknownDigest(excerpt(&entry.digest)))
+    let digest = |entry: &IndexEntry| {
+        entry.digest.parse::<Digest>().map_err(|_| ContentError::UnsupportedDigest(excerpt(&entry.digest)))
     };
     let mut choice = Choice::default();
-    let (mut fitting, mut silent) = (Vec::new(), Vec::new());
+    let (mut fitting, mut without_platform) = (Vec::new(), Vec::new());
     for entry in &index.manifests {
         let fits = entry.platform.as_ref().map(|platform| platform.fits(architecture));
         if entry.media_type.as_deref().is_some_and(is_index) {
@@ -122,13 +125,18 @@ pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice,
         match (fits, &entry.platform) {
             (Some(true), _) => fitting.push(entry),
             (_, Some(platform)) => choice.offered.extend(platform.shown()),
-            (_, None) => silent.push(entry),
+            (_, None) => without_platform.push(entry),
         }
     }
-    // The first for any machine. One that says nothing of its platform is taken if it is the only one; its config tells.
-    let best = fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_special));
-    let alone = || silent.first().copied().filter(|_| silent.len() == 1 && choice.offered.is_empty());
-    choice.image = best.copied().or_else(alone).map(digest).transpose()?;
+    // The first image for the base variant. An image without a platform is chosen if it is the only one; its config has the
+    // architecture.
+    let best =
+        fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_higher_variant));
+    let only = || match without_platform[..] {
+        [only] if choice.offered.is_empty() => Some(only),
+        _ => None,
+    };
+    choice.image = best.copied().or_else(only).map(digest).transpose()?;
     Ok(choice)
 }
 
@@ -137,12 +145,12 @@ impl Platform {
         self.os == "linux" && self.architecture == architecture.oci_name()
     }
 
-    /// Whether it is for a higher variant of the architecture, with instructions that Lambda does not promise.
-    fn is_special(&self) -> bool {
+    /// Whether it requires a higher variant of the architecture, with instructions that Lambda does not guarantee.
+    fn is_higher_variant(&self) -> bool {
         !matches!(self.variant.as_deref(), None | Some("" | "v1" | "v8"))
     }
 
-    /// The platform for messages; none for attestations, which BuildKit stores as images for `unknown`.
+    /// The platform for messages; none for an attestation, which BuildKit stores as an image for `unknown`.
     fn shown(&self) -> Option<String> {
         let Self { os, architecture, variant } = self;
         let variant = variant.as_deref().filter(|variant| !variant.is_empty());
@@ -195,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_in_an_index_are_gone_into_unless_they_are_for_another_platform() {
+    fn indexes_in_an_index_are_candidates_unless_they_are_for_another_platform() {
         let entries = [
             entry("index a", &Value::Null),
             entry("index b", &json!({ "os": "linux", "architecture": "amd64" })),
@@ -205,34 +213,37 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_does_not_say_its_platform_is_taken_if_it_is_alone() {
-        let silent = entry("silent", &Value::Null);
-        assert_eq!(chosen(std::slice::from_ref(&silent), Architecture::Arm64).image, Some(digest("silent")));
-        assert_eq!(chosen(&[silent.clone(), silent], Architecture::Arm64).image, None);
+    fn an_image_without_a_platform_is_chosen_if_it_is_the_only_one() {
+        let without = entry("without", &Value::Null);
+        assert_eq!(
+            chosen(std::slice::from_ref(&without), Architecture::Arm64).image,
+            Some(digest("without"))
+        );
+        assert_eq!(chosen(&[without.clone(), without], Architecture::Arm64).image, None);
     }
 
     #[test]
-    fn a_digest_that_cannot_be_checked_is_refused() {
+    fn a_digest_that_limg_cannot_verify_is_an_error() {
         let index = json!({ "manifests": [{ "digest": "sha512:\u{1b}", "platform": { "os": "linux", "architecture": "amd64" } }] });
         let error = choose(index.to_string().as_bytes(), Architecture::X86_64).unwrap_err();
-        assert!(error.to_string().starts_with(r"`sha512:\u{1b}` is no digest"), "{error}");
+        assert!(error.to_string().contains(r"cannot verify the digest `sha512:\u{1b}`"), "{error}");
     }
 
-    fn media_type_of(document: &str, said: Option<&'static str>) -> Result<String, String> {
+    fn media_type_of(document: &str, declared: Option<&'static str>) -> Result<String, String> {
         let mut headers = HeaderMap::new();
-        if let Some(said) = said {
-            headers.insert(reqwest::header::CONTENT_TYPE, said.parse().unwrap());
+        if let Some(declared) = declared {
+            headers.insert(reqwest::header::CONTENT_TYPE, declared.parse().unwrap());
         }
         media_type(document.as_bytes(), &headers).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn media_types_are_found_where_they_are() {
+    fn the_media_type_comes_from_the_document_the_response_or_the_keys() {
         const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
         const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
         const INDEX: &str = "application/vnd.oci.image.index.v1+json";
         let own = format!(r#"{{"mediaType":"{DOCKER}","config":{{}}}}"#);
-        for (document, said, expected) in [
+        for (document, declared, expected) in [
             (own.as_str(), Some(OCI), DOCKER),
             (
                 r#"{"config":{}}"#,
@@ -243,18 +254,21 @@ mod tests {
             (r#"{"config":{}}"#, None, OCI),
             (r#"{"manifests":[]}"#, None, INDEX),
         ] {
-            assert_eq!(media_type_of(document, said).as_deref(), Ok(expected), "{document}");
+            assert_eq!(media_type_of(document, declared).as_deref(), Ok(expected), "{document}");
         }
     }
 
     #[test]
-    fn what_is_no_manifest_is_told_as_such() {
+    fn the_error_explains_why_a_document_is_not_a_manifest() {
         for (document, why) in [
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, "schema 1"),
             (r#"{"config":{},"manifests":[]}"#, "both"),
             ("{}", "neither"),
-            ("<html>", "cannot be read"),
-            (r#"{"mediaType":"application/vnd.oci.image.index.v1+json","config":{}}"#, "its form is not"),
+            ("<html>", "failed to parse"),
+            (
+                r#"{"mediaType":"application/vnd.oci.image.index.v1+json","config":{}}"#,
+                "does not match its media type",
+            ),
         ] {
             assert!(media_type_of(document, None).unwrap_err().contains(why), "{document}");
         }

@@ -1,56 +1,65 @@
-//! Registries: images and blobs fetched and sent over the OCI distribution protocol, without a Docker daemon.
+//! Registries: images and blobs transferred over the OCI distribution protocol, without a Docker daemon.
 //!
-//! This module knows nothing of Lambda, of functions or of which blobs belong together; it moves one document or one blob
-//! at a time, well. Amazon ECR's ways are minded here (it answers 201 to PATCH, has no token service, mounts only where
-//! an account allows it), its control plane is not.
+//! This module moves one manifest or one blob at a time. It does not know Lambda, functions, or which blobs belong together.
+//! It handles the peculiarities of Amazon ECR (201 in answer to PATCH, no token service, mounts only where an account
+//! permits them), but not its control plane.
 //!
-//! A [`Client`]'s request goes through these hands: `place` finds the registry that is asked, `admission` gets it let in
-//! (`challenge`, `login`, `token`), `exchange` follows it to where it is sent on (`redirect`, `address`), `transport` sends
-//! it; `pull`, `fetch` and `push` know what is asked, and `retry` when it is asked again.
+//! A request passes these files, from an operation of a [`Client`] to the socket:
+//!
+//! ```text
+//! manifests, blobs, blob_download, blob_upload   one operation; `retry` repeats it
+//! client             sends a request, accepts expected statuses only; `endpoint` finds the registry
+//! auth               authenticates: `challenge`, `cache` of credential and tokens, `token_service`
+//! follow_redirects   follows redirects by `redirect_rules` and `public_hosts`
+//! transport          one HTTP request; `stall_timeout` and `upload_body`
+//! ```
 
-mod address;
-mod admission;
-mod challenge;
+mod auth;
+mod blob_download;
+mod blob_upload;
+mod blobs;
 mod client;
+mod content_digest;
 mod credentials;
 mod docker_config;
+mod endpoint;
 mod error;
-mod exchange;
+mod error_response;
 #[cfg(test)]
 pub(crate) mod fake;
-mod feed;
-mod fetch;
+mod follow_redirects;
+mod http_date;
 mod index;
-mod login;
-mod place;
-mod pull;
-mod pulse;
-mod push;
-mod redirect;
-mod refusal;
+mod manifests;
+mod network_error;
+mod public_hosts;
+mod redirect_rules;
+mod request;
 mod retry;
 mod settings;
+mod stall_timeout;
 #[cfg(test)]
 mod tests;
-mod token;
 mod transfer;
 mod transport;
+mod upload_body;
+mod url;
 
+pub use blob_upload::{MountOutcome, UploadContent, UploadSession};
 pub use client::Client;
-pub use credentials::{Chain, Credential, Credentials, CredentialsError, Identity, Secret};
-pub use docker_config::{ConfigFiles, DockerConfig};
+pub use credentials::{Credential, CredentialChain, CredentialError, CredentialProvider, Identity, Secret};
+pub use docker_config::{DockerConfig, DockerConfigPaths};
 pub use error::{ContentError, RegistryError};
-pub use pull::Manifest;
-pub use push::{Mount, Session, Upload};
-pub use redirect::RedirectError;
-pub use refusal::{ErrorInfo, Refusal};
-pub use settings::{Mirror, MirrorError, Settings};
+pub use error_response::{ErrorInfo, ErrorResponse};
+pub use manifests::Manifest;
+pub use redirect_rules::RedirectError;
+pub use settings::{ClientSettings, Mirror, MirrorError};
 
-// Downloads that are no registry's but go the same way.
+// For downloads from other services, which retry and report in the same way.
 #[cfg(feature = "aws")]
 pub(crate) use {
-    error::is_transient_network_error,
-    fetch::BlobSink,
+    blob_download::BlobSink,
+    network_error::is_transient_network_error,
     retry::{Attempts, Backoff, Transient},
     transfer::Transfer,
 };

@@ -1,29 +1,30 @@
-//! How often and how soon something is tried again.
+//! How often and how soon a failed operation is tried again.
 //!
-//! Waits grow exponentially and are drawn at random below their bound ("full jitter"), so that many clients that failed
-//! together do not come back together. What may be tried again is the error's own knowledge.
+//! Waits grow exponentially. Each is drawn at random below its bound ("full jitter"), so that many clients that failed
+//! together do not retry together. Whether an error permits another attempt is decided by the error itself.
 
 use std::error::Error;
+use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use crate::event::{Event, Reporter};
 use crate::text::root_cause;
 
-/// The longest wait that a registry is given when it asks for one.
-const LONGEST_ASKED: Duration = Duration::from_mins(1);
+/// The longest wait that limg grants when a registry asks for one.
+const MAX_REQUESTED_WAIT: Duration = Duration::from_mins(1);
 
-/// An error after which the same may succeed.
+/// An error after which another attempt may succeed.
 pub(crate) trait Transient: Error + Sized + 'static {
-    /// Whether the same request may succeed a little later.
+    /// Whether the same operation may succeed a little later.
     fn is_transient(&self) -> bool;
 
-    /// How long the other side asks limg to wait.
+    /// How long the registry asks limg to wait.
     fn retry_after(&self) -> Option<Duration> {
         None
     }
 
-    /// Why the request failed, on one line and without secrets.
+    /// Why the operation failed, on one line and without secrets.
     fn reason(&self) -> String {
         root_cause(self).to_string()
     }
@@ -32,11 +33,11 @@ pub(crate) trait Transient: Error + Sized + 'static {
 /// When to try again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backoff {
-    /// The bound of the first wait; each further one is twice as long.
+    /// The bound of the first wait; each further bound is twice as long.
     pub(crate) base: Duration,
-    /// The bound that no wait exceeds.
+    /// The largest bound.
     pub(crate) longest: Duration,
-    /// How often something is tried in all.
+    /// The number of attempts.
     pub(crate) attempts: u32,
 }
 
@@ -47,51 +48,64 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after `failed` failures, given a random number of 0 to 1.
-    fn wait(&self, failed: u32, asked: Option<Duration>, random: f64) -> Duration {
-        if let Some(asked) = asked {
-            // A little later than asked, for the same reason.
-            return asked.min(LONGEST_ASKED) + self.base.mul_f64(random);
+    /// The wait after `failed` attempts, given a random number between 0 and 1.
+    fn wait(&self, failed: u32, requested: Option<Duration>, random: f64) -> Duration {
+        if let Some(requested) = requested {
+            // The random part spreads the clients here too.
+            return requested.min(MAX_REQUESTED_WAIT) + self.base.mul_f64(random);
         }
         let bound = self.base.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
         bound.min(self.longest).mul_f64(random)
     }
 }
 
-/// The attempts at one thing.
+/// The attempts at one operation.
 pub(crate) struct Attempts<'a> {
     backoff: Backoff,
     reporter: &'a dyn Reporter,
-    doing: &'a str,
+    action: &'a str,
     failed: u32,
 }
 
 impl<'a> Attempts<'a> {
-    /// Starts with none made.
-    pub(crate) fn new(backoff: Backoff, reporter: &'a dyn Reporter, doing: &'a str) -> Self {
-        Self { backoff, reporter, doing, failed: 0 }
+    /// Starts before the first attempt. `action` names the operation in events.
+    pub(crate) fn new(backoff: Backoff, reporter: &'a dyn Reporter, action: &'a str) -> Self {
+        Self { backoff, reporter, action, failed: 0 }
     }
 
-    /// Waits after an attempt that failed, if there is to be another one; otherwise gives its error back.
+    /// Repeats an operation until it succeeds or fails for good.
+    pub(super) async fn run<T, E: Transient, F>(mut self, operation: impl Fn() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        loop {
+            match operation().await {
+                Ok(value) => return Ok(value),
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    /// Waits after a failed attempt, or returns its error if there is not to be another one.
     pub(crate) async fn after<E: Transient>(&mut self, error: E) -> Result<(), E> {
-        let passes = error.is_transient();
-        self.after_if(passes, error).await
+        let is_transient = error.is_transient();
+        self.after_if(is_transient, error).await
     }
 
-    /// As [`after`](Self::after), where the caller knows better whether another attempt may succeed.
-    pub(crate) async fn after_if<E: Transient>(&mut self, passes: bool, error: E) -> Result<(), E> {
+    /// As [`after`](Self::after), where the caller knows whether another attempt may succeed.
+    pub(crate) async fn after_if<E: Transient>(&mut self, may_succeed: bool, error: E) -> Result<(), E> {
         self.failed += 1;
-        if !passes || self.failed >= self.backoff.attempts {
+        if !may_succeed || self.failed >= self.backoff.attempts {
             return Err(error);
         }
         let wait = self.backoff.wait(self.failed, error.retry_after(), random());
-        self.reporter.report(Event::Retry { action: self.doing.to_owned(), cause: error.reason(), wait });
+        self.reporter.report(Event::Retry { action: self.action.to_owned(), cause: error.reason(), wait });
         tokio::time::sleep(wait).await;
         Ok(())
     }
 }
 
-/// A number of 0 to 1. The standard library's hashers are keyed at random, which is random enough here.
+/// A number between 0 and 1. The standard library keys its hashers at random, which is random enough here.
 fn random() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
     f64::from(bits) / f64::from(u32::MAX)
@@ -103,25 +117,24 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::super::error::RegistryError;
-    use super::super::refusal::Refusal;
+    use super::super::error_response::ErrorResponse;
     use super::*;
     use crate::event::Events;
 
-    fn refused(status: u16) -> RegistryError {
+    fn rejected(status: u16) -> RegistryError {
         let status = StatusCode::from_u16(status).unwrap();
-        let refusal = Box::new(Refusal::new(status, &HeaderMap::new(), b"busy"));
-        RegistryError::Refused { doing: "read a of b".to_owned(), refusal }
+        RegistryError::rejected("read a of b", ErrorResponse::new(status, &HeaderMap::new(), b"busy"))
     }
 
     #[tokio::test]
-    async fn what_may_pass_is_tried_again_so_often() {
+    async fn a_transient_failure_is_retried_a_limited_number_of_times() {
         let events = Events::default();
         let backoff = Backoff { base: Duration::ZERO, ..Backoff::default() };
         let mut attempts = Attempts::new(backoff, &events, "read a of b");
         for _ in 1..backoff.attempts {
-            attempts.after(refused(503)).await.unwrap();
+            attempts.after(rejected(503)).await.unwrap();
         }
-        assert_eq!(attempts.after(refused(503)).await.unwrap_err().status(), Some(503));
+        assert_eq!(attempts.after(rejected(503)).await.unwrap_err().status(), Some(503));
         let events = events.0.into_inner().unwrap();
         assert_eq!(events.len(), 4);
         let Event::Retry { action, cause, wait: _ } = &events[0] else { panic!("{events:?}") };
@@ -129,15 +142,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_pass_is_not_tried_again() {
+    async fn a_permanent_failure_is_not_retried() {
         let events = Events::default();
         let mut attempts = Attempts::new(Backoff::default(), &events, "read a of b");
-        assert_eq!(attempts.after(refused(404)).await.unwrap_err().status(), Some(404));
+        assert_eq!(attempts.after(rejected(404)).await.unwrap_err().status(), Some(404));
         assert!(events.0.into_inner().unwrap().is_empty());
     }
 
     #[test]
-    fn waits_grow_to_a_bound() {
+    fn waits_grow_up_to_a_limit() {
         let backoff = Backoff::default();
         let bounds: Vec<_> = (1..=8).map(|failed| backoff.wait(failed, None, 1.0).as_millis()).collect();
         assert_eq!(bounds, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
@@ -146,16 +159,16 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_asked_for_is_given_within_reason() {
+    fn a_requested_wait_is_granted_up_to_a_limit() {
         let backoff = Backoff::default();
-        let wait = |asked, random| backoff.wait(1, Some(Duration::from_secs(asked)), random);
+        let wait = |requested, random| backoff.wait(1, Some(Duration::from_secs(requested)), random);
         assert_eq!(wait(7, 0.0), Duration::from_secs(7));
         assert_eq!(wait(7, 1.0), Duration::from_millis(7500));
-        assert_eq!(wait(3600, 0.0), LONGEST_ASKED);
+        assert_eq!(wait(3600, 0.0), MAX_REQUESTED_WAIT);
     }
 
     #[test]
-    fn waits_differ() {
+    fn waits_are_random() {
         let draws: Vec<_> = (0..20).map(|_| random()).collect();
         assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)));
         assert!(draws.iter().any(|draw| draw.total_cmp(&draws[0]).is_ne()));

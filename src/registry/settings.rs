@@ -1,6 +1,6 @@
-//! What the user says about registries: mirrors, trust, and how much at once.
+//! The user's settings for registries: mirrors, plain HTTP, trusted certificates, and the number of connections.
 //!
-//! Values only: nothing is read or reached here.
+//! Values only: nothing here reads a file or contacts a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,27 +8,27 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-/// What the user says about registries.
+/// The user's settings for registries.
 #[derive(Clone, Default)]
-pub struct Settings {
-    /// Where the traffic of a host goes instead, by the host as references name it, with its port if it has one.
+pub struct ClientSettings {
+    /// The mirrors, by the host that they stand in for, as references name it, with its port if it has one.
     pub mirrors: BTreeMap<String, Mirror>,
-    /// The same, ahead of those, by the host in the form that names of environment variables have: in capitals, with `_`
-    /// for all but letters and digits.
+    /// Mirrors from environment variables; they take precedence. The key is the host as the variable's name contains it:
+    /// in upper case, with `_` in place of everything but letters and digits.
     pub environment_mirrors: BTreeMap<String, Mirror>,
-    /// Hosts, with or without their port, that are spoken to in plain HTTP although they are not this machine.
+    /// Hosts, with or without a port, for which plain HTTP is allowed although they are not this machine.
     pub insecure: BTreeSet<String>,
-    /// Certificates in PEM that are trusted beside the system's. The system's are those that the file
-    /// `SSL_CERT_FILE` names, if it is set.
+    /// Certificates in PEM that are trusted in addition to the system's. The system's are those in the file that
+    /// `SSL_CERT_FILE` names, if that is set.
     pub certificates: Option<Vec<u8>>,
-    /// How many requests may be under way at once, 1 at least.
+    /// How many requests may run at once, at least 1.
     pub connections: usize,
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { mirrors, environment_mirrors, insecure, certificates, connections } = self;
-        f.debug_struct("Settings")
+        f.debug_struct("ClientSettings")
             .field("mirrors", mirrors)
             .field("environment_mirrors", environment_mirrors)
             .field("insecure", insecure)
@@ -38,15 +38,15 @@ impl fmt::Debug for Settings {
     }
 }
 
-impl Settings {
-    /// Where the traffic of a host goes instead.
+impl ClientSettings {
+    /// The mirror of a host.
     pub(super) fn mirror(&self, host: &str) -> Option<&Mirror> {
         let capital = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let variable: String = host.chars().map(capital).collect();
         self.environment_mirrors.get(&variable).or_else(|| self.mirrors.get(&host.to_lowercase()))
     }
 
-    /// Whether the user lets a host be spoken to in plain HTTP.
+    /// Whether the user allows plain HTTP to the host of a URL.
     pub(super) fn is_insecure(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
         self.insecure.contains(host)
@@ -54,30 +54,28 @@ impl Settings {
     }
 }
 
-/// Where the traffic of a registry goes instead: `[https://|http://]HOST[:PORT][/PREFIX]`.
+/// A registry that is asked in place of another one: `[https://|http://]HOST[:PORT][/PREFIX]`.
 ///
-/// The prefix comes before the names of all repositories, as pull-through caches want it.
+/// The prefix is put in front of every repository's name, as pull-through caches expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
-    /// `https` or `http`, if the user says which.
+    /// The scheme, if the user names one.
     pub(super) scheme: Option<Scheme>,
-    /// Host and, if it is not the ordinary one, port.
+    /// The host, with its port if the user names one.
     pub(super) host: String,
-    /// What comes before the names of repositories; empty, or without a slash at either end.
+    /// The prefix of repository names, without a slash at either end; it may be empty.
     pub(super) prefix: String,
 }
 
-/// How a registry is spoken to.
+/// The scheme of a registry's URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// In TLS.
     Https,
-    /// In plain HTTP.
     Http,
 }
 
 impl Scheme {
-    /// Its name in a URL.
+    /// The scheme as a URL contains it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Https => "https",
@@ -86,9 +84,9 @@ impl Scheme {
     }
 }
 
-/// A text that is no [`Mirror`].
+/// A text that is not a [`Mirror`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address of a registry of the form [https://|http://]HOST[:PORT][/PREFIX]")]
+#[error("`{0}` is not a registry address of the form [https://|http://]HOST[:PORT][/PREFIX]")]
 pub struct MirrorError(String);
 
 impl FromStr for Mirror {
@@ -99,7 +97,7 @@ impl FromStr for Mirror {
             None => (None, text),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(Scheme::Https), rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some(Scheme::Http), rest),
-            // What stands before it may be a name and a password: it is not shown.
+            // What precedes `://` may be a user and a password, which the error must not show.
             Some(_) => return Err(MirrorError("…".to_owned())),
         };
         let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -130,7 +128,7 @@ impl fmt::Display for Mirror {
     }
 }
 
-/// Whether a text is `HOST[:PORT]` and nothing more.
+/// Whether a text is `HOST[:PORT]` and nothing else.
 pub(super) fn is_host(text: &str) -> bool {
     if text.is_empty() || text.contains(['/', '\\', '?', '#', '@']) || text.contains(char::is_whitespace) {
         return false;
@@ -143,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_names_a_mirror_ahead_of_the_configuration() {
+    fn mirrors_from_the_environment_precede_those_of_the_configuration() {
         let mirror = |text: &str| text.parse::<Mirror>().unwrap();
-        let settings = Settings {
+        let settings = ClientSettings {
             mirrors: [("docker.io", "near/hub"), ("localhost:5000", "file")]
                 .map(|(host, text)| (host.to_owned(), mirror(text)))
                 .into(),
             environment_mirrors: [("LOCALHOST_5000".to_owned(), mirror("variable"))].into(),
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         assert_eq!(settings.mirror("localhost:5000"), Some(&mirror("variable")));
         assert_eq!(settings.mirror("Docker.io"), Some(&mirror("near/hub")));
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mirror_is_refused() {
+    fn invalid_mirrors_are_rejected() {
         for text in
             ["", "/a", "https://", "ftp://a", "a b", "a:b", "a/../b", "a//b", "a?x", "a/b#c", "a:99999"]
         {
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_mirror_does_not_show_a_password() {
+    fn the_error_about_a_mirror_does_not_show_a_password() {
         for text in ["https://user:hunter2@a", "user:hunter2@a", "hunter2://a"] {
             let error = text.parse::<Mirror>().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
@@ -199,9 +197,11 @@ mod tests {
     }
 
     #[test]
-    fn an_insecure_host_is_named_with_or_without_its_port() {
-        let settings =
-            Settings { insecure: ["a".to_owned(), "b:5000".to_owned()].into(), ..Settings::default() };
+    fn an_insecure_host_may_be_named_with_or_without_its_port() {
+        let settings = ClientSettings {
+            insecure: ["a".to_owned(), "b:5000".to_owned()].into(),
+            ..ClientSettings::default()
+        };
         for (url, insecure) in [
             ("http://a/", true),
             ("http://a:1/", true),

@@ -1,26 +1,27 @@
-//! Progress of one blob on its way, reported often enough for an eye and no more.
+//! Progress events of one blob, not more often than a person can follow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::event::{Direction, Event, Progress, Reporter, TransferEvent};
+use crate::sync::lock;
 
-/// The least time between two reports of one transfer.
-const PACE: Duration = Duration::from_millis(100);
+/// The shortest time between two progress events of one transfer.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Tells transfers of one process apart.
-static NEXT: AtomicU64 = AtomicU64::new(1);
+/// The id of the next transfer of this process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// A blob on its way. It is over when this is dropped.
+/// The transfer of a blob. It ends when this is dropped.
 pub(crate) struct Transfer {
     id: u64,
     reporter: Arc<dyn Reporter>,
-    reported: Mutex<Option<Instant>>,
+    last_report: Mutex<Option<Instant>>,
 }
 
 impl Transfer {
-    /// Begins one of `total` bytes.
+    /// Begins a transfer of `total` bytes.
     pub(crate) fn begin(
         reporter: Arc<dyn Reporter>,
         direction: Direction,
@@ -29,17 +30,17 @@ impl Transfer {
         total: u64,
     ) -> Self {
         let transfer =
-            Self { id: NEXT.fetch_add(1, Ordering::Relaxed), reporter, reported: Mutex::new(None) };
+            Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), reporter, last_report: Mutex::new(None) };
         transfer.report(Progress::Begun { direction, repository, what, total });
         transfer
     }
 
-    /// This many bytes have gone over.
+    /// Reports how many bytes have been transferred.
     pub(crate) fn at(&self, bytes: u64) {
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.is_none_or(|last| last.elapsed() >= PACE) {
-            *reported = Some(Instant::now());
-            drop(reported);
+        let mut last = lock(&self.last_report);
+        if last.is_none_or(|last| last.elapsed() >= INTERVAL) {
+            *last = Some(Instant::now());
+            drop(last);
             self.report(Progress::At(bytes));
         }
     }
@@ -61,7 +62,7 @@ mod tests {
     use crate::event::Events;
 
     #[test]
-    fn a_transfer_begins_and_ends_and_does_not_chatter() {
+    fn a_transfer_reports_its_start_its_end_and_some_progress() {
         let events = Arc::new(Events::default());
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
         let transfer =

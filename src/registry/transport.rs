@@ -1,58 +1,54 @@
-//! One request and its answer: connections, TLS, proxies, the budget of connections, and signs of life.
+//! Sends one request: connections, TLS, proxies, the limit on concurrent requests, and time-outs.
 //!
-//! Nothing is tried again, authorised or followed here.
+//! Nothing is retried, authorised or redirected here.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, StatusCode, Url};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::address::{Names, Resolver};
 use super::error::{ContentError, RegistryError};
-use super::pulse::{Patience, Pulse};
-use super::refusal::Refusal;
+use super::error_response::ErrorResponse;
+use super::public_hosts::{PublicHosts, Resolver};
+use super::request::Request;
+use super::stall_timeout::{StallLimits, StallTimeout};
+use super::upload_body::UploadBody;
 
-/// How long making a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of an answer that says no is read.
-const REFUSAL_LIMIT: u64 = 64 * 1024;
+/// How much of an error response is read.
+const ERROR_RESPONSE_LIMIT: u64 = 64 * 1024;
 
-/// Which way a request takes.
+/// How a request reaches its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    /// As the user's system is set up.
-    Open,
-    /// The same, and to public addresses only.
-    Guarded,
-    /// To this machine, past any proxy.
+    /// As the user's system is configured.
+    Any,
+    /// The same, but restricted host names resolve to public addresses only.
+    PublicOnly,
+    /// To this machine, bypassing any proxy.
     Loopback,
-    /// The same in plain HTTP, or to see whether TLS is spoken there: no certificate is trusted.
-    Plain,
+    /// The same for plain HTTP, or to find out whether the host uses TLS: no certificate is trusted.
+    LoopbackUntrusted,
 }
 
-/// What sends requests.
+/// Sends requests.
 pub(super) struct Transport {
-    open: OnceLock<reqwest::Client>,
-    guarded: OnceLock<reqwest::Client>,
-    loopback: OnceLock<reqwest::Client>,
-    plain: OnceLock<reqwest::Client>,
+    /// One client for each route, created when it is first needed, since reading the system's certificates takes time.
+    clients: [OnceLock<reqwest::Client>; 4],
     certificates: Vec<Certificate>,
-    names: Arc<Names>,
+    pub(super) hosts: Arc<PublicHosts>,
     permits: Arc<Semaphore>,
-    pub(super) patience: Patience,
+    pub(super) stall_limits: StallLimits,
 }
 
 impl Transport {
-    /// Sends at most `connections` requests at once.
-    pub(super) fn new(
-        certificates: Option<&[u8]>,
-        connections: usize,
-        names: Arc<Names>,
-    ) -> Result<Self, RegistryError> {
+    /// A transport for at most `connections` concurrent requests, which trusts additional certificates in PEM.
+    pub(super) fn new(certificates: Option<&[u8]>, connections: usize) -> Result<Self, RegistryError> {
         let certificates = match certificates {
             None => Vec::new(),
             Some(pem) => {
@@ -64,129 +60,138 @@ impl Transport {
             }
         };
         let transport = Self {
-            open: OnceLock::new(),
-            guarded: OnceLock::new(),
-            loopback: OnceLock::new(),
-            plain: OnceLock::new(),
+            clients: Default::default(),
             certificates,
-            names,
+            hosts: Arc::default(),
             permits: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
-            patience: Patience::default(),
+            stall_limits: StallLimits::default(),
         };
         if !transport.certificates.is_empty() {
-            // Shows at once whether they are any good.
-            transport.client(Route::Open)?;
+            // Shows at once whether the certificates are valid.
+            transport.client(Route::Any)?;
         }
         Ok(transport)
     }
 
-    /// Waits for a place in the budget of connections.
+    /// Waits until another request may run.
     pub(super) async fn permit(&self) -> Permit {
         // The semaphore is never closed.
-        Permit { _place: Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new) }
+        Permit { _permit: Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new) }
     }
 
-    /// Sends one request in a place of the budget. `pulse` is kept going by its body.
+    /// Sends a request to a URL, which may be another one than the request's own after a redirect.
     pub(super) async fn send(
         &self,
         permit: &Permit,
         route: Route,
-        doing: &Arc<str>,
-        request: reqwest::Request,
-        pulse: &Pulse,
-    ) -> Result<Answer, RegistryError> {
-        let client = self.client(route)?;
-        match pulse.watch(client.execute(request)).await {
-            Ok(Ok(response)) => Ok(Answer {
-                response,
-                doing: Arc::clone(doing),
-                idle: self.patience.idle,
+        request: &Request<'_>,
+        url: Url,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, RegistryError> {
+        let stall_timeout = Arc::new(StallTimeout::start(self.stall_limits));
+        if request.completes_upload {
+            stall_timeout.expect_response();
+        }
+        let mut http = reqwest::Request::new(request.method.clone(), url);
+        http.headers_mut().clone_from(&request.headers);
+        if let Some(authorization) = authorization {
+            http.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(body) = request.body {
+            http.headers_mut().insert(CONTENT_LENGTH, body.size().into());
+            *http.body_mut() = Some(body.stream(&stall_timeout));
+        }
+        let sent = stall_timeout.watch(self.client(route)?.execute(http)).await;
+        if let Some(error) = request.body.and_then(UploadBody::take_read_error) {
+            return Err(error.into());
+        }
+        match sent {
+            Ok(Ok(http)) => Ok(Response {
+                http,
+                action: Arc::from(request.action),
+                stall_limit: self.stall_limits.transfer,
                 _permit: permit.clone(),
             }),
-            Ok(Err(error)) => Err(network(doing, error)),
-            Err(waited) => Err(RegistryError::Idle { doing: doing.to_string(), waited }),
+            Ok(Err(error)) => Err(network_error(request.action, error)),
+            Err(limit) => Err(RegistryError::Stalled { action: request.action.to_owned(), limit }),
         }
     }
 
-    /// The client for a route, made when it is first needed: reading the system's certificates takes its time.
     fn client(&self, route: Route) -> Result<&reqwest::Client, RegistryError> {
-        let slot = match route {
-            Route::Open => &self.open,
-            Route::Guarded => &self.guarded,
-            Route::Loopback => &self.loopback,
-            Route::Plain => &self.plain,
-        };
-        if let Some(client) = slot.get() {
+        let client = &self.clients[route as usize];
+        if let Some(client) = client.get() {
             return Ok(client);
         }
+        let public_only = route == Route::PublicOnly;
         let builder = reqwest::Client::builder()
             .user_agent(concat!("limg/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .connect_timeout(CONNECT)
-            .dns_resolver(Resolver { names: Arc::clone(&self.names), guarded: route == Route::Guarded });
+            .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(Resolver { hosts: Arc::clone(&self.hosts), public_only });
         let builder = match route {
-            Route::Plain => builder.tls_certs_only([]),
+            Route::LoopbackUntrusted => builder.tls_certs_only([]),
             _ => builder.tls_certs_merge(self.certificates.iter().cloned()),
         };
         let builder = match route {
-            Route::Loopback | Route::Plain => builder.no_proxy(),
-            Route::Open | Route::Guarded => builder,
+            Route::Loopback | Route::LoopbackUntrusted => builder.no_proxy(),
+            Route::Any | Route::PublicOnly => builder,
         };
-        let client = builder.build().map_err(RegistryError::Tls)?;
-        Ok(slot.get_or_init(|| client))
+        let built = builder.build().map_err(RegistryError::Tls)?;
+        Ok(client.get_or_init(|| built))
     }
 }
 
-/// A place in the budget of connections, until all its clones are dropped.
+/// Permission to run a request, until all clones are dropped.
 #[derive(Clone)]
 pub(super) struct Permit {
-    _place: Option<Arc<OwnedSemaphorePermit>>,
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
-/// An answer whose body is still to come. It holds its place in the budget of connections until it is dropped.
-pub(super) struct Answer {
-    response: reqwest::Response,
-    doing: Arc<str>,
-    idle: Duration,
+/// A response whose body has not been read yet. It holds its permit until it is dropped.
+pub(super) struct Response {
+    http: reqwest::Response,
+    action: Arc<str>,
+    stall_limit: Duration,
     _permit: Permit,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn status(&self) -> StatusCode {
-        self.response.status()
+        self.http.status()
     }
 
     pub(super) fn headers(&self) -> &HeaderMap {
-        self.response.headers()
+        self.http.headers()
     }
 
-    /// A header, if it is there and text.
+    /// A header that is valid text.
     pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
+        self.http.headers().get(name)?.to_str().ok()
     }
 
-    /// Where it came from.
+    /// The URL that the request went to.
     pub(super) fn url(&self) -> &Url {
-        self.response.url()
+        self.http.url()
     }
 
     /// The next piece of the body, or none at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        match tokio::time::timeout(self.idle, self.response.chunk()).await {
+        match tokio::time::timeout(self.stall_limit, self.http.chunk()).await {
             Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(error)) => Err(network(&self.doing, error)),
-            Err(_) => Err(RegistryError::Idle { doing: self.doing.to_string(), waited: self.idle }),
+            Ok(Err(error)) => Err(network_error(&self.action, error)),
+            Err(_) => {
+                Err(RegistryError::Stalled { action: self.action.to_string(), limit: self.stall_limit })
+            }
         }
     }
 
-    /// The whole body, if it has at most `limit` bytes.
-    pub(super) async fn whole(mut self, limit: u64) -> Result<Vec<u8>, RegistryError> {
-        let doing = Arc::clone(&self.doing);
-        let too_large =
-            || RegistryError::Content { doing: doing.to_string(), source: ContentError::TooLarge { limit } };
-        if self.response.content_length().is_some_and(|length| length > limit) {
+    /// The whole body, of at most `limit` bytes.
+    pub(super) async fn body(mut self, limit: u64) -> Result<Vec<u8>, RegistryError> {
+        let action = Arc::clone(&self.action);
+        let too_large = || RegistryError::content(&action, ContentError::TooLarge { limit });
+        if self.http.content_length().is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut body = Vec::new();
@@ -199,64 +204,63 @@ impl Answer {
         Ok(body)
     }
 
-    /// What an answer that says no says.
-    pub(super) async fn refusal(mut self) -> Refusal {
-        let (status, headers, limit) = (self.status(), self.headers().clone(), self.idle);
+    /// The errors in the body of an error response.
+    pub(super) async fn into_error(mut self) -> ErrorResponse {
+        let (status, headers, limit) = (self.status(), self.headers().clone(), self.stall_limit);
         let mut body = Vec::new();
         let read = async {
             while let Ok(Some(piece)) = self.piece().await {
                 body.extend_from_slice(&piece);
-                if body.len() as u64 > REFUSAL_LIMIT {
+                if body.len() as u64 > ERROR_RESPONSE_LIMIT {
                     break;
                 }
             }
         };
-        // What breaks off, takes too long or is too long was still said.
+        // A body that is cut off, takes too long or is too long still counts as far as it was read.
         drop(tokio::time::timeout(limit, read).await);
-        Refusal::new(status, &headers, &body)
+        ErrorResponse::new(status, &headers, &body)
     }
 
-    /// Reads a short body that nobody wants, so that the connection can be used again.
+    /// Reads a short body that is not needed, so that the connection can be reused.
     pub(super) async fn discard(self) {
-        if self.response.content_length().is_some_and(|length| length <= REFUSAL_LIMIT) {
-            drop(self.whole(REFUSAL_LIMIT).await);
+        if self.http.content_length().is_some_and(|length| length <= ERROR_RESPONSE_LIMIT) {
+            drop(self.body(ERROR_RESPONSE_LIMIT).await);
         }
     }
 }
 
-/// The error of a request that got lost. Its address is left out: it may be a signed one.
-fn network(doing: &Arc<str>, error: reqwest::Error) -> RegistryError {
-    RegistryError::Network { doing: doing.to_string(), source: error.without_url() }
+/// The error of a failed connection, without the URL, which may be a signed one.
+fn network_error(action: &str, error: reqwest::Error) -> RegistryError {
+    RegistryError::Network { action: action.to_owned(), source: error.without_url() }
 }
 
 #[cfg(test)]
 mod tests {
     use reqwest::Method;
 
-    use super::super::pulse::Patience;
+    use super::super::request::Scopes;
     use super::super::retry::Transient as _;
     use super::*;
 
     #[tokio::test]
-    async fn a_suspect_is_not_reached_at_this_machine() {
-        let names = Arc::<Names>::default();
-        let transport = Transport::new(None, 1, Arc::clone(&names)).unwrap();
+    async fn a_restricted_name_does_not_lead_to_this_machine() {
+        let transport = Transport::new(None, 1).unwrap();
         let url: Url = "https://localhost:1/v2/?secret".parse().unwrap();
-        names.suspect(&url);
-        let request = reqwest::Request::new(Method::GET, url);
-        let (permit, pulse) = (transport.permit().await, Pulse::new(Patience::default()));
-        let sent = transport.send(&permit, Route::Guarded, &Arc::from("read a of b"), request, &pulse).await;
-        let Err(error) = sent else { panic!("it was reached") };
-        assert!(error.reason().contains("`localhost` has no public address"), "{}", error.reason());
+        transport.hosts.restrict(&url);
+        let request = Request::new("read a of b", Method::GET, url.clone(), Scopes::pull("b"));
+        let permit = transport.permit().await;
+        let sent = transport.send(&permit, Route::PublicOnly, &request, url, None).await;
+        let Err(error) = sent else { panic!("the host was reached") };
+        assert!(error.reason().contains("`localhost`, which has no public address"), "{}", error.reason());
         assert!(error.help().unwrap().contains("use a mirror"));
         assert!(!error.is_transient());
         assert!(!format!("{error:?}").contains("secret"));
     }
 
     #[test]
-    fn certificates_are_looked_at_at_once() {
-        let with = |pem: &[u8]| Transport::new(Some(pem), 1, Arc::default()).err();
-        assert!(matches!(with(b"nothing of the kind"), Some(RegistryError::NoCertificate)));
+    fn certificates_are_checked_at_once() {
+        let with = |pem: &[u8]| Transport::new(Some(pem), 1).err();
+        assert!(matches!(with(b"not a certificate"), Some(RegistryError::NoCertificate)));
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let error = with(broken).unwrap();
         assert!(matches!(error, RegistryError::Tls(_)), "{error:?}");

@@ -1,10 +1,10 @@
-//! `limg build`: what is in the images, and what the user is told.
+//! `limg build`: the contents of images, and the output.
 
 use serde_json::json;
 
 use crate::support::{Context, Layout, write_base};
 
-/// A function of every part that a definition can have, on a base made by hand.
+/// Functions with everything that a definition can contain, on a handmade base.
 pub(crate) const SHOP: &str = "\
 project: shop
 bases:
@@ -44,12 +44,11 @@ pub(crate) fn shop() -> Context {
     context.write("orders/app.py", "def handler(event, context): pass\n");
     context.write("orders/notes.md", "not for the image\n");
     context.write("orders/node_modules/x/index.js", "1\n");
-    context.settle();
     context
 }
 
 #[test]
-fn machines_that_share_a_build_have_each_function_once() {
+fn shards_build_each_function_once() {
     let context = shop();
     let whole = context.build(&[]);
     for (shard, function) in [("1/3", Some("bills")), ("2/3", Some("orders")), ("3/3", None)] {
@@ -63,12 +62,12 @@ fn machines_that_share_a_build_have_each_function_once() {
     let none = context.limg(&["build", "--shard", "3/3"]).ok();
     assert!(none.stderr.contains("shard 3/3 has 0 functions"), "{}", none.stderr);
     assert_eq!(none.stdout, "");
-    // What would fail on one machine that builds all fails on each.
+    // A destination that fails without shards fails in each shard.
     context.limg(&["build", "--shard", "1/2", "-o", "oci:out:name"]).fails(2, &["several functions"]);
 }
 
 #[test]
-fn every_part_of_a_function_is_at_its_place() {
+fn all_files_of_a_function_are_at_their_paths() {
     let context = shop();
     context.limg(&["build"]).ok();
     let layout = Layout::open(&context.path(".limg/images"));
@@ -89,7 +88,7 @@ fn every_part_of_a_function_is_at_its_place() {
     assert_eq!(image.config["config"]["Cmd"], json!(["app.handler"]));
     assert_eq!(image.config["config"]["Entrypoint"], json!(["/lambda-entrypoint.sh"]));
     assert_eq!(image.config["config"]["WorkingDir"], "/var/task");
-    assert_eq!(image.config["config"]["Labels"]["maker"], "the tests", "what limg does not know survives");
+    assert_eq!(image.config["config"]["Labels"]["maker"], "the tests", "labels of the base are kept");
     assert_eq!(image.variable("STAGE"), Some("dev"));
     assert_eq!(image.variable("LOG_LEVEL"), Some("info"));
     assert_eq!(image.variable("AWS_LAMBDA_EXEC_WRAPPER"), Some("/opt/wrappers/wrap.sh"));
@@ -97,7 +96,7 @@ fn every_part_of_a_function_is_at_its_place() {
 }
 
 #[test]
-fn people_are_told_what_was_done() {
+fn the_human_output_lists_what_was_built() {
     let context = shop();
     let run = context.limg(&["build"]).ok();
     assert_eq!(
@@ -123,7 +122,7 @@ bills [DIGEST] oci:[DIR]/project/.limg/images:bills
 }
 
 #[test]
-fn programs_are_told_all_of_it() {
+fn the_json_output_contains_images_and_layers() {
     let context = shop();
     let report = context.build(&[]);
     let orders = report.function("orders");
@@ -161,7 +160,7 @@ fn programs_are_told_all_of_it() {
 }
 
 #[test]
-fn a_function_on_scratch_is_its_program_and_nothing_else() {
+fn an_image_on_scratch_contains_only_the_program() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions: { tiny: { runtime: empty, code: fn } }\n",
@@ -174,13 +173,13 @@ fn a_function_on_scratch_is_its_program_and_nothing_else() {
 }
 
 #[test]
-fn a_function_is_chosen_by_name() {
+fn functions_are_selected_by_name() {
     let context = shop();
     let report = context.build(&["bills", "bills"]);
     assert_eq!(report.0["functions"].as_object().unwrap().len(), 1);
     assert_eq!(report.function("bills")["architecture"], "x86_64");
     assert_eq!(Layout::open(&context.path(".limg/images")).names(), ["bills"]);
-    // In the order in which they were named.
+    // In the order of the command line.
     let run = context.limg(&["build", "bills", "orders"]).ok();
     let names: Vec<_> = run.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(names, ["bills", "orders"]);
@@ -196,13 +195,13 @@ fn functions_share_blobs() {
     };
     assert_eq!(digest("orders", "layer words"), digest("bills", "layer words"));
     let blobs = context.files("project/.limg/images/blobs/sha256");
-    // A base layer; words, extra, log, wrapper; dependencies and code of each; two configs, two manifests. The code of the
-    // two differs by what one excludes.
+    // The base's layer; words, extra, log, wrapper; dependencies, and the code of each function, which differs in an
+    // excluded file; two configs and two manifests.
     assert_eq!(blobs.len(), 1 + 4 + 3 + 4, "{blobs:?}");
 }
 
 #[test]
-fn the_architecture_is_that_of_the_command_line() {
+fn the_architecture_can_be_set_on_the_command_line() {
     let context = shop();
     write_base(&context.path("arm"), "arm64");
     let text = SHOP.replace("oci:base", "oci:arm");
@@ -228,7 +227,7 @@ fn the_definition_is_found_above_the_working_directory() {
 }
 
 #[test]
-fn layers_are_dated_as_source_date_epoch_says() {
+fn layers_have_the_date_of_source_date_epoch() {
     let context = shop();
     let dated = |epoch: &str, folder: &str| {
         let destination = format!("oci:{folder}");
@@ -250,7 +249,7 @@ fn layers_are_dated_as_source_date_epoch_says() {
 }
 
 #[test]
-fn the_same_project_has_the_same_digests_elsewhere() {
+fn digests_do_not_depend_on_folder_locale_and_umask() {
     use std::os::unix::process::CommandExt as _;
     let digests: Vec<String> = ["C", "tr_TR.UTF-8"]
         .into_iter()
@@ -270,9 +269,9 @@ fn the_same_project_has_the_same_digests_elsewhere() {
     assert_eq!(digests[0], shop().build(&[]).digest("orders"));
 }
 
-/// The folder of what was built lies beside the definition, hence in the code when that is `.`.
+/// The folder of built images is next to the definition, and so within the code if that is `.`.
 #[test]
-fn what_was_built_does_not_go_into_the_next_image() {
+fn built_images_are_not_added_to_the_next_image() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions: { tiny: { runtime: empty, code: . } }\n",

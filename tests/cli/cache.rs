@@ -1,4 +1,4 @@
-//! `limg cache`, and the limit that the store is kept to.
+//! `limg cache`, and the size limit of the store.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ fn blobs(context: &Context) -> usize {
     context.files("store/blobs").len()
 }
 
-/// Makes all blobs look as if nobody had used them in days.
+/// Makes all blobs look unused for days.
 fn age(context: &Context, days: u32) {
     for name in context.files("store/blobs") {
         let file = File::open(context.store().join("blobs").join(name)).unwrap();
@@ -29,15 +29,15 @@ fn age(context: &Context, days: u32) {
 }
 
 #[test]
-fn show_tells_what_the_store_holds() {
-    let context = shop();
+fn show_lists_the_contents_of_the_store() {
+    let context = shop().settled();
     let empty = json(&context, &[]);
     assert_eq!((&empty["blobs"]["count"], &empty["largest"]), (&0.into(), &Value::Null));
     assert_eq!(empty["limit"], 10_000_000_000_u64);
     context.build(&[]);
     let shown = json(&context, &["show"]);
     assert_eq!(shown["blobs"]["count"], blobs(&context));
-    assert_eq!(shown["shared"]["count"], shown["blobs"]["count"], "the layout has them too");
+    assert_eq!(shown["shared"]["count"], shown["blobs"]["count"], "the layout links to them");
     assert!(shown["records"]["count"].as_u64().unwrap() >= shown["blobs"]["count"].as_u64().unwrap());
     let parts = ["blobs", "records"].map(|part| shown[part]["bytes"].as_u64().unwrap());
     let other = shown["other_bytes"].as_u64().unwrap();
@@ -51,16 +51,16 @@ fn show_tells_what_the_store_holds() {
 }
 
 #[test]
-fn prune_keeps_to_what_it_is_told() {
-    let context = shop();
+fn prune_removes_only_what_its_flags_name() {
+    let context = shop().settled();
     let expected = context.build(&[]);
     let all = blobs(&context);
     age(&context, 5);
     let would = json(&context, &["prune", "--older-than", "5", "--dry-run"]);
     assert_eq!((would["blobs"].as_array().unwrap().len(), &would["dry_run"]), (all, &true.into()));
     assert_eq!(json(&context, &["prune", "--older-than", "6"])["blobs"], Value::Array(vec![]));
-    assert_eq!(json(&context, &["prune"])["blobs"], Value::Array(vec![]), "the limit is far");
-    assert_eq!(blobs(&context), all, "nothing is gone yet");
+    assert_eq!(json(&context, &["prune"])["blobs"], Value::Array(vec![]), "the store is below its limit");
+    assert_eq!(blobs(&context), all, "nothing has been removed yet");
     let run = context.limg(&["cache", "prune", "--max-size", "0"]).ok();
     assert!(run.stdout.starts_with(&format!("removed {all} blobs (")), "{}", run.stdout);
     assert!(
@@ -72,41 +72,41 @@ fn prune_keeps_to_what_it_is_told() {
     Layout::open(&context.path(".limg/images"));
 
     let known = context.build(&[]);
-    assert_eq!(known.made(), [""; 0], "the records are there");
+    assert_eq!(known.built(), [""; 0], "the records are kept");
     context.limg(&["cache", "prune", "--all"]).ok();
-    let made = context.build(&[]);
-    assert!(!made.made().is_empty(), "no record is there");
-    assert_eq!(made.digest("orders"), expected.digest("orders"));
+    let rebuilt = context.build(&[]);
+    assert!(!rebuilt.built().is_empty(), "the records have been removed");
+    assert_eq!(rebuilt.digest("orders"), expected.digest("orders"));
     context.limg(&["cache", "prune", "--all", "--older-than", "3"]).fails(2, &["cannot be used with"]);
     context.limg(&["cache", "prune", "--max-size", "much"]).fails(2, &["`much` is no size"]);
 }
 
 #[test]
-fn a_store_in_use_is_left_alone() {
+fn a_store_in_use_is_not_pruned() {
     let context = shop();
     context.build(&[]);
     let all = blobs(&context);
     let user = File::options().write(true).open(context.store().join("in-use")).unwrap();
     user.lock_shared().unwrap();
-    let told = ["the store in `[DIR]/store` is used by another limg", "help: "];
-    context.limg(&["cache", "prune", "--all"]).fails(3, &told);
+    let expected = ["the store in `[DIR]/store` is used by another limg", "help: "];
+    context.limg(&["cache", "prune", "--all"]).fails(3, &expected);
     context.write("orders/app.py", "changed = True\n");
     let mut build = context.command(&["build"]);
     context.run(build.env("LIMG_STORE_LIMIT", "0")).ok();
-    assert!(blobs(&context) > all, "nothing went");
+    assert!(blobs(&context) > all, "nothing was removed");
     drop(user);
     context.limg(&["cache", "prune", "--all"]).ok();
     assert_eq!(blobs(&context), 0);
 }
 
 #[test]
-fn the_store_is_kept_to_its_limit() {
-    let context = shop();
+fn the_store_is_kept_within_its_limit() {
+    let context = shop().settled();
     let mut build = context.command(&["build"]);
     context.run(build.env("LIMG_STORE_LIMIT", "0")).ok();
     assert_eq!(blobs(&context), 0);
     Layout::open(&context.path(".limg/images"));
-    assert_eq!(context.build(&[]).made(), [""; 0], "what it knows stays");
+    assert_eq!(context.build(&[]).built(), [""; 0], "the records are kept");
 
     context.write("config.yaml", "store: { limit: 0 }\n");
     let config = context.path("config.yaml");
@@ -115,7 +115,7 @@ fn the_store_is_kept_to_its_limit() {
     assert_eq!(blobs(&context), 0);
     let mut build = context.command(&["build", "-o", "oci:third"]);
     context.run(build.env("LIMG_CONFIG", &config).env("LIMG_STORE_LIMIT", "1GB")).ok();
-    assert!(blobs(&context) > 0, "the environment wins");
+    assert!(blobs(&context) > 0, "the environment takes precedence");
     Layout::open(&context.path("third"));
     let mut bad = context.command(&["build"]);
     context
@@ -124,7 +124,7 @@ fn the_store_is_kept_to_its_limit() {
 }
 
 #[test]
-fn verify_finds_and_removes_what_is_damaged() {
+fn verify_finds_and_removes_damaged_blobs() {
     let context = shop();
     context.build(&[]);
     let all = blobs(&context);

@@ -1,4 +1,4 @@
-//! Errors in a definition, end to end: file, line, column, excerpt and mend. The details are tested in the library.
+//! Errors in a definition, end to end: file, line, column, excerpt and help. The library tests the details.
 
 use crate::support::Context;
 
@@ -22,7 +22,7 @@ error: `[DIR]/project/limg.yaml` has 2 errors
 }
 
 #[test]
-fn problems_of_the_plan_have_their_lines_too() {
+fn problems_found_while_planning_have_their_lines_too() {
     let context = Context::with(
         "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
          functions:\n  tiny:\n    runtime: empty\n    code: fn\n    wrapper: /opt/none\n",
@@ -40,7 +40,7 @@ fn problems_of_the_plan_have_their_lines_too() {
 }
 
 #[test]
-fn yaml_that_is_none_is_shown_where_it_ends() {
+fn a_syntax_error_is_shown_with_its_line() {
     for (text, place) in [
         ("functions: [\n", "limg.yaml:2:1"),
         ("functions:\n\ta: 1\n", "limg.yaml:2:1"),
@@ -52,7 +52,7 @@ fn yaml_that_is_none_is_shown_where_it_ends() {
 }
 
 #[test]
-fn files_that_are_no_definition_are_told() {
+fn files_that_are_not_a_definition_are_rejected() {
     let bytes: [(&[u8], &str); 5] = [
         (b"", "the definition is empty"),
         (b"\xff\xfe", "is not text in UTF-8"),
@@ -60,10 +60,10 @@ fn files_that_are_no_definition_are_told() {
         (b"just words\n", "help: "),
         (b"functions: {}\n---\nfunctions: {}\n", "a second document starts here"),
     ];
-    for (content, told) in bytes {
+    for (content, expected) in bytes {
         let context = Context::new();
         context.write("limg.yaml", content);
-        context.limg(&["build"]).fails(2, &[told]);
+        context.limg(&["build"]).fails(2, &[expected]);
     }
     let context = Context::new();
     context.write("limg.yaml", vec![b'#'; 2 << 20]);

@@ -1,4 +1,4 @@
-//! Where images go.
+//! The destinations of images.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -25,7 +25,7 @@ fn every_destination_gets_the_same_image() {
             "docker-archive:[DIR]/project/out/docker.tar:shop/orders:latest",
         ]
     );
-    assert!(!context.path(".limg").exists(), "the default is for those who name nothing");
+    assert!(!context.path(".limg").exists(), "the default destination is not used if another is named");
     let layout = Layout::open(&context.path("out/layout")).image("v1");
     let archive = Archive::open(&context.path("out/deep/oci.tar")).oci_image("orders");
     let docker = Archive::open(&context.path("out/docker.tar")).docker_image("shop/orders:latest");
@@ -37,7 +37,7 @@ fn every_destination_gets_the_same_image() {
 }
 
 #[test]
-fn archives_hold_all_functions_and_each_blob_once() {
+fn archives_contain_all_functions_and_each_blob_once() {
     let context = shop();
     context.limg(&["build", "-o", "oci-archive:a.tar", "-o", "docker-archive:d.tar", "--tag", "v2"]).ok();
     let archive = Archive::open(&context.path("a.tar"));
@@ -76,7 +76,7 @@ fn a_layout_keeps_its_other_images() {
 }
 
 #[test]
-fn what_limg_wrote_is_a_base() {
+fn an_image_from_limg_can_be_a_base() {
     let context = shop();
     context
         .limg(&[
@@ -111,7 +111,7 @@ fn what_limg_wrote_is_a_base() {
 }
 
 #[test]
-fn a_folder_that_is_no_layout_is_left_alone() {
+fn a_folder_that_is_not_a_layout_is_not_changed() {
     let context = shop();
     let before = context.files("project");
     for destination in ["oci:orders", "oci:."] {
@@ -120,7 +120,7 @@ fn a_folder_that_is_no_layout_is_left_alone() {
             2,
             &["failed to write the image to `oci:[DIR]/project", "no", "OCI image layout", "help: "],
         );
-        assert!(!run.stderr.contains("built"), "nothing is built for it: {}", run.stderr);
+        assert!(!run.stderr.contains("built"), "it is rejected before anything is built: {}", run.stderr);
     }
     assert_eq!(context.files("project"), before);
     context.write("strange/index.json", "[1, 2]");
@@ -130,7 +130,7 @@ fn a_folder_that_is_no_layout_is_left_alone() {
 }
 
 #[test]
-fn a_layout_that_an_interrupted_run_left_is_completed() {
+fn a_layout_from_an_interrupted_run_is_completed() {
     let context = shop();
     context.limg(&["build", "-o", "oci:out"]).ok();
     let out = context.path("out");
@@ -144,11 +144,11 @@ fn a_layout_that_an_interrupted_run_left_is_completed() {
 }
 
 #[test]
-fn an_archive_is_whole_or_as_it_was() {
+fn an_archive_is_written_completely_or_not_at_all() {
     let context = shop();
     context.write("a.tar", "what was there");
     context.write("layers/words/python/words.py", "changed");
-    // The second destination cannot be: nothing that is in the way is a folder of archives.
+    // A file cannot contain an archive.
     context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(3, &["limg.yaml"]);
     assert_eq!(std::fs::read_to_string(context.path("a.tar")).unwrap(), "what was there");
     context.limg(&["build", "-o", "oci-archive:orders"]).fails(2, &["failed to write", "orders"]);
@@ -159,7 +159,7 @@ fn an_archive_is_whole_or_as_it_was() {
 }
 
 #[test]
-fn what_is_no_destination_is_refused_before_any_work() {
+fn an_invalid_destination_is_rejected_before_anything_is_built() {
     let context = shop();
     for (destination, why) in [
         ("scratch", "nothing can be written to `scratch`"),
@@ -178,7 +178,7 @@ fn what_is_no_destination_is_refused_before_any_work() {
 }
 
 #[test]
-fn names_that_no_tool_would_take_are_refused() {
+fn invalid_image_names_are_rejected() {
     let context = shop();
     for tag in ["", "a b", "a/b", "-a", ".a", "ä", &"a".repeat(129)] {
         let run = context.limg(&["build", &format!("--tag={tag}")]);
@@ -197,7 +197,7 @@ fn names_that_no_tool_would_take_are_refused() {
 }
 
 #[test]
-fn an_unreadable_layout_of_another_name_is_told() {
+fn a_missing_base_layout_is_reported() {
     let context = Context::with(
         "bases: { b: { image: \"oci:nowhere\", contract: provided.al2023 } }\n\
          functions: { f: { runtime: b, code: fn } }\n",
@@ -215,7 +215,7 @@ fn an_unreadable_layout_of_another_name_is_told() {
 }
 
 #[test]
-fn what_is_written_is_for_everyone_to_read() {
+fn images_are_readable_by_everyone() {
     let context = shop();
     let program = env!("CARGO_BIN_EXE_limg");
     let mut shell = std::process::Command::new("/bin/sh");
@@ -230,9 +230,9 @@ fn what_is_written_is_for_everyone_to_read() {
     }
 }
 
-/// A device, a pipe or a folder is never replaced by a file; a link stays, and what it leads to is replaced.
+/// A device, a pipe or a folder is never replaced by a file. A link is kept, and its target replaced.
 #[test]
-fn an_archive_takes_the_place_of_files_only() {
+fn an_archive_replaces_only_files() {
     let context = shop();
     std::fs::create_dir(context.path("folder")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(context.path("socket")).unwrap();

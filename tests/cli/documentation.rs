@@ -1,4 +1,4 @@
-//! The documentation against the program: nothing that can be written or told is missing from it.
+//! Compares the documentation with the program: it must contain every key and every code.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ fn every_key_is_documented() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_targets() {
     let mut documents = files(&root().join("docs"), "md");
     documents.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! Every way to fail: its exit code, no result on standard output, and nothing half-written.
+//! Failures: the exit code, no result on standard output, and nothing half-written.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ functions: { tiny: { runtime: empty, code: fn } }
 ";
 
 #[test]
-fn a_wrong_command_line_is_2() {
+fn an_invalid_command_line_exits_with_2() {
     let context = Context::with(TINY);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["bild"][..], "bild"),
         (&[], "Usage: limg"),
         (&["build", "--nope"], "--nope"),
@@ -37,13 +37,13 @@ fn a_wrong_command_line_is_2() {
         (&["init", "--runtime", "python312"], "did you mean `python3.12`?"),
         (&["init", "--runtime", "java21"], "no starter"),
     ] {
-        context.limg(arguments).fails(2, &[told]);
+        context.limg(arguments).fails(2, &[expected]);
     }
     assert!(!context.path(".limg").exists() && !context.store().join("blobs").exists());
 }
 
 #[test]
-fn a_configuration_that_limg_does_not_understand_is_2() {
+fn an_invalid_configuration_file_exits_with_2() {
     let context = Context::with(TINY);
     let file = context.root().join("home/.config/limg/config.yaml");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -61,7 +61,7 @@ fn a_configuration_that_limg_does_not_understand_is_2() {
 }
 
 #[test]
-fn a_definition_that_cannot_be_found_is_2() {
+fn a_missing_definition_exits_with_2() {
     let context = Context::new();
     context
         .limg(&["build"])
@@ -71,7 +71,7 @@ fn a_definition_that_cannot_be_found_is_2() {
 }
 
 #[test]
-fn files_that_cannot_be_taken_are_2() {
+fn an_unusable_file_exits_with_2() {
     let context = shop();
     std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
     context.limg(&["build"]).fails(2, &["the code of `orders`", "orders/passwd", "help: "]);
@@ -80,9 +80,9 @@ fn files_that_cannot_be_taken_are_2() {
 }
 
 #[test]
-fn a_registry_that_is_not_there_is_3() {
+fn an_unreachable_registry_exits_with_3() {
     let context = Context::with("functions: { f: { runtime: python3.12, handler: a.b, code: fn } }\n");
-    // Free a moment ago, and nobody else's to listen on.
+    // The port was free a moment ago, so no server listens on it.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let build = || {
         let mut command = context.command(&["build"]);
@@ -103,7 +103,7 @@ fn a_registry_that_is_not_there_is_3() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_3() {
+fn a_missing_engine_exits_with_3() {
     let context = Context::with(TINY);
     let nowhere = format!("unix://{}/no.sock", context.root().display());
     for arguments in [&["build", "-o", "docker-daemon:"][..], &["invoke"]] {
@@ -117,15 +117,15 @@ fn an_engine_that_is_not_there_is_3() {
 }
 
 #[test]
-fn a_store_that_cannot_be_is_3() {
+fn a_store_that_cannot_be_created_exits_with_3() {
     let context = Context::with(TINY);
-    // Not even root can make a folder in a file.
+    // Even root cannot create a folder in a file.
     for store in ["limg.yaml", "fn/bootstrap/store", "/dev/null/store"] {
         let run = context.run(context.command(&["build"]).env("LIMG_STORE", store));
         run.fails(3, &["failed to create the folder", "cause: ", "help: ", "LIMG_STORE"]);
     }
     let run = context.run(context.command(&["build"]).env_remove("HOME").env_remove("LIMG_STORE"));
-    // Without HOME the system's list of users may still name a folder.
+    // Without HOME, the list of users may still name a folder.
     assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
     assert!(!context.path(".limg").exists() || run.code == Some(0));
 }
@@ -147,7 +147,7 @@ fn base_layer(context: &Context) -> PathBuf {
 }
 
 #[test]
-fn a_broken_base_is_told_and_nothing_is_written() {
+fn a_damaged_base_is_reported_and_nothing_is_written() {
     let context = shop();
     let blobs = context.path("base/blobs/sha256");
     let mut sizes: Vec<_> = std::fs::read_dir(&blobs)
@@ -166,7 +166,7 @@ fn a_broken_base_is_told_and_nothing_is_written() {
                 Some(broken) => std::fs::write(&blob, broken).unwrap(),
                 None => std::fs::remove_file(&blob).unwrap(),
             }
-            // The content of a layer is looked at when it is copied.
+            // The content of a layer is checked when it is copied.
             let is_layer = bytes.starts_with(&[0x1f, 0x8b]);
             let (code, failure) = if is_layer && how == "changed" {
                 (1, "failed to write the image to `oci:[DIR]/project/.limg/images`")
@@ -185,7 +185,7 @@ fn a_broken_base_is_told_and_nothing_is_written() {
 }
 
 #[test]
-fn a_base_that_broke_since_it_was_listed_is_not_copied() {
+fn a_base_that_was_damaged_after_it_was_read_is_not_copied() {
     let context = shop();
     context.limg(&["build", "-o", "oci:first"]).ok();
     let layer = base_layer(&context);
@@ -204,13 +204,13 @@ fn a_base_that_broke_since_it_was_listed_is_not_copied() {
     }
     assert!(!context.path("o.tar").exists() && !context.path("second/index.json").exists());
     context.assert_clean();
-    // What was copied before is whole, and no file of the base's.
+    // The earlier copy is intact: it is not linked to the base.
     context.limg(&["build", "-o", "oci:first"]).ok();
     crate::support::Layout::open(&context.path("first"));
 }
 
 #[test]
-fn bases_of_the_wrong_form_are_told() {
+fn bases_with_invalid_contents_are_reported() {
     let context = shop();
     context.write("base/index.json", r#"{"schemaVersion": 2, "manifests": []}"#);
     context.limg(&["build"]).fails(2, &["limg.yaml:3:", "has no image", "help: "]);
@@ -231,21 +231,21 @@ fn bases_of_the_wrong_form_are_told() {
 }
 
 #[test]
-fn a_base_for_another_architecture_is_told_with_both_ways_out() {
+fn a_base_for_another_architecture_is_reported_with_both_solutions() {
     let context = shop();
     write_base(&context.path("base"), "arm64");
-    let told = [
+    let expected = [
         "limg.yaml:3:24: failed to read the base image `oci:[DIR]/project/base`",
         "linux/arm64, not for linux/amd64 (`x86_64`) [unusable-base]",
         "help: set `architecture: arm64` for the function, or use a base for linux/amd64",
     ];
-    context.limg(&["build"]).fails(2, &told);
+    context.limg(&["build"]).fails(2, &expected);
     context.limg(&["build", "--arch", "arm64"]).ok();
 }
 
-/// What is wrong with bases, files and functions shows in one run, each thing once.
+/// One run reports everything that is wrong with bases, files and functions, once each.
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let context = shop();
     std::fs::remove_dir_all(context.path("base")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", context.path("orders/passwd")).unwrap();
@@ -265,17 +265,17 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn an_image_that_would_be_too_large_is_reported_before_it_is_built() {
     let context = shop();
-    // Sparse: it takes no space. The base counts with the size of its compressed layers.
+    // The file is sparse. The base counts with the size of its compressed layers.
     let base = base_layer(&context).metadata().unwrap().len();
     let large = std::fs::File::create(context.path("orders/large")).unwrap();
     large.set_len((10_u64 << 30) - base).unwrap();
     let base = format!("of which the base is {base} B");
-    let shown = ["limg.yaml:11:", &base, "[image-too-large]", "limg.yaml:20:", "help: ", "`exclude`"];
-    context.limg(&["build"]).fails(2, &shown);
+    let expected = ["limg.yaml:11:", &base, "[image-too-large]", "limg.yaml:20:", "help: ", "`exclude`"];
+    context.limg(&["build"]).fails(2, &expected);
 }
 
 #[test]
-fn a_destination_that_cannot_be_written_is_3() {
+fn a_destination_that_cannot_be_written_exits_with_3() {
     let context = shop();
     context.limg(&["build", "-o", "oci:log.sh/out"]).fails(3, &["[DIR]/project/log.sh/out", "cause: "]);
     context.limg(&["build", "-o", "oci:log.sh"]).fails(3, &["[DIR]/project/log.sh", "cause: "]);
@@ -283,9 +283,9 @@ fn a_destination_that_cannot_be_written_is_3() {
     context.assert_clean();
 }
 
-/// Root may read and write everything, so that this shows nothing there.
+/// Root can read every file, so this shows nothing for root.
 #[test]
-fn what_may_not_be_read_is_told() {
+fn a_file_without_read_permission_is_reported() {
     let context = shop();
     std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(context.path("orders/app.py")).is_ok() {
@@ -296,7 +296,7 @@ fn what_may_not_be_read_is_told() {
 }
 
 #[test]
-fn an_event_may_be_anything_but_rubbish() {
+fn an_event_must_be_json() {
     let context = Context::with(TINY);
     context.write("event.txt", "{\"a\": ");
     context
@@ -309,9 +309,9 @@ fn an_event_may_be_anything_but_rubbish() {
         .fails(2, &["several functions", "help: name one of other, tiny"]);
 }
 
-/// What is killed in the middle leaves a store and a layout that the next build can use.
+/// A build that is killed leaves a store and a layout that the next build can use.
 #[test]
-fn a_killed_build_leaves_nothing_that_harms() {
+fn a_killed_build_does_no_damage() {
     let context = shop();
     for number in 0..20 {
         context.write(&format!("layers/words/python/{number}.bin"), vec![number; 300_000]);
@@ -339,7 +339,7 @@ fn a_killed_build_leaves_nothing_that_harms() {
         report.stdout
     };
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
-    // What was being written then is removed when no run can still be at it.
+    // Old temporary files are removed, because no run can still be writing them.
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(48);
     for folder in [context.store().join("tmp"), context.path(".limg/images/blobs/sha256")] {
         std::fs::create_dir_all(&folder).unwrap();
@@ -354,7 +354,7 @@ fn a_killed_build_leaves_nothing_that_harms() {
 }
 
 #[test]
-fn an_interrupted_build_is_130() {
+fn an_interrupted_build_exits_with_130() {
     let context = shop();
     // Minutes of work.
     std::fs::File::create(context.path("orders/large")).unwrap().set_len(9 << 30).unwrap();

@@ -1,4 +1,4 @@
-//! `--help`: everything that can be typed is in it.
+//! `--help` contains every flag.
 
 use crate::support::Context;
 

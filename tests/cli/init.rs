@@ -3,7 +3,7 @@
 use crate::support::{Context, Layout, write_base};
 
 #[test]
-fn a_new_project_builds_at_once() {
+fn a_new_project_builds() {
     for (runtime, program) in [
         ("python3.12", "/var/task/app.py"),
         ("nodejs22.x", "/var/task/app.mjs"),
@@ -38,9 +38,8 @@ fn nothing_is_overwritten() {
     context.limg(&["init", "limg.yaml/below"]).fails(3, &["failed to create the folder"]);
 }
 
-/// Without a base it is AWS's own, which a definition need not name.
 #[test]
-fn without_a_base_it_is_awss_own() {
+fn without_a_base_the_definition_names_none() {
     let context = Context::new();
     context.limg(&["init", "shop", "--runtime", "nodejs22.x"]).ok();
     let definition = std::fs::read_to_string(context.path("shop/limg.yaml")).unwrap();

@@ -1,7 +1,8 @@
-//! The whole program, offline: what a user types, sees and finds on disk.
+//! Tests of the whole program, offline: what a user types, sees and finds on disk.
 //!
-//! Every test has a machine of its own (`support::Context`). None needs Docker, a network, or anything that is not in this
-//! repository, but for the ignored one that runs the README's commands in Docker. What a single module of the library does is tested there; here it is shown that the program is wired so.
+//! Every test runs in folders of its own (`support::Context`). None needs Docker, a network or anything outside of this
+//! repository, except for the ignored tests that run the README's commands with Docker and a registry. The library tests
+//! the details of single modules.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong here fails the test")]

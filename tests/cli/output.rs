@@ -1,4 +1,4 @@
-//! The two streams: results on standard output, everything else on standard error; colours; readers that go away.
+//! Results on standard output, everything else on standard error; colours; closed pipes.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use crate::build::{SHOP, shop};
 use crate::support::Context;
 
 #[test]
-fn quiet_prints_results_and_errors_alone() {
+fn quiet_prints_only_results_and_errors() {
     let context = shop();
     let run = context.limg(&["build", "-q"]).ok();
     assert_eq!(run.stderr, "");
@@ -24,7 +24,7 @@ fn quiet_prints_results_and_errors_alone() {
 }
 
 #[test]
-fn verbose_tells_of_every_overwritten_file() {
+fn verbose_lists_every_overwritten_file() {
     let context = shop();
     let files: Vec<_> = (0..9).map(|number| format!("python/f{number}.py")).collect();
     for file in &files {
@@ -40,9 +40,9 @@ fn verbose_tells_of_every_overwritten_file() {
     assert_eq!(replaced(&context.limg(&["-v", "build"]).ok().stderr), 9);
 }
 
-/// Two functions that share what a note is about are no reason to tell it twice.
+/// A note about files that two functions share is printed once.
 #[test]
-fn what_functions_share_is_told_once() {
+fn notes_on_shared_files_are_printed_once() {
     let context = shop();
     context.write(
         "limg.yaml",
@@ -56,7 +56,7 @@ fn what_functions_share_is_told_once() {
 }
 
 #[test]
-fn json_stands_alone_on_standard_output() {
+fn standard_output_contains_only_the_json() {
     let context = shop();
     context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
     let run = context.limg(&["build", "-v", "--format", "json"]).ok();
@@ -66,7 +66,7 @@ fn json_stands_alone_on_standard_output() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
+fn colours_are_for_terminals_and_on_request() {
     let context = shop();
     let colored = |arguments: &[&str], variable: Option<&str>| {
         let mut command = context.command(arguments);
@@ -77,9 +77,9 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
         assert!(!run.stdout.contains('\u{1b}'), "never in a result: {run:?}");
         run.stderr.contains('\u{1b}')
     };
-    assert!(!colored(&["build", "nope"], None), "this is no terminal");
+    assert!(!colored(&["build", "nope"], None), "this is not a terminal");
     assert!(colored(&["build", "nope", "--color", "always"], None));
-    assert!(colored(&["build", "nope", "--color", "always"], Some("1")), "the command line wins");
+    assert!(colored(&["build", "nope", "--color", "always"], Some("1")), "the command line takes precedence");
     assert!(!colored(&["build", "nope", "--color", "never"], None));
     assert!(!colored(&["build", "nope"], Some("1")));
 }
@@ -104,7 +104,7 @@ fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(run.code, Some(2));
         assert_harmless(&run.stderr);
     }
-    // Names of files.
+    // In the names of files.
     std::fs::create_dir(context.path("layers/words/odd\u{1b}[2J")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", context.path("layers/words/odd\u{1b}[2J/link\r")).unwrap();
     let run = context.limg(&["build", "--color", "always"]);
@@ -113,9 +113,8 @@ fn control_characters_do_not_reach_the_terminal() {
     assert!(run.stderr.contains("odd\\u{1b}[2J/link\\u{d}"), "{}", run.stderr);
 }
 
-/// A result is for programs too, but a folder's name must not play with the terminal either.
 #[test]
-fn control_characters_do_not_reach_the_terminal_by_a_result() {
+fn control_characters_in_results_do_not_reach_the_terminal() {
     let context = shop();
     let run = context.limg(&["build", "bills", "-o", "oci:odd\u{1b}[2Jname"]).ok();
     assert_harmless(&run.stdout);
@@ -123,36 +122,36 @@ fn control_characters_do_not_reach_the_terminal_by_a_result() {
     assert_eq!(
         report.destinations("bills"),
         ["oci:[DIR]/project/odd\u{1b}[2Jname:bills"],
-        "JSON has it as it is"
+        "JSON contains the name unchanged"
     );
 }
 
 fn assert_harmless(text: &str) {
-    // limg's own are the only escapes, and each is closed.
+    // The only escapes are those of limg, and each is closed.
     let own = ["\u{1b}[1;31merror\u{1b}[0m", "\u{1b}[1;36mhelp\u{1b}[0m", "\u{1b}[0m"];
     let mut rest = text.to_owned();
     for sequence in own {
         rest = rest.replace(sequence, "");
     }
-    // A place in the definition stands out.
+    // A place in the definition is bold.
     rest = rest.replace("\u{1b}[1m[DIR]", "[DIR]");
     let control: Vec<_> = rest.chars().filter(|c| c.is_control() && *c != '\n').collect();
     assert!(control.is_empty(), "{control:?} in {text:?}");
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let context = shop();
     for arguments in [&["schema"][..], &["build"], &["build", "--format", "json"], &["--help"]] {
         let mut run =
             context.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(run.stdout.take());
-        let mut told = String::new();
-        run.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        assert!(run.wait().unwrap().success(), "{arguments:?}: {told}");
-        assert!(!told.contains("panicked"), "{told}");
+        let mut stderr = String::new();
+        run.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert!(run.wait().unwrap().success(), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
     }
-    // Nobody listens to what is told, either.
+    // The same with standard error closed too.
     let mut run = context.command(&["build"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((run.stdout.take(), run.stderr.take()));
     assert!(run.wait().unwrap().success());
@@ -168,14 +167,14 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     for arguments in [&["schema"][..], &["build"], &["build", "--format", "json"]] {
         let mut command = context.command(arguments);
         let output = command.stdout(File::options().write(true).open(full).unwrap()).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {told}");
-        assert!(told.contains("failed to write the result"), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("failed to write the result"), "{stderr}");
     }
 }
 
 #[test]
-fn sample_events_are_listed_and_printed_as_they_are_sent() {
+fn sample_events_are_listed_and_printed() {
     let context = Context::new();
     let listed = context.limg(&["event"]).ok();
     let json = context.limg(&["event", "--format", "json"]).ok();

@@ -1,10 +1,10 @@
-//! The README's commands, run as they stand there.
+//! Runs the commands in the README.
 //!
-//! A `console` block holds commands behind `$ ` and what they print. The comment above it says how it is run:
-//! `<!-- offline, in FOLDER -->` here, on a copy of `examples/` whose base image is made by hand;
-//! `<!-- needs docker, in FOLDER -->` with Docker and the real bases, `<!-- needs a registry, in FOLDER -->` with the real
-//! bases and a registry at `localhost:5000`, which a test puts on another port. A line `...` stands for any number of lines. Digests, sizes
-//! and times are not compared, nor is the order in which layers are made.
+//! A `console` block contains commands after `$ ` and their output. The comment above it states how it is run:
+//! `<!-- offline, in FOLDER -->` on a copy of `examples/` with a handmade base image, `<!-- needs docker, in FOLDER -->`
+//! with Docker and the real bases, `<!-- needs a registry, in FOLDER -->` with the real bases and a registry, which is
+//! `localhost:5000` in the README and has another port in the test. A line `...` matches any number of lines. Digests,
+//! sizes and times are not compared, nor is the order in which layers are built.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -19,7 +19,7 @@ const README: &str = include_str!("../../README.md");
 /// The README's registry.
 const REGISTRY: &str = "localhost:5000";
 
-/// The folder that the README's output was seen in.
+/// The folder of the repository in the README's output.
 const HOME: &str = "/home/you/limg";
 
 /// A `console` block.
@@ -41,7 +41,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
         }
         let mark = lines[number - 1].strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
         let Some((how, folder)) = mark.and_then(|mark| mark.split_once(", in ")) else {
-            panic!("README.md:{}: no comment above the block says how it is run", number + 1);
+            panic!("README.md:{}: the block has no comment that states how it is run", number + 1);
         };
         let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
         for line in lines[number + 1..].iter().take_while(|line| **line != "```") {
@@ -56,7 +56,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
 }
 
 #[test]
-fn every_block_says_how_it_is_run() {
+fn every_block_states_how_it_is_run() {
     let blocks = blocks(README);
     let count = |how: &str| blocks.iter().filter(|block| block.how == how).count();
     assert!(count("offline") >= 5);
@@ -66,7 +66,7 @@ fn every_block_says_how_it_is_run() {
 }
 
 #[test]
-fn the_commands_print_what_the_readme_says() {
+fn the_commands_print_the_output_in_the_readme() {
     let context = Context::new();
     write_base(&context.path("target/bases/python3.11"), "amd64");
     check(&context, "offline", REGISTRY);
@@ -74,7 +74,7 @@ fn the_commands_print_what_the_readme_says() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn the_commands_in_docker_print_what_the_readme_says() {
+fn the_commands_with_docker_print_the_output_in_the_readme() {
     let context = Context::new();
     std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
     check(&context, "needs docker", REGISTRY);
@@ -82,7 +82,7 @@ fn the_commands_in_docker_print_what_the_readme_says() {
 
 #[test]
 #[ignore = "needs docker-registry and the open bases; `make test` runs it"]
-fn the_commands_with_a_registry_print_what_the_readme_says() {
+fn the_commands_with_a_registry_print_the_output_in_the_readme() {
     let context = Context::new();
     std::os::unix::fs::symlink(root().join("target"), context.path("target")).unwrap();
     let registry = Registry::start(context.root());
@@ -101,13 +101,15 @@ impl Registry {
         let config = folder.join("registry.yml");
         let data = folder.join("registry");
         let text = format!(
-            "version: 0.1\nstorage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+            "version: 0.1\n\
+             storage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\n\
+             http: {{ addr: \"127.0.0.1:{port}\" }}\n",
             data.display()
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().expect("`docker-registry` is installed by `.ci/install`");
+        let process = command.spawn().expect("docker-registry should be installed: run `.ci/install`");
         let registry = Self { process, address: format!("localhost:{port}") };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -126,7 +128,7 @@ impl Drop for Registry {
     }
 }
 
-/// Runs the blocks of one kind in a copy of the examples, with the registry elsewhere than the README has it.
+/// Runs the blocks of one kind in a copy of the examples, with the address of the registry in the README replaced.
 fn check(context: &Context, how: &str, registry: &str) {
     copy_folder(&root().join("examples"), &context.path("examples"));
     context.settle();
@@ -152,7 +154,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a line of shell, as in a terminal that shows both streams.
+/// Runs a line of shell; returns standard output and standard error as a terminal shows them.
 fn run(context: &Context, folder: &Path, command: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_limg")).parent().unwrap();
     let path = format!("{}:/usr/bin:/bin", program.display());
@@ -166,7 +168,7 @@ fn run(context: &Context, folder: &Path, command: &str) -> String {
         .replace(context.path("").to_str().unwrap().trim_end_matches('/'), HOME)
 }
 
-/// Whether lines are as expected; `...` is any number of them.
+/// Whether lines are as expected; `...` matches any number of them.
 fn matches(expected: &[String], printed: &[String]) -> bool {
     match expected.split_first() {
         None => printed.is_empty(),
@@ -185,7 +187,7 @@ fn copy_folder(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         let kind = entry.file_type().unwrap();
-        // What earlier work left in the examples is not part of them.
+        // Left in the examples by earlier builds.
         if matches!(entry.file_name().to_str(), Some(".limg" | "build" | "target" | "out")) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Nothing is done twice: what a second build finds, and what it makes again.
+//! What a second build reuses, and what it builds again.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,22 +11,22 @@ use crate::build::{SHOP, shop};
 use crate::support::{Context, Layout};
 
 #[test]
-fn a_second_build_finds_everything() {
-    let context = shop();
+fn a_second_build_reuses_all_layers() {
+    let context = shop().settled();
     let first = context.build(&[]);
-    assert!(first.made().len() > 6, "{first:?}");
+    assert!(first.built().len() > 6, "{first:?}");
     let second = context.build(&[]);
-    assert_eq!(second.made(), [""; 0]);
+    assert_eq!(second.built(), [""; 0]);
     assert_eq!(first.digest("orders"), second.digest("orders"));
     let run = context.limg(&["build"]).ok();
     assert!(!run.stderr.contains("built"), "{}", run.stderr);
     assert!(run.stderr.contains("reused  layer words"), "{}", run.stderr);
 }
 
-/// Whoever reads a file moves its access time; where the file system keeps none, there is nothing to see.
+/// Shown by access times; on a file system without them the test proves nothing.
 #[test]
-fn a_second_build_reads_no_source() {
-    let context = shop();
+fn a_second_build_reads_no_file() {
+    let context = shop().settled();
     context.build(&[]);
     let sources = ["layers/words/python/words.py", "orders/app.py", "orders/node_modules/x/index.js"];
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -39,7 +39,7 @@ fn a_second_build_reads_no_source() {
         let times = std::fs::FileTimes::new().set_accessed(long_ago).set_modified(modified);
         File::options().write(true).open(context.path(name)).unwrap().set_times(times).unwrap();
     }
-    // Setting a time changes the file, as far as its stamp tells: one build sees that.
+    // Setting a time changes the file's stamp, so the next build makes the layer again.
     context.settle();
     context.build(&[]);
     for name in sources {
@@ -49,29 +49,29 @@ fn a_second_build_reads_no_source() {
     }
     context.settle();
     let report = context.build(&[]);
-    assert!(!report.made().is_empty(), "a new stamp must make the layer again");
+    assert!(!report.built().is_empty(), "a new stamp must rebuild the layer");
     let before: Vec<_> = sources.into_iter().map(|name| times(name).0).collect();
-    assert_eq!(context.build(&[]).made(), [""; 0]);
+    assert_eq!(context.build(&[]).built(), [""; 0]);
     let after: Vec<_> = sources.into_iter().map(|name| times(name).0).collect();
     assert_eq!(before, after, "sources were read");
 }
 
 #[test]
-fn an_edit_makes_one_layer_again() {
-    let context = shop();
+fn an_edit_rebuilds_one_layer() {
+    let context = shop().settled();
     let before = context.build(&[]);
     context.write("layers/words/python/more.py", "MORE = 2\n");
     context.settle();
     let after = context.build(&[]);
     assert_eq!(
-        after.made(),
+        after.built(),
         ["layer words", "layer words"],
-        "once for each of the two functions that have it"
+        "once for each of the two functions that use it"
     );
     assert_ne!(before.digest("orders"), after.digest("orders"));
     let image = Layout::open(&context.path(".limg/images")).image("orders");
     assert_eq!(image.files["/opt/python/more.py"], "644 MORE = 2\n");
-    // The same length, as fast as can be: times alone would not tell.
+    // Edits of the same length within one tick of the clock, which times alone would not show.
     for number in 3..9 {
         context.write("layers/words/python/more.py", format!("MORE = {number}\n"));
         context.limg(&["build", "-q"]).ok();
@@ -81,9 +81,9 @@ fn an_edit_makes_one_layer_again() {
 }
 
 #[test]
-fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
+fn an_edit_of_the_code_rebuilds_a_small_layer_without_the_dependencies() {
     let context = shop();
-    // Little that compression makes smaller.
+    // Hardly compressible.
     let scattered = |number: u64| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let noise: String = (0..4000).map(scattered).collect();
     context.write("orders/vendor/sdk.py", format!("DATA = '{noise}'\n"));
@@ -95,7 +95,7 @@ fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
     context.settle();
     let after = context.build(&[]);
 
-    assert_eq!(after.made(), ["code of bills", "code of orders"], "the two have one folder");
+    assert_eq!(after.built(), ["code of bills", "code of orders"], "both functions use the same folder");
     let layer = |orders: &Value, place: usize| {
         orders["layers"].as_array().unwrap().iter().rev().nth(place).unwrap().clone()
     };
@@ -109,12 +109,12 @@ fn an_edit_of_the_code_makes_a_small_layer_and_leaves_the_dependencies() {
 }
 
 #[test]
-fn a_changed_variable_makes_no_layer_again() {
-    let context = shop();
+fn a_changed_variable_rebuilds_no_layer() {
+    let context = shop().settled();
     let before = context.build(&[]);
     context.write("limg.yaml", crate::build::SHOP.replace("STAGE: dev", "STAGE: live"));
     let after = context.build(&[]);
-    assert_eq!(after.made(), [""; 0]);
+    assert_eq!(after.built(), [""; 0]);
     assert_ne!(before.digest("orders"), after.digest("orders"));
     assert_eq!(before.digest("bills"), after.digest("bills"));
 }
@@ -127,21 +127,21 @@ fn blob(context: &Context) -> std::path::PathBuf {
     context.store().join("blobs/sha256").join(digest)
 }
 
-/// A layer is known by its record: its bytes are made again for those who want them, and are the same.
+/// A record is enough to know a layer: its blob is built again when a destination needs it, with the same digest.
 #[test]
-fn a_layer_without_its_blob_is_known() {
-    let context = shop();
+fn a_layer_is_known_without_its_blob() {
+    let context = shop().settled();
     let expected = context.build(&[]);
     let blobs = context.store().join("blobs/sha256");
     std::fs::remove_dir_all(&blobs).unwrap();
     let run = context.limg(&["build"]).ok();
     assert!(!run.stderr.contains("built"), "{}", run.stderr);
-    assert_eq!(context.files("store/blobs"), [""; 0], "the layout has all, so that nothing is made");
+    assert_eq!(context.files("store/blobs"), [""; 0], "the layout has all blobs, so nothing is built");
 
     for destination in ["oci:other", "oci-archive:other.tar", "docker-archive:docker.tar"] {
         std::fs::remove_dir_all(&blobs).unwrap();
         let report = context.build(&["-o", destination]);
-        assert_eq!(report.made(), [""; 0], "all of them are known");
+        assert_eq!(report.built(), [""; 0], "all layers are known");
         assert_eq!(report.digest("bills"), expected.digest("bills"));
         assert_eq!(report.digest("orders"), expected.digest("orders"));
     }
@@ -149,7 +149,7 @@ fn a_layer_without_its_blob_is_known() {
 
     std::fs::remove_dir_all(&blobs).unwrap();
     let run = context.limg(&["build", "bills", "-o", "oci:third"]).ok();
-    assert!(run.stderr.contains("built   code of bills"), "what is made again is told: {}", run.stderr);
+    assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
     Layout::open(&context.path("third"));
     context.assert_clean();
 }
@@ -162,7 +162,7 @@ fn record(context: &Context, blob: &Path) -> std::path::PathBuf {
     records.find(|record| std::fs::read_to_string(record).unwrap().contains(digest)).unwrap()
 }
 
-/// As if the files of the code of `bills` had changed behind the back of all that `stat` tells.
+/// As if the files of the code of `bills` had changed without a change that `stat` shows.
 fn fake_a_record(context: &Context) -> String {
     let blob = blob(context);
     let record = record(context, &blob);
@@ -177,18 +177,18 @@ fn fake_a_record(context: &Context) -> String {
 }
 
 #[test]
-fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
-    let context = shop();
+fn a_rebuilt_layer_with_another_digest_is_an_error_and_writes_nothing() {
+    let context = shop().settled();
     context.build(&[]);
     let found = fake_a_record(&context);
     let before = context.files("store/blobs");
-    let told = [
+    let expected = [
         "failed to make the code of bills again, which the store does not have any more",
         &format!("its files now give {found}, not sha256:0000"),
         "help: run the command with `--verify`",
     ];
     for destination in ["oci:other", "oci-archive:other.tar"] {
-        context.limg(&["build", "bills", "-o", destination]).fails(1, &told);
+        context.limg(&["build", "bills", "-o", destination]).fails(1, &expected);
     }
     assert_eq!(context.files("store/blobs"), before);
     assert!(!context.path("other").exists() && !context.path("other.tar").exists());
@@ -196,8 +196,8 @@ fn bytes_that_are_others_than_before_are_told_and_leave_nothing() {
 }
 
 #[test]
-fn verify_makes_anew_what_changed_behind_its_times() {
-    let context = shop();
+fn verify_rebuilds_layers_whose_files_changed_without_new_times() {
+    let context = shop().settled();
     let expected = context.build(&[]);
     fake_a_record(&context);
     let run = context.limg(&["build", "--verify", "-o", "oci:other"]).ok();
@@ -205,21 +205,24 @@ fn verify_makes_anew_what_changed_behind_its_times() {
     assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
     Layout::open(&context.path("other"));
     let after = context.build(&["-o", "oci:other"]);
-    assert_eq!((after.digest("bills"), after.made()), (expected.digest("bills"), vec![]));
+    assert_eq!((after.digest("bills"), after.built()), (expected.digest("bills"), vec![]));
     let quiet = context.limg(&["build", "--verify"]).ok();
     assert!(!quiet.stderr.contains("warning") && !quiet.stderr.contains("built"), "{}", quiet.stderr);
 }
 
 #[test]
-fn verify_heals_damaged_blobs_of_store_and_layout() {
-    let context = shop();
+fn verify_replaces_damaged_blobs_in_store_and_layout() {
+    let context = shop().settled();
     let expected = context.build(&[]);
     let blob = blob(&context);
-    // The layout has the same file under another name.
+    // The layout links to the same file.
     std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
     let length = std::fs::metadata(&blob).unwrap().len();
     std::fs::write(&blob, vec![7; usize::try_from(length).unwrap()]).unwrap();
-    assert!(!context.limg(&["build", "-q"]).ok().stderr.contains("damaged"), "nobody looks");
+    assert!(
+        !context.limg(&["build", "-q"]).ok().stderr.contains("damaged"),
+        "without --verify blobs are not checked"
+    );
     let run = context.limg(&["build", "--verify"]).ok();
     let digest = blob.file_name().unwrap().to_str().unwrap();
     assert!(run.stderr.contains(&format!("warning: sha256:{digest} was damaged")), "{}", run.stderr);
@@ -230,11 +233,11 @@ fn verify_heals_damaged_blobs_of_store_and_layout() {
 }
 
 #[test]
-fn a_store_whose_blob_was_cut_is_healed() {
-    let context = shop();
+fn a_truncated_blob_is_replaced() {
+    let context = shop().settled();
     let expected = context.build(&[]).digest("bills").to_owned();
     let blob = blob(&context);
-    // The layout has the same file under another name, and is cut with it.
+    // The layout links to the same file.
     std::fs::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
     File::options().write(true).open(&blob).unwrap().set_len(20).unwrap();
     assert_eq!(context.build(&[]).digest("bills"), expected);
@@ -243,13 +246,13 @@ fn a_store_whose_blob_was_cut_is_healed() {
 }
 
 #[test]
-fn a_store_of_rubbish_is_healed() {
-    let context = shop();
-    // A base that is looked into, since its own entry script is not what starts.
+fn invalid_records_are_replaced() {
+    let context = shop().settled();
+    // The layers of this base are read, because its entry point is not AWS's entry script.
     let started = SHOP.replace("\"oci:base\"", "\"oci:base\", entrypoint: [/usr/bin/sh]");
     context.write("limg.yaml", &started);
     let expected = context.build(&[]);
-    for kind in ["layers-1", "indexes-2"] {
+    for kind in ["layers-1", "indexes-3"] {
         let names = context.files(&format!("store/{kind}"));
         assert!(!names.is_empty(), "{kind}");
         for name in names {
@@ -264,7 +267,7 @@ fn a_store_of_rubbish_is_healed() {
 }
 
 #[test]
-fn builds_may_run_side_by_side() {
+fn builds_may_run_in_parallel() {
     let context = shop();
     let runs: Vec<_> = (0..6)
         .map(|_| {

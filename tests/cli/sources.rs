@@ -1,4 +1,4 @@
-//! Files that an image cannot contain: the message names the file and what to do.
+//! Files that cannot be added to an image, or only with changes: the message names the file and the fix.
 
 use std::os::unix::fs::symlink;
 
@@ -23,10 +23,10 @@ fn trees() -> Context {
     context
 }
 
-/// The build fails with this code and words, and leaves nothing.
-fn refused(context: &Context, code: i32, told: &[&str]) {
-    context.limg(&["build"]).fails(code, told);
-    assert!(!context.path(".limg").exists(), "nothing is delivered");
+/// The build fails with this code and these messages, and writes nothing.
+fn refused(context: &Context, code: i32, expected: &[&str]) {
+    context.limg(&["build"]).fails(code, expected);
+    assert!(!context.path(".limg").exists(), "no image is written");
     context.assert_clean();
 }
 
@@ -48,7 +48,7 @@ fn links_that_leave_their_tree() {
 }
 
 #[test]
-fn zips_that_would_write_elsewhere() {
+fn zips_with_paths_outside_of_their_root() {
     for name in ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"] {
         let context = Context::with(ZIP);
         context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
@@ -63,7 +63,7 @@ fn zips_that_are_broken() {
     let whole = std::fs::read(context.path("one.zip")).unwrap();
     context.write("one.zip", &whole[..whole.len() - 30]);
     refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", "help: "]);
-    // One bit of the content: its checksum tells.
+    // A wrong bit in the content, which the checksum shows.
     let mut wrong = whole.clone();
     let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
     wrong[at] ^= 1;
@@ -72,7 +72,7 @@ fn zips_that_are_broken() {
     assert!(run.code == Some(1), "{run:?}");
     assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
     context.write("one.zip", "not a zip");
-    refused(&context, 2, &["limg.yaml:2:24", "is called .zip and is none", "help: "]);
+    refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn names_that_mean_a_deletion() {
 }
 
 #[test]
-fn an_extension_that_nothing_could_start() {
+fn an_extension_that_cannot_be_started() {
     let definition = "\
 bases: { empty: { image: scratch, contract: provided.al2023 } }
 extensions: { log: { path: log.sh } }
@@ -124,7 +124,7 @@ functions: { tiny: { runtime: empty, code: fn, extensions: [log] } }
         2,
         &["`/opt/extensions/log`", "carriage return", "help: save it with Unix line endings"],
     );
-    // A file without the mode of a program gets it, which is reported.
+    // A missing executable bit is set, with a note.
     context.write("log.sh", "#!/bin/sh\n");
     std::fs::remove_file(context.path("log.sh")).unwrap();
     context.write("log.sh", "#!/bin/sh\n");
@@ -140,13 +140,17 @@ fn what_is_neither_file_nor_folder() {
 }
 
 #[test]
-fn a_path_that_is_not_there() {
+fn a_path_that_does_not_exist() {
     let context = trees();
     context.write("limg.yaml", TREE.replace("code: fn", "code: fns"));
     refused(
         &context,
         2,
-        &["limg.yaml:3:", "there is no `[DIR]/project/fns`", "help: `[DIR]/project` has `fn`"],
+        &[
+            "limg.yaml:3:",
+            "`[DIR]/project/fns` does not exist",
+            "help: did you mean `fn` in `[DIR]/project`?",
+        ],
     );
 }
 
@@ -158,7 +162,7 @@ fn a_custom_runtime_without_its_program() {
 }
 
 #[test]
-fn names_of_all_kinds_survive() {
+fn unusual_names_are_kept() {
     let context = trees();
     let long = format!("one/{}", ["d".repeat(200), "e".repeat(200), "ü-ß 中.txt".to_owned()].join("/"));
     for name in ["one/a b", "one/ü.txt", "one/-rf", "one/$(reboot)", "one/new\nline", "one/.hidden", &long] {
@@ -173,7 +177,7 @@ fn names_of_all_kinds_survive() {
 }
 
 #[test]
-fn empty_things_are_fine() {
+fn empty_files_and_folders_are_allowed() {
     let context = trees();
     std::fs::remove_dir_all(context.path("one")).unwrap();
     std::fs::create_dir(context.path("one")).unwrap();
@@ -194,16 +198,16 @@ fn library(machine: u8) -> Vec<u8> {
 }
 
 #[test]
-fn libraries_for_another_machine_are_named_before_anything_is_written() {
+fn libraries_for_another_architecture_are_reported_before_anything_is_written() {
     let context = trees();
     context.program("fn/bootstrap", "#!/bin/sh\n");
     context.write("one/lib/module.so", library(183));
-    let told = [
+    let expected = [
         "the layer `one` contains `/opt/lib/module.so`, built for arm64",
         "[wrong-architecture]",
         "`exclude`",
     ];
-    refused(&context, 2, &told);
+    refused(&context, 2, &expected);
 
     context.write("limg.yaml", TREE.replace("code: fn", "code: fn, architecture: arm64"));
     context.limg(&["build"]).ok();
@@ -212,7 +216,7 @@ fn libraries_for_another_machine_are_named_before_anything_is_written() {
 }
 
 #[test]
-fn an_arm64_base_makes_an_arm64_image() {
+fn an_image_on_an_arm64_base_is_for_arm64() {
     let context = Context::with(
         "bases: { python3.12: { image: \"oci:base\" } }\n\
          functions: { f: { runtime: python3.12, handler: app.f, code: fn, architecture: arm64 } }\n",

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Base, Docker, Finished, Image, Workspace, base, docker, finish, succeed};
+use crate::support::{Base, Docker, EXTENSION, Finished, Image, Workspace, base, docker, finish, succeed};
 
 /// A custom runtime that answers with its event and what it runs on.
 const BOOTSTRAP: &str = r#"#!/bin/bash
@@ -17,8 +17,6 @@ while event=$(curl -sSf --noproxy '*' -D /tmp/headers "$api/next"); do
 done
 "#;
 
-const EXTENSION: &str = include_str!("matrix/probes/extensions/extension.sh");
-
 /// One function and one extension, both scripts, on the open base for arm64.
 struct Project {
     docker: Docker,
@@ -29,16 +27,16 @@ impl Project {
     fn new() -> Self {
         let (docker, workspace) = (Docker::new("arm64"), Workspace::new());
         workspace.write_program("code/bootstrap", BOOTSTRAP);
-        workspace.write_program("extensions/beside", EXTENSION);
+        workspace.write_program("extensions/listener", EXTENSION);
         let image = format!("oci:{}", base(Base::ProvidedAl2023Arm64).display());
         let definition = json!({
             "project": docker.prefix,
             "bases": { "provided": { "image": image, "contract": "provided.al2023" } },
-            "extensions": { "beside": { "path": "extensions/beside" } },
+            "extensions": { "listener": { "path": "extensions/listener" } },
             "functions": { "echo": {
                 "runtime": "provided", "architecture": "arm64", "handler": "bootstrap", "code": "code",
                 // An emulated machine takes its time.
-                "extensions": ["beside"], "timeout": 60, "memory": 512,
+                "extensions": ["listener"], "timeout": 60, "memory": 512,
                 // An image of this test's own: what another one removes by image must not be here.
                 "environment": { "TEST": docker.prefix },
             } },
@@ -101,7 +99,7 @@ fn a_function_and_its_extension_for_arm64_run() {
     assert_eq!((&answer["user"], &answer["writable"]), (&json!(0), &json!(true)));
     assert_eq!(answer["event"]["Records"][0]["eventSource"], "aws:sqs");
     // Not SHUTDOWN: the two seconds that an extension then has are few for an emulated machine.
-    assert!(finished.stderr.contains("beside saw INVOKE"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("listener saw INVOKE"), "{}", finished.stderr);
 }
 
 #[test]
@@ -112,5 +110,5 @@ fn a_function_for_arm64_runs_as_in_lambda() {
     let expected = json!({ "machine": "aarch64", "user": 993, "writable": false, "event": { "n": 1 } });
     assert_eq!(answer, expected, "{}", finished.stderr);
     // Not SHUTDOWN: the two seconds that an extension then has are few for an emulated machine.
-    assert!(finished.stderr.contains("beside saw INVOKE"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("listener saw INVOKE"), "{}", finished.stderr);
 }

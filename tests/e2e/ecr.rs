@@ -3,9 +3,9 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use limg::aws::{Aws, AwsError, AwsOptions, EcrCredentials, Ensured};
+use limg::aws::{Aws, AwsError, AwsOptions, EcrCredentials};
 use limg::project::{EcrSettings, Encryption};
-use limg::registry::{Credentials as _, Identity};
+use limg::registry::{CredentialProvider as _, Identity};
 use serde_json::{Value, json};
 
 use crate::support::Moto;
@@ -52,8 +52,7 @@ async fn a_repository_is_made_with_all_its_settings() {
         tags: [("stage".to_owned(), "test".to_owned()), ("team".to_owned(), "shop".to_owned())].into(),
         lambda_accounts: vec!["222222222222".to_owned()],
     };
-    let made = aws.ensure_repository(&registry, "shop/orders", &settings).await.unwrap();
-    assert_eq!(made, Ensured::Created);
+    assert!(aws.ensure_repository(&registry, "shop/orders", &settings).await.unwrap());
 
     let ask = |operation: &str, body: Value| moto.ecr("us-gov-west-1", operation, &body);
     let found = ask("DescribeRepositories", json!({}))["repositories"][0].take();
@@ -90,9 +89,9 @@ async fn a_repository_that_is_there_keeps_its_settings() {
     let aws = somebody(&moto, "eu-west-1");
     let registry = aws.registry(Some(ACCOUNT), None).await.unwrap();
     let first = EcrSettings::default();
-    assert_eq!(aws.ensure_repository(&registry, "orders", &first).await.unwrap(), Ensured::Created);
+    assert!(aws.ensure_repository(&registry, "orders", &first).await.unwrap());
     let other = EcrSettings { immutable_tags: true, keep: Some(1), ..EcrSettings::default() };
-    assert_eq!(aws.ensure_repository(&registry, "orders", &other).await.unwrap(), Ensured::AlreadyThere);
+    assert!(!aws.ensure_repository(&registry, "orders", &other).await.unwrap());
     let found = moto.ecr("eu-west-1", "DescribeRepositories", &json!({}))["repositories"][0].take();
     assert_eq!(found["imageTagMutability"], "MUTABLE");
     assert_eq!(found["encryptionConfiguration"], json!({ "encryptionType": "AES256" }));

@@ -31,7 +31,7 @@ impl OnDebian {
         workspace.write("code/app.py", APP);
         workspace.write("words/python/words.py", "WORDS = ['from', 'a', 'layer']\n");
         workspace.write_program("wrap", "#!/bin/sh\nexport STYLE=wrapped\nexec \"$@\"\n");
-        workspace.write_program("told", EXTENSION);
+        workspace.write_program("listener", EXTENSION);
         let client = "#!/bin/sh\necho \"ruby $_HANDLER of $*, $GEM_PATH\"\n";
         workspace.write_program("ruby/bin/aws_lambda_ric", client);
         workspace.write("ruby/text", "#!/bin/sh\n");
@@ -45,11 +45,11 @@ impl OnDebian {
                 "given": { "image": "oci:debian", "contract": "python3.11", "entrypoint": ["/bin/echo", "given"] },
             },
             "layers": { "words": { "path": "words" }, "ruby": { "path": "ruby" } },
-            "extensions": { "told": { "path": "told" } },
+            "extensions": { "listener": { "path": "listener" } },
             "functions": {
                 "python": {
                     "runtime": "debian", "handler": "app.handler", "code": "code", "layers": ["words"],
-                    "extensions": ["told"], "wrapper": "wrap", "timeout": 20, "memory": 512,
+                    "extensions": ["listener"], "wrapper": "wrap", "timeout": 20, "memory": 512,
                 },
                 "ruby": { "runtime": "like-ruby", "handler": "app.run", "code": "code", "layers": ["ruby"] },
                 "given": { "runtime": "given", "handler": "app.run", "code": "code" },
@@ -109,7 +109,7 @@ fn a_function_on_plain_debian_answers() {
         let mut command = project.workspace.limg(&["invoke", "python", "--rie"]);
         let answer = succeed(command.arg(emulator()).args(arguments));
         assert_eq!(answer.json(), expected, "{}", answer.stderr);
-        assert!(answer.stderr.contains("extension told to end"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("listener saw SHUTDOWN"), "{}", answer.stderr);
     }
 }
 

@@ -305,8 +305,8 @@ fn what_lambda_refuses_comes_with_help() {
     let shop = Shop::new();
     shop.define("limg.yaml", &["orders", "billing"], &format!("arn: \"{ARN}\""));
     let refused = shop.refused(2, &[]);
-    assert_eq!(refused.matches("there is no layer").count(), 1, "{refused}");
-    for part in ["there is no layer", ARN, "limg.yaml:5", "list-layer-versions --region eu-west-1"] {
+    assert_eq!(refused.matches("the layer version").count(), 1, "{refused}");
+    for part in ["the layer version", ARN, "limg.yaml:5", "list-layer-versions --region eu-west-1"] {
         assert!(refused.contains(part), "{part} in {refused}");
     }
     assert_eq!(shop.calls(), (1, 0), "asking again would change nothing");

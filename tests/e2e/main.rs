@@ -21,6 +21,7 @@ mod determinism;
 mod dockerfiles;
 #[cfg(feature = "aws")]
 mod ecr;
+mod engine;
 mod examples;
 mod foreign;
 mod formats;

@@ -303,9 +303,9 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
     refused(2, &mut template("Team/{function}"), &["`Team/{function}`", "help: use 2 to 256 lower-case"]);
     refused(2, &mut push(&["--tag", ".x"]), &["`--tag .x`", "help: "]);
     refused(2, &mut push(&["--account", "12345"]), &["`12345`", "12 digits"]);
-    refused(2, &mut push(&["--region", "nowhere"]), &["`nowhere`", "help: a region is named"]);
+    refused(2, &mut push(&["--region", "nowhere"]), &["`nowhere`", "help: use the name of a region"]);
     refused(2, push(&[]).env_remove("AWS_REGION"), &["no AWS region", "help: pass `--region`"]);
-    let nobody = &["no credentials for AWS", "help: set AWS_ACCESS_KEY_ID", "--profile"];
+    let nobody = &["no AWS credentials", "help: set AWS_ACCESS_KEY_ID", "--profile"];
     refused(3, shop.nobody(&["push", "ecr"]).env("AWS_REGION", "us-east-1"), nobody);
 
     // Both would be the same image, whatever they are called and whether they are alike.

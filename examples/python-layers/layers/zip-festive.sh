@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes festive.zip from the folder festive, always with the same bytes: files in a fixed order,
-# with fixed times and modes, and nothing about the machine or its user.
+# Makes festive.zip from the folder festive, always with the same bytes: files in a fixed order
+# with fixed times and modes, and no information about the machine or its user.
 set -eu
 
 cd "$(dirname "$0")"

@@ -16,7 +16,9 @@ use super::render::Terminal;
 use super::settings::Settings;
 use super::{load, select};
 use crate::definition::Loaded;
-use crate::engine::{Engine, EngineError, Event, Invocation, RunOptions, Session, Used, emulator};
+use crate::engine::{
+    Engine, EngineError, EventPayload, FinishedRun, Invocation, RunOptions, RunningFunction, emulator,
+};
 use crate::fs;
 use crate::image::DockerImage;
 use crate::pipeline::{self, Built, Context, Options};
@@ -153,7 +155,7 @@ fn emulator_for(
 }
 
 /// Reads the events. With none named an empty one is sent, if `any` is.
-fn read_events(events: &[String], any: bool, directory: &Path) -> Result<Vec<Event>, Failure> {
+fn read_events(events: &[String], any: bool, directory: &Path) -> Result<Vec<EventPayload>, Failure> {
     if events.iter().filter(|event| *event == "-").count() > 1 {
         return Err(Failure::OneStandardInput);
     }
@@ -162,7 +164,7 @@ fn read_events(events: &[String], any: bool, directory: &Path) -> Result<Vec<Eve
     if bytes.is_empty() && any {
         bytes.push(b"{}".to_vec());
     }
-    bytes.into_iter().map(Event::new).collect::<Result<_, _>>().map_err(Failure::Engine)
+    bytes.into_iter().map(EventPayload::new).collect::<Result<_, _>>().map_err(Failure::Engine)
 }
 
 /// Reads an event: a sample, a file, standard input, or the argument itself.
@@ -199,13 +201,13 @@ fn checked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Failure> {
 /// Sends the events to one container and tells what comes of them. With `stay` it is kept until the user has had enough.
 async fn invoke(
     version: &Version,
-    events: &[Event],
+    events: &[EventPayload],
     mut interrupt: Interrupt,
     told: &Told<'_>,
     stay: bool,
 ) -> Result<ExitCode, Failure> {
     let (mut sent, mut is_up) = (0, false);
-    let work = async |session: &Session<'_>| {
+    let work = async |session: &RunningFunction<'_>| {
         let last = send(session, events, told, &mut sent).await?;
         if stay {
             told.all(last);
@@ -213,14 +215,14 @@ async fn invoke(
             told.is_up(&session.url());
             is_up = true;
             told.subscribers(&told.search(session).await);
-            return Err(session.ended().await);
+            return Err(session.exited().await);
         }
         Ok((last, told.search(session).await))
     };
     let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
     told.end_of_output();
     match used {
-        Ok(Some(Used { done: (last, subscribers), out_of_memory })) => {
+        Ok(Some(FinishedRun { result: (last, subscribers), out_of_memory })) => {
             // Only now that the container is gone, so that nothing follows the last answer.
             if let Some(last) = last {
                 // Of several events the engine does not say which it was.
@@ -240,8 +242,8 @@ async fn invoke(
 
 /// Sends one event after the other, whatever comes of those before, and tells all answers but the last, which it gives.
 async fn send(
-    session: &Session<'_>,
-    events: &[Event],
+    session: &RunningFunction<'_>,
+    events: &[EventPayload],
     told: &Told<'_>,
     sent: &mut usize,
 ) -> Result<Option<Invocation>, EngineError> {

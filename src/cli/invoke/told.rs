@@ -11,7 +11,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::args::Format;
 use super::super::log::Log;
 use super::super::render::Terminal;
-use crate::engine::{Answer, Invocation, OutputSink, RunOptions, Session, Start, Subscriber};
+use crate::engine::{
+    FunctionStart, Invocation, Outcome, OutputSink, RunOptions, RunningFunction, TelemetrySubscriber,
+};
 
 /// Tells what comes of the invocations of one container.
 pub(super) struct Told<'a> {
@@ -48,8 +50,8 @@ impl<'a> Told<'a> {
 
     /// Tells of an invocation. `out_of_memory`: whether the memory limit is known to have been reached.
     pub(super) fn invocation(&self, invocation: &Invocation, out_of_memory: bool) {
-        let Invocation { response, took, start } = invocation;
-        let succeeded = response.answer == Answer::Success;
+        let Invocation { response, duration: took, start } = invocation;
+        let succeeded = response.outcome == Outcome::Success;
         let held = lock(&self.log).held();
         if succeeded {
             self.terminal.log(&held);
@@ -61,7 +63,7 @@ impl<'a> Told<'a> {
             Format::Json if self.several => self.terminal.json_line(&Report::of(self.run, invocation)),
             Format::Json => self.terminal.json(&Report::of(self.run, invocation)),
         }
-        let mut lines = vec![summary(&response.answer, *took, *start, self.run.timeout)];
+        let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
         if out_of_memory && !succeeded {
             let memory = self.run.memory;
             lines.push(format!("help: it ran out of its memory of {memory} MB; give it more by `memory`"));
@@ -78,13 +80,13 @@ impl<'a> Told<'a> {
     }
 
     /// What [`Told::subscribers`] is to tell: nothing where nobody wants to know.
-    pub(super) async fn search(&self, session: &Session<'_>) -> Vec<Subscriber> {
-        if self.terminal.is_quiet() { Vec::new() } else { session.subscribers().await }
+    pub(super) async fn search(&self, session: &RunningFunction<'_>) -> Vec<TelemetrySubscriber> {
+        if self.terminal.is_quiet() { Vec::new() } else { session.telemetry_subscribers().await }
     }
 
     /// Tells of extensions that want what the emulator does not have.
-    pub(super) fn subscribers(&self, subscribers: &[Subscriber]) {
-        for Subscriber { file, api } in subscribers {
+    pub(super) fn subscribers(&self, subscribers: &[TelemetrySubscriber]) {
+        for TelemetrySubscriber { file, api } in subscribers {
             self.terminal.status(&format!(
                 "note: `{file}` has the path of the {api} in it, which the emulator does not have: what it subscribes to there, it gets in Lambda only"
             ));
@@ -137,19 +139,21 @@ fn line(body: &[u8]) -> Vec<u8> {
     line
 }
 
-fn summary(answer: &Answer, took: Duration, start: Start, timeout: u32) -> String {
+fn summary(answer: &Outcome, took: Duration, start: FunctionStart, timeout: u32) -> String {
     let seconds = took.as_secs_f64();
     match answer {
-        Answer::Success => match start {
-            Start::Cold(init) => format!("answered in {seconds:.2} s (init {:.2} s)", init.as_secs_f64()),
-            Start::Warm => format!("answered in {seconds:.2} s (warm)"),
-            Start::Unknown => format!("answered in {seconds:.2} s"),
+        Outcome::Success => match start {
+            FunctionStart::Cold(init) => {
+                format!("answered in {seconds:.2} s (init {:.2} s)", init.as_secs_f64())
+            }
+            FunctionStart::Warm => format!("answered in {seconds:.2} s (warm)"),
+            FunctionStart::Unknown => format!("answered in {seconds:.2} s"),
         },
-        Answer::FunctionError { error_type, message } => {
+        Outcome::FunctionError { error_type, message } => {
             let reason = message.lines().next().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("function error `{error_type}` after {seconds:.2} s{reason}")
         }
-        Answer::TimedOut => format!("timed out after {seconds:.2} s; its `timeout` is {timeout} s"),
+        Outcome::TimedOut => format!("timed out after {seconds:.2} s; its `timeout` is {timeout} s"),
     }
 }
 
@@ -171,11 +175,11 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn of(run: &'a RunOptions, invocation: &'a Invocation) -> Self {
-        let Invocation { response, took, start } = invocation;
-        let (status, error) = match &response.answer {
-            Answer::Success => ("success", None),
-            Answer::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
-            Answer::TimedOut => ("timeout", None),
+        let Invocation { response, duration: took, start } = invocation;
+        let (status, error) = match &response.outcome {
+            Outcome::Success => ("success", None),
+            Outcome::FunctionError { error_type, message } => ("function_error", Some((error_type, message))),
+            Outcome::TimedOut => ("timeout", None),
         };
         let text = String::from_utf8_lossy(&response.body);
         let value = serde_json::from_str(&text).or_else(|_| to_raw_value(&text));
@@ -186,7 +190,7 @@ impl<'a> Report<'a> {
             error_message: error.map(|(_, message)| message.as_str()),
             response: value.ok().filter(|_| !text.is_empty()),
             duration_ms: milliseconds(*took),
-            init_ms: if let Start::Cold(init) = start { Some(milliseconds(*init)) } else { None },
+            init_ms: if let FunctionStart::Cold(init) = start { Some(milliseconds(*init)) } else { None },
             image_id: &run.image,
         }
     }
@@ -204,7 +208,7 @@ mod tests {
     use crate::engine::Response;
     use crate::project::{Architecture, RunConfig};
 
-    fn report(body: &str, answer: Answer) -> Value {
+    fn report(body: &str, answer: Outcome) -> Value {
         let run = RunOptions {
             image: "sha256:1".to_owned(),
             architecture: Architecture::X86_64,
@@ -218,10 +222,10 @@ mod tests {
             port: None,
             environment: Vec::new(),
         };
-        let response = Response { body: body.as_bytes().to_vec(), answer, help: None };
-        let start = Start::Cold(Duration::from_micros(310_900));
+        let response = Response { body: body.as_bytes().to_vec(), outcome: answer, help: None };
+        let start = FunctionStart::Cold(Duration::from_micros(310_900));
         let took = Duration::from_millis(1250);
-        let invocation = Invocation { response, took, start };
+        let invocation = Invocation { response, duration: took, start };
         let report = Report::of(&run, &invocation);
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
     }
@@ -232,13 +236,13 @@ mod tests {
             "function": "orders", "status": "success", "error_type": null, "error_message": null,
             "response": { "total": [1, 2] }, "duration_ms": 1250, "init_ms": 310, "image_id": "sha256:1",
         });
-        assert_eq!(report("{\"total\":\n [1, 2]}\n", Answer::Success), expected);
+        assert_eq!(report("{\"total\":\n [1, 2]}\n", Outcome::Success), expected);
         for (body, expected) in
             [("null", Value::Null), ("", Value::Null), ("\"x\"", json!("x")), ("not JSON", json!("not JSON"))]
         {
-            assert_eq!(report(body, Answer::Success)["response"], expected, "{body}");
+            assert_eq!(report(body, Outcome::Success)["response"], expected, "{body}");
         }
-        let error = |error_type: &str| Answer::FunctionError {
+        let error = |error_type: &str| Outcome::FunctionError {
             error_type: error_type.to_owned(),
             message: "no\nluck".to_owned(),
         };
@@ -247,22 +251,24 @@ mod tests {
             (&failed["status"], &failed["error_type"], &failed["error_message"], &failed["response"]),
             (&json!("function_error"), &json!("Runtime.ExitError"), &json!("no\nluck"), &Value::Null)
         );
-        assert_eq!(report("Task timed out", Answer::TimedOut)["status"], "timeout");
+        assert_eq!(report("Task timed out", Outcome::TimedOut)["status"], "timeout");
     }
 
     #[test]
     fn a_summary_is_one_line() {
-        let error =
-            |message: &str| Answer::FunctionError { error_type: "E".to_owned(), message: message.to_owned() };
+        let error = |message: &str| Outcome::FunctionError {
+            error_type: "E".to_owned(),
+            message: message.to_owned(),
+        };
         let took = Duration::from_millis(1250);
-        let cold = Start::Cold(Duration::from_millis(310));
+        let cold = FunctionStart::Cold(Duration::from_millis(310));
         for (answer, start, expected) in [
-            (Answer::Success, cold, "answered in 1.25 s (init 0.31 s)"),
-            (Answer::Success, Start::Warm, "answered in 1.25 s (warm)"),
-            (Answer::Success, Start::Unknown, "answered in 1.25 s"),
+            (Outcome::Success, cold, "answered in 1.25 s (init 0.31 s)"),
+            (Outcome::Success, FunctionStart::Warm, "answered in 1.25 s (warm)"),
+            (Outcome::Success, FunctionStart::Unknown, "answered in 1.25 s"),
             (error("no\nluck"), cold, "function error `E` after 1.25 s: no"),
-            (error(""), Start::Warm, "function error `E` after 1.25 s"),
-            (Answer::TimedOut, cold, "timed out after 1.25 s; its `timeout` is 3 s"),
+            (error(""), FunctionStart::Warm, "function error `E` after 1.25 s"),
+            (Outcome::TimedOut, cold, "timed out after 1.25 s; its `timeout` is 3 s"),
         ] {
             assert_eq!(summary(&answer, took, start, 3), expected);
         }

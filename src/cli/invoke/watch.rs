@@ -14,7 +14,7 @@ use super::super::failure::Failure;
 use super::super::interrupt::{INTERRUPTED, Interrupt};
 use super::super::{find, read};
 use super::{Job, Version, one, send};
-use crate::engine::{Event, Session, Used};
+use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use crate::pipeline;
 use crate::project::Function;
 use crate::tree::{Difference, Snapshot};
@@ -48,7 +48,11 @@ struct Watch<'a> {
     is_up: Rc<Cell<bool>>,
 }
 
-pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    job: &Job<'_>,
+    name: Option<String>,
+    events: &[EventPayload],
+) -> Result<ExitCode, Failure> {
     let file = find(job.settings)?;
     let mut interrupt = Interrupt::register()?;
     let mut watch = Watch {
@@ -72,7 +76,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
         let told = job.told(&version);
         let mut sent = 0;
         watch.is_up.set(false);
-        let work = async |session: &Session<'_>| {
+        let work = async |session: &RunningFunction<'_>| {
             // A free one that was taken stays.
             port = job.port.map(|_| session.port());
             let last = send(session, events, &told, &mut sent).await?;
@@ -92,7 +96,7 @@ pub(super) async fn run(job: &Job<'_>, name: Option<String>, events: &[Event]) -
         let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
         told.end_of_output();
         version = match used {
-            Ok(Some(Used { done: next, .. })) => next,
+            Ok(Some(FinishedRun { result: next, .. })) => next,
             Ok(None) => return Ok(ExitCode::SUCCESS),
             Err(error) => {
                 told.unsent(events.len() - sent, events.len());
@@ -138,12 +142,12 @@ impl Watch<'_> {
     }
 
     /// The next version, while another one is up, if it does not end by itself.
-    async fn next_beside(&mut self, session: &Session<'_>) -> Version {
+    async fn next_beside(&mut self, session: &RunningFunction<'_>) -> Version {
         let (job, is_up) = (self.job, Rc::clone(&self.is_up));
         let mut next = pin!(self.next());
         tokio::select! {
             version = &mut next => version,
-            ended = session.ended() => {
+            ended = session.exited() => {
                 is_up.set(false);
                 job.terminal.failure(&Failure::Engine(ended));
                 next.await

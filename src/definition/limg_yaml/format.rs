@@ -1,8 +1,8 @@
 //! `limg.yaml` exactly as it is written: the one description of its keys.
 //!
-//! The doc comments of these types are what an editor shows through `limg schema`, so they speak to the user of the
-//! format. The types promise nothing but shape: what a value means is [`super::validate`]'s to say. They are read by
-//! serde only after [`super::shape`] has found the shape good, so that a user sees every slip at once and not the first.
+//! Editors show the doc comments of these types through `limg schema`, so they address the user of the format. The types
+//! describe only the shape; [`super::validate`] gives the values their meaning. serde reads them only after
+//! [`super::shape`] has accepted the document, so that a user sees every slip at once.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,18 +29,18 @@ pub(super) struct Definition {
     /// Settings of every function that does not have its own. A function's own key wins; `environment` is merged
     /// variable by variable.
     pub(super) defaults: Option<Function>,
-    /// Base images by name, which functions use as their `runtime`. They add to the built-in catalogue; one that is
-    /// named as a runtime id takes that runtime's place.
+    /// Base images by name, which functions use as their `runtime`. They add to the built-in catalogue; a base that is
+    /// named like a runtime id replaces that runtime's base.
     pub(super) bases: Option<Entries<Base>>,
     /// Layers by name: file trees that are merged into `/opt`.
     pub(super) layers: Option<Entries<Layer>>,
-    /// Extensions by name. An external one is a process beside the runtime, an internal one works inside the runtime's
-    /// process through variables and a wrapper script; one entry may be both.
+    /// Extensions by name. An external extension is a process of its own; an internal extension runs inside the runtime's
+    /// process, through variables and a wrapper script. An entry may be both.
     pub(super) extensions: Option<Entries<Extension>>,
     /// Functions by name. Each becomes one image.
     pub(super) functions: Entries<Function>,
-    /// The repositories of the functions in Amazon ECR. What they are to be like holds for those that
-    /// `limg push ecr --create-repository` creates; one that exists stays as it is.
+    /// The repositories of the functions in Amazon ECR. All settings except the name apply only to repositories that
+    /// `limg push ecr --create-repository` creates; existing repositories are not changed.
     pub(super) ecr: Option<Ecr>,
 }
 
@@ -51,16 +51,15 @@ pub(super) struct Base {
     /// Where the image is: `oci:DIR[:REFERENCE]`, `oci-archive:FILE[:REFERENCE]`, `docker-archive:FILE[:NAME]`,
     /// `docker-daemon:NAME`, `scratch`, or a reference to a registry.
     pub(super) image: String,
-    /// The runtime id, such as `python3.12`, whose layout and start-up the image keeps. It may be left out when the
-    /// base is itself named as a runtime id.
+    /// The runtime id, such as `python3.12`, whose layout and start-up the image keeps. Optional if the base
+    /// itself is named like a runtime id.
     pub(super) contract: Option<String>,
-    /// The command that starts the handler, which follows as its last argument: a list of words, the first of them the
-    /// absolute path of a program in the image. It takes the place of the image's own entry point and command.
+    /// The command that starts the handler, which is appended as the last argument: a list of words that starts with the
+    /// absolute path of a program in the image. It replaces the image's own entry point and command.
     pub(super) entrypoint: Option<Vec<String>>,
 }
 
-/// A layer: files of this machine (`path`), of a layer that is published in Lambda (`arn`), or of another image (`image`
-/// and `path`).
+/// A layer: local files (`path`), a layer published in Lambda (`arn`), or files of another image (`image` and `path`).
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Layer {
@@ -70,18 +69,17 @@ pub(super) struct Layer {
     /// The ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`, of any region and account whose
     /// layers you may read.
     pub(super) arn: Option<String>,
-    /// With `arn`, whether functions may use the layer whatever runtimes and architectures it says it is for.
+    /// With `arn`: use the layer even if it declares other runtimes or architectures.
     pub(super) ignore_compatibility: Option<bool>,
-    /// A reference to an image in a registry, of which `path` is taken.
+    /// A reference to an image in a registry that contains the files at `path`.
     pub(super) image: Option<String>,
-    /// With `image`, the place of the files in the function's image: `/opt` or a path below it. Default: the same as
-    /// `path`.
+    /// With `image`: the path of the files in the function's image, `/opt` or below it. Default: the same as `path`.
     pub(super) to: Option<String>,
-    /// Whether a symbolic link that leaves the directory is followed, and what it points to taken, instead of refused.
-    /// Only for files of this machine.
+    /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link. Only for local
+    /// files.
     pub(super) follow: Option<bool>,
-    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`. Only for files of this
-    /// machine.
+    /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`. Only for local
+    /// files.
     pub(super) exclude: Option<Vec<String>>,
 }
 
@@ -91,17 +89,17 @@ pub(super) struct Layer {
 pub(super) struct Extension {
     /// One executable file, which becomes `/opt/extensions/NAME`; or a directory or `.zip` whose root becomes `/opt`.
     pub(super) path: Option<String>,
-    /// Whether a symbolic link that leaves the directory is followed, and what it points to taken, instead of refused.
+    /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
-    /// Patterns of what is left out, in gitignore syntax, on top of the directory's `.limgignore`.
+    /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`.
     pub(super) exclude: Option<Vec<String>>,
     /// Variables that the extension sets in the image of every function that uses it.
     pub(super) environment: Option<Entries<AsWritten>>,
-    /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or else a local file,
-    /// which is placed in `/opt/wrappers`.
+    /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or a local file, which
+    /// is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
-    /// A handler that Lambda calls in the place of the function's own, which it calls in turn: that of a known vendor, or
-    /// a mapping with `handler` and `variable`.
+    /// A handler that Lambda calls instead of the function's own, which it then calls: the handler of a known vendor, or a
+    /// mapping with `handler` and `variable`.
     pub(super) handler_wrapper: Option<HandlerWrapper>,
 }
 
@@ -111,8 +109,8 @@ pub(super) struct Extension {
 pub(super) struct Function {
     /// A Lambda runtime id such as `python3.12`, or a name from `bases`.
     pub(super) runtime: Option<String>,
-    /// The handler as Lambda knows it, such as `app.handler`: at most 128 characters, without white space. A custom
-    /// runtime may do without.
+    /// The handler as Lambda knows it, such as `app.handler`: at most 128 characters, without white space. Optional
+    /// for a custom runtime.
     pub(super) handler: Option<String>,
     /// The instruction set. Default: `x86_64`.
     pub(super) architecture: Option<Architecture>,
@@ -123,22 +121,22 @@ pub(super) struct Function {
     /// Names of extensions, merged into `/opt` in this order after all layers.
     pub(super) extensions: Option<Vec<String>>,
     /// A wrapper script that starts the runtime (`AWS_LAMBDA_EXEC_WRAPPER`): a path in the image, which begins with
-    /// `/`, or else a local file, which is placed in `/opt/wrappers`.
+    /// `/`, or a local file, which is placed in `/opt/wrappers`.
     pub(super) wrapper: Option<String>,
-    /// A handler that Lambda calls in the place of `handler`, which it calls in turn: that of a known vendor, or a mapping
-    /// with `handler` and `variable`. Those of the extensions come first.
+    /// A handler that Lambda calls instead of `handler`, which it then calls: the handler of a known vendor, or a mapping
+    /// with `handler` and `variable`. The handler wrappers of extensions come first.
     pub(super) handler_wrapper: Option<HandlerWrapper>,
-    /// Whether the image has the label that lets Lambda take snapshots of the function once it has started (`SnapStart`). Default: `false`.
+    /// Give the image the label that allows Lambda to take snapshots of the started function (`SnapStart`). Default:
+    /// `false`.
     pub(super) snapstart: Option<bool>,
     /// The function's environment variables.
     pub(super) environment: Option<Entries<AsWritten>>,
-    /// Patterns of what is left out of `code`, in gitignore syntax, on top of the directory's `.limgignore`.
+    /// Patterns of files to leave out of `code`, in gitignore syntax, in addition to the directory's `.limgignore`.
     pub(super) exclude: Option<Vec<String>>,
-    /// Whether a symbolic link that leaves the code's directory is followed, and what it points to taken, instead of
-    /// refused.
+    /// Copy what a symbolic link points to if it leaves the code's directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
-    /// What of `code` is put into a layer of its own, which an edit of the rest leaves as it is: patterns in gitignore
-    /// syntax, relative to the root of the code; `false` for nothing. Default: `true`, for what package managers installed.
+    /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
+    /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
     pub(super) dependencies: Option<Dependencies>,
     /// Seconds that one invocation may take. Used by `limg invoke`; not part of the image. Default: 3.
     #[schemars(range(min = 1, max = 900))]
@@ -148,22 +146,22 @@ pub(super) struct Function {
     pub(super) memory: Option<u32>,
 }
 
-/// A handler that stands before another one.
+/// A handler that calls another one.
 #[derive(Debug)]
 pub(super) enum HandlerWrapper {
-    /// One of a vendor that limg knows.
+    /// The handler of a vendor that limg knows.
     Known(String),
-    /// Any.
+    /// Any handler.
     Any(AnyHandlerWrapper),
 }
 
-/// A handler that stands before another one, and the variable in which it looks for that.
+/// A handler that calls another one, and the variable in which it looks for that.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnyHandlerWrapper {
-    /// The handler that Lambda is to call.
+    /// The handler that Lambda calls.
     pub(super) handler: String,
-    /// The environment variable in which that looks for the function's own handler.
+    /// The environment variable in which it looks for the function's own handler.
     pub(super) variable: String,
 }
 
@@ -205,12 +203,12 @@ impl JsonSchema for HandlerWrapper {
     }
 }
 
-/// What of a function's code are dependencies.
+/// Which files of a function's code are dependencies.
 #[derive(Debug)]
 pub(super) enum Dependencies {
-    /// Whether they are found and told from the code.
+    /// Whether limg detects them.
     Automatic(bool),
-    /// Patterns of what they are.
+    /// Patterns that match them.
     Patterns(Vec<String>),
 }
 
@@ -254,20 +252,20 @@ impl JsonSchema for Dependencies {
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ecr {
-    /// The name of a function's repository, in quotes, in which `{project}` and `{function}` stand for their names. Default:
+    /// The name of a function's repository, in quotes, where `{project}` and `{function}` are replaced by their names. Default:
     /// `"{project}/{function}"`.
     pub(super) repository: Option<String>,
-    /// Whether ECR looks for known vulnerabilities in each image that is pushed. Default: `false`.
+    /// Scan each pushed image for known vulnerabilities. Default: `false`.
     pub(super) scan_on_push: Option<bool>,
-    /// Whether a tag can be given only once and never moved to another image. Default: `false`.
+    /// Never allow a tag to move to another image. Default: `false`.
     pub(super) immutable_tags: Option<bool>,
     /// How the images are encrypted. Default: `AES256`.
     pub(super) encryption: Option<Encryption>,
     /// With `encryption: KMS`, the ARN, id or alias of the key, in the region of the repository. Default: the account's
     /// own key for ECR.
     pub(super) kms_key: Option<String>,
-    /// How many images are kept: older ones are removed by ECR, also those that a function still uses, which then stops
-    /// working. Default: all.
+    /// How many images to keep. ECR removes older images even if a function still uses them, which then stops working.
+    /// Default: all.
     #[schemars(range(min = 1, max = 100_000))]
     pub(super) keep: Option<u32>,
     /// Tags of the repository, for cost allocation and access rules.
@@ -287,8 +285,7 @@ pub(super) enum Encryption {
     Kms,
 }
 
-/// A value that is taken as it is written: text, or a number or boolean, which stands for its text, so that
-/// `VERSION: 1.10` does not become `1.1`.
+/// A value that keeps its text, also if it is a number or boolean: `VERSION: 1.10` does not become `1.1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AsWritten(pub(super) String);
 
@@ -310,7 +307,7 @@ impl JsonSchema for AsWritten {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "The value: text, or a number or boolean, which is taken as it is written.",
+            "description": "The value: text, a number or a boolean. Numbers keep their spelling.",
             "type": ["string", "number", "boolean"]
         })
     }
@@ -367,7 +364,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
 
 /// The JSON Schema of the format.
 ///
-/// Draft 7 without references, because that is what every editor's YAML support understands.
+/// Draft 7 without references, since every editor's YAML support understands that.
 pub(in crate::definition) fn schema() -> serde_json::Value {
     let settings = SchemaSettings::draft07()
         .with(|settings| settings.inline_subschemas = true)
@@ -375,7 +372,7 @@ pub(in crate::definition) fn schema() -> serde_json::Value {
     settings.into_generator().into_root_schema_for::<Definition>().to_value()
 }
 
-/// Takes the line breaks of this file out of a description, since an editor would show them; paragraphs stay.
+/// Removes the line breaks of this file from a description, since an editor would show them; paragraphs stay.
 fn join_lines(schema: &mut Schema) {
     if let Some(description) = schema.get("description").and_then(serde_json::Value::as_str) {
         let paragraphs: Vec<_> =

@@ -1,4 +1,4 @@
-//! Checks the document against the JSON Schema of the format and finds all that is wrong with its shape at once.
+//! Checks a document against the JSON Schema of the format, and finds everything that is wrong with its shape at once.
 //!
 //! serde stops at the first error; this walk does not. It understands the part of JSON Schema that the types of
 //! [`super::format`] produce, as a test ensures, and nothing else. It knows no single key of the format.
@@ -12,14 +12,14 @@ use crate::definition::document::{Document, Entry, Node, Scalar, ScalarKind};
 use crate::finding::{Code, Finding, Place};
 use crate::text::nearest;
 
-/// Finds everything in which the document departs from the schema.
+/// Finds every violation of the schema.
 pub(super) fn check(document: &Document, schema: &Value) -> Vec<Finding> {
     let mut walk = Walk { findings: Vec::new() };
     walk.value(&document.place(), document.root(), schema);
     walk.findings
 }
 
-/// What a schema asks of a value.
+/// What a schema requires of a value.
 pub(super) enum Expected<'s> {
     /// A mapping with these keys and no others.
     Record { properties: &'s Map<String, Value>, required: Vec<&'s str> },
@@ -44,7 +44,7 @@ pub(super) enum Expected<'s> {
 }
 
 impl<'s> Expected<'s> {
-    /// Reads a schema: what it asks for, and whether there may be no value. `None` when it is of an unknown form.
+    /// Reads a schema: what it requires, and whether the value is optional. `None` if its form is unknown.
     pub(super) fn read(schema: &'s Value) -> Option<(Self, bool)> {
         if let Some(choices) = schema["anyOf"].as_array() {
             // An optional enumeration: the schema itself, or null.
@@ -91,7 +91,7 @@ impl<'s> Expected<'s> {
         schema["additionalProperties"].is_object().then(|| Self::Names(&schema["additionalProperties"]))
     }
 
-    /// What to call it.
+    /// Its name in messages.
     fn name(&self) -> &'static str {
         match self {
             Self::Record { .. } | Self::Names(_) => "a mapping",
@@ -107,14 +107,14 @@ impl<'s> Expected<'s> {
     }
 }
 
-/// The key that an unknown one most likely means: rather one that is not there yet.
+/// The key that an unknown one most likely means, preferring keys that are not present yet.
 fn nearest_key<'k>(unknown: &str, known: &[&'k str], present: &BTreeSet<&str>) -> Option<&'k str> {
     let lower = unknown.to_lowercase();
     let absent = known.iter().copied().filter(|key| !present.contains(key));
     nearest(&lower, absent).or_else(|| nearest(&lower, known.iter().copied()))
 }
 
-/// What to call a value that is there.
+/// The name of a value in messages.
 fn found(node: &Node) -> &'static str {
     match node {
         Node::List(_) => "a list",
@@ -219,9 +219,9 @@ impl Walk {
             }
         }
         for key in required {
-            // A key that was meant but misspelt is one slip, not two.
+            // A misspelt key is one slip, not two.
             if !present.contains(key) && !meant.contains(key) {
-                let message = format!("the key `{key}` is missing");
+                let message = format!("missing key `{key}`");
                 let finding = Finding::error(Code::MissingKey, at.key(key), message);
                 self.findings.push(finding.help(help::for_missing(at, key)));
             }
@@ -234,20 +234,20 @@ impl Walk {
             if !seen.insert(&entry.key) {
                 let message = format!("duplicate key `{}`", entry.key);
                 let finding = Finding::error(Code::DuplicateKey, at.key(&entry.key).on_key(), message);
-                self.findings.push(finding.help("keep one of them"));
+                self.findings.push(finding.help("remove one of them"));
             }
         }
     }
 
     fn merge_key(&mut self, at: &Place) {
-        let message = "`<<` must name a mapping or a list of mappings, once";
+        let message = "`<<` must name a mapping or a list of mappings, and only once";
         let finding = Finding::error(Code::MergeKey, at.key("<<").on_key(), message);
         self.findings.push(finding.help("write `<<: *name`, or `<<: [*first, *second]` for several"));
     }
 
     fn wrong_type(&mut self, at: &Place, node: &Node, expected: &Expected<'_>) {
         let (code, message) = if node.is_null() {
-            (Code::EmptyValue, format!("there is no value; expected {}", expected.name()))
+            (Code::EmptyValue, format!("missing value: expected {}", expected.name()))
         } else {
             (Code::WrongType, format!("expected {}, found {}", expected.name(), found(node)))
         };
@@ -260,7 +260,7 @@ impl Walk {
 mod tests {
     use super::*;
 
-    /// A schema that the walk does not understand would go unchecked without a word.
+    /// A schema that the walk does not understand would silently go unchecked.
     #[test]
     fn the_walk_understands_every_part_of_the_schema() {
         fn understand(schema: &Value, path: &str) -> usize {

@@ -19,7 +19,7 @@ pub(super) fn for_word(found: &str, words: &[&str]) -> String {
     let near = || nearest(&found, words.iter().copied());
     match other.map(|(_, word)| *word).or(same).or_else(near) {
         Some(word) => format!("did you mean `{word}`?"),
-        None => format!("known are {}", list(words)),
+        None => format!("use one of {}", list(words)),
     }
 }
 
@@ -29,12 +29,12 @@ pub(super) fn for_key(at: &Place, key: &str, near: Option<&str>, known: &[&str])
         (at.path().steps(), key),
         ([], "Resources" | "Transform" | "AWSTemplateFormatVersion" | "Globals")
     ) {
-        return "this looks like a SAM or CloudFormation template, which limg cannot read yet; `limg init` writes a limg.yaml"
+        return "run `limg init` to create a limg.yaml: limg cannot read SAM and CloudFormation templates yet"
             .into();
     }
     match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known keys are {}", list(known)),
+        None => format!("use one of {}", list(known)),
     }
 }
 
@@ -78,12 +78,12 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
         }
         (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!("write its keys below it, indented; known keys are {}", list(&keys))
+            format!("write its keys on the lines below, indented; the keys are {}", list(&keys))
         }
         (Expected::Names(_), _, Node::List(_)) => {
             "write each entry under its name: `NAME: ...`, without `-`".into()
         }
-        (Expected::Names(_), ..) => "write `NAME: ...` below it, indented, one to a line".into(),
+        (Expected::Names(_), ..) => "write `NAME: ...` on the lines below, indented, one on each line".into(),
         (Expected::AnyScalar, _, Node::Scalar(_)) => "write `\"\"` for an empty value".into(),
         (Expected::AnyScalar, ..) => "write text, a number or a boolean".into(),
         (Expected::Word(words), ..) => format!("write one of {}", list(words)),

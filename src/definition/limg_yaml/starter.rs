@@ -1,7 +1,6 @@
-//! The project that `limg init` begins with: one function that builds as it is.
+//! The project that `limg init` creates: one function that builds without changes.
 //!
-//! Languages that need a compiler have no starter, because what limg cannot build at once would be a poor beginning. This
-//! module writes no files.
+//! Languages that need a compiler have no starter, since limg could not build it at once. This module writes no files.
 
 use std::fmt::Write as _;
 
@@ -16,11 +15,11 @@ pub struct StarterFile {
     pub executable: bool,
 }
 
-/// A language in which a function can be begun without a compiler.
+/// A language that needs no compiler.
 struct Language {
-    /// How the ids of its runtimes begin.
+    /// The beginning of its runtime ids.
     beginning: &'static str,
-    /// For a custom runtime any word would do, but the entry script of the base wants one.
+    /// For a custom runtime any word does, but the entry script of the base requires one.
     handler: &'static str,
     file: &'static str,
     content: &'static str,
@@ -58,9 +57,9 @@ const LANGUAGES: &[Language] = &[
     },
 ];
 
-/// A custom runtime in shell, after the Lambda developer guide (runtimes-walkthrough).
+/// A custom runtime in shell, based on the Lambda developer guide (runtimes-walkthrough).
 const BOOTSTRAP: &str = r#"#!/bin/sh
-# A custom runtime: asks Lambda for one event after another and answers each.
+# A custom runtime: gets events from Lambda one after another and responds to each.
 set -eu
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
 headers=$(mktemp)
@@ -71,7 +70,7 @@ while true; do
 done
 "#;
 
-/// The files of a starter project for a runtime, on the given base image or else on AWS's own. None when the runtime's
+/// The files of a starter project for a runtime, on the given base image or on AWS's own. `None` if the runtime's
 /// language has no starter.
 #[must_use]
 pub fn starter(runtime: &str, base: Option<&str>) -> Option<Vec<StarterFile>> {
@@ -88,18 +87,15 @@ pub fn starter(runtime: &str, base: Option<&str>) -> Option<Vec<StarterFile>> {
 
 fn definition(runtime: &str, base: Option<&str>, language: &Language) -> String {
     let mut text = String::from(
-        "# What limg builds. `limg build` makes an image of each function; `limg schema` prints all keys for your editor.\n",
+        "# `limg build` builds an image of each function; `limg schema` prints all keys for your editor.\n",
     );
     // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "\n# Settings of every function that does not have its own.\ndefaults:\n  runtime: {runtime}\n"
-    );
+    let _ = write!(text, "\n# Defaults for all functions.\ndefaults:\n  runtime: {runtime}\n");
     text.push_str("  architecture: x86_64  # or arm64\n");
     if let Some(base) = base {
-        // A JSON string is a YAML string, whatever the image is called.
+        // A JSON string is a YAML string, whatever characters it contains.
         let image = serde_json::Value::from(base);
-        text.push_str("\n# Where the base image of a runtime is.\n");
+        text.push_str("\n# The base image of a runtime.\n");
         let _ = write!(text, "bases:\n  {runtime}: {{ image: {image} }}\n");
     }
     text.push_str("\nfunctions:\n  hello:\n");
@@ -107,9 +103,9 @@ fn definition(runtime: &str, base: Option<&str>, language: &Language) -> String 
     text.push_str("    code: functions/hello  # a directory, a .zip or one file\n");
     text.push_str("    environment:\n      STAGE: dev\n");
     text.push_str(
-        "\n# File trees that are merged into /opt, as Lambda does it. List them in a function's `layers`.\n\
+        "\n# File trees that are merged into /opt, as in Lambda. List them in a function's `layers`.\n\
          # layers:\n#   utils: { path: layers/utils }\n\
-         \n# Processes beside the runtime. List them in a function's `extensions`.\n\
+         \n# Processes that run next to the runtime. List them in a function's `extensions`.\n\
          # extensions:\n#   log-shipper: { path: extensions/log-shipper }\n",
     );
     text

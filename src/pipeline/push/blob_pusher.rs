@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::image::Layer;
 use crate::pipeline::{Context, Origin, PushError, layer_bytes, lock};
 use crate::project::Repository;
-use crate::registry::{Mount, Upload};
+use crate::registry::{MountOutcome, UploadContent};
 use crate::store::Digest;
 
 /// How many blobs are on their way at once. What they do at once is the client's to limit.
@@ -244,7 +244,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
         let mut session = None;
         for source in sources.filter(|source| !lock(&self.refused).contains(source)).take(MOUNT_TRIES) {
             match registry.mount(repository, digest, &source.name).await? {
-                Mount::Mounted => {
+                MountOutcome::Mounted => {
                     reporter.report(Event::Mounted {
                         digest: digest.to_string(),
                         repository: repository.to_string(),
@@ -252,7 +252,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
                     });
                     return Ok(Way::Mounted);
                 }
-                Mount::Refused(opened) => {
+                MountOutcome::Refused(opened) => {
                     self.refuse(source, opened.is_some());
                     session = opened;
                 }
@@ -262,12 +262,12 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
             }
         }
         let upload = match content {
-            Content::Config(_, bytes) => Upload::Bytes(bytes),
+            Content::Config(_, bytes) => UploadContent::Bytes(bytes),
             Content::Layer(layer, origin) => {
                 if let Some(origin) = origin {
                     layer_bytes::bring([(layer, origin)], self.context).await?;
                 }
-                Upload::Blob(&layer.blob)
+                UploadContent::Blob(&layer.blob)
             }
         };
         registry.upload(repository, digest, upload, session).await?;

@@ -1,55 +1,54 @@
-//! Credential helpers: programs named `docker-credential-NAME` that know the credentials of registries.
+//! Credential helpers: programs named `docker-credential-NAME` that store credentials for registries.
 //!
 //! Their protocol is that of docker-credential-helpers: `get` with the registry on standard input; JSON on standard output,
-//! or a message there and a status that is not 0. What a helper prints may be secret: an error shows its message, which
-//! it means for people, but never anything that may be its answer.
+//! or a message there and a status other than 0. The output may be secret: an error shows the message, which is meant for
+//! people, but never anything that may be a credential.
 
+use std::io;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
 use serde::Deserialize;
 
 use crate::registry::credentials::{Identity, Secret};
+use crate::text::excerpt;
+use crate::units;
 
-/// What a helper prints when it has nothing for a registry.
+/// The message of a helper that has no credentials for a registry.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// The user's name in whose place the secret is a token.
-const TOKEN: &str = "<token>";
+/// The user name that marks the secret as a token.
+const TOKEN_USER: &str = "<token>";
 
-/// The longest answer, in bytes.
-const LONGEST_ANSWER: u64 = 1 << 20;
+/// The largest output in bytes.
+const MAX_OUTPUT: u64 = 1 << 20;
 
-/// The longest part of a helper's message that an error shows, in characters.
-const LONGEST_MESSAGE: usize = 300;
+/// How often a running helper is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How often an unfinished helper is looked at.
-const GLANCE: Duration = Duration::from_millis(10);
+/// How long to wait for the message of a helper that has exited; a process that it started may keep the pipe open.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the message of a helper that has ended is waited for; what it left running may keep the pipe open.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// A helper that a configuration file names.
+/// A helper.
 pub(super) struct Helper<'a> {
-    /// What follows `docker-credential-` in the program's name.
+    /// The part after `docker-credential-` in the program's name.
     pub(super) name: &'a str,
-    /// The file.
+    /// The configuration file that names it.
     pub(super) named_in: &'a Path,
-    /// Where programs are.
+    /// The folders that may contain the program.
     pub(super) folders: &'a [PathBuf],
 }
 
-/// Why a helper did not answer.
+/// Why a helper did not give its credentials.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
-    #[error("the credential helper {name:?}, which `{}` names, is no plain name", file.display())]
+    #[error("the credential helper {name:?} in `{}` is not a plain name", file.display())]
     Name { name: String, file: PathBuf },
-    #[error("found no program `{program}`, which `{}` names as credential helper", file.display())]
+    #[error("`{program}`, a credential helper that `{}` names, was not found in PATH", file.display())]
     Missing { program: String, file: PathBuf },
     #[error("failed to run `{program}`")]
     Run {
@@ -59,53 +58,42 @@ pub(super) enum HelperError {
     },
     #[error("`{program}` did not answer within {} seconds", limit.as_secs())]
     TimedOut { program: String, limit: Duration },
-    #[error("`{program}` failed ({status}){}", Message(message))]
+    #[error("`{program}` failed ({status}){}", if message.is_empty() { String::new() } else { format!(": {message}") })]
     Failed { program: String, status: ExitStatus, message: String },
-    #[error("`{program}` answered with more than {LONGEST_ANSWER} bytes")]
-    TooLong { program: String },
-    #[error("`{program}` gave no answer that a credential helper gives")]
-    Answer { program: String },
-}
-
-/// A message as the end of a sentence.
-struct Message<'a>(&'a str);
-
-impl fmt::Display for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
-    }
+    #[error("`{program}` printed more than {}", units::limit(MAX_OUTPUT))]
+    TooLarge { program: String },
+    #[error("`{program}` printed something other than credentials")]
+    Output { program: String },
 }
 
 impl HelperError {
-    /// How to mend it.
+    /// What the user can do about it.
     pub(super) fn help(&self) -> String {
         match self {
             Self::Name { file, .. } => {
                 format!(
-                    "write in `{}` what follows `docker-credential-` in the helper's name",
+                    "in `{}`, name the helper by the part after `docker-credential-` in its name",
                     file.display()
                 )
             }
             Self::Missing { file, .. } => {
-                format!("install it into a folder of PATH, or take its name out of `{}`", file.display())
+                format!("install it in a folder of PATH, or remove its name from `{}`", file.display())
             }
             Self::Run { program, .. }
             | Self::TimedOut { program, .. }
             | Self::Failed { program, .. }
-            | Self::TooLong { program }
-            | Self::Answer { program } => {
-                format!(
-                    "`{program} get`, given the registry's host on its standard input, shows what is wrong"
-                )
+            | Self::TooLarge { program }
+            | Self::Output { program } => {
+                format!("run `{program} get` with the registry's host on standard input to see what is wrong")
             }
         }
     }
 }
 
-/// The answer of a helper.
+/// The output of a helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperOutput {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -113,12 +101,12 @@ struct Answer {
 }
 
 impl Helper<'_> {
-    /// The name of its program.
+    /// The name of the program.
     pub(super) fn program(&self) -> String {
         format!("docker-credential-{}", self.name)
     }
 
-    /// Asks it for the identity at a registry. Blocks until it has answered, at most for `limit`.
+    /// Asks it for the identity at a registry. Blocks until it answers, for at most `limit`.
     pub(super) fn get(&self, registry: &str, limit: Duration) -> Result<Option<Identity>, HelperError> {
         let deadline = Instant::now() + limit;
         let program = self.program();
@@ -130,36 +118,35 @@ impl Helper<'_> {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        let (answer, message) = (collect(child.stdout.take()), collect(child.stderr.take()));
+        let (output, message) = (collect(child.stdout.take()), collect(child.stderr.take()));
         if let Some(mut input) = child.stdin.take() {
-            // One that answers without reading is none the worse for it.
+            // A helper may answer without reading.
             drop(input.write_all(registry.as_bytes()));
         }
         let status = wait(&mut child, deadline).map_err(failed)?;
-        let answer =
-            status.and_then(|_| answer.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok());
-        let (Some(status), Some(answer)) = (status, answer) else {
+        let output =
+            status.and_then(|_| output.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok());
+        let (Some(status), Some(output)) = (status, output) else {
             return Err(HelperError::TimedOut { program, limit });
         };
-        if answer.len() as u64 > LONGEST_ANSWER {
-            return Err(HelperError::TooLong { program });
+        if output.len() as u64 > MAX_OUTPUT {
+            return Err(HelperError::TooLarge { program });
         }
         if status.success() {
-            return self.read(&answer);
+            return self.read(&output);
         }
-        let message = message.recv_timeout(LAST_WORDS).unwrap_or_default();
-        let (answer, message) = (String::from_utf8_lossy(&answer), String::from_utf8_lossy(&message));
-        if answer.contains(NOT_FOUND) || message.contains(NOT_FOUND) {
+        let message = message.recv_timeout(MESSAGE_TIMEOUT).unwrap_or_default();
+        let (output, message) = (String::from_utf8_lossy(&output), String::from_utf8_lossy(&message));
+        if output.contains(NOT_FOUND) || message.contains(NOT_FOUND) {
             return Ok(None);
         }
-        // The protocol has the message on standard output, where the answer might be as well.
-        let told = if answer.contains('{') || answer.trim().is_empty() { message } else { answer };
-        let shown = |c: char| if c.is_control() { ' ' } else { c };
-        let message = told.trim().chars().map(shown).take(LONGEST_MESSAGE).collect();
+        // The protocol has the message on standard output, which might contain credentials as well.
+        let message = if output.contains('{') || output.trim().is_empty() { message } else { output };
+        let message = excerpt(&message.split_whitespace().collect::<Vec<_>>().join(" "));
         Err(HelperError::Failed { program, status, message })
     }
 
-    /// Where its program is. Not a relative folder, which would be a project's: whoever wrote the project would learn the
+    /// The path of the program. Relative folders are skipped: they may be a project's, and its authors would receive the
     /// credentials.
     fn find(&self) -> Result<PathBuf, HelperError> {
         let (name, file) = (self.name.to_owned(), self.named_in.to_owned());
@@ -175,34 +162,34 @@ impl Helper<'_> {
             .ok_or(HelperError::Missing { program, file })
     }
 
-    fn read(&self, answer: &[u8]) -> Result<Option<Identity>, HelperError> {
-        // Not with the parser's error, which may quote the secret.
-        let Ok(Answer { username, secret }) = serde_json::from_slice(answer) else {
-            return Err(HelperError::Answer { program: self.program() });
+    fn read(&self, output: &[u8]) -> Result<Option<Identity>, HelperError> {
+        // Without the parser's error, which may quote the secret.
+        let Ok(HelperOutput { username, secret }) = serde_json::from_slice(output) else {
+            return Err(HelperError::Output { program: self.program() });
         };
         Ok(match (username.as_str(), secret.as_str()) {
             ("", "") => None,
-            (TOKEN, _) => Some(Identity::Token(Secret::new(secret))),
+            (TOKEN_USER, _) => Some(Identity::Token(Secret::new(secret))),
             _ => Some(Identity::Password { user: username, password: Secret::new(secret) }),
         })
     }
 }
 
-/// Reads a pipe to its end beside the current thread. Beyond the longest answer it is closed, and one byte more is kept.
+/// Reads a pipe to its end in another thread, at most one byte more than the largest output.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut content = Vec::new();
         if let Some(pipe) = pipe {
-            // What came before an error is the answer, which will then be no JSON.
-            drop(pipe.take(LONGEST_ANSWER + 1).read_to_end(&mut content));
+            // After an error the output is incomplete, and therefore not valid JSON.
+            drop(pipe.take(MAX_OUTPUT + 1).read_to_end(&mut content));
         }
         drop(sender.send(content));
     });
     receiver
 }
 
-/// Waits until a program has ended, and ends it after the deadline; then there is no status.
+/// Waits until a program exits, and kills it after the deadline; then there is no status.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
@@ -213,6 +200,6 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_INTERVAL);
     }
 }

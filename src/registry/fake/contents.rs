@@ -1,31 +1,32 @@
-//! What a fake registry holds, and the protocol by which it gives and takes it: the OCI distribution specification, with
-//! Amazon ECR's ways where the manner says so.
+//! The contents of a fake registry, and the protocol that reads and writes them: the OCI distribution specification, with
+//! the deviations of a behaviour.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::http::{Answer, Head};
-use super::{Locations, Manner, Ranges, SECRET};
+use super::auth::SECRET;
+use super::behaviour::{Behaviour, Locations, Ranges};
+use super::http::{RequestHead, Response};
 use crate::store::Digest;
 
-/// A repository.
+/// The contents of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Contents {
+pub(crate) struct RepositoryContents {
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
     /// With their media types.
     pub(crate) manifests: BTreeMap<Digest, (String, Vec<u8>)>,
     pub(crate) tags: BTreeMap<String, Digest>,
 }
 
-impl Contents {
-    /// Keeps a blob.
+impl RepositoryContents {
+    /// Adds a blob.
     pub(crate) fn blob(&mut self, bytes: &[u8]) -> Digest {
         self.blobs.insert(Digest::of(bytes), bytes.to_owned());
         Digest::of(bytes)
     }
 
-    /// Keeps a manifest, under a tag too if one is given.
+    /// Adds a manifest, with a tag if one is given.
     pub(crate) fn manifest(&mut self, media_type: &str, bytes: &[u8], tag: Option<&str>) -> Digest {
         let digest = Digest::of(bytes);
         self.manifests.insert(digest.clone(), (media_type.to_owned(), bytes.to_owned()));
@@ -34,27 +35,27 @@ impl Contents {
     }
 }
 
-/// An upload under way.
+/// An open upload.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     content: Vec<u8>,
-    /// Changes with every request, and so does the location of the session.
+    /// Changes with every request, as does the URL of the session.
     state: usize,
-    /// A request of it failed. It cannot be used again.
+    /// Whether a request failed, so that the session cannot be used any more.
     broken: bool,
 }
 
-/// All repositories and uploads of a registry.
+/// The repositories and uploads of a registry.
 #[derive(Debug, Default)]
-pub(super) struct Shelves {
-    pub(super) repositories: BTreeMap<String, Contents>,
+pub(super) struct Contents {
+    pub(super) repositories: BTreeMap<String, RepositoryContents>,
     pub(super) sessions: BTreeMap<String, Session>,
 }
 
-/// What a path stands for.
+/// What the path of a request names.
 pub(super) enum Target<'a> {
     Token,
-    /// A blob at the service to which the registry redirects.
+    /// A blob at the storage service to which the registry redirects.
     Storage(&'a str),
     Blob(&'a str, &'a str),
     Uploads(&'a str),
@@ -82,7 +83,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The repository, if it is of one.
+    /// The repository that it belongs to.
     pub(super) fn repository(&self) -> Option<&'a str> {
         match self {
             Self::Blob(name, _) | Self::Uploads(name) | Self::Session(name, _) | Self::Manifest(name, _) => {
@@ -93,8 +94,8 @@ impl<'a> Target<'a> {
     }
 }
 
-impl Shelves {
-    /// Marks the session of a request that failed, if it has one.
+impl Contents {
+    /// Marks the session of a failed request as broken.
     pub(super) fn break_session(&mut self, target: &Target) {
         if let Target::Session(_, id) = target
             && let Some(session) = self.sessions.get_mut(*id)
@@ -103,124 +104,149 @@ impl Shelves {
         }
     }
 
-    /// Answers a request whose sender may make it.
-    pub(super) fn answer(&mut self, head: &Head, body: &[u8], manner: &Manner) -> Answer {
+    /// Answers a request that is authorised.
+    pub(super) fn respond(&mut self, head: &RequestHead, body: &[u8], behaviour: &Behaviour) -> Response {
         match (head.method.as_str(), Target::of(&head.path)) {
-            ("GET", Target::Storage(digest)) => self.storage(head, digest, manner),
-            ("GET" | "HEAD", Target::Blob(name, digest)) => self.blob(head, name, digest, manner),
-            ("POST", Target::Uploads(name)) => self.begin(head, name, manner),
-            ("PATCH", Target::Session(name, id)) => self.append(head, name, id, body, manner),
-            ("PUT", Target::Session(name, id)) => self.finish(head, name, id, body, manner),
+            ("GET", Target::Storage(digest)) => self.storage(head, digest, behaviour),
+            ("GET" | "HEAD", Target::Blob(name, digest)) => self.blob(head, name, digest, behaviour),
+            ("POST", Target::Uploads(name)) => self.begin(head, name, behaviour),
+            ("PATCH", Target::Session(name, id)) => self.append(head, name, id, body, behaviour),
+            ("PUT", Target::Session(name, id)) => self.finish(head, name, id, body, behaviour),
             ("GET" | "HEAD", Target::Manifest(name, version)) => self.manifest(head, name, version),
-            ("PUT", Target::Manifest(name, version)) => self.put_manifest(head, name, version, body, manner),
-            _ => Answer::refusal(405, "UNSUPPORTED", "the operation is unsupported"),
+            ("PUT", Target::Manifest(name, version)) => {
+                self.put_manifest(head, name, version, body, behaviour)
+            }
+            _ => Response::error(405, "UNSUPPORTED", "the operation is unsupported"),
         }
     }
 
-    fn blob(&self, head: &Head, name: &str, digest: &str, manner: &Manner) -> Answer {
+    fn blob(&self, head: &RequestHead, name: &str, digest: &str, behaviour: &Behaviour) -> Response {
         let Some(repository) = self.repositories.get(name) else { return unknown_name(name) };
         let Some(content) = find(&repository.blobs, digest) else {
-            return Answer::refusal(404, "BLOB_UNKNOWN", "blob unknown to registry");
+            return Response::error(404, "BLOB_UNKNOWN", "blob unknown to registry");
         };
-        if let (Some(host), "GET") = (&manner.storage, head.method.as_str()) {
+        if let (Some(host), "GET") = (&behaviour.storage, head.method.as_str()) {
             let location = format!("http://{host}/storage/{digest}?X-Amz-Signature={SECRET}-signature");
-            return Answer::new(307).header("location", location);
+            return Response::new(307).header("location", location);
         }
-        part(head, content, manner).header("docker-content-digest", digest)
+        part(head, content, behaviour).header("docker-content-digest", digest)
     }
 
-    fn storage(&self, head: &Head, digest: &str, manner: &Manner) -> Answer {
+    fn storage(&self, head: &RequestHead, digest: &str, behaviour: &Behaviour) -> Response {
         if head.header("authorization").is_some() {
-            // Amazon S3: a signed address and a header are one too many.
-            return Answer::new(400).body("Only one auth mechanism allowed");
+            // As Amazon S3, which rejects a signed URL together with the header.
+            return Response::new(400).body("Only one auth mechanism allowed");
         }
         let found = self.repositories.values().find_map(|repository| find(&repository.blobs, digest));
-        found.map_or_else(|| Answer::new(404), |content| part(head, content, manner))
+        found.map_or_else(|| Response::new(404), |content| part(head, content, behaviour))
     }
 
-    fn begin(&mut self, head: &Head, name: &str, manner: &Manner) -> Answer {
-        if manner.strict && !self.repositories.contains_key(name) {
+    fn begin(&mut self, head: &RequestHead, name: &str, behaviour: &Behaviour) -> Response {
+        if behaviour.requires_repository && !self.repositories.contains_key(name) {
             return unknown_name(name);
         }
         if let (Some(digest), Some(from)) = (head.parameter("mount"), head.parameter("from"))
-            && manner.mounts
+            && behaviour.mounts
             && let Some(content) =
                 self.repositories.get(from).and_then(|from| find(&from.blobs, digest)).cloned()
         {
             self.repositories.entry(name.to_owned()).or_default().blob(&content);
-            return Answer::new(201).header("location", format!("/v2/{name}/blobs/{digest}"));
+            return Response::new(201).header("location", format!("/v2/{name}/blobs/{digest}"));
         }
         let id = format!("session-{}", self.sessions.len());
         self.sessions.insert(id.clone(), Session::default());
-        Answer::new(202).header("location", self.location(head, name, &id, manner)).header("range", "0-0")
+        Response::new(202)
+            .header("location", self.location(head, name, &id, behaviour))
+            .header("range", "0-0")
     }
 
-    /// Where an upload goes on.
-    fn location(&self, head: &Head, name: &str, id: &str, manner: &Manner) -> String {
+    /// The URL at which an upload continues.
+    fn location(&self, head: &RequestHead, name: &str, id: &str, behaviour: &Behaviour) -> String {
         let path = format!("/v2/{name}/blobs/uploads/{id}?_state={SECRET}-state-{}", self.sessions[id].state);
-        match &manner.locations {
+        match &behaviour.locations {
             Locations::Relative => path,
             Locations::Absolute => format!("http://{}{path}", head.header("host").unwrap()),
-            Locations::Elsewhere(host) => format!("http://{host}{path}"),
+            Locations::OtherHost(host) => format!("http://{host}{path}"),
         }
     }
 
-    /// The session of a request, if it is the one that the request is to be of.
-    fn session(&mut self, head: &Head, id: &str) -> Result<&mut Session, Answer> {
+    /// The session of a request, unless it is unknown, broken, or in another state.
+    fn session(&mut self, head: &RequestHead, id: &str) -> Result<&mut Session, Response> {
         let Some(session) = self.sessions.get_mut(id) else {
-            return Err(Answer::refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"));
+            return Err(Response::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"));
         };
         let state = format!("{SECRET}-state-{}", session.state);
         if session.broken || head.parameter("_state") != Some(&state) {
-            return Err(Answer::refusal(416, "BLOB_UPLOAD_INVALID", "requested range not satisfiable"));
+            return Err(Response::error(416, "BLOB_UPLOAD_INVALID", "requested range not satisfiable"));
         }
         Ok(session)
     }
 
-    fn append(&mut self, head: &Head, name: &str, id: &str, body: &[u8], manner: &Manner) -> Answer {
+    fn append(
+        &mut self,
+        head: &RequestHead,
+        name: &str,
+        id: &str,
+        body: &[u8],
+        behaviour: &Behaviour,
+    ) -> Response {
         let session = match self.session(head, id) {
             Ok(session) => session,
-            Err(refusal) => return refusal,
+            Err(error) => return error,
         };
         session.content.extend(body);
         session.state += 1;
         let last = session.content.len().saturating_sub(1);
-        // ECR answers 201 instead of 202, and its range stays what it was at first.
-        let (status, range) = if manner.ecr { (201, "0-0".to_owned()) } else { (202, format!("0-{last}")) };
-        Answer::new(status).header("location", self.location(head, name, id, manner)).header("range", range)
+        // ECR answers 201 instead of 202, and its range never changes.
+        let (status, range) =
+            if behaviour.ecr { (201, "0-0".to_owned()) } else { (202, format!("0-{last}")) };
+        Response::new(status)
+            .header("location", self.location(head, name, id, behaviour))
+            .header("range", range)
     }
 
-    fn finish(&mut self, head: &Head, name: &str, id: &str, body: &[u8], manner: &Manner) -> Answer {
+    fn finish(
+        &mut self,
+        head: &RequestHead,
+        name: &str,
+        id: &str,
+        body: &[u8],
+        behaviour: &Behaviour,
+    ) -> Response {
         let session = match self.session(head, id) {
             Ok(session) => session,
-            Err(refusal) => return refusal,
+            Err(error) => return error,
         };
         session.content.extend(body);
         session.broken = true;
         let content = std::mem::take(&mut session.content);
         let digest = head.parameter("digest").unwrap_or_default();
         if Digest::of(&content).as_str() != digest {
-            return Answer::refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+            return Response::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
         self.repositories.entry(name.to_owned()).or_default().blob(&content);
-        let answer = Answer::new(201).header("docker-content-digest", digest);
-        if manner.ecr { answer } else { answer.header("location", format!("/v2/{name}/blobs/{digest}")) }
+        let response = Response::new(201).header("docker-content-digest", digest);
+        if behaviour.ecr {
+            response
+        } else {
+            response.header("location", format!("/v2/{name}/blobs/{digest}"))
+        }
     }
 
-    fn manifest(&self, head: &Head, name: &str, version: &str) -> Answer {
+    fn manifest(&self, head: &RequestHead, name: &str, version: &str) -> Response {
         let Some(repository) = self.repositories.get(name) else { return unknown_name(name) };
         let digest = repository.tags.get(version).map_or(version, Digest::as_str);
         let Some((media_type, bytes)) = find(&repository.manifests, digest) else {
-            return Answer::refusal(404, "MANIFEST_UNKNOWN", "manifest unknown");
+            return Response::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
         };
         if !head.header("accept").is_some_and(|accept| accept.contains(media_type.as_str())) {
-            return Answer::refusal(
+            return Response::error(
                 404,
                 "MANIFEST_UNKNOWN",
                 "manifest found, but accept header does not support it",
             );
         }
-        Answer::new(200)
+        Response::new(200)
             .header("content-type", media_type)
             .header("docker-content-digest", digest)
             .body(bytes.clone())
@@ -228,14 +254,14 @@ impl Shelves {
 
     fn put_manifest(
         &mut self,
-        head: &Head,
+        head: &RequestHead,
         name: &str,
         version: &str,
         body: &[u8],
-        manner: &Manner,
-    ) -> Answer {
+        behaviour: &Behaviour,
+    ) -> Response {
         let media_type = head.header("content-type").unwrap_or_default();
-        let refuse = |code: &str, message: &str| Answer::refusal(400, code, message);
+        let refuse = |code: &str, message: &str| Response::error(400, code, message);
         let Ok(manifest) = serde_json::from_slice::<Value>(body) else {
             return refuse("MANIFEST_INVALID", "manifest invalid");
         };
@@ -249,7 +275,7 @@ impl Shelves {
         if version.contains(':') && version != digest.as_str() {
             return refuse("DIGEST_INVALID", "provided digest did not match uploaded content");
         }
-        if manner.strict && !self.repositories.contains_key(name) {
+        if behaviour.requires_repository && !self.repositories.contains_key(name) {
             return unknown_name(name);
         }
         let repository = self.repositories.entry(name.to_owned()).or_default();
@@ -261,7 +287,7 @@ impl Shelves {
         }
         let tag = (!version.contains(':')).then_some(version);
         let before = tag.and_then(|tag| repository.tags.get(tag));
-        if manner.immutable && before.is_some_and(|before| *before != digest) {
+        if behaviour.immutable_tags && before.is_some_and(|before| *before != digest) {
             let message = format!(
                 "The image tag '{version}' already exists in the '{name}' repository and cannot be overwritten because \
                  the repository is immutable."
@@ -269,8 +295,12 @@ impl Shelves {
             return refuse("TAG_INVALID", &message);
         }
         repository.manifest(media_type, body, tag);
-        let answer = Answer::new(201).header("docker-content-digest", digest.as_str());
-        if manner.ecr { answer } else { answer.header("location", format!("/v2/{name}/manifests/{digest}")) }
+        let response = Response::new(201).header("docker-content-digest", digest.as_str());
+        if behaviour.ecr {
+            response
+        } else {
+            response.header("location", format!("/v2/{name}/manifests/{digest}"))
+        }
     }
 }
 
@@ -278,25 +308,25 @@ fn find<'a, T>(map: &'a BTreeMap<Digest, T>, digest: &str) -> Option<&'a T> {
     map.get(&digest.parse().ok()?)
 }
 
-fn unknown_name(name: &str) -> Answer {
+fn unknown_name(name: &str) -> Response {
     let message = format!("The repository with name '{name}' does not exist in the registry");
-    Answer::refusal(404, "NAME_UNKNOWN", &message)
+    Response::error(404, "NAME_UNKNOWN", &message)
 }
 
-/// A blob, or what was asked for of it.
-fn part(head: &Head, content: &[u8], manner: &Manner) -> Answer {
+/// A blob, or the requested part of it.
+fn part(head: &RequestHead, content: &[u8], behaviour: &Behaviour) -> Response {
     let start =
         head.header("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
     let total = content.len();
-    match (start, manner.ranges) {
-        (None, _) | (_, Ranges::Ignored) => Answer::new(200).body(content),
-        (Some(start), Ranges::Honoured) if start >= total => {
-            Answer::new(416).header("content-range", format!("bytes */{total}"))
+    match (start, behaviour.ranges) {
+        (None, _) | (_, Ranges::Ignored) => Response::new(200).body(content),
+        (Some(start), Ranges::Supported) if start >= total => {
+            Response::new(416).header("content-range", format!("bytes */{total}"))
         }
-        (Some(start), Ranges::Honoured) => Answer::new(206)
+        (Some(start), Ranges::Supported) => Response::new(206)
             .header("content-range", format!("bytes {start}-{}/{total}", total - 1))
             .body(&content[start..]),
-        (Some(_), Ranges::Wrong) => Answer::new(206)
+        (Some(_), Ranges::Wrong) => Response::new(206)
             .header("content-range", format!("bytes 1-{}/{total}", total - 1))
             .body(&content[1..]),
     }

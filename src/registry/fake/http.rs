@@ -1,4 +1,4 @@
-//! Just so much of HTTP/1.1 that a test can break it: requests read off a socket byte by byte, answers written as told.
+//! A minimal HTTP/1.1 server that tests can break: requests are read byte by byte, responses are written without checks.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -8,17 +8,17 @@ use reqwest::Url;
 
 /// The first line and the headers of a request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Head {
+pub(crate) struct RequestHead {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
-    /// By names in small letters.
+    /// By their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-impl Head {
-    /// Reads the next one, but for its last byte: whoever closes a connection with a byte unread resets it. Nothing when
-    /// the client has closed the connection or speaks something else, such as TLS.
+impl RequestHead {
+    /// Reads the next head except for its last byte: closing a connection with an unread byte resets it. Returns nothing if
+    /// the client has closed the connection or uses another protocol, such as TLS.
     pub(super) fn read(mut stream: &TcpStream) -> io::Result<Option<Self>> {
         let mut buffer = vec![0; 64 << 10];
         let length = loop {
@@ -50,12 +50,12 @@ impl Head {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The first value of a parameter of the query.
+    /// The first value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads what is left: the last byte of the head and the body, at most `limit` bytes of it. True when it is whole.
+    /// Reads the rest: the last byte of the head and at most `limit` bytes of the body. Returns whether the body is complete.
     pub(super) fn read_body(
         &self,
         mut stream: &TcpStream,
@@ -97,34 +97,34 @@ fn read_chunks(mut stream: &TcpStream, limit: u64, body: &mut Vec<u8>) -> io::Re
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// One of this status and nothing else.
+impl Response {
+    /// A response with a status and nothing else.
     pub(crate) fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// A refusal in the form of the OCI distribution specification, "Error Codes".
-    pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Self {
+    /// An error response in the form of the OCI distribution specification, "Error Codes".
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let errors = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
         Self::new(status).header("content-type", "application/json").body(errors.to_string())
     }
 
-    /// Sets a header, in place of one of the same name.
+    /// Sets a header.
     pub(crate) fn header(self, name: &'static str, value: impl Into<String>) -> Self {
-        let mut answer = self.without(name);
-        answer.headers.push((name, value.into()));
-        answer
+        let mut response = self.without(name);
+        response.headers.push((name, value.into()));
+        response
     }
 
-    /// Takes a header away.
+    /// Removes a header.
     pub(super) fn without(mut self, name: &'static str) -> Self {
         self.headers.retain(|(other, _)| *other != name);
         self
@@ -135,9 +135,9 @@ impl Answer {
         self
     }
 
-    /// Writes the head, with this length of the body unless it has none.
+    /// Writes the head, with the length of the body if one is given.
     pub(super) fn write_head(&self, mut stream: &TcpStream, length: Option<u64>) -> io::Result<()> {
-        let mut head = format!("HTTP/1.1 {} Whatever\r\n", self.status);
+        let mut head = format!("HTTP/1.1 {} Reason\r\n", self.status);
         let length = length.map(|length| ("content-length", length.to_string()));
         for (name, value) in self.headers.iter().chain(&length) {
             head.extend([name, ": ", value, "\r\n"]);

@@ -1,77 +1,72 @@
-//! Registries that mean harm, or that something stands before that is no registry.
+//! Malicious registries, and servers that are not registries.
 
 use super::*;
-use crate::project::Architecture;
-use crate::registry::fake::{ALWAYS, Fault};
+use crate::registry::fake::{ALWAYS, InjectedFault};
 
-/// What more than the buffers of two sockets and of one client is.
-const MANY: u64 = 64 << 20;
+/// More than the buffers of two sockets and a client can hold.
+const MORE_THAN_BUFFERS: u64 = 64 << 20;
 
-impl Bench {
-    async fn look(&self) -> Result<Manifest, RegistryError> {
-        self.client.resolve(&self.repository(), "latest", Architecture::X86_64).await
-    }
-
+impl Fixture {
     fn redirects(&self, from: &str, to: impl Into<String>) {
-        let answer = status(307).header("location", to);
-        self.fake.fail("GET", from, ALWAYS, Fault::Answer(answer));
+        let response = status(307).header("location", to);
+        self.fake.fail("GET", from, ALWAYS, InjectedFault::Respond(response));
     }
 }
 
 #[tokio::test]
-async fn a_manifest_without_end_is_left() {
+async fn an_endless_manifest_is_abandoned() {
     for announced in [None, Some(10 << 30), Some(u64::MAX)] {
-        let bench = Bench::new();
-        let image = bench.has_image();
-        bench.fake.fail("GET", "/v2/", ALWAYS, Fault::Pour(announced));
-        let (told, _) = bench.fails(bench.look().await);
+        let fixture = Fixture::new();
+        let image = fixture.add_image();
+        fixture.fake.fail("GET", "/v2/", ALWAYS, InjectedFault::Endless(announced));
+        let (message, _) = fixture.fails(fixture.resolve("latest").await);
         assert!(
-            announced == Some(u64::MAX) || told.ends_with("the registry sent more than 4194304 bytes"),
-            "{told}"
+            announced == Some(u64::MAX) || message.ends_with("the registry sent more than 4 MiB"),
+            "{message}"
         );
         let config = Digest::of(&image.blobs[0]);
-        let (told, _) = bench.fails(bench.client.document(&bench.repository(), &config).await);
+        let (message, _) = fixture.fails(fixture.client.read_blob(&fixture.repository(), &config).await);
         assert!(
-            announced == Some(u64::MAX) || told.ends_with("the registry sent more than 16777216 bytes"),
-            "{told}"
+            announced == Some(u64::MAX) || message.ends_with("the registry sent more than 16 MiB"),
+            "{message}"
         );
-        let poured = bench.fake.state().poured;
-        assert!(poured < MANY, "{poured} bytes");
+        let endless_bytes = fixture.fake.state().endless_bytes;
+        assert!(endless_bytes < MORE_THAN_BUFFERS, "{endless_bytes} bytes");
     }
 }
 
 #[tokio::test]
-async fn a_refusal_without_end_is_left() {
-    let bench = Bench::new();
-    bench.fake.fail("GET", "/v2/", ALWAYS, Fault::Pour(None));
-    let (_, error) = bench.fails(bench.look().await);
+async fn an_endless_error_response_is_abandoned() {
+    let fixture = Fixture::new();
+    fixture.fake.fail("GET", "/v2/", ALWAYS, InjectedFault::Endless(None));
+    let (_, error) = fixture.fails(fixture.resolve("latest").await);
     assert!(error.is_not_found());
-    let poured = bench.fake.state().poured;
-    assert!(poured < MANY, "{poured} bytes");
+    let endless_bytes = fixture.fake.state().endless_bytes;
+    assert!(endless_bytes < MORE_THAN_BUFFERS, "{endless_bytes} bytes");
 }
 
 #[tokio::test]
-async fn redirects_come_to_an_end() {
-    let bench = Bench::new();
-    bench.redirects("/manifests/", "/hop/1/");
+async fn redirects_are_limited_and_may_not_loop() {
+    let fixture = Fixture::new();
+    fixture.redirects("/manifests/", "/hop/1/");
     for number in 1..=100 {
-        bench.redirects(&format!("/hop/{number}/"), format!("/hop/{}/?s=very-secret", number + 1));
+        fixture.redirects(&format!("/hop/{number}/"), format!("/hop/{}/?s=very-secret", number + 1));
     }
-    let (told, _) = bench.fails(bench.look().await);
-    assert!(told.ends_with("the registry redirects more than 10 times"), "{told}");
-    assert!(bench.fake.lines().len() <= 12);
+    let (message, _) = fixture.fails(fixture.resolve("latest").await);
+    assert!(message.ends_with("the registry redirects more than 10 times"), "{message}");
+    assert!(fixture.fake.lines().len() <= 12);
 
-    let bench = Bench::new();
-    bench.redirects("/manifests/", "/there?s=very-secret");
-    bench.redirects("/there", "/here?s=very-secret");
-    bench.redirects("/here", "/there?s=very-secret");
-    let (told, _) = bench.fails(bench.look().await);
-    assert!(told.contains("in a circle"), "{told}");
-    assert_eq!(bench.retries(), [""; 0]);
+    let fixture = Fixture::new();
+    fixture.redirects("/manifests/", "/there?s=very-secret");
+    fixture.redirects("/there", "/here?s=very-secret");
+    fixture.redirects("/here", "/there?s=very-secret");
+    let (message, _) = fixture.fails(fixture.resolve("latest").await);
+    assert!(message.contains("in a loop"), "{message}");
+    assert_eq!(fixture.retries(), [""; 0]);
 }
 
 #[tokio::test]
-async fn redirects_lead_to_no_strange_place() {
+async fn redirects_do_not_lead_to_forbidden_urls() {
     for to in [
         "http://registry.example.com/x?very-secret",
         "http://169.254.169.254/latest/meta-data/?very-secret",
@@ -81,57 +76,60 @@ async fn redirects_lead_to_no_strange_place() {
         "http://",
         "",
     ] {
-        let bench = Bench::of(Who::User);
-        bench.has_image();
-        bench.shut(Scheme::Basic, usize::MAX);
-        bench.redirects("/manifests/", to);
-        bench.fails(bench.look().await);
-        assert!(bench.fake.lines().len() <= 2, "{to}: {:?}", bench.fake.lines());
+        let fixture = Fixture::of(Who::User);
+        fixture.add_image();
+        fixture.require_auth(AuthScheme::Basic, usize::MAX);
+        fixture.redirects("/manifests/", to);
+        fixture.fails(fixture.resolve("latest").await);
+        assert!(fixture.fake.lines().len() <= 2, "{to}: {:?}", fixture.fake.lines());
     }
-    let bench = Bench::new();
-    bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Answer(status(302)));
-    let (told, _) = bench.fails(bench.look().await);
-    assert!(told.contains("without a Location"), "{told}");
+    let fixture = Fixture::new();
+    fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Respond(status(302)));
+    let (message, _) = fixture.fails(fixture.resolve("latest").await);
+    assert!(message.contains("without a Location"), "{message}");
 }
 
 #[tokio::test]
 async fn a_password_does_not_follow_a_redirect() {
-    let bench = Bench::of(Who::User);
-    let image = bench.has_image();
-    bench.shut(Scheme::Basic, usize::MAX);
-    let door = bench.fake.other_door();
+    let fixture = Fixture::of(Who::User);
+    let image = fixture.add_image();
+    fixture.require_auth(AuthScheme::Basic, usize::MAX);
+    let second_host = fixture.fake.second_host();
     let digest = Digest::of(&image.manifest);
-    bench.fake.fail(
+    fixture.fake.fail(
         "GET",
         "/manifests/latest",
         2..=usize::MAX,
-        Fault::Answer(
-            status(307).header("location", format!("http://{door}/v2/shop/orders/manifests/{digest}")),
+        InjectedFault::Respond(
+            status(307).header("location", format!("http://{second_host}/v2/shop/orders/manifests/{digest}")),
         ),
     );
-    assert_eq!(bench.look().await.unwrap().bytes, image.manifest);
-    let state = bench.fake.state();
-    let schemes: Vec<_> =
-        state.log.iter().map(|access| (access.head.headers["host"] == door, access.scheme())).collect();
+    assert_eq!(fixture.resolve("latest").await.unwrap().bytes, image.manifest);
+    let state = fixture.fake.state();
+    let schemes: Vec<_> = state
+        .log
+        .iter()
+        .map(|request| (request.head.headers["host"] == second_host, request.scheme()))
+        .collect();
     assert_eq!(schemes, [(false, None), (false, Some("Basic")), (true, None)]);
 }
 
 #[tokio::test]
-async fn what_writes_is_not_redirected() {
+async fn a_request_that_writes_is_not_redirected() {
     for method in ["POST", "PATCH", "PUT"] {
-        let bench = Bench::of(Who::User);
-        bench.shut(Scheme::Basic, usize::MAX);
-        let answer =
-            status(307).header("location", format!("http://{}/x?very-secret", bench.fake.other_door()));
-        bench.fake.fail(method, "/v2/", 1..=usize::MAX, Fault::Answer(answer));
-        bench.fails(bench.write(b"content").await);
-        assert_eq!(bench.contents(), Contents::default());
-        assert_eq!(bench.fake.count(method, "/x"), 0);
+        let fixture = Fixture::of(Who::User);
+        fixture.require_auth(AuthScheme::Basic, usize::MAX);
+        let response =
+            status(307).header("location", format!("http://{}/x?very-secret", fixture.fake.second_host()));
+        fixture.fake.fail(method, "/v2/", 1..=usize::MAX, InjectedFault::Respond(response));
+        fixture.fails(fixture.upload_bytes(b"content").await);
+        assert_eq!(fixture.contents(), RepositoryContents::default());
+        assert_eq!(fixture.fake.count(method, "/x"), 0);
     }
 }
 
 #[tokio::test]
-async fn an_upload_leads_to_no_strange_place() {
+async fn an_upload_does_not_continue_at_a_forbidden_url() {
     for to in [
         "http://registry.example.com/x?very-secret",
         "file:///etc/passwd",
@@ -139,17 +137,17 @@ async fn an_upload_leads_to_no_strange_place() {
         "http://",
     ] {
         for method in ["POST", "PATCH"] {
-            let bench = Bench::new();
-            let answer = status(202).header("location", to);
-            bench.fake.fail(method, "/blobs/uploads/", ALWAYS, Fault::Answer(answer));
-            bench.fails(bench.write(b"content").await);
-            assert_eq!(bench.fake.count("PUT", ""), 0);
+            let fixture = Fixture::new();
+            let response = status(202).header("location", to);
+            fixture.fake.fail(method, "/blobs/uploads/", ALWAYS, InjectedFault::Respond(response));
+            fixture.fails(fixture.upload_bytes(b"content").await);
+            assert_eq!(fixture.fake.count("PUT", ""), 0);
         }
     }
 }
 
 #[tokio::test]
-async fn what_speaks_something_else_is_told() {
+async fn a_server_with_another_protocol_is_an_error() {
     let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(2 << 20));
     for raw in [
         "SSH-2.0-OpenSSH_9.2\r\n",
@@ -166,28 +164,28 @@ async fn what_speaks_something_else_is_told() {
         "\u{16}\u{3}\u{1}",
         &long,
     ] {
-        let bench = Bench::new();
-        bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Raw(raw.to_owned()));
-        let (told, _) = bench.fails(bench.look().await);
-        assert!(told.starts_with("failed to read the manifest latest of HOST/shop/orders"), "{told}");
-        assert!(told.len() < 1000, "{told}");
-        assert!(bench.fake.count("GET", "/manifests/") <= 5, "{raw}");
+        let fixture = Fixture::new();
+        fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Raw(raw.to_owned()));
+        let (message, _) = fixture.fails(fixture.resolve("latest").await);
+        assert!(message.starts_with("failed to read the manifest latest of HOST/shop/orders"), "{message}");
+        assert!(message.len() < 1000, "{message}");
+        assert!(fixture.fake.count("GET", "/manifests/") <= 5, "{raw}");
     }
 }
 
 #[tokio::test]
-async fn a_page_for_a_browser_is_no_manifest() {
-    let bench = Bench::new();
-    let page = Answer::new(200)
+async fn a_page_for_a_browser_is_not_a_manifest() {
+    let fixture = Fixture::new();
+    let page = Response::new(200)
         .header("content-type", "text/html")
         .body("<html>log in to the hotel's network</html>");
-    bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Answer(page));
-    bench.fails(bench.look().await);
-    assert_eq!(bench.fake.count("GET", "/manifests/"), 1);
+    fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Respond(page));
+    fixture.fails(fixture.resolve("latest").await);
+    assert_eq!(fixture.fake.count("GET", "/manifests/"), 1);
 }
 
 #[tokio::test]
-async fn a_manifest_that_is_odd_is_an_error() {
+async fn an_invalid_manifest_is_an_error() {
     let deep = "[".repeat(1 << 20);
     let index = |entry: &str| format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{entry}]}}"#);
     for body in [
@@ -208,57 +206,58 @@ async fn a_manifest_that_is_odd_is_an_error() {
         ),
     ] {
         for media_type in [MANIFEST, INDEX, "text/plain", "application/json"] {
-            let bench = Bench::new();
-            let answer = Answer::new(200).header("content-type", media_type).body(body);
-            bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Answer(answer));
-            match bench.look().await {
-                // What kind of document it is, is for others to judge.
+            let fixture = Fixture::new();
+            let response = Response::new(200).header("content-type", media_type).body(body);
+            fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Respond(response));
+            match fixture.resolve("latest").await {
+                // The config and layers of a manifest are not checked here.
                 Ok(manifest) => assert_eq!(manifest.bytes, body.as_bytes()),
-                Err(error) => assert!(bench.told(&error).len() < 1000),
+                Err(error) => assert!(fixture.message(&error).len() < 1000),
             }
-            assert!(bench.fake.lines().len() <= 2, "{body}");
+            assert!(fixture.fake.lines().len() <= 2, "{body}");
         }
     }
 }
 
 #[tokio::test]
-async fn indexes_that_lead_to_each_other_come_to_an_end() {
-    let bench = Bench::new();
-    // Each names the next, so that they must be made from the last to the first.
+async fn a_long_chain_of_indexes_is_abandoned() {
+    let fixture = Fixture::new();
+    // Each contains the digest of the next, so they are created from the last to the first.
     let mut last = Digest::of(b"nothing");
     for _ in 0..100 {
         let entry = json!({ "mediaType": INDEX, "digest": last, "size": 1 });
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] }).to_string();
-        last = bench.fake.state().repository("shop/orders").manifest(INDEX, index.as_bytes(), Some("latest"));
+        last =
+            fixture.fake.state().repository("shop/orders").manifest(INDEX, index.as_bytes(), Some("latest"));
     }
-    let (told, _) = bench.fails(bench.look().await);
-    assert!(told.ends_with("the index leads to more documents than any image has"), "{told}");
-    assert!(bench.fake.lines().len() <= 20);
+    let (message, _) = fixture.fails(fixture.resolve("latest").await);
+    assert!(message.ends_with("the index leads to too many other indexes"), "{message}");
+    assert!(fixture.fake.lines().len() <= 20);
 }
 
 #[tokio::test]
-async fn nothing_that_stands_still_is_waited_for_without_end() {
-    let bench = Bench::made(Who::Nobody, |_| {}, Client::impatient);
-    let image = bench.has_image();
+async fn stalled_requests_time_out() {
+    let fixture = Fixture::create(Who::Anonymous, |_| {}, Client::with_short_timeouts);
+    let image = fixture.add_image();
     let layer = &image.blobs[2];
     for (method, path, fault) in [
-        ("GET", "/manifests/", Fault::Stall),
-        ("GET", "/blobs/", Fault::StallAt(20_000)),
-        ("PATCH", "/blobs/uploads/", Fault::Stall),
-        ("PUT", "/blobs/uploads/", Fault::StallAt(0)),
+        ("GET", "/manifests/", InjectedFault::Stall),
+        ("GET", "/blobs/", InjectedFault::StallAfter(20_000)),
+        ("PATCH", "/blobs/uploads/", InjectedFault::Stall),
+        ("PUT", "/blobs/uploads/", InjectedFault::StallAfter(0)),
     ] {
-        bench.fake.fail(method, path, 1..=1, fault);
+        fixture.fake.fail(method, path, 1..=1, fault);
     }
-    assert_eq!(bench.look().await.unwrap().bytes, image.manifest);
-    assert_eq!(bench.fetch(layer).await.unwrap().read().unwrap(), *layer);
-    // More than what the buffers of two sockets take.
+    assert_eq!(fixture.resolve("latest").await.unwrap().bytes, image.manifest);
+    assert_eq!(fixture.fetch(layer).await.unwrap().read().unwrap(), *layer);
+    // More than the buffers of two sockets can hold.
     let content = noise(3, 16 << 20);
-    bench.write(&content).await.unwrap();
-    assert_eq!(bench.contents().blobs[&Digest::of(&content)], content);
-    let retries = bench.retries();
-    assert!(retries.len() >= 3 && retries.iter().any(|cause| cause.contains("nothing moved")), "{retries:?}");
+    fixture.upload_bytes(&content).await.unwrap();
+    assert_eq!(fixture.contents().blobs[&Digest::of(&content)], content);
+    let retries = fixture.retries();
+    assert!(retries.len() >= 3 && retries.iter().any(|cause| cause.contains("no progress")), "{retries:?}");
 
-    bench.fake.fail("GET", "/manifests/", ALWAYS, Fault::Stall);
-    let (told, _) = bench.fails(bench.look().await);
-    assert!(told.contains("nothing moved for"), "{told}");
+    fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Stall);
+    let (message, _) = fixture.fails(fixture.resolve("latest").await);
+    assert!(message.contains("no progress for"), "{message}");
 }

@@ -1,16 +1,15 @@
-//! The client against a registry that misbehaves: whatever happens ends in success or in an error that says what is wrong,
-//! and what is kept is right.
+//! The client with a registry that misbehaves: every operation succeeds or ends with an error that names the cause, and
+//! everything that is stored is correct.
 //!
-//! Every test works at a [`Bench`], which looks for secrets in all errors and events.
+//! Every test has a [`Fixture`], which searches all errors and events for secrets.
 
-mod fetch;
+mod auth;
+mod blob_download;
+mod blob_upload;
+mod fault_at_each_request;
 mod hostile;
-mod login;
-mod pull;
-mod push;
-mod sweep;
+mod manifests;
 
-use std::error::Error;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
@@ -18,59 +17,60 @@ use base64::Engine as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::json;
 
-use super::fake::{Account, Answer, Contents, Fake, SECRET, Scheme};
+use super::fake::{Account, AuthScheme, Fake, RepositoryContents, Response, SECRET};
 use super::*;
 use crate::event::{Event, Events, Reporter};
-use crate::project::Repository;
+use crate::project::{Architecture, Repository};
 use crate::store::{Blob, Digest, Store};
+use crate::text::with_causes;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The passwords of the user, each of which is given when the last one was asked for once more.
+/// The passwords of the user. Each look-up gives the next one.
 const PASSWORDS: [&str; 2] = ["very-secret:word-1", "very-secret:word-2"];
 
-/// Credentials that give the next password, or token, each time they are asked.
+/// Gives the next password, or refresh token, at each look-up.
 struct User {
     asked: Mutex<Vec<String>>,
     who: Who,
 }
 
-impl Credentials for User {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialsError>> {
+impl CredentialProvider for User {
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
         let mut asked = self.asked.lock().unwrap();
         let number = asked.len().min(PASSWORDS.len() - 1);
         asked.push(host.to_owned());
         let identity = self.who.identity(PASSWORDS[number]);
-        let source = "the keeper of passwords".to_owned();
+        let source = "the password store".to_owned();
         let found = identity.map(|identity| Credential { identity, source, expires: None });
         std::future::ready(Ok(found)).boxed()
     }
 }
 
-/// Who stands behind a client.
+/// The user of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
-    Nobody,
+    Anonymous,
     /// A user with a password.
     User,
     /// A user with a refresh token.
-    Refresher,
+    TokenUser,
 }
 
 impl Who {
     fn identity(self, password: &str) -> Option<Identity> {
         let password = Secret::new(password);
         match self {
-            Self::Nobody => None,
+            Self::Anonymous => None,
             Self::User => Some(Identity::Password { user: "user".to_owned(), password }),
-            Self::Refresher => Some(Identity::Token(password)),
+            Self::TokenUser => Some(Identity::Token(password)),
         }
     }
 }
 
 /// A fake registry, a client of it, and a store.
-struct Bench {
+struct Fixture {
     fake: Fake,
     client: Client,
     user: Arc<User>,
@@ -79,61 +79,64 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
-impl Bench {
-    /// With a client that nobody stands behind.
+impl Fixture {
+    /// With an anonymous client.
     fn new() -> Self {
-        Self::of(Who::Nobody)
+        Self::of(Who::Anonymous)
     }
 
-    /// With a client for somebody.
+    /// With a client for a user.
     fn of(who: Who) -> Self {
         Self::with(who, |_| {})
     }
 
-    /// With a client for somebody, and with settings of its own.
-    fn with(who: Who, set: impl FnOnce(&mut Settings)) -> Self {
-        Self::made(who, set, |client| client)
+    /// With a client for a user, and with changed settings.
+    fn with(who: Who, set: impl FnOnce(&mut ClientSettings)) -> Self {
+        Self::create(who, set, |client| client)
     }
 
-    fn made(who: Who, set: impl FnOnce(&mut Settings), temper: impl FnOnce(Client) -> Client) -> Self {
+    fn create(
+        who: Who,
+        set: impl FnOnce(&mut ClientSettings),
+        change: impl FnOnce(Client) -> Client,
+    ) -> Self {
         let (folder, store) = Store::for_test();
         let (fake, events) = (Fake::start(), Arc::new(Events::default()));
         let user = Arc::new(User { asked: Mutex::default(), who });
-        let mut settings = Settings { connections: 4, ..Settings::default() };
+        let mut settings = ClientSettings { connections: 4, ..ClientSettings::default() };
         set(&mut settings);
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
-        let credentials: Arc<dyn Credentials> = Arc::<User>::clone(&user);
-        let client = temper(Client::new(settings, credentials, reporter).unwrap().hasty());
+        let credentials: Arc<dyn CredentialProvider> = Arc::<User>::clone(&user);
+        let client = change(Client::new(settings, credentials, reporter).unwrap().with_short_waits());
         Self { fake, client, user, events, store, _folder: folder }
     }
 
-    /// Shuts the registry's door: from now on it wants to know who asks, and the first password is taken so often, the
-    /// second always.
-    fn shut(&self, scheme: Scheme, uses: usize) -> &Self {
+    /// Makes the registry require authentication. It accepts the first password `uses` times, the second one always.
+    fn require_auth(&self, scheme: AuthScheme, uses: usize) -> &Self {
         let mut state = self.fake.state();
-        state.gate.scheme = scheme;
+        state.auth.scheme = scheme;
         let account = |password, uses| Account { user: "user", password, uses };
-        state.gate.accounts = vec![account(PASSWORDS[0], uses), account(PASSWORDS[1], usize::MAX)];
+        state.auth.accounts = vec![account(PASSWORDS[0], uses), account(PASSWORDS[1], usize::MAX)];
         drop(state);
         self
     }
 
     fn repository(&self) -> Repository {
-        self.fake.named("shop/orders")
+        self.fake.repository("shop/orders")
     }
 
-    /// What the registry has of the repository.
-    fn contents(&self) -> Contents {
+    /// The contents of the repository at the registry.
+    fn contents(&self) -> RepositoryContents {
         self.fake.state().repository("shop/orders").clone()
     }
 
-    /// Lets the registry have a blob.
-    fn has(&self, bytes: &[u8]) -> Digest {
+    /// Adds a blob to the registry.
+    fn add_blob(&self, bytes: &[u8]) -> Digest {
         self.fake.state().repository("shop/orders").blob(bytes)
     }
 
-    /// Lets the registry have an image, which `latest` stands for.
-    fn has_image(&self) -> Image {
+    /// Adds an image to the registry, tagged `latest`.
+    fn add_image(&self) -> Image {
         let image = Image::new();
         let mut state = self.fake.state();
         let repository = state.repository("shop/orders");
@@ -145,45 +148,44 @@ impl Bench {
         image
     }
 
-    /// Fetches a blob that the registry is to have.
+    async fn resolve(&self, version: &str) -> Result<Manifest, RegistryError> {
+        self.client.resolve(&self.repository(), version, Architecture::X86_64).await
+    }
+
+    /// Fetches the blob with some content.
     async fn fetch(&self, content: &[u8]) -> Result<Blob, RegistryError> {
         let (digest, size) = (Digest::of(content), content.len() as u64);
         self.client.fetch(&self.repository(), &digest, size, &self.store).await
     }
 
-    /// Uploads something as `content`.
-    async fn send(
+    /// Uploads something under the digest of `content`.
+    async fn upload_as(
         &self,
         content: &[u8],
-        upload: Upload<'_>,
-        session: Option<Session>,
+        upload: UploadContent<'_>,
+        session: Option<UploadSession>,
     ) -> Result<(), RegistryError> {
         self.client.upload(&self.repository(), &Digest::of(content), upload, session).await
     }
 
-    /// Uploads bytes at hand.
-    async fn write(&self, content: &[u8]) -> Result<(), RegistryError> {
-        self.send(content, Upload::Bytes(content), None).await
+    /// Uploads bytes in memory.
+    async fn upload_bytes(&self, content: &[u8]) -> Result<(), RegistryError> {
+        self.upload_as(content, UploadContent::Bytes(content), None).await
     }
 
-    /// An error and its causes, on one line, in which there is no secret.
-    fn told<E: Error + 'static>(&self, error: &E) -> String {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        keeps_secrets(&text);
-        keeps_secrets(&error);
+    /// An error and its causes, on one line. Fails if it shows a secret.
+    fn message(&self, error: &RegistryError) -> String {
+        let text = with_causes(error);
+        assert_no_secret(&text);
+        assert_no_secret(error);
         text.replace(self.fake.host(), "HOST")
     }
 
-    /// The error that something is to end in.
+    /// The error that an operation is expected to end with, and its message.
     fn fails<T: Debug>(&self, result: Result<T, RegistryError>) -> (String, RegistryError) {
         let error = result.unwrap_err();
-        keeps_secrets(&error.help());
-        (self.told(&error), error)
+        assert_no_secret(&error.help());
+        (self.message(&error), error)
     }
 
     fn retries(&self) -> Vec<String> {
@@ -196,22 +198,22 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for Fixture {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            keeps_secrets(&self.events.0.lock().unwrap());
-            keeps_secrets(&self.client);
+            assert_no_secret(&self.events.0.lock().unwrap());
+            assert_no_secret(&self.client);
         }
     }
 }
 
-/// Fails if there is a secret in something that may be shown: a password, also in the form in which it is sent, or
-/// anything that the fake gives away.
-fn keeps_secrets(shown: &impl Debug) {
+/// Fails if something that may be shown contains a secret: a password, also in its encoded form, or a secret of the fake
+/// registry.
+fn assert_no_secret(shown: &impl Debug) {
     let shown = format!("{shown:?}");
     let sent = base64::prelude::BASE64_STANDARD.encode("user:very-secret:word");
     for secret in [SECRET, &sent] {
-        assert!(!shown.contains(secret), "`{secret}` is in {shown}");
+        assert!(!shown.contains(secret), "{shown} contains `{secret}`");
     }
 }
 
@@ -226,18 +228,18 @@ impl Image {
     fn new() -> Self {
         let config = json!({ "architecture": "amd64", "os": "linux" }).to_string().into_bytes();
         let blobs = vec![config, noise(1, 10_000), noise(2, 30_000)];
-        let part = |blob: &Vec<u8>, media_type: &str| json!({ "mediaType": media_type, "digest": Digest::of(blob), "size": blob.len() });
-        let layer = |blob| part(blob, "application/vnd.oci.image.layer.v1.tar+gzip");
+        let descriptor = |blob: &Vec<u8>, media_type: &str| json!({ "mediaType": media_type, "digest": Digest::of(blob), "size": blob.len() });
+        let layer = |blob| descriptor(blob, "application/vnd.oci.image.layer.v1.tar+gzip");
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST,
-            "config": part(&blobs[0], "application/vnd.oci.image.config.v1+json"),
+            "config": descriptor(&blobs[0], "application/vnd.oci.image.config.v1+json"),
             "layers": blobs[1..].iter().map(layer).collect::<Vec<_>>(),
         });
         Self { blobs, manifest: manifest.to_string().into_bytes() }
     }
 }
 
-/// Bytes without a pattern, the same each time.
+/// Reproducible bytes without a pattern.
 fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
@@ -247,7 +249,7 @@ fn noise(seed: u32, length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// A refusal without words.
-fn status(status: u16) -> Answer {
-    Answer::new(status)
+/// An error response without a body.
+fn status(status: u16) -> Response {
+    Response::new(status)
 }

@@ -1,4 +1,4 @@
-//! A base image made by hand: an OCI layout with the parts of Lambda's contract that limg looks at.
+//! A handmade base image: an OCI layout with those parts of Lambda's contract that limg reads.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Writes the layout: one image for Linux on `architecture` whose entry script is Lambda's.
+/// Writes the layout: one image for Linux on `architecture` with Lambda's entry script.
 pub(crate) fn write_base(folder: &Path, architecture: &str) {
     let blobs = folder.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();

@@ -1,4 +1,4 @@
-//! A machine of its own for each test: folders, an environment with nothing in it, and the program.
+//! The environment of one test: folders of its own, no variables of the user, and the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// More than the granularity of file times: what was written before can be told from what is written after.
-const TICK: Duration = Duration::from_millis(120);
+/// limg keeps no record of a layer if one of its files is newer than 50 ms: the file could change again without a
+/// change of its times. The kernel sets that time, so a test cannot set it back.
+const TICK: Duration = Duration::from_millis(60);
 
 /// The folders of one test, removed at its end.
 pub(crate) struct Context {
@@ -24,10 +25,10 @@ pub(crate) struct Run {
 }
 
 impl Context {
-    /// A project folder with nothing in it.
+    /// An empty project folder.
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("limg-cli-").tempdir().unwrap();
-        // Where the system's folder of temporary files is a link, the program sees what it leads to.
+        // If the system's temporary folder is a link, the program prints its target.
         let root = folder.path().canonicalize().unwrap();
         let context = Self { folder, root };
         for name in ["project", "home"] {
@@ -41,7 +42,6 @@ impl Context {
         let context = Self::new();
         context.write("limg.yaml", definition);
         context.program("fn/bootstrap", "#!/bin/sh\nexec true\n");
-        context.settle();
         context
     }
 
@@ -50,7 +50,7 @@ impl Context {
         self.root.join("project").join(relative)
     }
 
-    /// The folder that holds project, store and home.
+    /// The folder that contains project, store and home.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -84,13 +84,19 @@ impl Context {
         self.write(relative, zip.finish().unwrap().into_inner());
     }
 
-    /// Waits until files that were just written count as unchanging.
-    #[expect(clippy::unused_self, reason = "it is the files of this machine that settle")]
+    /// Waits until limg keeps records of layers from files that were just written, for tests that need these records.
+    #[expect(clippy::unused_self, reason = "for the files of this context")]
     pub(crate) fn settle(&self) {
         std::thread::sleep(TICK);
     }
 
-    /// The program in the project folder, in an environment that has nothing of this machine's user.
+    /// The same context, after [`Context::settle`].
+    pub(crate) fn settled(self) -> Self {
+        self.settle();
+        self
+    }
+
+    /// The program in the project folder, without the user's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limg"));
         command
@@ -108,7 +114,7 @@ impl Context {
         self.run(&mut self.command(arguments))
     }
 
-    /// Runs a command that was changed.
+    /// Runs a command from [`Context::command`].
     pub(crate) fn run(&self, command: &mut Command) -> Run {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| self.redacted(&String::from_utf8(bytes).unwrap());
@@ -119,15 +125,14 @@ impl Context {
         run
     }
 
-    /// The result of a build in JSON; everything else fails the test.
+    /// Builds, and returns the result in JSON; a failure fails the test.
     pub(crate) fn build(&self, arguments: &[&str]) -> Report {
         let run = self.limg(&[&["build", "--format", "json"], arguments].concat());
         assert_eq!(run.code, Some(0), "{run:?}");
         Report(serde_json::from_str(&run.stdout).unwrap())
     }
 
-    /// Everything below the test's folder but what is in the project from the beginning: for proofs that nothing was
-    /// left.
+    /// All files below a folder of the test.
     pub(crate) fn files(&self, relative: &str) -> Vec<String> {
         let start = self.root.join(relative);
         let (mut folders, mut files) = (vec![start.clone()], Vec::new());
@@ -145,7 +150,7 @@ impl Context {
         files
     }
 
-    /// That no temporary file is left anywhere.
+    /// Checks that no temporary file is left.
     pub(crate) fn assert_clean(&self) {
         let left: Vec<_> = self
             .files("")
@@ -162,34 +167,34 @@ impl Context {
 }
 
 impl Run {
-    /// Fails the test if the program did not end well.
+    /// Fails the test if the program failed.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
     }
 
-    /// Fails the test unless the program ended with this code, printed no result, and told all of this, in this order.
-    pub(crate) fn fails(self, code: i32, told: &[&str]) -> Self {
+    /// Fails the test unless the program ended with this code, printed no result, and reported all of this in order.
+    pub(crate) fn fails(self, code: i32, expected: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "a failure prints no result");
         let mut rest = self.stderr.as_str();
-        for text in told {
+        for text in expected {
             let Some(at) = rest.find(text) else {
-                panic!("`{text}` is not told in its turn:\n{}", self.stderr)
+                panic!("`{text}` is missing, or not in this order:\n{}", self.stderr)
             };
             rest = &rest[at + text.len()..];
         }
         self
     }
 
-    /// What was told, with what changes from run to run replaced. Layers are made side by side, so that their lines come
-    /// in any order: here they are sorted.
+    /// Standard error with everything replaced that changes from run to run. Layers are built in parallel, so their
+    /// lines come in any order: here they are sorted.
     pub(crate) fn steady_stderr(&self) -> String {
         let lines = sorted_layers(self.stderr.lines().map(steady).collect());
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
-    /// The result, with digests replaced.
+    /// Standard output with digests replaced.
     pub(crate) fn steady_stdout(&self) -> String {
         self.stdout.lines().map(|line| steady(line) + "\n").collect()
     }
@@ -206,7 +211,7 @@ pub(crate) fn sorted_layers(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// A line with digests, sizes and times replaced, and runs of spaces made one.
+/// A line with digests, sizes and times replaced, and with single spaces.
 pub(crate) fn steady(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ').filter(|word| !word.is_empty()) {
@@ -239,7 +244,7 @@ fn without_digest(word: &str) -> String {
     if hex == 64 { format!("{before}[DIGEST]{}", &rest[hex..]) } else { word.to_owned() }
 }
 
-/// What `limg build --format json` prints.
+/// The output of `limg build --format json`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report(pub(crate) Value);
 
@@ -254,7 +259,7 @@ impl Report {
         self.function(function)["digest"].as_str().unwrap()
     }
 
-    /// The layers of a function: name, digest, and whether it was found in the store.
+    /// The layers of a function: name, digest, and whether the layer was reused.
     pub(crate) fn layers(&self, function: &str) -> Vec<(&str, &str, bool)> {
         self.function(function)["layers"]
             .as_array()
@@ -270,8 +275,8 @@ impl Report {
             .collect()
     }
 
-    /// The names of layers that were made, not found.
-    pub(crate) fn made(&self) -> Vec<String> {
+    /// The names of layers that were built and not reused.
+    pub(crate) fn built(&self) -> Vec<String> {
         let functions = self.0["functions"].as_object().unwrap();
         functions
             .keys()

@@ -1,4 +1,4 @@
-//! Readers of what limg wrote, which trust nothing: every blob must be what its digest says.
+//! Readers of images that limg wrote, which check the digest of every blob.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -11,7 +11,7 @@ use super::base::hex;
 /// An OCI layout directory.
 pub(crate) struct Layout(PathBuf);
 
-/// An image: its manifest, its config, and the files of its layers laid over each other.
+/// An image: its manifest, its config, and the merged files of its layers.
 #[derive(Debug)]
 pub(crate) struct Image {
     pub(crate) manifest: Value,
@@ -29,7 +29,7 @@ impl Layout {
         assert_eq!(marker, r#"{"imageLayoutVersion":"1.0.0"}"#);
         for entry in std::fs::read_dir(path.join("blobs/sha256")).unwrap() {
             let file = entry.unwrap().path();
-            // What a run that was killed was writing.
+            // Left by a run that was killed.
             if file.file_name().unwrap().to_str().unwrap().starts_with(".limg-") {
                 continue;
             }
@@ -87,7 +87,7 @@ impl Archive {
             let name = entry.path().unwrap().to_str().unwrap().to_owned();
             let mut content = Vec::new();
             entry.read_to_end(&mut content).unwrap();
-            assert!(members.insert(name.clone(), content).is_none(), "`{name}` is there twice");
+            assert!(members.insert(name.clone(), content).is_none(), "`{name}` is duplicate");
         }
         Self(members)
     }
@@ -144,7 +144,7 @@ impl Image {
             let mut tar = Vec::new();
             let mut gzip = flate2::bufread::GzDecoder::new(&blob[..]);
             gzip.read_to_end(&mut tar).unwrap();
-            assert!(gzip.into_inner().is_empty(), "one gzip member and nothing behind it");
+            assert!(gzip.into_inner().is_empty(), "one gzip member and nothing after it");
             assert_eq!(*diff_id, format!("sha256:{}", hex(&tar)));
             let mut paths = Vec::new();
             for entry in tar::Archive::new(&tar[..]).entries().unwrap() {

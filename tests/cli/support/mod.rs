@@ -1,4 +1,4 @@
-//! What the tests of the whole program share: a machine of their own, bases made by hand, and readers of images.
+//! Shared by the tests of the whole program: folders of their own, a handmade base image, and readers of images.
 
 mod base;
 mod context;

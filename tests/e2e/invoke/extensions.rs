@@ -54,7 +54,7 @@ fn one_that_ends_without_a_fault_is_told_to_go_on() {
     let project = project("brief", "#!/bin/bash\nexit 0\n");
     let finished = finish(&mut project.limg(&["facts"]));
     assert_eq!(finished.code, 1, "{}", finished.stderr);
-    for words in ["extension `brief`: exit code 0", "help: an extension must register, and then ask"] {
+    for words in ["extension `brief`: exit code 0", "help: an extension must register, then request"] {
         assert!(finished.stderr.contains(words), "{words:?} is not in\n{}", finished.stderr);
     }
     project.leaves_nothing();

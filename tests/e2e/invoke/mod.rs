@@ -109,7 +109,7 @@ impl Project {
         workspace.write("code/app.py", APP);
         workspace.write("broken/app.py", "import a_module_that_is_not_there\n");
         workspace.write("noisy/app.py", "raise RuntimeError('while it was imported')\n");
-        let extensions = [("beside", EXTENSION), ("crashing", CRASHING), ("silent", SILENT)];
+        let extensions = [("listener", EXTENSION), ("crashing", CRASHING), ("silent", SILENT)];
         for (name, content) in extensions {
             workspace.write_program(name, content);
         }
@@ -119,7 +119,7 @@ impl Project {
                 "timeout": 3, "memory": 256, "environment": { "STYLE": docker.prefix },
             })
         };
-        let function = |code: &str, handler: &str| with("beside", code, handler);
+        let function = |code: &str, handler: &str| with("listener", code, handler);
         let image = format!("oci:{}", base(Base::Python311).display());
         let definition = json!({
             "project": docker.prefix,
@@ -244,7 +244,7 @@ fn a_function_finds_what_lambda_gives_it() {
     let invoked = succeed(&mut project.limg(&["facts"]));
     let facts = invoked.json();
     assert_eq!((&facts["user"], &facts["root"]), (&json!([0, 0]), &json!(true)));
-    for line in ["a line of output", "a line of errors", "extension told to end"] {
+    for line in ["a line of output", "a line of errors", "listener saw SHUTDOWN"] {
         assert!(invoked.stderr.lines().any(|seen| seen == line), "{line:?} is not in\n{}", invoked.stderr);
     }
 
@@ -297,7 +297,7 @@ fn the_emulators_own_log_is_for_those_who_want_it() {
         let log = &finished.stderr;
         assert_eq!(log.contains("(rapid)"), wanted, "{arguments:?}:\n{log}");
         // The traceback is one line with carriage returns as the runtime writes it.
-        for line in ["Traceback (most recent call last):", "extension told to end"] {
+        for line in ["Traceback (most recent call last):", "listener saw SHUTDOWN"] {
             assert!(log.lines().any(|seen| seen == line), "{line:?} is not in\n{log}");
         }
         assert!(!log.trim_end().contains('\r'), "{log}");
@@ -434,7 +434,7 @@ fn events_behind_the_end_of_the_container_are_not_sent() {
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert_eq!(limg.end(), (Some(3), "0\n".to_owned()), "{rest}");
-    for words in ["2 of 4 events were not sent", "ended with status 137 before it answered"] {
+    for words in ["2 of 4 events were not sent", "exited with status 137 before it responded"] {
         assert!(rest.contains(words), "{words:?} is not in\n{rest}");
     }
     project.leaves_nothing();
@@ -453,7 +453,7 @@ fn an_interrupt_ends_the_container_too() {
         let (code, output) = limg.end();
         assert!(code.is_none_or(|code| code != 0), "SIG{signal}: {code:?}");
         assert_eq!(output, "", "SIG{signal}");
-        assert!(rest.contains("extension told to end"), "SIG{signal}: it ended as at a time-out\n{rest}");
+        assert!(rest.contains("listener saw SHUTDOWN"), "SIG{signal}: it ended as at a time-out\n{rest}");
         project.leaves_nothing();
     }
 }

@@ -72,13 +72,13 @@ fn a_port_keeps_the_function_up_for_others() {
     let port = up.split_once("127.0.0.1:").unwrap().1.split_once('/').unwrap().0;
     assert_eq!(published, format!("8080/tcp -> 127.0.0.1:{port}\n"));
     let failed = fails(3, &mut project.limg(&["pause", "--port", port]));
-    assert!(failed.stderr.contains(&format!("error: port {port} is taken")), "{}", failed.stderr);
+    assert!(failed.stderr.contains(&format!("error: port {port} is already in use")), "{}", failed.stderr);
     assert_eq!(project.docker.containers(), containers);
 
     limg.signal("INT");
     let rest = log.rest();
     assert_eq!(limg.end(), (Some(0), "{\"calls\": 1, \"event\": 1}\n".to_owned()), "{rest}");
-    assert!(rest.contains("extension told to end"), "{rest}");
+    assert!(rest.contains("listener saw SHUTDOWN"), "{rest}");
     project.leaves_nothing();
 }
 
@@ -92,7 +92,7 @@ fn a_port_without_events_sends_none_and_ends_with_the_container() {
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     let rest = log.rest();
     assert_eq!(limg.end(), (Some(3), String::new()), "{rest}");
-    assert!(rest.contains("ended with status 137"), "{rest}");
+    assert!(rest.contains("exited with status 137"), "{rest}");
     project.leaves_nothing();
 
     // An event that failed is the exit code.
@@ -164,7 +164,7 @@ fn a_watched_function_follows_its_files() {
     log.until(" s after it was noticed");
     // A container that somebody else ends.
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
-    log.until("ended with status 137");
+    log.until("exited with status 137");
     workspace.write("code/app.py", handler("'four'"));
     log.until(" s after it was noticed");
     assert_eq!(ask(), json!([0, "four"]));
@@ -173,7 +173,7 @@ fn a_watched_function_follows_its_files() {
     let rest = log.rest();
     let (code, output) = limg.end();
     assert_eq!(code, Some(0), "{rest}");
-    assert!(rest.contains("extension told to end"), "{rest}");
+    assert!(rest.contains("listener saw SHUTDOWN"), "{rest}");
     project.leaves_nothing();
     let answers = lines(&output);
     assert_eq!((&answers[0], &answers[1]), (&json!([1, "one"]), &json!([2, "one"])));

@@ -32,8 +32,8 @@ pub(crate) use workspace::Workspace;
 
 use std::path::Path;
 
-/// An external extension in shell that says when it is told to end.
-pub(crate) const EXTENSION: &str = include_str!("extension.sh");
+/// An external extension in shell that prints the events that it receives.
+pub(crate) const EXTENSION: &str = include_str!("../matrix/probes/extensions/extension.sh");
 
 /// The repository.
 pub(crate) fn repository() -> &'static Path {

@@ -164,7 +164,6 @@ fn without_an_ecr_block_repositories_have_the_defaults_of_aws() {
     let project =
         // ECR would reject the name, but this project may never be pushed to ECR.
         read_valid(&folder, "functions: { a--b: { runtime: python3.12, handler: a.b, code: functions/orders } }");
-    // The name would be refused by ECR, to which nobody may want to push.
     assert_eq!(project.ecr, EcrSettings::default());
     assert_eq!(project.ecr_repository.repository("shop", "orders").unwrap(), "shop/orders");
 }

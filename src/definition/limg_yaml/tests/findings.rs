@@ -56,9 +56,12 @@ fn oversized() -> String {
 #[test]
 fn a_text_that_is_too_long_is_reported_with_its_length() {
     let report = oversized();
-    assert!(report.contains("[bad-handler] this handler has 129 characters; Lambda allows 128"), "{report}");
     assert!(
-        report.contains("[large-environment] the environment of `b` has 4099 bytes; Lambda allows 4096"),
+        report.contains("[bad-handler] this handler has 129 characters, but Lambda allows 128"),
+        "{report}"
+    );
+    assert!(
+        report.contains("[large-environment] the environment of `b` has 4099 bytes, but Lambda allows 4096"),
         "{report}"
     );
 }
@@ -83,7 +86,7 @@ ecr:
     for (last, expected) in [
         (format!("{long}k: x"), "[bad-tag] the key of this tag has 129 characters"),
         (format!("key: {longer}v"), "[bad-tag] the value of the tag `key` has 257 characters"),
-        ("one: x\n    two: x".to_owned(), "[bad-tag] there are 51 tags; ECR allows 50"),
+        ("one: x\n    two: x".to_owned(), "[bad-tag] there are 51 tags, but ECR allows 50"),
     ] {
         assert!(report(&last).contains(expected), "{}", report(&last));
     }
@@ -112,8 +115,8 @@ functions:
 fn links_and_devices_are_distinguished_from_files() {
     let report = special_files();
     assert!(
-        report.contains("3:21 error[missing-path] there is no `ROOT/dangling`")
-            && report.contains("help: it is a symbolic link to something that is not there"),
+        report.contains("3:21 error[missing-path] `ROOT/dangling` does not exist")
+            && report.contains("help: correct the symbolic link: its target does not exist"),
         "{report}"
     );
     assert!(report.contains("4:17 error[unreadable-path] failed to access `ROOT/loop`: "), "{report}");

@@ -18,15 +18,15 @@ functions:
 2:10 error[bad-name] `My Shop` cannot be part of an image name
   | project: My Shop
   help: `my-shop` can
-4:3 error[bad-name] `orders-` cannot be the name of a function
+4:3 error[bad-name] `orders-` is not a valid function name
   | orders-: { runtime: python3.12, handler: a.b, code: functions }
   help: use at most 64 letters and digits, with single `-` or `_` between them
-5:3 error[bad-name] `or.ders` cannot be the name of a function
+5:3 error[bad-name] `or.ders` is not a valid function name
   | or.ders: { runtime: python3.12, handler: a.b, code: functions }
   help: use at most 64 letters and digits, with single `-` or `_` between them
 7:3 error[name-clash] `orders` and `Orders` differ only in case
   | orders: { runtime: python3.12, handler: a.b, code: functions }
-  help: rename one: image names have only lower-case letters
+  help: rename one of them: image names are in lower case
 ",
     },
     Case {
@@ -38,15 +38,15 @@ bases: { "": { image: scratch, contract: provided.al2 } }
 functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 "#,
         report: r#"
-2:11 error[bad-name] `a/b` cannot be the name of a layer
+2:11 error[bad-name] `a/b` is not a valid name for a layer
   | layers: { "a/b": { path: layers/utils } }
-  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
-3:15 error[bad-name] `.hidden` cannot be the name of an extension
+  help: use letters, digits, `.`, `_` and `-`, beginning with a letter or digit
+3:15 error[bad-name] `.hidden` is not a valid name for an extension
   | extensions: { .hidden: { path: extensions/log-shipper } }
-  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
-4:10 error[bad-name] `` cannot be the name of a base
+  help: use letters, digits, `.`, `_` and `-`, beginning with a letter or digit
+4:10 error[bad-name] `` is not a valid name for a base
   | bases: { "": { image: scratch, contract: provided.al2 } }
-  help: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit
+  help: use letters, digits, `.`, `_` and `-`, beginning with a letter or digit
 "#,
     },
     Case {
@@ -84,18 +84,18 @@ functions:
   d: { runtime: cobol }
 "#,
         report: "
-5:17 error[unknown-runtime] there is no runtime `python312`
+5:17 error[unknown-runtime] unknown runtime `python312`
   | a: { runtime: python312 }
   help: did you mean `python3.12`?
-6:17 error[unknown-runtime] there is no runtime `slin`
+6:17 error[unknown-runtime] unknown runtime `slin`
   | b: { runtime: slin }
   help: did you mean `slim`?
-7:17 error[unknown-runtime] there is no runtime `go1.x`
+7:17 error[unknown-runtime] unknown runtime `go1.x`
   | c: { runtime: go1.x }
-  help: a Go function runs on `provided.al2023`
-8:17 error[unknown-runtime] there is no runtime `cobol`
+  help: use `provided.al2023` for a Go function
+8:17 error[unknown-runtime] unknown runtime `cobol`
   | d: { runtime: cobol }
-  help: known are `nodejs22.x`, `python3.12`, `python3.13`, `provided.al2`, `provided.al2023`, `slim`
+  help: use one of `nodejs22.x`, `python3.12`, `python3.13`, `provided.al2`, `provided.al2023`, `slim`
 ",
     },
     Case {
@@ -114,33 +114,33 @@ bases:
 functions: { orders: { runtime: provided.al2, code: functions } }
 "#,
         report: r#"
-3:3 error[missing-contract] the base `slim` does not say which runtime's contract it keeps
+3:3 error[missing-contract] the base `slim` does not declare which runtime it provides
   | slim: { image: "oci:bases/slim" }
   help: add `contract:` with a runtime id such as `provided.al2023`
-4:3 error[missing-contract] the base `python3.11` does not say which runtime's contract it keeps
+4:3 error[missing-contract] the base `python3.11` does not declare which runtime it provides
   | python3.11: { image: "oci:bases/slim" }
   help: add `contract: python3.13`, or another runtime id
-5:46 error[unknown-contract] there is no runtime `pyton3.12` whose contract a base could keep
+5:46 error[unknown-contract] unknown runtime `pyton3.12`
   | typo: { image: "oci:bases/slim", contract: pyton3.12 }
   help: did you mean `python3.12`?
 6:24 error[bad-image] `scratch` is empty and cannot run python3.12
   | python3.12: { image: scratch }
-  help: on `scratch` the contract must be a `provided` one
-7:20 error[bad-image] `docker-daemon:` names no image
+  help: use a `provided` contract with `scratch`
+7:20 error[bad-image] `docker-daemon:` requires the name of an image
   | engine: { image: "docker-daemon:", contract: python3.12 }
   help: write `docker-daemon:NAME:TAG`
 8:20 error[bad-image] `oci:` needs a path after the colon
   | folder: { image: "oci:", contract: python3.12 }
-  help: write for example `oci:./bases/python`
-9:20 error[bad-image] `docker://python:3` is no image
+  help: write a location such as `oci:./bases/python`
+9:20 error[bad-image] `docker://python:3` is not an image location
   | skopeo: { image: "docker://python:3", contract: python3.12 }
   help: write a registry reference without `docker://`: `python:3`
-10:19 error[bad-image] `dir:/images/python` begins with no transport that limg knows
+10:19 error[bad-image] `dir:/images/python` begins with an unknown transport
   | other: { image: "dir:/images/python", contract: python3.12 }
-  help: known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`
-11:20 error[bad-image] `python 3` is no image
+  help: use `oci:`, `oci-archive:`, `docker-archive:` or `docker-daemon:`
+11:20 error[bad-image] `python 3` is not an image location
   | spaces: { image: "python 3", contract: python3.12 }
-  help: write for example `oci:./bases/python` or a registry reference
+  help: write a location such as `oci:./bases/python`, or a registry reference
 "#,
     },
     Case {
@@ -152,12 +152,12 @@ functions:
   b: { handler: "" }
 "#,
         report: r#"
-4:17 error[bad-handler] a handler is one word, and `app handler` is not
+4:17 error[bad-handler] a handler must be one word, and `app handler` is not
   | a: { handler: "app handler" }
-  help: write what Lambda calls the handler, such as `app.handler`
-5:17 error[bad-handler] a handler is one word, and `` is not
+  help: write the handler as in Lambda, such as `app.handler`
+5:17 error[bad-handler] a handler must be one word, and `` is not
   | b: { handler: "" }
-  help: write what Lambda calls the handler, such as `app.handler`
+  help: write the handler as in Lambda, such as `app.handler`
 "#,
     },
     Case {
@@ -168,16 +168,16 @@ layers: { utils: { path: layers/utils } }
 functions: { a: {}, b: {}, c: {} }
 ",
         report: "
-2:22 error[unknown-runtime] there is no runtime `pyton3.12`
+2:22 error[unknown-runtime] unknown runtime `pyton3.12`
   | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
   help: did you mean `python3.12`?
-2:42 error[bad-handler] a handler is one word, and `a b` is not
+2:42 error[bad-handler] a handler must be one word, and `a b` is not
   | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
-  help: write what Lambda calls the handler, such as `app.handler`
-2:53 error[missing-path] there is no `ROOT/function`
+  help: write the handler as in Lambda, such as `app.handler`
+2:53 error[missing-path] `ROOT/function` does not exist
   | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
-  help: `ROOT` has `functions`
-2:72 error[unknown-layer] there is no layer `util`
+  help: did you mean `functions` in `ROOT`?
+2:72 error[unknown-layer] unknown layer `util`
   | defaults: { runtime: pyton3.12, handler: a b, code: function, layers: [util] }
   help: did you mean `utils`?
 ",
@@ -196,30 +196,30 @@ functions:
     extensions: [shiper, tracer, shipper, shipper]
 "#,
         report: r#"
-9:21 error[unknown-layer] there is no layer `util`
+9:21 error[unknown-layer] unknown layer `util`
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
   help: did you mean `utils`?
 9:27 error[listed-twice] the layer `utils` is listed twice
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
-  help: keep one of them; a later one wins file by file
-9:34 error[unknown-layer] there is no layer `shipper`
+  help: remove one of them
+9:34 error[unknown-layer] unknown layer `shipper`
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
-  help: `shipper` is an extension: list it under `extensions`
-9:43 error[unknown-layer] there is no layer `./layers/utils`
+  help: list it under `extensions`: `shipper` is an extension
+9:43 error[unknown-layer] unknown layer `./layers/utils`
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
-  help: define it under `layers`: `NAME: { path: ... }`
-9:59 error[unknown-layer] there is no layer `arn:aws:lambda:eu-west-1:1:layer:x:1`
+  help: define it under `layers` as `NAME: { path: ... }`
+9:59 error[unknown-layer] unknown layer `arn:aws:lambda:eu-west-1:1:layer:x:1`
   | layers: [utils, util, utils, shipper, ./layers/utils, "arn:aws:lambda:eu-west-1:1:layer:x:1"]
-  help: give it a name under `layers`, `NAME: { arn: ... }`, and list the name
-10:18 error[unknown-extension] there is no extension `shiper`
+  help: define it under `layers` as `NAME: { arn: ... }`, and list the name here
+10:18 error[unknown-extension] unknown extension `shiper`
   | extensions: [shiper, tracer, shipper, shipper]
   help: did you mean `shipper`?
-10:26 error[unknown-extension] there is no extension `tracer`
+10:26 error[unknown-extension] unknown extension `tracer`
   | extensions: [shiper, tracer, shipper, shipper]
-  help: `tracer` is a layer: list it under `layers`
+  help: list it under `layers`: `tracer` is a layer
 10:43 error[listed-twice] the extension `shipper` is listed twice
   | extensions: [shiper, tracer, shipper, shipper]
-  help: keep one of them; a later one wins file by file
+  help: remove one of them
 "#,
     },
     Case {
@@ -240,36 +240,36 @@ functions:
   orders: { runtime: python3.12, handler: a.b, code: function/orders }
 "#,
         report: r#"
-3:17 error[missing-path] there is no `ROOT/layers/util`
+3:17 error[missing-path] `ROOT/layers/util` does not exist
   | near: { path: layers/util }
-  help: `ROOT/layers` has `utils`
-4:18 error[missing-path] there is no `ROOT/layer/utils/python`
+  help: did you mean `utils` in `ROOT/layers`?
+4:18 error[missing-path] `ROOT/layer/utils/python` does not exist
   | above: { path: layer/utils/python }
-  help: `ROOT` has `layers`
-5:20 error[missing-path] there is no `ROOT/qqqq`
+  help: did you mean `layers` in `ROOT`?
+5:20 error[missing-path] `ROOT/qqqq` does not exist
   | nothing: { path: qqqq }
-  help: `ROOT` has nothing like it; paths are relative to this file
-6:17 error[wrong-file] a layer is a directory or a .zip, and `ROOT/functions/single.py` is one file
+  help: check the path: `ROOT` contains nothing with a similar name
+6:17 error[wrong-file] a layer must be a directory or a .zip, and `ROOT/functions/single.py` is a file
   | file: { path: functions/single.py }
-  help: name the directory that holds it as it should lie in `/opt`
-7:17 error[wrong-file] `ROOT/layers/liar.zip` is called .zip and is none
+  help: name a directory that contains the file where it should be in `/opt`
+7:17 error[wrong-file] `ROOT/layers/liar.zip` has the suffix .zip but is not a zip archive
   | liar: { path: layers/liar.zip }
-  help: pack it again, or rename it
-8:17 error[missing-path] there is no `ROOT/~/layers`
+  help: create the archive again, or rename the file
+8:17 error[missing-path] `ROOT/~/layers` does not exist
   | home: { path: ~/layers }
-  help: `~` is not expanded; write a path relative to this file
-9:18 error[empty-value] this names no path
+  help: write a path relative to this file: `~` is not expanded
+9:18 error[empty-value] the path is empty
   | empty: { path: "" }
   help: write a path relative to this file; `.` is its folder
-10:18 error[missing-path] there is no `ROOT/functions/single.py/x`
+10:18 error[missing-path] `ROOT/functions/single.py/x` does not exist
   | below: { path: functions/single.py/x }
-  help: `ROOT/functions/single.py` is no directory that can be listed
-12:20 error[missing-path] there is no `ROOT/extensions/log-shiper`
+  help: check `ROOT/functions/single.py`, which is not a readable directory
+12:20 error[missing-path] `ROOT/extensions/log-shiper` does not exist
   | shipper: { path: extensions/log-shiper }
-  help: `ROOT/extensions` has `log-shipper`
-14:54 error[missing-path] there is no `ROOT/function/orders`
+  help: did you mean `log-shipper` in `ROOT/extensions`?
+14:54 error[missing-path] `ROOT/function/orders` does not exist
   | orders: { runtime: python3.12, handler: a.b, code: function/orders }
-  help: `ROOT` has `functions`
+  help: did you mean `functions` in `ROOT`?
 "#,
     },
     Case {
@@ -279,9 +279,9 @@ layers: { utils: { path: layers/utils, exclude: ["*.md", "!keep", "{a"] } }
 functions: { orders: { runtime: python3.12, handler: a.b, code: functions, exclude: ["{b", "a//"] } }
 "#,
         report: r#"
-2:67 error[bad-pattern] `{a` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+2:67 error[bad-pattern] `{a` is not a valid pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
   | layers: { utils: { path: layers/utils, exclude: ["*.md", "!keep", "{a"] } }
-3:86 error[bad-pattern] `{b` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+3:86 error[bad-pattern] `{b` is not a valid pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
   | functions: { orders: { runtime: python3.12, handler: a.b, code: functions, exclude: ["{b", "a//"] } }
 "#,
     },
@@ -305,18 +305,18 @@ functions:
 3:3 error[empty-extension] the extension `nothing` is empty
   | nothing: { exclude: ["*.md"] }
   help: give it a `path`, an `environment`, a `wrapper` or a `handler_wrapper`
-4:46 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: this extension has a `wrapper` too
-  help: name it as `wrapper:` instead; several wrappers are then chained
+4:46 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` conflicts with another wrapper: this extension has a `wrapper` too
+  help: use `wrapper:` instead: several wrappers run one after the other
 5:23 error[bad-wrapper] `/opt/../x` is not a plain path: it has an empty name, `.`, `..` or a NUL
   | crooked: { wrapper: /opt/../x }
-  help: a wrapper that begins with `/` is a path in the image
-6:22 error[missing-path] there is no `ROOT/scripts/importtim`
+  help: write a path without a leading `/` for a local file; with one, it is a path in the image
+6:22 error[missing-path] `ROOT/scripts/importtim` does not exist
   | absent: { wrapper: scripts/importtim }
-  help: `ROOT/scripts` has `importtime`
-7:22 error[wrong-file] a wrapper is one program, and `ROOT/scripts` is a directory or a zip
+  help: did you mean `importtime` in `ROOT/scripts`?
+7:22 error[wrong-file] a wrapper must be a program, and `ROOT/scripts` is a directory or a zip
   | folder: { wrapper: scripts }
-11:54 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` would replace another wrapper: there is a `wrapper` too
-  help: name it as `wrapper:` instead; several wrappers are then chained
+11:54 error[two-wrappers] `AWS_LAMBDA_EXEC_WRAPPER` conflicts with another wrapper: there is a `wrapper` too
+  help: use `wrapper:` instead: several wrappers run one after the other
 "#,
     },
     Case {
@@ -330,20 +330,20 @@ functions:
 "#,
         report: "
 2:80 error[reserved-variable] Lambda sets `AWS_REGION` itself
-  help: remove it; it is the Region that the function runs in
+  help: remove it; Lambda sets it to the Region of the function
 3:40 error[reserved-variable] Lambda sets `_HANDLER` itself
-  help: write it as the function's `handler:`
+  help: set the function's `handler:` instead
 3:53 error[reserved-variable] Lambda sets `LAMBDA_TASK_ROOT` itself
-  help: remove it, or give it another name
-6:20 error[bad-variable] `A` cannot be the name of a variable
-  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
-6:26 error[bad-variable] `_XX` cannot be the name of a variable
-  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
-6:34 error[bad-variable] `A-B` cannot be the name of a variable
-  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
-6:51 error[bad-variable] the value of `NUL_NUL` holds a NUL character
+  help: remove or rename it
+6:20 error[bad-variable] `A` is not a valid variable name
+  help: use two or more letters, digits and `_`, and begin with a letter
+6:26 error[bad-variable] `_XX` is not a valid variable name
+  help: use two or more letters, digits and `_`, and begin with a letter
+6:34 error[bad-variable] `A-B` is not a valid variable name
+  help: use two or more letters, digits and `_`, and begin with a letter
+6:51 error[bad-variable] the value of `NUL_NUL` contains a NUL character
 6:86 error[reserved-variable] Lambda sets `AWS_ACCESS_KEY_ID` itself
-  help: remove it; the function has the credentials of its execution role
+  help: remove it; the function gets the credentials of its execution role
 ",
     },
     Case {
@@ -363,12 +363,12 @@ functions:
   | extensions: { tracer: { environment: { TRACER_API_KEY: *** } } }
   help: list it in a function's `extensions`, or remove it
 3:40 warning[possible-secret] `TRACER_API_KEY` looks like a secret, and everyone who can pull the image can read it
-  help: set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store
+  help: set it in the function's configuration, or read it from Secrets Manager or Parameter Store at run time
 4:10 warning[unused] no function uses the base `slim`
   | bases: { slim: { image: scratch, contract: provided.al2 } }
   help: name it as a function's `runtime`, or remove it
 6:80 warning[possible-secret] `DB_PASSWORD` looks like a secret, and everyone who can pull the image can read it
-  help: set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store
+  help: set it in the function's configuration, or read it from Secrets Manager or Parameter Store at run time
 ",
     },
     Case {
@@ -380,12 +380,12 @@ bases:
 functions: { orders: { runtime: provided.al2, code: functions } }
 "#,
         report: r#"
-3:61 error[bad-entrypoint] an entry point is a list of words, and this has none
+3:61 error[bad-entrypoint] this entry point is empty
   | none: { image: "oci:x", contract: python3.12, entrypoint: [] }
-  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
-4:62 error[bad-entrypoint] the program of an entry point is a path in the image: `python3` is not absolute
+  help: write a list such as `[/usr/bin/python3, -m, awslambdaric]`
+4:62 error[bad-entrypoint] the program of an entry point must be a path in the image: `python3` is not absolute
   | found: { image: "oci:x", contract: python3.12, entrypoint: [python3, -m, awslambdaric] }
-  help: write for example `[/usr/bin/python3, -m, awslambdaric]`
+  help: write a list such as `[/usr/bin/python3, -m, awslambdaric]`
 "#,
     },
     Case {
@@ -407,24 +407,24 @@ functions:
 ",
         report: "
 5:104 error[handler-variable-clash] `MY_HANDLER` is set by the handler wrapper of the extension `mine`
-  help: remove it; limg sets it to the handler that comes next
-6:31 error[unknown-handler-wrapper] limg does not know in which variable `vendor.handler` looks for the function's own handler
+  help: remove it; limg sets it to the next handler
+6:31 error[unknown-handler-wrapper] limg does not know in which variable `vendor.handler` looks for the function's handler
   | unknown: { handler_wrapper: vendor.handler }
-  help: write `{ handler: vendor.handler, variable: ... }` with its name
-7:40 error[bad-handler] a handler is one word, and `two words` is not
+  help: name the variable: `{ handler: vendor.handler, variable: ... }`
+7:40 error[bad-handler] a handler must be one word, and `two words` is not
   | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
-  help: write what Lambda calls the handler, such as `app.handler`
+  help: write the handler as in Lambda, such as `app.handler`
 7:61 error[reserved-variable] Lambda sets `_HANDLER` itself
   | words: { handler_wrapper: { handler: two words, variable: _HANDLER } }
-  help: write it as the function's `handler:`
-8:63 error[bad-variable] `1x` cannot be the name of a variable
+  help: set the function's `handler:` instead
+8:63 error[bad-variable] `1x` is not a valid variable name
   | half: { handler_wrapper: { handler: mine.handler, variable: 1x } }
-  help: use two or more letters, digits and `_`, and begin with a letter, as Lambda asks
-12:3 error[handler-variable-clash] the handler wrappers of the extension `datadog` and the extension `again` both look into `DD_LAMBDA_HANDLER`
+  help: use two or more letters, digits and `_`, and begin with a letter
+12:3 error[handler-variable-clash] the handler wrappers of the extension `datadog` and the extension `again` both use `DD_LAMBDA_HANDLER`
   | twice: { extensions: [datadog, again] }
-  help: keep one of them
+  help: remove one of them
 13:73 error[handler-variable-clash] `DD_LAMBDA_HANDLER` is set by the handler wrapper of the extension `datadog`
-  help: remove it; limg sets it to the handler that comes next
+  help: remove it; limg sets it to the next handler
 ",
     },
     Case {
@@ -437,7 +437,7 @@ functions:
   none: { dependencies: false }
 "#,
         report: r#"
-2:86 error[bad-pattern] `{a` is no pattern that limg can read: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+2:86 error[bad-pattern] `{a` is not a valid pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
   | defaults: { runtime: python3.12, handler: a.b, code: functions, dependencies: [lib/, "{a"] }
 "#,
     },
@@ -448,7 +448,7 @@ functions:
   none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
 ",
         report: "
-3:3 error[missing-key] the function `none` has no `handler` to hand over to
+3:3 error[missing-key] the function `none` has no `handler` for its handler wrapper to call
   | none: { runtime: provided.al2023, code: functions, handler_wrapper: lumigo_tracer._handler }
   help: add `handler:`; the `handler_wrapper` of the function calls it
 ",

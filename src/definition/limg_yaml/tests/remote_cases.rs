@@ -17,25 +17,25 @@ layers:
 functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 "#,
         report: r#"
-3:3 error[missing-key] the layer `nothing` does not say where its files are
+3:3 error[missing-key] the layer `nothing` has no source of files
   | nothing: { exclude: ["*.md"] }
   help: add `path:` with a directory or .zip, `arn:` with a layer version, or `image:`
 4:31 error[several-sources] the layer `both` has both `path` and `arn`
   | both: { path: layers/utils, arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:1" }
-  help: keep one, or make two layers of it
+  help: remove one, or define two layers
 5:80 error[several-sources] the layer `three` has both `arn` and `image`
   | three: { path: /opt, arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:1", image: python }
-  help: keep one, or make two layers of it
-6:32 error[misplaced-key] `to` is only for a layer with an `image`
+  help: remove one, or define two layers
+6:32 error[misplaced-key] `to` requires `image`
   | moved: { path: layers/utils, to: /opt/utils }
   help: remove it: the root of a layer is always `/opt`
-7:69 error[misplaced-key] `exclude` is only for a layer whose files are on this machine
+7:69 error[misplaced-key] `exclude` applies only to layers with local files
   | chosen: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:1", exclude: ["*.md"], to: /opt }
   help: remove it
-7:88 error[misplaced-key] `to` is only for a layer with an `image`
+7:88 error[misplaced-key] `to` requires `image`
   | chosen: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:1", exclude: ["*.md"], to: /opt }
   help: remove it: the root of a layer is always `/opt`
-8:42 error[misplaced-key] `follow` is only for a layer whose files are on this machine
+8:42 error[misplaced-key] `follow` applies only to layers with local files
   | followed: { image: python, path: /opt, follow: true }
   help: remove it
 "#,
@@ -58,19 +58,19 @@ functions:
         report: r#"
 3:23 error[bad-arn] `arn:aws:lambda:eu-west-1:580247275435:layer:x` names a layer without a version: add it, as in `arn:aws:lambda:eu-west-1:580247275435:layer:x:1`
   | unversioned: { arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x" }
-  help: Lambda's console and `aws lambda list-layer-versions` show it as the version ARN
+  help: copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`
 4:20 error[bad-arn] `arn:aws:lambda:eu-west-1:580247275435:function:x` is not the ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`
   | function: { arn: "arn:aws:lambda:eu-west-1:580247275435:function:x" }
-  help: Lambda's console and `aws lambda list-layer-versions` show it as the version ARN
+  help: copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`
 5:17 error[bad-arn] `` is not the ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`
   | empty: { arn: "" }
-  help: Lambda's console and `aws lambda list-layer-versions` show it as the version ARN
-11:87 error[two-versions] `new` and `old` are versions 53 and 9 of one layer
+  help: copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`
+11:87 error[two-versions] `new` and `old` are versions 53 and 9 of the same layer
   | orders: { runtime: python3.12, handler: a.b, code: functions, layers: [old, abroad, new, same] }
-  help: keep one of them; Lambda takes no two versions of a layer in one function
-11:92 error[two-versions] `same` and `old` are versions 53 and 9 of one layer
+  help: remove one of them: Lambda rejects a function with two versions of a layer
+11:92 error[two-versions] `same` and `old` are versions 53 and 9 of the same layer
   | orders: { runtime: python3.12, handler: a.b, code: functions, layers: [old, abroad, new, same] }
-  help: keep one of them; Lambda takes no two versions of a layer in one function
+  help: remove one of them: Lambda rejects a function with two versions of a layer
 "#,
     },
     Case {
@@ -92,7 +92,7 @@ layers:
 functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 "#,
         report: r#"
-3:3 error[missing-key] the layer `pathless` does not say which files of the image it takes
+3:3 error[missing-key] the layer `pathless` does not name files of the image
   | pathless: { image: python }
   help: add `path:` with a file or folder in the image, such as `/opt`
 4:36 error[bad-image-path] `opt` is not absolute
@@ -104,27 +104,27 @@ functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 6:31 error[bad-image-path] `/` is the root of the image
   | all: { image: python, path: / }
   help: write the absolute path of a file or folder in the image, such as `/opt/python`
-7:35 error[bad-image-path] the files would lie at `/lambda-adapter`, outside `/opt`, where layers are
+7:35 error[bad-image-path] the files would be at `/lambda-adapter`, outside `/opt`
   | outside: { image: python, path: /lambda-adapter }
-  help: add `to:` with a place for them, such as `/opt/lambda-adapter`
-8:58 error[bad-image-path] `/usr/bin/adapter` lies outside `/opt`, where layers are
+  help: add `to:` with a path for them, such as `/opt/lambda-adapter`
+8:58 error[bad-image-path] `/usr/bin/adapter` is outside `/opt`
   | misplaced: { image: python, path: /lambda-adapter, to: /usr/bin/adapter }
   help: write `/opt` or a path below it
-9:32 error[bad-image-path] the files would lie at `/optional`, outside `/opt`, where layers are
+9:32 error[bad-image-path] the files would be at `/optional`, outside `/opt`
   | near: { image: python, path: /optional }
-  help: add `to:` with a place for them, such as `/opt/optional`
+  help: add `to:` with a path for them, such as `/opt/optional`
 10:45 error[bad-image-path] `/opt//x` is not a plain path: it has an empty name, `.`, `..` or a NUL
   | crooked: { image: python, path: /opt, to: /opt//x }
   help: write the absolute path of a file or folder in the image, such as `/opt/python`
-11:19 error[bad-image] `` is no image
+11:19 error[bad-image] `` is not an image location
   | empty: { image: "", path: /opt }
-  help: write for example `oci:./bases/python` or a registry reference
-12:21 error[bad-image] `scratch` is empty and has no files to take
+  help: write a location such as `oci:./bases/python`, or a registry reference
+12:21 error[bad-image] `scratch` is empty and has no files
   | scratch: { image: scratch, path: /opt }
   help: name an image in a registry
-13:19 error[bad-image] limg takes files of an image from a registry, and `oci:bases/slim` is elsewhere
+13:19 error[bad-image] limg can use files of images in registries only, and `oci:bases/slim` is not in a registry
   | local: { image: "oci:bases/slim", path: /opt }
-  help: push it to a registry, or unpack the files and write `path: ...`
+  help: push the image to a registry, or unpack the files and use `path: ...`
 14:19 error[bad-image] `Python` is not a valid image reference
   | upper: { image: Python, path: /opt }
   help: write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits
@@ -149,27 +149,27 @@ ecr:
 4:15 error[bad-repository] `{stage}/{function}` has the unknown placeholder `{stage}`
   | repository: "{stage}/{function}"
   help: use `{project}` or `{function}`
-6:12 error[empty-value] this names no key
+6:12 error[empty-value] the key is empty
   | kms_key: ""
-  help: write its ARN, id or alias, or remove it for the account's own key
-8:5 error[bad-tag] the tag `aws:team` is one of AWS's own
+  help: write its ARN, id or alias, or remove `kms_key` to use the account's own key
+8:5 error[bad-tag] tags that begin with `aws:` are reserved for AWS
   | "aws:team": x
-  help: do not begin it with `aws:`
+  help: rename it
 9:5 error[bad-tag] the key of this tag has 0 characters
   | "": x
   help: use 1 to 128 characters
-10:5 error[bad-tag] the tag `a?` has the character '?'
+10:5 error[bad-tag] the tag `a?` contains the character '?', which ECR does not allow
   | "a?": x
   help: use letters, digits, spaces and `+ - = . _ : / @`
-11:5 error[bad-tag] the tag `b` has the character '\t'
+11:5 error[bad-tag] the tag `b` contains the character '\t', which ECR does not allow
   | b: "x\u00e9y\tz"
   help: use letters, digits, spaces and `+ - = . _ : / @`
-12:21 error[bad-account] `1234` is not the number of an AWS account
+12:21 error[bad-account] `1234` is not an AWS account number
   | lambda_accounts: [1234, 210987654321, "12345678901x"]
-  help: write its 12 digits
-12:41 error[bad-account] `12345678901x` is not the number of an AWS account
+  help: write the 12 digits of the account
+12:41 error[bad-account] `12345678901x` is not an AWS account number
   | lambda_accounts: [1234, 210987654321, "12345678901x"]
-  help: write its 12 digits
+  help: write the 12 digits of the account
 "#,
     },
     Case {
@@ -182,7 +182,7 @@ functions:
 ecr: { repository: "{function}", kms_key: alias/x, encryption: KMS }
 "#,
         report: r#"
-6:20 error[bad-repository] the repository of the function `a--b` is refused: `a--b` is not a valid name for an ECR repository
+6:20 error[bad-repository] the repository of the function `a--b` has an invalid name: `a--b` is not a valid name for an ECR repository
   | ecr: { repository: "{function}", kms_key: alias/x, encryption: KMS }
   help: use 2 to 256 lower-case letters and digits, with a single `.`, `_`, `-` or `/` between them
 "#,
@@ -197,7 +197,7 @@ ecr: { repository: "Shop/{function}", encryption: AES256, kms_key: alias/x }
 3:20 error[bad-repository] `Shop/{function}` is not a valid name for an ECR repository
   | ecr: { repository: "Shop/{function}", encryption: AES256, kms_key: alias/x }
   help: use 2 to 256 lower-case letters and digits, with a single `.`, `_`, `-` or `/` between them
-3:59 error[misplaced-key] `kms_key` is only for `encryption: KMS`
+3:59 error[misplaced-key] `kms_key` requires `encryption: KMS`
   | ecr: { repository: "Shop/{function}", encryption: AES256, kms_key: alias/x }
   help: add `encryption: KMS`, or remove it
 "#,

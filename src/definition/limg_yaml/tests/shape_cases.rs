@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] = &[
         text: "project: shop
 ",
         report: "
-1:1 error[missing-key] the key `functions` is missing
+1:1 error[missing-key] missing key `functions`
   | project: shop
   help: add `functions:` with one entry for each function
 ",
@@ -38,19 +38,19 @@ pub(super) const CASES: &[Case] = &[
         text: "functions:
 ",
         report: "
-1:1 error[empty-value] there is no value; expected a mapping
+1:1 error[empty-value] missing value: expected a mapping
   | functions:
-  help: write `NAME: ...` below it, indented, one to a line
+  help: write `NAME: ...` on the lines below, indented, one on each line
 ",
     },
     Case {
-        name: "a document that is no mapping",
+        name: "a document that is not a mapping",
         text: "- orders
 ",
         report: "
 1:1 error[wrong-type] expected a mapping, found a list
   | - orders
-  help: write its keys below it, indented; known keys are `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
+  help: write its keys on the lines below, indented; the keys are `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
 ",
     },
     Case {
@@ -59,9 +59,9 @@ pub(super) const CASES: &[Case] = &[
   orders:
 ",
         report: "
-2:3 error[empty-value] there is no value; expected a mapping
+2:3 error[empty-value] missing value: expected a mapping
   | orders:
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys on the lines below, indented; the keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 ",
     },
     Case {
@@ -89,7 +89,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 2:13 error[unknown-key] unknown key `zzz`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
-  help: known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: use one of `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 2:21 error[unknown-key] unknown key `Handler`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
   help: did you mean `handler`?
@@ -105,8 +105,8 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 1:1 error[unknown-key] unknown key `Resources`
   | Resources: {}
-  help: this looks like a SAM or CloudFormation template, which limg cannot read yet; `limg init` writes a limg.yaml
-1:1 error[missing-key] the key `functions` is missing
+  help: run `limg init` to create a limg.yaml: limg cannot read SAM and CloudFormation templates yet
+1:1 error[missing-key] missing key `functions`
   | Resources: {}
   help: add `functions:` with one entry for each function
 ",
@@ -120,10 +120,10 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 2:25 error[duplicate-key] duplicate key `timeout`
   | orders: { timeout: 1, timeout: 2 }
-  help: keep one of them
+  help: remove one of them
 3:3 error[duplicate-key] duplicate key `orders`
   | orders: {}
-  help: keep one of them
+  help: remove one of them
 ",
     },
     Case {
@@ -180,13 +180,13 @@ extensions: { tracer: layers/tracer }
   help: put it in quotes: `"1"`
 14:12 error[wrong-type] expected a mapping, found text
   | billing: functions/billing
-  help: write its keys below it, indented; known keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys on the lines below, indented; the keys are `architecture`, `code`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 16:10 error[wrong-type] expected a mapping, found text
   | utils: layers/utils
   help: write `{ path: layers/utils }`
 17:9 error[wrong-type] expected a mapping, found a list
   | more: [layers/utils]
-  help: write its keys below it, indented; known keys are `arn`, `exclude`, `follow`, `ignore_compatibility`, `image`, `path`, `to`
+  help: write its keys on the lines below, indented; the keys are `arn`, `exclude`, `follow`, `ignore_compatibility`, `image`, `path`, `to`
 18:10 error[wrong-type] expected a mapping, found text
   | short: arn:aws:lambda:eu-west-1:1:layer:x:1
   help: write `{ arn: arn:aws:lambda:eu-west-1:1:layer:x:1 }`
@@ -267,7 +267,7 @@ ecr:
   help: did you mean `x86_64`?
 5:22 error[unknown-value] unknown value `riscv`
   | d: { architecture: riscv }
-  help: known are `x86_64`, `arm64`
+  help: use one of `x86_64`, `arm64`
 ",
     },
     Case {
@@ -277,9 +277,9 @@ ecr:
     environment: { AA: , BB: ~, CC: [x], DD: { x: y }, EE: .inf, FF: 1e3 }
 ",
         report: r#"
-3:20 error[empty-value] there is no value; expected a single value
+3:20 error[empty-value] missing value: expected a single value
   help: write `""` for an empty value
-3:26 error[empty-value] there is no value; expected a single value
+3:26 error[empty-value] missing value: expected a single value
   help: write `""` for an empty value
 3:37 error[wrong-type] expected a single value, found a list
   help: write text, a number or a boolean
@@ -322,13 +322,13 @@ ecr:
   billing: { <<: *o, <<: *o, environment: { <<: [1] } }
 ",
         report: "
-2:16 error[merge-key] `<<` must name a mapping or a list of mappings, once
+2:16 error[merge-key] `<<` must name a mapping or a list of mappings, and only once
   | orders: &o { <<: 5 }
   help: write `<<: *name`, or `<<: [*first, *second]` for several
-3:22 error[merge-key] `<<` must name a mapping or a list of mappings, once
+3:22 error[merge-key] `<<` must name a mapping or a list of mappings, and only once
   | billing: { <<: *o, <<: *o, environment: { <<: [1] } }
   help: write `<<: *name`, or `<<: [*first, *second]` for several
-3:45 error[merge-key] `<<` must name a mapping or a list of mappings, once
+3:45 error[merge-key] `<<` must name a mapping or a list of mappings, and only once
   help: write `<<: *name`, or `<<: [*first, *second]` for several
 ",
     },
@@ -364,8 +364,8 @@ ecr:
         report: r#"
 2:25 error[wrong-type] expected text or a mapping, found a list
   | a: { handler_wrapper: [x] }
-  help: write its keys below it, indented; known keys are `handler`, `variable`
-3:8 error[missing-key] the key `variable` is missing
+  help: write its keys on the lines below, indented; the keys are `handler`, `variable`
+3:8 error[missing-key] missing key `variable`
   | b: { handler_wrapper: { handlr: x } }
   help: add `variable: ...`
 3:27 error[unknown-key] unknown key `handlr`

@@ -1,6 +1,6 @@
-//! Bases: which image a function stands on and which runtime's contract it keeps.
+//! Bases: the image of a function, and the runtime whose contract it keeps.
 //!
-//! Whether the image can be read is found when it is read; nothing here looks for it.
+//! Whether the image can be read is checked when it is read, not here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::text::nearest;
 /// The runtimes that a function may name.
 pub(super) struct Bases<'a> {
     runtimes: &'a [&'a str],
-    /// The bases of the definition; none in place of one that has problems of its own.
+    /// The bases of the definition; `None` for a base with errors.
     defined: BTreeMap<&'a str, Option<Base>>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Bases<'a> {
                 if image == ImageLocation::Scratch && !is_provided(&contract) {
                     let message = format!("`scratch` is empty and cannot run {contract}");
                     let finding = Finding::error(Code::BadImage, at.key("image"), message);
-                    findings.add(finding.help("on `scratch` the contract must be a `provided` one"));
+                    findings.add(finding.help("use a `provided` contract with `scratch`"));
                     return None;
                 }
                 let place = at.key("image");
@@ -48,7 +48,7 @@ impl<'a> Bases<'a> {
         Self { runtimes, defined }
     }
 
-    /// The base that a function's `runtime` names. None when there is none, or when it has problems of its own.
+    /// The base that a function's `runtime` names. `None` if there is none, or if it has errors.
     pub(super) fn find(&self, runtime: &str, at: &Place, findings: &mut Findings) -> Option<Base> {
         if let Some(base) = self.defined.get(runtime) {
             return base.clone();
@@ -62,7 +62,7 @@ impl<'a> Bases<'a> {
                 entrypoint: None,
             });
         }
-        let message = format!("there is no runtime `{runtime}`");
+        let message = format!("unknown runtime `{runtime}`");
         let finding = Finding::error(Code::UnknownRuntime, at.clone(), message);
         let names = self.runtimes.iter().chain(self.defined.keys()).copied();
         findings.add(finding.help(runtime_help(runtime, names)));
@@ -70,24 +70,24 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// Checks the command that takes the place of an image's entry point (Lambda developer guide, images-create: its program
-/// is named by an absolute path).
+/// Checks the command that replaces an image's entry point (Lambda developer guide, images-create: its program is named
+/// by an absolute path).
 fn entrypoint(words: Option<&[String]>, at: &Place, findings: &mut Findings) -> Option<EntryPoint> {
     let words = words?;
     let message = match words.first().map(|word| word.parse::<ImagePath>()) {
-        None => "an entry point is a list of words, and this has none".to_owned(),
-        Some(Err(error)) => format!("the program of an entry point is a path in the image: {error}"),
+        None => "this entry point is empty".to_owned(),
+        Some(Err(error)) => format!("the program of an entry point must be a path in the image: {error}"),
         Some(Ok(_)) if words.iter().any(|word| word.contains('\0')) => {
-            "this entry point holds a NUL character".to_owned()
+            "this entry point contains a NUL character".to_owned()
         }
         Some(Ok(_)) => return Some(EntryPoint { command: words.to_vec(), place: at.clone() }),
     };
     let finding = Finding::error(Code::BadEntrypoint, at.clone(), message);
-    findings.add(finding.help("write for example `[/usr/bin/python3, -m, awslambdaric]`"));
+    findings.add(finding.help("write a list such as `[/usr/bin/python3, -m, awslambdaric]`"));
     None
 }
 
-/// Whether a contract is that of a base for custom runtimes, which bring their own start-up and need no handler.
+/// Whether a contract is for custom runtimes, which start themselves and need no handler.
 pub(super) fn is_provided(contract: &str) -> bool {
     contract.starts_with("provided")
 }
@@ -104,11 +104,11 @@ fn contract(
         return Some(contract.to_owned());
     }
     findings.add(if written.is_some() {
-        let message = format!("there is no runtime `{contract}` whose contract a base could keep");
+        let message = format!("unknown runtime `{contract}`");
         let finding = Finding::error(Code::UnknownContract, at.key("contract"), message);
         finding.help(runtime_help(contract, runtimes.iter().copied()))
     } else {
-        let message = format!("the base `{key}` does not say which runtime's contract it keeps");
+        let message = format!("the base `{key}` does not declare which runtime it provides");
         let finding = Finding::error(Code::MissingContract, at.key("contract"), message);
         finding.help(match nearest(key, runtimes.iter().copied()) {
             Some(near) => format!("add `contract: {near}`, or another runtime id"),
@@ -120,15 +120,17 @@ fn contract(
 
 fn runtime_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     if wanted.starts_with("go") {
-        return "a Go function runs on `provided.al2023`".to_owned();
+        return "use `provided.al2023` for a Go function".to_owned();
     }
     match nearest(wanted, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known are {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => {
+            format!("use one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
-/// Reads where an image is.
+/// Reads the location of an image.
 pub(super) fn image(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<ImageLocation> {
     let mut bad = |message: String, help: &str| {
         findings.add(Finding::error(Code::BadImage, at.clone(), message).help(help));
@@ -136,29 +138,30 @@ pub(super) fn image(text: &str, at: &Place, root: &Path, findings: &mut Findings
     };
     if text.is_empty() || text.contains(char::is_whitespace) {
         return bad(
-            format!("`{text}` is no image"),
-            "write for example `oci:./bases/python` or a registry reference",
+            format!("`{text}` is not an image location"),
+            "write a location such as `oci:./bases/python`, or a registry reference",
         );
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let help = format!("write a registry reference without `{scheme}://`: `{rest}`");
-        return bad(format!("`{text}` is no image"), &help);
+        return bad(format!("`{text}` is not an image location"), &help);
     }
     match text.parse::<ImageLocation>() {
-        Err(ImageLocationError::NoPath(_)) => {
-            bad(format!("`{text}` needs a path after the colon"), "write for example `oci:./bases/python`")
-        }
-        // After the colon of a registry reference comes a port or a tag, never a path.
+        Err(ImageLocationError::NoPath(_)) => bad(
+            format!("`{text}` needs a path after the colon"),
+            "write a location such as `oci:./bases/python`",
+        ),
+        // In a registry reference, a port or a tag follows the colon, never a path.
         Err(_) if text.contains(":/") || text.contains(":.") => bad(
-            format!("`{text}` begins with no transport that limg knows"),
-            "known are `oci:`, `oci-archive:`, `docker-archive:` and `docker-daemon:`",
+            format!("`{text}` begins with an unknown transport"),
+            "use `oci:`, `oci-archive:`, `docker-archive:` or `docker-daemon:`",
         ),
         Err(error @ ImageLocationError::Reference(_)) => bad(
             error.to_string(),
             "write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits",
         ),
         Ok(ImageLocation::DockerDaemon(None)) => {
-            bad("`docker-daemon:` names no image".to_owned(), "write `docker-daemon:NAME:TAG`")
+            bad("`docker-daemon:` requires the name of an image".to_owned(), "write `docker-daemon:NAME:TAG`")
         }
         Ok(location) => Some(location.relative_to(root)),
     }

@@ -1,6 +1,4 @@
-//! The `ecr` block: how repositories in Amazon ECR are named and what new ones are to be like.
-//!
-//! Nothing is asked of AWS here.
+//! The `ecr` block: the names of repositories in Amazon ECR, and the settings of new ones. AWS is not contacted here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +15,7 @@ const TAGS_AT_MOST: usize = 50;
 const TAG_KEY_AT_MOST: usize = 128;
 const TAG_VALUE_AT_MOST: usize = 256;
 
-/// The template of repositories' names, and the settings of new ones. Where something has a problem, the default stands.
+/// The template of repositories' names, and the settings of new ones. Values with errors are replaced by defaults.
 pub(super) fn validate(
     written: Option<&format::Ecr>,
     findings: &mut Findings,
@@ -51,11 +49,12 @@ pub(super) fn validate(
     (template, settings)
 }
 
-/// Checks that each function of the project gets a repository that ECR takes.
+/// Checks that the name of each function's repository is valid in ECR.
 pub(super) fn check_names(project: &Project, findings: &mut Findings) {
     for function in &project.functions {
         if let Err(error) = project.ecr_repository.repository(&project.name, &function.name) {
-            let message = format!("the repository of the function `{}` is refused: {error}", function.name);
+            let message =
+                format!("the repository of the function `{}` has an invalid name: {error}", function.name);
             bad_repository(&error, message, findings);
         }
     }
@@ -71,13 +70,15 @@ fn encryption(written: &format::Ecr, at: &Place, findings: &mut Findings) -> Enc
     let at = at.key("kms_key");
     if matches!(written.encryption, Some(format::Encryption::Kms)) {
         if key == Some("") {
-            let finding = Finding::error(Code::EmptyValue, at, "this names no key");
-            findings.add(finding.help("write its ARN, id or alias, or remove it for the account's own key"));
+            let finding = Finding::error(Code::EmptyValue, at, "the key is empty");
+            findings.add(
+                finding.help("write its ARN, id or alias, or remove `kms_key` to use the account's own key"),
+            );
         }
         return Encryption::Kms { key: key.map(str::to_owned) };
     }
     if key.is_some() {
-        let message = "`kms_key` is only for `encryption: KMS`";
+        let message = "`kms_key` requires `encryption: KMS`";
         let finding = Finding::error(Code::MisplacedKey, at.on_key(), message);
         findings.add(finding.help("add `encryption: KMS`, or remove it"));
     }
@@ -89,8 +90,8 @@ fn tags(written: &Entries<AsWritten>, at: &Place, findings: &mut Findings) -> BT
         findings.add(Finding::error(Code::BadTag, at, message).help(help));
     };
     if written.0.len() > TAGS_AT_MOST {
-        let message = format!("there are {} tags; ECR allows {TAGS_AT_MOST}", written.0.len());
-        bad(at.clone().on_key(), message, "remove some");
+        let message = format!("there are {} tags, but ECR allows {TAGS_AT_MOST}", written.0.len());
+        bad(at.clone().on_key(), message, "remove some tags");
     }
     for (key, AsWritten(value)) in &written.0 {
         let (key_length, value_length) = (key.chars().count(), value.chars().count());
@@ -99,29 +100,30 @@ fn tags(written: &Entries<AsWritten>, at: &Place, findings: &mut Findings) -> BT
             let message = format!("the key of this tag has {key_length} characters");
             bad(at.on_key(), message, "use 1 to 128 characters");
         } else if key.to_lowercase().starts_with("aws:") {
-            bad(at.on_key(), format!("the tag `{key}` is one of AWS's own"), "do not begin it with `aws:`");
+            bad(at.on_key(), "tags that begin with `aws:` are reserved for AWS".to_owned(), "rename it");
         } else if value_length > TAG_VALUE_AT_MOST {
             let message = format!("the value of the tag `{key}` has {value_length} characters");
             bad(at, message, "use at most 256 characters");
         } else if let Some(character) = key.chars().chain(value.chars()).find(|c| !is_of_tags(*c)) {
-            let message = format!("the tag `{key}` has the character {character:?}");
+            let message =
+                format!("the tag `{key}` contains the character {character:?}, which ECR does not allow");
             bad(at.on_key(), message, "use letters, digits, spaces and `+ - = . _ : / @`");
         }
     }
     written.0.iter().map(|(key, AsWritten(value))| (key.clone(), value.clone())).collect()
 }
 
-/// Whether tags may have this character (Amazon ECR user guide, Tagging a private repository, Tag restrictions).
+/// Whether tags may contain this character (Amazon ECR user guide, Tagging a private repository, Tag restrictions).
 fn is_of_tags(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, ' ' | '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
 }
 
-/// The accounts in order, each once, so that the same ones always give the same policy.
+/// The accounts in order, each once, so that the same accounts always give the same policy.
 fn accounts(written: &[AsWritten], at: &Place, findings: &mut Findings) -> Vec<String> {
     for (position, AsWritten(account)) in written.iter().enumerate().filter(|(_, it)| !is_account(&it.0)) {
-        let message = format!("`{account}` is not the number of an AWS account");
+        let message = format!("`{account}` is not an AWS account number");
         let finding = Finding::error(Code::BadAccount, at.index(position), message);
-        findings.add(finding.help("write its 12 digits"));
+        findings.add(finding.help("write the 12 digits of the account"));
     }
     let accounts: BTreeSet<_> = written.iter().map(|AsWritten(account)| account.clone()).collect();
     accounts.into_iter().collect()

@@ -1,4 +1,4 @@
-//! Environment variables: which names and values Lambda takes, and which do not belong into an image.
+//! Environment variables: which names and values Lambda accepts, and which do not belong in an image.
 //!
 //! Values never appear in a message.
 
@@ -10,7 +10,7 @@ use crate::definition::document::secret;
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Wrapper, WrapperScript};
 
-/// Variables that Lambda sets and that a function's configuration may not (Lambda developer guide,
+/// Variables that Lambda sets and that a function's configuration must not set (Lambda developer guide,
 /// configuration-envvars, "Defined runtime environment variables": those marked as reserved).
 const RESERVED: &[&str] = &[
     "_HANDLER",
@@ -42,7 +42,7 @@ const BYTES_AT_MOST: usize = 4 * 1024;
 /// The variable by which Lambda's bases find the wrapper script (Lambda developer guide, runtimes-modify).
 const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// Whether a text can be the name of a variable that Lambda does not set itself; reports it when it cannot.
+/// Whether a text is the name of a variable that Lambda does not set itself; reports it otherwise.
 pub(super) fn check_name(name: &str, at: &Place, findings: &mut Findings) -> bool {
     if let Err(VariableError { code, message, help }) = check_variable(name) {
         findings.add(Finding::error(code, at.clone(), message).help(help));
@@ -59,14 +59,14 @@ pub(super) fn check(at: &Place, variables: &Entries<AsWritten>, findings: &mut F
             continue;
         }
         if value.contains('\0') {
-            let message = format!("the value of `{name}` holds a NUL character");
+            let message = format!("the value of `{name}` contains a NUL character");
             findings.add(Finding::error(Code::BadVariable, at, message));
         } else if secret::looks_secret(name, value) {
             let message =
                 format!("`{name}` looks like a secret, and everyone who can pull the image can read it");
             let warning = Finding::warning(Code::PossibleSecret, at.on_key(), message);
             findings.add(warning.help(
-                "set it in the function's configuration, or read it at run time from Secrets Manager or Parameter Store",
+                "set it in the function's configuration, or read it from Secrets Manager or Parameter Store at run time",
             ));
         }
     }
@@ -85,7 +85,7 @@ pub struct VariableError {
 /// Checks the name of a variable.
 ///
 /// # Errors
-/// When Lambda sets it itself, or does not take the name.
+/// When Lambda sets the variable itself, or does not accept the name.
 pub fn check_variable(name: &str) -> Result<(), VariableError> {
     if RESERVED.contains(&name) {
         let message = format!("Lambda sets `{name}` itself");
@@ -93,13 +93,13 @@ pub fn check_variable(name: &str) -> Result<(), VariableError> {
     } else if is_name(name) {
         Ok(())
     } else {
-        let message = format!("`{name}` cannot be the name of a variable");
-        let help = "use two or more letters, digits and `_`, and begin with a letter, as Lambda asks";
+        let message = format!("`{name}` is not a valid variable name");
+        let help = "use two or more letters, digits and `_`, and begin with a letter";
         Err(VariableError { code: Code::BadVariable, message, help })
     }
 }
 
-/// Warns when a function's variables, with those of its extensions, are more than Lambda's configuration would take.
+/// Warns if a function's variables, with those of its extensions, are too large for a function's configuration.
 pub(super) fn check_size<'a>(
     function: &str,
     at: Place,
@@ -108,9 +108,8 @@ pub(super) fn check_size<'a>(
 ) {
     let bytes: usize = environments.into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > BYTES_AT_MOST {
-        let message = format!(
-            "the environment of `{function}` has {bytes} bytes; Lambda allows {BYTES_AT_MOST} in all"
-        );
+        let message =
+            format!("the environment of `{function}` has {bytes} bytes, but Lambda allows {BYTES_AT_MOST}");
         let warning = Finding::warning(Code::LargeEnvironment, at, message);
         findings.add(warning.help("move large values into a file of the code or a layer"));
     }
@@ -145,14 +144,14 @@ pub(super) fn sets_wrapper(variables: &Entries<AsWritten>) -> bool {
     variables.0.iter().any(|(name, _)| name == WRAPPER_VARIABLE)
 }
 
-/// Reports a wrapper that is named both ways; `because` says by what else.
+/// Reports a wrapper that is named by variable and by key; `because` describes the key.
 pub(super) fn two_wrappers(environment: &Place, because: &str, findings: &mut Findings) {
-    let message = format!("`{WRAPPER_VARIABLE}` would replace another wrapper: {because}");
+    let message = format!("`{WRAPPER_VARIABLE}` conflicts with another wrapper: {because}");
     let finding = Finding::error(Code::TwoWrappers, environment.key(WRAPPER_VARIABLE).on_key(), message);
-    findings.add(finding.help("name it as `wrapper:` instead; several wrappers are then chained"));
+    findings.add(finding.help("use `wrapper:` instead: several wrappers run one after the other"));
 }
 
-/// Whether Lambda takes this name (Lambda API reference, `Environment`: `[a-zA-Z]([a-zA-Z0-9_])+`).
+/// Whether Lambda accepts this name (Lambda API reference, `Environment`: `[a-zA-Z]([a-zA-Z0-9_])+`).
 fn is_name(name: &str) -> bool {
     name.len() > 1
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -161,13 +160,13 @@ fn is_name(name: &str) -> bool {
 
 fn reserved_help(name: &str) -> &'static str {
     match name {
-        "_HANDLER" => "write it as the function's `handler:`",
-        "AWS_REGION" | "AWS_DEFAULT_REGION" => "remove it; it is the Region that the function runs in",
+        "_HANDLER" => "set the function's `handler:` instead",
+        "AWS_REGION" | "AWS_DEFAULT_REGION" => "remove it; Lambda sets it to the Region of the function",
         "AWS_ACCESS_KEY" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => {
-            "remove it; the function has the credentials of its execution role"
+            "remove it; the function gets the credentials of its execution role"
         }
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => "write it as the function's `memory:`",
-        _ => "remove it, or give it another name",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => "set the function's `memory:` instead",
+        _ => "remove or rename it",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Functions: each one's own keys over the defaults, and what they name.
+//! Functions: the keys of each, completed from the defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) struct Context<'a> {
     pub(super) extensions: &'a BTreeMap<&'a str, Option<Extension>>,
 }
 
-/// Validates one function. None when it has problems, which are then reported.
+/// Validates one function. `None` if it has errors, which are reported.
 pub(super) fn validate<'a>(
     name: &str,
     own: &'a format::Function,
@@ -105,7 +105,7 @@ struct Settings<'a, 'n> {
 }
 
 impl<'a> Settings<'a, '_> {
-    /// The value of a key, and where it stands: a function's own wins. Where neither has one it belongs to the function.
+    /// The value of a key, and its place: the function's own value wins. Without a value, the place is in the function.
     fn pick<T: ?Sized>(
         &self,
         key: &str,
@@ -155,7 +155,7 @@ impl<'a> Settings<'a, '_> {
     fn handler(&self, contract: Option<&str>, findings: &mut Findings) -> Option<String> {
         let (handler, at) = self.pick("handler", |from| from.handler.as_deref(), findings);
         let Some(handler) = handler else {
-            // Of an unknown runtime nobody can tell whether it needs one.
+            // Whether an unknown runtime needs a handler is not known.
             if contract.is_some_and(|contract| !base::is_provided(contract)) {
                 self.missing("handler", "add `handler:`, such as `app.handler`", findings);
             }
@@ -205,9 +205,9 @@ impl<'a> Settings<'a, '_> {
                 continue;
             }
             let finding =
-                Finding::error(Code::UnknownLayer, at.index(position), format!("there is no layer `{name}`"));
+                Finding::error(Code::UnknownLayer, at.index(position), format!("unknown layer `{name}`"));
             findings.add(finding.help(if context.extensions.contains_key(name.as_str()) {
-                format!("`{name}` is an extension: list it under `extensions`")
+                format!("list it under `extensions`: `{name}` is an extension")
             } else {
                 unknown_help("layers", name, context.layers.keys().copied())
             }));
@@ -231,10 +231,10 @@ impl<'a> Settings<'a, '_> {
                 extensions.extend(extension.clone());
                 continue;
             }
-            let message = format!("there is no extension `{name}`");
+            let message = format!("unknown extension `{name}`");
             let finding = Finding::error(Code::UnknownExtension, at.index(position), message);
             findings.add(finding.help(if context.layers.contains_key(name.as_str()) {
-                format!("`{name}` is a layer: list it under `layers`")
+                format!("list it under `layers`: `{name}` is a layer")
             } else {
                 unknown_help("extensions", name, context.extensions.keys().copied())
             }));
@@ -277,19 +277,19 @@ impl<'a> Settings<'a, '_> {
     }
 }
 
-/// Reports each name that a list has before.
+/// Reports names that a list contains more than once.
 fn check_twice(kind: &str, names: &[String], at: &Place, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for (position, name) in names.iter().enumerate() {
         if !seen.insert(name) {
             let message = format!("the {kind} `{name}` is listed twice");
             let finding = Finding::error(Code::ListedTwice, at.index(position), message);
-            findings.add(finding.help("keep one of them; a later one wins file by file"));
+            findings.add(finding.help("remove one of them"));
         }
     }
 }
 
-/// Reports a layer of which the function has another version already. Lambda refuses such a function (the answer of
+/// Reports a second version of a layer. Lambda rejects such a function (the response of
 /// `CreateFunction`: "Two different versions of the same layer are not allowed to be referenced in the same function").
 fn check_versions<'a>(
     name: &'a str,
@@ -301,23 +301,23 @@ fn check_versions<'a>(
     let (other, other_arn) = *versions.entry(arn.layer()).or_insert((name, arn));
     if other_arn != arn {
         let message = format!(
-            "`{name}` and `{other}` are versions {} and {} of one layer",
+            "`{name}` and `{other}` are versions {} and {} of the same layer",
             arn.version(),
             other_arn.version()
         );
         let finding = Finding::error(Code::TwoVersions, at.clone(), message);
         findings
-            .add(finding.help("keep one of them; Lambda takes no two versions of a layer in one function"));
+            .add(finding.help("remove one of them: Lambda rejects a function with two versions of a layer"));
     }
 }
 
 /// The help for a name that `section` does not define.
 fn unknown_help<'a>(section: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     if name.starts_with("arn:") && section == "layers" {
-        return "give it a name under `layers`, `NAME: { arn: ... }`, and list the name".to_owned();
+        return "define it under `layers` as `NAME: { arn: ... }`, and list the name here".to_owned();
     }
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it under `{section}`: `NAME: {{ path: ... }}`"),
+        None => format!("define it under `{section}` as `NAME: {{ path: ... }}`"),
     }
 }

@@ -1,4 +1,4 @@
-//! Handlers, and handlers that stand before them: what Lambda calls, and by which variable it is handed on.
+//! Handlers and handler wrappers: what Lambda calls, and which variables pass the function's handler on.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::project::{Function, HandlerWrapper};
 /// The length of a handler by Lambda's API (`CreateFunction`, `Handler`: at most 128 characters, none of them white space).
 const HANDLER_AT_MOST: usize = 128;
 
-/// The variables in which vendors' handlers look for the function's own, by how their handlers begin, whatever folder
-/// `node_modules` is in.
+/// The variables in which vendors' handlers look for the function's own, by the beginning of their handlers after
+/// `node_modules`.
 const VENDORS: &[(&str, &str)] = &[
     // DataDog/datadog-lambda-python, datadog_lambda/handler.py; DataDog/datadog-lambda-js, src/handler.cjs.
     ("datadog_lambda.", "DD_LAMBDA_HANDLER"),
@@ -29,22 +29,22 @@ const VENDORS: &[(&str, &str)] = &[
     ("otel_wrapper.", "ORIG_HANDLER"),
 ];
 
-/// Whether a handler is one that Lambda takes; reports it when it is not.
+/// Whether Lambda accepts a handler; reports it otherwise.
 pub(super) fn check(handler: &str, at: &Place, findings: &mut Findings) -> bool {
     let length = handler.chars().count();
     let message = if handler.is_empty() || handler.contains(char::is_whitespace) || handler.contains('\0') {
-        format!("a handler is one word, and `{handler}` is not")
+        format!("a handler must be one word, and `{handler}` is not")
     } else if length > HANDLER_AT_MOST {
-        format!("this handler has {length} characters; Lambda allows {HANDLER_AT_MOST}")
+        format!("this handler has {length} characters, but Lambda allows {HANDLER_AT_MOST}")
     } else {
         return true;
     };
     let finding = Finding::error(Code::BadHandler, at.clone(), message);
-    findings.add(finding.help("write what Lambda calls the handler, such as `app.handler`"));
+    findings.add(finding.help("write the handler as in Lambda, such as `app.handler`"));
     false
 }
 
-/// Reads a handler wrapper. None when it has problems, which are then reported.
+/// Reads a handler wrapper. `None` if it has errors, which are reported.
 pub(super) fn wrapper(
     written: &format::HandlerWrapper,
     at: &Place,
@@ -58,11 +58,11 @@ pub(super) fn wrapper(
             let module = handler.rsplit_once("node_modules/").map_or(handler.as_str(), |(_, module)| module);
             let Some((_, variable)) = VENDORS.iter().find(|(prefix, _)| module.starts_with(prefix)) else {
                 let message = format!(
-                    "limg does not know in which variable `{handler}` looks for the function's own handler"
+                    "limg does not know in which variable `{handler}` looks for the function's handler"
                 );
                 let finding = Finding::error(Code::UnknownHandlerWrapper, at.clone(), message);
                 findings.add(
-                    finding.help(format!("write `{{ handler: {handler}, variable: ... }}` with its name")),
+                    finding.help(format!("name the variable: `{{ handler: {handler}, variable: ... }}`")),
                 );
                 return None;
             };
@@ -80,7 +80,7 @@ pub(super) fn wrapper(
     Some(HandlerWrapper { handler: handler.clone(), variable })
 }
 
-/// Checks that each handler wrapper of a function can hand over to the next, and the last to the function's own handler.
+/// Checks that each handler wrapper of a function can call the next, and the last one the function's own handler.
 pub(super) fn check_redirect(function: &Function, findings: &mut Findings) {
     let at = findings.at(&["functions", &function.name]);
     let of_extensions = function.extensions.iter().filter_map(|extension| {
@@ -91,7 +91,8 @@ pub(super) fn check_redirect(function: &Function, findings: &mut Findings) {
     for (owner, wrapper) in of_extensions.chain(own) {
         let variable = wrapper.variable.as_str();
         if function.handler.is_none() {
-            let message = format!("the function `{}` has no `handler` to hand over to", function.name);
+            let message =
+                format!("the function `{}` has no `handler` for its handler wrapper to call", function.name);
             let finding = Finding::error(Code::MissingKey, at.key("handler"), message);
             findings.add(finding.help(format!("add `handler:`; the `handler_wrapper` of {owner} calls it")));
         }
@@ -99,8 +100,8 @@ pub(super) fn check_redirect(function: &Function, findings: &mut Findings) {
             findings.add(Finding::error(Code::HandlerVariableClash, at, message).help(help));
         };
         if let Some(other) = owners.insert(variable, owner.clone()) {
-            let message = format!("the handler wrappers of {other} and {owner} both look into `{variable}`");
-            clash(at.clone().on_key(), message, "keep one of them");
+            let message = format!("the handler wrappers of {other} and {owner} both use `{variable}`");
+            clash(at.clone().on_key(), message, "remove one of them");
         }
         let extensions = function
             .extensions
@@ -109,7 +110,7 @@ pub(super) fn check_redirect(function: &Function, findings: &mut Findings) {
         for (variables, at) in extensions.chain([(&function.environment, at.key("environment"))]) {
             if variables.contains_key(variable) {
                 let message = format!("`{variable}` is set by the handler wrapper of {owner}");
-                clash(at.key(variable), message, "remove it; limg sets it to the handler that comes next");
+                clash(at.key(variable), message, "remove it; limg sets it to the next handler");
             }
         }
     }

@@ -1,6 +1,5 @@
-//! Layers: where the files of each come from.
-//!
-//! What is on this machine is looked at; whether a layer version or another image can be had is found when it is fetched.
+//! Layers: where the files of each come from. Local files are looked up; layer versions and images are checked when they
+//! are fetched.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +13,10 @@ use crate::project::{
     LayerVersionArnError, VersionSource,
 };
 
-/// Where all files of layers lie (Lambda developer guide, packaging-layers).
+/// Where all files of layers are (Lambda developer guide, packaging-layers).
 const LAYER_ROOT: &str = "/opt";
 
-/// All layers by name; none in place of one that has problems of its own.
+/// All layers by name; `None` for a layer with errors.
 pub(super) fn all<'a>(
     written: Option<&'a format::Entries<format::Layer>>,
     root: &Path,
@@ -57,22 +56,21 @@ fn source(
     } {
         let message = format!("the layer `{name}` has both `{first}` and `{second}`");
         let finding = Finding::error(Code::SeveralSources, at.key(second).on_key(), message);
-        findings.add(finding.help("keep one, or make two layers of it"));
+        findings.add(finding.help("remove one, or define two layers"));
         return None;
     }
     if to.is_some() && image.is_none() {
-        let finding = misplaced(at, "to", "`to` is only for a layer with an `image`");
+        let finding = misplaced(at, "to", "`to` requires `image`");
         findings.add(finding.help("remove it: the root of a layer is always `/opt`"));
     }
     if ignore_compatibility.is_some() && arn.is_none() {
-        let finding =
-            misplaced(at, "ignore_compatibility", "`ignore_compatibility` is only for a layer with an `arn`");
-        findings.add(finding.help("remove it: only published layers say what they are for"));
+        let finding = misplaced(at, "ignore_compatibility", "`ignore_compatibility` requires `arn`");
+        findings.add(finding.help("remove it: only published layers declare compatibility"));
     }
     if arn.is_some() || image.is_some() {
         let keys = [("follow", follow.is_some()), ("exclude", exclude.is_some())];
         for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
-            let message = format!("`{key}` is only for a layer whose files are on this machine");
+            let message = format!("`{key}` applies only to layers with local files");
             findings.add(misplaced(at, key, message).help("remove it"));
         }
     }
@@ -87,7 +85,7 @@ fn source(
             source::is_tree(&source, &written.path_at, findings).then_some(LayerSource::Files(source))
         }
         (None, None, None) => {
-            let message = format!("the layer `{name}` does not say where its files are");
+            let message = format!("the layer `{name}` has no source of files");
             let finding = Finding::error(Code::MissingKey, at.clone().on_key(), message);
             findings.add(
                 finding
@@ -98,7 +96,7 @@ fn source(
     }
 }
 
-/// A key that is there without the one that it belongs to.
+/// A key without the one that it belongs to.
 fn misplaced(at: &Place, key: &str, message: impl Into<String>) -> Finding {
     Finding::error(Code::MisplacedKey, at.key(key).on_key(), message)
 }
@@ -113,7 +111,7 @@ fn version(
         Ok(arn) => Some(LayerSource::Version(VersionSource { arn, ignore_compatibility })),
         Err(error) => {
             let message = LayerVersionArnError::to_string(&error);
-            let help = "Lambda's console and `aws lambda list-layer-versions` show it as the version ARN";
+            let help = "copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`";
             findings.add(Finding::error(Code::BadArn, at.clone(), message).help(help));
             None
         }
@@ -131,7 +129,7 @@ fn image_files(
 ) -> Option<LayerSource> {
     let reference = reference(image, &at.key("image"), root, findings);
     let Some(path) = path else {
-        let message = format!("the layer `{name}` does not say which files of the image it takes");
+        let message = format!("the layer `{name}` does not name files of the image");
         let finding = Finding::error(Code::MissingKey, at.key("path"), message);
         findings.add(finding.help("add `path:` with a file or folder in the image, such as `/opt`"));
         return None;
@@ -141,15 +139,14 @@ fn image_files(
         Some(text) => {
             let to = image_path(text, &at.key("to"), findings);
             to.filter(|to| {
-                let message = format!("`{to}` lies outside `{LAYER_ROOT}`, where layers are");
+                let message = format!("`{to}` is outside `{LAYER_ROOT}`");
                 let help = format!("write `{LAYER_ROOT}` or a path below it");
                 is_for_layers(to, message, help, &at.key("to"), findings)
             })
         }
         None => path.clone().filter(|path| {
-            let message =
-                format!("the files would lie at `{path}`, outside `{LAYER_ROOT}`, where layers are");
-            let help = format!("add `to:` with a place for them, such as `{LAYER_ROOT}/{}`", path.name());
+            let message = format!("the files would be at `{path}`, outside `{LAYER_ROOT}`");
+            let help = format!("add `to:` with a path for them, such as `{LAYER_ROOT}/{}`", path.name());
             is_for_layers(path, message, help, &at.key("path"), findings)
         }),
     };
@@ -160,21 +157,23 @@ fn reference(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Op
     match base::image(text, at, root, findings)? {
         ImageLocation::Registry(reference) => Some(reference),
         ImageLocation::Scratch => {
-            let message = "`scratch` is empty and has no files to take";
+            let message = "`scratch` is empty and has no files";
             let finding = Finding::error(Code::BadImage, at.clone(), message);
             findings.add(finding.help("name an image in a registry"));
             None
         }
         _ => {
-            let message = format!("limg takes files of an image from a registry, and `{text}` is elsewhere");
+            let message =
+                format!("limg can use files of images in registries only, and `{text}` is not in a registry");
             let finding = Finding::error(Code::BadImage, at.clone(), message);
-            findings.add(finding.help("push it to a registry, or unpack the files and write `path: ...`"));
+            findings
+                .add(finding.help("push the image to a registry, or unpack the files and use `path: ...`"));
             None
         }
     }
 }
 
-/// A path in an image. A slash at its end, which many write after the name of a folder, makes no difference.
+/// A path in an image. A slash at its end, which is common after the name of a folder, makes no difference.
 fn image_path(text: &str, at: &Place, findings: &mut Findings) -> Option<ImagePath> {
     let plain = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
     match plain.parse() {
@@ -189,7 +188,7 @@ fn image_path(text: &str, at: &Place, findings: &mut Findings) -> Option<ImagePa
     }
 }
 
-/// Whether a place is one for a layer's files; reports it when it is not.
+/// Whether a path is for a layer's files; reports it otherwise.
 fn is_for_layers(
     place: &ImagePath,
     message: String,

@@ -102,7 +102,7 @@ struct Used<'a> {
     extensions: BTreeSet<&'a str>,
 }
 
-/// All extensions by name; none in place of one that has problems of its own.
+/// All extensions by name; `None` for an extension with errors.
 fn extensions<'a>(
     definition: &'a format::Definition,
     root: &Path,
@@ -148,7 +148,7 @@ fn extension(
         let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
         source::read(&Written { path, path_at, follow: written.follow, exclude, exclude_at }, root, findings)
     });
-    // A part that is there but has problems makes the whole unusable.
+    // A part with errors makes the whole extension unusable.
     let (source, wrapper) =
         (source.map_or(Some(None), |it| it.map(Some))?, wrapper.map_or(Some(None), |it| it.map(Some))?);
     let handler_wrapper = written.handler_wrapper.as_ref();
@@ -169,7 +169,7 @@ fn extension(
     })
 }
 
-/// Warns of each entry that no function uses: often a misspelt or forgotten line in a list.
+/// Warns about entries that no function uses: often a line in a list is misspelt or missing.
 fn warn_of_unused(definition: &format::Definition, used: &Used<'_>, findings: &mut Findings) {
     fn names<T>(entries: Option<&format::Entries<T>>) -> Vec<&str> {
         entries.into_iter().flat_map(|entries| &entries.0).map(|(name, _)| name.as_str()).collect()

@@ -36,7 +36,7 @@ pub(super) fn project(written: Option<&str>, root: &Path, findings: &mut Finding
     name.to_owned()
 }
 
-/// Checks the names of all functions, and that no two are the same image's.
+/// Checks the names of all functions, and that no two give the same image name.
 pub(super) fn functions(functions: &format::Entries<format::Function>, findings: &mut Findings) {
     let mut images: BTreeMap<String, &str> = BTreeMap::new();
     for (name, _) in &functions.0 {
@@ -44,14 +44,14 @@ pub(super) fn functions(functions: &format::Entries<format::Function>, findings:
         let image = name.to_lowercase();
         let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !letters || name.len() > FUNCTION_AT_MOST || !is_image_name(&image) {
-            let message = format!("`{name}` cannot be the name of a function");
+            let message = format!("`{name}` is not a valid function name");
             findings.add(Finding::error(Code::BadName, at, message).help(format!(
                 "use at most {FUNCTION_AT_MOST} letters and digits, with single `-` or `_` between them"
             )));
         } else if let Some(other) = images.get(&image) {
             let message = format!("`{name}` and `{other}` differ only in case");
             let finding = Finding::error(Code::NameClash, at, message);
-            findings.add(finding.help("rename one: image names have only lower-case letters"));
+            findings.add(finding.help("rename one of them: image names are in lower case"));
         } else {
             images.insert(image, name);
         }
@@ -63,13 +63,13 @@ pub(super) fn entry(kind: &str, name: &str, at: &Place, findings: &mut Findings)
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if !begins || !letters || name.len() > ENTRY_AT_MOST {
-        let message = format!("`{name}` cannot be the name of {kind}");
+        let message = format!("`{name}` is not a valid name for {kind}");
         let finding = Finding::error(Code::BadName, at.clone().on_key(), message);
-        findings.add(finding.help("use letters, digits, `.`, `_` and `-`, and begin with a letter or digit"));
+        findings.add(finding.help("use letters, digits, `.`, `_` and `-`, beginning with a letter or digit"));
     }
 }
 
-/// Whether a text may stand between the slashes of an image name: lower-case letters and digits, with `.`, `_`, `__` or
+/// Whether a text can be one component of an image name: lower-case letters and digits, with `.`, `_`, `__` or
 /// any number of `-` between them.
 fn is_image_name(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -81,7 +81,7 @@ fn is_image_name(text: &str) -> bool {
             .all(|part| matches!(part, "." | "_" | "__") || part.chars().all(|c| c == '-'))
 }
 
-/// The image name that comes nearest to any text.
+/// The image name that is closest to any text.
 fn image_name(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit()));

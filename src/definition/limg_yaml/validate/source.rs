@@ -1,7 +1,7 @@
-//! Paths: what a definition names on this machine, and what is there.
+//! Paths that a definition names on this machine.
 //!
-//! A file that begins as a zip is a zip, whatever its name: that is also how Lambda takes a `.jar` as code. A file that is
-//! called `.zip` and is none is a problem, since it would otherwise be copied into the image as it is.
+//! A file with the content of a zip is a zip, whatever its name: that is also how Lambda accepts a `.jar` as code. A file
+//! with the suffix `.zip` that is not a zip archive is an error, since it would otherwise be copied into the image.
 
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::fs::{self, FsError};
 use crate::project::{ImagePath, Source, SourceKind, Wrapper, WrapperScript};
 use crate::text::nearest;
 
-/// A source as the definition has it, with the places to report problems at.
+/// A source as the definition has it, with the places for findings.
 pub(super) struct Written<'a> {
     pub(super) path: &'a str,
     pub(super) path_at: Place,
@@ -23,7 +23,7 @@ pub(super) struct Written<'a> {
     pub(super) exclude_at: Place,
 }
 
-/// Looks at a source. None when it has problems, which are then reported.
+/// Looks up a source. `None` if it has errors, which are reported.
 pub(super) fn read(written: &Written<'_>, root: &Path, findings: &mut Findings) -> Option<Source> {
     let patterns_are_good = check_patterns(written.exclude, &written.exclude_at, findings);
     let path = resolve(written.path, &written.path_at, root, findings)?;
@@ -32,14 +32,14 @@ pub(super) fn read(written: &Written<'_>, root: &Path, findings: &mut Findings) 
     patterns_are_good.then(|| Source { path, kind, follow, exclude: written.exclude.to_vec() })
 }
 
-/// Whether a source is a whole tree, as a layer must be; reports it when it is not.
+/// Whether a source is a whole tree, as a layer must be; reports it otherwise.
 pub(super) fn is_tree(source: &Source, at: &Place, findings: &mut Findings) -> bool {
     let is_file = source.kind == SourceKind::File;
     if is_file {
         let message =
-            format!("a layer is a directory or a .zip, and `{}` is one file", source.path.display());
+            format!("a layer must be a directory or a .zip, and `{}` is a file", source.path.display());
         let finding = Finding::error(Code::WrongFile, at.clone(), message);
-        findings.add(finding.help("name the directory that holds it as it should lie in `/opt`"));
+        findings.add(finding.help("name a directory that contains the file where it should be in `/opt`"));
     }
     !is_file
 }
@@ -51,7 +51,7 @@ pub(super) fn wrapper(text: &str, at: &Place, root: &Path, findings: &mut Findin
             Ok(path) => Some(Wrapper { script: WrapperScript::InImage(path), place: at.clone() }),
             Err(error) => {
                 let finding = Finding::error(Code::BadWrapper, at.clone(), error.to_string());
-                findings.add(finding.help("a wrapper that begins with `/` is a path in the image"));
+                findings.add(finding.help("write a path without a leading `/` for a local file; with one, it is a path in the image"));
                 None
             }
         };
@@ -61,7 +61,7 @@ pub(super) fn wrapper(text: &str, at: &Place, root: &Path, findings: &mut Findin
         Ok(SourceKind::File) => Some(Wrapper { script: WrapperScript::Local(path), place: at.clone() }),
         Ok(SourceKind::Directory | SourceKind::Zip) => {
             let message =
-                format!("a wrapper is one program, and `{}` is a directory or a zip", path.display());
+                format!("a wrapper must be a program, and `{}` is a directory or a zip", path.display());
             findings.add(Finding::error(Code::WrongFile, at.clone(), message));
             None
         }
@@ -72,14 +72,14 @@ pub(super) fn wrapper(text: &str, at: &Place, root: &Path, findings: &mut Findin
     }
 }
 
-/// The absolute path that a text names, without looking at it.
+/// The absolute path of a text, without looking it up.
 fn resolve(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<PathBuf> {
     if text.is_empty() || text.contains('\0') {
-        let finding = Finding::error(Code::EmptyValue, at.clone(), "this names no path");
+        let finding = Finding::error(Code::EmptyValue, at.clone(), "the path is empty");
         findings.add(finding.help("write a path relative to this file; `.` is its folder"));
         return None;
     }
-    // Collecting the components drops `./` and a `/` at the end, so that one place has one spelling.
+    // Collecting the components removes `./` and a final `/`, so that each path has one spelling.
     Some(root.join(text).components().collect())
 }
 
@@ -87,17 +87,17 @@ fn resolve(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Opti
 pub(super) fn check_patterns(patterns: &[String], at: &Place, findings: &mut Findings) -> bool {
     let mut all_good = true;
     for (position, pattern) in patterns.iter().enumerate() {
-        // Each pattern is tried alone: limits on their sum are the reader's to meet.
+        // Each pattern is tried alone; limits on all patterns together apply when files are listed.
         if let Err(error) = GitignoreBuilder::new("").add_line(None, pattern) {
             all_good = false;
-            let message = format!("`{pattern}` is no pattern that limg can read: {}", reason(&error));
+            let message = format!("`{pattern}` is not a valid pattern: {}", reason(&error));
             findings.add(Finding::error(Code::BadPattern, at.index(position), message));
         }
     }
     all_good
 }
 
-/// What is wrong with a pattern, without the pattern, which the message has already.
+/// What is wrong with a pattern, without the pattern itself, which the message already contains.
 fn reason(error: &ignore::Error) -> String {
     match error {
         ignore::Error::Glob { err, .. } => err.clone(),
@@ -118,7 +118,7 @@ fn kind_of(path: &Path) -> Result<SourceKind, Unusable> {
     if metadata.is_dir() {
         return Ok(SourceKind::Directory);
     }
-    // A pipe must not even be opened: that would wait for a writer.
+    // A pipe must not be opened: that would wait for a writer.
     if !metadata.is_file() {
         return Err(Unusable::Special);
     }
@@ -149,7 +149,8 @@ impl Unusable {
         let shown = path.display();
         match self {
             Self::Missing => {
-                let finding = Finding::error(Code::MissingPath, at.clone(), format!("there is no `{shown}`"));
+                let finding =
+                    Finding::error(Code::MissingPath, at.clone(), format!("`{shown}` does not exist"));
                 finding.help(missing_help(path))
             }
             Self::Unreadable(error) => {
@@ -161,35 +162,36 @@ impl Unusable {
                 Finding::error(Code::WrongFile, at.clone(), message)
             }
             Self::NotZip => {
-                let message = format!("`{shown}` is called .zip and is none");
-                Finding::error(Code::WrongFile, at.clone(), message).help("pack it again, or rename it")
+                let message = format!("`{shown}` has the suffix .zip but is not a zip archive");
+                Finding::error(Code::WrongFile, at.clone(), message)
+                    .help("create the archive again, or rename the file")
             }
         }
     }
 }
 
-/// What is there instead of a missing path: a link that leads nowhere, a missing folder, or a name like it.
+/// The likely reason for a missing path: a dangling link, a missing folder, or a misspelt name.
 fn missing_help(path: &Path) -> String {
     if fs::symlink_metadata(path).is_ok() {
-        return "it is a symbolic link to something that is not there".to_owned();
+        return "correct the symbolic link: its target does not exist".to_owned();
     }
     if path.components().any(|part| part.as_os_str() == "~") {
-        return "`~` is not expanded; write a path relative to this file".to_owned();
+        return "write a path relative to this file: `~` is not expanded".to_owned();
     }
     let missing =
         path.ancestors().take_while(|above| fs::symlink_metadata(above).is_err()).last().unwrap_or(path);
     let name = missing.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(folder) = missing.parent() else {
-        return "paths are relative to this file".to_owned();
+        return "write a path relative to this file".to_owned();
     };
     let Ok(beside) = fs::names_in(folder) else {
-        return format!("`{}` is no directory that can be listed", folder.display());
+        return format!("check `{}`, which is not a readable directory", folder.display());
     };
     match nearest(&name, beside.iter().map(String::as_str)) {
-        Some(near) => format!("`{}` has `{near}`", folder.display()),
+        Some(near) => format!("did you mean `{near}` in `{}`?", folder.display()),
         None if missing == path => {
-            format!("`{}` has nothing like it; paths are relative to this file", folder.display())
+            format!("check the path: `{}` contains nothing with a similar name", folder.display())
         }
-        None => format!("already `{}` is missing; paths are relative to this file", missing.display()),
+        None => format!("check the path: `{}` does not exist", missing.display()),
     }
 }

@@ -54,7 +54,7 @@ impl Machine {
         let options = Options { destinations: Vec::new(), time: BuildTime::default(), cache_from };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
-            repository: self.bench.fake.named(&format!("{prefix}/{}", function.name)),
+            repository: self.bench.fake.repository(&format!("{prefix}/{}", function.name)),
             tags: vec!["latest".to_owned()],
         };
         let targets: Vec<_> = functions.iter().map(target).collect();
@@ -160,7 +160,7 @@ async fn what_changed_is_made_and_sent_and_nothing_else() {
 async fn layers_go_from_the_cache_to_where_the_image_is_sent() {
     for mounts in [true, false] {
         let fake = Fake::start();
-        fake.state().manner.mounts = mounts;
+        fake.state().behaviour.mounts = mounts;
         let first = Machine::new(&fake).push("shop", &[]).await;
         let (sent, fetched) = (fake.count("PATCH", "/uploads/"), fake.count("GET", "/blobs/"));
         let from = [format!("{}/shop/a", fake.host()), format!("{}/shop/b:latest", fake.host())];
@@ -287,8 +287,8 @@ async fn images_that_are_not_there_are_told_of_together() {
 
 #[tokio::test]
 async fn a_registry_that_fails_or_refuses_breaks_no_build() {
-    let refusal = Fault::Answer(Answer::refusal(403, "DENIED", "not you"));
-    for (fault, asked) in [(Fault::Reset, "shop/b"), (refusal, "")] {
+    let refusal = InjectedFault::Respond(Response::error(403, "DENIED", "not you"));
+    for (fault, asked) in [(InjectedFault::Reset, "shop/b"), (refusal, "")] {
         let other = Fake::start();
         Machine::new(&other).push("shop", &[]).await;
         other.fail("GET", "/manifests/", ALWAYS, fault);

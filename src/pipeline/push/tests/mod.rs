@@ -11,8 +11,8 @@ use crate::image::{BaseImage, Layer, NewLayer};
 use crate::layer;
 use crate::pipeline::{Origin, Pinning, Recipe};
 use crate::project::{Architecture, RunConfig};
-use crate::registry::fake::{ALWAYS, Answer, Fake, Fault};
-use crate::registry::{Chain, Client, Settings};
+use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
+use crate::registry::{Client, ClientSettings, CredentialChain};
 use crate::store::Store;
 use crate::tree::{FileNode, Node, Tree};
 
@@ -31,12 +31,12 @@ impl Bench {
         let (folder, store) = Store::for_test();
         let events = Arc::<Events>::default();
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
-        let settings = Settings { connections, ..Settings::default() };
-        let nobody = Arc::new(Chain(Vec::new()));
-        let registry = Client::new(settings, nobody, Arc::clone(&reporter)).unwrap().hasty();
+        let settings = ClientSettings { connections, ..ClientSettings::default() };
+        let anonymous = Arc::new(CredentialChain(Vec::new()));
+        let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
-            docker: crate::engine::Host { address: None, tls: false },
+            docker: crate::engine::DockerHost { address: None, tls: false },
             registry,
             lock: Arc::default(),
             lock_before: Arc::default(),
@@ -79,7 +79,7 @@ impl Bench {
 
     fn targets(&self, built: &[Built]) -> Vec<Target> {
         let target = |built: &Built| Target {
-            repository: self.fake.named(&format!("shop/{}", built.name)),
+            repository: self.fake.repository(&format!("shop/{}", built.name)),
             tags: vec!["latest".to_owned()],
         };
         built.iter().map(target).collect()
@@ -142,7 +142,7 @@ async fn bytes_are_made_again_for_a_registry_that_lacks_them_and_for_no_other() 
 async fn a_shared_blob_goes_over_once_and_is_mounted_elsewhere() {
     for connections in [1, 8] {
         let bench = Bench::new(connections);
-        bench.fake.state().manner.mounts = true;
+        bench.fake.state().behaviour.mounts = true;
         let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
         let pushed = bench.push(&built).await.unwrap();
         assert_eq!(bench.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
@@ -161,7 +161,7 @@ async fn a_shared_blob_goes_over_once_and_is_mounted_elsewhere() {
 #[tokio::test]
 async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
     let bench = Bench::new(4);
-    bench.fake.state().manner.ecr = true;
+    bench.fake.state().behaviour.ecr = true;
     let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", "also shared", name]));
     let pushed = bench.push(&built).await.unwrap();
     assert_eq!(bench.told_of_mounts(), 1);
@@ -173,7 +173,7 @@ async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
 #[tokio::test]
 async fn what_an_unchanged_image_has_is_mounted_from_it() {
     let bench = Bench::new(4);
-    bench.fake.state().manner.mounts = true;
+    bench.fake.state().behaviour.mounts = true;
     let old = bench.built("old", &["shared"]);
     bench.push(std::slice::from_ref(&old)).await.unwrap();
     let pushed = bench.push(&[old, bench.built("new", &["shared"])]).await.unwrap();
@@ -183,7 +183,7 @@ async fn what_an_unchanged_image_has_is_mounted_from_it() {
 #[tokio::test]
 async fn an_immutable_tag_is_an_error_unless_it_is_right() {
     let bench = Bench::new(4);
-    bench.fake.state().manner.immutable = true;
+    bench.fake.state().behaviour.immutable_tags = true;
     let first = [bench.built("a", &["one"])];
     bench.push(&first).await.unwrap();
     bench.push(&first).await.unwrap();
@@ -192,7 +192,7 @@ async fn an_immutable_tag_is_an_error_unless_it_is_right() {
     assert!(matches!(&error, PushError::ImmutableTag { tag, .. } if tag == "latest"), "{error:?}");
     assert!(error.help().unwrap().contains("--tag"));
     // The image is there by its digest, as the advice says, and the tag is what it was.
-    let repository = bench.fake.named("shop/a");
+    let repository = bench.fake.repository("shop/a");
     let registry = &bench.context.registry;
     let of = async |version: &str| registry.manifest_digest(&repository, version).await.unwrap();
     assert_eq!(of("latest").await.as_ref(), Some(first[0].image.digest()));
@@ -203,8 +203,8 @@ async fn an_immutable_tag_is_an_error_unless_it_is_right() {
 #[tokio::test]
 async fn nothing_gets_a_tag_when_one_blob_is_refused() {
     let bench = Bench::new(4);
-    let refusal = Answer::refusal(413, "SIZE_INVALID", "too much");
-    bench.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(413, "SIZE_INVALID", "too much");
+    bench.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
     let error = bench.push(&built).await.unwrap_err();
     let PushError::Registry(error) = error else { panic!("{error:?}") };
@@ -229,7 +229,7 @@ async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
     let added = NewLayer { layer: far, description: "base".to_owned(), encoder: None };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
-    built.origins.insert(digest.clone(), Origin::Registry(other.named("base")));
+    built.origins.insert(digest.clone(), Origin::Registry(other.repository("base")));
     let pushed = bench.push(std::slice::from_ref(&built)).await.unwrap();
     assert_eq!((pushed[0].sent.blobs, other.count("GET", "/blobs/")), (2, 1));
 

@@ -53,7 +53,7 @@ impl Bench {
 async fn a_layer_is_sent_once_while_the_build_goes_on() {
     for connections in [1, 8] {
         let bench = Bench::new(connections);
-        bench.fake.state().manner.mounts = true;
+        bench.fake.state().behaviour.mounts = true;
         let built = ["a", "b"].map(|name| bench.built(name, &["shared", name]));
         let shared = &built[0].image.layers()[0];
         let tell = async |listener: UnboundedSender<Part>| {
@@ -124,8 +124,8 @@ async fn what_was_there_before_goes_early_too_once_the_image_is_known_to_be_new(
 #[tokio::test]
 async fn nobody_is_asked_twice_for_being_let_in() {
     let bench = Bench::new(8);
-    let refusal = Answer::refusal(403, "DENIED", "not you");
-    bench.fake.fail("", "/v2/shop/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(403, "DENIED", "not you");
+    bench.fake.fail("", "/v2/shop/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
     let tell = async |listener: UnboundedSender<Part>| {
         for (position, built) in built.iter().enumerate() {
@@ -218,7 +218,7 @@ fn build_held(
     let options = Options { destinations: Vec::new(), time: BuildTime::default(), cache_from: Vec::new() };
     let functions: Vec<_> = project.functions.iter().collect();
     let target = |function: &&crate::project::Function| Target {
-        repository: bench.fake.named(&format!("shop/{}", function.name)),
+        repository: bench.fake.repository(&format!("shop/{}", function.name)),
         tags: vec!["latest".to_owned()],
     };
     let targets: Vec<_> = functions.iter().map(target).collect();
@@ -261,8 +261,8 @@ fn a_build_that_fails_after_a_layer_was_sent_gives_nothing_a_name() {
 #[test]
 fn a_refused_upload_ends_the_build() {
     let mut bench = Bench::new(4);
-    let refusal = Answer::refusal(403, "DENIED", "no more of it");
-    bench.fake.fail("PUT", "/v2/shop/small/blobs/uploads/", ALWAYS, Fault::Answer(refusal));
+    let refusal = Response::error(403, "DENIED", "no more of it");
+    bench.fake.fail("PUT", "/v2/shop/small/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
     let (held, pushed) = build_held(&mut bench, |_| false, None);
     let error = pushed.unwrap_err();
     let PipelineError::Push(PushError::Registry(error)) = error else { panic!("{error:?}") };

@@ -1,57 +1,58 @@
-//! What the files themselves say.
+//! Entries of configuration files.
 
 use super::*;
 
 #[tokio::test]
-async fn nothing_is_known_without_files() {
-    assert_eq!(Bench::new().user("registry.example.com").await, "-");
-    let nowhere = DockerConfig::new(ConfigFiles::default());
+async fn there_are_no_credentials_without_files() {
+    assert_eq!(Fixture::new().user("registry.example.com").await, "-");
+    let nowhere = DockerConfig::new(DockerConfigPaths::default());
     assert_eq!(nowhere.find("registry.example.com").await.unwrap(), None);
-    let no_home = ConfigFiles { home: Some("/dev/null".into()), ..ConfigFiles::default() };
+    let no_home = DockerConfigPaths { home: Some("/dev/null".into()), ..DockerConfigPaths::default() };
     assert_eq!(DockerConfig::new(no_home).find("registry.example.com").await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn files_are_asked_in_order() {
+async fn files_are_read_in_order() {
     let file = |user: &str| json!({ "auths": { "r.example.com": { "auth": auth(user) } } }).to_string();
-    let mut bench = Bench::new();
-    bench.config.files.registry_auth_file = Some(bench.path("auth file"));
-    // Each is put before the ones that are there.
+    let mut fixture = Fixture::new();
+    fixture.config.paths.registry_auth_file = Some(fixture.path("auth file"));
+    // Each file has a higher precedence than the ones before it.
     for (name, user) in [
         ("home/.config/containers/auth.json", "config home"),
         ("run/containers/auth.json", "runtime"),
         ("home/.docker/config.json", "docker"),
         ("auth file", "auth file"),
     ] {
-        bench.write(name, file(user));
-        let found = bench.find("r.example.com").await.unwrap().unwrap();
+        fixture.write(name, file(user));
+        let found = fixture.find("r.example.com").await.unwrap().unwrap();
         assert!(matches!(found.identity, Identity::Password { user: found, .. } if found == user), "{user}");
-        assert_eq!(found.source, bench.path(name).display().to_string());
+        assert_eq!(found.source, fixture.path(name).display().to_string());
         assert_eq!(found.expires, None);
     }
-    // What one does not know, the next may.
-    bench.write("auth file", json!({ "auths": { "other.example.com": { "auth": auth("me") } } }).to_string());
-    assert_eq!(bench.user("r.example.com").await, "docker");
+    // If a file has no entry for the registry, the next one may.
+    fixture
+        .write("auth file", json!({ "auths": { "other.example.com": { "auth": auth("me") } } }).to_string());
+    assert_eq!(fixture.user("r.example.com").await, "docker");
 }
 
 #[tokio::test]
-async fn variables_move_the_folders() {
+async fn variables_change_the_folders() {
     let file = |user: &str| json!({ "auths": { "r.example.com": { "auth": auth(user) } } }).to_string();
-    let mut bench = Bench::new();
-    bench.write("home/.docker/config.json", file("home docker"));
-    bench.write("home/.config/containers/auth.json", file("home podman"));
-    bench.config.files.docker_config = Some(bench.path("docker"));
-    assert_eq!(bench.user("r.example.com").await, "home podman");
-    bench.config.files.config_home = Some(bench.path("config"));
-    assert_eq!(bench.user("r.example.com").await, "-");
-    bench.write("config/containers/auth.json", file("podman"));
-    assert_eq!(bench.user("r.example.com").await, "podman");
-    bench.write("docker/config.json", file("docker"));
-    assert_eq!(bench.user("r.example.com").await, "docker");
+    let mut fixture = Fixture::new();
+    fixture.write("home/.docker/config.json", file("home docker"));
+    fixture.write("home/.config/containers/auth.json", file("home podman"));
+    fixture.config.paths.docker_config = Some(fixture.path("docker"));
+    assert_eq!(fixture.user("r.example.com").await, "home podman");
+    fixture.config.paths.config_home = Some(fixture.path("config"));
+    assert_eq!(fixture.user("r.example.com").await, "-");
+    fixture.write("config/containers/auth.json", file("podman"));
+    assert_eq!(fixture.user("r.example.com").await, "podman");
+    fixture.write("docker/config.json", file("docker"));
+    assert_eq!(fixture.user("r.example.com").await, "docker");
 }
 
 #[tokio::test]
-async fn entries_are_found_under_all_their_keys() {
+async fn an_entry_may_have_different_keys() {
     for (key, host, found) in [
         ("r.example.com", "r.example.com", true),
         ("r.example.com:5000", "r.example.com:5000", true),
@@ -76,13 +77,13 @@ async fn entries_are_found_under_all_their_keys() {
         ("https://index.docker.io/v1/", "r.example.com", false),
         ("", "r.example.com", false),
     ] {
-        let bench = Bench::with(&json!({ "auths": { key: { "auth": auth("me") } } }));
-        assert_eq!(bench.user(host).await, if found { "me" } else { "-" }, "{key} for {host}");
+        let fixture = Fixture::with(&json!({ "auths": { key: { "auth": auth("me") } } }));
+        assert_eq!(fixture.user(host).await, if found { "me" } else { "-" }, "{key} for {host}");
     }
 }
 
 #[tokio::test]
-async fn the_nearest_entry_counts() {
+async fn the_nearest_entry_is_used() {
     let entry = |user: &str| json!({ "auth": auth(user) });
     for (auths, host, user) in [
         (
@@ -100,13 +101,13 @@ async fn the_nearest_entry_counts() {
             "docker",
         ),
     ] {
-        let bench = Bench::with(&json!({ "auths": auths }));
-        assert_eq!(bench.user(host).await, user, "{auths}");
+        let fixture = Fixture::with(&json!({ "auths": auths }));
+        assert_eq!(fixture.user(host).await, user, "{auths}");
     }
 }
 
 #[tokio::test]
-async fn entries_tell_an_identity_in_several_ways() {
+async fn an_entry_may_have_different_forms() {
     let unpadded = auth("me").trim_end_matches('=').to_owned();
     let padded_with_nul = {
         use base64::Engine as _;
@@ -127,47 +128,47 @@ async fn entries_tell_an_identity_in_several_ways() {
         (json!({ "password": SECRET }), "-"),
         (json!({}), "-"),
     ] {
-        let bench = Bench::with(&json!({ "auths": { "r.example.com": entry } }));
-        assert_eq!(bench.user("r.example.com").await, user, "{entry}");
+        let fixture = Fixture::with(&json!({ "auths": { "r.example.com": entry } }));
+        assert_eq!(fixture.user("r.example.com").await, user, "{entry}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_without_its_content() {
+async fn errors_about_a_file_do_not_show_its_content() {
     let file = "/home/.docker/config.json";
     let entry = format!("the `auth` of this registry in `{file}` is not base64 of USER:PASSWORD");
     for (content, why) in [
-        (format!("{{\"auths\": \n{SECRET}"), format!("`{file}` is not JSON (line 2, column 1)")),
+        (format!("{{\"auths\": \n{SECRET}"), format!("`{file}` is not valid JSON (line 2, column 1)")),
         (
             format!("{{\"auths\": {{\"r.org\": \"{SECRET}\"}}}}"),
-            format!("`{file}` has not the form of Docker's configuration (line 1, column 41)"),
+            format!("`{file}` is not a valid Docker config file (line 1, column 41)"),
         ),
         (
             format!("{{\"auths\": \"{SECRET}\"}}"),
-            format!("`{file}` has not the form of Docker's configuration (line 1, column 31)"),
+            format!("`{file}` is not a valid Docker config file (line 1, column 31)"),
         ),
         (json!({ "auths": { "r.org": { "auth": SECRET } } }).to_string(), entry.clone()),
         (json!({ "auths": { "r.org": { "auth": "aHVudGVyMg==" } } }).to_string(), entry.clone()),
         (json!({ "auths": { "r.org": { "auth": "Omh1bnRlcjI=" } } }).to_string(), entry.clone()),
         (json!({ "auths": { "r.org": { "auth": "/////w==" } } }).to_string(), entry),
     ] {
-        let bench = Bench::new();
-        bench.write("home/.docker/config.json", &content);
-        let (error, help) = bench.error("r.org").await;
+        let fixture = Fixture::new();
+        fixture.write("home/.docker/config.json", &content);
+        let (error, help) = fixture.error("r.org").await;
         assert_eq!(error, format!("failed to find credentials for `r.org`: {why}"));
         assert!(help.unwrap().contains("docker login"));
     }
-    // A broken entry of another registry does no harm.
-    let bench =
-        Bench::with(&json!({ "auths": { "other.org": { "auth": "!" }, "r.org": { "auth": auth("me") } } }));
-    assert_eq!(bench.user("r.org").await, "me");
-    let bench = Bench::new();
-    std::fs::create_dir_all(bench.path("home/.docker/config.json")).unwrap();
-    let (error, _) = bench.error("r.org").await;
+    // A broken entry for another registry does no harm.
+    let fixture =
+        Fixture::with(&json!({ "auths": { "other.org": { "auth": "!" }, "r.org": { "auth": auth("me") } } }));
+    assert_eq!(fixture.user("r.org").await, "me");
+    let fixture = Fixture::new();
+    std::fs::create_dir_all(fixture.path("home/.docker/config.json")).unwrap();
+    let (error, _) = fixture.error("r.org").await;
     assert!(error.contains(&format!("failed to read `{file}`: ")), "{error}");
     for empty in ["", " \n"] {
-        bench.write("run/containers/auth.json", empty);
-        std::fs::remove_dir(bench.path("home/.docker/config.json")).ok();
-        assert_eq!(bench.user("r.org").await, "-");
+        fixture.write("run/containers/auth.json", empty);
+        std::fs::remove_dir(fixture.path("home/.docker/config.json")).ok();
+        assert_eq!(fixture.user("r.org").await, "-");
     }
 }

@@ -1,9 +1,8 @@
-//! Files and helpers as users have them, in a folder that is gone afterwards.
+//! Configuration files and helpers in a temporary home folder.
 
 mod files;
 mod helpers;
 
-use std::error::Error as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -11,35 +10,36 @@ use serde_json::json;
 
 use super::*;
 use crate::registry::credentials::Secret;
+use crate::text::with_causes;
 
-/// What no error may show. Its base64 begins with `aHVudGVy`.
+/// What no error may contain. Its base64 begins with `aHVudGVy`.
 const SECRET: &str = "hunter2:with:colons";
 
 /// A home folder with files and helpers.
-struct Bench {
+struct Fixture {
     folder: tempfile::TempDir,
     config: DockerConfig,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let files = ConfigFiles {
+        let paths = DockerConfigPaths {
             home: Some(at("home")),
             runtime: Some(at("run")),
             path: vec![at("nowhere"), at("bin")],
-            ..ConfigFiles::default()
+            ..DockerConfigPaths::default()
         };
-        let config = DockerConfig::new(files);
+        let config = DockerConfig::new(paths);
         Self { folder, config }
     }
 
-    /// One with a file of Docker.
+    /// With a configuration file of Docker.
     fn with(config: &serde_json::Value) -> Self {
-        let bench = Self::new();
-        bench.write("home/.docker/config.json", config.to_string());
-        bench
+        let fixture = Self::new();
+        fixture.write("home/.docker/config.json", config.to_string());
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -51,8 +51,8 @@ impl Bench {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    /// Installs a helper. Another process writes it: what this one has open for writing, a test beside this one may be
-    /// passing on to a program that it starts, and then the kernel does not run it.
+    /// Installs a helper. Another process writes it: a concurrent test may start a program that inherits what this process
+    /// has open for writing, and then the kernel would refuse to run the helper.
     fn helper(&self, name: &str, script: &str) {
         let path = self.path(&format!("bin/docker-credential-{name}"));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -66,7 +66,7 @@ impl Bench {
         assert!(writer.wait().unwrap().success());
     }
 
-    /// Installs a helper that knows one registry, and fails at every other.
+    /// Installs a helper that has credentials for one registry and fails for every other.
     fn helper_for(&self, name: &str, registry: &str, user: &str) {
         let answer = json!({ "ServerURL": registry, "Username": user, "Secret": SECRET });
         self.helper(
@@ -78,11 +78,11 @@ impl Bench {
         );
     }
 
-    async fn find(&self, host: &str) -> Result<Option<Credential>, CredentialsError> {
+    async fn find(&self, host: &str) -> Result<Option<Credential>, CredentialError> {
         self.config.find(host).await
     }
 
-    /// The user for a host, `token` for a token, `-` for none; and it must be the secret that the test knows.
+    /// The user for a host, `token` for a token, `-` for none. Fails unless the secret is the expected one.
     async fn user(&self, host: &str) -> String {
         match self.find(host).await.unwrap().map(|found| found.identity) {
             None => "-".to_owned(),
@@ -97,15 +97,10 @@ impl Bench {
         }
     }
 
-    /// The error for a host and its causes, and its help.
+    /// The error for a host with its causes, and its help.
     async fn error(&self, host: &str) -> (String, Option<String>) {
         let error = self.find(host).await.unwrap_err();
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
+        let text = with_causes(&error);
         let all = format!("{text} {error:?} {:?}", error.help);
         for secret in ["hunter2", "colons", "aHVudGVy", SECRET_ENTRY] {
             assert!(!all.contains(secret), "{secret} in {all}");
@@ -119,7 +114,7 @@ fn auth(user: &str) -> String {
     base64::prelude::BASE64_STANDARD.encode(format!("{user}:{SECRET}"))
 }
 
-/// The end of the base64 of every user with the secret whose name has a multiple of three letters.
+/// The end of the base64 of a user with the secret, if the user's name has a multiple of three letters.
 const SECRET_ENTRY: &str = "Omh1bnRlcjI6d2l0aDpjb2xvbnM";
 
 #[test]

@@ -1,0 +1,212 @@
+//! Downloads blobs into the store (OCI distribution specification, "Pulling blobs").
+//!
+//! A blob is hashed while it is written, and kept only if its digest is right. A broken transfer is resumed. No blob is
+//! ever held in memory as a whole.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
+use reqwest::{Method, StatusCode};
+use tokio::task::JoinHandle;
+
+use super::blobs::blob_request;
+use super::client::{Client, Inner};
+use super::endpoint::Endpoint;
+use super::error::{ContentError, RegistryError};
+use super::transfer::Transfer;
+use super::transport::Response;
+use crate::event::Direction;
+use crate::fs::FsError;
+use crate::project::Repository;
+use crate::store::{Blob, BlobWriter, Digest, Store};
+use crate::text::excerpt;
+
+/// How many further bytes justify a fresh series of attempts when a transfer breaks again and again.
+const PROGRESS_FOR_NEW_ATTEMPTS: u64 = 16 * 1024 * 1024;
+
+/// How many bytes are collected before they are written.
+const BATCH: usize = 512 * 1024;
+
+impl Client {
+    /// Fetches a blob of `size` bytes into the store, unless the store has it.
+    ///
+    /// # Errors
+    /// When the blob does not exist, cannot be fetched, or has another size or digest.
+    pub async fn fetch(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        store: &Store,
+    ) -> Result<Blob, RegistryError> {
+        let stored = || store.blob(digest).filter(|blob| blob.size == size);
+        if let Some(blob) = stored() {
+            return Ok(blob);
+        }
+        let fetch_lock = self.inner.fetch_lock(digest);
+        let _guard = fetch_lock.lock().await;
+        if let Some(blob) = stored() {
+            return Ok(blob);
+        }
+        let endpoint = self.inner.endpoint(repository).await?;
+        let action = format!("fetch {digest} from {endpoint}");
+        let transfer = Transfer::begin(
+            self.inner.reporter.clone(),
+            Direction::Fetch,
+            repository.to_string(),
+            digest.to_string(),
+            size,
+        );
+        let (inner, endpoint, action, transfer) = (&*self.inner, &endpoint, &*action, &transfer);
+        let download = Download { inner, endpoint, digest, size, action, transfer };
+        match download.run(store).await? {
+            Ok(blob) => Ok(blob),
+            // A second download shows whether the wrong digest was an accident.
+            Err(_) => download.run(store).await?.map_err(|found| {
+                RegistryError::content(action, ContentError::Digest { expected: digest.to_string(), found })
+            }),
+        }
+    }
+}
+
+/// The download of one blob.
+struct Download<'a> {
+    inner: &'a Inner,
+    endpoint: &'a Endpoint,
+    digest: &'a Digest,
+    size: u64,
+    action: &'a str,
+    transfer: &'a Transfer,
+}
+
+impl Download<'_> {
+    /// Downloads the blob, resuming as often as necessary. The inner error is the wrong digest that it has.
+    async fn run(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
+        let mut sink = BlobSink::new(store);
+        let mut attempts = self.inner.attempts(self.action);
+        let mut furthest = 0;
+        while let Err(error) = self.resume(&mut sink, store).await {
+            // Over a bad connection a large blob breaks off more often than the attempts at a small one allow.
+            if sink.written >= furthest + PROGRESS_FOR_NEW_ATTEMPTS {
+                furthest = sink.written;
+                attempts = self.inner.attempts(self.action);
+            }
+            attempts.after(error).await?;
+        }
+        sink.finish(self.digest).await
+    }
+
+    /// Downloads what is missing, in one request.
+    async fn resume(&self, sink: &mut BlobSink, store: &Store) -> Result<(), RegistryError> {
+        let mut request = blob_request(self.endpoint, Method::GET, self.digest, self.action);
+        if sink.written > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={}-", sink.written));
+            request.headers.extend(range.ok().map(|range| (RANGE, range)));
+        }
+        let accepted = [StatusCode::OK, StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE];
+        let mut response = self.inner.send(self.endpoint, &request, &accepted).await?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => self.check_range(&response, sink.written)?,
+            StatusCode::OK => {
+                let length = response.header(&CONTENT_LENGTH).and_then(|length| length.parse().ok());
+                if let Some(found) = length.filter(|length| *length != self.size) {
+                    return Err(self.error(ContentError::Size { expected: self.size, found }));
+                }
+                // The registry does not support ranges.
+                if sink.written > 0 {
+                    *sink = BlobSink::new(store);
+                }
+            }
+            _ => {
+                let found = sink.written;
+                *sink = BlobSink::new(store);
+                return Err(self.error(ContentError::Truncated { expected: self.size, found }));
+            }
+        }
+        while let Some(piece) = response.piece().await? {
+            if sink.written + piece.len() as u64 > self.size {
+                return Err(self.error(ContentError::TooLarge { limit: self.size }));
+            }
+            sink.push(piece).await?;
+            self.transfer.at(sink.written);
+        }
+        if sink.written < self.size {
+            return Err(self.error(ContentError::Truncated { expected: self.size, found: sink.written }));
+        }
+        Ok(())
+    }
+
+    /// Fails unless a partial response starts at `from` and extends to the blob's end (RFC 9110, section 14.4).
+    fn check_range(&self, response: &Response, from: u64) -> Result<(), RegistryError> {
+        let expected = format!("bytes {from}-{}/{}", self.size.saturating_sub(1), self.size);
+        let range = response.header(&CONTENT_RANGE);
+        if from > 0 && range == Some(expected.as_str()) {
+            return Ok(());
+        }
+        let range = range.map_or("no range".to_owned(), |range| format!("`{}`", excerpt(range)));
+        Err(RegistryError::protocol(self.action, format!("it contains {range} instead of `{expected}`")))
+    }
+
+    fn error(&self, source: ContentError) -> RegistryError {
+        RegistryError::content(self.action, source)
+    }
+}
+
+/// Hashes and writes a blob during its transfer, one batch at a time. A thread is used for the writing only, since many
+/// blobs may be waiting for their registry.
+pub(crate) struct BlobSink {
+    store: Store,
+    batch: Vec<Bytes>,
+    /// The size of the batch in bytes.
+    batched: usize,
+    /// The last batch, while it is written.
+    writing: Option<JoinHandle<Result<BlobWriter, FsError>>>,
+    /// How many bytes have been pushed.
+    pub(crate) written: u64,
+}
+
+impl BlobSink {
+    /// An empty sink. If it is dropped unfinished, it leaves nothing in the store.
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, written: 0 }
+    }
+
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
+        self.written += piece.len() as u64;
+        self.batched += piece.len();
+        self.batch.push(piece);
+        if self.batched >= BATCH {
+            let writer = self.writer().await?;
+            let (store, batch) = (self.store.clone(), std::mem::take(&mut self.batch));
+            self.batched = 0;
+            self.writing = Some(tokio::task::spawn_blocking(move || write(writer, &store, batch)));
+        }
+        Ok(())
+    }
+
+    /// The writer, once the last batch is written; none before the first.
+    async fn writer(&mut self) -> Result<Option<BlobWriter>, RegistryError> {
+        match self.writing.take() {
+            Some(writing) => Ok(Some(writing.await??)),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps the blob if it has the expected digest. The inner error is the digest that it has instead.
+    pub(crate) async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
+        let writer = self.writer().await?;
+        let expected = expected.clone();
+        let finish = move || write(writer, &self.store, self.batch)?.commit_as(&expected);
+        Ok(tokio::task::spawn_blocking(finish).await??)
+    }
+}
+
+/// Writes a batch, with a new writer if there is none.
+fn write(writer: Option<BlobWriter>, store: &Store, batch: Vec<Bytes>) -> Result<BlobWriter, FsError> {
+    let mut writer = writer.map_or_else(|| store.writer(), Ok)?;
+    for piece in batch {
+        writer.write_all(&piece).map_err(FsError::because("write into", store.root()))?;
+    }
+    Ok(writer)
+}

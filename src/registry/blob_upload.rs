@@ -1,0 +1,235 @@
+//! Mounts and uploads blobs (OCI distribution specification, "Pushing blobs", "Mounting a blob from another repository").
+//!
+//! A blob is sent in one stream: POST opens an upload session, one PATCH sends everything, PUT closes the session. Amazon
+//! ECR answers PATCH with 201 and a `Range` that does not advance, so neither is checked strictly. After a failure the
+//! session is abandoned, since registries differ in its state. Which blobs are uploaded is decided elsewhere.
+
+use std::fmt;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Method, StatusCode, Url};
+
+use super::client::{Client, Inner, WRITTEN};
+use super::content_digest::verify_stored;
+use super::endpoint::Endpoint;
+use super::error::RegistryError;
+use super::request::{Request, Scopes};
+use super::retry::Transient as _;
+use super::transfer::Transfer;
+use super::transport::Response;
+use super::upload_body::UploadBody;
+use super::url::without_secrets;
+use crate::event::Direction;
+use crate::fs::FsError;
+use crate::project::Repository;
+use crate::store::{Blob, Digest, HashingReader};
+
+/// The error codes for a session that can no longer be used.
+const LOST_SESSION: [&str; 2] = ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"];
+
+/// The error codes for a blob that does not match its digest.
+const WRONG_CONTENT: [&str; 2] = ["DIGEST_INVALID", "SIZE_INVALID"];
+
+/// An open upload of one blob.
+pub struct UploadSession {
+    /// Where the content is sent. Its query may be a secret.
+    url: Url,
+}
+
+impl fmt::Debug for UploadSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadSession").field("url", &without_secrets(&self.url)).finish()
+    }
+}
+
+/// The outcome of an attempt to mount a blob.
+#[derive(Debug)]
+pub enum MountOutcome {
+    /// The repository has the blob now.
+    Mounted,
+    /// The registry did not mount the blob. If it opened an upload session instead, the upload must use that.
+    Refused(Option<UploadSession>),
+}
+
+/// Content to upload.
+#[derive(Debug, Clone, Copy)]
+pub enum UploadContent<'a> {
+    /// A blob on this machine.
+    Blob(&'a Blob),
+    /// Bytes in memory, such as an image config.
+    Bytes(&'a [u8]),
+}
+
+impl Client {
+    /// Mounts a blob of the repository `from` of the same registry, without transferring it.
+    ///
+    /// The request names only the blob and its source; some registries reject more.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached. That it does not mount the blob is not an error.
+    pub async fn mount(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        from: &str,
+    ) -> Result<MountOutcome, RegistryError> {
+        let inner = &self.inner;
+        let endpoint = inner.endpoint(repository).await?;
+        let action = format!("mount {digest} from {from} into {endpoint}");
+        match inner.attempts(&action).run(|| inner.mount_once(&endpoint, digest, from, &action)).await {
+            // If more than the mount is wrong, the upload that follows shows it.
+            Err(RegistryError::Rejected { .. } | RegistryError::Unauthorised { .. }) => {
+                Ok(MountOutcome::Refused(None))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Uploads a blob, in `session` if there is one. After a transient failure the whole blob is sent again in a new
+    /// session.
+    ///
+    /// # Errors
+    /// When the registry rejects the blob, or the blob cannot be read or does not match `digest`.
+    pub async fn upload(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        content: UploadContent<'_>,
+        session: Option<UploadSession>,
+    ) -> Result<(), RegistryError> {
+        let endpoint = self.inner.endpoint(repository).await?;
+        let action = format!("upload {digest} to {endpoint}");
+        let body = match content {
+            UploadContent::Blob(blob) => UploadBody::from_blob(blob.clone()),
+            UploadContent::Bytes(bytes) => UploadBody::from_bytes(Bytes::copy_from_slice(bytes)),
+        };
+        let transfer = Transfer::begin(
+            self.inner.reporter.clone(),
+            Direction::Send,
+            repository.to_string(),
+            digest.to_string(),
+            body.size(),
+        );
+        let body = body.with_progress(transfer);
+        let mut session = session;
+        let mut attempts = self.inner.attempts(&action);
+        loop {
+            let was_given = session.is_some();
+            let error = match self.inner.upload_once(&endpoint, digest, &body, session.take(), &action).await
+            {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if WRONG_CONTENT.iter().any(|code| error.code() == Some(code)) {
+                check_content(content, digest, &action).await?;
+            }
+            // The session that a mount opened may be unusable.
+            let new_session_may_help = is_session_error(&error) || (was_given && error.status().is_some());
+            attempts.after_if(error.is_transient() || new_session_may_help, error).await?;
+            // Perhaps only the response was lost.
+            if self.inner.has_blob_once(&endpoint, digest, &action).await.unwrap_or(false) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn mount_once(
+        &self,
+        endpoint: &Endpoint,
+        digest: &Digest,
+        from: &str,
+        action: &str,
+    ) -> Result<MountOutcome, RegistryError> {
+        let from = endpoint.name_of(from);
+        let mut url = uploads_url(endpoint);
+        url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", &from);
+        let scopes = Scopes { mount_from: Some(from), ..Scopes::push(&endpoint.name) };
+        let request = Request::new(action, Method::POST, url, scopes);
+        let response = self.send(endpoint, &request, &WRITTEN).await?;
+        if response.status() == StatusCode::CREATED {
+            return Ok(MountOutcome::Mounted);
+        }
+        let session = self.session_url(endpoint, &response, action).ok().map(|url| UploadSession { url });
+        Ok(MountOutcome::Refused(session))
+    }
+
+    /// Uploads a blob in one attempt and one session.
+    async fn upload_once(
+        &self,
+        endpoint: &Endpoint,
+        digest: &Digest,
+        body: &UploadBody,
+        session: Option<UploadSession>,
+        action: &str,
+    ) -> Result<(), RegistryError> {
+        let request =
+            |method: Method, url: Url| Request::new(action, method, url, Scopes::push(&endpoint.name));
+        let url = if let Some(session) = session {
+            session.url
+        } else {
+            let response =
+                self.send(endpoint, &request(Method::POST, uploads_url(endpoint)), &WRITTEN).await?;
+            self.session_url(endpoint, &response, action)?
+        };
+        let mut patch = Request { body: Some(body), ..request(Method::PATCH, url.clone()) };
+        patch.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        let response = self.send(endpoint, &patch, &WRITTEN).await?;
+        // Each response may name a new URL; otherwise the last one stays valid.
+        let mut url = match response.header(&LOCATION) {
+            Some(_) => self.session_url(endpoint, &response, action)?,
+            None => url,
+        };
+        drop(response);
+        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        let put = Request { completes_upload: true, ..request(Method::PUT, url) };
+        let response = self.send(endpoint, &put, &WRITTEN).await?;
+        verify_stored(action, digest, &response)
+    }
+
+    /// The URL at which a response opens or continues an upload session.
+    fn session_url(
+        &self,
+        endpoint: &Endpoint,
+        response: &Response,
+        action: &str,
+    ) -> Result<Url, RegistryError> {
+        let location = response.header(&LOCATION);
+        let location =
+            location.ok_or_else(|| RegistryError::protocol(action, "an upload without a Location"))?;
+        let url = self.redirect_rules(endpoint).resolve(response.url(), location);
+        url.map_err(|source| RegistryError::redirect(action, source))
+    }
+}
+
+/// The URL at which uploads to a repository start.
+fn uploads_url(endpoint: &Endpoint) -> Url {
+    // The empty segment gives the slash at the end that the specification requires.
+    endpoint.url(&["blobs", "uploads", ""])
+}
+
+/// Whether the session is the cause of an error, or content that was changed on the way, so that a new session may help.
+fn is_session_error(error: &RegistryError) -> bool {
+    error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
+        || LOST_SESSION.iter().chain(&WRONG_CONTENT).any(|code| error.code() == Some(code))
+}
+
+/// Fails if the blob on this machine does not match its digest.
+async fn check_content(
+    content: UploadContent<'_>,
+    digest: &Digest,
+    action: &str,
+) -> Result<(), RegistryError> {
+    let UploadContent::Blob(blob) = content else { return Ok(()) };
+    let read = blob.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let content = HashingReader::new(read.open()?);
+        content.finish().map_err(FsError::because("read", &read.path))
+    });
+    if found.await?? == *digest {
+        return Ok(());
+    }
+    Err(RegistryError::DamagedBlob { action: action.to_owned(), path: blob.path.clone() })
+}

@@ -1,0 +1,147 @@
+//! Credentials that `docker login` and `podman login` store: their configuration files, and the credential helpers that
+//! these files name.
+//!
+//! The files are read for every look-up, so that a login during a long push has an effect. Nothing here writes to them, and
+//! no error contains any of their content, not even the parser's message, which may quote a password.
+
+mod config_file;
+mod helper;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+
+use super::credentials::{Credential, CredentialError, CredentialProvider, Identity};
+use crate::project::DOCKER_HUB_HOSTS;
+use config_file::{ConfigFile, ConfigFileError};
+use helper::{Helper, HelperError};
+
+/// The key under which Docker stores its credentials for Docker Hub.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// How long a helper may take. It may ask another service, but hardly a person.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where configuration files and helpers may be, according to the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DockerConfigPaths {
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// `$REGISTRY_AUTH_FILE`: the file of Podman, Buildah and Skopeo.
+    pub registry_auth_file: Option<PathBuf>,
+    /// `$DOCKER_CONFIG`: the folder of Docker's configuration, if it is not `.docker` in the home folder.
+    pub docker_config: Option<PathBuf>,
+    /// `$XDG_RUNTIME_DIR`.
+    pub runtime: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME`, if it is not `.config` in the home folder.
+    pub config_home: Option<PathBuf>,
+    /// The folders in `$PATH`, which may contain helpers.
+    pub path: Vec<PathBuf>,
+}
+
+impl DockerConfigPaths {
+    /// The configuration files, in the order in which they are read.
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let in_home = |name: &str| self.home.as_ref().map(|home| home.join(name));
+        let docker = self.docker_config.clone().or_else(|| in_home(".docker"));
+        let config_home = self.config_home.clone().or_else(|| in_home(".config"));
+        let podman = |folder: PathBuf| folder.join("containers").join("auth.json");
+        [
+            self.registry_auth_file.clone(),
+            docker.map(|folder| folder.join("config.json")),
+            self.runtime.clone().map(podman),
+            config_home.map(podman),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The credentials of Docker and Podman.
+///
+/// In each file the helper for the host (`credHelpers`) comes first, else the one for all hosts (`credsStore`), then the
+/// file's own entries (`auths`). The Docker CLI has the same order, but ignores the entries if there is a helper: they are
+/// empty then, unless someone added one by hand and wants it to be used.
+///
+/// `registrytoken` is ignored: it is an access token for a few minutes, and no login stores one.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    paths: DockerConfigPaths,
+    helper_timeout: Duration,
+}
+
+impl DockerConfig {
+    /// The credentials in the files under these paths.
+    #[must_use]
+    pub fn new(paths: DockerConfigPaths) -> Self {
+        Self { paths, helper_timeout: HELPER_TIMEOUT }
+    }
+
+    /// Looks in all files and asks all helpers, which may take long.
+    fn look_up(&self, host: &str) -> Result<Option<Credential>, LookUpError> {
+        let names = if host == DOCKER_HUB_KEY || DOCKER_HUB_HOSTS.contains(&host) {
+            [&[DOCKER_HUB_KEY], &DOCKER_HUB_HOSTS[..]].concat()
+        } else {
+            vec![host]
+        };
+        for path in self.paths.files() {
+            let Some(file) = ConfigFile::read(&path)? else { continue };
+            if let Some((helper, name)) = file.helper(&names) {
+                let helper = Helper { name: helper, named_in: &path, folders: &self.paths.path };
+                if let Some(identity) = helper.get(name, self.helper_timeout)? {
+                    return Ok(Some(credential(identity, helper.program())));
+                }
+            }
+            if let Some(identity) = file.identity(&names)? {
+                return Ok(Some(credential(identity, path.display().to_string())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn credential(identity: Identity, source: String) -> Credential {
+    Credential { identity, source, expires: None }
+}
+
+impl CredentialProvider for DockerConfig {
+    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+        let (own, name) = (self.clone(), host.to_owned());
+        async move {
+            let found = tokio::task::spawn_blocking(move || own.look_up(&name)).await;
+            let error = |help: Option<String>, source: Box<dyn Error + Send + Sync>| CredentialError {
+                host: host.to_owned(),
+                help,
+                source,
+            };
+            found
+                .map_err(|source| error(None, Box::new(source)))?
+                .map_err(|source| error(source.help(), Box::new(source)))
+        }
+        .boxed()
+    }
+}
+
+/// A file or a helper did not give its credentials.
+#[derive(Debug, thiserror::Error)]
+enum LookUpError {
+    #[error(transparent)]
+    File(#[from] ConfigFileError),
+    #[error(transparent)]
+    Helper(#[from] HelperError),
+}
+
+impl LookUpError {
+    /// What the user can do about it.
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.help().map(str::to_owned),
+            Self::Helper(error) => Some(error.help()),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The body of an upload: bytes in memory, or a blob's file, read piece by piece and as often as there are attempts.
+//!
+//! A body that was sent in part cannot be resumed; each attempt starts from the beginning.
+
+use std::fs::File;
+use std::io::{self, Read as _, Take};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::stall_timeout::StallTimeout;
+use super::transfer::Transfer;
+use crate::fs::FsError;
+use crate::store::Blob;
+use crate::sync::lock;
+
+/// The size of a piece in bytes.
+const PIECE: usize = 256 * 1024;
+
+/// What a request sends.
+pub(super) struct UploadBody {
+    source: BodySource,
+    transfer: Option<Arc<Transfer>>,
+    read_error: Arc<Mutex<Option<FsError>>>,
+}
+
+#[derive(Clone)]
+enum BodySource {
+    Bytes(Bytes),
+    Blob(Blob),
+}
+
+impl UploadBody {
+    /// A body of bytes in memory.
+    pub(super) fn from_bytes(bytes: Bytes) -> Self {
+        Self::new(BodySource::Bytes(bytes))
+    }
+
+    /// A body read from a blob on this machine.
+    pub(super) fn from_blob(blob: Blob) -> Self {
+        Self::new(BodySource::Blob(blob))
+    }
+
+    fn new(source: BodySource) -> Self {
+        Self { source, transfer: None, read_error: Arc::default() }
+    }
+
+    /// Reports progress to a transfer.
+    pub(super) fn with_progress(mut self, transfer: Transfer) -> Self {
+        self.transfer = Some(Arc::new(transfer));
+        self
+    }
+
+    /// The size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        match &self.source {
+            BodySource::Bytes(bytes) => bytes.len() as u64,
+            BodySource::Blob(blob) => blob.size,
+        }
+    }
+
+    /// The error that ended the last attempt, if the file could not be read.
+    pub(super) fn take_read_error(&self) -> Option<FsError> {
+        lock(&self.read_error).take()
+    }
+
+    /// The body for one attempt. Each piece that is sent counts as progress.
+    pub(super) fn stream(&self, stall_timeout: &Arc<StallTimeout>) -> reqwest::Body {
+        let reader = BodyReader {
+            source: self.source.clone(),
+            file: None,
+            sent: 0,
+            size: self.size(),
+            transfer: self.transfer.clone(),
+            stall_timeout: Arc::clone(stall_timeout),
+        };
+        let read_error = Arc::clone(&self.read_error);
+        reqwest::Body::wrap_stream(stream::try_unfold(reader, move |mut reader| {
+            let read_error = Arc::clone(&read_error);
+            async move {
+                match reader.next().await {
+                    Ok(piece) => Ok(piece.map(|piece| (piece, reader))),
+                    // The stream must end with an error, or the registry would take the body for complete.
+                    Err(error) => {
+                        let broken = io::Error::from(error.source.kind());
+                        *lock(&read_error) = Some(error);
+                        Err(broken)
+                    }
+                }
+            }
+        }))
+    }
+}
+
+/// Reads a body from its beginning.
+struct BodyReader {
+    source: BodySource,
+    /// The blob's file, once it is open.
+    file: Option<Take<File>>,
+    sent: u64,
+    size: u64,
+    transfer: Option<Arc<Transfer>>,
+    stall_timeout: Arc<StallTimeout>,
+}
+
+impl BodyReader {
+    /// The next piece, or none at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, FsError> {
+        let left = usize::try_from(self.size.saturating_sub(self.sent)).unwrap_or(PIECE);
+        let length = left.min(PIECE);
+        if length == 0 {
+            return Ok(None);
+        }
+        let piece = match &mut self.source {
+            BodySource::Bytes(bytes) => bytes.split_to(bytes.len().min(PIECE)),
+            BodySource::Blob(blob) => {
+                let (own, file) = (blob.clone(), self.file.take());
+                // A thread is used for the reading only, since many uploads may be waiting for their registry.
+                let read = tokio::task::spawn_blocking(move || read(&own, file, length)).await;
+                let (piece, file) =
+                    read.map_err(|error| FsError::because("read", &blob.path)(error.into()))??;
+                self.file = Some(file);
+                piece
+            }
+        };
+        self.sent += piece.len() as u64;
+        self.stall_timeout.progress();
+        if let Some(transfer) = &self.transfer {
+            transfer.at(self.sent);
+        }
+        if self.sent == self.size {
+            self.stall_timeout.expect_response();
+        }
+        Ok(Some(piece))
+    }
+}
+
+/// Reads the next bytes of a blob, and opens it first if necessary.
+fn read(blob: &Blob, file: Option<Take<File>>, length: usize) -> Result<(Bytes, Take<File>), FsError> {
+    let mut file = file.map_or_else(|| blob.open(), Ok)?;
+    let mut piece = vec![0; length];
+    // Fails if the file has become shorter.
+    file.read_exact(&mut piece).map_err(FsError::because("read", &blob.path))?;
+    Ok((piece.into(), file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stall_timeout::StallLimits;
+    use super::*;
+
+    fn reader(source: BodySource, size: u64) -> BodyReader {
+        let stall_timeout = Arc::new(StallTimeout::start(StallLimits::default()));
+        BodyReader { source, file: None, sent: 0, size, transfer: None, stall_timeout }
+    }
+
+    async fn pieces(mut reader: BodyReader) -> Result<Vec<Bytes>, FsError> {
+        let mut pieces = Vec::new();
+        while let Some(piece) = reader.next().await? {
+            pieces.push(piece);
+        }
+        Ok(pieces)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_completely_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive");
+        for size in [0, 1, PIECE, 2 * PIECE + 7] {
+            let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            std::fs::write(&path, [b"head", content.as_slice(), b"tail"].concat()).unwrap();
+            let blob = Blob { path: path.clone(), offset: 4, size: size as u64, in_store: false };
+            let bytes = BodySource::Bytes(content.clone().into());
+            for source in [BodySource::Blob(blob), bytes] {
+                let pieces = pieces(reader(source, size as u64)).await.unwrap();
+                assert_eq!(pieces.concat(), content);
+                assert!(pieces.iter().all(|piece| piece.len() <= PIECE));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_became_shorter_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short");
+        std::fs::write(&path, b"short").unwrap();
+        let blob = Blob { path, offset: 0, size: 6, in_store: false };
+        let error = pieces(reader(BodySource::Blob(blob), 6)).await.unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
