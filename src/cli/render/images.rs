@@ -1,17 +1,71 @@
-//! What `--format json` prints of built images.
+//! The results of `limg build` and `limg push`: one line for each image, or one JSON document.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::terminal::Terminal;
 use crate::event::Provenance;
 use crate::image::ImageIdentity;
 use crate::pipeline::{Amount, Built, Delivered, Pushed};
 use crate::store::Digest;
+use crate::text::count;
+use crate::units::size;
 
-/// The report of a command that builds.
+impl Terminal {
+    /// Prints the result of a build.
+    pub(in crate::cli) fn built(&self, built: &[(Built<ImageIdentity>, Vec<Delivered>)]) {
+        let lines = |(built, delivered): &(Built<ImageIdentity>, Vec<Delivered>)| {
+            let ImageIdentity { digest, config_digest, .. } = &built.image;
+            // An engine knows an image that has no manifest by the digest of its config.
+            let digest = digest.as_ref().unwrap_or(config_digest);
+            let line = |delivered: &Delivered| format!("{}  {digest}  {}", built.name, delivered.location);
+            delivered.iter().map(line).collect::<Vec<_>>()
+        };
+        self.print(&ImagesReport::of_build(built), || built.iter().flat_map(lines));
+    }
+
+    /// Prints the result of a push. `uri` is the name of an image by its digest.
+    pub(in crate::cli) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) {
+        self.print(&ImagesReport::of_push(pushed, &uri), || {
+            self.push_summary(pushed);
+            pushed.iter().map(|(built, pushed)| format!("{}  {}", built.name, uri(built, pushed)))
+        });
+    }
+
+    fn push_summary(&self, pushed: &[(Built, Pushed)]) {
+        let (mut sent, mut mounted, mut present) = (Amount::default(), Amount::default(), Amount::default());
+        let mut unchanged = 0;
+        for (_, pushed) in pushed {
+            if pushed.unchanged {
+                unchanged += 1;
+            } else {
+                sent += pushed.sent;
+                mounted += pushed.mounted;
+                present += pushed.present;
+            }
+        }
+        if unchanged > 0 {
+            self.status(&format!("unchanged: {}, nothing uploaded", count(unchanged, "image")));
+        }
+        if unchanged < pushed.len() {
+            let ways = [("uploaded", sent), ("mounted", mounted), ("already present", present)];
+            let blobs = |(way, amount): &(&str, Amount)| {
+                format!("{way} {} ({})", count(amount.blobs, "blob"), size(amount.bytes))
+            };
+            let ways: Vec<_> = ways.iter().filter(|(_, amount)| amount.blobs > 0).map(blobs).collect();
+            self.status(&format!(
+                "pushed: {}; {}",
+                count(pushed.len() - unchanged, "image"),
+                ways.join(", ")
+            ));
+        }
+    }
+}
+
+/// What `--format json` prints.
 #[derive(Serialize)]
-pub(super) struct Report<'a> {
+struct ImagesReport<'a> {
     functions: BTreeMap<&'a str, FunctionReport<'a>>,
 }
 
@@ -66,9 +120,8 @@ impl From<Amount> for AmountReport {
     }
 }
 
-impl<'a> Report<'a> {
-    /// The report of `limg build`.
-    pub(super) fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
+impl<'a> ImagesReport<'a> {
+    fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
         let function = |(built, delivered): &'a (Built<ImageIdentity>, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
             (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
@@ -76,8 +129,7 @@ impl<'a> Report<'a> {
         Self { functions: built.iter().map(function).collect() }
     }
 
-    /// The report of `limg push`; `uri` names an image where it is now.
-    pub(super) fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) -> Self {
+    fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) -> Self {
         let function = |(built, pushed): &'a (Built, Pushed)| {
             let image_uri = uri(built, pushed);
             let destinations = vec![image_uri.clone()];

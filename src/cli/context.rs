@@ -1,11 +1,10 @@
-//! What commands work with: the store, registries, AWS and the lock, as settings and arguments have them.
+//! What commands work with: the store, registries, AWS and the lock, as settings and arguments configure them.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex};
 
-use super::args::ResolutionArguments;
-use super::configuration::Configuration;
-use super::failure::Failure;
+use super::args::CommonBuildArguments;
+use super::config_yaml::Configuration;
+use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
 #[cfg(feature = "aws")]
@@ -16,58 +15,55 @@ use crate::lock::{self, Lock};
 use crate::pipeline::{Context, Pinning};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::Store;
+use crate::text::with_causes;
 
-/// How many requests to registries are under way at once unless the user says so.
+/// How many requests to registries run at once, unless a command has an option for it.
 const CONNECTIONS: usize = 8;
 
-/// Reads the user's configuration.
-pub(super) fn configuration(settings: &Settings) -> Result<Configuration, Failure> {
+/// Reads `config.yaml`.
+pub(super) fn configuration(settings: &Settings) -> Result<Configuration, CommandError> {
     Ok(Configuration::read(settings.configuration.as_ref(), &settings.mirrors)?)
 }
 
-/// Opens the store.
-pub(super) fn store(settings: &Settings) -> Result<Store, Failure> {
-    Store::open(&settings.store).map_err(|source| Failure::Store { root: settings.store.clone(), source })
+pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
+    Store::open(&settings.store)
+        .map_err(|source| CommandError::Store { root: settings.store.clone(), source })
 }
 
-/// Ends the work of a command that went well, and keeps the store to its limit. Where that fails, the command has done what
-/// it was to do all the same.
+/// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
+/// its work.
 pub(super) fn close(context: Context, terminal: &Terminal) {
     if let Err(error) = context.store.close() {
-        terminal.advice(&full_text(&error), "`limg cache prune` tries again to keep the store to its limit");
+        let help = "run `limg cache prune` to bring the store below its limit";
+        terminal.warning(&with_causes(&error), Some(help));
     }
 }
 
-/// An error and its causes, on one line.
-fn full_text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+/// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing
+/// them one by one takes longer than many a command.
+pub(super) fn leak<T>(results: Vec<T>) {
+    std::mem::forget(results);
 }
 
-/// What a command's own arguments say.
+/// What the arguments of a command decide.
 #[derive(Debug)]
-pub(super) struct Access {
-    /// How many requests to registries may be under way at once.
+pub(super) struct ContextOptions {
+    /// How many requests to registries run at once.
     pub(super) connections: usize,
-    /// What is done about what limg.lock lacks.
+    /// What to do about references that `limg.lock` lacks.
     pub(super) pinning: Pinning,
-    /// Whether everything is read where times and names would be trusted.
+    /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
-    /// The region of AWS.
+    /// The AWS region.
     #[cfg(feature = "aws")]
     pub(super) region: Option<String>,
-    /// The profile of AWS's configuration.
+    /// The profile of the AWS configuration.
     #[cfg(feature = "aws")]
     pub(super) profile: Option<String>,
 }
 
-impl Access {
-    /// That of a command without arguments of its own.
+impl ContextOptions {
+    /// The options of a command without arguments that matter here.
     pub(super) fn new(pinning: Pinning) -> Self {
         Self {
             connections: CONNECTIONS,
@@ -80,27 +76,27 @@ impl Access {
         }
     }
 
-    /// That of a command that builds.
-    pub(super) fn of(arguments: &ResolutionArguments) -> Self {
+    /// The options of a command that builds.
+    pub(super) fn of_build(arguments: &CommonBuildArguments) -> Self {
         let pinning = if arguments.locked { Pinning::Locked } else { Pinning::Add };
         Self { verify: arguments.verify, ..Self::new(pinning) }
     }
 
-    /// Opens the store and the lock, and makes the clients. Nothing is asked yet.
-    pub(super) fn context(
+    /// Opens the store, reads the lock file, and creates the clients, which send nothing yet.
+    pub(super) fn open(
         self,
         settings: &Settings,
         terminal: &Arc<Terminal>,
         loaded: &Loaded,
-    ) -> Result<Context, Failure> {
+    ) -> Result<Context, CommandError> {
         let configuration = configuration(settings)?;
-        let store = store(settings)?.with_limit(configuration.store_limit(settings));
+        let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
         let store = if self.verify { store.verifying() } else { store };
         let certificates =
-            settings.certificates.as_deref().map(fs::read).transpose().map_err(Failure::Certificates)?;
-        // `limg.lock` beside `limg.yaml`; another definition in the same folder has another.
+            settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)?;
+        // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
         let lock_file = loaded.file.with_extension(lock::EXTENSION);
-        let lock = Lock::read(&lock_file).map_err(Failure::Lock)?;
+        let lock = Lock::read(&lock_file).map_err(CommandError::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
             profile: self.profile,
@@ -119,8 +115,8 @@ impl Access {
             ..configuration.registries.for_client()
         };
         let reporter = Arc::<Terminal>::clone(terminal);
-        let registry =
-            Client::new(registries, Arc::new(credentials), reporter.clone()).map_err(Failure::Registry)?;
+        let registry = Client::new(registries, Arc::new(credentials), reporter.clone())
+            .map_err(CommandError::Registry)?;
         Ok(Context {
             store,
             docker: settings.docker.clone(),
