@@ -60,7 +60,7 @@ pub(super) fn close(context: Context, terminal: &Terminal) {
 }
 
 /// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing
-/// them one by one takes longer than many a command.
+/// them one by one takes longer than a short command.
 pub(super) fn leak<T>(results: Vec<T>) {
     std::mem::forget(results);
 }

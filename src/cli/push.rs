@@ -165,7 +165,7 @@ impl<'a> PushJob<'a> {
         let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
         let pushed = tokio::select! {
             pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
-            // Nothing to clean up: a registry drops unfinished uploads, and tags come last.
+            // Nothing to clean up: blobs are complete before they get their names, and tags come last.
             () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         terminal.summarize_overwrites();

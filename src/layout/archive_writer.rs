@@ -16,7 +16,7 @@ use crate::store::Digest;
 /// Writes an archive for `docker load`: `manifest.json`, configs and layers. Gzip layers stay compressed, which Docker has
 /// always supported.
 ///
-/// The files of the layers in `without` (by [`DockerLayer::digest`]) are left out: an engine that has them does not need
+/// The files of the layers in `without` (by [`ImageLayer::digest`]) are left out: an engine that has them does not need
 /// them.
 ///
 /// # Errors

@@ -32,14 +32,14 @@ impl Terminal {
     }
 
     fn push_summary(&self, pushed: &[(Built, Pushed)]) {
-        let (mut sent, mut mounted, mut present) =
-            (BlobTotal::default(), BlobTotal::default(), BlobTotal::default());
+        let mut uploaded = BlobTotal::default();
+        let (mut mounted, mut present) = (uploaded, uploaded);
         let mut unchanged = 0;
         for (_, pushed) in pushed {
             if pushed.unchanged {
                 unchanged += 1;
             } else {
-                sent += pushed.uploaded;
+                uploaded += pushed.uploaded;
                 mounted += pushed.mounted;
                 present += pushed.present;
             }
@@ -48,7 +48,7 @@ impl Terminal {
             self.status(&format!("unchanged: {}, nothing uploaded", count(unchanged, "image")));
         }
         if unchanged < pushed.len() {
-            let ways = [("uploaded", sent), ("mounted", mounted), ("already present", present)];
+            let ways = [("uploaded", uploaded), ("mounted", mounted), ("already present", present)];
             let blobs = |(way, amount): &(&str, BlobTotal)| {
                 format!("{way} {} ({})", count(amount.blobs, "blob"), size(amount.bytes))
             };
