@@ -20,10 +20,10 @@ fn findings_of_a_failed_command_have_their_place() {
     let context = shop();
     context.write("limg.yaml", format!("{SHOP}    handlr: x\n"));
     let report = failure(&context.limg(&["build", "--format", "json"]), 2);
-    let file = context.path("limg.yaml");
+    let file = "[DIR]/project/limg.yaml";
     assert_eq!(
         report["error"],
-        json!({ "kind": "user", "message": format!("`{}` has 1 error", file.display()), "causes": [], "help": null })
+        json!({ "kind": "user", "message": format!("`{file}` has 1 error"), "causes": [], "help": null })
     );
     assert_eq!(
         report["findings"],
