@@ -3,6 +3,7 @@
 //! Every error type that can end a command implements [`Failure`]; the command line turns the kind into an exit code.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, ErrorKind};
 
 use crate::finding::Help;
@@ -25,6 +26,39 @@ pub trait Failure: Error {
 
     /// What to do about it, if that is known.
     fn help(&self) -> Option<Help>;
+}
+
+/// A failure of any type, for rooms that do not know the one in which it happened.
+#[derive(Debug)]
+pub struct AnyFailure(Box<dyn Failure + Send + Sync>);
+
+impl AnyFailure {
+    /// Hides the type of a failure.
+    pub fn new(failure: impl Failure + Send + Sync + 'static) -> Self {
+        Self(Box::new(failure))
+    }
+}
+
+impl fmt::Display for AnyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for AnyFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Failure for AnyFailure {
+    fn kind(&self) -> FailureKind {
+        self.0.kind()
+    }
+
+    fn help(&self) -> Option<Help> {
+        self.0.help()
+    }
 }
 
 /// The help for an error that only a bug in limg can cause.

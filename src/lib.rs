@@ -15,7 +15,8 @@
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
 //! - [`extract`] takes files from another image, whose layers are here, as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
-//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and layer ARNs.
+//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and fetches layer versions for
+//!   [`layer_version`].
 //! - [`sample_event`] has what other services send to functions, to invoke them with.
 //! - [`pipeline`] runs it all; [`cli`] is the command line.
 
@@ -34,6 +35,7 @@ pub mod finding;
 pub mod fs;
 pub mod image;
 pub mod layer;
+pub mod layer_version;
 pub mod layout;
 pub mod lock;
 pub mod pipeline;

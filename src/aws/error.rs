@@ -1,248 +1,254 @@
-//! What can go wrong at AWS, and how to mend it.
+//! What can go wrong at AWS, and what to do about it.
 
 use std::error::Error;
 
-use super::{CredentialsFault, EcrHost};
+use super::AwsCredentialsError;
+use crate::failure::{Failure, FailureKind};
+use crate::finding::Help;
 use crate::fs::FsError;
-use crate::project::LayerVersionArn;
+use crate::project::{EcrHost, LayerVersionArn};
 use crate::registry::{RegistryError, Transient, is_transient_network_error};
 use crate::store::Digest;
 
-/// Something that AWS did not do.
+/// What can go wrong at AWS.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// The further certificates are no certificates.
-    #[error("failed to read the certificates that are to be trusted")]
+    /// The additional CA certificates cannot be parsed.
+    #[error("failed to parse the additional CA certificates")]
     Certificates(#[source] reqwest::Error),
-    /// There are none in what is to hold some.
-    #[error("there is no certificate in the certificates that are to be trusted")]
+    /// The additional CA certificates are empty.
+    #[error("the file of additional CA certificates contains no certificate")]
     NoCertificate,
-    /// Nothing says which region.
+    /// A region is needed and none is set.
     #[error("no AWS region is set")]
     NoRegion,
-    /// What is set is no region.
-    #[error("`{region}` is not the name of an AWS region")]
-    Region {
-        /// What is set.
+    /// The region is malformed.
+    #[error("`{region}` is not a valid AWS region")]
+    InvalidRegion {
+        /// The text that is set.
         region: String,
     },
-    /// What is given is no account.
-    #[error("`{account}` is not an AWS account: accounts have 12 digits")]
-    Account {
-        /// What is given.
+    /// The account ID is malformed.
+    #[error("`{account}` is not an AWS account ID, which has 12 digits")]
+    InvalidAccount {
+        /// The text that the user wrote.
         account: String,
     },
-    /// ECR names a registry that does not tell its account.
-    #[error("Amazon ECR names the registry `{endpoint}`, which does not tell the account")]
-    NoAccount {
+    /// ECR's host does not name an account, as with some emulators.
+    #[error("cannot tell the AWS account from the registry `{host}` that Amazon ECR names")]
+    UnknownAccount {
         /// The registry's host.
-        endpoint: String,
+        host: String,
     },
-    /// There are no credentials, or they cannot be had.
-    #[error("failed to {doing}: no credentials for AWS{}", in_profile(profile.as_deref()))]
+    /// No credentials were found.
+    #[error("failed to {action}: no AWS credentials{}", in_profile(profile.as_deref()))]
     Credentials {
-        /// What was being done.
-        doing: String,
-        /// The profile that was named.
+        /// What limg was doing.
+        action: String,
+        /// The profile that the user named.
         profile: Option<String>,
-        /// Why there are none.
+        /// What the sources of credentials answered.
         #[source]
-        source: CredentialsFault,
+        source: AwsCredentialsError,
     },
     /// A service refused a request.
-    #[error("failed to {doing}: {code}{}", told(message))]
+    #[error("failed to {action}: {code}{}", after_colon(message))]
     Refused {
-        /// What was being done, and to what.
-        doing: String,
-        /// The service's name for the reason, such as `AccessDeniedException`.
+        /// What limg was doing, and to what.
+        action: String,
+        /// The service's error code, as in `AccessDeniedException`.
         code: String,
-        /// What else it says; may be empty.
+        /// The service's message; may be empty.
         message: String,
-        /// The rights that the request needs.
-        rights: &'static str,
+        /// The permissions that the request needs.
+        permissions: &'static str,
         /// The HTTP status.
         status: Option<u16>,
     },
-    /// A service could not be asked, or gave no answer.
-    #[error("failed to {doing}")]
-    Call {
-        /// What was being done, and to what.
-        doing: String,
-        /// Why it failed.
+    /// A request of the SDK could not be sent, or had no usable response.
+    #[error("failed to {action}")]
+    Request {
+        /// What limg was doing, and to what.
+        action: String,
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A request or its answer got lost.
-    #[error("failed to {doing}")]
+    /// The network failed during a request without the SDK.
+    #[error("failed to {action}")]
     Network {
-        /// What was being done, and to what.
-        doing: String,
-        /// Why. It does not hold the URL.
+        /// What limg was doing, and to what.
+        action: String,
+        /// The cause, without the URL.
         #[source]
         source: reqwest::Error,
     },
-    /// Nothing came any more.
-    #[error("failed to {doing}: nothing came for {seconds} seconds")]
-    Idle {
-        /// What was being done, and to what.
-        doing: String,
+    /// A download stalled.
+    #[error("failed to {action}: no data for {seconds} seconds")]
+    Stalled {
+        /// What limg was doing, and to what.
+        action: String,
         /// For how long.
         seconds: u64,
     },
-    /// A service's answer lacks what it must have.
-    #[error("failed to {doing}: the answer makes no sense")]
-    Answer {
-        /// What was being done, and to what.
-        doing: String,
+    /// A service's response is malformed.
+    #[error("failed to {action}: unexpected response")]
+    UnexpectedResponse {
+        /// What limg was doing, and to what.
+        action: String,
     },
-    /// The URL that is set for a service's API is none.
-    #[error("the endpoint that is set for {service} is no URL of HTTP")]
-    Endpoint {
+    /// The configured endpoint of a service is not an HTTP URL.
+    #[error("the endpoint configured for {service} is not an HTTP URL")]
+    InvalidEndpoint {
         /// The service.
         service: &'static str,
     },
-    /// A repository was made, but not made ready.
-    #[error("created the repository `{repository}`, but it lacks {lacks}")]
-    HalfMade {
+    /// A new repository did not get its policies.
+    #[error("created the repository `{repository}`, but failed to set {missing}")]
+    IncompleteRepository {
         /// The repository, with its host.
         repository: String,
-        /// What it lacks.
-        lacks: String,
-        /// Why.
+        /// The policies that it lacks.
+        missing: String,
+        /// The cause.
         #[source]
         source: Box<AwsError>,
     },
-    /// Lambda has no such layer version.
-    #[error("there is no layer {arn}{}", told(message))]
-    NoLayer {
+    /// The layer version does not exist.
+    #[error("the layer version {arn} does not exist{}", after_colon(message))]
+    LayerNotFound {
         /// The layer version.
         arn: LayerVersionArn,
-        /// What Lambda says; may be empty.
+        /// Lambda's message; may be empty.
         message: String,
     },
-    /// Lambda does not let limg have a layer version.
-    #[error("failed to find the layer {arn}: access denied{}", told(message))]
-    LayerDenied {
+    /// The credentials may not read the layer version.
+    #[error("failed to look up the layer {arn}: access denied{}", after_colon(message))]
+    LayerAccessDenied {
         /// The layer version.
         arn: LayerVersionArn,
-        /// What Lambda says; may be empty.
+        /// Lambda's message; may be empty.
         message: String,
     },
-    /// A layer version has other content than it had.
-    #[error("the layer {arn} has changed: its digest is {found}, and was {expected}")]
+    /// The layer version's content is not what it was.
+    #[error("the layer {arn} has changed: its digest was {expected} and is now {found}")]
     LayerChanged {
         /// The layer version.
         arn: LayerVersionArn,
-        /// The digest that it had.
+        /// The digest before.
         expected: Digest,
-        /// The digest that it has.
+        /// The digest now.
         found: Digest,
     },
-    /// The store of the zips does not give one.
-    #[error("failed to download the layer {arn}: Amazon S3 answered {status}")]
+    /// Amazon S3 refuses the download of a layer version's zip.
+    #[error("failed to download the layer {arn}: Amazon S3 answered with status {status}")]
     Download {
         /// The layer version.
         arn: LayerVersionArn,
         /// The HTTP status.
         status: u16,
     },
-    /// A zip broke off.
-    #[error("failed to download the layer {arn}: it broke off after {found} of {size} bytes")]
+    /// The download of a layer version's zip ended early.
+    #[error("failed to download the layer {arn}: the connection closed after {found} of {size} bytes")]
     Truncated {
         /// The layer version.
         arn: LayerVersionArn,
-        /// How many bytes came.
+        /// The number of bytes received.
         found: u64,
-        /// How many it has.
+        /// The size of the zip.
         size: u64,
     },
-    /// A zip is not what Lambda says it is.
+    /// The downloaded zip is not the one that Lambda describes.
     #[error("failed to download the layer {arn}: {why}")]
-    Zip {
+    InvalidDownload {
         /// The layer version.
         arn: LayerVersionArn,
         /// What is wrong with it.
         why: String,
     },
-    /// The store of limg failed while something was written into it.
+    /// The store failed during a download.
     #[error(transparent)]
-    Sink(#[from] RegistryError),
-    /// The store of limg failed.
+    StoreWrite(#[from] RegistryError),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
 }
 
 impl AwsError {
-    /// How to mend it.
+    /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Certificates(_) | Self::NoCertificate => {
-                "the file must hold certificates in PEM, which begin with `-----BEGIN CERTIFICATE-----`"
+                "use a file with PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`"
             }
-            Self::NoRegion => "pass `--region`, or set AWS_REGION or the `region` of your profile",
-            Self::Region { .. } => "a region is named as in `eu-west-1`",
-            Self::NoAccount { .. } => "pass `--account`",
+            Self::NoRegion => "pass `--region`, set AWS_REGION, or set `region` in your profile",
+            Self::InvalidRegion { .. } => "use the name of a region, as in `eu-west-1`",
+            Self::UnknownAccount { .. } => "pass `--account`",
             Self::Credentials { source, profile, .. } => return Some(source.help(profile.as_deref())),
-            Self::Refused { code, rights, .. } => return refusal_help(code, rights),
-            Self::Call { .. } | Self::Network { .. } | Self::Idle { .. } | Self::Truncated { .. } => {
+            Self::Refused { code, permissions, .. } => return refused_help(code, permissions),
+            Self::Request { .. } | Self::Network { .. } | Self::Stalled { .. } | Self::Truncated { .. } => {
                 "check the network, and the proxy if there is one (HTTPS_PROXY)"
             }
-            Self::HalfMade { source, repository, .. } => {
+            Self::IncompleteRepository { source, repository, .. } => {
                 let (host, name) = repository.split_once('/').unwrap_or_default();
                 let region = EcrHost::parse(host).map(|host| format!(" --region {}", host.region()));
                 let first = source.help().map(|help| format!("{help}; then ")).unwrap_or_default();
                 return Some(format!(
                     "{first}delete it with `aws ecr delete-repository{} --repository-name {name}` and push again, or set \
-                     what it lacks yourself: limg leaves a repository that is there as it is",
+                     the policy yourself: limg does not change a repository that exists",
                     region.unwrap_or_default()
                 ));
             }
-            Self::Endpoint { .. } => {
-                "AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or the profile's `endpoint_url` set it"
+            Self::InvalidEndpoint { .. } => {
+                "correct AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or the profile's `endpoint_url`"
             }
-            Self::NoLayer { arn, .. } => {
+            Self::LayerNotFound { arn, .. } => {
                 return Some(format!(
-                    "the version may have been deleted: `aws lambda list-layer-versions --region {} --layer-name {}` \
-                     lists those that are there",
+                    "run `aws lambda list-layer-versions --region {} --layer-name {}` to list the versions that exist; \
+                     this one may have been deleted",
                     arn.region(),
                     arn.layer()
                 ));
             }
-            Self::LayerDenied { arn, .. } => {
+            Self::LayerAccessDenied { arn, .. } => {
                 return Some(format!(
-                    "the credentials need the right to lambda:GetLayerVersion; and where the account {} is not yours, it \
-                     must let yours in with `aws lambda add-layer-version-permission --layer-name {} --version-number {} \
-                     --statement-id limg --action lambda:GetLayerVersion --principal YOUR-ACCOUNT`",
+                    "grant these credentials lambda:GetLayerVersion; if the account {} is not yours, ask its owner to run \
+                     `aws lambda add-layer-version-permission --layer-name {} --version-number {} --statement-id limg \
+                     --action lambda:GetLayerVersion --principal YOUR-ACCOUNT`",
                     arn.account(),
                     arn.name(),
                     arn.version()
                 ));
             }
             Self::LayerChanged { .. } => {
-                "Lambda never changes a version, so ask the layer's owner; `limg update` takes what is there now"
+                "ask the layer's owner, since Lambda never changes a version; run `limg update` to pin the new content"
             }
             Self::Download { status: 403, .. } => {
-                "what stands between limg and Amazon S3 refuses: a proxy, or the policy of a VPC endpoint"
+                "check the proxy, and the policy of the VPC endpoint: one of them may block Amazon S3"
             }
-            Self::Zip { .. } => {
-                "something between limg and Amazon S3 may change what it sends: a proxy, a scanner"
+            Self::InvalidDownload { .. } => {
+                "check for a proxy or scanner that changes downloads from Amazon S3"
             }
-            Self::Sink(error) => return error.help(),
-            Self::Account { .. } | Self::Answer { .. } | Self::Download { .. } | Self::Store(_) => {
+            Self::StoreWrite(error) => return error.help(),
+            Self::InvalidAccount { .. }
+            | Self::UnexpectedResponse { .. }
+            | Self::Download { .. }
+            | Self::Store(_) => {
                 return None;
             }
         };
         Some(text.to_owned())
     }
 
-    /// Whether the user must change the layer that a definition names: it is not there, or is another one than it was.
+    /// Whether the definition names a layer version that cannot be used: it does not exist, or has other content than
+    /// before.
     #[must_use]
     pub fn is_layers(&self) -> bool {
-        matches!(self, Self::NoLayer { .. } | Self::LayerChanged { .. })
+        matches!(self, Self::LayerNotFound { .. } | Self::LayerChanged { .. })
     }
 
-    /// Whether the user must change the command line or a definition, not AWS, the network or rights.
+    /// Whether the user must change the command line or the definition, rather than AWS, the network or permissions.
     #[must_use]
     pub fn is_users(&self) -> bool {
         matches!(
@@ -250,13 +256,23 @@ impl AwsError {
             Self::Certificates(_)
                 | Self::NoCertificate
                 | Self::NoRegion
-                | Self::Region { .. }
-                | Self::Account { .. }
-                | Self::NoAccount { .. }
-                | Self::Endpoint { .. }
-                | Self::NoLayer { .. }
+                | Self::InvalidRegion { .. }
+                | Self::InvalidAccount { .. }
+                | Self::UnknownAccount { .. }
+                | Self::InvalidEndpoint { .. }
+                | Self::LayerNotFound { .. }
                 | Self::LayerChanged { .. }
         )
+    }
+}
+
+impl Failure for AwsError {
+    fn kind(&self) -> FailureKind {
+        if self.is_users() { FailureKind::User } else { FailureKind::Environment }
+    }
+
+    fn help(&self) -> Option<Help> {
+        self.help().map(Help::from)
     }
 }
 
@@ -267,39 +283,39 @@ impl Transient for AwsError {
             Self::Refused { status: Some(status), .. } | Self::Download { status, .. } => {
                 matches!(status, 408 | 416 | 429 | 500..=599)
             }
-            Self::Idle { .. } | Self::Truncated { .. } => true,
+            Self::Stalled { .. } | Self::Truncated { .. } => true,
             _ => false,
         }
     }
 }
 
-/// How to mend what a service refused, by its code.
-fn refusal_help(code: &str, rights: &str) -> Option<String> {
+/// What to do about a refused request, by the service's error code.
+fn refused_help(code: &str, permissions: &str) -> Option<String> {
     let text = match code {
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
-            "the credentials are over: get new ones (`aws sso login`, or assume the role again)"
+            "the credentials have expired: run `aws sso login`, or assume the role again"
         }
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException" => {
-            "the credentials are wrong or of another partition, or this machine's clock is"
+            "check the credentials, their partition and this machine's clock"
         }
         "AccessDeniedException" | "AccessDenied" => {
-            return Some(format!("the credentials need the right to {rights}"));
+            return Some(format!("grant these credentials {permissions}"));
         }
-        "LimitExceededException" => "the account has all that it may have: Service Quotas raises the limit",
+        "LimitExceededException" => "the account is at its limit: request an increase in Service Quotas",
         "KmsException" => {
-            "the key must be in the repository's region, and the credentials need kms:CreateGrant for it"
+            "use a key in the repository's region, and grant these credentials kms:CreateGrant for it"
         }
         _ => return None,
     };
     Some(text.to_owned())
 }
 
-/// A profile as the end of a sentence.
+/// A profile, for the end of a message.
 fn in_profile(profile: Option<&str>) -> String {
     profile.map(|profile| format!(" in the profile `{profile}`")).unwrap_or_default()
 }
 
-/// A service's message as the end of a sentence.
-fn told(message: &str) -> String {
+/// A service's message, for the end of one of limg's.
+fn after_colon(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }

@@ -1,30 +1,31 @@
-//! AWS: the control plane of Amazon ECR, and the layer versions that Lambda keeps.
+//! AWS: the control plane of Amazon ECR, and layer versions published in Lambda.
 //!
-//! What a registry's own protocol can do is [`crate::registry`]'s, ECR's included; here is what only AWS's APIs can: which
-//! registry is whose, tokens for it, repositories with their settings, and layers by their ARN. Nothing here prints, reads
-//! the environment itself, or keeps a credential: the SDK reads the environment and profiles by AWS's usual rules.
+//! The registry protocol is in [`crate::registry`], for ECR too. This room does what only AWS's own APIs can: it
+//! finds an account's registry, gets tokens for it, creates repositories, and downloads layer versions by ARN. It
+//! prints nothing, does not read the environment itself and stores no credentials: the SDK reads environment and
+//! profiles by AWS's rules.
 
-mod credentials;
+mod client;
+mod credentials_error;
 mod ecr;
+mod ecr_credentials;
+mod ecr_token;
 mod error;
-mod fault;
-mod host;
-mod http;
-mod lambda;
-mod layer;
-mod policy;
-mod session;
+mod get_layer_version;
+mod http_clients;
+mod layer_versions;
+mod policies;
+mod sdk_error;
 
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use credentials::EcrCredentials;
-pub use ecr::{Authorization, EcrRegistry, Ensured};
+pub use client::{Aws, AwsOptions};
+pub use credentials_error::AwsCredentialsError;
+pub use ecr::EcrRegistry;
+pub use ecr_credentials::EcrCredentials;
+pub use ecr_token::EcrToken;
 pub use error::AwsError;
-pub use fault::CredentialsFault;
-pub use host::EcrHost;
-pub use lambda::LayerVersion;
-pub use layer::{FetchedLayer, fetch_layer};
-pub use session::{Aws, AwsOptions};
+pub use layer_versions::AwsLayerVersions;

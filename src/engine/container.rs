@@ -1,4 +1,4 @@
-//! The life of a function's container: created, watched, stopped and removed, whatever happens in between.
+//! A function's container, from its creation to its removal, which is guaranteed unless limg is killed.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -15,40 +15,40 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 
-use super::output::Record;
-use super::run::{EMULATOR_FOLDER, EMULATOR_NAME, PORT};
-use super::{Engine, EngineError, OutputSink, OutputStream, RunOptions, body, is_status};
+use super::connection::is_status;
+use super::container_output::RecentOutput;
+use super::run_options::{EMULATOR_FOLDER, EMULATOR_NAME, PORT};
+use super::{Engine, EngineError, OutputSink, OutputStream, RunOptions, streaming_body};
 use crate::fs;
 
-/// The seconds that a container gets to end by itself. The emulator gives runtime and extensions 2 from SIGTERM on.
+/// The seconds that a container has to exit after SIGTERM. The emulator allows runtime and extensions 2.
 const GRACE_SECONDS: i32 = 3;
 
-/// How long the engine may take to hand out the last output of a container that has ended.
+/// How long the engine may take to send the last output of a container that has exited.
 const LAST_OUTPUT: Duration = Duration::from_secs(5);
 
-/// How long the news of a container's end may take to follow the breaking of its connections.
-const NEWS_OF_END: Duration = Duration::from_secs(2);
+/// How long after its connections break the engine may take to report that a container has exited.
+const EXIT_REPORT: Duration = Duration::from_secs(2);
 
-/// A container that exists. It is removed by [`Container::close`]; a container that is dropped otherwise starts its own
-/// removal, which is the most that can be done there.
+/// A container that exists. [`Container::close`] removes it. Dropping it without that starts the removal but does not
+/// wait for it.
 pub(super) struct Container<'a> {
     pub(super) docker: Docker,
     pub(super) id: String,
     function: &'a str,
-    /// What it prints.
-    pub(super) record: Record,
-    /// The task that hands the output on.
-    pump: Option<JoinHandle<()>>,
+    pub(super) output: RecentOutput,
+    /// The task that passes the output on.
+    output_task: Option<JoinHandle<()>>,
     removed: bool,
 }
 
 impl<'a> Container<'a> {
     pub(super) async fn create(engine: &Engine, options: &'a RunOptions) -> Result<Self, EngineError> {
         let container = options.container(engine.address.publish_on())?;
-        let how = CreateContainerOptions { platform: options.platform(), name: None };
+        let query = CreateContainerOptions { platform: options.platform(), name: None };
         let function = options.function.as_str();
         let created =
-            engine.docker.create_container(Some(how), container).await.map_err(|error| match error {
+            engine.docker.create_container(Some(query), container).await.map_err(|error| match error {
                 error if is_status(&error, 404) => EngineError::NoImage { name: options.image.clone() },
                 error => EngineError::call(format!("create a container for `{function}`"), error),
             })?;
@@ -56,45 +56,41 @@ impl<'a> Container<'a> {
             docker: engine.docker.clone(),
             id: created.id,
             function,
-            record: Record::default(),
-            pump: None,
+            output: RecentOutput::default(),
+            output_task: None,
             removed: false,
         })
     }
 
-    /// Starts the container; what it prints goes to `output`.
-    pub(super) async fn start(
-        &mut self,
-        options: &RunOptions,
-        output: &OutputSink,
-    ) -> Result<(), EngineError> {
+    /// Starts the container. Its output goes to `sink`.
+    pub(super) async fn start(&mut self, options: &RunOptions, sink: &OutputSink) -> Result<(), EngineError> {
         if let Some(emulator) = &options.emulator {
-            self.upload(emulator).await?;
+            self.copy_emulator(emulator).await?;
         }
-        // Before the start, so that nothing is missed.
-        self.attach(output.clone()).await?;
+        // Before the start, so that no output is lost.
+        self.attach(sink.clone()).await?;
         let started = self.docker.start_container(&self.id, None::<StartContainerOptions>).await;
         started.map_err(|error| match options.port {
-            Some(port) if is_port_taken(&error) => EngineError::PortTaken { port },
+            Some(port) if is_port_in_use(&error) => EngineError::PortInUse { port },
             _ => self.failed("start", error),
         })
     }
 
-    /// Does something that ends early when the container does.
+    /// Does some work, which fails when the container exits.
     pub(super) async fn while_running<T>(
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let mut ended = pin!(self.ended());
+        let mut exit = pin!(self.wait());
         let done = tokio::select! {
             biased;
             done = work => done,
-            status = &mut ended => return Err(self.exited(status?)),
+            status = &mut exit => return Err(self.exited(status?)),
         };
         match done {
-            // The end of a container breaks its connections before it is known here, and is the better reason.
+            // When a container exits, its connections break before the engine reports the exit, which explains more.
             Err(error @ (EngineError::Http { .. } | EngineError::Call { .. })) => {
-                match tokio::time::timeout(NEWS_OF_END, ended).await {
+                match tokio::time::timeout(EXIT_REPORT, exit).await {
                     Ok(Ok(status)) => Err(self.exited(status)),
                     _ => Err(error),
                 }
@@ -103,10 +99,10 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Puts the emulator into its volume.
-    async fn upload(&self, emulator: &Path) -> Result<(), EngineError> {
+    /// Copies the emulator into its volume.
+    async fn copy_emulator(&self, emulator: &Path) -> Result<(), EngineError> {
         let path = emulator.to_owned();
-        let (archive, writing) = body::stream(move |output| -> io::Result<()> {
+        let (archive, writing) = streaming_body::stream(move |output| -> io::Result<()> {
             let mut file = fs::open(&path).map_err(io::Error::other)?;
             let mut header = tar::Header::new_ustar();
             header.set_mode(0o755);
@@ -124,13 +120,13 @@ impl<'a> Container<'a> {
         if let Ok(written) = writing.await
             && let (Err(source), false) = (written.result, written.abandoned)
         {
-            return Err(EngineError::Emulate { path: emulator.to_owned(), source });
+            return Err(EngineError::CopyEmulator { path: emulator.to_owned(), source });
         }
-        uploaded.map_err(|error| self.failed("put the emulator into", error))
+        uploaded.map_err(|error| self.failed("copy the emulator into", error))
     }
 
-    /// Hands on what the container prints until it ends.
-    async fn attach(&mut self, output: OutputSink) -> Result<(), EngineError> {
+    /// Passes the output on until the container exits.
+    async fn attach(&mut self, sink: OutputSink) -> Result<(), EngineError> {
         let options = AttachContainerOptions {
             stream: true,
             stdout: true,
@@ -139,22 +135,22 @@ impl<'a> Container<'a> {
         };
         let attached = self.docker.attach_container(&self.id, Some(options)).await;
         let mut attached = attached.map_err(|error| self.failed("attach to", error))?;
-        let record = self.record.clone();
-        self.pump = Some(tokio::spawn(async move {
-            while let Some(Ok(piece)) = attached.output.next().await {
-                let stream = match &piece {
+        let recent = self.output.clone();
+        self.output_task = Some(tokio::spawn(async move {
+            while let Some(Ok(chunk)) = attached.output.next().await {
+                let stream = match &chunk {
                     LogOutput::StdErr { .. } => OutputStream::Stderr,
                     _ => OutputStream::Stdout,
                 };
-                record.push(stream, piece.as_ref());
-                output(stream, piece.as_ref());
+                recent.push(stream, chunk.as_ref());
+                sink(stream, chunk.as_ref());
             }
         }));
         Ok(())
     }
 
-    /// The port of the engine's machine at which the emulator can be reached.
-    pub(super) async fn published(&self) -> Result<u16, EngineError> {
+    /// The port of the engine's machine at which the emulator is published.
+    pub(super) async fn published_port(&self) -> Result<u16, EngineError> {
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>).await;
         let inspected = inspected.map_err(|error| self.failed("inspect", error))?;
         let bindings = inspected
@@ -163,48 +159,48 @@ impl<'a> Container<'a> {
             .and_then(|mut ports| ports.remove(PORT).flatten())
             .unwrap_or_default();
         let port = bindings.into_iter().find_map(|binding| binding.host_port?.parse().ok());
-        // A container that has ended has no ports.
+        // A container that has exited has no ports.
         port.ok_or_else(|| self.failed("publish a port of", io::Error::other("it has none").into()))
     }
 
-    /// Waits for the container's end and gives its exit status.
-    pub(super) async fn ended(&self) -> Result<i64, EngineError> {
+    /// Waits until the container exits, and returns its status.
+    pub(super) async fn wait(&self) -> Result<i64, EngineError> {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut waiting = pin!(self.docker.wait_container(&self.id, Some(options)));
         match waiting.next().await {
-            Some(Ok(ended)) => Ok(ended.status_code),
+            Some(Ok(exit)) => Ok(exit.status_code),
             Some(Err(DockerError::DockerContainerWaitError { code, .. })) => Ok(code),
             Some(Err(error)) => Err(self.failed("wait for", error)),
             None => Err(self.failed("wait for", io::Error::from(io::ErrorKind::UnexpectedEof).into())),
         }
     }
 
-    /// Stops and removes the container and its volume. Gives whether it ran out of memory, and the end of its output.
+    /// Stops and removes the container and its volume. Returns whether it ran out of memory, and the end of its output.
     pub(super) async fn close(mut self) -> (Result<bool, EngineError>, String) {
         let grace = StopContainerOptions { t: Some(GRACE_SECONDS), signal: None };
-        // Whether this works does not matter: the removal is forced.
+        // A failure does not matter, since the removal is forced.
         drop(self.docker.stop_container(&self.id, Some(grace)).await);
-        if let Some(mut pump) = self.pump.take()
-            && tokio::time::timeout(LAST_OUTPUT, &mut pump).await.is_err()
+        if let Some(mut task) = self.output_task.take()
+            && tokio::time::timeout(LAST_OUTPUT, &mut task).await.is_err()
         {
-            pump.abort();
+            task.abort();
         }
-        // Engines say it of containers that have ended only.
+        // Engines report it only for containers that have exited.
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>).await;
         let out_of_memory =
             inspected.ok().and_then(|container| container.state?.oom_killed).unwrap_or_default();
         let removed = remove(&self.docker, &self.id).await;
         self.removed = true;
         let removed = removed.map_err(|error| self.failed("remove", error));
-        (removed.map(|()| out_of_memory), self.record.end())
+        (removed.map(|()| out_of_memory), self.output.end())
     }
 
     pub(super) fn exited(&self, status: i64) -> EngineError {
-        EngineError::Exited { function: self.function.to_owned(), status, log: Vec::new() }
+        EngineError::Exited { function: self.function.to_owned(), status, output: Vec::new() }
     }
 
     fn failed(&self, verb: &str, error: DockerError) -> EngineError {
-        // As much of the id as the docker client shows.
+        // The part of the id that the docker client shows.
         let id = self.id.get(..12).unwrap_or(&self.id);
         EngineError::call(format!("{verb} the container {id} of `{}`", self.function), error)
     }
@@ -212,8 +208,8 @@ impl<'a> Container<'a> {
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
-        if let Some(pump) = self.pump.take() {
-            pump.abort();
+        if let Some(task) = self.output_task.take() {
+            task.abort();
         }
         if self.removed {
             return;
@@ -225,9 +221,8 @@ impl Drop for Container<'_> {
     }
 }
 
-/// Whether a container did not start because of its port: the engine's words for one that another container has, and for
-/// one that another program has.
-fn is_port_taken(error: &DockerError) -> bool {
+/// Whether a container did not start because another container, or another program, uses its port.
+fn is_port_in_use(error: &DockerError) -> bool {
     let text = error.to_string();
     text.contains("port is already allocated") || text.contains("address already in use")
 }
@@ -236,7 +231,7 @@ fn is_port_taken(error: &DockerError) -> bool {
 async fn remove(docker: &Docker, id: &str) -> Result<(), DockerError> {
     let options = RemoveContainerOptions { v: true, force: true, link: false };
     match docker.remove_container(id, Some(options)).await {
-        // Gone, or just going.
+        // Already removed, or being removed.
         Err(error) if is_status(&error, 404) || is_status(&error, 409) => Ok(()),
         removed => removed,
     }

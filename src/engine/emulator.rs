@@ -1,7 +1,7 @@
-//! Finding AWS's runtime interface emulator on this machine, for images that do not bring it.
+//! Finds AWS's runtime interface emulator on this machine, for images that do not contain it.
 //!
-//! limg never puts the emulator into an image and never downloads it; it only looks where it is told to. Nothing here
-//! reads the environment.
+//! limg never puts the emulator into an image and never downloads it. It looks only at the path that the user names and in the
+//! store, and does not read the environment.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -11,32 +11,32 @@ use crate::project::{Architecture, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::Store;
 
-/// The bytes of an ELF header up to and with `e_machine`.
+/// The bytes of an ELF header up to and including `e_machine`.
 const HEADER: usize = 20;
 
 /// An emulator that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
-    /// There is none.
-    #[error("the image brings no runtime interface emulator, and there is none for {architecture} at `{}`", path.display())]
+    /// The file does not exist.
+    #[error("the image lacks the runtime interface emulator, and there is none for {architecture} at `{}`", path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The file.
         path: PathBuf,
-        /// For which architecture.
+        /// The architecture of the function.
         architecture: Architecture,
     },
-    /// The file is no program for Linux.
+    /// The file is not a program for Linux.
     #[error("the runtime interface emulator `{}` is not an ELF program", path.display())]
     NotElf {
         /// The file.
         path: PathBuf,
     },
-    /// The file is a program for another machine.
+    /// The file is a program for another architecture.
     #[error("the runtime interface emulator `{}` is not built for {wanted} (its ELF machine is {found})", path.display())]
-    Machine {
+    WrongArchitecture {
         /// The file.
         path: PathBuf,
-        /// The `e_machine` that it has.
+        /// Its `e_machine`.
         found: u16,
         /// The architecture of the function.
         wanted: Architecture,
@@ -47,13 +47,13 @@ pub enum EmulatorError {
 }
 
 impl EmulatorError {
-    /// How to mend it.
+    /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let architecture = match self {
             Self::Missing { architecture, .. } => *architecture,
-            Self::Machine { wanted, .. } => *wanted,
-            Self::NotElf { .. } => return Some("name AWS's binary, not a script or an archive".to_owned()),
+            Self::WrongArchitecture { wanted, .. } => *wanted,
+            Self::NotElf { .. } => return Some("use AWS's binary, not a script or an archive".to_owned()),
             Self::Fs(_) => return None,
         };
         let asset = match architecture {
@@ -62,29 +62,29 @@ impl EmulatorError {
         };
         Some(format!(
             "download `{asset}` from the releases of github.com/aws/aws-lambda-runtime-interface-emulator, or take \
-             `samcli/local/rapid/{}` from the Python package aws-sam-cli; put it there or name it with `--rie`",
+             `samcli/local/rapid/{}` from the Python package aws-sam-cli; save it at that path or name it with `--rie`",
             file_name(architecture)
         ))
     }
 }
 
-/// Whether limg has to bring the emulator to a container of the image. `has_file` says whether the image has a file of
-/// this path.
+/// Whether limg has to copy the emulator into a container of the image. `has_file` is whether a path is a file of
+/// the image.
 #[must_use]
 pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
     match run.entrypoint.as_deref().unwrap_or_default() {
         [script, ..] if script == AWS_ENTRYPOINT => !has_file(EMULATOR_PATH),
-        // limg's own entry script and wrappers may stand before it.
+        // limg's entry script and wrappers may come first.
         words => !words
             .iter()
             .any(|word| word.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie"))),
     }
 }
 
-/// The emulator for `architecture`: the file that the user names, else the one in the store's folder `rie`.
+/// The emulator for `architecture`: the file that the user names, or else the one in the store's folder `rie`.
 ///
 /// # Errors
-/// When it is not there or is not a program for that architecture.
+/// When it does not exist or is not a program for that architecture.
 pub fn find(
     named: Option<&Path>,
     store: &Store,
@@ -98,11 +98,11 @@ pub fn find(
     match machine(&path)? {
         None => Err(EmulatorError::NotElf { path }),
         Some(found) if found == architecture.elf_machine() => Ok(path),
-        Some(found) => Err(EmulatorError::Machine { path, found, wanted: architecture }),
+        Some(found) => Err(EmulatorError::WrongArchitecture { path, found, wanted: architecture }),
     }
 }
 
-/// The name under which aws-sam-cli has it too.
+/// The same name as in aws-sam-cli.
 fn file_name(architecture: Architecture) -> String {
     format!("aws-lambda-rie-{architecture}")
 }
@@ -115,7 +115,7 @@ fn machine(path: &Path) -> Result<Option<u16>, FsError> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(FsError::because("read", path)(error)),
     }
-    // EI_DATA, the sixth byte, is 1 for little-endian, which both machines are.
+    // EI_DATA, the sixth byte, is 1 for little-endian, as both architectures are.
     let elf = header.starts_with(b"\x7fELF") && header[5] == 1;
     Ok(elf.then(|| u16::from_le_bytes([header[18], header[19]])))
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_emulator_must_fit_the_architecture() {
+    fn the_emulator_must_be_for_the_architecture() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let find = |architecture| super::find(None, &store, architecture);
@@ -147,7 +147,7 @@ mod tests {
         }
         assert_eq!(find(Architecture::X86_64).unwrap(), rie.join("aws-lambda-rie-x86_64"));
         let error = find(Architecture::Arm64).unwrap_err();
-        assert!(matches!(error, EmulatorError::Machine { found: 62, .. }), "{error}");
+        assert!(matches!(error, EmulatorError::WrongArchitecture { found: 62, .. }), "{error}");
 
         let named = folder.path().join("mine");
         for content in [&b"#!/bin/sh\n"[..], b"", &elf(62)[..10]] {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_starts_its_own_emulator_needs_none() {
+    fn an_image_that_starts_its_own_emulator_needs_no_other() {
         let run = |entrypoint: &[&str]| RunConfig {
             entrypoint: Some(entrypoint.iter().map(|&word| word.to_owned()).collect()),
             ..RunConfig::default()

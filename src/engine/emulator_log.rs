@@ -1,25 +1,26 @@
-//! What the emulator says of its own work: lines among those of the function, `23 Nov 2026 16:15:54,418 [WARNING] (rapid) …`.
+//! The emulator's log about its own work, mixed with the function's output. Its lines have the form
+//! `23 Nov 2026 16:15:54,418 [WARNING] (rapid) …`.
 //!
-//! One failure is several such lines, and sometimes nowhere else: a program that cannot start is answered with status 502
-//! and an empty body, where Lambda answers with the error (rapid/handlers.go, rapid/shutdown.go of
+//! It logs several lines for one failure, and some failures appear nowhere else: if a program cannot start, the
+//! response has status 502 and an empty body, where Lambda's has the error (rapid/handlers.go, rapid/shutdown.go of
 //! aws-lambda-runtime-interface-emulator).
 
 use std::time::Duration;
 
-/// The form of the time before each line.
+/// The form of the timestamp of each line.
 const TIME: &str = "23 Nov 2026 16:15:54,418";
 
-/// What tells the emulator's lines from all others.
+/// What only the emulator's lines contain.
 const MARK: &str = "] (rapid) ";
 
-/// The line in Lambda's own form at the end of an invocation.
+/// The start of the line at the end of an invocation, which has Lambda's own form.
 const REPORT: &str = "REPORT RequestId: ";
 
-/// Why the emulator gave an invocation up when its time was over.
+/// The reason that the emulator logs for an invocation that timed out.
 const RESET: &str = "errResetReceived";
 
-/// How the lines of a failure begin. What they tell is in the answer, or in [`Fault`].
-const OF_FAILURES: [&str; 8] = [
+/// How the lines of a failure begin. What they report is in the response or in [`FatalError`].
+const FAILURES: [&str; 8] = [
     "First fatal error stored in appctx: ",
     "Omitting fatal error ",
     "Process ",
@@ -30,53 +31,56 @@ const OF_FAILURES: [&str; 8] = [
     NOT_STARTED,
 ];
 
-/// What it says when it is stopped before all extensions have registered.
+/// What it logs when it is stopped before all extensions have registered.
 const NOT_STARTED: &str = "The runtime was not started.";
 
-/// How much a line of the emulator's log tells a user.
+/// A line of the emulator's log, by its use to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// Nothing: it tells of ordinary work.
-    Ordinary,
+pub enum EmulatorLine {
+    /// It reports ordinary work.
+    Routine,
     /// It is one of the several lines of a failure.
     Failure,
-    /// It may be worth knowing.
+    /// It may matter to the user.
     Notable,
 }
 
-/// How much a line tells, if it is one of the emulator's.
-#[must_use]
-pub fn weigh(line: &str) -> Option<Weight> {
-    let said = parse(line).filter(|said| said.is_whole_line)?;
-    // It calls it a warning that it ends when it is told to.
-    let ordinary = ["Reset initiated: ", "Shutdown initiated: "];
-    let begins = |starts: &[&str]| starts.iter().any(|start| said.message.starts_with(start));
-    // An extension that did not start cannot be stopped either.
-    let consequence = said.message.starts_with("Agent ") && said.message.contains(" failed to launch");
-    Some(if said.level == "INFO" || said.level == "DEBUG" || begins(&ordinary) {
-        Weight::Ordinary
-    } else if begins(&OF_FAILURES) || consequence {
-        Weight::Failure
-    } else {
-        Weight::Notable
-    })
+impl EmulatorLine {
+    /// Classifies a line, if it is one of the emulator's.
+    #[must_use]
+    pub fn classify(line: &str) -> Option<Self> {
+        let line = parse(line).filter(|line| line.is_whole_line)?;
+        // The emulator logs its own regular end as a warning.
+        let routine = ["Reset initiated: ", "Shutdown initiated: "];
+        let begins = |starts: &[&str]| starts.iter().any(|start| line.message.starts_with(start));
+        // An extension that did not start cannot be stopped either.
+        let consequence = line.message.starts_with("Agent ") && line.message.contains(" failed to launch");
+        Some(if line.level == "INFO" || line.level == "DEBUG" || begins(&routine) {
+            Self::Routine
+        } else if begins(&FAILURES) || consequence {
+            Self::Failure
+        } else {
+            Self::Notable
+        })
+    }
 }
 
-/// Why a function, or an extension of it, could not start or go on.
+/// Why a function or one of its extensions could not start or exited.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// Lambda's word for it, such as `Runtime.InvalidEntrypoint`.
+pub(super) struct FatalError {
+    /// Lambda's name for it, as in `Runtime.InvalidEntrypoint`.
     pub(super) error_type: String,
-    /// The reason, such as `fork/exec /var/task/bootstrap: no such file or directory`.
+    /// The reason, as in `fork/exec /var/task/bootstrap: no such file or directory`.
     pub(super) message: String,
 }
 
-impl Fault {
-    /// The first fault that a log tells of; what follows is its consequence.
+impl FatalError {
+    /// The first fatal error in a log; the others are its consequences.
     pub(super) fn find(log: &str) -> Option<Self> {
-        let error_type = messages(log).find_map(|message| message.strip_prefix(OF_FAILURES[0]))?;
+        let error_type = messages(log).find_map(|message| message.strip_prefix(FAILURES[0]))?;
         let reason = messages(log).find_map(reason).unwrap_or_default();
-        let extension = error_type.starts_with("Extension.").then(|| messages(log).find_map(ended_extension));
+        let extension =
+            error_type.starts_with("Extension.").then(|| messages(log).find_map(exited_extension));
         let message = match extension.flatten() {
             Some(name) => format!("extension `{name}`: {reason}"),
             None => reason.to_owned(),
@@ -85,16 +89,16 @@ impl Fault {
     }
 }
 
-/// What else a log tells of an invocation whose time was over.
+/// Which part of an invocation took too long, from its log.
 pub(super) fn timeout_help(log: &str) -> Option<&'static str> {
-    let says = |text: &str| messages(log).any(|message| message.contains(text));
-    if says(NOT_STARTED) {
-        Some("an extension did not register, so that the function was not even started")
-    } else if says("AwaitAgentsReady() = ") {
-        Some("the function had answered, but an extension had not asked for its next event")
+    let contains = |text: &str| messages(log).any(|message| message.contains(text));
+    if contains(NOT_STARTED) {
+        Some("an extension did not register, so the function was not started")
+    } else if contains("AwaitAgentsReady() = ") {
+        Some("the function had responded, but an extension had not requested its next event")
     } else if messages(log).any(|message| message.starts_with("Init failed ") && message.contains(RESET)) {
         Some(
-            "its start alone took that long; the emulator counts it, while Lambda gives it up to 10 seconds more",
+            "the initialization alone took that long; in Lambda, up to 10 seconds of it do not count towards the timeout",
         )
     } else {
         None
@@ -103,32 +107,30 @@ pub(super) fn timeout_help(log: &str) -> Option<&'static str> {
 
 /// Whether a function was started for an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// It was, extensions and all, which took this long.
+pub enum FunctionStart {
+    /// A cold start. Starting the function and its extensions took this long.
     Cold(Duration),
-    /// It was running already.
+    /// The function was already running.
     Warm,
-    /// The emulator did not say, as with `LOG_LEVEL=error` in the function's environment.
+    /// The log does not show it, as with `LOG_LEVEL=error` in the function's environment.
     Unknown,
 }
 
-impl Start {
-    /// Reads it in the log of one invocation. The emulator's line `REPORT` tells of an `Init Duration` too, which is the
-    /// time in which it took note of the start, some hundredths of a millisecond (rie/handlers.go).
+impl FunctionStart {
+    /// Finds it in the log of one invocation. The `Init Duration` in the emulator's `REPORT` line does not help: it
+    /// is the time that recording the start took, some hundredths of a millisecond (rie/handlers.go).
     pub(super) fn find(log: &str) -> Self {
-        let took = |message: &str| {
+        let duration = |message: &str| {
             let milliseconds: f64 =
                 message.strip_prefix("INIT REPORT(durationMs: ")?.strip_suffix(')')?.parse().ok()?;
             Duration::try_from_secs_f64(milliseconds / 1000.0).ok()
         };
-        let says = |start: &str| messages(log).any(|message| message.starts_with(start));
-        if says("INIT START(") {
-            // After a start that failed it tries once more.
-            messages(log)
-                .any(|message| took(message).is_some())
-                .then(|| messages(log).filter_map(took).sum())
-                .map_or(Self::Unknown, Self::Cold)
-        } else if says("INVOKE START(") {
+        let begins = |start: &str| messages(log).any(|message| message.starts_with(start));
+        if begins("INIT START(") {
+            // The emulator repeats a failed start once.
+            let durations: Vec<Duration> = messages(log).filter_map(duration).collect();
+            if durations.is_empty() { Self::Unknown } else { Self::Cold(durations.iter().sum()) }
+        } else if begins("INVOKE START(") {
             Self::Warm
         } else {
             Self::Unknown
@@ -136,17 +138,17 @@ impl Start {
     }
 }
 
-/// Which extensions registered for an invocation, in the words of the emulator.
+/// Which extensions registered for an invocation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Registrations {
-    /// The names under which extensions that are files did.
-    pub(super) done: Vec<String>,
-    /// All names under which anything tried to.
-    pub(super) tried: Vec<String>,
+    /// The names of the external extensions that registered.
+    pub(super) external: Vec<String>,
+    /// All names under which an extension registered or tried to.
+    pub(super) attempted: Vec<String>,
 }
 
 impl Registrations {
-    /// Reads them in the log of one invocation.
+    /// Finds them in the log of one invocation.
     pub(super) fn find(log: &str) -> Self {
         let mut registrations = Self::default();
         for message in messages(log) {
@@ -154,14 +156,14 @@ impl Registrations {
                 Some(message.strip_prefix(kind)?.split_once(") registered")?.0.rsplit_once(" (")?.0)
             };
             if let Some(name) = registered("External agent ") {
-                registrations.done.push(name.to_owned());
-                registrations.tried.push(name.to_owned());
+                registrations.external.push(name.to_owned());
+                registrations.attempted.push(name.to_owned());
             } else if let Some(name) = registered("Internal agent ") {
-                registrations.tried.push(name.to_owned());
+                registrations.attempted.push(name.to_owned());
             } else if let Some((name, _)) =
                 message.strip_prefix("Failed to register ").and_then(|rest| rest.split_once(": "))
             {
-                registrations.tried.push(name.to_owned());
+                registrations.attempted.push(name.to_owned());
             }
         }
         registrations
@@ -173,27 +175,27 @@ pub(super) fn is_not_started(log: &str) -> bool {
     messages(log).any(|message| message.contains(NOT_STARTED))
 }
 
-/// Whether a line tells of the emulator's own work.
-pub(super) fn is_talk(line: &str) -> bool {
+/// Whether a line is one of the emulator's.
+pub(super) fn is_emulator_line(line: &str) -> bool {
     line.starts_with(REPORT) || parse(line).is_some()
 }
 
-/// Whether the log of an invocation that was answered tells of its end.
+/// Whether the log of an invocation includes its end.
 pub(super) fn is_complete(log: &str) -> bool {
-    let says = |start: &str| messages(log).any(|message| message.starts_with(start));
-    let reported = log.lines().any(|line| line.starts_with(REPORT)) || says("Invoke DONE failed: ");
-    reported && (says("INVOKE RTDONE(") || says("Reset initiated: "))
+    let begins = |start: &str| messages(log).any(|message| message.starts_with(start));
+    let reported = log.lines().any(|line| line.starts_with(REPORT)) || begins("Invoke DONE failed: ");
+    reported && (begins("INVOKE RTDONE(") || begins("Reset initiated: "))
 }
 
-/// A line of the emulator's.
-struct Said<'a> {
+/// A parsed line of the emulator's log.
+struct LogLine<'a> {
     level: &'a str,
     message: &'a str,
-    /// Whether nothing stands before it, such as the beginning of somebody else's line.
+    /// Whether it does not follow the beginning of a line of the function's.
     is_whole_line: bool,
 }
 
-fn parse(line: &str) -> Option<Said<'_>> {
+fn parse(line: &str) -> Option<LogLine<'_>> {
     let (head, message) = line.split_once(MARK)?;
     let (before, level) = head.rsplit_once(" [")?;
     let time = before.get(before.len().checked_sub(TIME.len())?..)?;
@@ -203,15 +205,15 @@ fn parse(line: &str) -> Option<Said<'_>> {
         _ => byte.is_ascii_alphabetic(),
     });
     let is_whole_line = before.len() == TIME.len();
-    same_form.then_some(Said { level, message: message.trim_end(), is_whole_line })
+    same_form.then_some(LogLine { level, message: message.trim_end(), is_whole_line })
 }
 
-/// What the emulator says in a log, line by line.
+/// The messages of the emulator in a log.
 fn messages(log: &str) -> impl Iterator<Item = &str> {
     log.lines().filter_map(|line| Some(parse(line)?.message))
 }
 
-/// The reason in `Init failed error=REASON InvokeID=`; the two come in any order.
+/// The reason in `Init failed error=REASON InvokeID=`; the two fields come in any order.
 fn reason(message: &str) -> Option<&str> {
     let fields = message.strip_prefix("Init failed ").or_else(|| message.strip_prefix("Invoke failed "))?;
     let (_, reason) = fields.split_once("error=")?;
@@ -219,8 +221,8 @@ fn reason(message: &str) -> Option<&str> {
     (reason != RESET).then_some(reason)
 }
 
-/// The extension in `Process extension-NAME-1 exited: exit status 3`.
-fn ended_extension(message: &str) -> Option<&str> {
+/// The name in `Process extension-NAME-1 exited: exit status 3`.
+fn exited_extension(message: &str) -> Option<&str> {
     let (process, _) = message.strip_prefix("Process extension-")?.split_once(" exited: ")?;
     Some(process.rsplit_once('-')?.0)
 }
@@ -229,14 +231,14 @@ fn ended_extension(message: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// A log of these messages, each behind a time, among lines of a function.
+    /// A log of these messages, each with a timestamp, among lines of a function.
     fn log(messages: &[&str]) -> String {
         let line = |message: &&str| format!("23 Nov 2026 16:55:32,259 {message}\na line of the function\n");
         messages.iter().map(line).collect()
     }
 
     #[test]
-    fn the_first_fault_is_the_cause() {
+    fn the_first_fatal_error_is_the_cause() {
         type Case<'a> = (&'a [&'a str], Option<(&'a str, &'a str)>);
         let cases: [Case<'_>; 7] = [
             (
@@ -284,35 +286,35 @@ mod tests {
             (&["[WARNING] First fatal error stored in appctx: Mine.Alone"], None),
         ];
         for (messages, expected) in cases {
-            let found = Fault::find(&log(messages));
-            let expected = expected.map(|(error_type, message)| Fault {
+            let found = FatalError::find(&log(messages));
+            let expected = expected.map(|(error_type, message)| FatalError {
                 error_type: error_type.to_owned(),
                 message: message.to_owned(),
             });
             assert_eq!(found, expected, "{messages:?}");
         }
-        // The two streams of a container are not cut at the ends of lines.
+        // The two streams of a container are not interleaved line by line.
         let torn = format!("50 %{}", log(cases[1].0));
-        assert_eq!(Fault::find(&torn).unwrap().error_type, "Runtime.ExitError");
+        assert_eq!(FatalError::find(&torn).unwrap().error_type, "Runtime.ExitError");
     }
 
     #[test]
-    fn a_start_is_told_from_none() {
+    fn cold_starts_differ_from_warm_ones() {
         let (init, invoke) = (
             "[INFO] (rapid) INIT START(type: on-demand, phase: init)",
             "[INFO] (rapid) INVOKE START(requestId: 1)",
         );
         let report = "[INFO] (rapid) INIT REPORT(durationMs: 466.646000)";
-        let cold = |microseconds| Start::Cold(Duration::from_micros(microseconds));
+        let cold = |microseconds| FunctionStart::Cold(Duration::from_micros(microseconds));
         for (messages, expected) in [
             (vec![init, report, invoke], cold(466_646)),
             (vec![init, report, init, report, invoke], cold(933_292)),
-            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: x)", invoke], Start::Unknown),
-            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: -1)", invoke], Start::Unknown),
-            (vec![invoke], Start::Warm),
-            (vec!["[ERROR] (rapid) something new"], Start::Unknown),
+            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: x)", invoke], FunctionStart::Unknown),
+            (vec![init, "[INFO] (rapid) INIT REPORT(durationMs: -1)", invoke], FunctionStart::Unknown),
+            (vec![invoke], FunctionStart::Warm),
+            (vec!["[ERROR] (rapid) something new"], FunctionStart::Unknown),
         ] {
-            assert_eq!(Start::find(&log(&messages)), expected, "{messages:?}");
+            assert_eq!(FunctionStart::find(&log(&messages)), expected, "{messages:?}");
         }
         let end = "[INFO] (rapid) INVOKE RTDONE(status: success, produced bytes: 0, duration: 1.021000ms)";
         assert!(!is_complete(&log(&[init, report, invoke, end])));
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn registrations_are_told_by_name() {
+    fn registrations_are_found_by_name() {
         let log = log(&[
             "[INFO] (rapid) External agent tel (d62c437e-963c-46b5-9554-f6d024d9fe40) registered, subscribed to [INVOKE SHUTDOWN]",
             "[INFO] (rapid) Internal agent inside (one) (d62c437e) registered, subscribed to [INVOKE]",
@@ -333,19 +335,20 @@ mod tests {
             "[WARNING] (rapid) The runtime was not started.",
         ]);
         let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let expected = Registrations { done: own(&["tel"]), tried: own(&["tel", "inside (one)", "other"]) };
+        let expected =
+            Registrations { external: own(&["tel"]), attempted: own(&["tel", "inside (one)", "other"]) };
         assert_eq!(Registrations::find(&log), expected);
         assert!(is_not_started(&log) && !is_not_started("The runtime was not started."));
     }
 
     #[test]
-    fn a_timeout_has_a_place() {
+    fn a_timeout_is_explained() {
         let reset = "[ERROR] (rapid) Init failed InvokeID= error=errResetReceived";
         for (messages, expected) in [
             (vec!["[ERROR] (rapid) Invoke failed error=errResetReceived InvokeID=e36b"], None),
-            (vec![reset], Some("start alone")),
+            (vec![reset], Some("initialization alone")),
             (vec![reset, "[WARNING] (rapid) The runtime was not started."], Some("did not register")),
-            (vec!["[WARNING] (rapid) AwaitAgentsReady() = errResetReceived"], Some("had answered")),
+            (vec!["[WARNING] (rapid) AwaitAgentsReady() = errResetReceived"], Some("had responded")),
         ] {
             let help = timeout_help(&log(&messages));
             assert_eq!(help.is_some(), expected.is_some(), "{messages:?}");
@@ -354,36 +357,37 @@ mod tests {
     }
 
     #[test]
-    fn lines_weigh_what_they_tell() {
+    fn lines_are_classified() {
         let cases = [
-            ("[INFO] (rapid) INIT START(type: on-demand, phase: init)", Some(Weight::Ordinary)),
-            ("[WARNING] (rapid) Reset initiated: SandboxTerminated", Some(Weight::Ordinary)),
-            ("[WARNING] (rapid) Shutdown initiated: spindown", Some(Weight::Ordinary)),
+            ("[INFO] (rapid) INIT START(type: on-demand, phase: init)", Some(EmulatorLine::Routine)),
+            ("[WARNING] (rapid) Reset initiated: SandboxTerminated", Some(EmulatorLine::Routine)),
+            ("[WARNING] (rapid) Shutdown initiated: spindown", Some(EmulatorLine::Routine)),
             (
                 "[WARNING] (rapid) First fatal error stored in appctx: Runtime.ExitError",
-                Some(Weight::Failure),
+                Some(EmulatorLine::Failure),
             ),
-            ("[WARNING] (rapid) Process runtime-1 exited: exit status 7", Some(Weight::Failure)),
-            ("[ERROR] (rapid) Invoke DONE failed: Sandbox.Failure", Some(Weight::Failure)),
+            ("[WARNING] (rapid) Process runtime-1 exited: exit status 7", Some(EmulatorLine::Failure)),
+            ("[ERROR] (rapid) Invoke DONE failed: Sandbox.Failure", Some(EmulatorLine::Failure)),
             (
                 "[WARNING] (rapid) Agent x (6c53d416) failed to launch, therefore skipping shutting it down.",
-                Some(Weight::Failure),
+                Some(EmulatorLine::Failure),
             ),
             (
                 "[WARNING] (rapid) Deadline: the agent extension-x-1 did not exit after deadline; Killing it.",
-                Some(Weight::Notable),
+                Some(EmulatorLine::Notable),
             ),
-            ("[ERROR] (rapid) something new", Some(Weight::Notable)),
+            ("[ERROR] (rapid) something new", Some(EmulatorLine::Notable)),
             ("[INFO] mine", None),
         ];
-        for (said, expected) in cases {
-            assert_eq!(weigh(&format!("23 Nov 2026 16:55:32,259 {said}\n")), expected, "{said}");
-            // Somebody's own line goes on with the emulator's: nothing of it may be lost.
-            assert_eq!(weigh(&format!("50 %23 Nov 2026 16:55:32,259 {said}\n")), None, "{said}");
+        for (line, expected) in cases {
+            let classify = EmulatorLine::classify;
+            assert_eq!(classify(&format!("23 Nov 2026 16:55:32,259 {line}\n")), expected, "{line}");
+            // The emulator continues a line of the function, which must not be lost.
+            assert_eq!(classify(&format!("50 %23 Nov 2026 16:55:32,259 {line}\n")), None, "{line}");
         }
         for line in ["2026-11-23 16:55:32,259 [INFO] (rapid) x", "[INFO] (rapid) x", "", "ü [INFO] (rapid) x"]
         {
-            assert_eq!(weigh(line), None, "{line}");
+            assert_eq!(EmulatorLine::classify(line), None, "{line}");
         }
     }
 }

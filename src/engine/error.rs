@@ -1,4 +1,4 @@
-//! What can go wrong with an engine, and how to mend it.
+//! What can go wrong with an engine, and what to do about it.
 
 use std::error::Error;
 use std::io;
@@ -6,181 +6,187 @@ use std::path::PathBuf;
 
 use bollard::errors::Error as DockerError;
 
-use super::response::exit_status_help;
+use super::failure_help::exit_status_help;
 use crate::fs::FsError;
 use crate::layout::LayoutError;
+use crate::units;
 
-/// What the kernel says of a program for another machine.
-const WRONG_MACHINE: &str = "exec format error";
+/// The kernel's error for a program for another architecture.
+const WRONG_ARCHITECTURE: &str = "exec format error";
 
-/// How to mend that.
-const WRONG_MACHINE_HELP: &str = "the entry point is no script with a `#!` line, or is built for another machine than \
-    the engine's: build for that one with `--arch`, or have the engine's machine run it under QEMU (on Debian by the package \
-    `qemu-user-static`, anywhere by `docker run --privileged --rm tonistiigi/binfmt --install all`)";
+const WRONG_ARCHITECTURE_HELP: &str = "build for the architecture of the engine's machine with `--arch`, or install QEMU \
+    on that machine (on Debian the package `qemu-user-static`, elsewhere `docker run --privileged --rm tonistiigi/binfmt \
+    --install all`); if the entry point is a script, begin it with a `#!` line";
 
-/// Something that an engine did not do.
+/// What can go wrong with an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// No engine answers.
-    #[error("failed to reach a Docker Engine at `{address}`")]
+    /// No engine responds.
+    #[error("failed to connect to a Docker Engine at `{address}`")]
     NoEngine {
-        /// Where it was looked for.
+        /// Its address.
         address: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: DockerError,
     },
-    /// The engine is to be spoken to in TLS.
-    #[error("failed to reach the Docker Engine at `{address}`: limg does not speak TLS to an engine")]
+    /// The engine requires TLS.
+    #[error("failed to connect to the Docker Engine at `{address}`: limg does not support TLS for engines")]
     Tls {
-        /// Where it is.
+        /// Its address.
         address: String,
     },
-    /// An address that limg cannot use.
-    #[error("`{address}` is no address of a Docker Engine that limg can use")]
-    Address {
+    /// The address is malformed or not supported.
+    #[error("`{address}` is not an address of a Docker Engine that limg supports")]
+    InvalidAddress {
         /// The address.
         address: String,
     },
-    /// The engine refused or broke off a call.
-    #[error("the Docker Engine failed to {doing}")]
+    /// A request to the engine failed.
+    #[error("the Docker Engine failed to {action}")]
     Call {
-        /// What it was to do, and to what.
-        doing: String,
-        /// Why it failed.
+        /// What it should do, and to what.
+        action: String,
+        /// The cause.
         #[source]
         source: DockerError,
     },
-    /// The engine has no such image.
+    /// The engine does not have the image.
     #[error("the Docker Engine has no image `{name}`")]
     NoImage {
         /// Its name.
         name: String,
     },
-    /// An image could not be written for the engine.
+    /// The archive of an image could not be written.
     #[error("failed to send the image `{name}` to the Docker Engine")]
     Archive {
         /// Its name.
         name: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<LayoutError>,
     },
-    /// The engine took an image without complaint and does not have it.
-    #[error("the Docker Engine took the image `{name}`, but {found} under that name instead of `{expected}`")]
+    /// The engine reported success but does not have the image.
+    #[error(
+        "the Docker Engine accepted the image `{name}`, but has {found} under that name instead of `{expected}`"
+    )]
     NotLoaded {
         /// The name.
         name: String,
-        /// What it has, as the middle of a sentence.
+        /// What it has under that name, for the message.
         found: String,
-        /// The id that it should have.
+        /// The id of the image.
         expected: String,
     },
     /// A file call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// The emulator could not be put into the container.
-    #[error("failed to put the runtime interface emulator `{}` into the container", path.display())]
-    Emulate {
+    /// The emulator could not be copied into the container.
+    #[error("failed to copy the runtime interface emulator `{}` into the container", path.display())]
+    CopyEmulator {
         /// The emulator.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The event is larger than Lambda takes.
-    #[error("the event has {size} bytes; Lambda takes at most {limit} in one invocation")]
+    /// The event is larger than Lambda accepts.
+    #[error("the event has {size} bytes; Lambda accepts at most {} per invocation", units::limit(*limit))]
     EventTooLarge {
         /// Its size in bytes.
         size: usize,
-        /// The limit.
-        limit: usize,
+        /// The limit in bytes.
+        limit: u64,
     },
-    /// The image names no program.
-    #[error("the image of `{function}` has neither an ENTRYPOINT nor a CMD: there is nothing to run")]
+    /// The image does not define a program to run.
+    #[error("the image of `{function}` has neither an ENTRYPOINT nor a CMD")]
     NothingToRun {
         /// The function.
         function: String,
     },
-    /// Something else has the port.
-    #[error("port {port} is taken")]
-    PortTaken {
+    /// Another program uses the port.
+    #[error("port {port} is already in use")]
+    PortInUse {
         /// The port.
         port: u16,
     },
-    /// The container ended before it answered.
-    #[error("the container of `{function}` ended with status {status} before it answered{}", because(log))]
+    /// The container exited during an invocation.
+    #[error(
+        "the container of `{function}` exited with status {status} before it responded{}",
+        last_line(output)
+    )]
     Exited {
         /// The function.
         function: String,
         /// The exit status.
         status: i64,
         /// The last lines of its output.
-        log: Vec<String>,
+        output: Vec<String>,
     },
-    /// The emulator in the container does not answer.
+    /// The emulator in the container does not respond.
     #[error(
-        "nothing answers in the container of `{function}` at {address} after {seconds} seconds{}",
-        because(log)
+        "the container of `{function}` did not respond at {address} within {seconds} seconds{}",
+        last_line(output)
     )]
     NotReady {
         /// The function.
         function: String,
-        /// Where the answer was awaited.
+        /// The address of the published port.
         address: String,
-        /// For how long.
+        /// How long limg waited.
         seconds: u64,
         /// The last lines of its output.
-        log: Vec<String>,
+        output: Vec<String>,
     },
-    /// The emulator took the event and did not answer.
-    #[error("`{function}` did not answer within {seconds} seconds{}", because(log))]
-    NoAnswer {
+    /// The emulator did not respond to an invocation.
+    #[error("`{function}` did not respond within {seconds} seconds{}", last_line(output))]
+    NoResponse {
         /// The function.
         function: String,
-        /// For how long an answer was awaited.
+        /// How long limg waited.
         seconds: u64,
         /// The last lines of its output.
-        log: Vec<String>,
+        output: Vec<String>,
     },
-    /// Sending the event or reading the answer failed.
+    /// Sending the event or receiving the response failed.
     #[error("failed to invoke `{function}`")]
     Http {
         /// The function.
         function: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
     /// The emulator itself failed.
     #[error(
-        "the runtime interface emulator answered with status {status}{}",
-        if text.is_empty() { " and nothing else".to_owned() } else { format!(": {text}") }
+        "the runtime interface emulator responded with status {status}{}",
+        if text.is_empty() { String::new() } else { format!(": {text}") }
     )]
     Emulator {
         /// The HTTP status.
         status: u16,
-        /// What it says.
+        /// The body of the response; may be empty.
         text: String,
     },
 }
 
 impl EngineError {
-    /// The engine failed to do something.
-    pub(super) fn call(doing: impl Into<String>, source: DockerError) -> Self {
-        Self::Call { doing: doing.into(), source }
+    /// A failed request: what the engine should do, and why it did not.
+    pub(super) fn call(action: impl Into<String>, source: DockerError) -> Self {
+        Self::Call { action: action.into(), source }
     }
 
-    /// The same error with the last lines of the container's output, where they tell something.
-    pub(super) fn with_log(mut self, lines: Vec<String>) -> Self {
-        if let Self::Exited { log, .. } | Self::NotReady { log, .. } | Self::NoAnswer { log, .. } = &mut self
+    /// The same error with the last lines of the container's output, if they can explain it.
+    pub(super) fn with_output(mut self, lines: Vec<String>) -> Self {
+        if let Self::Exited { output, .. } | Self::NotReady { output, .. } | Self::NoResponse { output, .. } =
+            &mut self
         {
-            *log = lines;
+            *output = lines;
         }
         self
     }
 
-    /// Whether the function's image is to blame: another one may do better.
+    /// Whether the function's image is the cause, so that a changed one may work.
     #[must_use]
     pub fn is_functions(&self) -> bool {
         matches!(
@@ -188,44 +194,47 @@ impl EngineError {
             Self::NothingToRun { .. }
                 | Self::Exited { .. }
                 | Self::NotReady { .. }
-                | Self::NoAnswer { .. }
+                | Self::NoResponse { .. }
                 | Self::Http { .. }
                 | Self::Emulator { .. }
         )
     }
 
-    /// How to mend it.
+    /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::NoEngine { address, source } => {
-                let no_right = is_permission_denied(source);
-                return Some(if no_right {
+                return Some(if is_permission_denied(source) {
                     format!(
-                        "you may not use `{address}`: join its group (`docker`), or set DOCKER_HOST to your own engine"
+                        "join the group that owns `{address}` (`docker`), or set DOCKER_HOST to an engine of your own"
                     )
                 } else {
                     "start Docker, set DOCKER_HOST if it listens elsewhere (`docker context inspect` shows where), or \
-                     build to an OCI layout with `-o oci:DIR`, which needs none"
+                     build an OCI layout with `-o oci:DIR`, which does not need Docker"
                         .to_owned()
                 });
             }
             Self::Tls { .. } => {
                 "forward the engine's socket (`ssh -L /tmp/docker.sock:/var/run/docker.sock HOST`) and set \
-                 DOCKER_HOST=unix:///tmp/docker.sock, or build with `-o docker-archive:FILE` and `docker load` that"
+                 DOCKER_HOST=unix:///tmp/docker.sock, or build with `-o docker-archive:FILE` and run `docker load`"
             }
-            Self::Address { .. } => "set DOCKER_HOST to `unix://PATH` or `tcp://HOST:PORT`",
-            Self::NoImage { .. } => "`docker pull` it, or check the name with `docker images`",
+            Self::InvalidAddress { .. } => "set DOCKER_HOST to `unix://PATH` or `tcp://HOST:PORT`",
+            Self::NoImage { .. } => "pull it with `docker pull`, or check the name with `docker images`",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
-            Self::PortTaken { .. } => {
-                "name another one by `--port`, or 0 for any that is free; `ss -ltnp` and `docker ps` show who has it"
+            Self::PortInUse { .. } => {
+                "choose another with `--port`, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"
             }
             Self::NothingToRun { .. } => "set the function's `handler`",
-            Self::Exited { log, .. } if says(log.last(), WRONG_MACHINE) => WRONG_MACHINE_HELP,
-            Self::Call { source, .. } if says(Some(&source.to_string()), WRONG_MACHINE) => WRONG_MACHINE_HELP,
+            Self::Exited { output, .. } if contains(output.last(), WRONG_ARCHITECTURE) => {
+                WRONG_ARCHITECTURE_HELP
+            }
+            Self::Call { source, .. } if contains(Some(&source.to_string()), WRONG_ARCHITECTURE) => {
+                WRONG_ARCHITECTURE_HELP
+            }
             Self::Exited { status, .. } => exit_status_help(*status)?,
             Self::NotReady { .. } => {
-                "the port must be reachable from where limg runs: in a container, run limg with `--network host`"
+                "make the port reachable from where limg runs; if limg runs in a container, give that `--network host`"
             }
             _ => return None,
         };
@@ -233,17 +242,17 @@ impl EngineError {
     }
 }
 
-/// The last line of a log, as the end of a sentence.
-fn because(log: &[String]) -> String {
-    log.last().map(|line| format!(": {line}")).unwrap_or_default()
+/// The last line of the output, for the end of a message.
+fn last_line(output: &[String]) -> String {
+    output.last().map(|line| format!(": {line}")).unwrap_or_default()
 }
 
-fn says(line: Option<&String>, text: &str) -> bool {
+fn contains(line: Option<&String>, text: &str) -> bool {
     line.is_some_and(|line| line.contains(text))
 }
 
 fn is_permission_denied(error: &DockerError) -> bool {
-    // This variant shows the I/O error as itself, so that it is not among its own causes.
+    // This variant displays the I/O error as its own message, so its source skips it.
     let mut cause: Option<&(dyn Error + 'static)> = match error {
         DockerError::IOError { err } => Some(err),
         other => Some(other),
@@ -263,21 +272,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exit_is_told_with_its_reason() {
-        let error = EngineError::Exited { function: "orders".to_owned(), status: 142, log: Vec::new() };
-        let error = error.with_log(vec!["start".to_owned(), "no handler".to_owned()]);
+    fn an_exit_is_reported_with_the_last_line_of_output() {
+        let error = EngineError::Exited { function: "orders".to_owned(), status: 142, output: Vec::new() };
+        let error = error.with_output(vec!["start".to_owned(), "no handler".to_owned()]);
         assert_eq!(
             error.to_string(),
-            "the container of `orders` ended with status 142 before it answered: no handler"
+            "the container of `orders` exited with status 142 before it responded: no handler"
         );
-        assert_eq!(error.help().unwrap(), "the image's CMD must be exactly one word, the handler");
+        assert_eq!(error.help().unwrap(), "make the image's CMD exactly one word, the handler");
     }
 
     #[test]
-    fn a_program_for_another_machine_is_told_as_such() {
-        let error = EngineError::Exited { function: "orders".to_owned(), status: 1, log: Vec::new() };
+    fn a_program_for_another_architecture_has_its_own_help() {
+        let error = EngineError::Exited { function: "orders".to_owned(), status: 1, output: Vec::new() };
         let line = "standard_init_linux.go:228: exec user process caused: exec format error";
-        let help = error.with_log(vec![line.to_owned()]).help().unwrap();
+        let help = error.with_output(vec![line.to_owned()]).help().unwrap();
         assert!(help.contains("--arch") && help.contains("`qemu-user-static`"), "{help}");
     }
 
@@ -287,7 +296,7 @@ mod tests {
             address: "unix:///run/docker.sock".to_owned(),
             source: io::Error::from(kind).into(),
         };
-        assert!(no_engine(io::ErrorKind::PermissionDenied).help().unwrap().contains("join its group"));
+        assert!(no_engine(io::ErrorKind::PermissionDenied).help().unwrap().contains("join the group"));
         assert!(no_engine(io::ErrorKind::NotFound).help().unwrap().contains("-o oci:DIR"));
     }
 }

@@ -1,8 +1,7 @@
-//! The extensions of a container: which files are started as such, and what they want that the emulator does not have.
+//! The extensions in a container: which files they are, and which of them use APIs that the emulator lacks.
 //!
-//! The emulator answers a subscription to telemetry or logs with status 202 and sends nothing, and its log tells nothing of
-//! that, at any level (rapi/router.go). What is left is to look at the files: a
-//! program that subscribes has the path of the API in it.
+//! The emulator accepts a subscription to telemetry or logs with status 202, sends nothing and logs nothing about it,
+//! at any level (rapi/router.go). Only the files show it: a program that subscribes contains the path of the API.
 
 use std::io::{self, Read};
 
@@ -14,113 +13,113 @@ use tokio::sync::mpsc;
 use super::container::Container;
 use super::emulator_log::Registrations;
 
-/// Where extensions are, and all that belongs to them (Lambda developer guide, runtimes-extensions-api).
+/// The folder of extensions and their files (Lambda developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
 
-/// The root of layers, where a script that is an extension has its program.
-const ROOT: &str = "/opt";
+/// The folder of layers, where an extension that is a script has its program.
+const LAYERS: &str = "/opt";
 
-/// The APIs that the emulator only pretends to have, and what a program that calls them has in it.
+/// The APIs that the emulator accepts requests to but does not implement, and a text in every program that uses them.
 const APIS: [(&str, &[u8]); 2] =
     [("Telemetry API", b"2022-07-01/telemetry"), ("Logs API", b"2020-08-15/logs")];
 
-/// How many pieces of an archive may wait to be read.
-const WAITING: usize = 8;
+/// How many chunks of an archive may wait to be read.
+const QUEUE: usize = 8;
 
-/// The bytes of a file that are looked at at once.
-const PIECE: usize = 64 * 1024;
+/// The bytes of a file that are searched at once.
+const WINDOW: usize = 64 * 1024;
 
-/// A file that wants what it gets in Lambda only.
+/// A file that uses an API that only Lambda has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subscriber {
+pub struct TelemetrySubscriber {
     /// Its path in the container.
     pub file: String,
-    /// The API that it calls.
+    /// The name of the API.
     pub api: &'static str,
 }
 
-/// The files in the folder of extensions.
+/// What a search of a folder found.
 #[derive(Debug, Default)]
-struct Files {
+struct FoundExtensions {
     names: Vec<String>,
-    /// Whether there is a script or a link among them: the program is somewhere else.
-    is_elsewhere: bool,
-    subscribers: Vec<Subscriber>,
+    /// Whether one of them is a script or a link, whose program is in another folder.
+    has_programs_elsewhere: bool,
+    subscribers: Vec<TelemetrySubscriber>,
 }
 
 impl Container<'_> {
-    /// The files of extensions that call what the emulator does not have. An engine that does not show its files tells of
-    /// none: advice is not worth failing for.
-    pub(super) async fn subscribers(&self) -> Vec<Subscriber> {
-        let files = self.look(EXTENSIONS).await.unwrap_or_default();
-        if !files.subscribers.is_empty() || !files.is_elsewhere {
-            return files.subscribers;
+    /// The files of extensions that use APIs that the emulator lacks. None if the engine does not provide the files: a
+    /// hint is not worth an error.
+    pub(super) async fn telemetry_subscribers(&self) -> Vec<TelemetrySubscriber> {
+        let found = self.search(EXTENSIONS).await.unwrap_or_default();
+        if !found.subscribers.is_empty() || !found.has_programs_elsewhere {
+            return found.subscribers;
         }
-        self.look(ROOT).await.unwrap_or_default().subscribers
+        self.search(LAYERS).await.unwrap_or_default().subscribers
     }
 
-    /// What kept the function from being started, where that was an extension that did not register.
-    pub(super) async fn unregistered(&self, registrations: &Registrations) -> Option<String> {
-        let files = self.look(EXTENSIONS).await?;
-        unregistered(&files.names, registrations)
+    /// The help for a function that was not started because an extension did not register.
+    pub(super) async fn unregistered_help(&self, registrations: &Registrations) -> Option<String> {
+        let found = self.search(EXTENSIONS).await?;
+        unregistered_help(&found.names, registrations)
     }
 
-    /// Looks through a folder of the container.
-    async fn look(&self, folder: &'static str) -> Option<Files> {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let looking = tokio::task::spawn_blocking(move || {
-            look(tar::Archive::new(Pieces { receiver, piece: Bytes::new() }), folder)
+    /// Searches a folder of the container.
+    async fn search(&self, folder: &'static str) -> Option<FoundExtensions> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let searching = tokio::task::spawn_blocking(move || {
+            search(tar::Archive::new(ChannelReader { receiver, chunk: Bytes::new() }), folder)
         });
         let options = DownloadFromContainerOptions { path: folder.to_owned() };
         let mut archive = std::pin::pin!(self.docker.download_from_container(&self.id, Some(options)));
-        while let Some(Ok(piece)) = archive.next().await {
-            if sender.send(piece).await.is_err() {
+        while let Some(Ok(chunk)) = archive.next().await {
+            if sender.send(chunk).await.is_err() {
                 break;
             }
         }
         drop(sender);
-        looking.await.ok()?.ok()
+        searching.await.ok()?.ok()
     }
 }
 
-/// Looks through the archive of a folder.
-fn look(mut archive: tar::Archive<impl Read>, folder: &str) -> io::Result<Files> {
-    let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
-    let mut files = Files::default();
+/// Searches the archive of a folder.
+fn search(mut archive: tar::Archive<impl Read>, folder: &str) -> io::Result<FoundExtensions> {
+    let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let mut found = FoundExtensions::default();
     for entry in archive.entries()? {
         let mut entry = entry?;
         if entry.header().entry_type().is_dir() {
             continue;
         }
-        let file = format!("{above}/{}", String::from_utf8_lossy(&entry.path_bytes()));
+        let file = format!("{parent}/{}", String::from_utf8_lossy(&entry.path_bytes()));
         let is_extension = file.strip_prefix(EXTENSIONS).is_some_and(|below| below.rfind('/') == Some(0));
         if is_extension {
-            files.names.extend(file.rsplit('/').next().map(str::to_owned));
+            found.names.extend(file.rsplit('/').next().map(str::to_owned));
         }
         let is_link = entry.header().entry_type().is_symlink();
-        let (begins, apis) = contents(&mut entry)?;
-        files.is_elsewhere |= is_extension && (is_link || begins == *b"#!");
-        files.subscribers.extend(apis.into_iter().map(|api| Subscriber { file: file.clone(), api }));
+        let (start, apis) = scan(&mut entry)?;
+        found.has_programs_elsewhere |= is_extension && (is_link || start == *b"#!");
+        found.subscribers.extend(apis.into_iter().map(|api| TelemetrySubscriber { file: file.clone(), api }));
     }
-    files.subscribers.sort();
-    Ok(files)
+    found.subscribers.sort();
+    Ok(found)
 }
 
-/// The first two bytes of a file, and which APIs it has the path of.
-fn contents(file: &mut impl Read) -> io::Result<([u8; 2], Vec<&'static str>)> {
+/// The first two bytes of a file, and the APIs whose path it contains.
+fn scan(file: &mut impl Read) -> io::Result<([u8; 2], Vec<&'static str>)> {
     let longest = APIS.iter().map(|(_, path)| path.len()).max().unwrap_or_default();
-    let (mut begins, mut is_first) = ([0; 2], true);
+    let (mut start, mut is_first) = ([0; 2], true);
     let mut apis = Vec::new();
-    let mut window = Vec::with_capacity(PIECE + longest);
+    let mut window = Vec::with_capacity(WINDOW + longest);
     loop {
-        // A path may lie across two pieces.
+        // A path may be split across two reads.
         let kept = window.len().min(longest);
         window.drain(..window.len() - kept);
-        if file.by_ref().take(PIECE as u64).read_to_end(&mut window)? == 0 {
-            return Ok((begins, apis));
+        if file.by_ref().take(WINDOW as u64).read_to_end(&mut window)? == 0 {
+            return Ok((start, apis));
         }
-        if std::mem::take(&mut is_first) && window.len() >= begins.len() {
-            begins.copy_from_slice(&window[..2]);
+        if std::mem::take(&mut is_first) && window.len() >= start.len() {
+            start.copy_from_slice(&window[..2]);
         }
         for (api, path) in APIS {
             if !apis.contains(&api) && memchr::memmem::find(&window, path).is_some() {
@@ -130,10 +129,10 @@ fn contents(file: &mut impl Read) -> io::Result<([u8; 2], Vec<&'static str>)> {
     }
 }
 
-/// Which of the extensions `names` did not register, as a sentence.
-fn unregistered(names: &[String], registrations: &Registrations) -> Option<String> {
-    let missing: Vec<_> = names.iter().filter(|name| !registrations.done.contains(name)).collect();
-    let others: Vec<_> = registrations.tried.iter().filter(|name| !names.contains(name)).collect();
+/// The help that names those of the extensions `names` that did not register, if there are any.
+fn unregistered_help(names: &[String], registrations: &Registrations) -> Option<String> {
+    let missing: Vec<_> = names.iter().filter(|name| !registrations.external.contains(name)).collect();
+    let others: Vec<_> = registrations.attempted.iter().filter(|name| !names.contains(name)).collect();
     let list =
         |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let (noun, pronoun) = match missing.len() {
@@ -141,31 +140,33 @@ fn unregistered(names: &[String], registrations: &Registrations) -> Option<Strin
         1 => ("extension", "it"),
         _ => ("extensions", "they"),
     };
-    let told =
-        format!("the {noun} {} did not register, so that the function was not even started", list(&missing));
+    let problem = format!("the {noun} {} did not register, so the function was not started", list(&missing));
     Some(if others.is_empty() {
-        format!("{told}; {pronoun} must POST to /2020-01-01/extension/register")
+        format!("{problem}; {pronoun} must POST to /2020-01-01/extension/register")
     } else {
-        format!("{told}; {} tried to: the name must be that of the file, with its suffix", list(&others))
+        format!(
+            "{problem}; {} tried to, but the name must be that of the file, with its suffix",
+            list(&others)
+        )
     })
 }
 
-/// Reads what comes in pieces.
-struct Pieces {
+/// Reads the chunks that a channel receives.
+struct ChannelReader {
     receiver: mpsc::Receiver<Bytes>,
-    piece: Bytes,
+    chunk: Bytes,
 }
 
-impl Read for Pieces {
+impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
+        while self.chunk.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece,
+                Some(chunk) => self.chunk = chunk,
                 None => return Ok(0),
             }
         }
-        let length = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..length]);
+        let length = buffer.len().min(self.chunk.len());
+        self.chunk.copy_to_slice(&mut buffer[..length]);
         Ok(length)
     }
 }
@@ -188,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_are_found_by_the_path_of_the_api() {
-        let mut across = vec![b'x'; PIECE - 5];
+    fn subscribers_are_found_by_the_path_of_an_api() {
+        let mut across = vec![b'x'; WINDOW - 5];
         across.extend(b"/2022-07-01/telemetry");
         let archive = archive(&[
             ("extensions/", b""),
@@ -200,30 +201,30 @@ mod tests {
             ("extensions/d", b""),
             ("extensions/e", b"2022-07-01 telemetry"),
         ]);
-        let files = look(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
-        assert_eq!(files.names, ["a", "b.sh", "d", "e"]);
-        assert!(files.is_elsewhere);
-        let found: Vec<_> =
-            files.subscribers.iter().map(|subscriber| (subscriber.file.as_str(), subscriber.api)).collect();
+        let found = search(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
+        assert_eq!(found.names, ["a", "b.sh", "d", "e"]);
+        assert!(found.has_programs_elsewhere);
+        let subscribers: Vec<_> =
+            found.subscribers.iter().map(|subscriber| (subscriber.file.as_str(), subscriber.api)).collect();
         let expected = [
             ("/opt/extensions/a", "Logs API"),
             ("/opt/extensions/a", "Telemetry API"),
             ("/opt/extensions/parts/c", "Telemetry API"),
         ];
-        assert_eq!(found, expected);
-        assert!(look(tar::Archive::new(&archive[..600]), EXTENSIONS).is_err());
+        assert_eq!(subscribers, expected);
+        assert!(search(tar::Archive::new(&archive[..600]), EXTENSIONS).is_err());
     }
 
     #[test]
-    fn the_program_of_a_link_is_elsewhere() {
+    fn the_program_of_a_link_is_in_another_folder() {
         let mut archive = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
         archive.append_link(&mut header, "extensions/a", "/opt/a/a").unwrap();
         let archive = archive.into_inner().unwrap();
-        let files = look(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
-        assert!(files.is_elsewhere && files.names == ["a"], "{files:?}");
+        let found = search(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
+        assert!(found.has_programs_elsewhere && found.names == ["a"], "{found:?}");
     }
 
     #[test]
@@ -235,10 +236,10 @@ mod tests {
             (own(&["a", "b"]), own(&[]), own(&[]), Some("the extensions `a`, `b` did not")),
             (own(&["b.sh"]), own(&[]), own(&["b"]), Some("`b` tried to")),
         ];
-        for (names, done, tried, expected) in cases {
-            let told = unregistered(&names, &Registrations { done, tried });
-            assert_eq!(told.is_some(), expected.is_some(), "{told:?}");
-            assert!(expected.is_none_or(|words| told.as_deref().unwrap().contains(words)), "{told:?}");
+        for (names, external, attempted, expected) in cases {
+            let help = unregistered_help(&names, &Registrations { external, attempted });
+            assert_eq!(help.is_some(), expected.is_some(), "{help:?}");
+            assert!(expected.is_none_or(|words| help.as_deref().unwrap().contains(words)), "{help:?}");
         }
     }
 }

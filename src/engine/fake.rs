@@ -1,8 +1,8 @@
-//! A small engine on a socket in this process, for tests of what a real one does seldom: refusing, forgetting, keeping
+//! A small engine on a socket, for tests of what a real one seldom does: refuse an archive, lose an image, keep
 //! images in containerd.
 //!
-//! It keeps the rules of `docker load` that matter: a layer whose file is missing must be there on the same chain, and a
-//! plain tar must have the digest that the config gives it.
+//! It follows the rules of `docker load` that matter: a layer without a file must exist with the same chain ID, and a
+//! plain tar must have the digest that the config names.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -14,43 +14,43 @@ use serde_json::{Value, json};
 use super::Engine;
 use crate::store::Digest;
 
-/// What the fake does with an archive.
+/// How the engine treats an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Loading {
+pub(super) enum LoadBehaviour {
     #[default]
     Docker,
-    /// Refuses an archive without all its files, in a message of an answer that began well.
-    RefuseThin,
-    /// Closes the connection at an archive that it has not read, the first time.
-    HangUpOnce,
-    /// Takes an archive and forgets it.
-    Forget,
-    /// Takes whole archives only, and gives images ids of its own.
+    /// Refuses an incomplete archive, in a message of a successful response.
+    RefuseIncomplete,
+    /// Closes the connection without reading the archive, the first time.
+    CloseOnce,
+    /// Accepts an archive and does not keep it.
+    Lose,
+    /// Accepts only complete archives, and gives images ids of its own.
     Containerd,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) loading: Loading,
-    /// What `inspect` shows, by name and by id.
+pub(super) struct EngineState {
+    pub(super) behaviour: LoadBehaviour,
+    /// What `inspect` returns, by name and by id.
     pub(super) images: BTreeMap<String, Value>,
-    /// The file names of each archive that came.
+    /// The file names of each archive.
     pub(super) archives: Vec<Vec<String>>,
     pub(super) requests: Vec<String>,
 }
 
-pub(super) struct Fake {
+pub(super) struct FakeEngine {
     folder: tempfile::TempDir,
-    pub(super) state: Arc<Mutex<State>>,
+    pub(super) state: Arc<Mutex<EngineState>>,
 }
 
-impl Fake {
-    pub(super) fn start(loading: Loading) -> Self {
+impl FakeEngine {
+    pub(super) fn start(behaviour: LoadBehaviour) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("docker.sock")).unwrap();
-        let state = Arc::new(Mutex::new(State { loading, ..State::default() }));
+        let state = Arc::new(Mutex::new(EngineState { behaviour, ..EngineState::default() }));
         let shared = state.clone();
-        // Ends with the process.
+        // The thread ends with the process.
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 let state = shared.clone();
@@ -63,14 +63,14 @@ impl Fake {
     pub(super) async fn engine(&self) -> Engine {
         let socket = self.folder.path().join("docker.sock");
         let address = Some(format!("unix://{}", socket.display()));
-        Engine::connect(&super::Host { address, tls: false }).await.unwrap()
+        Engine::connect(&super::DockerHost { address, tls: false }).await.unwrap()
     }
 }
 
-fn serve(connection: UnixStream, state: &Mutex<State>) {
+fn serve(connection: UnixStream, state: &Mutex<EngineState>) {
     let mut input = BufReader::new(connection.try_clone().unwrap());
     let mut line = String::new();
-    // A client may open a connection and think better of it.
+    // A client may close a connection without a request.
     if input.read_line(&mut line).unwrap_or_default() == 0 {
         return;
     }
@@ -88,21 +88,21 @@ fn serve(connection: UnixStream, state: &Mutex<State>) {
     }
     let mut state = state.lock().unwrap();
     state.requests.push(request.clone());
-    if state.loading == Loading::HangUpOnce && request.starts_with("POST /images/load") {
-        state.loading = Loading::Docker;
+    if state.behaviour == LoadBehaviour::CloseOnce && request.starts_with("POST /images/load") {
+        state.behaviour = LoadBehaviour::Docker;
         state.archives.push(Vec::new());
         return;
     }
     let body = body(&mut input, length);
-    let (status, answer) = answer(&mut state, &request, &body);
-    let answer = if answer.is_null() { String::new() } else { answer.to_string() };
+    let (status, response) = respond(&mut state, &request, &body);
+    let response = if response.is_null() { String::new() } else { response.to_string() };
     let mut output = connection;
     let head =
-        format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
-    drop(output.write_all(format!("{head}{answer}").as_bytes()));
+        format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", response.len());
+    drop(output.write_all(format!("{head}{response}").as_bytes()));
 }
 
-/// The body of a request: of this length, or in chunks.
+/// The body of a request, which has this length or is chunked.
 fn body(input: &mut BufReader<UnixStream>, length: Option<u64>) -> Vec<u8> {
     let mut body = Vec::new();
     if let Some(length) = length {
@@ -123,7 +123,7 @@ fn body(input: &mut BufReader<UnixStream>, length: Option<u64>) -> Vec<u8> {
     }
 }
 
-fn answer(state: &mut State, request: &str, body: &[u8]) -> (u16, Value) {
+fn respond(state: &mut EngineState, request: &str, body: &[u8]) -> (u16, Value) {
     let (method, url) = request.split_once(' ').unwrap();
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let named = path.strip_prefix("/images/");
@@ -133,7 +133,7 @@ fn answer(state: &mut State, request: &str, body: &[u8]) -> (u16, Value) {
             let driver = ["driver-type", "io.containerd.snapshotter.v1"];
             (
                 200,
-                json!({ "DriverStatus": if state.loading == Loading::Containerd { vec![driver] } else { vec![] } }),
+                json!({ "DriverStatus": if state.behaviour == LoadBehaviour::Containerd { vec![driver] } else { vec![] } }),
             )
         }
         (_, "/images/json", _) => (200, list(state)),
@@ -155,7 +155,7 @@ fn answer(state: &mut State, request: &str, body: &[u8]) -> (u16, Value) {
     }
 }
 
-fn list(state: &State) -> Value {
+fn list(state: &EngineState) -> Value {
     let summary = |(name, image): (&String, &Value)| {
         json!({
             "Id": image["Id"], "ParentId": "", "RepoTags": [name], "RepoDigests": null, "Created": 0, "Size": 0,
@@ -181,8 +181,8 @@ fn unpack(archive: &[u8]) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     }
 }
 
-fn load(state: &mut State, archive: &[u8]) -> Value {
-    // It ends early when its sender gives up.
+fn load(state: &mut EngineState, archive: &[u8]) -> Value {
+    // It is truncated when the sender stops.
     let Ok(files) = unpack(archive) else {
         return json!({ "errorDetail": { "message": "unexpected EOF" }, "error": "unexpected EOF" });
     };
@@ -198,30 +198,30 @@ fn load(state: &mut State, archive: &[u8]) -> Value {
             layers.get(..length) == Some(&diff_ids[..length])
         })
     };
-    let thin_works = state.loading == Loading::Docker;
+    let may_omit = state.behaviour == LoadBehaviour::Docker;
     for (index, file) in image["Layers"].as_array().unwrap().iter().enumerate() {
         let file = file.as_str().unwrap();
-        let there = files.contains_key(file) || thin_works && chain_known(index + 1);
-        if !there {
+        let exists = files.contains_key(file) || may_omit && chain_known(index + 1);
+        if !exists {
             let message = format!("open {file}: no such file or directory");
             return json!({ "errorDetail": { "message": message }, "error": message });
         }
-        // What came as a plain tar has to be what the config says; the content of blobs is made up.
+        // A plain tar must match the config. The content of blobs is not real.
         let plain = files.get(file).filter(|_| file.strip_suffix(".tar").is_some());
         if plain.is_some_and(|tar| Digest::of(tar).as_str() != diff_ids[index]) {
             let message = format!("invalid diffID for layer {index}");
             return json!({ "errorDetail": { "message": message }, "error": message });
         }
     }
-    let id = match state.loading {
-        Loading::Containerd => Digest::of(archive),
+    let id = match state.behaviour {
+        LoadBehaviour::Containerd => Digest::of(archive),
         _ => Digest::of(&files[config_name]),
     };
     let shown = json!({
         "Id": id.as_str(), "Architecture": config["architecture"], "Os": config["os"], "Config": config["config"],
         "RootFS": { "Type": "layers", "Layers": diff_ids },
     });
-    if state.loading != Loading::Forget {
+    if state.behaviour != LoadBehaviour::Lose {
         state.images.insert(id.to_string(), shown.clone());
         state.images.insert(image["RepoTags"][0].as_str().unwrap().to_owned(), shown);
     }

@@ -1,66 +1,57 @@
-//! Why files cannot be taken from an image, and how to mend it.
+//! Why files cannot be taken from an image.
 
-use std::io;
-
+use crate::files::LayerReadError;
 use crate::fs::FsError;
 use crate::project::ImagePath;
-use crate::store::Digest;
-use crate::tree::TreeError;
+use crate::tree::{IMAGE_SIZE_LIMIT, TreeError};
+use crate::units;
 
 /// Files of an image that cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// There is nothing at the path.
-    #[error("the image has no `{path}`{why}")]
+    #[error("the image does not contain `{path}`{why}")]
     Missing {
-        /// What was wanted.
+        /// The path.
         path: ImagePath,
-        /// What stands in the way, if that can be said: empty or a clause that begins with a colon.
+        /// What is in the way, if that is known: empty, or a clause that begins with a colon.
         why: String,
-        /// What there is instead.
+        /// What the image contains instead.
         help: String,
     },
-    /// More is wanted than an image can hold.
-    #[error("`{path}` of the image holds {size} bytes, more than the 10 GB that Lambda takes")]
+    /// The files are larger than an image may be.
+    #[error(
+        "`{path}` of the image contains {}, more than Lambda's limit of {} for an image",
+        units::size(*size),
+        units::limit(IMAGE_SIZE_LIMIT)
+    )]
     TooLarge {
-        /// What was wanted.
+        /// The path.
         path: ImagePath,
         /// The size of all files below it in bytes.
         size: u64,
     },
-    /// There is something at the path that a layer of limg cannot hold.
+    /// There is something at or below the path that a layer of limg cannot contain.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// A layer is no tar archive, or no whole one.
-    #[error("failed to read the layer {layer} of the image")]
-    Layer {
-        /// Its digest.
-        layer: Digest,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A layer is not what the manifest or the config says.
-    #[error("the layer {expected} of the image has other bytes than its digest says")]
-    Digest {
-        /// The digest that it should have.
-        expected: Digest,
-    },
-    /// A layer could not be opened, or the store failed.
+    /// A layer is damaged or cannot be read.
+    #[error(transparent)]
+    Layer(#[from] LayerReadError),
+    /// The store failed.
     #[error(transparent)]
     Fs(#[from] FsError),
 }
 
 impl ExtractError {
-    /// How to mend it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Missing { help, .. } => Some(help.clone()),
-            Self::TooLarge { .. } => Some("name a path in it that holds less".to_owned()),
+            Self::TooLarge { .. } => Some("choose a path that contains less".to_owned()),
             // No setting applies to files of another image.
             Self::Tree(TreeError::Unsuitable { help, .. }) => help.render(|_| None),
-            Self::Layer { .. } | Self::Digest { .. } => Some("fetch or copy the image again".to_owned()),
+            Self::Layer(source) => source.help(),
             Self::Tree(_) | Self::Fs(_) => None,
         }
     }

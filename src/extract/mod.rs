@@ -1,72 +1,69 @@
-//! Files of another image as the tree of a layer, without unpacking it: `COPY --from`, without Docker.
+//! Files of another image as the tree of a layer, like `COPY --from` but without unpacking the image and without Docker.
 //!
-//! The image's layers are on this machine. They are read twice at the most: once to find what the image has at each path,
-//! and those that hold wanted files once more for their contents, which the store keeps. What was found is recorded, so
-//! that the next time no layer is read at all. This module decides nothing about where Lambda wants a file.
+//! The image's layers are on this machine. They are read at most twice: once to find what the image has at each path, and
+//! those that have selected files once more for the contents, which go into the store. The result is recorded: the next
+//! time no layer is read. This module decides nothing about where Lambda looks for a file.
 
-mod contents;
 mod error;
-mod find;
-mod listing;
-mod overlay;
-mod ready;
-mod stream;
+mod pack;
+mod resolve;
+mod reusable_layer;
+mod selection;
 
 use std::collections::BTreeSet;
 
 pub use error::ExtractError;
-pub use ready::suits;
+pub use reusable_layer::fits_base;
 
+use crate::files::{LayerReadError, Origin, Overlay};
 use crate::image::Layer;
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
-use crate::tree::{IMAGE_SIZE_LIMIT, Tree};
-use listing::{Entry, Listing, Taken};
-use overlay::{Origin, Overlay};
-use ready::Candidate;
+use crate::tree::Tree;
+use reusable_layer::Candidate;
+use selection::{RECORD, SelectedEntry, Selection, StoredSelection};
 
-/// What was taken from an image.
+/// Files taken from an image.
 #[derive(Debug)]
 pub struct Extracted {
     /// The files at their new place.
     pub tree: Tree,
-    /// The layer of the image that already is exactly this tree, in the form that limg's own layers have. Whoever uses it
-    /// asks [`suits`] first.
-    pub ready: Option<Layer>,
+    /// The layer of the image that already is exactly this tree in the form of limg's own layers. Call [`fits_base`]
+    /// before using it.
+    pub reusable_layer: Option<Layer>,
 }
 
-/// Takes what stands at `path` of the image that consists of these layers, the lowest first, and places it at `to`: a
+/// Takes what is at `path` of the image that consists of these layers, the lowest first, and places it at `to`: a
 /// directory with everything in it, or one file. `path` may lead through symbolic links of the image.
 ///
-/// Modes are normalised as for every tree. Symbolic links keep their targets as they are written, also where they are
-/// absolute or lead out of the path: they were made for an image, where such a target has its place, which the base may
-/// well have, and that is what `COPY --from` of a Dockerfile does. A link to an absolute path below `path` therefore leads
-/// nowhere if `to` is another one.
+/// Modes are normalised as for every tree. Symbolic links keep their targets, even if these are absolute or lead out of
+/// the path, as with `COPY --from` of a Dockerfile: the base may well have what they point to. A link to an absolute path
+/// below `path` therefore leads nowhere if `to` is another path.
 ///
-/// The image itself may be larger than Lambda takes; what is taken of it may not. Memory use depends on the number of the
-/// image's files, which is limited, and not on their sizes.
+/// The image may be larger than Lambda's limit, what is taken of it may not. Memory use depends on the number of the
+/// image's files, which is limited, not on their sizes.
 ///
 /// # Errors
-/// When there is nothing at `path`, or something that a layer cannot hold; when a layer is damaged or cannot be read; when
-/// the store cannot be written. What was read of a damaged layer is neither recorded nor kept.
+/// When there is nothing at `path`, or something that a layer cannot contain; when a layer is damaged or cannot be read;
+/// when the store cannot be written. What was read of a damaged layer is neither recorded nor kept.
 pub fn extract(
     layers: &[Layer],
     path: &ImagePath,
     to: &ImagePath,
     store: &Store,
 ) -> Result<Extracted, ExtractError> {
-    if let Some(kept) = recorded(layers, path, to, store) {
-        return kept;
+    if let Some(recorded) = recorded(layers, path, to, store) {
+        return recorded;
     }
-    let (listing, contents) = list(layers, path, store)?;
-    listing.keep(&key(layers, path), store)?;
-    placed(listing, &contents, layers, path, to)
+    let (selection, contents) = read_selection(layers, path, store)?;
+    store.write_record(RECORD, &key(layers, path), &selection)?;
+    placed(selection, &contents, layers, path, to)
 }
 
-/// What [`extract`] gives, if it has been asked before: then no layer need be on this machine.
+/// The recorded result of an earlier [`extract`], for which no layer has to be on this machine.
 ///
 /// # Errors
-/// When what was taken cannot be placed.
+/// When it cannot be placed at `to`.
 #[must_use]
 pub fn recorded(
     layers: &[Layer],
@@ -74,75 +71,75 @@ pub fn recorded(
     to: &ImagePath,
     store: &Store,
 ) -> Option<Result<Extracted, ExtractError>> {
-    let (listing, contents) = Listing::kept(&key(layers, path), store)?;
-    Some(placed(listing, &contents, layers, path, to))
+    let (selection, contents) = StoredSelection::recorded(&key(layers, path), store)?;
+    Some(placed(selection, &contents, layers, path, to))
 }
 
 fn placed(
-    listing: Listing,
+    selection: StoredSelection,
     contents: &Blob,
     layers: &[Layer],
     path: &ImagePath,
     to: &ImagePath,
 ) -> Result<Extracted, ExtractError> {
-    // Its size too, which no digest vouches for in another image's manifest.
-    let is_ready = |layer: &&Layer| {
+    // The size is compared too: another image's manifest may declare a wrong one, and no digest covers it.
+    let is_reusable = |layer: &&Layer| {
         to == path
-            && listing
-                .ready
+            && selection
+                .reusable_layer
                 .as_ref()
                 .is_some_and(|(digest, size)| *digest == layer.digest && *size == layer.size)
     };
-    let ready = layers.iter().find(is_ready).cloned();
-    Ok(Extracted { tree: listing.tree(contents, path, to)?, ready })
+    let reusable_layer = layers.iter().find(is_reusable).cloned();
+    Ok(Extracted { tree: selection.tree(contents, path, to)?, reusable_layer })
 }
 
-/// What the result depends on: the layers, which their digests stand for, and the path.
+/// What the result depends on: the layers, identified by their digests, and the path.
 fn key(layers: &[Layer], path: &ImagePath) -> Digest {
     let mut text = format!("{path}\0");
     for layer in layers {
-        // Both, since another image may claim another one of the same blob.
+        // Both, since another image may declare a wrong diff ID for the same blob.
         text.extend([layer.digest.as_str(), " ", layer.diff_id.as_str(), "\n"]);
     }
     Digest::of(text.as_bytes())
 }
 
-/// Finds what the image has at `path` and keeps the contents.
-fn list(layers: &[Layer], path: &ImagePath, store: &Store) -> Result<(Listing, Blob), ExtractError> {
+/// Selects what the image has at `path` and packs the contents into the store.
+fn read_selection(
+    layers: &[Layer],
+    path: &ImagePath,
+    store: &Store,
+) -> Result<(StoredSelection, Blob), ExtractError> {
     let mut image = Overlay::default();
     let mut candidates = Vec::new();
-    for (number, layer) in layers.iter().enumerate() {
+    for (number, layer) in (0..).zip(layers) {
         let mut candidate = Candidate::new(path);
-        let ((), form) = stream::read(layer, |tar| {
-            let see = |entry: &_, path: Option<&_>| candidate.see(entry, path);
-            let added = image.add_layer(number, tar, see);
-            added.map_err(|source| ExtractError::Layer { layer: layer.digest.clone(), source })
-        })?;
+        let check = |entry: &_, path: Option<&_>| candidate.check(entry, path);
+        let form = image.add_blob(&layer.blob, &layer.digest, &layer.diff_id, check)?;
         if form.is_one_member && form.is_complete {
-            candidates.push((number, candidate));
+            candidates.push((number, layer, candidate));
         }
     }
-    let root = find::find(&image, path)?;
-    let found = listing::select(&image, &root, path)?;
-    // Where links lead elsewhere, the layers above have been looked at for another path.
-    let is_ready = |(number, candidate): &&(usize, Candidate<'_>)| {
-        root == *path && candidate.is_exactly(*number, &image)
-    };
-    let ready = candidates.iter().find(is_ready).map(|(number, _)| &layers[*number]);
-    let ready = ready.map(|layer| (layer.digest.clone(), layer.blob.size));
+    let root = resolve::resolve(&image, path)?;
+    let selected = selection::select(&image, &root, path)?;
+    // The candidates were checked for `path`: they do not count if links lead elsewhere.
+    let mut candidates = candidates.iter().filter(|_| root == *path);
+    let reusable = candidates.find(|(number, _, candidate)| candidate.is_exactly(*number, &image));
+    let reusable_layer = reusable.map(|(_, layer, _)| (layer.digest.clone(), layer.blob.size));
 
-    let origins: BTreeSet<Origin> = found.values().filter_map(Entry::content).copied().collect();
-    let contents = contents::keep(layers, &origins, store)?;
-    // A layer without an entry that it had before is another one than before.
-    let content = |origin: Origin| {
-        let lost = || ExtractError::Digest { expected: layers[origin.layer].digest.clone() };
-        contents.stretches.get(&origin).cloned().ok_or_else(lost)
+    let origins: BTreeSet<Origin> = selected.values().filter_map(SelectedEntry::content).copied().collect();
+    let pack = pack::pack(layers, &origins, store)?;
+    // A layer that lacks an entry when it is read again has changed.
+    let packed = |origin: Origin| {
+        let changed = || LayerReadError::Digest { layer: layers[origin.layer as usize].digest.clone() };
+        pack.files.get(&origin).cloned().ok_or_else(changed)
     };
-    let mut entries = Taken::new();
-    for (path, entry) in found {
-        entries.insert(path, entry.with_content(content)?);
+    let mut entries = Selection::new();
+    for (path, entry) in selected {
+        entries.insert(path, entry.try_map_content(packed)?);
     }
-    Ok((Listing { entries, contents: (contents.digest, contents.blob.size), ready }, contents.blob))
+    let contents = (pack.digest, pack.blob.size);
+    Ok((StoredSelection { entries, contents, reusable_layer }, pack.blob))
 }
 
 #[cfg(test)]

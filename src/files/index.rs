@@ -1,193 +1,138 @@
-//! What a base image holds: its layers' entries laid over each other, without their contents.
+//! What is known of the files of a base image, by path: a projection of its [`Overlay`](super::Overlay) that the store
+//! keeps, or the few files that the base guarantees.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use tar::EntryType;
 
-use super::resolve::{Step, follow};
-use super::tar_entries::{TarEntries, TarEntry};
+use super::resolve::{Step, resolve};
 use crate::project::{ImagePath, ImagePathError};
-use crate::tree::IMAGE_SIZE_LIMIT;
 
-/// The entries of a base image by path.
+/// The files of a base image.
+///
+/// It can be stored if it is full. What is added to the format later, such as the digest of a file, must be optional, or
+/// the name of the store's record changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
-    pub(super) entries: BTreeMap<ImagePath, IndexEntry>,
+    /// In the byte order of their paths: faster to load and smaller than a map.
+    pub(super) entries: Vec<(ImagePath, IndexEntry)>,
+    #[serde(skip)]
+    detail: Detail,
 }
 
-/// What a base image has at a path.
+/// How much an index knows of its base.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Detail {
+    /// Only what the base guarantees by its contract.
+    Guaranteed,
+    /// Everything that its layers have.
+    #[default]
+    Full,
+}
+
+/// What is at a path. `layer` is the number of the layer that it comes from, the lowest being 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IndexEntry {
-    /// A directory with its permission bits.
+    /// A directory.
     #[serde(rename = "d")]
-    Directory(u32),
-    /// A regular file (or a hard link to one) with its permission bits.
+    Directory {
+        /// Its permission bits: 0755 if no layer names it.
+        #[serde(rename = "m")]
+        mode: u32,
+        /// Its layer.
+        #[serde(rename = "l")]
+        layer: u32,
+    },
+    /// A regular file or a hard link to one.
     #[serde(rename = "f")]
-    File(u32),
-    /// A symbolic link and its target.
+    File {
+        /// Its permission bits.
+        #[serde(rename = "m")]
+        mode: u32,
+        /// Its size in bytes.
+        #[serde(rename = "s")]
+        size: u64,
+        /// Its layer.
+        #[serde(rename = "l")]
+        layer: u32,
+    },
+    /// A symbolic link.
     #[serde(rename = "l")]
-    Symlink(String),
-    /// A device or pipe.
+    Symlink {
+        /// Its target, as written.
+        #[serde(rename = "t")]
+        target: Box<str>,
+        /// Its layer.
+        #[serde(rename = "l")]
+        layer: u32,
+    },
+    /// A device, a pipe, or something that cannot be unpacked.
     #[serde(rename = "o")]
-    Other,
+    Other {
+        /// Its layer.
+        #[serde(rename = "l")]
+        layer: u32,
+    },
 }
 
-/// A base layer that cannot be listed.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read a layer of the base image as a tar archive")]
-pub struct IndexError(#[from] pub(super) io::Error);
-
 impl FileIndex {
-    /// Lays the entries of one more layer, an uncompressed tar stream, over those that are there, with its whiteouts
-    /// (OCI image specification, layer.md, "Whiteouts"). The result is the size of the stream.
-    ///
-    /// The stream is read to its end, so that a reader that verifies a digest gets to see all of it.
+    /// An index at the base's word: what its contract guarantees is these programs and the folders above them. Sizes and
+    /// layers are not known and are 0.
     ///
     /// # Errors
-    /// When it is no tar archive, or larger than Lambda takes.
-    pub fn add_layer(&mut self, layer: impl Read) -> Result<u64, IndexError> {
-        Ok(self.add_limited(layer, IMAGE_SIZE_LIMIT)?)
-    }
-
-    pub(super) fn add_limited(&mut self, layer: impl Read, limit: u64) -> io::Result<u64> {
-        // One more, to tell what reaches the limit from what goes beyond.
-        let mut layer = layer.take(limit + 1);
-        let added = self.add_entries(&mut layer);
-        if layer.limit() == 0 {
-            let why = "it inflates to more than the 10 GB that Lambda takes";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-        added.map(|()| limit + 1 - layer.limit())
-    }
-
-    fn add_entries(&mut self, layer: &mut impl Read) -> io::Result<()> {
-        let mut entries = TarEntries::new(layer.by_ref());
-        let mut added = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            // The root itself, and names that no extractor would place inside it, are no entries.
-            let Some(path) = entry_path(&entry.name) else { continue };
-            match whiteout(&path) {
-                Some(Whiteout::Below(Some(folder))) => self.remove_below(&folder),
-                Some(Whiteout::Below(None)) => self.entries.clear(),
-                Some(Whiteout::At(deleted)) => {
-                    self.remove_below(&deleted);
-                    self.entries.remove(&deleted);
-                }
-                Some(Whiteout::Nothing) => {}
-                None => added.push((path, index_entry(entry))),
-            }
-        }
-        for (path, entry) in added {
-            if !matches!(entry, IndexEntry::Directory(_)) {
-                self.remove_below(&path);
-            }
-            self.entries.insert(path, entry);
-        }
-        io::copy(layer, &mut io::sink())?;
-        Ok(())
-    }
-
-    /// An index that has some programs, the folders above them, and nothing else.
-    ///
-    /// # Errors
-    /// When one of them is no path of an image.
-    pub fn of_programs(paths: &[&str]) -> Result<Self, ImagePathError> {
+    /// When one of them is not a path of an image.
+    pub fn guaranteed(programs: &[&str]) -> Result<Self, ImagePathError> {
         let mut entries = BTreeMap::new();
-        for path in paths {
+        for path in programs {
             let path: ImagePath = path.parse()?;
-            entries.extend(path.ancestors().map(|folder| (folder, IndexEntry::Directory(0o755))));
-            entries.insert(path, IndexEntry::File(0o755));
+            let folder = |folder| (folder, IndexEntry::Directory { mode: 0o755, layer: 0 });
+            entries.extend(path.ancestors().map(folder));
+            entries.insert(path, IndexEntry::File { mode: 0o755, size: 0, layer: 0 });
         }
-        Ok(Self { entries })
+        Ok(Self { entries: entries.into_iter().collect(), detail: Detail::Guaranteed })
     }
 
-    /// What stands at a path itself, no link followed.
+    /// The full index of an image with these entries, in the byte order of their paths.
+    pub(super) fn full(entries: impl Iterator<Item = (ImagePath, IndexEntry)>) -> Self {
+        Self { entries: entries.collect(), detail: Detail::Full }
+    }
+
+    /// Whether it has everything that the layers of the base have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.detail == Detail::Full
+    }
+
+    /// What is at a path itself, without following links.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&IndexEntry> {
-        self.entries.get(path)
+        let found = self.entries.binary_search_by(|(other, _)| other.as_str().cmp(path));
+        found.ok().and_then(|position| self.entries.get(position)).map(|(_, entry)| entry)
     }
 
-    /// Whether anything stands below a folder.
+    /// Whether there is anything below a folder.
     #[must_use]
     pub fn has_below(&self, folder: &str) -> bool {
         let from = format!("{folder}/");
-        let mut below = self.entries.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
-        below.next().is_some_and(|(path, _)| path.as_str().starts_with(&from))
+        let position = self.entries.partition_point(|(path, _)| path.as_str() < from.as_str());
+        self.entries.get(position).is_some_and(|(path, _)| path.as_str().starts_with(&from))
     }
 
-    /// Whether a path, links followed, leads to a file.
+    /// Whether a path leads to a file when links are followed.
     #[must_use]
     pub fn has_file(&self, path: &str) -> bool {
-        path.parse().is_ok_and(|path| matches!(self.resolve(&path), Some(IndexEntry::File(_))))
+        path.parse().is_ok_and(|path| matches!(self.resolve(&path), Some(IndexEntry::File { .. })))
     }
 
-    /// What a path leads to when every symbolic link on the way is followed.
+    /// What a path leads to when all links are followed.
     #[must_use]
     pub fn resolve(&self, path: &ImagePath) -> Option<&IndexEntry> {
-        follow(path, |path| {
-            self.entries.get(path).map(|entry| match entry {
-                IndexEntry::Symlink(target) => Step::Link(target),
-                other => Step::End(other),
+        resolve(path, |path| {
+            self.get(path).map(|entry| match entry {
+                IndexEntry::Symlink { target, .. } => Step::Link(target),
+                IndexEntry::Directory { .. } => Step::Directory(entry),
+                IndexEntry::File { .. } | IndexEntry::Other { .. } => Step::Other(entry),
             })
         })
-    }
-
-    fn remove_below(&mut self, folder: &ImagePath) {
-        let below: Vec<ImagePath> = self
-            .entries
-            .range((Bound::Excluded(folder.clone()), Bound::Unbounded))
-            .map(|(path, _)| path)
-            .take_while(|path| path.as_str().starts_with(folder.as_str()))
-            .filter(|path| path.is_below(folder.as_str()))
-            .cloned()
-            .collect();
-        for path in below {
-            self.entries.remove(&path);
-        }
-    }
-}
-
-/// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
-#[derive(Debug)]
-pub(crate) enum Whiteout {
-    /// Everything in this folder, or in the root.
-    Below(Option<ImagePath>),
-    /// What stands at this path, with everything below.
-    At(ImagePath),
-    /// Nothing, although it has the name of a whiteout.
-    Nothing,
-}
-
-/// The whiteout that an entry at `path` is, if it is one: such a name never is that of a file.
-pub(crate) fn whiteout(path: &ImagePath) -> Option<Whiteout> {
-    let deleted = path.name().strip_prefix(".wh.")?;
-    let folder = path.parent();
-    if deleted == ".wh..opq" {
-        return Some(Whiteout::Below(folder));
-    }
-    let sibling = match folder {
-        Some(folder) => folder.join(deleted),
-        None => format!("/{deleted}").parse(),
-    };
-    Some(sibling.map_or(Whiteout::Nothing, Whiteout::At))
-}
-
-/// The image path of a tar entry's name: `./etc/` is `/etc`. Nothing for the root, and for a name that leads out of it.
-pub(crate) fn entry_path(name: &str) -> Option<ImagePath> {
-    let names: Vec<_> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-    format!("/{}", names.join("/")).parse().ok()
-}
-
-fn index_entry(entry: TarEntry) -> IndexEntry {
-    match entry.kind {
-        EntryType::Directory => IndexEntry::Directory(entry.mode),
-        EntryType::Symlink => IndexEntry::Symlink(entry.target),
-        kind if kind.is_file() || kind.is_hard_link() || kind.is_contiguous() || kind.is_gnu_sparse() => {
-            IndexEntry::File(entry.mode)
-        }
-        _ => IndexEntry::Other,
     }
 }

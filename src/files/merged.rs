@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{FileIndex, IndexEntry, Step, follow};
+use super::{FileIndex, IndexEntry, Step, resolve};
 use crate::finding::Place;
 use crate::project::ImagePath;
 use crate::tree::{FileNode, Node, Tree};
@@ -227,22 +227,22 @@ impl<'a> Merged<'a> {
     pub fn is_link(&self, path: &ImagePath) -> bool {
         match self.placed(path.as_str()) {
             Some((_, node)) => matches!(node, Node::Symlink(_)),
-            None => matches!(self.base.get(path.as_str()), Some(IndexEntry::Symlink(_))),
+            None => matches!(self.base.get(path.as_str()), Some(IndexEntry::Symlink { .. })),
         }
     }
 
     /// What a path leads to when every link is followed, in the trees or the base.
     #[must_use]
     pub fn resolve(&self, path: &ImagePath) -> Option<Found<'_>> {
-        follow(path, |path| match self.placed(path.as_str()) {
-            Some((_, Node::Directory)) => Some(Step::End(Found::Directory)),
-            Some((_, Node::File(file))) => Some(Step::End(Found::File(file))),
+        resolve(path, |path| match self.placed(path) {
+            Some((_, Node::Directory)) => Some(Step::Directory(Found::Directory)),
+            Some((_, Node::File(file))) => Some(Step::Other(Found::File(file))),
             Some((_, Node::Symlink(target))) => Some(Step::Link(target)),
-            None => match self.base.get(path.as_str())? {
-                IndexEntry::Directory(_) => Some(Step::End(Found::Directory)),
-                IndexEntry::File(mode) => Some(Step::End(Found::BaseFile(*mode))),
-                IndexEntry::Symlink(target) => Some(Step::Link(target)),
-                IndexEntry::Other => None,
+            None => match self.base.get(path)? {
+                IndexEntry::Directory { .. } => Some(Step::Directory(Found::Directory)),
+                IndexEntry::File { mode, .. } => Some(Step::Other(Found::BaseFile(*mode))),
+                IndexEntry::Symlink { target, .. } => Some(Step::Link(target)),
+                IndexEntry::Other { .. } => None,
             },
         })
     }
@@ -263,9 +263,9 @@ impl<'a> Merged<'a> {
 /// The kind of an entry of the base that conflicts with a directory, or with anything else.
 fn conflicting(entry: &IndexEntry, is_directory: bool) -> Option<&'static str> {
     match entry {
-        IndexEntry::Symlink(_) if is_directory => Some("symbolic link"),
-        IndexEntry::File(_) | IndexEntry::Other if is_directory => Some("file"),
-        IndexEntry::Directory(_) if !is_directory => Some("directory"),
+        IndexEntry::Symlink { .. } if is_directory => Some("symbolic link"),
+        IndexEntry::File { .. } | IndexEntry::Other { .. } if is_directory => Some("file"),
+        IndexEntry::Directory { .. } if !is_directory => Some("directory"),
         _ => None,
     }
 }

@@ -1,29 +1,33 @@
-//! What is in an image: the entries of its layers laid over each other, limg's own trees over them, and where symbolic
+//! What is in an image: its layers laid over each other by one set of rules, limg's own trees over them, and where symbolic
 //! links lead.
 //!
-//! Of files, only the parts are read that say what they are: the beginnings of programs, and the lists of installed
-//! packages. Nothing here knows where Lambda looks for a file.
+//! An [`Overlay`] is read from layers, a [`FileIndex`] is the part of it that the store keeps, and [`Merged`] adds trees. Of
+//! files, only the parts are read that show what they are: the beginnings of programs, and the lists of installed packages.
+//! Nothing here knows where Lambda looks for a file.
 
 mod index;
+mod layer_reader;
 mod merged;
+mod overlay;
 mod program;
 mod python_packages;
 mod resolve;
 mod source_tree;
 mod tar_entries;
 
-pub use index::{FileIndex, IndexEntry, IndexError};
-pub(crate) use index::{Whiteout, entry_path, whiteout};
+pub use index::{FileIndex, IndexEntry};
+pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
+pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
 #[cfg(test)]
 pub(crate) use program::tests::elf;
 pub use program::{HEAD, Machine, Program};
 pub use python_packages::recorded;
-pub use resolve::{Step, follow};
+pub use resolve::{Step, resolve};
 pub use source_tree::SourceTree;
 pub use tar_entries::{TarEntries, TarEntry};
 #[cfg(test)]
-pub(crate) use tests::base_of;
+pub(crate) use tests::{base_of, index_of};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,48 +1,128 @@
-//! Symbolic links, followed as the kernel follows them.
+//! Symbolic links, followed as the Linux kernel follows them (`path_resolution(7)`).
 
 use crate::project::ImagePath;
 
-/// How many links a path may lead through, as Linux limits it (`path_resolution(7)`).
+/// The most symbolic links that the kernel follows for one path.
 const LINK_LIMIT: usize = 40;
 
-/// What stands at a path, to [`follow`].
+/// What is at a path, as [`resolve`] needs to know it.
 #[derive(Debug)]
 pub enum Step<'a, T> {
     /// A symbolic link with this target.
     Link(&'a str),
-    /// Anything else.
-    End(T),
+    /// A directory.
+    Directory(T),
+    /// A file, a device or a pipe: nothing can be below it.
+    Other(T),
 }
 
-/// Resolves a path as the kernel does: `look` tells what stands at a path whose folders hold no link. Nothing when it
-/// leads nowhere or through too many links.
-pub fn follow<'a, T>(path: &ImagePath, look: impl Fn(&ImagePath) -> Option<Step<'a, T>>) -> Option<T> {
-    let mut pending: Vec<String> = path.relative().rsplit('/').map(str::to_owned).collect();
-    let mut place: Vec<String> = Vec::new();
+/// Follows every symbolic link on the way to a path, inside the image, and gives what `look` gives for the path at the
+/// end. `look` is called only for paths whose folders are directories, not links.
+///
+/// The result is `None` if the path leads to nothing, to the root, through too many links, or through something that is
+/// not a directory.
+pub fn resolve<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>) -> Option<T> {
+    let mut pending: Vec<&str> = path.relative().rsplit('/').collect();
+    let mut place = String::new();
+    let mut is_directory = true;
     let mut links = 0;
-    let mut found = None;
     while let Some(name) = pending.pop() {
-        match name.as_str() {
+        if !is_directory {
+            return None;
+        }
+        let parent = place.len();
+        match name {
             "" | "." => continue,
             ".." => {
-                place.pop();
+                place.truncate(place.rfind('/').unwrap_or_default());
                 continue;
             }
-            _ => place.push(name),
+            name => place.extend(["/", name]),
         }
-        found = match look(&format!("/{}", place.join("/")).parse().ok()?)? {
-            Step::End(end) => Some(end),
-            Step::Link(_) if links == LINK_LIMIT => return None,
+        match look(&place)? {
+            Step::Directory(_) => {}
+            Step::Other(_) => is_directory = false,
+            Step::Link(target) if target.is_empty() || links == LINK_LIMIT => return None,
             Step::Link(target) => {
                 links += 1;
-                place.pop();
-                if target.starts_with('/') {
-                    place.clear();
-                }
-                pending.extend(target.rsplit('/').map(str::to_owned));
-                None
+                place.truncate(if target.starts_with('/') { 0 } else { parent });
+                pending.extend(target.rsplit('/'));
             }
-        };
+        }
     }
-    found
+    match look(&place)? {
+        Step::Directory(found) | Step::Other(found) => Some(found),
+        Step::Link(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Resolves a path in an image of directories (`/`), links (their target) and files (an empty text).
+    fn resolved(entries: &[(&str, &str)], path: &str) -> Option<String> {
+        let entries: BTreeMap<&str, &str> = entries.iter().copied().collect();
+        resolve(&path.parse().unwrap(), |path| {
+            let (path, entry) = entries.get_key_value(path)?;
+            Some(match *entry {
+                "/" => Step::Directory((*path).to_owned()),
+                "" => Step::Other((*path).to_owned()),
+                target => Step::Link(target),
+            })
+        })
+    }
+
+    #[test]
+    fn links_are_followed_from_their_own_folder_or_the_root() {
+        let entries = [
+            ("/bin", "usr/bin"),
+            ("/usr", "/"),
+            ("/usr/bin", "/"),
+            ("/usr/bin/sh", "dash"),
+            ("/usr/bin/dash", ""),
+            ("/absolute", "/bin/sh"),
+            ("/up", "usr/../bin/sh"),
+            ("/above-the-root", "../../../bin/sh"),
+            ("/usr/bin/X11", "."),
+            ("/usr/parent", ".."),
+            ("/slash", "usr/bin/"),
+        ];
+        for path in ["/bin/sh", "/usr/bin/sh", "/absolute", "/up", "/above-the-root", "/bin/X11/X11/dash"] {
+            assert_eq!(resolved(&entries, path).as_deref(), Some("/usr/bin/dash"), "{path}");
+        }
+        for path in ["/bin", "/slash", "/usr/bin/X11", "/bin/X11/X11"] {
+            assert_eq!(resolved(&entries, path).as_deref(), Some("/usr/bin"), "{path}");
+        }
+        assert_eq!(resolved(&entries, "/usr/parent"), None, "the root has no path");
+        assert_eq!(resolved(&entries, "/usr/parent/absolute").as_deref(), Some("/usr/bin/dash"));
+    }
+
+    #[test]
+    fn a_path_through_something_that_is_not_a_directory_leads_nowhere() {
+        let entries = [
+            ("/file", ""),
+            ("/slash", "file/"),
+            ("/dot", "file/."),
+            ("/back", "file/../file"),
+            ("/missing", "nowhere"),
+            ("/past", "nowhere/../file"),
+        ];
+        for path in ["/file/x", "/slash", "/dot", "/back", "/missing", "/missing/x", "/past"] {
+            assert_eq!(resolved(&entries, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn forty_links_are_followed_and_no_more() {
+        let targets: Vec<_> =
+            (0..=41).map(|number| (format!("/{number}"), (number + 1).to_string())).collect();
+        let mut entries: Vec<_> = targets.iter().map(|(path, target)| (&path[..], &target[..])).collect();
+        entries.push(("/42", ""));
+        assert_eq!(resolved(&entries, "/2").as_deref(), Some("/42"));
+        assert_eq!(resolved(&entries, "/1"), None);
+        assert_eq!(resolved(&[("/loop", "loop")], "/loop"), None);
+    }
 }

@@ -1,8 +1,8 @@
-//! The entries of a foreign tar stream, one after another, and the content of each for whom wants it.
+//! The entries of a tar stream from an untrusted source, one after another, with their contents.
 //!
-//! The `tar` crate reads the records that extend an entry, such as a long name, whole, however large a stranger has made
-//! them, and takes an attribute with a line feed in it for a broken one; here they have a limit, and any bytes.
-//! Nothing here knows what an entry means to an image.
+//! The `tar` crate reads the records that extend an entry, for example a long name, into memory without a limit, and rejects
+//! attributes that contain a line feed. This reader limits the size of records and accepts any bytes in them. Nothing here
+//! knows what an entry means to an image.
 
 use std::io::{self, Read};
 
@@ -11,53 +11,53 @@ use tar::{EntryType, GnuExtSparseHeader, Header};
 /// The size of everything in a tar archive is a multiple of this.
 const BLOCK: u64 = 512;
 
-/// The most bytes of a record that extends an entry. Linux takes names of 4096 bytes and attributes of 64 KiB.
+/// The most bytes of a record that extends an entry. Linux allows names of 4096 bytes and attributes of 64 KiB.
 const RECORD_LIMIT: u64 = 1024 * 1024;
 
-/// What an entry counts beside its names against [`LISTING_LIMIT`].
+/// What an entry counts against [`LISTING_LIMIT`] in addition to its name and target.
 const ENTRY_SIZE: usize = 128;
 
-/// The most bytes that the list of a layer's entries may take: enough for a million files.
+/// The most bytes that the list of an image's entries may take: enough for a million files.
 const LISTING_LIMIT: usize = 256 * 1024 * 1024;
 
-/// Reads one entry after another. As a reader it gives the content of the entry that came last.
+/// Reads one entry after another. As a reader it reads the content of the last entry.
 pub struct TarEntries<R> {
     input: R,
     /// What the entries so far count against [`LISTING_LIMIT`].
     listed: usize,
-    /// How many bytes of the last entry's content are unread.
+    /// The unread bytes of the last entry's content.
     content: u64,
-    /// How many bytes fill up its last block.
+    /// The bytes that fill its last block.
     padding: u64,
-    /// Whether there was a record that holds for all entries after it.
+    /// Whether there was a record that applies to all entries after it.
     has_global_record: bool,
 }
 
-/// An entry.
+/// An entry of a tar archive.
 #[derive(Debug)]
 pub struct TarEntry {
     /// Its name, as written.
     pub name: String,
-    /// Of a link its target, as written.
+    /// The target of a link, as written.
     pub target: String,
-    /// Whether both are UTF-8. Otherwise they only look like what is written.
+    /// Whether both are valid UTF-8. Otherwise invalid bytes in them have been replaced.
     pub is_text: bool,
-    /// What it is.
+    /// Its type.
     pub kind: EntryType,
-    /// Its permission bits, with those for setuid, setgid and sticky.
+    /// Its permission bits, including setuid, setgid and sticky.
     pub mode: u32,
     /// The size of its content in bytes.
     pub size: u64,
-    /// When it was last modified, in seconds since 1970, if that is said in a form that can be read.
+    /// When it was last modified, in seconds since 1970, if the archive has it in a valid form.
     pub modified: Option<i64>,
-    /// Whether its content is stored without its holes, so that it cannot be taken as it is.
+    /// Whether the archive leaves out the holes of its content.
     pub is_sparse: bool,
-    /// Whether it belongs to user and group 0 and nothing is said of it that ustar headers cannot say, such as an
-    /// extended attribute.
+    /// Whether it belongs to user and group 0 and has nothing that a ustar header cannot express, for example an extended
+    /// attribute.
     pub is_plain: bool,
 }
 
-/// What the records in front of an entry say of it.
+/// What the records in front of an entry add to it.
 #[derive(Default)]
 struct Extension {
     name: Option<Vec<u8>>,
@@ -74,21 +74,20 @@ impl<R: Read> TarEntries<R> {
         Self::after(0, input)
     }
 
-    /// Starts at the beginning of an archive, to list it together with others whose entries count `listed`: there is one
-    /// limit for all of them.
+    /// Starts at the beginning of an archive that shares the limit of its list with others, whose entries count `listed`.
     pub fn after(listed: usize, input: R) -> Self {
         Self { input, listed, content: 0, padding: 0, has_global_record: false }
     }
 
-    /// What the entries so far count against the limit.
+    /// What the entries so far, those of the other archives included, count against the limit.
     pub fn listed(&self) -> usize {
         self.listed
     }
 
-    /// The next entry; nothing at the end of the archive. What was not read of the content before it is skipped.
+    /// The next entry, or `None` at the end of the archive. The unread rest of the content before it is skipped.
     ///
     /// # Errors
-    /// When it is no tar archive, ends within an entry, or its listing would take more memory than limg gives it.
+    /// When it is not a tar archive, ends within an entry, or has more entries than the limit allows.
     pub fn next_entry(&mut self) -> io::Result<Option<TarEntry>> {
         self.skip_content()?;
         let mut extension = Extension::default();
@@ -120,9 +119,9 @@ impl<R: Read> TarEntries<R> {
         let target = target.unwrap_or_default();
         self.listed += name.len() + target.len() + ENTRY_SIZE;
         if self.listed > LISTING_LIMIT {
-            return Err(refused("it has more files than limg can list"));
+            return Err(invalid("it has more files than limg can list"));
         }
-        // Before POSIX there was no type for a directory: its name ends with a slash.
+        // Before POSIX there was no type for directories: their names end with a slash.
         let is_old_directory = header.as_old().linkflag == [0] && name.ends_with(b"/");
         let is_root = |id: io::Result<u64>| id.is_ok_and(|id| id == 0);
         Ok(TarEntry {
@@ -143,10 +142,10 @@ impl<R: Read> TarEntries<R> {
         })
     }
 
-    /// The next header; nothing at a block of zeros, which ends an archive, or where the stream ends.
+    /// The next header, or `None` at a block of zeros, which ends an archive, and at the end of the stream.
     ///
-    /// Go's tar reader, and hence Docker, takes a layer without the blocks that end it, and one whose last file is not
-    /// filled up to a whole block, so that there are tools that write such ones (`umoci insert` of 0.4).
+    /// Go's tar reader, and hence Docker, accepts a layer without the blocks that end it, and one whose last file does not
+    /// fill its block. Some tools write such layers (`umoci insert` of 0.4).
     fn header(&mut self) -> io::Result<Option<Header>> {
         let mut header = Header::new_old();
         let read = self.read_up_to(header.as_mut_bytes())?;
@@ -162,14 +161,14 @@ impl<R: Read> TarEntries<R> {
         if sum(&bytes[..148]) + 8 * 32 + sum(&bytes[156..]) == header.cksum()? {
             Ok(Some(header))
         } else {
-            Err(refused("a header has a wrong checksum"))
+            Err(invalid("a header has a wrong checksum"))
         }
     }
 
-    /// The content of a record that extends an entry.
+    /// Reads a record that extends an entry.
     fn record(&mut self, size: u64) -> io::Result<Vec<u8>> {
         if size > RECORD_LIMIT {
-            return Err(refused("a name or attribute is larger than 1 MiB"));
+            return Err(invalid("a name or attribute is larger than 1 MiB"));
         }
         let mut record = Vec::new();
         self.begin_content(size)?;
@@ -178,14 +177,14 @@ impl<R: Read> TarEntries<R> {
         Ok(record)
     }
 
-    /// A record that is a text, without the NUL that ends it.
+    /// Reads a record that is a text, without the NUL that ends it.
     fn text(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let mut text = self.record(size)?;
         text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
         Ok(text)
     }
 
-    /// The map of a sparse file may go on behind its header.
+    /// Skips the rest of a sparse file's map, which may continue after the header.
     fn skip_sparse_map(&mut self, header: &Header) -> io::Result<()> {
         let is_sparse = header.entry_type().is_gnu_sparse();
         let mut goes_on = is_sparse && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
@@ -199,7 +198,7 @@ impl<R: Read> TarEntries<R> {
 
     fn begin_content(&mut self, size: u64) -> io::Result<()> {
         let padded = size.checked_next_multiple_of(BLOCK);
-        let padded = padded.ok_or_else(|| refused("a file has no possible size"))?;
+        let padded = padded.ok_or_else(|| invalid("a file has an impossible size"))?;
         (self.content, self.padding) = (size, padded - size);
         Ok(())
     }
@@ -211,7 +210,7 @@ impl<R: Read> TarEntries<R> {
         Ok(())
     }
 
-    /// Fills a buffer as far as the stream goes.
+    /// Fills a buffer, or reads to the end of the stream if that comes first.
     fn read_up_to(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -242,18 +241,18 @@ impl<R: Read> Read for TarEntries<R> {
 }
 
 impl Extension {
-    /// Takes what a record of pax says: lines of the form `LENGTH KEY=VALUE`, whose length counts the whole line, since a
-    /// value may hold line feeds (POSIX pax, "pax Extended Header").
+    /// Reads a pax record: lines of the form `LENGTH KEY=VALUE`. The length is that of the whole line, since a value may
+    /// contain line feeds (POSIX pax, "pax Extended Header").
     fn read(&mut self, mut record: &[u8]) -> io::Result<()> {
         while !record.is_empty() {
             let (key, value, rest) =
-                first_pair(record).ok_or_else(|| refused("an extended header has a wrong form"))?;
+                first_pair(record).ok_or_else(|| invalid("an extended header is malformed"))?;
             let text = || std::str::from_utf8(value).unwrap_or_default();
             match key {
                 b"path" if !self.is_sparse => self.name = Some(value.to_owned()),
                 b"linkpath" => self.target = Some(value.to_owned()),
                 b"size" => self.size = text().parse().ok(),
-                // Fractions are left out, as Python's bytecode files leave them out.
+                // Without fractions, as in the headers of Python's bytecode files.
                 b"mtime" => self.modified = text().split('.').next().and_then(|text| text.parse().ok()),
                 b"uid" | b"gid" => self.has_more |= text() != "0",
                 b"path" | b"atime" | b"ctime" | b"uname" | b"gname" => {}
@@ -271,7 +270,7 @@ impl Extension {
     }
 }
 
-/// Key and value of the first line of a record of pax, and what follows it.
+/// The key and value of a pax record's first line, and the rest of the record.
 fn first_pair(record: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = record.iter().position(|byte| *byte == b' ')?;
     let length = std::str::from_utf8(&record[..space]).ok()?.parse().ok()?;
@@ -281,7 +280,7 @@ fn first_pair(record: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&pair[..equals], &pair[equals + 1..], rest))
 }
 
-/// Whether bytes follow a header of this kind, whatever size it names: as Go's `archive/tar`, and hence Docker, sees it.
+/// Whether content follows a header of this type. For other types, Go's `archive/tar`, and hence Docker, ignores the size.
 fn has_content(kind: EntryType) -> bool {
     !(kind.is_hard_link()
         || kind.is_symlink()
@@ -291,6 +290,6 @@ fn has_content(kind: EntryType) -> bool {
         || kind.is_fifo())
 }
 
-fn refused(why: &str) -> io::Error {
+fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }

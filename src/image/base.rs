@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::manifest::{check_config_platform, decode, diff_ids, media_types, parse_manifest};
+use super::manifest::{check_platform, decode, diff_ids, media_types, parse_manifest};
 use super::{ImageError, Layer, MediaTypes, canonical};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
@@ -85,7 +85,7 @@ impl BaseImage {
             layers,
             config_digest: Digest::of(config),
         };
-        check_config_platform(&base.config, architecture)?;
+        check_platform(config, architecture)?;
         let diff_ids = diff_ids(config)?;
         if diff_ids.iter().ne(base.layers.iter().map(|layer| &layer.diff_id)) {
             return Err(ImageError::DiffIds { config: diff_ids.len(), manifest: base.layers.len() });

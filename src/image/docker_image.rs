@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BaseImage, Image, ImageError, ImageIdentity, Layer, NewLayer, config};
 use crate::layer::TarLayer;
-use crate::project::{Architecture, RunConfig};
+use crate::project::RunConfig;
 use crate::store::Digest;
 
 /// A layer in a form that Docker accepts.
@@ -105,12 +105,6 @@ impl DockerImage {
     #[must_use]
     pub fn config_digest(&self) -> &Digest {
         &self.identity.config_digest
-    }
-
-    /// The architecture.
-    #[must_use]
-    pub fn architecture(&self) -> Architecture {
-        self.identity.architecture
     }
 
     /// All layers, those of the base first.

@@ -98,20 +98,14 @@ pub fn descriptor_digest(descriptor: &Descriptor) -> Result<Digest, ImageError> 
 ///
 /// # Errors
 /// When the config is malformed, or the image is for another platform.
-pub fn check_platform(config: &[u8], architecture: Architecture) -> Result<(), ImageError> {
-    check_config_platform(&decode("config", config)?, architecture)
-}
-
-pub(super) fn check_config_platform(
-    config: &Map<String, Value>,
-    wanted: Architecture,
-) -> Result<(), ImageError> {
+pub fn check_platform(config: &[u8], wanted: Architecture) -> Result<(), ImageError> {
+    let config: Map<String, Value> = decode("config", config)?;
     let word = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
-    let (os, architecture) = (word("os"), word("architecture"));
-    if (os, architecture) == ("linux", wanted.oci_name()) {
+    let found = format!("{}/{}", word("os"), word("architecture"));
+    if found == format!("linux/{}", wanted.oci_name()) {
         Ok(())
     } else {
-        Err(ImageError::Platform { found: format!("{os}/{architecture}"), wanted })
+        Err(ImageError::Platform { found, wanted })
     }
 }
 

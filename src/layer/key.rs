@@ -16,8 +16,9 @@ pub const ENCODER: &str = "tar 1, gzip 2";
 /// The number of entries that a thread hashes at a time.
 const ENTRIES_AT_ONCE: usize = 4096;
 
-/// Hashes everything that the bytes of the layer depend on.
-pub(super) fn of(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
+/// The key of a layer: a digest of everything that its bytes depend on, as far as `stat` shows it. No file is read.
+#[must_use]
+pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(ENCODER);
     // This does not affect tars, so it is not part of `ENCODER`.

@@ -21,7 +21,7 @@ use crate::tree::{Tree, TreeError};
 use gzip::{GzipWriter, Workers};
 use tar_layer::TarRecord;
 
-pub use key::ENCODER;
+pub use key::{ENCODER, key};
 pub use tar_layer::TarLayer;
 
 /// The kind of the records of layers made from trees, by key. Change it when the meaning of the key or of the record
@@ -125,12 +125,6 @@ impl LayerError {
     }
 }
 
-/// Identifies a layer before it is made: covers everything that its bytes depend on, as far as `stat` shows it.
-#[must_use]
-pub fn key(tree: &Tree, base: &FileIndex, mtime: u64) -> Digest {
-    key::of(tree, base, mtime)
-}
-
 /// [`ENCODER`], if the blob of a tree depends on its tar alone: two such layers with the same `diff_id` and encoder are
 /// identical byte for byte. A layer that contains deflated data copied from a zip archive also depends on that archive.
 #[must_use]
@@ -156,8 +150,7 @@ pub fn build(
     if let Some(found) = find(key, store) {
         return Ok((found, true));
     }
-    let Compressed { writer, diff_id } =
-        compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
+    let (writer, diff_id) = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     let (record, blob) = commit(writer, diff_id)?;
     if tree.has_reliable_times() {
         store.write_record(RECORD, key, &record)?;
@@ -211,7 +204,7 @@ pub fn rebuild(
     expected: &Digest,
     store: &Store,
 ) -> Result<Blob, LayerError> {
-    let Compressed { writer, .. } = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
+    let (writer, _) = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
     writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 
@@ -228,16 +221,15 @@ pub fn import(
         return Ok(found);
     }
     let mut input = open()?;
-    let compressed = compress(store, |mut output| {
+    let (writer, found) = compress(store, |mut output| {
         io::copy(&mut input, &mut output).map_err(LayerError::Import)?;
         Ok(output)
     })?;
-    let found = compressed.diff_id;
     if found != *diff_id {
         let why = format!("its digest is {found}, not {diff_id}");
         return Err(LayerError::Import(io::Error::other(why)));
     }
-    let (record, blob) = commit(compressed.writer, found)?;
+    let (record, blob) = commit(writer, found)?;
     store.write_record(IMPORT_RECORD, diff_id, &record)?;
     Ok(record.into_layer(blob))
 }
@@ -253,20 +245,14 @@ pub fn find_imported(diff_id: &Digest, store: &Store) -> Option<Layer> {
 /// Hashes the tar, compresses it, hashes the blob, and writes it to a file.
 type LayerWriter = GzipWriter<'static, BlobWriter>;
 
-/// A blob that is complete but not committed.
-struct Compressed {
-    writer: BlobWriter,
-    diff_id: Digest,
-}
-
-/// Compresses what `write` writes, in one pass. After an error, or when the result is dropped, nothing is left in the store.
+/// Compresses what `write` writes, in one pass. Returns the blob and its `diff_id`. Nothing is left in the store after an
+/// error, or if the blob is not committed.
 fn compress(
     store: &Store,
     write: impl FnOnce(LayerWriter) -> Result<LayerWriter, LayerError>,
-) -> Result<Compressed, LayerError> {
+) -> Result<(BlobWriter, Digest), LayerError> {
     let writer = GzipWriter::new(store.writer()?, Workers::all()).map_err(LayerError::Compress)?;
-    let (writer, diff_id) = write(writer)?.finish().map_err(LayerError::compress)?;
-    Ok(Compressed { writer, diff_id })
+    write(writer)?.finish().map_err(LayerError::compress)
 }
 
 fn commit(writer: BlobWriter, diff_id: Digest) -> Result<(LayerRecord, Blob), LayerError> {

@@ -63,7 +63,7 @@ pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a
         Some(Node::Symlink(_)) => 0o777,
         // The entry replaces that of the base's folder, so it must have the base's mode.
         None | Some(Node::Directory) => match base.get(path.as_str()) {
-            Some(IndexEntry::Directory(mode)) => *mode,
+            Some(IndexEntry::Directory { mode, .. }) => *mode,
             _ => 0o755,
         },
     };

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -21,7 +21,7 @@ use crate::store::Digest;
 /// When the folder contains something else, a blob is damaged, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
     check_oci_directory(path)?;
-    let blobs = path.join("blobs").join("sha256");
+    let blobs = blobs(path);
     fs::create_dir_all(&blobs)?;
     fs::remove_abandoned(&blobs);
     for named in images {
@@ -42,7 +42,7 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
 /// The layers of an image that the layout in `path` does not contain yet.
 #[must_use]
 pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
-    let blobs = path.join("blobs").join("sha256");
+    let blobs = blobs(path);
     let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
     image.unique_layers().into_iter().filter(is_missing).collect()
 }
@@ -52,7 +52,7 @@ pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
 /// # Errors
 /// When one cannot be read or removed.
 pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
-    let blobs = path.join("blobs").join("sha256");
+    let blobs = blobs(path);
     let mut removed = Vec::new();
     for layer in image.unique_layers() {
         let file = blobs.join(layer.digest.hex());
@@ -149,6 +149,11 @@ fn add_bytes(blobs: &Path, digest: &Digest, bytes: &[u8]) -> Result<(), LayoutEr
         return Ok(());
     }
     Ok(fs::write_atomically(&target, bytes)?)
+}
+
+/// The folder of a layout's blobs.
+fn blobs(path: &Path) -> PathBuf {
+    path.join("blobs").join("sha256")
 }
 
 fn is_present(path: &Path, size: u64) -> bool {

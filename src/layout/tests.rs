@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::files::FileIndex;
+use crate::files::{FileIndex, Overlay};
 use crate::image::{BaseImage, DockerImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
@@ -293,11 +293,11 @@ fn plain_and_linked_layers_of_a_docker_archive_are_imported() {
     assert_eq!(fixture.read(&path, None).unwrap(), "saved");
     let base = read_docker_archive(&path, None, Architecture::X86_64, &fixture.store).unwrap();
     std::fs::remove_file(&path).unwrap();
-    let mut index = FileIndex::default();
+    let mut overlay = Overlay::default();
     for layer in base.layers() {
-        index.add_layer(flate2::read::GzDecoder::new(layer.blob.open().unwrap())).unwrap();
+        overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ()).unwrap();
     }
-    assert!(index.has_file("/hello"), "the layers are in the store");
+    assert!(overlay.get("/hello").is_some(), "the layers are in the store");
 }
 
 /// A record for a long name may claim any size; reading it must not take that much memory.

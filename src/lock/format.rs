@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Lock, LockError};
+use super::{Lock, LockError, Pin};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::strict_yaml::{self, FromText, UniqueKeys};
@@ -63,33 +63,42 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
             }
         }
     }
-    let layers = written.layers.into_iter().flat_map(|layers| layers.0);
-    lock.layers = layers.map(|(arn, FromText(digest))| (arn, digest)).collect();
+    for (arn, FromText(digest)) in written.layers.into_iter().flat_map(|layers| layers.0) {
+        lock.pin_layer(&arn, digest);
+    }
     Ok(lock)
 }
 
 /// The text of a lock.
 pub(super) fn render(lock: &Lock) -> String {
+    let mut images: BTreeMap<&ImageReference, BTreeMap<&str, &Digest>> = BTreeMap::new();
+    let mut layers = Vec::new();
+    for (pin, digest) in &lock.pins {
+        match pin {
+            Pin::Image { reference, architecture } => {
+                images.entry(reference).or_default().insert(architecture.name(), digest);
+            }
+            Pin::Layer(arn) => layers.push((arn, digest)),
+        }
+    }
     let mut text = String::from(HEADER);
     let mut line = |indent: usize, key: &str, value: &str| {
         // Writing to a string cannot fail.
         let _infallible = writeln!(text, "{:indent$}{key}:{value}", "");
     };
-    if !lock.images.is_empty() {
+    if !images.is_empty() {
         line(0, "images", "");
     }
-    for (reference, digests) in &lock.images {
+    for (reference, digests) in images {
         line(2, &key(&reference.to_string()), "");
-        let by_name: BTreeMap<&str, &Digest> =
-            digests.iter().map(|(architecture, digest)| (architecture.name(), digest)).collect();
-        for (architecture, digest) in by_name {
+        for (architecture, digest) in digests {
             line(4, architecture, &format!(" {digest}"));
         }
     }
-    if !lock.layers.is_empty() {
+    if !layers.is_empty() {
         line(0, "layers", "");
     }
-    for (arn, digest) in &lock.layers {
+    for (arn, digest) in layers {
         line(2, &key(&arn.to_string()), &format!(" {digest}"));
     }
     text

@@ -26,9 +26,7 @@ const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
 /// The pins of one project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// Each image has at least one pin.
-    images: BTreeMap<ImageReference, BTreeMap<Architecture, Digest>>,
-    layers: BTreeMap<LayerVersionArn, Digest>,
+    pins: BTreeMap<Pin, Digest>,
 }
 
 /// A name that can be pinned to a digest.
@@ -43,6 +41,12 @@ pub enum Pin {
     },
     /// A layer version published in Lambda.
     Layer(LayerVersionArn),
+}
+
+impl Pin {
+    fn image(reference: &ImageReference, architecture: Architecture) -> Self {
+        Self::Image { reference: reference.clone(), architecture }
+    }
 }
 
 impl fmt::Display for Pin {
@@ -165,75 +169,57 @@ impl Lock {
     /// The pinned digest of an image's manifest.
     #[must_use]
     pub fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<&Digest> {
-        self.images.get(reference)?.get(&architecture)
+        self.pins.get(&Pin::image(reference, architecture))
     }
 
     /// Pins an image for an architecture, replacing an older pin.
     pub fn pin_image(&mut self, reference: &ImageReference, architecture: Architecture, digest: Digest) {
-        self.images.entry(reference.clone()).or_default().insert(architecture, digest);
+        self.pins.insert(Pin::image(reference, architecture), digest);
+    }
+
+    /// Removes the pin of an image for an architecture.
+    pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
+        self.pins.remove(&Pin::image(reference, architecture));
     }
 
     /// The pinned digest of a layer version's zip archive.
     #[must_use]
     pub fn layer(&self, arn: &LayerVersionArn) -> Option<&Digest> {
-        self.layers.get(arn)
+        self.pins.get(&Pin::Layer(arn.clone()))
     }
 
     /// Pins a layer version, replacing an older pin.
     pub fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
-        self.layers.insert(arn.clone(), digest);
-    }
-
-    /// Removes the pin of an image for an architecture.
-    pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
-        if let Some(digests) = self.images.get_mut(reference) {
-            digests.remove(&architecture);
-            if digests.is_empty() {
-                self.images.remove(reference);
-            }
-        }
+        self.pins.insert(Pin::Layer(arn.clone()), digest);
     }
 
     /// Applies a change from [`changes`](Self::changes) of another lock.
     pub fn apply(&mut self, change: &PinChange) {
-        match (&change.pin, &change.after) {
-            (Pin::Image { reference, architecture }, Some(digest)) => {
-                self.pin_image(reference, *architecture, digest.clone());
-            }
-            (Pin::Image { reference, architecture }, None) => self.unpin_image(reference, *architecture),
-            (Pin::Layer(arn), Some(digest)) => self.pin_layer(arn, digest.clone()),
-            (Pin::Layer(arn), None) => drop(self.layers.remove(arn)),
+        match &change.after {
+            Some(digest) => drop(self.pins.insert(change.pin.clone(), digest.clone())),
+            None => drop(self.pins.remove(&change.pin)),
         }
     }
 
     /// Removes the pins that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
     /// for the others need them.
     pub fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
-        self.images.retain(|reference, _| references.contains(reference));
-        self.layers.retain(|arn, _| arns.contains(arn));
+        self.pins.retain(|pin, _| match pin {
+            Pin::Image { reference, .. } => references.contains(reference),
+            Pin::Layer(arn) => arns.contains(arn),
+        });
     }
 
     /// The differences from `before`, in the order of the file.
     #[must_use]
     pub fn changes(&self, before: &Self) -> Vec<PinChange> {
-        let (old, new) = (before.pins(), self.pins());
-        let pins: BTreeSet<&Pin> = old.keys().chain(new.keys()).collect();
+        let pins: BTreeSet<&Pin> = before.pins.keys().chain(self.pins.keys()).collect();
         let change = |pin: &Pin| PinChange {
             pin: pin.clone(),
-            before: old.get(pin).map(|digest| (*digest).clone()),
-            after: new.get(pin).map(|digest| (*digest).clone()),
+            before: before.pins.get(pin).cloned(),
+            after: self.pins.get(pin).cloned(),
         };
         pins.into_iter().map(change).filter(|change| change.before != change.after).collect()
-    }
-
-    fn pins(&self) -> BTreeMap<Pin, &Digest> {
-        let images = self.images.iter().flat_map(|(reference, digests)| {
-            digests.iter().map(|(architecture, digest)| {
-                (Pin::Image { reference: reference.clone(), architecture: *architecture }, digest)
-            })
-        });
-        let layers = self.layers.iter().map(|(arn, digest)| (Pin::Layer(arn.clone()), digest));
-        images.chain(layers).collect()
     }
 }
 

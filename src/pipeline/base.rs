@@ -11,28 +11,28 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::layer_bytes::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
-use crate::files::{FileIndex, IndexError};
+use crate::files::{FileIndex, LayerReadError, Overlay};
 use crate::finding::{Code, Finding, Help};
-use crate::image::{BaseImage, Layer};
+use crate::image::BaseImage;
 use crate::layout::{self, LayoutError};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
-use crate::store::{Digest, HashingReader, Store};
+use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
+use crate::units;
 
 /// A way to read a base from files.
 type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;
 
 /// The record of a base's file list, by the digest of its config. Its name changes when its meaning does.
-const INDEX_RECORD: &str = "indexes-2";
+const INDEX_RECORD: &str = "indexes-3";
 
 /// The record of an engine's image that was taken over, by the engine's id: the digest of its config.
 const ENGINE_RECORD: &str = "engine-images-1";
@@ -57,8 +57,6 @@ pub(super) struct LoadedBase {
     pub(super) size: u64,
     /// Where the bytes of its layers can be fetched.
     pub(super) origin: Option<Repository>,
-    /// Whether `index` is what its entry script promises, not what is in it.
-    pub(super) promised: bool,
 }
 
 impl LoadedBase {
@@ -70,7 +68,7 @@ impl LoadedBase {
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {
             let Listing { size, index } = listing(&base.image, &store)?;
-            Ok(Self { index: Arc::new(index), size, promised: false, ..base })
+            Ok(Self { index: Arc::new(index), size, ..base })
         })
         .await
     }
@@ -133,7 +131,7 @@ pub(super) async fn look_into(
     let mut known: Vec<(Arc<LoadedBase>, Arc<LoadedBase>)> = Vec::new();
     for position in positions {
         let Some(Some(base)) = bases.get_mut(*position) else { continue };
-        if let Some((_, found)) = known.iter().find(|(promised, _)| Arc::ptr_eq(promised, base)) {
+        if let Some((_, found)) = known.iter().find(|(known, _)| Arc::ptr_eq(known, base)) {
             *base = Arc::clone(found);
             continue;
         }
@@ -191,14 +189,14 @@ async fn load(
     };
     let run = image.run_config();
     let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [AWS_ENTRYPOINT]);
+    let guaranteed: &[&str] = if promised { &[AWS_ENTRYPOINT, EMULATOR_PATH] } else { &[] };
     let base = LoadedBase {
         name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: Arc::new(FileIndex::of_programs(&[AWS_ENTRYPOINT, EMULATOR_PATH])?),
+        index: Arc::new(FileIndex::guaranteed(guaranteed)?),
         image,
         origin,
-        promised,
     };
     if promised { Ok(base) } else { base.look_into(context).await }
 }
@@ -210,7 +208,7 @@ async fn from_engine(
     context: &Context,
 ) -> Result<BaseImage, BaseError> {
     let engine = Engine::connect(&context.docker).await?;
-    let image = engine.image_id(name).await?.ok_or_else(|| EngineError::NoImage { name: name.to_owned() })?;
+    let image = engine.image(name).await?.ok_or_else(|| EngineError::NoImage { name: name.to_owned() })?;
     let id = Digest::of(image.id.as_bytes());
     if let Some(config) = context.store.record::<Digest>(ENGINE_RECORD, &id) {
         let store = context.store.clone();
@@ -237,28 +235,19 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
     if let Some(listing) = store.record(INDEX_RECORD, image.config_digest()) {
         return Ok(listing);
     }
-    let mut listing = Listing { size: 0, index: FileIndex::default() };
+    let (mut overlay, mut size) = (Overlay::default(), 0);
     for layer in image.layers() {
-        listing.size += add_layer(&mut listing.index, layer)?;
-        if listing.size > IMAGE_SIZE_LIMIT {
-            let why = "its layers inflate to more than the 10 GB that Lambda takes";
-            return Err(IndexError::from(io::Error::new(io::ErrorKind::InvalidData, why)).into());
+        size += overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ())?.size;
+        if size > IMAGE_SIZE_LIMIT {
+            let why = format!(
+                "with it, the base is larger than Lambda's limit of {}",
+                units::limit(IMAGE_SIZE_LIMIT)
+            );
+            let source = io::Error::new(io::ErrorKind::InvalidData, why);
+            return Err(LayerReadError::Tar { layer: layer.digest.clone(), source }.into());
         }
     }
+    let listing = Listing { size, index: overlay.into_index() };
     store.write_record(INDEX_RECORD, image.config_digest(), &listing)?;
     Ok(listing)
-}
-
-fn add_layer(index: &mut FileIndex, layer: &Layer) -> Result<u64, BaseError> {
-    let mut compressed = HashingReader::new(layer.blob.open()?);
-    // A base of another tool may have several gzip members in a layer.
-    let mut tar = HashingReader::new(MultiGzDecoder::new(&mut compressed));
-    let size = index.add_layer(&mut tar)?;
-    let diff_id = tar.finish().map_err(IndexError::from)?;
-    let digest = compressed.finish().map_err(IndexError::from)?;
-    if diff_id == layer.diff_id && digest == layer.digest {
-        Ok(size)
-    } else {
-        Err(BaseError::Digest { expected: layer.digest.clone() })
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
-use crate::engine::{Engine, Loaded};
+use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
 use crate::image::{DockerImage, Layer};
 use crate::layout::{self, LayoutError, NamedImage};
@@ -182,7 +182,7 @@ pub(super) async fn load(
     built: &Built<DockerImage>,
     name: &str,
     context: &Context,
-) -> Result<Loaded, DeliverError> {
+) -> Result<LoadedImage, DeliverError> {
     let bring = async |layers: Vec<&Layer>| Ok(bring_layers(layers, built, context).await?);
     engine.load(&built.image, name, bring).await
 }

@@ -10,7 +10,7 @@ use crate::aws::AwsError;
 use crate::definition;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
-use crate::files::IndexError;
+use crate::files::LayerReadError;
 use crate::finding::{Finding, Help};
 use crate::fs::FsError;
 use crate::image::ImageError;
@@ -161,15 +161,9 @@ pub enum BaseError {
     /// The Docker Engine cannot give it.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// One of its layers cannot be listed.
+    /// One of its layers is damaged or cannot be read.
     #[error(transparent)]
-    Index(#[from] IndexError),
-    /// One of its layers is not what the manifest says.
-    #[error("the layer {expected} has other bytes than its digest says")]
-    Digest {
-        /// The digest that it should have.
-        expected: Digest,
-    },
+    LayerRead(#[from] LayerReadError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
@@ -403,6 +397,7 @@ impl BaseError {
             Self::Engine(EngineError::NoImage { .. }) | Self::NotPinned { .. } | Self::PinGone { .. } => true,
             Self::Registry(error) => error.is_users(),
             Self::Engine(_) | Self::Store(_) | Self::Worker(_) | Self::Path(_) => false,
+            Self::LayerRead(error) => !matches!(error, LayerReadError::Fs(_)) && is_inputs(error),
             error => is_inputs(error),
         }
     }
@@ -419,7 +414,7 @@ impl BaseError {
             Self::PinGone { .. } => Some("`limg update` pins what the registry has now".to_owned()),
             Self::Unnamed => Some("write `docker-daemon:NAME:TAG`".to_owned()),
             Self::Layout(error) => error.help(),
-            Self::Digest { .. } | Self::Index(_) => Some("copy the base image again".to_owned()),
+            Self::LayerRead(source) => source.help(),
             Self::Engine(error) => error.help(),
             Self::Extract(source) => source.help(),
             Self::Tree(source) => help_of_source(source).and_then(|help| help.render(definition::words)),

@@ -1,9 +1,12 @@
 //! Versions of layers that were published in Lambda, which must fit the functions that use them.
 
+use std::sync::Arc;
+
 use super::{Context, Pinning, PipelineError};
-use crate::aws::{self, FetchedLayer};
+use crate::aws::AwsLayerVersions;
 use crate::event::Event;
 use crate::finding::{Code, Finding, Help, Setting};
+use crate::layer_version::FetchedLayerVersion;
 use crate::project::{Function, Layer, LayerVersionArn, Source, SourceKind, VersionSource};
 
 /// Brings a version of a layer, which must fit the function that uses it.
@@ -42,12 +45,18 @@ pub(super) async fn bring(
 }
 
 /// Fetches a version of a layer, unless it is here, and pins it.
-pub(super) async fn fetch(arn: &LayerVersionArn, context: &Context) -> Result<FetchedLayer, PipelineError> {
+pub(super) async fn fetch(
+    arn: &LayerVersionArn,
+    context: &Context,
+) -> Result<FetchedLayerVersion, PipelineError> {
     let expected = match context.pinning {
         Pinning::Renew => None,
         Pinning::Add | Pinning::Locked => context.lock().layer(arn).cloned(),
     };
-    let fetched = aws::fetch_layer(&context.aws, arn, expected.as_ref(), &context.store, &context.reporter)
+    let reporter = Arc::clone(&context.reporter);
+    let layers = AwsLayerVersions::new(context.aws.clone(), context.store.clone(), reporter);
+    let fetched = layers
+        .fetch_version(arn, expected.as_ref())
         .await
         .map_err(|source| PipelineError::LayerVersion { arn: arn.to_string(), source })?;
     context.lock().pin_layer(arn, fetched.sha256.clone());
@@ -55,7 +64,7 @@ pub(super) async fn fetch(arn: &LayerVersionArn, context: &Context) -> Result<Fe
 }
 
 /// Whether a layer says that it is not for a function.
-fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Option<Finding> {
+fn mismatch(fetched: &FetchedLayerVersion, layer: &Layer, function: &Function) -> Option<Finding> {
     let lacks = |declared: &[String], own: &str| !declared.is_empty() && declared.iter().all(|it| it != own);
     let runtime = function.base.contract.as_str();
     let architecture = function.architecture.name();
@@ -77,7 +86,7 @@ fn mismatch(fetched: &FetchedLayer, layer: &Layer, function: &Function) -> Optio
 }
 
 /// Whether a layer does not say what it is for, which need not mean anything.
-fn undeclared(fetched: &FetchedLayer, layer: &Layer) -> Option<Finding> {
+fn undeclared(fetched: &FetchedLayerVersion, layer: &Layer) -> Option<Finding> {
     let what = match (fetched.runtimes.is_empty(), fetched.architectures.is_empty()) {
         (false, false) => return None,
         (true, true) => "runtimes and architectures",

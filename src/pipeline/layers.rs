@@ -253,7 +253,6 @@ mod tests {
             index: Arc::new(FileIndex::default()),
             size: 0,
             origin: None,
-            promised: false,
         });
         let bases = [Some(Arc::clone(&base)), Some(base)];
         let brought = AllBrought::default();

@@ -41,7 +41,7 @@ pub use watch::snapshot;
 use crate::aws::Aws;
 use crate::build_time::BuildTime;
 use crate::check::{self, Subject};
-use crate::engine::{Engine, Host, Loaded, emulator};
+use crate::engine::{DockerHost, Engine, LoadedImage, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::files::Overwrite;
 use crate::finding::{Code, Finding};
@@ -79,7 +79,7 @@ pub struct Context {
     /// Where blobs are kept.
     pub store: Store,
     /// The Docker Engine, for bases and destinations that are there.
-    pub docker: Host,
+    pub docker: DockerHost,
     /// Registries, for bases and destinations that are there.
     pub registry: Client,
     /// What image references and layer versions stand for; [`build`] adds to it.
@@ -303,7 +303,7 @@ pub async fn load(
     built: &Built<DockerImage>,
     name: &str,
     context: &Context,
-) -> Result<Loaded, PipelineError> {
+) -> Result<LoadedImage, PipelineError> {
     let failed = |source| PipelineError::Deliver { destination: format!("docker-daemon:{name}"), source };
     deliver::load(engine, built, name, context).await.map_err(failed)
 }
@@ -413,7 +413,7 @@ fn plan_all<'a>(inputs: &Inputs<'a>) -> Result<Planning<'a>, PipelineError> {
         });
         match checked {
             Ok((plan, found)) => {
-                if base.promised && found.iter().any(check::may_be_solved_by_base) {
+                if !base.index.is_full() && found.iter().any(check::may_be_solved_by_base) {
                     doubtful.insert(position);
                 }
                 findings.extend(found);

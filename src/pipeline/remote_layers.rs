@@ -37,7 +37,7 @@ impl Ready {
     /// Whether it can be used for a tree on a base.
     pub(super) fn is(&self, tree: &Arc<Tree>, base: &FileIndex) -> bool {
         // A tree that was changed for one function is another one.
-        Arc::ptr_eq(&self.tree, tree) && extract::suits(tree, base)
+        Arc::ptr_eq(&self.tree, tree) && extract::fits_base(tree, base)
     }
 }
 
@@ -144,8 +144,8 @@ async fn extract(
         let store = context.store.clone();
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };
-    let Extracted { tree, ready } = extracted;
+    let Extracted { tree, reusable_layer } = extracted;
     let tree = placed_tree(tree)?;
-    let ready = ready.map(|layer| Ready { tree: Arc::clone(&tree.tree), layer, origin });
+    let ready = reusable_layer.map(|layer| Ready { tree: Arc::clone(&tree.tree), layer, origin });
     Ok((tree, ready))
 }

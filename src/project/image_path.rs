@@ -101,17 +101,7 @@ impl FromStr for ImagePath {
     type Err = ImagePathError;
 
     fn from_str(text: &str) -> Result<Self, ImagePathError> {
-        let Some(names) = text.strip_prefix('/') else {
-            return Err(ImagePathError::NotAbsolute(text.to_owned()));
-        };
-        if names.is_empty() {
-            return Err(ImagePathError::Root(text.to_owned()));
-        }
-        if are_plain(names) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ImagePathError::NotPlain(text.to_owned()))
-        }
+        text.to_owned().try_into()
     }
 }
 
@@ -124,7 +114,12 @@ impl TryFrom<String> for ImagePath {
     type Error = ImagePathError;
 
     fn try_from(text: String) -> Result<Self, ImagePathError> {
-        text.parse()
+        match text.strip_prefix('/') {
+            None => Err(ImagePathError::NotAbsolute(text)),
+            Some("") => Err(ImagePathError::Root(text)),
+            Some(names) if are_plain(names) => Ok(Self(text)),
+            Some(_) => Err(ImagePathError::NotPlain(text)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod ecr;
+mod ecr_host;
 mod image_path;
 mod layer_arn;
 mod location;
@@ -21,6 +22,7 @@ use crate::finding::Place;
 
 pub use architecture::Architecture;
 pub use ecr::{EcrSettings, Encryption};
+pub use ecr_host::EcrHost;
 pub use image_path::{ImagePath, ImagePathError};
 pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};

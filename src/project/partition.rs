@@ -51,6 +51,20 @@ impl Partition {
         }
     }
 
+    /// The DNS suffix of its services.
+    #[must_use]
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Standard | Self::UsGov => "amazonaws.com",
+            Self::China => "amazonaws.com.cn",
+            Self::EuSovereign => "amazonaws.eu",
+            Self::Iso => "c2s.ic.gov",
+            Self::IsoB => "sc2s.sgov.gov",
+            Self::IsoE => "cloud.adc-e.uk",
+            Self::IsoF => "csp.hci.ic.gov",
+        }
+    }
+
     /// The partition of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! Registries, tokens and repositories.
+//! Amazon ECR: registries, tokens and repositories.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::fake::{Fake, Reply, SECRET_KEY, SESSION_TOKEN};
-use super::super::{AwsError, EcrCredentials, EcrRegistry, Ensured};
+use super::super::fake::{FakeAws, FakeResponse, SECRET_KEY, SESSION_TOKEN};
+use super::super::{AwsError, EcrCredentials, EcrRegistry};
 use super::shown;
 use crate::project::{EcrSettings, Encryption};
 use crate::registry::{CredentialProvider as _, Identity};
@@ -19,8 +19,8 @@ fn in_hours(hours: u64) -> f64 {
     end.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-fn token(expires: f64, endpoint: &str) -> Reply {
-    Reply::json(&json!({ "authorizationData": [{
+fn token(expires: f64, endpoint: &str) -> FakeResponse {
+    FakeResponse::json(&json!({ "authorizationData": [{
         "authorizationToken": STANDARD.encode(format!("AWS:{PASSWORD}")),
         "expiresAt": expires,
         "proxyEndpoint": endpoint,
@@ -36,20 +36,21 @@ fn registry() -> EcrRegistry {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_once_and_never_shown() {
-    let fake = Fake::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
+async fn a_token_is_requested_once_and_never_shown() {
+    let fake =
+        FakeAws::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
     let aws = fake.aws();
-    let first = aws.authorization("eu-west-1").await.unwrap();
+    let first = aws.ecr_token("eu-west-1").await.unwrap();
     assert_eq!((first.user.as_str(), first.password.expose()), ("AWS", PASSWORD));
-    assert_eq!(first.endpoint, "111111111111.dkr.ecr.eu-west-1.amazonaws.com");
-    assert_eq!(aws.clone().authorization("eu-west-1").await.unwrap(), first);
+    assert_eq!(first.host, "111111111111.dkr.ecr.eu-west-1.amazonaws.com");
+    assert_eq!(aws.clone().ecr_token("eu-west-1").await.unwrap(), first);
     assert_eq!(fake.requests().len(), 1);
     let requested = &fake.requests()[0];
     assert_eq!(requested.operation(), "GetAuthorizationToken");
     assert!(requested.header("user-agent").unwrap().starts_with("aws-sdk-rust/"));
     assert!(requested.header("authorization").unwrap().contains("/eu-west-1/ecr/aws4_request"));
     let credentials = EcrCredentials::new(aws.clone());
-    let credential = credentials.find(&first.endpoint).await.unwrap().unwrap();
+    let credential = credentials.find(&first.host).await.unwrap().unwrap();
     let text = format!("{first:?} {aws:?} {credential:?} {credentials:?}");
     for secret in [PASSWORD, SECRET_KEY, SESSION_TOKEN] {
         assert!(!text.contains(secret), "{text}");
@@ -57,83 +58,85 @@ async fn a_token_is_asked_for_once_and_never_shown() {
 }
 
 #[tokio::test]
-async fn each_region_has_a_token_of_its_own() {
-    let fake = Fake::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
+async fn each_region_has_its_own_token() {
+    let fake =
+        FakeAws::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
     let aws = fake.aws();
-    aws.authorization("eu-west-1").await.unwrap();
-    aws.authorization("us-east-1").await.unwrap();
+    aws.ecr_token("eu-west-1").await.unwrap();
+    aws.ecr_token("us-east-1").await.unwrap();
     assert!(fake.requests()[1].header("authorization").unwrap().contains("/us-east-1/ecr/"));
 }
 
 #[tokio::test]
-async fn a_token_near_its_end_is_asked_for_anew() {
+async fn a_token_that_is_about_to_expire_is_renewed() {
     let endpoint = "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com";
-    let fake = Fake::start(move |_| token(in_hours(0) + 60.0, endpoint));
+    let fake = FakeAws::start(move |_| token(in_hours(0) + 60.0, endpoint));
     let aws = fake.aws();
-    aws.authorization("eu-west-1").await.unwrap();
-    aws.authorization("eu-west-1").await.unwrap();
+    aws.ecr_token("eu-west-1").await.unwrap();
+    aws.ecr_token("eu-west-1").await.unwrap();
     assert_eq!(fake.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_token_that_is_said_to_be_over_is_taken_for_a_new_one() {
-    let fake = Fake::start(|_| token(0.0, "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
+async fn a_new_token_counts_as_valid_even_if_its_expiry_is_in_the_past() {
+    let fake = FakeAws::start(|_| token(0.0, "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
     let aws = fake.aws();
-    let token = aws.authorization("eu-west-1").await.unwrap();
+    let token = aws.ecr_token("eu-west-1").await.unwrap();
     assert!(token.expires > SystemTime::now() + Duration::from_hours(11));
-    aws.authorization("eu-west-1").await.unwrap();
+    aws.ecr_token("eu-west-1").await.unwrap();
     assert_eq!(fake.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_token_is_an_error() {
+async fn a_response_without_a_token_is_an_error() {
     for data in [
         json!([]),
         json!([{ "authorizationToken": "AWS:the-password", "proxyEndpoint": "https://a" }]),
         json!([{ "authorizationToken": STANDARD.encode("the-password"), "proxyEndpoint": "https://a" }]),
         json!([{ "authorizationToken": STANDARD.encode("AWS:the-password") }]),
     ] {
-        let fake = Fake::start(move |_| Reply::json(&json!({ "authorizationData": data })));
-        let error = fake.aws().authorization("eu-west-1").await.unwrap_err();
-        assert!(matches!(error, AwsError::Answer { .. }), "{error}");
+        let fake = FakeAws::start(move |_| FakeResponse::json(&json!({ "authorizationData": data })));
+        let error = fake.aws().ecr_token("eu-west-1").await.unwrap_err();
+        assert!(matches!(error, AwsError::UnexpectedResponse { .. }), "{error}");
         assert!(!format!("{error:?} {}", shown(&error)).contains(PASSWORD));
     }
 }
 
 #[tokio::test]
-async fn the_account_is_that_of_the_token_unless_it_is_named() {
+async fn the_account_comes_from_the_token_unless_the_caller_names_one() {
     let fake =
-        Fake::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn"));
+        FakeAws::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn"));
     let aws = fake.aws();
     let own = aws.registry(None, Some("cn-north-1")).await.unwrap();
     assert_eq!(own.host, "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn");
     assert_eq!(fake.requests().len(), 1);
     let other = fake.aws().registry(Some("222222222222"), None).await.unwrap();
     assert_eq!(other.host, "222222222222.dkr.ecr.eu-west-1.amazonaws.com");
-    assert_eq!(fake.requests().len(), 1, "what is named needs no asking");
+    assert_eq!(fake.requests().len(), 1, "a named account needs no request");
 }
 
 #[tokio::test]
-async fn what_is_no_account_or_region_is_refused_without_asking() {
-    let fake = Fake::start(|_| Reply::new(500, ""));
+async fn a_malformed_account_or_region_is_refused_without_a_request() {
+    let fake = FakeAws::start(|_| FakeResponse::new(500, ""));
     let aws = fake.aws();
     let error = aws.registry(Some("12345"), None).await.unwrap_err();
-    assert!(shown(&error).contains("accounts have 12 digits"), "{error}");
+    assert!(shown(&error).contains("which has 12 digits"), "{error}");
     let error = aws.registry(None, Some("evil.example.com/")).await.unwrap_err();
-    assert!(matches!(error, AwsError::Region { .. }), "{error}");
+    assert!(matches!(error, AwsError::InvalidRegion { .. }), "{error}");
     assert_eq!(fake.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn a_registry_without_an_account_in_its_name_is_told() {
-    let fake = Fake::start(|_| token(in_hours(12), "http://localhost:4510"));
+async fn a_registry_host_without_an_account_is_an_error() {
+    let fake = FakeAws::start(|_| token(in_hours(12), "http://localhost:4510"));
     let error = fake.aws().registry(None, None).await.unwrap_err();
     assert!(shown(&error).contains("`localhost:4510`") && shown(&error).contains("--account"), "{error}");
 }
 
 #[tokio::test]
-async fn only_hosts_of_private_registries_get_the_token() {
-    let fake = Fake::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
+async fn only_private_registries_get_the_token() {
+    let fake =
+        FakeAws::start(|_| token(in_hours(12), "https://111111111111.dkr.ecr.eu-west-1.amazonaws.com"));
     let credentials = EcrCredentials::new(fake.aws());
     for host in [
         "public.ecr.aws",
@@ -153,7 +156,7 @@ async fn only_hosts_of_private_registries_get_the_token() {
 
 #[tokio::test]
 async fn a_new_repository_gets_all_its_settings() {
-    let fake = Fake::start(|_| Reply::json(&json!({})));
+    let fake = FakeAws::start(|_| FakeResponse::json(&json!({})));
     let settings = EcrSettings {
         scan_on_push: true,
         immutable_tags: true,
@@ -162,8 +165,7 @@ async fn a_new_repository_gets_all_its_settings() {
         tags: [("team".to_owned(), "shop".to_owned())].into(),
         lambda_accounts: vec!["222222222222".to_owned()],
     };
-    let made = fake.aws().ensure_repository(&registry(), "shop/orders", &settings).await.unwrap();
-    assert_eq!(made, Ensured::Created);
+    assert!(fake.aws().ensure_repository(&registry(), "shop/orders", &settings).await.unwrap());
     let requests: Vec<(String, Value)> = fake
         .requests()
         .iter()
@@ -188,34 +190,35 @@ async fn a_new_repository_gets_all_its_settings() {
 }
 
 #[tokio::test]
-async fn a_repository_that_is_there_is_left_alone() {
-    let fake =
-        Fake::start(|_| Reply::fault(400, "RepositoryAlreadyExistsException", "The repository exists"));
+async fn an_existing_repository_is_left_unchanged() {
+    let fake = FakeAws::start(|_| {
+        FakeResponse::error(400, "RepositoryAlreadyExistsException", "The repository exists")
+    });
     let settings = EcrSettings { keep: Some(3), ..EcrSettings::default() };
-    let found = fake.aws().ensure_repository(&registry(), "shop/orders", &settings).await.unwrap();
-    assert_eq!((found, fake.requests().len()), (Ensured::AlreadyThere, 1));
+    let created = fake.aws().ensure_repository(&registry(), "shop/orders", &settings).await.unwrap();
+    assert_eq!((created, fake.requests().len()), (false, 1));
 }
 
 #[tokio::test]
-async fn a_repository_that_is_not_ready_is_told_with_what_it_lacks() {
-    for (failing, lacks, asked) in [
-        ("SetRepositoryPolicy", "the policy that lets Lambda pull from it and its lifecycle policy", 2),
-        ("PutLifecyclePolicy", "it lacks its lifecycle policy", 3),
+async fn an_error_after_the_creation_names_the_missing_policies() {
+    for (failing, missing, requests) in [
+        ("SetRepositoryPolicy", "the policy that allows Lambda to pull from it and its lifecycle policy", 2),
+        ("PutLifecyclePolicy", "failed to set its lifecycle policy", 3),
     ] {
-        let fake = Fake::start(move |request| {
+        let fake = FakeAws::start(move |request| {
             if request.operation() == failing {
-                Reply::fault(400, "AccessDeniedException", "no")
+                FakeResponse::error(400, "AccessDeniedException", "no")
             } else {
-                Reply::json(&json!({}))
+                FakeResponse::json(&json!({}))
             }
         });
         let settings = EcrSettings { keep: Some(3), ..EcrSettings::default() };
         let error = fake.aws().ensure_repository(&registry(), "shop/orders", &settings).await.unwrap_err();
         let text = shown(&error);
         let repository = "created the repository `111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/orders`";
-        assert!(text.starts_with(repository) && text.contains(lacks), "{text}");
-        assert!(text.contains(&format!("the right to ecr:{failing}")), "{text}");
+        assert!(text.starts_with(repository) && text.contains(missing), "{text}");
+        assert!(text.contains(&format!("grant these credentials ecr:{failing}")), "{text}");
         assert!(text.contains("--region eu-west-1 --repository-name shop/orders"), "{text}");
-        assert_eq!(fake.requests().len(), asked);
+        assert_eq!(fake.requests().len(), requests);
     }
 }

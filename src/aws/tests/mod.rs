@@ -1,15 +1,11 @@
-//! AWS as seen from a server in this process.
+//! AWS's APIs as a fake server plays them.
 
 mod ecr;
-mod faults;
-mod layer;
+mod errors;
+mod layer_versions;
 
-use std::error::Error;
-
-/// An error with all its causes and its advice, as a user would get it.
+/// An error with all its causes and its help.
 fn shown(error: &super::AwsError) -> String {
-    let first: &(dyn Error + 'static) = error;
-    let causes = std::iter::successors(Some(first), |error| (*error).source());
-    let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let causes = crate::text::with_causes(error);
     error.help().map_or(causes.clone(), |help| format!("{causes}; {help}"))
 }

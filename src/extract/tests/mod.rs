@@ -1,34 +1,40 @@
 mod fixture;
 mod hostile;
-mod model;
-mod ready;
+mod random;
+mod reusable_layer;
 
 use super::*;
 use crate::tree::{Content, Node};
-use fixture::{Bench, made, path};
+use fixture::{Fixture, parsed, path};
 
 #[test]
 fn a_directory_is_taken_with_everything_in_it() {
-    let bench =
-        Bench::of(&[&["etc/", "etc/passwd", "opt/", "opt/a: 1", "opt/d/", "opt/d/b: 22", "opt/empty/"]]);
+    let fixture =
+        Fixture::of(&[&["etc/", "etc/passwd", "opt/", "opt/a: 1", "opt/d/", "opt/d/b: 22", "opt/empty/"]]);
     assert_eq!(
-        bench.listed("/opt", "/opt/x"),
+        fixture.listed("/opt", "/opt/x"),
         ["/opt/x/", "/opt/x/a: 1", "/opt/x/d/", "/opt/x/d/b: 22", "/opt/x/empty/"]
     );
-    assert_eq!(bench.listed("/opt/d", "/opt"), ["/opt/", "/opt/b: 22"]);
-    assert_eq!(bench.listed("/opt/empty", "/srv"), ["/srv/"]);
+    assert_eq!(fixture.listed("/opt/d", "/opt"), ["/opt/", "/opt/b: 22"]);
+    assert_eq!(fixture.listed("/opt/empty", "/srv"), ["/srv/"]);
 }
 
 #[test]
-fn one_file_gets_the_name_of_its_new_place() {
-    let bench = Bench::of(&[&["lambda-adapter: elf", "lambda-adapter.txt"]]);
-    assert_eq!(bench.listed("/lambda-adapter", "/opt/extensions/x"), ["/opt/extensions/x: elf"]);
+fn a_file_gets_the_name_of_its_new_place() {
+    let fixture = Fixture::of(&[&["lambda-adapter: elf", "lambda-adapter.txt"]]);
+    assert_eq!(fixture.listed("/lambda-adapter", "/opt/extensions/x"), ["/opt/extensions/x: elf"]);
 }
 
 #[test]
 fn folders_need_no_entries_of_their_own() {
-    let bench = Bench::of(&[&["opt/a/b/c: 1", "opt-b: 2", "./opt/a/d: 3"]]);
-    assert_eq!(bench.listed("/opt", "/opt"), ["/opt/a/b/c: 1", "/opt/a/d: 3"]);
+    let fixture = Fixture::of(&[&["opt/a/b/c: 1", "opt-b: 2", "./opt/a/d: 3"]]);
+    assert_eq!(fixture.listed("/opt", "/opt"), ["/opt/a/b/c: 1", "/opt/a/d: 3"]);
+}
+
+#[test]
+fn a_folder_that_no_layer_names_is_taken_if_all_its_files_were_deleted() {
+    let fixture = Fixture::of(&[&["o/d/a: 1"], &["o/d/.wh.a"]]);
+    assert_eq!(fixture.listed("/o/d", "/o/x"), ["/o/x/"]);
 }
 
 #[test]
@@ -53,19 +59,19 @@ fn upper_layers_win_and_delete() {
     ];
     for (upper, expected) in cases {
         let expected: Vec<_> = expected.iter().map(|line| format!("/{line}")).collect();
-        assert_eq!(Bench::of(&[lower, upper]).listed("/o", "/o"), expected, "{upper:?}");
+        assert_eq!(Fixture::of(&[lower, upper]).listed("/o", "/o"), expected, "{upper:?}");
     }
 }
 
 #[test]
-fn a_link_that_an_upper_layer_puts_files_below_becomes_a_folder() {
-    let bench = Bench::of(&[&["usr/opt/a: 1", "opt -> usr/opt"], &["opt/b: 2"]]);
-    assert_eq!(bench.listed("/opt", "/opt"), ["/opt/b: 2"]);
+fn a_link_becomes_a_folder_if_an_upper_layer_puts_files_below_it() {
+    let fixture = Fixture::of(&[&["usr/opt/a: 1", "opt -> usr/opt"], &["opt/b: 2"]]);
+    assert_eq!(fixture.listed("/opt", "/opt"), ["/opt/b: 2"]);
 }
 
 #[test]
 fn a_path_may_lead_through_links_but_not_out_of_the_image() {
-    let bench = Bench::of(&[&[
+    let fixture = Fixture::of(&[&[
         "usr/opt/ext/tool: 1",
         "opt -> usr/opt",
         "abs -> /opt/ext",
@@ -79,16 +85,16 @@ fn a_path_may_lead_through_links_but_not_out_of_the_image() {
         ("/tool", "/x: 1"),
         ("/opt/ext/tool", "/x: 1"),
     ] {
-        assert_eq!(bench.listed(from, "/x"), [expected], "{from}");
+        assert_eq!(fixture.listed(from, "/x"), [expected], "{from}");
     }
 }
 
 #[test]
 fn links_inside_keep_their_targets() {
     let links = ["o/abs -> /o/f", "o/gone -> nowhere", "o/rel -> f", "o/up -> ../etc/x"];
-    let bench = Bench::of(&[&["o/f: 1"], &links]);
+    let fixture = Fixture::of(&[&["o/f: 1"], &links]);
     assert_eq!(
-        bench.listed("/o", "/opt"),
+        fixture.listed("/o", "/opt"),
         ["/opt/abs -> /o/f", "/opt/f: 1", "/opt/gone -> nowhere", "/opt/rel -> f", "/opt/up -> ../etc/x"]
     );
 }
@@ -105,22 +111,26 @@ fn a_hard_link_has_the_content_of_what_came_before_it() {
         "bin/.wh.tool",
         "o/fourth => bin/tool",
     ];
-    let bench = Bench::of(&[lower, upper]);
+    let fixture = Fixture::of(&[lower, upper]);
     assert_eq!(
-        bench.listed("/o", "/o"),
+        fixture.listed("/o", "/o"),
         ["/o/first: old", "/o/fourth: new", "/o/second: new", "/o/soft -> tool", "/o/third: new"]
     );
 }
 
 #[test]
-fn modes_and_times_are_kept_as_far_as_they_count() {
-    let mut bench = Bench::new();
-    bench.add(&[made("o/run: 1").mode(0o4710), made("o/plain: 2").mode(0o600), made("o/d/").mode(0o700)]);
+fn modes_and_times_are_kept_where_they_matter() {
+    let mut fixture = Fixture::new();
+    fixture.add(&[
+        parsed("o/run: 1").mode(0o4710),
+        parsed("o/plain: 2").mode(0o600),
+        parsed("o/d/").mode(0o700),
+    ]);
     for _ in ["read", "recorded"] {
-        let tree = bench.extract("/o", "/o").unwrap().tree;
+        let tree = fixture.extract("/o", "/o").unwrap().tree;
         assert_eq!(fixture::listed(&tree), ["/o/d/", "/o/plain: 2", "/o/run: 1*"]);
         let adjusted: Vec<_> = tree.adjustments().iter().map(|adjusted| adjusted.path.as_str()).collect();
-        assert_eq!(adjusted, ["/o/run"], "the setuid bit is told of");
+        assert_eq!(adjusted, ["/o/run"], "the lost setuid bit is reported");
         let Some(Node::File(file)) = tree.get(&path("/o/run")) else { panic!("no file") };
         assert_eq!(file.modified, Some(1_700_000_000));
     }
@@ -128,58 +138,58 @@ fn modes_and_times_are_kept_as_far_as_they_count() {
 
 #[test]
 fn content_alone_identifies_a_file() {
-    let fingerprint = |bench: &Bench| {
-        let tree = bench.extract("/o/f", "/f").unwrap().tree;
+    let fingerprint = |fixture: &Fixture| {
+        let tree = fixture.extract("/o/f", "/f").unwrap().tree;
         let Some(Node::File(file)) = tree.get(&path("/f")) else { panic!("no file") };
         assert!(matches!(file.content, Content::Stored(_)) && tree.has_reliable_times());
         let mut hasher = <sha2::Sha256 as sha2::Digest>::new();
         file.content.fingerprint(&mut hasher);
         Digest::finish(hasher)
     };
-    let one = fingerprint(&Bench::of(&[&["o/f: same"]]));
-    assert_eq!(one, fingerprint(&Bench::of(&[&["o/a: before", "o/f: same"], &["etc/x"]])));
-    assert_ne!(one, fingerprint(&Bench::of(&[&["o/f: other"]])));
+    let one = fingerprint(&Fixture::of(&[&["o/f: same"]]));
+    assert_eq!(one, fingerprint(&Fixture::of(&[&["o/a: before", "o/f: same"], &["etc/x"]])));
+    assert_ne!(one, fingerprint(&Fixture::of(&[&["o/f: other"]])));
 }
 
 #[test]
-fn the_second_time_no_layer_is_read() {
-    let bench = Bench::of(&[&["o/a: 1", "o/l -> a"], &["o/b: 2", "etc/x"]]);
-    let first = bench.listed("/o", "/o");
-    bench.lose_layers();
-    assert_eq!(bench.listed("/o", "/o"), first);
+fn no_layer_is_read_the_second_time() {
+    let fixture = Fixture::of(&[&["o/a: 1", "o/l -> a"], &["o/b: 2", "etc/x"]]);
+    let first = fixture.listed("/o", "/o");
+    fixture.lose_layers();
+    assert_eq!(fixture.listed("/o", "/o"), first);
     assert_eq!(
-        bench.listed("/o", "/p"),
+        fixture.listed("/o", "/p"),
         ["/p/a: 1", "/p/b: 2", "/p/l -> a"],
         "another place, the same files"
     );
-    assert!(bench.extract("/etc", "/etc").is_err(), "that was not looked at yet");
+    assert!(fixture.extract("/etc", "/etc").is_err(), "that was not read before");
 }
 
 #[test]
-fn what_the_store_lost_is_taken_again() {
-    let bench = Bench::of(&[&["o/a: 1"]]);
-    let first = bench.listed("/o", "/o");
-    for blob in std::fs::read_dir(bench.store.root().join("blobs/sha256")).unwrap() {
+fn contents_that_the_store_has_removed_are_read_again() {
+    let fixture = Fixture::of(&[&["o/a: 1"]]);
+    let first = fixture.listed("/o", "/o");
+    for blob in std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap() {
         std::fs::remove_file(blob.unwrap().path()).unwrap();
     }
-    assert_eq!(bench.listed("/o", "/o"), first);
+    assert_eq!(fixture.listed("/o", "/o"), first);
 }
 
 #[test]
 fn layers_may_be_plain_or_of_several_members() {
-    let tar = fixture::tar(&[made("o/a: 1"), made("o/b: 2")]);
+    let tar = fixture::tar(&[parsed("o/a: 1"), parsed("o/b: 2")]);
     let (half, rest) = tar.split_at(700);
     let members = [fixture::gzip(half), fixture::gzip(rest)].concat();
     for blob in [tar.clone(), members] {
-        let mut bench = Bench::new();
-        bench.add_blob(&blob, &tar);
-        assert_eq!(bench.listed("/o", "/o"), ["/o/a: 1", "/o/b: 2"]);
+        let mut fixture = Fixture::new();
+        fixture.add_blob(&blob, &tar);
+        assert_eq!(fixture.listed("/o", "/o"), ["/o/a: 1", "/o/b: 2"]);
     }
 }
 
 #[test]
-fn a_path_that_is_not_there_is_told_with_what_is() {
-    let bench = Bench::of(&[&[
+fn a_missing_path_is_reported_with_what_there_is_instead() {
+    let fixture = Fixture::of(&[&[
         "opt/extensions/adapter",
         "opt/bin/x",
         "opt/file",
@@ -192,40 +202,40 @@ fn a_path_that_is_not_there_is_told_with_what_is() {
     let cases = [
         (
             "/lambda-adaptor",
-            "the image has no `/lambda-adaptor` [did you mean `/lambda-adapter`? `/` has the folders \
+            "the image does not contain `/lambda-adaptor` [did you mean `/lambda-adapter`? `/` has the folders \
             `alias`, `opt`, `usr`]",
         ),
         (
             "/opt/extension/adapter",
-            "the image has no `/opt/extension/adapter` [did you mean `/opt/extensions`? `/opt` \
+            "the image does not contain `/opt/extension/adapter` [did you mean `/opt/extensions`? `/opt` \
             has the folders `bin`, `extensions`, `link`]",
         ),
         (
             "/alias/zzz",
-            "the image has no `/alias/zzz` [`/alias` has the folders `bin`, `extensions`, `link`]",
+            "the image does not contain `/alias/zzz` [`/alias` has the folders `bin`, `extensions`, `link`]",
         ),
         (
             "/opt/file/x",
-            "the image has no `/opt/file/x`: `/opt/file` is no folder [`/opt` has the folders `bin`, \
+            "the image does not contain `/opt/file/x`: `/opt/file` is not a folder [`/opt` has the folders `bin`, \
             `extensions`, `link`]",
         ),
         (
             "/lost",
-            "the image has no `/lost`: `/lost` is a symbolic link to `/nowhere`, where there is none [`/` has the \
-            folders `alias`, `opt`, `usr`]",
+            "the image does not contain `/lost`: `/lost` is a symbolic link to `/nowhere`, which does not exist [`/` has \
+            the folders `alias`, `opt`, `usr`]",
         ),
         (
             "/opt/bin/xy/z",
-            "the image has no `/opt/bin/xy/z` [did you mean `/opt/bin/x`? `/opt/bin` has no folders]",
+            "the image does not contain `/opt/bin/xy/z` [did you mean `/opt/bin/x`? `/opt/bin` has no folders]",
         ),
     ];
     for (from, expected) in cases {
-        assert_eq!(bench.error(from), expected);
+        assert_eq!(fixture.error(from), expected);
     }
-    assert_eq!(Bench::new().error("/opt"), "the image has no `/opt` [`/` has no folders]");
-    assert!(!bench.has_record());
+    assert_eq!(Fixture::new().error("/opt"), "the image does not contain `/opt` [`/` has no folders]");
+    assert!(!fixture.has_record());
 
     let many: Vec<_> = (10..40).map(|number| format!("folder{number}/")).collect();
-    let many = Bench::of(&[&many.iter().map(String::as_str).collect::<Vec<_>>()]);
+    let many = Fixture::of(&[&many.iter().map(String::as_str).collect::<Vec<_>>()]);
     assert!(many.error("/x").ends_with("`folder21` and 18 more]"), "{}", many.error("/x"));
 }

@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use proptest::prelude::*;
 
 use super::*;
+use crate::files;
 use crate::project::{ImagePath, Source, SourceKind};
 use crate::tree::{Content, FileNode, Node};
 
@@ -92,8 +93,7 @@ fn entries_are_complete_sorted_and_normalised() {
     let mut tree = fixture.tree();
     tree.make_executable(&path("/opt/b/run"), "it is a program");
     tree.insert(path("/opt/b/link"), Node::Symlink("run".to_owned()));
-    let mut base = FileIndex::default();
-    base.add_layer(&base_layer(&[("opt/", 0o711)])[..]).unwrap();
+    let base = files::index_of(&[&base_layer(&[("opt/", 0o711)])]);
 
     let (layer, _) = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap();
     let listed = listed(&layer.blob);

@@ -18,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::{Built, Context, PushError};
 use crate::event::Event;
 use crate::image::Image;
-use crate::project::Repository;
+use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
 use blob_pusher::{Content, Courier, UNDER_WAY, Way};
 
@@ -211,7 +211,7 @@ struct Pause {
 
 impl Pause {
     async fn take(&self, repository: &Repository) {
-        if !is_ecr(&repository.host) {
+        if EcrHost::parse(&repository.host).is_none() {
             return;
         }
         let mut next = self.next.lock().await;
@@ -222,16 +222,6 @@ impl Pause {
         });
         interval.tick().await;
     }
-}
-
-#[cfg(feature = "aws")]
-fn is_ecr(host: &str) -> bool {
-    crate::aws::EcrHost::parse(host).is_some()
-}
-
-#[cfg(not(feature = "aws"))]
-fn is_ecr(_: &str) -> bool {
-    false
 }
 
 fn report<F: AsyncFn(&Repository) -> Result<(), PushError>>(

@@ -36,7 +36,7 @@ impl Bench {
         let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
-            docker: crate::engine::Host { address: None, tls: false },
+            docker: crate::engine::DockerHost { address: None, tls: false },
             registry,
             lock: Arc::default(),
             lock_before: Arc::default(),

@@ -1,0 +1,331 @@
+//! The layers of an image laid over each other: what is at each path, and which layer and entry it comes from.
+//!
+//! Whiteouts, opaque directories, hard links and paths that change their type follow the OCI image specification (layer.md,
+//! "Applying Changesets") and overlayfs, with which Docker and containerd mount the layers. File contents are not read.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read};
+use std::ops::Bound;
+
+use super::index::{FileIndex, IndexEntry};
+use super::layer_reader::{LayerForm, LayerReadError, read_layer};
+use super::resolve::{Step, resolve};
+use super::tar_entries::{TarEntries, TarEntry};
+use crate::project::ImagePath;
+use crate::store::{Blob, Digest};
+
+/// The longest path in bytes that Linux can open (`PATH_MAX`, limits.h).
+const PATH_LIMIT: usize = 4096;
+
+/// The merged view of an image's layers.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    /// Every folder above an entry is a directory here, whether or not a layer names it.
+    entries: BTreeMap<ImagePath, OverlayEntry>,
+    /// How many layers have been added.
+    layers: u32,
+    /// What the entries of all layers count against the limit of a listing.
+    pub(super) listed: usize,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone)]
+pub struct OverlayEntry {
+    /// The number of the layer that it comes from, the lowest being 0.
+    pub layer: u32,
+    /// What it is.
+    pub node: OverlayNode,
+}
+
+/// A directory, file, link or something else.
+#[derive(Debug, Clone)]
+pub enum OverlayNode {
+    /// A directory with its permission bits; `None` if no layer names it and it exists only because of what is below it.
+    Directory(Option<u32>),
+    /// A file or a hard link to one.
+    File(OverlayFile),
+    /// A symbolic link and its target.
+    Symlink(String),
+    /// Something that limg does not put into a layer, and why: a clause that follows its path.
+    Unsupported(&'static str),
+}
+
+/// A file. A hard link has everything from the file that it links to.
+#[derive(Debug, Clone)]
+pub struct OverlayFile {
+    /// The entry that has its content.
+    pub origin: Origin,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last modified, in seconds since 1970.
+    pub modified: Option<i64>,
+    /// Whether the archive leaves out its holes, so that the entry's content is not the file's.
+    pub is_sparse: bool,
+}
+
+/// An entry of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The number of the layer, the lowest being 0.
+    pub layer: u32,
+    /// The number of the entry in its layer, the first being 0.
+    pub entry: u32,
+}
+
+/// The entries of one layer, before they are laid over the layers below.
+struct Layer<'a> {
+    number: u32,
+    nodes: Vec<(ImagePath, OverlayNode)>,
+    /// Where each path last occurs in `nodes`, once there is a hard link that may be to one of them.
+    positions: Option<HashMap<ImagePath, usize>>,
+    below: &'a BTreeMap<ImagePath, OverlayEntry>,
+}
+
+impl Overlay {
+    /// Lays the next layer, whose blob is read and checked as by [`read_layer`], over the layers so far. `see` is as in
+    /// [`add_layer`](Self::add_layer).
+    ///
+    /// # Errors
+    /// When the layer is damaged or cannot be read, or as in [`add_layer`](Self::add_layer).
+    pub fn add_blob(
+        &mut self,
+        blob: &Blob,
+        digest: &Digest,
+        diff_id: &Digest,
+        see: impl FnMut(&TarEntry, Option<&ImagePath>),
+    ) -> Result<LayerForm, LayerReadError> {
+        let failed = |source| LayerReadError::Tar { layer: digest.clone(), source };
+        let work = |tar: &mut dyn Read| self.add_layer(tar, see).map_err(failed);
+        read_layer(blob, digest, diff_id, work).map(|((), form)| form)
+    }
+
+    /// Lays the next layer, an uncompressed tar stream, over the layers so far. `see` is shown every entry and its path,
+    /// which is `None` for the root and for names that lead out of the image: extractors place neither.
+    ///
+    /// # Errors
+    /// When the stream is not a tar archive, a path is too long, or the layers together have more files than limg lists.
+    pub fn add_layer(
+        &mut self,
+        tar: impl Read,
+        mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
+    ) -> io::Result<()> {
+        let number = self.layers;
+        let mut entries = TarEntries::after(self.listed, tar);
+        let mut layer = Layer { number, nodes: Vec::new(), positions: None, below: &self.entries };
+        let mut whiteouts = Vec::new();
+        let mut position = 0;
+        while let Some(entry) = entries.next_entry()? {
+            let path = entry_path(&entry.name);
+            see(&entry, path.as_ref());
+            if let Some(path) = path {
+                if path.as_str().len() > PATH_LIMIT {
+                    let why = format!("a path is longer than the {PATH_LIMIT} bytes that Linux allows");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                }
+                match whiteout(&path) {
+                    Some(whiteout) => whiteouts.push(whiteout),
+                    None => layer.push(path, position, entry),
+                }
+            }
+            position += 1;
+        }
+        self.listed = entries.listed();
+        let nodes = layer.nodes;
+        // Whiteouts hide what lower layers have, wherever in their own layer they are.
+        for whiteout in whiteouts {
+            match whiteout {
+                Whiteout::Below(Some(folder)) => self.remove_below(folder.as_str()),
+                Whiteout::Below(None) => self.entries.clear(),
+                Whiteout::At(path) => {
+                    self.remove_below(path.as_str());
+                    self.entries.remove(&path);
+                }
+                Whiteout::Nothing => {}
+            }
+        }
+        for (path, node) in nodes {
+            self.place(path, OverlayEntry { layer: number, node });
+        }
+        self.layers += 1;
+        Ok(())
+    }
+
+    fn place(&mut self, path: ImagePath, entry: OverlayEntry) {
+        if !self.is_directory(path.folder()) {
+            self.make_folders(&path, entry.layer);
+        }
+        let is_directory = matches!(entry.node, OverlayNode::Directory(_));
+        match self.entries.entry(path) {
+            Entry::Vacant(vacant) => drop(vacant.insert(entry)),
+            Entry::Occupied(mut occupied) => {
+                let replaced = occupied.insert(entry);
+                if matches!(replaced.node, OverlayNode::Directory(_)) && !is_directory {
+                    let path = occupied.key().clone();
+                    self.remove_below(path.as_str());
+                }
+            }
+        }
+    }
+
+    /// Makes the folders above a path that no layer names, also where a lower layer has a file or link: a layer is unpacked
+    /// into a folder of its own, and there they are directories.
+    fn make_folders(&mut self, path: &ImagePath, layer: u32) {
+        let mut above = path.parent();
+        while let Some(folder) = above.filter(|folder| !self.is_directory(folder.as_str())) {
+            above = folder.parent();
+            self.entries.insert(folder, OverlayEntry { layer, node: OverlayNode::Directory(None) });
+        }
+    }
+
+    fn remove_below(&mut self, folder: &str) {
+        let below: Vec<ImagePath> = self.below(folder).map(|(path, _)| path.clone()).collect();
+        for path in below {
+            self.entries.remove(&path);
+        }
+    }
+
+    /// What is at a path itself, without following links.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&OverlayEntry> {
+        self.entries.get(path)
+    }
+
+    /// Everything below a folder; the root is the empty text.
+    pub fn below(&self, folder: &str) -> impl Iterator<Item = (&ImagePath, &OverlayEntry)> {
+        // The character after `/` is `0`: these are exactly the paths that begin with the folder and a `/`.
+        let (start, end) = (format!("{folder}/"), format!("{folder}0"));
+        let range: (Bound<&str>, Bound<&str>) = (Bound::Excluded(&start), Bound::Excluded(&end));
+        self.entries.range::<str, _>(range)
+    }
+
+    /// What layers name at and below a path, itself first: folders that exist only because of what is below them are left
+    /// out.
+    pub fn named(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &OverlayEntry)> {
+        let entries = self.entries.get_key_value(path).into_iter().chain(self.below(path.as_str()));
+        entries.filter(|(_, entry)| !matches!(entry.node, OverlayNode::Directory(None)))
+    }
+
+    /// Whether a path itself is a directory; the root is the empty text.
+    #[must_use]
+    pub fn is_directory(&self, path: &str) -> bool {
+        path.is_empty() || self.get(path).is_some_and(|entry| matches!(entry.node, OverlayNode::Directory(_)))
+    }
+
+    /// Where a path leads when all links are followed; `None` if that is nowhere or the root.
+    #[must_use]
+    pub fn resolve(&self, path: &ImagePath) -> Option<&ImagePath> {
+        resolve(path, |path| {
+            let (path, entry) = self.entries.get_key_value(path)?;
+            Some(match &entry.node {
+                OverlayNode::Symlink(target) => Step::Link(target),
+                OverlayNode::Directory(_) => Step::Directory(path),
+                OverlayNode::File(_) | OverlayNode::Unsupported(_) => Step::Other(path),
+            })
+        })
+    }
+
+    /// What is at each path, without where the contents are.
+    #[must_use]
+    pub fn into_index(self) -> FileIndex {
+        let entry = |OverlayEntry { layer, node }| match node {
+            OverlayNode::Directory(mode) => IndexEntry::Directory { mode: mode.unwrap_or(0o755), layer },
+            OverlayNode::File(OverlayFile { mode, size, .. }) => IndexEntry::File { mode, size, layer },
+            OverlayNode::Symlink(target) => IndexEntry::Symlink { target: target.into(), layer },
+            OverlayNode::Unsupported(_) => IndexEntry::Other { layer },
+        };
+        FileIndex::full(self.entries.into_iter().map(|(path, placed)| (path, entry(placed))))
+    }
+}
+
+impl Layer<'_> {
+    fn push(&mut self, path: ImagePath, position: u32, entry: TarEntry) {
+        let node = self.node(position, entry);
+        if let Some(positions) = &mut self.positions {
+            positions.insert(path.clone(), self.nodes.len());
+        }
+        self.nodes.push((path, node));
+    }
+
+    fn node(&mut self, position: u32, entry: TarEntry) -> OverlayNode {
+        let TarEntry { kind, target, mode, size, modified, is_text, is_sparse, .. } = entry;
+        if !is_text {
+            OverlayNode::Unsupported("has a name or link target that is not valid UTF-8")
+        } else if kind.is_hard_link() {
+            self.linked(&target)
+        } else if kind.is_symlink() && (target.is_empty() || target.contains('\0')) {
+            OverlayNode::Unsupported("is a symbolic link with an invalid target")
+        } else if kind.is_symlink() {
+            OverlayNode::Symlink(target)
+        } else if kind.is_dir() {
+            OverlayNode::Directory(Some(mode))
+        } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
+            let origin = Origin { layer: self.number, entry: position };
+            OverlayNode::File(OverlayFile { origin, mode, size, modified, is_sparse })
+        } else if kind.is_fifo() {
+            OverlayNode::Unsupported("is a named pipe")
+        } else if kind.is_character_special() || kind.is_block_special() {
+            OverlayNode::Unsupported("is a device")
+        } else {
+            OverlayNode::Unsupported("is neither a file nor a directory nor a symbolic link")
+        }
+    }
+
+    /// What a hard link is: another name of a file that comes before it in its own layer, or is in a layer below.
+    fn linked(&mut self, target: &str) -> OverlayNode {
+        let nodes = self.nodes.iter().enumerate();
+        let positions = self
+            .positions
+            .get_or_insert_with(|| nodes.map(|(position, (path, _))| (path.clone(), position)).collect());
+        let found = entry_path(target).and_then(|target| match positions.get(&target) {
+            Some(position) => self.nodes.get(*position).map(|(_, node)| node),
+            None => self.below.get(&target).map(|entry| &entry.node),
+        });
+        match found {
+            Some(OverlayNode::Directory(_)) => OverlayNode::Unsupported("is a hard link to a directory"),
+            Some(node) => node.clone(),
+            None => OverlayNode::Unsupported("is a hard link to a file that the image does not have"),
+        }
+    }
+}
+
+/// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
+#[derive(Debug)]
+enum Whiteout {
+    /// Everything in this folder, or in the root.
+    Below(Option<ImagePath>),
+    /// What is at this path, and everything below.
+    At(ImagePath),
+    /// Nothing, although it has the name of a whiteout.
+    Nothing,
+}
+
+/// Whether an entry with this path would be a whiteout, never a file.
+#[must_use]
+pub fn is_whiteout(path: &ImagePath) -> bool {
+    path.name().starts_with(".wh.")
+}
+
+fn whiteout(path: &ImagePath) -> Option<Whiteout> {
+    let deleted = path.name().strip_prefix(".wh.")?;
+    let folder = path.parent();
+    if deleted == ".wh..opq" {
+        return Some(Whiteout::Below(folder));
+    }
+    let sibling = match folder {
+        Some(folder) => folder.join(deleted),
+        None => format!("/{deleted}").parse(),
+    };
+    Some(sibling.map_or(Whiteout::Nothing, Whiteout::At))
+}
+
+/// The image path of a tar entry's name: `./etc/` is `/etc`. `None` for the root and for a name that leads out of it.
+fn entry_path(name: &str) -> Option<ImagePath> {
+    let mut path = String::with_capacity(name.len() + 1);
+    for name in name.split('/').filter(|name| !matches!(*name, "" | ".")) {
+        path.extend(["/", name]);
+    }
+    path.try_into().ok()
+}
