@@ -135,7 +135,7 @@ impl Download<'_> {
         if let Ok(blob) = self.whole(&transfer).await? {
             return Ok(blob);
         }
-        // A second download tells an accident from a wrong digest.
+        // A second download shows whether that was an accident.
         self.whole(&transfer)
             .await?
             .map_err(|found| self.invalid(format!("its digest is {found}, not {}", self.details.sha256)))

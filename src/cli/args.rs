@@ -1,4 +1,4 @@
-//! What can be typed. The comments here are the texts of `--help`.
+//! The command line. The doc comments here are the texts of `--help`.
 
 use std::path::PathBuf;
 
@@ -6,43 +6,46 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::shard::Shard;
-use super::size::Size;
+use super::units::Size;
 use crate::project::{Architecture, ReferenceTemplate};
 use crate::sample_event::{self, SampleEvent};
+
+/// The heading of options that all commands have.
+const GLOBAL: &str = "Global options";
 
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
 #[derive(Debug, Parser)]
 #[command(name = "limg", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(super) struct Arguments {
-    /// The definition [default: limg.yaml here or in the nearest folder above]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    /// The definition [default: limg.yaml in this folder or the nearest one above]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
-    /// How results are printed on standard output
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    /// The format of results on standard output
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,
 
-    /// Print nothing but results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    /// Print only results and errors
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Tell more: every overwritten file, the emulator's own log
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Print more details: every overwritten file, the emulator's own log
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
-    /// Certificates in PEM that are trusted beside the system's, for registries and AWS
-    #[arg(long, global = true, value_name = "FILE")]
+    /// PEM certificates to trust in addition to the system's, for registries and AWS
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
 
-    /// When to use colours; `NO_COLOR` turns them off too
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colours; `auto` respects `NO_COLOR` and `CLICOLOR_FORCE`
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
 
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-/// A form of output.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -62,20 +65,30 @@ pub(super) enum Color {
     Never,
 }
 
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Build the images of functions
+    /// Build images
     Build(BuildArguments),
-    /// Build the images of functions and send them to a registry, without a Docker daemon
+    /// Build images and push them to a registry, without a Docker daemon
     #[command(subcommand)]
     Push(PushCommand),
-    /// Run a function's image in Docker under AWS's runtime interface emulator and send it an event
+    /// Run a function in Docker under AWS's runtime interface emulator and send it events
     Invoke(InvokeArguments),
-    /// Print a sample event of a service that invokes functions, or list them
+    /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
-    /// Pin what image tags and layer versions stand for now in limg.lock, and print what moved
+    /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes
     Update(UpdateArguments),
-    /// Show what the store of layers holds, check it, or remove from it
+    /// Show, verify or prune the store of layers
     Cache(CacheArguments),
     /// Write a starter project
     Init(InitArguments),
@@ -86,12 +99,12 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Destinations:
-  oci:DIR[:NAME]            an OCI image layout [default: oci:.limg/images beside the definition]
-  oci-archive:FILE[:NAME]   the same in a tar
-  docker-archive:FILE[:NAME]  what `docker load` reads
-  docker-daemon:[NAME]      the Docker Engine; only layers that it lacks are sent
+  oci:DIR[:NAME]              an OCI image layout [default: oci:.limg/images next to the definition]
+  oci-archive:FILE[:NAME]     an OCI image layout in a tar archive
+  docker-archive:FILE[:NAME]  an archive for `docker load`
+  docker-daemon:[NAME]        the Docker Engine; only layers that it lacks are uploaded
 
-Layers are dated SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or limg in the
+All timestamps in images are SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or limg in the \
 user's cache folder.")]
 pub(super) struct BuildArguments {
     /// The functions to build [default: all]
@@ -99,13 +112,13 @@ pub(super) struct BuildArguments {
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
-    pub(super) division: DivisionArguments,
+    pub(super) shard: ShardArguments,
 
-    /// Where the images go; can be given several times
+    /// Where to write the images; repeatable
     #[arg(short, long = "output", value_name = "DEST")]
     pub(super) outputs: Vec<String>,
 
-    /// The tag of the images at their destination
+    /// The tag of the images at the destination
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Option<String>,
 
@@ -113,62 +126,63 @@ pub(super) struct BuildArguments {
     pub(super) cache: CacheFromArguments,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
-/// Which part of the work is this machine's.
+/// Which functions this machine builds.
 #[derive(Debug, Clone, Copy, Args)]
-pub(super) struct DivisionArguments {
-    /// Take the functions of machine I of N only, such as 1/3: every Nth by name, so that all have as many to do
+pub(super) struct ShardArguments {
+    /// Build only the functions of machine I of N, for example 1/3: every Nth function by name
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
 }
 
-/// What other machines have made.
+/// Images with layers to reuse.
 #[derive(Debug, Args)]
 pub(super) struct CacheFromArguments {
-    /// Take layers that the store does not know from an image that limg has pushed, such as
-    /// registry.example.com/shop/{function}:main, instead of making them; can be given several times.
-    /// {function} stands for each function's name. Digests do not depend on it, and what cannot be taken is made.
-    /// It does nothing where all destinations are docker-daemon:
+    /// Reuse layers of an image that limg has pushed, if the store lacks them; repeatable
+    ///
+    /// An example is registry.example.com/shop/{function}:main, where {function} stands for each function's name.
+    /// Digests do not change, and layers that cannot be reused are built. Has no effect if all destinations are
+    /// docker-daemon:
     #[arg(long = "cache-from", value_name = "REF")]
     pub(super) cache_from: Vec<ReferenceTemplate>,
 }
 
-/// What decides which images a definition's names stand for, and what of earlier builds is trusted.
+/// The options of all commands that build.
 #[derive(Debug, Args)]
-pub(super) struct ResolutionArguments {
-    /// Build for this instruction set instead of the definition's
+pub(super) struct CommonBuildArguments {
+    /// Build for this architecture instead of the definition's
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub(super) arch: Option<Architecture>,
 
-    /// Use only what limg.lock pins; anything else is an error
+    /// Use only digests that limg.lock pins, and fail if one is missing
     #[arg(long)]
     pub(super) locked: bool,
 
-    /// Read all files and blobs where their times and names would be trusted, and make anew what is not as it was
+    /// Verify file and blob contents instead of trusting timestamps; rebuild what differs
     #[arg(long)]
     pub(super) verify: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PushCommand {
-    /// Send images to Amazon ECR
+    /// Push images to Amazon ECR
     #[cfg(feature = "aws")]
     Ecr(PushEcrArguments),
-    /// Send images to any OCI registry
+    /// Push images to any OCI registry
     Registry(PushRegistryArguments),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An image that the registry has is not sent again, nor is any layer that it has or can take over from
-another of its repositories. The result names each image by its digest: deploy that.
+Only layers that the registry lacks are uploaded. Layers of its other repositories are mounted if it supports that. \
+The result is the name of each image with its digest: deploy by that name.
 
-Credentials come from Docker's and Podman's files, with their credential helpers, and for Amazon ECR
-from the AWS credential chain.")]
+Credentials come from the Docker and Podman configuration, including credential helpers, and for Amazon ECR from the \
+AWS credential chain.")]
 pub(super) struct PushRegistryArguments {
-    /// The registry and what its repositories begin with, such as registry.example.com/shop; an image goes to
+    /// The registry and the prefix of its repositories, for example registry.example.com/shop; each image goes to
     /// PREFIX/FUNCTION
     #[arg(value_name = "PREFIX")]
     pub(super) prefix: String,
@@ -180,26 +194,26 @@ pub(super) struct PushRegistryArguments {
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Account and region are those of the AWS credentials, as for any AWS tool: environment, profile, SSO.
-The result is the image URI that Lambda takes, by digest.")]
+Account and region come from the AWS credentials, as for any AWS tool: environment, profile or SSO. The result is \
+the URI of each image with its digest, as Lambda accepts it.")]
 pub(super) struct PushEcrArguments {
     /// The region [default: `AWS_REGION`, or the profile's]
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
 
-    /// The account that the repositories belong to [default: that of the credentials]
+    /// The account that owns the repositories [default: that of the credentials]
     #[arg(long, value_name = "ID")]
     pub(super) account: Option<String>,
 
-    /// The profile of the AWS configuration
+    /// The profile in the AWS configuration
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
 
-    /// The name of each function's repository [default: the definition's, or {project}/{function}]
+    /// The repository of each function [default: the definition's, or {project}/{function}]
     #[arg(long, value_name = "TEMPLATE")]
     pub(super) repository: Option<String>,
 
-    /// Create repositories that are not there, with the settings of `ecr` in the definition
+    /// Create missing repositories, with the `ecr` settings of the definition
     #[arg(long)]
     pub(super) create_repository: bool,
 
@@ -207,7 +221,7 @@ pub(super) struct PushEcrArguments {
     pub(super) push: PushArguments,
 }
 
-/// What is pushed.
+/// The options of both ways to push.
 #[derive(Debug, Args)]
 pub(super) struct PushArguments {
     /// The functions to push [default: all]
@@ -215,13 +229,13 @@ pub(super) struct PushArguments {
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
-    pub(super) division: DivisionArguments,
+    pub(super) shard: ShardArguments,
 
-    /// A tag of the images; can be given several times [default: latest]
+    /// A tag of the images; repeatable [default: latest]
     #[arg(long = "tag", value_name = "TAG")]
     pub(super) tags: Vec<String>,
 
-    /// How many connections are used at once
+    /// The number of parallel connections
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) connections: u16,
 
@@ -229,78 +243,80 @@ pub(super) struct PushArguments {
     pub(super) cache: CacheFromArguments,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct UpdateArguments {
-    /// Names of bases and layers, or references as the definition has them [default: all]
+    /// Names of bases and layers, or references as in the definition [default: all]
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-The answer goes to standard output; what the function and its extensions print, and why the function
-failed, to standard error. With `--format json` the output is an object with `function`, `status`
-(`success`, `function_error`, `timeout`), `error_type`, `error_message`, `response`, `duration_ms`,
-`init_ms` (how much of that the start of the function took; null where it was running) and `image_id`.
-A function that fails or takes too long makes the exit code 1.
+#[command(after_long_help = "\
+The response goes to standard output. What the function and its extensions print, and why the function failed, goes to \
+standard error. With `--format json` the output is an object with `function`, `status` (`success`, `function_error`, \
+`timeout`), `error_type`, `error_message`, `response`, `duration_ms`, `init_ms` (the part of it that the start of the \
+function took; null if it was already running) and `image_id`. The exit code is 1 if the function fails or times out.
 
-Several events go to one container, one after the other: the function is started for the first, and is
-warm for the others. With `--format json` each answer is then an object on a line of its own, as with
-`--port` and `--watch`.
+Several events go to one container, one after the other: the function starts for the first event and is warm for the \
+others. With `--format json` each response is then an object on a line of its own, as with `--port` and `--watch`.
 
-With `--port` the events are sent first, and none if none is named. Ctrl-C is how `--port` and
-`--watch` end: the exit code is then 0, or 1 if an event failed under `--port` alone. A change that
-cannot be built leaves the function up as it was.")]
+With `--port`, events are optional and sent first. Press Ctrl-C to end `--port` and `--watch`: the exit code is then \
+0, or 1 if an event failed under `--port` alone. If a change does not build, limg reports it and keeps the previous \
+version running.")]
 pub(super) struct InvokeArguments {
-    /// The function to invoke; can be left out if there is only one
+    /// The function to invoke; optional if there is only one
     #[arg(value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
-    /// An event: a file, `-` for standard input, JSON itself, or `@NAME` for a sample of `limg event`; can be given several times [default: {}]
+    /// An event: a file, `-` for standard input, JSON, or `@NAME` for a sample; repeatable [default: {}]
     #[arg(short, long = "event", value_name = "EVENT")]
     pub(super) events: Vec<String>,
 
-    /// A variable of the function's configuration, over the image's own; NAME alone takes it from limg's environment;
-    /// can be given several times
+    /// An environment variable of the function; repeatable
+    ///
+    /// It overrides a variable of the image. NAME alone copies the value from limg's own environment.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
 
-    /// Keep the function up for other clients at this port of 127.0.0.1 until Ctrl-C; 0 takes a free one
+    /// Keep the function running for other clients on this port of 127.0.0.1; 0 picks a free port
     #[arg(short, long, value_name = "PORT")]
     pub(super) port: Option<u16>,
 
-    /// Build, start and send again whenever the definition or a file of the function changes, until Ctrl-C
+    /// Build, start and send the events again when the definition or a file of the function changes
     #[arg(short, long)]
     pub(super) watch: bool,
 
-    /// Run as Lambda does: read-only but for /tmp, an unprivileged user, no capabilities, the function's memory
+    /// Run as in Lambda
+    ///
+    /// The file system is read-only except for /tmp, the user is unprivileged and without capabilities, and memory is
+    /// limited to that of the function.
     #[arg(long)]
     pub(super) as_lambda: bool,
 
-    /// The runtime interface emulator for images that have none [default: `LIMG_RIE`, or rie/ in the store]
+    /// The runtime interface emulator for images without one [default: `LIMG_RIE`, or rie/ in the store]
     #[arg(long, value_name = "PATH")]
     pub(super) rie: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) resolution: ResolutionArguments,
+    pub(super) common: CommonBuildArguments,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "`limg invoke -e @NAME` sends one to a function.")]
+#[command(after_help = "Run `limg invoke -e @NAME` to send a sample to a function.")]
 pub(super) struct EventArguments {
-    /// The event [default: a list of all]
+    /// The sample to print [default: list all]
     #[arg(value_name = "NAME", value_parser = sample_events())]
     pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The store is LIMG_STORE, or limg in the user's cache folder. LIMG_STORE_LIMIT, or `store: { limit: SIZE }`
-in config.yaml, says how much it may hold: 10GB unless said otherwise. At the end of a command that
-has added something, what was used longest ago goes until that is kept to.")]
+The store is LIMG_STORE, or limg in the user's cache folder. Its maximum size is LIMG_STORE_LIMIT, or `store: { \
+limit: SIZE }` in config.yaml, or 10GB. At the end of a command that has added something, limg removes the least \
+recently used blobs until the store is below its limit.")]
 pub(super) struct CacheArguments {
     #[command(subcommand)]
     pub(super) command: Option<CacheCommand>,
@@ -308,11 +324,11 @@ pub(super) struct CacheArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CacheCommand {
-    /// Show where the store is, what it holds and what it may hold; so does `limg cache` alone
+    /// Show where the store is, what it contains and its limit; the default
     Show,
-    /// Remove what was used longest ago, unless another limg uses the store
+    /// Remove the least recently used blobs and records, unless another limg uses the store
     Prune(PruneArguments),
-    /// Read all blobs and remove those that are damaged; the exit code is 1 if there are any
+    /// Read all blobs and remove damaged ones; the exit code is 1 if there are any
     Verify,
 }
 
@@ -322,46 +338,46 @@ pub(super) struct PruneArguments {
     #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
     pub(super) all: bool,
 
-    /// Remove what was not used for so many days
+    /// Remove what was not used for this many days
     #[arg(long, value_name = "DAYS")]
     pub(super) older_than: Option<u32>,
 
-    /// Remove until the store holds no more, such as 2GB [default: the store's limit]
+    /// Remove until the store is at most this large, for example 2GB [default: the store's limit]
     #[arg(long, value_name = "SIZE")]
     pub(super) max_size: Option<Size>,
 
-    /// Remove nothing, and tell what would go
+    /// Only show what would be removed
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
-    /// The folder, which is created if need be
+    /// The folder; limg creates it if it does not exist
     #[arg(value_name = "DIR", default_value = ".")]
     pub(super) directory: PathBuf,
 
-    /// The runtime of the function
+    /// The function's runtime
     #[arg(long, value_name = "ID", default_value = "python3.12")]
     pub(super) runtime: String,
 
-    /// The base image, such as oci:bases/python3.12 [default: AWS's own]
+    /// The base image, for example oci:bases/python3.12 [default: AWS's own]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
 }
 
-/// The names of all sample events, each with what it is.
+/// The names and descriptions of all sample events.
 fn sample_events() -> PossibleValuesParser {
     let event = |sample: &SampleEvent| PossibleValue::new(sample.name).help(sample.description);
     PossibleValuesParser::new(sample_event::ALL.iter().map(event))
 }
 
-/// Lambda's words, and OCI's for convenience.
+/// Lambda's names of architectures, and OCI's for convenience.
 fn architecture(text: &str) -> Result<Architecture, String> {
     match text {
         "x86_64" | "amd64" => Ok(Architecture::X86_64),
         "arm64" | "aarch64" => Ok(Architecture::Arm64),
-        _ => Err("it is x86_64 or arm64".to_owned()),
+        _ => Err("use x86_64 or arm64".to_owned()),
     }
 }
 

@@ -6,14 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::access;
 use super::args::{CacheCommand, Format, PruneArguments};
-use super::failure::Failure;
-use super::render::{Terminal, size};
+use super::context;
+use super::error::CommandError;
+use super::render::Terminal;
 use super::settings::Settings;
-use super::size::Size;
+use super::units::Size;
 use crate::fs::FsError;
 use crate::store::{Digest, Removal, Retention, Store, StoreContents, StoredBlob};
+use crate::text::count;
+use crate::units::size;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -21,17 +23,14 @@ pub(super) fn run(
     command: Option<CacheCommand>,
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<ExitCode, Failure> {
-    let limit = access::configuration(settings)?.store_limit(settings);
-    let store = access::store(settings)?;
+) -> Result<ExitCode, CommandError> {
+    let limit = context::configuration(settings)?.store_limit(settings.store_limit);
+    let store = context::store(settings)?;
     match command.unwrap_or(CacheCommand::Show) {
         CacheCommand::Show => {
             let contents = store.contents().map_err(failed(settings))?;
             let shown = Shown::of(store.root(), limit, &contents);
-            match settings.format {
-                Format::Json => terminal.json(&shown),
-                Format::Human => shown.lines().iter().for_each(|line| terminal.result_visibly(line)),
-            }
+            terminal.print(&shown, || shown.lines());
             Ok(ExitCode::SUCCESS)
         }
         CacheCommand::Prune(arguments) => prune(store, limit, &arguments, settings, terminal),
@@ -39,9 +38,8 @@ pub(super) fn run(
     }
 }
 
-/// What is told of a store that fails.
-fn failed(settings: &Settings) -> impl Fn(FsError) -> Failure {
-    |source| Failure::Store { root: settings.store.clone(), source }
+fn failed(settings: &Settings) -> impl Fn(FsError) -> CommandError {
+    |source| CommandError::Store { root: settings.store.clone(), source }
 }
 
 fn prune(
@@ -50,44 +48,38 @@ fn prune(
     arguments: &PruneArguments,
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let PruneArguments { all, older_than, max_size, dry_run } = arguments;
-    let mut bounds = match older_than {
+    let mut retention = match older_than {
         _ if *all => Retention::of_age(Duration::ZERO),
         Some(days) => Retention::of_age(DAY * *days),
         None => Retention::of_bytes(limit),
     };
     if let Some(Size(bytes)) = max_size {
-        bounds.bytes = Some(*bytes);
+        retention.bytes = Some(*bytes);
     }
-    let removal = if *dry_run { store.prunable(&bounds).map(Some) } else { store.prune(&bounds) };
+    let removal = if *dry_run { store.prunable(&retention).map(Some) } else { store.prune(&retention) };
     let removal = removal.map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
     let pruned = Pruned::of(*dry_run, &removal);
-    match settings.format {
-        Format::Json => terminal.json(&pruned),
-        Format::Human => terminal.result_visibly(&pruned.line()),
-    }
+    terminal.print(&pruned, || [pruned.line()]);
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_use(settings: &Settings) -> Failure {
-    Failure::StoreInUse { root: settings.store.clone() }
+fn in_use(settings: &Settings) -> CommandError {
+    CommandError::StoreInUse { root: settings.store.clone() }
 }
 
-fn verify(store: Store, settings: &Settings, terminal: &Terminal) -> Result<ExitCode, Failure> {
+fn verify(store: Store, settings: &Settings, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let blobs = store.contents().map_err(failed(settings))?.blobs.len();
     let damaged = store.damaged().map_err(failed(settings))?;
     if !damaged.is_empty() {
         store.remove(&damaged).map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
     }
-    match settings.format {
-        Format::Json => terminal.json(&Verified { blobs, damaged: &damaged }),
-        Format::Human => {
-            for digest in &damaged {
-                terminal.result_visibly(&format!("removed {digest}, which was damaged"));
-            }
-            terminal.status(&format!("{}, {} damaged", number(blobs, "blob"), damaged.len()));
-        }
+    terminal.print(&Verified { blobs, damaged: &damaged }, || {
+        damaged.iter().map(|digest| format!("removed {digest}: damaged"))
+    });
+    if terminal.format() == Format::Human {
+        terminal.status(&format!("{}, {} damaged", count(blobs, "blob"), damaged.len()));
     }
     Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -106,7 +98,7 @@ struct Shown<'a> {
     limit: u64,
     bytes: u64,
     blobs: Amount,
-    /// Those blobs that have another name elsewhere.
+    /// Blobs that other files share, as hard links.
     shared: Amount,
     records: Amount,
     other_bytes: u64,
@@ -168,7 +160,7 @@ impl<'a> Shown<'a> {
         let amount = |Amount { count, bytes }: &Amount| format!("{count} ({})", size(*bytes));
         let mut lines = vec![
             format!("store    {}", self.store.display()),
-            format!("holds    {} of {}", size(self.bytes), size(self.limit)),
+            format!("size     {} of {}", size(self.bytes), size(self.limit)),
             format!("blobs    {}", amount(&self.blobs)),
             format!("shared   {} with layouts and other copies", amount(&self.shared)),
             format!("records  {}", amount(&self.records)),
@@ -189,7 +181,7 @@ struct Pruned {
     dry_run: bool,
     blobs: Vec<BlobReport>,
     bytes: u64,
-    /// Those blobs that have another name elsewhere, so that nothing is gained by removing them yet.
+    /// Blobs that other files share, as hard links: their removal frees nothing yet.
     shared: Amount,
     records: Amount,
 }
@@ -207,25 +199,21 @@ impl Pruned {
 
     fn line(&self) -> String {
         let word = if self.dry_run { "would remove" } else { "removed" };
-        let blobs = format!("{} ({})", number(self.blobs.len(), "blob"), size(self.bytes));
+        let blobs = format!("{} ({})", count(self.blobs.len(), "blob"), size(self.bytes));
         let shared = if self.shared.count > 0 {
             format!(
-                ", of which layouts and other copies keep {} ({})",
+                ", of which {} ({}) stay on disk in layouts and other copies",
                 self.shared.count,
                 size(self.shared.bytes)
             )
         } else {
             String::new()
         };
-        format!("{word} {blobs}{shared} and {}", number(self.records.count, "record"))
+        format!("{word} {blobs}{shared} and {}", count(self.records.count, "record"))
     }
 }
 
-fn number(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A time in RFC 3339, to the second.
+/// A time in RFC 3339, with whole seconds.
 fn time(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let timestamp =

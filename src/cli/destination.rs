@@ -1,20 +1,21 @@
-//! Where images go: what the user typed, checked before any work is done.
+//! Where images go: reads `--output` and `--tag`, and checks them before any work is done.
 
-use super::failure::Failure;
-use super::settings::Settings;
+use std::path::Path;
+
+use super::error::CommandError;
 use crate::pipeline::Destination;
 use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, is_tag, split_tag};
 
-/// All destinations of a build: what the user said, else the layout beside the definition.
+/// The destinations that the user named, or the layout next to the definition.
 pub(super) fn all(
     outputs: &[String],
     tag: Option<&str>,
     project: &Project,
     functions: usize,
-    settings: &Settings,
-) -> Result<Vec<Destination>, Failure> {
+    directory: &Path,
+) -> Result<Vec<Destination>, CommandError> {
     if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-        return Err(Failure::Tag(tag.to_owned()));
+        return Err(CommandError::Tag(tag.to_owned()));
     }
     let tag = tag.map(str::to_owned);
     if outputs.is_empty() {
@@ -23,47 +24,47 @@ pub(super) fn all(
     }
     let one = |text: &String| {
         let location = read(text, tag.is_some(), functions)
-            .map_err(|why| Failure::Destination { text: text.clone(), why })?;
-        Ok(Destination { location: location.relative_to(&settings.directory), tag: tag.clone() })
+            .map_err(|why| CommandError::Destination { text: text.clone(), why })?;
+        Ok(Destination { location: location.relative_to(directory), tag: tag.clone() })
     };
     outputs.iter().map(one).collect()
 }
 
-/// Reads one destination, or says why it is none.
+/// Reads one destination, or returns why it is not valid.
 fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, String> {
-    let unknown = "it is none of `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` and `docker-daemon:`; `limg push` \
-                   sends images to registries";
+    let unknown = "it is not `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:`; use `limg push` \
+                   for registries";
     let location: ImageLocation = text.parse().map_err(|error| match error {
         ImageLocationError::NoPath(_) => format!("{error}"),
         ImageLocationError::Reference(_) => unknown.to_owned(),
     })?;
     let (name, is_docker) = match &location {
-        ImageLocation::Scratch => return Err("nothing can be written to `scratch`".to_owned()),
+        ImageLocation::Scratch => return Err("`scratch` is always empty".to_owned()),
         ImageLocation::Registry(_) => return Err(unknown.to_owned()),
         ImageLocation::Oci(_, name) | ImageLocation::OciArchive(_, name) => (name, false),
         ImageLocation::DockerArchive(_, name) | ImageLocation::DockerDaemon(name) => (name, true),
     };
     let Some(name) = name else { return Ok(location) };
     if functions > 1 {
-        return Err("it names one image, and several functions are built".to_owned());
+        return Err("the destination names one image, but several functions are built".to_owned());
     }
     let (repository, own_tag) = split_tag(name);
     if is_docker && !(is_repository(repository) && own_tag.is_none_or(is_tag)) {
         return Err(format!(
-            "`{name}` is no name that Docker takes: lower-case letters and digits, with `.`, `_`, `-` and `/` between \
-             them, and behind a colon a tag"
+            "`{name}` is not a valid name in Docker: use lower-case letters and digits, with `.`, `_`, `-` and `/` \
+             between them, and a tag after a colon"
         ));
     }
     if !is_docker && name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("`{name}` is no name of an image"));
+        return Err(format!("`{name}` is not a valid image name"));
     }
     if tagged && (!is_docker || own_tag.is_some()) {
-        return Err("it names the image, and `--tag` would name it again".to_owned());
+        return Err("the destination already names the image, and `--tag` would name it twice".to_owned());
     }
     Ok(location)
 }
 
-/// Whether Docker takes it as a repository: words between slashes, in front of them perhaps a host and its port.
+/// Whether Docker accepts a text as a repository: words between slashes, after an optional host and port.
 fn is_repository(text: &str) -> bool {
     let (host, path) = match text.split_once('/') {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn docker_names_keep_dockers_grammar() {
+    fn docker_names_follow_dockers_grammar() {
         for good in [
             "a",
             "shop/orders",
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_named_once() {
+    fn an_image_has_one_name() {
         assert!(read("oci:out:v1", true, 1).is_err());
         assert!(read("oci:out", true, 2).is_ok());
         assert!(read("oci:out:v1", false, 2).is_err());

@@ -1,36 +1,34 @@
 //! `limg event`.
 
+use std::process::ExitCode;
+
 use serde::Serialize;
 
-use super::args::{EventArguments, Format};
+use super::args::EventArguments;
 use super::render::Terminal;
-use super::settings::Settings;
 use crate::sample_event::{self, SampleEvent};
 
-pub(super) fn run(arguments: &EventArguments, settings: &Settings, terminal: &Terminal) {
-    let EventArguments { name } = arguments;
-    // The parser of the command line lets no other names through.
-    match (name.as_deref().and_then(sample_event::find), settings.format) {
-        (Some(sample), _) => terminal.result_bytes(sample.json.as_bytes()),
-        (None, Format::Human) => list(terminal),
-        (None, Format::Json) => {
-            let entry = |&SampleEvent { name, description, .. }: &SampleEvent| Entry { name, description };
-            terminal.json(&sample_event::ALL.iter().map(entry).collect::<Vec<_>>());
-        }
+pub(super) fn run(arguments: &EventArguments, terminal: &Terminal) -> ExitCode {
+    // The command line accepts no other names.
+    match arguments.name.as_deref().and_then(sample_event::find) {
+        Some(sample) => terminal.print_bytes(sample.json.as_bytes()),
+        None => list(terminal),
     }
+    ExitCode::SUCCESS
 }
 
-/// One line an event.
+/// Prints the names and descriptions of all samples.
 fn list(terminal: &Terminal) {
+    let samples = sample_event::ALL.iter();
+    let listed = samples.map(|&SampleEvent { name, description, .. }| ListedSample { name, description });
+    let listed: Vec<ListedSample> = listed.collect();
     let width = sample_event::names().map(str::len).max().unwrap_or_default();
-    for SampleEvent { name, description, .. } in sample_event::ALL {
-        terminal.result(&format!("{name:<width$}  {description}"));
-    }
+    let line = |ListedSample { name, description }: &ListedSample| format!("{name:<width$}  {description}");
+    terminal.print(&listed, || listed.iter().map(line));
 }
 
-/// What `--format json` prints of each event.
 #[derive(Serialize)]
-struct Entry {
+struct ListedSample {
     name: &'static str,
     description: &'static str,
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::InitArguments;
-use super::failure::Failure;
+use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
 use crate::fs::{self, FsError};
@@ -16,19 +16,19 @@ pub(super) fn run(
     arguments: &InitArguments,
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let InitArguments { directory, runtime, base } = arguments;
     if runtime::contract(runtime).is_none() {
         let nearest = nearest(runtime, runtime::ids()).map(str::to_owned);
-        return Err(Failure::UnknownRuntime { name: runtime.clone(), nearest });
+        return Err(CommandError::UnknownRuntime { name: runtime.clone(), nearest });
     }
-    let named = base.as_deref().map(|base| seen_from(directory, base, settings)).transpose()?;
+    let named = base.as_deref().map(|base| base_for_definition(directory, base, settings)).transpose()?;
     let files = definition::starter(runtime, named.as_deref())
-        .ok_or_else(|| Failure::NoStarter { runtime: runtime.clone() })?;
-    // All are looked at before any is written, so that a refusal leaves the folder as it was.
+        .ok_or_else(|| CommandError::NoStarter { runtime: runtime.clone() })?;
+    // Before anything is written, so that an error leaves the folder unchanged.
     let paths: Vec<_> = files.iter().map(|file| directory.join(file.path)).collect();
     if let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        return Err(Failure::InTheWay { path: path.clone() });
+        return Err(CommandError::FileExists { path: path.clone() });
     }
     for (file, path) in files.iter().zip(&paths) {
         if let Some(folder) = path.parent() {
@@ -43,19 +43,19 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The base as a definition in `directory` must name it: what the user typed is relative to the working directory, what
-/// stands in a definition to the definition.
-fn seen_from(directory: &Path, base: &str, settings: &Settings) -> Result<String, Failure> {
+/// The base as the definition in `directory` has to name it: a path on the command line is relative to the working
+/// directory, a path in a definition is relative to the definition.
+fn base_for_definition(directory: &Path, base: &str, settings: &Settings) -> Result<String, CommandError> {
     let Ok(location) = base.parse::<ImageLocation>() else { return Ok(base.to_owned()) };
     let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let directory = settings.directory.join(directory);
     let folder = real(&directory).map_err(FsError::because("find", &directory))?;
-    let from_folder = |path: PathBuf| real(&path).map_or(path, |path| way(&folder, &path));
+    let from_folder = |path: PathBuf| real(&path).map_or(path, |path| relative(&folder, &path));
     Ok(location.relative_to(&settings.directory).map_path(from_folder).to_string())
 }
 
-/// The way from a folder to a path, both absolute; the path itself where they have nothing but the root in common.
-fn way(folder: &Path, path: &Path) -> PathBuf {
+/// The path relative to the folder, both absolute. Stays absolute if they have only the root in common.
+fn relative(folder: &Path, path: &Path) -> PathBuf {
     let common = folder.components().zip(path.components()).take_while(|(one, other)| one == other).count();
     if common < 2 {
         return path.to_owned();
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_leads_from_the_folder_to_the_path() {
+    fn relative_paths_lead_from_the_folder_to_the_path() {
         for (folder, path, expected) in [
             ("/home/shop", "/home/bases/python", "../bases/python"),
             ("/home/shop", "/home/shop/base", "base"),
             ("/home/a/b", "/home/base", "../../base"),
             ("/home/shop", "/srv/base", "/srv/base"),
         ] {
-            assert_eq!(way(Path::new(folder), Path::new(path)), Path::new(expected));
+            assert_eq!(relative(Path::new(folder), Path::new(path)), Path::new(expected));
         }
     }
 }

@@ -1,20 +1,19 @@
-//! The user's wish to end a command early.
+//! Signals that end a command early, for example that of Ctrl-C.
 
 use std::io;
 
-use super::failure::Failure;
+use super::error::CommandError;
 
-/// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
+/// The exit code that shells use for a program that Ctrl-C ended: 128 plus the signal's number.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Ctrl-C, and where there are such things being told to end and the loss of the terminal. From its making on, none of
-/// them ends the program by itself.
+/// Ctrl-C, and on Unix SIGTERM and SIGHUP. Once registered, none of them ends the program by itself.
 pub(super) struct Interrupt {
     #[cfg(unix)]
     ctrl_c: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    /// Nothing where it is ignored, as under `nohup`.
+    /// None if the program ignores it, as under `nohup`.
     #[cfg(unix)]
     hang_up: Option<tokio::signal::unix::Signal>,
     #[cfg(windows)]
@@ -23,7 +22,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     #[cfg(unix)]
-    pub(super) fn register() -> Result<Self, Failure> {
+    pub(super) fn register() -> Result<Self, CommandError> {
         use tokio::signal::unix::{SignalKind, signal};
         let all = || {
             Ok(Self {
@@ -36,11 +35,11 @@ impl Interrupt {
     }
 
     #[cfg(windows)]
-    pub(super) fn register() -> Result<Self, Failure> {
+    pub(super) fn register() -> Result<Self, CommandError> {
         Ok(Self { ctrl_c: tokio::signal::windows::ctrl_c().map_err(failed)? })
     }
 
-    /// Completes when one of them comes, or has come since it was made.
+    /// Completes when a signal arrives, or has arrived since the registration.
     pub(super) async fn wait(&mut self) {
         #[cfg(unix)]
         tokio::select! {
@@ -49,31 +48,31 @@ impl Interrupt {
             Some(()) = receive(self.hang_up.as_mut()) => {}
         }
         #[cfg(windows)]
-        let _come = self.ctrl_c.recv().await;
+        let _signal = self.ctrl_c.recv().await;
     }
 }
 
-/// The next signal, if it is listened for.
+/// The next signal. Never completes for a signal that is not registered.
 #[cfg(unix)]
 async fn receive(signal: Option<&mut tokio::signal::unix::Signal>) -> Option<()> {
     signal?.recv().await
 }
 
-/// Whether the program was started to outlive its terminal. Linux tells; elsewhere it is taken not to be.
+/// Whether the program was started to outlive its terminal. Only Linux reports that.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored(&status) & 1 == 1)
 }
 
-/// The signals that a process ignores, the first in the lowest bit (`proc_pid_status(5)`).
+/// The signals that a process ignores, signal 1 in the lowest bit (`proc_pid_status(5)`).
 #[cfg(unix)]
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
-fn failed(source: io::Error) -> Failure {
-    Failure::Start { what: "listening for interrupts", source }
+fn failed(source: io::Error) -> CommandError {
+    CommandError::System { action: "listen for interrupts", source }
 }
 
 #[cfg(all(test, unix))]

@@ -1,18 +1,18 @@
-//! Everything that is decided from arguments and environment before the work begins.
+//! What the arguments and the environment decide before the work begins.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::{Arguments, Color, Command, Format};
-use super::configuration::{ConfigurationFile, MIRROR_VARIABLE};
-use super::failure::Failure;
-use super::size::Size;
+use super::args::{Arguments, Command};
+use super::config_yaml::{ConfigurationFile, MIRROR_VARIABLE};
+use super::error::CommandError;
+use super::units::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{DockerHost, EMULATOR_VARIABLES};
 use crate::registry::DockerConfigPaths;
 
-/// What limg reads of the process's environment; nothing else does.
+/// The environment of the process. Nothing else in limg reads it.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
@@ -37,73 +37,70 @@ impl Environment {
         }
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable that is set and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The variables that the user writes as `NAME=VALUE`, or as `NAME` for one that is set here. No message shows what
-    /// may be a value.
-    fn chosen(&self, written: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-        let choose = |written: &String| {
+    /// The variables of `--env NAME=VALUE`, or `--env NAME` for one that is set here. Errors never contain a value.
+    fn function_variables(&self, written: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
+        let variable = |written: &String| {
             let (name, value) = match written.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (written.as_str(), None),
             };
             match check_variable(name) {
                 Err(_) if value.is_none() && !self.variables.contains_key(name) => {
-                    return Err(Failure::NotAVariable);
+                    return Err(CommandError::NotAVariable);
                 }
-                checked => checked.map_err(Failure::Variable)?,
+                checked => {
+                    let name = name.to_owned();
+                    checked.map_err(|error| CommandError::Variable { name, error })?;
+                }
             }
             if EMULATOR_VARIABLES.contains(&name) {
-                return Err(Failure::OfEmulator { name: name.to_owned() });
+                return Err(CommandError::EmulatorVariable { name: name.to_owned() });
             }
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
-            let value = value.ok_or_else(|| Failure::NoVariable { name: name.to_owned() })?;
+            let value = value.ok_or_else(|| CommandError::UnsetVariable { name: name.to_owned() })?;
             Ok((name.to_owned(), value))
         };
-        written.iter().map(choose).collect()
+        written.iter().map(variable).collect()
     }
 
-    /// The variables that are set, not empty, and begin so; by the rest of their names.
-    fn beginning_with(&self, beginning: &str) -> BTreeMap<String, String> {
+    /// The variables that are set, not empty, and whose names start with `prefix`, by the rest of their names.
+    fn with_prefix(&self, prefix: &str) -> BTreeMap<String, String> {
         let rest =
-            |name: &String| name.strip_prefix(beginning).filter(|rest| !rest.is_empty()).map(str::to_owned);
+            |name: &String| name.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_owned);
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
         variables.filter_map(|(name, value)| Some((rest(name)?, value.clone()))).collect()
     }
 }
 
-/// The settings of every command.
+/// The settings of all commands.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// The definition, if the user named one.
     pub(super) file: Option<PathBuf>,
     /// The working directory.
     pub(super) directory: PathBuf,
-    /// The folder of the store.
+    /// The folder of the store: `LIMG_STORE`, or `limg` in the user's cache folder.
     pub(super) store: PathBuf,
-    /// How much the store may hold, by `LIMG_STORE_LIMIT`.
+    /// `LIMG_STORE_LIMIT`.
     pub(super) store_limit: Option<Size>,
-    /// The user's configuration, if there is a folder for it.
+    /// `config.yaml`, if the user has a folder for it.
     pub(super) configuration: Option<ConfigurationFile>,
-    /// Mirrors of registries by the ends of the variables that name them.
+    /// The values of `LIMG_REGISTRY_MIRROR_<HOST>`, by `<HOST>`.
     pub(super) mirrors: BTreeMap<String, String>,
-    /// The time that images bear.
+    /// `SOURCE_DATE_EPOCH`, or the default time.
     pub(super) time: BuildTime,
-    pub(super) format: Format,
-    pub(super) quiet: bool,
-    pub(super) verbose: bool,
-    /// Whether to use colours; nothing for "on a terminal".
-    pub(super) color: Option<bool>,
-    /// Which Docker Engine to talk to.
+    /// The Docker Engine: `DOCKER_HOST` and `DOCKER_TLS_VERIFY`.
     pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
-    /// AWS's variables, which an invoked function gets.
+    /// The AWS variables that an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
-    /// The variables that an invoked function gets beside those, by `--env`.
+    /// `--env`: further variables of an invoked function.
     pub(super) variables: BTreeMap<String, String>,
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
@@ -111,20 +108,20 @@ pub(super) struct Settings {
     pub(super) credentials: DockerConfigPaths,
 }
 
-/// What a function finds in Lambda and may need on this machine.
-const PASSED_ON: [&str; 5] =
+/// The variables that Lambda sets and that a function needs to call AWS from this machine.
+const AWS_VARIABLES: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
-    pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, Failure> {
-        let Arguments { file, format, quiet, verbose, ca_file, color, command } = arguments;
+    pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, CommandError> {
+        let Arguments { file, ca_file, command, .. } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
             (Some(store), _) => environment.directory.join(store),
             (None, Some(cache)) => cache.join("limg"),
-            (None, None) => return Err(Failure::NoStore),
+            (None, None) => return Err(CommandError::NoStore),
         };
         let limit = environment.get("LIMG_STORE_LIMIT").map(str::parse::<Size>);
-        let store_limit = limit.transpose().map_err(Failure::StoreLimit)?;
+        let store_limit = limit.transpose().map_err(CommandError::StoreLimit)?;
         let configuration = match (environment.get("LIMG_CONFIG"), &environment.configuration) {
             (Some(file), _) => {
                 Some(ConfigurationFile { path: environment.directory.join(file), is_named: true })
@@ -138,38 +135,29 @@ impl Settings {
             || Ok(BuildTime::default()),
             |text| {
                 let time = text.parse().ok().and_then(BuildTime::from_seconds);
-                time.ok_or_else(|| Failure::Epoch(text.to_owned()))
+                time.ok_or_else(|| CommandError::SourceDateEpoch(text.to_owned()))
             },
         )?;
-        let color = match color {
-            Color::Always => Some(true),
-            Color::Never => Some(false),
-            Color::Auto => environment.get("NO_COLOR").map(|_| false),
-        };
         let path = |name: &str| environment.get(name).map(PathBuf::from);
-        let passed_on = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
+        let aws = |name: &&str| Some(((*name).to_owned(), environment.get(name)?.to_owned()));
         Ok(Self {
             file: file.clone(),
             directory: environment.directory.clone(),
             store,
             store_limit,
             configuration,
-            mirrors: environment.beginning_with(MIRROR_VARIABLE),
+            mirrors: environment.with_prefix(MIRROR_VARIABLE),
             time,
-            format: *format,
-            quiet: *quiet,
-            verbose: *verbose > 0,
-            color,
             docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             variables: match command {
-                Command::Invoke(arguments) => environment.chosen(&arguments.environment)?,
+                Command::Invoke(arguments) => environment.function_variables(&arguments.environment)?,
                 _ => BTreeMap::new(),
             },
-            aws: PASSED_ON.iter().filter_map(passed_on).collect(),
+            aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
             credentials: DockerConfigPaths {
                 home: environment.home.clone(),
@@ -192,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    fn resolve(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Failure> {
+    fn resolve(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, CommandError> {
         let arguments = Arguments::parse_from([&["limg"], arguments].concat());
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment = Environment {
@@ -225,7 +213,7 @@ mod tests {
         assert_eq!(limit("").unwrap(), None);
         assert_eq!(limit("2GB").unwrap(), Some(Size(2_000_000_000)));
         let error = limit("much").unwrap_err();
-        assert_eq!((error.to_string().as_str(), error.exit_code()), ("LIMG_STORE_LIMIT is no size", 2));
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("LIMG_STORE_LIMIT is not a size", 2));
     }
 
     #[test]
@@ -239,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_are_taken_from_variables_that_name_a_host() {
+    fn variables_name_the_mirrors_of_hosts() {
         let variables = [
             ("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", "mirror.example.com"),
             ("LIMG_REGISTRY_MIRROR_QUAY_IO", ""),
@@ -251,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_dated_as_the_environment_says() {
+    fn source_date_epoch_is_the_time_of_images() {
         assert_eq!(resolve(&["schema"], &[]).unwrap().time, BuildTime::default());
         let settings = resolve(&["schema"], &[("SOURCE_DATE_EPOCH", "1700000000")]).unwrap();
         assert_eq!(Some(settings.time), BuildTime::from_seconds(1_700_000_000));
@@ -261,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_a_function_are_named_or_given() {
+    fn variables_of_a_function_have_a_value_or_are_copied() {
         let variables = |arguments: &[&str]| {
             let here = [("STAGE", "test"), ("NOTHING", ""), ("AWS_REGION", "eu-west-1")];
             resolve(&[&["invoke"], arguments].concat(), &here).map(|settings| settings.variables)
@@ -274,7 +262,7 @@ mod tests {
         let expected = own(&[("A1", "z"), ("B1", ""), ("NOTHING", ""), ("STAGE", "test")]);
         assert_eq!(variables(&given).unwrap(), expected);
         for (bad, message) in [
-            ("MISSING", "limg's own environment has no variable `MISSING`"),
+            ("MISSING", "`MISSING` is not set in limg's own environment"),
             ("AWS_REGION", "Lambda sets `AWS_REGION` itself"),
             ("AWS_SECRET_ACCESS_KEY=hush", "Lambda sets `AWS_SECRET_ACCESS_KEY` itself"),
             (
@@ -287,21 +275,11 @@ mod tests {
             ),
             ("A-B=hush", "`A-B` is not a valid variable name"),
             ("=hush", "`` is not a valid variable name"),
-            ("hush hush", "`--env` takes NAME=VALUE, or the NAME of a variable that is set"),
+            ("hush hush", "`--env` requires NAME=VALUE, or the NAME of a variable that is set"),
         ] {
             let error = variables(&["--env", bad]).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 2));
             assert!(!error.help().unwrap().contains("hush"));
         }
-    }
-
-    #[test]
-    fn no_color_gives_way_to_the_command_line() {
-        assert_eq!(resolve(&["schema"], &[]).unwrap().color, None);
-        assert_eq!(resolve(&["schema"], &[("NO_COLOR", "1")]).unwrap().color, Some(false));
-        assert_eq!(
-            resolve(&["schema", "--color", "always"], &[("NO_COLOR", "1")]).unwrap().color,
-            Some(true)
-        );
     }
 }

@@ -1,16 +1,14 @@
-//! One machine's part of the functions, where several share a build.
+//! `--shard I/N`: the functions that one of several machines builds.
 //!
-//! It knows names alone: what a function costs is not known before it is built.
+//! Names alone decide. What a function costs is not known before it is built.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::args::DivisionArguments;
-use super::render::Terminal;
 use crate::project::Function;
 
-/// The `index`th of `count` machines.
+/// One of several machines that share a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shard {
     /// From 1 to `count`.
@@ -19,31 +17,19 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// The functions of this machine, in their order.
-    pub(super) fn part(self, functions: Vec<Function>) -> Vec<Function> {
+    /// The functions of this machine, in the given order.
+    pub(super) fn functions(self, functions: Vec<Function>) -> Vec<Function> {
         let own: BTreeSet<String> = self.names(functions.iter().map(|function| function.name.as_str()));
         functions.into_iter().filter(|function| own.contains(&function.name)).collect()
     }
 
-    /// The names of this machine. Each name is one machine's alone, in whatever order the machines have them.
+    /// The names of this machine. No two machines get the same name, and the order of the names does not matter.
     ///
-    /// Every `count`th by name is taken: a hash of the name would keep functions on their machines when one is added, but
-    /// would give some machines far more than others.
+    /// It is every `count`th name in sorted order. A hash of the name would keep a function on its machine when another
+    /// function is added, but some machines would get many more functions than others.
     fn names<'n>(self, names: impl Iterator<Item = &'n str>) -> BTreeSet<String> {
         let sorted: BTreeSet<&str> = names.collect();
         sorted.into_iter().skip(self.index - 1).step_by(self.count).map(str::to_owned).collect()
-    }
-}
-
-impl DivisionArguments {
-    /// This machine's functions: all, unless several machines share them. A machine without any is told so.
-    pub(super) fn part(self, functions: Vec<Function>, terminal: &Terminal) -> Vec<Function> {
-        let Some(shard) = self.shard else { return functions };
-        let part = shard.part(functions);
-        if part.is_empty() {
-            terminal.status(&format!("shard {shard} has 0 functions"));
-        }
-        part
     }
 }
 
@@ -61,12 +47,12 @@ impl FromStr for Shard {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse::<usize>().ok().filter(|number| is_plain && *number > 0)
         };
-        let (index, count) = text.split_once('/').ok_or("write I/N, such as 1/3")?;
+        let (index, count) = text.split_once('/').ok_or("use I/N, for example 1/3")?;
         let (Some(index), Some(count)) = (number(index), number(count)) else {
-            return Err("I and N are whole numbers from 1 on, such as 1/3");
+            return Err("I and N must be whole numbers from 1, for example 1/3");
         };
         if index > count {
-            return Err("I is at most N, such as 3/3");
+            return Err("I must not be greater than N");
         }
         Ok(Self { index, count })
     }
@@ -79,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_is_one_of_some() {
+    fn a_shard_is_one_of_several() {
         assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
         for bad in
             ["", "1", "0/3", "4/3", "1/0", "a/3", "1/3/5", "-1/3", "+1/3", " 1/3", "1/99999999999999999999"]
@@ -89,8 +75,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every function is in one shard, the shards differ by one function at most, and the order of the definition
-        /// changes nothing.
+        /// Every function is in exactly one shard, sizes differ by one at most, and the order of names does not matter.
         #[test]
         fn shards_divide_the_functions(
             names in proptest::collection::hash_set("[a-z]{1,3}", 0..20),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::access::{self, Access};
-use super::args::{Format, UpdateArguments};
-use super::failure::Failure;
-use super::load;
+use super::args::UpdateArguments;
+use super::context::{self, ContextOptions};
+use super::error::CommandError;
 use super::render::Terminal;
+use super::selection;
 use super::settings::Settings;
 use crate::lock::PinChange;
 use crate::pipeline::{self, Pinning};
@@ -19,28 +19,23 @@ pub(super) async fn run(
     arguments: UpdateArguments,
     settings: &Settings,
     terminal: &Arc<Terminal>,
-) -> Result<ExitCode, Failure> {
-    let loaded = load(settings, terminal)?;
-    let context = Access::new(Pinning::Renew).context(settings, terminal, &loaded)?;
+) -> Result<ExitCode, CommandError> {
+    let loaded = selection::load(settings, terminal)?;
+    let context = ContextOptions::new(Pinning::Renew).open(settings, terminal, &loaded)?;
     let changes = pipeline::update(&loaded.project, &arguments.names, &context)
         .await
-        .map_err(|error| Failure::pipeline(error, &loaded))?;
-    access::close(context, terminal);
-    match settings.format {
-        Format::Json => terminal.json(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>()),
-        Format::Human => {
-            for change in &changes {
-                terminal.result_visibly(&text(change));
-            }
-            if changes.is_empty() {
-                terminal.status("nothing has moved");
-            }
+        .map_err(|error| CommandError::pipeline(error, &loaded))?;
+    context::close(context, terminal);
+    terminal.print(&changes.iter().map(ChangeReport::of).collect::<Vec<_>>(), || {
+        if changes.is_empty() {
+            terminal.status("nothing has changed");
         }
-    }
+        changes.iter().map(line)
+    });
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `--format json` prints of a change.
+/// A change in JSON.
 #[derive(Serialize)]
 struct ChangeReport<'a> {
     pin: String,
@@ -59,8 +54,7 @@ impl<'a> ChangeReport<'a> {
     }
 }
 
-/// A change as people read it.
-fn text(PinChange { pin, before, after }: &PinChange) -> String {
+fn line(PinChange { pin, before, after }: &PinChange) -> String {
     match (before, after) {
         (Some(before), Some(after)) => format!("{pin}  {before} -> {after}"),
         (None, Some(after)) => format!("{pin}  {after}"),

@@ -51,14 +51,8 @@ impl Client {
         }
         let endpoint = self.inner.endpoint(repository).await?;
         let action = format!("fetch {digest} from {endpoint}");
-        let transfer = Transfer::begin(
-            self.inner.reporter.clone(),
-            Direction::Fetch,
-            repository.to_string(),
-            digest.to_string(),
-            size,
-        );
-        let (inner, endpoint, action, transfer) = (&*self.inner, &endpoint, &*action, &transfer);
+        let transfer = &self.inner.transfer(Direction::Fetch, repository, digest, size);
+        let (inner, endpoint, action) = (&*self.inner, &endpoint, &*action);
         let download = Download { inner, endpoint, digest, size, action, transfer };
         match download.run(store).await? {
             Ok(blob) => Ok(blob),

@@ -16,7 +16,6 @@ use super::endpoint::Endpoint;
 use super::error::RegistryError;
 use super::request::{Request, Scopes};
 use super::retry::Transient as _;
-use super::transfer::Transfer;
 use super::transport::Response;
 use super::upload_body::UploadBody;
 use super::url::without_secrets;
@@ -104,13 +103,7 @@ impl Client {
             UploadContent::Blob(blob) => UploadBody::from_blob(blob.clone()),
             UploadContent::Bytes(bytes) => UploadBody::from_bytes(Bytes::copy_from_slice(bytes)),
         };
-        let transfer = Transfer::begin(
-            self.inner.reporter.clone(),
-            Direction::Send,
-            repository.to_string(),
-            digest.to_string(),
-            body.size(),
-        );
+        let transfer = self.inner.transfer(Direction::Send, repository, digest, body.size());
         let body = body.with_progress(transfer);
         let mut session = session;
         let mut attempts = self.inner.attempts(&action);
@@ -210,7 +203,7 @@ fn uploads_url(endpoint: &Endpoint) -> Url {
     endpoint.url(&["blobs", "uploads", ""])
 }
 
-/// Whether the session is the cause of an error, or content that was changed on the way, so that a new session may help.
+/// Whether a new session may help: the session is the cause of an error, or content was changed on the way.
 fn is_session_error(error: &RegistryError) -> bool {
     error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
         || LOST_SESSION.iter().chain(&WRONG_CONTENT).any(|code| error.code() == Some(code))

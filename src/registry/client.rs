@@ -19,8 +19,9 @@ use super::redirect_rules::RedirectRules;
 use super::request::{Request, Scopes};
 use super::retry::{Attempts, Backoff};
 use super::settings::ClientSettings;
+use super::transfer::Transfer;
 use super::transport::{Response, Route, Transport};
-use crate::event::Reporter;
+use crate::event::{Direction, Reporter};
 use crate::project::Repository;
 use crate::store::Digest;
 use crate::sync::lock;
@@ -42,8 +43,8 @@ pub struct Client {
 
 /// What the clones of a client share.
 pub(super) struct Inner {
-    pub(super) reporter: Arc<dyn Reporter>,
     settings: ClientSettings,
+    reporter: Arc<dyn Reporter>,
     transport: Transport,
     auth: Auth,
     backoff: Backoff,
@@ -67,8 +68,8 @@ impl Client {
         let transport = Transport::new(settings.certificates.as_deref(), settings.connections)?;
         let inner = Inner {
             auth: Auth::new(credentials, Arc::clone(&reporter)),
-            reporter,
             settings,
+            reporter,
             transport,
             backoff: Backoff::default(),
             uses_tls: Mutex::default(),
@@ -98,7 +99,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("settings", &self.inner.settings).finish_non_exhaustive()
+        f.debug_struct("Client").finish_non_exhaustive()
     }
 }
 
@@ -137,6 +138,18 @@ impl Inner {
     /// Starts the attempts at an operation.
     pub(super) fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
         Attempts::new(self.backoff, &*self.reporter, action)
+    }
+
+    /// Begins to report the transfer of a blob of `size` bytes.
+    pub(super) fn transfer(
+        &self,
+        direction: Direction,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+    ) -> Transfer {
+        let reporter = Arc::clone(&self.reporter);
+        Transfer::begin(reporter, direction, repository.to_string(), digest.to_string(), size)
     }
 
     /// The rules for the URLs that a registry names.

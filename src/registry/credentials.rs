@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 
-/// A text that is never shown: `Debug` hides it, and there is no `Display`.
+/// A text that is never shown: `Debug` hides it, and `Display` is not implemented.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

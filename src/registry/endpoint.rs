@@ -14,12 +14,11 @@ use crate::project::{DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, Repository};
 pub(super) struct Endpoint {
     /// The host as the user names it.
     pub(super) host: String,
-    /// The hosts whose credentials may be used; the first one with credentials counts.
+    /// The hosts whose credentials may be used; the first one that has credentials decides.
     pub(super) credential_hosts: Vec<String>,
     /// The root URL of the registry that receives the requests.
     pub(super) root: Url,
-    /// The root URL for plain HTTP, as long as it is open whether the registry uses TLS: one on this machine may or may
-    /// not.
+    /// The root URL for plain HTTP, while it is unknown whether the registry uses TLS: on this machine it may or may not.
     plain_root: Option<Url>,
     /// The prefix of every repository's name at that registry, with a slash at its end; it may be empty.
     prefix: String,
@@ -76,12 +75,12 @@ impl Endpoint {
         })
     }
 
-    /// Whether it is open if the registry uses TLS.
+    /// Whether it is unknown if the registry uses TLS.
     pub(super) fn may_use_plain_http(&self) -> bool {
         self.plain_root.is_some()
     }
 
-    /// The same endpoint with plain HTTP, if that is still open.
+    /// The same endpoint with plain HTTP, if the registry may use that.
     pub(super) fn with_plain_http(mut self) -> Self {
         if let Some(root) = self.plain_root.take() {
             self.root = root;

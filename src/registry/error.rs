@@ -180,9 +180,9 @@ pub enum ContentError {
     /// A digest of an algorithm other than SHA-256.
     #[error("limg cannot verify the digest `{0}`: it supports SHA-256 only")]
     UnsupportedDigest(String),
-    /// The index does not list an image for the architecture.
+    /// The index lists no image for the architecture.
     #[error(
-        "there is no image for linux/{}{}", wanted.oci_name(),
+        "the index has no image for linux/{}{}", wanted.oci_name(),
         if offered.is_empty() { String::new() } else { format!(", only for {offered}") }
     )]
     Platform {
@@ -281,8 +281,8 @@ impl RegistryError {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Tls(_) | Self::NoCertificate => {
-                "install the system's certificates (often the package `ca-certificates`), or name a PEM file of certificates \
-                 with SSL_CERT_FILE or `--ca-file`"
+                "install the system's certificates (often the package `ca-certificates`), or name a file of certificates \
+                 in PEM with SSL_CERT_FILE or `--ca-file`"
             }
             Self::PlainHttpMirror { .. } => {
                 "use `https://` for the mirror, or mark its host as insecure in limg's configuration"
@@ -293,7 +293,8 @@ impl RegistryError {
             Self::Rejected { response, .. } => rejection_help(response, self.is_immutable_tag())?,
             Self::Unauthorised { host, credential: Some(source), .. } => {
                 return Some(format!(
-                    "renew the credentials from {source}, for example with `docker login {host}`, and check their permissions"
+                    "renew the credentials from {source}, for example with `docker login {host}`, and check their \
+                     permissions"
                 ));
             }
             Self::Unauthorised { host, credential: None, .. } => {

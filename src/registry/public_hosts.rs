@@ -99,7 +99,7 @@ impl PublicHosts {
     ) -> Result<Vec<SocketAddr>, NoPublicAddress> {
         let is_public = |address: &SocketAddr| is_public(address.ip());
         *lock(&self.resolved).entry(name.to_owned()).or_default() |= found.iter().any(is_public);
-        // Names that are not restricted are those of proxies, which may well be in a private network.
+        // With `public_only`, the other names are those of proxies, which may well be in a private network.
         if !(public_only && lock(&self.restricted).contains(name)) {
             return Ok(found);
         }

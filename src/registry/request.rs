@@ -15,7 +15,7 @@ pub(super) struct Request<'a> {
     pub(super) body: Option<&'a UploadBody>,
     /// The permissions that it requires.
     pub(super) scopes: Scopes,
-    /// Whether it completes an upload, so that its response may take long.
+    /// Whether it completes an upload. Its response may take long.
     pub(super) completes_upload: bool,
 }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use reqwest::Url;
 
 /// The user's settings for registries.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientSettings {
     /// The mirrors, by the host that they stand in for, as references name it, with its port if it has one.
     pub mirrors: BTreeMap<String, Mirror>,
@@ -23,19 +23,6 @@ pub struct ClientSettings {
     pub certificates: Option<Vec<u8>>,
     /// How many requests may run at once, at least 1.
     pub connections: usize,
-}
-
-impl fmt::Debug for ClientSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mirrors, environment_mirrors, insecure, certificates, connections } = self;
-        f.debug_struct("ClientSettings")
-            .field("mirrors", mirrors)
-            .field("environment_mirrors", environment_mirrors)
-            .field("insecure", insecure)
-            .field("certificates", &certificates.as_ref().map(Vec::len))
-            .field("connections", connections)
-            .finish()
-    }
 }
 
 impl ClientSettings {

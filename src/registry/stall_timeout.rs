@@ -49,7 +49,7 @@ impl StallTimeout {
         lock(&self.state).last_progress = Instant::now();
     }
 
-    /// Records that the whole request is sent, so that the limit for the response applies.
+    /// Records that the whole request is sent. From now on the limit for the response applies.
     pub(super) fn expect_response(&self) {
         *lock(&self.state) = State { last_progress: Instant::now(), limit: self.limits.response };
     }

@@ -63,11 +63,7 @@ fn prune_removes_only_what_its_flags_name() {
     assert_eq!(blobs(&context), all, "nothing has been removed yet");
     let run = context.limg(&["cache", "prune", "--max-size", "0"]).ok();
     assert!(run.stdout.starts_with(&format!("removed {all} blobs (")), "{}", run.stdout);
-    assert!(
-        run.stdout.contains(&format!("of which layouts and other copies keep {all} (")),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains(&format!("of which {all} (")), "{}", run.stdout);
     assert_eq!(blobs(&context), 0);
     Layout::open(&context.path(".limg/images"));
 
@@ -78,7 +74,7 @@ fn prune_removes_only_what_its_flags_name() {
     assert!(!rebuilt.built().is_empty(), "the records have been removed");
     assert_eq!(rebuilt.digest("orders"), expected.digest("orders"));
     context.limg(&["cache", "prune", "--all", "--older-than", "3"]).fails(2, &["cannot be used with"]);
-    context.limg(&["cache", "prune", "--max-size", "much"]).fails(2, &["`much` is no size"]);
+    context.limg(&["cache", "prune", "--max-size", "much"]).fails(2, &["`much` is not a size"]);
 }
 
 #[test]
@@ -88,7 +84,7 @@ fn a_store_in_use_is_not_pruned() {
     let all = blobs(&context);
     let user = File::options().write(true).open(context.store().join("in-use")).unwrap();
     user.lock_shared().unwrap();
-    let expected = ["the store in `[DIR]/store` is used by another limg", "help: "];
+    let expected = ["another limg uses the store in `[DIR]/store`, so nothing was removed", "help: "];
     context.limg(&["cache", "prune", "--all"]).fails(3, &expected);
     context.write("orders/app.py", "changed = True\n");
     let mut build = context.command(&["build"]);
@@ -120,7 +116,7 @@ fn the_store_is_kept_within_its_limit() {
     let mut bad = context.command(&["build"]);
     context
         .run(bad.env("LIMG_STORE_LIMIT", "much"))
-        .fails(2, &["LIMG_STORE_LIMIT is no size", "`much`", "help: "]);
+        .fails(2, &["LIMG_STORE_LIMIT is not a size", "`much`", "help: "]);
 }
 
 #[test]

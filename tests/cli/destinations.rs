@@ -162,12 +162,12 @@ fn an_archive_is_written_completely_or_not_at_all() {
 fn an_invalid_destination_is_rejected_before_anything_is_built() {
     let context = shop();
     for (destination, why) in [
-        ("scratch", "nothing can be written to `scratch`"),
+        ("scratch", "`scratch` is always empty"),
         ("oci:", "needs a path"),
         ("docker-archive:", "needs a path"),
-        ("tar:x", "none of `oci:DIR`"),
-        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop", "none of `oci:DIR`"),
-        ("", "none of `oci:DIR`"),
+        ("tar:x", "not `oci:DIR`"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop", "not `oci:DIR`"),
+        ("", "not `oci:DIR`"),
         ("oci:out:name", "several functions"),
     ] {
         let run = context.limg(&["build", "-o", destination]);
@@ -185,7 +185,7 @@ fn invalid_image_names_are_rejected() {
         run.fails(2, &["--tag"]);
     }
     let run = context.limg(&["build", "orders", "-o", "oci:out:v1", "--tag", "v2"]);
-    run.fails(2, &["`oci:out:v1`", "`--tag` would name it again"]);
+    run.fails(2, &["`oci:out:v1`", "`--tag` would name it twice"]);
     for name in ["Shop/orders", "shop//orders", "shop/orders:a b", "shop/orders:", "sh op"] {
         let run = context.limg(&["build", "orders", "-o", &format!("docker-archive:d.tar:{name}")]);
         run.fails(2, &["cannot write images to", "help: "]);

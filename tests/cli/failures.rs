@@ -20,22 +20,22 @@ fn an_invalid_command_line_exits_with_2() {
         (&["build", "--nope"], "--nope"),
         (&["build", "--format", "xml"], "possible values: human, json"),
         (&["build", "-q", "-v"], "cannot be used with"),
-        (&["build", "--arch", "mips"], "it is x86_64 or arm64"),
-        (&["build", "--shard", "3/2"], "I is at most N"),
-        (&["push", "registry", "x.example.com", "--shard", "1"], "write I/N, such as 1/3"),
+        (&["build", "--arch", "mips"], "use x86_64 or arm64"),
+        (&["build", "--shard", "3/2"], "I must not be greater than N"),
+        (&["push", "registry", "x.example.com", "--shard", "1"], "use I/N, for example 1/3"),
         (&["build", "tony"], "did you mean `tiny`?"),
-        (&["build", "zzz"], "there is no function `zzz`"),
-        (&["invoke", "zzz"], "there is no function `zzz`"),
+        (&["build", "zzz"], "unknown function `zzz`"),
+        (&["invoke", "zzz"], "unknown function `zzz`"),
         (&["invoke", "-e", "{"], "neither a file nor JSON"),
         (&["invoke", "-e", "@sqss"], "did you mean `@sqs`?"),
-        (&["invoke", "-e", "@zzz"], "`limg event` lists them"),
+        (&["invoke", "-e", "@zzz"], "run `limg event` for the list"),
         (&["event", "sqss"], "a similar value exists: 'sqs'"),
         (&["event", "zzz"], "possible values: alb"),
         (&["-f", "nope.yaml", "build"], "nope.yaml"),
         (&["-f", "fn", "build"], "is a directory"),
         (&["-f", "fn/bootstrap/limg.yaml", "build"], "fn/bootstrap/limg.yaml"),
         (&["init", "--runtime", "python312"], "did you mean `python3.12`?"),
-        (&["init", "--runtime", "java21"], "no starter"),
+        (&["init", "--runtime", "java21"], "no starter project"),
     ] {
         context.limg(arguments).fails(2, &[expected]);
     }
@@ -48,7 +48,7 @@ fn an_invalid_configuration_file_exits_with_2() {
     let file = context.root().join("home/.config/limg/config.yaml");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, "registries:\n  quay.io: { miror: mirror.example.com }\n").unwrap();
-    let shown = "`[DIR]/home/.config/limg/config.yaml` cannot be followed: registries.quay.io: unknown key `miror` (line 2)";
+    let shown = "`[DIR]/home/.config/limg/config.yaml` is not valid: registries.quay.io: unknown key `miror` (line 2)";
     context.limg(&["build"]).fails(2, &[shown, "help: did you mean `mirror`?"]);
     let named = context.run(context.command(&["build"]).env("LIMG_CONFIG", "none.yaml"));
     named.fails(2, &["[DIR]/project/none.yaml", "LIMG_CONFIG"]);
@@ -57,7 +57,7 @@ fn an_invalid_configuration_file_exits_with_2() {
     let variable =
         context.run(context.command(&["build"]).env("LIMG_REGISTRY_MIRROR_QUAY_IO", "https://u:sesame@a"));
     assert!(!variable.stderr.contains("sesame"), "{}", variable.stderr);
-    variable.fails(2, &["`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror", "help: set it to"]);
+    variable.fails(2, &["`LIMG_REGISTRY_MIRROR_QUAY_IO` is not a valid mirror", "help: set it to"]);
 }
 
 #[test]

@@ -27,13 +27,13 @@ fn nothing_is_overwritten() {
     context.write("functions/hello/app.py", "mine\n");
     context
         .limg(&["init"])
-        .fails(2, &["functions/hello/app.py` is in the way", "help: name an empty folder"]);
+        .fails(2, &["functions/hello/app.py` already exists", "help: use an empty folder"]);
     assert_eq!(context.files("project"), ["functions/hello/app.py"]);
     assert_eq!(std::fs::read_to_string(context.path("functions/hello/app.py")).unwrap(), "mine\n");
     std::fs::remove_dir_all(context.path("functions")).unwrap();
     context.limg(&["init"]).ok();
     let before = std::fs::read(context.path("limg.yaml")).unwrap();
-    context.limg(&["init", "--runtime", "nodejs22.x"]).fails(2, &["limg.yaml` is in the way"]);
+    context.limg(&["init", "--runtime", "nodejs22.x"]).fails(2, &["limg.yaml` already exists"]);
     assert_eq!(std::fs::read(context.path("limg.yaml")).unwrap(), before);
     context.limg(&["init", "limg.yaml/below"]).fails(3, &["failed to create the folder"]);
 }

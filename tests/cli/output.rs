@@ -15,7 +15,7 @@ fn quiet_prints_only_results_and_errors() {
     let run = context.limg(&["build", "-q"]).ok();
     assert_eq!(run.stderr, "");
     assert_eq!(run.stdout.lines().count(), 2);
-    context.limg(&["build", "-q", "nope"]).fails(2, &["error: there is no function `nope`"]);
+    context.limg(&["build", "-q", "nope"]).fails(2, &["error: unknown function `nope`"]);
     context.write("limg.yaml", format!("{SHOP}    environment: {{ DB_PASSWORD: hunter2hunter2 }}\n"));
     assert_eq!(context.limg(&["build", "-q"]).ok().stderr, "");
     let run = context.limg(&["build"]).ok();
@@ -68,20 +68,30 @@ fn standard_output_contains_only_the_json() {
 #[test]
 fn colours_are_for_terminals_and_on_request() {
     let context = shop();
-    let colored = |arguments: &[&str], variable: Option<&str>| {
-        let mut command = context.command(arguments);
-        if let Some(value) = variable {
-            command.env("NO_COLOR", value);
-        }
+    let colored = |arguments: &[&str], variables: &[&str]| {
+        let mut command = context.command(&[&["build", "nope"], arguments].concat());
+        command.envs(variables.iter().map(|name| (name, "1")));
         let run = context.run(&mut command);
         assert!(!run.stdout.contains('\u{1b}'), "never in a result: {run:?}");
         run.stderr.contains('\u{1b}')
     };
-    assert!(!colored(&["build", "nope"], None), "this is not a terminal");
-    assert!(colored(&["build", "nope", "--color", "always"], None));
-    assert!(colored(&["build", "nope", "--color", "always"], Some("1")), "the command line takes precedence");
-    assert!(!colored(&["build", "nope", "--color", "never"], None));
-    assert!(!colored(&["build", "nope"], Some("1")));
+    assert!(!colored(&[], &[]), "standard error is not a terminal");
+    assert!(colored(&["--color", "always"], &[]));
+    assert!(!colored(&["--color", "never"], &["CLICOLOR_FORCE"]));
+    assert!(colored(&["--color", "always"], &["NO_COLOR"]), "the command line takes precedence");
+    assert!(!colored(&[], &["NO_COLOR"]));
+    assert!(colored(&[], &["CLICOLOR_FORCE"]));
+    assert!(!colored(&[], &["CLICOLOR_FORCE", "NO_COLOR"]));
+}
+
+/// `--color` and `--quiet` apply even if the settings are wrong.
+#[test]
+fn wrong_settings_are_reported_as_requested() {
+    let context = shop();
+    let mut command = context.command(&["build", "--color", "always"]);
+    let run = context.run(command.env("SOURCE_DATE_EPOCH", "yesterday"));
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("\u{1b}[31merror\u{1b}[0m: SOURCE_DATE_EPOCH"), "{}", run.stderr);
 }
 
 #[test]
@@ -110,7 +120,7 @@ fn control_characters_do_not_reach_the_terminal() {
     let run = context.limg(&["build", "--color", "always"]);
     assert_eq!(run.code, Some(2));
     assert_harmless(&run.stderr);
-    assert!(run.stderr.contains("odd\\u{1b}[2J/link\\u{d}"), "{}", run.stderr);
+    assert!(run.stderr.contains("odd\\u{1b}[2J/link\\r"), "{}", run.stderr);
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn control_characters_in_results_do_not_reach_the_terminal() {
 
 fn assert_harmless(text: &str) {
     // The only escapes are those of limg, and each is closed.
-    let own = ["\u{1b}[1;31merror\u{1b}[0m", "\u{1b}[1;36mhelp\u{1b}[0m", "\u{1b}[0m"];
+    let own = ["\u{1b}[1m\u{1b}[31merror\u{1b}[0m", "\u{1b}[1m\u{1b}[36mhelp\u{1b}[0m", "\u{1b}[0m"];
     let mut rest = text.to_owned();
     for sequence in own {
         rest = rest.replace(sequence, "");

@@ -201,7 +201,7 @@ fn verify_rebuilds_layers_whose_files_changed_without_new_times() {
     let expected = context.build(&[]);
     fake_a_record(&context);
     let run = context.limg(&["build", "--verify", "-o", "oci:other"]).ok();
-    assert!(run.stderr.contains("warning: files of the code of bills had changed"), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: files of the code of bills have changed"), "{}", run.stderr);
     assert!(run.stderr.contains("built   code of bills"), "{}", run.stderr);
     Layout::open(&context.path("other"));
     let after = context.build(&["-o", "oci:other"]);

@@ -1,11 +1,11 @@
-//! A function for arm64, from its definition to its answer: the image says what it is for, and the engine runs it, under
-//! QEMU where the machine is another.
+//! A function for arm64, from its definition to its response: the image declares its architecture, and the engine
+//! runs it, with QEMU on a machine of another architecture.
 
 use serde_json::{Value, json};
 
 use crate::support::{Base, Docker, EXTENSION, Finished, Image, Workspace, base, docker, finish, succeed};
 
-/// A custom runtime that answers with its event and what it runs on.
+/// A custom runtime that responds with its event and the machine that it runs on.
 const BOOTSTRAP: &str = r#"#!/bin/bash
 set -eu
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
@@ -35,9 +35,9 @@ impl Project {
             "extensions": { "listener": { "path": "extensions/listener" } },
             "functions": { "echo": {
                 "runtime": "provided", "architecture": "arm64", "handler": "bootstrap", "code": "code",
-                // An emulated machine takes its time.
+                // An emulated machine is slow.
                 "extensions": ["listener"], "timeout": 60, "memory": 512,
-                // An image of this test's own: what another one removes by image must not be here.
+                // An image of this test's own, which no other test removes.
                 "environment": { "TEST": docker.prefix },
             } },
         });
@@ -45,7 +45,7 @@ impl Project {
         Self { docker, workspace }
     }
 
-    /// Invokes the function, after making sure that the engine can run it at all: a failure says how.
+    /// Invokes the function, after checking that the engine can run programs for arm64.
     fn invoke(&self, arguments: &[&str]) -> (Value, Finished) {
         self.workspace.build(&["-o", "docker-daemon:"]);
         let name = self.docker.name("echo");
@@ -61,7 +61,7 @@ impl Project {
         ]));
         assert!(
             machine.code == 0 && machine.text() == "aarch64\n",
-            "this engine runs no programs for arm64: run the tests through `.ci/with-arm64`, as `make test` does\n{}{}",
+            "this engine cannot run programs for arm64: run the tests through `.ci/with-arm64`, as `make test` does\n{}{}",
             machine.text(),
             machine.stderr
         );
@@ -72,7 +72,7 @@ impl Project {
 
 #[test]
 #[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
-fn an_image_for_arm64_says_so() {
+fn an_image_for_arm64_declares_its_architecture() {
     let project = Project::new();
     let built = project.workspace.build(&["-o", "oci:images"]);
     assert_eq!(built["echo"]["architecture"], "arm64");
@@ -83,7 +83,7 @@ fn an_image_for_arm64_says_so() {
     let loaded = project.docker.inspect("echo");
     assert_eq!((&loaded["Architecture"], &loaded["Os"]), (&json!("arm64"), &json!("linux")));
     assert_eq!(loaded["Id"], built["echo"]["image_id"]);
-    // The base is what it says: AArch64, by the machine in the header of its programs (ELF, `e_machine` 183).
+    // The base's programs are for AArch64 (`e_machine` 183 in the ELF header).
     for program in ["usr/local/bin/aws-lambda-rie", "usr/bin/bash"] {
         let header = image.read(program);
         assert_eq!((&header[..4], &header[18..20]), (&b"\x7fELF"[..], &[183, 0][..]), "{program}");
@@ -94,11 +94,11 @@ fn an_image_for_arm64_says_so() {
 #[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
 fn a_function_and_its_extension_for_arm64_run() {
     let project = Project::new();
-    let (answer, finished) = project.invoke(&["-e", "@sqs"]);
-    assert_eq!(answer["machine"], "aarch64", "{}", finished.stderr);
-    assert_eq!((&answer["user"], &answer["writable"]), (&json!(0), &json!(true)));
-    assert_eq!(answer["event"]["Records"][0]["eventSource"], "aws:sqs");
-    // Not SHUTDOWN: the two seconds that an extension then has are few for an emulated machine.
+    let (response, finished) = project.invoke(&["-e", "@sqs"]);
+    assert_eq!(response["machine"], "aarch64", "{}", finished.stderr);
+    assert_eq!((&response["user"], &response["writable"]), (&json!(0), &json!(true)));
+    assert_eq!(response["event"]["Records"][0]["eventSource"], "aws:sqs");
+    // Not SHUTDOWN: the two seconds for it may not be enough on an emulated machine.
     assert!(finished.stderr.contains("listener saw INVOKE"), "{}", finished.stderr);
 }
 
@@ -106,9 +106,9 @@ fn a_function_and_its_extension_for_arm64_run() {
 #[ignore = "needs Docker, QEMU and the open bases; `make test` runs it"]
 fn a_function_for_arm64_runs_as_in_lambda() {
     let project = Project::new();
-    let (answer, finished) = project.invoke(&["--as-lambda", "-e", r#"{"n": 1}"#]);
+    let (response, finished) = project.invoke(&["--as-lambda", "-e", r#"{"n": 1}"#]);
     let expected = json!({ "machine": "aarch64", "user": 993, "writable": false, "event": { "n": 1 } });
-    assert_eq!(answer, expected, "{}", finished.stderr);
-    // Not SHUTDOWN: the two seconds that an extension then has are few for an emulated machine.
+    assert_eq!(response, expected, "{}", finished.stderr);
+    // Not SHUTDOWN: the two seconds for it may not be enough on an emulated machine.
     assert!(finished.stderr.contains("listener saw INVOKE"), "{}", finished.stderr);
 }

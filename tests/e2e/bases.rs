@@ -1,26 +1,26 @@
-//! The contract of the open bases, and limg's launcher on the one that has no bootstrap: what AWS's base images do with the
-//! handler and with `AWS_LAMBDA_EXEC_WRAPPER`, down to the exit codes.
+//! The contract of the open bases, and limg's launcher on the one without a bootstrap: they treat the handler and
+//! `AWS_LAMBDA_EXEC_WRAPPER` as AWS's base images do, including the exit codes.
 
 use serde_json::{Map, json};
 
 use crate::support::{Base, Docker, Finished, Workspace, base, compile_dotnet, compile_java, docker, finish};
 
-/// A function that only starts, on a base.
-struct Started {
+/// A function on a base that prints a line and exits when it is started.
+struct StartedFunction {
     base: Base,
     /// The function's name.
     name: &'static str,
-    /// Its file, which is written into the folder of that name, and what makes it say that it runs.
+    /// Its file, which is in the folder of that name, and the content.
     file: (&'static str, &'static str),
     handler: &'static str,
-    /// What the base starts, and gives to a wrapper.
+    /// The command line that the base runs, or passes to a wrapper.
     command: &'static str,
-    /// The same where Lambda has told the function's memory of 500 MB, if that makes a difference.
+    /// The command line for a function with 500 MB of memory, if it differs.
     command_with_memory: Option<&'static str>,
 }
 
-const FUNCTIONS: [Started; 7] = [
-    Started {
+const FUNCTIONS: [StartedFunction; 7] = [
+    StartedFunction {
         base: Base::Python311,
         name: "python",
         file: (
@@ -31,7 +31,7 @@ const FUNCTIONS: [Started; 7] = [
         command: "/var/lang/bin/python3.11 /var/runtime/bootstrap.py",
         command_with_memory: None,
     },
-    Started {
+    StartedFunction {
         base: Base::Nodejs18,
         name: "node18",
         file: ("app.js", NODE),
@@ -39,7 +39,7 @@ const FUNCTIONS: [Started; 7] = [
         command: "/var/lang/bin/node --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs",
         command_with_memory: Some(NODE_WITH_MEMORY),
     },
-    Started {
+    StartedFunction {
         base: Base::Nodejs22,
         name: "node22",
         file: ("app.js", NODE),
@@ -47,7 +47,7 @@ const FUNCTIONS: [Started; 7] = [
         command: "/var/lang/bin/node --expose-gc --max-http-header-size 81920 /var/runtime/index.mjs",
         command_with_memory: Some(NODE_WITH_MEMORY),
     },
-    Started {
+    StartedFunction {
         base: Base::Ruby31,
         name: "ruby",
         file: ("app.rb", "puts \"handler #{ENV['_HANDLER']} in #{Dir.pwd}\"\n$stdout.flush\nexit!(7)\n"),
@@ -55,7 +55,7 @@ const FUNCTIONS: [Started; 7] = [
         command: "/var/lang/bin/ruby /var/runtime/bootstrap.rb",
         command_with_memory: None,
     },
-    Started {
+    StartedFunction {
         base: Base::Java17,
         name: "java",
         file: ("App.java", JAVA),
@@ -64,7 +64,7 @@ const FUNCTIONS: [Started; 7] = [
                   -XX:-UsePerfData -classpath /var/runtime/lib/runtime.jar limg.runtime.Main",
         command_with_memory: None,
     },
-    Started {
+    StartedFunction {
         base: Base::DotnetCore31,
         name: "dotnet",
         file: ("App.cs", DOTNET),
@@ -72,7 +72,7 @@ const FUNCTIONS: [Started; 7] = [
         command: "/var/lang/bin/dotnet exec --runtimeconfig /var/task/App.runtimeconfig.json /var/runtime/runtime.dll",
         command_with_memory: None,
     },
-    Started {
+    StartedFunction {
         base: Base::ProvidedAl2023,
         name: "custom",
         file: ("bootstrap", "#!/bin/sh\necho \"handler $_HANDLER in $PWD\"\nexit 7\n"),
@@ -107,7 +107,7 @@ const DOTNET: &str = "\
         public void Handler() {}\n\
     }\n";
 
-/// All of them in the engine.
+/// The images of all functions, in the engine.
 struct Images {
     docker: Docker,
     _workspace: Workspace,
@@ -117,8 +117,8 @@ impl Images {
     fn new() -> Self {
         let (docker, workspace) = (Docker::new("contract"), Workspace::new());
         let (mut bases, mut functions) = (Map::new(), Map::new());
-        for Started { base: of, name, file: (file, content), handler, .. } in FUNCTIONS {
-            // What is not a program is not made one by its mode.
+        for StartedFunction { base: of, name, file: (file, content), handler, .. } in FUNCTIONS {
+            // The mode does not matter for a file that is not a program.
             workspace.write_program(format!("{name}/{file}"), content);
             let (folder, source) = (workspace.path(name), workspace.path(format!("{name}/{file}")));
             match of {
@@ -137,7 +137,7 @@ impl Images {
         workspace.write("wrap/text", "#!/bin/sh\n");
         let project = json!({
             "project": docker.prefix,
-            // Images of this test's own: what another one removes by image must not be here.
+            // Images of this test's own, which no other test removes.
             "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": bases,
             "layers": { "wrap": { "path": "wrap" } },
@@ -148,7 +148,7 @@ impl Images {
         Self { docker, _workspace: workspace }
     }
 
-    /// Starts a function as Lambda would, with the Runtime API somewhere else, so that no emulator is involved.
+    /// Starts a function as Lambda would. Since the Runtime API has an address, the base does not start the emulator.
     fn run(&self, function: &str, variables: &[&str], command: &[&str]) -> Finished {
         let mut run = docker();
         run.args(["run", "--rm", "--network", "none", "--env", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"]);
@@ -161,9 +161,9 @@ impl Images {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn the_handler_is_the_one_argument() {
+fn the_handler_is_the_only_argument() {
     let images = Images::new();
-    for Started { name, handler, .. } in FUNCTIONS {
+    for StartedFunction { name, handler, .. } in FUNCTIONS {
         let alone = images.run(name, &[], &[]);
         assert_eq!(
             (alone.code, alone.text().trim()),
@@ -183,9 +183,9 @@ fn the_handler_is_the_one_argument() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_wrapper_is_started_or_refused_with_awss_exit_codes() {
+fn a_wrapper_runs_or_fails_with_awss_exit_codes() {
     let images = Images::new();
-    for Started { name, command, command_with_memory, .. } in FUNCTIONS {
+    for StartedFunction { name, command, command_with_memory, .. } in FUNCTIONS {
         for (memory, expected) in [("", command), ("500", command_with_memory.unwrap_or(command))] {
             let memory = format!("AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory}");
             let wrapped = images.run(name, &["AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap", &memory], &[]);

@@ -1,20 +1,20 @@
-//! Python's byte code: what was up to date when the image was built is so in the image, and nothing else.
+//! Python byte code that is up to date when the image is built, and only that, is up to date in the image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Base, Docker, Image, Workspace, base, docker, succeed, tool};
 
-/// A package in two forms, as a function's folder of code and as a zip.
+/// A Python package as the code of two functions: a folder and a zip.
 struct Package {
     workspace: Workspace,
 }
 
-/// What the interpreter says of importing `package.module` from a folder.
+/// The result of importing `package.module` from a folder.
 struct Import {
     /// The value of `package.module.ANSWER`.
     answer: String,
-    /// Its log of what it looked at.
+    /// The log of the import.
     log: String,
 }
 
@@ -22,15 +22,15 @@ impl Import {
     fn from(folder: &Path) -> Self {
         let mut python = tool("python3");
         python.args(["-v", "-c", "import package.module; print(package.module.ANSWER)"]);
-        // `-v` shows what the caches are worth; on Lambda's read-only file system they cannot be mended.
+        // `-v` logs whether byte code is used. As on Lambda's read-only file system, new byte code cannot be written.
         python.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", folder).current_dir(folder);
         let finished = succeed(&mut python);
         Self { answer: finished.text().trim().to_owned(), log: finished.stderr }
     }
 
     fn used_byte_code(&self, file: &str) -> bool {
-        let said = |line: &&str| line.contains("__pycache__") && line.contains(file);
-        self.log.lines().filter(said).any(|line| line.contains(" matches "))
+        let is_about_file = |line: &&str| line.contains("__pycache__") && line.contains(file);
+        self.log.lines().filter(is_about_file).any(|line| line.contains(" matches "))
     }
 
     fn found_stale_byte_code(&self, module: &str) -> bool {
@@ -66,7 +66,7 @@ impl Package {
         succeed(tool("zip").args(["-q", "-r", "../code.zip", "."]).current_dir(self.workspace.path("code")));
     }
 
-    /// Builds, and unpacks the code of a function with its times, as Lambda would mount it.
+    /// Builds a function and unpacks its code with all times, as Lambda would mount it.
     fn unpacked(&self, function: &str) -> PathBuf {
         self.workspace.build(&[function, "-o", "oci:images"]);
         let image = Image::of_layout(&self.workspace.path("images"), Some(function));
@@ -82,7 +82,7 @@ impl Package {
 
 #[test]
 #[ignore = "needs Python and zip; `make test` runs it"]
-fn byte_code_that_is_up_to_date_is_used() {
+fn up_to_date_byte_code_is_used() {
     let package = Package::new();
     package.compile();
     package.zip();
@@ -101,7 +101,7 @@ fn byte_code_that_is_up_to_date_is_used() {
 fn byte_code_of_an_edited_source_is_not_used() {
     let package = Package::new();
     package.compile();
-    // Of the same length, and long ago: only the time tells.
+    // The content has the same length and an old time, so only the time differs.
     let module = package.workspace.write("code/package/module.py", "ANSWER = 'other'\n");
     succeed(tool("touch").args(["-d", "2001-01-01 00:00:00"]).arg(module));
     package.zip();
@@ -111,7 +111,7 @@ fn byte_code_of_an_edited_source_is_not_used() {
         assert!(import.found_stale_byte_code("package.module"), "{function}:\n{}", import.log);
         assert!(import.used_byte_code("package/__init__.py"), "{function}:\n{}", import.log);
     }
-    // An edit after a build, from the store.
+    // An edit after a build.
     package.compile();
     let import = Import::from(&package.unpacked("folder"));
     assert!(import.answer == "other" && import.used_byte_code("package/module.py"), "{}", import.log);
@@ -122,7 +122,7 @@ fn byte_code_of_an_edited_source_is_not_used() {
 
 #[test]
 #[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
-fn byte_code_that_the_bases_own_python_made_is_used_in_the_container() {
+fn byte_code_compiled_by_the_bases_python_is_used_in_the_container() {
     let (engine, workspace) = (Docker::new("bytecode"), Workspace::new());
     workspace.write(
         "code/app.py",
@@ -155,8 +155,8 @@ fn byte_code_that_the_bases_own_python_made_is_used_in_the_container() {
         assert_eq!(invoked.json(), "first");
         let log = invoked.stderr;
         for module in ["app", "package/__init__", "package/module"] {
-            let said = format!(" matches /var/task/{module}.py");
-            assert!(log.contains(&said), "{said:?} is not in\n{log}");
+            let line = format!(" matches /var/task/{module}.py");
+            assert!(log.contains(&line), "{line:?} is not in\n{log}");
         }
         assert!(!log.contains("bytecode is stale"), "{log}");
     }

@@ -1,5 +1,5 @@
-//! The runtime clients of the open bases that are this repository's own: Java's and .NET's. What the function is given, what
-//! becomes of its result and its errors.
+//! The runtime interface clients for Java and .NET in the open bases, which are part of this repository: how they
+//! pass events to functions and return results and errors.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{
     Base, Docker, Finished, Workspace, base, compile_dotnet, compile_java, finish, make_jar, repository,
 };
 
-/// A Java function of a method for each way to take an event.
+/// A Java class with a method for each kind of handler.
 const JAVA: &str = r#"
 package my;
 
@@ -48,14 +48,14 @@ namespace My {
 }
 "#;
 
-/// Functions on one base, whose images are made.
+/// Functions on one base.
 struct Functions {
     workspace: Workspace,
     _docker: Docker,
 }
 
 impl Functions {
-    /// Each is a name with its handler; their code is the folder `code` and the layer the folder `layer`.
+    /// `handlers` are names of functions and their handlers. The code is in the folder `code`, a layer in `layer`.
     fn new(of: Base, workspace: Workspace, environment: &Value, handlers: &[(&str, &str)]) -> Self {
         let docker = Docker::new("client");
         let image = format!("oci:{}", base(of).display());
@@ -72,7 +72,7 @@ impl Functions {
             .into();
         let project = json!({
             "project": docker.prefix,
-            // Images of this test's own: what another one removes by image must not be here.
+            // Images of this test's own, which no other test removes.
             "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": { "base": { "image": image, "contract": of.contract() } },
             "layers": { "layer": { "path": "layer" } },
@@ -87,15 +87,15 @@ impl Functions {
     }
 
     fn succeeds(&self, function: &str, event: &str, expected: &str) {
-        let answer = self.invoke(function, event);
-        assert_eq!((answer.code, answer.text().trim()), (0, expected), "{function}: {}", answer.stderr);
+        let finished = self.invoke(function, event);
+        assert_eq!((finished.code, finished.text().trim()), (0, expected), "{function}: {}", finished.stderr);
     }
 
-    /// The error that the function gives.
+    /// The error that the function responds with.
     fn fails(&self, function: &str, event: &str) -> Value {
-        let answer = self.invoke(function, event);
-        assert_eq!(answer.code, 1, "{function}: {}\n{}", answer.text(), answer.stderr);
-        answer.json()
+        let finished = self.invoke(function, event);
+        assert_eq!(finished.code, 1, "{function}: {}\n{}", finished.text(), finished.stderr);
+        finished.json()
     }
 }
 
@@ -105,7 +105,7 @@ fn probe(file: &str) -> std::path::PathBuf {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn java_functions_get_their_event_as_they_ask_for_it() {
+fn java_handlers_get_the_event_in_the_type_that_they_declare() {
     let workspace = Workspace::new();
     workspace.write("layer/text", "");
     compile_java(&workspace.write("source/App.java", JAVA), &workspace.path("code"));
@@ -120,7 +120,7 @@ fn java_functions_get_their_event_as_they_ask_for_it() {
     for event in [
         "[123456789012345678901234567890,9223372036854775807,-2147483649,0,0.1,1.0E-7]",
         r#"{"é":"𝄞 \"\\\u0007","":[{},[],null,true,false]}"#,
-        // Half of a pair of surrogates is no UTF-8, but JSON.
+        // Half of a surrogate pair is valid JSON, though not valid UTF-8.
         r#""\ud834""#,
         &deep,
     ] {
@@ -153,13 +153,13 @@ fn java_functions_get_their_event_as_they_ask_for_it() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_java_agent_and_the_jars_of_layers_are_found() {
+fn a_java_agent_and_jars_in_layers_are_found() {
     let workspace = Workspace::new();
     compile_java(&probe("java/Probe.java"), &workspace.path("code"));
     compile_java(&probe("java/Agent.java"), &workspace.path("agent"));
     workspace.write("layer/java/lib/text.JAR", "not a jar");
     make_jar(&workspace.path("agent"), &workspace.path("layer/agent.jar"), "Premain-Class: Agent\n");
-    // Of the same class in two jars, the one whose jar's name comes first counts.
+    // If two jars have the same class, the first jar by name counts.
     for (jar, words) in [("b", "second"), ("a", "first")] {
         let source =
             format!("public class greet {{ public static String greeting() {{ return \"{words}\"; }} }}");
@@ -175,7 +175,7 @@ fn a_java_agent_and_the_jars_of_layers_are_found() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn dotnet_functions_get_their_event_and_their_startup_hook() {
+fn dotnet_handlers_get_the_event_and_startup_hooks_run() {
     let workspace = Workspace::new();
     for folder in ["code", "layer"] {
         workspace.write(format!("{folder}/text"), "");

@@ -1,4 +1,4 @@
-//! The same project gives the same image, whatever the machine, the user, the hour and the place of the checkout.
+//! The same project gives the same image on any machine, for any user, at any time and in any directory.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Image, Workspace, listing, succeed, tool};
 
-/// The files of the project, executable ones marked. Names sort differently by locale and by bytes.
+/// The files of the project, and whether each is executable. The order of the names depends on the locale.
 const FILES: [(&str, &str, bool); 9] = [
     ("code/bootstrap", "#!/nothing\n", true),
     ("code/Zeta.txt", "z", false),
@@ -25,26 +25,26 @@ const DEFINITION: &str = "\
 project: same
 bases: { nothing: { image: scratch, contract: provided.al2023 } }
 layers: { one: { path: one }, two: { path: two }, zipped: { path: zipped.zip } }
-extensions: { beside: { path: one/beside } }
+extensions: { listener: { path: one/listener } }
 functions:
-  f: { runtime: nothing, code: code, layers: [one, two, zipped], extensions: [beside], environment: { BETA: b, ALPHA: a } }
+  f: { runtime: nothing, code: code, layers: [one, two, zipped], extensions: [listener], environment: { BETA: b, ALPHA: a } }
   g: { runtime: nothing, code: code, layers: [two, one], environment: { ALPHA: a, BETA: b } }
 ";
 
-/// A checkout and how it comes to be.
+/// A checkout and how its files are created.
 struct Checkout {
     workspace: Workspace,
     umask: &'static str,
     reversed: bool,
-    /// The time of all files, as `touch` takes it.
+    /// The time of all files, in the form of `touch -d`.
     time: &'static str,
 }
 
 impl Checkout {
-    /// Writes the files by a shell, so that they get their modes from its umask.
+    /// Writes the files with a shell, whose umask determines their modes.
     fn make(&self, zip: &Path) {
         let mut files = FILES.to_vec();
-        files.push(("one/beside", "#!/nothing\n", true));
+        files.push(("one/listener", "#!/nothing\n", true));
         files.push(("limg.yaml", DEFINITION, false));
         if self.reversed {
             files.reverse();
@@ -61,7 +61,7 @@ impl Checkout {
             );
         }
         fs::copy(zip, self.workspace.path("zipped.zip")).unwrap();
-        // Byte code bears the time of its source, and the path that it is told.
+        // Byte code contains the time of its source and the given path.
         let package = self.workspace.path("code");
         let mut compile = tool("python3");
         compile.env("PYTHONPYCACHEPREFIX", "").args([
@@ -81,13 +81,13 @@ impl Checkout {
     }
 }
 
-/// The same command, confined to one processor, hence to one thread.
+/// The same command on one processor, hence with one thread.
 fn on_one_processor(command: &Command) -> Command {
-    let mut confined = tool("taskset");
-    confined.args(["-c", "0"]).arg(command.get_program()).args(command.get_args());
-    confined.current_dir(command.get_current_dir().unwrap()).env_clear();
-    confined.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    confined
+    let mut pinned = tool("taskset");
+    pinned.args(["-c", "0"]).arg(command.get_program()).args(command.get_args());
+    pinned.current_dir(command.get_current_dir().unwrap()).env_clear();
+    pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    pinned
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn the_same_project_gives_the_same_digest_anywhere() {
     let blobs = |checkout: &Checkout| listing(&checkout.workspace.path("images"));
     assert_eq!(blobs(&there), blobs(&here), "the layouts are the same, file by file");
 
-    // Again, now from the store.
+    // A second build uses the store.
     let again = without_reused(&here.build(&[], false));
     assert_eq!(again, without_reused(&expected));
 
-    // Another time is another image, the same everywhere too.
+    // SOURCE_DATE_EPOCH changes the image, in the same way everywhere.
     let dated = [("SOURCE_DATE_EPOCH", "1700000000")];
     let (one, other) = (here.build(&dated, true), there.build(&dated, false));
     assert_eq!(one["f"]["digest"], other["f"]["digest"]);
@@ -141,7 +141,7 @@ fn without_destinations(report: &Value) -> Value {
     report
 }
 
-/// The report without whether a layer was there before.
+/// The report without the information whether layers were reused.
 fn without_reused(report: &Value) -> Value {
     let mut report = without_destinations(report);
     for function in report.as_object_mut().unwrap().values_mut() {

@@ -1,4 +1,4 @@
-//! limg's image of each example is the one that its Dockerfile gives: file by file, and in how it runs.
+//! limg's image of each example is the same as that of its Dockerfile, file by file, and runs in the same way.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::support::{
     Base, Entry, Example, Files, Image, assert_same, base, docker, finish, repository, succeed, tool,
 };
 
-/// The images of an example, by limg and by hand.
+/// The images of an example: limg's and that of its Dockerfile.
 struct Pair {
     _example: Example,
     limg: Image,
@@ -16,28 +16,28 @@ struct Pair {
 impl Pair {
     fn build(name: &str, function: &str, on: Option<Base>) -> Self {
         let example = Example::new(name);
-        let archive = example.workspace.path("by-hand.tar");
-        by_hand(&example, name, on, &archive);
+        let archive = example.workspace.path("by-dockerfile.tar");
+        build_dockerfile(&example, name, on, &archive);
         example.workspace.build(&[function, "-o", "oci:by-limg"]);
         let limg = Image::of_layout(&example.workspace.path("by-limg"), Some(function));
         Self { _example: example, limg, docker: Image::of_docker_archive(&archive) }
     }
 
-    /// Compares all but the files that are given, which are to differ in this way: limg's and the Dockerfile's.
+    /// Compares the images. `intended` are the files that must differ: limg's entry and that of the Dockerfile.
     fn compare(&self, intended: &[(&str, Entry, Entry)]) {
         let (mut limg, mut docker) = (self.limg.files(), self.docker.files());
-        for (path, by_limg, by_hand) in intended {
+        for (path, by_limg, by_docker) in intended {
             let take = |files: &mut Files| {
                 let entry = files.remove(*path).unwrap_or_else(|| panic!("no {path}"));
                 assert_eq!(entry.owner, Some((0, 0)), "{path}");
                 Entry { owner: None, ..entry }
             };
-            assert_eq!((&take(&mut limg), &take(&mut docker)), (by_limg, by_hand), "{path}");
+            assert_eq!((&take(&mut limg), &take(&mut docker)), (by_limg, by_docker), "{path}");
         }
         assert_same("limg", &limg, "docker", &docker);
 
         let mut environment = self.limg.environment();
-        assert!(environment.remove("LIMG_E2E").is_some(), "the mark of the copied example");
+        assert!(environment.remove("LIMG_E2E").is_some(), "the variable of the copied example");
         assert_eq!(environment, self.docker.environment());
         for key in ["Entrypoint", "Cmd", "WorkingDir"] {
             assert_eq!(self.limg.config["config"][key], self.docker.config["config"][key], "{key}");
@@ -49,10 +49,10 @@ impl Pair {
 }
 
 /// Builds an example's Dockerfile and saves the image.
-fn by_hand(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
+fn build_dockerfile(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
     let base_name = example.docker.name("base");
     let mut build = docker();
-    // The classic builder is in every client, and all that it leaves can be found and removed.
+    // Every client has the classic builder, and all that it leaves behind can be found and removed.
     build.env("DOCKER_BUILDKIT", "0").args(["build", "--no-cache", "--force-rm"]);
     if let Some(on) = on {
         let layout = format!("oci:{}", base(on).display());
@@ -61,7 +61,7 @@ fn by_hand(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
         build.args(["--build-arg", &format!("BASE={base_name}")]);
     }
     let dockerfile = repository().join("Dockerfiles").join(format!("{name}.Dockerfile"));
-    let tag = example.docker.name("by-hand");
+    let tag = example.docker.name("by-dockerfile");
     build.args(["--tag", &tag, "--file"]).arg(dockerfile).arg(example.workspace.path(""));
     let finished = finish(&mut build);
     remove_stages(example, on.map(|_| base_name), &finished.text());
@@ -69,8 +69,8 @@ fn by_hand(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
     succeed(docker().args(["save", &tag, "--output"]).arg(archive));
 }
 
-/// Has the images of all steps removed in the end, the last ones first: those of the last stage go with the image, but
-/// those of a stage before it would stay.
+/// Removes the images of all steps at the end, the last ones first. Those of the last stage are removed with the
+/// image, but those of earlier stages would stay.
 fn remove_stages(example: &Example, base: Option<String>, output: &str) {
     let inspect =
         |name: &str| succeed(docker().args(["image", "inspect", "--format", "{{.Id}}", name])).text();
@@ -94,8 +94,8 @@ fn custom_runtime() {
     let read = |path: &str| std::fs::read(repository().join(path)).unwrap();
     let launcher = read("base-images/launcher.sh");
     let bootstrap = read("examples/custom-runtime/layers/shell-runtime/bootstrap");
-    // The entry point of a `provided` base starts this path and no other. By hand the runtime is copied there; limg puts
-    // its launcher there, which looks where Lambda looks, and honours AWS_LAMBDA_EXEC_WRAPPER.
+    // The entry point of a `provided` base runs only this path. The Dockerfile copies the runtime there. limg copies
+    // its launcher, which searches the same paths as Lambda and supports AWS_LAMBDA_EXEC_WRAPPER.
     let intended = ("var/runtime/bootstrap", Entry::file(0o755, &launcher), Entry::file(0o755, &bootstrap));
     Pair::build("custom-runtime", "echo", Some(Base::ProvidedAl2023)).compare(&[intended]);
 }

@@ -1,4 +1,4 @@
-//! The examples do what their READMEs say: in Docker under AWS's emulator, and as confined as in Lambda.
+//! The examples do what their READMEs describe, in Docker with AWS's emulator, with and without Lambda's restrictions.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Example, Finished, emulator, finish, succeed};
 
-/// How a function is run: as Docker would, and as Lambda would.
+/// How a function is run: in an ordinary container, and restricted as in Lambda.
 const MODES: [&[&str]; 2] = [&[], &["--as-lambda"]];
 
-/// The line of the log that begins so, without its beginning.
+/// The line of the log that begins with `start`, without that.
 fn line<'a>(log: &'a str, start: &str) -> &'a str {
     log.lines()
         .find_map(|line| line.strip_prefix(start))
@@ -22,14 +22,14 @@ fn is_request_id(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// A function that answers with an error.
+/// The error that a function responds with.
 fn function_error(finished: &Finished) -> Value {
     assert_eq!(finished.code, 1, "{}\n{}", finished.text(), finished.stderr);
     finished.json()
 }
 
 fn leaves_no_container(example: &Example) {
-    assert_eq!(example.docker.images().len(), 1, "the image stays, for the next time");
+    assert_eq!(example.docker.images().len(), 1, "the image stays");
     assert_eq!(example.docker.containers(), Vec::<String>::new());
 }
 
@@ -68,7 +68,7 @@ fn custom_runtime() {
         let invoked = succeed(example.invoke(&["echo", "-e", "event.json"]).args(mode)).text();
         let rest = invoked.strip_prefix("{\"request\": \"").unwrap_or_else(|| panic!("{invoked}"));
         assert!(is_request_id(&rest[..36]), "{invoked}");
-        // Byte for byte, and the end of the line that limg adds for the terminal.
+        // Unchanged, except for the line end that limg adds.
         assert_eq!(rest[36..], format!("\", \"event\": {event}}}\n"));
     }
 
@@ -78,8 +78,8 @@ fn custom_runtime() {
     let mut limg = limg.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     limg.stdin.take().unwrap().write_all(odd.as_bytes()).unwrap();
     let output = limg.wait_with_output().unwrap();
-    let answer = String::from_utf8(output.stdout).unwrap();
-    assert!(answer.ends_with(&format!("\"event\": {odd}}}\n")), "{answer}");
+    let response = String::from_utf8(output.stdout).unwrap();
+    assert!(response.ends_with(&format!("\"event\": {odd}}}\n")), "{response}");
 
     let failed = finish(&mut example.invoke(&["echo", "-e", "{\"fail\": true}"]));
     let expected = json!({
@@ -102,8 +102,8 @@ fn static_binary() {
         let invoked = succeed(example.invoke(&["words", "-e", "event.json"]).args(rie).args(mode));
         assert_eq!(invoked.json(), json!({ "different_words": 4, "words": 6 }));
         let log = &invoked.stderr;
-        let told = line(log, "[counter] INVOKE ");
-        assert!(is_request_id(&told[..36]) && told.ends_with(" number 1"), "{log}");
+        let invoked = line(log, "[counter] INVOKE ");
+        assert!(is_request_id(&invoked[..36]) && invoked.ends_with(" number 1"), "{log}");
         assert_eq!(line(log, "[counter] SHUTDOWN "), "SandboxTerminated after 1");
     }
     let failed = finish(example.invoke(&["words", "-e", "{}"]).args(rie));

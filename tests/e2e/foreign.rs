@@ -1,5 +1,5 @@
-//! Bases that nobody made for Lambda: Debian with an interpreter and its runtime interface client, and nothing at all. limg
-//! brings the start-up that they lack.
+//! Bases that were not made for Lambda: Debian with an interpreter and its runtime interface client, and `scratch`.
+//! limg adds the entry point that they lack.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ def handler(event, context):
     return {'words': words.WORDS, 'style': os.environ['STYLE'], 'cwd': os.getcwd()}
 ";
 
-/// Functions on that base.
+/// Functions on Debian.
 struct OnDebian {
     docker: Docker,
     workspace: Workspace,
@@ -37,7 +37,7 @@ impl OnDebian {
         workspace.write("ruby/text", "#!/bin/sh\n");
         let definition = json!({
             "project": docker.prefix,
-            // Images of this test's own: what another one removes by image must not be here.
+            // Images of this test's own, which no other test removes.
             "defaults": { "environment": { "LIMG_E2E": docker.prefix } },
             "bases": {
                 "debian": { "image": "oci:debian", "contract": "python3.11" },
@@ -59,7 +59,8 @@ impl OnDebian {
         Self { docker, workspace }
     }
 
-    /// Starts a function as Lambda would: without its handler in the environment, and with the Runtime API somewhere else.
+    /// Starts a function as Lambda would: with an address of the Runtime API, and without the handler in the
+    /// environment.
     fn run(&self, function: &str, variables: &[&str]) -> Finished {
         let mut run = docker();
         run.args(["run", "--rm", "--network", "none"]);
@@ -70,7 +71,7 @@ impl OnDebian {
     }
 }
 
-/// The layout `debian`: of an open base the layers with the system and the language, and nothing of the contract.
+/// The layout `debian`: the layers of an open base with the system and the language, without those of the contract.
 fn make_base(workspace: &Workspace) {
     succeed(tool("cp").arg("-r").arg(base(Base::Python311)).arg(workspace.path("debian")));
     let blob = |descriptor: &Value| {
@@ -87,7 +88,7 @@ fn make_base(workspace: &Workspace) {
     let mut index = read(workspace.path("debian/index.json"));
     let mut manifest = read(blob(&index["manifests"][0]));
     let mut config = read(blob(&manifest["config"]));
-    // Debian, Lambda's entry script and emulator, Python.
+    // The three layers are Debian, Lambda's entry script with the emulator, and Python.
     for list in [&mut manifest["layers"], &mut config["rootfs"]["diff_ids"]] {
         let list = list.as_array_mut().unwrap();
         assert_eq!(list.len(), 3);
@@ -102,20 +103,20 @@ fn make_base(workspace: &Workspace) {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_on_plain_debian_answers() {
+fn a_function_on_plain_debian_responds() {
     let project = OnDebian::new();
     let expected = json!({ "words": ["from", "a", "layer"], "style": "wrapped", "cwd": "/var/task" });
     for arguments in [&[][..], &["--as-lambda"]] {
         let mut command = project.workspace.limg(&["invoke", "python", "--rie"]);
-        let answer = succeed(command.arg(emulator()).args(arguments));
-        assert_eq!(answer.json(), expected, "{}", answer.stderr);
-        assert!(answer.stderr.contains("listener saw SHUTDOWN"), "{}", answer.stderr);
+        let invoked = succeed(command.arg(emulator()).args(arguments));
+        assert_eq!(invoked.json(), expected, "{}", invoked.stderr);
+        assert!(invoked.stderr.contains("listener saw SHUTDOWN"), "{}", invoked.stderr);
     }
 }
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn wrappers_and_handlers_are_treated_as_on_lambdas_own_bases() {
+fn wrappers_and_handlers_work_as_on_lambdas_own_bases() {
     let project = OnDebian::new();
     project.workspace.build(&["-o", "docker-daemon:"]);
     let ruby = project.run("ruby", &[]);
@@ -134,7 +135,7 @@ fn wrappers_and_handlers_are_treated_as_on_lambdas_own_bases() {
     }
 }
 
-/// A program that prints a variable and its arguments, and one that sets the variable and becomes its arguments.
+/// A program that prints a variable and its last argument, and one that sets the variable and executes its arguments.
 const PROGRAMS: [(&str, &str); 2] = [
     (
         "code/bootstrap",
@@ -153,7 +154,7 @@ const PROGRAMS: [(&str, &str); 2] = [
 
 #[test]
 #[ignore = "needs Docker and a C compiler; `make test` runs it"]
-fn on_nothing_at_all_a_static_program_wraps_another() {
+fn on_scratch_a_static_program_wraps_another() {
     let (docker_images, workspace) = (Docker::new("scratch"), Workspace::new());
     for (program, source) in PROGRAMS {
         let source = workspace.write(format!("{program}.c"), source);
@@ -168,9 +169,9 @@ fn on_nothing_at_all_a_static_program_wraps_another() {
     });
     workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
     workspace.build(&["-o", "docker-daemon:"]);
-    let answer = succeed(docker().args(["run", "--rm", "--network", "none", &docker_images.name("f")]));
-    assert_eq!(answer.text(), "wrapped of my.handler\n");
-    // A program for the wrong machine does not come so far.
+    let ran = succeed(docker().args(["run", "--rm", "--network", "none", &docker_images.name("f")]));
+    assert_eq!(ran.text(), "wrapped of my.handler\n");
+    // A program for the wrong architecture is an error of the build.
     let wrong = workspace.path("limg.yaml");
     let text = fs::read_to_string(&wrong)
         .unwrap()

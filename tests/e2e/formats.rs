@@ -1,4 +1,4 @@
-//! Every form in which limg writes an image is read by other tools, and every form of base by limg.
+//! Other tools read every format in which limg writes images, and limg reads every format of bases.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,7 +11,7 @@ use crate::support::{
     succeed, tool, unique, without_owners,
 };
 
-/// Runs skopeo, which must succeed. It needs no policy of the machine's, and no certificates for a local registry.
+/// Runs skopeo, which must succeed, without the machine's policy.
 fn skopeo(arguments: &[&str]) -> Vec<u8> {
     let mut command = tool("skopeo");
     succeed(command.arg("--insecure-policy").args(arguments)).stdout
@@ -23,7 +23,7 @@ fn umoci(arguments: &[&str]) {
 
 /// A workspace with a small base, the layout `base`, and a function `f` of a layer and two files of code.
 ///
-/// The base is made by umoci: two images, `amd64` and `arm64`, of two layers each.
+/// umoci makes the base: two images, `amd64` and `arm64`, with two layers each.
 struct Project {
     workspace: Workspace,
     name: String,
@@ -84,7 +84,7 @@ impl Project {
                 "/srv",
             ]);
         }
-        // Collects what the steps in between have left, so that the layout has the two images and nothing else.
+        // Removes what intermediate steps have left, so that the layout has only the two images.
         umoci(&["gc", "--layout", &base]);
     }
 
@@ -111,12 +111,12 @@ impl Project {
         self.workspace.path(relative).display().to_string()
     }
 
-    /// Builds to one destination; gives the function's report.
+    /// Builds to one destination and returns the function's report.
     fn build(&self, destination: &str) -> Value {
         self.workspace.build(&["-o", destination])["f"].take()
     }
 
-    /// What is to be in the image, owners aside.
+    /// The expected files of the image, without owners.
     fn expected(&self) -> Files {
         let mut files = self.own();
         let base = [
@@ -134,8 +134,8 @@ impl Project {
         files
     }
 
-    /// What the function itself brings.
-    #[expect(clippy::unused_self, reason = "it is the project's")]
+    /// The files of the function and its layer.
+    #[expect(clippy::unused_self, reason = "they belong to the project")]
     fn own(&self) -> Files {
         let own = [
             ("opt", Entry::folder(0o755)),
@@ -201,7 +201,7 @@ fn an_oci_layout_is_read_by_skopeo_and_umoci_and_survives_a_registry() {
 
 #[test]
 #[ignore = "needs skopeo and umoci; `make test` runs it"]
-fn an_oci_layout_takes_one_image_after_the_other() {
+fn several_builds_add_images_to_one_oci_layout() {
     let project = Project::new("layout-again");
     let first = project.build("oci:images:one");
     project.workspace.write("code/data.json", "[]");
@@ -211,7 +211,7 @@ fn an_oci_layout_takes_one_image_after_the_other() {
         let raw = skopeo(&["inspect", "--raw", &format!("oci:{}:{name}", project.path("images"))]);
         assert_eq!(built["digest"], format!("sha256:{}", sha256(&raw)));
     }
-    // The same name again stands for the new image alone.
+    // The same name now belongs to the new image.
     project.build("oci:images:one");
     let image = Image::of_layout(&project.workspace.path("images"), Some("one"));
     assert_eq!(second["digest"], image.digest);
@@ -242,7 +242,7 @@ fn a_docker_archive_is_read_by_docker_and_skopeo() {
     let built = project.build("docker-archive:f.tar");
     succeed(docker().args(["load", "--input", &project.path("f.tar")]));
     let loaded = docker_images.inspect("f");
-    // Where images are kept by containerd, the id is that of a manifest that the engine makes up.
+    // Not by id: in containerd, that is the digest of a manifest that the engine generates.
     let layers: Vec<&Value> = loaded["RootFS"]["Layers"].as_array().unwrap().iter().collect();
     let own: Vec<&Value> =
         built["layers"].as_array().unwrap().iter().map(|layer| &layer["diff_id"]).collect();
@@ -258,7 +258,7 @@ fn a_docker_archive_is_read_by_docker_and_skopeo() {
 
 #[test]
 #[ignore = "needs umoci and Docker; `make test` runs it"]
-fn loading_into_docker_sends_only_what_the_engine_lacks() {
+fn loading_into_docker_sends_only_missing_layers() {
     let docker_images = Docker::new("docker-daemon");
     let project = Project::named(docker_images.prefix.clone());
     let megabyte: u64 = 1 << 20;
@@ -270,7 +270,7 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
     };
 
     let built = load();
-    // Nameless as soon as the edited image takes its name.
+    // The edited image takes its name.
     docker_images.remove_too(built["image_id"].as_str().unwrap());
     let first = socket.sent();
     assert!(first > 3 * megabyte, "only {first} bytes were sent");
@@ -284,11 +284,11 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
 
     project.workspace.write("code/data.json", "[\"edited\"]");
     let edited = load();
-    let thin = socket.sent();
-    assert!(thin < 100_000, "{thin} bytes were sent for an edit of the code");
+    let sent = socket.sent();
+    assert!(sent < 100_000, "{sent} bytes were sent for an edit of the code");
     assert_eq!(docker_images.inspect("f")["Id"], edited["image_id"]);
 
-    // What was left out is in the image nevertheless.
+    // The layers that were not sent are in the image.
     let archive = project.path("saved.tar");
     succeed(docker().args(["save", "--output", &archive, &docker_images.name("f")]));
     let mut expected = project.expected();
@@ -300,7 +300,7 @@ fn loading_into_docker_sends_only_what_the_engine_lacks() {
 
 #[test]
 #[ignore = "needs umoci and Docker; `make test` runs it"]
-fn layers_are_compressed_for_those_who_want_them_compressed() {
+fn layers_are_compressed_only_for_destinations_that_need_it() {
     let docker_images = Docker::new("docker-daemon");
     let project = Project::named(docker_images.prefix.clone());
     let both = project.workspace.build(&["-o", "docker-daemon:", "-o", "oci:images"])["f"].take();
@@ -329,7 +329,7 @@ fn layers_are_compressed_for_those_who_want_them_compressed() {
     assert_eq!(project.workspace.blobs(), 2);
 }
 
-/// Bytes that do not get smaller by compression, the same every time.
+/// Bytes that cannot be compressed, the same every time.
 fn noise(size: u64) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = |_| {
@@ -343,7 +343,7 @@ fn noise(size: u64) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs skopeo, umoci and Docker; `make test` runs it"]
-fn the_same_base_in_any_form_bears_the_same_layers() {
+fn a_base_gives_the_same_layers_in_every_format() {
     let docker_images = Docker::new("bases");
     let project = Project::named(docker_images.prefix.clone());
     let layout = format!("oci:{}:amd64", project.path("base"));
@@ -369,7 +369,7 @@ fn the_same_base_in_any_form_bears_the_same_layers() {
         project.check_config(&image.config["config"]);
         assert_same(base, &without_owners(&image.files()), "the sources", &project.expected());
     }
-    // On nothing at all, the same layers are all there is.
+    // On `scratch`, the image has only these layers.
     project.stand_on("scratch");
     assert_eq!(own_layers(&project.build("oci:images")), expected);
     let image = Image::of_layout(&project.workspace.path("images"), Some("f"));
@@ -378,7 +378,7 @@ fn the_same_base_in_any_form_bears_the_same_layers() {
 
 #[test]
 #[ignore = "needs umoci; `make test` runs it"]
-fn of_a_layout_for_several_architectures_the_functions_own_is_taken() {
+fn a_layout_for_several_architectures_gives_that_of_the_function() {
     let project = Project::new("multi");
     let layout = project.workspace.path("base");
     let machine = |index: &str, architecture: &str| {
@@ -390,7 +390,7 @@ fn of_a_layout_for_several_architectures_the_functions_own_is_taken() {
     };
     let expected = |name: &str| (name.to_owned(), Entry::file(0o644, name.as_bytes()).node);
 
-    // An index within the index, as `docker buildx` and `skopeo copy --all` write it.
+    // A nested index, as `docker buildx` and `skopeo copy --all` write it.
     let nested = nested_index(&layout);
     fs::write(layout.join("index.json"), serde_json::to_vec(&nested).unwrap()).unwrap();
     for image in ["oci:base", "oci:base:both"] {
@@ -399,7 +399,7 @@ fn of_a_layout_for_several_architectures_the_functions_own_is_taken() {
     }
 }
 
-/// The index of a layout of umoci, whose entries get their platforms and move into an index of their own.
+/// The index of umoci's layout, with its entries moved into a nested index with platforms.
 fn nested_index(layout: &Path) -> Value {
     let mut index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
     for entry in index["manifests"].as_array_mut().unwrap() {
@@ -409,7 +409,7 @@ fn nested_index(layout: &Path) -> Value {
     }
     let media_type = "application/vnd.oci.image.index.v1+json";
     index["mediaType"] = media_type.into();
-    // What `docker buildx` adds beside the images.
+    // `docker buildx` also adds attestations.
     let attestation = json!({ "architecture": "unknown", "os": "unknown" });
     let mut extra = index["manifests"][0].clone();
     extra["platform"] = attestation;
@@ -424,7 +424,7 @@ fn nested_index(layout: &Path) -> Value {
 
 #[test]
 #[ignore = "needs skopeo, umoci, docker-registry and Docker; `make test` runs it"]
-fn an_image_keeps_the_media_types_of_dockers_family() {
+fn an_image_keeps_dockers_media_types() {
     let docker_images = Docker::new("v2s2");
     let project = Project::named(docker_images.prefix.clone());
     let base = docker_layout(&project);
@@ -446,7 +446,7 @@ fn an_image_keeps_the_media_types_of_dockers_family() {
     assert_eq!(types[2..], [layer; 4]);
     assert_same("limg", &without_owners(&image.files()), "the sources", &project.expected());
 
-    // A registry and Docker take the manifest as it is. Older skopeos do not look for such images in OCI layouts.
+    // A registry and Docker accept the manifest. Older versions of skopeo do not read such images from OCI layouts.
     let registry = Registry::start();
     let remote = format!("{}/{}:v1", registry.address, project.name);
     let folder = project.workspace.path("to-copy");
@@ -469,7 +469,7 @@ fn an_image_keeps_the_media_types_of_dockers_family() {
     project.check_config(&pulled["Config"]);
 }
 
-/// The small base with the media types of Docker, as skopeo converts it, in a layout: some tools write such.
+/// A layout of the small base with Docker's media types, to which skopeo converts it. Some tools write such layouts.
 fn docker_layout(project: &Project) -> PathBuf {
     let source = format!("oci:{}:amd64", project.path("base"));
     let folder = project.workspace.path("v2s2");
@@ -509,7 +509,7 @@ fn a_base_for_another_platform_is_refused() {
         }
         assert!(!project.workspace.path("images").exists(), "a failed build leaves nothing");
     }
-    // The same base is good for the other architecture.
+    // The same base works for the other architecture.
     project.stand_on_for("oci:base:arm64", "arm64");
     project.build("oci:images");
 }

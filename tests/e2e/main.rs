@@ -1,11 +1,12 @@
-//! End-to-end tests: the real program, judged by other people's tools.
+//! End-to-end tests: the real program, judged by independent tools.
 //!
-//! skopeo, umoci, GNU tar, Docker and Python read what limg wrote; none of them knows anything of limg. Every test here
-//! is ignored by default, because it needs a part that plain `cargo test` must do without; `make test` runs them all.
-//! A test whose part is missing fails and says how to install it.
+//! skopeo, umoci, GNU tar, Docker and Python read what limg wrote. Every test here is ignored by default, because it
+//! needs tools that plain `cargo test` must not require; `make test` runs them all. A test that lacks a tool fails
+//! and names the command that installs it.
 //!
-//! Tests run side by side, each in a process of its own, and share one Docker Engine with whoever else uses it: names,
-//! ports and folders are a test's own, and it removes what it made by name.
+//! Tests run concurrently, each in its own process, and share one Docker Engine with each other and with other users.
+//! Each has its own names, ports and folders, and removes what it created by name.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,25 +15,21 @@
 )]
 
 mod arm64;
+#[cfg(feature = "aws")]
+mod aws;
 mod bases;
 mod bytecode;
 mod clients;
 mod determinism;
 mod dockerfiles;
-#[cfg(feature = "aws")]
-mod ecr;
 mod engine;
 mod examples;
 mod foreign;
 mod formats;
 mod invoke;
-#[cfg(feature = "aws")]
-mod layer_versions;
 mod matrix;
 mod memory;
 mod push;
-#[cfg(feature = "aws")]
-mod push_ecr;
 mod remote_layers;
 mod support;
 mod trees;

@@ -1,4 +1,4 @@
-//! The memory that a build takes does not grow with what is built.
+//! A build's use of memory does not grow with the size of layers.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -7,14 +7,15 @@ use crate::support::{Workspace, succeed, tool};
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// Runs a program and says how much memory it held at most, in KiB, as the kernel counted it.
+/// Runs a program and prints its peak memory in KiB, as counted by the kernel.
 const MEASURE: &str = "
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 ";
 
-/// Makes an archive of entries that begin with noise and go on with zeros: its path, how much noise, and the entries' sizes.
+/// Writes an archive whose entries begin with noise and continue with zeros. The arguments are its path, the size of
+/// the noise, and the sizes of the entries.
 const ARCHIVE: &str = "
 import os, sys, zipfile
 path, noise, *sizes = sys.argv[1], *map(int, sys.argv[2:])
@@ -26,7 +27,7 @@ with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archiv
                 entry.write(bytes(min(1 << 20, size - start)))
 ";
 
-/// Writes a file of this size: some that cannot be compressed, so that the blob is large too; the rest a hole.
+/// Writes a file of this size: some noise, so that the blob is large too, and a hole.
 fn write_file(workspace: &Workspace, size: u64) {
     let mut file = File::create(workspace.write("layer/large", "")).unwrap();
     let noise = std::io::copy(&mut File::open("/dev/urandom").unwrap().take(size / 8), &mut file).unwrap();
@@ -35,14 +36,14 @@ fn write_file(workspace: &Workspace, size: u64) {
     assert_eq!(noise, size / 8);
 }
 
-/// Writes an archive of entries of these sizes, each with so much that cannot be compressed.
+/// Writes an archive with entries of these sizes, each with so much noise.
 fn write_archive(workspace: &Workspace, noise: u64, sizes: &[u64]) {
     let mut python = tool("python3");
     python.args(["-c", ARCHIVE]).arg(workspace.path("layer.zip")).arg(noise.to_string());
     succeed(python.args(sizes.iter().map(u64::to_string)));
 }
 
-/// Builds a function with the layer that is written to that path into these destinations; gives the peak in bytes.
+/// Builds a function with the layer at that path to these destinations. Returns the peak memory in bytes.
 fn peak(layer: &str, write: impl FnOnce(&Workspace), destinations: &[&str]) -> u64 {
     let workspace = Workspace::new();
     workspace.write_program("code/bootstrap", "#!/nothing\n");
@@ -70,7 +71,7 @@ fn peak(layer: &str, write: impl FnOnce(&Workspace), destinations: &[&str]) -> u
 
 #[test]
 #[ignore = "needs Python; `make test` runs it"]
-fn a_large_layer_takes_no_more_memory_than_a_small_one() {
+fn a_large_layer_needs_as_little_memory_as_a_small_one() {
     let destinations = ["oci:images", "oci-archive:f.oci.tar", "docker-archive:f.docker.tar"];
     let peak = |size| peak("layer", |workspace| write_file(workspace, size), &destinations);
     let (small, large) = (peak(MEGABYTE), peak(600 * MEGABYTE));
@@ -81,8 +82,8 @@ fn a_large_layer_takes_no_more_memory_than_a_small_one() {
 
 #[test]
 #[ignore = "needs Python; `make test` runs it"]
-fn nor_does_a_large_archive() {
-    // Entries that are taken over whole, and one that is taken over in pieces.
+fn a_large_archive_needs_as_little_memory_as_a_small_one() {
+    // Entries whose deflate stream is reused as a whole, and one whose stream is split.
     let sizes = [&[MEGABYTE; 300][..], &[300 * MEGABYTE]].concat();
     let peak = |noise, sizes: &[u64]| {
         peak("layer.zip", |workspace| write_archive(workspace, noise, sizes), &["oci:images"])

@@ -1,4 +1,4 @@
-//! Registries: bases that lie in one, and images that are sent to one, judged by docker-registry's own log and by skopeo.
+//! Registries: bases in a registry and pushed images, verified with docker-registry's access log and skopeo.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,16 +7,16 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Docker, Finished, Image, Kind, Registry, Request, User, Workspace, base, fails, finish, succeed,
-    tool,
+    Access, Base, Docker, Finished, Image, LoggedRequest, Registry, User, Workspace, base, fails, finish,
+    succeed, tool,
 };
 
 const USER: User = User { name: "shop", password: "s3cret, with \"quotes\"" };
 
-/// The base's repository in the registry.
+/// The repository of the base in the registry.
 const BASE: &str = "lambda/provided";
 
-/// Functions on a base in a registry with TLS and a password, and a layer that they share.
+/// Functions with a shared layer, on a base in a registry with TLS and authentication.
 struct Shop {
     workspace: Workspace,
     registry: Registry,
@@ -24,7 +24,7 @@ struct Shop {
 
 impl Shop {
     fn new(functions: &[&str]) -> Self {
-        let registry = Registry::of_kind(Kind { tls: true, user: Some(USER) });
+        let registry = Registry::with_access(Access { tls: true, user: Some(USER) });
         let shop = Self { workspace: Workspace::new(), registry };
         shop.log_in();
         let layout = format!("oci:{}", base(Base::ProvidedAl2023).display());
@@ -53,7 +53,7 @@ impl Shop {
         );
     }
 
-    /// Writes the credentials where Docker has them.
+    /// Writes the credentials to Docker's config file.
     fn log_in(&self) {
         let auth = [USER.name, ":", USER.password].concat();
         let auth = base64(auth.as_bytes());
@@ -80,7 +80,7 @@ impl Shop {
         )
     }
 
-    /// limg, trusting the registry's certificate.
+    /// limg, which trusts the registry's certificate.
     fn limg(&self, arguments: &[&str]) -> Command {
         let mut limg = self.workspace.limg(arguments);
         limg.arg("--ca-file").arg(self.registry.certificate());
@@ -97,15 +97,15 @@ impl Shop {
         succeed(push.args(arguments)).json()["functions"].take()
     }
 
-    /// The same files on a machine that has built nothing yet.
+    /// The same project on a machine that has not built anything yet.
     fn on_a_new_machine(&self) {
         fs::remove_dir_all(self.workspace.path("store")).unwrap();
         self.workspace.write("layer/lib/words.txt", "hello\n".repeat(1000));
     }
 
-    /// The requests since the registry had answered so many, but for the one by which limg finds out whether a registry on
-    /// this machine has TLS.
-    fn requests_since(&self, before: usize) -> Vec<Request> {
+    /// The requests after the first `before`, except for the one by which limg detects whether a registry on this
+    /// machine uses TLS.
+    fn requests_since(&self, before: usize) -> Vec<LoggedRequest> {
         let mut requests = self.registry.requests().split_off(before);
         requests.retain(|request| request.path != "/v2/");
         requests
@@ -122,12 +122,12 @@ fn base64(bytes: &[u8]) -> String {
     encoded.text()
 }
 
-fn count(requests: &[Request], method: &str, part: &str) -> usize {
+fn count(requests: &[LoggedRequest], method: &str, part: &str) -> usize {
     requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
 }
 
-/// How many requests of each kind were answered well.
-fn summary(requests: &[Request]) -> BTreeMap<(String, String), usize> {
+/// The number of successful requests by method and kind.
+fn summary(requests: &[LoggedRequest]) -> BTreeMap<(String, String), usize> {
     let mut kinds = BTreeMap::new();
     for request in requests.iter().filter(|request| request.status < 400) {
         let kind = ["manifests", "uploads", "blobs"].into_iter().find(|kind| request.path.contains(kind));
@@ -138,7 +138,7 @@ fn summary(requests: &[Request]) -> BTreeMap<(String, String), usize> {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn a_base_in_a_registry_gives_the_image_of_the_same_base_in_a_layout() {
+fn a_base_gives_the_same_image_from_a_registry_and_a_layout() {
     let shop = Shop::new(&["orders"]);
     let before = shop.registry.requests().len();
     let remote = succeed(&mut shop.limg(&["build", "--format", "json", "-o", "oci:remote"])).json();
@@ -155,7 +155,7 @@ fn a_base_in_a_registry_gives_the_image_of_the_same_base_in_a_layout() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn a_push_moves_no_byte_that_the_registry_has() {
+fn a_push_uploads_only_what_the_registry_lacks() {
     let shop = Shop::new(&["orders", "billing", "stock"]);
     let before = shop.registry.requests().len();
     let pushed = shop.push();
@@ -163,11 +163,11 @@ fn a_push_moves_no_byte_that_the_registry_has() {
     let kinds = summary(&requests);
     let of =
         |method: &str, kind: &str| kinds.get(&(method.to_owned(), kind.to_owned())).copied().unwrap_or(0);
-    // Of the base only manifest and config were fetched; its layers were taken over from its own repository.
+    // Only the base's manifest and config were pulled. Its layers were mounted from its repository.
     assert_eq!((of("GET", "manifests"), of("GET", "blobs")), (1, 1), "{requests:#?}");
-    // The launcher and the shared layer once, three codes, three configs.
+    // The launcher, the shared layer, three layers of code, three configs.
     assert_eq!(of("PATCH", "uploads"), 2 + 3 + 3, "{requests:#?}");
-    // By digest and by tag.
+    // Each by digest and by tag.
     assert_eq!(of("PUT", "manifests"), 6);
 
     for name in ["orders", "billing", "stock"] {
@@ -185,10 +185,12 @@ fn a_push_moves_no_byte_that_the_registry_has() {
     let before = shop.registry.requests().len();
     let again = shop.push();
     let requests = shop.requests_since(before);
-    let asked: Vec<_> = requests.iter().filter(|request| request.status != 401).collect();
-    assert_eq!(asked.len(), 3, "{requests:#?}");
+    let authorized: Vec<_> = requests.iter().filter(|request| request.status != 401).collect();
+    assert_eq!(authorized.len(), 3, "{requests:#?}");
     assert!(
-        asked.iter().all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest"))
+        authorized
+            .iter()
+            .all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest"))
     );
     assert!(["orders", "billing", "stock"].iter().all(|name| again[name]["unchanged"] == true));
     assert_eq!(again["orders"]["image_uri"], pushed["orders"]["image_uri"]);
@@ -196,7 +198,7 @@ fn a_push_moves_no_byte_that_the_registry_has() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn an_edit_sends_what_was_edited() {
+fn after_an_edit_only_the_changed_layer_and_the_config_are_uploaded() {
     let shop = Shop::new(&["orders", "billing"]);
     shop.push();
     shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n: other\n");
@@ -214,7 +216,7 @@ fn an_edit_sends_what_was_edited() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn a_new_machine_takes_the_layers_that_another_has_pushed() {
+fn cache_from_reuses_layers_that_another_machine_has_pushed() {
     let shop = Shop::new(&["orders", "billing"]);
     let pushed = shop.push();
     let image = format!("{}/shop/{{function}}", shop.registry.address);
@@ -245,7 +247,7 @@ fn a_new_machine_takes_the_layers_that_another_has_pushed() {
         );
     }
 
-    // The flag decides what is done, not what comes of it.
+    // The option does not change the image.
     shop.on_a_new_machine();
     let made = shop.push();
     let digest = |functions: &Value, name: &str| functions[name]["digest"].as_str().unwrap().to_owned();
@@ -253,7 +255,7 @@ fn a_new_machine_takes_the_layers_that_another_has_pushed() {
     assert_eq!(digest(&made, "orders"), digest(&edited, "orders"));
     assert_eq!(digest(&made, "billing"), digest(&pushed, "billing"));
 
-    // A layout wants the bytes, which the registry has.
+    // A layout needs the blobs, which are pulled from the registry.
     shop.on_a_new_machine();
     let arguments = ["build", "--format", "json", "-o", "oci:there", "--cache-from", &image];
     let built = succeed(&mut shop.limg(&arguments)).json();
@@ -272,7 +274,7 @@ fn a_new_machine_takes_the_layers_that_another_has_pushed() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn a_base_of_another_registry_is_fetched_once() {
+fn a_base_in_another_registry_is_pulled_once() {
     let shop = Shop::new(&["orders", "billing"]);
     let other = Registry::start();
     let push = || {
@@ -284,15 +286,15 @@ fn a_base_of_another_registry_is_fetched_once() {
     let layers = Image::of_layout(&base(Base::ProvidedAl2023), None).layers.len();
     let fetched = summary(&shop.requests_since(before));
     assert_eq!(fetched.get(&("GET".to_owned(), "blobs".to_owned())), Some(&(layers + 1)));
-    // Each blob went over once; the second repository took it over from the first.
+    // Each blob was uploaded once and mounted in the second repository.
     let sent = other.requests();
     let shared = layers + 2;
     assert_eq!(count(&sent, "PATCH", "/uploads/"), shared + 2 + 2, "{sent:#?}");
-    // Which of them is the first depends on whose layers are made first.
+    // Which repository comes first depends on which layers are built first.
     let mounted = ["orders", "billing"].map(|name| pushed[name]["mounted"]["blobs"].as_u64().unwrap());
     assert_eq!(mounted.iter().sum::<u64>(), shared as u64, "{mounted:?}");
 
-    // With another store the layers need not be fetched at all, since the destination has them.
+    // With an empty store, the layers are not pulled, since the destination has them.
     fs::remove_dir_all(shop.workspace.path("store")).unwrap();
     shop.workspace.write_program("functions/orders/bootstrap", "#!/bin/sh\n: other\n");
     let before = shop.registry.requests().len();
@@ -306,7 +308,7 @@ fn a_base_of_another_registry_is_fetched_once() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn what_is_pinned_stays_until_it_is_updated() {
+fn a_pinned_base_stays_until_it_is_updated() {
     let shop = Shop::new(&["orders"]);
     let first = shop.push();
     let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
@@ -334,7 +336,7 @@ fn what_is_pinned_stays_until_it_is_updated() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn refused_credentials_are_told_without_being_shown() {
+fn an_error_about_refused_credentials_does_not_show_them() {
     let shop = Shop::new(&["orders"]);
     let wrong = "another s3cret";
     let auth = base64(format!("{}:{wrong}", USER.name).as_bytes());
@@ -356,7 +358,7 @@ fn refused_credentials_are_told_without_being_shown() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn an_unknown_certificate_is_refused_with_the_way_to_trust_it() {
+fn help_for_an_unknown_certificate_is_to_trust_it() {
     let shop = Shop::new(&["orders"]);
     let prefix = format!("{}/shop", shop.registry.address);
     let refused = fails(3, &mut shop.workspace.limg(&["push", "registry", &prefix]));
@@ -368,7 +370,7 @@ fn an_unknown_certificate_is_refused_with_the_way_to_trust_it() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn fifty_unchanged_functions_cost_fifty_questions() {
+fn fifty_unchanged_functions_need_fifty_requests() {
     let names: Vec<String> = (0..50).map(|number| format!("f{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let shop = Shop::new(&names);
@@ -383,9 +385,9 @@ fn fifty_unchanged_functions_cost_fifty_questions() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn a_base_that_was_looked_into_for_one_function_changes_no_other() {
+fn reading_a_base_for_one_function_does_not_change_another() {
     let shop = Shop::new(&["plain", "wrapped"]);
-    // A base that keeps the contract, and has folders of its own kind and a wrapper in them.
+    // A base that keeps the contract and has a wrapper in a folder with an unusual mode.
     let layout = shop.workspace.path("base");
     let copied = format!("oci:{}:it", layout.display());
     shop.skopeo(&["copy", &format!("oci:{}", base(Base::ProvidedAl2023).display()), &copied]);
@@ -410,32 +412,32 @@ fn a_base_that_was_looked_into_for_one_function_changes_no_other() {
     let alone = build(&["plain"])["plain"]["digest"].clone();
     let together = build(&[]);
     assert_eq!(together["plain"]["digest"], alone);
-    // The wrapped one stands on the same base as it really is.
+    // The function with the wrapper keeps the folder's mode.
     let image = Image::of_layout(&shop.workspace.path(".limg/images"), Some("wrapped"));
     assert_eq!(image.files()["opt"].mode, 0o775);
 }
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn pins_of_other_architectures_and_of_other_runs_are_minded() {
+fn pins_of_other_architectures_and_of_other_runs_are_kept() {
     let shop = Shop::new(&["orders"]);
     let address = &shop.registry.address;
-    // Another run pins something while this one builds.
+    // Another run has added a pin.
     let foreign = "  quay.io/other/image:1:\n    x86_64: sha256:".to_owned() + &"a".repeat(64) + "\n";
     succeed(&mut shop.limg(&["build"]));
     let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
     let arm64 = format!("    arm64: sha256:{}\n    x86_64:", "b".repeat(64));
     shop.workspace.write("limg.lock", format!("{}{foreign}", lock.replace("    x86_64:", &arm64)));
-    // A name renews what it names and drops nothing else; the image is not there for arm64 any more.
+    // Updating a name changes only that. The image no longer exists for arm64.
     let updated = succeed(&mut shop.limg(&["update", "base"])).text();
     assert!(updated.contains("(arm64)") && updated.contains("is not used any more"), "{updated}");
     let lock = fs::read_to_string(shop.workspace.path("limg.lock")).unwrap();
     assert!(lock.contains(&foreign) && !lock.contains("arm64"), "{lock}");
-    // Without a name, what nothing uses goes too.
+    // Without a name, unused pins are removed.
     let updated = succeed(&mut shop.limg(&["update"])).text();
     assert!(updated.contains("quay.io/other/image:1 (x86_64)"), "{updated}");
 
-    // Another definition in the folder has another lock.
+    // Another definition in the same folder has its own lock file.
     let definition = fs::read_to_string(shop.workspace.path("limg.yaml")).unwrap();
     shop.workspace.write("other.yaml", definition);
     succeed(&mut shop.limg(&["build", "-f", "other.yaml"]));
@@ -444,7 +446,7 @@ fn pins_of_other_architectures_and_of_other_runs_are_minded() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
-fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
+fn an_interrupted_push_leaves_a_valid_store_and_no_tag() {
     let shop = Shop::new(&["orders"]);
     let other = Registry::start();
     let prefix = format!("{}/shop", other.address);
@@ -452,7 +454,7 @@ fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
         let entries = fs::read_dir(shop.workspace.path("store/tmp")).into_iter().flatten();
         entries.count()
     };
-    // Interrupted while a layer of the base is on its way; on a fast machine it may be there before anybody looks.
+    // Interrupted while a layer of the base is pulled. On a fast machine, the pull may end too early.
     let interrupted = (0..20).any(|_| {
         let mut push = shop.limg(&["push", "registry", &prefix]);
         let mut process = push.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -472,7 +474,7 @@ fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
     assert_eq!(count(&other.requests(), "PUT", "/manifests/"), 0);
 
     succeed(&mut shop.limg(&["push", "registry", &prefix]));
-    assert_eq!(temporary(), 0, "what was left is removed");
+    assert_eq!(temporary(), 0, "leftovers are removed");
     let back = format!("oci:{}:orders", shop.workspace.path("back").display());
     let remote = format!("docker://{prefix}/orders:latest");
     shop.skopeo(&["copy", &remote, &back]);
@@ -481,7 +483,7 @@ fn an_interrupted_push_leaves_a_good_store_and_no_tag() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and Docker; `make test` runs it"]
-fn a_function_on_a_base_in_a_registry_answers() {
+fn a_function_on_a_base_in_a_registry_responds() {
     let (docker, workspace, registry) = (Docker::new("remote-base"), Workspace::new(), Registry::start());
     let mut copy = tool("skopeo");
     copy.args(["copy", "--dest-tls-verify=false"]).arg(format!("oci:{}", base(Base::Python311).display()));
@@ -496,11 +498,11 @@ fn a_function_on_a_base_in_a_registry_answers() {
     let invoke = |name: &str| {
         let event = json!({ "name": name }).to_string();
         let mut limg = workspace.limg(&["invoke", "-e", &event]);
-        // The catalogue's own image, as a machine behind a mirror gets it.
+        // The built-in base of the runtime, from a mirror.
         succeed(limg.env("LIMG_REGISTRY_MIRROR_PUBLIC_ECR_AWS", &mirror)).json()
     };
     assert_eq!(invoke("Ada"), json!({ "hello": "Ada" }));
-    // The engine has the base now, and limg need not have it.
+    // The engine now has the base, so limg does not need its layers.
     fs::remove_dir_all(workspace.path("store")).unwrap();
     workspace.write("code/app.py", "def handler(event, context):\n    return event['name']\n");
     let before = registry.requests().len();

@@ -1,4 +1,4 @@
-//! Layers that are files of another image in a registry, judged by docker-registry's own log.
+//! Layers from files of another image in a registry, verified with docker-registry's access log.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Entry, Files, Image, Registry, Request, Workspace, assert_same, base, fails, succeed, tool,
+    Base, Entry, Files, Image, LoggedRequest, Registry, Workspace, assert_same, base, fails, succeed, tool,
     without_owners,
 };
 
-/// A registry with images that somebody else has made, and a project that takes files of them.
+/// A registry with images of other tools, and a project that uses files of them.
 struct Shop {
     workspace: Workspace,
     registry: Registry,
@@ -45,7 +45,7 @@ impl Shop {
         format!("{}/{name}", self.registry.address)
     }
 
-    /// Puts an image into the registry whose layers umoci makes, one for each step.
+    /// Pushes an image whose layers umoci makes, one for each step.
     fn seed(&self, name: &str, steps: &[Step]) -> String {
         let folder = self.workspace.path("seed");
         let layout = folder.join("layout");
@@ -72,7 +72,7 @@ impl Shop {
         digest
     }
 
-    /// An image with words, of which one was removed and one was replaced by later layers.
+    /// An image with files that later layers remove and replace.
     fn seed_words(&self) -> String {
         let write = |path: &str, content: &str| self.workspace.write(path, content);
         write("words/list.txt", "hello\n");
@@ -81,11 +81,11 @@ impl Shop {
         write("words/more/deep.txt", "deep\n");
         write("words/more/hidden.txt", "hidden\n");
         write("words/gone/file.txt", "gone\n");
-        self.workspace.write_program("words/say", "#!/bin/sh\n");
+        self.workspace.write_program("words/tool", "#!/bin/sh\n");
         symlink("list.txt", self.workspace.path("words/link")).unwrap();
         write("changed.txt", "second\n");
         write("new/deep.txt", "deeper\n");
-        write("elsewhere", "not wanted\n");
+        write("elsewhere", "not in the layer\n");
         self.seed(
             "tools/words:1",
             &[
@@ -107,15 +107,15 @@ impl Shop {
         fs::read_to_string(self.workspace.path("limg.lock")).unwrap()
     }
 
-    /// What the built function has below /opt.
+    /// The built function's files below /opt.
     fn opt(&self, layout: &str) -> Files {
         let mut files = Image::of_layout(&self.workspace.path(layout), Some("orders")).files();
         files.retain(|path, _| path.starts_with("opt/"));
         without_owners(&files)
     }
 
-    /// What was fetched, or asked about, since the registry had answered so many requests.
-    fn since(&self, before: usize) -> Vec<Request> {
+    /// The requests after the first `before`, except for those that detect the protocol.
+    fn since(&self, before: usize) -> Vec<LoggedRequest> {
         let mut requests = self.registry.requests().split_off(before);
         requests.retain(|request| request.path != "/v2/");
         requests
@@ -133,7 +133,7 @@ impl Shop {
 enum Step {
     /// A file or folder of the workspace, to this path.
     Insert(&'static str, &'static str),
-    /// The same, in place of whatever is there.
+    /// The same, replacing what exists.
     Replace(&'static str, &'static str),
     Remove(&'static str),
 }
@@ -152,7 +152,7 @@ fn files<const N: usize>(files: [(&str, Entry); N]) -> Files {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn files_of_an_image_come_to_their_place() {
+fn files_of_an_image_become_a_layer() {
     let shop = Shop::new();
     let image = shop.seed_words();
     let reference = shop.image("tools/words:1");
@@ -166,13 +166,13 @@ fn files_of_an_image_come_to_their_place() {
         ("opt/words/list.txt", file("hello\n")),
         ("opt/words/more", folder()),
         ("opt/words/more/deep.txt", file("deeper\n")),
-        ("opt/words/say", Entry::file(0o755, b"#!/bin/sh\n")),
+        ("opt/words/tool", Entry::file(0o755, b"#!/bin/sh\n")),
     ]);
-    assert_same("the image", &shop.opt("remote"), "what was wanted", &expected);
+    assert_same("the image", &shop.opt("remote"), "what is expected", &expected);
     let lock = shop.lock();
     assert!(lock.contains(&format!("\n  {reference}:\n    x86_64: {image}\n")), "{lock}");
 
-    // Nothing is asked again, whatever is asked for.
+    // Later builds send no request.
     let before = shop.requests();
     assert_eq!(shop.build(&["-o", "oci:remote"])["digest"], remote["digest"]);
     shop.build(&["--locked"]);
@@ -199,7 +199,7 @@ fn files_of_an_image_come_to_their_place() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn a_pinned_image_is_taken_whatever_its_tag_has_become() {
+fn a_pinned_image_is_used_even_if_its_tag_moves() {
     let shop = Shop::new();
     shop.seed_words();
     let reference = shop.image("tools/words:1");
@@ -227,7 +227,7 @@ fn a_pinned_image_is_taken_whatever_its_tag_has_become() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn an_extension_of_an_image_can_be_executed() {
+fn an_extension_from_an_image_is_executable() {
     let shop = Shop::new();
     shop.workspace.write("adapter", "#!/bin/sh\n: adapter\n");
     shop.seed("adapter:1", &[Step::Insert("adapter", "/adapter")]);
@@ -239,12 +239,12 @@ fn an_extension_of_an_image_can_be_executed() {
         ("opt/extensions", folder()),
         ("opt/extensions/adapter", Entry::file(0o755, b"#!/bin/sh\n: adapter\n")),
     ]);
-    assert_same("the image", &shop.opt("images"), "what Lambda starts", &expected);
+    assert_same("the image", &shop.opt("images"), "what is expected", &expected);
 }
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn a_path_that_is_not_there_is_refused_with_what_is() {
+fn an_error_about_a_missing_path_names_existing_ones() {
     let shop = Shop::new();
     shop.seed_words();
     let reference = shop.image("tools/words:1");
@@ -268,9 +268,9 @@ fn a_path_that_is_not_there_is_refused_with_what_is() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn a_layer_that_already_is_what_is_wanted_is_used_as_it_is() {
+fn a_matching_layer_of_limgs_own_is_reused_unchanged() {
     let shop = Shop::new();
-    // An image that limg itself has made, under another name.
+    // An image that limg built from a folder.
     shop.workspace.write("folder/words/list.txt", "hello\n");
     shop.define(&[("words", "path: folder")]);
     let prefix = shop.image("source");
@@ -284,15 +284,15 @@ fn a_layer_that_already_is_what_is_wanted_is_used_as_it_is() {
     let layer_of = |function: &Value| {
         function["layers"].as_array().unwrap().iter().find(has_name).expect("the layer `words`").clone()
     };
-    let wanted = layer_of(&source)["digest"].as_str().unwrap().to_owned();
+    let expected = layer_of(&source)["digest"].as_str().unwrap().to_owned();
 
-    // Another machine, which has the image only.
+    // Another machine, without the folder.
     shop.forget_the_store();
     fs::remove_dir_all(shop.workspace.path("folder")).unwrap();
     let reference = shop.image("source/orders:latest");
     shop.define(&[("words", &format!("image: \"{reference}\", path: /opt/words"))]);
     let built = shop.build(&["-o", "oci:images"]);
-    assert_eq!(layer_of(&built)["digest"], wanted, "{built}");
+    assert_eq!(layer_of(&built)["digest"], expected, "{built}");
     assert_same(
         "the image",
         &shop.opt("images"),
@@ -303,20 +303,20 @@ fn a_layer_that_already_is_what_is_wanted_is_used_as_it_is() {
     let before = shop.requests();
     let pushed = push(&shop.image("shop"));
     let requests = shop.since(before);
-    assert_eq!(layer_of(&pushed)["digest"], wanted);
+    assert_eq!(layer_of(&pushed)["digest"], expected);
     let mount = requests.iter().find(|request| {
-        request.method == "POST" && request.path.contains("mount=") && request.path.contains(&wanted[7..])
+        request.method == "POST" && request.path.contains("mount=") && request.path.contains(&expected[7..])
     });
-    let mount = mount.unwrap_or_else(|| panic!("no mount of {wanted}: {requests:#?}"));
+    let mount = mount.unwrap_or_else(|| panic!("no mount of {expected}: {requests:#?}"));
     assert!(mount.path.contains("from=source%2Forders") || mount.path.contains("from=source/orders"));
     assert_eq!(mount.status, 201);
 }
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn a_blob_of_others_is_used_as_it_is() {
+fn a_matching_layer_of_other_tools_is_reused_unchanged() {
     let shop = Shop::new();
-    // A tar that GNU tar and gzip make: nobody's but theirs, and all that Lambda asks for.
+    // A layer of GNU tar and gzip that meets all of Lambda's requirements.
     shop.workspace.write("root/opt/words/list.txt", "hello\n");
     let mut tar = tool("tar");
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX", "-cf"]);
@@ -351,18 +351,18 @@ fn a_blob_of_others_is_used_as_it_is() {
     assert_same(
         "the image",
         &shop.opt("images"),
-        "theirs",
+        "its source",
         &files([("opt/words", folder()), ("opt/words/list.txt", file("hello\n"))]),
     );
 
-    // At another place it is another layer.
+    // At another path it is another layer.
     shop.define(&[("words", &layer("/opt/others"))]);
     assert!(!digests(&shop.build(&["-o", "oci:images"])).contains(&json!(blob)));
 }
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn an_update_tells_what_moved_and_moves_what_is_named() {
+fn an_update_moves_the_named_pins_and_lists_them() {
     let shop = Shop::new();
     let seed = |content: &str| {
         shop.workspace.write("it", content);
@@ -378,7 +378,7 @@ fn an_update_tells_what_moved_and_moves_what_is_named() {
     shop.build(&[]);
     let update = |arguments: &[&str]| succeed(shop.workspace.limg(&["update"]).args(arguments));
     let quiet = update(&[]);
-    assert!(quiet.text().is_empty() && quiet.stderr.contains("nothing has moved"), "{quiet:?}");
+    assert!(quiet.text().is_empty() && quiet.stderr.contains("nothing has changed"), "{quiet:?}");
 
     let new = seed("new\n");
     assert_eq!(update(&["first"]).text(), format!("{one} (x86_64)  {} -> {}\n", old[0], new[0]));
@@ -394,14 +394,14 @@ fn an_update_tells_what_moved_and_moves_what_is_named() {
     assert!(refused.contains("did you mean `second`?"), "{refused}");
     let refused = fails(2, &mut shop.workspace.limg(&["update", "second", "nonsense"])).stderr;
     assert!(refused.contains("`nonsense`"), "{refused}");
-    assert_eq!(shop.lock(), lock, "nothing is moved if a name is wrong");
+    assert_eq!(shop.lock(), lock, "nothing moves if a name is unknown");
 
     let moved = update(&[&two, "--format", "json"]).json();
     let change = json!({ "pin": format!("{two} (x86_64)"), "before": old[1], "after": new[1] });
     assert_eq!(moved, json!([change]));
     assert_eq!(update(&["--format", "json"]).json(), json!([]));
 
-    // What is used no more is dropped, and told.
+    // An unused pin is removed and listed.
     shop.define(&[("first", &layer("one:1").replace("/opt/one:1", "/opt/one"))]);
     assert_eq!(update(&[]).text(), format!("{two} (x86_64)  is not used any more\n"));
     assert!(!shop.lock().contains(&two));
@@ -409,9 +409,9 @@ fn an_update_tells_what_moved_and_moves_what_is_named() {
 
 #[test]
 #[ignore = "needs docker-registry, skopeo and umoci; `make test` runs it"]
-fn an_image_does_not_depend_on_what_is_built_beside_it() {
+fn an_image_does_not_depend_on_other_images_of_the_build() {
     let shop = Shop::new();
-    // The same files, once as a layer and nothing else, once among others in a layer.
+    // The same files, once as a whole layer, once as part of a layer.
     shop.workspace.write("root/opt/words/list.txt", "hello\n");
     shop.seed("theirs/mixed:1", &[Step::Insert("root/opt", "/opt"), Step::Insert("root/opt", "/srv")]);
     shop.workspace.write("folder/words/list.txt", "hello\n");
@@ -428,7 +428,7 @@ fn an_image_does_not_depend_on_what_is_built_beside_it() {
     let alone = ["a", "b"].map(|name| shop.workspace.build(&[name])[name]["digest"].clone());
     let together = shop.workspace.build(&[]);
     assert_eq!(alone, ["a", "b"].map(|name| together[name]["digest"].clone()));
-    assert_ne!(alone[0], alone[1], "one has the blob of the image, the other one that limg made");
+    assert_ne!(alone[0], alone[1], "one reuses a layer, the other has one that limg made");
 }
 
 #[test]

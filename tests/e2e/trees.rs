@@ -1,4 +1,4 @@
-//! Any tree of files that a layer can hold comes out of the image as it went in, whoever unpacks it.
+//! Any tree of files that a layer can contain is the same after any tool unpacks the image.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,13 +13,13 @@ use crate::support::{
     Entry, Files, Image, Node, Workspace, assert_same, differences, listing, repository, succeed, tool,
 };
 
-/// Cases take some processes each.
+/// Few, since each case starts several processes.
 const CASES: u32 = 24;
 
-/// Something to create. What cannot be created where it is wanted is left out.
+/// Something to create, unless that is impossible.
 #[derive(Debug, Clone)]
 struct Item {
-    /// Chooses the folder among those that there are.
+    /// Selects one of the existing folders.
     folder: Index,
     name: String,
     kind: Kind,
@@ -34,7 +34,7 @@ enum Kind {
         content: Vec<u8>,
         mode: u32,
     },
-    /// To something that is there, or to nothing.
+    /// To something that exists, or to nothing.
     Link(Option<Index>),
 }
 
@@ -45,7 +45,7 @@ fn name() -> impl Strategy<Value = String> {
     let long = "[a-z]{90,255}";
     let first = "-[a-z-]{1,6}";
     prop_oneof![6 => plain, 3 => unicode, 1 => control, 3 => long, 2 => first]
-        // What cannot be a name, what would be a whiteout, and what limg itself reads.
+        // Not a name, a whiteout, or a file that limg itself reads.
         .prop_filter("a name that a file can have", |name| {
             !matches!(name.as_str(), "." | ".." | ".limgignore") && !name.starts_with(".wh.")
         })
@@ -66,7 +66,7 @@ fn item() -> impl Strategy<Value = Item> {
     (any::<Index>(), name(), kind).prop_map(|(folder, name, kind)| Item { folder, name, kind })
 }
 
-/// Creates the items below `root`; gives what an image is to have of them, with paths below `root`.
+/// Creates the items below `root`. Returns the expected files of the image, with paths relative to `root`.
 fn create(items: &[Item], root: &Path) -> Files {
     fs::create_dir_all(root).unwrap();
     let mut files = Files::new();
@@ -75,7 +75,7 @@ fn create(items: &[Item], root: &Path) -> Files {
         let folder = item.folder.get(&folders).clone();
         let path = if folder.is_empty() { item.name.clone() } else { format!("{folder}/{}", item.name) };
         let place = root.join(&path);
-        // Linux takes no path of more than 4096 bytes.
+        // Linux limits paths to 4096 bytes.
         if files.contains_key(&path) || path.len() > 1500 {
             continue;
         }
@@ -93,10 +93,10 @@ fn create(items: &[Item], root: &Path) -> Files {
                 Entry::file(if mode & 0o111 == 0 { 0o644 } else { 0o755 }, content)
             }
             Kind::Link(to) => {
-                let there: Vec<&String> = files.keys().collect();
+                let existing: Vec<&String> = files.keys().collect();
                 let up = "../".repeat(path.matches('/').count());
                 let target = match to {
-                    Some(to) if !there.is_empty() => format!("{up}{}", to.get(&there)),
+                    Some(to) if !existing.is_empty() => format!("{up}{}", to.get(&existing)),
                     _ => "nowhere".to_owned(),
                 };
                 symlink(&target, &place).unwrap();
@@ -110,7 +110,7 @@ fn create(items: &[Item], root: &Path) -> Files {
 
 #[test]
 #[ignore = "needs umoci; `make test` runs it"]
-fn a_tree_comes_out_of_an_image_as_it_went_in() {
+fn a_tree_is_unchanged_after_unpacking() {
     drop((tool("umoci"), tool("tar"), tool("gzip")));
     let workspace = Workspace::new();
     workspace.write_program("code/bootstrap", "#!/nothing\n");
@@ -129,7 +129,7 @@ fn a_tree_comes_out_of_an_image_as_it_went_in() {
     result.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// Fails without a panic where trees differ, since proptest then looks for a smaller one.
+/// Compares without a panic, so that proptest can look for a smaller failing tree.
 fn round_trip(items: &[Item], workspace: &Workspace, case: &str) -> Result<(), TestCaseError> {
     let compare = |tool: &str, unpacked: Files, expected: &Files| match differences(
         tool,
@@ -173,7 +173,7 @@ fn round_trip(items: &[Item], workspace: &Workspace, case: &str) -> Result<(), T
     compare("umoci", unpacked, &expected)
 }
 
-/// What lies below `opt`; there is nothing else.
+/// The files below `opt`. There must not be any others.
 fn below_opt(files: Files) -> Files {
     let below = |(path, entry): (String, Entry)| {
         if path == "opt" {
@@ -186,11 +186,11 @@ fn below_opt(files: Files) -> Files {
     files.into_iter().filter_map(below).collect()
 }
 
-/// What is deflated in an archive goes into the layer as it is, and what reads the layer has an inflater of its own: that of
-/// Go in umoci, that of gzip under GNU tar.
+/// limg reuses the deflate streams of an archive in the layer. The tools that read it have different inflaters: umoci
+/// that of Go, GNU tar that of gzip.
 #[test]
 #[ignore = "needs umoci, Python and zip; `make test` runs it"]
-fn files_of_an_archive_come_out_of_an_image_as_they_went_in() {
+fn files_of_an_archive_are_unchanged_after_unpacking() {
     let workspace = Workspace::new();
     workspace.write_program("code/bootstrap", "#!/nothing\n");
     let files = workspace.path("files");

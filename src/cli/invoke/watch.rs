@@ -1,7 +1,7 @@
 //! `limg invoke --watch`: build, start and send again whenever the function changes.
 //!
-//! The files are looked at again and again, as a build would look at them, so that what no build takes triggers none, and
-//! no editor's way of saving and no file system matters.
+//! limg polls the files as a build lists them. So only files that a build uses trigger one, and it works with every
+//! editor and file system.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -10,41 +10,43 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::super::failure::Failure;
-use super::super::interrupt::{INTERRUPTED, Interrupt};
-use super::super::{find, read};
-use super::{Job, Version, one, send};
+use super::events;
+use super::job::{Job, Version};
+use crate::cli::error::CommandError;
+use crate::cli::interrupt::{INTERRUPTED, Interrupt};
+use crate::cli::selection;
+use crate::cli::units::seconds;
 use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use crate::pipeline;
 use crate::project::Function;
 use crate::tree::{Difference, Snapshot};
 
-/// The pause between two looks, at least.
+/// The minimum pause between two polls.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many times longer than a look the pause after it is: a large tree costs a tenth of a processor, no more.
+/// How much longer than a poll the pause after it is: even a large tree costs at most a tenth of a processor.
 const PAUSE_FACTOR: u32 = 9;
 
-/// For how long nothing may change before a build begins: a command may write many files.
+/// How long nothing must change before a build starts, because a command may write many files.
 const QUIET: Duration = Duration::from_millis(60);
 
-/// How many changed files are named.
-const NAMED: usize = 3;
+/// How many changed files a line lists.
+const LISTED: usize = 3;
 
-/// What is watched.
+/// The state of `--watch`.
 struct Watch<'a> {
     job: &'a Job<'a>,
     file: PathBuf,
-    /// The folder that changes are told relative to.
+    /// The folder to which paths in messages are relative.
     root: PathBuf,
     /// The name that the user gave, or that of the only function.
     name: Option<String>,
-    /// The function as the definition had it when it could be read last.
+    /// The function in the last valid definition.
     function: Option<Function>,
     seen: Snapshot,
-    /// When the change was noticed that is being worked on.
+    /// When the current change was noticed.
     noticed: Option<Instant>,
-    /// Whether a version is up that no failure ends.
+    /// Whether a version runs, which a failed build leaves running.
     is_up: Rc<Cell<bool>>,
 }
 
@@ -52,8 +54,8 @@ pub(super) async fn run(
     job: &Job<'_>,
     name: Option<String>,
     events: &[EventPayload],
-) -> Result<ExitCode, Failure> {
-    let file = find(job.settings)?;
+) -> Result<ExitCode, CommandError> {
+    let file = selection::find(job.settings)?;
     let mut interrupt = Interrupt::register()?;
     let mut watch = Watch {
         job,
@@ -73,41 +75,41 @@ pub(super) async fn run(
     let (mut port, mut is_known) = (version.run.port, false);
     loop {
         version.run.port = port;
-        let told = job.told(&version);
+        let report = job.report(&version);
         let mut sent = 0;
         watch.is_up.set(false);
         let work = async |session: &RunningFunction<'_>| {
-            // A free one that was taken stays.
+            // A free port that was picked stays the same.
             port = job.port.map(|_| session.port());
-            let last = send(session, events, &told, &mut sent).await?;
-            told.all(last);
+            let last = events::send(session, events, &report, &mut sent).await?;
+            report.invocation_of_running(last);
             if port.is_some() {
-                told.is_for_others();
+                report.show_failures();
                 if !is_known {
-                    told.is_up(&session.url());
+                    report.is_up(&session.url());
                 }
             }
-            watch.tell_state(is_known);
+            watch.report_state(is_known);
             is_known = true;
             watch.is_up.set(true);
-            told.subscribers(&told.search(session).await);
-            Ok(watch.next_beside(session).await)
+            report.subscribers(&report.find_subscribers(session).await);
+            Ok(watch.next_while_running(session).await)
         };
-        let used = version.engine.run(&version.run, &told.output(), interrupt.wait(), work).await;
-        told.end_of_output();
+        let used = version.engine.run(&version.run, &report.output(), interrupt.wait(), work).await;
+        report.end_of_output();
         version = match used {
             Ok(Some(FinishedRun { result: next, .. })) => next,
             Ok(None) => return Ok(ExitCode::SUCCESS),
             Err(error) => {
-                told.unsent(events.len() - sent, events.len());
-                // What is wrong around the function from the beginning, no change of it mends.
-                let may_be_mended = is_known || error.is_functions();
-                let failure = Failure::Engine(error);
-                if !may_be_mended {
-                    return Err(failure);
+                report.unsent(events.len() - sent, events.len());
+                // If the first start fails for a reason outside the function, no change of the function can fix it.
+                let is_fixable = is_known || error.is_functions();
+                let error = CommandError::Engine(error);
+                if !is_fixable {
+                    return Err(error);
                 }
                 watch.is_up.set(false);
-                watch.tell(&failure);
+                watch.report_error(&error);
                 tokio::select! {
                     biased;
                     () = interrupt.wait() => return Ok(ExitCode::SUCCESS),
@@ -119,61 +121,60 @@ pub(super) async fn run(
 }
 
 impl Watch<'_> {
-    /// The first version that can be built. What no change of the function's files can mend is a failure.
-    async fn first(&mut self) -> Result<Version, Failure> {
+    /// The first version that builds. Fails if no change of the function's files can fix the error.
+    async fn first(&mut self) -> Result<Version, CommandError> {
         match self.build().await {
-            Err(failure) if failure.is_of_files() => {
-                self.tell(&failure);
+            Err(error) if error.is_of_files() => {
+                self.report_error(&error);
                 Ok(self.next().await)
             }
             built => built,
         }
     }
 
-    /// The next version that can be built, once something has changed.
+    /// Waits for a change and returns the next version that builds.
     async fn next(&mut self) -> Version {
         loop {
             self.change().await;
             match self.build().await {
                 Ok(version) => return version,
-                Err(failure) => self.tell(&failure),
+                Err(error) => self.report_error(&error),
             }
         }
     }
 
-    /// The next version, while another one is up, if it does not end by itself.
-    async fn next_beside(&mut self, session: &RunningFunction<'_>) -> Version {
+    /// The same while the current version runs. Reports it if that version ends by itself.
+    async fn next_while_running(&mut self, session: &RunningFunction<'_>) -> Version {
         let (job, is_up) = (self.job, Rc::clone(&self.is_up));
         let mut next = pin!(self.next());
         tokio::select! {
             version = &mut next => version,
             ended = session.exited() => {
                 is_up.set(false);
-                job.terminal.failure(&Failure::Engine(ended));
+                job.terminal.error(&CommandError::Engine(ended));
                 next.await
             }
         }
     }
 
-    /// Builds the function as it is now.
-    async fn build(&mut self) -> Result<Version, Failure> {
-        // All is looked at before it is read: what changes from here on is another change.
-        self.seen = self.look(self.function.clone()).await;
-        let definition = self.look(None).await;
-        let loaded = read(&self.file, self.job.terminal)?;
-        let function = one(&loaded, self.name.clone(), self.job.resolution.arch)?;
+    async fn build(&mut self) -> Result<Version, CommandError> {
+        // Before anything is read, so that what changes later counts as another change.
+        self.seen = self.snapshot(self.function.clone()).await;
+        let definition = self.snapshot(None).await;
+        let loaded = selection::read(&self.file, self.job.terminal)?;
+        let function = selection::one_function(&loaded, self.name.clone(), self.job.common.arch)?;
         self.root.clone_from(&loaded.project.root);
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());
-        self.seen = self.look(Some(function.clone())).await.with(definition);
+        self.seen = self.snapshot(Some(function.clone())).await.with(definition);
         Box::pin(self.job.build(&loaded, &function)).await
     }
 
-    /// Waits for a change and its end, and says what it is.
+    /// Waits for a change, and until nothing more changes; reports it.
     async fn change(&mut self) {
         loop {
             let begin = Instant::now();
-            let mut now = self.look(self.function.clone()).await;
+            let mut now = self.snapshot(self.function.clone()).await;
             if now == self.seen {
                 tokio::time::sleep(PAUSE.max(begin.elapsed() * PAUSE_FACTOR)).await;
                 continue;
@@ -181,7 +182,7 @@ impl Watch<'_> {
             self.noticed = Some(begin);
             loop {
                 tokio::time::sleep(QUIET).await;
-                let later = self.look(self.function.clone()).await;
+                let later = self.snapshot(self.function.clone()).await;
                 if later == now {
                     break;
                 }
@@ -189,7 +190,7 @@ impl Watch<'_> {
             }
             let before = std::mem::replace(&mut self.seen, now);
             let differences = before.differences(&self.seen);
-            // Nothing is left of a change that was undone at once.
+            // A change that was undone at once leaves no differences.
             if !differences.is_empty() {
                 self.job.terminal.status(&changes(&differences, &self.root));
                 return;
@@ -197,37 +198,37 @@ impl Watch<'_> {
         }
     }
 
-    async fn look(&self, function: Option<Function>) -> Snapshot {
+    async fn snapshot(&self, function: Option<Function>) -> Snapshot {
         let file = self.file.clone();
-        let look = tokio::task::spawn_blocking(move || pipeline::snapshot(&file, function.as_ref()));
-        // A look that panicked has seen nothing.
-        look.await.unwrap_or_default()
+        let snapshot = tokio::task::spawn_blocking(move || pipeline::snapshot(&file, function.as_ref()));
+        // After a panic, an empty snapshot.
+        snapshot.await.unwrap_or_default()
     }
 
-    /// Tells of a failure that a change may mend.
-    fn tell(&self, failure: &Failure) {
-        self.job.terminal.finish();
-        self.job.terminal.failure(failure);
+    /// Reports an error that a change may fix.
+    fn report_error(&self, error: &CommandError) {
+        self.job.terminal.summarize_overwrites();
+        self.job.terminal.error(error);
         self.job.terminal.status(if self.is_up.get() {
-            "the function stays up as it was; waiting for a change"
+            "the previous version keeps running; waiting for a change"
         } else {
             "waiting for a change"
         });
     }
 
-    /// Tells how long it took from the notice of a change until its effect is seen, or how to end.
-    fn tell_state(&self, is_known: bool) {
+    /// Reports how long the update took, or how to end.
+    fn report_state(&self, is_known: bool) {
         if let Some(noticed) = self.noticed {
-            let seconds = noticed.elapsed().as_secs_f64();
-            self.job.terminal.status(&format!("up to date {seconds:.2} s after it was noticed"));
+            let took = seconds(noticed.elapsed());
+            self.job.terminal.status(&format!("updated in {took}"));
         }
         if !is_known {
-            self.job.terminal.status("watching for changes, until Ctrl-C");
+            self.job.terminal.status("watching for changes until Ctrl-C");
         }
     }
 }
 
-/// What has changed, in one line.
+/// The changed files, in one line.
 fn changes(differences: &[(&Path, Difference)], root: &Path) -> String {
     let name = |(path, difference): &(&Path, Difference)| {
         let path = path.strip_prefix(root).unwrap_or(path).display();
@@ -238,8 +239,8 @@ fn changes(differences: &[(&Path, Difference)], root: &Path) -> String {
         }
     };
     let line =
-        format!("changed: {}", differences.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", "));
-    match differences.len().saturating_sub(NAMED) {
+        format!("changed: {}", differences.iter().take(LISTED).map(name).collect::<Vec<_>>().join(", "));
+    match differences.len().saturating_sub(LISTED) {
         0 => line,
         more => format!("{line} and {more} more"),
     }
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_told_in_one_line() {
+    fn changes_are_listed_in_one_line() {
         let root = Path::new("/home/you/shop");
         let paths = ["a.py", "b.py", "c.py", "d.py", "e.py"].map(|name| root.join("code").join(name));
         let mut all: Vec<_> = paths.iter().map(|path| (path.as_path(), Difference::Changed)).collect();

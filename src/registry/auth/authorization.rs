@@ -1,4 +1,4 @@
-//! Values of the `Authorization` header. They are marked as secrets, so that nothing shows them.
+//! Values of the `Authorization` header. They are marked as secrets; `Debug` hides them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) struct Authorization {
     pub(super) header: HeaderValue,
     /// The credential behind it, unless it is anonymous.
     pub(super) credential: Option<Arc<Credential>>,
-    /// Whether it is a token, so that the same credential may lead to a newer one.
+    /// Whether it is a token. The same credential may then lead to a newer one.
     pub(super) is_token: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Authenticates requests, in rounds: with what limg knows, with an answer to the registry's challenge, with something newer,
-//! and anonymously.
+//! Authenticates requests, in rounds: with the known credential or token, with an answer to the registry's challenge, with a
+//! renewed token or credential, and anonymously.
 //!
 //! A rejected password is not sent again, since repeated failures may lock an account.
 
@@ -45,8 +45,8 @@ impl Auth {
         Self { credentials, reporter, caches: Mutex::default() }
     }
 
-    /// Sends a request, authenticated if the registry requires it, and returns the response. That the registry denies
-    /// access is an error, every other status is not.
+    /// Sends a request, authenticated if the registry requires it. Fails if the registry denies access; the caller checks
+    /// every other status.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
@@ -71,7 +71,7 @@ struct Authentication<'a> {
 /// The rounds of an authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// With what limg knows.
+    /// With the known credential or token, if any.
     First,
     /// With an answer to the registry's challenge.
     Challenged,
@@ -140,7 +140,7 @@ impl Authentication<'_> {
         }
     }
 
-    /// Sends the request once, with what limg knows. The inner error reports that access was denied.
+    /// Sends the request once. The inner error reports that access was denied.
     async fn send_once(&self, anonymous: bool) -> Result<Result<Response, Denial>, RegistryError> {
         // Other requests may learn the challenge meanwhile; it is new if this request did not know it when it started.
         let known_challenge = self.cache.challenge();
@@ -240,7 +240,7 @@ impl Authentication<'_> {
             return Ok(header.map(|header| Authorization { header, credential, is_token: false }));
         };
         let slot = self.cache.token_slot(&self.request.scopes, anonymous);
-        // Locked while the token is fetched, so that other requests that need it wait for it.
+        // Locked while the token is fetched: other requests that need it wait.
         let mut slot = slot.lock().await;
         let valid = slot.as_ref().filter(|token| token.valid_until > Instant::now());
         let header = if let Some(token) = valid {
@@ -288,7 +288,7 @@ impl Authentication<'_> {
         })
     }
 
-    /// Exchanges a refresh token for a token. There is no response if the service may support only the other way.
+    /// Exchanges a refresh token for a token. Returns no response if the service may not support this.
     async fn exchange_refresh_token(
         &self,
         realm: &Url,

@@ -19,8 +19,8 @@ pub(super) const MAX_RESPONSE: u64 = 1024 * 1024;
 /// The lifetime of a token whose response does not declare one.
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 
-/// How long before it expires a token is no longer used, since clocks differ and requests take time; a quarter of its
-/// lifetime at most.
+/// How long before its expiry a token is replaced, since clocks differ and requests take time; a quarter of its lifetime
+/// at most.
 const MARGIN: Duration = Duration::from_secs(15);
 
 /// The longest lifetime. A token that declares a longer one is fetched again after this.

@@ -189,7 +189,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Waits until a program exits, and kills it after the deadline; then there is no status.
+/// Waits until a program exits, and returns its status. Kills it after the deadline, and returns none.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

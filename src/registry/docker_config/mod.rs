@@ -1,7 +1,7 @@
 //! Credentials that `docker login` and `podman login` store: their configuration files, and the credential helpers that
 //! these files name.
 //!
-//! The files are read for every look-up, so that a login during a long push has an effect. Nothing here writes to them, and
+//! The files are read for every look-up: a login during a long push has an effect. Nothing here writes to them, and
 //! no error contains any of their content, not even the parser's message, which may quote a password.
 
 mod config_file;
@@ -10,11 +10,11 @@ mod helper;
 #[cfg(unix)]
 mod tests;
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
+use tokio::task::JoinError;
 
 use super::credentials::{Credential, CredentialError, CredentialProvider, Identity};
 use crate::project::DOCKER_HUB_HOSTS;
@@ -66,7 +66,7 @@ impl DockerConfigPaths {
 ///
 /// In each file the helper for the host (`credHelpers`) comes first, else the one for all hosts (`credsStore`), then the
 /// file's own entries (`auths`). The Docker CLI has the same order, but ignores the entries if there is a helper: they are
-/// empty then, unless someone added one by hand and wants it to be used.
+/// empty then, unless someone added one by hand.
 ///
 /// `registrytoken` is ignored: it is an access token for a few minutes, and no login stores one.
 #[derive(Debug, Clone)]
@@ -114,14 +114,11 @@ impl CredentialProvider for DockerConfig {
         let (own, name) = (self.clone(), host.to_owned());
         async move {
             let found = tokio::task::spawn_blocking(move || own.look_up(&name)).await;
-            let error = |help: Option<String>, source: Box<dyn Error + Send + Sync>| CredentialError {
+            found.map_err(LookUpError::from).flatten().map_err(|error| CredentialError {
                 host: host.to_owned(),
-                help,
-                source,
-            };
-            found
-                .map_err(|source| error(None, Box::new(source)))?
-                .map_err(|source| error(source.help(), Box::new(source)))
+                help: error.help(),
+                source: Box::new(error),
+            })
         }
         .boxed()
     }
@@ -134,6 +131,8 @@ enum LookUpError {
     File(#[from] ConfigFileError),
     #[error(transparent)]
     Helper(#[from] HelperError),
+    #[error("the look-up was interrupted")]
+    Join(#[from] JoinError),
 }
 
 impl LookUpError {
@@ -142,6 +141,7 @@ impl LookUpError {
         match self {
             Self::File(error) => error.help().map(str::to_owned),
             Self::Helper(error) => Some(error.help()),
+            Self::Join(_) => None,
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Session {
     content: Vec<u8>,
     /// Changes with every request, as does the URL of the session.
     state: usize,
-    /// Whether a request failed, so that the session cannot be used any more.
+    /// Whether a request failed. Then the session cannot be used any more.
     broken: bool,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct RequestHead {
 
 impl RequestHead {
     /// Reads the next head except for its last byte: closing a connection with an unread byte resets it. Returns nothing if
-    /// the client has closed the connection or uses another protocol, such as TLS.
+    /// the client has closed the connection or uses another protocol (TLS).
     pub(super) fn read(mut stream: &TcpStream) -> io::Result<Option<Self>> {
         let mut buffer = vec![0; 64 << 10];
         let length = loop {
@@ -55,7 +55,7 @@ impl RequestHead {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads the rest: the last byte of the head and at most `limit` bytes of the body. Returns whether the body is complete.
+    /// Reads the rest: the last byte of the head and at most `limit` bytes of the body. Returns whether that is all.
     pub(super) fn read_body(
         &self,
         mut stream: &TcpStream,

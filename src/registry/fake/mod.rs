@@ -111,8 +111,8 @@ impl Fake {
         lock(&self.state)
     }
 
-    /// Injects a fault into the requests with a method (empty: any) and with a path that contains `path`, at their numbers in
-    /// `times`, counted from 1.
+    /// Injects a fault into the requests with a method (empty: any) and with a path that contains `path`, if their number,
+    /// counted from 1, is in `times`.
     pub(crate) fn fail(
         &self,
         method: &'static str,

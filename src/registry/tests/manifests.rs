@@ -55,7 +55,7 @@ async fn an_image_is_chosen_from_an_index() {
     }
     index(&[attestation, entry(&other, "arm64", MANIFEST)], "arm");
     let (message, _) = fixture.fails(fixture.resolve("arm").await);
-    assert!(message.ends_with("there is no image for linux/amd64, only for linux/arm64"), "{message}");
+    assert!(message.ends_with("the index has no image for linux/amd64, only for linux/arm64"), "{message}");
 }
 
 #[tokio::test]

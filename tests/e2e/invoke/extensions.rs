@@ -1,4 +1,4 @@
-//! What limg says of extensions that do not do what Lambda, or the emulator, expects of them.
+//! What limg prints about extensions that do not work in Lambda or in the emulator.
 
 use serde_json::json;
 
@@ -19,15 +19,15 @@ fn project(name: &str, script: &str) -> Project {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn one_that_subscribes_to_telemetry_is_told_that_it_gets_none() {
+fn a_note_names_an_extension_that_subscribes_to_telemetry() {
     let subscribe = "curl -sS -X PUT -H \"Lambda-Extension-Identifier: $identifier\" -d '{}' \
         \"http://$AWS_LAMBDA_RUNTIME_API/2022-07-01/telemetry\"\nwhile event=";
     let project = project("shipper", &EXTENSION.replace("while event=", subscribe));
     let invoked = succeed(project.limg(&["facts"]).args(["-e", "1", "-e", "2"]));
-    let note = "note: `/opt/extensions/shipper` has the path of the Telemetry API in it, which the emulator does not \
-        have: what it subscribes to there, it gets in Lambda only";
+    let note = "note: `/opt/extensions/shipper` seems to use the Telemetry API, which the emulator does not provide; it \
+        works only in Lambda";
     assert_eq!(invoked.stderr.lines().filter(|line| *line == note).count(), 1, "{}", invoked.stderr);
-    // The others, whose files say nothing of the kind.
+    // Other extensions do not contain the path.
     let invoked = succeed(&mut project.limg(&["count"]));
     assert!(!invoked.stderr.contains("note:"), "{}", invoked.stderr);
     project.leaves_nothing();
@@ -35,7 +35,7 @@ fn one_that_subscribes_to_telemetry_is_told_that_it_gets_none() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn one_that_registers_under_another_name_is_told_of_both() {
+fn help_for_an_extension_registered_under_a_wrong_name_has_both_names() {
     for events in ["\"INVOKE\", \"SHUTDOWN\"", "\"INVOKE\""] {
         let script = EXTENSION.replace("${0##*/}", "shipper").replace("\"INVOKE\", \"SHUTDOWN\"", events);
         let project = project("shipper.sh", &script);
@@ -50,7 +50,7 @@ fn one_that_registers_under_another_name_is_told_of_both() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn one_that_ends_without_a_fault_is_told_to_go_on() {
+fn help_for_an_extension_that_exits_is_to_request_events() {
     let project = project("brief", "#!/bin/bash\nexit 0\n");
     let finished = finish(&mut project.limg(&["facts"]));
     assert_eq!(finished.code, 1, "{}", finished.stderr);

@@ -1,4 +1,4 @@
-//! `limg invoke` with functions that do not behave: what it says of them, and that it leaves no container whatever comes.
+//! `limg invoke` with functions that fail: what it prints, and that it never leaves a container behind.
 
 mod extensions;
 mod stay;
@@ -16,7 +16,7 @@ use crate::support::{
     succeed, tool,
 };
 
-/// One module with a handler for each way to go.
+/// A module with a handler for each case.
 const APP: &str = r#"
 import os
 import sys
@@ -81,7 +81,7 @@ def count(event, context):
     global calls
     calls += 1
     if isinstance(event, dict) and event.get("raise"):
-        raise ValueError("so it was asked")
+        raise ValueError("raised on request")
     return {"calls": calls, "event": event}
 
 
@@ -91,13 +91,13 @@ def pause(event, context):
     return event
 "#;
 
-/// An extension that does not begin, after saying why.
+/// An extension that prints a reason and fails.
 const CRASHING: &str = "#!/bin/bash\necho 'no licence key' >&2\nexit 3\n";
 
-/// An extension that does nothing of what Lambda expects of it.
+/// An extension that does not register.
 const SILENT: &str = "#!/bin/bash\nexec sleep 100\n";
 
-/// A project of Python functions: each handler of [`APP`] is a function of its own.
+/// A project of Python functions: one for each handler of [`APP`], and others that fail to start.
 struct Project {
     docker: Docker,
     workspace: Workspace,
@@ -146,7 +146,7 @@ impl Project {
         Self { docker, workspace }
     }
 
-    /// A function of one script on nothing but a shell: the base has no emulator and no entry point.
+    /// A function that is a script, on `scratch`: without an emulator and an entry point.
     fn script(bootstrap: &str) -> Self {
         let (docker, workspace) = (Docker::new("invoke"), Workspace::new());
         workspace.write_program("code/bootstrap", bootstrap);
@@ -168,7 +168,7 @@ impl Project {
         command
     }
 
-    /// Invokes a function that answers with an error; gives that and what limg and the function print besides.
+    /// Invokes a function that responds with an error. Returns the error and the finished command.
     fn error(&self, arguments: &[&str]) -> (Value, Finished) {
         let finished = finish(&mut self.limg(arguments));
         assert_eq!(finished.code, 1, "{}\n{}", finished.text(), finished.stderr);
@@ -180,13 +180,13 @@ impl Project {
         assert_eq!(self.docker.containers(), Vec::<String>::new());
     }
 
-    /// Puts the function's image into the engine, so that the next call takes no time for that.
+    /// Loads the function's image into the engine, so that the next command does not have to.
     fn load(&self, function: &str) {
         self.workspace.build(&[function, "-o", "docker-daemon:"]);
     }
 }
 
-/// A limg that is running.
+/// A running limg.
 struct Running(Child);
 
 impl Running {
@@ -209,11 +209,11 @@ impl Running {
         succeed(tool("sh").args(["-c", &format!("kill -s {signal} {}", self.0.id())]));
     }
 
-    /// Waits for the end, which must come soon; gives the exit code and standard output.
+    /// Waits until it exits, which must be soon. Returns the exit code and standard output.
     fn end(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while self.0.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "limg does not end");
+            assert!(Instant::now() < deadline, "limg does not exit");
             sleep(Duration::from_millis(20));
         }
         let mut output = String::new();
@@ -231,7 +231,7 @@ impl Drop for Running {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn nothing_is_compressed_to_be_tried() {
+fn invoking_compresses_no_layer() {
     let project = Project::python();
     succeed(&mut project.limg(&["facts"]));
     assert_eq!(project.workspace.blobs(), 0);
@@ -239,7 +239,7 @@ fn nothing_is_compressed_to_be_tried() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_finds_what_lambda_gives_it() {
+fn a_function_finds_the_environment_of_lambda() {
     let project = Project::python();
     let invoked = succeed(&mut project.limg(&["facts"]));
     let facts = invoked.json();
@@ -248,7 +248,7 @@ fn a_function_finds_what_lambda_gives_it() {
         assert!(invoked.stderr.lines().any(|seen| seen == line), "{line:?} is not in\n{}", invoked.stderr);
     }
 
-    let confined = succeed(&mut project.limg(&["facts", "--as-lambda"])).json();
+    let restricted = succeed(&mut project.limg(&["facts", "--as-lambda"])).json();
     let expected = json!({
         "user": [993, 990],
         "capabilities": "0000000000000000",
@@ -261,18 +261,18 @@ fn a_function_finds_what_lambda_gives_it() {
         "within_timeout": true,
         "style": project.docker.prefix,
     });
-    assert_eq!(confined, expected);
+    assert_eq!(restricted, expected);
     project.leaves_nothing();
 }
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_error_is_the_answer_and_the_exit_code() {
+fn a_function_error_is_the_response_and_determines_the_exit_code() {
     let project = Project::python();
     let cases = [
         ("fail", "ValueError", "no such luck"),
         ("end", "Runtime.ExitError", "exit status 7"),
-        // Before the first event.
+        // These fail before the first event.
         ("broken", "Runtime.ImportModuleError", "a_module_that_is_not_there"),
         ("noisy", "RuntimeError", "while it was imported"),
         ("misspelt", "Runtime.HandlerNotFound", "nothing"),
@@ -290,20 +290,20 @@ fn a_function_error_is_the_answer_and_the_exit_code() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn the_emulators_own_log_is_for_those_who_want_it() {
+fn the_emulators_log_is_shown_only_with_verbose() {
     let project = Project::python();
-    for (arguments, wanted) in [(&["fail"][..], false), (&["fail", "-v"], true)] {
+    for (arguments, is_shown) in [(&["fail"][..], false), (&["fail", "-v"], true)] {
         let (_, finished) = project.error(arguments);
         let log = &finished.stderr;
-        assert_eq!(log.contains("(rapid)"), wanted, "{arguments:?}:\n{log}");
-        // The traceback is one line with carriage returns as the runtime writes it.
+        assert_eq!(log.contains("(rapid)"), is_shown, "{arguments:?}:\n{log}");
+        // The runtime writes the traceback as one line with carriage returns.
         for line in ["Traceback (most recent call last):", "listener saw SHUTDOWN"] {
             assert!(log.lines().any(|seen| seen == line), "{line:?} is not in\n{log}");
         }
         assert!(!log.trim_end().contains('\r'), "{log}");
         assert!(log.contains("function error `ValueError`"), "{arguments:?}:\n{log}");
     }
-    // Quiet, only the fault is told.
+    // With `-q`, only the failure is shown.
     let (_, finished) = project.error(&["fail", "-q"]);
     let lines: Vec<&str> = finished.stderr.lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("function error `ValueError`"), "{lines:?}");
@@ -311,7 +311,7 @@ fn the_emulators_own_log_is_for_those_who_want_it() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_that_takes_too_long_is_ended() {
+fn a_function_that_exceeds_its_timeout_is_stopped() {
     let project = Project::python();
     let finished = finish(&mut project.limg(&["wait"]));
     assert_eq!(finished.code, 1, "{}", finished.stderr);
@@ -327,16 +327,20 @@ fn a_function_that_takes_too_long_is_ended() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_that_takes_too_much_memory_is_ended() {
+fn a_function_that_exceeds_its_memory_is_stopped() {
     let project = Project::python();
     let (error, finished) = project.error(&["fill", "--as-lambda"]);
     assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
-    assert!(finished.stderr.contains("ran out of its memory of 256 MB"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("ran out of memory; increase its `memory` of 256 MB"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_that_writes_outside_tmp_is_told_where_it_may() {
+fn help_for_a_write_outside_tmp_names_tmp() {
     let project = Project::python();
     let (error, finished) = project.error(&["outside", "--as-lambda"]);
     assert_eq!(error["errorMessage"], "[Errno 30] Read-only file system: '/var/task/cache'");
@@ -346,7 +350,7 @@ fn a_function_that_writes_outside_tmp_is_told_where_it_may() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn an_extension_that_ends_ends_the_invocation() {
+fn an_extension_that_exits_ends_the_invocation() {
     let project = Project::python();
     let finished = finish(&mut project.limg(&["crashed"]));
     assert_eq!((finished.code, finished.text().as_str()), (1, ""), "{}", finished.stderr);
@@ -363,18 +367,21 @@ fn an_extension_that_ends_ends_the_invocation() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn programs_get_the_answer_in_a_report() {
+fn the_json_report_has_the_response() {
     let project = Project::python();
     let report = |arguments: &[&str]| finish(project.limg(arguments).args(["--format", "json"])).json();
-    let answered = report(&["facts"]);
+    let succeeded = report(&["facts"]);
     let expected = json!({
         "function": "facts", "status": "success", "error_type": null, "error_message": null,
-        "response": answered["response"], "duration_ms": answered["duration_ms"],
-        "init_ms": answered["init_ms"], "image_id": project.docker.inspect("facts")["Id"],
+        "response": succeeded["response"], "duration_ms": succeeded["duration_ms"],
+        "init_ms": succeeded["init_ms"], "image_id": project.docker.inspect("facts")["Id"],
     });
-    assert_eq!(answered, expected);
-    assert_eq!(answered["response"]["name"], "facts");
-    assert!(answered["duration_ms"].as_u64().unwrap() >= answered["init_ms"].as_u64().unwrap(), "{answered}");
+    assert_eq!(succeeded, expected);
+    assert_eq!(succeeded["response"]["name"], "facts");
+    assert!(
+        succeeded["duration_ms"].as_u64().unwrap() >= succeeded["init_ms"].as_u64().unwrap(),
+        "{succeeded}"
+    );
 
     let failed = report(&["fail"]);
     assert_eq!((&failed["status"], &failed["error_type"]), (&json!("function_error"), &json!("ValueError")));
@@ -392,25 +399,25 @@ fn several_events_go_to_one_container() {
     project.workspace.write("event.json", "{\"from\":\n \"a file\"}");
     let events = ["-e", "1", "-e", "{\"raise\": true}", "-e", "event.json", "-e", "4"];
     let finished = finish(project.limg(&["count"]).args(events));
-    let answers: Vec<Value> =
+    let responses: Vec<Value> =
         finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(finished.code, 1, "{}", finished.stderr);
-    assert_eq!(answers[0], json!({ "calls": 1, "event": 1 }));
-    assert_eq!(answers[1]["errorMessage"], "so it was asked");
-    assert_eq!(answers[2], json!({ "calls": 3, "event": { "from": "a file" } }));
-    assert_eq!(answers[3], json!({ "calls": 4, "event": 4 }));
+    assert_eq!(responses[0], json!({ "calls": 1, "event": 1 }));
+    assert_eq!(responses[1]["errorMessage"], "raised on request");
+    assert_eq!(responses[2], json!({ "calls": 3, "event": { "from": "a file" } }));
+    assert_eq!(responses[3], json!({ "calls": 4, "event": 4 }));
     let summaries: Vec<&str> = finished
         .stderr
         .lines()
         .filter(|line| line.starts_with("answered") || line.starts_with("function error"))
         .collect();
     let [first, error, third, last] = summaries[..] else { panic!("{}", finished.stderr) };
-    assert!(first.contains(" s (init 0.") && error.contains("so it was asked"), "{}", finished.stderr);
+    assert!(first.contains(" s (init 0.") && error.contains("raised on request"), "{}", finished.stderr);
     assert!(third.ends_with(" s (warm)") && last.ends_with(" s (warm)"), "{}", finished.stderr);
     assert!(finished.stderr.ends_with(&format!("{last}\n")), "{}", finished.stderr);
     project.leaves_nothing();
 
-    // A document on each line.
+    // In JSON, each line is a report.
     let finished = finish(project.limg(&["count", "--format", "json"]).args(events));
     let reports: Vec<Value> =
         finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -425,7 +432,7 @@ fn several_events_go_to_one_container() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn events_behind_the_end_of_the_container_are_not_sent() {
+fn events_after_the_container_has_exited_are_not_sent() {
     let project = Project::python();
     let mut limg =
         Running::start(project.limg(&["pause"]).args(["-e", "0", "-e", "1", "-e", "2", "-e", "3"]));
@@ -442,7 +449,7 @@ fn events_behind_the_end_of_the_container_are_not_sent() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn an_interrupt_ends_the_container_too() {
+fn an_interrupt_stops_the_container() {
     let project = Project::python();
     for signal in ["INT", "TERM", "HUP"] {
         let mut limg = Running::start(&mut project.limg(&["wait"]));
@@ -453,7 +460,10 @@ fn an_interrupt_ends_the_container_too() {
         let (code, output) = limg.end();
         assert!(code.is_none_or(|code| code != 0), "SIG{signal}: {code:?}");
         assert_eq!(output, "", "SIG{signal}");
-        assert!(rest.contains("listener saw SHUTDOWN"), "SIG{signal}: it ended as at a time-out\n{rest}");
+        assert!(
+            rest.contains("listener saw SHUTDOWN"),
+            "SIG{signal}: the extension did not shut down\n{rest}"
+        );
         project.leaves_nothing();
     }
 }
@@ -463,12 +473,12 @@ fn an_interrupt_ends_the_container_too() {
 fn an_interrupt_while_the_container_is_created_leaves_none() {
     let project = Project::python();
     project.load("wait");
-    // The engine has the container, and limg does not know of it yet.
-    let socket = EngineSocket::holding_back("/containers/create", Duration::from_secs(2));
+    // The engine has created the container, but limg has not received the response.
+    let socket = EngineSocket::delaying("/containers/create", Duration::from_secs(2));
     let limg = Running::start(project.limg(&["wait"]).env("DOCKER_HOST", socket.address()));
     let deadline = Instant::now() + Duration::from_secs(20);
     while project.docker.containers().is_empty() {
-        assert!(Instant::now() < deadline, "no container is created");
+        assert!(Instant::now() < deadline, "the container is not created");
         sleep(Duration::from_millis(10));
     }
     limg.signal("INT");
@@ -479,40 +489,44 @@ fn an_interrupt_while_the_container_is_created_leaves_none() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn an_interrupt_before_the_container_ends_at_once() {
+fn an_interrupt_before_the_container_exists_exits_at_once() {
     let project = Project::python();
-    // The first call of the engine, and one that comes when the image is built: it takes some three hundred and
-    // fifty bytes to get there. The answer is held back for longer than limg may run.
-    for (signal, call, bytes) in [("INT", "/version", 1), ("TERM", "/info", 300), ("HUP", "/info", 300)] {
-        let socket = EngineSocket::holding_back(call, Duration::from_mins(1));
+    // The first request to the engine, and one after the image is built, before which limg sends about 350 bytes. The
+    // response is delayed for longer than limg may run.
+    for (signal, request, bytes) in [("INT", "/version", 1), ("TERM", "/info", 300), ("HUP", "/info", 300)] {
+        let socket = EngineSocket::delaying(request, Duration::from_mins(1));
         let limg = Running::start(project.limg(&["facts"]).env("DOCKER_HOST", socket.address()));
         let deadline = Instant::now() + Duration::from_mins(1);
         let mut sent = 0;
         while sent < bytes {
-            assert!(Instant::now() < deadline, "{call} is not asked");
+            assert!(Instant::now() < deadline, "{request} is not requested");
             sent += socket.sent();
             sleep(Duration::from_millis(20));
         }
         limg.signal(signal);
         let start = Instant::now();
         let (code, output) = limg.end();
-        assert!(start.elapsed() < Duration::from_secs(5), "{call}: it ends after {:?}", start.elapsed());
-        assert_eq!((code, output.as_str()), (Some(130), ""), "{call}");
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{request}: limg exits after {:?}",
+            start.elapsed()
+        );
+        assert_eq!((code, output.as_str()), (Some(130), ""), "{request}");
         project.leaves_nothing();
-        assert_eq!(project.docker.images(), Vec::<String>::new(), "{call}");
+        assert_eq!(project.docker.images(), Vec::<String>::new(), "{request}");
     }
 }
 
 #[test]
 #[ignore = "needs Docker; `make test` runs it"]
-fn an_image_without_an_emulator_needs_one() {
+fn an_image_without_an_emulator_needs_one_of_this_machine() {
     let project = Project::script("#!/nothing\n");
     let failed = fails(3, &mut project.limg(&["f"]));
     let place = project.workspace.path("store/rie/aws-lambda-rie-x86_64").display().to_string();
     for words in ["runtime interface emulator", &place, "--rie", "aws-lambda-rie"] {
         assert!(failed.stderr.contains(words), "{words:?} is not in\n{}", failed.stderr);
     }
-    // Something else is not taken for one.
+    // A script is not accepted.
     let file = project.workspace.write("rie", "#!/bin/sh\n").display().to_string();
     let failed = fails(3, &mut project.limg(&["f", "--rie", &file]));
     assert!(failed.stderr.contains("not an ELF program"), "{}", failed.stderr);
@@ -521,7 +535,7 @@ fn an_image_without_an_emulator_needs_one() {
 
 #[test]
 #[ignore = "needs Docker, a C compiler and the open bases; `make test` runs it"]
-fn the_emulator_is_found_wherever_it_may_be() {
+fn the_emulator_is_found_by_option_variable_and_in_the_store() {
     let example = Example::new("static-binary");
     let emulator = emulator();
     let named = emulator.display().to_string();
@@ -543,8 +557,8 @@ fn the_emulator_is_found_wherever_it_may_be() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_program_that_cannot_start_is_the_functions_fault() {
-    // As a program that is not linked statically, on a base without its loader.
+fn a_program_that_cannot_start_is_a_function_error() {
+    // Like a dynamically linked program on a base without the loader.
     let project = Project::script("#!/nothing\n");
     let emulator = emulator().display().to_string();
     for quiet in [&[][..], &["-q"]] {
@@ -560,8 +574,8 @@ fn a_program_that_cannot_start_is_the_functions_fault() {
 }
 
 #[test]
-#[ignore = "needs nothing, but is of a kind with these; `make test` runs it"]
-fn without_an_engine_the_help_says_what_to_do() {
+#[ignore = "belongs to these tests, although it needs no tool; `make test` runs it"]
+fn help_without_an_engine_names_the_alternatives() {
     let workspace = Workspace::new();
     workspace.write_program("code/bootstrap", "#!/nothing\n");
     workspace.write(
@@ -577,6 +591,6 @@ fn without_an_engine_the_help_says_what_to_do() {
             assert!(failed.stderr.contains(words), "{words:?} is not in\n{}", failed.stderr);
         }
     }
-    // No image needs an engine.
+    // Building does not need an engine.
     workspace.build(&["-o", "oci:images"]);
 }

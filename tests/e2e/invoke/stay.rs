@@ -1,4 +1,4 @@
-//! Functions that stay up: for other clients, and until their files change.
+//! Functions that keep running: for other clients, and with `--watch`.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::ChildStderr;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Project, Running};
 use crate::support::{fails, succeed, tool};
 
-/// The log of a limg that is running.
+/// The log of a running limg.
 struct Log(BufReader<ChildStderr>);
 
 impl Log {
@@ -16,7 +16,7 @@ impl Log {
         Self(BufReader::new(limg.0.stderr.take().unwrap()))
     }
 
-    /// The next line with these words.
+    /// The next line that contains these words.
     fn until(&mut self, words: &str) -> String {
         let mut seen = Vec::new();
         loop {
@@ -42,7 +42,7 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn variables_of_the_command_line_are_the_functions() {
+fn variables_of_the_command_line_are_set_and_not_shown() {
     let project = Project::python();
     let mut limg = project.limg(&["facts", "-v", "--env", "STYLE", "--env", "OTHER=whispered"]);
     let invoked = succeed(limg.env("STYLE", "hushed"));
@@ -57,14 +57,14 @@ fn variables_of_the_command_line_are_the_functions() {
 
 #[test]
 #[ignore = "needs Docker, curl and the open bases; `make test` runs it"]
-fn a_port_keeps_the_function_up_for_others() {
+fn a_port_keeps_the_function_running_for_other_clients() {
     let project = Project::python();
     let mut limg = Running::start(&mut project.limg(&["count", "--port", "0", "-e", "1"]));
     let mut log = Log::of(&mut limg);
-    let up = log.until("`count` is up until Ctrl-C, at http://127.0.0.1:");
+    let up = log.until("`count` runs until Ctrl-C, at http://127.0.0.1:");
     let curl = log.until("curl -d '{}' http://127.0.0.1:");
-    let answer = succeed(tool("sh").args(["-c", &format!("{curl} -sS --noproxy '*'")])).json();
-    assert_eq!(answer, json!({ "calls": 2, "event": {} }));
+    let response = succeed(tool("sh").args(["-c", &format!("{curl} -sS --noproxy '*'")])).json();
+    assert_eq!(response, json!({ "calls": 2, "event": {} }));
     log.until("END RequestId: ");
 
     let containers = project.docker.containers();
@@ -84,21 +84,21 @@ fn a_port_keeps_the_function_up_for_others() {
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_port_without_events_sends_none_and_ends_with_the_container() {
+fn a_port_without_events_sends_none_and_limg_exits_with_the_container() {
     let project = Project::python();
     let mut limg = Running::start(&mut project.limg(&["count", "--port", "0"]));
     let mut log = Log::of(&mut limg);
-    log.until("`count` is up");
+    log.until("`count` runs until");
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     let rest = log.rest();
     assert_eq!(limg.end(), (Some(3), String::new()), "{rest}");
     assert!(rest.contains("exited with status 137"), "{rest}");
     project.leaves_nothing();
 
-    // An event that failed is the exit code.
+    // A failed event determines the exit code.
     let mut limg = Running::start(&mut project.limg(&["fail", "--port", "0", "-e", "1"]));
     let mut log = Log::of(&mut limg);
-    log.until("`fail` is up");
+    log.until("`fail` runs until");
     limg.signal("TERM");
     let rest = log.rest();
     assert_eq!(limg.end().0, Some(1), "{rest}");
@@ -107,7 +107,7 @@ fn a_port_without_events_sends_none_and_ends_with_the_container() {
 
 #[test]
 #[ignore = "needs Docker, curl and the open bases; `make test` runs it"]
-fn a_watched_function_follows_its_files() {
+fn a_watched_function_is_rebuilt_when_files_change() {
     let project = Project::python();
     let workspace = &project.workspace;
     workspace.write("code/.limgignore", "*.log\n");
@@ -116,20 +116,20 @@ fn a_watched_function_follows_its_files() {
     let arguments = ["count", "--watch", "--port", "0", "-e", "1", "-e", "2"];
     let mut limg = Running::start(&mut project.limg(&arguments));
     let mut log = Log::of(&mut limg);
-    let up = log.until("`count` is up");
+    let up = log.until("`count` runs until");
     let url = up.split_once(", at ").unwrap().1.to_owned();
-    let ask = || succeed(tool("curl").args(["-sS", "--noproxy", "*", "-d", "0", &url])).json();
-    log.until("watching for changes, until Ctrl-C");
-    assert_eq!(ask(), json!([0, "one"]));
+    let invoke = || succeed(tool("curl").args(["-sS", "--noproxy", "*", "-d", "0", &url])).json();
+    log.until("watching for changes until Ctrl-C");
+    assert_eq!(invoke(), json!([0, "one"]));
 
-    // As editors save, and what no build takes.
+    // Two files that no build reads, and a file replaced as editors do.
     workspace.write("code/noise.log", "x");
     workspace.write("code/.limg/x", "x");
     workspace.write("saved", handler("'two'"));
     std::fs::rename(workspace.path("saved"), workspace.path("code/app.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/app.py");
     log.until(" s after it was noticed");
-    assert_eq!(ask(), json!([0, "two"]));
+    assert_eq!(invoke(), json!([0, "two"]));
 
     // A new module.
     workspace.write("code/words.py", "WORD = 'three'\n");
@@ -138,14 +138,14 @@ fn a_watched_function_follows_its_files() {
     workspace.write("code/app.py", format!("from words import WORD\n{}", handler("WORD")));
     assert_eq!(log.until("changed: "), "changed: code/app.py");
     log.until(" s after it was noticed");
-    assert_eq!(ask(), json!([0, "three"]));
+    assert_eq!(invoke(), json!([0, "three"]));
 
-    // A definition that is none leaves the function up; a layer that it names is watched.
+    // With an invalid definition the function keeps running. A new layer is watched too.
     let definition = std::fs::read_to_string(workspace.path("limg.yaml")).unwrap();
     workspace.write("limg.yaml", definition.replace("\"handler\"", "\"handlr\""));
     log.until("unknown key `handlr`");
-    log.until("the function stays up as it was; waiting for a change");
-    assert_eq!(ask(), json!([0, "three"]));
+    log.until("the previous version keeps running; waiting for a change");
+    assert_eq!(invoke(), json!([0, "three"]));
     workspace.write("shared/python/extra.py", "");
     let mut with_layer: Value = serde_json::from_str(&definition).unwrap();
     with_layer["layers"] = json!({ "shared": { "path": "shared" } });
@@ -157,17 +157,17 @@ fn a_watched_function_follows_its_files() {
     assert_eq!(log.until("changed: "), "changed: shared/python/extra.py");
     log.until(" s after it was noticed");
 
-    // A file that is gone: the function fails, and watching goes on.
+    // After a file is removed, the function fails and watching continues.
     std::fs::remove_file(workspace.path("code/words.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/words.py (removed)");
     log.until("function error `Runtime.ImportModuleError`");
     log.until(" s after it was noticed");
-    // A container that somebody else ends.
+    // The container is killed.
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     log.until("exited with status 137");
     workspace.write("code/app.py", handler("'four'"));
     log.until(" s after it was noticed");
-    assert_eq!(ask(), json!([0, "four"]));
+    assert_eq!(invoke(), json!([0, "four"]));
 
     limg.signal("INT");
     let rest = log.rest();
@@ -175,14 +175,14 @@ fn a_watched_function_follows_its_files() {
     assert_eq!(code, Some(0), "{rest}");
     assert!(rest.contains("listener saw SHUTDOWN"), "{rest}");
     project.leaves_nothing();
-    let answers = lines(&output);
-    assert_eq!((&answers[0], &answers[1]), (&json!([1, "one"]), &json!([2, "one"])));
-    assert_eq!(answers.last().unwrap(), &json!([2, "four"]));
+    let responses = lines(&output);
+    assert_eq!((&responses[0], &responses[1]), (&json!([1, "one"]), &json!([2, "one"])));
+    assert_eq!(responses.last().unwrap(), &json!([2, "four"]));
 }
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn what_cannot_be_built_at_first_is_waited_for() {
+fn watching_starts_even_if_the_first_build_fails() {
     let project = Project::python();
     let workspace = &project.workspace;
     let definition = std::fs::read_to_string(workspace.path("limg.yaml")).unwrap();
@@ -199,14 +199,14 @@ fn what_cannot_be_built_at_first_is_waited_for() {
     assert_eq!(lines(&output)[0]["response"]["calls"], 1, "{output}");
     project.leaves_nothing();
 
-    // No change mends the command line.
+    // No change of a file can correct the command line.
     let failed = fails(2, &mut project.limg(&["cout", "--watch"]));
     assert!(failed.stderr.contains("did you mean `count`?"), "{}", failed.stderr);
 }
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn an_interrupt_ends_a_watched_function_at_any_moment() {
+fn an_interrupt_stops_a_watched_function_at_any_time() {
     let project = Project::python();
     for (function, moment, signal, expected) in [
         ("wait", "waiting", "INT", Some(0)),

@@ -1,4 +1,4 @@
-//! Where the function's own code comes from, and custom runtimes.
+//! Sources of the function's code, and custom runtimes.
 
 use serde_json::json;
 
@@ -12,9 +12,9 @@ cells! {
     custom_runtime_in_a_layer: script binary;
 }
 
-/// The code is there, file by file, and the function sees its own variables.
-fn answers(project: &Project) {
-    let facts = project.ask(&json!([
+/// The function sees its files and its environment variables.
+fn check(project: &Project) {
+    let facts = project.results(&json!([
         ["read", "/var/task/data/words.txt"],
         ["environment", "STYLE"],
         ["environment", "LAMBDA_TASK_ROOT"],
@@ -26,14 +26,14 @@ fn answers(project: &Project) {
 fn function_from_a_directory(runtime: Runtime) {
     let mut project = Project::new(runtime);
     project.workspace.write("code/data/words.txt", "some words\n");
-    answers(project.environment("STYLE", "plain"));
+    check(project.environment("STYLE", "plain"));
 }
 
 fn function_from_a_zip(runtime: Runtime) {
     let mut project = Project::new(runtime);
     project.workspace.write("code/data/words.txt", "some words\n");
     let archive = project.zip("code");
-    answers(project.set("code", archive).environment("STYLE", "plain"));
+    check(project.set("code", archive).environment("STYLE", "plain"));
 }
 
 fn function_from_one_file(runtime: Runtime) {
@@ -42,16 +42,16 @@ fn function_from_one_file(runtime: Runtime) {
     project.workspace.write("code/data/words.txt", "not of this function\n");
     project.set("code", file).environment("STYLE", "plain");
     assert_eq!(
-        project.ask(&json!([["environment", "STYLE"], ["length", "four"]])),
+        project.results(&json!([["environment", "STYLE"], ["length", "four"]])),
         [json!("plain"), json!(4)]
     );
 }
 
 fn custom_runtime_in_the_code(runtime: Runtime) {
     let project = Project::new(runtime);
-    let command = project.ask(&json!([["command", null], ["environment", "_HANDLER"]]));
+    let command = project.results(&json!([["command", null], ["environment", "_HANDLER"]]));
     let program = command[0].as_array().unwrap().last().unwrap().as_str();
-    // A program that is the entry point itself is given the handler as its argument.
+    // A program that is the entry point gets the handler as its argument.
     let expected = if runtime == Runtime::Binary { "handler" } else { "/var/task/bootstrap" };
     assert_eq!((program, command[1].as_str()), (Some(expected), Some("handler")), "{command:?}");
 }
@@ -61,7 +61,7 @@ fn custom_runtime_in_a_layer(runtime: Runtime) {
     runtime.write_probe(&project.workspace, "layer");
     project.workspace.write("data/words.txt", "the function is data\n");
     project.set("code", "data").layer("runtime", "layer");
-    let facts = project.ask(&json!([["read", "/var/task/words.txt"], ["command", null]]));
+    let facts = project.results(&json!([["read", "/var/task/words.txt"], ["command", null]]));
     assert_eq!(facts[0], "the function is data\n");
     let command = facts[1].to_string();
     assert!(command.contains("/opt/bootstrap"), "{command}");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::made;
+use super::programs;
 use super::runtime::read;
 use super::{Project, Runtime, cells};
 
@@ -18,40 +18,40 @@ cells! {
     shared_library_in_opt_lib: python311 nodejs18 nodejs22 java17 ruby31 dotnet script;
 }
 
-/// A library is found in a folder of a layer, in the language's own way.
-fn found_in(runtime: Runtime, folder: &str) {
+/// The language finds a library in this folder of a layer.
+fn check(runtime: Runtime, folder: &str) {
     let mut project = Project::new(runtime);
     runtime.write_library(&project.workspace, &format!("layer/{folder}"), folder);
     project.layer("library", "layer");
-    assert_eq!(project.ask(&json!([["library", "greetings"]])), [folder]);
+    assert_eq!(project.results(&json!([["library", "greetings"]])), [folder]);
 }
 
 fn library_in_opt_python(runtime: Runtime) {
-    found_in(runtime, "python");
+    check(runtime, "python");
 }
 
 fn library_in_site_packages(runtime: Runtime) {
-    found_in(runtime, "python/lib/python3.11/site-packages");
+    check(runtime, "python/lib/python3.11/site-packages");
 }
 
 fn library_in_node_modules(runtime: Runtime) {
-    found_in(runtime, "nodejs/node_modules");
+    check(runtime, "nodejs/node_modules");
 }
 
 fn library_in_node_modules_of_the_version(runtime: Runtime) {
     let version = if runtime == Runtime::Nodejs18 { "18" } else { "22" };
-    found_in(runtime, &format!("nodejs/node{version}/node_modules"));
+    check(runtime, &format!("nodejs/node{version}/node_modules"));
 }
 
 fn library_in_java_lib(runtime: Runtime) {
-    found_in(runtime, "java/lib");
+    check(runtime, "java/lib");
 }
 
 fn library_in_ruby_lib(runtime: Runtime) {
-    found_in(runtime, "ruby/lib");
+    check(runtime, "ruby/lib");
 }
 
-/// A gem as it is installed: its files, and its specification, by which it is found.
+/// An installed gem: its files, and the specification by which Ruby finds it.
 fn library_in_ruby_gems(runtime: Runtime) {
     const SPECIFICATION: &str = "\
 Gem::Specification.new do |gem|
@@ -66,24 +66,24 @@ end
     runtime.write_library(&project.workspace, "layer/ruby/gems/3.1.0/gems/greetings-1.0.0/lib", "of a gem");
     project.workspace.write("layer/ruby/gems/3.1.0/specifications/greetings-1.0.0.gemspec", SPECIFICATION);
     project.layer("library", "layer");
-    assert_eq!(project.ask(&json!([["library", "greetings"]])), ["of a gem"]);
+    assert_eq!(project.results(&json!([["library", "greetings"]])), ["of a gem"]);
 }
 
 fn program_in_opt_bin(runtime: Runtime) {
     let mut project = Project::new(runtime);
     // Linked statically, since `scratch` has no shell.
-    let program = read(&made::static_program());
+    let program = read(&programs::static_program());
     project.workspace.write_program("layer/bin/answer", program);
     project.layer("program", "layer");
-    assert_eq!(project.ask(&json!([["run", "answer"]])), ["the answer of a shared library"]);
+    assert_eq!(project.results(&json!([["run", "answer"]])), ["the answer of a shared library"]);
 }
 
 fn shared_library_in_opt_lib(runtime: Runtime) {
     let mut project = Project::new(runtime);
-    let made = made::shared_library();
+    let built = programs::shared_library();
     for (file, place) in [("libanswer.so", "layer/lib/libanswer.so"), ("answer", "layer/bin/answer")] {
-        project.workspace.write_program(place, read(&made.join(file)));
+        project.workspace.write_program(place, read(&built.join(file)));
     }
     project.layer("native", "layer");
-    assert_eq!(project.ask(&json!([["run", "answer"]])), ["the answer of a shared library"]);
+    assert_eq!(project.results(&json!([["run", "answer"]])), ["the answer of a shared library"]);
 }

@@ -1,18 +1,18 @@
-//! Every way to customise Lambda, on every runtime where it exists: each test is one cell of the table in the README.
+//! Every way to customise Lambda, on every runtime that supports it. Each test is one cell of the table in the README.
 //!
-//! A cell is a real project, built by limg and asked in Docker under AWS's runtime interface emulator; what is asserted is
-//! what comes out of the container. Each question is asked twice, the second time under `--as-lambda`. All runtimes have
-//! the same function, the *probe*: it does what the event's operations say, each `[name, argument]`, and answers with the
-//! list of their results. So the tests are the same for all, and the languages differ in [`Runtime`] only.
+//! A cell is a real project, which limg builds and invokes in Docker with AWS's runtime interface emulator; the tests
+//! check the responses. Each event is sent twice, the second time with `--as-lambda`. All runtimes have the same
+//! function, the *probe*: it performs the operations in the event, each `[name, argument]`, and responds with the
+//! list of their results. So the tests are the same for all languages, which differ only in [`Runtime`].
 //!
-//! `.ci/matrix` makes the table from the names of these tests and how they ended.
+//! `.ci/matrix` makes the table from the names and the results of these tests.
 
 mod extensions;
 mod failures;
 mod functions;
 mod layers;
 mod libraries;
-mod made;
+mod programs;
 mod project;
 mod runtime;
 mod wrappers;
@@ -20,7 +20,7 @@ mod wrappers;
 use project::Project;
 use runtime::Runtime;
 
-/// Makes a test of each feature for each of its runtimes: `matrix::GROUP::FEATURE::RUNTIME`.
+/// Defines a test of each feature for each of its runtimes: `matrix::GROUP::FEATURE::RUNTIME`.
 macro_rules! cells {
     ($($feature:ident: $($runtime:ident)+;)+) => {$(
         mod $feature {

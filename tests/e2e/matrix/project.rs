@@ -1,11 +1,11 @@
-//! A project with one function, and what comes out when its image is asked.
+//! A project with one function, and the results of invoking it.
 
 use serde_json::{Map, Value, json};
 
 use super::runtime::Runtime;
 use crate::support::{Docker, Workspace, emulator, finish, succeed, tool};
 
-/// A project with one function, `f`, on one runtime: at first the probe from a directory and nothing else.
+/// A project with one function, `f`, on one runtime. Its code is the probe, in a directory.
 pub(super) struct Project {
     pub(super) workspace: Workspace,
     pub(super) runtime: Runtime,
@@ -15,15 +15,15 @@ pub(super) struct Project {
     function: Map<String, Value>,
 }
 
-/// What an invocation gave.
-pub(super) struct Answer {
+/// The result of an invocation.
+pub(super) struct InvocationResult {
     /// `success`, `function_error` or `timeout`.
     pub(super) status: String,
-    /// What the function answered.
+    /// The function's response.
     pub(super) response: Value,
-    /// The error's message; empty where there is none.
+    /// The error's message, or empty.
     pub(super) message: String,
-    /// All that the container printed, and what limg said of it.
+    /// The output of the container and the messages of limg.
     pub(super) log: String,
 }
 
@@ -65,7 +65,7 @@ impl Project {
         self
     }
 
-    /// Packs a folder of the workspace as Lambda wants it; gives the archive's name.
+    /// Packs a folder of the workspace as a zip for Lambda. Returns its name.
     pub(super) fn zip(&self, folder: &str) -> String {
         let archive = format!("{folder}.zip");
         let mut zip = tool("zip");
@@ -74,19 +74,19 @@ impl Project {
         archive
     }
 
-    /// Asks the probe: once in a plain container, once as in Lambda. Both must answer, and alike.
-    pub(super) fn ask(&self, operations: &Value) -> Vec<Value> {
-        let answers = self.invoke(operations, &[]);
-        for answer in &answers {
-            assert_eq!(answer.status, "success", "{}\n{}", answer.message, answer.log);
+    /// Sends operations to the probe in a plain container and in one as in Lambda. The results must be the same.
+    pub(super) fn results(&self, operations: &Value) -> Vec<Value> {
+        let results = self.invoke(operations, &[]);
+        for result in &results {
+            assert_eq!(result.status, "success", "{}\n{}", result.message, result.log);
         }
-        let [plain, confined] = answers;
-        assert_eq!(plain.response, confined.response, "the answer under `--as-lambda` differs");
+        let [plain, restricted] = results;
+        assert_eq!(plain.response, restricted.response, "the response differs with `--as-lambda`");
         serde_json::from_value(plain.response).expect("a list of results")
     }
 
     /// Invokes the function in a plain container, then as in Lambda.
-    pub(super) fn invoke(&self, operations: &Value, arguments: &[&str]) -> [Answer; 2] {
+    pub(super) fn invoke(&self, operations: &Value, arguments: &[&str]) -> [InvocationResult; 2] {
         let definition = json!({
             "project": self.docker.prefix,
             "bases": { "base": self.runtime.base() },
@@ -96,10 +96,10 @@ impl Project {
         });
         self.workspace.write("limg.yaml", definition.to_string());
         self.workspace.write("event.json", operations.to_string());
-        [[].as_slice(), &["--as-lambda"]].map(|confined| self.invoke_once(&[confined, arguments].concat()))
+        [[].as_slice(), &["--as-lambda"]].map(|mode| self.invoke_once(&[mode, arguments].concat()))
     }
 
-    fn invoke_once(&self, arguments: &[&str]) -> Answer {
+    fn invoke_once(&self, arguments: &[&str]) -> InvocationResult {
         let mut limg = self.workspace.limg(&["invoke", "-e", "event.json", "--format", "json"]);
         if self.runtime.lacks_emulator() {
             limg.arg("--rie").arg(emulator());
@@ -111,7 +111,7 @@ impl Project {
         let text = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
         let (status, message) = (text("status"), text("error_message"));
         assert_eq!(finished.code == 0, status == "success", "{report}");
-        Answer { status, message, response: report["response"].take(), log: finished.stderr }
+        InvocationResult { status, message, response: report["response"].take(), log: finished.stderr }
     }
 }
 

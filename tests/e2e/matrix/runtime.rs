@@ -1,11 +1,11 @@
-//! What differs from runtime to runtime: the base, the probe, and how a library looks.
+//! What differs between runtimes: the base, the probe, and the form of libraries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::made;
+use super::programs;
 use crate::support::{Base, Workspace, base, repository};
 
 /// A column of the matrix.
@@ -19,11 +19,11 @@ pub(super) enum Runtime {
     Dotnet,
     /// A custom runtime in shell on the base for custom runtimes.
     Script,
-    /// A program that is its own runtime, on nothing.
+    /// A program that is its own runtime, on `scratch`.
     Binary,
 }
 
-/// Under these names [`super::cells`] makes the tests.
+/// The names that [`super::cells`] uses.
 impl Runtime {
     pub(super) fn python311() -> Self {
         Self::Python311
@@ -59,7 +59,7 @@ impl Runtime {
 }
 
 impl Runtime {
-    /// The entry of `bases`.
+    /// The entry in `bases`.
     pub(super) fn base(self) -> Value {
         let of = match self {
             Self::Python311 => Base::Python311,
@@ -74,7 +74,7 @@ impl Runtime {
         json!({ "image": format!("oci:{}", base(of).display()), "contract": of.contract() })
     }
 
-    /// Whether the image has no emulator of its own.
+    /// Whether the image does not contain the emulator.
     pub(super) fn lacks_emulator(self) -> bool {
         self == Self::Binary
     }
@@ -88,7 +88,7 @@ impl Runtime {
         }
     }
 
-    /// Puts the probe into a folder, as the code of a function; gives its main file.
+    /// Writes the probe to a folder, as the code of a function. Returns its main file.
     pub(super) fn write_probe(self, workspace: &Workspace, folder: &str) -> String {
         let source = match self {
             Self::Python311 => probes("python/app.py"),
@@ -97,12 +97,12 @@ impl Runtime {
             Self::Java17 => probes("java/Probe.java"),
             Self::Dotnet => probes("dotnet/Probe.cs"),
             Self::Script => probes("script/bootstrap"),
-            Self::Binary => made::native("probe"),
+            Self::Binary => programs::native("probe"),
         };
         self.write_code(workspace, folder, &source)
     }
 
-    /// Puts a function into a folder that fails before it can take an event, saying `broken on purpose`.
+    /// Writes a function to a folder that fails during initialization with the message `broken on purpose`.
     pub(super) fn write_broken(self, workspace: &Workspace, folder: &str) {
         let (name, content) = match self {
             Self::Python311 => ("app.py", "raise RuntimeError('broken on purpose')\n"),
@@ -111,19 +111,19 @@ impl Runtime {
             Self::Java17 => ("Probe.java", BROKEN_JAVA),
             Self::Dotnet => ("Probe.cs", BROKEN_CSHARP),
             Self::Script => ("bootstrap", "#!/bin/sh\necho broken on purpose >&2\nexit 3\n"),
-            Self::Binary => panic!("a binary has no phase of its own before the first event"),
+            Self::Binary => panic!("a binary has no separate initialization"),
         };
         let source = workspace.write(format!("sources/{name}"), content);
         self.write_code(workspace, folder, &source);
     }
 
-    /// Puts the one source of a function into a folder, compiled where the language is; gives the main file.
+    /// Writes the only source of a function to a folder, compiled if necessary. Returns the main file.
     fn write_code(self, workspace: &Workspace, folder: &str, source: &Path) -> String {
         let compiled = match self {
-            Self::Java17 => made::classes(source),
-            Self::Dotnet => made::assembly(source),
+            Self::Java17 => programs::classes(source),
+            Self::Dotnet => programs::assembly(source),
             _ => {
-                // Under the name without the sum that what is made bears.
+                // Without the digest in the name of a built program.
                 let name = if self == Self::Binary { "bootstrap".into() } else { name_of(source) };
                 let file = format!("{folder}/{name}");
                 if name == "bootstrap" {
@@ -141,7 +141,7 @@ impl Runtime {
         format!("{folder}/Probe.{}", if self == Self::Java17 { "class" } else { "dll" })
     }
 
-    /// Puts a library named `greetings` into a folder, in the form that is looked for there.
+    /// Writes a library named `greetings` to a folder, in the form that the language expects there.
     pub(super) fn write_library(self, workspace: &Workspace, folder: &str, greeting: &str) {
         let (name, content) = match self {
             Self::Python311 => ("greetings.py", format!("def greeting():\n    return {greeting:?}\n")),
@@ -156,17 +156,17 @@ impl Runtime {
                     "public class greetings {{ public static String greeting() {{ return {greeting:?}; }} }}\n"
                 );
                 let source = workspace.write("sources/greetings.java", text);
-                workspace.write(format!("{folder}/greetings.jar"), read(&made::jar(&source, "")));
+                workspace.write(format!("{folder}/greetings.jar"), read(&programs::jar(&source, "")));
                 return;
             }
-            Self::Dotnet => panic!("nothing below /opt is searched for assemblies"),
-            Self::Script | Self::Binary => panic!("a custom runtime has no libraries of its own"),
+            Self::Dotnet => panic!(".NET does not search /opt for assemblies"),
+            Self::Script | Self::Binary => panic!("a custom runtime has no libraries"),
         };
         workspace.write(format!("{folder}/{name}"), content);
     }
 }
 
-/// A class that cannot be initialised.
+/// A class that cannot be initialized.
 const BROKEN_JAVA: &str = "\
 public class Probe {
     private static final String NAME = name();

@@ -1,4 +1,4 @@
-//! The parts that take long to make: once, under a lock, for all tests.
+//! What takes long to build: once, under a lock, for all tests.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -37,12 +37,12 @@ impl Base {
         }
     }
 
-    /// The runtime id of Lambda whose contract it keeps.
+    /// The id of the Lambda runtime whose contract it has.
     pub(crate) fn contract(self) -> &'static str {
         match self {
-            // Lambda has had no Ruby 3.1.
+            // Lambda never had Ruby 3.1.
             Self::Ruby31 => "ruby3.2",
-            // .NET Core 3.1 is one of the past.
+            // Lambda no longer has .NET Core 3.1.
             Self::DotnetCore31 => "dotnet8",
             Self::ProvidedAl2023Arm64 => Self::ProvidedAl2023.name(),
             _ => self.name(),
@@ -50,7 +50,7 @@ impl Base {
     }
 }
 
-/// Builds a base unless it is there. Its script has a lock of its own.
+/// Builds a base unless it exists. Its script has its own lock.
 pub(crate) fn base(base: Base) -> PathBuf {
     let mut build = Command::new(repository().join("base-images/debian/build"));
     match base.name().strip_suffix("-arm64") {
@@ -68,9 +68,9 @@ pub(crate) fn layout_of(base: Base) -> PathBuf {
 
 /// Compiles the programs of `examples/static-binary`.
 pub(crate) fn build_static_binary() {
-    let _turn = lock("static-binary");
+    let _lock = lock("static-binary");
     let mut build = Command::new(repository().join("examples/static-binary/build.sh"));
-    // Cargo tells tests of limg about limg; the example is none of it.
+    // The variables that cargo sets describe limg, not the example.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_") && name != "CARGO_HOME" {
@@ -80,13 +80,13 @@ pub(crate) fn build_static_binary() {
     succeed(build.env("CARGO_TARGET_DIR", repository().join("target/examples/static-binary")));
 }
 
-/// AWS's runtime interface emulator: the one that is in the bases.
+/// AWS's runtime interface emulator, from a base.
 pub(crate) fn emulator() -> PathBuf {
     const NAME: &str = "usr/local/bin/aws-lambda-rie";
     let image = Image::of_layout(&base(Base::ProvidedAl2023), None);
     let path =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-lambda-rie-{}", &image.digest[7..23]));
-    let _turn = lock("emulator");
+    let _lock = lock("emulator");
     if path.exists() {
         return path;
     }
@@ -98,7 +98,7 @@ pub(crate) fn emulator() -> PathBuf {
     path
 }
 
-/// Waits for a lock that all tests share, which is held until the file is dropped.
+/// Waits for a lock that all tests share. Dropping the file releases it.
 pub(crate) fn lock(name: &str) -> File {
     let file = File::create(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lock"))).unwrap();
     file.lock().unwrap();

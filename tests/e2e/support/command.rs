@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A program that has ended.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// Its exit code; 128 and the signal's number if a signal ended it, as shells say it.
+    /// Its exit code, or 128 plus the number of the signal that ended it, as in shells.
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
@@ -21,11 +21,11 @@ impl Finished {
     /// Standard output as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.stdout)
-            .unwrap_or_else(|error| panic!("no JSON: {error}\n{}\n{}", self.text(), self.stderr))
+            .unwrap_or_else(|error| panic!("not JSON: {error}\n{}\n{}", self.text(), self.stderr))
     }
 }
 
-/// A tool that must be there.
+/// A tool that must be installed.
 pub(crate) fn tool(name: &str) -> Command {
     Command::new(
         find(name).unwrap_or_else(|| panic!("`{name}` is missing: run `.ci/install`, which installs it")),
@@ -34,12 +34,12 @@ pub(crate) fn tool(name: &str) -> Command {
 
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Daemons live in folders that a plain user's PATH lacks.
+    // Daemons are in folders that an ordinary user's PATH lacks.
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(more).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Runs a program to its end, whatever that is.
+/// Runs a program until it exits.
 pub(crate) fn finish(command: &mut Command) -> Finished {
     use std::os::unix::process::ExitStatusExt as _;
     let output = command.stdin(Stdio::null()).output();
@@ -65,7 +65,7 @@ pub(crate) fn succeed(command: &mut Command) -> Finished {
     finished
 }
 
-/// Runs a program that must fail with this code, and nothing on standard output.
+/// Runs a program that must exit with this code and print nothing to standard output.
 pub(crate) fn fails(code: i32, command: &mut Command) -> Finished {
     let finished = finish(command);
     assert!(

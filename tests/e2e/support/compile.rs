@@ -1,4 +1,4 @@
-//! Functions in languages that need a compiler.
+//! Compilers for functions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ pub(crate) fn compile_java(source: &Path, classes: &Path) {
     succeed(tool("javac").args(["--release", "17", "-d"]).args([classes, source]));
 }
 
-/// Puts what is in a folder into a jar, with a manifest of these lines.
+/// Packs a folder into a jar whose manifest has these lines.
 pub(crate) fn make_jar(classes: &Path, jar: &Path, manifest: &str) {
     let lines = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(lines.path(), manifest).unwrap();
@@ -45,7 +45,7 @@ pub(crate) fn compile_dotnet(source: &Path, folder: &Path, name: &str) {
     std::fs::write(folder.join(format!("{name}.deps.json")), dependencies.to_string()).unwrap();
 }
 
-/// The assemblies of the .NET that the base has: what was built of it lies there as files, too.
+/// The assemblies of the base's .NET, which the build of the base also leaves as files.
 fn dotnet_assemblies() -> Vec<PathBuf> {
     let entries = |folder: &Path| {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -1,4 +1,4 @@
-//! The Docker Engine: shared with others, so that a test touches only what bears its own name.
+//! The Docker Engine. It is shared, so a test touches only what has its own name.
 
 use std::cell::RefCell;
 use std::process::Command;
@@ -9,26 +9,26 @@ use serde_json::Value;
 use super::command::{Finished, finish, succeed, tool};
 use super::unique;
 
-/// The Docker client, talking to an engine that answers.
+/// The Docker client, for an engine that responds.
 pub(crate) fn docker() -> Command {
-    static ANSWERS: OnceLock<()> = OnceLock::new();
-    ANSWERS.get_or_init(|| {
+    static RESPONDS: OnceLock<()> = OnceLock::new();
+    RESPONDS.get_or_init(|| {
         let version = finish(tool("docker").args(["version", "--format", "{{.Server.Version}}"]));
         assert!(
             version.code == 0,
-            "no Docker Engine answers; run the tests through `.ci/with-docker`, as `make test` does\n{}",
+            "no Docker Engine responds; run the tests through `.ci/with-docker`, as `make test` does\n{}",
             version.stderr
         );
     });
     tool("docker")
 }
 
-/// What a test has in the engine: all images whose names begin with one that is its own, and their containers. They are
-/// removed in the end.
+/// A test's images in the engine, whose names begin with the test's own prefix, and their containers. Dropping this
+/// removes them.
 pub(crate) struct Docker {
-    /// The first part of the images' names.
+    /// The first part of the names of the images.
     pub(crate) prefix: String,
-    /// Names that do not begin so.
+    /// Names or ids of images without the prefix.
     others: RefCell<Vec<String>>,
 }
 
@@ -43,12 +43,12 @@ impl Docker {
         format!("{}/{name}:latest", self.prefix)
     }
 
-    /// Has an image removed in the end that has another name.
+    /// Also removes an image with another name, or with this id.
     pub(crate) fn remove_too(&self, name: &str) {
         self.others.borrow_mut().push(name.to_owned());
     }
 
-    /// What the engine says of an image.
+    /// The engine's description of an image.
     pub(crate) fn inspect(&self, name: &str) -> Value {
         succeed(docker().args(["image", "inspect"]).arg(self.name(name))).json()[0].take()
     }
@@ -81,17 +81,17 @@ impl Docker {
 impl Drop for Docker {
     fn drop(&mut self) {
         for container in self.containers() {
-            tell(&finish(docker().args(["rm", "--force", "--volumes", &container])));
+            report(&finish(docker().args(["rm", "--force", "--volumes", &container])));
         }
         for image in self.images().into_iter().chain(self.others.take()) {
-            tell(&finish(docker().args(["rmi", &image])));
+            report(&finish(docker().args(["rmi", &image])));
         }
     }
 }
 
-/// A failing removal must not hide why a test failed.
-fn tell(removal: &Finished) {
-    // What went with something else is gone too.
+/// Prints a failed removal, which must not hide why a test failed.
+fn report(removal: &Finished) {
+    // Another removal may have removed this too.
     if removal.code != 0 && !removal.stderr.contains("No such image") {
         eprintln!("could not clean up: {}", removal.stderr);
     }

@@ -1,4 +1,4 @@
-//! The projects of `examples/`, each test with a copy of its own.
+//! The projects of `examples/`. Each test has its own copy.
 
 use std::fs;
 use std::process::Command;
@@ -8,28 +8,27 @@ use super::command::{succeed, tool};
 use super::docker::Docker;
 use super::{Workspace, repository};
 
-/// A copy of an example. Its images have names and ids that no other image has, so that on a shared engine nothing can
-/// be mistaken for somebody else's.
+/// A copy of an example. Its images have unique names and ids, since the engine is shared.
 pub(crate) struct Example {
     pub(crate) docker: Docker,
     pub(crate) workspace: Workspace,
 }
 
 impl Example {
-    /// Copies an example and makes what it needs: its base, its programs.
+    /// Copies an example and builds its base or its programs.
     pub(crate) fn new(name: &str) -> Self {
         match name {
             "python-layers" => drop(base(Base::Python311)),
             "custom-runtime" => drop(base(Base::ProvidedAl2023)),
             "static-binary" => build_static_binary(),
-            other => panic!("there is no example {other}"),
+            other => panic!("unknown example {other}"),
         }
         let (docker, workspace) = (Docker::new(name), Workspace::new());
         let source = repository().join("examples").join(name).join(".");
-        // With the files' times, which limg must not mind.
+        // With the files' times, which must not matter to limg.
         succeed(tool("cp").arg("-a").arg(source).arg(workspace.path(".")));
         let _absent = fs::remove_dir_all(workspace.path(".limg"));
-        // As from a checkout under the usual umask, which Docker's COPY minds.
+        // The modes of a checkout with the usual umask, which Docker's COPY keeps.
         succeed(tool("chmod").args(["-R", "u=rwX,go=rX"]).arg(workspace.path("")));
         let definition = workspace.path("limg.yaml");
         let text = fs::read_to_string(&definition).unwrap();

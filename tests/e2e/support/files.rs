@@ -1,4 +1,4 @@
-//! Trees of files as lists that can be compared: of an image, of a folder, or as a test expects them.
+//! Trees of files as lists that can be compared: those of an image or a folder, or those that a test expects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::path::Path;
 
 use super::image::sha256;
 
-/// What stands at each path; paths have no leading `/`.
+/// The entry at each path. Paths have no leading `/`.
 pub(crate) type Files = BTreeMap<String, Entry>;
 
-/// What stands at one path. Times are left out: tools keep or lose them.
+/// A file, folder or link. It has no time, since not all tools keep times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The permission bits.
     pub(crate) mode: u32,
-    /// User and group, where that is to be compared.
+    /// User and group, if they are compared.
     pub(crate) owner: Option<(u64, u64)>,
     pub(crate) node: Node,
 }
@@ -27,7 +27,7 @@ pub(crate) enum Node {
     /// The digest and size of the content.
     File(String, u64),
     Link(String),
-    /// A device or the like.
+    /// A device or another special file.
     Other(String),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Lists a folder of this machine, without the folder itself and without owners.
+/// Lists the contents of a folder, without owners.
 pub(crate) fn listing(folder: &Path) -> Files {
     let mut files = Files::new();
     add(folder, "", &mut files);
@@ -87,7 +87,7 @@ fn add(folder: &Path, prefix: &str, files: &mut Files) {
     }
 }
 
-/// The same files, whoever owns them.
+/// The same files without owners.
 pub(crate) fn without_owners(files: &Files) -> Files {
     files.iter().map(|(path, entry)| (path.clone(), Entry { owner: None, ..entry.clone() })).collect()
 }

@@ -1,4 +1,4 @@
-//! Images as they lie on disk, read without any of limg's code.
+//! Images on disk, read without limg's code.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,18 +14,18 @@ use super::files::{Entry, Files, Node};
 
 /// An image on disk.
 pub(crate) struct Image {
-    /// The digest that names the manifest; empty for what `docker save` wrote.
+    /// The digest of the manifest; empty for an archive of `docker save`.
     pub(crate) digest: String,
     pub(crate) manifest: Value,
     pub(crate) config: Value,
-    /// The layer files, the lowest first.
+    /// The files of the layers, the lowest first.
     pub(crate) layers: Vec<PathBuf>,
-    /// Where an archive was unpacked.
+    /// The folder of an unpacked archive.
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Image {
-    /// Reads the image of an OCI layout that has this name, or the only one. Every blob is checked against its digest.
+    /// Reads the image with this name, or the only one, from an OCI layout. Checks every blob against its digest.
     pub(crate) fn of_layout(layout: &Path, name: Option<&str>) -> Self {
         let index = json(&layout.join("index.json"));
         let named = |entry: &&Value| {
@@ -41,24 +41,24 @@ impl Image {
         Self { digest, manifest, config, layers, _folder: None }
     }
 
-    /// Reads what `docker save` wrote of one image.
+    /// Reads an archive that `docker save` wrote for one image.
     pub(crate) fn of_docker_archive(archive: &Path) -> Self {
         let folder = tempfile::tempdir_in(archive.parent().unwrap()).unwrap();
         succeed(tool("tar").arg("-xf").arg(archive).arg("-C").arg(folder.path()));
         let manifest = json(&folder.path().join("manifest.json"))[0].take();
         let config = json(&folder.path().join(text(&manifest["Config"])));
-        // A layer that several images share is a link here, which opening follows.
+        // A layer that several images share is a link.
         let layers = manifest["Layers"].as_array().unwrap().iter();
         let layers = layers.map(|layer| folder.path().join(text(layer))).collect();
         Self { digest: String::new(), manifest, config, layers, _folder: Some(folder) }
     }
 
-    /// The files of all layers, one over the other.
+    /// The merged files of all layers.
     pub(crate) fn files(&self) -> Files {
         flatten(&self.layers)
     }
 
-    /// The content of a file, which must be in one of the layers.
+    /// The content of a file in one of the layers.
     pub(crate) fn read(&self, path: &str) -> Vec<u8> {
         for layer in self.layers.iter().rev() {
             for entry in tar::Archive::new(open_layer(layer)).entries().unwrap() {
@@ -73,7 +73,7 @@ impl Image {
         panic!("no layer of {} has {path}", self.digest)
     }
 
-    /// The variables of the config.
+    /// The environment variables in the config.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let variables = self.config["config"]["Env"].as_array().cloned().unwrap_or_default();
         let pair = |variable: &Value| {
@@ -85,7 +85,7 @@ impl Image {
     }
 }
 
-/// The path of a blob that a descriptor names, after checking its bytes.
+/// The path of the blob of a descriptor, whose content is checked.
 fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
     let digest = text(&descriptor["digest"]);
     let path = layout.join("blobs").join(digest.replace(':', "/"));
@@ -102,15 +102,15 @@ fn json(path: &Path) -> Value {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned()
 }
 
-/// The digest of some bytes, in hexadecimal digits.
+/// The SHA-256 digest of some bytes in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The digest and the size of all that can be read.
+/// The digest and the size of the input.
 fn hash(mut input: impl Read) -> (String, u64) {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -135,12 +135,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), add)
 }
 
-/// The tar of a layer, which may be in gzip.
+/// The tar of a layer, which may be compressed with gzip.
 fn open_layer(path: &Path) -> Box<dyn Read> {
     let mut magic = Vec::new();
     File::open(path).unwrap().take(2).read_to_end(&mut magic).unwrap();
     let file = BufReader::with_capacity(1 << 16, File::open(path).unwrap());
-    // A decoder of one gzip member: Lambda's reader is not known to take several.
+    // This decoder reads one gzip member, since Lambda may not support several.
     if magic == [0x1f, 0x8b] { Box::new(GzDecoder::new(file)) } else { Box::new(file) }
 }
 

@@ -1,5 +1,7 @@
-//! What the tests stand on: temporary projects, limg itself, other tools, servers, and images as plain lists of files.
+//! What the tests share: temporary projects, limg itself, other tools, servers, and images as plain lists of files.
 
+#[cfg(feature = "aws")]
+pub(crate) mod aws;
 mod bases;
 mod command;
 mod compile;
@@ -7,10 +9,6 @@ mod docker;
 mod example;
 mod files;
 mod image;
-#[cfg(feature = "aws")]
-mod lambda_api;
-#[cfg(feature = "aws")]
-mod moto;
 mod registry;
 mod socket;
 mod workspace;
@@ -22,11 +20,7 @@ pub(crate) use docker::{Docker, docker};
 pub(crate) use example::Example;
 pub(crate) use files::{Entry, Files, Node, assert_same, differences, listing, without_owners};
 pub(crate) use image::{Image, sha256};
-#[cfg(feature = "aws")]
-pub(crate) use lambda_api::{LambdaApi, PRESIGNED, Published};
-#[cfg(feature = "aws")]
-pub(crate) use moto::Moto;
-pub(crate) use registry::{Kind, Registry, Request, User};
+pub(crate) use registry::{Access, LoggedRequest, Registry, User};
 pub(crate) use socket::EngineSocket;
 pub(crate) use workspace::Workspace;
 
@@ -35,12 +29,12 @@ use std::path::Path;
 /// An external extension in shell that prints the events that it receives.
 pub(crate) const EXTENSION: &str = include_str!("../matrix/probes/extensions/extension.sh");
 
-/// The repository.
+/// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A name that no other test, run or user of the machine has.
+/// A name that no other test, run or user of the machine uses.
 pub(crate) fn unique(name: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("limg-e2e-{name}-{}-{}", std::process::id(), now.subsec_nanos())

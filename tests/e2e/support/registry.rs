@@ -1,4 +1,4 @@
-//! Debian's docker-registry: a real registry on a port of its own.
+//! Debian's docker-registry: a real registry on its own port.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::command::{succeed, tool};
 
-/// A user of a registry that asks for one.
+/// The user of a registry with authentication.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct User {
     pub(crate) name: &'static str,
     pub(crate) password: &'static str,
 }
 
-/// What kind of registry is started.
+/// Who can access a registry, and how.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Kind {
-    /// With TLS, by a certificate that only [`Registry::certificate`] vouches for.
+pub(crate) struct Access {
+    /// Whether it uses TLS, with the self-signed [`Registry::certificate`].
     pub(crate) tls: bool,
-    /// Only for this user.
+    /// The only user, if it requires authentication.
     pub(crate) user: Option<User>,
 }
 
@@ -33,43 +33,43 @@ pub(crate) struct Registry {
     folder: tempfile::TempDir,
 }
 
-/// A request that a registry has answered.
+/// A request in a registry's access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct LoggedRequest {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
     pub(crate) status: u16,
-    /// How many bytes the answer's body had.
+    /// The number of bytes in the response's body.
     pub(crate) bytes: u64,
 }
 
 impl Registry {
-    /// A registry that anybody may use, without TLS.
+    /// A registry without TLS and authentication.
     pub(crate) fn start() -> Self {
-        Self::of_kind(Kind::default())
+        Self::with_access(Access::default())
     }
 
-    pub(crate) fn of_kind(kind: Kind) -> Self {
-        // Between choosing a port and listening on it somebody else may take it.
+    pub(crate) fn with_access(access: Access) -> Self {
+        // Another program may take the port before the registry listens on it.
         (0..5)
-            .find_map(|_| Self::try_start(kind))
+            .find_map(|_| Self::try_start(access))
             .expect("docker-registry listens on none of five free ports")
     }
 
-    fn try_start(kind: Kind) -> Option<Self> {
+    fn try_start(access: Access) -> Option<Self> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = folder.path().join("config.yml");
         let data = folder.path().join("data");
-        let tls = if kind.tls {
+        let tls = if access.tls {
             make_certificate(folder.path());
             let folder = folder.path().display();
             format!(", tls: {{ certificate: \"{folder}/certificate.pem\", key: \"{folder}/key.pem\" }}")
         } else {
             String::new()
         };
-        let auth = kind.user.map(|User { name, password }| {
+        let auth = access.user.map(|User { name, password }| {
             let line = succeed(tool("htpasswd").args(["-Bbn", name, password])).text();
             let users = folder.path().join("htpasswd");
             fs::write(&users, line).unwrap();
@@ -102,14 +102,14 @@ impl Registry {
         None
     }
 
-    /// The certificate to trust, in PEM.
+    /// Its certificate, in PEM.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
     }
 
-    /// All requests up to now, in the order in which they ended.
-    pub(crate) fn requests(&self) -> Vec<Request> {
-        // The line of a request is written after its answer.
+    /// All requests so far, in the order in which they ended.
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
+        // The registry logs a request after it has sent the response.
         sleep(Duration::from_millis(100));
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
         log.lines().filter_map(request).collect()
@@ -117,12 +117,12 @@ impl Registry {
 }
 
 /// A line of an access log in the combined format of Apache.
-fn request(line: &str) -> Option<Request> {
+fn request(line: &str) -> Option<LoggedRequest> {
     let mut quoted = line.split('"');
-    let (_, request, answer) = (quoted.next()?, quoted.next()?, quoted.next()?);
+    let (_, request, response) = (quoted.next()?, quoted.next()?, quoted.next()?);
     let mut words = request.split(' ');
-    let mut numbers = answer.split_whitespace();
-    Some(Request {
+    let mut numbers = response.split_whitespace();
+    Some(LoggedRequest {
         method: words.next()?.to_owned(),
         path: words.next()?.to_owned(),
         status: numbers.next()?.parse().ok()?,
@@ -130,7 +130,7 @@ fn request(line: &str) -> Option<Request> {
     })
 }
 
-/// A certificate for 127.0.0.1 that signs itself, and its key.
+/// Writes a self-signed certificate for 127.0.0.1 and its key.
 fn make_certificate(folder: &Path) {
     let mut openssl = tool("openssl");
     openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);

@@ -1,4 +1,4 @@
-//! A socket in front of the Docker Engine's own that counts what is sent to the engine, and can hold back answers.
+//! A socket in front of the Docker Engine's that counts the bytes sent to the engine and can delay responses.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// The socket; it serves as long as the test's process lives.
+/// The socket. It works until the test's process ends.
 pub(crate) struct EngineSocket {
     folder: tempfile::TempDir,
     sent: Arc<AtomicU64>,
@@ -16,12 +16,12 @@ pub(crate) struct EngineSocket {
 
 impl EngineSocket {
     pub(crate) fn open() -> Self {
-        Self::holding_back("", Duration::ZERO)
+        Self::delaying("", Duration::ZERO)
     }
 
-    /// A socket that holds back what the engine says on a connection on which it was asked for `path`.
-    pub(crate) fn holding_back(path: &'static str, time: Duration) -> Self {
-        // The path of a socket may have about a hundred bytes, so this is not below target/.
+    /// A socket that delays the engine's responses on a connection with a request for `path`.
+    pub(crate) fn delaying(path: &'static str, time: Duration) -> Self {
+        // Not below target/, since the path of a socket is limited to about a hundred bytes.
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("docker.sock")).unwrap();
         let engine =
@@ -39,8 +39,8 @@ impl EngineSocket {
                 thread::spawn(move || {
                     pass(client, server, |bytes| {
                         counter.fetch_add(bytes.len() as u64, Ordering::SeqCst);
-                        let asked = !path.is_empty() && String::from_utf8_lossy(bytes).contains(path);
-                        slow.fetch_or(asked, Ordering::SeqCst);
+                        let matches = !path.is_empty() && String::from_utf8_lossy(bytes).contains(path);
+                        slow.fetch_or(matches, Ordering::SeqCst);
                     });
                 });
                 thread::spawn(move || {
@@ -55,12 +55,12 @@ impl EngineSocket {
         Self { folder, sent }
     }
 
-    /// What `DOCKER_HOST` has to be.
+    /// The value for `DOCKER_HOST`.
     pub(crate) fn address(&self) -> String {
         format!("unix://{}/docker.sock", self.folder.path().display())
     }
 
-    /// How many bytes were sent since this was last asked.
+    /// The number of bytes sent since the last call of this method.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.swap(0, Ordering::SeqCst)
     }
@@ -74,5 +74,5 @@ fn pass(mut from: UnixStream, mut to: UnixStream, mut see: impl FnMut(&[u8])) {
             break;
         }
     }
-    let _gone = to.shutdown(Shutdown::Write);
+    let _closed = to.shutdown(Shutdown::Write);
 }

@@ -1,4 +1,4 @@
-//! A folder of a test's own, and limg running in it with nothing of the user's environment.
+//! A test's own folder, and limg in it without the user's environment.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use super::command::{Finished, fails, succeed};
 
-/// A temporary folder with a home, a store and whatever a test puts there.
+/// A temporary folder with a home, a store and a test's files.
 pub(crate) struct Workspace {
     folder: tempfile::TempDir,
 }
 
 impl Workspace {
     pub(crate) fn new() -> Self {
-        // Below target/, where there is room, and where hard links into the store work.
+        // Below target/, which has room and supports hard links into the store.
         let folder = tempfile::Builder::new().prefix("e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         Self { folder: folder.expect("a temporary folder") }
     }
@@ -27,7 +27,7 @@ impl Workspace {
         self.folder.path().join(relative)
     }
 
-    /// Writes a file and the folders above it.
+    /// Writes a file and creates its parent folders.
     pub(crate) fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -42,13 +42,13 @@ impl Workspace {
         path
     }
 
-    /// Waits until the files that were just written count as unchanging.
-    #[expect(clippy::unused_self, reason = "it is the files of this machine that settle")]
+    /// Waits until the files that were just written are old enough for limg to trust their times.
+    #[expect(clippy::unused_self, reason = "only the time counts")]
     pub(crate) fn settle(&self) {
         sleep(Duration::from_millis(100));
     }
 
-    /// limg in this folder. Of the user's environment it gets where programs are and which Docker Engine to use.
+    /// limg in this folder. It inherits only `PATH` and `DOCKER_HOST`.
     pub(crate) fn limg(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limg"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
@@ -61,13 +61,13 @@ impl Workspace {
         command
     }
 
-    /// Builds, which must succeed; gives the functions of the JSON report.
+    /// Builds, which must succeed, and returns the functions of the JSON report.
     pub(crate) fn build(&self, arguments: &[&str]) -> Value {
         let mut command = self.limg(&["build", "--format", "json"]);
         succeed(command.args(arguments)).json()["functions"].take()
     }
 
-    /// How many blobs limg has kept: layers in gzip, above all.
+    /// The number of blobs in the store, mostly compressed layers.
     pub(crate) fn blobs(&self) -> usize {
         fs::read_dir(self.path("store/blobs/sha256")).unwrap().count()
     }

@@ -7,7 +7,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Threading;
 
-/// <summary>The probe: does what the event's operations say, each [name, argument], and answers with their results.</summary>
+/// <summary>The probe: performs the operations in the event, each [name, argument], and responds with their results.</summary>
 public class Probe
 {
     public List<object> Handler(JsonElement[][] operations)

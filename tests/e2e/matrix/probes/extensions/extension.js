@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// An external extension that says what it is told.
+// An external extension that prints the events that it receives.
 "use strict";
 
 const http = require("node:http");
@@ -7,13 +7,13 @@ const path = require("node:path");
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 
-function ask(method, where, headers, body) {
+function send(method, where, headers, body) {
   return new Promise((resolve, reject) => {
     const options = { host, port, method, headers, path: `/2020-01-01/extension/${where}` };
-    const request = http.request(options, (answer) => {
+    const request = http.request(options, (response) => {
       let text = "";
-      answer.on("data", (part) => (text += part));
-      answer.on("end", () => resolve({ headers: answer.headers, body: JSON.parse(text) }));
+      response.on("data", (part) => (text += part));
+      response.on("end", () => resolve({ headers: response.headers, body: JSON.parse(text) }));
     });
     request.on("error", reject);
     request.end(body);
@@ -23,12 +23,12 @@ function ask(method, where, headers, body) {
 async function main() {
   const name = path.basename(__filename);
   const events = JSON.stringify({ events: ["INVOKE", "SHUTDOWN"] });
-  const registered = await ask("POST", "register", { "Lambda-Extension-Name": name }, events);
+  const registered = await send("POST", "register", { "Lambda-Extension-Name": name }, events);
   const identifier = { "Lambda-Extension-Identifier": registered.headers["lambda-extension-identifier"] };
-  let told;
-  while (told !== "SHUTDOWN") {
-    told = (await ask("GET", "event/next", identifier)).body.eventType;
-    console.log(`${name} saw ${told}`);
+  let event;
+  while (event !== "SHUTDOWN") {
+    event = (await send("GET", "event/next", identifier)).body.eventType;
+    console.log(`${name} saw ${event}`);
   }
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# An external extension that says what it is told.
+# An external extension that prints the events that it receives.
 
 set -eu
 api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
@@ -7,7 +7,7 @@ name=${0##*/}
 identifier=$(curl -sSf --noproxy '*' -D - -o /dev/null -H "Lambda-Extension-Name: $name" \
     -d '{"events": ["INVOKE", "SHUTDOWN"]}' "$api/register" |
     sed -n 's/\r$//; s/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
-# A file of its own, where the test gives it one.
+# A file of its own, if the test adds one.
 if [[ -f /opt/$name/greeting ]]; then
     echo "$name read $(</opt/"$name"/greeting)"
 fi

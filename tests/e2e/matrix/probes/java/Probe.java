@@ -3,7 +3,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The probe: does what the event's operations say, each {@code [name, argument]}, and answers with their results. */
+/** The probe: performs the operations in the event, each {@code [name, argument]}, and responds with their results. */
 public class Probe {
     public List<Object> handler(List<List<Object>> event) throws Exception {
         List<Object> results = new ArrayList<>();

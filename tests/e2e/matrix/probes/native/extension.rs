@@ -1,5 +1,5 @@
-//! An external extension as a program of its own, which says what it is told. Under the name `proxy` it also passes the
-//! Runtime API on at a port of its own, and says which questions went through.
+//! An external extension that prints the events that it receives. Under the name `proxy` it is also a proxy of the
+//! Runtime API on its own port, which prints the requests that it forwards.
 
 mod http;
 
@@ -13,9 +13,9 @@ fn main() {
     let program = std::env::args().next().expect("a name");
     let name = program.rsplit('/').next().unwrap_or_default();
     if name == "proxy" {
-        // Before the extension registers: the runtime starts only after that.
+        // Before the extension registers, since the runtime starts after that.
         let listener = TcpListener::bind("127.0.0.1:9009").expect("a port");
-        spawn(move || listener.incoming().for_each(|client| drop(spawn(|| pass_on(client.expect("a client"))))));
+        spawn(move || listener.incoming().for_each(|client| drop(spawn(|| forward(client.expect("a client"))))));
     }
     let events = br#"{"events":["INVOKE","SHUTDOWN"]}"#;
     let registered =
@@ -36,11 +36,11 @@ fn main() {
     }
 }
 
-/// Passes the bytes of one connection on in both directions.
-fn pass_on(client: TcpStream) {
+/// Forwards the bytes of one connection in both directions.
+fn forward(client: TcpStream) {
     let server = http::connect();
     let back = (server.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
-    let answers = spawn(move || copy(back.0, back.1, |_| {}));
+    let responses = spawn(move || copy(back.0, back.1, |_| {}));
     copy(client, server, |bytes| {
         let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
         if line.ends_with(b" HTTP/1.1") {
@@ -48,7 +48,7 @@ fn pass_on(client: TcpStream) {
             println!("proxy passed {}", path.rsplit(['/', ' ']).nth(2).unwrap_or_default());
         }
     });
-    answers.join().expect("a thread");
+    responses.join().expect("a thread");
 }
 
 fn copy(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&[u8])) {
@@ -59,6 +59,6 @@ fn copy(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&[u8])) {
             break;
         }
     }
-    // Who waits for more on either side waits in vain.
+    // The other side must not wait for more.
     let _closed = to.shutdown(Shutdown::Write);
 }

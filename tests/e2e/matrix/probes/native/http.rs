@@ -1,4 +1,4 @@
-//! As much of HTTP as the Runtime API and the Extensions API need.
+//! A minimal HTTP client for the Runtime API and the Extensions API.
 
 use std::env;
 use std::io::{ErrorKind, Read, Write};
@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// An answer: its head as it came, and its body.
-pub struct Answer {
+/// A response: its head and its body.
+pub struct Response {
     pub head: String,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// The value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> String {
         let value = self.head.lines().find_map(|line| {
@@ -23,13 +23,13 @@ impl Answer {
     }
 }
 
-/// Where the APIs are.
+/// The address of the APIs.
 fn address() -> String {
     env::var("AWS_LAMBDA_RUNTIME_API").expect("the address of the Runtime API")
 }
 
-/// A connection to the APIs. The emulator starts its server and the runtime side by side, and on a busy machine a program
-/// without a language to start may be the first.
+/// Connects to the APIs. The emulator starts its server and the runtime concurrently, and on a busy machine a compiled
+/// program may start earlier than the server.
 pub fn connect() -> TcpStream {
     let begin = Instant::now();
     loop {
@@ -44,8 +44,8 @@ pub fn connect() -> TcpStream {
     }
 }
 
-/// Asks one question on a connection of its own, and waits for the answer as long as it takes.
-pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+/// Sends one request on its own connection, and waits for the response without a limit.
+pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Response {
     let mut stream = connect();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
@@ -54,16 +54,16 @@ pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
     );
     stream.write_all(head.as_bytes()).expect("a request");
     stream.write_all(body).expect("a request");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer");
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8(answer).expect("a head of text");
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).expect("a response");
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
+    let body = response.split_off(end + 4);
+    let head = String::from_utf8(response).expect("a head of text");
     let body = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { joined(&body) } else { body };
-    Answer { head, body }
+    Response { head, body }
 }
 
-/// The content of a body in chunks.
+/// The content of a chunked body.
 fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = chunks.windows(2).position(|bytes| bytes == b"\r\n") {

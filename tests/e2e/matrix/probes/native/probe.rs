@@ -1,5 +1,6 @@
-//! The probe as a program that is its own runtime: does what the event's operations say, each `["name", argument]`, and
-//! answers with their results. It reads JSON only as far as the tests write it: no blanks, and no escapes in texts.
+//! The probe as a program that is its own runtime: performs the operations in the event, each `["name", argument]`,
+//! and responds with their results. It parses only the JSON that the tests write: without spaces, and without escapes
+//! in strings.
 
 mod http;
 
@@ -14,7 +15,7 @@ fn main() {
         let next = http::request("GET", &format!("{API}/next"), "", b"");
         let identifier = next.header("lambda-runtime-aws-request-id");
         let event = String::from_utf8(next.body).expect("an event of text");
-        let (verdict, body) = match answer(&event) {
+        let (verdict, body) = match respond(&event) {
             Ok(results) => ("response", format!("[{}]", results.join(","))),
             Err(message) => {
                 ("error", format!("{{\"errorType\":\"ProbeError\",\"errorMessage\":{}}}", quote(&message)))
@@ -25,8 +26,8 @@ fn main() {
 }
 
 /// The results of all operations, or the first one's error.
-fn answer(event: &str) -> Result<Vec<String>, String> {
-    let mut rest = event.strip_prefix("[[").ok_or("the event is no list of operations")?;
+fn respond(event: &str) -> Result<Vec<String>, String> {
+    let mut rest = event.strip_prefix("[[").ok_or("the event is not a list of operations")?;
     let mut results = Vec::new();
     loop {
         let (operation, further) = rest.split_once(']').ok_or("an operation has no end")?;
@@ -60,7 +61,7 @@ fn result(name: &str, argument: &str) -> Result<String, String> {
         }
         "fill" => quote(&"x".repeat(argument.parse().map_err(|error| failed(&error))?)),
         "length" => argument.len().to_string(),
-        _ => return Err(format!("there is no operation {name}")),
+        _ => return Err(format!("unknown operation {name}")),
     })
 }
 

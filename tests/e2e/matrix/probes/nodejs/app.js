@@ -1,4 +1,4 @@
-// The probe: does what the event's operations say, each `[name, argument]`, and answers with their results.
+// The probe: performs the operations in the event, each `[name, argument]`, and responds with their results.
 "use strict";
 
 const { execFileSync } = require("node:child_process");

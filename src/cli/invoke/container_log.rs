@@ -1,31 +1,30 @@
-//! What a container prints, as a user wants to see it: all that the function and its extensions say, without the
-//! emulator's talk about its own work.
+//! Filters what a container prints: keeps the lines of the function and its extensions, and drops those of the emulator
+//! about its own work.
 
 use crate::engine::{EmulatorLine, OutputStream};
 
-/// The longest line that is kept back until it ends; a longer one is no line of the emulator's, and is handed on in pieces.
-const LONGEST: usize = 64 * 1024;
+/// The longest line that is held until it ends. A longer line is not the emulator's, and is passed on in pieces.
+const LINE_LIMIT: usize = 64 * 1024;
 
-/// Takes pieces of output and gives whole lines back. A stream that ends without a line end keeps its last line until
-/// [`Log::rest`].
+/// Turns pieces of output into whole lines. [`ContainerLog::rest`] returns the last lines if they have no line end.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct ContainerLog {
     verbose: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// What the emulator says of failures.
+    /// The emulator's lines about failures.
     held: Vec<u8>,
-    /// Whether that is shown like all else, because no answer sums it up.
+    /// Whether those lines are shown at once, because no response summarises them.
     shows_failures: bool,
 }
 
-impl Log {
-    /// With `verbose` nothing is left out.
+impl ContainerLog {
+    /// A log that drops nothing if `verbose` is set.
     pub(super) fn new(verbose: bool) -> Self {
         Self { verbose, ..Self::default() }
     }
 
-    /// The lines to show now that this piece has come.
+    /// The lines to show after this piece.
     pub(super) fn push(&mut self, stream: OutputStream, bytes: &[u8]) -> Vec<u8> {
         let pending = match stream {
             OutputStream::Stdout => &mut self.stdout,
@@ -33,17 +32,17 @@ impl Log {
         };
         let before = pending.len();
         pending.extend_from_slice(bytes);
-        // What was there before has no line end.
+        // The pending bytes have no line end.
         let end = match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => before + end + 1,
-            None if pending.len() > LONGEST => pending.len(),
+            None if pending.len() > LINE_LIMIT => pending.len(),
             None => return Vec::new(),
         };
         let lines: Vec<u8> = pending.drain(..end).collect();
         self.shown(&lines)
     }
 
-    /// What is left of lines without an end.
+    /// The unfinished lines.
     pub(super) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         for mut pending in [std::mem::take(&mut self.stdout), std::mem::take(&mut self.stderr)] {
@@ -55,14 +54,14 @@ impl Log {
         rest
     }
 
-    /// From now on failures are shown as the emulator tells them. Gives what was held back of them.
+    /// From now on passes on the emulator's lines about failures. Returns those that were held.
     pub(super) fn show_failures(&mut self) -> Vec<u8> {
         self.shows_failures = true;
-        self.held()
+        self.take_held()
     }
 
-    /// What the emulator said of a failure, for the case that nothing sums it up: it takes several lines for each.
-    pub(super) fn held(&mut self) -> Vec<u8> {
+    /// The emulator's lines about failures, several for each. They matter if no response summarises them.
+    pub(super) fn take_held(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 
@@ -81,8 +80,8 @@ impl Log {
     }
 }
 
-/// The line with line ends where it goes back to its beginning. Some runtimes write tracebacks that way, because Lambda's
-/// log then keeps them together; on a terminal each line would hide the one before.
+/// Replaces carriage returns by line feeds. Some runtimes write tracebacks with carriage returns, which keeps them in
+/// one entry of Lambda's log; on a terminal each line would overwrite the one before.
 fn without_returns(line: &[u8]) -> Vec<u8> {
     let content = line.trim_ascii_end().len();
     let mut line = line.to_vec();
@@ -98,25 +97,26 @@ fn without_returns(line: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const TALK: &str = "23 Nov 2026 16:15:54,418 [INFO] (rapid) INIT START(type: on-demand, phase: init)\n";
+    const ORDINARY: &str =
+        "23 Nov 2026 16:15:54,418 [INFO] (rapid) INIT START(type: on-demand, phase: init)\n";
     const FAILURE: &str =
         "23 Nov 2026 16:15:54,418 [WARNING] (rapid) First fatal error stored in appctx: Runtime.ExitError\n";
     const NOTABLE: &str = "23 Nov 2026 16:15:54,418 [WARNING] (rapid) Deadline: the agent extension-x-1 did not exit; Killing it.\n";
 
-    /// What is shown, and what is held back.
+    /// The lines that are shown, and those that are held.
     fn shown(verbose: bool, pieces: &[(OutputStream, &str)]) -> (String, String) {
-        let mut log = Log::new(verbose);
+        let mut log = ContainerLog::new(verbose);
         let mut shown = Vec::new();
         for (stream, piece) in pieces {
             shown.extend(log.push(*stream, piece.as_bytes()));
         }
         shown.extend(log.rest());
-        (String::from_utf8(shown).unwrap(), String::from_utf8(log.held()).unwrap())
+        (String::from_utf8(shown).unwrap(), String::from_utf8(log.take_held()).unwrap())
     }
 
     #[test]
-    fn the_emulators_talk_is_left_out_unless_wanted() {
-        let all = [TALK, "START RequestId: 1\n", FAILURE, "[INFO] mine\n", NOTABLE].concat();
+    fn lines_of_the_emulator_are_dropped_unless_verbose() {
+        let all = [ORDINARY, "START RequestId: 1\n", FAILURE, "[INFO] mine\n", NOTABLE].concat();
         let few = ["START RequestId: 1\n", "[INFO] mine\n", NOTABLE].concat();
         for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             assert_eq!(shown(false, &[(stream, &all)]), (few.clone(), FAILURE.to_owned()));
@@ -125,18 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_whole_however_they_are_cut() {
+    fn lines_are_whole_wherever_they_are_cut() {
         let (out, err) = (OutputStream::Stdout, OutputStream::Stderr);
-        let (head, tail) = TALK.split_at(30);
+        let (head, tail) = ORDINARY.split_at(30);
         assert_eq!(shown(false, &[(err, head), (out, "a"), (err, tail), (out, "b\nc")]).0, "ab\nc\n");
-        // A function that ends within a line; the emulator goes on in it.
-        assert_eq!(shown(false, &[(out, "50 %"), (out, TALK)]).0, format!("50 %{TALK}"));
+        // The function stops within a line, and the emulator continues it.
+        assert_eq!(shown(false, &[(out, "50 %"), (out, ORDINARY)]).0, format!("50 %{ORDINARY}"));
     }
 
     #[test]
-    fn a_long_line_comes_in_pieces() {
-        let mut log = Log::new(false);
-        let piece = vec![b'x'; LONGEST / 2 + 1];
+    fn a_long_line_is_passed_on_in_pieces() {
+        let mut log = ContainerLog::new(false);
+        let piece = vec![b'x'; LINE_LIMIT / 2 + 1];
         assert_eq!(log.push(OutputStream::Stdout, &piece), b"");
         assert_eq!(log.push(OutputStream::Stdout, &piece), piece.repeat(2));
         assert_eq!(log.push(OutputStream::Stdout, b"end"), b"");
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_no_answer_sums_up_are_shown() {
-        let mut log = Log::new(false);
+    fn failures_that_no_response_summarises_are_shown() {
+        let mut log = ContainerLog::new(false);
         assert_eq!(log.push(OutputStream::Stderr, FAILURE.as_bytes()), b"");
         assert_eq!(log.show_failures(), FAILURE.as_bytes());
-        let lines = [TALK, FAILURE].concat();
+        let lines = [ORDINARY, FAILURE].concat();
         assert_eq!(log.push(OutputStream::Stderr, lines.as_bytes()), FAILURE.as_bytes());
-        assert_eq!(log.held(), b"");
+        assert_eq!(log.take_held(), b"");
     }
 
     #[test]

@@ -1,26 +1,28 @@
-//! `limg push ecr`: moto is Amazon ECR's control plane, and docker-registry, to which ECR's hosts are sent, its registry.
+//! `limg push ecr`: moto is Amazon ECR's control plane, and docker-registry, a mirror of ECR's hosts, is its registry.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::aws::Moto;
 use crate::support::{
-    Base, Finished, Image, Kind, Moto, Registry, Request, User, Workspace, base, fails, finish, succeed, tool,
+    Access, Base, Finished, Image, LoggedRequest, Registry, User, Workspace, base, fails, finish, succeed,
+    tool,
 };
 
-/// The account of everybody at moto.
+/// The account of all credentials in moto.
 const ACCOUNT: &str = "123456789012";
 
-/// The registry of that account where no other region is named.
+/// The registry of that account in the default region.
 const HOST: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
-/// Whom moto's token makes one.
+/// The user of moto's token.
 const USER: User = User { name: "AWS", password: "123456789012-auth-token" };
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// Functions on a base on this disk, and somewhere to send them.
+/// Functions on a local base, and a registry to push them to.
 struct Shop {
     workspace: Workspace,
     registry: Registry,
@@ -28,14 +30,14 @@ struct Shop {
 }
 
 impl Shop {
-    /// A shop whose definition has `more` before its functions.
+    /// `more` is inserted into the definition before the functions.
     fn new(functions: &[&str], more: &str) -> Self {
         Self::with_registry(functions, more, USER)
     }
 
-    /// The same with a registry that lets `user` in alone.
+    /// The same with a registry that only `user` can access.
     fn with_registry(functions: &[&str], more: &str, user: User) -> Self {
-        let registry = Registry::of_kind(Kind { tls: true, user: Some(user) });
+        let registry = Registry::with_access(Access { tls: true, user: Some(user) });
         let shop = Self { workspace: Workspace::new(), registry, moto: Moto::start() };
         for name in functions {
             let program = format!("#!/bin/sh\n: {name}\n");
@@ -55,8 +57,8 @@ impl Shop {
         self.workspace.write("limg.yaml", format!("project: shop\n{more}functions:\n{functions}"));
     }
 
-    /// limg without anything that says who or where one is to AWS.
-    fn nobody(&self, arguments: &[&str]) -> Command {
+    /// limg without AWS credentials and region.
+    fn limg_without_credentials(&self, arguments: &[&str]) -> Command {
         let mut limg = self.workspace.limg(arguments);
         limg.arg("--ca-file").arg(self.registry.certificate());
         limg.env("AWS_ENDPOINT_URL_ECR", self.moto.url()).env("AWS_EC2_METADATA_DISABLED", "true");
@@ -64,26 +66,26 @@ impl Shop {
         limg
     }
 
-    /// limg as a user of the account.
+    /// limg with credentials of the account.
     fn limg(&self, arguments: &[&str]) -> Command {
-        let mut limg = self.nobody(arguments);
+        let mut limg = self.limg_without_credentials(arguments);
         limg.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         limg.env("AWS_REGION", "us-east-1");
         limg
     }
 
-    /// Sends a host to the registry.
+    /// Makes the registry a mirror of a host.
     fn mirror(&self, limg: &mut Command, host: &str) {
         limg.env(mirror_variable(host), &self.registry.address);
     }
 
-    /// Pushes to ECR, which must succeed; gives the functions of the JSON report.
+    /// Pushes to ECR, which must succeed, and returns the functions of the JSON report.
     fn push(&self, arguments: &[&str]) -> Value {
         functions(self.limg(&["push", "ecr", "--format", "json"]).args(arguments))
     }
 
     fn skopeo(&self, arguments: &[&str]) -> Finished {
-        // Not where limg looks for credentials.
+        // Not in a file that limg reads.
         let auth = json!({ "auths": { &self.registry.address: { "auth": token() } } });
         let auth = self.workspace.write("skopeo.json", auth.to_string());
         let mut skopeo = tool("skopeo");
@@ -98,47 +100,47 @@ impl Shop {
         self.skopeo(&["inspect", "--format", "{{.Digest}}", &reference]).text().trim().to_owned()
     }
 
-    /// The names of the repositories that moto has.
+    /// The names of the repositories in moto.
     fn repositories(&self) -> BTreeSet<String> {
         let answer = self.moto.ecr("us-east-1", "DescribeRepositories", &json!({}));
         let name = |repository: &Value| repository["repositoryName"].as_str().unwrap().to_owned();
         answer["repositories"].as_array().unwrap().iter().map(name).collect()
     }
 
-    /// The requests since the registry had answered so many, but for those by which limg finds out what the registry
-    /// speaks and whom it lets in.
-    fn requests_since(&self, before: usize) -> Vec<Request> {
+    /// The requests after the first `before`, except for those by which limg detects the protocol and the
+    /// authentication.
+    fn requests_since(&self, before: usize) -> Vec<LoggedRequest> {
         let mut requests = self.registry.requests().split_off(before);
         requests.retain(|request| request.path != "/v2/" && request.status != 401);
         requests
     }
 }
 
-/// The variable that names a host's mirror.
+/// The variable for a host's mirror.
 fn mirror_variable(host: &str) -> String {
     let host = host.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     format!("LIMG_REGISTRY_MIRROR_{}", host.to_uppercase())
 }
 
-/// Runs limg, which must succeed; gives the functions of the JSON report.
+/// Runs limg, which must succeed, and returns the functions of the JSON report.
 fn functions(limg: &mut Command) -> Value {
     succeed(limg).json()["functions"].take()
 }
 
-/// What ECR gives as the token: base64 of name and password.
+/// The token as ECR returns it: base64 of name and password.
 fn token() -> String {
     let text = [USER.name, ":", USER.password].concat();
     let encoded = succeed(Command::new("sh").args(["-c", "printf %s \"$0\" | base64 -w0"]).arg(text));
     encoded.text().trim().to_owned()
 }
 
-fn count(requests: &[Request], method: &str, part: &str) -> usize {
+fn count(requests: &[LoggedRequest], method: &str, part: &str) -> usize {
     requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
 }
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn functions_get_repositories_with_the_settings_of_the_definition() {
+fn new_repositories_have_the_settings_of_the_definition() {
     const ECR: &str = "ecr: { scan_on_push: true, immutable_tags: true, encryption: KMS, kms_key: alias/images, keep: 7, \
                        tags: { team: shop }, lambda_accounts: [\"222222222222\"] }\n";
     let shop = Shop::new(&["Orders", "billing"], ECR);
@@ -182,10 +184,10 @@ fn functions_get_repositories_with_the_settings_of_the_definition() {
 
 #[test]
 #[ignore = "needs docker-registry and moto; `make test` runs it"]
-fn what_is_unchanged_is_asked_for_and_nothing_more() {
+fn an_unchanged_image_needs_one_request() {
     let shop = Shop::new(&["orders", "billing"], "");
     let pushed = shop.push(&["--create-repository"]);
-    // If limg wanted repositories once more, they would be made anew.
+    // If limg checked the repositories, it would create them again.
     for name in ["shop/orders", "shop/billing"] {
         shop.moto.ecr("us-east-1", "DeleteRepository", &json!({ "repositoryName": name }));
     }
@@ -203,12 +205,12 @@ fn what_is_unchanged_is_asked_for_and_nothing_more() {
         assert!(again.text().lines().any(|other| other == line), "{}", again.text());
     }
     assert_eq!(again.text().lines().count(), 2);
-    assert!(again.stderr.contains("unchanged: 2 images, nothing sent"), "{}", again.stderr);
+    assert!(again.stderr.contains("unchanged: 2 images, nothing uploaded"), "{}", again.stderr);
 }
 
 #[test]
 #[ignore = "needs docker-registry and moto; `make test` runs it"]
-fn repositories_are_only_made_where_the_user_says_so() {
+fn repositories_are_created_only_on_request() {
     let shop = Shop::new(&["orders"], "ecr: { scan_on_push: true }\n");
     shop.push(&[]);
     assert_eq!(shop.repositories(), BTreeSet::new());
@@ -216,7 +218,7 @@ fn repositories_are_only_made_where_the_user_says_so() {
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn repositories_and_tags_are_those_that_the_user_names() {
+fn repositories_and_tags_can_be_named() {
     let shop = Shop::new(&["orders"], "ecr: { repository: \"of/{project}-{function}\" }\n");
     let pushed = shop.push(&[]);
     let digest = pushed["orders"]["digest"].as_str().unwrap();
@@ -232,9 +234,9 @@ fn repositories_and_tags_are_those_that_the_user_names() {
     let repository = format!("docker://{}/team/orders", shop.registry.address);
     let tags = shop.skopeo(&["list-tags", &repository]).json();
     let tags = tags["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap());
-    assert_eq!(tags.collect::<BTreeSet<_>>(), ["a", "b"].into(), "not the ordinary one too");
+    assert_eq!(tags.collect::<BTreeSet<_>>(), ["a", "b"].into(), "not the default tag too");
 
-    // One tag more is a tag more and nothing else, since those that are there may be immutable.
+    // Only the new tag is written, since existing ones may be immutable.
     let before = shop.registry.requests().len();
     let pushed = shop.push(&["--repository", "team/{function}", "--tag", "a", "--tag", "c", "--tag", "c"]);
     assert_eq!(pushed["orders"]["unchanged"], false);
@@ -250,7 +252,7 @@ fn repositories_and_tags_are_those_that_the_user_names() {
 
 #[test]
 #[ignore = "needs docker-registry and moto; `make test` runs it"]
-fn account_region_and_profile_are_those_that_the_user_names() {
+fn account_region_and_profile_can_be_named() {
     let shop = Shop::new(&["orders"], "");
     let other = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
     let mut limg = shop.limg(&["push", "ecr", "--format", "json"]);
@@ -274,14 +276,14 @@ fn account_region_and_profile_are_those_that_the_user_names() {
         assert_eq!(functions(limg)["orders"]["image_uri"], format!("{host}/shop/orders@{digest}"));
     };
     let named = ["push", "ecr", "--format", "json", "--profile", "shop"];
-    push(&mut shop.nobody(&named), "us-west-2");
-    push(shop.nobody(&named).env("AWS_CONFIG_FILE", &elsewhere), "ap-south-1");
-    push(shop.nobody(&named[..4]).env("AWS_PROFILE", "shop"), "us-west-2");
-    push(shop.nobody(&named).args(["--region", "eu-north-1"]), "eu-north-1");
-    // As for AWS's own command line: the profile tells who, and the environment where.
+    push(&mut shop.limg_without_credentials(&named), "us-west-2");
+    push(shop.limg_without_credentials(&named).env("AWS_CONFIG_FILE", &elsewhere), "ap-south-1");
+    push(shop.limg_without_credentials(&named[..4]).env("AWS_PROFILE", "shop"), "us-west-2");
+    push(shop.limg_without_credentials(&named).args(["--region", "eu-north-1"]), "eu-north-1");
+    // As in the AWS CLI: credentials from the profile, the region from the environment.
     push(&mut shop.limg(&named), "us-east-1");
 
-    // A profile that is named is not passed over for the environment's credentials.
+    // The environment's credentials do not replace those of a named profile.
     let mut limg = shop.limg(&["push", "ecr", "--profile", "empty"]);
     let refused = fails(3, limg.env("AWS_CONFIG_FILE", &elsewhere));
     assert!(refused.stderr.contains("in the profile `empty`"), "{}", refused.stderr);
@@ -290,7 +292,7 @@ fn account_region_and_profile_are_those_that_the_user_names() {
 
 #[test]
 #[ignore = "needs docker-registry and moto; `make test` runs it"]
-fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
+fn invalid_arguments_are_refused_before_anything_is_sent() {
     let shop = Shop::new(&["orders", "billing"], "");
     let refused = |code: i32, limg: &mut Command, parts: &[&str]| {
         let stderr = fails(code, limg).stderr;
@@ -299,16 +301,20 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
     };
     let push = |arguments: &[&str]| shop.limg(&[&["push", "ecr"], arguments].concat());
     let template = |text| push(&["--repository", text]);
-    refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: known are `{project}`"]);
+    refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: use `{project}`"]);
     refused(2, &mut template("Team/{function}"), &["`Team/{function}`", "help: use 2 to 256 lower-case"]);
     refused(2, &mut push(&["--tag", ".x"]), &["`--tag .x`", "help: "]);
     refused(2, &mut push(&["--account", "12345"]), &["`12345`", "12 digits"]);
     refused(2, &mut push(&["--region", "nowhere"]), &["`nowhere`", "help: use the name of a region"]);
     refused(2, push(&[]).env_remove("AWS_REGION"), &["no AWS region", "help: pass `--region`"]);
-    let nobody = &["no AWS credentials", "help: set AWS_ACCESS_KEY_ID", "--profile"];
-    refused(3, shop.nobody(&["push", "ecr"]).env("AWS_REGION", "us-east-1"), nobody);
+    let no_credentials = &["no AWS credentials", "help: set AWS_ACCESS_KEY_ID", "--profile"];
+    refused(
+        3,
+        shop.limg_without_credentials(&["push", "ecr"]).env("AWS_REGION", "us-east-1"),
+        no_credentials,
+    );
 
-    // Both would be the same image, whatever they are called and whether they are alike.
+    // Both functions would be the same image.
     let clash = &["`lambdas`", "`orders`", "`billing`", "help: write `{function}`"];
     refused(2, &mut template("lambdas"), clash);
     refused(
@@ -316,14 +322,14 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
         &mut push(&["--repository", "lambdas", "--tag", "a", "--tag", "b", "--create-repository"]),
         clash,
     );
-    // That needs nobody's word but the user's.
-    refused(2, &mut shop.nobody(&["push", "ecr", "--repository", "lambdas"]), clash);
+    // This check needs no credentials.
+    refused(2, &mut shop.limg_without_credentials(&["push", "ecr", "--repository", "lambdas"]), clash);
 
     assert_eq!(shop.registry.requests(), []);
     assert_eq!(shop.repositories(), BTreeSet::new());
     assert!(!shop.workspace.path("limg.lock").exists());
 
-    // Each alone has a tag of its own.
+    // Pushed separately, each has its own tag.
     for name in ["orders", "billing"] {
         let pushed = shop.push(&["--repository", "lambdas", "--tag", name, name]);
         assert_eq!(pushed[name]["digest"], shop.digest(&format!("lambdas:{name}")));
@@ -332,7 +338,7 @@ fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn a_base_in_the_same_registry_is_pulled_by_the_same_credentials_and_mounted() {
+fn a_base_in_the_same_registry_is_pulled_with_the_same_credentials_and_mounted() {
     let shop = Shop::new(&["orders"], "");
     let layout = base(Base::ProvidedAl2023);
     let to = format!("docker://{}/base:1", shop.registry.address);
@@ -350,16 +356,16 @@ fn a_base_in_the_same_registry_is_pulled_by_the_same_credentials_and_mounted() {
     });
     assert_eq!(mounts.count(), layers, "{requests:#?}");
     assert_eq!(count(&requests, "GET", "/blobs/"), 1, "the config alone: {requests:#?}");
-    assert_eq!(shop.repositories(), ["shop/orders".to_owned()].into(), "the base's is not limg's to make");
+    assert_eq!(shop.repositories(), ["shop/orders".to_owned()].into(), "that of the base is not created");
     assert_eq!(shop.digest("shop/orders:latest"), pushed["orders"]["digest"].as_str().unwrap());
 }
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn a_runtime_without_a_base_is_that_of_amazon_ecr_public() {
+fn the_default_base_comes_from_amazon_ecr_public() {
     let shop = Shop::new(&["orders"], "");
     shop.define(&["orders"], "provided.al2023", "");
-    // One comes there as nobody.
+    // It is accessed anonymously.
     let public = Registry::start();
     let layout = base(Base::ProvidedAl2023);
     let to = format!("docker://{}/lambda/provided:al2023", public.address);
@@ -383,14 +389,14 @@ fn a_runtime_without_a_base_is_that_of_amazon_ecr_public() {
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn an_image_pushed_to_a_fips_host_has_the_uri_that_lambda_takes() {
+fn an_image_pushed_to_a_fips_host_has_a_uri_for_lambda() {
     let shop = Shop::new(&["orders"], "");
     for (fips, prefix) in [
         ("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", "x"),
         ("123456789012.dkr-ecr-fips.us-east-1.on.aws", "y"),
     ] {
         let mut limg = shop.limg(&["push", "registry", &format!("{fips}/{prefix}"), "--format", "json"]);
-        // The image must not have gone by the host that the URI names.
+        // The push must not use the host of the URI.
         limg.env_remove(mirror_variable(HOST));
         shop.mirror(&mut limg, fips);
         let pushed = functions(&mut limg);
@@ -402,21 +408,21 @@ fn an_image_pushed_to_a_fips_host_has_the_uri_that_lambda_takes() {
 
 #[test]
 #[ignore = "needs docker-registry, moto and skopeo; `make test` runs it"]
-fn no_secret_is_shown_however_much_is_told() {
+fn no_secret_is_shown_even_with_verbose() {
     let shop = Shop::new(&["orders"], "");
     let to = format!("docker://{}/base:1", shop.registry.address);
     shop.skopeo(&["copy", &format!("oci:{}", base(Base::ProvidedAl2023).display()), &to]);
     let bases = format!("bases:\n  base: {{ image: \"{HOST}/base:1\", contract: provided.al2023 }}\n");
     shop.define(&["orders"], "base", &bases);
     let push = ["push", "ecr", "--create-repository", "-vv"];
-    let mut told = vec![
+    let mut runs = vec![
         (0, finish(&mut shop.limg(&push))),
         (0, finish(&mut shop.limg(&push))),
         (0, finish(&mut shop.limg(&["update", "-vv"]))),
         (0, finish(shop.limg(&push).args(["--format", "json"]))),
-        // What ECR does not take: nobody listens there.
+        // An endpoint that does not exist.
         (3, finish(shop.limg(&push).env("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1"))),
-        // A broken file that holds a key.
+        // A malformed file that contains a key.
         (
             3,
             finish(
@@ -428,12 +434,12 @@ fn no_secret_is_shown_however_much_is_told() {
             ),
         ),
     ];
-    // A registry that does not take the token.
+    // A registry that refuses the token.
     let other = Shop::with_registry(&["orders"], "", User { name: "AWS", password: "another" });
-    told.push((3, finish(&mut other.limg(&push))));
+    runs.push((3, finish(&mut other.limg(&push))));
 
     let token = token();
-    for (code, finished) in told {
+    for (code, finished) in runs {
         let all = finished.text() + &finished.stderr;
         assert_eq!(finished.code, code, "{all}");
         for secret in [USER.password, token.as_str(), SECRET_KEY] {

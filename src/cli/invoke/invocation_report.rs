@@ -1,72 +1,70 @@
-//! What a user sees of invocations: the answers as results, everything else as the log.
+//! What a user sees of invocations: responses as results, everything else as log lines.
 
 use std::cell::Cell;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::super::args::Format;
-use super::super::log::Log;
-use super::super::render::Terminal;
+use super::container_log::ContainerLog;
+use crate::cli::args::Format;
+use crate::cli::render::Terminal;
+use crate::cli::units::seconds;
 use crate::engine::{
     FunctionStart, Invocation, Outcome, OutputSink, RunOptions, RunningFunction, TelemetrySubscriber,
 };
+use crate::sync::lock;
 
-/// Tells what comes of the invocations of one container.
-pub(super) struct Told<'a> {
+/// Reports the invocations of one container.
+pub(super) struct InvocationReport<'a> {
     run: &'a RunOptions,
-    format: Format,
-    /// Whether there may be several answers: a line each is then a document.
+    /// Whether more than one response is possible: each is then a JSON document on a line of its own.
     several: bool,
     terminal: &'a Arc<Terminal>,
-    log: Arc<Mutex<Log>>,
+    log: Arc<Mutex<ContainerLog>>,
     failed: Cell<bool>,
 }
 
-impl<'a> Told<'a> {
-    pub(super) fn new(
-        run: &'a RunOptions,
-        format: Format,
-        several: bool,
-        terminal: &'a Arc<Terminal>,
-    ) -> Self {
-        let log = Arc::new(Mutex::new(Log::new(terminal.is_verbose())));
-        Self { run, format, several, terminal, log, failed: Cell::new(false) }
+impl<'a> InvocationReport<'a> {
+    pub(super) fn new(run: &'a RunOptions, several: bool, terminal: &'a Arc<Terminal>) -> Self {
+        let log = Arc::new(Mutex::new(ContainerLog::new(terminal.is_verbose())));
+        Self { run, several, terminal, log, failed: Cell::new(false) }
     }
 
-    /// Takes what the container prints.
+    /// Where the container's output goes.
     pub(super) fn output(&self) -> OutputSink {
         let (terminal, log) = (Arc::clone(self.terminal), Arc::clone(&self.log));
-        Arc::new(move |stream, bytes| terminal.log(&lock(&log).push(stream, bytes)))
+        Arc::new(move |stream, bytes| terminal.container_output(&lock(&log).push(stream, bytes)))
     }
 
-    /// Takes note that the container prints nothing more.
+    /// Shows the unfinished lines of a container that has ended.
     pub(super) fn end_of_output(&self) {
-        self.terminal.log(&lock(&self.log).rest());
+        self.terminal.container_output(&lock(&self.log).rest());
     }
 
-    /// Tells of an invocation. `out_of_memory`: whether the memory limit is known to have been reached.
+    /// Reports an invocation. `out_of_memory`: whether it is known to have reached the memory limit.
     pub(super) fn invocation(&self, invocation: &Invocation, out_of_memory: bool) {
         let Invocation { response, duration: took, start } = invocation;
         let succeeded = response.outcome == Outcome::Success;
-        let held = lock(&self.log).held();
+        let held = lock(&self.log).take_held();
         if succeeded {
-            self.terminal.log(&held);
+            self.terminal.container_output(&held);
         } else {
             self.failed.set(true);
         }
-        match self.format {
-            Format::Human => self.terminal.result_bytes(&line(&response.body)),
-            Format::Json if self.several => self.terminal.json_line(&Report::of(self.run, invocation)),
-            Format::Json => self.terminal.json(&Report::of(self.run, invocation)),
+        match self.terminal.format() {
+            Format::Human => self.terminal.print_bytes(&with_line_end(&response.body)),
+            Format::Json if self.several => {
+                self.terminal.print_json_line(&JsonReport::of(self.run, invocation));
+            }
+            Format::Json => self.terminal.print_json(&JsonReport::of(self.run, invocation)),
         }
         let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
         if out_of_memory && !succeeded {
             let memory = self.run.memory;
-            lines.push(format!("help: it ran out of its memory of {memory} MB; give it more by `memory`"));
+            lines.push(format!("help: the function ran out of memory; increase its `memory` of {memory} MB"));
         } else if let Some(help) = &response.help {
             lines.push(format!("help: {help}"));
         }
@@ -74,49 +72,49 @@ impl<'a> Told<'a> {
             if succeeded {
                 self.terminal.status(&line);
             } else {
-                self.terminal.fault(&line);
+                self.terminal.essential(&line);
             }
         }
     }
 
-    /// What [`Told::subscribers`] is to tell: nothing where nobody wants to know.
-    pub(super) async fn search(&self, session: &RunningFunction<'_>) -> Vec<TelemetrySubscriber> {
-        if self.terminal.is_quiet() { Vec::new() } else { session.telemetry_subscribers().await }
-    }
-
-    /// Tells of extensions that want what the emulator does not have.
-    pub(super) fn subscribers(&self, subscribers: &[TelemetrySubscriber]) {
-        for TelemetrySubscriber { file, api } in subscribers {
-            self.terminal.status(&format!(
-                "note: `{file}` has the path of the {api} in it, which the emulator does not have: what it subscribes to there, it gets in Lambda only"
-            ));
-        }
-    }
-
-    /// Tells of an invocation, if there was one, whose container goes on.
-    pub(super) fn all(&self, invocation: Option<Invocation>) {
+    /// Reports an invocation, if there was one, of a container that still runs.
+    pub(super) fn invocation_of_running(&self, invocation: Option<Invocation>) {
         if let Some(invocation) = invocation {
             self.invocation(&invocation, false);
         }
     }
 
-    /// Takes note that others may invoke the function, whose answers limg does not see.
-    pub(super) fn is_for_others(&self) {
-        self.terminal.log(&lock(&self.log).show_failures());
+    /// The extensions that [`InvocationReport::subscribers`] reports. Does not look for them with `--quiet`.
+    pub(super) async fn find_subscribers(&self, session: &RunningFunction<'_>) -> Vec<TelemetrySubscriber> {
+        if self.terminal.is_quiet() { Vec::new() } else { session.telemetry_subscribers().await }
     }
 
-    /// Tells where the function can be invoked.
+    /// Reports extensions that use an API that the emulator does not provide.
+    pub(super) fn subscribers(&self, subscribers: &[TelemetrySubscriber]) {
+        for TelemetrySubscriber { file, api } in subscribers {
+            self.terminal.status(&format!(
+                "note: `{file}` seems to use the {api}, which the emulator does not provide; it works only in Lambda"
+            ));
+        }
+    }
+
+    /// From now on shows failures in the emulator's words: other clients may invoke the function, and limg does not
+    /// see the responses.
+    pub(super) fn show_failures(&self) {
+        self.terminal.container_output(&lock(&self.log).show_failures());
+    }
+
+    /// Reports where the function can be invoked.
     pub(super) fn is_up(&self, url: &str) {
-        self.terminal.fault(&format!("`{}` is up until Ctrl-C, at {url}", self.run.function));
+        self.terminal.essential(&format!("`{}` runs until Ctrl-C, at {url}", self.run.function));
         self.terminal.status(&format!("  curl -d '{{}}' {url}"));
     }
 
-    /// Tells that there is no answer: what the emulator said is then all that there is, and `unsent` of all events were
-    /// not sent.
+    /// Reports that no response arrived: shows what the emulator printed about it, and how many events were not sent.
     pub(super) fn unsent(&self, unsent: usize, all: usize) {
-        self.terminal.log(&lock(&self.log).held());
+        self.terminal.container_output(&lock(&self.log).take_held());
         if unsent > 0 {
-            self.terminal.fault(&format!("{unsent} of {all} events were not sent"));
+            self.terminal.essential(&format!("{unsent} of {all} events were not sent"));
         }
     }
 
@@ -126,12 +124,8 @@ impl<'a> Told<'a> {
     }
 }
 
-fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
-    log.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The answer as whole lines. An emulator that says nothing is no empty line.
-fn line(body: &[u8]) -> Vec<u8> {
+/// A response as whole lines. An empty response, from an emulator that sends none, stays empty.
+fn with_line_end(body: &[u8]) -> Vec<u8> {
     let mut line = body.to_vec();
     if !line.is_empty() && !line.ends_with(b"\n") {
         line.push(b'\n');
@@ -140,40 +134,37 @@ fn line(body: &[u8]) -> Vec<u8> {
 }
 
 fn summary(answer: &Outcome, took: Duration, start: FunctionStart, timeout: u32) -> String {
-    let seconds = took.as_secs_f64();
+    let took = seconds(took);
     match answer {
         Outcome::Success => match start {
-            FunctionStart::Cold(init) => {
-                format!("answered in {seconds:.2} s (init {:.2} s)", init.as_secs_f64())
-            }
-            FunctionStart::Warm => format!("answered in {seconds:.2} s (warm)"),
-            FunctionStart::Unknown => format!("answered in {seconds:.2} s"),
+            FunctionStart::Cold(init) => format!("answered in {took} (init {})", seconds(init)),
+            FunctionStart::Warm => format!("answered in {took} (warm)"),
+            FunctionStart::Unknown => format!("answered in {took}"),
         },
         Outcome::FunctionError { error_type, message } => {
             let reason = message.lines().next().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("function error `{error_type}` after {seconds:.2} s{reason}")
+            format!("function error `{error_type}` after {took}{reason}")
         }
-        Outcome::TimedOut => format!("timed out after {seconds:.2} s; its `timeout` is {timeout} s"),
+        Outcome::TimedOut => format!("timed out after {took}; its `timeout` is {timeout} s"),
     }
 }
 
 /// What `--format json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct JsonReport<'a> {
     function: &'a str,
     status: &'static str,
-    /// Nothing where there is no error.
     error_type: Option<&'a str>,
     error_message: Option<&'a str>,
-    /// What the function answered, in its own words if they are JSON.
+    /// The response itself if it is JSON, otherwise as a JSON string.
     response: Option<Box<RawValue>>,
     duration_ms: u64,
-    /// How much of that the start of the function took; nothing where it was running, or the emulator did not say.
+    /// How much of that the start of the function took. None if it was running, or the emulator did not report it.
     init_ms: Option<u64>,
     image_id: &'a str,
 }
 
-impl<'a> Report<'a> {
+impl<'a> JsonReport<'a> {
     fn of(run: &'a RunOptions, invocation: &'a Invocation) -> Self {
         let Invocation { response, duration: took, start } = invocation;
         let (status, error) = match &response.outcome {
@@ -226,12 +217,12 @@ mod tests {
         let start = FunctionStart::Cold(Duration::from_micros(310_900));
         let took = Duration::from_millis(1250);
         let invocation = Invocation { response, duration: took, start };
-        let report = Report::of(&run, &invocation);
+        let report = JsonReport::of(&run, &invocation);
         serde_json::from_str(&serde_json::to_string_pretty(&report).unwrap()).unwrap()
     }
 
     #[test]
-    fn a_report_holds_the_answer_as_it_is() {
+    fn a_report_contains_the_response_unchanged() {
         let expected = json!({
             "function": "orders", "status": "success", "error_type": null, "error_message": null,
             "response": { "total": [1, 2] }, "duration_ms": 1250, "init_ms": 310, "image_id": "sha256:1",
@@ -272,6 +263,9 @@ mod tests {
         ] {
             assert_eq!(summary(&answer, took, start, 3), expected);
         }
-        assert_eq!((line(b""), line(b"{}"), line(b"{}\n")), (vec![], b"{}\n".to_vec(), b"{}\n".to_vec()));
+        assert_eq!(
+            (with_line_end(b""), with_line_end(b"{}"), with_line_end(b"{}\n")),
+            (vec![], b"{}\n".to_vec(), b"{}\n".to_vec())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Amazon ECR's control plane, played by moto.
+//! Amazon ECR's control plane, with moto in its place.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -8,13 +8,13 @@ use limg::project::{EcrSettings, Encryption};
 use limg::registry::{CredentialProvider as _, Identity};
 use serde_json::{Value, json};
 
-use crate::support::Moto;
+use crate::support::aws::Moto;
 
-/// The account of everybody at moto.
+/// The account of all credentials in moto.
 const ACCOUNT: &str = "123456789012";
 
-/// Somebody in `region`, for whom all of AWS is at moto.
-fn somebody(moto: &Moto, region: &str) -> Aws {
+/// A client in `region`, all of whose requests go to moto.
+fn client(moto: &Moto, region: &str) -> Aws {
     let credentials = Credentials::new("AKIDEXAMPLE", "the-secret-key", None, None, "test");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -27,22 +27,22 @@ fn somebody(moto: &Moto, region: &str) -> Aws {
 
 #[tokio::test]
 #[ignore = "needs moto"]
-async fn the_token_tells_the_registry_and_lets_one_in() {
+async fn the_token_names_the_registry_and_is_its_credential() {
     let moto = Moto::start();
-    let aws = somebody(&moto, "eu-west-1");
+    let aws = client(&moto, "eu-west-1");
     let registry = aws.registry(None, None).await.unwrap();
     assert_eq!((registry.account.as_str(), registry.region.as_str()), (ACCOUNT, "eu-west-1"));
     assert_eq!(registry.host, "123456789012.dkr.ecr.eu-west-1.amazonaws.com");
     let credential = EcrCredentials::new(aws).find(&registry.host).await.unwrap().unwrap();
-    let Identity::Password { user, password } = credential.identity else { panic!("a password is expected") };
+    let Identity::Password { user, password } = credential.identity else { panic!("not a password") };
     assert_eq!((user.as_str(), password.expose()), ("AWS", "123456789012-auth-token"));
 }
 
 #[tokio::test]
 #[ignore = "needs moto"]
-async fn a_repository_is_made_with_all_its_settings() {
+async fn a_new_repository_has_all_settings() {
     let moto = Moto::start();
-    let aws = somebody(&moto, "us-gov-west-1");
+    let aws = client(&moto, "us-gov-west-1");
     let registry = aws.registry(None, None).await.unwrap();
     let settings = EcrSettings {
         scan_on_push: true,
@@ -54,8 +54,8 @@ async fn a_repository_is_made_with_all_its_settings() {
     };
     assert!(aws.ensure_repository(&registry, "shop/orders", &settings).await.unwrap());
 
-    let ask = |operation: &str, body: Value| moto.ecr("us-gov-west-1", operation, &body);
-    let found = ask("DescribeRepositories", json!({}))["repositories"][0].take();
+    let request = |operation: &str, body: Value| moto.ecr("us-gov-west-1", operation, &body);
+    let found = request("DescribeRepositories", json!({}))["repositories"][0].take();
     assert_eq!(found["repositoryName"], "shop/orders");
     assert_eq!(found["imageTagMutability"], "IMMUTABLE");
     assert_eq!(found["imageScanningConfiguration"], json!({ "scanOnPush": true }));
@@ -63,30 +63,31 @@ async fn a_repository_is_made_with_all_its_settings() {
         found["encryptionConfiguration"],
         json!({ "encryptionType": "KMS", "kmsKey": "alias/images" })
     );
-    let tags = ask("ListTagsForResource", json!({ "resourceArn": found["repositoryArn"] }));
+    let tags = request("ListTagsForResource", json!({ "resourceArn": found["repositoryArn"] }));
     assert_eq!(
         tags["tags"],
         json!([{ "Key": "stage", "Value": "test" }, { "Key": "team", "Value": "shop" }])
     );
     let name = json!({ "repositoryName": "shop/orders" });
-    let text =
-        |answer: Value, key: &str| -> Value { serde_json::from_str(answer[key].as_str().unwrap()).unwrap() };
-    let policy = text(ask("GetRepositoryPolicy", name.clone()), "policyText");
+    let text = |response: Value, key: &str| -> Value {
+        serde_json::from_str(response[key].as_str().unwrap()).unwrap()
+    };
+    let policy = text(request("GetRepositoryPolicy", name.clone()), "policyText");
     let statements = policy["Statement"].as_array().unwrap();
     let functions = |account: &str| format!("arn:aws-us-gov:lambda:us-gov-west-1:{account}:function:*");
     assert_eq!(statements.len(), 3);
     assert_eq!(statements[0]["Condition"]["StringLike"]["aws:sourceArn"], functions(ACCOUNT));
     assert_eq!(statements[1]["Principal"]["AWS"], json!(["arn:aws-us-gov:iam::222222222222:root"]));
     assert_eq!(statements[2]["Condition"]["StringLike"]["aws:sourceArn"], json!([functions("222222222222")]));
-    let lifecycle = text(ask("GetLifecyclePolicy", name), "lifecyclePolicyText");
+    let lifecycle = text(request("GetLifecyclePolicy", name), "lifecyclePolicyText");
     assert_eq!(lifecycle["rules"][0]["selection"]["countNumber"], 30);
 }
 
 #[tokio::test]
 #[ignore = "needs moto"]
-async fn a_repository_that_is_there_keeps_its_settings() {
+async fn an_existing_repository_keeps_its_settings() {
     let moto = Moto::start();
-    let aws = somebody(&moto, "eu-west-1");
+    let aws = client(&moto, "eu-west-1");
     let registry = aws.registry(Some(ACCOUNT), None).await.unwrap();
     let first = EcrSettings::default();
     assert!(aws.ensure_repository(&registry, "orders", &first).await.unwrap());
@@ -99,9 +100,9 @@ async fn a_repository_that_is_there_keeps_its_settings() {
 
 #[tokio::test]
 #[ignore = "needs moto"]
-async fn what_ecr_does_not_take_is_told_in_its_words() {
+async fn an_error_has_ecrs_code_and_message() {
     let moto = Moto::start();
-    let aws = somebody(&moto, "eu-west-1");
+    let aws = client(&moto, "eu-west-1");
     let registry = aws.registry(None, None).await.unwrap();
     let error = aws.ensure_repository(&registry, "Shop", &EcrSettings::default()).await.unwrap_err();
     let AwsError::Refused { code, message, .. } = &error else { panic!("{error:?}") };

@@ -1,4 +1,4 @@
-//! Layers that are named by an ARN: downloaded once, checked, pinned, and told apart from what merely has their name.
+//! Layers by ARN: downloaded once, verified and pinned.
 
 use std::fs;
 use std::io::{Cursor, Write as _};
@@ -8,30 +8,30 @@ use std::process::Command;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::support::aws::{LambdaApi, PRESIGNED, Published};
 use crate::support::{
-    Base, Entry, Files, Finished, Image, LambdaApi, PRESIGNED, Published, Workspace, assert_same, base,
-    fails, sha256, succeed, without_owners,
+    Base, Entry, Files, Finished, Image, Workspace, assert_same, base, fails, sha256, succeed, without_owners,
 };
 
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:layer:words:3";
 const SECRET_KEY: &str = "wJalrXUtnFEMI-a-secret-key";
 const SESSION_TOKEN: &str = "a-session-token-that-is-secret";
 
-/// Projects whose layers are with Lambda.
+/// Projects with layers in Lambda.
 struct Shop {
     workspace: Workspace,
     api: LambdaApi,
 }
 
 impl Shop {
-    /// With one function and the layer of [`ARN`].
+    /// One function with the layer [`ARN`].
     fn new() -> Self {
         let shop = Self { workspace: Workspace::new(), api: LambdaApi::start() };
         shop.define("limg.yaml", &["orders"], &format!("arn: \"{ARN}\""));
         shop
     }
 
-    /// Writes the definition of functions that have one layer, named in line 5.
+    /// Writes a definition of functions with one layer, which is defined in line 5.
     fn define(&self, file: &str, functions: &[&str], layer: &str) {
         let folder = Path::new(file).parent().unwrap();
         for name in functions {
@@ -53,7 +53,7 @@ impl Shop {
         );
     }
 
-    /// limg with credentials, for which Lambda is here.
+    /// limg with credentials and the endpoint of the fake Lambda.
     fn limg(&self, arguments: &[&str]) -> Command {
         let mut limg = self.workspace.limg(arguments);
         limg.env("AWS_ENDPOINT_URL_LAMBDA", &self.api.url).env("AWS_EC2_METADATA_DISABLED", "true");
@@ -74,7 +74,7 @@ impl Shop {
         fs::read_to_string(self.workspace.path("limg.lock")).unwrap()
     }
 
-    /// What a built function has below /opt.
+    /// A built function's files below /opt.
     fn opt(&self, layout: &str, name: &str) -> Files {
         let mut files = Image::of_layout(&self.workspace.path(layout), Some(name)).files();
         files.retain(|path, _| path.starts_with("opt/"));
@@ -85,7 +85,7 @@ impl Shop {
         fs::remove_dir_all(self.workspace.path("store")).unwrap();
     }
 
-    /// The requests since this was asked last: how many there were for the API and for zips.
+    /// The numbers of requests to the API and of downloads since the last call of this method.
     fn calls(&self) -> (usize, usize) {
         let calls = self.api.take_calls();
         let api = calls.iter().filter(|call| call.is_api()).count();
@@ -93,23 +93,23 @@ impl Shop {
     }
 }
 
-/// A zip of a layer with a program and one more file.
+/// The zip of a layer with a program and a text file.
 fn zip(words: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |path: &str, mode: u32, content: &[u8]| {
         zip.start_file(path, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
         zip.write_all(content).unwrap();
     };
-    add("bin/say", 0o755, b"#!/bin/sh\n");
+    add("bin/tool", 0o755, b"#!/bin/sh\n");
     add("words/list.txt", 0o600, words);
     zip.finish().unwrap().into_inner()
 }
 
-/// What such a zip becomes.
+/// The files of such a zip in the image.
 fn files(words: &[u8]) -> Files {
     [
         ("opt/bin", Entry::folder(0o755)),
-        ("opt/bin/say", Entry::file(0o755, b"#!/bin/sh\n")),
+        ("opt/bin/tool", Entry::file(0o755, b"#!/bin/sh\n")),
         ("opt/words", Entry::folder(0o755)),
         ("opt/words/list.txt", Entry::file(0o644, words)),
     ]
@@ -117,7 +117,7 @@ fn files(words: &[u8]) -> Files {
     .into()
 }
 
-/// Bytes that no compressor makes smaller.
+/// Bytes that cannot be compressed.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = |_| {
@@ -129,18 +129,18 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(next).collect()
 }
 
-/// Whether any file below a folder holds some bytes.
-fn holds(folder: &Path, bytes: &[u8]) -> bool {
+/// Whether any file below a folder contains some bytes.
+fn contains(folder: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(folder).unwrap().any(|entry| {
         let path = entry.unwrap().path();
-        let is_here = |content: Vec<u8>| content.windows(bytes.len()).any(|window| window == bytes);
-        if path.is_dir() { holds(&path, bytes) } else { is_here(fs::read(path).unwrap()) }
+        let has_bytes = |content: Vec<u8>| content.windows(bytes.len()).any(|window| window == bytes);
+        if path.is_dir() { contains(&path, bytes) } else { has_bytes(fs::read(path).unwrap()) }
     })
 }
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_layer_version_is_downloaded_once_ever() {
+fn a_layer_version_is_downloaded_only_once() {
     let shop = Shop::new();
     let zip = zip(b"hello\n");
     shop.api.publish(ARN, Published::new(zip.clone()));
@@ -158,9 +158,9 @@ fn a_layer_version_is_downloaded_once_ever() {
     shop.define("other/limg.yaml", &["stock"], &format!("arn: \"{ARN}\""));
     shop.build(&["-f", "other/limg.yaml"]);
     let again = fs::read_to_string(shop.workspace.path("other/limg.lock")).unwrap();
-    assert_eq!((shop.calls(), shop.lock(), again), ((0, 0), lock.clone(), lock), "nothing is asked again");
+    assert_eq!((shop.calls(), shop.lock(), again), ((0, 0), lock.clone(), lock), "no request is sent again");
 
-    // The same zip from this machine makes the same image.
+    // The same zip as a local file gives the same image.
     shop.workspace.write("words.zip", zip);
     shop.define("limg.yaml", &["orders"], "path: words.zip");
     let local = shop.build(&["-o", "oci:local"]).json();
@@ -169,7 +169,7 @@ fn a_layer_version_is_downloaded_once_ever() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_locked_build_takes_what_is_pinned_and_nothing_else() {
+fn a_locked_build_uses_only_pinned_versions() {
     let shop = Shop::new();
     shop.api.publish(ARN, Published::new(zip(b"hello\n")));
     let refused = shop.refused(2, &["--locked"]);
@@ -182,12 +182,12 @@ fn a_locked_build_takes_what_is_pinned_and_nothing_else() {
     shop.forget_the_store();
     let lock = shop.lock();
     shop.build(&["--locked"]);
-    assert_eq!((shop.calls(), shop.lock()), ((2, 2), lock), "another machine downloads what is pinned");
+    assert_eq!((shop.calls(), shop.lock()), ((2, 2), lock), "another machine downloads the pinned versions");
 }
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_download_goes_on_with_another_url_when_the_first_expires() {
+fn a_download_resumes_with_a_new_url_after_the_first_expires() {
     let shop = Shop::new();
     let words = noise(3 << 20);
     let zip = zip(&words);
@@ -199,12 +199,12 @@ fn a_download_goes_on_with_another_url_when_the_first_expires() {
     let calls = shop.api.take_calls();
     let downloads: Vec<_> = calls.iter().filter(|call| !call.is_api()).collect();
     let statuses: Vec<u16> = downloads.iter().map(|call| call.status).collect();
-    assert_eq!(statuses, [200, 403, 206], "broken off, expired, gone on with");
-    assert_eq!(calls.len() - downloads.len(), 2, "another URL was asked for");
+    assert_eq!(statuses, [200, 403, 206], "interrupted, expired, resumed");
+    assert_eq!(calls.len() - downloads.len(), 2, "a second URL was requested");
     assert_ne!(downloads[0].target, downloads[2].target);
     let from = downloads[2].headers["range"].strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap();
     let from: usize = from.parse().unwrap();
-    assert!(from > 0 && from <= half, "what had come was kept: {from} of {half}");
+    assert!(from > 0 && from <= half, "the received bytes were kept: {from} of {half}");
     assert!(shop.lock().contains(&sha256(&zip)));
 }
 
@@ -236,17 +236,17 @@ fn a_changed_layer_is_refused_until_it_is_updated() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_zip_that_is_not_what_lambda_says_is_refused_and_not_kept() {
+fn a_zip_with_another_digest_than_reported_is_refused_and_not_kept() {
     let shop = Shop::new();
     let zip = zip(&noise(1 << 16));
     let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     shop.api.publish(ARN, Published { sha256: Some(other.to_owned()), ..Published::new(zip.clone()) });
     let refused = shop.refused(3, &[]);
-    let told = format!("its digest is sha256:{}, not sha256:{}", sha256(&zip), "0".repeat(64));
-    assert!(refused.contains(&told), "{refused}");
+    let message = format!("its digest is sha256:{}, not sha256:{}", sha256(&zip), "0".repeat(64));
+    assert!(refused.contains(&message), "{refused}");
     assert!(!shop.workspace.path("limg.lock").exists() && !shop.workspace.path(".limg").exists());
-    assert!(!holds(&shop.workspace.path("store"), &zip[..1024]), "the zip was kept");
-    assert!(!holds(&shop.workspace.path("store"), sha256(&zip).as_bytes()), "a record of it was kept");
+    assert!(!contains(&shop.workspace.path("store"), &zip[..1024]), "the zip was kept");
+    assert!(!contains(&shop.workspace.path("store"), sha256(&zip).as_bytes()), "a record of it was kept");
 
     shop.api.publish(ARN, Published::new(zip));
     shop.build(&[]);
@@ -254,7 +254,7 @@ fn a_zip_that_is_not_what_lambda_says_is_refused_and_not_kept() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_layer_for_others_is_refused_at_its_line() {
+fn an_incompatible_layer_is_refused_at_its_line() {
     let good = Published::new(zip(b"hello\n"));
     for (published, parts) in [
         (
@@ -265,7 +265,7 @@ fn a_layer_for_others_is_refused_at_its_line() {
     ] {
         let shop = Shop::new();
         shop.api.publish(ARN, published);
-        // The second time it is here already.
+        // The second time it is already in the store.
         for _ in 0..2 {
             let refused = shop.refused(2, &[]);
             for part in parts.into_iter().chain(["limg.yaml:5", "`ignore_compatibility: true`"]) {
@@ -282,7 +282,7 @@ fn a_layer_for_others_is_refused_at_its_line() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn a_layer_that_does_not_say_what_it_is_for_is_warned_of_once() {
+fn a_layer_that_declares_no_compatibility_gives_one_warning() {
     let shop = Shop::new();
     shop.api
         .publish(ARN, Published { runtimes: None, architectures: None, ..Published::new(zip(b"hello\n")) });
@@ -290,8 +290,8 @@ fn a_layer_that_does_not_say_what_it_is_for_is_warned_of_once() {
     shop.define("limg.yaml", &functions, &format!("arn: \"{ARN}\""));
     for _ in 0..2 {
         let built = shop.build(&[]);
-        let told = "the layer `words` does not say for which runtimes and architectures it is";
-        assert_eq!(built.stderr.matches(told).count(), 1, "{}", built.stderr);
+        let warning = "the layer `words` does not say for which runtimes and architectures it is";
+        assert_eq!(built.stderr.matches(warning).count(), 1, "{}", built.stderr);
         assert!(built.stderr.contains("layers.words.arn"), "{}", built.stderr);
     }
     shop.define("limg.yaml", &functions, &format!("arn: \"{ARN}\", ignore_compatibility: true"));
@@ -301,7 +301,7 @@ fn a_layer_that_does_not_say_what_it_is_for_is_warned_of_once() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn what_lambda_refuses_comes_with_help() {
+fn an_error_of_lambda_has_help() {
     let shop = Shop::new();
     shop.define("limg.yaml", &["orders", "billing"], &format!("arn: \"{ARN}\""));
     let refused = shop.refused(2, &[]);
@@ -309,7 +309,7 @@ fn what_lambda_refuses_comes_with_help() {
     for part in ["the layer version", ARN, "limg.yaml:5", "list-layer-versions --region eu-west-1"] {
         assert!(refused.contains(part), "{part} in {refused}");
     }
-    assert_eq!(shop.calls(), (1, 0), "asking again would change nothing");
+    assert_eq!(shop.calls(), (1, 0), "it is not repeated");
 
     let refusal = Some((403, "AccessDeniedException", "You may not: lambda:GetLayerVersion"));
     shop.api.publish(ARN, Published { refusal, ..Published::new(Vec::new()) });
@@ -319,22 +319,22 @@ fn what_lambda_refuses_comes_with_help() {
     }
     assert_eq!(shop.calls(), (1, 0));
 
-    let mut nobody = shop.limg(&["build"]);
+    let mut without_credentials = shop.limg(&["build"]);
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
-        nobody.env_remove(name);
+        without_credentials.env_remove(name);
     }
-    let refused = fails(3, &mut nobody).stderr;
+    let refused = fails(3, &mut without_credentials).stderr;
     assert!(refused.contains("credentials") && refused.contains("help"), "{refused}");
     assert_eq!(shop.calls(), (0, 0));
 
-    let mut lost = shop.limg(&["build"]);
-    let refused = fails(2, lost.env("AWS_ENDPOINT_URL_LAMBDA", "nowhere")).stderr;
+    let mut build = shop.limg(&["build"]);
+    let refused = fails(2, build.env("AWS_ENDPOINT_URL_LAMBDA", "nowhere")).stderr;
     assert!(refused.contains("AWS_ENDPOINT_URL_LAMBDA"), "{refused}");
 }
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn two_versions_of_a_layer_are_refused_before_anything_is_asked() {
+fn two_versions_of_a_layer_are_refused_without_a_request() {
     let shop = Shop::new();
     let older = ARN.replace(":3", ":2");
     let both = format!("arn: \"{ARN}\" }}\n  older: {{ arn: \"{older}\"");
@@ -348,7 +348,7 @@ fn two_versions_of_a_layer_are_refused_before_anything_is_asked() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn lambda_is_asked_in_the_layers_own_region() {
+fn the_request_goes_to_the_layers_region() {
     let shop = Shop::new();
     let china = "arn:aws-cn:lambda:cn-north-1:123456789012:layer:words:9";
     for (arn, region) in [(ARN, "eu-west-1"), (china, "cn-north-1")] {
@@ -370,7 +370,7 @@ fn lambda_is_asked_in_the_layers_own_region() {
 
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
-fn no_secret_is_shown_or_kept() {
+fn no_secret_is_shown_or_stored() {
     let shop = Shop::new();
     let mut shown = Vec::new();
     let mut run = |code: i32| {
@@ -396,6 +396,6 @@ fn no_secret_is_shown_or_kept() {
         }
     }
     for secret in [SECRET_KEY, SESSION_TOKEN, PRESIGNED] {
-        assert!(!holds(&shop.workspace.path("store"), secret.as_bytes()), "{secret} in the store");
+        assert!(!contains(&shop.workspace.path("store"), secret.as_bytes()), "{secret} in the store");
     }
 }

@@ -1,12 +1,13 @@
-//! Sizes as users write them.
+//! Sizes as users write them, and durations as they read them.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size(pub(super) u64);
 
-/// Units and the bytes that each has.
+/// Units in lower case, with their numbers of bytes.
 const UNITS: [(&str, u64); 9] = [
     ("", 1),
     ("b", 1),
@@ -19,9 +20,9 @@ const UNITS: [(&str, u64); 9] = [
     ("tib", 1 << 40),
 ];
 
-/// A text that is no size.
+/// A text that is not a size.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no size, such as `10GB` or `500MB`")]
+#[error("`{0}` is not a size, for example `10GB` or `500MB`")]
 pub(super) struct SizeError(String);
 
 impl FromStr for Size {
@@ -37,6 +38,11 @@ impl FromStr for Size {
         };
         bytes().map(Self).ok_or_else(|| SizeError(text.to_owned()))
     }
+}
+
+/// A duration with two digits after the point: `1.25 s`.
+pub(super) fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
 }
 
 #[cfg(test)]

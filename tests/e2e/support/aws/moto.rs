@@ -1,4 +1,4 @@
-//! moto's server: AWS's control plane as far as the tests need it, on a port of its own.
+//! moto's server: as much of AWS's control plane as the tests need, on its own port.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::command::{succeed, tool};
-use super::repository;
+use super::super::command::{succeed, tool};
+use super::super::repository;
 
-/// A server that runs until it is dropped. Everybody's account is 123456789012.
+/// A server that runs until it is dropped. All credentials belong to the account 123456789012.
 pub(crate) struct Moto {
     process: Child,
     address: String,
@@ -21,16 +21,16 @@ pub(crate) struct Moto {
 
 impl Moto {
     pub(crate) fn start() -> Self {
-        // Between choosing a port and listening on it somebody else may take it.
+        // Another program may take the port before moto listens on it.
         (0..5).find_map(|_| Self::try_start()).expect("moto_server listens on none of five free ports")
     }
 
-    /// What `AWS_ENDPOINT_URL` has to be.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Asks ECR's API as another client would.
+    /// Sends a request to ECR's API with another client.
     pub(crate) fn ecr(&self, region: &str, operation: &str, body: &Value) -> Value {
         let target = format!("X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.{operation}");
         let scope = format!(
@@ -65,7 +65,7 @@ impl Moto {
         let mut moto = Self { process, address: address.to_string(), _folder: folder };
         let deadline = Instant::now() + Duration::from_mins(1);
         while Instant::now() < deadline && moto.process.try_wait().unwrap().is_none() {
-            if moto.answers() {
+            if moto.responds() {
                 return Some(moto);
             }
             sleep(Duration::from_millis(50));
@@ -73,16 +73,16 @@ impl Moto {
         None
     }
 
-    fn answers(&self) -> bool {
-        let ask = || -> std::io::Result<String> {
+    fn responds(&self) -> bool {
+        let request = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
             stream.set_read_timeout(Some(Duration::from_secs(10)))?;
             write!(stream, "GET /moto-api/data.json HTTP/1.0\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
+            let mut response = String::new();
+            stream.read_to_string(&mut response)?;
+            Ok(response)
         };
-        ask().is_ok_and(|answer| answer.contains(" 200 "))
+        request().is_ok_and(|response| response.contains(" 200 "))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Programs that are compiled for the tests: each once, under a lock, for all tests and runs until its sources change.
+//! Programs for the tests. Each is compiled once, under a lock, for all tests and runs until its sources change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::runtime::{probes, read};
 use crate::support::{compile_dotnet, compile_java, lock, make_jar, sha256, succeed, tool};
 
-/// A program of `probes/native`, linked statically so that it needs nothing of an image.
+/// A program of `probes/native`, linked statically so that it runs in any image.
 pub(super) fn native(name: &str) -> PathBuf {
     let sources = [probes(&format!("native/{name}.rs")), probes("native/http.rs")];
     once(name, &sources, |to| {
@@ -30,7 +30,7 @@ pub(super) fn shared_library() -> PathBuf {
     })
 }
 
-/// A program in C that needs no library.
+/// A program in C, linked statically.
 pub(super) fn static_program() -> PathBuf {
     let sources = [probes("native/libanswer.c"), probes("native/answer.c")];
     once("static-answer", &sources, |to| {
@@ -43,13 +43,13 @@ pub(super) fn classes(source: &Path) -> PathBuf {
     once("classes", &[source.to_owned()], |to| compile_java(source, to))
 }
 
-/// The class files of one Java source as a jar, whose manifest has these lines.
+/// A jar with the class files of one Java source, whose manifest has these lines.
 pub(super) fn jar(source: &Path, manifest: &str) -> PathBuf {
     let classes = classes(source);
     once("jar", &[source.to_owned()], |to| make_jar(&classes, to, manifest))
 }
 
-/// A folder with the assembly of one C# source, named after it, and the two files that describe it.
+/// A folder with the assembly of one C# source, named after it, and its two description files.
 pub(super) fn assembly(source: &Path) -> PathBuf {
     let name = source.file_stem().unwrap().to_str().unwrap();
     once(name, &[source.to_owned()], |to| {
@@ -58,13 +58,14 @@ pub(super) fn assembly(source: &Path) -> PathBuf {
     })
 }
 
-/// Has something made at a path that stands for its sources' content and this recipe, unless it is there.
+/// Builds something unless it exists. Its path contains a digest of the sources and of this file.
 fn once(name: &str, sources: &[PathBuf], make: impl FnOnce(&Path)) -> PathBuf {
-    let recipes = [include_bytes!("made.rs").as_slice(), include_bytes!("../support/compile.rs")].concat();
+    let recipes =
+        [include_bytes!("programs.rs").as_slice(), include_bytes!("../support/compile.rs")].concat();
     let digest = sha256(&sources.iter().flat_map(|source| read(source)).chain(recipes).collect::<Vec<_>>());
     let digest = digest.trim_start_matches("sha256:");
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &digest[..16]));
-    let _turn = lock(name);
+    let _lock = lock(name);
     if !path.exists() {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         make(&folder.path().join(name));

@@ -1,7 +1,5 @@
-//! The user's configuration, `config.yaml`: what holds for all projects of a user or of a machine, such as where registries
-//! are reached. Nothing in it changes what an image is.
-//!
-//! Nothing here reads the environment: what of it matters is given.
+//! `config.yaml`: the configuration for all projects of a user or a machine, for example mirrors of registries. It
+//! never changes the content of an image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -10,48 +8,47 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::settings::Settings;
-use super::size::Size;
+use super::units::Size;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
 use crate::registry::{ClientSettings, Mirror, MirrorError};
 use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
+use crate::text::in_line;
 
-/// How the variables begin that name a registry's mirror.
+/// The prefix of the variables that name a registry's mirror.
 pub(super) const MIRROR_VARIABLE: &str = "LIMG_REGISTRY_MIRROR_";
 
-/// Far more than any configuration needs, and little enough to be read whole.
-const BYTES_AT_MOST: u64 = 1024 * 1024;
+/// The maximum size of the file: far more than any configuration needs, and small enough to read at once.
+const SIZE_LIMIT: u64 = 1024 * 1024;
 
-/// Where the configuration is looked for.
+/// Where to look for `config.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfigurationFile {
-    /// Its path.
     pub(super) path: PathBuf,
-    /// Whether the user named it. Then it must be there.
+    /// Whether the user named the file. If so, it must exist.
     pub(super) is_named: bool,
 }
 
-/// How much the store may hold unless the user says otherwise: the bases and layers of some projects, and little of a disk.
+/// The default limit of the store: enough for the bases and layers of several projects, and a small part of a disk.
 const DEFAULT_STORE_LIMIT: Size = Size(10_000_000_000);
 
-/// What the user says.
+/// The content of `config.yaml`, with the mirrors of the environment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
-    /// About registries.
+    /// How to reach registries.
     pub(super) registries: RegistrySettings,
-    /// How much the store may hold.
+    /// The maximum size of the store.
     store_limit: Option<Size>,
 }
 
-/// What the user says about registries.
+/// How to reach registries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RegistrySettings {
-    /// Where the traffic of a host goes instead, by the configuration.
+    /// The mirrors of hosts in the file.
     mirrors: BTreeMap<String, Mirror>,
-    /// The same by the environment, by the end of a variable's name. It wins.
+    /// The mirrors in the environment, by the rest of the variable's name. They override the file.
     environment_mirrors: BTreeMap<String, Mirror>,
-    /// Hosts that may be spoken to in plain HTTP.
+    /// Hosts to use plain HTTP with.
     insecure: BTreeSet<String>,
 }
 
@@ -61,11 +58,11 @@ pub(super) enum ConfigurationError {
     /// The file cannot be read as text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// It says what limg does not understand.
-    #[error("`{}` cannot be followed: {}{}", path.display(), fault.message, in_line(fault.line))]
+    /// The file has a wrong key or value.
+    #[error("`{}` is not valid: {}{}", path.display(), fault.message, in_line(fault.line))]
     Form { path: PathBuf, fault: YamlError },
-    /// A variable names no mirror.
-    #[error("`{MIRROR_VARIABLE}{host}` names no mirror")]
+    /// The value of a variable is not a mirror.
+    #[error("`{MIRROR_VARIABLE}{host}` is not a valid mirror")]
     Variable {
         host: String,
         #[source]
@@ -73,29 +70,24 @@ pub(super) enum ConfigurationError {
     },
 }
 
-/// ` (line 3)`, if a line is known.
-fn in_line(line: Option<usize>) -> String {
-    line.map(|line| format!(" (line {line})")).unwrap_or_default()
-}
-
 impl ConfigurationError {
-    /// How to mend it.
+    /// What to do about it, if that is known.
     pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Text(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
-                Some("LIMG_CONFIG names it; unset that for the usual one".to_owned())
+                Some("set LIMG_CONFIG to an existing file, or unset it to use the default one".to_owned())
             }
             Self::Text(TextError::Fs(_)) => None,
-            Self::Text(_) => Some("save it as UTF-8, with nothing but settings in it".to_owned()),
+            Self::Text(_) => Some("save it as a text file in UTF-8, smaller than 1 MiB".to_owned()),
             Self::Form { fault, .. } => Some(fault.help.clone().unwrap_or_else(|| {
-                "write `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
+                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or `store: { limit: 10GB }`"
                     .to_owned()
             })),
             Self::Variable { .. } => Some("set it to `HOST[:PORT][/PREFIX]`, or unset it".to_owned()),
         }
     }
 
-    /// Whether the user must change something, not the machine.
+    /// Whether the user has to change something.
     pub(super) fn is_users(&self) -> bool {
         match self {
             Self::Text(TextError::Fs(error)) => error.source.kind() == ErrorKind::NotFound,
@@ -104,7 +96,7 @@ impl ConfigurationError {
     }
 }
 
-/// The configuration as it is written.
+/// The shape of the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -112,14 +104,12 @@ struct Written {
     store: Option<WrittenStore>,
 }
 
-/// What is written of the store.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenStore {
     limit: Option<FromText<Size>>,
 }
 
-/// What is written of one registry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registry {
@@ -127,7 +117,7 @@ struct Registry {
     insecure: Option<bool>,
 }
 
-/// A registry's host, with its port if it has one, as references name it.
+/// A registry's host, with an optional port, as in image references.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Host(String);
 
@@ -135,20 +125,20 @@ impl FromStr for Host {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // What is no host to a reference, such as a single word, would never be met.
+        // A reference never has another host, for example a single word.
         let reference = format!("{text}/a/a").parse::<ImageReference>().ok();
         reference
             .filter(|reference| reference.repository().name == "a/a")
             .map(|reference| Self(reference.repository().host.to_lowercase()))
-            .ok_or_else(|| format!("`{text}` is no host of a registry, such as `registry.example.com:5000`"))
+            .ok_or_else(|| {
+                format!("`{text}` is not the host of a registry, for example `registry.example.com:5000`")
+            })
     }
 }
 
 impl Configuration {
-    /// Reads the configuration, if there is one. `variables` are those that begin with [`MIRROR_VARIABLE`], without it.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or it or a variable says what limg does not understand.
+    /// Reads the file, if there is one. `variables` are the mirrors in the environment, by the rest of the variable's
+    /// name after [`MIRROR_VARIABLE`].
     pub(super) fn read(
         file: Option<&ConfigurationFile>,
         variables: &BTreeMap<String, String>,
@@ -166,7 +156,7 @@ impl Configuration {
     }
 
     fn of_file(file: &ConfigurationFile) -> Result<Self, ConfigurationError> {
-        match fs::read_text(&file.path, BYTES_AT_MOST) {
+        match fs::read_text(&file.path, SIZE_LIMIT) {
             Ok(text) => Self::of_text(&text, &file.path),
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound && !file.is_named => {
                 Ok(Self::default())
@@ -176,7 +166,7 @@ impl Configuration {
     }
 
     fn of_text(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
-        // A file of comments alone has no value, which is as good as none.
+        // A file that contains only comments has no value.
         let written: Option<Written> = strict_yaml::parse(text)
             .map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
         let Written { registries, store } = written.unwrap_or_default();
@@ -193,15 +183,15 @@ impl Configuration {
         Ok(Self { registries: settings, store_limit })
     }
 
-    /// How many bytes the store may hold. The environment wins.
-    pub(super) fn store_limit(&self, settings: &Settings) -> u64 {
-        let Size(bytes) = settings.store_limit.or(self.store_limit).unwrap_or(DEFAULT_STORE_LIMIT);
+    /// The maximum size of the store in bytes. `override_limit` is that of the environment.
+    pub(super) fn store_limit(&self, override_limit: Option<Size>) -> u64 {
+        let Size(bytes) = override_limit.or(self.store_limit).unwrap_or(DEFAULT_STORE_LIMIT);
         bytes
     }
 }
 
 impl RegistrySettings {
-    /// The same, for a client of registries.
+    /// The same as settings of the registry client.
     pub(super) fn for_client(self) -> ClientSettings {
         let Self { mirrors, environment_mirrors, insecure } = self;
         ClientSettings { mirrors, environment_mirrors, insecure, ..ClientSettings::default() }
@@ -213,7 +203,7 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str = "\
-# Of this machine.
+# For this machine.
 registries:
   public.ecr.aws: { mirror: mirror.example.com/ecr-public }
   index.docker.io: { mirror: \"http://127.0.0.1:5000\" }
@@ -234,12 +224,12 @@ registries:
         for text in ["", "store:", "store: {}", "registries:"] {
             assert_eq!(limit(text).unwrap(), None, "{text:?}");
         }
-        for (text, told) in [
-            ("store: { limit: much }", "`much` is no size"),
+        for (text, message) in [
+            ("store: { limit: much }", "`much` is not a size"),
             ("store: { limits: 1GB }", "store: unknown key `limits`"),
         ] {
             let error = limit(text).unwrap_err();
-            assert!(error.to_string().contains(told) && error.is_users(), "{text}: {error}");
+            assert!(error.to_string().contains(message) && error.is_users(), "{text}: {error}");
         }
     }
 
@@ -265,7 +255,7 @@ registries:
     }
 
     #[test]
-    fn variables_are_read_beside_the_file() {
+    fn variables_are_read_in_addition_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = ConfigurationFile { path: folder.path().join("config.yaml"), is_named: true };
         fs::write_atomically(&file.path, EXAMPLE.as_bytes()).unwrap();
@@ -283,7 +273,7 @@ registries:
     }
 
     #[test]
-    fn there_need_be_no_file_unless_it_is_named() {
+    fn the_file_is_optional_unless_it_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = |is_named| ConfigurationFile { path: folder.path().join("config.yaml"), is_named };
         let none = BTreeMap::new();
@@ -298,8 +288,8 @@ registries:
     }
 
     #[test]
-    fn what_limg_does_not_understand_is_told_with_its_line_and_a_mend() {
-        for (text, told, help) in [
+    fn mistakes_are_reported_with_their_line_and_help() {
+        for (text, message, help) in [
             ("registry: {}\n", "unknown key `registry` (line 1)", "did you mean `registries`?"),
             (
                 "registries:\n  quay.io:\n    miror: a\n",
@@ -313,27 +303,27 @@ registries:
             ),
             (
                 "registries:\n  https://quay.io: {}\n",
-                "`https://quay.io` is no host of a registry",
+                "`https://quay.io` is not the host of a registry",
                 "registries:",
             ),
-            ("registries:\n  registry: {}\n", "`registry` is no host of a registry", "registries:"),
-            ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is no host of a registry", "registries:"),
+            ("registries:\n  registry: {}\n", "`registry` is not the host of a registry", "registries:"),
+            ("registries:\n  quay.io/a: {}\n", "`quay.io/a` is not the host of a registry", "registries:"),
             ("registries:\n  quay.io: { mirror: ftp://a }\n", "is not a registry address", "registries:"),
             ("registries:\n  quay.io: { insecure: yes }\n", "expected a boolean (line 2)", "registries:"),
             ("registries: [quay.io]\n", "expected a mapping (line 1)", "registries:"),
             ("registries: {", "config.yaml", "registries:"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.to_string().contains(told), "{text}: {error}");
+            assert!(error.to_string().contains(message), "{text}: {error}");
             assert!(error.help().unwrap().contains(help), "{text}: {:?}", error.help());
             assert!(error.is_users());
         }
     }
 
     #[test]
-    fn a_variable_that_names_no_mirror_is_told_without_its_password() {
+    fn a_wrong_mirror_in_a_variable_is_reported_without_its_password() {
         let error = Configuration::read(None, &variables(&[("QUAY_IO", "user:hunter2@a")])).unwrap_err();
-        assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` names no mirror");
+        assert_eq!(error.to_string(), "`LIMG_REGISTRY_MIRROR_QUAY_IO` is not a valid mirror");
         let shown = format!(
             "{error:?} {}",
             read("registries: { quay.io: { mirror: \"u:hunter2@a\" } }").unwrap_err()

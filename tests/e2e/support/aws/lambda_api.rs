@@ -1,7 +1,7 @@
-//! Lambda's `GetLayerVersion` and the URLs of zips that it gives, played by a small HTTP server in this process: no tool
-//! of others plays both.
+//! Lambda's `GetLayerVersion` and the download URLs that it returns, served by a small HTTP server in this process,
+//! since no existing tool serves both.
 //!
-//! As in AWS, a request must be signed, a URL of a zip must not be signed a second time, and it is good for a while only.
+//! As in AWS, API requests must be signed, requests for a presigned URL must not be, and a URL expires.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,25 +13,25 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// What the query of every URL of a zip holds, and nobody else may see.
+/// The query of every download URL, which limg must keep secret.
 pub(crate) const PRESIGNED: &str = "X-Amz-Signature=0123456789abcdef";
 
-/// A layer version as the server has it.
+/// A layer version on the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) zip: Vec<u8>,
-    /// The digest that it is said to have, in base64; nothing: its own.
+    /// The digest in the response, in base64; `None` for the real one.
     pub(crate) sha256: Option<String>,
     pub(crate) runtimes: Option<&'static [&'static str]>,
     pub(crate) architectures: Option<&'static [&'static str]>,
-    /// After how many bytes the first URL breaks off, to be refused from then on.
+    /// The number of bytes after which the first URL expires.
     pub(crate) first_url_ends_after: Option<usize>,
-    /// How the API refuses it: status, code and message.
+    /// The API's error response: status, code and message.
     pub(crate) refusal: Option<(u16, &'static str, &'static str)>,
 }
 
 impl Published {
-    /// One for the functions of the tests.
+    /// A layer version that is compatible with the functions of the tests.
     pub(crate) fn new(zip: Vec<u8>) -> Self {
         Self {
             zip,
@@ -43,75 +43,75 @@ impl Published {
         }
     }
 
-    fn answer(&self, location: &str) -> Value {
-        let own = || STANDARD.encode(Sha256::digest(&self.zip));
-        let mut answer = json!({
+    fn response(&self, location: &str) -> Value {
+        let digest = || STANDARD.encode(Sha256::digest(&self.zip));
+        let mut response = json!({
             "Content": {
                 "Location": location,
-                "CodeSha256": self.sha256.clone().unwrap_or_else(own),
+                "CodeSha256": self.sha256.clone().unwrap_or_else(digest),
                 "CodeSize": self.zip.len(),
             },
             "Description": "",
             "CreatedDate": "2026-01-02T03:04:05.000+0000",
         });
         if let Some(runtimes) = self.runtimes {
-            answer["CompatibleRuntimes"] = json!(runtimes);
+            response["CompatibleRuntimes"] = json!(runtimes);
         }
         if let Some(architectures) = self.architectures {
-            answer["CompatibleArchitectures"] = json!(architectures);
+            response["CompatibleArchitectures"] = json!(architectures);
         }
-        answer
+        response
     }
 }
 
-/// A request that came, and how it was answered.
+/// A request that the server has received, and the status of its response.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// The path and the query.
+    /// Path and query.
     pub(crate) target: String,
-    /// By their names in small letters.
+    /// By name in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) status: u16,
 }
 
 impl Call {
-    /// Whether the API was asked, not a URL of a zip.
+    /// Whether it is a request to the API rather than a download.
     pub(crate) fn is_api(&self) -> bool {
         self.target.starts_with(API)
     }
 }
 
-/// Where the API is.
+/// The path of the API.
 const API: &str = "/2018-10-31/layers/";
 
-/// Where the zips are.
+/// The path of downloads.
 const ZIPS: &str = "/zips/";
 
 #[derive(Default)]
 struct State {
-    /// By their ARNs.
+    /// By ARN.
     versions: BTreeMap<String, Published>,
-    /// Of each URL that was given: the zip, and how many bytes it still gives, if there is an end to it.
+    /// For each download URL: the zip, and how many more bytes it sends, if it expires.
     urls: Vec<(Vec<u8>, Option<usize>)>,
     calls: Vec<Call>,
 }
 
-/// The server. It serves as long as the process lives, one request a connection.
+/// The server. It runs until the process ends, and serves one request per connection.
 pub(crate) struct LambdaApi {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }
 
-struct Reply {
+struct ApiResponse {
     status: u16,
     headers: Vec<String>,
     body: Vec<u8>,
-    /// How much of the body is sent.
+    /// The number of bytes of the body to send.
     sent: usize,
 }
 
-impl Reply {
+impl ApiResponse {
     fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         Self { status, headers: Vec::new(), sent: body.len(), body }
@@ -138,37 +138,37 @@ impl LambdaApi {
         api
     }
 
-    /// Has a layer version from now on, in place of the one that was there.
+    /// Adds or replaces a layer version.
     pub(crate) fn publish(&self, arn: &str, version: Published) {
         self.state.lock().unwrap().versions.insert(arn.to_owned(), version);
     }
 
-    /// The requests since this was asked last.
+    /// The requests since the last call of this method.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 }
 
-/// Answers a request. Who has asked may be gone.
+/// Responds to a request. The client may have closed the connection.
 fn serve(mut connection: TcpStream, url: &str, state: &Mutex<State>) {
     let Some((target, headers)) = read(&connection) else { return };
-    let reply = {
+    let response = {
         let mut state = state.lock().unwrap();
-        let reply = state.answer(&target, &headers, url);
-        state.calls.push(Call { target, headers, status: reply.status });
-        reply
+        let response = state.respond(&target, &headers, url);
+        state.calls.push(Call { target, headers, status: response.status });
+        response
     };
     let mut head = format!(
         "HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n",
-        reply.status,
-        reply.body.len()
+        response.status,
+        response.body.len()
     );
-    for header in reply.headers {
+    for header in response.headers {
         head.extend([header.as_str(), "\r\n"]);
     }
     head += "\r\n";
-    let body = &reply.body[..reply.sent];
-    let _gone = connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body));
+    let body = &response.body[..response.sent];
+    let _closed = connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body));
 }
 
 /// The target and the headers of a GET.
@@ -185,7 +185,7 @@ fn read(connection: &TcpStream) -> Option<(String, BTreeMap<String, String>)> {
 }
 
 impl State {
-    fn answer(&mut self, target: &str, headers: &BTreeMap<String, String>, url: &str) -> Reply {
+    fn respond(&mut self, target: &str, headers: &BTreeMap<String, String>, url: &str) -> ApiResponse {
         if let Some(path) = target.strip_prefix(API) {
             return self.version(path, headers, url);
         }
@@ -193,65 +193,65 @@ impl State {
             target.strip_prefix(ZIPS).and_then(|rest| rest.strip_suffix(PRESIGNED)?.strip_suffix('?'));
         match number.and_then(|number| self.urls.get_mut(number.parse::<usize>().ok()?)) {
             Some((zip, left)) => download(zip, left, headers),
-            None => Reply::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+            None => ApiResponse::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
         }
     }
 
-    fn version(&mut self, path: &str, headers: &BTreeMap<String, String>, url: &str) -> Reply {
-        let fault = |status: u16, code: &str, message: &str| {
-            Reply::new(status, json!({ "Type": "User", "Message": message }).to_string())
+    fn version(&mut self, path: &str, headers: &BTreeMap<String, String>, url: &str) -> ApiResponse {
+        let error = |status: u16, code: &str, message: &str| {
+            ApiResponse::new(status, json!({ "Type": "User", "Message": message }).to_string())
                 .header(format!("x-amzn-ErrorType: {code}"))
         };
         if !headers
             .get("authorization")
             .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="))
         {
-            return fault(403, "MissingAuthenticationTokenException", "Missing Authentication Token");
+            return error(403, "MissingAuthenticationTokenException", "Missing Authentication Token");
         }
         let arn = path.replace("%3A", ":").replace("/versions/", ":");
         let Some(version) = self.versions.get(&arn) else {
-            return fault(404, "ResourceNotFoundException", "The resource you requested does not exist.");
+            return error(404, "ResourceNotFoundException", "The resource you requested does not exist.");
         };
         if let Some((status, code, message)) = version.refusal {
-            return fault(status, code, message);
+            return error(status, code, message);
         }
         let number = self.urls.len();
         let end = version.first_url_ends_after.filter(|_| number == 0);
-        let answer = version.answer(&format!("{url}{ZIPS}{number}?{PRESIGNED}"));
+        let response = version.response(&format!("{url}{ZIPS}{number}?{PRESIGNED}"));
         self.urls.push((version.zip.clone(), end));
-        Reply::new(200, answer.to_string()).header("content-type: application/json".to_owned())
+        ApiResponse::new(200, response.to_string()).header("content-type: application/json".to_owned())
     }
 }
 
-/// What Amazon S3 gives for a URL, which gives `left` more bytes.
-fn download(zip: &[u8], left: &mut Option<usize>, headers: &BTreeMap<String, String>) -> Reply {
+/// Amazon S3's response to a URL that sends `left` more bytes.
+fn download(zip: &[u8], left: &mut Option<usize>, headers: &BTreeMap<String, String>) -> ApiResponse {
     if headers.contains_key("authorization") {
         let message = "Only one auth mechanism allowed";
-        return Reply::new(
+        return ApiResponse::new(
             400,
             format!("<Error><Code>InvalidArgument</Code><Message>{message}</Message></Error>"),
         );
     }
     if *left == Some(0) {
         let message = "Request has expired";
-        return Reply::new(
+        return ApiResponse::new(
             403,
             format!("<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"),
         );
     }
     let range = headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
-    let mut reply = match range.map(|from| from.parse::<usize>().unwrap()) {
-        Some(from) if from >= zip.len() => return Reply::new(416, ""),
-        Some(from) => Reply::new(206, &zip[from..]).header(format!(
+    let mut response = match range.map(|from| from.parse::<usize>().unwrap()) {
+        Some(from) if from >= zip.len() => return ApiResponse::new(416, ""),
+        Some(from) => ApiResponse::new(206, &zip[from..]).header(format!(
             "content-range: bytes {from}-{}/{}",
             zip.len() - 1,
             zip.len()
         )),
-        None => Reply::new(200, zip),
+        None => ApiResponse::new(200, zip),
     };
     if let Some(left) = left {
-        reply.sent = reply.sent.min(*left);
-        *left -= reply.sent;
+        response.sent = response.sent.min(*left);
+        *left -= response.sent;
     }
-    reply
+    response
 }

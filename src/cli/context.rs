@@ -1,0 +1,132 @@
+//! What commands work with: the store, registries, AWS and the lock, as settings and arguments configure them.
+
+use std::sync::Arc;
+
+use super::args::CommonBuildArguments;
+use super::config_yaml::Configuration;
+use super::error::CommandError;
+use super::render::Terminal;
+use super::settings::Settings;
+#[cfg(feature = "aws")]
+use crate::aws::{Aws, AwsOptions, EcrCredentials};
+use crate::definition::Loaded;
+use crate::fs;
+use crate::lock;
+use crate::pipeline::{Context, Pinning, Pins};
+use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
+use crate::store::Store;
+use crate::text::with_causes;
+
+/// How many requests to registries run at once, unless a command has an option for it.
+const CONNECTIONS: usize = 8;
+
+/// Reads `config.yaml`.
+pub(super) fn configuration(settings: &Settings) -> Result<Configuration, CommandError> {
+    Ok(Configuration::read(settings.configuration.as_ref(), &settings.mirrors)?)
+}
+
+pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
+    Store::open(&settings.store)
+        .map_err(|source| CommandError::Store { root: settings.store.clone(), source })
+}
+
+/// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
+/// its work.
+pub(super) fn close(context: Context, terminal: &Terminal) {
+    if let Err(error) = context.store.close() {
+        let help = "run `limg cache prune` to bring the store below its limit";
+        terminal.warning(&with_causes(&error), Some(help));
+    }
+}
+
+/// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing
+/// them one by one takes longer than a short command.
+pub(super) fn leak<T>(results: Vec<T>) {
+    std::mem::forget(results);
+}
+
+/// What the arguments of a command decide.
+#[derive(Debug)]
+pub(super) struct ContextOptions {
+    /// How many requests to registries run at once.
+    pub(super) connections: usize,
+    /// What to do about references that `limg.lock` lacks.
+    pub(super) pinning: Pinning,
+    /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
+    pub(super) verify: bool,
+    /// The AWS region.
+    #[cfg(feature = "aws")]
+    pub(super) region: Option<String>,
+    /// The profile of the AWS configuration.
+    #[cfg(feature = "aws")]
+    pub(super) profile: Option<String>,
+}
+
+impl ContextOptions {
+    /// The options of a command without arguments that matter here.
+    pub(super) fn new(pinning: Pinning) -> Self {
+        Self {
+            connections: CONNECTIONS,
+            pinning,
+            verify: false,
+            #[cfg(feature = "aws")]
+            region: None,
+            #[cfg(feature = "aws")]
+            profile: None,
+        }
+    }
+
+    /// The options of a command that builds.
+    pub(super) fn of_build(arguments: &CommonBuildArguments) -> Self {
+        let pinning = if arguments.locked { Pinning::Locked } else { Pinning::Add };
+        Self { verify: arguments.verify, ..Self::new(pinning) }
+    }
+
+    /// Opens the store, reads the lock file, and creates the clients, which send nothing yet.
+    pub(super) fn open(
+        self,
+        settings: &Settings,
+        terminal: &Arc<Terminal>,
+        loaded: &Loaded,
+    ) -> Result<Context, CommandError> {
+        let configuration = configuration(settings)?;
+        let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
+        let store = if self.verify { store.verifying() } else { store };
+        let certificates =
+            settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)?;
+        // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
+        let lock_file = loaded.file.with_extension(lock::EXTENSION);
+        let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
+        #[cfg(feature = "aws")]
+        let aws = Aws::new(AwsOptions {
+            profile: self.profile,
+            region: self.region,
+            certificates: certificates.clone(),
+        });
+        let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
+        let credentials = CredentialChain(vec![
+            docker,
+            #[cfg(feature = "aws")]
+            Arc::new(EcrCredentials::new(aws.clone())),
+        ]);
+        let registries = ClientSettings {
+            certificates,
+            connections: self.connections,
+            ..configuration.registries.for_client()
+        };
+        let reporter = Arc::<Terminal>::clone(terminal);
+        let registry = Client::new(registries, Arc::new(credentials), reporter.clone())
+            .map_err(CommandError::Registry)?;
+        Ok(Context {
+            store,
+            docker: settings.docker.clone(),
+            registry,
+            pins,
+            verify: self.verify,
+            #[cfg(feature = "aws")]
+            aws,
+            reporter,
+            stop: Arc::default(),
+        })
+    }
+}

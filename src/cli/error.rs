@@ -1,0 +1,249 @@
+//! Why a command fails: the one place that knows exit codes.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::config_yaml::ConfigurationError;
+use super::units::SizeError;
+#[cfg(feature = "aws")]
+use crate::aws::AwsError;
+use crate::definition::{self, DefinitionError, DocumentError, Loaded, Located, VariableError};
+use crate::engine::EngineError;
+use crate::engine::emulator::EmulatorError;
+use crate::failure::{Failure as _, FailureKind};
+use crate::fs::FsError;
+use crate::lock::LockError;
+use crate::pipeline::PipelineError;
+#[cfg(feature = "aws")]
+use crate::project::RepositoryTemplateError;
+use crate::registry::RegistryError;
+use crate::sample_event;
+use crate::text::nearest;
+
+/// The failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("the images of `{}` cannot be built as defined", file.display())]
+    Findings { file: PathBuf, findings: Vec<Located> },
+    #[error(transparent)]
+    Pipeline(Box<PipelineError>),
+    #[error(transparent)]
+    Engine(EngineError),
+    #[error(transparent)]
+    Emulator(EmulatorError),
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    #[error("the definition has several functions, and `limg invoke` runs one")]
+    WhichFunction { known: Vec<String> },
+    #[error("`{event}` is neither a file nor JSON")]
+    EventArgument {
+        event: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the event in `{name}` is not JSON")]
+    EventContent {
+        name: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("unknown sample event `{0}`")]
+    UnknownEvent(String),
+    #[error("standard input can only be one of the events")]
+    SeveralStandardInputs,
+    #[error("{error}")]
+    Variable { name: String, error: VariableError },
+    #[error("`{name}` is not set in limg's own environment")]
+    UnsetVariable { name: String },
+    #[error("limg sets `{name}` itself, for the emulator")]
+    EmulatorVariable { name: String },
+    #[error("`--env` requires NAME=VALUE, or the NAME of a variable that is set")]
+    NotAVariable,
+    #[error("unknown function `{name}`")]
+    UnknownFunction { name: String, known: Vec<String> },
+    #[error("unknown runtime `{name}`")]
+    UnknownRuntime { name: String, nearest: Option<String> },
+    #[error("limg has no starter project for `{runtime}`")]
+    NoStarter { runtime: String },
+    #[error("`{}` already exists", path.display())]
+    FileExists { path: PathBuf },
+    #[error("cannot write images to `{text}`: {why}")]
+    Destination { text: String, why: String },
+    #[error("`--tag {0}` is not a valid tag")]
+    Tag(String),
+    #[error("SOURCE_DATE_EPOCH is `{0}`, which is not a time that a layer can store")]
+    SourceDateEpoch(String),
+    #[error("found no folder for the store")]
+    NoStore,
+    #[error("failed to use the store in `{}`", root.display())]
+    Store {
+        root: PathBuf,
+        #[source]
+        source: FsError,
+    },
+    #[error("another limg uses the store in `{}`, so nothing was removed", root.display())]
+    StoreInUse { root: PathBuf },
+    #[error("LIMG_STORE_LIMIT is not a size")]
+    StoreLimit(#[source] SizeError),
+    #[error("failed to read the certificates of `--ca-file`")]
+    Certificates(#[source] FsError),
+    #[error(transparent)]
+    Lock(LockError),
+    #[error(transparent)]
+    Registry(RegistryError),
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Aws(AwsError),
+    #[error("cannot push to `{prefix}`")]
+    Prefix { prefix: String, why: &'static str },
+    #[cfg(feature = "aws")]
+    #[error("in the repository `{repository}`, `{}` and `{}` would get the same tag", functions[0], functions[1])]
+    SharedRepository { repository: String, functions: [String; 2] },
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    RepositoryTemplate(RepositoryTemplateError),
+    #[error("failed to write the result to standard output")]
+    WriteResult(#[source] io::Error),
+    #[error("failed to {action}")]
+    System {
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl CommandError {
+    /// The failure of a build, with the lines of findings in the definition.
+    pub(super) fn pipeline(error: PipelineError, loaded: &Loaded) -> Self {
+        match error {
+            PipelineError::Findings(findings) => {
+                Self::Findings { file: loaded.file.clone(), findings: loaded.sources.locate(&findings) }
+            }
+            error => Self::Pipeline(Box::new(error)),
+        }
+    }
+
+    /// The user has to name one of several functions.
+    pub(super) fn which_function(loaded: &Loaded) -> Self {
+        let known = loaded.project.functions.iter().map(|function| function.name.clone()).collect();
+        Self::WhichFunction { known }
+    }
+
+    /// Whether a change of the definition, or of a file that it names, can fix it.
+    pub(super) fn is_of_files(&self) -> bool {
+        match self {
+            Self::Definition(error) => matches!(
+                error,
+                DefinitionError::Findings { .. } | DefinitionError::Document(DocumentError::Syntax { .. })
+            ),
+            Self::Findings { .. } => true,
+            Self::Pipeline(error) => !error.is_environments(),
+            _ => false,
+        }
+    }
+
+    /// 2: the user must change something: the command line, the definition, or a file or image that they name. 3: the
+    /// environment failed: the operating system or the Docker Engine refused something. 1: the work failed for another
+    /// reason.
+    pub(super) fn exit_code(&self) -> u8 {
+        let by_user = |is_users: bool| if is_users { 2 } else { 3 };
+        match self {
+            Self::Definition(error) => by_user(error.kind() == FailureKind::User),
+            Self::Configuration(error) => by_user(error.is_users()),
+            Self::Registry(error) => by_user(error.is_users()),
+            #[cfg(feature = "aws")]
+            Self::Aws(error) => by_user(error.is_users()),
+            Self::Lock(error) => by_user(!error.is_environments()),
+            Self::Store { .. }
+            | Self::StoreInUse { .. }
+            | Self::WriteResult(_)
+            | Self::Engine(_)
+            | Self::Emulator(_)
+            | Self::Fs(_)
+            | Self::System { .. }
+            | Self::NoStore => 3,
+            Self::Pipeline(error) if error.is_users() => 2,
+            Self::Pipeline(error) if error.is_environments() => 3,
+            Self::Pipeline(_) => 1,
+            _ => 2,
+        }
+    }
+
+    /// What to do about it, if that is known.
+    pub(super) fn help(&self) -> Option<String> {
+        match self {
+            Self::Definition(error) => error.help().and_then(|help| help.render(definition::words)),
+            Self::Configuration(error) => error.help(),
+            Self::UnknownFunction { name, known } => {
+                let nearest = nearest(name, known.iter().map(String::as_str));
+                Some(nearest.map_or_else(
+                    || format!("use one of {}", known.join(", ")),
+                    |nearest| format!("did you mean `{nearest}`?"),
+                ))
+            }
+            Self::UnknownRuntime { nearest, .. } => {
+                nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
+            }
+            Self::NoStarter { .. } => Some("use a python, nodejs, ruby or provided runtime".to_owned()),
+            Self::FileExists { .. } => Some("use an empty folder".to_owned()),
+            Self::Destination { .. } => {
+                Some("run `limg build --help` for the list of destinations".to_owned())
+            }
+            Self::Tag(_) => Some(
+                "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`"
+                    .to_owned(),
+            ),
+            Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
+            Self::StoreInUse { .. } => {
+                Some("run the command again when the other limg has finished".to_owned())
+            }
+            Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
+            Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
+            Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
+            Self::Pipeline(error) => error.help(),
+            Self::Certificates(_) => Some("use a file with certificates in PEM format".to_owned()),
+            Self::Lock(error) => error.help(),
+            Self::Registry(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::Aws(error) => error.help(),
+            #[cfg(feature = "aws")]
+            Self::RepositoryTemplate(error) => Some(error.help().to_owned()),
+            #[cfg(feature = "aws")]
+            Self::SharedRepository { .. } => Some(
+                "add `{function}` to the repository template, or push each function with a different `--tag`"
+                    .to_owned(),
+            ),
+            Self::Prefix { why, .. } => Some((*why).to_owned()),
+            Self::Engine(error) => error.help(),
+            Self::Emulator(error) => error.help(),
+            Self::WhichFunction { known } => Some(format!("name one of {}", known.join(", "))),
+            Self::EventArgument { .. } => {
+                Some("use a file, `-` for standard input, JSON, or `@NAME`".to_owned())
+            }
+            Self::UnknownEvent(name) => Some(nearest(name, sample_event::names()).map_or_else(
+                || "run `limg event` for the list; for a file with this name, use `./@…`".to_owned(),
+                |nearest| format!("did you mean `@{nearest}`?"),
+            )),
+            Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
+            // In Lambda a function has credentials of its own; here it gets limg's.
+            Self::Variable { name, error } => Some(if name.starts_with("AWS_") {
+                "remove it; limg passes on the credentials and the region of its own environment".to_owned()
+            } else {
+                error.help.to_owned()
+            }),
+            Self::UnsetVariable { name } => Some(format!("set it, or use `--env {name}=VALUE`")),
+            Self::EmulatorVariable { .. } => {
+                Some("remove it, and set the function's `timeout` and `handler` in the definition".to_owned())
+            }
+            Self::NotAVariable => {
+                Some("use two or more letters, digits and `_` for a name, and begin with a letter".to_owned())
+            }
+            Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
+            Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
+        }
+    }
+}

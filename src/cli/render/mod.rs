@@ -1,0 +1,9 @@
+//! What a user sees: results on standard output, everything else on standard error.
+
+mod bars;
+mod events;
+mod findings;
+mod images;
+mod terminal;
+
+pub(super) use self::terminal::{Terminal, TerminalOptions};
