@@ -24,7 +24,7 @@ const ALL: &[&str] = &["all"];
 const ROOMS: &[(&str, &[&str])] = &[
     ("cli", ALL),
     ("pipeline", ALL),
-    ("engine", &["layout", "image", "runtime", "store", "event", "project"]),
+    ("engine", &["layout", "image", "files", "runtime", "store", "event", "project"]),
     ("aws", &["registry", "layer_version", "store", "event", "project"]),
     ("registry", &["image", "store", "event", "project"]),
     ("layout", &["image", "layer", "files", "store", "project"]),

@@ -36,12 +36,14 @@ pub(super) async fn run(
         terminal.built(&[]);
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options { destinations, time: settings.time.clone(), cache_from: cache.cache_from };
+    let options = Options { time: settings.time.clone(), cache_from: cache.cache_from };
     let context = ContextOptions::of_build(&common).open(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;
     let built = {
-        let mut work = pin!(pipeline::build_and_deliver(&loaded.project, &functions, &options, &context));
+        let project = &loaded.project;
+        let mut work =
+            pin!(pipeline::build_and_deliver(project, &functions, &destinations, &options, &context));
         tokio::select! {
             built = &mut work => built.map_err(|error| CommandError::pipeline(error, &loaded))?,
             () = interrupt.wait() => {

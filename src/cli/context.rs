@@ -1,6 +1,6 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments configure them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::args::CommonBuildArguments;
 use super::config_yaml::Configuration;
@@ -11,8 +11,8 @@ use super::settings::Settings;
 use crate::aws::{Aws, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::fs;
-use crate::lock::{self, Lock};
-use crate::pipeline::{Context, Pinning};
+use crate::lock;
+use crate::pipeline::{Context, Pinning, Pins};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::Store;
 use crate::text::with_causes;
@@ -40,7 +40,7 @@ pub(super) fn close(context: Context, terminal: &Terminal) {
 }
 
 /// Leaves the results of a command to the end of the process, which frees the paths of all files at once. Freeing
-/// them one by one takes longer than many a command.
+/// them one by one takes longer than a short command.
 pub(super) fn leak<T>(results: Vec<T>) {
     std::mem::forget(results);
 }
@@ -96,7 +96,7 @@ impl ContextOptions {
             settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)?;
         // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
         let lock_file = loaded.file.with_extension(lock::EXTENSION);
-        let lock = Lock::read(&lock_file).map_err(CommandError::Lock)?;
+        let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
         #[cfg(feature = "aws")]
         let aws = Aws::new(AwsOptions {
             profile: self.profile,
@@ -121,10 +121,7 @@ impl ContextOptions {
             store,
             docker: settings.docker.clone(),
             registry,
-            lock_before: Arc::new(lock.clone()),
-            lock: Arc::new(Mutex::new(lock)),
-            lock_file,
-            pinning: self.pinning,
+            pins,
             verify: self.verify,
             #[cfg(feature = "aws")]
             aws,

@@ -17,7 +17,7 @@ use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::Loaded;
-use crate::pipeline::{self, Built, Context, Options, PushError, Pushed, Target};
+use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 
 /// The tag without `--tag`.
@@ -153,11 +153,7 @@ impl<'a> PushJob<'a> {
         context: &Context,
     ) -> Result<ExitCode, CommandError> {
         let Self { loaded, settings, terminal, .. } = self;
-        let options = Options {
-            destinations: Vec::new(),
-            time: settings.time.clone(),
-            cache_from: self.cache_from.clone(),
-        };
+        let options = Options { time: settings.time.clone(), cache_from: self.cache_from.clone() };
         let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
@@ -167,7 +163,7 @@ impl<'a> PushJob<'a> {
         let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
         let pushed = tokio::select! {
             pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
-            // Nothing to clean up: a registry drops unfinished uploads, and tags come last.
+            // Nothing to clean up: blobs are complete before they get their names, and tags come last.
             () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         terminal.summarize_overwrites();
@@ -178,11 +174,11 @@ impl<'a> PushJob<'a> {
 }
 
 /// The name of a pushed image by its digest.
-fn uri(built: &Built, pushed: &Pushed) -> String {
+fn uri(pushed: &Pushed) -> String {
     let Repository { host, name } = &pushed.target.repository;
     // For an image on a FIPS or dual-stack host, Lambda accepts only the ordinary host.
     let host = &EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
-    format!("{host}/{name}@{}", built.image.digest())
+    format!("{host}/{name}@{}", pushed.digest)
 }
 
 /// The repository of a function under a prefix.

@@ -1,18 +1,16 @@
 //! Finds AWS's runtime interface emulator on this machine, for images that do not contain it.
 //!
-//! limg never puts the emulator into an image and never downloads it. It looks only at the path that the user names and in the
-//! store, and does not read the environment.
+//! limg never puts the emulator into an image and never downloads it. It looks only at the path that the user names
+//! and in the store, and does not read the environment.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::files::{HEAD, Machine};
 use crate::fs::{self, FsError};
 use crate::project::{Architecture, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::Store;
-
-/// The bytes of an ELF header up to and including `e_machine`.
-const HEADER: usize = 20;
 
 /// An emulator that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +30,12 @@ pub enum EmulatorError {
         path: PathBuf,
     },
     /// The file is a program for another architecture.
-    #[error("the runtime interface emulator `{}` is not built for {wanted} (its ELF machine is {found})", path.display())]
+    #[error("the runtime interface emulator `{}` is built for {found}, not for {wanted}", path.display())]
     WrongArchitecture {
         /// The file.
         path: PathBuf,
-        /// Its `e_machine`.
-        found: u16,
+        /// The machine that it is built for.
+        found: Machine,
         /// The architecture of the function.
         wanted: Architecture,
     },
@@ -95,9 +93,12 @@ pub fn find(
     if !path.exists() {
         return Err(EmulatorError::Missing { path, architecture });
     }
-    match machine(&path)? {
+    let mut head = Vec::new();
+    let read = fs::open(&path)?.take(HEAD as u64).read_to_end(&mut head);
+    read.map_err(FsError::because("read", &path))?;
+    match Machine::of(&head) {
         None => Err(EmulatorError::NotElf { path }),
-        Some(found) if found == architecture.elf_machine() => Ok(path),
+        Some(found) if found.fits(architecture) => Ok(path),
         Some(found) => Err(EmulatorError::WrongArchitecture { path, found, wanted: architecture }),
     }
 }
@@ -107,29 +108,10 @@ fn file_name(architecture: Architecture) -> String {
     format!("aws-lambda-rie-{architecture}")
 }
 
-/// The `e_machine` of a little-endian ELF file.
-fn machine(path: &Path) -> Result<Option<u16>, FsError> {
-    let mut header = [0; HEADER];
-    match fs::open(path)?.read_exact(&mut header) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(FsError::because("read", path)(error)),
-    }
-    // EI_DATA, the sixth byte, is 1 for little-endian, as both architectures are.
-    let elf = header.starts_with(b"\x7fELF") && header[5] == 1;
-    Ok(elf.then(|| u16::from_le_bytes([header[18], header[19]])))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn elf(machine: u8) -> Vec<u8> {
-        let mut bytes = vec![0; 64];
-        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        bytes[18] = machine;
-        bytes
-    }
+    use crate::files::elf;
 
     #[test]
     fn the_emulator_must_be_for_the_architecture() {
@@ -142,20 +124,20 @@ mod tests {
 
         let rie = folder.path().join("rie");
         std::fs::create_dir(&rie).unwrap();
-        for (name, content) in [("x86_64", elf(62)), ("arm64", elf(62))] {
+        for (name, content) in [("x86_64", elf(62, 2, 1)), ("arm64", elf(62, 2, 1))] {
             std::fs::write(rie.join(format!("aws-lambda-rie-{name}")), content).unwrap();
         }
         assert_eq!(find(Architecture::X86_64).unwrap(), rie.join("aws-lambda-rie-x86_64"));
         let error = find(Architecture::Arm64).unwrap_err();
-        assert!(matches!(error, EmulatorError::WrongArchitecture { found: 62, .. }), "{error}");
+        assert!(error.to_string().ends_with("is built for x86_64, not for arm64"), "{error}");
 
         let named = folder.path().join("mine");
-        for content in [&b"#!/bin/sh\n"[..], b"", &elf(62)[..10]] {
+        for content in [&b"#!/bin/sh\n"[..], b"", &elf(62, 2, 1)[..10]] {
             std::fs::write(&named, content).unwrap();
             let error = super::find(Some(&named), &store, Architecture::X86_64).unwrap_err();
             assert!(matches!(error, EmulatorError::NotElf { .. }), "{error}");
         }
-        std::fs::write(&named, elf(183)).unwrap();
+        std::fs::write(&named, elf(183, 2, 1)).unwrap();
         assert_eq!(super::find(Some(&named), &store, Architecture::Arm64).unwrap(), named);
     }
 

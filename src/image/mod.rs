@@ -5,7 +5,7 @@
 //! writes files.
 
 mod base;
-mod docker_image;
+mod image_layer;
 mod manifest;
 mod media_types;
 
@@ -15,7 +15,7 @@ use canon_json::CanonJsonSerialize as _;
 use serde_json::{Value, json};
 
 pub use base::BaseImage;
-pub use docker_image::{DockerImage, DockerLayer};
+pub use image_layer::{ImageLayer, NewLayer};
 pub use manifest::{
     ManifestLayer, check_platform, descriptor_digest, diff_ids, layers_of_encoder, manifest_layers,
     parse_manifest,
@@ -26,38 +26,25 @@ pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::{Digest, DigestError};
 
-/// A layer to add to a base, with the data for its `history` entry.
-#[derive(Debug, Clone)]
-pub struct NewLayer<L = Layer> {
-    /// The layer.
-    pub layer: L,
-    /// What it contains: `layer utils`, `code of orders` …
-    pub description: String,
-    /// The encoder ([`layer::encoder`](crate::layer::encoder)), if the blob depends on its tar alone.
-    pub encoder: Option<&'static str>,
-}
-
-/// The digests and the architecture of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageIdentity {
-    /// The digest of the manifest, if there is one.
-    pub digest: Option<Digest>,
-    /// The digest of the config: Docker's image ID.
-    pub config_digest: Digest,
-    /// The architecture.
-    pub architecture: Architecture,
-}
-
-/// A complete, immutable image.
+/// An immutable image. Docker Engines need nothing but its config and layers.
 #[derive(Debug, Clone)]
 pub struct Image {
-    media_types: MediaTypes,
     architecture: Architecture,
-    manifest: Vec<u8>,
-    manifest_digest: Digest,
     config: Vec<u8>,
     config_digest: Digest,
-    layers: Vec<Layer>,
+    layers: Vec<ImageLayer>,
+    manifest: Option<Manifest>,
+}
+
+/// What OCI layouts and registries need in addition. Only an image whose layers are all blobs has a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its media types.
+    pub media_types: MediaTypes,
+    /// The JSON.
+    pub bytes: Vec<u8>,
+    /// The digest of these bytes, which identifies the image.
+    pub digest: Digest,
 }
 
 /// An image that cannot be read or assembled.
@@ -102,6 +89,9 @@ pub enum ImageError {
     /// A value in the config has the wrong type.
     #[error("the image config's `{0}` does not have the type that the OCI image specification requires")]
     Form(&'static str),
+    /// A destination needs the manifest of an image that has none: a bug.
+    #[error("internal error: the image was built for Docker Engines and has no manifest")]
+    NoManifest,
 }
 
 impl ImageError {
@@ -117,6 +107,7 @@ impl ImageError {
                 let other = other.map(|other| format!("set `architecture: {other}` for the function, or "));
                 Some(format!("{}use a base for linux/{}", other.unwrap_or_default(), wanted.oci_name()))
             }
+            Self::NoManifest => Some("this is a bug in limg; please report it".to_owned()),
             Self::Digest(_) | Self::MediaType { .. } | Self::Form(_) => None,
         }
     }
@@ -133,61 +124,38 @@ impl Image {
         run: &RunConfig,
         created: &str,
     ) -> Result<Self, ImageError> {
-        let layers: Vec<Layer> =
-            base.layers.iter().cloned().chain(added.iter().map(|new| new.layer.clone())).collect();
-        let diff_ids = layers.iter().map(|layer| &layer.diff_id);
-        let config = config(base, added, diff_ids, run, created)?;
+        let lower = base.layers.iter().cloned().map(ImageLayer::Blob);
+        let layers: Vec<_> = lower.chain(added.iter().map(|new| new.layer.clone())).collect();
+        let config = config(base, added, layers.iter().map(ImageLayer::diff_id), run, created)?;
         let config_digest = Digest::of(&config);
-
-        let mut manifest = base.manifest.clone();
-        // The base's reference to another manifest does not apply to the new image (OCI image specification, manifest.md).
-        manifest.remove("subject");
-        manifest.insert("schemaVersion".to_owned(), 2.into());
-        manifest.insert("mediaType".to_owned(), base.media_types.manifest().into());
-        manifest.insert(
-            "config".to_owned(),
-            descriptor(base.media_types.config(), &config_digest, config.len() as u64),
-        );
-        let descriptors =
-            layers.iter().map(|layer| descriptor(base.media_types.layer(), &layer.digest, layer.size));
-        manifest.insert("layers".to_owned(), descriptors.collect());
-        let manifest = canonical(&Value::Object(manifest));
-
-        let manifest_digest = Digest::of(&manifest);
-        let architecture = base.architecture;
-        Ok(Self {
-            media_types: base.media_types,
-            architecture,
-            manifest,
-            manifest_digest,
-            config,
-            config_digest,
-            layers,
-        })
+        let manifest = manifest(base, &config_digest, config.len(), &layers);
+        Ok(Self { architecture: base.architecture, config, config_digest, layers, manifest })
     }
 
-    /// Its media types.
+    /// The same image without its manifest.
     #[must_use]
-    pub fn media_types(&self) -> MediaTypes {
-        self.media_types
+    pub fn without_manifest(self) -> Self {
+        Self { manifest: None, ..self }
+    }
+
+    /// The manifest.
+    ///
+    /// # Errors
+    /// When the image has none.
+    pub fn manifest(&self) -> Result<&Manifest, ImageError> {
+        self.manifest.as_ref().ok_or(ImageError::NoManifest)
+    }
+
+    /// The digest of the manifest, if there is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.manifest.as_ref().map(|manifest| &manifest.digest)
     }
 
     /// The architecture.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
-    }
-
-    /// The bytes of the manifest.
-    #[must_use]
-    pub fn manifest(&self) -> &[u8] {
-        &self.manifest
-    }
-
-    /// The digest of the manifest, which identifies the image.
-    #[must_use]
-    pub fn digest(&self) -> &Digest {
-        &self.manifest_digest
     }
 
     /// The bytes of the config.
@@ -202,35 +170,56 @@ impl Image {
         &self.config_digest
     }
 
-    /// The digests and the architecture.
-    #[must_use]
-    pub fn identity(&self) -> ImageIdentity {
-        ImageIdentity {
-            digest: Some(self.manifest_digest.clone()),
-            config_digest: self.config_digest.clone(),
-            architecture: self.architecture,
-        }
-    }
-
     /// All layers, those of the base first.
     #[must_use]
-    pub fn layers(&self) -> &[Layer] {
+    pub fn layers(&self) -> &[ImageLayer] {
         &self.layers
     }
 
-    /// The layers sorted by digest, without duplicates.
+    /// The layers sorted by the digest of the bytes to send, without duplicates.
     #[must_use]
-    pub fn unique_layers(&self) -> Vec<&Layer> {
-        let by_digest: BTreeMap<&Digest, &Layer> =
-            self.layers.iter().map(|layer| (&layer.digest, layer)).collect();
+    pub fn unique_layers(&self) -> Vec<&ImageLayer> {
+        let by_digest: BTreeMap<&Digest, &ImageLayer> =
+            self.layers.iter().map(|layer| (layer.digest(), layer)).collect();
         by_digest.into_values().collect()
+    }
+
+    /// The layers that are blobs, sorted and without duplicates; all layers if the image has a manifest.
+    #[must_use]
+    pub fn unique_blobs(&self) -> Vec<&Layer> {
+        self.unique_layers().into_iter().filter_map(ImageLayer::blob).collect()
     }
 }
 
-/// The base's config with added layers and another run configuration. `diff_ids` are those of all layers.
-fn config<'a, L>(
+/// The base's manifest with another config and other layers; none if one of the layers is not a blob.
+fn manifest(
     base: &BaseImage,
-    added: &[NewLayer<L>],
+    config: &Digest,
+    config_size: usize,
+    layers: &[ImageLayer],
+) -> Option<Manifest> {
+    let media_types = base.media_types;
+    let layer = |layer: &ImageLayer| {
+        let Layer { digest, size, .. } = layer.blob()?;
+        Some(descriptor(media_types.layer(), digest, *size))
+    };
+    let layers: Value = layers.iter().map(layer).collect::<Option<_>>()?;
+    let mut manifest = base.manifest.clone();
+    // The base's reference to another manifest does not apply to the new image (OCI image specification, manifest.md).
+    manifest.remove("subject");
+    manifest.insert("schemaVersion".to_owned(), 2.into());
+    manifest.insert("mediaType".to_owned(), media_types.manifest().into());
+    let config = descriptor(media_types.config(), config, config_size as u64);
+    manifest.insert("config".to_owned(), config);
+    manifest.insert("layers".to_owned(), layers);
+    let bytes = canonical(&Value::Object(manifest));
+    Some(Manifest { media_types, digest: Digest::of(&bytes), bytes })
+}
+
+/// The base's config with added layers and another run configuration. `diff_ids` are those of all layers.
+fn config<'a>(
+    base: &BaseImage,
+    added: &[NewLayer],
     diff_ids: impl Iterator<Item = &'a Digest>,
     run: &RunConfig,
     created: &str,

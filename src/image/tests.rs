@@ -13,7 +13,7 @@ fn layer(name: &str) -> Layer {
 }
 
 fn new_layer(name: &str) -> NewLayer {
-    NewLayer { layer: layer(name), description: format!("layer {name}"), encoder: None }
+    NewLayer { layer: layer(name).into(), description: format!("layer {name}"), encoder: None }
 }
 
 fn base_config(base: &[Layer], extra: &Value) -> Vec<u8> {
@@ -50,7 +50,7 @@ fn an_image_keeps_the_media_types_of_its_base() {
         let image =
             Image::assemble(&base(types, &json!({})), &[new_layer("a")], &RunConfig::default(), CREATED)
                 .unwrap();
-        let manifest = parsed(image.manifest());
+        let manifest = parsed(&image.manifest().unwrap().bytes);
         assert_eq!(manifest["mediaType"], types.manifest());
         assert_eq!(manifest["config"]["mediaType"], types.config());
         assert_eq!(manifest["config"]["digest"], Digest::of(image.config()).as_str());
@@ -135,7 +135,7 @@ fn the_history_names_the_encoder_of_a_layer() {
             .map(|entry| &entry["comment"])
             .collect();
         assert_eq!(comments, [&Value::Null, &json!("limg: tar 1, gzip 2")]);
-        let manifest = parse_manifest(image.manifest()).unwrap();
+        let manifest = parse_manifest(&image.manifest().unwrap().bytes).unwrap();
         let made = |encoder| layers_of_encoder(&manifest, image.config(), encoder).unwrap();
         let [found] = &made("tar 1, gzip 2")[..] else { panic!("one layer") };
         assert_eq!((&found.digest, &found.diff_id, found.size), (&layer("a").digest, &layer("a").diff_id, 7));

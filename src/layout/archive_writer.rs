@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
 use super::{CheckedReader, LayoutError, NamedImage, blob_name, index_json};
-use crate::image::{DockerImage, DockerLayer, Layer, canonical};
+use crate::image::{ImageLayer, Layer, canonical};
 use crate::layer::TarLayer;
 use crate::store::Digest;
 
 /// Writes an archive for `docker load`: `manifest.json`, configs and layers. Gzip layers stay compressed, which Docker has
 /// always supported.
 ///
-/// The files of the layers in `without` (by [`DockerLayer::digest`]) are left out: an engine that has them does not need
+/// The files of the layers in `without` (by [`ImageLayer::digest`]) are left out: an engine that has them does not need
 /// them.
 ///
 /// # Errors
 /// When a layer cannot be read, is damaged or has changed, or the output cannot be written.
 pub fn write_docker_archive(
-    images: &[NamedImage<'_, DockerImage>],
+    images: &[NamedImage<'_>],
     without: &BTreeSet<Digest>,
     output: impl Write,
 ) -> Result<(), LayoutError> {
@@ -34,8 +34,8 @@ pub fn write_docker_archive(
                 continue;
             }
             match layer {
-                DockerLayer::Gzip(blob) => archive.layer(&layer_name(layer), blob)?,
-                DockerLayer::Tar(tar) => archive.tar(&layer_name(layer), tar)?,
+                ImageLayer::Blob(blob) => archive.layer(&layer_name(layer), blob)?,
+                ImageLayer::Tar(tar) => archive.tar(&layer_name(layer), tar)?,
             }
         }
     }
@@ -57,26 +57,27 @@ fn config_name(digest: &Digest) -> String {
     format!("{}.json", digest.hex())
 }
 
-fn layer_name(layer: &DockerLayer) -> String {
+fn layer_name(layer: &ImageLayer) -> String {
     match layer {
-        DockerLayer::Gzip(layer) => format!("{}.tar.gz", layer.digest.hex()),
-        DockerLayer::Tar(layer) => format!("{}.tar", layer.diff_id().hex()),
+        ImageLayer::Blob(layer) => format!("{}.tar.gz", layer.digest.hex()),
+        ImageLayer::Tar(layer) => format!("{}.tar", layer.diff_id().hex()),
     }
 }
 
 /// Writes an OCI image layout as a tar (OCI image specification, image-layout.md).
 ///
 /// # Errors
-/// When a layer cannot be read or is damaged, or the output cannot be written.
+/// When a layer cannot be read or is damaged, an image has no manifest, or the output cannot be written.
 pub fn write_oci_archive(images: &[NamedImage<'_>], output: impl Write) -> Result<(), LayoutError> {
     let mut archive = TarWriter::new(output);
     archive.file("oci-layout", super::OCI_LAYOUT)?;
-    archive.file("index.json", &index_json(&[], images))?;
+    archive.file("index.json", &index_json(&[], images)?)?;
     for named in images {
         let image = named.image;
-        archive.file(&blob_name(image.digest()), image.manifest())?;
+        let manifest = image.manifest()?;
+        archive.file(&blob_name(&manifest.digest), &manifest.bytes)?;
         archive.file(&blob_name(image.config_digest()), image.config())?;
-        for layer in image.unique_layers() {
+        for layer in image.unique_blobs() {
             archive.layer(&blob_name(&layer.digest), layer)?;
         }
     }

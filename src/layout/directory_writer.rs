@@ -18,7 +18,7 @@ use crate::store::Digest;
 /// is added as a hard link if the file system allows it; any other blob is copied and verified.
 ///
 /// # Errors
-/// When the folder contains something else, a blob is damaged, or a file cannot be written.
+/// When the folder contains something else, a blob is damaged, an image has no manifest, or a file cannot be written.
 pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
     check_oci_directory(path)?;
     let blobs = blobs(path);
@@ -26,16 +26,17 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
     fs::remove_abandoned(&blobs);
     for named in images {
         let image = named.image;
-        for layer in image.unique_layers() {
+        let manifest = image.manifest()?;
+        for layer in image.unique_blobs() {
             add_layer(&blobs, layer)?;
         }
         add_bytes(&blobs, image.config_digest(), image.config())?;
-        add_bytes(&blobs, image.digest(), image.manifest())?;
+        add_bytes(&blobs, &manifest.digest, &manifest.bytes)?;
     }
     // No other process may replace the index between reading and writing it.
     let _lock = lock(&path.join("oci-layout"))?;
     let kept = kept_entries(path, images)?;
-    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images))?;
+    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images)?)?;
     Ok(())
 }
 
@@ -44,7 +45,7 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
 pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
     let blobs = blobs(path);
     let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
-    image.unique_layers().into_iter().filter(is_missing).collect()
+    image.unique_blobs().into_iter().filter(is_missing).collect()
 }
 
 /// Removes the layers of an image whose blobs in the layout in `path` are damaged, and returns their digests.
@@ -54,7 +55,7 @@ pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
 pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
     let blobs = blobs(path);
     let mut removed = Vec::new();
-    for layer in image.unique_layers() {
+    for layer in image.unique_blobs() {
         let file = blobs.join(layer.digest.hex());
         if !is_present(&file, layer.size) {
             continue;

@@ -32,9 +32,9 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// An image and its name at the destination.
 #[derive(Debug, Clone, Copy)]
-pub struct NamedImage<'a, I = Image> {
+pub struct NamedImage<'a> {
     /// The image.
-    pub image: &'a I,
+    pub image: &'a Image,
     /// The reference in an OCI layout, such as `orders`, or `REPOSITORY:TAG` for Docker.
     pub name: &'a str,
 }
@@ -81,6 +81,9 @@ pub enum LayoutError {
         /// The digest of the layer.
         digest: Digest,
     },
+    /// An image has no manifest.
+    #[error(transparent)]
+    Manifest(#[from] ImageError),
     /// A layer that is written from its files failed.
     #[error("failed to write a layer into an image archive")]
     OwnLayer(#[source] LayerError),
@@ -99,7 +102,7 @@ impl LayoutError {
                 Some("run the command with `--verify` to build or fetch it again".to_owned())
             }
             Self::Damaged { .. } | Self::Layer { .. } => Some("copy the base image again".to_owned()),
-            Self::Image { source, .. } => source.help(),
+            Self::Image { source, .. } | Self::Manifest(source) => source.help(),
             Self::OwnLayer(source) => source.help(),
             Self::Fs(_) | Self::Write(_) => None,
         }
@@ -136,21 +139,23 @@ impl Read for CheckedReader<'_> {
 }
 
 /// An `index.json` with the `kept` entries followed by `images`.
-fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Vec<u8> {
-    let entries = images.iter().map(|named| {
-        json!({
-            "mediaType": named.image.media_types().manifest(),
-            "digest": named.image.digest().as_str(),
-            "size": named.image.manifest().len(),
-            "platform": { "architecture": named.image.architecture().oci_name(), "os": "linux" },
-            "annotations": { REF_NAME: named.name },
-        })
-    });
-    canonical(&json!({
+fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Vec<u8>, ImageError> {
+    let mut entries = kept.to_vec();
+    for NamedImage { image, name } in images {
+        let manifest = image.manifest()?;
+        entries.push(json!({
+            "mediaType": manifest.media_types.manifest(),
+            "digest": manifest.digest.as_str(),
+            "size": manifest.bytes.len(),
+            "platform": { "architecture": image.architecture().oci_name(), "os": "linux" },
+            "annotations": { REF_NAME: name },
+        }));
+    }
+    Ok(canonical(&json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": kept.iter().cloned().chain(entries).collect::<Vec<_>>(),
-    }))
+        "manifests": entries,
+    })))
 }
 
 /// The path of a blob in a layout.

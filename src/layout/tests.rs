@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::files::{FileIndex, Overlay};
-use crate::image::{BaseImage, DockerImage, NewLayer};
+use crate::image::{BaseImage, NewLayer};
 use crate::layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::Store;
@@ -35,7 +35,7 @@ impl Fixture {
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
         let base = FileIndex::default();
         let (layer, _) = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
-        let new = NewLayer { layer, description: "test".to_owned(), encoder: None };
+        let new = NewLayer { layer: layer.into(), description: "test".to_owned(), encoder: None };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()
     }
@@ -72,16 +72,6 @@ fn named<'a>(images: &[(&'a Image, &'a str)]) -> Vec<NamedImage<'a>> {
     images.iter().map(|&(image, name)| NamedImage { image, name }).collect()
 }
 
-fn write_docker(
-    images: &[(&Image, &str)],
-    without: &BTreeSet<Digest>,
-    output: impl io::Write,
-) -> Result<(), LayoutError> {
-    let images: Vec<_> = images.iter().map(|(image, name)| (DockerImage::from(*image), *name)).collect();
-    let named: Vec<_> = images.iter().map(|(image, name)| NamedImage { image, name }).collect();
-    write_docker_archive(&named, without, output)
-}
-
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut value);
@@ -96,7 +86,7 @@ fn written_images_are_read_back() {
     let (oci, docker) = (fixture.path("images.oci"), fixture.path("images.docker"));
     write_oci_archive(&named(&[(&one, "a"), (&two, "b:v1")]), std::fs::File::create(&oci).unwrap()).unwrap();
     let names = [(&one, "p/a:latest"), (&two, "p/b:v1")];
-    write_docker(&names, &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
+    write_docker_archive(&named(&names), &BTreeSet::new(), std::fs::File::create(&docker).unwrap()).unwrap();
 
     for (path, a, b) in [(&layout, "a", "b:v1"), (&oci, "a", "b:v1"), (&docker, "p/a:latest", "p/b:v1")] {
         assert_eq!(fixture.read(path, Some(a)).unwrap(), "one");
@@ -106,7 +96,7 @@ fn written_images_are_read_back() {
         let error = fixture.read(path, Some("c")).unwrap_err();
         assert!(error.contains("no image named `c`"), "{error}");
     }
-    assert_eq!(fixture.read(&layout, Some(two.digest().as_str())).unwrap(), "two");
+    assert_eq!(fixture.read(&layout, Some(two.digest().unwrap().as_str())).unwrap(), "two");
 }
 
 #[test]
@@ -116,7 +106,7 @@ fn the_same_images_give_the_same_archive() {
     let write = || {
         let (mut oci, mut docker) = (Vec::new(), Vec::new());
         write_oci_archive(&named(&[(&image, "a")]), &mut oci).unwrap();
-        write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), &mut docker).unwrap();
+        write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), &mut docker).unwrap();
         (oci, docker)
     };
     assert!(write() == write());
@@ -126,9 +116,9 @@ fn the_same_images_give_the_same_archive() {
 fn a_docker_archive_can_leave_out_layers() {
     let fixture = Fixture::new();
     let image = fixture.image("one", Architecture::X86_64);
-    let without = BTreeSet::from([image.layers()[0].digest.clone()]);
+    let without = BTreeSet::from([image.unique_blobs()[0].digest.clone()]);
     let mut archive = Vec::new();
-    write_docker(&[(&image, "p/a:v1")], &without, &mut archive).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &without, &mut archive).unwrap();
     let mut archive = tar::Archive::new(&archive[..]);
     let names: Vec<_> = archive
         .entries()
@@ -247,7 +237,7 @@ fn damage_is_reported() {
     assert!(fixture.read(&layout, None).unwrap_err().contains("lacks `blobs/sha256/"));
     std::fs::write(blob(image.config_digest()), good).unwrap();
 
-    let layer = blob(&image.layers()[0].digest);
+    let layer = blob(&image.unique_blobs()[0].digest);
     std::fs::remove_file(&layer).unwrap();
     std::fs::write(&layer, b"short").unwrap();
     assert!(fixture.read(&layout, None).unwrap_err().contains("has 5 bytes instead of "));
@@ -327,7 +317,7 @@ fn a_truncated_archive_is_rejected() {
     let mut archive = Vec::new();
     write_oci_archive(&named(&[(&image, "a")]), &mut archive).unwrap();
     // The layer comes last. Its padding and the two empty blocks at the end may be missing.
-    let size = usize::try_from(image.layers()[0].size).unwrap();
+    let size = usize::try_from(image.layers()[0].size()).unwrap();
     archive.truncate(archive.len() - 1024 - (size.next_multiple_of(512) - size));
     std::fs::write(&path, &archive).unwrap();
     assert_eq!(fixture.read(&path, None).unwrap(), "one");
@@ -348,8 +338,8 @@ fn only_files_of_the_store_are_hard_linked() {
     let fixture = Fixture::new();
     let image = fixture.image("one", Architecture::X86_64);
     let first = fixture.layout(&[(&image, "a")]);
-    let layer = blob_name(&image.layers()[0].digest);
-    let kept = std::fs::metadata(&image.layers()[0].blob.path).unwrap();
+    let layer = blob_name(&image.unique_blobs()[0].digest);
+    let kept = std::fs::metadata(&image.unique_blobs()[0].blob.path).unwrap();
     assert_eq!(std::fs::metadata(first.join(&layer)).unwrap().ino(), kept.ino());
     assert_eq!(kept.permissions().mode() & 0o777, 0o444);
 
@@ -371,7 +361,7 @@ fn damaged_layers_are_not_copied() {
     let layout = fixture.layout(&[(&fixture.image("one", Architecture::X86_64), "a")]);
     let base = read_oci_directory(&layout, None, Architecture::X86_64, &fixture.store).unwrap();
     let image = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
-    let path = &image.layers()[0].blob.path;
+    let path = &image.unique_blobs()[0].blob.path;
     let mut bytes = std::fs::read(path).unwrap();
     bytes[20] ^= 1;
     std::fs::remove_file(path).unwrap();
@@ -382,7 +372,7 @@ fn damaged_layers_are_not_copied() {
     for written in [
         write_oci_directory(&second, &images),
         write_oci_archive(&images, std::io::sink()),
-        write_docker(&[(&image, "b")], &BTreeSet::new(), std::io::sink()),
+        write_docker_archive(&named(&[(&image, "b")]), &BTreeSet::new(), std::io::sink()),
     ] {
         assert!(matches!(written, Err(LayoutError::Damaged { .. })), "{written:?}");
     }
@@ -423,10 +413,10 @@ fn a_base_from_a_docker_archive_gets_oci_media_types() {
     let path = fixture.path("images.docker");
     let image = fixture.image("one", Architecture::X86_64);
     let file = std::fs::File::create(&path).unwrap();
-    write_docker(&[(&image, "p/a:v1")], &BTreeSet::new(), file).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:v1")]), &BTreeSet::new(), file).unwrap();
     let base = read_docker_archive(&path, None, Architecture::X86_64, &fixture.store).unwrap();
     let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
-    assert_eq!(again.media_types(), crate::image::MediaTypes::Oci);
+    assert_eq!(again.manifest().unwrap().media_types, crate::image::MediaTypes::Oci);
 }
 
 #[test]

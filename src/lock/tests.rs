@@ -189,7 +189,7 @@ fn a_malformed_file_is_rejected_with_its_line_and_a_suggested_fix() {
         ),
         (
             format!("version: 1\nimages:\n  ../b: {{ arm64: {good} }}\n"),
-            "images: `../b` is no reference to an image in a registry (line 3)",
+            "images: `../b` is not a valid image reference (line 3)",
             "from version control",
         ),
         (

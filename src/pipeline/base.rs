@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::layer_bytes::{self, RemoteImage};
+use super::layer_bytes;
+use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
@@ -172,7 +173,7 @@ async fn load(
     let (image, origin) = match location {
         ImageLocation::Registry(reference) => {
             let RemoteImage { manifest, config, layers } =
-                layer_bytes::remote_image(reference, architecture, context).await?;
+                remote_image::read(reference, architecture, context).await?;
             let image = BaseImage::new(&manifest, &config, layers, architecture)?;
             (image, Some(reference.repository().clone()))
         }

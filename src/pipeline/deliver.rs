@@ -1,4 +1,4 @@
-//! Delivers finished images: into OCI layouts, archives and the Docker Engine.
+//! Delivers finished images to OCI layouts, archives and Docker Engines.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
@@ -9,28 +9,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
 use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
-use crate::image::{DockerImage, Layer};
+use crate::image::Layer;
 use crate::layout::{self, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
 
-/// Where images go.
+/// Where images are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The place; never `scratch` or a registry.
+    /// A layout, an archive or a Docker Engine; never `scratch` or a registry.
     pub location: ImageLocation,
-    /// The tag that the user gave.
+    /// The tag that the user named.
     pub tag: Option<String>,
 }
 
 /// An image that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
-    /// Where it is now, in the form that other tools take: `oci:DIR:NAME` and so on.
+    /// Where it is now, as other tools name it: `oci:DIR:NAME` and so on.
     pub location: String,
 }
 
 impl Destination {
-    /// The name that a function's image gets here: what the destination itself says, else the function's name, for Docker
+    /// The name that a function's image gets here: the destination's own, or else the function's, for Docker
     /// `PROJECT/FUNCTION:TAG`.
     fn name(&self, project: &Project, function: &str) -> String {
         let own = match &self.location {
@@ -43,7 +43,7 @@ impl Destination {
         let docker =
             matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
         match own {
-            // Docker would read a name without a tag as `latest` only in some places.
+            // Not everywhere does Docker read a name without a tag as `latest`.
             Some(own) if docker && split_tag(&own).1.is_none() => {
                 format!("{own}:{}", self.tag.as_deref().unwrap_or("latest"))
             }
@@ -53,21 +53,7 @@ impl Destination {
         }
     }
 
-    /// The names that the functions' images get here, which are noted as delivered.
-    fn names<I>(
-        &self,
-        project: &Project,
-        built: &[Built<I>],
-        delivered: &mut [Vec<Delivered>],
-    ) -> Vec<String> {
-        let names: Vec<String> = built.iter().map(|built| self.name(project, &built.name)).collect();
-        for (delivered, name) in delivered.iter_mut().zip(&names) {
-            delivered.push(Delivered { location: self.named(name) });
-        }
-        names
-    }
-
-    /// The place with a name in it.
+    /// The location with a name in it.
     fn named(&self, name: &str) -> String {
         let name = Some(name.to_owned());
         match &self.location {
@@ -81,13 +67,13 @@ impl Destination {
     }
 }
 
-/// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker wants it.
+/// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker requires.
 #[must_use]
 pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 
-/// Refuses destinations that could not be written, before anything is built for them.
+/// Refuses destinations that cannot be written, before anything is built for them.
 pub(super) async fn check(destinations: &[Destination], context: &Context) -> Result<(), PipelineError> {
     for destination in destinations {
         let checked = match &destination.location {
@@ -106,109 +92,92 @@ pub(super) async fn check(destinations: &[Destination], context: &Context) -> Re
     Ok(())
 }
 
-/// Whether images go to engines and nowhere else.
+/// Whether all destinations are Docker Engines, which need no compressed layers.
 pub(super) fn are_engines(destinations: &[Destination]) -> bool {
     let is_engine =
         |destination: &Destination| matches!(destination.location, ImageLocation::DockerDaemon(_));
     !destinations.is_empty() && destinations.iter().all(is_engine)
 }
 
-/// Loads every image into an engine, once for each destination. The result is in the order of the images.
-pub(super) async fn deliver_to_engines(
-    project: &Project,
-    built: &[Built<DockerImage>],
-    destinations: &[Destination],
-    context: &Context,
-) -> Result<Vec<Vec<Delivered>>, PipelineError> {
-    let mut delivered = vec![Vec::new(); built.len()];
-    for destination in destinations {
-        let names = destination.names(project, built, &mut delivered);
-        let failed =
-            |source| PipelineError::Deliver { destination: destination.location.to_string(), source };
-        load_all(built, &names, context).await.map_err(failed)?;
-    }
-    Ok(delivered)
-}
-
 /// Delivers every image to every destination. The result is in the order of the images.
 pub(super) async fn deliver(
     project: &Project,
-    built: Vec<Built>,
+    built: &[Built],
     destinations: &[Destination],
     context: &Context,
 ) -> Result<Vec<Vec<Delivered>>, PipelineError> {
     let mut delivered = vec![Vec::new(); built.len()];
     for destination in destinations {
-        let names = destination.names(project, &built, &mut delivered);
-        let failed = {
-            let destination = destination.location.to_string();
-            move |source| PipelineError::Deliver { destination: destination.clone(), source }
-        };
-        match &destination.location {
-            ImageLocation::DockerDaemon(_) => {
-                let images: Vec<_> = built.iter().map(for_docker).collect();
-                load_all(&images, &names, context).await.map_err(failed)?;
-            }
-            location => {
-                bring(location, &built, context).await.map_err(&failed)?;
-                let (location, built) = (location.clone(), built.clone());
-                let stop = Arc::clone(&context.stop);
-                blocking(move || write(&location, &built, &names, &stop).map_err(failed)).await?;
-            }
+        let names: Vec<_> = built.iter().map(|built| destination.name(project, &built.name)).collect();
+        let failed =
+            |source| PipelineError::Deliver { destination: destination.location.to_string(), source };
+        deliver_to(&destination.location, built, &names, context).await.map_err(failed)?;
+        for (delivered, name) in delivered.iter_mut().zip(&names) {
+            delivered.push(Delivered { location: destination.named(name) });
         }
     }
     Ok(delivered)
 }
 
-fn for_docker(built: &Built) -> Built<DockerImage> {
-    built.clone().map(|image| DockerImage::from(&image))
-}
-
-async fn load_all(
-    built: &[Built<DockerImage>],
+async fn deliver_to(
+    location: &ImageLocation,
+    built: &[Built],
     names: &[String],
     context: &Context,
 ) -> Result<(), DeliverError> {
-    let engine = Engine::connect(&context.docker).await?;
-    for (built, name) in built.iter().zip(names) {
-        load(&engine, built, name, context).await?;
+    if let ImageLocation::DockerDaemon(_) = location {
+        let engine = Engine::connect(&context.docker).await?;
+        for (built, name) in built.iter().zip(names) {
+            load(&engine, built, name, context).await?;
+        }
+        return Ok(());
     }
-    Ok(())
+    provide_layers(location, built, context).await?;
+    let (location, built, names) = (location.clone(), built.to_vec(), names.to_vec());
+    let stop = Arc::clone(&context.stop);
+    blocking(move || write(&location, &built, &names, &stop)).await
 }
 
-/// Puts one image into an engine, bringing here what it lacks.
+/// Loads one image into an engine, after fetching or making the layers that it lacks.
 pub(super) async fn load(
     engine: &Engine,
-    built: &Built<DockerImage>,
+    built: &Built,
     name: &str,
     context: &Context,
 ) -> Result<LoadedImage, DeliverError> {
-    let bring = async |layers: Vec<&Layer>| Ok(bring_layers(layers, built, context).await?);
-    engine.load(&built.image, name, bring).await
+    let provide = async |layers: Vec<&Layer>| Ok(built.provide(layers, context).await?);
+    engine.load(&built.image, name, provide).await
 }
 
-/// Brings here the layers that a file or folder needs and does not have.
-async fn bring(location: &ImageLocation, built: &[Built], context: &Context) -> Result<(), DeliverError> {
+/// Fetches or makes the layers that a file or folder needs and that are not on this machine.
+async fn provide_layers(
+    location: &ImageLocation,
+    built: &[Built],
+    context: &Context,
+) -> Result<(), DeliverError> {
     for built in built {
         if let ImageLocation::Oci(path, _) = location
             && context.verify
         {
             let (path, image) = (path.clone(), built.image.clone());
             let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
-            super::tell_damaged(removed.await?, context);
+            super::report_damaged(removed.await?, context);
         }
         let layers = match location {
             ImageLocation::Oci(path, _) => layout::missing_layers(path, &built.image),
-            _ => built.image.unique_layers(),
+            _ => built.image.unique_blobs(),
         };
-        bring_layers(layers, built, context).await?;
+        built.provide(layers, context).await?;
     }
     Ok(())
 }
 
-async fn bring_layers<I>(layers: Vec<&Layer>, built: &Built<I>, context: &Context) -> Result<(), BytesError> {
-    let known = layers.into_iter().filter_map(|layer| Some((layer, built.origins.get(&layer.digest)?)));
-    layer_bytes::bring(known, context).await
+impl Built {
+    /// Makes sure that the store has the bytes of some of its layers.
+    async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
+        let known = layers.into_iter().filter_map(|layer| Some((layer, self.origins.get(&layer.digest)?)));
+        layer_bytes::provide(known, context).await
+    }
 }
 
 fn write(
@@ -225,16 +194,13 @@ fn write(
             archive(path, stop, |output| layout::write_oci_archive(&images, output))
         }
         ImageLocation::DockerArchive(path, _) => {
-            let images: Vec<_> = built.iter().map(|built| DockerImage::from(&built.image)).collect();
-            let images: Vec<_> =
-                images.iter().zip(names).map(|(image, name)| NamedImage { image, name }).collect();
             archive(path, stop, |output| layout::write_docker_archive(&images, &BTreeSet::new(), output))
         }
         ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
     }
 }
 
-/// Writes an archive under a temporary name and gives it its own when it is whole.
+/// Writes an archive under a temporary name and renames it once it is complete.
 fn archive(
     path: &Path,
     stop: &AtomicBool,
@@ -246,7 +212,7 @@ fn archive(
     fs::remove_abandoned(folder);
     let mut temporary =
         fs::temporary_file(folder).map_err(FsError::because("create a temporary file in", folder))?;
-    let output = Stoppable { output: &mut temporary, stop };
+    let output = Interruptible { output: &mut temporary, stop };
     write(&mut BufWriter::with_capacity(1 << 20, output))?;
     let persist = || {
         temporary.as_file().sync_all()?;
@@ -256,13 +222,13 @@ fn archive(
     Ok(())
 }
 
-/// A file that is given up when it is no longer wanted.
-struct Stoppable<'a, W> {
+/// A file whose writing fails once the user has interrupted the build.
+struct Interruptible<'a, W> {
     output: W,
     stop: &'a AtomicBool,
 }
 
-impl<W: Write> Write for Stoppable<'_, W> {
+impl<W: Write> Write for Interruptible<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(io::Error::other("the build was interrupted"));
@@ -275,22 +241,21 @@ impl<W: Write> Write for Stoppable<'_, W> {
     }
 }
 
-/// The file that an archive is to be: what links lead to. Whatever else is there (a device, were it not refused) would be
-/// lost when the archive is given its name.
+/// The path of an archive, with links resolved. Anything but a file is refused: the rename at the end would replace it.
 fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
     let refused = |why: &str| LayoutError::Invalid {
         path: path.to_owned(),
         why: why.to_owned(),
-        help: "name a file, or one that is not there yet".to_owned(),
+        help: "name a file, or a path that does not exist yet".to_owned(),
     };
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             Ok(path.canonicalize().map_err(FsError::because("follow the link", path))?)
         }
         Ok(metadata) if metadata.is_dir() => Err(refused("is a folder")),
-        Ok(_) => Err(refused("is no regular file")),
-        Err(_) if path.is_symlink() => Err(refused("is a symbolic link that leads nowhere")),
-        // It is not there yet. Any other reason will show when it is written.
+        Ok(_) => Err(refused("is not a regular file")),
+        Err(_) if path.is_symlink() => Err(refused("is a broken symbolic link")),
+        // It does not exist yet; any other failure shows when it is written.
         Err(_) => Ok(path.to_owned()),
     }
 }
@@ -300,15 +265,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_that_is_given_up_leaves_nothing() {
+    fn an_interrupted_archive_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let stop = AtomicBool::new(false);
-        let given_up = archive(&folder.path().join("a.tar"), &stop, |output| {
+        let interrupted = archive(&folder.path().join("a.tar"), &stop, |output| {
             output.write_all(&vec![0; 2 << 20]).map_err(LayoutError::Write)?;
             stop.store(true, Ordering::Relaxed);
             output.write_all(&vec![0; 2 << 20]).map_err(LayoutError::Write)
         });
-        assert!(given_up.is_err());
+        assert!(interrupted.is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

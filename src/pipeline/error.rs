@@ -104,9 +104,9 @@ pub enum PipelineError {
     /// The image could not be sent to a registry.
     #[error("failed to push")]
     Push(#[source] PushError),
-    /// Nobody waits for the images any more: what they are for has failed.
-    #[error("the build was given up, since its images cannot be sent")]
-    GivenUp,
+    /// The layers are not needed any more, because the push has failed.
+    #[error("build cancelled because the push failed")]
+    Cancelled,
     /// A thread of limg's own ended early: a bug.
     #[error("a worker of limg ended unexpectedly")]
     Worker(#[from] JoinError),
@@ -264,6 +264,9 @@ pub enum PushError {
         #[source]
         source: RegistryError,
     },
+    /// The image has no manifest: a bug.
+    #[error(transparent)]
+    Manifest(#[from] ImageError),
     /// Amazon ECR's own interface refuses something.
     #[cfg(feature = "aws")]
     #[error(transparent)]
@@ -296,7 +299,7 @@ impl PushError {
             Self::ImmutableTag { .. } => true,
             // A repository that is not there may be a missing right as well.
             Self::Registry(source) => !source.is_not_found() && source.is_users(),
-            Self::Bytes(_) => false,
+            Self::Bytes(_) | Self::Manifest(_) => false,
             #[cfg(feature = "aws")]
             Self::Aws(source) => source.is_users(),
         }
@@ -309,6 +312,7 @@ impl PushError {
             ),
             Self::Registry(source) => source.help(),
             Self::Bytes(source) => source.help(),
+            Self::Manifest(source) => source.help(),
             Self::ImmutableTag { .. } => Some(
                 "the image itself is there, by its digest; choose another tag with `--tag`, or deploy by digest".to_owned(),
             ),
@@ -325,7 +329,7 @@ impl PipelineError {
         let by_engine = match self {
             // What could not be sent is limg's side of it.
             Self::Deliver { source: DeliverError::Engine(EngineError::Archive { .. }), .. }
-            | Self::Push(PushError::Bytes(_)) => false,
+            | Self::Push(PushError::Bytes(_) | PushError::Manifest(_)) => false,
             Self::Base { source: BaseError::Engine(_) | BaseError::Registry(_), .. }
             | Self::Deliver {
                 source: DeliverError::Engine(_) | DeliverError::Bytes(BytesError::Registry(_)),
@@ -384,7 +388,7 @@ impl PipelineError {
             }
             Self::Deliver { source: DeliverError::Fs(_), .. }
             | Self::Findings(_)
-            | Self::GivenUp
+            | Self::Cancelled
             | Self::Image { .. } => None,
         }
     }

@@ -1,57 +1,96 @@
-//! Images in registries, and the bytes of layers that are known and not on this machine: fetched from a registry or made
-//! again from their files when something needs them, and kept.
+//! What layers are made of, and the bytes of layers that the store lacks: fetched from a registry, or made again from their
+//! files, when something needs them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::pins::{self, Pinned};
-use super::{BaseError, BytesError, Context, blocking};
+use super::{BytesError, Context, blocking};
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
-use crate::image::{self, Compression, Layer, ManifestLayer};
-use crate::layer;
-use crate::project::{Architecture, ImageReference, Repository};
+use crate::image::{ImageLayer, Layer};
+use crate::layer::{self, LayerError, TarLayer};
+use crate::project::Repository;
 use crate::registry::RegistryError;
-use crate::store::Store;
+use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::Tree;
 
-/// Where the bytes of a layer come from that are not on this machine.
+/// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// From a registry.
     Registry(Repository),
-    /// From the files that the layer was made of.
-    Recipe(Arc<Recipe>),
-    /// From a registry that has the layer as it would be made of files, or else from these.
+    /// From the files that it is made of.
+    Files(Arc<Recipe>),
+    /// From a registry that has the same layer, or else from the files.
     Cache(Repository, Arc<Recipe>),
 }
 
 impl Origin {
-    /// The repository that has the layer, if it is one.
+    /// The repository that contains the layer, if there is one.
     pub(super) fn repository(&self) -> Option<&Repository> {
         match self {
             Self::Registry(repository) | Self::Cache(repository, _) => Some(repository),
-            Self::Recipe(_) => None,
+            Self::Files(_) => None,
         }
     }
 }
 
-/// What a layer is made of.
+/// The form in which a build makes its layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LayerForm {
+    /// Compressed blobs, for every destination.
+    Blobs,
+    /// Plain tars, for Docker Engines only (decision 018).
+    Tars,
+}
+
+/// Everything that a layer is made of.
 #[derive(Debug)]
 pub struct Recipe {
-    /// What it holds.
+    /// What the layer contains.
     pub(super) name: String,
+    pub(super) key: Digest,
     pub(super) tree: Arc<Tree>,
     pub(super) base: Arc<FileIndex>,
     pub(super) mtime: u64,
 }
 
 impl Recipe {
-    /// Makes the layer's bytes again.
-    fn make(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
+    /// Makes the layer, or finds it in the store. Also returns whether it was found.
+    pub(super) fn make(&self, form: LayerForm, store: &Store) -> Result<(ImageLayer, bool), LayerError> {
+        let Self { name: _, key, tree, base, mtime } = self;
+        match form {
+            LayerForm::Blobs => {
+                let (layer, found) = layer::build(tree, base, *mtime, key, store)?;
+                Ok((layer.into(), found))
+            }
+            LayerForm::Tars => {
+                if let Some(tar) = TarLayer::find(tree, base, *mtime, key, store) {
+                    return Ok((ImageLayer::Tar(tar), true));
+                }
+                // A blob in the store can be sent too, and none of the files has to be read for it.
+                if let Some(built) = layer::find(key, store).filter(|layer| layer.blob.is_present()) {
+                    return Ok((built.into(), true));
+                }
+                Ok((ImageLayer::Tar(TarLayer::read(tree, base, *mtime, key, store)?), false))
+            }
+        }
+    }
+
+    /// The layer as a plain tar. Its files are read unless the store has recorded the tar.
+    pub(super) fn tar(&self, store: &Store) -> Result<TarLayer, LayerError> {
+        let Self { name: _, key, tree, base, mtime } = self;
+        match TarLayer::find(tree, base, *mtime, key, store) {
+            Some(known) => Ok(known),
+            None => TarLayer::read(tree, base, *mtime, key, store),
+        }
+    }
+
+    /// Makes the blob of a layer again that the store has recorded but no longer contains.
+    fn rebuild(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
         let start = Instant::now();
         layer::rebuild(&self.tree, &self.base, self.mtime, &layer.digest, store)
             .map_err(|source| BytesError::Layer { name: self.name.clone(), source })?;
@@ -65,83 +104,36 @@ impl Recipe {
     }
 }
 
-/// An image of a registry.
-pub(super) struct RemoteImage {
-    pub(super) manifest: Vec<u8>,
-    pub(super) config: Vec<u8>,
-    /// Its layers in gzip, the lowest first. Their bytes may still be in the registry.
-    pub(super) layers: Vec<Layer>,
-}
-
-/// Reads manifest and config of an image in a registry. A layer that is not in gzip is fetched and compressed, since it
-/// has no digest before.
-pub(super) async fn remote_image(
-    reference: &ImageReference,
-    architecture: Architecture,
-    context: &Context,
-) -> Result<RemoteImage, BaseError> {
-    let Pinned { manifest, config } = pins::image(reference, architecture, context).await?;
-    let mut layers = Vec::new();
-    for described in image::manifest_layers(&image::parse_manifest(&manifest)?, &config)? {
-        layers.push(match described.compression {
-            Compression::Gzip => {
-                let ManifestLayer { digest, diff_id, size, .. } = described;
-                let (store, wanted) = (context.store.clone(), digest.clone());
-                let blob = blocking(move || Ok::<_, BaseError>(store.expected_blob(&wanted, size))).await?;
-                Layer { digest, diff_id, size, blob }
-            }
-            Compression::None => compressed(described, reference, context).await?,
-        });
-    }
-    Ok(RemoteImage { manifest, config, layers })
-}
-
-/// A layer that is a plain tar, in gzip.
-async fn compressed(
-    described: ManifestLayer,
-    reference: &ImageReference,
-    context: &Context,
-) -> Result<Layer, BaseError> {
-    let ManifestLayer { digest, diff_id, size, .. } = described;
-    let store = context.store.clone();
-    if let Some(found) = layer::find_imported(&diff_id, &store) {
-        return Ok(found);
-    }
-    let blob = context.registry.fetch(reference.repository(), &digest, size, &store).await?;
-    context.reporter.report(Event::BaseImport { base: reference.to_string() });
-    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?)).await
-}
-
-/// Makes sure that the bytes of some layers are on this machine: those that are not come from where it says beside them.
-pub(super) async fn bring<'a>(
+/// Makes sure that the store has the bytes of some layers. Those that it lacks come from their origins.
+pub(super) async fn provide<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Origin)>,
     context: &Context,
 ) -> Result<(), BytesError> {
     let missing = layers.into_iter().filter(|(layer, _)| !layer.blob.is_present());
-    let bring = async |(layer, origin): (&Layer, &Origin)| match origin {
+    let provide = async |(layer, origin): (&Layer, &Origin)| match origin {
         Origin::Registry(repository) => Ok(fetch([(layer, repository)], context).await?),
-        Origin::Recipe(recipe) => make(recipe, layer, context).await,
+        Origin::Files(recipe) => rebuild(recipe, layer, context).await,
         Origin::Cache(repository, recipe) => match fetch([(layer, repository)], context).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let (image, why, help) = (repository.to_string(), with_causes(&error), error.help());
                 context.reporter.report(Event::CacheFailed { image, why, help });
-                make(recipe, layer, context).await.map_err(|error| error.of_cache(repository))
+                rebuild(recipe, layer, context).await.map_err(|error| error.of_cache(repository))
             }
         },
     };
-    try_join_all(missing.map(bring)).await.map(drop)
+    try_join_all(missing.map(provide)).await.map(drop)
 }
 
-/// Makes the bytes of a layer from its files.
-async fn make(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<(), BytesError> {
+/// Makes a layer again from its files.
+async fn rebuild(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<(), BytesError> {
     let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
-    let made = blocking(move || recipe.make(&layer, &store)).await?;
+    let made = blocking(move || recipe.rebuild(&layer, &store)).await?;
     context.reporter.report(Event::Layer(made));
     Ok(())
 }
 
-/// As [`bring`], of layers that all come from repositories.
+/// As [`provide`], for layers that all come from repositories.
 pub(super) async fn fetch<'a>(
     layers: impl IntoIterator<Item = (&'a Layer, &'a Repository)>,
     context: &Context,

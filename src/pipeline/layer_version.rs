@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Pinning, PipelineError};
+use super::{Context, PipelineError};
 use crate::aws::AwsLayerVersions;
 use crate::event::Event;
 use crate::finding::{Code, Finding, Help, Setting};
@@ -18,7 +18,7 @@ pub(super) async fn bring(
     context: &Context,
 ) -> Result<Result<Source, Finding>, PipelineError> {
     let VersionSource { arn, ignore_compatibility } = version;
-    if context.pinning == Pinning::Locked && context.lock().layer(arn).is_none() {
+    if context.pins.are_locked() && context.pins.layer_version(arn).is_none() {
         let message = format!("limg.lock has no pin for `{arn}`");
         let help = "run the command without `--locked` and commit limg.lock";
         return Ok(Err(Finding::error(Code::UnusableSource, layer.source_place.clone(), message).help(help)));
@@ -49,17 +49,14 @@ pub(super) async fn fetch(
     arn: &LayerVersionArn,
     context: &Context,
 ) -> Result<FetchedLayerVersion, PipelineError> {
-    let expected = match context.pinning {
-        Pinning::Renew => None,
-        Pinning::Add | Pinning::Locked => context.lock().layer(arn).cloned(),
-    };
+    let expected = context.pins.layer_version(arn);
     let reporter = Arc::clone(&context.reporter);
     let layers = AwsLayerVersions::new(context.aws.clone(), context.store.clone(), reporter);
     let fetched = layers
         .fetch_version(arn, expected.as_ref())
         .await
         .map_err(|source| PipelineError::LayerVersion { arn: arn.to_string(), source })?;
-    context.lock().pin_layer(arn, fetched.sha256.clone());
+    context.pins.pin_layer_version(arn, fetched.sha256.clone());
     Ok(fetched)
 }
 

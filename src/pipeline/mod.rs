@@ -4,26 +4,25 @@
 //! is spoken to on the async runtime. It decides nothing that the modules below it could.
 
 mod base;
-mod cache;
 mod deliver;
 mod error;
 mod finished_layers;
-mod image_kind;
 mod layer_bytes;
 #[cfg_attr(not(feature = "aws"), path = "no_layer_version.rs")]
 mod layer_version;
-mod layers;
 mod load_trees;
+mod make_layers;
 mod pins;
 mod push;
+mod remote_cache;
+mod remote_image;
 mod remote_layers;
+mod snapshot;
 mod update;
-mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -32,10 +31,10 @@ use tokio::task::JoinError;
 pub use deliver::{Delivered, Destination, docker_name};
 pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
 pub use layer_bytes::{Origin, Recipe};
-pub use pins::Pinning;
-pub use push::{Amount, Pushed, Target};
+pub use pins::{Pinning, Pins};
+pub use push::{BlobTotal, Pushed, Target};
+pub use snapshot::snapshot;
 pub use update::update;
-pub use watch::snapshot;
 
 #[cfg(feature = "aws")]
 use crate::aws::Aws;
@@ -45,8 +44,7 @@ use crate::engine::{DockerHost, Engine, LoadedImage, emulator};
 use crate::event::{Event, Provenance, Reporter};
 use crate::files::Overwrite;
 use crate::finding::{Code, Finding};
-use crate::image::{DockerImage, DockerLayer, Image, ImageIdentity, Layer, NewLayer};
-use crate::lock::Lock;
+use crate::image::{Image, ImageLayer, Layer, NewLayer};
 use crate::plan::{self, BaseFacts, ImagePlan, Stacks};
 use crate::project::{Function, Project, ReferenceTemplate, Repository, RunConfig};
 use crate::registry::Client;
@@ -54,78 +52,70 @@ use crate::runtime::{self, Contract};
 use crate::store::{Digest, Store};
 use crate::tree::Adjustment;
 use base::LoadedBase;
-use cache::Cache;
-use finished_layers::{Part, Teller};
-use image_kind::Product;
-use layers::{Keys, MadeLayer};
+use finished_layers::{Announcer, FinishedLayer};
+use layer_bytes::LayerForm;
 use load_trees::{Findings, Loader};
-use push::blob_pusher::Courier;
+use make_layers::{Keys, LayerMaker, MadeLayer, MadeLayers};
+use push::blob_pusher::BlobPusher;
+use remote_cache::RemoteCache;
 use remote_layers::AllBrought;
 
-/// What a build is to do beyond what the definition says.
+/// What a build does beyond what the definition says.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the images go.
-    pub destinations: Vec<Destination>,
-    /// The time of every entry of a layer and of the config.
+    /// The time of every layer entry and of the image.
     pub time: BuildTime,
-    /// Images in registries that layers are taken from which the store does not know.
+    /// Images in registries whose layers are used if the store does not have them.
     pub cache_from: Vec<ReferenceTemplate>,
 }
 
-/// What a build works with.
+/// What commands work with.
 #[derive(Clone)]
 pub struct Context {
     /// Where blobs are kept.
     pub store: Store,
-    /// The Docker Engine, for bases and destinations that are there.
+    /// The Docker Engine, for bases and destinations.
     pub docker: DockerHost,
-    /// Registries, for bases and destinations that are there.
+    /// The client for registries.
     pub registry: Client,
-    /// What image references and layer versions stand for; [`build`] adds to it.
-    pub lock: Arc<Mutex<Lock>>,
-    /// What the lock file said.
-    pub lock_before: Arc<Lock>,
-    /// The file that the lock is kept in.
-    pub lock_file: PathBuf,
-    /// What is done about what the lock lacks.
-    pub pinning: Pinning,
+    /// The pins of `limg.lock` and of this run.
+    pub pins: Pins,
     /// AWS, for layers by their ARN.
     #[cfg(feature = "aws")]
     pub aws: Aws,
-    /// Whether files and layouts are read where their times or names would be trusted. The store is then one that checks.
+    /// Whether contents are verified instead of trusting times and names. The store must be one that verifies, too.
     pub verify: bool,
-    /// Who is told.
+    /// Receives events.
     pub reporter: Arc<dyn Reporter>,
-    /// Set when the user has had enough: what is being written to a destination is then given up, and removed.
+    /// Set when the user interrupts: files that are being written to a destination are abandoned and removed.
     pub stop: Arc<AtomicBool>,
 }
 
 /// A function's image.
 #[derive(Debug, Clone)]
-pub struct Built<I = Image> {
+pub struct Built {
     /// The function's name.
     pub name: String,
-    /// The image, or what is told of it.
-    pub image: I,
+    /// The image.
+    pub image: Image,
     /// How it runs.
     pub run: RunConfig,
     /// The base as the definition names it.
     pub base: String,
     /// The digest of the base's config.
     pub base_config: Digest,
-    /// Where the bytes of layers come from that need not be on this machine, by their digests.
+    /// Where to get the bytes of layers that the store does not have, by the digests of their blobs.
     pub origins: BTreeMap<Digest, Origin>,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
-    /// Whether the image does not start the runtime interface emulator by itself where it does not run in Lambda.
+    /// Whether the image must be started with the runtime interface emulator outside Lambda.
     pub needs_emulator: bool,
 }
 
-/// A layer that limg made.
+/// A layer on a base.
 #[derive(Debug, Clone)]
 pub struct BuiltLayer {
-    /// What it holds.
+    /// What it contains.
     pub name: String,
     /// The digest of its blob, if it has one.
     pub digest: Option<Digest>,
@@ -138,7 +128,7 @@ pub struct BuiltLayer {
 }
 
 impl BuiltLayer {
-    fn of(name: String, layer: &DockerLayer, provenance: Provenance) -> Self {
+    fn new(name: String, layer: &ImageLayer, provenance: Provenance) -> Self {
         let blob = layer.blob();
         Self {
             name,
@@ -150,52 +140,24 @@ impl BuiltLayer {
     }
 }
 
-impl<I> Built<I> {
-    /// The same with something else for the image.
-    fn map<J>(self, change: impl FnOnce(I) -> J) -> Built<J> {
-        let Self { name, image, run, base, base_config, origins, layers, needs_emulator } = self;
-        Built { name, image: change(image), run, base, base_config, origins, layers, needs_emulator }
-    }
-}
-
-/// Builds the images of some functions of a project, without delivering them.
-///
-/// # Errors
-/// When any of them cannot be built. Layers that were finished stay in the store.
-pub async fn build(
+/// Builds the images of some functions in one form, and announces each layer as soon as it is finished. If the receiver is
+/// closed, the build ends.
+async fn build(
     functions: &[&Function],
+    form: LayerForm,
     options: &Options,
+    listener: Option<UnboundedSender<FinishedLayer>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    build_telling(functions, options, None, context).await
-}
-
-/// As [`build`], for engines alone: no layer is compressed, and hence none taken from an image in a registry.
-///
-/// # Errors
-/// When any of them cannot be built.
-pub async fn build_for_docker(
-    functions: &[&Function],
-    options: &Options,
-    context: &Context,
-) -> Result<Vec<Built<DockerImage>>, PipelineError> {
-    let options = Options { cache_from: Vec::new(), ..options.clone() };
-    build_telling(functions, &options, None, context).await
-}
-
-/// Builds images, and tells a listener of the layers as soon as they are there. Where it stops listening, the build is given
-/// up.
-async fn build_telling<P: Product + Send + 'static>(
-    functions: &[&Function],
-    options: &Options,
-    listener: Option<UnboundedSender<Part>>,
-    context: &Context,
-) -> Result<Vec<Built<P>>, PipelineError> {
     let (mut bases, mut findings) = base::load_all(functions, context).await?;
     let mut brought = remote_layers::bring_all(functions, context).await?;
     findings.append(&mut brought.findings);
     let (findings, brought) = (Arc::<[Finding]>::from(findings), Arc::new(brought));
-    let cache = Arc::new(Cache::read(functions, &options.cache_from, context).await);
+    let cache_from = match form {
+        LayerForm::Blobs => &options.cache_from[..],
+        LayerForm::Tars => &[],
+    };
+    let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
     let functions: Arc<[Function]> = functions.iter().map(|function| (*function).clone()).collect();
     loop {
         let work = {
@@ -206,13 +168,14 @@ async fn build_telling<P: Product + Send + 'static>(
             move || {
                 let (functions, bases, cache) = (&functions, &bases, &cache);
                 let parts = Inputs { functions, bases, brought: &brought, findings: &findings, cache };
-                make_images(&parts, &options, listener.as_ref(), &context)
+                make_images(&parts, form, &options, listener.as_ref(), &context)
             }
         };
         match blocking(work).await? {
             Attempt::Done(built) => {
-                pins::write(context).await?;
-                tell_damaged(context.store.removed_blobs(), context);
+                let pins = context.pins.clone();
+                blocking(move || pins.write()).await?;
+                report_damaged(context.store.removed_blobs(), context);
                 return Ok(built);
             }
             // A base that was looked into promises nothing any more, so that this ends.
@@ -231,76 +194,79 @@ struct Inputs<'a> {
     /// What is wrong already.
     findings: &'a [Finding],
     /// Layers that other machines have made.
-    cache: &'a Cache,
+    cache: &'a RemoteCache,
 }
 
 /// What comes of planning and making.
-enum Attempt<P> {
-    Done(Vec<Built<P>>),
+enum Attempt {
+    Done(Vec<Built>),
     /// The bases of these functions, by position, may have what their entry script does not promise.
     Look(BTreeSet<usize>),
 }
 
-/// Builds the images of some functions and delivers them to all destinations. Where engines are all of these, the images
+/// Builds the images of some functions and delivers them to all destinations. If all of these are Docker Engines, the images
 /// have no manifests.
 ///
 /// # Errors
-/// As [`build`], or when a destination fails.
+/// When an image cannot be built, or a destination fails. Layers that were finished stay in the store.
 pub async fn build_and_deliver(
     project: &Project,
     functions: &[&Function],
+    destinations: &[Destination],
     options: &Options,
     context: &Context,
-) -> Result<Vec<(Built<ImageIdentity>, Vec<Delivered>)>, PipelineError> {
-    let destinations = &options.destinations;
+) -> Result<Vec<(Built, Vec<Delivered>)>, PipelineError> {
     deliver::check(destinations, context).await?;
-    let (built, delivered): (Vec<_>, _) = if deliver::are_engines(destinations) {
-        let built = build_for_docker(functions, options, context).await?;
-        let delivered = deliver::deliver_to_engines(project, &built, destinations, context).await?;
-        let identify = |built: Built<DockerImage>| built.map(|image| image.identity().clone());
-        (built.into_iter().map(identify).collect(), delivered)
-    } else {
-        let built = build(functions, options, context).await?;
-        let delivered = deliver::deliver(project, built.clone(), destinations, context).await?;
-        let identify = |built: Built| built.map(|image| image.identity());
-        (built.into_iter().map(identify).collect(), delivered)
-    };
+    let form = if deliver::are_engines(destinations) { LayerForm::Tars } else { LayerForm::Blobs };
+    let built = build(functions, form, options, None, context).await?;
+    let delivered = deliver::deliver(project, &built, destinations, context).await?;
     Ok(built.into_iter().zip(delivered).collect())
 }
 
-/// Builds the images of some functions and sends them to registries, one target for each function; finished layers are on
-/// their way while others are still being made. `ready` is called for each repository that something is going to be sent to,
-/// before that.
+/// Builds the images of some functions and pushes them to registries, one target for each function. Finished layers are
+/// pushed while others are still being made. `prepare` is called for each repository before anything is sent to it.
 ///
 /// # Errors
-/// As [`build`], or when a registry fails.
+/// When an image cannot be built, or a registry fails.
 pub async fn build_and_push(
     functions: &[&Function],
     targets: &[Target],
     options: &Options,
-    ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
+    prepare: impl AsyncFn(&Repository) -> Result<(), PushError>,
     context: &Context,
 ) -> Result<Vec<(Built, Pushed)>, PipelineError> {
-    let courier = Courier::new(ready, context);
-    let (listener, parts) = mpsc::unbounded_channel();
-    // On the heap, since a future of all that would be large.
+    let pusher = BlobPusher::new(prepare, context);
+    let (sender, finished) = mpsc::unbounded_channel();
+    // On the heap, because the future would be large.
     let work = Box::pin(async {
-        let built = build_telling(functions, options, Some(listener), context).await?;
-        let pushed = push::push(&built, targets, &courier).await.map_err(PipelineError::Push)?;
-        Ok(built.into_iter().zip(pushed).collect())
+        let built = build(functions, LayerForm::Blobs, options, Some(sender), context).await?;
+        let results = push::push(&built, targets, &pusher).await.map_err(PipelineError::Push)?;
+        Ok(built.into_iter().zip(results).collect())
     });
-    let early = push::while_building::send(parts, targets, &courier).map_err(PipelineError::Push);
-    // Whichever fails first ends the other: uploads break off, and no further layer is begun.
-    tokio::try_join!(work, early).map(|(pushed, ())| pushed)
+    let early = push::while_building::push_while_building(finished, targets, &pusher);
+    // The first failure ends both: uploads are abandoned, and no further layer is started.
+    tokio::try_join!(work, early.map_err(PipelineError::Push)).map(|(pushed, ())| pushed)
 }
 
-/// Puts a built image into a Docker Engine under a name.
+/// Builds the images of some functions for a Docker Engine alone: no layer is compressed.
 ///
 /// # Errors
-/// When the bytes of its base cannot be fetched, or the engine fails.
+/// When an image cannot be built.
+pub async fn build_for_engine(
+    functions: &[&Function],
+    options: &Options,
+    context: &Context,
+) -> Result<Vec<Built>, PipelineError> {
+    build(functions, LayerForm::Tars, options, None, context).await
+}
+
+/// Loads a built image into a Docker Engine under a name.
+///
+/// # Errors
+/// When layers of its base cannot be fetched, or the engine fails.
 pub async fn load(
     engine: &Engine,
-    built: &Built<DockerImage>,
+    built: &Built,
     name: &str,
     context: &Context,
 ) -> Result<LoadedImage, PipelineError> {
@@ -308,22 +274,11 @@ pub async fn load(
     deliver::load(engine, built, name, context).await.map_err(failed)
 }
 
-impl Context {
-    /// The lock, for a moment.
-    fn lock(&self) -> MutexGuard<'_, Lock> {
-        lock(&self.lock)
-    }
-}
-
-/// Tells of blobs that were removed.
-fn tell_damaged(digests: Vec<Digest>, context: &Context) {
+/// Reports blobs that were removed because they were damaged.
+fn report_damaged(digests: Vec<Digest>, context: &Context) {
     for digest in digests {
         context.reporter.report(Event::Damaged { digest: digest.to_string() });
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs blocking work beside the async runtime.
@@ -340,12 +295,13 @@ struct Planned<'a> {
     plan: ImagePlan<'a>,
 }
 
-fn make_images<P: Product>(
+fn make_images(
     inputs: &Inputs<'_>,
+    form: LayerForm,
     options: &Options,
-    listener: Option<&UnboundedSender<Part>>,
+    listener: Option<&UnboundedSender<FinishedLayer>>,
     context: &Context,
-) -> Result<Attempt<P>, PipelineError> {
+) -> Result<Attempt, PipelineError> {
     let planned = match plan_all(inputs)? {
         Planning::Done { planned, warnings } => {
             report(&planned, warnings, context);
@@ -353,12 +309,15 @@ fn make_images<P: Product>(
         }
         Planning::Look(doubtful) => return Ok(Attempt::Look(doubtful)),
     };
-    let mut keys = Keys::new(&inputs.brought.ready, options.time.seconds());
+    let mtime = options.time.seconds();
+    let ready = &inputs.brought.ready;
+    let mut keys = Keys::new(ready, mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
-    let teller = Teller::new(listener, &keyed);
-    teller.bases(&planned)?;
-    let made = layers::make::<P>(&planned, &keyed, inputs, options.time.seconds(), &teller, context)?;
-    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, options);
+    let announcer = &Announcer::new(listener, &keyed);
+    announcer.base_layers(&planned)?;
+    let maker = LayerMaker { form, mtime, cache: inputs.cache, announcer, context };
+    let made = maker.make(&planned, &keyed, ready)?;
+    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, form, options);
     Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
 }
 
@@ -444,13 +403,14 @@ fn contract(function: &Function) -> Result<&'static Contract, Finding> {
     })
 }
 
-/// Joins a function's base and made layers.
-fn join<P: Product>(
+/// Assembles a function's image from its base and the made layers.
+fn join(
     planned: &Planned<'_>,
     keys: &[Digest],
-    made: &layers::Made<P::Layer>,
+    made: &MadeLayers,
+    form: LayerForm,
     options: &Options,
-) -> Result<Built<P>, PipelineError> {
+) -> Result<Built, PipelineError> {
     let function = planned.function;
     let base = planned.base;
     let of_base = |origin: &Repository| {
@@ -463,25 +423,28 @@ fn join<P: Product>(
     for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
         let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
         let MadeLayer { layer, provenance, origin, encoder } = made.get(key).ok_or_else(lost)?.clone();
-        let description = layer_plan.name.clone();
-        added.push(NewLayer { layer: layer.clone(), description, encoder });
-        let layer = layer.into();
         if let Some(blob) = layer.blob() {
             origins.entry(blob.digest.clone()).or_insert(origin);
         }
-        layers.push(BuiltLayer::of(layer_plan.name.clone(), &layer, provenance));
+        layers.push(BuiltLayer::new(layer_plan.name.clone(), &layer, provenance));
+        added.push(NewLayer { layer, description: layer_plan.name.clone(), encoder });
     }
     let run = &planned.plan.run;
-    let image = P::assemble(&planned.base.image, &added, run, options.time.rfc3339())
+    let image = Image::assemble(&base.image, &added, run, options.time.rfc3339())
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
+    let image = match form {
+        LayerForm::Blobs => image,
+        // Even if the store happens to have all layers as blobs: the result must not depend on the store.
+        LayerForm::Tars => image.without_manifest(),
+    };
     Ok(Built {
         name: function.name.clone(),
         image,
         run: run.clone(),
-        base: planned.base.name.clone(),
-        base_config: planned.base.image.config_digest().clone(),
+        base: base.name.clone(),
+        base_config: base.image.config_digest().clone(),
         origins,
         layers,
-        needs_emulator: emulator::is_needed(run, |path| planned.base.index.has_file(path)),
+        needs_emulator: emulator::is_needed(run, |path| base.index.has_file(path)),
     })
 }

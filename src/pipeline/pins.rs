@@ -1,133 +1,108 @@
-//! Which manifest an image reference stands for: what `limg.lock` has pinned, else what its registry answers, which is
-//! then pinned.
+//! The pins of one run: those that `limg.lock` contains, and those that the run adds, changes and removes.
 
-use oci_spec::image::ImageManifest;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-use super::{BaseError, Context, PipelineError, blocking};
-use crate::image;
-use crate::lock::Lock;
-use crate::project::{Architecture, ImageReference};
+use super::PipelineError;
+use crate::lock::{Lock, LockError, PinChange};
+use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
+use crate::sync::lock;
 
-/// What is done about references that are not pinned.
+/// What happens to names that are not pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pinning {
     /// They are resolved and pinned.
     Add,
     /// They are refused.
     Locked,
-    /// All are resolved anew, whatever is pinned.
+    /// Every name is resolved again and pinned to the result.
     Renew,
 }
 
-/// An image that a reference stands for: what says what it is.
-pub(super) struct Pinned {
-    pub(super) manifest: Vec<u8>,
-    pub(super) config: Vec<u8>,
+/// The pins of a project while a run works with them. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    pinning: Pinning,
+    file: PathBuf,
+    /// What the file contained.
+    before: Arc<Lock>,
+    current: Arc<Mutex<Lock>>,
 }
 
-/// Manifest and config of the image that a reference stands for. They are kept, so that a pinned image is not asked for
-/// again. Nothing is pinned that is no image for the architecture.
-pub(super) async fn image(
-    reference: &ImageReference,
-    architecture: Architecture,
-    context: &Context,
-) -> Result<Pinned, BaseError> {
-    let pinned = match context.pinning {
-        Pinning::Renew => None,
-        Pinning::Add | Pinning::Locked => context.lock().image(reference, architecture).cloned(),
-    };
-    let (manifest, new) = match pinned {
-        Some(digest) => (pinned_manifest(reference, &digest, context).await?, None),
-        None if context.pinning == Pinning::Locked => {
-            return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
+impl Pins {
+    /// Reads a lock file. If it does not exist, nothing is pinned.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not a lock file.
+    pub fn read(file: PathBuf, pinning: Pinning) -> Result<Self, LockError> {
+        let lock = Lock::read(&file)?;
+        Ok(Self { pinning, file, before: Arc::new(lock.clone()), current: Arc::new(Mutex::new(lock)) })
+    }
+
+    /// Whether only pinned names may be used.
+    pub(super) fn are_locked(&self) -> bool {
+        self.pinning == Pinning::Locked
+    }
+
+    /// The manifest that an image reference must be resolved to, if it is pinned.
+    pub(super) fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<Digest> {
+        self.get(|lock| lock.image(reference, architecture))
+    }
+
+    /// The zip that a layer version must have, if it is pinned.
+    pub(super) fn layer_version(&self, arn: &LayerVersionArn) -> Option<Digest> {
+        self.get(|lock| lock.layer(arn))
+    }
+
+    fn get(&self, pin: impl FnOnce(&Lock) -> Option<&Digest>) -> Option<Digest> {
+        match self.pinning {
+            Pinning::Renew => None,
+            Pinning::Add | Pinning::Locked => pin(&lock(&self.current)).cloned(),
         }
-        None => {
-            let repository = reference.repository();
-            let found = context.registry.resolve(repository, reference.version(), architecture).await?;
-            (found.bytes, Some(found.digest))
+    }
+
+    /// Whether the lock file or this run has pinned an image.
+    pub(super) fn contain_image(&self, reference: &ImageReference, architecture: Architecture) -> bool {
+        lock(&self.current).image(reference, architecture).is_some()
+    }
+
+    pub(super) fn pin_image(&self, reference: &ImageReference, architecture: Architecture, digest: Digest) {
+        lock(&self.current).pin_image(reference, architecture, digest);
+    }
+
+    pub(super) fn unpin_image(&self, reference: &ImageReference, architecture: Architecture) {
+        lock(&self.current).unpin_image(reference, architecture);
+    }
+
+    pub(super) fn pin_layer_version(&self, arn: &LayerVersionArn, sha256: Digest) {
+        lock(&self.current).pin_layer(arn, sha256);
+    }
+
+    /// Removes all pins except those of these images and layer versions.
+    pub(super) fn retain(&self, images: &BTreeSet<ImageReference>, versions: &BTreeSet<LayerVersionArn>) {
+        lock(&self.current).retain(images, versions);
+    }
+
+    /// What this run has changed.
+    pub(super) fn changes(&self) -> Vec<PinChange> {
+        lock(&self.current).changes(&self.before)
+    }
+
+    /// Writes what this run has changed to the lock file. Changes that another run has written meanwhile stay. This blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub(super) fn write(&self) -> Result<(), PipelineError> {
+        let changes = self.changes();
+        if self.are_locked() || changes.is_empty() {
+            return Ok(());
         }
-    };
-    let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
-    image::check_platform(&config, architecture)?;
-    if let Some(digest) = new {
-        keep(manifest.clone(), context).await?;
-        context.lock().pin_image(reference, architecture, digest);
-    }
-    Ok(Pinned { manifest, config })
-}
-
-/// The manifest that a reference is pinned to.
-async fn pinned_manifest(
-    reference: &ImageReference,
-    digest: &Digest,
-    context: &Context,
-) -> Result<Vec<u8>, BaseError> {
-    if let Some(bytes) = kept(digest, context).await? {
-        return Ok(bytes);
-    }
-    match context.registry.manifest(reference.repository(), digest).await {
-        Ok(manifest) => {
-            keep(manifest.bytes.clone(), context).await?;
-            Ok(manifest.bytes)
-        }
-        Err(source) if source.is_not_found() => Err(BaseError::PinGone {
-            reference: reference.to_string(),
-            digest: digest.clone(),
-            source: Box::new(source),
-        }),
-        Err(source) => Err(source.into()),
-    }
-}
-
-/// The config of an image.
-async fn config(
-    manifest: &ImageManifest,
-    reference: &ImageReference,
-    context: &Context,
-) -> Result<Vec<u8>, BaseError> {
-    let digest = image::descriptor_digest(manifest.config())?;
-    if let Some(config) = kept(&digest, context).await? {
-        return Ok(config);
-    }
-    let config = context.registry.read_blob(reference.repository(), &digest).await?;
-    keep(config.clone(), context).await?;
-    Ok(config)
-}
-
-/// A small blob that the store has.
-async fn kept(digest: &Digest, context: &Context) -> Result<Option<Vec<u8>>, BaseError> {
-    let (store, digest) = (context.store.clone(), digest.clone());
-    blocking(move || {
-        let bytes = store.blob(&digest).map(|blob| blob.read()).transpose()?;
-        // A file of that name that was changed is none.
-        Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
-    })
-    .await
-}
-
-/// Keeps a small blob.
-async fn keep(bytes: Vec<u8>, context: &Context) -> Result<(), BaseError> {
-    let store = context.store.clone();
-    blocking(move || Ok(store.add_blob(&bytes).map(drop)?)).await
-}
-
-/// Writes to the lock beside the definition what this run has learnt. What another run has written meanwhile stays.
-pub(super) async fn write(context: &Context) -> Result<(), PipelineError> {
-    if context.pinning == Pinning::Locked {
-        return Ok(());
-    }
-    let learnt = context.lock().changes(&context.lock_before);
-    let path = context.lock_file.clone();
-    if learnt.is_empty() {
-        return Ok(());
-    }
-    blocking(move || {
-        let mut lock = Lock::read(&path)?;
-        for change in &learnt {
+        let mut lock = Lock::read(&self.file)?;
+        for change in &changes {
             lock.apply(change);
         }
-        Ok(lock.write(&path).map(drop)?)
-    })
-    .await
+        Ok(lock.write(&self.file).map(drop)?)
+    }
 }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::layer_bytes::{self, RemoteImage};
+use super::layer_bytes;
 use super::load_trees::placed_tree;
+use super::remote_image::{self, RemoteImage};
 use super::{BaseError, Context, PipelineError, blocking, layer_version};
 use crate::extract::{self, Extracted};
 use crate::files::{FileIndex, SourceTree};
@@ -132,7 +133,7 @@ async fn extract(
 ) -> Result<Files, BaseError> {
     let ImageFiles { reference, path, to } = files.clone();
     let origin = reference.repository().clone();
-    let RemoteImage { layers, .. } = layer_bytes::remote_image(&reference, architecture, context).await?;
+    let RemoteImage { layers, .. } = remote_image::read(&reference, architecture, context).await?;
     let known = {
         let (layers, path, to, store) = (layers.clone(), path.clone(), to.clone(), context.store.clone());
         blocking(move || Ok::<_, BaseError>(extract::recorded(&layers, &path, &to, &store).transpose()?))

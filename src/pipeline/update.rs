@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, PipelineError, base, layer_version, pins};
+use super::{Context, PipelineError, base, blocking, layer_version, remote_image};
 use crate::lock::PinChange;
 use crate::project::{
     Architecture, Function, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
@@ -25,7 +25,6 @@ pub async fn update(
     names: &[String],
     context: &Context,
 ) -> Result<Vec<PinChange>, PipelineError> {
-    let before = context.lock().clone();
     let all: Vec<([String; 2], Used)> = project.functions.iter().flat_map(uses).collect();
     if let Some(unknown) = names.iter().find(|name| all.iter().all(|(own, _)| !own.contains(*name))) {
         let known: BTreeSet<String> = all.into_iter().flat_map(|(own, _)| own).collect();
@@ -55,7 +54,7 @@ pub async fn update(
     }
     for (reference, architecture) in &to_resolve {
         let failed = |source| PipelineError::Base { base: reference.to_string(), source };
-        pins::image(reference, *architecture, context).await.map_err(failed)?;
+        remote_image::resolve(reference, *architecture, context).await.map_err(failed)?;
     }
     let wanted: BTreeSet<&ImageReference> = to_resolve.iter().map(|(reference, _)| *reference).collect();
     for reference in wanted {
@@ -65,11 +64,10 @@ pub async fn update(
         layer_version::fetch(arn, context).await?;
     }
     if names.is_empty() {
-        context.lock().retain(&images, &layers);
+        context.pins.retain(&images, &layers);
     }
-    pins::write(context).await?;
-    let changes = context.lock().changes(&before);
-    Ok(changes)
+    let pins = context.pins.clone();
+    blocking(move || pins.write().map(|()| pins.changes())).await
 }
 
 /// Pins an image anew for architectures that no function has by the definition, but that it was built for. One that the
@@ -80,13 +78,14 @@ async fn renew_others(
     context: &Context,
 ) -> Result<(), PipelineError> {
     for architecture in [Architecture::X86_64, Architecture::Arm64] {
-        let is_pinned = context.lock().image(reference, architecture).is_some();
-        if !is_pinned || resolved.contains(&(reference, architecture)) {
+        if !context.pins.contain_image(reference, architecture)
+            || resolved.contains(&(reference, architecture))
+        {
             continue;
         }
-        match pins::image(reference, architecture, context).await {
+        match remote_image::resolve(reference, architecture, context).await {
             Ok(_) => {}
-            Err(error) if error.is_definitions() => context.lock().unpin_image(reference, architecture),
+            Err(error) if error.is_definitions() => context.pins.unpin_image(reference, architecture),
             Err(source) => return Err(PipelineError::Base { base: reference.to_string(), source }),
         }
     }

@@ -1,4 +1,4 @@
-//! The ARN of a layer version: which layer of which account, as Lambda's zip functions name it.
+//! ARNs of layer versions, by which Lambda's zip functions name their layers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,60 +21,60 @@ pub struct LayerVersionArn {
 /// Why a text is not a [`LayerVersionArn`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LayerVersionArnError {
-    /// It is something else altogether.
+    /// It does not have the form of a layer ARN.
     #[error("`{0}` is not the ARN of a layer version, `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`")]
     Form(String),
-    /// It names a layer, of which there may be many versions.
+    /// It names a layer, which may have many versions.
     #[error("`{0}` names a layer without a version: add it, as in `{0}:1`")]
     NoVersion(String),
     /// The version is not a number from 1.
-    #[error("`{version}` in `{text}` is not a version of a layer: versions are numbers from 1")]
+    #[error("`{version}` in `{text}` is not a layer version: versions are numbers from 1")]
     Version {
         /// The whole text.
         text: String,
-        /// What stands for the version.
+        /// The text in place of the version.
         version: String,
     },
-    /// The layer's name is too long or has a character that layers cannot have.
-    #[error("`{0}` has a name that no layer has: letters, digits, `-` and `_`, at most 140")]
+    /// The layer's name is too long or contains other characters than Lambda allows.
+    #[error("`{0}` does not contain a valid layer name: at most 140 letters, digits, `-` and `_`")]
     Name(String),
     /// The account is not 12 digits.
     #[error("`{account}` in `{text}` is not an AWS account: accounts have 12 digits")]
     Account {
         /// The whole text.
         text: String,
-        /// What stands for the account.
+        /// The text in place of the account.
         account: String,
     },
-    /// The region does not exist in the partition, or is no region at all.
+    /// The region belongs to another partition, or is not a region.
     #[error("`{region}` in `{text}` is not a region of the partition `{partition}`")]
     Region {
         /// The whole text.
         text: String,
-        /// What stands for the region.
+        /// The text in place of the region.
         region: String,
-        /// What stands for the partition.
+        /// The text in place of the partition.
         partition: String,
     },
-    /// A layer that AWS itself puts into functions; there is no call that gives its content.
-    #[error("`{0}` is a layer of AWS's own that cannot be downloaded")]
+    /// A layer that AWS itself adds to functions. Lambda's API does not provide its content.
+    #[error("`{0}` is a layer of AWS itself, which cannot be downloaded")]
     Owned(String),
 }
 
 impl LayerVersionArn {
-    /// The part of AWS that the layer is in.
+    /// The partition of the layer.
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// The region that the layer is in, such as `eu-west-1`.
+    /// The region of the layer.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The 12 digits of the account that the layer belongs to.
+    /// The account of the layer, 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
@@ -92,7 +92,7 @@ impl LayerVersionArn {
         self.version
     }
 
-    /// The ARN without its version: the same for all versions of one layer, of which a function may have only one.
+    /// The ARN without the version. A function may use only one version of a layer.
     #[must_use]
     pub fn layer(&self) -> String {
         let Self { partition, region, account, name, version: _ } = self;
@@ -132,7 +132,7 @@ impl FromStr for LayerVersionArn {
             return Err(Error::Name(whole()));
         }
         let version = version.ok_or_else(|| Error::NoVersion(whole()))?;
-        // The first check keeps out signs and leading zeros, so that one version has one text.
+        // The first check rejects signs and leading zeros: a version has only one spelling.
         let number = Some(version)
             .filter(|version| matches!(version.bytes().next(), Some(b'1'..=b'9')))
             .and_then(|version| version.parse().ok())
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn arns_of_every_partition_are_read() {
+    fn arns_of_every_partition_are_parsed() {
         for (text, partition, region) in [
             (
                 "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn two_versions_are_of_one_layer() {
+    fn versions_of_a_layer_share_its_arn() {
         let arn = parse("arn:aws:lambda:eu-west-1:580247275435:layer:Insights:53").unwrap();
         assert_eq!((arn.account(), arn.name(), arn.version()), ("580247275435", "Insights", 53));
         let other = parse("arn:aws:lambda:eu-west-1:580247275435:layer:Insights:9").unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_without_a_version_is_told_to_name_one() {
+    fn an_arn_without_a_version_is_rejected_with_an_example() {
         let text = "arn:aws:lambda:eu-west-1:580247275435:layer:Insights";
         assert_eq!(
             parse(text).unwrap_err().to_string(),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_layer_has_is_refused_by_its_name() {
+    fn invalid_arns_are_rejected_with_the_reason() {
         let long = format!("arn:aws:lambda:eu-west-1:123456789012:layer:{}:1", "a".repeat(LONGEST_NAME + 1));
         for (text, reason) in [
             ("", "is not the ARN of a layer version"),
@@ -229,9 +229,9 @@ mod tests {
                 "arn:aws:lambda:eu-west-1:123456789012:layer:a:99999999999999999999",
                 "versions are numbers from 1",
             ),
-            ("arn:aws:lambda:eu-west-1:123456789012:layer::1", "name that no layer has"),
-            ("arn:aws:lambda:eu-west-1:123456789012:layer:a/b:1", "name that no layer has"),
-            (&long, "name that no layer has"),
+            ("arn:aws:lambda:eu-west-1:123456789012:layer::1", "valid layer name"),
+            ("arn:aws:lambda:eu-west-1:123456789012:layer:a/b:1", "valid layer name"),
+            (&long, "valid layer name"),
             ("arn:aws:lambda:eu-west-1:12345:layer:a:1", "accounts have 12 digits"),
             ("arn:aws:lambda:evil.example.com/:123456789012:layer:a:1", "not a region"),
             ("arn:aws:lambda:cn-north-1:123456789012:layer:a:1", "not a region of the partition `aws`"),

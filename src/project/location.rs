@@ -1,4 +1,4 @@
-//! Names of images and of the places where they are.
+//! Where images are: in registries, files, directories or a Docker Engine.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::{ImageReference, ImageReferenceError};
 
-/// Where an image is read from or written to, by skopeo's names (containers-transports(5)).
+/// Where an image is read from or written to, in skopeo's notation (containers-transports(5)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ImageLocation {
     /// `oci:DIR[:REFERENCE]`: an OCI image layout directory.
@@ -15,16 +15,16 @@ pub enum ImageLocation {
     OciArchive(PathBuf, Option<String>),
     /// `docker-archive:FILE[:NAME]`: what `docker save` writes.
     DockerArchive(PathBuf, Option<String>),
-    /// `docker-daemon:[NAME]`: the store of a Docker Engine. As a base the name is required.
+    /// `docker-daemon:[NAME]`: the images of a Docker Engine. A base image requires the name.
     DockerDaemon(Option<String>),
-    /// `scratch`: nothing at all; only as a base.
+    /// `scratch`: an empty base image.
     Scratch,
-    /// Anything else: a reference to a registry.
+    /// Anything else: an image in a registry.
     Registry(ImageReference),
 }
 
 impl ImageLocation {
-    /// The same location with a relative path taken from `folder`.
+    /// The same location, with a relative path resolved against `folder`.
     #[must_use]
     pub fn relative_to(self, folder: &Path) -> Self {
         self.map_path(|path| folder.join(path))
@@ -57,8 +57,8 @@ impl FromStr for ImageLocation {
     type Err = ImageLocationError;
 
     fn from_str(text: &str) -> Result<Self, ImageLocationError> {
-        type OfPath = fn(PathBuf, Option<String>) -> ImageLocation;
-        let of_path: [(&'static str, OfPath); 3] =
+        type Constructor = fn(PathBuf, Option<String>) -> ImageLocation;
+        let with_path: [(&'static str, Constructor); 3] =
             [("oci", Self::Oci), ("oci-archive", Self::OciArchive), ("docker-archive", Self::DockerArchive)];
         if text == "scratch" {
             return Ok(Self::Scratch);
@@ -66,7 +66,7 @@ impl FromStr for ImageLocation {
         if let Some(name) = text.strip_prefix("docker-daemon:") {
             return Ok(Self::DockerDaemon(Some(name.to_owned()).filter(|name| !name.is_empty())));
         }
-        for (transport, make) in of_path {
+        for (transport, make) in with_path {
             if let Some(rest) = text.strip_prefix(transport).and_then(|rest| rest.strip_prefix(':')) {
                 let (path, reference) = split_reference(rest);
                 return if path.is_empty() {
@@ -80,7 +80,7 @@ impl FromStr for ImageLocation {
     }
 }
 
-/// Splits `PATH[:REFERENCE]` at the first colon that is not that of a Windows drive (`C:\images`).
+/// Splits `PATH[:REFERENCE]` at the first colon. The colon of a Windows drive (`C:\images`) does not count.
 fn split_reference(text: &str) -> (&str, Option<&str>) {
     let bytes = text.as_bytes();
     let drive = bytes.len() > 2
@@ -97,7 +97,7 @@ fn split_reference(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Splits the tag off the name of an image: behind a colon after the last slash, since before it the colon is that of a
+/// Splits an image name from its tag, which follows a colon after the last slash. A colon further left belongs to a
 /// port.
 #[must_use]
 pub fn split_tag(name: &str) -> (&str, Option<&str>) {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_no_tag() {
+    fn a_port_is_not_a_tag() {
         for (name, expected) in [
             ("orders", ("orders", None)),
             ("shop/orders:v1", ("shop/orders", Some("v1"))),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn locations_read_as_skopeo_reads_them() {
+    fn locations_are_parsed_as_skopeo_parses_them() {
         let parse = |text: &str| text.parse::<ImageLocation>().unwrap();
         assert_eq!(parse("oci:a/b"), ImageLocation::Oci("a/b".into(), None));
         assert_eq!(parse("oci:a/b:v1"), ImageLocation::Oci("a/b".into(), Some("v1".into())));

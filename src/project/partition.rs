@@ -1,11 +1,11 @@
-//! AWS's partitions and the names of its regions.
+//! AWS partitions and region names.
 
 use std::fmt;
 
 /// A part of AWS with accounts, regions and host names of its own (AWS Fault Isolation Boundaries, Partitions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
-    /// `aws`: the regions that everybody can use.
+    /// `aws`: the commercial regions.
     Standard,
     /// `aws-cn`.
     China,
@@ -24,7 +24,7 @@ pub enum Partition {
 }
 
 impl Partition {
-    /// All of them.
+    /// Every partition.
     pub const ALL: [Self; 8] = [
         Self::Standard,
         Self::China,
@@ -71,10 +71,10 @@ impl Partition {
         Self::ALL.into_iter().find(|partition| partition.name() == name)
     }
 
-    /// The partition that a region lies in, by its name; none for a text that cannot be a region's name.
+    /// The partition of a region, or nothing if the text does not have the form of a region name.
     ///
-    /// The form is that of the Lambda API's model, such as `eu-west-1`, `us-gov-east-1`, `us-isob-east-1` or
-    /// `eusc-de-east-1`. Whether there is such a region is not known here: AWS opens new ones.
+    /// The form is that of the Lambda API's model: `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`.
+    /// The region need not exist, because AWS opens new ones.
     #[must_use]
     pub fn of_region(region: &str) -> Option<Self> {
         let letters = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_tells_its_partition() {
+    fn every_region_belongs_to_a_partition() {
         for (region, partition) in [
             ("eu-west-1", Partition::Standard),
             ("ap-southeast-7", Partition::Standard),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_region_has_no_partition() {
+    fn other_texts_belong_to_no_partition() {
         for text in [
             "",
             "eu",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back() {
+    fn partitions_are_found_by_name() {
         for partition in Partition::ALL {
             assert_eq!(Partition::from_name(partition.name()), Some(partition));
         }

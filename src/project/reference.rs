@@ -1,22 +1,22 @@
-//! Names of images in registries.
+//! References to images in registries.
 //!
 //! The grammar is that of the OCI distribution specification and of Docker's short names (`python:3.12` is
-//! `docker.io/library/python:3.12`). It is that of `oci-spec`, whose one regular expression takes longer to compile than all
-//! else that an unchanged build does: a test holds the two together.
+//! `docker.io/library/python:3.12`). The parser of `oci-spec` is not used because compiling its regular expression
+//! takes longer than the rest of an unchanged build; a test compares the two parsers.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The most bytes of a repository's name.
-const NAME_AT_MOST: usize = 255;
+/// The longest name of a repository in bytes.
+const LONGEST_NAME: usize = 255;
 
-/// The most bytes of a tag.
-const TAG_AT_MOST: usize = 128;
+/// The longest tag in bytes.
+const LONGEST_TAG: usize = 128;
 
 /// Docker Hub's host in references; the registry of references without a host.
 pub const DOCKER_HUB: &str = "docker.io";
 
-/// An older host of Docker Hub, which references may still name.
+/// An older host of Docker Hub that references may still contain.
 const DOCKER_HUB_INDEX: &str = "index.docker.io";
 
 /// The host that answers requests to Docker Hub.
@@ -28,16 +28,16 @@ pub const DOCKER_HUB_HOSTS: [&str; 3] = [DOCKER_HUB, DOCKER_HUB_INDEX, DOCKER_HU
 /// A repository of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository {
-    /// The registry's host and, if it is not the ordinary one, its port: `registry.example.com:5000`.
+    /// The registry's host and, if it is not the default, its port: `registry.example.com:5000`.
     pub host: String,
     /// The repository's name, with slashes between its words.
     pub name: String,
 }
 
-/// An image in a registry, by tag, by digest or by both. Then the digest counts.
+/// An image in a registry, by tag, digest or both. With both, the digest decides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageReference {
-    /// As the user wrote it, which is how it is shown and what a lock file has it under.
+    /// As the user wrote it: for messages, and as a key in lock files.
     text: String,
     repository: Repository,
     tag: Option<String>,
@@ -46,28 +46,27 @@ pub struct ImageReference {
 
 /// Why a text is not an [`ImageReference`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no reference to an image in a registry")]
+#[error("`{text}` is not a valid image reference")]
 pub struct ImageReferenceError {
     text: String,
     #[source]
-    source: Fault,
+    source: InvalidReference,
 }
 
 impl ImageReferenceError {
-    /// The same about the text that it was made of.
+    /// The same error about another text.
     pub(super) fn about(self, text: &str) -> Self {
         Self { text: text.to_owned(), ..self }
     }
 }
 
-/// What is wrong with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Fault {
-    #[error("it is not of the form [HOST/]NAME[:TAG][@DIGEST], with a name in lower case")]
+enum InvalidReference {
+    #[error("it does not have the form [HOST/]NAME[:TAG][@DIGEST] with a name in lower case")]
     Form,
-    #[error("the digest is neither of sha256 nor of sha384 or sha512, or has another length than it should")]
+    #[error("the digest is not a sha256, sha384 or sha512 digest of the right length")]
     Digest,
-    #[error("the name has more than {NAME_AT_MOST} characters")]
+    #[error("the name is longer than {LONGEST_NAME} characters")]
     NameTooLong,
 }
 
@@ -78,13 +77,13 @@ impl ImageReference {
         &self.repository
     }
 
-    /// What the registry is asked for: the digest, else the tag, else `latest`.
+    /// What to request from the registry: the digest, else the tag, else `latest`.
     #[must_use]
     pub fn version(&self) -> &str {
         self.digest().or(self.tag.as_deref()).unwrap_or("latest")
     }
 
-    /// The digest, `sha256:…` or of another algorithm, if the reference has one.
+    /// The digest, if the reference has one: `sha256:…` or of another algorithm.
     #[must_use]
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
@@ -99,7 +98,7 @@ impl FromStr for ImageReference {
     }
 }
 
-fn parse(text: &str) -> Result<ImageReference, Fault> {
+fn parse(text: &str) -> Result<ImageReference, InvalidReference> {
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest)),
         None => (text, None),
@@ -119,10 +118,10 @@ fn parse(text: &str) -> Result<ImageReference, Fault> {
         _ => is_path(name),
     };
     if !is_name || !tag.is_none_or(is_tag) {
-        return Err(Fault::Form);
+        return Err(InvalidReference::Form);
     }
     digest.map_or(Ok(()), check_digest)?;
-    // Docker's rule of what is a host and what the first word of a name.
+    // Docker's rule for whether the first component is a host or part of the name.
     let (host, path) = match first {
         Some(host) if host.contains(['.', ':']) || host == "localhost" => (host, path),
         _ => (DOCKER_HUB, name),
@@ -130,8 +129,8 @@ fn parse(text: &str) -> Result<ImageReference, Fault> {
     let host = if host == DOCKER_HUB_INDEX { DOCKER_HUB } else { host };
     let path =
         if host == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
-    if path.len() > NAME_AT_MOST {
-        return Err(Fault::NameTooLong);
+    if path.len() > LONGEST_NAME {
+        return Err(InvalidReference::NameTooLong);
     }
     Ok(ImageReference {
         text: text.to_owned(),
@@ -141,7 +140,7 @@ fn parse(text: &str) -> Result<ImageReference, Fault> {
     })
 }
 
-/// Whether a text is a host, with a port or without.
+/// Whether a text is a host, with or without a port.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -158,8 +157,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text can stand between the slashes of a repository's name: words with `.`, `_`, `__` or any number of `-`
-/// between them.
+/// Whether a text is a component of a repository's name: words with `.`, `_`, `__` or any number of `-` between them.
 fn is_path_component(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let mut separators = text.split(|character: char| u8::try_from(character).is_ok_and(is_word));
@@ -173,21 +171,21 @@ fn is_path_component(text: &str) -> bool {
 #[must_use]
 pub fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.len() <= TAG_AT_MOST
+    text.len() <= LONGEST_TAG
         && text.bytes().next().is_some_and(is_word)
         && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
 }
 
-fn check_digest(text: &str) -> Result<(), Fault> {
-    let (algorithm, hex) = text.split_once(':').ok_or(Fault::Form)?;
+fn check_digest(text: &str) -> Result<(), InvalidReference> {
+    let (algorithm, hex) = text.split_once(':').ok_or(InvalidReference::Form)?;
     let length = match algorithm {
         "sha256" => 64,
         "sha384" => 96,
         "sha512" => 128,
-        _ => return Err(Fault::Digest),
+        _ => return Err(InvalidReference::Digest),
     };
     let is_hex = hex.len() == length && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_hex { Ok(()) } else { Err(Fault::Digest) }
+    if is_hex { Ok(()) } else { Err(InvalidReference::Digest) }
 }
 
 impl fmt::Display for ImageReference {
@@ -209,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that are near to references.
+    /// Texts that resemble references.
     fn text() -> impl Strategy<Value = String> {
         let host = "([a-zA-Z0-9.-]{0,8}|localhost|docker\\.io|index\\.docker\\.io|a\\.b)(:[0-9]{0,3})?/|";
         let name = "[a-z0-9]{1,3}([a-zA-Z0-9._/-]{0,8}[a-z0-9])?|[a-z._/-]{0,6}|[a-z]{240,260}";
@@ -222,7 +220,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(3000))]
 
         #[test]
-        fn references_are_those_of_the_specification(text in text()) {
+        fn the_parser_accepts_what_oci_spec_accepts(text in text()) {
             let expected = text.parse::<Reference>();
             let found = text.parse::<ImageReference>();
             prop_assert_eq!(found.is_ok(), expected.is_ok(), "{}: {:?}, {:?}", text, found, expected);
@@ -261,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_registry_takes_is_refused() {
+    fn invalid_references_are_rejected() {
         for text in
             ["", "Shop/Orders", "a b", "a:", "a@sha256:12", "a/../b", "https://a/b", "a::b", "/a", "a/"]
         {

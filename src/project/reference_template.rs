@@ -1,14 +1,14 @@
-//! References to images in registries that differ by function.
+//! Image references with a placeholder for the function's name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{ImageReference, ImageReferenceError};
 
-/// What stands for the function's name.
+/// The placeholder for the function's name.
 const FUNCTION: &str = "{function}";
 
-/// A reference to an image in a registry, in which `{function}` may stand for a function's name in lower case.
+/// An image reference that may contain `{function}` as a placeholder for a function's name in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceTemplate(String);
 
@@ -16,7 +16,7 @@ impl ReferenceTemplate {
     /// The reference for a function.
     ///
     /// # Errors
-    /// When no repository or tag can have the function's name in it.
+    /// When the function's name is not valid in a repository or tag.
     pub fn reference(&self, function: &str) -> Result<ImageReference, ImageReferenceError> {
         self.0.replace(FUNCTION, &function.to_lowercase()).parse()
     }
@@ -26,7 +26,7 @@ impl FromStr for ReferenceTemplate {
     type Err = ImageReferenceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What it is for an ordinary name tells whether it is right.
+        // A template is valid if the reference for an ordinary name is.
         match text.replace(FUNCTION, "function").parse::<ImageReference>() {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(error.about(text)),
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_stands_where_the_template_has_it() {
+    fn the_functions_name_replaces_the_placeholder() {
         for (template, expected) in [
             ("registry.example.com/shop/{function}:main", "registry.example.com/shop/createorder:main"),
             ("registry.example.com/shop/all", "registry.example.com/shop/all"),
@@ -60,12 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused_as_it_was_written() {
+    fn invalid_templates_are_rejected_as_they_were_written() {
         for text in
             ["", "a.b/Shop/{function}", "shop/{project}", "shop/{function", "https://a/{function}", "a b"]
         {
             let error = text.parse::<ReferenceTemplate>().unwrap_err();
-            assert_eq!(error.to_string(), format!("`{text}` is no reference to an image in a registry"));
+            assert_eq!(error.to_string(), format!("`{text}` is not a valid image reference"));
         }
     }
 }

@@ -1,53 +1,53 @@
-//! How the repositories of functions are named in ECR.
+//! Names of ECR repositories, with placeholders.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What stands for the project's name.
+/// The placeholder for the project's name, without braces.
 const PROJECT: &str = "project";
-/// What stands for the function's name.
+/// The placeholder for the function's name, without braces.
 const FUNCTION: &str = "function";
 
 /// The length of a repository's name in characters (ECR API reference, `CreateRepository`, `repositoryName`).
 const LENGTH: std::ops::RangeInclusive<usize> = 2..=256;
 
-/// The name of a function's repository in ECR, in which `{project}` and `{function}` stand for names.
+/// The name of a function's ECR repository, with `{project}` and `{function}` as placeholders.
 ///
-/// It is good for ordinary names; whether it is good for particular ones, [`RepositoryTemplate::repository`] tells.
+/// It is valid for ordinary names. [`RepositoryTemplate::repository`] checks the result for particular ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryTemplate(String);
 
-/// Why a template, or what it makes of some names, cannot name a repository.
+/// Why a template, or the name that results from it, is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RepositoryTemplateError {
-    /// Something else than a known name in braces.
-    #[error("`{{{name}}}` in `{template}` stands for nothing")]
+    /// An unknown name in braces.
+    #[error("`{template}` has the unknown placeholder `{{{name}}}`")]
     Placeholder {
         /// The template.
         template: String,
-        /// What is in the braces.
+        /// The text in the braces.
         name: String,
     },
-    /// A brace without the other.
-    #[error("`{template}` has a brace without its other")]
+    /// An opening brace without a closing one, or the reverse.
+    #[error("`{template}` has an unmatched brace")]
     Brace {
         /// The template.
         template: String,
     },
-    /// ECR does not take the name.
-    #[error("`{name}` cannot be the name of a repository in ECR")]
+    /// ECR does not accept the name.
+    #[error("`{name}` is not a valid name for an ECR repository")]
     Name {
-        /// The name, or the template itself when it is good for no names.
+        /// The name, or the template itself if it is not valid for any names.
         name: String,
     },
 }
 
 impl RepositoryTemplateError {
-    /// How to mend it.
+    /// What to do about it.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Placeholder { .. } => "known are `{project}` and `{function}`",
+            Self::Placeholder { .. } => "use `{project}` or `{function}`",
             Self::Brace { .. } => "write `{project}` and `{function}` with both braces",
             Self::Name { .. } => {
                 "use 2 to 256 lower-case letters and digits, with a single `.`, `_`, `-` or `/` between them"
@@ -66,7 +66,7 @@ impl RepositoryTemplate {
     /// The repository of a function. Upper-case letters of the names become lower case.
     ///
     /// # Errors
-    /// When ECR does not take the name that comes out.
+    /// When ECR does not accept the resulting name.
     pub fn repository(&self, project: &str, function: &str) -> Result<String, RepositoryTemplateError> {
         let name = fill(&self.0, |placeholder| match placeholder {
             PROJECT => Some(project.to_lowercase()),
@@ -88,7 +88,7 @@ impl FromStr for RepositoryTemplate {
 
     fn from_str(text: &str) -> Result<Self, RepositoryTemplateError> {
         let template = Self(text.to_owned());
-        // Any two names that are good in themselves show whether what stands around them is good.
+        // Any two valid names show whether the text around the placeholders is valid.
         match template.repository("shop", "orders") {
             Ok(_) => Ok(template),
             Err(RepositoryTemplateError::Name { .. }) => {
@@ -105,7 +105,7 @@ impl fmt::Display for RepositoryTemplate {
     }
 }
 
-/// The template with what `value` gives for each name in braces.
+/// The template with each placeholder replaced by its value.
 fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, RepositoryTemplateError> {
     let brace = || RepositoryTemplateError::Brace { template: template.to_owned() };
     let mut filled = String::new();
@@ -128,9 +128,8 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String
     Ok(filled)
 }
 
-/// Whether ECR takes a name: words of lower-case letters and digits with one separator between two of them (ECR API
-/// reference, `CreateRepository`, the pattern of `repositoryName`). That is narrower than the grammar of other registries,
-/// which allow `__` and `--`.
+/// Whether ECR accepts a name: words of lower-case letters and digits with one separator between them (ECR API
+/// reference, `CreateRepository`, the pattern of `repositoryName`). Other registries also allow `__` and `--`.
 fn is_repository(name: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_where_the_template_has_them() {
+    fn names_replace_the_placeholders() {
         for (template, expected) in [
             ("{project}/{function}", "shop/createorder"),
             ("{function}", "createorder"),
@@ -162,31 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_good_for_no_names_is_refused() {
+    fn invalid_templates_are_rejected() {
         for (template, error) in [
-            ("{stage}/{function}", "`{stage}` in `{stage}/{function}` stands for nothing"),
-            ("{}", "`{}` in `{}` stands for nothing"),
-            ("{Project}", "`{Project}` in `{Project}` stands for nothing"),
-            ("{project", "`{project` has a brace without its other"),
-            ("project}", "`project}` has a brace without its other"),
-            ("{{project}}", "`{{project}}` has a brace without its other"),
-            ("}{project}", "`}{project}` has a brace without its other"),
-            ("", "`` cannot be the name of a repository in ECR"),
-            ("a", "`a` cannot be the name of a repository in ECR"),
-            ("Shop/{function}", "`Shop/{function}` cannot be the name of a repository in ECR"),
-            ("/{function}", "`/{function}` cannot be the name of a repository in ECR"),
-            ("{function}/", "`{function}/` cannot be the name of a repository in ECR"),
-            ("{project}//{function}", "`{project}//{function}` cannot be the name of a repository in ECR"),
-            ("{project}--{function}", "`{project}--{function}` cannot be the name of a repository in ECR"),
-            ("{function}:v1", "`{function}:v1` cannot be the name of a repository in ECR"),
-            ("ünit/{function}", "`ünit/{function}` cannot be the name of a repository in ECR"),
+            ("{stage}/{function}", "`{stage}/{function}` has the unknown placeholder `{stage}`"),
+            ("{}", "`{}` has the unknown placeholder `{}`"),
+            ("{Project}", "`{Project}` has the unknown placeholder `{Project}`"),
+            ("{project", "`{project` has an unmatched brace"),
+            ("project}", "`project}` has an unmatched brace"),
+            ("{{project}}", "`{{project}}` has an unmatched brace"),
+            ("}{project}", "`}{project}` has an unmatched brace"),
+            ("", "`` is not a valid name for an ECR repository"),
+            ("a", "`a` is not a valid name for an ECR repository"),
+            ("Shop/{function}", "`Shop/{function}` is not a valid name for an ECR repository"),
+            ("/{function}", "`/{function}` is not a valid name for an ECR repository"),
+            ("{function}/", "`{function}/` is not a valid name for an ECR repository"),
+            ("{project}//{function}", "`{project}//{function}` is not a valid name for an ECR repository"),
+            ("{project}--{function}", "`{project}--{function}` is not a valid name for an ECR repository"),
+            ("{function}:v1", "`{function}:v1` is not a valid name for an ECR repository"),
+            ("ünit/{function}", "`ünit/{function}` is not a valid name for an ECR repository"),
         ] {
             assert_eq!(repository(template, "p", "f").unwrap_err().to_string(), error);
         }
     }
 
     #[test]
-    fn names_that_ecr_does_not_take_are_refused_when_they_are_met() {
+    fn names_that_ecr_does_not_accept_are_rejected() {
         let long = "f".repeat(257);
         for (template, project, function) in
             [("{project}/{function}", "shop", "a--b"), ("{project}", "a__b", "f"), ("{function}", "p", &long)]

@@ -114,8 +114,8 @@ impl Stamp {
         Self { size: metadata.len(), modified, changed: modified, device: 0, inode: 0 }
     }
 
-    /// When the file was last changed, in nanoseconds since 1970. Where the file system has one, this is the time of change,
-    /// which programs cannot set, and not the time of modification.
+    /// When the file was last changed, in nanoseconds since 1970. Where the file system has one, this is the time of
+    /// change, which programs cannot set, and not the time of modification.
     pub(super) fn changed_at(&self) -> i64 {
         self.changed
     }
@@ -134,7 +134,8 @@ impl Stamp {
     /// Makes sure that an open file still has this stamp.
     pub(super) fn check(&self, path: &Path, file: &File) -> Result<(), fs::FsError> {
         let metadata = file.metadata().map_err(fs::FsError::because("look at", path))?;
-        // The link count and the access time are not part of a stamp; a difference in anything else may mean other bytes.
+        // The link count and the access time are not part of a stamp; a difference in anything else may mean other
+        // bytes.
         if Self::of(&metadata) == *self {
             Ok(())
         } else {

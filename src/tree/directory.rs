@@ -232,7 +232,8 @@ impl Walk {
         }
     }
 
-    /// Whether `exclude`, or the nearest `.limgignore` with a matching pattern, excludes a path below the source's root.
+    /// Whether `exclude`, or the nearest `.limgignore` with a matching pattern, excludes a path below the source's
+    /// root.
     fn excludes(&self, below_root: &str, is_directory: bool, folder: &Folder) -> bool {
         if self.exclude.matched(below_root, is_directory).is_ignore() {
             return true;
@@ -389,7 +390,7 @@ fn is_executable(_: &Metadata, content: &Content) -> Result<bool, TreeError> {
     Ok(super::is_program(&content.head(4)?))
 }
 
-/// A file name or a link's target as text: image layers hold no other names.
+/// A file name or a link's target as text: image layers contain no others.
 fn utf8<'a>(text: &'a OsStr, file: &HostPath, why: &str) -> Result<&'a str, TreeError> {
     text.to_str()
         .ok_or_else(|| TreeError::unsuitable(file, why, Help::from("rename it").or(Setting::Exclude)))

@@ -1,8 +1,8 @@
 //! The central type: a [`Tree`] of image paths, from any source.
 //!
-//! Directories, zip archives and single files become trees here and are normalised: a tree contains only directories, files
-//! and symbolic links, and of a file's metadata only whether it is executable. This module lists and opens files; it writes
-//! nothing and does not decide where Lambda needs a file.
+//! Directories, zip archives and single files become trees here and are normalised: a tree contains only directories,
+//! files and symbolic links, and of a file's metadata only whether it is executable. This module lists and opens
+//! files; it writes nothing and does not decide where Lambda needs a file.
 
 mod content;
 mod directory;
@@ -35,8 +35,8 @@ pub const IMAGE_SIZE_LIMIT: u64 = 10 * 1024 * 1024 * 1024;
 /// The [`Adjustment`] of a file with a setuid or setgid bit.
 const SPECIAL_BITS_REMOVED: &str = "lost its setuid or setgid bit: Lambda runs everything as one user";
 
-/// How far apart two changes of a file must be, in nanoseconds, to have different times. Linux uses the time of the last
-/// timer tick, at most 10 ms ago.
+/// How far apart two changes of a file must be, in nanoseconds, to have different times. Linux uses the time of the
+/// last timer tick, at most 10 ms ago.
 const CLOCK_GRANULARITY: i64 = 50_000_000;
 
 /// An ordered map from image paths to nodes. The folders above a node may be missing; a layer adds them.
@@ -91,8 +91,8 @@ impl Tree {
 
     /// Lists a source, with its root at `root` in the image; a single file is placed below it under its own name.
     ///
-    /// Only listings and `.limgignore` files are read; of a zip archive also its central directory, links, and the first
-    /// bytes of files that are executable or not depending on their content.
+    /// Only listings and `.limgignore` files are read; of a zip archive also its central directory, links, and the
+    /// first bytes of files that are executable or not depending on their content.
     ///
     /// # Errors
     /// When the source cannot be listed or contains what an image cannot.
@@ -112,8 +112,8 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Whether the files' times reveal every later change: each file was last changed so long before it was listed that a
-    /// later change has another time.
+    /// Whether the files' times reveal every later change: each file was last changed so long before it was listed
+    /// that a later change has another time.
     #[must_use]
     pub fn has_reliable_times(&self) -> bool {
         let newest = self.nodes.values().filter_map(|node| match node {
@@ -166,15 +166,15 @@ impl Tree {
         }
     }
 
-    /// Removes the time of modification of a file that another file replaces in the image: bytecode that was compiled from
-    /// it must not look as if it were compiled from the other file.
+    /// Removes the time of modification of a file that another file replaces in the image: bytecode that was compiled
+    /// from it must not look as if it were compiled from the other file.
     pub fn forget_modified(&mut self, path: &ImagePath) {
         if let Some(Node::File(file)) = self.nodes.get_mut(path) {
             file.modified = None;
         }
     }
 
-    /// Moves every node for which `predicate` holds into a tree of its own.
+    /// Moves every node for which `predicate` is true into a tree of its own.
     #[must_use]
     pub fn split_off(&mut self, mut predicate: impl FnMut(&ImagePath) -> bool) -> Self {
         let nodes = std::mem::take(&mut self.nodes);
@@ -261,14 +261,8 @@ impl Node {
     }
 }
 
-impl std::fmt::Display for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.kind())
-    }
-}
-
-/// The Python source of a bytecode file: `DIR/NAME.py` of `DIR/__pycache__/NAME.TAG.pyc` or of `DIR/NAME.pyc` (PEP 3147).
-/// Nothing for other files.
+/// The Python source of a bytecode file: `DIR/NAME.py` of `DIR/__pycache__/NAME.TAG.pyc` or of `DIR/NAME.pyc` (PEP
+/// 3147). Nothing for other files.
 #[must_use]
 pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
     // Checked first because it decides for nearly all files.

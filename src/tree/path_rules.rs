@@ -1,4 +1,4 @@
-//! Which names and links a tree may contain, whatever its source.
+//! Which names and links a tree may contain, from any source.
 
 use std::fmt::Display;
 
@@ -15,8 +15,8 @@ pub(crate) fn join(root: &ImagePath, relative: &str, what: &dyn Display) -> Resu
 
 /// Rejects a path that an image layer cannot contain.
 pub(crate) fn check_name(path: &ImagePath, what: &dyn Display) -> Result<(), TreeError> {
-    // OCI image specification, layer.md, "Whiteouts": such a name deletes a file of a layer below. The same is true for the
-    // names of folders, which have entries of their own.
+    // OCI image specification, layer.md, "Whiteouts": such a name deletes a file of a layer below. The same is true
+    // for the names of folders, which have entries of their own.
     if path.as_str().contains("/.wh.") {
         let why = "has a name that begins with `.wh.`, which marks a deleted file in an image layer";
         return Err(TreeError::unsuitable(what, why, Help::from("rename it").or(Setting::Exclude)));

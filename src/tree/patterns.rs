@@ -30,7 +30,8 @@ pub fn compile_patterns(patterns: &[String]) -> Result<Gitignore, TreeError> {
     builder.build().map_err(pattern_error(&patterns.join("`, `")))
 }
 
-/// Compiles a `.limgignore` file, whose patterns are matched with paths below its folder. `what` names the file in messages.
+/// Compiles a `.limgignore` file, whose patterns are matched with paths below its folder. `what` names the file in
+/// messages.
 pub(super) fn compile_file(content: &mut dyn Read, what: &dyn Display) -> Result<Gitignore, TreeError> {
     let mut text = String::new();
     content

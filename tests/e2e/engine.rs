@@ -8,7 +8,7 @@ use limg::engine::{
     Outcome, OutputSink, RunOptions, RunningFunction,
 };
 use limg::files::FileIndex;
-use limg::image::{BaseImage, DockerImage, Image, NewLayer};
+use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
 use limg::store::Store;
@@ -89,7 +89,7 @@ impl Fixture {
         let base = FileIndex::default();
         let key = limg::layer::key(&tree, &base, MTIME);
         let (layer, _) = limg::layer::build(&tree, &base, MTIME, &key, &self.store).unwrap();
-        NewLayer { layer, description: description.to_owned(), encoder: None }
+        NewLayer { layer: layer.into(), description: description.to_owned(), encoder: None }
     }
 
     fn image(&self, added: &[NewLayer], run: &RunConfig) -> Image {
@@ -97,9 +97,8 @@ impl Fixture {
     }
 
     async fn load(&self, image: &Image, name: &str) -> LoadedImage {
-        let image = DockerImage::from(image);
         let name = self.docker.name(name);
-        let loaded = self.engine.load(&image, &name, async |_| Ok::<_, EngineError>(())).await.unwrap();
+        let loaded = self.engine.load(image, &name, async |_| Ok::<_, EngineError>(())).await.unwrap();
         // It loses its name when another image gets that.
         self.docker.remove_too(&loaded.id);
         loaded
@@ -227,9 +226,8 @@ async fn an_exported_image_is_a_base() {
 
     let archive = fixture.engine.export(&name, &fixture.store).await.unwrap();
     let base = read_docker_archive(archive.path(), None, Architecture::X86_64, &fixture.store).unwrap();
-    let diff_ids =
-        |layers: &[limg::image::Layer]| layers.iter().map(|l| l.diff_id.clone()).collect::<Vec<_>>();
-    assert_eq!(diff_ids(base.layers()), diff_ids(image.layers()));
+    let diff_ids: Vec<_> = base.layers().iter().map(|layer| &layer.diff_id).collect();
+    assert_eq!(diff_ids, image.layers().iter().map(ImageLayer::diff_id).collect::<Vec<_>>());
     assert_eq!(base.run_config(), fixture.run("app.handler"));
 
     let missing = fixture.docker.name("missing");

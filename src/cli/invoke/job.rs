@@ -38,12 +38,11 @@ impl Job<'_> {
     pub(super) async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, CommandError> {
         let Self { settings, terminal, .. } = self;
         let context = ContextOptions::of_build(&self.common).open(settings, terminal, loaded)?;
-        let options =
-            Options { destinations: Vec::new(), time: settings.time.clone(), cache_from: Vec::new() };
+        let options = Options { time: settings.time.clone(), cache_from: Vec::new() };
         // First, because without an engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(CommandError::Engine)?;
         let failed = |error| CommandError::pipeline(error, loaded);
-        let built = pipeline::build_for_docker(&[function], &options, &context).await.map_err(failed)?;
+        let built = pipeline::build_for_engine(&[function], &options, &context).await.map_err(failed)?;
         terminal.summarize_overwrites();
         let Some(built) = built.into_iter().next() else { return Err(CommandError::which_function(loaded)) };
         let named = self.rie.as_deref().or(settings.emulator.as_deref());

@@ -6,19 +6,17 @@ use serde::Serialize;
 
 use super::terminal::Terminal;
 use crate::event::Provenance;
-use crate::image::ImageIdentity;
-use crate::pipeline::{Amount, Built, Delivered, Pushed};
+use crate::pipeline::{BlobTotal, Built, Delivered, Pushed};
 use crate::store::Digest;
 use crate::text::count;
 use crate::units::size;
 
 impl Terminal {
     /// Prints the result of a build.
-    pub(in crate::cli) fn built(&self, built: &[(Built<ImageIdentity>, Vec<Delivered>)]) {
-        let lines = |(built, delivered): &(Built<ImageIdentity>, Vec<Delivered>)| {
-            let ImageIdentity { digest, config_digest, .. } = &built.image;
+    pub(in crate::cli) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
+        let lines = |(built, delivered): &(Built, Vec<Delivered>)| {
             // An engine knows an image that has no manifest by the digest of its config.
-            let digest = digest.as_ref().unwrap_or(config_digest);
+            let digest = built.image.digest().unwrap_or(built.image.config_digest());
             let line = |delivered: &Delivered| format!("{}  {digest}  {}", built.name, delivered.location);
             delivered.iter().map(line).collect::<Vec<_>>()
         };
@@ -26,21 +24,22 @@ impl Terminal {
     }
 
     /// Prints the result of a push. `uri` is the name of an image by its digest.
-    pub(in crate::cli) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) {
+    pub(in crate::cli) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Pushed) -> String) {
         self.print(&ImagesReport::of_push(pushed, &uri), || {
             self.push_summary(pushed);
-            pushed.iter().map(|(built, pushed)| format!("{}  {}", built.name, uri(built, pushed)))
+            pushed.iter().map(|(built, pushed)| format!("{}  {}", built.name, uri(pushed)))
         });
     }
 
     fn push_summary(&self, pushed: &[(Built, Pushed)]) {
-        let (mut sent, mut mounted, mut present) = (Amount::default(), Amount::default(), Amount::default());
+        let mut uploaded = BlobTotal::default();
+        let (mut mounted, mut present) = (uploaded, uploaded);
         let mut unchanged = 0;
         for (_, pushed) in pushed {
             if pushed.unchanged {
                 unchanged += 1;
             } else {
-                sent += pushed.sent;
+                uploaded += pushed.uploaded;
                 mounted += pushed.mounted;
                 present += pushed.present;
             }
@@ -49,8 +48,8 @@ impl Terminal {
             self.status(&format!("unchanged: {}, nothing uploaded", count(unchanged, "image")));
         }
         if unchanged < pushed.len() {
-            let ways = [("uploaded", sent), ("mounted", mounted), ("already present", present)];
-            let blobs = |(way, amount): &(&str, Amount)| {
+            let ways = [("uploaded", uploaded), ("mounted", mounted), ("already present", present)];
+            let blobs = |(way, amount): &(&str, BlobTotal)| {
                 format!("{way} {} ({})", count(amount.blobs, "blob"), size(amount.bytes))
             };
             let ways: Vec<_> = ways.iter().filter(|(_, amount)| amount.blobs > 0).map(blobs).collect();
@@ -71,9 +70,9 @@ struct ImagesReport<'a> {
 
 #[derive(Serialize)]
 struct FunctionReport<'a> {
-    digest: Option<Digest>,
-    config_digest: Digest,
-    image_id: Digest,
+    digest: Option<&'a Digest>,
+    config_digest: &'a Digest,
+    image_id: &'a Digest,
     architecture: &'static str,
     base: BaseReport<'a>,
     layers: Vec<LayerReport<'a>>,
@@ -114,47 +113,42 @@ struct AmountReport {
     bytes: u64,
 }
 
-impl From<Amount> for AmountReport {
-    fn from(Amount { blobs, bytes }: Amount) -> Self {
+impl From<BlobTotal> for AmountReport {
+    fn from(BlobTotal { blobs, bytes }: BlobTotal) -> Self {
         Self { blobs, bytes }
     }
 }
 
 impl<'a> ImagesReport<'a> {
-    fn of_build(built: &'a [(Built<ImageIdentity>, Vec<Delivered>)]) -> Self {
-        let function = |(built, delivered): &'a (Built<ImageIdentity>, Vec<Delivered>)| {
+    fn of_build(built: &'a [(Built, Vec<Delivered>)]) -> Self {
+        let function = |(built, delivered): &'a (Built, Vec<Delivered>)| {
             let destinations = delivered.iter().map(|delivered| delivered.location.clone()).collect();
-            (built.name.as_str(), FunctionReport::of(built, built.image.clone(), destinations, None))
+            (built.name.as_str(), FunctionReport::of(built, destinations, None))
         };
         Self { functions: built.iter().map(function).collect() }
     }
 
-    fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Built, &Pushed) -> String) -> Self {
+    fn of_push(pushed: &'a [(Built, Pushed)], uri: impl Fn(&Pushed) -> String) -> Self {
         let function = |(built, pushed): &'a (Built, Pushed)| {
-            let image_uri = uri(built, pushed);
+            let image_uri = uri(pushed);
             let destinations = vec![image_uri.clone()];
             let push = PushReport {
                 image_uri,
                 tags: &pushed.target.tags,
                 unchanged: pushed.unchanged,
-                sent: pushed.sent.into(),
+                sent: pushed.uploaded.into(),
                 mounted: pushed.mounted.into(),
                 present: pushed.present.into(),
             };
-            (built.name.as_str(), FunctionReport::of(built, built.image.identity(), destinations, Some(push)))
+            (built.name.as_str(), FunctionReport::of(built, destinations, Some(push)))
         };
         Self { functions: pushed.iter().map(function).collect() }
     }
 }
 
 impl<'a> FunctionReport<'a> {
-    fn of<I>(
-        built: &'a Built<I>,
-        identity: ImageIdentity,
-        destinations: Vec<String>,
-        push: Option<PushReport<'a>>,
-    ) -> Self {
-        let ImageIdentity { digest, config_digest, architecture } = identity;
+    fn of(built: &'a Built, destinations: Vec<String>, push: Option<PushReport<'a>>) -> Self {
+        let image = &built.image;
         let layers = built.layers.iter().map(|layer| LayerReport {
             name: &layer.name,
             digest: layer.digest.as_ref(),
@@ -164,10 +158,10 @@ impl<'a> FunctionReport<'a> {
             cached: layer.provenance == Provenance::Cached,
         });
         Self {
-            digest,
-            image_id: config_digest.clone(),
-            config_digest,
-            architecture: architecture.name(),
+            digest: image.digest(),
+            image_id: image.config_digest(),
+            config_digest: image.config_digest(),
+            architecture: image.architecture().name(),
             base: BaseReport { name: &built.base, config_digest: built.base_config.as_str() },
             layers: layers.collect(),
             destinations,

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::connection::is_status;
 use super::{Engine, EngineError, streaming_body};
-use crate::image::{DockerImage, DockerLayer, Layer};
+use crate::image::{Image, ImageLayer, Layer};
 use crate::layout::{NamedImage, write_docker_archive};
 use crate::project::split_tag;
 use crate::store::Digest;
@@ -59,7 +59,7 @@ impl Engine {
     /// When a layer cannot be fetched or read, the engine refuses the image, or does not have it afterwards.
     pub async fn load<E: From<EngineError>>(
         &self,
-        image: &DockerImage,
+        image: &Image,
         name: &str,
         fetch: impl AsyncFn(Vec<&Layer>) -> Result<(), E>,
     ) -> Result<LoadedImage, E> {
@@ -106,7 +106,7 @@ impl Engine {
     /// Tags the image if the engine has it. Its id is the digest of the config or, in containerd, of the manifest.
     async fn tag_existing(
         &self,
-        image: &DockerImage,
+        image: &Image,
         repository: &str,
         tag: &str,
     ) -> Result<Option<String>, EngineError> {
@@ -130,7 +130,7 @@ impl Engine {
 
     /// The id of the image with this name, if it is equivalent. In containerd, the id of an image that was loaded
     /// from an archive is known only to the engine.
-    async fn same_image(&self, image: &DockerImage, name: &str) -> Result<Option<String>, EngineError> {
+    async fn same_image(&self, image: &Image, name: &str) -> Result<Option<String>, EngineError> {
         let found = self.inspect(name).await?.filter(|found| is_same(found, image));
         Ok(found.and_then(|found| found.id))
     }
@@ -145,7 +145,7 @@ impl Engine {
     }
 
     /// The digests of the layers that the engine has. None if it does not list its images, since this only saves time.
-    async fn existing_layers(&self, image: &DockerImage, name: &str) -> BTreeSet<Digest> {
+    async fn existing_layers(&self, image: &Image, name: &str) -> BTreeSet<Digest> {
         let Ok(mut images) = self.docker.list_images(None::<ListImagesOptions>).await else {
             return BTreeSet::new();
         };
@@ -164,7 +164,7 @@ impl Engine {
         while let Some(found) = found.next().await {
             let existing = found.and_then(|found| found.root_fs?.layers).unwrap_or_default();
             known = known.max(common_prefix(&existing, layers));
-            if layers[known..].iter().map(DockerLayer::size).sum::<u64>() < QUICKLY_SENT {
+            if layers[known..].iter().map(ImageLayer::size).sum::<u64>() < QUICKLY_SENT {
                 break;
             }
         }
@@ -175,7 +175,7 @@ impl Engine {
     /// files.
     async fn send(
         &self,
-        image: &DockerImage,
+        image: &Image,
         name: &str,
         omitted: BTreeSet<Digest>,
     ) -> (Result<(), EngineError>, u64) {
@@ -216,7 +216,7 @@ impl Engine {
     }
 
     /// Checks that the engine has the image under this name, and returns its id.
-    async fn verify(&self, image: &DockerImage, name: &str, containerd: bool) -> Result<String, EngineError> {
+    async fn verify(&self, image: &Image, name: &str, containerd: bool) -> Result<String, EngineError> {
         let found = self.inspect(name).await?;
         let is_right = |found: &ImageInspect| {
             found.id.as_deref().is_some_and(|id| is_id(id, image)) || containerd && is_same(found, image)
@@ -235,25 +235,24 @@ impl Engine {
 }
 
 /// Whether an engine's id is that of the image. Podman omits the algorithm.
-fn is_id(id: &str, image: &DockerImage) -> bool {
+fn is_id(id: &str, image: &Image) -> bool {
     let hex = id.strip_prefix("sha256:").unwrap_or(id);
     ids(image).any(|digest| digest.hex() == hex)
 }
 
 /// The ids that engines may give the image.
-fn ids(image: &DockerImage) -> impl Iterator<Item = &Digest> {
-    let identity = image.identity();
-    std::iter::once(&identity.config_digest).chain(&identity.digest)
+fn ids(image: &Image) -> impl Iterator<Item = &Digest> {
+    std::iter::once(image.config_digest()).chain(image.digest())
 }
 
 /// The layers that are sent and have a blob.
-fn blobs<'a>(image: &'a DockerImage, omitted: &BTreeSet<Digest>) -> Vec<&'a Layer> {
+fn blobs<'a>(image: &'a Image, omitted: &BTreeSet<Digest>) -> Vec<&'a Layer> {
     let sent = image.unique_layers().into_iter().filter(|layer| !omitted.contains(layer.digest()));
-    sent.filter_map(DockerLayer::blob).collect()
+    sent.filter_map(ImageLayer::blob).collect()
 }
 
 /// Whether an image of the engine is the one that limg built, as far as the engine shows it.
-fn is_same(found: &ImageInspect, image: &DockerImage) -> bool {
+fn is_same(found: &ImageInspect, image: &Image) -> bool {
     let layers = found.root_fs.as_ref().and_then(|root| root.layers.as_deref()).unwrap_or_default();
     let equal = layers.len() == image.layers().len() && common_prefix(layers, image.layers()) == layers.len();
     let Ok(own) = serde_json::from_slice::<Map<String, Value>>(image.config()) else { return false };
@@ -278,16 +277,16 @@ fn value<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// How many of the lowest layers an image of the engine has in common with the new one.
-fn common_prefix(found: &[String], layers: &[DockerLayer]) -> usize {
+fn common_prefix(found: &[String], layers: &[ImageLayer]) -> usize {
     found.iter().zip(layers).take_while(|(found, layer)| *found == layer.diff_id().as_str()).count()
 }
 
 /// The files that an archive can omit if the engine has the `known` lowest layers. A file that is also that of a
 /// higher layer stays: that layer has another chain ID.
-fn omittable(layers: &[DockerLayer], known: usize) -> BTreeSet<Digest> {
+fn omittable(layers: &[ImageLayer], known: usize) -> BTreeSet<Digest> {
     let (lower, upper) = layers.split_at(known);
-    let needed: BTreeSet<&Digest> = upper.iter().map(DockerLayer::digest).collect();
-    lower.iter().map(DockerLayer::digest).filter(|digest| !needed.contains(digest)).cloned().collect()
+    let needed: BTreeSet<&Digest> = upper.iter().map(ImageLayer::digest).collect();
+    lower.iter().map(ImageLayer::digest).filter(|digest| !needed.contains(digest)).cloned().collect()
 }
 
 /// The length of the common start of two names; equal names are the most similar.

@@ -25,16 +25,16 @@ impl Fixture {
     }
 
     /// A layer of some size. The fake engine does not unpack it.
-    fn layer(&self, content: &str) -> DockerLayer {
+    fn layer(&self, content: &str) -> ImageLayer {
         let mut writer = self.store.writer().unwrap();
         writer.write_all(content.repeat(10_000).as_bytes()).unwrap();
         let (digest, blob) = writer.commit().unwrap();
         let diff_id = Digest::of(format!("tar of {content}").as_bytes());
-        DockerLayer::Gzip(Layer { digest, diff_id, size: blob.size, blob })
+        ImageLayer::Blob(Layer { digest, diff_id, size: blob.size, blob })
     }
 
     /// A layer of one file, as a plain tar.
-    fn plain(&self, content: &str) -> DockerLayer {
+    fn plain(&self, content: &str) -> ImageLayer {
         let path = self.store.root().parent().unwrap().join("code");
         std::fs::create_dir_all(&path).unwrap();
         std::fs::write(path.join("app.py"), content).unwrap();
@@ -42,21 +42,21 @@ impl Fixture {
         let tree = Arc::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
         let base = Arc::new(FileIndex::default());
         let key = layer::key(&tree, &base, 0);
-        DockerLayer::Tar(TarLayer::read(&tree, &base, 0, &key, &self.store).unwrap())
+        ImageLayer::Tar(TarLayer::read(&tree, &base, 0, &key, &self.store).unwrap())
     }
 
-    fn image(&self, layers: &[&str], command: &str) -> DockerImage {
+    fn image(&self, layers: &[&str], command: &str) -> Image {
         image_of(layers.iter().map(|content| self.layer(content)), command)
     }
 }
 
-fn image_of(layers: impl IntoIterator<Item = DockerLayer>, command: &str) -> DockerImage {
+fn image_of(layers: impl IntoIterator<Item = ImageLayer>, command: &str) -> Image {
     let added: Vec<_> = layers
         .into_iter()
         .map(|layer| NewLayer { layer, description: "some files".to_owned(), encoder: None })
         .collect();
     let run = RunConfig { command: Some(vec![command.to_owned()]), ..RunConfig::default() };
-    DockerImage::assemble(&BaseImage::scratch(Architecture::X86_64), &added, &run, CREATED).unwrap()
+    Image::assemble(&BaseImage::scratch(Architecture::X86_64), &added, &run, CREATED).unwrap()
 }
 
 async fn nothing_to_fetch(_: Vec<&Layer>) -> Result<(), EngineError> {

@@ -1,49 +1,50 @@
-//! Brings blobs into repositories, each at most once, whoever asks for it and however often.
+//! Pushes blobs into repositories, each blob at most once to each repository, however often it is requested.
 //!
-//! The first question goes alone: where nobody can be reached or let in, that is told once. A blob that several repositories
-//! of one registry lack is sent to one of them, and the registry takes it over into the others. Nothing is decided here about
-//! which blobs an image needs, and nothing gets a name.
+//! The first request of a push runs alone: if the registry is down or refuses access, that is reported once. A blob that several
+//! repositories of one registry lack is uploaded to one of them and mounted into the others. This module neither decides
+//! which blobs an image needs nor writes manifests or tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::try_join_all;
-use tokio::sync::{Mutex as Turn, OnceCell, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
 use crate::event::Event;
 use crate::image::Layer;
-use crate::pipeline::{Context, Origin, PushError, layer_bytes, lock};
+use crate::pipeline::{Context, Origin, PushError, layer_bytes};
 use crate::project::Repository;
 use crate::registry::{MountOutcome, UploadContent};
 use crate::store::Digest;
+use crate::sync::lock;
 
-/// How many blobs are on their way at once. What they do at once is the client's to limit.
-pub(super) const UNDER_WAY: usize = 32;
+/// How many blobs are pushed at once. The client limits the requests of these.
+pub(super) const CONCURRENT_PUSHES: usize = 32;
 
 /// How many repositories are prepared at once.
-const PREPARED: usize = 4;
+const CONCURRENT_PREPARATIONS: usize = 4;
 
-/// From how many other repositories a registry is asked to take a blob over before it is sent.
-const MOUNT_TRIES: usize = 2;
+/// From how many other repositories a registry is asked to mount a blob before it is uploaded.
+const MOUNT_ATTEMPTS: usize = 2;
 
 /// How a blob got into a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    Sent,
+pub(super) enum BlobOutcome {
+    Uploaded,
     Mounted,
     Present,
 }
 
-/// A blob to bring.
+/// A blob to push.
 #[derive(Clone, Copy)]
-pub(super) enum Content<'a> {
-    /// A layer, and where its bytes come from if they are not here.
+pub(super) enum BlobContent<'a> {
+    /// A layer, and where to get its bytes if the store does not have them.
     Layer(&'a Layer, Option<&'a Origin>),
     /// A config: its digest and its bytes.
     Config(&'a Digest, &'a [u8]),
 }
 
-impl<'a> Content<'a> {
+impl<'a> BlobContent<'a> {
     pub(super) fn digest(self) -> &'a Digest {
         match self {
             Self::Layer(layer, _) => &layer.digest,
@@ -51,6 +52,7 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// A repository that contains the blob.
     fn origin(self) -> Option<&'a Repository> {
         match self {
             Self::Layer(_, origin) => origin.and_then(Origin::repository),
@@ -59,73 +61,77 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Brings the blobs of one push.
-pub(in crate::pipeline) struct Courier<'a, F> {
-    /// Called for each repository before the first thing is sent to it, once.
-    ready: F,
+/// Pushes the blobs of one run.
+pub(in crate::pipeline) struct BlobPusher<'a, F> {
+    /// Called once for each repository, before anything is sent to it.
+    prepare: F,
     context: &'a Context,
     /// Whether a registry has answered yet.
-    answered: Turn<bool>,
-    blobs: Mutex<BTreeMap<Digest, Arc<Whereabouts>>>,
-    repositories: Mutex<BTreeMap<Repository, Arc<OnceCell<()>>>>,
-    preparing: Semaphore,
-    under_way: Semaphore,
-    /// Repositories from which the registry did not take a blob over.
-    refused: Mutex<BTreeSet<Repository>>,
-    /// Hosts of which the user has been told that they do not take blobs over.
-    told: Mutex<BTreeSet<String>>,
+    answered: AsyncMutex<bool>,
+    blobs: Mutex<BTreeMap<Digest, Arc<BlobState>>>,
+    prepared: Mutex<BTreeMap<Repository, Arc<OnceCell<()>>>>,
+    preparations: Semaphore,
+    pushes: Semaphore,
+    /// Repositories from which a mount was refused.
+    refused_sources: Mutex<BTreeSet<Repository>>,
+    /// Registries of which the user knows that they do not mount.
+    reported_hosts: Mutex<BTreeSet<String>>,
 }
 
-/// What is known of a blob.
+/// The state of a blob in all repositories.
 #[derive(Default)]
-struct Whereabouts {
-    /// Held while a registry gets it for the first time.
-    first: Turn<()>,
-    places: Mutex<BTreeMap<Repository, Arc<Place>>>,
+struct BlobState {
+    /// Held while the blob is pushed to the first repository of a registry.
+    first_push: AsyncMutex<()>,
+    copies: Mutex<BTreeMap<Repository, Arc<BlobCopy>>>,
 }
 
-/// What is known of a blob in a repository.
+/// The state of a blob in one repository.
 #[derive(Default)]
-struct Place {
-    /// Whether it was there.
-    asked: OnceCell<bool>,
+struct BlobCopy {
+    /// The answer to the question whether it was there.
+    present: OnceCell<bool>,
     /// How it got there, if it was not.
-    brought: OnceCell<Way>,
+    pushed: OnceCell<BlobOutcome>,
 }
 
-impl Place {
-    fn way(&self) -> Option<Way> {
-        if self.asked.get() == Some(&true) { Some(Way::Present) } else { self.brought.get().copied() }
+impl BlobCopy {
+    fn outcome(&self) -> Option<BlobOutcome> {
+        if self.present.get() == Some(&true) {
+            Some(BlobOutcome::Present)
+        } else {
+            self.pushed.get().copied()
+        }
     }
 }
 
-impl Whereabouts {
-    fn place(&self, repository: &Repository) -> Arc<Place> {
-        Arc::clone(lock(&self.places).entry(repository.clone()).or_default())
+impl BlobState {
+    fn copy(&self, repository: &Repository) -> Arc<BlobCopy> {
+        Arc::clone(lock(&self.copies).entry(repository.clone()).or_default())
     }
 
-    /// The other repositories of the same registry that have it.
-    fn holders(&self, beside: &Repository) -> Vec<Repository> {
-        let places = lock(&self.places);
+    /// The other repositories of the same registry that contain the blob.
+    fn other_copies(&self, repository: &Repository) -> Vec<Repository> {
+        let copies = lock(&self.copies);
         let others =
-            places.iter().filter(|(other, _)| other.host == beside.host && other.name != beside.name);
-        others.filter(|(_, place)| place.way().is_some()).map(|(other, _)| other.clone()).collect()
+            copies.iter().filter(|(other, _)| other.host == repository.host && other.name != repository.name);
+        others.filter(|(_, copy)| copy.outcome().is_some()).map(|(other, _)| other.clone()).collect()
     }
 }
 
-impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
-    /// `ready` is called for each repository before the first thing is sent to it, once.
-    pub(in crate::pipeline) fn new(ready: F, context: &'a Context) -> Self {
+impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
+    /// `prepare` is called once for each repository, before anything is sent to it.
+    pub(in crate::pipeline) fn new(prepare: F, context: &'a Context) -> Self {
         Self {
-            ready,
+            prepare,
             context,
-            answered: Turn::default(),
+            answered: AsyncMutex::default(),
             blobs: Mutex::default(),
-            repositories: Mutex::default(),
-            preparing: Semaphore::new(PREPARED),
-            under_way: Semaphore::new(UNDER_WAY),
-            refused: Mutex::default(),
-            told: Mutex::default(),
+            prepared: Mutex::default(),
+            preparations: Semaphore::new(CONCURRENT_PREPARATIONS),
+            pushes: Semaphore::new(CONCURRENT_PUSHES),
+            refused_sources: Mutex::default(),
+            reported_hosts: Mutex::default(),
         }
     }
 
@@ -133,55 +139,55 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
         self.context
     }
 
-    /// Asks a registry something, alone until one has answered.
+    /// Runs a request, alone until a registry has answered.
     pub(super) async fn ask<T>(
         &self,
-        question: impl Future<Output = Result<T, PushError>>,
+        request: impl Future<Output = Result<T, PushError>>,
     ) -> Result<T, PushError> {
         let mut answered = self.answered.lock().await;
         if *answered {
             drop(answered);
-            return question.await;
+            return request.await;
         }
-        let answer = question.await?;
+        let answer = request.await?;
         *answered = true;
         Ok(answer)
     }
 
-    /// Makes sure that something can be sent to a repository.
+    /// Makes sure that a repository can receive blobs.
     pub(super) async fn prepare(&self, repository: &Repository) -> Result<(), PushError> {
-        let prepared = Arc::clone(lock(&self.repositories).entry(repository.clone()).or_default());
+        let prepared = Arc::clone(lock(&self.prepared).entry(repository.clone()).or_default());
         let prepare = async || {
-            let _turn = self.preparing.acquire().await;
-            (self.ready)(repository).await
+            let _permit = self.preparations.acquire().await;
+            (self.prepare)(repository).await
         };
         prepared.get_or_try_init(prepare).await.copied()
     }
 
-    /// Notes that a repository has a blob, so that nobody need ask.
-    pub(super) fn note(&self, digest: &Digest, repository: &Repository) {
-        // What was asked and found lacking has been brought meanwhile, or is on its way.
-        drop(self.blob(digest).place(repository).asked.set(true));
+    /// Records that a repository contains a blob, which saves the request.
+    pub(super) fn set_present(&self, digest: &Digest, repository: &Repository) {
+        // If the registry has said otherwise, the blob has been pushed since then or is being pushed.
+        drop(self.blob(digest).copy(repository).present.set(true));
     }
 
-    /// How a blob got into a repository, if it was brought or asked for.
-    pub(super) fn way(&self, digest: &Digest, repository: &Repository) -> Option<Way> {
-        lock(&self.blobs).get(digest)?.place(repository).way()
+    /// How a blob got into a repository, if it is known to be there.
+    pub(super) fn outcome(&self, digest: &Digest, repository: &Repository) -> Option<BlobOutcome> {
+        lock(&self.blobs).get(digest)?.copy(repository).outcome()
     }
 
-    /// Whether a repository was asked for a blob and lacked it.
-    pub(super) fn has_lacked(&self, digest: &Digest, repository: &Repository) -> bool {
+    /// Whether a repository lacked a blob when the registry was asked.
+    pub(super) fn was_missing(&self, digest: &Digest, repository: &Repository) -> bool {
         let blob = lock(&self.blobs).get(digest).cloned();
-        blob.is_some_and(|blob| blob.place(repository).asked.get() == Some(&false))
+        blob.is_some_and(|blob| blob.copy(repository).present.get() == Some(&false))
     }
 
-    /// Whether a registry is getting a blob for the first time just now.
-    pub(super) fn is_on_its_way(&self, digest: &Digest) -> bool {
-        self.blob(digest).first.try_lock().is_err()
+    /// Whether a blob is being pushed to the first repository of a registry.
+    pub(super) fn is_in_first_push(&self, digest: &Digest) -> bool {
+        self.blob(digest).first_push.try_lock().is_err()
     }
 
-    /// The repositories that lacked a blob when they were asked for the first time. Each is asked once.
-    pub(super) async fn lacking<'r>(
+    /// The repositories that lacked a blob when the registry was asked, which happens once for each.
+    pub(super) async fn missing_from<'r>(
         &self,
         digest: &Digest,
         repositories: impl IntoIterator<Item = &'r Repository>,
@@ -189,60 +195,61 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
         let blob = &self.blob(digest);
         let ask = async |repository: &'r Repository| -> Result<_, PushError> {
             let has = async || Ok(self.context.registry.has_blob(repository, digest).await?);
-            let place = blob.place(repository);
-            let there = *place.asked.get_or_try_init(|| self.ask(has())).await?;
-            Ok((!there).then_some(repository))
+            let copy = blob.copy(repository);
+            let present = *copy.present.get_or_try_init(|| self.ask(has())).await?;
+            Ok((!present).then_some(repository))
         };
-        let lacking = try_join_all(repositories.into_iter().map(ask)).await?;
-        Ok(lacking.into_iter().flatten().collect())
+        let missing = try_join_all(repositories.into_iter().map(ask)).await?;
+        Ok(missing.into_iter().flatten().collect())
     }
 
-    /// Brings a blob to those of some repositories that lack it.
-    pub(super) async fn bring<'r>(
+    /// Pushes a blob to those of some repositories that lack it.
+    pub(super) async fn push<'r>(
         &self,
-        content: Content<'_>,
+        content: BlobContent<'_>,
         repositories: impl IntoIterator<Item = &'r Repository>,
     ) -> Result<(), PushError> {
-        // All are asked first: what one of them has the others can take over from it.
-        let lacking = self.lacking(content.digest(), repositories).await?;
+        // All are asked before anything is sent: the blob can be mounted from one that contains it.
+        let missing = self.missing_from(content.digest(), repositories).await?;
         let blob = &self.blob(content.digest());
-        let bring = async |repository: &'r Repository| {
-            let place = blob.place(repository);
-            place.brought.get_or_try_init(|| self.bring_to(repository, content, blob)).await.map(drop)
+        let push = async |repository: &'r Repository| {
+            let copy = blob.copy(repository);
+            copy.pushed.get_or_try_init(|| self.push_to(repository, content, blob)).await.map(drop)
         };
-        try_join_all(lacking.into_iter().map(bring)).await.map(drop)
+        try_join_all(missing.into_iter().map(push)).await.map(drop)
     }
 
-    /// Brings a blob to a repository that lacks it.
-    async fn bring_to(
+    /// Pushes a blob to a repository that lacks it.
+    async fn push_to(
         &self,
         repository: &Repository,
-        content: Content<'_>,
-        blob: &Whereabouts,
-    ) -> Result<Way, PushError> {
+        content: BlobContent<'_>,
+        blob: &BlobState,
+    ) -> Result<BlobOutcome, PushError> {
         self.prepare(repository).await?;
-        // The first gets it alone. Then the others can take it over from there, all at once.
-        let first = blob.first.lock().await;
-        let holders = blob.holders(repository);
-        let _first = holders.is_empty().then_some(first);
-        let _turn = self.under_way.acquire().await;
-        // On the heap, so that those that wait are small.
-        Box::pin(self.transfer(repository, content, &holders)).await
+        // The first repository gets it alone. The others can then mount it from there, all at once.
+        let first = blob.first_push.lock().await;
+        let sources = blob.other_copies(repository);
+        let _first = sources.is_empty().then_some(first);
+        let _permit = self.pushes.acquire().await;
+        // On the heap, to keep the futures that wait small.
+        Box::pin(self.mount_or_upload(repository, content, &sources)).await
     }
 
-    /// Lets the registry take a blob over from one of the holders, or sends it.
-    async fn transfer(
+    /// Mounts a blob from one of `sources` or from its origin, or else uploads it.
+    async fn mount_or_upload(
         &self,
         repository: &Repository,
-        content: Content<'_>,
-        holders: &[Repository],
-    ) -> Result<Way, PushError> {
+        content: BlobContent<'_>,
+        sources: &[Repository],
+    ) -> Result<BlobOutcome, PushError> {
         let Context { registry, reporter, .. } = self.context;
         let digest = content.digest();
         let origin = content.origin().filter(|origin| origin.host == repository.host);
-        let sources = holders.iter().chain(origin.filter(|origin| *origin != repository));
+        let sources = sources.iter().chain(origin.filter(|origin| *origin != repository));
+        let sources = sources.filter(|source| !lock(&self.refused_sources).contains(source));
         let mut session = None;
-        for source in sources.filter(|source| !lock(&self.refused).contains(source)).take(MOUNT_TRIES) {
+        for source in sources.take(MOUNT_ATTEMPTS) {
             match registry.mount(repository, digest, &source.name).await? {
                 MountOutcome::Mounted => {
                     reporter.report(Event::Mounted {
@@ -250,10 +257,10 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
                         repository: repository.to_string(),
                         from: source.name.clone(),
                     });
-                    return Ok(Way::Mounted);
+                    return Ok(BlobOutcome::Mounted);
                 }
                 MountOutcome::Refused(opened) => {
-                    self.refuse(source, opened.is_some());
+                    self.record_refusal(source, opened.is_some());
                     session = opened;
                 }
             }
@@ -262,28 +269,28 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> Courier<'a, F> {
             }
         }
         let upload = match content {
-            Content::Config(_, bytes) => UploadContent::Bytes(bytes),
-            Content::Layer(layer, origin) => {
+            BlobContent::Config(_, bytes) => UploadContent::Bytes(bytes),
+            BlobContent::Layer(layer, origin) => {
                 if let Some(origin) = origin {
-                    layer_bytes::bring([(layer, origin)], self.context).await?;
+                    layer_bytes::provide([(layer, origin)], self.context).await?;
                 }
                 UploadContent::Blob(&layer.blob)
             }
         };
         registry.upload(repository, digest, upload, session).await?;
-        Ok(Way::Sent)
+        Ok(BlobOutcome::Uploaded)
     }
 
-    /// Notes that a registry did not take a blob over. Where it wants to have it sent instead, that is how it does things,
-    /// and the user is told once; whatever else it refuses the upload will show.
-    fn refuse(&self, source: &Repository, wants_upload: bool) {
-        lock(&self.refused).insert(source.clone());
-        if wants_upload && lock(&self.told).insert(source.host.clone()) {
+    /// Records that a registry did not mount from `source`. If it opened an upload session instead, it does not support such
+    /// mounts, and the user learns that once; any other reason shows in the upload.
+    fn record_refusal(&self, source: &Repository, opened_session: bool) {
+        lock(&self.refused_sources).insert(source.clone());
+        if opened_session && lock(&self.reported_hosts).insert(source.host.clone()) {
             self.context.reporter.report(Event::NotMounted { host: source.host.clone() });
         }
     }
 
-    fn blob(&self, digest: &Digest) -> Arc<Whereabouts> {
+    fn blob(&self, digest: &Digest) -> Arc<BlobState> {
         Arc::clone(lock(&self.blobs).entry(digest.clone()).or_default())
     }
 }

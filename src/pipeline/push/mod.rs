@@ -1,9 +1,9 @@
-//! Sends finished images to registries, each byte at most once.
+//! Pushes finished images to registries, each byte at most once.
 //!
-//! What a registry has is asked for before anything is sent: an image that is there costs one request. A blob that some
-//! repositories of one registry lack is sent to one of them and taken over into the others by the registry itself. Manifests
-//! follow when all blobs are there, tags when the manifests are, so that nothing half sent ever has a name. What went early
-//! (see [`while_building`]) is not asked for again.
+//! Before anything is sent, the registry is asked whether it has the image: an unchanged image costs one request. A blob that
+//! several repositories of one registry lack is uploaded to one of them and mounted into the others. Manifests follow when
+//! all blobs are there, and tags when the manifests are, so a tag never points to an incomplete image. Blobs that were pushed
+//! during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
 pub(super) mod while_building;
@@ -17,15 +17,16 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{Built, Context, PushError};
 use crate::event::Event;
-use crate::image::Image;
+use crate::image::{Layer, Manifest};
 use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
-use blob_pusher::{Content, Courier, UNDER_WAY, Way};
+use blob_pusher::{BlobContent, BlobOutcome, BlobPusher, CONCURRENT_PUSHES};
 
-/// The pause between two manifests for a registry that takes ten a second (Amazon ECR service quotas, `PutImage`).
-const MANIFEST_PAUSE: Duration = Duration::from_millis(110);
+/// The interval between two manifests that are sent to ECR, which accepts ten a second (Amazon ECR service quotas,
+/// `PutImage`).
+const ECR_MANIFEST_INTERVAL: Duration = Duration::from_millis(110);
 
-/// Where the image of a function is sent.
+/// Where the image of a function is pushed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The repository.
@@ -34,189 +35,188 @@ pub struct Target {
     pub tags: Vec<String>,
 }
 
-/// What became of a function's image.
+/// The result of pushing a function's image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// Where it is.
+    /// Where the image is.
     pub target: Target,
-    /// Whether the registry had the image under all its tags, so that nothing was sent.
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// Whether the registry already had the image under all its tags, so that nothing was sent.
     pub unchanged: bool,
-    /// Blobs that were sent.
-    pub sent: Amount,
-    /// Blobs that the registry took over from another of its repositories.
-    pub mounted: Amount,
-    /// Blobs that the repository had.
-    pub present: Amount,
+    /// Blobs that were uploaded.
+    pub uploaded: BlobTotal,
+    /// Blobs that the registry mounted from another of its repositories.
+    pub mounted: BlobTotal,
+    /// Blobs that the repository already had.
+    pub present: BlobTotal,
 }
 
-/// A number of blobs and their size.
+/// A number of blobs and their total size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Amount {
-    /// How many.
+pub struct BlobTotal {
+    /// How many blobs.
     pub blobs: u64,
-    /// Their size in bytes, all together.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
-impl Amount {
-    fn add(&mut self, bytes: u64) {
-        self.blobs += 1;
-        self.bytes += bytes;
-    }
-}
-
-impl std::ops::AddAssign for Amount {
+impl std::ops::AddAssign for BlobTotal {
     fn add_assign(&mut self, other: Self) {
         self.blobs += other.blobs;
         self.bytes += other.bytes;
     }
 }
 
-/// What is known of an image at its target.
-struct Known<'a> {
-    /// Whether it is there.
-    there: bool,
-    /// The tags that do not lead to it.
-    lacking: Vec<&'a str>,
+/// An image and where it is pushed to.
+#[derive(Clone, Copy)]
+struct Outgoing<'a> {
+    built: &'a Built,
+    manifest: &'a Manifest,
+    target: &'a Target,
 }
 
-impl Known<'_> {
-    /// Whether the registry has all that is wanted.
-    fn is_all(&self) -> bool {
-        self.there && self.lacking.is_empty()
-    }
+/// What the registry has of an image.
+struct TargetState<'a> {
+    /// Whether it has the image, by its digest.
+    has_image: bool,
+    /// The tags that do not point to the image.
+    missing_tags: Vec<&'a str>,
 }
 
 /// A blob and the repositories that need it.
-struct Job<'a> {
-    content: Content<'a>,
+struct NeededBlob<'a> {
+    content: BlobContent<'a>,
     repositories: BTreeSet<&'a Repository>,
 }
 
-/// Sends images.
+/// Pushes images.
 ///
 /// # Errors
-/// When a registry refuses something, or cannot be reached in spite of several tries. Then no image got a tag that is not
-/// there as a whole.
-pub(super) async fn push<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    built: &[Built],
-    targets: &[Target],
-    courier: &Courier<'_, F>,
+/// When a registry refuses something, or cannot be reached after several attempts. Then every tag that was written points to
+/// a complete image.
+pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    built: &'a [Built],
+    targets: &'a [Target],
+    pusher: &BlobPusher<'_, F>,
 ) -> Result<Vec<Pushed>, PushError> {
-    let context = courier.context();
-    let images: Vec<(&Built, &Target)> = built.iter().zip(targets).collect();
-    let looks = images.iter().map(|(built, target)| look(&built.image, target, courier));
-    let known: Vec<Known<'_>> = stream::iter(looks).buffered(UNDER_WAY).try_collect().await?;
-    let states = || images.iter().zip(&known);
-    let absent = || states().filter(|(_, known)| !known.there).map(|(image, _)| image);
-    try_join_all(absent().map(|(_, target)| courier.prepare(&target.repository))).await?;
+    let context = pusher.context();
+    let outgoing = |(built, target): (&'a Built, &'a Target)| {
+        Ok(Outgoing { built, manifest: built.image.manifest()?, target })
+    };
+    let images: Vec<_> = built.iter().zip(targets).map(outgoing).collect::<Result<_, PushError>>()?;
+    let states = images.iter().map(|image| target_state(*image, pusher));
+    let states: Vec<_> = stream::iter(states).buffered(CONCURRENT_PUSHES).try_collect().await?;
+    let all = || images.iter().copied().zip(&states);
+    let absent = || all().filter(|(_, state)| !state.has_image).map(|(image, _)| image);
+    try_join_all(absent().map(|image| pusher.prepare(&image.target.repository))).await?;
 
-    // What is there can be taken over from there.
-    for ((built, target), _) in states().filter(|(_, known)| known.there) {
-        built.image.layers().iter().for_each(|layer| courier.note(&layer.digest, &target.repository));
-    }
-    let blobs = jobs(absent(), courier).into_iter().map(|job| courier.bring(job.content, job.repositories));
-    stream::iter(blobs).buffer_unordered(UNDER_WAY).try_collect::<()>().await?;
-
-    let pause = Pause::default();
-    let manifests =
-        states().map(|((built, target), known)| send_manifest(&built.image, target, known, &pause, context));
-    // All are tried, so that it is known of each what became of it.
-    let sent: Vec<_> = stream::iter(manifests).buffered(UNDER_WAY).collect().await;
-    if sent.iter().any(Result::is_err) {
-        for ((built, target), _) in images.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()) {
-            let (repository, digest) = (target.repository.to_string(), built.image.digest().to_string());
-            context.reporter.report(Event::Pushed { repository, digest });
+    // Blobs can be mounted from repositories that have the whole image.
+    for (image, _) in all().filter(|(_, state)| state.has_image) {
+        for blob in image.built.image.unique_blobs() {
+            pusher.set_present(&blob.digest, &image.target.repository);
         }
     }
-    sent.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(states().map(|((built, target), known)| report(&built.image, target, known, courier)).collect())
+    let blobs = needed_blobs(absent(), pusher);
+    let blobs = blobs.into_iter().map(|blob| pusher.push(blob.content, blob.repositories));
+    stream::iter(blobs).buffer_unordered(CONCURRENT_PUSHES).try_collect::<()>().await?;
+
+    let pace = EcrPace::default();
+    let manifests = all().map(|(image, state)| push_manifest(image, state, &pace, context));
+    // A failure does not stop the others: the user learns of each image whether it was pushed.
+    let results: Vec<_> = stream::iter(manifests).buffered(CONCURRENT_PUSHES).collect().await;
+    if results.iter().any(Result::is_err) {
+        for (image, _) in images.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
+            let repository = image.target.repository.to_string();
+            context.reporter.report(Event::Pushed { repository, digest: image.manifest.digest.to_string() });
+        }
+    }
+    results.into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(all().map(|(image, state)| pushed(image, state, pusher)).collect())
 }
 
-/// Finds what the registry knows of an image. Where it has all that is wanted, that is one request a tag; where it lacked a
-/// layer of it just now, nothing more is asked.
-async fn look<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    image: &Image,
-    target: &'a Target,
-    courier: &Courier<'_, F>,
-) -> Result<Known<'a>, PushError> {
+/// Asks the registry what it has of an image. If it has the image under all its tags, that takes one request a tag; if it lacked one
+/// of its layers during the build, it takes none.
+async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    Outgoing { built, manifest, target }: Outgoing<'a>,
+    pusher: &BlobPusher<'_, F>,
+) -> Result<TargetState<'a>, PushError> {
     let Target { repository, tags } = target;
-    let lacks_layers = || image.layers().iter().any(|layer| courier.has_lacked(&layer.digest, repository));
+    let blobs = built.image.unique_blobs();
+    let lacks_layers = || blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
-        let found = courier.context().registry.manifest_digest(repository, version).await?;
-        Ok(found.as_ref() == Some(image.digest()))
+        let found = pusher.context().registry.manifest_digest(repository, version).await?;
+        Ok(found.as_ref() == Some(&manifest.digest))
     };
     let ask = async {
         let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
-        // A tag that leads to the image says that it is there, too.
-        let there = tagged.contains(&true) || !lacks_layers() && has(image.digest().as_str()).await?;
-        Ok((tagged, there))
+        // A tag that points to the image shows that the image is there.
+        let has_image = tagged.contains(&true) || !lacks_layers() && has(manifest.digest.as_str()).await?;
+        Ok((tagged, has_image))
     };
-    let (tagged, there) =
-        if lacks_layers() { (vec![false; tags.len()], false) } else { courier.ask(ask).await? };
-    let lacking = tags.iter().zip(tagged).filter(|(_, has)| !has).map(|(tag, _)| tag.as_str()).collect();
-    Ok(Known { there, lacking })
+    let (tagged, has_image) =
+        if lacks_layers() { (vec![false; tags.len()], false) } else { pusher.ask(ask).await? };
+    let missing = tags.iter().zip(tagged).filter(|(_, tagged)| !tagged);
+    Ok(TargetState { has_image, missing_tags: missing.map(|(tag, _)| tag.as_str()).collect() })
 }
 
-/// The blobs of some images.
-fn jobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    images: impl Iterator<Item = &'a (&'a Built, &'a Target)>,
-    courier: &Courier<'_, F>,
-) -> Vec<Job<'a>> {
-    let mut jobs: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
-    for (built, target) in images {
+/// The blobs of some images, each once.
+fn needed_blobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    images: impl Iterator<Item = Outgoing<'a>>,
+    pusher: &BlobPusher<'_, F>,
+) -> Vec<NeededBlob<'a>> {
+    let mut blobs: BTreeMap<&Digest, NeededBlob<'_>> = BTreeMap::new();
+    for Outgoing { built, target, .. } in images {
         let image = &built.image;
-        let layer = |layer| Content::Layer(layer, built.origins.get(&layer.digest));
-        let config = Content::Config(image.config_digest(), image.config());
-        for content in image.layers().iter().map(layer).chain([config]) {
-            let new = || Job { content, repositories: BTreeSet::new() };
-            jobs.entry(content.digest()).or_insert_with(new).repositories.insert(&target.repository);
+        let layer = |layer: &'a Layer| BlobContent::Layer(layer, built.origins.get(&layer.digest));
+        let config = BlobContent::Config(image.config_digest(), image.config());
+        for content in image.unique_blobs().into_iter().map(layer).chain([config]) {
+            let new = || NeededBlob { content, repositories: BTreeSet::new() };
+            blobs.entry(content.digest()).or_insert_with(new).repositories.insert(&target.repository);
         }
     }
-    let mut jobs: Vec<_> = jobs.into_values().collect();
-    // What nobody sends yet does not wait behind what went early.
-    jobs.sort_by_key(|job| courier.is_on_its_way(job.content.digest()));
-    jobs
+    let mut blobs: Vec<_> = blobs.into_values().collect();
+    // Blobs that are not being pushed yet do not wait behind those that are.
+    blobs.sort_by_key(|blob| pusher.is_in_first_push(blob.content.digest()));
+    blobs
 }
 
-/// Sends the manifest under its digest, and then gives it the tags that it lacks. One that it has is not given again: it may
-/// be immutable.
-async fn send_manifest(
-    image: &Image,
-    target: &Target,
-    known: &Known<'_>,
-    pause: &Pause,
+/// Sends the manifest under its digest, then under the tags that do not point to it. A tag that does is not written again: it
+/// may be immutable.
+async fn push_manifest(
+    Outgoing { manifest, target, .. }: Outgoing<'_>,
+    state: &TargetState<'_>,
+    pace: &EcrPace,
     context: &Context,
 ) -> Result<(), PushError> {
-    let repository = &target.repository;
+    let (repository, Manifest { media_types, bytes, digest }) = (&target.repository, manifest);
     let put = async |version: &str| -> Result<(), PushError> {
-        pause.take(repository).await;
-        let media_type = image.media_types().manifest();
-        Ok(context.registry.put_manifest(repository, version, media_type, image.manifest()).await?)
+        pace.wait(repository).await;
+        Ok(context.registry.put_manifest(repository, version, media_types.manifest(), bytes).await?)
     };
-    if !known.there {
-        put(image.digest().as_str()).await?;
+    if !state.has_image {
+        put(digest.as_str()).await?;
     }
-    for tag in &known.lacking {
+    for tag in &state.missing_tags {
         put(tag).await.map_err(|error| error.of_tag(repository, tag))?;
     }
     Ok(())
 }
 
-/// Keeps to the rate at which Amazon ECR takes manifests.
+/// Keeps to the rate at which Amazon ECR accepts manifests.
 #[derive(Default)]
-struct Pause {
-    next: tokio::sync::Mutex<Option<Interval>>,
+struct EcrPace {
+    interval: tokio::sync::Mutex<Option<Interval>>,
 }
 
-impl Pause {
-    async fn take(&self, repository: &Repository) {
+impl EcrPace {
+    async fn wait(&self, repository: &Repository) {
         if EcrHost::parse(&repository.host).is_none() {
             return;
         }
-        let mut next = self.next.lock().await;
-        let interval = next.get_or_insert_with(|| {
-            let mut interval = tokio::time::interval(MANIFEST_PAUSE);
+        let mut interval = self.interval.lock().await;
+        let interval = interval.get_or_insert_with(|| {
+            let mut interval = tokio::time::interval(ECR_MANIFEST_INTERVAL);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
@@ -224,28 +224,30 @@ impl Pause {
     }
 }
 
-fn report<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    image: &Image,
-    target: &Target,
-    known: &Known<'_>,
-    courier: &Courier<'_, F>,
+fn pushed<F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    Outgoing { built, manifest, target }: Outgoing<'_>,
+    state: &TargetState<'_>,
+    pusher: &BlobPusher<'_, F>,
 ) -> Pushed {
-    let mut pushed = Pushed {
+    let image = &built.image;
+    let mut result = Pushed {
         target: target.clone(),
-        unchanged: known.is_all(),
-        sent: Amount::default(),
-        mounted: Amount::default(),
-        present: Amount::default(),
+        digest: manifest.digest.clone(),
+        unchanged: state.has_image && state.missing_tags.is_empty(),
+        uploaded: BlobTotal::default(),
+        mounted: BlobTotal::default(),
+        present: BlobTotal::default(),
     };
-    let layers = image.unique_layers().into_iter().map(|layer| (&layer.digest, layer.size));
-    for (digest, size) in layers.chain([(image.config_digest(), image.config().len() as u64)]) {
-        match courier.way(digest, &target.repository) {
-            Some(Way::Sent) => pushed.sent.add(size),
-            Some(Way::Mounted) => pushed.mounted.add(size),
-            Some(Way::Present) | None => pushed.present.add(size),
-        }
+    let layers = image.unique_blobs().into_iter().map(|layer| (&layer.digest, layer.size));
+    for (digest, bytes) in layers.chain([(image.config_digest(), image.config().len() as u64)]) {
+        let total = match pusher.outcome(digest, &target.repository) {
+            Some(BlobOutcome::Uploaded) => &mut result.uploaded,
+            Some(BlobOutcome::Mounted) => &mut result.mounted,
+            Some(BlobOutcome::Present) | None => &mut result.present,
+        };
+        *total += BlobTotal { blobs: 1, bytes };
     }
-    pushed
+    result
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Sends layers to registries while others are still being made.
+//! Pushes finished layers while the build still makes others.
 //!
-//! A layer that had to be made is asked for at once. A repository that lacks it cannot have the function's image, and gets
-//! whatever is there of it. Of other functions nothing is asked here: when the digest of the whole image is known, one
-//! question may show that nothing is needed. Nothing gets a name here.
+//! For a new layer the registry is asked at once whether it has the blob. A repository that lacks it cannot contain the
+//! function's image, and all finished layers of the image are pushed to it. For other functions nothing is asked here: once
+//! the image is complete, one request for its digest may show that nothing has to be pushed. No manifest or tag is written here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,91 +12,84 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Target;
-use super::blob_pusher::{Content, Courier};
+use super::blob_pusher::{BlobContent, BlobPusher};
 use crate::pipeline::PushError;
-use crate::pipeline::finished_layers::Part;
+use crate::pipeline::finished_layers::FinishedLayer;
 use crate::project::Repository;
 
 /// Something to do for a layer.
 enum Task {
-    /// Ask who lacks it.
-    Ask(Arc<Part>),
-    /// Bring it to these functions' repositories.
-    Bring(Arc<Part>, BTreeSet<usize>),
+    /// Find out which repositories lack it.
+    Find(Arc<FinishedLayer>),
+    /// Push it to the repositories of these functions.
+    Push(Arc<FinishedLayer>, BTreeSet<usize>),
 }
 
-/// Brings layers to the repositories that need them for certain, until the build has told of the last one and all are there.
+/// Pushes finished layers to the repositories that certainly need them, until the build ends and all are pushed.
 ///
 /// # Errors
-/// When a registry refuses something, or cannot be reached in spite of several tries.
-pub(in crate::pipeline) async fn send<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    mut parts: UnboundedReceiver<Part>,
+/// When a registry refuses something, or cannot be reached after several attempts.
+pub(in crate::pipeline) async fn push_while_building<F: AsyncFn(&Repository) -> Result<(), PushError>>(
+    mut finished: UnboundedReceiver<FinishedLayer>,
     targets: &[Target],
-    courier: &Courier<'_, F>,
+    pusher: &BlobPusher<'_, F>,
 ) -> Result<(), PushError> {
     let mut tasks = FuturesUnordered::new();
-    let start = |tasks: &FuturesUnordered<_>, task| tasks.push(run(task, targets, courier));
-    let bring = |tasks: &FuturesUnordered<_>, part: &Arc<Part>, functions: BTreeSet<usize>| {
+    let start = |tasks: &FuturesUnordered<_>, task| tasks.push(run(task, targets, pusher));
+    let push = |tasks: &FuturesUnordered<_>, layer: &Arc<FinishedLayer>, functions: BTreeSet<usize>| {
         if !functions.is_empty() {
-            start(tasks, Task::Bring(Arc::clone(part), functions));
+            start(tasks, Task::Push(Arc::clone(layer), functions));
         }
     };
-    // Layers that need not be sent as far as is known.
-    let mut kept: Vec<Arc<Part>> = Vec::new();
-    // The functions whose images are not in their repositories.
+    // Layers that the repositories may already contain.
+    let mut reused: Vec<Arc<FinishedLayer>> = Vec::new();
+    // The functions whose repositories do not contain their images.
     let mut absent = BTreeSet::new();
     loop {
         tokio::select! {
-            Some(part) = parts.recv() => {
-                let part = Arc::new(part);
-                if part.is_new {
-                    start(&tasks, Task::Ask(part));
+            Some(layer) = finished.recv() => {
+                let layer = Arc::new(layer);
+                if layer.is_new {
+                    start(&tasks, Task::Find(layer));
                 } else {
-                    bring(&tasks, &part, &part.functions & &absent);
-                    kept.push(part);
+                    push(&tasks, &layer, &layer.functions & &absent);
+                    reused.push(layer);
                 }
             }
-            Some(answer) = tasks.next() => {
-                let Some((part, functions)) = answer? else { continue };
-                let found = &functions - &absent;
-                for kept in &kept {
-                    bring(&tasks, kept, &kept.functions & &found);
+            Some(found) = tasks.next() => {
+                let Some((layer, functions)) = found? else { continue };
+                let newly_absent = &functions - &absent;
+                for layer in &reused {
+                    push(&tasks, layer, &layer.functions & &newly_absent);
                 }
-                absent.extend(found);
-                bring(&tasks, &part, functions);
+                absent.extend(newly_absent);
+                push(&tasks, &layer, functions);
             }
             else => return Ok(()),
         }
     }
 }
 
-/// Does a task. The answer to a question is the functions whose repositories lack the layer.
+/// Runs a task. [`Task::Find`] returns the functions whose repositories lack the layer.
 async fn run<F: AsyncFn(&Repository) -> Result<(), PushError>>(
     task: Task,
     targets: &[Target],
-    courier: &Courier<'_, F>,
-) -> Result<Option<(Arc<Part>, BTreeSet<usize>)>, PushError> {
-    let repositories = |functions: &BTreeSet<usize>| -> BTreeSet<&Repository> {
-        functions
-            .iter()
-            .filter_map(|position| targets.get(*position))
-            .map(|target| &target.repository)
-            .collect()
-    };
+    pusher: &BlobPusher<'_, F>,
+) -> Result<Option<(Arc<FinishedLayer>, BTreeSet<usize>)>, PushError> {
+    let repository = |position: &usize| targets.get(*position).map(|target| &target.repository);
+    let repositories =
+        |functions: &BTreeSet<usize>| functions.iter().filter_map(repository).collect::<BTreeSet<_>>();
     match task {
-        Task::Ask(part) => {
-            let asked = repositories(&part.functions);
-            let lacking: BTreeSet<_> =
-                courier.lacking(&part.layer.digest, asked).await?.into_iter().collect();
-            let lacks = |position: &usize| {
-                targets.get(*position).is_some_and(|target| lacking.contains(&target.repository))
-            };
-            let functions = part.functions.iter().copied().filter(lacks).collect();
-            Ok(Some((part, functions)))
+        Task::Find(layer) => {
+            let asked = repositories(&layer.functions);
+            let missing = pusher.missing_from(&layer.layer.digest, asked).await?;
+            let lacks = |position: &usize| repository(position).is_some_and(|it| missing.contains(&it));
+            let functions = layer.functions.iter().copied().filter(lacks).collect();
+            Ok(Some((layer, functions)))
         }
-        Task::Bring(part, functions) => {
-            let content = Content::Layer(&part.layer, part.origin.as_ref());
-            courier.bring(content, repositories(&functions)).await?;
+        Task::Push(layer, functions) => {
+            let content = BlobContent::Layer(&layer.layer, layer.origin.as_ref());
+            pusher.push(content, repositories(&functions)).await?;
             Ok(None)
         }
     }

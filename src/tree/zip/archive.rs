@@ -127,7 +127,7 @@ impl ZipEntry {
         hasher.update(self.record.size.to_le_bytes());
     }
 
-    /// Whether the archive holds its bytes deflated.
+    /// Whether its bytes are deflated in the archive.
     #[must_use]
     pub fn is_deflated(&self) -> bool {
         self.record.is_deflated()
@@ -145,7 +145,8 @@ impl ZipEntry {
         self.record.compressed_size
     }
 
-    /// Opens its bytes as they are in the archive, for one pass of reading. They are not verified before they are inflated.
+    /// Opens its bytes as they are in the archive, for one pass of reading. They are not verified before they are
+    /// inflated.
     ///
     /// # Errors
     /// When the archive has changed since it was listed, or contradicts itself.
@@ -154,7 +155,7 @@ impl ZipEntry {
         self.data().map_err(|source| self.read_error(source))
     }
 
-    /// Inflates what [`open_deflated`](Self::open_deflated) returns into `bytes`, replacing what it holds, and returns
+    /// Inflates what [`open_deflated`](Self::open_deflated) returns into `bytes`, replacing its content, and returns
     /// their checksum.
     ///
     /// # Errors
@@ -183,7 +184,7 @@ impl ZipEntry {
     /// Makes sure that the archive has not changed since it was listed.
     ///
     /// # Errors
-    /// When it has, or the file system cannot tell.
+    /// When it has, or its metadata cannot be read.
     pub fn check_archive(&self) -> Result<(), TreeError> {
         let OpenArchive { path, file, stamp } = &*self.archive.0;
         Ok(stamp.check(path, file)?)

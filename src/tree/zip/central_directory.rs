@@ -90,8 +90,8 @@ impl EntryRecord {
         matches!(self.system, CreatorSystem::FAT | CreatorSystem::NTFS | CreatorSystem::VFAT)
     }
 
-    /// The Unix mode, or 0. Tools on Windows write a mode to mark links and executable files; other systems use the field
-    /// for something else.
+    /// The Unix mode, or 0. Tools on Windows write a mode to mark links and executable files; other systems use the
+    /// field for something else.
     pub(super) fn mode(&self) -> u32 {
         let has_mode =
             self.is_from_windows() || matches!(self.system, CreatorSystem::UNIX | CreatorSystem::MACOS);
@@ -141,11 +141,11 @@ pub(super) fn read(archive: &ZipArchive) -> Result<Vec<EntryRecord>, TreeError> 
     let mut headers = zip.entries(&mut buffer);
     let mut records = Vec::new();
     for _ in 0..count {
-        let header = headers.next_entry().map_err(broken)?;
-        records.push(EntryRecord::new(&header.ok_or_else(|| failed(damaged()))?));
+        let Some(header) = headers.next_entry().map_err(broken)? else { break };
+        records.push(EntryRecord::new(&header));
     }
-    if matches!(headers.next_entry(), Ok(Some(_))) {
-        return Err(failed(invalid("its central directory has more entries than it declares")));
+    if (records.len() as u64) < count || matches!(headers.next_entry(), Ok(Some(_))) {
+        return Err(failed(invalid("its central directory has another number of entries than it declares")));
     }
     if let Some(entry) = set_limits(&mut records, start) {
         let help = "create the archive again with another tool";
@@ -165,24 +165,18 @@ fn locate<'a>(
 ) -> Result<rawzip::ZipArchive<&'a ZipArchive>, rawzip::Error> {
     let first = archive.size().saturating_sub(END_RECORD);
     let mut end = archive.size();
-    let mut last_error = None;
     loop {
         let locator = ZipLocator::new().max_search_space(end.saturating_sub(first));
-        let (_, error) = match locator.locate_in_reader(archive, buffer, end) {
+        match locator.locate_in_reader(archive, buffer, end) {
             Ok(zip) => return Ok(zip),
-            Err(failed) => failed,
-        };
-        // Where a comment contains the signature of a record, the record itself is further up.
-        let position = error.eocd_offset();
-        let error = last_error.take().unwrap_or(error);
-        let Some(position) = position else { return Err(error) };
-        end = position;
-        last_error = Some(error);
+            // If the signature is part of a comment, the record is further up.
+            Err((_, error)) => end = error.eocd_offset().ok_or(error)?,
+        }
     }
 }
 
-/// Rejects one file of an archive that is split over several. The end of central directory record has the numbers of two
-/// disks and two counts of entries (APPNOTE.TXT 4.3.16); zip64 archives may leave them at their maximum.
+/// Rejects one file of an archive that is split over several. The end of central directory record has the numbers of
+/// two disks and two counts of entries (APPNOTE.TXT 4.3.16); zip64 archives may leave them at their maximum.
 fn check_disks(archive: &ZipArchive, end_record: u64) -> io::Result<()> {
     let mut record = [0; 12];
     archive.read_exact_at(&mut record, end_record)?;
@@ -195,7 +189,8 @@ fn check_disks(archive: &ZipArchive, end_record: u64) -> io::Result<()> {
     }
 }
 
-/// The name in Info-ZIP's Unicode path field, which holds the checksum of the name that it replaces (APPNOTE.TXT 4.6.9).
+/// The name in Info-ZIP's Unicode path field, which contains the checksum of the name that it replaces (APPNOTE.TXT
+/// 4.6.9).
 fn unicode_name(header: &ZipFileHeaderRecord<'_>, raw_name: &[u8]) -> Option<Box<str>> {
     let fields = header.extra_fields().filter(|(id, _)| *id == ExtraFieldId::INFO_ZIP_UNICODE_PATH);
     let name = fields.filter_map(|(_, field)| {
@@ -206,8 +201,8 @@ fn unicode_name(header: &ZipFileHeaderRecord<'_>, raw_name: &[u8]) -> Option<Box
     name.last().map(Into::into)
 }
 
-/// The time in Info-ZIP's extended timestamp field (extrafld.txt): seconds as a signed 32-bit number, if the lowest flag is
-/// set. The time in the header itself has no time zone, so it is not used.
+/// The time in Info-ZIP's extended timestamp field (extrafld.txt): seconds as a signed 32-bit number, if the lowest
+/// flag is set. The time in the header itself has no time zone, so it is not used.
 fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i64> {
     let (_, field) = header.extra_fields().find(|(id, _)| *id == ExtraFieldId::EXTENDED_TIMESTAMP)?;
     let (flags, time) = field.split_first()?;
@@ -215,8 +210,8 @@ fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i64> {
     Some(i64::from(i32::from_le_bytes(*time)))
 }
 
-/// Sets the limit of every entry. Returns an entry that does not end before its limit: with entries that overlap, a small
-/// archive can unpack to any size.
+/// Sets the limit of every entry. Returns an entry that does not end before its limit: with entries that overlap, a
+/// small archive can unpack to any size.
 fn set_limits(records: &mut [EntryRecord], directory: u64) -> Option<&EntryRecord> {
     let mut order: Vec<_> = (0..records.len()).collect();
     order.sort_unstable_by_key(|index| records[*index].local_header);
@@ -245,16 +240,12 @@ pub(super) fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-fn damaged() -> io::Error {
-    invalid("its central directory is damaged")
-}
-
 fn plain_error(error: rawzip::Error) -> io::Error {
     match error.into_kind() {
         ErrorKind::IO(error) => error,
         ErrorKind::MissingEndOfCentralDirectory => {
             invalid("it has no central directory: it is not a zip archive, or its end is missing")
         }
-        _ => damaged(),
+        _ => invalid("its central directory is damaged"),
     }
 }

@@ -1,4 +1,4 @@
-//! The names of entries: how they are decoded, and which ones an image can hold.
+//! The names of entries: how they are decoded, and which ones an image can contain.
 
 /// The longest file name on Linux in bytes (`NAME_MAX` in limits.h).
 const NAME_LIMIT: usize = 255;
@@ -27,11 +27,12 @@ pub(super) fn from_cp437(name: &[u8]) -> String {
     name.iter().map(decode).collect()
 }
 
-/// Normalises a name, or returns why it is rejected. `from_windows` is whether the archive declares that it was made there.
+/// Normalises a name, or returns why it is rejected. `from_windows` is whether the archive declares that it was made
+/// there.
 ///
-/// The format separates names with `/`, but old tools on Windows write `\`. A backslash is read as a separator only if the
-/// archive comes from Windows and the name has no `/`: many tools declare DOS wherever they run, and on other systems `\` is
-/// an ordinary character.
+/// The format separates names with `/`, but old tools on Windows write `\`. A backslash is read as a separator only
+/// if the archive comes from Windows and the name has no `/`: many tools declare DOS wherever they run, and on other
+/// systems `\` is an ordinary character.
 pub(super) fn normalise(name: &str, from_windows: bool) -> Result<EntryName, &'static str> {
     let has_backslashes = from_windows && name.contains('\\') && !name.contains('/');
     let name = if has_backslashes { name.replace('\\', "/") } else { name.to_owned() };

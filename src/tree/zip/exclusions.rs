@@ -1,5 +1,5 @@
-//! What is excluded from an archive: `exclude` patterns and the archive's own `.limgignore` files, with the same effect as
-//! in a directory.
+//! What is excluded from an archive: `exclude` patterns and the archive's own `.limgignore` files, with the same
+//! effect as in a directory.
 
 use std::collections::BTreeMap;
 

@@ -1,15 +1,15 @@
 //! A zip archive as a tree, as Lambda would unpack it.
 //!
-//! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another reading
-//! was possible, an adjustment is recorded. Everything else is rejected by name.
+//! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another
+//! reading was possible, an adjustment is recorded. Everything else is rejected by name.
 //!
 //! | an entry | becomes |
 //! | --- | --- |
 //! | with a Unix mode | a directory, file or symbolic link by its mode; other types are rejected |
-//! | without a mode, or from Windows without an `x` bit | a file, executable if its first bytes are those of a program |
+//! | without a mode, or from Windows without an `x` bit | a file, executable if it begins like a program |
 //! | with a name that ends in `/` | a directory; directories need no entries |
 //! | with the path of an earlier entry | the file at that path; the earlier entry is dropped |
-//! | that an image cannot hold | an error, unless the entry is excluded |
+//! | that an image cannot contain | an error, unless the entry is excluded |
 //!
 //! `entry_name` decides about names, `exclusions` about what is left out, `central_directory` about whole archives, and
 //! `archive` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
@@ -64,7 +64,16 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
     }
     entries.retain(|entry| !exclusions.excludes(&entry.name.path, entry.kind == EntryKind::Directory));
     let later_kinds = later_kinds(&entries);
-    let mut builder = TreeBuilder::new(&archive, root);
+    let mut builder = TreeBuilder {
+        tree: Tree::new(),
+        archive: &archive,
+        root,
+        size: 0,
+        replaced: BTreeSet::new(),
+        programs: SharedAdjustment::default(),
+        cp437: SharedAdjustment::default(),
+        backslashes: SharedAdjustment::default(),
+    };
     for (entry, later_kind) in entries.into_iter().zip(later_kinds) {
         match later_kind {
             Some(kind) => builder.replace(&entry, kind)?,
@@ -137,20 +146,7 @@ struct TreeBuilder<'a> {
     backslashes: SharedAdjustment,
 }
 
-impl<'a> TreeBuilder<'a> {
-    fn new(archive: &'a ZipArchive, root: &'a ImagePath) -> Self {
-        Self {
-            tree: Tree::new(),
-            archive,
-            root,
-            size: 0,
-            replaced: BTreeSet::new(),
-            programs: SharedAdjustment::default(),
-            cp437: SharedAdjustment::default(),
-            backslashes: SharedAdjustment::default(),
-        }
-    }
-
+impl TreeBuilder<'_> {
     /// Drops an entry in favour of a later one with the same path, as tools do that unpack one entry after the other.
     fn replace(&mut self, entry: &Entry, later_kind: EntryKind) -> Result<(), TreeError> {
         let is_directory = entry.kind == EntryKind::Directory;
@@ -277,7 +273,7 @@ impl<'a> TreeBuilder<'a> {
                     let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or(path.as_str());
                     return Err(TreeError::unsuitable(
                         self.archive.name_of(below.trim_start_matches('/')),
-                        format!("is below `{parent}`, which is a {node} in the same archive"),
+                        format!("is below `{parent}`, which is a {} in the same archive", node.kind()),
                         remove_entry(),
                     ));
                 }
@@ -288,7 +284,7 @@ impl<'a> TreeBuilder<'a> {
     }
 }
 
-/// What to do about an entry that an image cannot hold.
+/// What to do about an entry that an image cannot contain.
 fn remove_entry() -> Help {
     Help::setting(Setting::Exclude).or("create the archive again without it")
 }

@@ -301,7 +301,7 @@ fn invalid_arguments_are_refused_before_anything_is_sent() {
     };
     let push = |arguments: &[&str]| shop.limg(&[&["push", "ecr"], arguments].concat());
     let template = |text| push(&["--repository", text]);
-    refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: known are `{project}`"]);
+    refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: use `{project}`"]);
     refused(2, &mut template("Team/{function}"), &["`Team/{function}`", "help: use 2 to 256 lower-case"]);
     refused(2, &mut push(&["--tag", ".x"]), &["`--tag .x`", "help: "]);
     refused(2, &mut push(&["--account", "12345"]), &["`12345`", "12 digits"]);

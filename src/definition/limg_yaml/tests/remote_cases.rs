@@ -125,7 +125,7 @@ functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 13:19 error[bad-image] limg can use files of images in registries only, and `oci:bases/slim` is not in a registry
   | local: { image: "oci:bases/slim", path: /opt }
   help: push the image to a registry, or unpack the files and use `path: ...`
-14:19 error[bad-image] `Python` is no reference to an image in a registry
+14:19 error[bad-image] `Python` is not a valid image reference
   | upper: { image: Python, path: /opt }
   help: write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits
 "#,
@@ -146,9 +146,9 @@ ecr:
   lambda_accounts: [1234, 210987654321, "12345678901x"]
 "#,
         report: r#"
-4:15 error[bad-repository] `{stage}` in `{stage}/{function}` stands for nothing
+4:15 error[bad-repository] `{stage}/{function}` has the unknown placeholder `{stage}`
   | repository: "{stage}/{function}"
-  help: known are `{project}` and `{function}`
+  help: use `{project}` or `{function}`
 6:12 error[empty-value] the key is empty
   | kms_key: ""
   help: write its ARN, id or alias, or remove `kms_key` to use the account's own key
@@ -182,7 +182,7 @@ functions:
 ecr: { repository: "{function}", kms_key: alias/x, encryption: KMS }
 "#,
         report: r#"
-6:20 error[bad-repository] the repository of the function `a--b` has an invalid name: `a--b` cannot be the name of a repository in ECR
+6:20 error[bad-repository] the repository of the function `a--b` has an invalid name: `a--b` is not a valid name for an ECR repository
   | ecr: { repository: "{function}", kms_key: alias/x, encryption: KMS }
   help: use 2 to 256 lower-case letters and digits, with a single `.`, `_`, `-` or `/` between them
 "#,
@@ -194,7 +194,7 @@ functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
 ecr: { repository: "Shop/{function}", encryption: AES256, kms_key: alias/x }
 "#,
         report: r#"
-3:20 error[bad-repository] `Shop/{function}` cannot be the name of a repository in ECR
+3:20 error[bad-repository] `Shop/{function}` is not a valid name for an ECR repository
   | ecr: { repository: "Shop/{function}", encryption: AES256, kms_key: alias/x }
   help: use 2 to 256 lower-case letters and digits, with a single `.`, `_`, `-` or `/` between them
 3:59 error[misplaced-key] `kms_key` requires `encryption: KMS`

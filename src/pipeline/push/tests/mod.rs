@@ -1,4 +1,4 @@
-mod cache;
+mod remote_cache;
 mod while_building;
 
 use std::io::Write as _;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::*;
 use crate::event::{Events, Provenance, Reporter};
 use crate::files::FileIndex;
-use crate::image::{BaseImage, Layer, NewLayer};
+use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer;
-use crate::pipeline::{Origin, Pinning, Recipe};
+use crate::pipeline::{Origin, Pinning, Pins, Recipe};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
 use crate::registry::{Client, ClientSettings, CredentialChain};
@@ -18,15 +18,15 @@ use crate::tree::{FileNode, Node, Tree};
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 
-/// A registry, and what pushes to it.
-struct Bench {
+/// A registry, and a context to push to it.
+struct Fixture {
     fake: Fake,
     context: Context,
     events: Arc<Events>,
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn new(connections: usize) -> Self {
         let (folder, store) = Store::for_test();
         let events = Arc::<Events>::default();
@@ -38,10 +38,7 @@ impl Bench {
             store,
             docker: crate::engine::DockerHost { address: None, tls: false },
             registry,
-            lock: Arc::default(),
-            lock_before: Arc::default(),
-            lock_file: folder.path().join("limg.lock"),
-            pinning: Pinning::Add,
+            pins: Pins::read(folder.path().join("limg.lock"), Pinning::Add).unwrap(),
             #[cfg(feature = "aws")]
             aws: crate::aws::Aws::new(crate::aws::AwsOptions::default()),
             verify: false,
@@ -61,7 +58,11 @@ impl Bench {
     fn built(&self, name: &str, layers: &[&str]) -> Built {
         let layers = layers.iter().map(|content| self.layer(content));
         let added: Vec<_> = layers
-            .map(|layer| NewLayer { layer, description: "some files".to_owned(), encoder: None })
+            .map(|layer| NewLayer {
+                layer: layer.into(),
+                description: "some files".to_owned(),
+                encoder: None,
+            })
             .collect();
         let base = BaseImage::scratch(Architecture::X86_64);
         let run = RunConfig { command: Some(vec![name.to_owned()]), ..RunConfig::default() };
@@ -85,7 +86,7 @@ impl Bench {
         built.iter().map(target).collect()
     }
 
-    /// An image with one layer of one file, and where that comes from.
+    /// An image with one layer that can be made again from its file.
     fn made(&self, name: &str) -> Built {
         let mut tree = Tree::new();
         tree.insert("/opt/file".parse().unwrap(), Node::File(FileNode::of_bytes(b"content", false)));
@@ -93,19 +94,20 @@ impl Bench {
         let (layer, _) = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
         let recipe =
-            Recipe { name: "code".to_owned(), tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
+            Recipe { name: "code".to_owned(), key, tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
         let mut built = self.built(name, &[]);
-        built.origins.insert(layer.digest.clone(), Origin::Recipe(Arc::new(recipe)));
-        let added = [NewLayer { layer, description: "code".to_owned(), encoder: None }];
+        built.origins.insert(layer.digest.clone(), Origin::Files(Arc::new(recipe)));
+        let added = [NewLayer { layer: layer.into(), description: "code".to_owned(), encoder: None }];
         built.image = Image::assemble(&image, &added, &built.run, CREATED).unwrap();
         built
     }
 
     async fn push(&self, built: &[Built]) -> Result<Vec<Pushed>, PushError> {
-        push(built, &self.targets(built), &Courier::new(async |_: &Repository| Ok(()), &self.context)).await
+        push(built, &self.targets(built), &BlobPusher::new(async |_: &Repository| Ok(()), &self.context))
+            .await
     }
 
-    fn told_of_mounts(&self) -> usize {
+    fn mount_hints(&self) -> usize {
         let events = self.events.0.lock().unwrap();
         events.iter().filter(|event| matches!(event, Event::NotMounted { .. })).count()
     }
@@ -116,126 +118,126 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn bytes_are_made_again_for_a_registry_that_lacks_them_and_for_no_other() {
-    let bench = Bench::new(8);
-    let built = [bench.made("a")];
-    bench.push(&built).await.unwrap();
-    let blob = &built[0].image.layers()[0].blob;
+async fn a_layer_is_made_again_only_for_a_registry_that_lacks_it() {
+    let fixture = Fixture::new(8);
+    let built = [fixture.made("a")];
+    fixture.push(&built).await.unwrap();
+    let blob = &built[0].image.unique_blobs()[0].blob;
     std::fs::remove_file(&blob.path).unwrap();
     let made = || {
-        let events = bench.events.0.lock().unwrap();
+        let events = fixture.events.0.lock().unwrap();
         events
             .iter()
             .filter(|event| matches!(event, Event::Layer(layer) if layer.provenance == Provenance::Built))
             .count()
     };
-    assert!(bench.push(&built).await.unwrap()[0].unchanged);
-    assert!(!blob.is_present() && made() == 0, "the registry has all");
+    assert!(fixture.push(&built).await.unwrap()[0].unchanged);
+    assert!(!blob.is_present() && made() == 0, "the registry has everything");
 
     let elsewhere = Built { name: "b".to_owned(), ..built[0].clone() };
-    let pushed = bench.push(&[elsewhere]).await.unwrap();
-    assert_eq!((pushed[0].sent.blobs, made()), (2, 1), "the layer and the config");
+    let pushed = fixture.push(&[elsewhere]).await.unwrap();
+    assert_eq!((pushed[0].uploaded.blobs, made()), (2, 1), "the layer and the config");
     assert!(blob.is_present());
 }
 
 #[tokio::test]
-async fn a_shared_blob_goes_over_once_and_is_mounted_elsewhere() {
+async fn a_shared_blob_is_uploaded_once_and_mounted_elsewhere() {
     for connections in [1, 8] {
-        let bench = Bench::new(connections);
-        bench.fake.state().behaviour.mounts = true;
-        let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
-        let pushed = bench.push(&built).await.unwrap();
-        assert_eq!(bench.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
+        let fixture = Fixture::new(connections);
+        fixture.fake.state().behaviour.mounts = true;
+        let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
+        let pushed = fixture.push(&built).await.unwrap();
+        assert_eq!(fixture.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
         let mounted: Vec<_> = pushed.iter().map(|pushed| pushed.mounted.blobs).collect();
-        assert_eq!((mounted, bench.told_of_mounts()), (vec![0, 1, 1], 0));
-        assert_eq!(bench.tags(), 3);
+        assert_eq!((mounted, fixture.mount_hints()), (vec![0, 1, 1], 0));
+        assert_eq!(fixture.tags(), 3);
 
-        let before = bench.fake.lines().len();
-        let again = bench.push(&built).await.unwrap();
+        let before = fixture.fake.lines().len();
+        let again = fixture.push(&built).await.unwrap();
         assert!(again.iter().all(|pushed| pushed.unchanged));
-        let asked = bench.fake.lines().split_off(before);
+        let asked = fixture.fake.lines().split_off(before);
         assert!(asked.len() == 3 && asked.iter().all(|line| line.starts_with("HEAD ")), "{asked:?}");
     }
 }
 
 #[tokio::test]
 async fn a_registry_that_does_not_mount_gets_each_blob_and_the_user_one_hint() {
-    let bench = Bench::new(4);
-    bench.fake.state().behaviour.ecr = true;
-    let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", "also shared", name]));
-    let pushed = bench.push(&built).await.unwrap();
-    assert_eq!(bench.told_of_mounts(), 1);
-    assert!(pushed.iter().all(|pushed| pushed.sent.blobs == 4), "{pushed:?}");
-    // The session that a refused mount opens is used, not another one.
-    assert_eq!(bench.fake.count("POST", "/uploads/"), 12);
+    let fixture = Fixture::new(4);
+    fixture.fake.state().behaviour.ecr = true;
+    let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", "also shared", name]));
+    let pushed = fixture.push(&built).await.unwrap();
+    assert_eq!(fixture.mount_hints(), 1);
+    assert!(pushed.iter().all(|pushed| pushed.uploaded.blobs == 4), "{pushed:?}");
+    // The session that a refused mount opens is used.
+    assert_eq!(fixture.fake.count("POST", "/uploads/"), 12);
 }
 
 #[tokio::test]
-async fn what_an_unchanged_image_has_is_mounted_from_it() {
-    let bench = Bench::new(4);
-    bench.fake.state().behaviour.mounts = true;
-    let old = bench.built("old", &["shared"]);
-    bench.push(std::slice::from_ref(&old)).await.unwrap();
-    let pushed = bench.push(&[old, bench.built("new", &["shared"])]).await.unwrap();
-    assert_eq!((pushed[0].unchanged, pushed[1].mounted.blobs, pushed[1].sent.blobs), (true, 1, 1));
+async fn the_layers_of_an_unchanged_image_are_mounted_from_it() {
+    let fixture = Fixture::new(4);
+    fixture.fake.state().behaviour.mounts = true;
+    let old = fixture.built("old", &["shared"]);
+    fixture.push(std::slice::from_ref(&old)).await.unwrap();
+    let pushed = fixture.push(&[old, fixture.built("new", &["shared"])]).await.unwrap();
+    assert_eq!((pushed[0].unchanged, pushed[1].mounted.blobs, pushed[1].uploaded.blobs), (true, 1, 1));
 }
 
 #[tokio::test]
-async fn an_immutable_tag_is_an_error_unless_it_is_right() {
-    let bench = Bench::new(4);
-    bench.fake.state().behaviour.immutable_tags = true;
-    let first = [bench.built("a", &["one"])];
-    bench.push(&first).await.unwrap();
-    bench.push(&first).await.unwrap();
-    let second = [bench.built("a", &["two"])];
-    let error = bench.push(&second).await.unwrap_err();
+async fn an_immutable_tag_is_an_error_unless_it_points_to_the_image() {
+    let fixture = Fixture::new(4);
+    fixture.fake.state().behaviour.immutable_tags = true;
+    let first = [fixture.built("a", &["one"])];
+    fixture.push(&first).await.unwrap();
+    fixture.push(&first).await.unwrap();
+    let second = [fixture.built("a", &["two"])];
+    let error = fixture.push(&second).await.unwrap_err();
     assert!(matches!(&error, PushError::ImmutableTag { tag, .. } if tag == "latest"), "{error:?}");
     assert!(error.help().unwrap().contains("--tag"));
-    // The image is there by its digest, as the advice says, and the tag is what it was.
-    let repository = bench.fake.repository("shop/a");
-    let registry = &bench.context.registry;
+    // The image is there by its digest, as the help says, and the tag has not moved.
+    let repository = fixture.fake.repository("shop/a");
+    let registry = &fixture.context.registry;
     let of = async |version: &str| registry.manifest_digest(&repository, version).await.unwrap();
-    assert_eq!(of("latest").await.as_ref(), Some(first[0].image.digest()));
-    let digest = second[0].image.digest();
+    assert_eq!(of("latest").await.as_ref(), first[0].image.digest());
+    let digest = second[0].image.digest().unwrap();
     assert_eq!(of(digest.as_str()).await.as_ref(), Some(digest));
 }
 
 #[tokio::test]
-async fn nothing_gets_a_tag_when_one_blob_is_refused() {
-    let bench = Bench::new(4);
+async fn no_tag_is_written_when_a_blob_is_refused() {
+    let fixture = Fixture::new(4);
     let refusal = Response::error(413, "SIZE_INVALID", "too much");
-    bench.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
-    let built = ["a", "b", "c"].map(|name| bench.built(name, &["shared", name]));
-    let error = bench.push(&built).await.unwrap_err();
+    fixture.fake.fail("PUT", "/v2/shop/b/blobs/uploads/", ALWAYS, InjectedFault::Respond(refusal));
+    let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
+    let error = fixture.push(&built).await.unwrap_err();
     let PushError::Registry(error) = error else { panic!("{error:?}") };
-    assert_eq!((error.status(), bench.tags()), (Some(413), 0));
-    assert_eq!(bench.fake.count("PUT", "/manifests/"), 0);
+    assert_eq!((error.status(), fixture.tags()), (Some(413), 0));
+    assert_eq!(fixture.fake.count("PUT", "/manifests/"), 0);
 }
 
 #[tokio::test]
-async fn a_layer_that_lies_elsewhere_is_fetched_when_it_is_lacking() {
-    let bench = Bench::new(1);
+async fn a_layer_in_another_registry_is_fetched_if_it_is_missing() {
+    let fixture = Fixture::new(1);
     let other = Fake::start();
     let bytes = b"the base";
     let digest = other.state().repository("base").blob(bytes);
-    let mut built = bench.built("a", &["code"]);
+    let mut built = fixture.built("a", &["code"]);
     let size = bytes.len() as u64;
     let far = Layer {
-        blob: bench.context.store.expected_blob(&digest, size),
+        blob: fixture.context.store.expected_blob(&digest, size),
         digest: digest.clone(),
         diff_id: Digest::of(b"tar"),
         size,
     };
-    let added = NewLayer { layer: far, description: "base".to_owned(), encoder: None };
+    let added = NewLayer { layer: far.into(), description: "base".to_owned(), encoder: None };
     let scratch = BaseImage::scratch(Architecture::X86_64);
     built.image = Image::assemble(&scratch, &[added], &built.run, CREATED).unwrap();
     built.origins.insert(digest.clone(), Origin::Registry(other.repository("base")));
-    let pushed = bench.push(std::slice::from_ref(&built)).await.unwrap();
-    assert_eq!((pushed[0].sent.blobs, other.count("GET", "/blobs/")), (2, 1));
+    let pushed = fixture.push(std::slice::from_ref(&built)).await.unwrap();
+    assert_eq!((pushed[0].uploaded.blobs, other.count("GET", "/blobs/")), (2, 1));
 
-    // Where it is there already, nobody fetches it.
-    let elsewhere = Bench::new(1);
-    *elsewhere.fake.state().repository("shop/a") = bench.fake.state().repository("shop/a").clone();
+    // If the registry has it, it is not fetched.
+    let elsewhere = Fixture::new(1);
+    *elsewhere.fake.state().repository("shop/a") = fixture.fake.state().repository("shop/a").clone();
     elsewhere.push(&[built]).await.unwrap();
     assert_eq!(other.count("GET", "/blobs/"), 1);
 }

@@ -138,12 +138,12 @@ fn files_that_are_not_archives_are_rejected() {
 #[test]
 fn an_archive_must_have_the_entries_that_it_declares() {
     let whole = archive(&[file("a", "content"), file("b", "more")]);
-    for (count, error) in [(1, "more entries than it declares"), (3, "central directory is damaged")] {
+    for count in [1, 3] {
         let mut bytes = whole.clone();
         let end = bytes.len() - 22;
         (bytes[end + 8], bytes[end + 10]) = (count, count);
-        let found = Zip::new(&bytes).error();
-        assert!(found.contains(error), "{count}: {found}");
+        let error = Zip::new(&bytes).error();
+        assert!(error.contains("another number of entries"), "{count}: {error}");
     }
 }
 

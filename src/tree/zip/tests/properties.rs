@@ -130,9 +130,10 @@ proptest! {
         exclude in vec("!?/?[a-c*]{1,2}/?", 0..3),
     ) {
         // Only names that a directory on any machine can have.
-        let mut nodes: BTreeMap<_, _> =
-            nodes.into_iter().filter(|(path, _)| path.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'/')).collect();
-        let patterns = GeneratedNode::File { content: ignored.join("\n").into_bytes(), executable: false, stored: false };
+        let is_portable = |path: &str| path.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'/');
+        let mut nodes: BTreeMap<_, _> = nodes.into_iter().filter(|(path, _)| is_portable(path)).collect();
+        let content = ignored.join("\n").into_bytes();
+        let patterns = GeneratedNode::File { content, executable: false, stored: false };
         nodes.insert(".limgignore".to_owned(), patterns.clone());
         if matches!(nodes.get("a"), None | Some(GeneratedNode::Directory)) {
             nodes.insert("a/.limgignore".to_owned(), patterns);

@@ -1,4 +1,4 @@
-//! Layers that come from images which another machine has pushed.
+//! Layers from images that another machine has pushed.
 
 use serde_json::{Value, json};
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -11,11 +11,11 @@ use crate::project::Project;
 
 /// A machine with a store and a checkout of its own.
 struct Machine {
-    bench: Bench,
+    fixture: Fixture,
     project: Project,
 }
 
-/// What a machine has pushed, function by function.
+/// What a machine has pushed, for each function.
 type AllPushed = Vec<(Built, Pushed)>;
 
 impl Machine {
@@ -23,10 +23,10 @@ impl Machine {
         Self::with(fake, "x86_64", |_| {})
     }
 
-    /// With functions `a` and `b`, a layer that both have, and files that differ from those of others.
+    /// With functions `a` and `b`, a layer that both use, and changes to the files.
     fn with(fake: &Fake, architecture: &str, change: impl FnOnce(&std::path::Path)) -> Self {
-        let bench = Bench { fake: fake.clone(), ..Bench::new(4) };
-        let root = bench.folder.path().join("checkout");
+        let fixture = Fixture { fake: fake.clone(), ..Fixture::new(4) };
+        let root = fixture.folder.path().join("checkout");
         let write = |name: &str, content: &str| {
             let path = root.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -46,19 +46,19 @@ impl Machine {
         change(&root);
         let project =
             crate::definition::load(&root.join("limg.yaml"), &crate::runtime::ids()).unwrap().project;
-        Self { bench, project }
+        Self { fixture, project }
     }
 
     async fn try_push(&self, prefix: &str, from: &[String]) -> Result<AllPushed, PipelineError> {
         let cache_from = from.iter().map(|text| text.parse().unwrap()).collect();
-        let options = Options { destinations: Vec::new(), time: BuildTime::default(), cache_from };
+        let options = Options { time: BuildTime::default(), cache_from };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
-            repository: self.bench.fake.repository(&format!("{prefix}/{}", function.name)),
+            repository: self.fixture.fake.repository(&format!("{prefix}/{}", function.name)),
             tags: vec!["latest".to_owned()],
         };
         let targets: Vec<_> = functions.iter().map(target).collect();
-        build_and_push(&functions, &targets, &options, async |_| Ok(()), &self.bench.context).await
+        build_and_push(&functions, &targets, &options, async |_| Ok(()), &self.fixture.context).await
     }
 
     async fn push(&self, prefix: &str, from: &[String]) -> AllPushed {
@@ -66,7 +66,7 @@ impl Machine {
     }
 
     fn events(&self) -> Vec<Event> {
-        let events = self.bench.events.0.lock().unwrap();
+        let events = self.fixture.events.0.lock().unwrap();
         let is_of_cache = |event: &&Event| {
             matches!(
                 event,
@@ -77,7 +77,7 @@ impl Machine {
     }
 }
 
-/// The images that [`Machine::push`] names so.
+/// The templates of the images that [`Machine::push`] pushes under a prefix.
 fn each(fake: &Fake, prefix: &str) -> Vec<String> {
     vec![format!("{}/{prefix}/{{function}}", fake.host())]
 }
@@ -87,7 +87,7 @@ fn provenances(pushed: &AllPushed) -> Vec<Provenance> {
 }
 
 fn digests(pushed: &AllPushed) -> Vec<Digest> {
-    pushed.iter().map(|(built, _)| built.image.digest().clone()).collect()
+    pushed.iter().map(|(built, _)| built.image.digest().unwrap().clone()).collect()
 }
 
 fn all(provenance: Provenance) -> [Provenance; 4] {
@@ -117,7 +117,7 @@ fn tamper_all(fake: &Fake, change: impl Fn(&mut Value, &mut Value)) {
 }
 
 #[tokio::test]
-async fn a_cold_store_makes_and_sends_nothing_that_the_registry_has() {
+async fn an_empty_store_makes_and_uploads_nothing_that_the_registry_has() {
     let fake = Fake::start();
     let first = Machine::new(&fake).push("shop", &[]).await;
     assert_eq!(provenances(&first), all(Provenance::Built));
@@ -132,16 +132,13 @@ async fn a_cold_store_makes_and_sends_nothing_that_the_registry_has() {
     assert_eq!(asked.iter().filter(|line| line.starts_with("HEAD ")).count(), 2, "{asked:?}");
     assert_eq!(asked.iter().filter(|line| line.contains("/v2/shop/")).count(), 6, "{asked:?}");
     assert_eq!(second.events(), []);
-    let blobs = second.bench.context.store.root().join("blobs/sha256");
+    let blobs = second.fixture.context.store.root().join("blobs/sha256");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0, "nothing was made or fetched");
-    assert!(
-        second.bench.context.lock().changes(&second.bench.context.lock_before).is_empty(),
-        "nothing is pinned"
-    );
+    assert!(second.fixture.context.pins.changes().is_empty(), "nothing is pinned");
 }
 
 #[tokio::test]
-async fn what_changed_is_made_and_sent_and_nothing_else() {
+async fn only_what_changed_is_made_and_uploaded() {
     let fake = Fake::start();
     Machine::new(&fake).push("shop", &[]).await;
     let change =
@@ -151,13 +148,13 @@ async fn what_changed_is_made_and_sent_and_nothing_else() {
     let [cached, built] = [Provenance::Cached, Provenance::Built];
     assert_eq!(provenances(&pushed), [cached, built, cached, cached]);
     assert_eq!(fake.count("PATCH", "/uploads/") - sent, 2, "the code and the config");
-    assert_eq!((pushed[0].1.sent.blobs, pushed[1].1.unchanged), (2, true));
+    assert_eq!((pushed[0].1.uploaded.blobs, pushed[1].1.unchanged), (2, true));
     let without = Machine::with(&fake, "x86_64", change).push("other", &[]).await;
     assert_eq!(digests(&pushed), digests(&without));
 }
 
 #[tokio::test]
-async fn layers_go_from_the_cache_to_where_the_image_is_sent() {
+async fn layers_of_the_cache_are_mounted_or_copied_into_the_target() {
     for mounts in [true, false] {
         let fake = Fake::start();
         fake.state().behaviour.mounts = mounts;
@@ -171,13 +168,13 @@ async fn layers_go_from_the_cache_to_where_the_image_is_sent() {
         );
         let (sent, fetched) =
             (fake.count("PATCH", "/uploads/") - sent, fake.count("GET", "/blobs/") - fetched);
-        // The configs are read from the one place and sent to the other.
+        // The configs are read from the cache and uploaded to the target.
         assert_eq!((sent, fetched), if mounts { (2, 2) } else { (6, 2 + 3) });
     }
 }
 
 #[tokio::test]
-async fn a_layer_of_another_encoder_or_of_nobody_knows_which_is_made() {
+async fn a_layer_of_another_or_an_unknown_encoder_is_made() {
     type Change = fn(&mut Value, &mut Value);
     let changes: [(&str, Change); 6] = [
         ("another encoder", |_, config| {
@@ -211,7 +208,7 @@ async fn a_layer_of_another_encoder_or_of_nobody_knows_which_is_made() {
 }
 
 #[tokio::test]
-async fn an_image_that_cannot_be_read_is_told_of_and_does_no_harm() {
+async fn an_unusable_image_is_reported_and_does_not_fail_the_build() {
     type Change = fn(&mut Value, &mut Value);
     let changes: [(&str, Change); 6] = [
         ("arm64", |_, config| config["architecture"] = "arm64".into()),
@@ -232,25 +229,25 @@ async fn an_image_that_cannot_be_read_is_told_of_and_does_no_harm() {
             (all(Provenance::Built).to_vec(), digests(&first))
         );
         let events = second.events();
-        let is_told =
+        let is_reported =
             |event: &Event| matches!(event, Event::CacheUnusable { why: text, .. } if text.contains(why));
-        assert!(events.len() == 2 && events.iter().all(is_told), "{why}: {events:?}");
+        assert!(events.len() == 2 && events.iter().all(is_reported), "{why}: {events:?}");
     }
 }
 
 #[tokio::test]
-async fn an_image_of_another_architecture_gives_nothing() {
+async fn an_image_for_another_architecture_is_not_used() {
     let fake = Fake::start();
     Machine::new(&fake).push("shop", &[]).await;
     let arm64 = Machine::with(&fake, "arm64", |_| {});
     let pushed = arm64.push("arm64", &each(&fake, "shop")).await;
     assert_eq!(provenances(&pushed), all(Provenance::Built));
     let events = arm64.events();
-    let is_told =
+    let is_reported =
         |event: &Event| matches!(event, Event::CacheUnusable { image, .. } if image.ends_with(" (arm64)"));
-    assert!(events.len() == 2 && events.iter().all(is_told), "{events:?}");
+    assert!(events.len() == 2 && events.iter().all(is_reported), "{events:?}");
 
-    // Of an index the right one is taken.
+    // From an index the image for the architecture is used.
     let of = |repository: &str| fake.state().repository(repository).tags["latest"].clone();
     let entry = |repository: &str, architecture: &str| {
         json!({ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": of(repository).as_str(), "size": 1,
@@ -276,7 +273,7 @@ async fn an_image_of_another_architecture_gives_nothing() {
 }
 
 #[tokio::test]
-async fn images_that_are_not_there_are_told_of_together() {
+async fn missing_images_are_reported_together() {
     let fake = Fake::start();
     let machine = Machine::new(&fake);
     let pushed = machine.push("shop", &each(&fake, "shop")).await;
@@ -286,7 +283,7 @@ async fn images_that_are_not_there_are_told_of_together() {
 }
 
 #[tokio::test]
-async fn a_registry_that_fails_or_refuses_breaks_no_build() {
+async fn a_registry_that_fails_or_refuses_does_not_fail_the_build() {
     let refusal = InjectedFault::Respond(Response::error(403, "DENIED", "not you"));
     for (fault, asked) in [(InjectedFault::Reset, "shop/b"), (refusal, "")] {
         let other = Fake::start();
@@ -297,9 +294,9 @@ async fn a_registry_that_fails_or_refuses_breaks_no_build() {
         let pushed = machine.push("shop", &each(&other, "shop")).await;
         assert_eq!(provenances(&pushed), all(Provenance::Built));
         let events = machine.events();
-        let is_told =
+        let is_reported =
             |event: &Event| matches!(event, Event::CacheFailed { image, .. } if image.ends_with("/shop/a"));
-        assert!(events.len() == 1 && is_told(&events[0]), "{events:?}");
+        assert!(events.len() == 1 && is_reported(&events[0]), "{events:?}");
         // Where nobody can be reached, nothing more is asked; another repository may be open.
         let lines = other.lines().split_off(before);
         assert_eq!(lines.iter().any(|line| line.contains("shop/b")), asked.is_empty(), "{lines:?}");
@@ -335,7 +332,7 @@ async fn a_layer_that_the_cache_has_lost_is_made_after_all() {
 }
 
 #[tokio::test]
-async fn what_a_zip_has_deflated_is_not_looked_for() {
+async fn a_layer_with_deflated_data_of_a_zip_is_not_looked_up() {
     let fake = Fake::start();
     let zipped = |size: usize| {
         move |root: &std::path::Path| {
@@ -365,7 +362,7 @@ async fn what_a_zip_has_deflated_is_not_looked_for() {
 }
 
 #[tokio::test]
-async fn what_the_store_knows_is_not_looked_for() {
+async fn a_layer_in_the_store_is_not_looked_up() {
     let fake = Fake::start();
     let machine = Machine::new(&fake);
     machine.push("shop", &[]).await;

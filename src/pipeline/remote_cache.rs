@@ -1,71 +1,70 @@
-//! Layers that other machines have pushed, for a machine whose store does not know them: they are neither made nor sent here.
+//! Layers that other machines have pushed, for a machine whose store does not have them: they are neither made nor pushed here.
 //!
-//! Images in registries say which layers they have, and which of these the same encoder made of its tar alone. A planned
-//! layer with the same tar is then the same blob, so that an image never depends on what is found here. Nothing of it is
-//! kept: what an image says counts for one run. Whatever goes wrong is told, and the layers are made.
+//! An image in a registry lists its layers, and which of these the same encoder made from nothing but their tars. A planned
+//! layer with the same tar is the same blob, so an image never depends on what is found here. Nothing is kept: what an image
+//! lists is used for one run. If anything fails, the user learns of it and the layers are made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::image_kind::LayerSource;
+use super::layer_bytes::Recipe;
 use super::{BaseError, Context};
 use crate::event::Event;
 use crate::image::{self, Layer, ManifestLayer};
-use crate::layer::{self, LayerError, TarLayer};
+use crate::layer::{self, LayerError};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 
-/// The layers of some images, by the digests of their tars.
+/// The layers of images in registries, by the digests of their tars.
 #[derive(Default)]
-pub(super) struct Cache(BTreeMap<Digest, Cached>);
+pub(super) struct RemoteCache(BTreeMap<Digest, CachedLayer>);
 
 /// A layer of an image.
-struct Cached {
+struct CachedLayer {
     digest: Digest,
-    /// In bytes.
     size: u64,
     repository: Repository,
 }
 
-/// An image to look for.
-type Wanted = (ImageReference, Architecture);
+/// An image to read.
+type CacheImage = (ImageReference, Architecture);
 
-impl Cache {
-    /// Reads what images say of their layers. Where several have a layer of the same tar, the one that is named first
-    /// gives it.
+impl RemoteCache {
+    /// Reads which layers the images have. If several have a layer with the same tar, it comes from the first of them.
     pub(super) async fn read(
         functions: &[&Function],
         templates: &[ReferenceTemplate],
         context: &Context,
     ) -> Self {
-        let wanted = wanted(functions, templates, context);
-        let mut hosts: BTreeMap<&str, Vec<&Wanted>> = BTreeMap::new();
+        let wanted = images(functions, templates, context);
+        let mut hosts: BTreeMap<&str, Vec<&CacheImage>> = BTreeMap::new();
         for image in &wanted {
             hosts.entry(&image.0.repository().host).or_default().push(image);
         }
-        let read: BTreeMap<_, _> = join_all(hosts.into_values().map(|images| of_host(images, context)))
-            .await
-            .into_iter()
-            .flatten()
-            .collect();
+        let read: BTreeMap<_, _> =
+            join_all(hosts.into_values().map(|images| read_from_host(images, context)))
+                .await
+                .into_iter()
+                .flatten()
+                .collect();
         let mut cache = Self::default();
         let mut missing = Vec::new();
         for image in &wanted {
             let (reference, architecture) = image;
             match read.get(image) {
                 Some(Ok(layers)) => cache.add(layers, reference.repository()),
-                Some(Err(error)) => match Fault::of(error) {
-                    Fault::Missing => missing.push(reference.to_string()),
-                    Fault::Image => {
+                Some(Err(error)) => match CacheFault::of(error) {
+                    CacheFault::Missing => missing.push(reference.to_string()),
+                    CacheFault::Unusable => {
                         let (image, why) = (format!("{reference} ({architecture})"), with_causes(error));
                         context.reporter.report(Event::CacheUnusable { image, why });
                     }
-                    // The user is told of it for the whole host.
-                    Fault::Refused | Fault::Host => {}
+                    // Reported once for the whole host.
+                    CacheFault::Refused | CacheFault::Host => {}
                 },
                 None => {}
             }
@@ -77,34 +76,33 @@ impl Cache {
     }
 
     fn add(&mut self, layers: &[ManifestLayer], repository: &Repository) {
-        // No layer that Lambda takes is larger, whatever the manifest says.
+        // Lambda accepts no larger layer, so a manifest that lists one is wrong.
         for ManifestLayer { digest, diff_id, size, .. } in
             layers.iter().filter(|layer| layer.size <= IMAGE_SIZE_LIMIT)
         {
             let (digest, size, repository) = (digest.clone(), *size, repository.clone());
-            self.0.entry(diff_id.clone()).or_insert(Cached { digest, size, repository });
+            self.0.entry(diff_id.clone()).or_insert(CachedLayer { digest, size, repository });
         }
     }
 
-    /// The layer of a tree that the store does not know, if one of the images has it, and where that lies. The files are
-    /// read for that, unless their tar is known.
+    /// The layer of a recipe, if the store does not have it and one of the images does, and the repository that contains it.
+    /// The files are read for that, unless the store has recorded their tar.
     ///
     /// # Errors
-    /// When a file cannot be read or changed while limg was working, or the store cannot be written.
+    /// When a file cannot be read or changes at the same time, or the store cannot be written.
     pub(super) fn find(
         &self,
-        source: &LayerSource<'_>,
+        recipe: &Recipe,
         store: &Store,
     ) -> Result<Option<(Layer, &Repository)>, LayerError> {
-        let LayerSource { key, tree, base, mtime } = source;
-        if self.0.is_empty() || layer::encoder(tree).is_none() || layer::find(key, store).is_some() {
+        if self.0.is_empty()
+            || layer::encoder(&recipe.tree).is_none()
+            || layer::find(&recipe.key, store).is_some()
+        {
             return Ok(None);
         }
-        let tar = match TarLayer::find(tree, base, *mtime, key, store) {
-            Some(known) => known,
-            None => TarLayer::read(tree, base, *mtime, key, store)?,
-        };
-        Ok(self.0.get(tar.diff_id()).map(|Cached { digest, size, repository }| {
+        let tar = recipe.tar(store)?;
+        Ok(self.0.get(tar.diff_id()).map(|CachedLayer { digest, size, repository }| {
             let blob = store.expected_blob(digest, *size);
             let layer = Layer { digest: digest.clone(), diff_id: tar.diff_id().clone(), size: *size, blob };
             (layer, repository)
@@ -113,7 +111,7 @@ impl Cache {
 }
 
 /// The images that templates name for some functions, each once, in their order.
-fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Context) -> Vec<Wanted> {
+fn images(functions: &[&Function], templates: &[ReferenceTemplate], context: &Context) -> Vec<CacheImage> {
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
     for template in templates {
@@ -125,7 +123,7 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
                         wanted.push(image);
                     }
                 }
-                // Nobody can have pushed it there.
+                // No image can have been pushed under such a name.
                 Err(error) => context.reporter.report(Event::CacheUnusable {
                     image: template.to_string(),
                     why: format!("for `{}`: {}", function.name, with_causes(&error)),
@@ -136,21 +134,22 @@ fn wanted(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
     wanted
 }
 
-/// What the images of a host say. The first is asked for alone: a host that cannot be reached costs one try. Whatever a host
-/// refuses is told once.
-async fn of_host<'a>(
-    images: Vec<&'a Wanted>,
+/// Reads the images of one host. The first is read alone: a host that cannot be reached costs one attempt. What a host refuses
+/// is reported once.
+async fn read_from_host<'a>(
+    images: Vec<&'a CacheImage>,
     context: &Context,
-) -> Vec<(&'a Wanted, Result<Vec<ManifestLayer>, BaseError>)> {
-    let read = async |image: &'a Wanted| (image, made_layers(image, context).await);
+) -> Vec<(&'a CacheImage, Result<Vec<ManifestLayer>, BaseError>)> {
+    let read = async |image: &'a CacheImage| (image, layers_of(image, context).await);
     let mut images = images.into_iter();
     let Some(first) = images.next() else { return Vec::new() };
     let mut answers = vec![read(first).await];
-    if answers.iter().all(|(_, answer)| answer.as_ref().err().map(Fault::of) != Some(Fault::Host)) {
+    if answers.iter().all(|(_, answer)| answer.as_ref().err().map(CacheFault::of) != Some(CacheFault::Host)) {
         answers.extend(join_all(images.map(read)).await);
     }
     let mut failures = answers.iter().filter_map(|(image, answer)| Some((image, answer.as_ref().err()?)));
-    let failure = failures.find(|(_, error)| matches!(Fault::of(error), Fault::Refused | Fault::Host));
+    let failure =
+        failures.find(|(_, error)| matches!(CacheFault::of(error), CacheFault::Refused | CacheFault::Host));
     if let Some(((reference, _), error)) = failure {
         let help = match error {
             BaseError::Registry(error) => error.help(),
@@ -162,33 +161,33 @@ async fn of_host<'a>(
     answers
 }
 
-/// Whose fault it is that an image gives no layers.
+/// Why an image provides no layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// There is no such image.
+enum CacheFault {
+    /// It does not exist.
     Missing,
-    /// The image cannot be read.
-    Image,
-    /// The registry does not let limg read this one.
+    /// It cannot be used.
+    Unusable,
+    /// The registry refuses access to it.
     Refused,
-    /// No image of that host would fare better.
+    /// The host fails for every image.
     Host,
 }
 
-impl Fault {
+impl CacheFault {
     fn of(error: &BaseError) -> Self {
         match error {
             BaseError::Registry(error) if error.is_not_found() => Self::Missing,
-            BaseError::Image(_) | BaseError::Registry(RegistryError::Content { .. }) => Self::Image,
+            BaseError::Image(_) | BaseError::Registry(RegistryError::Content { .. }) => Self::Unusable,
             BaseError::Registry(error) if matches!(error.status(), Some(401 | 403)) => Self::Refused,
             _ => Self::Host,
         }
     }
 }
 
-/// The layers of an image that limg would make in the same way. Nothing is pinned.
-async fn made_layers(
-    (reference, architecture): &Wanted,
+/// The layers of an image that the same encoder has made. Nothing is pinned.
+async fn layers_of(
+    (reference, architecture): &CacheImage,
     context: &Context,
 ) -> Result<Vec<ManifestLayer>, BaseError> {
     let (registry, repository) = (&context.registry, reference.repository());

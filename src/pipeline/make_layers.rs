@@ -1,0 +1,287 @@
+//! Makes the layers of all functions, each once, on all processors.
+//!
+//! Small layers come first: what is done with a finished one can then begin, and does not wait for a large one. Each finished
+//! layer is announced; what is done with it is not decided here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::finished_layers::Announcer;
+use super::layer_bytes::{LayerForm, Recipe};
+use super::remote_cache::RemoteCache;
+use super::remote_layers::Ready;
+use super::{Context, Origin, PipelineError, Planned};
+use crate::event::{Event, LayerEvent, Provenance};
+use crate::files::FileIndex;
+use crate::image::ImageLayer;
+use crate::layer;
+use crate::plan::LayerPlan;
+use crate::store::Digest;
+use crate::sync::{into_inner, lock};
+
+/// The size of its files, in bytes, from which a layer counts as large: it then has as many blocks in memory at once as the
+/// compressor uses.
+const LARGE: u64 = 8 << 20;
+
+/// The minimum number of workers, also on one processor: one reads while another compresses or writes.
+const MIN_WORKERS: usize = 2;
+
+/// The maximum number of workers. More would slow down reading, and take more memory.
+const MAX_WORKERS: usize = 16;
+
+/// How many workers make large layers.
+const MAX_LARGE_WORKERS: usize = 4;
+
+/// Layers by their keys.
+pub(super) type MadeLayers = BTreeMap<Digest, MadeLayer>;
+
+/// A layer, and where it comes from.
+#[derive(Clone)]
+pub(super) struct MadeLayer {
+    pub(super) layer: ImageLayer,
+    pub(super) provenance: Provenance,
+    /// Where to get its bytes if the store does not have them.
+    pub(super) origin: Origin,
+    /// What compressed it, if its blob depends on nothing but its tar.
+    pub(super) encoder: Option<&'static str>,
+}
+
+/// The keys that identify layers, computed once for each tree on each base, however many functions share it.
+pub(super) struct Keys<'a> {
+    ready: &'a [Ready],
+    mtime: u64,
+    /// By where tree and base are in memory: whoever is planned holds both.
+    known: BTreeMap<(usize, usize), Digest>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(ready: &'a [Ready], mtime: u64) -> Self {
+        Self { ready, mtime, known: BTreeMap::new() }
+    }
+
+    /// The keys of a function's layers. A layer that is reused from another image has other bytes than the one that limg
+    /// would make of the same tree, and hence another key.
+    pub(super) fn of(&mut self, planned: &'a Planned<'_>) -> Vec<Digest> {
+        let Self { ready, mtime, known } = self;
+        let base = &planned.base.index;
+        let key = |plan: &LayerPlan| {
+            let new_key = || match as_ready(plan, planned, ready) {
+                Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
+                None => layer::key(&plan.tree, base, *mtime),
+            };
+            let place = (Arc::as_ptr(&plan.tree).addr(), Arc::as_ptr(base).addr());
+            known.entry(place).or_insert_with(new_key).clone()
+        };
+        planned.plan.layers.iter().map(key).collect()
+    }
+}
+
+/// The layer of another image that can be reused for a planned one.
+fn as_ready<'a>(plan: &LayerPlan, planned: &Planned<'_>, ready: &'a [Ready]) -> Option<&'a Ready> {
+    ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index))
+}
+
+/// How layers are made.
+pub(super) struct LayerMaker<'a> {
+    pub(super) form: LayerForm,
+    pub(super) mtime: u64,
+    pub(super) cache: &'a RemoteCache,
+    pub(super) announcer: &'a Announcer<'a>,
+    pub(super) context: &'a Context,
+}
+
+/// One layer to make.
+struct Job<'a> {
+    key: &'a Digest,
+    plan: &'a LayerPlan,
+    base: &'a Arc<FileIndex>,
+}
+
+impl LayerMaker<'_> {
+    /// Makes every layer, and announces each when it is finished. After a failure no further layer is started.
+    pub(super) fn make(
+        &self,
+        planned: &[Planned<'_>],
+        keys: &[Vec<Digest>],
+        ready: &[Ready],
+    ) -> Result<MadeLayers, PipelineError> {
+        let mut seen = BTreeSet::new();
+        let mut jobs = Vec::new();
+        let mut made = MadeLayers::new();
+        for (planned, keys) in planned.iter().zip(keys) {
+            for (plan, key) in planned.plan.layers.iter().zip(keys) {
+                if !seen.insert(key) {
+                    continue;
+                }
+                if let Some(ready) = as_ready(plan, planned, ready) {
+                    made.insert(key.clone(), self.reuse(key, ready, plan)?);
+                } else {
+                    jobs.push(Job { key, plan, base: &planned.base.index });
+                }
+            }
+        }
+        let queue = Mutex::new(smallest_first(jobs).into_iter().peekable());
+        let made = Mutex::new(Ok(made));
+        let work = |takes_large: bool| {
+            while let Some(job) = next(&queue, &made, takes_large) {
+                let result = self.run(&job);
+                let mut made = lock(&made);
+                match (&mut *made, result) {
+                    (Ok(layers), Ok(layer)) => drop(layers.insert(job.key.clone(), layer)),
+                    (Ok(_), Err(error)) => *made = Err(error),
+                    // The first failure is reported.
+                    (Err(_), _) => {}
+                }
+            }
+        };
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            for number in 0..processors.clamp(MIN_WORKERS, MAX_WORKERS) {
+                scope.spawn(move || work(number < MAX_LARGE_WORKERS));
+            }
+        });
+        into_inner(made)
+    }
+
+    /// Reuses a layer of another image.
+    fn reuse(&self, key: &Digest, ready: &Ready, plan: &LayerPlan) -> Result<MadeLayer, PipelineError> {
+        let (layer, origin) = (ready.layer.clone().into(), Origin::Registry(ready.origin.clone()));
+        // What compressed it is not known.
+        let made = MadeLayer { layer, provenance: Provenance::Reused, origin, encoder: None };
+        self.finish(key, made, plan, Duration::ZERO)
+    }
+
+    fn run(&self, job: &Job<'_>) -> Result<MadeLayer, PipelineError> {
+        let start = Instant::now();
+        let Job { key, plan, base } = *job;
+        let LayerPlan { name, tree, .. } = plan;
+        let Self { mtime, context, .. } = *self;
+        let store = &context.store;
+        let failed = |source| PipelineError::Layer { name: name.clone(), source };
+        if context.verify && layer::forget_stale(tree, base, mtime, key, store).map_err(failed)? {
+            context.reporter.report(Event::Stale { name: name.clone() });
+        }
+        let (tree, base) = (Arc::clone(tree), Arc::clone(base));
+        let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
+        let encoder = layer::encoder(&recipe.tree);
+        let cached = self.cache.find(&recipe, store).map_err(failed)?;
+        let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
+            (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
+        } else {
+            let (layer, found) = recipe.make(self.form, store).map_err(failed)?;
+            let provenance = if found { Provenance::Reused } else { Provenance::Built };
+            (layer, provenance, Origin::Files(recipe))
+        };
+        self.finish(key, MadeLayer { layer, provenance, origin, encoder }, plan, start.elapsed())
+    }
+
+    /// Reports and announces a finished layer.
+    fn finish(
+        &self,
+        key: &Digest,
+        made: MadeLayer,
+        plan: &LayerPlan,
+        took: Duration,
+    ) -> Result<MadeLayer, PipelineError> {
+        self.context.reporter.report(Event::Layer(LayerEvent {
+            name: plan.name.clone(),
+            files: plan.tree.files(),
+            size: made.layer.size(),
+            provenance: made.provenance,
+            took,
+        }));
+        self.announcer.layer(key, &made)?;
+        Ok(made)
+    }
+}
+
+/// Sorts jobs by size; those of one size keep their order.
+fn smallest_first(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
+    jobs.sort_by_key(|job| job.plan.size);
+    jobs
+}
+
+/// The next layer to make. A worker that takes no large layers stops once all small ones have been started.
+fn next<'a>(
+    queue: &Mutex<Peekable<impl Iterator<Item = Job<'a>>>>,
+    made: &Mutex<Result<MadeLayers, PipelineError>>,
+    takes_large: bool,
+) -> Option<Job<'a>> {
+    if lock(made).is_err() {
+        return None;
+    }
+    lock(queue).next_if(|job| takes_large || job.plan.size < LARGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::base::LoadedBase;
+    use super::super::remote_layers::AllBrought;
+    use super::super::{Inputs, Planning, plan_all};
+    use super::*;
+    use crate::image::BaseImage;
+    use crate::project::{Architecture, RunConfig};
+    use crate::tree::Tree;
+
+    #[test]
+    fn a_layer_that_functions_share_gets_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        write("layer/bootstrap", "#!/bin/sh\n");
+        write("a/app", "a");
+        write("b/app", "b");
+        write(
+            "limg.yaml",
+            "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
+             layers: { shared: { path: layer } }\n\
+             defaults: { runtime: empty, layers: [shared] }\n\
+             functions: { a: { code: a }, b: { code: b } }\n",
+        );
+        let runtimes = ["provided.al2023"];
+        let project = crate::definition::load(&folder.path().join("limg.yaml"), &runtimes).unwrap().project;
+        let base = Arc::new(LoadedBase {
+            name: "scratch".to_owned(),
+            image: BaseImage::scratch(Architecture::X86_64),
+            run: RunConfig::default(),
+            index: Arc::new(FileIndex::default()),
+            size: 0,
+            origin: None,
+        });
+        let bases = [Some(Arc::clone(&base)), Some(base)];
+        let brought = AllBrought::default();
+        let (functions, cache) = (&project.functions, &RemoteCache::default());
+        let inputs = Inputs { functions, bases: &bases, brought: &brought, findings: &[], cache };
+        let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };
+
+        let mut keys = Keys::new(&[], 0);
+        let keyed: Vec<_> = planned.iter().map(|planned| keys.of(planned)).collect();
+        assert_eq!(keyed[0][0], keyed[1][0]);
+        assert_ne!(keyed[0].last(), keyed[1].last());
+        let layers: usize = keyed.iter().map(Vec::len).sum();
+        assert_eq!(keys.known.len(), layers - 1, "the key of the shared layer was computed once");
+    }
+
+    #[test]
+    fn small_layers_come_first_and_not_every_worker_takes_large_ones() {
+        let plans = [LARGE, 2, LARGE + 1, 1].map(|size| {
+            let mut plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+            plan.size = size;
+            plan
+        });
+        let (key, base) = (Digest::of(b""), Arc::new(FileIndex::default()));
+        let jobs = plans.each_ref().map(|plan| Job { key: &key, plan, base: &base });
+        let queue = Mutex::new(smallest_first(jobs.into()).into_iter().peekable());
+        let made = Mutex::new(Ok(MadeLayers::new()));
+        let taken = |takes_large| next(&queue, &made, takes_large).map(|job| job.plan.size);
+        assert_eq!([false, true, false].map(taken), [Some(1), Some(2), None]);
+        assert_eq!([true, true, true].map(taken), [Some(LARGE), Some(LARGE + 1), None]);
+    }
+}
