@@ -13,9 +13,9 @@ use crate::finding::Help;
 pub enum FailureKind {
     /// The user: the command line, the definition, or a file or image that it names is wrong.
     User,
-    /// Whoever runs the machine or a service: the network, a registry, an engine or the operating system failed.
+    /// The administrator of the machine or of a service: the network, a registry, an engine or the operating system failed.
     Environment,
-    /// Nobody in particular: the input and the environment are fine, and the work itself failed.
+    /// No one in particular: the input and the environment are fine, and the work itself failed.
     Work,
 }
 

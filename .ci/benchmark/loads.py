@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The image of every work load, as limg and as docker and buildah are told.
+# The image of every work load, defined for limg and for docker and buildah.
 DEFINITION = """\
 project: bench
 bases:

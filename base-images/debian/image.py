@@ -1,15 +1,15 @@
-"""Writes image layers and OCI layouts, the same bytes from the same files.
+"""Writes image layers and OCI layouts; the same files give the same bytes.
 
     image.py layer ROOT DIR [PARENT_ROOT]
     image.py layout LAYOUT ARCHITECTURE CONFIG LAYER_DIR...
 
-`layer` writes DIR/layer.tar.gz, what ROOT has beyond PARENT_ROOT, and
-DIR/layer.json, its OCI descriptor and diff id. `layout` stacks such layers; to
-the variables in CONFIG it adds those of each DIR/environment.
+`layer` writes DIR/layer.tar.gz, the files that ROOT has in addition to
+PARENT_ROOT, and DIR/layer.json, its OCI descriptor and diff ID. `layout` combines
+such layers and adds the variables in each DIR/environment to those in CONFIG.
 
-The rules for layers are those that Lambda's strict reader needs: each file's
-directories come before it in the same layer, there are no hard links and no
-devices, and one gzip member holds it all.
+Lambda's reader requires that the directories of each file come before it in the
+same layer, that there are no hard links and no devices, and that the layer is a
+single gzip member.
 """
 
 import gzip
@@ -25,8 +25,8 @@ from pathlib import Path
 
 EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 
-# Only the folder itself goes into a layer: the rest is the engine's, or is made
-# again when it is needed, or differs from build to build.
+# Only the folder itself goes into a layer: its contents belong to the engine, are
+# made again when they are needed, or differ from build to build.
 EMPTY = {
     "boot", "dev", "proc", "root", "run", "sys", "tmp",
     "usr/share/info", "usr/share/locale", "usr/share/man",
@@ -40,7 +40,7 @@ ABSENT = {
 
 
 def walk(root, folder=""):
-    """All paths that belong in an image, a folder before its contents."""
+    """All paths that go into an image, a folder before its contents."""
     for name in sorted(os.listdir(os.path.join(root, folder)), key=os.fsencode):
         path = os.path.join(folder, name)
         mode = os.lstat(os.path.join(root, path)).st_mode
@@ -55,7 +55,7 @@ def walk(root, folder=""):
 
 
 def identity(path):
-    """What decides whether two files are the same. Times do not."""
+    """The properties by which two files are compared. Times are not among them."""
     try:
         info = os.lstat(path)
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def identity(path):
 
 
 def changed(root, parent):
-    """What a layer over `parent` holds, with the folders that lead to it."""
+    """The paths in a layer on top of `parent`, including the folders above each file."""
     wanted = set()
     for path in walk(root):
         file = os.path.join(root, path)
@@ -81,12 +81,12 @@ def changed(root, parent):
     if parent is not None:
         gone = [p for p in walk(parent) if not os.path.lexists(os.path.join(root, p))]
         if gone:
-            sys.exit(f"image.py: a layer may not delete what its parent has: {gone}")
+            sys.exit(f"image.py: a layer must not delete files of its parent: {gone}")
     return [path for path in walk(root) if path in wanted]
 
 
 class Hashing:
-    """A file to write to that knows the digest of what was written."""
+    """A file for writing that computes the digest of its contents."""
 
     def __init__(self, file):
         self.file, self.sha256, self.size = file, hashlib.sha256(), 0
@@ -130,7 +130,7 @@ def write_layer(root, directory, parent=None):
         blob = Hashing(file)
         with gzip.GzipFile("", "wb", 6, blob, mtime=0) as zipped:
             content = Hashing(zipped)
-            # "w|" writes forward only, as a stream of hashed bytes must be.
+            # "w|" only writes forward, as hashing requires.
             with tarfile.open(fileobj=content, mode="w|", format=tarfile.PAX_FORMAT) as tar:
                 first_names = {}
                 for path in changed(root, parent):
@@ -175,7 +175,7 @@ def write_layout(layout, architecture, config, *directories):
         if environment.exists():
             config["Env"] += environment.read_text().splitlines()
         blob = blobs / record["descriptor"]["digest"].partition(":")[2]
-        try:  # a hard link costs nothing, but needs the same file system
+        try:  # a hard link costs nothing but needs the same file system
             os.link(directory / "layer.tar.gz", blob)
         except OSError:
             shutil.copyfile(directory / "layer.tar.gz", blob)

@@ -10,18 +10,16 @@ mod resolve;
 mod reusable_layer;
 mod selection;
 
-use std::collections::BTreeSet;
-
 pub use error::ExtractError;
 pub use reusable_layer::fits_base;
 
-use crate::files::{LayerReadError, Origin, Overlay};
+use crate::files::{Overlay, OverlayNode};
 use crate::image::Layer;
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
 use crate::tree::Tree;
 use reusable_layer::Candidate;
-use selection::{RECORD, SelectedEntry, Selection, StoredSelection};
+use selection::{RECORD, StoredSelection};
 
 /// Files taken from an image.
 #[derive(Debug)]
@@ -121,25 +119,19 @@ fn read_selection(
         }
     }
     let root = resolve::resolve(&image, path)?;
-    let selected = selection::select(&image, &root, path)?;
+    let selection = selection::select(&image, &root, path)?;
     // The candidates were checked for `path`: they do not count if links lead elsewhere.
     let mut candidates = candidates.iter().filter(|_| root == *path);
     let reusable = candidates.find(|(number, _, candidate)| candidate.is_exactly(*number, &image));
     let reusable_layer = reusable.map(|(_, layer, _)| (layer.digest.clone(), layer.blob.size));
 
-    let origins: BTreeSet<Origin> = selected.values().filter_map(SelectedEntry::content).copied().collect();
-    let pack = pack::pack(layers, &origins, store)?;
-    // A layer that lacks an entry when it is read again has changed.
-    let packed = |origin: Origin| {
-        let changed = || LayerReadError::Digest { layer: layers[origin.layer as usize].digest.clone() };
-        pack.files.get(&origin).cloned().ok_or_else(changed)
-    };
-    let mut entries = Selection::new();
-    for (path, entry) in selected {
-        entries.insert(path, entry.try_map_content(packed)?);
-    }
-    let contents = (pack.digest, pack.blob.size);
-    Ok((StoredSelection { entries, contents, reusable_layer }, pack.blob))
+    let origins = selection.values().filter_map(|node| match node {
+        OverlayNode::File(file) => Some(file.origin),
+        _ => None,
+    });
+    let pack = pack::pack(layers, &origins.collect(), store)?;
+    let stored = StoredSelection::new(&selection, &pack, reusable_layer, layers)?;
+    Ok((stored, pack.blob))
 }
 
 #[cfg(test)]

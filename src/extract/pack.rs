@@ -18,7 +18,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Where the content of a file is in the pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PackedFile {
+pub(super) struct PackedContent {
     /// Where it begins, in bytes.
     pub(super) offset: u64,
     pub(super) size: u64,
@@ -26,7 +26,15 @@ pub(super) struct PackedFile {
     pub(super) digest: Digest,
 }
 
-/// A blob with the contents of files, and where each of them is.
+/// A file in the pack.
+#[derive(Debug, Clone)]
+pub(super) struct PackedFile {
+    /// When it was last modified, in seconds since 1970.
+    pub(super) modified: Option<i64>,
+    pub(super) content: PackedContent,
+}
+
+/// A blob with the contents of files.
 pub(super) struct Pack {
     pub(super) digest: Digest,
     pub(super) blob: Blob,
@@ -77,7 +85,9 @@ impl Packer<'_> {
         let mut entries = TarEntries::new(tar);
         let mut buffer = vec![0; BUFFER];
         let mut origin = Origin { entry: 0, ..last };
-        while origin <= last && entries.next_entry().map_err(damaged)?.is_some() {
+        while origin <= last
+            && let Some(entry) = entries.next_entry().map_err(damaged)?
+        {
             if wanted.contains(&origin) {
                 let mut hashed = HashingWriter::new(&mut self.writer);
                 loop {
@@ -88,7 +98,8 @@ impl Packer<'_> {
                     hashed.write_all(&buffer[..read]).map_err(cannot_write(self.store))?;
                 }
                 let (_, digest, size) = hashed.finish();
-                self.files.insert(origin, PackedFile { offset: self.size, size, digest });
+                let content = PackedContent { offset: self.size, size, digest };
+                self.files.insert(origin, PackedFile { modified: entry.modified, content });
                 self.size += size;
             }
             origin.entry += 1;

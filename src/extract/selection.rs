@@ -7,66 +7,77 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ExtractError;
-use super::pack::PackedFile;
-use crate::files::{Origin, Overlay, OverlayFile, OverlayNode};
+use super::pack::{Pack, PackedContent, PackedFile};
+use crate::files::{LayerReadError, Overlay, OverlayFile, OverlayNode};
+use crate::image::Layer;
 use crate::project::ImagePath;
 use crate::store::{Blob, Digest, Store};
-use crate::tree::{self, IMAGE_SIZE_LIMIT, StoredFile, Tree, TreeError};
+use crate::tree::{self, IMAGE_SIZE_LIMIT, Node, StoredFile, Tree, TreeError};
 
 /// The kind of the record. Its name changes when its meaning does.
 pub(super) const RECORD: &str = "image-files-1";
 
-/// What an image has at and below a path, with the contents in the store.
+/// What an image has at and below a path, by the path relative to it, which is empty for the path itself.
+pub(super) type Selection<'a> = BTreeMap<String, &'a OverlayNode>;
+
+/// The same with the contents in the store.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredSelection {
-    pub(super) entries: Selection<PackedFile>,
+    entries: BTreeMap<String, StoredEntry>,
     /// The blob with the contents, and its size in bytes.
-    pub(super) contents: (Digest, u64),
+    contents: (Digest, u64),
     /// Digest and size in bytes of the layer that contains exactly this in the form of limg's own layers.
     #[serde(rename = "ready")]
     pub(super) reusable_layer: Option<(Digest, u64)>,
 }
 
-/// What an image has at and below a path, by the path relative to it, which is empty for the path itself. `C` is where the
-/// contents of files are.
-pub(super) type Selection<C> = BTreeMap<String, SelectedEntry<C>>;
-
 /// What is at a path.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum SelectedEntry<C> {
+enum StoredEntry {
     #[serde(rename = "d")]
     Directory,
-    /// A file, its permission bits and when it was last modified, in seconds since 1970.
     #[serde(rename = "f")]
-    File { mode: u32, modified: Option<i64>, content: C },
+    File {
+        /// Its permission bits.
+        mode: u32,
+        /// When it was last modified, in seconds since 1970.
+        modified: Option<i64>,
+        content: PackedContent,
+    },
     /// A symbolic link and its target.
     #[serde(rename = "l")]
-    Symlink(String),
-}
-
-impl<C> SelectedEntry<C> {
-    pub(super) fn content(&self) -> Option<&C> {
-        match self {
-            Self::File { content, .. } => Some(content),
-            Self::Directory | Self::Symlink(_) => None,
-        }
-    }
-
-    pub(super) fn try_map_content<D, E>(
-        self,
-        map: impl FnOnce(C) -> Result<D, E>,
-    ) -> Result<SelectedEntry<D>, E> {
-        Ok(match self {
-            Self::Directory => SelectedEntry::Directory,
-            Self::Symlink(target) => SelectedEntry::Symlink(target),
-            Self::File { mode, modified, content } => {
-                SelectedEntry::File { mode, modified, content: map(content)? }
-            }
-        })
-    }
+    Symlink(Box<str>),
 }
 
 impl StoredSelection {
+    /// A selection whose files have been packed.
+    ///
+    /// # Errors
+    /// When the pack lacks a file: its layer has changed since it was read first.
+    pub(super) fn new(
+        selection: &Selection<'_>,
+        pack: &Pack,
+        reusable_layer: Option<(Digest, u64)>,
+        layers: &[Layer],
+    ) -> Result<Self, LayerReadError> {
+        let mut entries = BTreeMap::new();
+        for (path, node) in selection {
+            let entry = match node {
+                OverlayNode::File(OverlayFile { origin, mode, .. }) => {
+                    let changed =
+                        || LayerReadError::Digest { layer: layers[origin.layer as usize].digest.clone() };
+                    let PackedFile { modified, content } =
+                        pack.files.get(origin).ok_or_else(changed)?.clone();
+                    StoredEntry::File { mode: *mode, modified, content }
+                }
+                OverlayNode::Symlink(target) => StoredEntry::Symlink(target.clone()),
+                OverlayNode::Directory(_) | OverlayNode::Unsupported(_) => StoredEntry::Directory,
+            };
+            entries.insert(path.clone(), entry);
+        }
+        Ok(Self { entries, contents: (pack.digest.clone(), pack.blob.size), reusable_layer })
+    }
+
     /// The selection recorded under a key and the blob with its contents, if the store still has both.
     pub(super) fn recorded(key: &Digest, store: &Store) -> Option<(Self, Blob)> {
         let selection: Self = store.record(RECORD, key)?;
@@ -91,9 +102,9 @@ impl StoredSelection {
                 relative => tree::join(to, relative, &of_image(&format!("{path}/{relative}")))?,
             };
             match entry {
-                SelectedEntry::Directory => tree.insert(place, tree::Node::Directory),
-                SelectedEntry::Symlink(target) => tree.insert(place, tree::Node::Symlink(target)),
-                SelectedEntry::File { mode, modified, content: PackedFile { offset, size, digest } } => {
+                StoredEntry::Directory => tree.insert(place, Node::Directory),
+                StoredEntry::Symlink(target) => tree.insert(place, Node::Symlink(target.into())),
+                StoredEntry::File { mode, modified, content: PackedContent { offset, size, digest } } => {
                     let digest = digest.into();
                     let file = StoredFile { path: Arc::clone(&blob), offset, size, digest };
                     tree.add_stored(place, file, mode, modified);
@@ -108,42 +119,41 @@ impl StoredSelection {
 ///
 /// # Errors
 /// When a layer cannot contain it.
-pub(super) fn select(
-    image: &Overlay,
+pub(super) fn select<'a>(
+    image: &'a Overlay,
     root: &ImagePath,
     path: &ImagePath,
-) -> Result<Selection<Origin>, ExtractError> {
-    let mut entries = Selection::new();
+) -> Result<Selection<'a>, ExtractError> {
+    let mut selection = Selection::new();
     let mut size = 0_u64;
     for (place, entry) in image.named(root) {
-        let unsuitable = |why: &str| TreeError::Unsuitable {
-            what: of_image(place.as_str()),
-            why: why.to_owned(),
-            help: "choose a `path` of the image that does not contain it".into(),
-        };
-        let selected = match &entry.node {
-            OverlayNode::Directory(_) => SelectedEntry::Directory,
-            OverlayNode::Symlink(target) => SelectedEntry::Symlink(target.clone()),
+        let why = match &entry.node {
             OverlayNode::File(OverlayFile { is_sparse: true, .. }) => {
-                return Err(unsuitable("is stored as a sparse file, which limg cannot read").into());
+                Some("is stored as a sparse file, which limg cannot read")
             }
+            OverlayNode::Unsupported(why) => Some(*why),
             OverlayNode::File(file) => {
                 size = size.saturating_add(file.size);
-                SelectedEntry::File { mode: file.mode, modified: file.modified, content: file.origin }
+                None
             }
-            OverlayNode::Unsupported(why) => return Err(unsuitable(why).into()),
+            OverlayNode::Directory(_) | OverlayNode::Symlink(_) => None,
         };
+        if let Some(why) = why {
+            let help = "choose a path of the image that does not contain it".into();
+            let (what, why) = (of_image(place.as_str()), why.to_owned());
+            return Err(TreeError::Unsuitable { what, why, help }.into());
+        }
         let relative = place.as_str()[root.as_str().len()..].trim_start_matches('/');
-        entries.insert(relative.to_owned(), selected);
+        selection.insert(relative.to_owned(), &entry.node);
     }
     if size > IMAGE_SIZE_LIMIT {
         return Err(ExtractError::TooLarge { path: path.clone(), size });
     }
     // A folder that no layer names, and whose files were all deleted.
-    if entries.is_empty() {
-        entries.insert(String::new(), SelectedEntry::Directory);
+    if selection.is_empty() {
+        selection.insert(String::new(), &OverlayNode::Directory(None));
     }
-    Ok(entries)
+    Ok(selection)
 }
 
 /// A path of the image, in messages.

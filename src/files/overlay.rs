@@ -46,7 +46,7 @@ pub enum OverlayNode {
     /// A file or a hard link to one.
     File(OverlayFile),
     /// A symbolic link and its target.
-    Symlink(String),
+    Symlink(Box<str>),
     /// Something that limg does not put into a layer, and why: a clause that follows its path.
     Unsupported(&'static str),
 }
@@ -60,8 +60,6 @@ pub struct OverlayFile {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was last modified, in seconds since 1970.
-    pub modified: Option<i64>,
     /// Whether the archive leaves out its holes, so that the entry's content is not the file's.
     pub is_sparse: bool,
 }
@@ -233,7 +231,7 @@ impl Overlay {
         let entry = |OverlayEntry { layer, node }| match node {
             OverlayNode::Directory(mode) => IndexEntry::Directory { mode: mode.unwrap_or(0o755), layer },
             OverlayNode::File(OverlayFile { mode, size, .. }) => IndexEntry::File { mode, size, layer },
-            OverlayNode::Symlink(target) => IndexEntry::Symlink { target: target.into(), layer },
+            OverlayNode::Symlink(target) => IndexEntry::Symlink { target, layer },
             OverlayNode::Unsupported(_) => IndexEntry::Other { layer },
         };
         FileIndex::full(self.entries.into_iter().map(|(path, placed)| (path, entry(placed))))
@@ -250,7 +248,7 @@ impl Layer<'_> {
     }
 
     fn node(&mut self, position: u32, entry: TarEntry) -> OverlayNode {
-        let TarEntry { kind, target, mode, size, modified, is_text, is_sparse, .. } = entry;
+        let TarEntry { kind, target, mode, size, is_text, is_sparse, .. } = entry;
         if !is_text {
             OverlayNode::Unsupported("has a name or link target that is not valid UTF-8")
         } else if kind.is_hard_link() {
@@ -258,12 +256,12 @@ impl Layer<'_> {
         } else if kind.is_symlink() && (target.is_empty() || target.contains('\0')) {
             OverlayNode::Unsupported("is a symbolic link with an invalid target")
         } else if kind.is_symlink() {
-            OverlayNode::Symlink(target)
+            OverlayNode::Symlink(target.into())
         } else if kind.is_dir() {
             OverlayNode::Directory(Some(mode))
         } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
             let origin = Origin { layer: self.number, entry: position };
-            OverlayNode::File(OverlayFile { origin, mode, size, modified, is_sparse })
+            OverlayNode::File(OverlayFile { origin, mode, size, is_sparse })
         } else if kind.is_fifo() {
             OverlayNode::Unsupported("is a named pipe")
         } else if kind.is_character_special() || kind.is_block_special() {

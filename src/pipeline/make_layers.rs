@@ -54,7 +54,7 @@ pub(super) struct MadeLayer {
 pub(super) struct Keys<'a> {
     ready: &'a [Ready],
     mtime: u64,
-    /// By where tree and base are in memory: whoever is planned holds both.
+    /// By the addresses of tree and base in memory, which the planned functions keep alive.
     known: BTreeMap<(usize, usize), Digest>,
 }
 

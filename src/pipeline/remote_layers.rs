@@ -70,7 +70,7 @@ pub(super) async fn bring_all(
 ) -> Result<AllBrought, PipelineError> {
     let mut all = AllBrought::default();
     let mut seen = BTreeSet::new();
-    // Layers that nobody can have: asking for another function would change nothing.
+    // Layer versions that cannot be used: another request for another function would not change that.
     let mut unusable = BTreeSet::new();
     for function in functions {
         for layer in &function.layers {

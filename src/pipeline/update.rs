@@ -1,4 +1,4 @@
-//! Pins anew what a project's names stand for.
+//! Updates the pins of a project: what its references to images and layer versions stand for now.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,8 @@ enum Used {
 }
 
 /// Pins what the bases and layers of these names stand for now, all without names. Names are those of the definition, or
-/// what it has under them. An image that is pinned for other architectures too is pinned anew for all of them. The result
-/// is what moved.
+/// what it has under them. An image that is also pinned for other architectures is updated for all of them. The result
+/// is what changed.
 ///
 /// # Errors
 /// When a name is none, or something cannot be resolved; then nothing is written.
@@ -71,8 +71,8 @@ pub async fn update(
     blocking(move || pins.write().map(|()| pins.changes())).await
 }
 
-/// Pins an image anew for architectures that no function has by the definition, but that it was built for. One that the
-/// image is not there for any more loses its pin.
+/// Updates the pins of an image for architectures that no function in the definition has, but that it was built for. A
+/// pin is removed if the image no longer exists for that architecture.
 async fn renew_others(
     reference: &ImageReference,
     resolved: &BTreeSet<(&ImageReference, Architecture)>,

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_told_from_references_to_them() {
+    fn secrets_are_distinguished_from_references_to_them() {
         for (name, value) in [
             ("DB_PASSWORD", "hunter2"),
             ("dbPassword", "hunter2"),

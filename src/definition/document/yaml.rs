@@ -314,7 +314,7 @@ impl<'de> Visitor<'de> for Descend<'_> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<(), A::Error> {
-        // A tag is no step of its own.
+        // A tag is not a step of its own.
         tagged.variant::<IgnoredAny>()?.1.newtype_variant_seed(self)
     }
 }

@@ -67,7 +67,7 @@ impl Fixture {
 
     /// Whether an extraction has been recorded.
     pub(super) fn has_record(&self) -> bool {
-        self.store.root().join("image-files-1").exists()
+        self.store.root().join(RECORD).exists()
     }
 
     /// Removes the blobs of all layers.

@@ -166,6 +166,25 @@ fn no_layer_is_read_the_second_time() {
 }
 
 #[test]
+fn the_record_keeps_its_form() {
+    let fixture = Fixture::of(&[&["o/", "o/a: 1", "o/l -> a"]]);
+    fixture.extract("/o", "/o").unwrap();
+    let folder = std::fs::read_dir(fixture.store.root().join(RECORD)).unwrap();
+    let records: Vec<_> = folder.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let [record] = &records[..] else { panic!("{} records", records.len()) };
+    let digest = Digest::of(b"1");
+    let content = serde_json::json!({ "offset": 0, "size": 1, "digest": digest });
+    let file = serde_json::json!({ "f": { "mode": 0o644, "modified": 1_700_000_000, "content": content } });
+    let layer = &fixture.layers[0];
+    let expected = serde_json::json!({
+        "entries": { "": "d", "a": file, "l": { "l": "a" } },
+        "contents": [digest, 1],
+        "ready": [layer.digest, layer.size],
+    });
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(record).unwrap(), expected);
+}
+
+#[test]
 fn contents_that_the_store_has_removed_are_read_again() {
     let fixture = Fixture::of(&[&["o/a: 1"]]);
     let first = fixture.listed("/o", "/o");

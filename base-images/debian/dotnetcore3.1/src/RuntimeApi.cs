@@ -78,7 +78,7 @@ namespace Limg.Runtime
             }
             using (var answer = client.PostAsync(path, content).GetAwaiter().GetResult())
             {
-                // 413: the result is too large. The service has told the caller; the next event is welcome.
+                // 413: the result is too large. The service has reported that to the caller.
                 if (answer.StatusCode != HttpStatusCode.RequestEntityTooLarge)
                 {
                     answer.EnsureSuccessStatusCode();
@@ -86,7 +86,7 @@ namespace Limg.Runtime
             }
         }
 
-        /// <summary>What is told of an exception, in the form of AWS's .NET runtimes.</summary>
+        /// <summary>The description of an exception, in the format of AWS's .NET runtimes.</summary>
         private static byte[] Describe(Exception error)
         {
             return JsonSerializer.SerializeToUtf8Bytes(Description(error));

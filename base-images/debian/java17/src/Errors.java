@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What is told of an exception, in the form of AWS's Java runtimes. */
+/** The description of an exception, in the format of AWS's Java runtimes. */
 final class Errors {
     /** Causes may form a ring. */
     private static final int CAUSES = 20;

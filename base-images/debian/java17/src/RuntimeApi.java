@@ -74,7 +74,7 @@ final class RuntimeApi {
             sent.write(body);
         }
         int status = connection.getResponseCode();
-        // 413: the result is too large. The service has told the caller; the next event is welcome.
+        // 413: the result is too large. The service has reported that to the caller.
         if (status != 202 && status != 413) {
             throw new IOException("the Runtime API answers " + status + " to " + path);
         }

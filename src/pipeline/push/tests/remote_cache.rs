@@ -297,7 +297,7 @@ async fn a_registry_that_fails_or_refuses_does_not_fail_the_build() {
         let is_reported =
             |event: &Event| matches!(event, Event::CacheFailed { image, .. } if image.ends_with("/shop/a"));
         assert!(events.len() == 1 && is_reported(&events[0]), "{events:?}");
-        // Where nobody can be reached, nothing more is asked; another repository may be open.
+        // A host that cannot be reached is not asked again; another repository may be accessible.
         let lines = other.lines().split_off(before);
         assert_eq!(lines.iter().any(|line| line.contains("shop/b")), asked.is_empty(), "{lines:?}");
     }

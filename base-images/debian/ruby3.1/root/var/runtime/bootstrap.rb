@@ -121,7 +121,7 @@ module LambdaRuntime
 
   def load_handler(client)
     Handler.new(ENV.fetch("_HANDLER"), ENV.fetch("LAMBDA_TASK_ROOT", "/var/task"))
-  rescue Exception => error # a syntax error is no StandardError
+  rescue Exception => error # a syntax error is not a StandardError
     client.fail_init(error)
     exit!(1)
   end
