@@ -18,7 +18,7 @@ fn failure(run: &Run, code: i32) -> Value {
 #[test]
 fn findings_of_a_failed_command_have_their_place() {
     let context = shop();
-    context.write("limg.yaml", format!("{SHOP}    handlr: x\n"));
+    context.write("limg.yaml", format!("{SHOP}    timeot: 3\n"));
     let report = failure(&context.limg(&["build", "--format", "json"]), 2);
     let file = "[DIR]/project/limg.yaml";
     assert_eq!(
@@ -29,7 +29,7 @@ fn findings_of_a_failed_command_have_their_place() {
         report["findings"],
         json!([{
             "code": "unknown-key", "severity": "error", "file": file, "line": SHOP.lines().count() + 1,
-            "column": 5, "message": "unknown key `handlr`", "help": "did you mean `handler`?",
+            "column": 5, "message": "unknown key `timeot`", "help": "did you mean `timeout`?",
         }])
     );
 }
