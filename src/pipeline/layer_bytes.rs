@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::{BytesError, Context, blocking};
+use super::context::{Context, blocking};
+use super::error::BytesError;
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::failure::Failure as _;
 use crate::files::FileIndex;
