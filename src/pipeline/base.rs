@@ -26,6 +26,7 @@ use crate::image::BaseImage;
 use crate::layout::{self, LayoutError};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
 use crate::runtime::{self, AWS_ENTRYPOINT, Contract, EMULATOR_PATH};
+use crate::shared::{Shared, SharedId};
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
@@ -56,7 +57,7 @@ pub(super) struct LoadedBase {
     pub(super) name: String,
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
-    pub(super) index: Arc<FileIndex>,
+    pub(super) index: Shared<FileIndex>,
     /// The size of its layers in bytes: uncompressed with a full index, otherwise compressed.
     pub(super) size: u64,
     /// The repository that contains its layers.
@@ -72,7 +73,7 @@ impl LoadedBase {
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {
             let BaseFiles { size, index } = files(&base.image, &store)?;
-            Ok(Self { index: Arc::new(index), size, ..base })
+            Ok(Self { index: Shared::new(index), size, ..base })
         })
         .await
     }
@@ -132,17 +133,17 @@ pub(super) async fn index_fully(
     positions: &BTreeSet<usize>,
     context: &Context,
 ) -> Result<(), PipelineError> {
-    let mut known: Vec<(Arc<LoadedBase>, Arc<LoadedBase>)> = Vec::new();
+    let mut done: BTreeMap<SharedId, Arc<LoadedBase>> = BTreeMap::new();
     for position in positions {
         let Some(Some(base)) = bases.get_mut(*position) else { continue };
-        if let Some((_, found)) = known.iter().find(|(known, _)| Arc::ptr_eq(known, base)) {
-            *base = Arc::clone(found);
-            continue;
-        }
-        let failed = |source| PipelineError::Base { base: base.name.clone(), source };
-        let found = Arc::new(base.with_full_index(context).await.map_err(failed)?);
-        known.push((Arc::clone(base), Arc::clone(&found)));
-        *base = found;
+        *base = match done.entry(base.index.id()) {
+            Entry::Occupied(done) => Arc::clone(done.get()),
+            Entry::Vacant(new) => {
+                let failed = |source| PipelineError::Base { base: base.name.clone(), source };
+                let indexed = base.with_full_index(context).await.map_err(failed)?;
+                Arc::clone(new.insert(Arc::new(indexed)))
+            }
+        };
     }
     Ok(())
 }
@@ -206,7 +207,7 @@ async fn load(
         name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: Arc::new(FileIndex::guaranteed(guaranteed)?),
+        index: Shared::new(FileIndex::guaranteed(guaranteed)?),
         image,
         origin,
     };

@@ -15,6 +15,7 @@ use crate::image::{ImageLayer, Layer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
+use crate::shared::Shared;
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::Tree;
@@ -55,8 +56,8 @@ pub struct Recipe {
     /// What the layer contains.
     pub(super) name: String,
     pub(super) key: Digest,
-    pub(super) tree: Arc<Tree>,
-    pub(super) base: Arc<FileIndex>,
+    pub(super) tree: Shared<Tree>,
+    pub(super) base: Shared<FileIndex>,
     pub(super) mtime: u64,
 }
 

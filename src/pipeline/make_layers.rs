@@ -21,6 +21,7 @@ use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
 use crate::layer;
 use crate::plan::LayerPlan;
+use crate::shared::{Shared, SharedId};
 use crate::store::Digest;
 use crate::sync::{into_inner, lock};
 
@@ -44,8 +45,7 @@ pub(super) type MadeLayers = BTreeMap<Digest, MadeLayer>;
 pub(super) struct Keys<'a> {
     reusable: &'a [ReusableLayer],
     mtime: u64,
-    /// By where tree and base are in memory: whoever is planned holds both.
-    known: BTreeMap<(usize, usize), Digest>,
+    known: BTreeMap<(SharedId, SharedId), Digest>,
 }
 
 impl<'a> Keys<'a> {
@@ -63,8 +63,7 @@ impl<'a> Keys<'a> {
                 Some(found) => Digest::of(format!("ready {}", found.layer.digest).as_bytes()),
                 None => layer::key(&plan.tree, base, *mtime),
             };
-            let place = (Arc::as_ptr(&plan.tree).addr(), Arc::as_ptr(base).addr());
-            known.entry(place).or_insert_with(new_key).clone()
+            known.entry((plan.tree.id(), base.id())).or_insert_with(new_key).clone()
         };
         planned.plan.layers.iter().map(key).collect()
     }
@@ -92,7 +91,7 @@ pub(super) struct LayerMaker<'a> {
 struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
-    base: &'a Arc<FileIndex>,
+    base: &'a Shared<FileIndex>,
 }
 
 impl LayerMaker<'_> {
@@ -164,7 +163,7 @@ impl LayerMaker<'_> {
         if context.verify && layer::forget_stale(tree, base, mtime, key, store).map_err(failed)? {
             context.reporter.report(Event::Stale { name: name.clone() });
         }
-        let (tree, base) = (Arc::clone(tree), Arc::clone(base));
+        let (tree, base) = (tree.clone(), base.clone());
         let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
         let encoder = layer::encoder(&recipe.tree);
         let cached = self.cache.find(&recipe, store).map_err(failed)?;
@@ -250,7 +249,7 @@ mod tests {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),
             run: RunConfig::default(),
-            index: Arc::new(FileIndex::default()),
+            index: Shared::new(FileIndex::default()),
             size: 0,
             origin: None,
         });
@@ -273,11 +272,11 @@ mod tests {
     #[test]
     fn small_layers_come_first_and_not_every_worker_takes_large_ones() {
         let plans = [LARGE, 2, LARGE + 1, 1].map(|size| {
-            let mut plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+            let mut plan = LayerPlan::new("any".to_owned(), Shared::new(Tree::new()));
             plan.size = size;
             plan
         });
-        let (key, base) = (Digest::of(b""), Arc::new(FileIndex::default()));
+        let (key, base) = (Digest::of(b""), Shared::new(FileIndex::default()));
         let jobs = plans.each_ref().map(|plan| Job { key: &key, plan, base: &base });
         let queue = Mutex::new(smallest_first(jobs.into()).into_iter().peekable());
         let made = Mutex::new(Ok(MadeLayers::new()));

@@ -2,7 +2,6 @@
 //! before they become trees.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::context::{Context, blocking};
 use super::error::{BaseError, PipelineError};
@@ -14,6 +13,7 @@ use crate::files::{FileIndex, SourceTree};
 use crate::finding::{Code, Finding};
 use crate::image::Layer as ImageLayer;
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
+use crate::shared::{Shared, SharedId};
 use crate::text::with_causes;
 use crate::tree::Tree;
 
@@ -29,7 +29,7 @@ pub(super) enum RemoteLayer {
 /// A layer of another image that contains exactly the files of a tree, and can be used instead of making one.
 #[derive(Clone)]
 pub(super) struct ReusableLayer {
-    tree: Arc<Tree>,
+    tree: SharedId,
     pub(super) layer: ImageLayer,
     /// The repository that contains it.
     pub(super) origin: Repository,
@@ -37,9 +37,9 @@ pub(super) struct ReusableLayer {
 
 impl ReusableLayer {
     /// Whether it can replace the layer of a tree on a base.
-    pub(super) fn replaces(&self, tree: &Arc<Tree>, base: &FileIndex) -> bool {
-        // A tree that was changed for one function is another one.
-        Arc::ptr_eq(&self.tree, tree) && extract::fits_base(tree, base)
+    pub(super) fn replaces(&self, tree: &Shared<Tree>, base: &FileIndex) -> bool {
+        // A tree that was changed for one function has another identity.
+        self.tree == tree.id() && extract::fits_base(tree, base)
     }
 }
 
@@ -144,6 +144,6 @@ async fn extract(
     };
     let Extracted { tree, reusable_layer } = extracted;
     let tree = source_trees::read(tree)?;
-    let reusable = reusable_layer.map(|layer| ReusableLayer { tree: Arc::clone(&tree.tree), layer, origin });
+    let reusable = reusable_layer.map(|layer| ReusableLayer { tree: tree.tree.id(), layer, origin });
     Ok((tree, reusable))
 }
