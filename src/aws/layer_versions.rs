@@ -81,7 +81,7 @@ impl AwsLayerVersions {
         Self { aws, store, reporter }
     }
 
-    /// As [`LayerVersions::fetch`].
+    /// As `LayerVersions::fetch`.
     ///
     /// # Errors
     /// When the version does not exist, AWS does not provide it, or it has another digest than expected or than Lambda
