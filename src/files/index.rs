@@ -10,8 +10,8 @@ use crate::project::{ImagePath, ImagePathError};
 
 /// The files of a base image.
 ///
-/// It can be stored if it is full. What is added to the format later, such as the digest of a file, must be optional, or
-/// the name of the store's record changes.
+/// Only a full one is stored. Facts that are added to the format later, for example the digest of a file, are optional;
+/// otherwise the name of the store's record changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
     /// In the byte order of their paths: faster to load and smaller than a map.
