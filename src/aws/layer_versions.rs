@@ -86,7 +86,7 @@ impl AwsLayerVersions {
     /// # Errors
     /// When the version does not exist, AWS does not provide it, or it has another digest than expected or than Lambda
     /// reports. Then nothing is kept.
-    pub async fn fetch_version(
+    pub(crate) async fn fetch_version(
         &self,
         arn: &LayerVersionArn,
         expected: Option<&Digest>,

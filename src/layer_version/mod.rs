@@ -17,7 +17,7 @@ pub(crate) use without_aws::WithoutAws;
 
 /// A layer version whose zip is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedLayerVersion {
+pub(crate) struct FetchedLayerVersion {
     /// The zip.
     pub blob: Blob,
     /// The digest of the zip.
@@ -36,6 +36,7 @@ pub(crate) enum LayerVersionError {
     #[error(transparent)]
     Unusable(AnyFailure),
     /// Fetching failed for another reason.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only AWS can fail"))]
     #[error(transparent)]
     Fetch(AnyFailure),
 }

@@ -254,6 +254,7 @@ pub(crate) enum PushError {
     #[error(transparent)]
     Manifest(#[from] ImageError),
     /// The repository cannot be prepared.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only ECR repositories are prepared"))]
     #[error(transparent)]
     Prepare(AnyFailure),
 }
