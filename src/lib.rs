@@ -9,11 +9,11 @@
 //! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its [`finding`]s at once.
 //! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
 //! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
-//! - [`files`] knows what is in an image: layers over each other, and where links lead.
+//! - [`files`] lays the layers of an image, and trees, over each other, and follows links.
 //! - [`plan`] places the trees by Lambda's rules and completes the image config.
 //! - [`check`] judges by Lambda's rules whether the planned image would work.
 //! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
-//! - [`extract`] takes files from another image, whose layers are here, as a tree.
+//! - [`extract`] takes files from the layers of another image as a tree.
 //! - [`image`] joins base, layers and config into manifest and config bytes.
 //! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and fetches layer versions for
 //!   [`layer_version`].

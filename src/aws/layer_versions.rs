@@ -81,12 +81,8 @@ impl AwsLayerVersions {
         Self { aws, store, reporter }
     }
 
-    /// As [`LayerVersions::fetch`].
-    ///
-    /// # Errors
-    /// When the version does not exist, AWS does not provide it, or it has another digest than expected or than Lambda
-    /// reports. Then nothing is kept.
-    pub async fn fetch_version(
+    /// As [`LayerVersions::fetch`]. Nothing is kept of a zip with another digest than expected or than Lambda reports.
+    pub(super) async fn fetch_version(
         &self,
         arn: &LayerVersionArn,
         expected: Option<&Digest>,

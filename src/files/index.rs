@@ -10,24 +10,15 @@ use crate::project::{ImagePath, ImagePathError};
 
 /// The files of a base image.
 ///
-/// It can be stored if it is full. What is added to the format later, such as the digest of a file, must be optional, or
-/// the name of the store's record changes.
+/// Only a full one is stored. Facts that are added to the format later, for example the digest of a file, are optional;
+/// otherwise the name of the store's record changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
     /// In the byte order of their paths: faster to load and smaller than a map.
     pub(super) entries: Vec<(ImagePath, IndexEntry)>,
+    /// Whether they are only what the base's contract guarantees.
     #[serde(skip)]
-    detail: Detail,
-}
-
-/// How much an index knows of its base.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Detail {
-    /// Only what the base guarantees by its contract.
-    Guaranteed,
-    /// Everything that its layers have.
-    #[default]
-    Full,
+    is_guaranteed: bool,
 }
 
 /// What is at a path. `layer` is the number of the layer that it comes from, the lowest being 0.
@@ -89,18 +80,18 @@ impl FileIndex {
             entries.extend(path.ancestors().map(folder));
             entries.insert(path, IndexEntry::File { mode: 0o755, size: 0, layer: 0 });
         }
-        Ok(Self { entries: entries.into_iter().collect(), detail: Detail::Guaranteed })
+        Ok(Self { entries: entries.into_iter().collect(), is_guaranteed: true })
     }
 
     /// The full index of an image with these entries, in the byte order of their paths.
     pub(super) fn full(entries: impl Iterator<Item = (ImagePath, IndexEntry)>) -> Self {
-        Self { entries: entries.collect(), detail: Detail::Full }
+        Self { entries: entries.collect(), is_guaranteed: false }
     }
 
     /// Whether it has everything that the layers of the base have.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.detail == Detail::Full
+        !self.is_guaranteed
     }
 
     /// What is at a path itself, without following links.

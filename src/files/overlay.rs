@@ -60,7 +60,7 @@ pub struct OverlayFile {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// Whether the archive leaves out its holes, so that the entry's content is not the file's.
+    /// Whether the archive leaves out its holes, and the entry does not have the whole content.
     pub is_sparse: bool,
 }
 
