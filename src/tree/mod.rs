@@ -10,6 +10,7 @@ mod error;
 mod path_rules;
 mod patterns;
 mod snapshot;
+mod stamp;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -18,12 +19,12 @@ use std::ops::Bound;
 use std::path::Path;
 use std::time::SystemTime;
 
-use content::since_epoch;
 pub use content::{Content, HostFile, StoredFile};
 pub use error::TreeError;
 pub(crate) use path_rules::{check_name, join};
 pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
+use stamp::since_epoch;
 pub use zip::{ZipArchive, ZipEntry};
 
 use crate::fs::FsError;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::content::Stamp;
+use super::stamp::Stamp;
 use super::{Content, Node, Tree, TreeError};
 use crate::project::{ImagePath, Source, SourceKind};
 

@@ -11,6 +11,7 @@
 //!
 //! What this format calls its keys does not leave this folder.
 
+mod expected;
 mod format;
 mod shape;
 mod shape_help;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides whether something is wrong.
 
-use super::shape::Expected;
+use super::expected::Expected;
 use crate::definition::document::{Node, Scalar, ScalarKind};
 use crate::finding::Place;
 use crate::text::nearest;

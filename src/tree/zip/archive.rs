@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::central_directory::{EntryRecord, LOCAL_HEADER, invalid, u16_at};
 use crate::fs::{self, FsError};
 use crate::text::visible_line;
-use crate::tree::content::Stamp;
+use crate::tree::stamp::Stamp;
 use crate::tree::{IMAGE_SIZE_LIMIT, TreeError};
 use crate::units;
 
