@@ -15,7 +15,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree, Visibility};
 
 /// The rooms that every room above them may name.
-const GROUND: &[&str] = &["build_time", "failure", "finding", "fs", "sync", "text", "units"];
+const GROUND: &[&str] = &["build_time", "failure", "finding", "fs", "shared", "sync", "text", "units"];
 
 /// Every room below.
 const ALL: &[&str] = &["all"];
@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("finding", &[]),
     ("fs", &[]),
+    ("shared", &[]),
     ("sync", &[]),
     ("text", &[]),
     ("units", &[]),

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
+use super::built::Built;
+use super::context::{Context, blocking};
+use super::error::{BytesError, DeliverError, PipelineError};
+use super::layer_bytes;
 use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
@@ -15,7 +18,7 @@ use crate::project::{ImageLocation, Project, split_tag};
 
 /// Where images are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
+pub(crate) struct Destination {
     /// A layout, an archive or a Docker Engine; never `scratch` or a registry.
     pub location: ImageLocation,
     /// The tag that the user named.
@@ -24,7 +27,7 @@ pub struct Destination {
 
 /// An image that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
+pub(crate) struct Delivered {
     /// Where it is now, as other tools name it: `oci:DIR:NAME` and so on.
     pub location: String,
 }
@@ -69,7 +72,7 @@ impl Destination {
 
 /// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker requires.
 #[must_use]
-pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
+pub(crate) fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 
@@ -161,7 +164,7 @@ async fn provide_layers(
         {
             let (path, image) = (path.clone(), built.image.clone());
             let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
-            super::report_damaged(removed.await?, context);
+            context.report_damaged(removed.await?);
         }
         let layers = match location {
             ImageLocation::Oci(path, _) => layout::missing_layers(path, &built.image),

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::{BytesError, Context, blocking};
+use super::context::{Context, blocking};
+use super::error::BytesError;
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::failure::Failure as _;
 use crate::files::FileIndex;
@@ -14,13 +15,14 @@ use crate::image::{ImageLayer, Layer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
+use crate::shared::Shared;
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::Tree;
 
 /// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// From a registry.
     Registry(Repository),
     /// From the files that it is made of.
@@ -50,12 +52,12 @@ pub(super) enum LayerForm {
 
 /// Everything that a layer is made of.
 #[derive(Debug)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// What the layer contains.
     pub(super) name: String,
     pub(super) key: Digest,
-    pub(super) tree: Arc<Tree>,
-    pub(super) base: Arc<FileIndex>,
+    pub(super) tree: Shared<Tree>,
+    pub(super) base: Shared<FileIndex>,
     pub(super) mtime: u64,
 }
 

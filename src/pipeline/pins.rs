@@ -1,10 +1,10 @@
-//! The pins of one run: those that `limg.lock` contains, and those that the run adds, changes and removes.
+//! The pins of one run: those that `limg.lock` contains, with the changes that the run makes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::PipelineError;
+use super::error::PipelineError;
 use crate::lock::{Lock, LockError, PinChange};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -12,18 +12,18 @@ use crate::sync::lock;
 
 /// What happens to names that are not pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pinning {
+pub(crate) enum Pinning {
     /// They are resolved and pinned.
     Add,
     /// They are refused.
     Locked,
-    /// Every name is resolved again and pinned to the result.
+    /// Every name is resolved again, and pinned to the result.
     Renew,
 }
 
-/// The pins of a project while a run works with them. Clones share them.
+/// The pins of a project during a run. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Pins {
+pub(crate) struct Pins {
     pinning: Pinning,
     file: PathBuf,
     /// What the file contained.
@@ -36,7 +36,7 @@ impl Pins {
     ///
     /// # Errors
     /// When it cannot be read or is not a lock file.
-    pub fn read(file: PathBuf, pinning: Pinning) -> Result<Self, LockError> {
+    pub(crate) fn read(file: PathBuf, pinning: Pinning) -> Result<Self, LockError> {
         let lock = Lock::read(&file)?;
         Ok(Self { pinning, file, before: Arc::new(lock.clone()), current: Arc::new(Mutex::new(lock)) })
     }

@@ -11,10 +11,12 @@ use crate::files::FileIndex;
 use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer;
 use crate::layer_version::WithoutAws;
-use crate::pipeline::{Origin, Pinning, Pins, Recipe};
+use crate::pipeline::layer_bytes::{Origin, Recipe};
+use crate::pipeline::{Pinning, Pins};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
 use crate::registry::{Client, ClientSettings, CredentialChain};
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::tree::{FileNode, Node, Tree};
 
@@ -94,8 +96,13 @@ impl Fixture {
         let (index, key) = (FileIndex::default(), Digest::of(name.as_bytes()));
         let (layer, _) = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
-        let recipe =
-            Recipe { name: "code".to_owned(), key, tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
+        let recipe = Recipe {
+            name: "code".to_owned(),
+            key,
+            tree: Shared::new(tree),
+            base: Shared::new(index),
+            mtime: 0,
+        };
         let mut built = self.built(name, &[]);
         built.origins.insert(layer.digest.clone(), Origin::Files(Arc::new(recipe)));
         let added = [NewLayer { layer: layer.into(), description: "code".to_owned(), encoder: None }];
