@@ -398,8 +398,8 @@ fn an_update_moves_the_named_pins_and_lists_them() {
 
     let moved = update(&[&two, "--format", "json"]).json();
     let change = json!({ "pin": format!("{two} (x86_64)"), "before": old[1], "after": new[1] });
-    assert_eq!(moved, json!([change]));
-    assert_eq!(update(&["--format", "json"]).json(), json!([]));
+    assert_eq!(moved, json!({ "changes": [change], "findings": [] }));
+    assert_eq!(update(&["--format", "json"]).json(), json!({ "changes": [], "findings": [] }));
 
     // An unused pin is removed and listed.
     shop.define(&[("first", &layer("one:1").replace("/opt/one:1", "/opt/one"))]);

@@ -375,6 +375,7 @@ fn the_json_report_has_the_response() {
         "function": "facts", "status": "success", "error_type": null, "error_message": null,
         "response": succeeded["response"], "duration_ms": succeeded["duration_ms"],
         "init_ms": succeeded["init_ms"], "image_id": project.docker.inspect("facts")["Id"],
+        "findings": succeeded["findings"],
     });
     assert_eq!(succeeded, expected);
     assert_eq!(succeeded["response"]["name"], "facts");

@@ -128,16 +128,16 @@ fn a_watched_function_is_rebuilt_when_files_change() {
     workspace.write("saved", handler("'two'"));
     std::fs::rename(workspace.path("saved"), workspace.path("code/app.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/app.py");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     assert_eq!(invoke(), json!([0, "two"]));
 
     // A new module.
     workspace.write("code/words.py", "WORD = 'three'\n");
     assert_eq!(log.until("changed: "), "changed: code/words.py (new)");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     workspace.write("code/app.py", format!("from words import WORD\n{}", handler("WORD")));
     assert_eq!(log.until("changed: "), "changed: code/app.py");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     assert_eq!(invoke(), json!([0, "three"]));
 
     // With an invalid definition the function keeps running. A new layer is watched too.
@@ -152,21 +152,21 @@ fn a_watched_function_is_rebuilt_when_files_change() {
     with_layer["functions"]["count"]["layers"] = json!(["shared"]);
     workspace.write("limg.yaml", with_layer.to_string());
     assert_eq!(log.until("changed: "), "changed: limg.yaml");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     workspace.write("shared/python/extra.py", "x = 1\n");
     assert_eq!(log.until("changed: "), "changed: shared/python/extra.py");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
 
     // After a file is removed, the function fails and watching continues.
     std::fs::remove_file(workspace.path("code/words.py")).unwrap();
     assert_eq!(log.until("changed: "), "changed: code/words.py (removed)");
     log.until("function error `Runtime.ImportModuleError`");
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     // The container is killed.
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     log.until("exited with status 137");
     workspace.write("code/app.py", handler("'four'"));
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     assert_eq!(invoke(), json!([0, "four"]));
 
     limg.signal("INT");
@@ -191,12 +191,14 @@ fn watching_starts_even_if_the_first_build_fails() {
     let mut log = Log::of(&mut limg);
     log.until("waiting for a change");
     workspace.write("limg.yaml", definition);
-    log.until(" s after it was noticed");
+    log.until("updated in ");
     limg.signal("INT");
     let rest = log.rest();
     let (code, output) = limg.end();
     assert_eq!(code, Some(0), "{rest}");
-    assert_eq!(lines(&output)[0]["response"]["calls"], 1, "{output}");
+    let reports = lines(&output);
+    assert_eq!(reports[0]["error"]["kind"], "user", "{output}");
+    assert_eq!(reports[1]["response"]["calls"], 1, "{output}");
     project.leaves_nothing();
 
     // No change of a file can correct the command line.
