@@ -23,6 +23,7 @@ use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
 use crate::finding::Place;
 use crate::project::{Function, ImagePath, RunConfig};
 use crate::runtime::Contract;
+use crate::shared::Shared;
 use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecode};
 
 /// What is placed on a base, and how the image runs.
