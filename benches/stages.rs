@@ -8,12 +8,12 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use limg::files::FileIndex;
 use limg::layer::{self, TarLayer};
 use limg::project::{ImagePath, Source, SourceKind};
+use limg::shared::Shared;
 use limg::store::{Digest, Store};
 use limg::tree::Tree;
 
@@ -44,8 +44,8 @@ fn stages(criterion: &mut Criterion) {
     let input = folder.path().join("input");
     fs::create_dir(&input).unwrap();
     make_input(&input);
-    let base = Arc::new(FileIndex::default());
-    let tree = Arc::new(load(&input));
+    let base = Shared::new(FileIndex::default());
+    let tree = Shared::new(load(&input));
     let key = layer::key(&tree, &base, MTIME);
     let store = Store::open(&folder.path().join("store")).unwrap();
 

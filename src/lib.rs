@@ -44,6 +44,7 @@ pub mod project;
 pub mod registry;
 pub mod runtime;
 pub mod sample_event;
+pub mod shared;
 pub mod store;
 pub mod strict_yaml;
 pub mod sync;

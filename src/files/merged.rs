@@ -1,11 +1,11 @@
 //! All trees of a function laid over its base: which tree a path belongs to, and what hides what.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use super::{FileIndex, IndexEntry, Step, resolve};
 use crate::finding::Place;
 use crate::project::ImagePath;
+use crate::shared::Shared;
 use crate::tree::{FileNode, Node, Tree};
 
 /// The merged view. Nothing is copied: a path is looked up in one tree after the other.
@@ -20,7 +20,7 @@ pub struct Merged<'a> {
 #[derive(Debug, Clone)]
 pub struct LaidTree {
     owner: Owner,
-    tree: Arc<Tree>,
+    tree: Shared<Tree>,
 }
 
 /// Which part of a definition a tree belongs to.
@@ -137,7 +137,7 @@ impl<'a> Merged<'a> {
     }
 
     /// Lays a tree over the others, and records what it hides.
-    pub fn add(&mut self, owner: Owner, tree: Arc<Tree>, merge: &mut Merge) {
+    pub fn add(&mut self, owner: Owner, tree: Shared<Tree>, merge: &mut Merge) {
         let all = Below { trees: self.trees.iter().rev().collect(), base: true };
         let (mut below, mut known) = (vec![all], HashMap::new());
         let (mut last, mut number) = ("", 0);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::program::{self, HEAD, Machine, Program};
 use crate::project::ImagePath;
+use crate::shared::Shared;
 use crate::tree::{Node, Tree, TreeError};
 
 /// A tree, and what its programs and libraries are built for. Files are read once, for all functions that share the tree.
 #[derive(Debug, Clone)]
 pub struct SourceTree {
     /// The tree.
-    pub tree: Arc<Tree>,
+    pub tree: Shared<Tree>,
     /// The machines of its programs and shared libraries.
     pub machines: Arc<[(ImagePath, Machine)]>,
 }
@@ -31,6 +32,6 @@ impl SourceTree {
             }
         }
         let machines = program::machines(&tree)?.into();
-        Ok(Self { tree: Arc::new(tree), machines })
+        Ok(Self { tree: Shared::new(tree), machines })
     }
 }

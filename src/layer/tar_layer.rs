@@ -5,12 +5,12 @@
 //! tar itself is not stored.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{BUFFER, LayerError, tar_writer};
 use crate::files::FileIndex;
+use crate::shared::Shared;
 use crate::store::{Digest, HashingWriter, Store};
 use crate::tree::Tree;
 
@@ -21,8 +21,8 @@ pub(super) const RECORD: &str = "tars-1";
 /// A layer that can be written as a plain tar.
 #[derive(Debug, Clone)]
 pub struct TarLayer {
-    tree: Arc<Tree>,
-    base: Arc<FileIndex>,
+    tree: Shared<Tree>,
+    base: Shared<FileIndex>,
     mtime: u64,
     tar: TarRecord,
 }
@@ -60,14 +60,14 @@ impl TarLayer {
     /// since 1970.
     #[must_use]
     pub fn find(
-        tree: &Arc<Tree>,
-        base: &Arc<FileIndex>,
+        tree: &Shared<Tree>,
+        base: &Shared<FileIndex>,
         mtime: u64,
         key: &Digest,
         store: &Store,
     ) -> Option<Self> {
         let tar = TarRecord::find(key, store)?;
-        Some(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
+        Some(Self { tree: tree.clone(), base: base.clone(), mtime, tar })
     }
 
     /// Reads all files of a tree to compute the digest and size of its layer. The arguments are those of
@@ -76,8 +76,8 @@ impl TarLayer {
     /// # Errors
     /// When a file cannot be read or changes at the same time, or the store cannot be written.
     pub fn read(
-        tree: &Arc<Tree>,
-        base: &Arc<FileIndex>,
+        tree: &Shared<Tree>,
+        base: &Shared<FileIndex>,
         mtime: u64,
         key: &Digest,
         store: &Store,
@@ -86,7 +86,7 @@ impl TarLayer {
         if tree.has_reliable_times() {
             store.write_record(RECORD, key, &tar)?;
         }
-        Ok(Self { tree: Arc::clone(tree), base: Arc::clone(base), mtime, tar })
+        Ok(Self { tree: tree.clone(), base: base.clone(), mtime, tar })
     }
 
     /// The digest of the tar.

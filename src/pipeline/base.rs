@@ -1,9 +1,9 @@
-//! Bases: of each one that the functions name, manifest and config are read once.
+//! Base images: the manifest and config of each are read once.
 //!
-//! What a function's image needs to know of its files, an entry script of AWS's kind promises; where that is not there or
-//! not enough, the layers are looked into, fetched before if they are in a registry, and the list of their files is kept in
-//! the store. That depends on nothing but the base and the definition, so that an image never depends on where the base is,
-//! nor on what happens to be on this machine.
+//! If a base starts with AWS's entry script, that guarantees the files that an image needs to know of. Otherwise, or if that is
+//! not enough, all files of its layers are listed; the layers are fetched for it if they are in a registry, and the list is
+//! kept in the store. All of this depends only on the base and the definition: an image never depends on where its base is,
+//! or on the content of the store.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::context::{Context, blocking};
+use super::error::{BaseError, PipelineError};
 use super::layer_bytes;
 use super::remote_image::{self, RemoteImage};
-use super::{BaseError, Context, PipelineError, blocking, contract};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::failure::{Failure as _, FailureKind};
@@ -24,63 +25,65 @@ use crate::finding::{Code, Finding};
 use crate::image::BaseImage;
 use crate::layout::{self, LayoutError};
 use crate::project::{Architecture, Function, ImageLocation, Repository, RunConfig};
-use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
+use crate::runtime::{self, AWS_ENTRYPOINT, Contract, EMULATOR_PATH};
+use crate::shared::{Shared, SharedId};
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 use crate::units;
 
-/// A way to read a base from files.
+/// Reads a base from a layout or archive.
 type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseImage, LayoutError>;
 
-/// The record of a base's file list, by the digest of its config. Its name changes when its meaning does.
+/// The kind of the records of file lists, by the digest of the base's config. Change it when the meaning of the record
+/// changes.
 const INDEX_RECORD: &str = "indexes-3";
 
-/// The record of an engine's image that was taken over, by the engine's id: the digest of its config.
+/// The kind of the records of images imported from an engine, by the engine's id: the digest of the config.
 const ENGINE_RECORD: &str = "engine-images-1";
 
-/// What limg keeps of a base that it has read.
+/// The file list of a base.
 #[derive(Serialize, Deserialize)]
-struct Listing {
-    /// The size of its layers in bytes, uncompressed.
+struct BaseFiles {
+    /// The uncompressed size of its layers in bytes.
     size: u64,
     index: FileIndex,
 }
 
-/// A base that was read.
+/// A base whose manifest and config were read.
 #[derive(Debug, Clone)]
 pub(super) struct LoadedBase {
-    /// Where it came from.
+    /// Its location.
     pub(super) name: String,
     pub(super) image: BaseImage,
     pub(super) run: RunConfig,
-    pub(super) index: Arc<FileIndex>,
-    /// The size of its layers in bytes: uncompressed, or as far as is known.
+    pub(super) index: Shared<FileIndex>,
+    /// The size of its layers in bytes: uncompressed with a full index, otherwise compressed.
     pub(super) size: u64,
-    /// Where the bytes of its layers can be fetched.
+    /// The repository that contains its layers.
     pub(super) origin: Option<Repository>,
 }
 
 impl LoadedBase {
-    /// Fetches what is missing of the layers and lists what is in them.
-    pub(super) async fn look_into(&self, context: &Context) -> Result<Self, BaseError> {
+    /// The base with a full index. Layers that the store lacks are fetched for it.
+    async fn with_full_index(&self, context: &Context) -> Result<Self, BaseError> {
         if let Some(origin) = &self.origin {
             layer_bytes::fetch(self.image.layers().iter().map(|layer| (layer, origin)), context).await?;
         }
         let (base, store) = (self.clone(), context.store.clone());
         blocking(move || {
-            let Listing { size, index } = listing(&base.image, &store)?;
-            Ok(Self { index: Arc::new(index), size, ..base })
+            let BaseFiles { size, index } = files(&base.image, &store)?;
+            Ok(Self { index: Shared::new(index), size, ..base })
         })
         .await
     }
 }
 
-/// The base of each function, in their order; functions that share a base share it here. There is none where the definition
-/// names one that cannot be used, which the findings then report.
+/// Loads the base of each function, in their order, each base once. If a function's base cannot be used, it has none here, and the
+/// findings say why.
 ///
 /// # Errors
-/// When a base cannot be read although the definition is right.
+/// When a base cannot be read for a reason outside the definition.
 pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
@@ -97,7 +100,7 @@ pub(super) async fn load_all(
                 continue;
             }
         };
-        // Where another command takes the place of its entry script, that promises nothing.
+        // An entry script that another command replaces guarantees nothing.
         let keeps_entry =
             function.base.entrypoint.as_ref().is_none_or(|entry| entry.command == [AWS_ENTRYPOINT]);
         let base = match loaded.entry((location, function.architecture, keeps_entry)) {
@@ -120,32 +123,40 @@ pub(super) async fn load_all(
     Ok((bases, findings))
 }
 
-/// Looks into the bases of some functions, by position. Those of other functions go on as they are, even where they are
-/// the same: what is built beside a function must not change its image.
+/// Gives the bases of some functions, by position, a full index. Other functions keep theirs, even for the same base: an
+/// image must not depend on which other functions are built.
 ///
 /// # Errors
-/// When the layers of one cannot be fetched or listed.
-pub(super) async fn look_into(
+/// When layers cannot be fetched or listed.
+pub(super) async fn index_fully(
     bases: &mut [Option<Arc<LoadedBase>>],
     positions: &BTreeSet<usize>,
     context: &Context,
 ) -> Result<(), PipelineError> {
-    let mut known: Vec<(Arc<LoadedBase>, Arc<LoadedBase>)> = Vec::new();
+    let mut done: BTreeMap<SharedId, Arc<LoadedBase>> = BTreeMap::new();
     for position in positions {
         let Some(Some(base)) = bases.get_mut(*position) else { continue };
-        if let Some((_, found)) = known.iter().find(|(known, _)| Arc::ptr_eq(known, base)) {
-            *base = Arc::clone(found);
-            continue;
-        }
-        let failed = |source| PipelineError::Base { base: base.name.clone(), source };
-        let found = Arc::new(base.look_into(context).await.map_err(failed)?);
-        known.push((Arc::clone(base), Arc::clone(&found)));
-        *base = found;
+        *base = match done.entry(base.index.id()) {
+            Entry::Occupied(done) => Arc::clone(done.get()),
+            Entry::Vacant(new) => {
+                let failed = |source| PipelineError::Base { base: base.name.clone(), source };
+                let indexed = base.with_full_index(context).await.map_err(failed)?;
+                Arc::clone(new.insert(Arc::new(indexed)))
+            }
+        };
     }
     Ok(())
 }
 
-/// Where a function's base is: what the definition says, else the contract's own image.
+/// The contract that a function's base keeps.
+pub(super) fn contract(function: &Function) -> Result<&'static Contract, Finding> {
+    runtime::contract(&function.base.contract).ok_or_else(|| {
+        let message = format!("`{}` is not a runtime id", function.base.contract);
+        Finding::error(Code::UnknownRuntime, function.places.runtime.clone(), message)
+    })
+}
+
+/// The location of a function's base: the definition's, or else that of the contract's own image.
 pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
     match &function.base.image {
         Some(image) => Ok(image.clone()),
@@ -153,7 +164,7 @@ pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
     }
 }
 
-/// A base that cannot be used, where the definition names it.
+/// The finding for a base that cannot be used.
 fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) -> Finding {
     let message = format!("failed to read the base image `{location}`: {}", with_causes(error));
     let finding = Finding::error(Code::UnusableBase, function.base.place.clone(), message);
@@ -196,14 +207,14 @@ async fn load(
         name: location.to_string(),
         run,
         size: image.layers().iter().map(|layer| layer.size).fold(0, u64::saturating_add),
-        index: Arc::new(FileIndex::guaranteed(guaranteed)?),
+        index: Shared::new(FileIndex::guaranteed(guaranteed)?),
         image,
         origin,
     };
-    if promised { Ok(base) } else { base.look_into(context).await }
+    if promised { Ok(base) } else { base.with_full_index(context).await }
 }
 
-/// An image of an engine. It is exported once; what was taken over is found again by the engine's id of the image.
+/// An image of an engine. It is exported once, and found again by the engine's id of the image.
 async fn from_engine(
     name: &str,
     architecture: Architecture,
@@ -221,7 +232,7 @@ async fn from_engine(
         }
     }
     context.reporter.report(Event::BaseImport { base: format!("docker-daemon:{name}") });
-    // By its id: a name without a tag would export every tag of it.
+    // By its id: a name without a tag would export all tags.
     let archive = engine.export(&image.id, &context.store).await?;
     let store = context.store.clone();
     blocking(move || {
@@ -232,10 +243,10 @@ async fn from_engine(
     .await
 }
 
-/// The list of a base's files: kept, or read from its layers, whose digests are checked on the way.
-fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
-    if let Some(listing) = store.record(INDEX_RECORD, image.config_digest()) {
-        return Ok(listing);
+/// The file list of a base: recorded, or else read from its layers, whose digests are verified.
+fn files(image: &BaseImage, store: &Store) -> Result<BaseFiles, BaseError> {
+    if let Some(files) = store.record(INDEX_RECORD, image.config_digest()) {
+        return Ok(files);
     }
     let (mut overlay, mut size) = (Overlay::default(), 0);
     for layer in image.layers() {
@@ -249,7 +260,7 @@ fn listing(image: &BaseImage, store: &Store) -> Result<Listing, BaseError> {
             return Err(LayerReadError::Tar { layer: layer.digest.clone(), source }.into());
         }
     }
-    let listing = Listing { size, index: overlay.into_index() };
-    store.write_record(INDEX_RECORD, image.config_digest(), &listing)?;
-    Ok(listing)
+    let files = BaseFiles { size, index: overlay.into_index() };
+    store.write_record(INDEX_RECORD, image.config_digest(), &files)?;
+    Ok(files)
 }

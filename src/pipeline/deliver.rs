@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Built, BytesError, Context, DeliverError, PipelineError, blocking, layer_bytes};
+use super::built::Built;
+use super::context::{Context, blocking};
+use super::error::{BytesError, DeliverError, PipelineError};
+use super::layer_bytes;
 use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
@@ -161,7 +164,7 @@ async fn provide_layers(
         {
             let (path, image) = (path.clone(), built.image.clone());
             let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
-            super::report_damaged(removed.await?, context);
+            context.report_damaged(removed.await?);
         }
         let layers = match location {
             ImageLocation::Oci(path, _) => layout::missing_layers(path, &built.image),

@@ -1,17 +1,29 @@
-//! Announces layers while a build goes on, so that they can be pushed before it ends. What is done with them is not decided
-//! here.
+//! Finished layers, and how they are announced while a build goes on: they can be pushed before it ends. What is done with them is
+//! not decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::make_layers::MadeLayer;
-use super::{Origin, PipelineError, Planned};
+use super::base::LoadedBase;
+use super::error::PipelineError;
+use super::layer_bytes::Origin;
 use crate::event::Provenance;
 use crate::image::{ImageLayer, Layer};
 use crate::store::Digest;
 
-/// A layer that images need and whose digest is known.
+/// A layer that was made or found.
+#[derive(Clone)]
+pub(super) struct MadeLayer {
+    pub(super) layer: ImageLayer,
+    pub(super) provenance: Provenance,
+    /// Where to get its bytes if the store does not have them.
+    pub(super) origin: Origin,
+    /// The encoder, if its blob depends on its tar alone.
+    pub(super) encoder: Option<&'static str>,
+}
+
+/// An announced layer: a blob that images need.
 #[derive(Debug)]
 pub(super) struct FinishedLayer {
     /// The functions whose images contain it, by their positions.
@@ -42,13 +54,16 @@ impl<'a> Announcer<'a> {
         Self { sender, functions }
     }
 
-    /// Announces the layers of the bases.
+    /// Announces the layers of the functions' bases.
     ///
     /// # Errors
     /// When the receiver is closed.
-    pub(super) fn base_layers(&self, planned: &[Planned<'_>]) -> Result<(), PipelineError> {
+    pub(super) fn base_layers<'b>(
+        &self,
+        bases: impl Iterator<Item = &'b LoadedBase>,
+    ) -> Result<(), PipelineError> {
         let mut layers: BTreeMap<&Digest, FinishedLayer> = BTreeMap::new();
-        for (position, Planned { base, .. }) in planned.iter().enumerate() {
+        for (position, base) in bases.enumerate() {
             for layer in base.image.layers() {
                 let finished = || FinishedLayer {
                     functions: BTreeSet::new(),

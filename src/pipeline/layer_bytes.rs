@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::{BytesError, Context, blocking};
+use super::context::{Context, blocking};
+use super::error::BytesError;
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::failure::Failure as _;
 use crate::files::FileIndex;
@@ -14,6 +15,7 @@ use crate::image::{ImageLayer, Layer};
 use crate::layer::{self, LayerError, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
+use crate::shared::Shared;
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
 use crate::tree::Tree;
@@ -54,8 +56,8 @@ pub struct Recipe {
     /// What the layer contains.
     pub(super) name: String,
     pub(super) key: Digest,
-    pub(super) tree: Arc<Tree>,
-    pub(super) base: Arc<FileIndex>,
+    pub(super) tree: Shared<Tree>,
+    pub(super) base: Shared<FileIndex>,
     pub(super) mtime: u64,
 }
 

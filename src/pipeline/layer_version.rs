@@ -1,6 +1,7 @@
 //! Layer versions of Lambda that functions use: fetched, pinned, and checked for compatibility.
 
-use super::{Context, PipelineError};
+use super::context::Context;
+use super::error::PipelineError;
 use crate::event::Event;
 use crate::failure::Failure as _;
 use crate::finding::{Code, Finding, Help, Setting};

@@ -1,19 +1,17 @@
 //! Loads the trees of functions, each layer and extension once, and collects everything that is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::PipelineError;
-use super::remote_layers::{AllBrought, Brought};
+use super::error::PipelineError;
+use super::remote_layers::{RemoteLayer, RemoteLayers};
+use super::source_trees;
 use crate::failure::{Failure as _, FailureKind};
-use crate::files::{self, SourceTree};
+use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
-use crate::plan::{self, FunctionTrees};
-use crate::project::{
-    Architecture, Dependencies, Extension, Function, ImagePath, LayerSource, Source, SourceKind,
-};
-use crate::runtime::{LAYER_ROOT, TASK_ROOT};
+use crate::plan::FunctionTrees;
+use crate::project::{Architecture, Function, LayerSource};
 use crate::text::with_causes;
-use crate::tree::{Node, Tree, TreeError};
+use crate::tree::TreeError;
 
 /// The findings about a definition and the files that it names.
 #[derive(Default)]
@@ -61,17 +59,17 @@ impl Findings {
 
 /// Loads the trees of functions. A tree that cannot be loaded is reported once.
 pub(super) struct Loader<'a> {
-    brought: &'a AllBrought,
+    remote_layers: &'a RemoteLayers,
     layers: BTreeMap<(String, LayerSource, Architecture), Option<SourceTree>>,
     extensions: BTreeMap<String, Option<SourceTree>>,
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(brought: &'a AllBrought) -> Self {
-        Self { brought, layers: BTreeMap::new(), extensions: BTreeMap::new() }
+    pub(super) fn new(remote_layers: &'a RemoteLayers) -> Self {
+        Self { remote_layers, layers: BTreeMap::new(), extensions: BTreeMap::new() }
     }
 
-    /// The trees of a function; nothing if any of them cannot be loaded.
+    /// The trees of a function; none if any of them cannot be loaded.
     pub(super) fn trees(&mut self, function: &Function, findings: &mut Findings) -> Option<FunctionTrees> {
         let layers: Vec<_> = function
             .layers
@@ -81,15 +79,15 @@ impl<'a> Loader<'a> {
                 let load = || {
                     let source = match &layer.source {
                         LayerSource::Files(source) => source,
-                        // A layer that could not be fetched has been reported.
-                        elsewhere => match self.brought.get(elsewhere, function.architecture)? {
-                            Brought::Zip(source) => source,
-                            Brought::Files(tree) => return Some(tree.clone()),
+                        // There is a finding already about a layer that could not be fetched.
+                        remote => match self.remote_layers.get(remote, function.architecture)? {
+                            RemoteLayer::Zip(source) => source,
+                            RemoteLayer::Files(tree) => return Some(tree.clone()),
                         },
                     };
                     let failed =
                         |error| findings.source(format!("the layer `{}`", layer.name), &layer.place, error);
-                    layer_tree(source).map_err(failed).ok()
+                    source_trees::of_layer(source).map_err(failed).ok()
                 };
                 self.layers.entry(key).or_insert_with(load).clone()
             })
@@ -100,7 +98,7 @@ impl<'a> Loader<'a> {
             .map(|extension| {
                 let load = || {
                     let what = format!("the extension `{}`", extension.name);
-                    extension_tree(extension)
+                    source_trees::of_extension(extension)
                         .map_err(|error| findings.source(what, &extension.place, error))
                         .ok()
                 };
@@ -108,12 +106,12 @@ impl<'a> Loader<'a> {
             })
             .collect();
         let what = || format!("the code of `{}`", function.name);
-        let code = code_tree(function);
+        let code = source_trees::of_code(function);
         let code = code.map_err(|error| findings.source(what(), &function.places.code, error)).ok();
-        let wrapper = wrapper_tree(function);
+        let wrapper = source_trees::of_wrapper(function);
         let what = || format!("the function `{}`", function.name);
         let wrapper = wrapper.map_err(|error| findings.source(what(), &function.places.function, error)).ok();
-        // Only now, after all of them have been tried.
+        // Only here, after all of them have been tried.
         let (code, recorded) = code?;
         Some(FunctionTrees {
             layers: layers.into_iter().collect::<Option<_>>()?,
@@ -123,51 +121,4 @@ impl<'a> Loader<'a> {
             recorded,
         })
     }
-}
-
-/// Reads a tree whose files are at their places in the image.
-pub(super) fn placed_tree(tree: Tree) -> Result<SourceTree, TreeError> {
-    let started = plan::started(&tree)?;
-    SourceTree::read(tree, &started)
-}
-
-/// The files of a layer: their root is `/opt` (Lambda developer guide, packaging-layers).
-fn layer_tree(source: &Source) -> Result<SourceTree, TreeError> {
-    placed_tree(Tree::load(source, &plan::image_path(LAYER_ROOT)?)?)
-}
-
-/// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
-/// local wrapper script goes to `/opt/wrappers`.
-fn extension_tree(extension: &Extension) -> Result<SourceTree, TreeError> {
-    let mut tree = match &extension.source {
-        Some(source) if source.kind == SourceKind::File => {
-            let mut tree = Tree::new();
-            let path = plan::image_path(&format!("{}/{}", plan::EXTENSIONS, extension.name))?;
-            tree.add_file(&source.path, path)?;
-            tree
-        }
-        Some(source) => Tree::load(source, &plan::image_path(LAYER_ROOT)?)?,
-        None => Tree::new(),
-    };
-    plan::add_local_wrapper(&mut tree, extension.wrapper.as_ref())?;
-    placed_tree(tree)
-}
-
-/// The function's own code, at the task root, which always exists; and the paths that installed packages list.
-fn code_tree(function: &Function) -> Result<(SourceTree, BTreeSet<ImagePath>), TreeError> {
-    let root = plan::image_path(TASK_ROOT)?;
-    let mut tree = Tree::load(&function.code, &root)?;
-    tree.insert(root, Node::Directory);
-    let recorded = match function.dependencies {
-        Dependencies::Installed => files::recorded(&tree)?,
-        Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
-    };
-    Ok((placed_tree(tree)?, recorded))
-}
-
-/// The function's own wrapper script, if it is a local file.
-fn wrapper_tree(function: &Function) -> Result<Option<SourceTree>, TreeError> {
-    let mut tree = Tree::new();
-    plan::add_local_wrapper(&mut tree, function.wrapper.as_ref())?;
-    if tree.is_empty() { Ok(None) } else { placed_tree(tree).map(Some) }
 }

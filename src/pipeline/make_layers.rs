@@ -10,16 +10,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::finished_layers::Announcer;
-use super::layer_bytes::{LayerForm, Recipe};
+use super::context::Context;
+use super::error::PipelineError;
+use super::finished_layers::{Announcer, MadeLayer};
+use super::layer_bytes::{LayerForm, Origin, Recipe};
+use super::plan_images::Planned;
 use super::remote_cache::RemoteCache;
-use super::remote_layers::Ready;
-use super::{Context, Origin, PipelineError, Planned};
+use super::remote_layers::ReusableLayer;
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
-use crate::image::ImageLayer;
 use crate::layer;
 use crate::plan::LayerPlan;
+use crate::shared::{Shared, SharedId};
 use crate::store::Digest;
 use crate::sync::{into_inner, lock};
 
@@ -39,50 +41,41 @@ const MAX_LARGE_WORKERS: usize = 4;
 /// Layers by their keys.
 pub(super) type MadeLayers = BTreeMap<Digest, MadeLayer>;
 
-/// A layer, and where it comes from.
-#[derive(Clone)]
-pub(super) struct MadeLayer {
-    pub(super) layer: ImageLayer,
-    pub(super) provenance: Provenance,
-    /// Where to get its bytes if the store does not have them.
-    pub(super) origin: Origin,
-    /// What compressed it, if its blob depends on nothing but its tar.
-    pub(super) encoder: Option<&'static str>,
-}
-
 /// The keys that identify layers, computed once for each tree on each base, however many functions share it.
 pub(super) struct Keys<'a> {
-    ready: &'a [Ready],
+    reusable: &'a [ReusableLayer],
     mtime: u64,
-    /// By the addresses of tree and base in memory, which the planned functions keep alive.
-    known: BTreeMap<(usize, usize), Digest>,
+    known: BTreeMap<(SharedId, SharedId), Digest>,
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(ready: &'a [Ready], mtime: u64) -> Self {
-        Self { ready, mtime, known: BTreeMap::new() }
+    pub(super) fn new(reusable: &'a [ReusableLayer], mtime: u64) -> Self {
+        Self { reusable, mtime, known: BTreeMap::new() }
     }
 
     /// The keys of a function's layers. A layer that is reused from another image has other bytes than the one that limg
     /// would make of the same tree, and hence another key.
     pub(super) fn of(&mut self, planned: &'a Planned<'_>) -> Vec<Digest> {
-        let Self { ready, mtime, known } = self;
+        let Self { reusable, mtime, known } = self;
         let base = &planned.base.index;
         let key = |plan: &LayerPlan| {
-            let new_key = || match as_ready(plan, planned, ready) {
-                Some(ready) => Digest::of(format!("ready {}", ready.layer.digest).as_bytes()),
+            let new_key = || match find_reusable(plan, planned, reusable) {
+                Some(found) => Digest::of(format!("ready {}", found.layer.digest).as_bytes()),
                 None => layer::key(&plan.tree, base, *mtime),
             };
-            let place = (Arc::as_ptr(&plan.tree).addr(), Arc::as_ptr(base).addr());
-            known.entry(place).or_insert_with(new_key).clone()
+            known.entry((plan.tree.id(), base.id())).or_insert_with(new_key).clone()
         };
         planned.plan.layers.iter().map(key).collect()
     }
 }
 
 /// The layer of another image that can be reused for a planned one.
-fn as_ready<'a>(plan: &LayerPlan, planned: &Planned<'_>, ready: &'a [Ready]) -> Option<&'a Ready> {
-    ready.iter().find(|ready| ready.is(&plan.tree, &planned.base.index))
+fn find_reusable<'a>(
+    plan: &LayerPlan,
+    planned: &Planned<'_>,
+    reusable: &'a [ReusableLayer],
+) -> Option<&'a ReusableLayer> {
+    reusable.iter().find(|layer| layer.replaces(&plan.tree, &planned.base.index))
 }
 
 /// How layers are made.
@@ -98,7 +91,7 @@ pub(super) struct LayerMaker<'a> {
 struct Job<'a> {
     key: &'a Digest,
     plan: &'a LayerPlan,
-    base: &'a Arc<FileIndex>,
+    base: &'a Shared<FileIndex>,
 }
 
 impl LayerMaker<'_> {
@@ -107,7 +100,7 @@ impl LayerMaker<'_> {
         &self,
         planned: &[Planned<'_>],
         keys: &[Vec<Digest>],
-        ready: &[Ready],
+        reusable: &[ReusableLayer],
     ) -> Result<MadeLayers, PipelineError> {
         let mut seen = BTreeSet::new();
         let mut jobs = Vec::new();
@@ -117,8 +110,8 @@ impl LayerMaker<'_> {
                 if !seen.insert(key) {
                     continue;
                 }
-                if let Some(ready) = as_ready(plan, planned, ready) {
-                    made.insert(key.clone(), self.reuse(key, ready, plan)?);
+                if let Some(layer) = find_reusable(plan, planned, reusable) {
+                    made.insert(key.clone(), self.reuse(key, layer, plan)?);
                 } else {
                     jobs.push(Job { key, plan, base: &planned.base.index });
                 }
@@ -148,9 +141,14 @@ impl LayerMaker<'_> {
     }
 
     /// Reuses a layer of another image.
-    fn reuse(&self, key: &Digest, ready: &Ready, plan: &LayerPlan) -> Result<MadeLayer, PipelineError> {
-        let (layer, origin) = (ready.layer.clone().into(), Origin::Registry(ready.origin.clone()));
-        // What compressed it is not known.
+    fn reuse(
+        &self,
+        key: &Digest,
+        reusable: &ReusableLayer,
+        plan: &LayerPlan,
+    ) -> Result<MadeLayer, PipelineError> {
+        let (layer, origin) = (reusable.layer.clone().into(), Origin::Registry(reusable.origin.clone()));
+        // The encoder is not known.
         let made = MadeLayer { layer, provenance: Provenance::Reused, origin, encoder: None };
         self.finish(key, made, plan, Duration::ZERO)
     }
@@ -165,7 +163,7 @@ impl LayerMaker<'_> {
         if context.verify && layer::forget_stale(tree, base, mtime, key, store).map_err(failed)? {
             context.reporter.report(Event::Stale { name: name.clone() });
         }
-        let (tree, base) = (Arc::clone(tree), Arc::clone(base));
+        let (tree, base) = (tree.clone(), base.clone());
         let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
         let encoder = layer::encoder(&recipe.tree);
         let cached = self.cache.find(&recipe, store).map_err(failed)?;
@@ -220,8 +218,8 @@ fn next<'a>(
 #[cfg(test)]
 mod tests {
     use super::super::base::LoadedBase;
-    use super::super::remote_layers::AllBrought;
-    use super::super::{Inputs, Planning, plan_all};
+    use super::super::plan_images::{Inputs, Planning, plan_all};
+    use super::super::remote_layers::RemoteLayers;
     use super::*;
     use crate::image::BaseImage;
     use crate::project::{Architecture, RunConfig};
@@ -251,14 +249,16 @@ mod tests {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),
             run: RunConfig::default(),
-            index: Arc::new(FileIndex::default()),
+            index: Shared::new(FileIndex::default()),
             size: 0,
             origin: None,
         });
-        let bases = [Some(Arc::clone(&base)), Some(base)];
-        let brought = AllBrought::default();
-        let (functions, cache) = (&project.functions, &RemoteCache::default());
-        let inputs = Inputs { functions, bases: &bases, brought: &brought, findings: &[], cache };
+        let inputs = Inputs {
+            functions: project.functions,
+            bases: vec![Some(Arc::clone(&base)), Some(base)],
+            remote_layers: RemoteLayers::default(),
+            findings: Vec::new(),
+        };
         let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };
 
         let mut keys = Keys::new(&[], 0);
@@ -272,11 +272,11 @@ mod tests {
     #[test]
     fn small_layers_come_first_and_not_every_worker_takes_large_ones() {
         let plans = [LARGE, 2, LARGE + 1, 1].map(|size| {
-            let mut plan = LayerPlan::new("any".to_owned(), Arc::new(Tree::new()));
+            let mut plan = LayerPlan::new("any".to_owned(), Shared::new(Tree::new()));
             plan.size = size;
             plan
         });
-        let (key, base) = (Digest::of(b""), Arc::new(FileIndex::default()));
+        let (key, base) = (Digest::of(b""), Shared::new(FileIndex::default()));
         let jobs = plans.each_ref().map(|plan| Job { key: &key, plan, base: &base });
         let queue = Mutex::new(smallest_first(jobs.into()).into_iter().peekable());
         let made = Mutex::new(Ok(MadeLayers::new()));

@@ -1,10 +1,10 @@
-//! The pins of one run: those that `limg.lock` contains, and those that the run adds, changes and removes.
+//! The pins of one run: those that `limg.lock` contains, with the changes that the run makes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::PipelineError;
+use super::error::PipelineError;
 use crate::lock::{Lock, LockError, PinChange};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -17,11 +17,11 @@ pub enum Pinning {
     Add,
     /// They are refused.
     Locked,
-    /// Every name is resolved again and pinned to the result.
+    /// Every name is resolved again, and pinned to the result.
     Renew,
 }
 
-/// The pins of a project while a run works with them. Clones share them.
+/// The pins of a project during a run. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Pins {
     pinning: Pinning,

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
+use super::context::Context;
+use super::error::BaseError;
 use super::layer_bytes::Recipe;
-use super::{BaseError, Context};
 use crate::event::Event;
 use crate::failure::Failure as _;
 use crate::image::{self, Layer, ManifestLayer};

@@ -2,7 +2,8 @@
 
 use oci_spec::image::ImageManifest;
 
-use super::{BaseError, Context, blocking};
+use super::context::{Context, blocking};
+use super::error::BaseError;
 use crate::event::Event;
 use crate::image::{self, Compression, Layer, ManifestLayer};
 use crate::layer;

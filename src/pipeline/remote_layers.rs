@@ -1,76 +1,73 @@
-//! Layers that are not files of this machine: versions of layers of Lambda, and files of other images. They are brought
-//! here, checked, before they become trees.
+//! Layers that are not files of this machine: layer versions of Lambda, and files of other images. They are fetched and checked
+//! before they become trees.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::layer_bytes;
-use super::load_trees::placed_tree;
+use super::context::{Context, blocking};
+use super::error::{BaseError, PipelineError};
 use super::remote_image::{self, RemoteImage};
-use super::{BaseError, Context, PipelineError, blocking, layer_version};
+use super::{layer_bytes, layer_version, source_trees};
 use crate::extract::{self, Extracted};
 use crate::failure::{Failure as _, FailureKind};
 use crate::files::{FileIndex, SourceTree};
 use crate::finding::{Code, Finding};
 use crate::image::Layer as ImageLayer;
 use crate::project::{Architecture, Function, ImageFiles, Layer, LayerSource, Repository, Source};
+use crate::shared::{Shared, SharedId};
 use crate::text::with_causes;
 use crate::tree::Tree;
 
-/// A layer that was brought here.
+/// A remote layer that is on this machine.
 #[derive(Clone)]
-pub(super) enum Brought {
+pub(super) enum RemoteLayer {
     /// A zip in the store.
     Zip(Source),
     /// Files of an image.
     Files(SourceTree),
 }
 
-/// A layer of another image that already is a tree of files and nothing else, so that it can be used as it is.
+/// A layer of another image that contains exactly the files of a tree, and can be used instead of making one.
 #[derive(Clone)]
-pub(super) struct Ready {
-    pub(super) tree: Arc<Tree>,
+pub(super) struct ReusableLayer {
+    tree: SharedId,
     pub(super) layer: ImageLayer,
-    /// Where it lies.
+    /// The repository that contains it.
     pub(super) origin: Repository,
 }
 
-impl Ready {
-    /// Whether it can be used for a tree on a base.
-    pub(super) fn is(&self, tree: &Arc<Tree>, base: &FileIndex) -> bool {
-        // A tree that was changed for one function is another one.
-        Arc::ptr_eq(&self.tree, tree) && extract::fits_base(tree, base)
+impl ReusableLayer {
+    /// Whether it can replace the layer of a tree on a base.
+    pub(super) fn replaces(&self, tree: &Shared<Tree>, base: &FileIndex) -> bool {
+        // A tree that was changed for one function has another identity.
+        self.tree == tree.id() && extract::fits_base(tree, base)
     }
 }
 
-/// What was brought.
+/// The remote layers of some functions.
 #[derive(Default)]
-pub(super) struct AllBrought {
-    sources: BTreeMap<(LayerSource, Architecture), Brought>,
-    /// Layers that need not be made.
-    pub(super) ready: Vec<Ready>,
-    /// Findings about what the definition names.
-    pub(super) findings: Vec<Finding>,
+pub(super) struct RemoteLayers {
+    layers: BTreeMap<(LayerSource, Architecture), RemoteLayer>,
+    pub(super) reusable: Vec<ReusableLayer>,
 }
 
-impl AllBrought {
-    /// What was brought of a source for an architecture; nothing if there was a problem with it.
-    pub(super) fn get(&self, source: &LayerSource, architecture: Architecture) -> Option<&Brought> {
-        self.sources.get(&(source.clone(), architecture))
+impl RemoteLayers {
+    /// The layer of a source for an architecture; none if there is a finding about it.
+    pub(super) fn get(&self, source: &LayerSource, architecture: Architecture) -> Option<&RemoteLayer> {
+        self.layers.get(&(source.clone(), architecture))
     }
 }
 
-/// Brings the layers of functions that lie elsewhere.
+/// Loads the remote layers of functions. Also returns findings about layers that cannot be used.
 ///
 /// # Errors
-/// When a layer cannot be had although the definition is right.
-pub(super) async fn bring_all(
+/// When a layer cannot be fetched for a reason outside the definition.
+pub(super) async fn load_all(
     functions: &[&Function],
     context: &Context,
-) -> Result<AllBrought, PipelineError> {
-    let mut all = AllBrought::default();
+) -> Result<(RemoteLayers, Vec<Finding>), PipelineError> {
+    let (mut all, mut findings) = (RemoteLayers::default(), Vec::new());
     let mut seen = BTreeSet::new();
-    // Layer versions that cannot be used: another request for another function would not change that.
+    // Layers that no function can use: they need not be tried for another one.
     let mut unusable = BTreeSet::new();
     for function in functions {
         for layer in &function.layers {
@@ -79,42 +76,41 @@ pub(super) async fn bring_all(
             match &layer.source {
                 LayerSource::Version(_) if unusable.contains(&layer.name) => {}
                 LayerSource::Version(version) => {
-                    let brought = layer_version::load(layer, version, function, is_new, context).await?;
-                    match brought {
-                        Ok(zip) => drop(all.sources.insert(key, Brought::Zip(zip))),
+                    match layer_version::load(layer, version, function, is_new, context).await? {
+                        Ok(zip) => drop(all.layers.insert(key, RemoteLayer::Zip(zip))),
                         Err(finding) => {
                             if finding.code == Code::UnusableSource {
                                 unusable.insert(layer.name.clone());
                             }
-                            all.findings.push(finding);
+                            findings.push(finding);
                         }
                     }
                 }
                 LayerSource::Image(files) if is_new => {
-                    match files_of(layer, files, function.architecture, context).await? {
-                        Ok((tree, ready)) => {
-                            all.sources.insert(key, Brought::Files(tree));
-                            all.ready.extend(ready);
+                    match load_files(layer, files, function.architecture, context).await? {
+                        Ok((tree, reusable)) => {
+                            all.layers.insert(key, RemoteLayer::Files(tree));
+                            all.reusable.extend(reusable);
                         }
-                        Err(finding) => all.findings.push(finding),
+                        Err(finding) => findings.push(finding),
                     }
                 }
                 LayerSource::Image(_) | LayerSource::Files(_) => {}
             }
         }
     }
-    Ok(all)
+    Ok((all, findings))
 }
 
-type Files = (SourceTree, Option<Ready>);
+type FilesOfImage = (SourceTree, Option<ReusableLayer>);
 
-/// The files of an image.
-async fn files_of(
+/// Loads files of an image. The inner error is a finding about the definition.
+async fn load_files(
     layer: &Layer,
     files: &ImageFiles,
     architecture: Architecture,
     context: &Context,
-) -> Result<Result<Files, Finding>, PipelineError> {
+) -> Result<Result<FilesOfImage, Finding>, PipelineError> {
     match extract(files, architecture, context).await {
         Ok(files) => Ok(Ok(files)),
         Err(error) if error.kind() == FailureKind::User => {
@@ -131,7 +127,7 @@ async fn extract(
     files: &ImageFiles,
     architecture: Architecture,
     context: &Context,
-) -> Result<Files, BaseError> {
+) -> Result<FilesOfImage, BaseError> {
     let ImageFiles { reference, path, to } = files.clone();
     let origin = reference.repository().clone();
     let RemoteImage { layers, .. } = remote_image::read(&reference, architecture, context).await?;
@@ -147,7 +143,7 @@ async fn extract(
         blocking(move || Ok::<_, BaseError>(extract::extract(&layers, &path, &to, &store)?)).await?
     };
     let Extracted { tree, reusable_layer } = extracted;
-    let tree = placed_tree(tree)?;
-    let ready = reusable_layer.map(|layer| Ready { tree: Arc::clone(&tree.tree), layer, origin });
-    Ok((tree, ready))
+    let tree = source_trees::read(tree)?;
+    let reusable = reusable_layer.map(|layer| ReusableLayer { tree: tree.tree.id(), layer, origin });
+    Ok((tree, reusable))
 }

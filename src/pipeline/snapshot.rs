@@ -1,12 +1,11 @@
-//! What a build of a function looks at on this machine, for those who build again when it changes.
+//! The state of the files that a function is built from, to notice changes.
 
 use std::path::Path;
 
 use crate::project::{Function, LayerSource, WrapperScript};
 use crate::tree::Snapshot;
 
-/// The state of a definition and of all files that a function takes from this machine. Bases are not among them, nor is
-/// what the definition names elsewhere.
+/// The state of a definition and of all local files that a function is built from, except its base.
 #[must_use]
 pub fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
     let mut snapshot = Snapshot::default();

@@ -1,32 +1,34 @@
-//! Updates the pins of a project: what its references to images and layer versions stand for now.
+//! Renews the pins of a project's bases and layers.
 
 use std::collections::BTreeSet;
 
-use super::{Context, PipelineError, base, blocking, layer_version, remote_image};
+use super::context::{Context, blocking};
+use super::error::PipelineError;
+use super::{base, layer_version, remote_image};
 use crate::failure::{Failure as _, FailureKind};
 use crate::lock::PinChange;
 use crate::project::{
     Architecture, Function, ImageLocation, ImageReference, LayerSource, LayerVersionArn, Project,
 };
 
-/// Something that a function uses and that can be pinned.
-enum Used {
+/// Something that a function uses and that is pinned.
+enum Pinnable {
     Image(ImageReference, Architecture),
-    Layer(LayerVersionArn),
+    LayerVersion(LayerVersionArn),
 }
 
-/// Pins what the bases and layers of these names stand for now, all without names. Names are those of the definition, or
-/// what it has under them. An image that is also pinned for other architectures is updated for all of them. The result
-/// is what changed.
+/// Resolves bases and layers again and pins them to the result: those with the given names, or all if there are none. A name
+/// is that of a base or layer in the definition, or the reference or ARN that it stands for. An image is pinned again for all
+/// architectures that it was pinned for. Returns the pins that changed.
 ///
 /// # Errors
-/// When a name is none, or something cannot be resolved; then nothing is written.
+/// When a name stands for nothing that is pinned, or something cannot be resolved. Then nothing is written.
 pub async fn update(
     project: &Project,
     names: &[String],
     context: &Context,
 ) -> Result<Vec<PinChange>, PipelineError> {
-    let all: Vec<([String; 2], Used)> = project.functions.iter().flat_map(uses).collect();
+    let all: Vec<([String; 2], Pinnable)> = project.functions.iter().flat_map(uses).collect();
     if let Some(unknown) = names.iter().find(|name| all.iter().all(|(own, _)| !own.contains(*name))) {
         let known: BTreeSet<String> = all.into_iter().flat_map(|(own, _)| own).collect();
         return Err(PipelineError::NothingToPin {
@@ -36,16 +38,16 @@ pub async fn update(
     }
     let (mut images, mut layers) = (BTreeSet::new(), BTreeSet::new());
     let (mut to_resolve, mut to_fetch) = (BTreeSet::new(), BTreeSet::new());
-    for (own, used) in &all {
+    for (own, pinnable) in &all {
         let is_wanted = names.is_empty() || own.iter().any(|own| names.contains(own));
-        match used {
-            Used::Image(reference, architecture) => {
+        match pinnable {
+            Pinnable::Image(reference, architecture) => {
                 images.insert(reference.clone());
                 if is_wanted {
                     to_resolve.insert((reference, *architecture));
                 }
             }
-            Used::Layer(arn) => {
+            Pinnable::LayerVersion(arn) => {
                 layers.insert(arn.clone());
                 if is_wanted {
                     to_fetch.insert(arn);
@@ -71,8 +73,8 @@ pub async fn update(
     blocking(move || pins.write().map(|()| pins.changes())).await
 }
 
-/// Updates the pins of an image for architectures that no function in the definition has, but that it was built for. A
-/// pin is removed if the image no longer exists for that architecture.
+/// Pins an image again for the other architectures that it was pinned for: functions were built for them with `--arch`. If
+/// the image no longer exists for one, that pin is removed.
 async fn renew_others(
     reference: &ImageReference,
     resolved: &BTreeSet<(&ImageReference, Architecture)>,
@@ -95,12 +97,12 @@ async fn renew_others(
     Ok(())
 }
 
-/// What a function uses, each with the names that it has.
-fn uses(function: &Function) -> Vec<([String; 2], Used)> {
+/// The images and layer versions that a function uses, each with its names.
+fn uses(function: &Function) -> Vec<([String; 2], Pinnable)> {
     let mut uses = Vec::new();
     let image = |name: &str, reference: &ImageReference| {
         let names = [name.to_owned(), reference.to_string()];
-        (names, Used::Image(reference.clone(), function.architecture))
+        (names, Pinnable::Image(reference.clone(), function.architecture))
     };
     if let Ok(ImageLocation::Registry(reference)) = base::location(function) {
         uses.push(image(&function.base.name, &reference));
@@ -111,7 +113,7 @@ fn uses(function: &Function) -> Vec<([String; 2], Used)> {
             LayerSource::Image(files) => uses.push(image(&layer.name, &files.reference)),
             LayerSource::Version(version) => {
                 let arn = version.arn.clone();
-                uses.push(([layer.name.clone(), arn.to_string()], Used::Layer(arn)));
+                uses.push(([layer.name.clone(), arn.to_string()], Pinnable::LayerVersion(arn)));
             }
         }
     }

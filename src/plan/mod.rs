@@ -23,6 +23,7 @@ use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
 use crate::finding::Place;
 use crate::project::{Function, ImagePath, RunConfig};
 use crate::runtime::Contract;
+use crate::shared::Shared;
 use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecode};
 
 /// What is placed on a base, and how the image runs.
@@ -52,7 +53,7 @@ pub struct LayerPlan {
     /// What it contains, such as `layer utils`.
     pub name: String,
     /// Its files.
-    pub tree: Arc<Tree>,
+    pub tree: Shared<Tree>,
     /// The size of its files in bytes.
     pub size: u64,
     /// The sources of the bytecode in it.
@@ -61,7 +62,7 @@ pub struct LayerPlan {
 
 impl LayerPlan {
     /// The layer of a tree; `name` says what it contains.
-    pub(crate) fn new(name: String, tree: Arc<Tree>) -> Self {
+    pub(crate) fn new(name: String, tree: Shared<Tree>) -> Self {
         let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
         Self { name, size: tree.size(), sources: Arc::new(sources), tree }
     }
@@ -88,7 +89,7 @@ pub struct BaseFacts<'a> {
     /// How its config says that it runs.
     pub run: &'a RunConfig,
     /// The files that it has.
-    pub index: &'a FileIndex,
+    pub index: &'a Shared<FileIndex>,
 }
 
 /// Places a function on its base. `stacks` keeps what other functions have in common with it.
@@ -100,7 +101,7 @@ pub fn plan<'a>(
     contract: &'a Contract,
     base: BaseFacts<'a>,
     trees: &FunctionTrees,
-    stacks: &mut Stacks<'a>,
+    stacks: &mut Stacks,
 ) -> Result<ImagePlan<'a>, TreeError> {
     let stack = stacks.of(function, trees, base.index);
     let mut planner = Planner {
@@ -138,18 +139,18 @@ impl Planner<'_, '_> {
         let Function { name, places, .. } = self.function;
         if let Some(wrapper) = &trees.wrapper {
             let place = self.function.wrapper.as_ref().map_or(&places.function, |wrapper| &wrapper.place);
-            self.add(format!("wrapper of {name}"), place, Arc::clone(&wrapper.tree));
+            self.add(format!("wrapper of {name}"), place, wrapper.tree.clone());
         }
-        let mut code = trees.code.tree.as_ref().clone();
+        let mut code = Tree::clone(&trees.code.tree);
         let (dependencies, idle) = dependencies::split_off(&mut code, self.function, &trees.recorded)?;
         if !dependencies.is_empty() {
-            self.add(format!("dependencies of {name}"), &places.code, Arc::new(dependencies));
+            self.add(format!("dependencies of {name}"), &places.code, Shared::new(dependencies));
         }
-        self.add(format!("code of {name}"), &places.code, Arc::new(code));
+        self.add(format!("code of {name}"), &places.code, Shared::new(code));
         Ok(idle)
     }
 
-    fn add(&mut self, name: String, place: &Place, tree: Arc<Tree>) {
+    fn add(&mut self, name: String, place: &Place, tree: Shared<Tree>) {
         let owner = Owner { name, place: place.clone() };
         self.adjustments.extend(tree.adjustments().iter().cloned());
         stack::lay(&mut self.layers, &mut self.merged, &mut self.merge, owner, tree);
@@ -159,7 +160,7 @@ impl Planner<'_, '_> {
     fn add_own(&mut self, name: String, path: ImagePath, content: &str) {
         let mut tree = Tree::new();
         tree.insert(path, Node::File(FileNode::of_bytes(content.as_bytes(), true)));
-        self.add(name, &self.function.places.function, Arc::new(tree));
+        self.add(name, &self.function.places.function, Shared::new(tree));
     }
 
     /// Adds a program of limg's own below everything else: it never changes.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{FunctionTrees, LayerPlan};
 use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
 use crate::project::Function;
+use crate::shared::{Shared, SharedId};
 use crate::tree::{Adjustment, Tree};
 
 /// How many stacks are kept: enough for functions that use a few of them in turn, few enough to hold in memory.
@@ -14,23 +15,10 @@ const KEPT: usize = 16;
 
 /// The stacks that were laid last, for further functions.
 #[derive(Default)]
-pub struct Stacks<'a>(Vec<(Key<'a>, Arc<Stack>)>);
+pub struct Stacks(Vec<(Key, Arc<Stack>)>);
 
-/// What identifies a stack.
-struct Key<'a> {
-    base: &'a FileIndex,
-    trees: Vec<(Owner, Arc<Tree>)>,
-}
-
-impl Key<'_> {
-    fn is(&self, other: &Key<'_>) -> bool {
-        std::ptr::eq(self.base, other.base)
-            && self.trees.len() == other.trees.len()
-            && self.trees.iter().zip(&other.trees).all(|((owner, tree), (other_owner, other_tree))| {
-                owner == other_owner && Arc::ptr_eq(tree, other_tree)
-            })
-    }
-}
+/// What identifies a stack: the base, and the trees with their owners.
+type Key = (SharedId, Vec<(Owner, SharedId)>);
 
 /// Trees, laid over each other.
 #[derive(Default)]
@@ -41,31 +29,32 @@ pub(super) struct Stack {
     pub(super) adjustments: Vec<Adjustment>,
 }
 
-impl<'a> Stacks<'a> {
+impl Stacks {
     /// The stack of a function's layers and extensions.
     pub(super) fn of(
         &mut self,
         function: &Function,
         trees: &FunctionTrees,
-        base: &'a FileIndex,
+        base: &Shared<FileIndex>,
     ) -> Arc<Stack> {
         let layers = function.layers.iter().zip(&trees.layers).map(|(layer, source)| {
             let name = format!("layer {}", layer.name);
-            (Owner { name, place: layer.place.clone() }, Arc::clone(&source.tree))
+            (Owner { name, place: layer.place.clone() }, source.tree.clone())
         });
         let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, source)| {
             let name = format!("extension {}", extension.name);
-            (Owner { name, place: extension.place.clone() }, Arc::clone(&source.tree))
+            (Owner { name, place: extension.place.clone() }, source.tree.clone())
         });
-        let key = Key { base, trees: layers.chain(extensions).collect() };
-        if let Some((_, stack)) = self.0.iter().find(|(known, _)| known.is(&key)) {
+        let trees: Vec<_> = layers.chain(extensions).collect();
+        let key = (base.id(), trees.iter().map(|(owner, tree)| (owner.clone(), tree.id())).collect());
+        if let Some((_, stack)) = self.0.iter().find(|(known, _)| *known == key) {
             return Arc::clone(stack);
         }
         let mut stack = Stack::default();
         let mut merged = Merged::new(base, Vec::new());
-        for (owner, tree) in &key.trees {
+        for (owner, tree) in trees {
             stack.adjustments.extend(tree.adjustments().iter().cloned());
-            lay(&mut stack.layers, &mut merged, &mut stack.merge, owner.clone(), Arc::clone(tree));
+            lay(&mut stack.layers, &mut merged, &mut stack.merge, owner, tree);
         }
         stack.trees = merged.into_trees();
         let stack = Arc::new(stack);
@@ -89,7 +78,7 @@ pub(super) fn lay(
     merged: &mut Merged<'_>,
     merge: &mut Merge,
     owner: Owner,
-    tree: Arc<Tree>,
+    tree: Shared<Tree>,
 ) {
     if tree.is_empty() {
         return;
@@ -98,7 +87,7 @@ pub(super) fn lay(
         forget_overwritten(lower, &tree);
     }
     let name = owner.name.clone();
-    merged.add(owner, Arc::clone(&tree), merge);
+    merged.add(owner, tree.clone(), merge);
     layers.push(LayerPlan::new(name, tree));
 }
 
@@ -110,6 +99,6 @@ fn forget_overwritten(lower: &mut LayerPlan, upper: &Tree) {
         return;
     }
     for (source, _) in upper.iter().filter(|(path, _)| lower.sources.contains(*path)) {
-        Arc::make_mut(&mut lower.tree).forget_modified(source);
+        lower.tree.make_mut().forget_modified(source);
     }
 }

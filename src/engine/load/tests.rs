@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::sync::Arc;
 
 use super::*;
 use crate::engine::fake::{FakeEngine, LoadBehaviour};
@@ -8,6 +7,7 @@ use crate::files::FileIndex;
 use crate::image::{BaseImage, NewLayer};
 use crate::layer::{self, TarLayer};
 use crate::project::{Architecture, RunConfig, Source, SourceKind};
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::tree::Tree;
 
@@ -39,8 +39,8 @@ impl Fixture {
         std::fs::create_dir_all(&path).unwrap();
         std::fs::write(path.join("app.py"), content).unwrap();
         let source = Source { path, kind: SourceKind::Directory, follow: false, exclude: Vec::new() };
-        let tree = Arc::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
-        let base = Arc::new(FileIndex::default());
+        let tree = Shared::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
+        let base = Shared::new(FileIndex::default());
         let key = layer::key(&tree, &base, 0);
         ImageLayer::Tar(TarLayer::read(&tree, &base, 0, &key, &self.store).unwrap())
     }

@@ -5,6 +5,7 @@ mod tar_entries;
 
 use super::*;
 use crate::project::ImagePath;
+use crate::shared::Shared;
 use fixture::{TestEntry, parsed, tar};
 
 /// The view of these layers.
@@ -22,9 +23,9 @@ pub(crate) fn index_of(tars: &[&[u8]]) -> FileIndex {
 }
 
 /// The full index of an image with layers of entries as [`parsed`] reads them, all of them executable.
-pub(crate) fn base_of(layers: &[&[&str]]) -> FileIndex {
+pub(crate) fn base_of(layers: &[&[&str]]) -> Shared<FileIndex> {
     let entries =
         |entries: &&[&str]| entries.iter().map(|text| parsed(text).mode(0o755)).collect::<Vec<TestEntry>>();
     let tars: Vec<_> = layers.iter().map(|layer| tar(&entries(layer))).collect();
-    index_of(&tars.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    Shared::new(index_of(&tars.iter().map(Vec::as_slice).collect::<Vec<_>>()))
 }

@@ -160,10 +160,10 @@ fn all_layers_share_one_limit_of_names() {
 #[test]
 fn an_index_is_read_as_it_was_written() {
     let index = base_of(&[&["a/", "a/x: 123", "l -> a"], &["b => a/x"]]);
-    let text = serde_json::to_string(&index).unwrap();
+    let text = serde_json::to_string(&*index).unwrap();
     let expected = r#"{"entries":[["/a",{"d":{"m":493,"l":0}}],["/a/x",{"f":{"m":493,"s":3,"l":0}}],"#;
     assert!(text.starts_with(expected), "{text}");
-    assert_eq!(serde_json::from_str::<FileIndex>(&text).unwrap(), index);
+    assert_eq!(serde_json::from_str::<FileIndex>(&text).unwrap(), *index);
 }
 
 #[test]

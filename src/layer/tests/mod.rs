@@ -1,6 +1,5 @@
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -9,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::files;
 use crate::project::{ImagePath, Source, SourceKind};
+use crate::shared::Shared;
 use crate::tree::{Content, FileNode, Node};
 
 mod zip;
@@ -127,7 +127,7 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
 fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
+    let (tree, base) = (Shared::new(fixture.tree()), Shared::new(FileIndex::default()));
     let key = key(&tree, &base, MTIME);
     let read = TarLayer::read(&tree, &base, MTIME, &key, &fixture.store).unwrap();
     let mut tar = Vec::new();
@@ -142,18 +142,18 @@ fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
 fn a_recorded_tar_is_found_once_its_files_are_settled() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let base = Arc::new(FileIndex::default());
+    let base = Shared::new(FileIndex::default());
     let find =
-        |tree: &Arc<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store);
-    let read = |tree: &Arc<Tree>| {
+        |tree: &Shared<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store);
+    let read = |tree: &Shared<Tree>| {
         TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store).unwrap()
     };
     // Within the clock tick in which it is listed, a file may change without a trace.
-    let tree = Arc::new(fixture.tree());
+    let tree = Shared::new(fixture.tree());
     read(&tree);
     assert_eq!(find(&tree).is_some(), tree.has_reliable_times());
     std::thread::sleep(Duration::from_millis(120));
-    let tree = Arc::new(fixture.tree());
+    let tree = Shared::new(fixture.tree());
     let known = read(&tree).diff_id().clone();
     assert_eq!(find(&tree).map(|found| found.diff_id().clone()), Some(known));
 }
@@ -162,7 +162,7 @@ fn a_recorded_tar_is_found_once_its_files_are_settled() {
 fn a_tar_that_does_not_match_its_record_is_an_error() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let (tree, base) = (Arc::new(fixture.tree()), Arc::new(FileIndex::default()));
+    let (tree, base) = (Shared::new(fixture.tree()), Shared::new(FileIndex::default()));
     let key = key(&tree, &base, MTIME);
     let tar = TarRecord { diff_id: Digest::of(b"another"), size: 512 };
     fixture.store.write_record("tars-1", &key, &tar).unwrap();

@@ -12,7 +12,9 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
 use crate::event::Event;
 use crate::image::Layer;
-use crate::pipeline::{Context, Origin, PushError, layer_bytes};
+use crate::pipeline::context::Context;
+use crate::pipeline::error::PushError;
+use crate::pipeline::layer_bytes::{self, Origin};
 use crate::project::Repository;
 use crate::registry::{MountOutcome, UploadContent};
 use crate::store::Digest;

@@ -15,7 +15,9 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::{Built, Context, PushError};
+use super::built::Built;
+use super::context::Context;
+use super::error::PushError;
 use crate::event::Event;
 use crate::image::{Layer, Manifest};
 use crate::project::{EcrHost, Repository};

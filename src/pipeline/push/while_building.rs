@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Target;
 use super::blob_pusher::{BlobContent, BlobPusher};
-use crate::pipeline::PushError;
+use crate::pipeline::error::PushError;
 use crate::pipeline::finished_layers::FinishedLayer;
 use crate::project::Repository;
 

@@ -11,6 +11,7 @@ use crate::project::{
     RunConfig, Source, SourceKind, Wrapper, WrapperScript,
 };
 use crate::runtime::{self, AWS_ENTRYPOINT, Contract};
+use crate::shared::Shared;
 use crate::tree::{FileNode, Node, Tree};
 
 /// A script that does nothing.
@@ -21,7 +22,7 @@ pub(crate) struct Fixture {
     pub(crate) function: Function,
     pub(crate) trees: FunctionTrees,
     pub(crate) run: RunConfig,
-    pub(crate) index: FileIndex,
+    pub(crate) index: Shared<FileIndex>,
 }
 
 pub(crate) fn path(text: &str) -> ImagePath {
@@ -151,7 +152,7 @@ impl Fixture {
 
     /// The same on nothing at all.
     pub(crate) fn on_scratch(runtime: &str) -> Self {
-        Self { run: RunConfig::default(), index: FileIndex::default(), ..Self::new(runtime) }
+        Self { run: RunConfig::default(), index: Shared::new(FileIndex::default()), ..Self::new(runtime) }
     }
 
     pub(crate) fn layer(mut self, name: &str, nodes: &[&str]) -> Self {

@@ -15,6 +15,7 @@ use crate::pipeline::{Origin, Pinning, Pins, Recipe};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
 use crate::registry::{Client, ClientSettings, CredentialChain};
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::tree::{FileNode, Node, Tree};
 
@@ -94,8 +95,13 @@ impl Fixture {
         let (index, key) = (FileIndex::default(), Digest::of(name.as_bytes()));
         let (layer, _) = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
-        let recipe =
-            Recipe { name: "code".to_owned(), key, tree: Arc::new(tree), base: Arc::new(index), mtime: 0 };
+        let recipe = Recipe {
+            name: "code".to_owned(),
+            key,
+            tree: Shared::new(tree),
+            base: Shared::new(index),
+            mtime: 0,
+        };
         let mut built = self.built(name, &[]);
         built.origins.insert(layer.digest.clone(), Origin::Files(Arc::new(recipe)));
         let added = [NewLayer { layer: layer.into(), description: "code".to_owned(), encoder: None }];

@@ -1,0 +1,156 @@
+//! Builds images: reads bases and remote layers, plans, makes layers, and assembles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::base;
+use super::built::{Built, BuiltLayer};
+use super::context::{Context, blocking};
+use super::error::PipelineError;
+use super::finished_layers::{Announcer, FinishedLayer, MadeLayer};
+use super::layer_bytes::{LayerForm, Origin};
+use super::make_layers::{Keys, LayerMaker, MadeLayers};
+use super::plan_images::{self, Inputs, Planned, Planning};
+use super::remote_cache::RemoteCache;
+use super::remote_layers;
+use crate::build_time::BuildTime;
+use crate::engine::emulator;
+use crate::image::{Image, Layer, NewLayer};
+use crate::project::{Function, ReferenceTemplate, Repository};
+use crate::store::Digest;
+
+/// What a build does beyond what the definition says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The time of every layer entry and of the image.
+    pub time: BuildTime,
+    /// Images in registries whose layers are used if the store does not have them.
+    pub cache_from: Vec<ReferenceTemplate>,
+}
+
+/// The result of one attempt to make images.
+enum Attempt {
+    Done(Vec<Built>),
+    /// Planning needs all files of the bases of these functions, by position.
+    NeedsFullIndexes(BTreeSet<usize>),
+}
+
+/// Builds the images of some functions in one form, and announces each layer as soon as it is finished. If the receiver is
+/// closed, the build ends.
+pub(super) async fn build(
+    functions: &[&Function],
+    form: LayerForm,
+    options: &Options,
+    sender: Option<UnboundedSender<FinishedLayer>>,
+    context: &Context,
+) -> Result<Vec<Built>, PipelineError> {
+    let (bases, mut findings) = base::load_all(functions, context).await?;
+    let (remote_layers, further) = remote_layers::load_all(functions, context).await?;
+    findings.extend(further);
+    let cache_from = match form {
+        LayerForm::Blobs => &options.cache_from[..],
+        LayerForm::Tars => &[],
+    };
+    let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
+    let functions = functions.iter().map(|function| (*function).clone()).collect();
+    let mut inputs = Inputs { functions, bases, remote_layers, findings };
+    loop {
+        let work = {
+            let (cache, options) = (Arc::clone(&cache), options.clone());
+            let (sender, context) = (sender.clone(), context.clone());
+            move || {
+                let attempt = make_images(&inputs, &cache, form, &options, sender.as_ref(), &context)?;
+                Ok::<_, PipelineError>((inputs, attempt))
+            }
+        };
+        let attempt;
+        (inputs, attempt) = blocking(work).await?;
+        match attempt {
+            Attempt::Done(built) => {
+                let pins = context.pins.clone();
+                blocking(move || pins.write()).await?;
+                context.report_damaged(context.store.removed_blobs());
+                return Ok(built);
+            }
+            // A base with a full index needs none again, so this ends.
+            Attempt::NeedsFullIndexes(positions) => {
+                base::index_fully(&mut inputs.bases, &positions, context).await?;
+            }
+        }
+    }
+}
+
+fn make_images(
+    inputs: &Inputs,
+    cache: &RemoteCache,
+    form: LayerForm,
+    options: &Options,
+    sender: Option<&UnboundedSender<FinishedLayer>>,
+    context: &Context,
+) -> Result<Attempt, PipelineError> {
+    let planned = match plan_images::plan_all(inputs)? {
+        Planning::Done { planned, warnings } => {
+            plan_images::report(&planned, warnings, context);
+            planned
+        }
+        Planning::NeedsFullIndexes(positions) => return Ok(Attempt::NeedsFullIndexes(positions)),
+    };
+    let mtime = options.time.seconds();
+    let reusable = &inputs.remote_layers.reusable;
+    let mut keys = Keys::new(reusable, mtime);
+    let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
+    let announcer = &Announcer::new(sender, &keyed);
+    announcer.base_layers(planned.iter().map(|planned| &**planned.base))?;
+    let maker = LayerMaker { form, mtime, cache, announcer, context };
+    let made = maker.make(&planned, &keyed, reusable)?;
+    let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, form, options);
+    Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
+}
+
+/// Assembles a function's image from its base and the made layers.
+fn join(
+    planned: &Planned<'_>,
+    keys: &[Digest],
+    made: &MadeLayers,
+    form: LayerForm,
+    options: &Options,
+) -> Result<Built, PipelineError> {
+    let function = planned.function;
+    let base = planned.base;
+    let of_base = |origin: &Repository| {
+        let origin = |layer: &Layer| (layer.digest.clone(), Origin::Registry(origin.clone()));
+        base.image.layers().iter().map(origin).collect()
+    };
+    let mut origins: BTreeMap<Digest, Origin> = base.origin.as_ref().map(of_base).unwrap_or_default();
+    let mut added = Vec::new();
+    let mut layers = Vec::new();
+    for (layer_plan, key) in planned.plan.layers.iter().zip(keys) {
+        let lost = || PipelineError::Lost { name: layer_plan.name.clone() };
+        let MadeLayer { layer, provenance, origin, encoder } = made.get(key).ok_or_else(lost)?.clone();
+        if let Some(blob) = layer.blob() {
+            origins.entry(blob.digest.clone()).or_insert(origin);
+        }
+        layers.push(BuiltLayer::new(layer_plan.name.clone(), &layer, provenance));
+        added.push(NewLayer { layer, description: layer_plan.name.clone(), encoder });
+    }
+    let run = &planned.plan.run;
+    let image = Image::assemble(&base.image, &added, run, options.time.rfc3339())
+        .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
+    let image = match form {
+        LayerForm::Blobs => image,
+        // Even if the store happens to have all layers as blobs: the result must not depend on the store.
+        LayerForm::Tars => image.without_manifest(),
+    };
+    Ok(Built {
+        name: function.name.clone(),
+        image,
+        run: run.clone(),
+        base: base.name.clone(),
+        base_config: base.image.config_digest().clone(),
+        origins,
+        layers,
+        needs_emulator: emulator::is_needed(run, |path| base.index.has_file(path)),
+    })
+}

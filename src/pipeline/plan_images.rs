@@ -1,0 +1,113 @@
+//! Plans the images of all functions: loads their trees, places them on their bases, and checks the results.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::base::{self, LoadedBase};
+use super::context::Context;
+use super::error::PipelineError;
+use super::load_trees::{Findings, Loader};
+use super::remote_layers::RemoteLayers;
+use crate::check::{self, Subject};
+use crate::event::Event;
+use crate::files::Overwrite;
+use crate::finding::Finding;
+use crate::plan::{self, BaseFacts, ImagePlan, Stacks};
+use crate::project::Function;
+use crate::tree::Adjustment;
+
+/// Everything that images are planned from.
+pub(super) struct Inputs {
+    pub(super) functions: Vec<Function>,
+    /// The base of each function, if it can be used.
+    pub(super) bases: Vec<Option<Arc<LoadedBase>>>,
+    pub(super) remote_layers: RemoteLayers,
+    /// The findings so far.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A function with the plan of its image.
+pub(super) struct Planned<'a> {
+    pub(super) function: &'a Function,
+    pub(super) base: &'a Arc<LoadedBase>,
+    pub(super) plan: ImagePlan<'a>,
+}
+
+/// The result of planning.
+pub(super) enum Planning<'a> {
+    Done {
+        planned: Vec<Planned<'a>>,
+        warnings: Vec<Finding>,
+    },
+    /// The findings can only be decided with all files of the bases of these functions, by position.
+    NeedsFullIndexes(BTreeSet<usize>),
+}
+
+/// Loads each source once, places every function that has a base, and checks the result, collecting all findings.
+pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
+    let Inputs { functions, bases, remote_layers, findings: known } = inputs;
+    let mut findings = Findings::default();
+    findings.extend(known.iter().cloned());
+    let mut loader = Loader::new(remote_layers);
+    let mut stacks = Stacks::default();
+    let mut planned = Vec::new();
+    let mut undecided = BTreeSet::new();
+    for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
+        let trees = loader.trees(function, &mut findings);
+        let (Some(trees), Some(base)) = (trees, base) else { continue };
+        let contract = match base::contract(function) {
+            Ok(contract) => contract,
+            Err(finding) => {
+                findings.extend([finding]);
+                continue;
+            }
+        };
+        let facts = BaseFacts { run: &base.run, index: &base.index };
+        let checked = plan::plan(function, contract, facts, &trees, &mut stacks).and_then(|plan| {
+            let (base_size, base) = (base.size, &base.run);
+            let found =
+                check::check(&Subject { function, contract, base, base_size, trees: &trees, plan: &plan })?;
+            Ok((plan, found))
+        });
+        match checked {
+            Ok((plan, found)) => {
+                if !base.index.is_full() && found.iter().any(check::may_be_solved_by_base) {
+                    undecided.insert(position);
+                }
+                findings.extend(found);
+                planned.push(Planned { function, base, plan });
+            }
+            Err(source) => {
+                findings.source(
+                    format!("the function `{}`", function.name),
+                    &function.places.function,
+                    source,
+                );
+            }
+        }
+    }
+    // What no base can solve is reported without fetching one.
+    if !undecided.is_empty() && findings.are_all_errors(check::may_be_solved_by_base) {
+        return Ok(Planning::NeedsFullIndexes(undecided));
+    }
+    let warnings = findings.into_result()?;
+    Ok(Planning::Done { planned, warnings })
+}
+
+/// Reports what planning found, once for functions that share a layer.
+pub(super) fn report(planned: &[Planned<'_>], warnings: Vec<Finding>, context: &Context) {
+    let plans = || planned.iter().map(|planned| &planned.plan);
+    let mut seen = BTreeSet::new();
+    for overwrite in plans().flat_map(|plan| &plan.merge.overwrites).filter(|it| seen.insert(*it)) {
+        let Overwrite { path, winner, loser } = overwrite.clone();
+        context.reporter.report(Event::Overwritten { path, winner, loser });
+    }
+    let mut seen = BTreeSet::new();
+    for adjustment in plans().flat_map(|plan| &plan.adjustments).filter(|it| seen.insert(*it)) {
+        let Adjustment { path, what } = adjustment.clone();
+        context.reporter.report(Event::Adjusted { path, what });
+    }
+    for warning in warnings {
+        context.reporter.report(Event::Finding(warning));
+    }
+}
