@@ -5,7 +5,7 @@ const DEFAULT: u64 = 315_532_800;
 
 /// A time that an image can bear, from `SOURCE_DATE_EPOCH` or 1980-01-01.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildTime {
+pub(crate) struct BuildTime {
     seconds: u64,
     rfc3339: String,
 }
@@ -14,7 +14,7 @@ impl BuildTime {
     /// The time so many seconds after 1970. Nothing if a layer cannot hold it: a tar header has 33 bits for the time (POSIX
     /// pax, "ustar Interchange Format").
     #[must_use]
-    pub fn from_seconds(seconds: u64) -> Option<Self> {
+    pub(crate) fn from_seconds(seconds: u64) -> Option<Self> {
         let signed = i64::try_from(seconds).ok().filter(|seconds| *seconds < 1 << 33)?;
         let rfc3339 = jiff::Timestamp::from_second(signed).ok()?.to_string();
         Some(Self { seconds, rfc3339 })
@@ -22,13 +22,13 @@ impl BuildTime {
 
     /// Seconds since 1970, for the entries of layers.
     #[must_use]
-    pub fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.seconds
     }
 
     /// The same in RFC 3339, for the config (OCI image specification, config.md, `created`).
     #[must_use]
-    pub fn rfc3339(&self) -> &str {
+    pub(crate) fn rfc3339(&self) -> &str {
         &self.rfc3339
     }
 }

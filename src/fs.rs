@@ -35,13 +35,13 @@ impl FsError {
 }
 
 /// Reads a whole file. Only for files that are always small.
-pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     std::fs::read(path).map_err(FsError::because("read", path))
 }
 
 /// A text file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TextError {
+pub(crate) enum TextError {
     /// It could not be read.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -62,7 +62,7 @@ pub enum TextError {
 }
 
 /// Reads a text file of at most so many bytes, and strips a byte order mark.
-pub fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
+pub(crate) fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
     let mut bytes = Vec::new();
     // The size in the metadata does not count: a pipe has none.
     let read = open(path)?.take(at_most.saturating_add(1)).read_to_end(&mut bytes);
@@ -75,27 +75,27 @@ pub fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
 }
 
 /// Opens a file for reading.
-pub fn open(path: &Path) -> Result<File, FsError> {
+pub(crate) fn open(path: &Path) -> Result<File, FsError> {
     File::open(path).map_err(FsError::because("open", path))
 }
 
 /// Creates a folder and its parents.
-pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
+pub(crate) fn create_dir_all(path: &Path) -> Result<(), FsError> {
     std::fs::create_dir_all(path).map_err(FsError::because("create the folder", path))
 }
 
 /// The metadata of a path itself; symbolic links are not followed.
-pub fn symlink_metadata(path: &Path) -> Result<Metadata, FsError> {
+pub(crate) fn symlink_metadata(path: &Path) -> Result<Metadata, FsError> {
     std::fs::symlink_metadata(path).map_err(FsError::because("access", path))
 }
 
 /// The metadata of what a path leads to; symbolic links are followed.
-pub fn metadata(path: &Path) -> Result<Metadata, FsError> {
+pub(crate) fn metadata(path: &Path) -> Result<Metadata, FsError> {
     std::fs::metadata(path).map_err(FsError::because("access", path))
 }
 
 /// The names in a folder, sorted, without those that are not UTF-8.
-pub fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
+pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
     let names = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder)? {
@@ -109,7 +109,7 @@ pub fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
 
 /// Writes a file through a temporary file in the same folder, which is synced and renamed: a reader sees the old content or
 /// the new one, never a part.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
     use std::io::Write as _;
     let because = FsError::because("write", path);
     let write = || -> io::Result<()> {
@@ -124,7 +124,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
 }
 
 /// A temporary file in `folder` that is readable by all users, unlike the private default.
-pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     // Not at creation, where the umask would apply.
     set_mode(temporary.as_file(), 0o644)?;
@@ -132,7 +132,7 @@ pub fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 /// Sets the permission bits of an open file, on systems that have them.
-pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -145,7 +145,7 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 
 /// Removes the temporary files that killed processes left in `folder`. Errors are ignored: another process may be doing the
 /// same.
-pub fn remove_abandoned(folder: &Path) {
+pub(crate) fn remove_abandoned(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let age = || -> io::Result<Duration> {
@@ -160,7 +160,7 @@ pub fn remove_abandoned(folder: &Path) {
 }
 
 /// Makes a file executable for all users, on systems with permission bits.
-pub fn make_executable(path: &Path) -> Result<(), FsError> {
+pub(crate) fn make_executable(path: &Path) -> Result<(), FsError> {
     File::open(path)
         .and_then(|file| set_mode(&file, 0o755))
         .map_err(FsError::because("make executable", path))

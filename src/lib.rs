@@ -1,53 +1,60 @@
 //! limg builds AWS Lambda container images from function, layer and extension definitions, without a Docker daemon.
 //!
-//! Data flows one way, and so do imports (`tests/architecture.rs` holds the rule):
+//! This crate is the program `limg`. The library exists so that the tests, the benchmarks and `main.rs` can use its parts;
+//! it is not a public API and changes with any version.
+//!
+//! Data flows one way, and so do imports, as `tests/architecture.rs` verifies:
 //!
 //! ```text
-//! definitions ──parse──> Project ──plan──> ImagePlan ──build──> Image ──send──> destination
+//! definition ──read──> Project ──plan──> ImagePlan ──check──> layers ──assemble──> Image ──deliver──> destination
 //! ```
 //!
-//! - [`definition`] turns `limg.yaml` into a [`project::Project`], or into all its [`finding`]s at once.
-//! - [`lock`] keeps what was found under names that may move: the digests of images and layers.
-//! - [`tree`] turns directories, zips and files into a [`tree::Tree`] of image paths.
-//! - [`files`] lays the layers of an image, and trees, over each other, and follows links.
-//! - [`plan`] places the trees by Lambda's rules and completes the image config.
-//! - [`check`] judges by Lambda's rules whether the planned image would work.
-//! - [`layer`] folds a tree into a deterministic layer blob in the [`store`].
-//! - [`extract`] takes files from the layers of another image as a tree.
-//! - [`image`] joins base, layers and config into manifest and config bytes.
-//! - [`layout`], [`registry`] and [`engine`] read bases and deliver images; `aws` knows ECR and fetches layer versions for
-//!   [`layer_version`].
-//! - [`sample_event`] has what other services send to functions, to invoke them with.
-//! - [`pipeline`] runs it all; [`cli`] is the command line.
+//! | module | what it does |
+//! | --- | --- |
+//! | `definition` | reads `limg.yaml` into a [`project::Project`], or reports all its [`finding`]s at once |
+//! | `lock` | pins what names in registries and layer versions stand for, in `limg.lock` |
+//! | [`tree`] | reads directories, zips and files into a [`tree::Tree`] of image paths |
+//! | [`files`] | knows the files of an image: layers on top of each other, and where links lead |
+//! | `plan` | puts the trees where Lambda expects them, and completes the image config |
+//! | `check` | checks a planned image against Lambda's rules |
+//! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
+//! | `extract` | extracts files of another image as a tree |
+//! | [`image`] | assembles a base, layers and a config into an image |
+//! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
+//! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
+//! | `pipeline` | runs all of these for a build, a push or an update |
+//! | [`cli`] | is the command line |
+//!
+//! Everything may use [`finding`], [`failure`], `text`, `units`, `fs` and `sync`.
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod build_time;
-pub mod check;
+mod build_time;
+mod check;
 pub mod cli;
-pub mod definition;
+mod definition;
 pub mod engine;
-pub mod event;
-pub mod extract;
+mod event;
+mod extract;
 pub mod failure;
 pub mod files;
 pub mod finding;
-pub mod fs;
+mod fs;
 pub mod image;
 pub mod layer;
-pub mod layer_version;
+mod layer_version;
 pub mod layout;
-pub mod lock;
-pub mod pipeline;
-pub mod plan;
+mod lock;
+mod pipeline;
+mod plan;
 pub mod project;
 pub mod registry;
-pub mod runtime;
-pub mod sample_event;
+mod runtime;
+mod sample_event;
 pub mod shared;
 pub mod store;
-pub mod strict_yaml;
-pub mod sync;
-pub mod text;
+mod strict_yaml;
+mod sync;
+mod text;
 pub mod tree;
-pub mod units;
+mod units;

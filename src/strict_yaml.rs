@@ -14,7 +14,7 @@ use crate::text::nearest;
 
 /// Why a text is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct YamlError {
+pub(crate) struct YamlError {
     /// The line, counted from 1.
     pub line: Option<usize>,
     /// The reason, after the path of keys to it: lower case, no full stop.
@@ -27,13 +27,13 @@ pub struct YamlError {
 ///
 /// # Errors
 /// When it is not valid YAML, or not a `T`.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     serde_yaml::from_str(text).map_err(|error| YamlError::new(&error))
 }
 
 /// A value that is parsed from text, such as a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FromText<T>(pub T);
+pub(crate) struct FromText<T>(pub T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for FromText<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -44,7 +44,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for FromText<T> {
 
 /// A mapping without duplicate keys. serde's own maps keep the last one silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UniqueKeys<K, V>(pub BTreeMap<K, V>);
+pub(crate) struct UniqueKeys<K, V>(pub BTreeMap<K, V>);
 
 impl<'de, K, V> Deserialize<'de> for UniqueKeys<K, V>
 where

@@ -13,19 +13,19 @@ fn turns(character: char) -> bool {
 /// A text of several lines, safe to show: control characters other than line feeds and tabs are escaped, as are those that
 /// change the direction of writing.
 #[must_use]
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     escape(text, |character| matches!(character, '\n' | '\t'))
 }
 
 /// As [`visible`], for what must stay on one line: line feeds and tabs are escaped too.
 #[must_use]
-pub fn visible_line(text: &str) -> String {
+pub(crate) fn visible_line(text: &str) -> String {
     escape(text, |_| false)
 }
 
 /// The start of a text from outside, such as a message of a registry, on one line and safe to show.
 #[must_use]
-pub fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut characters = text.chars();
     let start: String = characters.by_ref().take(EXCERPT).collect();
     visible_line(&start) + if characters.next().is_some() { "…" } else { "" }
@@ -45,36 +45,38 @@ fn escape(text: &str, keeps: impl Fn(char) -> bool) -> String {
 
 /// `1 file`, `2 files`: a number with its noun.
 #[must_use]
-pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// ` (line 3)`, or nothing if the line is not known.
 #[must_use]
-pub fn in_line(line: Option<usize>) -> String {
+pub(crate) fn in_line(line: Option<usize>) -> String {
     line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
 /// An error and its causes on one line, with colons between them.
 #[must_use]
-pub fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
 /// An error, its cause, the cause of that, and so on.
-pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// The last cause of an error, which is the most exact.
 #[must_use]
-pub fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+pub(crate) fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     causes(error).last().unwrap_or(error)
 }
 
 /// The candidate that a misspelt `word` most likely means, if one is close enough.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))

@@ -2,7 +2,7 @@
 
 /// A size in decimal units with one digit after the point: `12.3 MB`.
 #[must_use]
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 3] = ["kB", "MB", "GB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -19,7 +19,7 @@ pub fn size(bytes: u64) -> String {
 
 /// A limit in the largest binary unit of which it is a whole number: `10 GiB`.
 #[must_use]
-pub fn limit(bytes: u64) -> String {
+pub(crate) fn limit(bytes: u64) -> String {
     const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let whole = UNITS.into_iter().find(|(_, bits)| bytes >> bits > 0 && bytes.is_multiple_of(1 << bits));
     whole.map_or_else(|| format!("{bytes} bytes"), |(unit, bits)| format!("{} {unit}", bytes >> bits))

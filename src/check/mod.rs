@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
 
 /// A planned image, and what it was planned from.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The function.
     pub function: &'a Function,
     /// The contract of its base.
@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
 ///
 /// # Errors
 /// When a program cannot be read.
-pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let mut findings = Vec::new();
     for rule in RULES {
         findings.append(&mut rule(subject)?);
@@ -112,7 +112,7 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 
 /// Whether a finding can disappear once it is known which files the base really has.
 #[must_use]
-pub fn may_be_solved_by_base(finding: &Finding) -> bool {
+pub(crate) fn may_be_solved_by_base(finding: &Finding) -> bool {
     matches!(finding.code, Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram)
 }
 

@@ -17,8 +17,8 @@ mod limg_yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::document::{DocumentError, Language, Located, Position, Syntax};
-pub use self::limg_yaml::{StarterFile, VariableError, check_variable, starter};
+pub(crate) use self::document::{DocumentError, Located, Position};
+pub(crate) use self::limg_yaml::{VariableError, check_variable, starter};
 use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::{Finding, Help, Setting};
 use crate::fs::{self, FsError};
@@ -33,7 +33,7 @@ const TEMPLATE_NAMES: &[&str] = &["template.yaml", "template.yml"];
 
 /// A definition that has been read and found valid.
 #[derive(Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// What it describes.
     pub project: Project,
     /// Warnings, in the order of the lines.
@@ -46,7 +46,7 @@ pub struct Loaded {
 
 /// The documents that a definition was read from and the words of their format: what it takes to show a finding.
 #[derive(Debug)]
-pub struct Sources {
+pub(crate) struct Sources {
     documents: Documents,
     words: &'static Vocabulary,
 }
@@ -55,7 +55,7 @@ impl Sources {
     /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one; errors come
     /// first, each kind in the order of the lines.
     #[must_use]
-    pub fn locate(&self, findings: &[Finding]) -> Vec<Located> {
+    pub(crate) fn locate(&self, findings: &[Finding]) -> Vec<Located> {
         let mut located = self.documents.locate(findings, self.words);
         located.sort_by_key(|located| located.finding.severity);
         located
@@ -63,7 +63,7 @@ impl Sources {
 
     /// How the definition's format spells a setting that help asks for.
     #[must_use]
-    pub fn words(&self, setting: Setting) -> Option<String> {
+    pub(crate) fn words(&self, setting: Setting) -> Option<String> {
         (self.words.setting)(setting)
     }
 }
@@ -71,7 +71,7 @@ impl Sources {
 /// Why there is no project.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DefinitionError {
+pub(crate) enum DefinitionError {
     /// There is no definition in a folder or above it.
     #[error("found no limg.yaml in `{}` or any folder above it", start.display())]
     NotFound {
@@ -140,7 +140,7 @@ impl Failure for DefinitionError {
 ///
 /// # Errors
 /// When there is none. A template of another AWS tool on the way is then named.
-pub fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
+pub(crate) fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
     let start = std::path::absolute(start).map_err(FsError::because("find", start))?;
     let first_of = |names: &[&str]| {
         let candidates = start.ancestors().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
@@ -157,7 +157,7 @@ pub fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
 ///
 /// # Errors
 /// When it cannot be read, is not valid YAML, or has any error.
-pub fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
+pub(crate) fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
     let document = match Document::read(&file) {
         Err(DocumentError::Syntax { language, syntax, .. }) => {
@@ -176,13 +176,13 @@ pub fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
 
 /// How `limg.yaml` spells a setting that help asks for, where no definition has been read.
 #[must_use]
-pub fn words(setting: Setting) -> Option<String> {
+pub(crate) fn words(setting: Setting) -> Option<String> {
     (limg_yaml::VOCABULARY.setting)(setting)
 }
 
 /// The JSON Schema of `limg.yaml`, for editors.
 #[must_use]
-pub fn schema() -> serde_json::Value {
+pub(crate) fn schema() -> serde_json::Value {
     limg_yaml::schema()
 }
 

@@ -10,7 +10,7 @@ use crate::units;
 
 /// Files of an image that cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum ExtractError {
+pub(crate) enum ExtractError {
     /// There is nothing at the path.
     #[error("the image does not contain `{path}`{why}")]
     Missing {

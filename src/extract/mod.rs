@@ -10,8 +10,8 @@ mod resolve;
 mod reusable_layer;
 mod selection;
 
-pub use error::ExtractError;
-pub use reusable_layer::fits_base;
+pub(crate) use error::ExtractError;
+pub(crate) use reusable_layer::fits_base;
 
 use crate::files::{Overlay, OverlayNode};
 use crate::image::Layer;
@@ -23,7 +23,7 @@ use selection::{RECORD, StoredSelection};
 
 /// Files taken from an image.
 #[derive(Debug)]
-pub struct Extracted {
+pub(crate) struct Extracted {
     /// The files at their new place.
     pub tree: Tree,
     /// The layer of the image that already is exactly this tree in the form of limg's own layers. Call [`fits_base`]
@@ -44,7 +44,7 @@ pub struct Extracted {
 /// # Errors
 /// When there is nothing at `path`, or something that a layer cannot contain; when a layer is damaged or cannot be read;
 /// when the store cannot be written. What was read of a damaged layer is neither recorded nor kept.
-pub fn extract(
+pub(crate) fn extract(
     layers: &[Layer],
     path: &ImagePath,
     to: &ImagePath,
@@ -63,7 +63,7 @@ pub fn extract(
 /// # Errors
 /// When it cannot be placed at `to`.
 #[must_use]
-pub fn recorded(
+pub(crate) fn recorded(
     layers: &[Layer],
     path: &ImagePath,
     to: &ImagePath,

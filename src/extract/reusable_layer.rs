@@ -89,7 +89,7 @@ impl<'a> Candidate<'a> {
 /// Whether a layer that is reusable for `tree` may be put on this base: limg has since changed nothing in the tree for
 /// Lambda's sake, and the layer's entries for folders leave the base's folders the modes that they have.
 #[must_use]
-pub fn fits_base(tree: &Tree, base: &FileIndex) -> bool {
+pub(crate) fn fits_base(tree: &Tree, base: &FileIndex) -> bool {
     let mut folders = BTreeSet::new();
     for (path, node) in tree.iter() {
         folders.extend(path.ancestors());

@@ -20,20 +20,20 @@ use crate::strict_yaml::YamlError;
 use crate::text::in_line;
 
 /// The file extension that makes a definition's path that of its lock: `limg.lock` for `limg.yaml`.
-pub const EXTENSION: &str = "lock";
+pub(crate) const EXTENSION: &str = "lock";
 
 /// Enough for thousands of pins, small enough to be read whole.
 const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
 
 /// The pins of one project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lock {
+pub(crate) struct Lock {
     pins: BTreeMap<Pin, Digest>,
 }
 
 /// A name that can be pinned to a digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pin {
+pub(crate) enum Pin {
     /// An image in a registry, for one architecture.
     Image {
         /// The reference in the definition or in a runtime's contract.
@@ -62,7 +62,7 @@ impl fmt::Display for Pin {
 
 /// A pin that was added, changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PinChange {
+pub(crate) struct PinChange {
     /// The pinned name.
     pub pin: Pin,
     /// The old digest; none if the pin was added.
@@ -73,7 +73,7 @@ pub struct PinChange {
 
 /// A lock file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// The file cannot be read as text.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -135,7 +135,7 @@ impl Lock {
     ///
     /// # Errors
     /// When it cannot be read or is not a lock file.
-    pub fn read(path: &Path) -> Result<Self, LockError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, LockError> {
         match fs::read_text(path, BYTES_AT_MOST) {
             Ok(text) => format::parse(&text, path),
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => Ok(Self::default()),
@@ -150,7 +150,7 @@ impl Lock {
     ///
     /// # Errors
     /// When the existing file cannot be read, or the new one cannot be written.
-    pub fn write(&self, path: &Path) -> Result<bool, LockError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<bool, LockError> {
         let text = format::render(self);
         let is_needed = match fs::read_text(path, BYTES_AT_MOST) {
             // Git may have converted the line endings.
@@ -169,33 +169,38 @@ impl Lock {
 
     /// The pinned digest of an image's manifest.
     #[must_use]
-    pub fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<&Digest> {
+    pub(crate) fn image(&self, reference: &ImageReference, architecture: Architecture) -> Option<&Digest> {
         self.pins.get(&Pin::image(reference, architecture))
     }
 
     /// Pins an image for an architecture, replacing an older pin.
-    pub fn pin_image(&mut self, reference: &ImageReference, architecture: Architecture, digest: Digest) {
+    pub(crate) fn pin_image(
+        &mut self,
+        reference: &ImageReference,
+        architecture: Architecture,
+        digest: Digest,
+    ) {
         self.pins.insert(Pin::image(reference, architecture), digest);
     }
 
     /// Removes the pin of an image for an architecture.
-    pub fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
+    pub(crate) fn unpin_image(&mut self, reference: &ImageReference, architecture: Architecture) {
         self.pins.remove(&Pin::image(reference, architecture));
     }
 
     /// The pinned digest of a layer version's zip archive.
     #[must_use]
-    pub fn layer(&self, arn: &LayerVersionArn) -> Option<&Digest> {
+    pub(crate) fn layer(&self, arn: &LayerVersionArn) -> Option<&Digest> {
         self.pins.get(&Pin::Layer(arn.clone()))
     }
 
     /// Pins a layer version, replacing an older pin.
-    pub fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
+    pub(crate) fn pin_layer(&mut self, arn: &LayerVersionArn, digest: Digest) {
         self.pins.insert(Pin::Layer(arn.clone()), digest);
     }
 
     /// Applies a change from [`changes`](Self::changes) of another lock.
-    pub fn apply(&mut self, change: &PinChange) {
+    pub(crate) fn apply(&mut self, change: &PinChange) {
         match &change.after {
             Some(digest) => drop(self.pins.insert(change.pin.clone(), digest.clone())),
             None => drop(self.pins.remove(&change.pin)),
@@ -204,7 +209,7 @@ impl Lock {
 
     /// Removes the pins that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
     /// for the others need them.
-    pub fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
+    pub(crate) fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
         self.pins.retain(|pin, _| match pin {
             Pin::Image { reference, .. } => references.contains(reference),
             Pin::Layer(arn) => arns.contains(arn),
@@ -213,7 +218,7 @@ impl Lock {
 
     /// The differences from `before`, in the order of the file.
     #[must_use]
-    pub fn changes(&self, before: &Self) -> Vec<PinChange> {
+    pub(crate) fn changes(&self, before: &Self) -> Vec<PinChange> {
         let pins: BTreeSet<&Pin> = before.pins.keys().chain(self.pins.keys()).collect();
         let change = |pin: &Pin| PinChange {
             pin: pin.clone(),

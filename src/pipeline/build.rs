@@ -23,7 +23,7 @@ use crate::store::Digest;
 
 /// What a build does beyond what the definition says.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// The time of every layer entry and of the image.
     pub time: BuildTime,
     /// Images in registries whose layers are used if the store does not have them.

@@ -10,7 +10,7 @@ use crate::store::Digest;
 
 /// A function's image.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub(crate) struct Built {
     /// The function's name.
     pub name: String,
     /// The image.
@@ -31,7 +31,7 @@ pub struct Built {
 
 /// A layer on a base.
 #[derive(Debug, Clone)]
-pub struct BuiltLayer {
+pub(crate) struct BuiltLayer {
     /// What it contains.
     pub name: String,
     /// The digest of its blob, if it has one.

@@ -14,7 +14,7 @@ use crate::store::{Digest, Store};
 
 /// What commands work with.
 #[derive(Clone)]
-pub struct Context {
+pub(crate) struct Context {
     /// Where blobs are kept.
     pub store: Store,
     /// The Docker Engine, for bases and destinations.

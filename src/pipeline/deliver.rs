@@ -18,7 +18,7 @@ use crate::project::{ImageLocation, Project, split_tag};
 
 /// Where images are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
+pub(crate) struct Destination {
     /// A layout, an archive or a Docker Engine; never `scratch` or a registry.
     pub location: ImageLocation,
     /// The tag that the user named.
@@ -27,7 +27,7 @@ pub struct Destination {
 
 /// An image that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
+pub(crate) struct Delivered {
     /// Where it is now, as other tools name it: `oci:DIR:NAME` and so on.
     pub location: String,
 }
@@ -72,7 +72,7 @@ impl Destination {
 
 /// The name of a function's image in a Docker Engine: `PROJECT/FUNCTION:TAG`, in lower case as Docker requires.
 #[must_use]
-pub fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
+pub(crate) fn docker_name(project: &Project, function: &str, tag: Option<&str>) -> String {
     format!("{}/{}:{}", project.name, function.to_lowercase(), tag.unwrap_or("latest"))
 }
 

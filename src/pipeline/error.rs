@@ -21,7 +21,7 @@ use crate::tree::TreeError;
 
 /// A build that failed.
 #[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
+pub(crate) enum PipelineError {
     /// Files cannot be listed or read for a reason outside the definition.
     #[error("failed to read the files of {what}")]
     Source {
@@ -109,7 +109,7 @@ pub enum PipelineError {
 
 /// Why a base image cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum BaseError {
+pub(crate) enum BaseError {
     /// The registry does not provide it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -169,7 +169,7 @@ pub enum BaseError {
 
 /// Why the bytes of a layer cannot be provided.
 #[derive(Debug, thiserror::Error)]
-pub enum BytesError {
+pub(crate) enum BytesError {
     /// The registry does not provide them.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -209,7 +209,7 @@ impl BytesError {
 
 /// Why an image cannot be delivered.
 #[derive(Debug, thiserror::Error)]
-pub enum DeliverError {
+pub(crate) enum DeliverError {
     /// The layout or archive cannot be written.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -232,7 +232,7 @@ impl From<JoinError> for DeliverError {
 
 /// Why an image cannot be pushed.
 #[derive(Debug, thiserror::Error)]
-pub enum PushError {
+pub(crate) enum PushError {
     /// The registry rejects something or cannot be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -254,6 +254,7 @@ pub enum PushError {
     #[error(transparent)]
     Manifest(#[from] ImageError),
     /// The repository cannot be prepared.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only ECR repositories are prepared"))]
     #[error(transparent)]
     Prepare(AnyFailure),
 }

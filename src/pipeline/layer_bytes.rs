@@ -22,7 +22,7 @@ use crate::tree::Tree;
 
 /// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// From a registry.
     Registry(Repository),
     /// From the files that it is made of.
@@ -52,7 +52,7 @@ pub(super) enum LayerForm {
 
 /// Everything that a layer is made of.
 #[derive(Debug)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// What the layer contains.
     pub(super) name: String,
     pub(super) key: Digest,

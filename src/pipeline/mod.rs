@@ -28,16 +28,15 @@ mod update;
 use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc;
 
-pub use build::Options;
-pub use built::{Built, BuiltLayer};
-pub use context::Context;
-pub use deliver::{Delivered, Destination, docker_name};
-pub use error::{BaseError, BytesError, DeliverError, PipelineError, PushError};
-pub use layer_bytes::{Origin, Recipe};
-pub use pins::{Pinning, Pins};
-pub use push::{BlobTotal, Pushed, Target};
-pub use snapshot::snapshot;
-pub use update::update;
+pub(crate) use build::Options;
+pub(crate) use built::Built;
+pub(crate) use context::Context;
+pub(crate) use deliver::{Delivered, Destination, docker_name};
+pub(crate) use error::{PipelineError, PushError};
+pub(crate) use pins::{Pinning, Pins};
+pub(crate) use push::{BlobTotal, Pushed, Target};
+pub(crate) use snapshot::snapshot;
+pub(crate) use update::update;
 
 use crate::engine::{Engine, LoadedImage};
 use crate::project::{Function, Project, Repository};
@@ -50,7 +49,7 @@ use push::blob_pusher::BlobPusher;
 ///
 /// # Errors
 /// When an image cannot be built, or a destination fails. Layers that were finished stay in the store.
-pub async fn build_and_deliver(
+pub(crate) async fn build_and_deliver(
     project: &Project,
     functions: &[&Function],
     destinations: &[Destination],
@@ -69,7 +68,7 @@ pub async fn build_and_deliver(
 ///
 /// # Errors
 /// When an image cannot be built, or a registry fails.
-pub async fn build_and_push(
+pub(crate) async fn build_and_push(
     functions: &[&Function],
     targets: &[Target],
     options: &Options,
@@ -93,7 +92,7 @@ pub async fn build_and_push(
 ///
 /// # Errors
 /// When an image cannot be built.
-pub async fn build_for_engine(
+pub(crate) async fn build_for_engine(
     functions: &[&Function],
     options: &Options,
     context: &Context,
@@ -105,7 +104,7 @@ pub async fn build_for_engine(
 ///
 /// # Errors
 /// When layers of its base cannot be fetched, or the engine fails.
-pub async fn load(
+pub(crate) async fn load(
     engine: &Engine,
     built: &Built,
     name: &str,

@@ -12,7 +12,7 @@ use crate::sync::lock;
 
 /// What happens to names that are not pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pinning {
+pub(crate) enum Pinning {
     /// They are resolved and pinned.
     Add,
     /// They are refused.
@@ -23,7 +23,7 @@ pub enum Pinning {
 
 /// The pins of a project during a run. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Pins {
+pub(crate) struct Pins {
     pinning: Pinning,
     file: PathBuf,
     /// What the file contained.
@@ -36,7 +36,7 @@ impl Pins {
     ///
     /// # Errors
     /// When it cannot be read or is not a lock file.
-    pub fn read(file: PathBuf, pinning: Pinning) -> Result<Self, LockError> {
+    pub(crate) fn read(file: PathBuf, pinning: Pinning) -> Result<Self, LockError> {
         let lock = Lock::read(&file)?;
         Ok(Self { pinning, file, before: Arc::new(lock.clone()), current: Arc::new(Mutex::new(lock)) })
     }

@@ -7,7 +7,7 @@ use crate::tree::Snapshot;
 
 /// The state of a definition and of all local files that a function is built from, except its base.
 #[must_use]
-pub fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
+pub(crate) fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.add_file(definition);
     let Some(function) = function else { return snapshot };

@@ -23,7 +23,7 @@ enum Pinnable {
 ///
 /// # Errors
 /// When a name stands for nothing that is pinned, or something cannot be resolved. Then nothing is written.
-pub async fn update(
+pub(crate) async fn update(
     project: &Project,
     names: &[String],
     context: &Context,

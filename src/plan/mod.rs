@@ -14,10 +14,10 @@ mod wrapper;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use places::{EXTENSIONS, WRAPPER_VARIABLE, bootstraps, image_path, started};
-pub use stack::Stacks;
-pub use startup::Startup;
-pub use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
+pub(crate) use places::{EXTENSIONS, WRAPPER_VARIABLE, bootstraps, image_path, started};
+pub(crate) use stack::Stacks;
+pub(crate) use startup::Startup;
+pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 
 use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
 use crate::finding::Place;
@@ -28,7 +28,7 @@ use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecod
 
 /// What is placed on a base, and how the image runs.
 #[derive(Debug)]
-pub struct ImagePlan<'a> {
+pub(crate) struct ImagePlan<'a> {
     /// Trees in the order of the image's layers: what changes least comes first.
     pub layers: Vec<LayerPlan>,
     /// How the image runs.
@@ -49,7 +49,7 @@ pub struct ImagePlan<'a> {
 
 /// One layer of the planned image.
 #[derive(Debug, Clone)]
-pub struct LayerPlan {
+pub(crate) struct LayerPlan {
     /// What it contains, such as `layer utils`.
     pub name: String,
     /// Its files.
@@ -70,7 +70,7 @@ impl LayerPlan {
 
 /// The trees of one function. Several functions may share one.
 #[derive(Debug, Clone)]
-pub struct FunctionTrees {
+pub(crate) struct FunctionTrees {
     /// One per layer of the function, in its order.
     pub layers: Vec<SourceTree>,
     /// One per extension of the function, in its order; empty for an extension without files.
@@ -85,7 +85,7 @@ pub struct FunctionTrees {
 
 /// The base of a function.
 #[derive(Debug, Clone, Copy)]
-pub struct BaseFacts<'a> {
+pub(crate) struct BaseFacts<'a> {
     /// How its config says that it runs.
     pub run: &'a RunConfig,
     /// The files that it has.
@@ -96,7 +96,7 @@ pub struct BaseFacts<'a> {
 ///
 /// # Errors
 /// When a name cannot be part of an image path, or a pattern cannot be read; the definition rules both out.
-pub fn plan<'a>(
+pub(crate) fn plan<'a>(
     function: &Function,
     contract: &'a Contract,
     base: BaseFacts<'a>,

@@ -6,7 +6,7 @@ use crate::tree::{Tree, TreeError};
 
 /// Where Lambda looks for external extensions: it starts every file directly in it (Lambda developer guide,
 /// lambda-extensions).
-pub const EXTENSIONS: &str = "/opt/extensions";
+pub(crate) const EXTENSIONS: &str = "/opt/extensions";
 
 /// Where limg places local wrapper scripts.
 pub(super) const WRAPPERS: &str = "/opt/wrappers";
@@ -15,13 +15,13 @@ pub(super) const WRAPPERS: &str = "/opt/wrappers";
 const PROGRAMS: &str = "/opt/bin";
 
 /// The variable that names the wrapper script.
-pub const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
 ///
 /// # Errors
 /// Never: the paths are fixed.
-pub fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
+pub(crate) fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
     Ok([image_path(&format!("{TASK_ROOT}/bootstrap"))?, image_path(&format!("{LAYER_ROOT}/bootstrap"))?])
 }
 
@@ -29,7 +29,7 @@ pub fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
 ///
 /// # Errors
 /// Never: the paths are fixed.
-pub fn started(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
+pub(crate) fn started(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
     let directly_in = |folder| tree.below(folder).filter(move |(path, _)| path.folder() == folder);
     let found = directly_in(EXTENSIONS).chain(directly_in(PROGRAMS)).chain(tree.below(WRAPPERS));
     let mut started: Vec<ImagePath> = found.map(|(path, _)| path.clone()).collect();
@@ -42,6 +42,6 @@ pub fn started(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
 ///
 /// # Errors
 /// When the name is not one.
-pub fn image_path(path: &str) -> Result<ImagePath, TreeError> {
+pub(crate) fn image_path(path: &str) -> Result<ImagePath, TreeError> {
     path.parse().map_err(|source| TreeError::Path { what: path.to_owned(), source })
 }

@@ -15,7 +15,7 @@ const KEPT: usize = 16;
 
 /// The stacks that were laid last, for further functions.
 #[derive(Default)]
-pub struct Stacks(Vec<(Key, Arc<Stack>)>);
+pub(crate) struct Stacks(Vec<(Key, Arc<Stack>)>);
 
 /// What identifies a stack: the base, and the trees with their owners.
 type Key = (SharedId, Vec<(Owner, SharedId)>);

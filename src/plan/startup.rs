@@ -7,7 +7,7 @@ use crate::tree::TreeError;
 
 /// What starts the function.
 #[derive(Debug)]
-pub enum Startup<'a> {
+pub(crate) enum Startup<'a> {
     /// The base's own entry script, which takes the handler as its one argument.
     Script {
         /// Whether the bootstrap that it starts runs `AWS_LAMBDA_EXEC_WRAPPER`.
@@ -37,7 +37,7 @@ pub enum Startup<'a> {
 impl Startup<'_> {
     /// The custom runtime that is started, if any.
     #[must_use]
-    pub fn bootstrap(&self) -> Option<&ImagePath> {
+    pub(crate) fn bootstrap(&self) -> Option<&ImagePath> {
         match self {
             Self::Script { bootstrap, .. } => bootstrap.as_ref(),
             Self::Launcher { bootstrap, .. } | Self::Program(bootstrap) => Some(bootstrap),

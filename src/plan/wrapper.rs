@@ -11,7 +11,7 @@ use crate::tree::{Tree, TreeError};
 
 /// A wrapper script in the image, and where the definition names it.
 #[derive(Debug, Clone)]
-pub struct PlacedWrapper {
+pub(crate) struct PlacedWrapper {
     /// Its path in the image.
     pub path: ImagePath,
     /// The file of this machine that was placed there.
@@ -24,7 +24,7 @@ pub struct PlacedWrapper {
 ///
 /// # Errors
 /// When the file cannot be looked at, or its name cannot be part of an image path.
-pub fn add_local(tree: &mut Tree, wrapper: Option<&Wrapper>) -> Result<(), TreeError> {
+pub(crate) fn add_local(tree: &mut Tree, wrapper: Option<&Wrapper>) -> Result<(), TreeError> {
     match wrapper.map(|wrapper| &wrapper.script) {
         Some(WrapperScript::Local(file)) => tree.add_file(file, local_path(file)?),
         Some(WrapperScript::InImage(_)) | None => Ok(()),

@@ -2,7 +2,7 @@
 //!
 //! A value of these types is valid in itself, so later stages check nothing again. Each part knows the [`Place`] where it
 //! was defined, so that a later stage can report a finding without knowing the format. This room knows no file format,
-//! does not access the disk, and does not know where Lambda expects files: [`crate::plan`] does.
+//! does not access the disk, and does not know where Lambda expects files: `plan` does.
 
 mod architecture;
 mod ecr;

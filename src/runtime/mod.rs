@@ -12,28 +12,28 @@ use serde::de::Error as _;
 use crate::project::{ImagePath, ImageReference};
 
 /// The folder of a function's code (Lambda developer guide, configuration-envvars: `LAMBDA_TASK_ROOT`).
-pub const TASK_ROOT: &str = "/var/task";
+pub(crate) const TASK_ROOT: &str = "/var/task";
 
 /// The folder of a base's runtime interface client (`LAMBDA_RUNTIME_DIR`).
-pub const RUNTIME_DIR: &str = "/var/runtime";
+pub(crate) const RUNTIME_DIR: &str = "/var/runtime";
 
 /// The folder that layers are merged into.
-pub const LAYER_ROOT: &str = "/opt";
+pub(crate) const LAYER_ROOT: &str = "/opt";
 
 /// The entry script of AWS's base images, and of bases that keep their contract. Its only argument is the handler.
-pub const AWS_ENTRYPOINT: &str = "/lambda-entrypoint.sh";
+pub(crate) const AWS_ENTRYPOINT: &str = "/lambda-entrypoint.sh";
 
 /// The runtime interface emulator, which that script starts outside Lambda.
-pub const EMULATOR_PATH: &str = "/usr/local/bin/aws-lambda-rie";
+pub(crate) const EMULATOR_PATH: &str = "/usr/local/bin/aws-lambda-rie";
 
 /// The program that limg adds at [`Contract::launcher`].
-pub const LAUNCHER_SCRIPT: &str = include_str!("../../base-images/launcher.sh");
+pub(crate) const LAUNCHER_SCRIPT: &str = include_str!("../../base-images/launcher.sh");
 
 /// The path of limg's entry script on a base that is not one of Lambda's.
-pub const LIMG_ENTRYPOINT: &str = "/var/runtime/entrypoint";
+pub(crate) const LIMG_ENTRYPOINT: &str = "/var/runtime/entrypoint";
 
 /// The content of that script.
-pub const LIMG_ENTRYPOINT_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
+pub(crate) const LIMG_ENTRYPOINT_SCRIPT: &str = include_str!("../../base-images/entrypoint.sh");
 
 /// The files of the catalogue.
 const FAMILIES: [&str; 6] = [
@@ -47,7 +47,7 @@ const FAMILIES: [&str; 6] = [
 
 /// The contract of the base images for one runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contract {
+pub(crate) struct Contract {
     /// The id of the runtime, such as `python3.12`.
     pub id: String,
     /// AWS's base image.
@@ -67,7 +67,7 @@ pub struct Contract {
 /// The command for a language's runtime interface client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Client {
+pub(crate) struct Client {
     /// The command line, to which the handler is appended.
     pub command: Vec<String>,
     /// Variables that it needs, set if they are not set already.
@@ -92,13 +92,13 @@ struct RuntimeFamily {
 
 /// The contract of a runtime id.
 #[must_use]
-pub fn contract(id: &str) -> Option<&'static Contract> {
+pub(crate) fn contract(id: &str) -> Option<&'static Contract> {
     CATALOGUE.iter().find(|contract| contract.id == id)
 }
 
 /// All runtime ids.
 #[must_use]
-pub fn ids() -> Vec<&'static str> {
+pub(crate) fn ids() -> Vec<&'static str> {
     CATALOGUE.iter().map(|contract| contract.id.as_str()).collect()
 }
 

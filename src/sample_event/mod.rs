@@ -9,7 +9,7 @@ mod tests;
 
 /// A sample of the event that a service sends to a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SampleEvent {
+pub(crate) struct SampleEvent {
     /// Its name on the command line, in kebab-case.
     pub name: &'static str,
     /// What it represents, without a full stop.
@@ -26,7 +26,7 @@ macro_rules! sample {
 }
 
 /// All sample events, by name.
-pub const ALL: &[SampleEvent] = &[
+pub(crate) const ALL: &[SampleEvent] = &[
     // Elastic Load Balancing, Application Load Balancers guide, "Use Lambda functions as targets".
     sample!("alb", "A request through an Application Load Balancer"),
     // API Gateway developer guide, "Input to an API Gateway Lambda authorizer".
@@ -77,11 +77,11 @@ pub const ALL: &[SampleEvent] = &[
 
 /// The event of this name.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static SampleEvent> {
+pub(crate) fn find(name: &str) -> Option<&'static SampleEvent> {
     ALL.iter().find(|sample| sample.name == name)
 }
 
 /// The names of all sample events.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|sample| sample.name)
 }

@@ -10,7 +10,7 @@ const READ_AT_MOST: usize = 64 * 1024 * 1024;
 
 /// A finding with the line that it is about and its help in the words of the document's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
+pub(crate) struct Located {
     /// The finding.
     pub finding: Finding,
     /// Where it is in the file.

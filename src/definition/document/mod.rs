@@ -12,7 +12,7 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-pub use locate::Located;
+pub(crate) use locate::Located;
 pub(super) use locate::{Documents, Vocabulary};
 pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 
@@ -35,7 +35,7 @@ pub(super) struct Document {
 /// Why a file is not a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DocumentError {
+pub(crate) enum DocumentError {
     /// The path is a directory.
     #[error("`{}` is a directory, not a definition", path.display())]
     IsDirectory {
@@ -71,7 +71,7 @@ pub enum DocumentError {
 
 /// Where a text stops being YAML or JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Syntax {
+pub(crate) struct Syntax {
     /// Where, if that is known.
     pub position: Option<Position>,
     /// What is wrong: lower case, no full stop.
@@ -92,7 +92,7 @@ impl Syntax {
 
 /// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub(crate) struct Position {
     /// The line, counted from 1.
     pub line: usize,
     /// The column in that line, counted in characters from 1.
@@ -101,7 +101,7 @@ pub struct Position {
 
 /// The language of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     /// YAML 1.2.
     Yaml,
     /// JSON.

@@ -25,8 +25,8 @@ use crate::finding::{Code, Finding};
 use crate::project::Project;
 
 pub(super) use format::schema;
-pub use starter::{StarterFile, starter};
-pub use validate::{VariableError, check_variable};
+pub(crate) use starter::starter;
+pub(crate) use validate::{VariableError, check_variable};
 pub(super) use words::VOCABULARY;
 
 /// What a document describes.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// One file of a starter project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StarterFile {
+pub(crate) struct StarterFile {
     /// Its path relative to the project, with `/` between its names.
     pub path: &'static str,
     /// Its content.
@@ -73,7 +73,7 @@ done
 /// The files of a starter project for a runtime, on the given base image or on AWS's own. `None` if the runtime's
 /// language has no starter.
 #[must_use]
-pub fn starter(runtime: &str, base: Option<&str>) -> Option<Vec<StarterFile>> {
+pub(crate) fn starter(runtime: &str, base: Option<&str>) -> Option<Vec<StarterFile>> {
     let language = LANGUAGES.iter().find(|language| runtime.starts_with(language.beginning))?;
     Some(vec![
         StarterFile { path: "limg.yaml", content: definition(runtime, base, language), executable: false },

@@ -30,7 +30,7 @@ const ECR_MANIFEST_INTERVAL: Duration = Duration::from_millis(110);
 
 /// Where the image of a function is pushed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// The repository.
     pub repository: Repository,
     /// The tags that the image gets there.
@@ -39,7 +39,7 @@ pub struct Target {
 
 /// The result of pushing a function's image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
+pub(crate) struct Pushed {
     /// Where the image is.
     pub target: Target,
     /// The digest of its manifest.
@@ -56,7 +56,7 @@ pub struct Pushed {
 
 /// A number of blobs and their total size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BlobTotal {
+pub(crate) struct BlobTotal {
     /// How many blobs.
     pub blobs: u64,
     /// Their total size in bytes.

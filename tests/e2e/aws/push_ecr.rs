@@ -315,7 +315,7 @@ fn invalid_arguments_are_refused_before_anything_is_sent() {
     );
 
     // Both functions would be the same image.
-    let clash = &["`lambdas`", "`orders`", "`billing`", "help: write `{function}`"];
+    let clash = &["`lambdas`", "`orders`", "`billing`", "help: add `{function}`"];
     refused(2, &mut template("lambdas"), clash);
     refused(
         2,

@@ -75,7 +75,7 @@ pub(super) fn check(at: &Place, variables: &Entries<AsWritten>, findings: &mut F
 /// Why a variable cannot be part of a function's configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct VariableError {
+pub(crate) struct VariableError {
     pub(super) code: Code,
     message: String,
     /// What to do about it.
@@ -86,7 +86,7 @@ pub struct VariableError {
 ///
 /// # Errors
 /// When Lambda sets the variable itself, or does not accept the name.
-pub fn check_variable(name: &str) -> Result<(), VariableError> {
+pub(crate) fn check_variable(name: &str) -> Result<(), VariableError> {
     if RESERVED.contains(&name) {
         let message = format!("Lambda sets `{name}` itself");
         Err(VariableError { code: Code::ReservedVariable, message, help: reserved_help(name) })

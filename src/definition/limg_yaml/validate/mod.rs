@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use self::base::Bases;
-pub use self::environment::{VariableError, check_variable};
+pub(crate) use self::environment::{VariableError, check_variable};
 use self::source::Written;
 use super::{Outcome, format};
 use crate::definition::document::Document;

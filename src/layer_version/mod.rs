@@ -1,18 +1,23 @@
 //! Layer versions published in Lambda: what the pipeline needs of them, without knowing who fetches them.
 //!
-//! The room `aws`, which not every build of limg has, fetches them; [`WithoutAws`] takes its place where it is missing.
+//! The room `aws`, which not every build of limg has, fetches them; `WithoutAws` takes its place where it is missing.
 
-use futures_util::FutureExt as _;
+#[cfg(any(test, not(feature = "aws")))]
+mod without_aws;
+
 use futures_util::future::BoxFuture;
 
 use crate::failure::{AnyFailure, Failure, FailureKind};
-use crate::finding::{Help, Setting};
+use crate::finding::Help;
 use crate::project::LayerVersionArn;
 use crate::store::{Blob, Digest};
 
+#[cfg(any(test, not(feature = "aws")))]
+pub(crate) use without_aws::WithoutAws;
+
 /// A layer version whose zip is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedLayerVersion {
+pub(crate) struct FetchedLayerVersion {
     /// The zip.
     pub blob: Blob,
     /// The digest of the zip.
@@ -25,12 +30,13 @@ pub struct FetchedLayerVersion {
 
 /// Why a layer version cannot be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum LayerVersionError {
+pub(crate) enum LayerVersionError {
     /// The definition names a version that cannot be used: it does not exist, or its content is not what limg.lock
     /// pins.
     #[error(transparent)]
     Unusable(AnyFailure),
     /// Fetching failed for another reason.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only AWS can fail"))]
     #[error(transparent)]
     Fetch(AnyFailure),
 }
@@ -48,7 +54,7 @@ impl Failure for LayerVersionError {
 }
 
 /// Fetches layer versions.
-pub trait LayerVersions: Send + Sync {
+pub(crate) trait LayerVersions: Send + Sync {
     /// Fetches the zip of a layer version into the store, unless it is already there. `expected` is the digest that
     /// limg.lock pins.
     ///
@@ -59,34 +65,4 @@ pub trait LayerVersions: Send + Sync {
         arn: &'a LayerVersionArn,
         expected: Option<&'a Digest>,
     ) -> BoxFuture<'a, Result<FetchedLayerVersion, LayerVersionError>>;
-}
-
-/// The layer versions of a limg that was built without AWS: none can be fetched.
-#[derive(Debug, Clone, Copy)]
-pub struct WithoutAws;
-
-impl LayerVersions for WithoutAws {
-    fn fetch<'a>(
-        &'a self,
-        arn: &'a LayerVersionArn,
-        _expected: Option<&'a Digest>,
-    ) -> BoxFuture<'a, Result<FetchedLayerVersion, LayerVersionError>> {
-        let error = WithoutAwsError(arn.clone());
-        async { Err(LayerVersionError::Unusable(AnyFailure::new(error))) }.boxed()
-    }
-}
-
-/// A layer version that this build of limg cannot fetch.
-#[derive(Debug, thiserror::Error)]
-#[error("this limg was built without AWS and cannot fetch `{0}`")]
-struct WithoutAwsError(LayerVersionArn);
-
-impl Failure for WithoutAwsError {
-    fn kind(&self) -> FailureKind {
-        FailureKind::User
-    }
-
-    fn help(&self) -> Option<Help> {
-        Some(Setting::LayerFiles.into())
-    }
 }
