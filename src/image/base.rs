@@ -57,8 +57,8 @@ impl BaseImage {
 
     /// Combines a config and layers without a manifest, as a Docker archive provides them.
     ///
-    /// Such a base gets OCI media types, since not all tools accept images with Docker's in an OCI layout (`skopeo` 1.9 does
-    /// not). For Docker archives and the Docker engine it makes no difference.
+    /// Such a base gets OCI media types, since not all tools accept images with Docker's in an OCI layout (`skopeo`
+    /// 1.9 does not). For Docker archives and the Docker engine it makes no difference.
     ///
     /// # Errors
     /// As [`BaseImage::new`].

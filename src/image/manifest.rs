@@ -38,9 +38,9 @@ pub fn manifest_layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<Ma
     manifest.layers().iter().zip(diff_ids).map(layer).collect()
 }
 
-/// The gzip layers of an image that were made by this encoder according to their `history` entries, the lowest first. Each
-/// entry that is not for an empty layer belongs to a layer, in the same order (OCI image specification, config.md,
-/// "history"). If their numbers differ, the result is empty.
+/// The gzip layers of an image that were made by this encoder according to their `history` entries, the lowest first.
+/// Each entry that is not for an empty layer belongs to a layer, in the same order (OCI image specification,
+/// config.md, "history"). If their numbers differ, the result is empty.
 ///
 /// # Errors
 /// As [`manifest_layers`].

@@ -1,7 +1,7 @@
 //! Media types: an image uses either Docker's or OCI's throughout.
 //!
-//! Lambda supports both but rejects all others, and is not known to accept a mixture (Lambda developer guide, images-create;
-//! OCI image specification, media-types.md).
+//! Lambda supports both but rejects all others, and is not known to accept a mixture (Lambda developer guide,
+//! images-create; OCI image specification, media-types.md).
 
 use super::ImageError;
 

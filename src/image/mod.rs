@@ -1,8 +1,9 @@
-//! Combines a base, layers and a config into an image: manifest and config bytes, and the location of each layer's blob.
+//! Combines a base, layers and a config into an image: manifest and config bytes, and the location of each layer's
+//! blob.
 //!
-//! The base's JSON is edited as a map, so keys that limg does not know survive. It is written in one canonical form (RFC
-//! 8785), so the same image has the same digest on every machine. An [`Image`] is immutable. This module neither reads nor
-//! writes files.
+//! The base's JSON is edited as a map, so keys that limg does not know survive. It is written in one canonical form
+//! (RFC 8785), so the same image has the same digest on every machine. An [`Image`] is immutable. This module neither
+//! reads nor writes files.
 
 mod base;
 mod image_layer;

@@ -1,9 +1,9 @@
 //! Base images: the manifest and config of each are read once.
 //!
-//! If a base starts with AWS's entry script, that guarantees the files that an image needs to know of. Otherwise, or if that is
-//! not enough, all files of its layers are listed; the layers are fetched for it if they are in a registry, and the list is
-//! kept in the store. All of this depends only on the base and the definition: an image never depends on where its base is,
-//! or on the content of the store.
+//! If a base starts with AWS's entry script, that guarantees the files that an image needs to know of. Otherwise, or
+//! if that is not enough, all files of its layers are listed; the layers are fetched for it if they are in a
+//! registry, and the list is kept in the store. All of this depends only on the base and the definition: an image
+//! never depends on where its base is, or on the content of the store.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,8 +79,8 @@ impl LoadedBase {
     }
 }
 
-/// Loads the base of each function, in their order, each base once. If a function's base cannot be used, it has none here, and the
-/// findings say why.
+/// Loads the base of each function, in their order, each base once. If a function's base cannot be used, it has none
+/// here, and the findings say why.
 ///
 /// # Errors
 /// When a base cannot be read for a reason outside the definition.
@@ -123,8 +123,8 @@ pub(super) async fn load_all(
     Ok((bases, findings))
 }
 
-/// Gives the bases of some functions, by position, a full index. Other functions keep theirs, even for the same base: an
-/// image must not depend on which other functions are built.
+/// Gives the bases of some functions, by position, a full index. Other functions keep theirs, even for the same base:
+/// an image must not depend on which other functions are built.
 ///
 /// # Errors
 /// When layers cannot be fetched or listed.

@@ -37,8 +37,8 @@ enum Attempt {
     NeedsFullIndexes(BTreeSet<usize>),
 }
 
-/// Builds the images of some functions in one form, and announces each layer as soon as it is finished. If the receiver is
-/// closed, the build ends.
+/// Builds the images of some functions in one form, and announces each layer as soon as it is finished. If the
+/// receiver is closed, the build ends.
 pub(super) async fn build(
     functions: &[&Function],
     form: LayerForm,

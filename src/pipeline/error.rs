@@ -182,7 +182,8 @@ pub(crate) enum BytesError {
         #[source]
         source: LayerError,
     },
-    /// An image that was used as a cache does not provide a layer, and its layer differs from the one that the files make.
+    /// An image that was used as a cache does not provide a layer, and its layer differs from the one that the files
+    /// make.
     #[error("the image in `{repository}` does not provide its {name}, which differs from the files")]
     Cache {
         /// What the layer contains.

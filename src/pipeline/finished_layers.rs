@@ -1,5 +1,5 @@
-//! Finished layers, and how they are announced while a build goes on: they can be pushed before it ends. What is done with them is
-//! not decided here.
+//! Finished layers, and how they are announced while a build goes on: they can be pushed before it ends. What is done
+//! with them is not decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

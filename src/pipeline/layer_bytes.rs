@@ -1,5 +1,5 @@
-//! What layers are made of, and the bytes of layers that the store lacks: fetched from a registry, or made again from their
-//! files, when something needs them.
+//! What layers are made of, and the bytes of layers that the store lacks: fetched from a registry, or made again from
+//! their files, when something needs them.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -46,8 +46,8 @@ impl Findings {
         }
     }
 
-    /// The warnings, or the failure that there is. A failure of the environment is reported as such when there is no other
-    /// error: the definition may be fine.
+    /// The warnings, or the failure that there is. A failure of the environment is reported as such when there is no
+    /// other error: the definition may be fine.
     pub(super) fn into_result(self) -> Result<Vec<Finding>, PipelineError> {
         let errors = self.all.iter().filter(|finding| finding.is_error()).count();
         if errors > self.failures.len() {

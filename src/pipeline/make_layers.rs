@@ -1,7 +1,7 @@
 //! Makes the layers of all functions, each once, on all processors.
 //!
-//! Small layers come first: what is done with a finished one can then begin, and does not wait for a large one. Each finished
-//! layer is announced; what is done with it is not decided here.
+//! Small layers come first: what is done with a finished one can then begin, and does not wait for a large one. Each
+//! finished layer is announced; what is done with it is not decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
@@ -25,8 +25,8 @@ use crate::shared::{Shared, SharedId};
 use crate::store::Digest;
 use crate::sync::{into_inner, lock};
 
-/// The size of its files, in bytes, from which a layer counts as large: it then has as many blocks in memory at once as the
-/// compressor uses.
+/// The size of its files, in bytes, from which a layer counts as large: it then has as many blocks in memory at once
+/// as the compressor uses.
 const LARGE: u64 = 8 << 20;
 
 /// The minimum number of workers, also on one processor: one reads while another compresses or writes.
@@ -53,8 +53,8 @@ impl<'a> Keys<'a> {
         Self { reusable, mtime, known: BTreeMap::new() }
     }
 
-    /// The keys of a function's layers. A layer that is reused from another image has other bytes than the one that limg
-    /// would make of the same tree, and hence another key.
+    /// The keys of a function's layers. A layer that is reused from another image has other bytes than the one that
+    /// limg would make of the same tree, and hence another key.
     pub(super) fn of(&mut self, planned: &'a Planned<'_>) -> Vec<Digest> {
         let Self { reusable, mtime, known } = self;
         let base = &planned.base.index;

@@ -1,5 +1,5 @@
-//! Runs the stages from definition to destination: reads bases, loads and places trees, makes layers, assembles images, and
-//! delivers or pushes them.
+//! Runs the stages from definition to destination: reads bases, loads and places trees, makes layers, assembles
+//! images, and delivers or pushes them.
 //!
 //! This is the only room that joins async and blocking work: everything that reads files or compresses runs on blocking
 //! threads; registries and Docker are used from the async runtime. It makes no decision that a room below can make.
@@ -44,8 +44,8 @@ use build::build;
 use layer_bytes::LayerForm;
 use push::blob_pusher::BlobPusher;
 
-/// Builds the images of some functions and delivers them to all destinations. If all of these are Docker Engines, the images
-/// have no manifests.
+/// Builds the images of some functions and delivers them to all destinations. If all of these are Docker Engines, the
+/// images have no manifests.
 ///
 /// # Errors
 /// When an image cannot be built, or a destination fails. Layers that were finished stay in the store.

@@ -90,7 +90,8 @@ impl Pins {
         lock(&self.current).changes(&self.before)
     }
 
-    /// Writes what this run has changed to the lock file. Changes that another run has written meanwhile stay. This blocks.
+    /// Writes what this run has changed to the lock file. Changes that another run has written meanwhile stay. This
+    /// blocks.
     ///
     /// # Errors
     /// When the file cannot be read or written.

@@ -1,8 +1,9 @@
-//! Layers that other machines have pushed, for a machine whose store does not have them: they are neither made nor pushed here.
+//! Layers that other machines have pushed, for a machine whose store does not have them: they are neither made nor
+//! pushed here.
 //!
-//! An image in a registry lists its layers, and which of these the same encoder made from nothing but their tars. A planned
-//! layer with the same tar is the same blob, so an image never depends on what is found here. Nothing is kept: what an image
-//! lists is used for one run. If anything fails, the user learns of it and the layers are made.
+//! An image in a registry lists its layers, and which of these the same encoder made from nothing but their tars. A
+//! planned layer with the same tar is the same blob, so an image never depends on what is found here. Nothing is
+//! kept: what an image lists is used for one run. If anything fails, the user learns of it and the layers are made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,8 +88,8 @@ impl RemoteCache {
         }
     }
 
-    /// The layer of a recipe, if the store does not have it and one of the images does, and the repository that contains it.
-    /// The files are read for that, unless the store has recorded their tar.
+    /// The layer of a recipe, if the store does not have it and one of the images does, and the repository that
+    /// contains it. The files are read for that, unless the store has recorded their tar.
     ///
     /// # Errors
     /// When a file cannot be read or changes at the same time, or the store cannot be written.
@@ -136,8 +137,8 @@ fn images(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
     wanted
 }
 
-/// Reads the images of one host. The first is read alone: a host that cannot be reached costs one attempt. What a host refuses
-/// is reported once.
+/// Reads the images of one host. The first is read alone: a host that cannot be reached costs one attempt. What a
+/// host refuses is reported once.
 async fn read_from_host<'a>(
     images: Vec<&'a CacheImage>,
     context: &Context,

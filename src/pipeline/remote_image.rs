@@ -18,7 +18,8 @@ pub(super) struct RemoteImage {
     pub(super) layers: Vec<Layer>,
 }
 
-/// Reads manifest and config of an image. A layer that is not in gzip is fetched and compressed: it has no digest before.
+/// Reads manifest and config of an image. A layer that is not in gzip is fetched and compressed: it has no digest
+/// before.
 pub(super) async fn read(
     reference: &ImageReference,
     architecture: Architecture,
@@ -56,8 +57,9 @@ async fn compressed(
     blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?)).await
 }
 
-/// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one that its
-/// registry has now, which is then pinned if it is for the architecture. Both are kept, so a pinned image costs no request.
+/// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one
+/// that its registry has now, which is then pinned if it is for the architecture. Both are kept, so a pinned image
+/// costs no request.
 pub(super) async fn resolve(
     reference: &ImageReference,
     architecture: Architecture,

@@ -1,5 +1,5 @@
-//! Layers that are not files of this machine: layer versions of Lambda, and files of other images. They are fetched and checked
-//! before they become trees.
+//! Layers that are not files of this machine: layer versions of Lambda, and files of other images. They are fetched
+//! and checked before they become trees.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,9 +17,9 @@ enum Pinnable {
     LayerVersion(LayerVersionArn),
 }
 
-/// Resolves bases and layers again and pins them to the result: those with the given names, or all if there are none. A name
-/// is that of a base or layer in the definition, or the reference or ARN that it stands for. An image is pinned again for all
-/// architectures that it was pinned for. Returns the pins that changed.
+/// Resolves bases and layers again and pins them to the result: those with the given names, or all if there are none.
+/// A name is that of a base or layer in the definition, or the reference or ARN that it stands for. An image is
+/// pinned again for all architectures that it was pinned for. Returns the pins that changed.
 ///
 /// # Errors
 /// When a name stands for nothing that is pinned, or something cannot be resolved. Then nothing is written.
@@ -73,8 +73,8 @@ pub(crate) async fn update(
     blocking(move || pins.write().map(|()| pins.changes())).await
 }
 
-/// Pins an image again for the other architectures that it was pinned for: functions were built for them with `--arch`. If
-/// the image no longer exists for one, that pin is removed.
+/// Pins an image again for the other architectures that it was pinned for: functions were built for them with
+/// `--arch`. If the image no longer exists for one, that pin is removed.
 async fn renew_others(
     reference: &ImageReference,
     resolved: &BTreeSet<(&ImageReference, Architecture)>,

@@ -1,8 +1,8 @@
 //! Pushes blobs into repositories, each blob at most once to each repository, however often it is requested.
 //!
-//! The first request of a push runs alone: if the registry is down or refuses access, that is reported once. A blob that several
-//! repositories of one registry lack is uploaded to one of them and mounted into the others. This module neither decides
-//! which blobs an image needs nor writes manifests or tags.
+//! The first request of a push runs alone: if the registry is down or refuses access, that is reported once. A blob
+//! that several repositories of one registry lack is uploaded to one of them and mounted into the others. This module
+//! neither decides which blobs an image needs nor writes manifests or tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -283,8 +283,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         Ok(BlobOutcome::Uploaded)
     }
 
-    /// Records that a registry did not mount from `source`. If it opened an upload session instead, it does not support such
-    /// mounts, and the user learns that once; any other reason shows in the upload.
+    /// Records that a registry did not mount from `source`. If it opened an upload session instead, it does not
+    /// support such mounts, and the user learns that once; any other reason shows in the upload.
     fn record_refusal(&self, source: &Repository, opened_session: bool) {
         lock(&self.refused_sources).insert(source.clone());
         if opened_session && lock(&self.reported_hosts).insert(source.host.clone()) {

@@ -1,9 +1,9 @@
 //! Pushes finished images to registries, each byte at most once.
 //!
-//! Before anything is sent, the registry is asked whether it has the image: an unchanged image costs one request. A blob that
-//! several repositories of one registry lack is uploaded to one of them and mounted into the others. Manifests follow when
-//! all blobs are there, and tags when the manifests are, so a tag never points to an incomplete image. Blobs that were pushed
-//! during the build (see [`while_building`]) are not asked for again.
+//! Before anything is sent, the registry is asked whether it has the image: an unchanged image costs one request. A
+//! blob that several repositories of one registry lack is uploaded to one of them and mounted into the others.
+//! Manifests follow when all blobs are there, and tags when the manifests are, so a tag never points to an incomplete
+//! image. Blobs that were pushed during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
 pub(super) mod while_building;
@@ -95,8 +95,8 @@ struct NeededBlob<'a> {
 /// Pushes images.
 ///
 /// # Errors
-/// When a registry refuses something, or cannot be reached after several attempts. Then every tag that was written points to
-/// a complete image.
+/// When a registry refuses something, or cannot be reached after several attempts. Then every tag that was written
+/// points to a complete image.
 pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     built: &'a [Built],
     targets: &'a [Target],
@@ -137,8 +137,8 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     Ok(all().map(|(image, state)| pushed(image, state, pusher)).collect())
 }
 
-/// Asks the registry what it has of an image. If it has the image under all its tags, that takes one request a tag; if it lacked one
-/// of its layers during the build, it takes none.
+/// Asks the registry what it has of an image. If it has the image under all its tags, that takes one request a tag;
+/// if it lacked one of its layers during the build, it takes none.
 async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     Outgoing { built, manifest, target }: Outgoing<'a>,
     pusher: &BlobPusher<'_, F>,
@@ -183,8 +183,8 @@ fn needed_blobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     blobs
 }
 
-/// Sends the manifest under its digest, then under the tags that do not point to it. A tag that does is not written again: it
-/// may be immutable.
+/// Sends the manifest under its digest, then under the tags that do not point to it. A tag that does is not written
+/// again: it may be immutable.
 async fn push_manifest(
     Outgoing { manifest, target, .. }: Outgoing<'_>,
     state: &TargetState<'_>,

@@ -1,8 +1,9 @@
 //! Pushes finished layers while the build still makes others.
 //!
-//! For a new layer the registry is asked at once whether it has the blob. A repository that lacks it cannot contain the
-//! function's image, and all finished layers of the image are pushed to it. For other functions nothing is asked here: once
-//! the image is complete, one request for its digest may show that nothing has to be pushed. No manifest or tag is written here.
+//! For a new layer the registry is asked at once whether it has the blob. A repository that lacks it cannot contain
+//! the function's image, and all finished layers of the image are pushed to it. For other functions nothing is asked
+//! here: once the image is complete, one request for its digest may show that nothing has to be pushed. No manifest
+//! or tag is written here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
