@@ -16,6 +16,7 @@
 
 mod archive;
 mod central_directory;
+mod entry;
 mod entry_name;
 mod exclusions;
 #[cfg(test)]
@@ -25,8 +26,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Read as _;
 use std::sync::Arc;
 
-pub use archive::{ZipArchive, ZipEntry};
+pub use archive::ZipArchive;
 use central_directory::EntryRecord;
+pub use entry::ZipEntry;
 use entry_name::EntryName;
 use exclusions::Exclusions;
 
