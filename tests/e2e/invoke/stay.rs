@@ -91,7 +91,7 @@ fn a_port_without_events_sends_none_and_limg_exits_with_the_container() {
     log.until("`count` runs until");
     succeed(tool("docker").arg("kill").args(project.docker.containers()));
     let rest = log.rest();
-    assert_eq!(limg.end(), (Some(3), String::new()), "{rest}");
+    assert_eq!(limg.end(), (Some(1), String::new()), "{rest}");
     assert!(rest.contains("exited with status 137"), "{rest}");
     project.leaves_nothing();
 
