@@ -68,9 +68,13 @@ fn without_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
         let text = error.render().to_string();
         let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let message = message.join(" ");
+        let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
         let color = ColorChoice::Never;
         Terminal::new(TerminalOptions { format: Format::Json, quiet: true, verbose: false, color })
-            .print_usage_error(message.trim_start_matches("error: "));
+            .print_usage_error(
+                message.trim_start_matches("error: "),
+                tip.unwrap_or("run the command with `--help`"),
+            );
     } else {
         let _closed = error.print();
     }

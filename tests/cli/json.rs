@@ -80,6 +80,8 @@ fn wrong_arguments_are_a_failure_too() {
         assert_eq!(report["error"]["message"], "unexpected argument '--no-such-option' found");
         assert_eq!(report["error"]["kind"], "user");
     }
+    let report = failure(&context.limg(&["--format", "json", "bild"]), 2);
+    assert_eq!(report["error"]["help"], "a similar subcommand exists: 'build'");
     let run = context.limg(&["build", "--no-such-option"]);
     assert!(run.stdout.is_empty() && run.stderr.starts_with("error: "), "{run:?}");
     assert!(context.limg(&["--format", "json", "--help"]).ok().stdout.contains("Usage"));

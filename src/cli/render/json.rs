@@ -90,13 +90,13 @@ impl Terminal {
     }
 
     /// Prints what is wrong with the arguments of a command.
-    pub(in crate::cli) fn print_usage_error(&self, message: &str) {
+    pub(in crate::cli) fn print_usage_error(&self, message: &str, help: &str) {
         self.print_json_line(&FailureReport {
             error: ErrorReport {
                 kind: kind(FailureKind::User),
                 message: message.to_owned(),
                 causes: Vec::new(),
-                help: Some("run the command with `--help`".to_owned()),
+                help: Some(help.to_owned()),
             },
             findings: Vec::new(),
         });
