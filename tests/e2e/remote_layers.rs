@@ -249,10 +249,10 @@ fn an_error_about_a_missing_path_names_existing_ones() {
     shop.seed_words();
     let reference = shop.image("tools/words:1");
     for (path, parts) in [
-        ("/usr/share/word", ["has no `/usr/share/word`", "/usr/share/words"]),
-        ("/usr/share/words/lst.txt", ["has no `/usr/share/words/lst.txt`", "list.txt"]),
-        ("/usr/share/words/old.txt", ["has no `/usr/share/words/old.txt`", "`"]),
-        ("/usr/share/words/list.txt/more", ["has no", "list.txt"]),
+        ("/usr/share/word", ["does not contain `/usr/share/word`", "/usr/share/words"]),
+        ("/usr/share/words/lst.txt", ["does not contain `/usr/share/words/lst.txt`", "list.txt"]),
+        ("/usr/share/words/old.txt", ["does not contain `/usr/share/words/old.txt`", "`"]),
+        ("/usr/share/words/list.txt/more", ["does not contain", "list.txt"]),
     ] {
         shop.define(&[("words", &format!("image: \"{reference}\", path: {path}, to: /opt/words"))]);
         let refused = shop.workspace.build_fails(2, &[]).stderr;
