@@ -110,11 +110,11 @@ impl ContextOptions {
         // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
         let lock_file = loaded.file.with_extension(lock::EXTENSION);
         let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
+        let certificates = certificates(settings)?;
         #[cfg(feature = "aws")]
-        let aws = match self.aws {
-            Some(aws) => aws,
-            None => aws(settings, None, None)?,
-        };
+        let aws = self.aws.unwrap_or_else(|| {
+            Aws::new(AwsOptions { certificates: certificates.clone(), ..AwsOptions::default() })
+        });
         let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
         let credentials = CredentialChain(vec![
             docker,
@@ -122,7 +122,7 @@ impl ContextOptions {
             Arc::new(EcrCredentials::new(aws.clone())),
         ]);
         let registries = ClientSettings {
-            certificates: certificates(settings)?,
+            certificates,
             connections: self.connections,
             ..configuration.registries.for_client()
         };
