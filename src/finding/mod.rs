@@ -64,6 +64,13 @@ impl Finding {
         self
     }
 
+    /// Adds what to do about it, if that is known.
+    #[must_use]
+    pub fn optional_help(mut self, help: Option<Help>) -> Self {
+        self.help = help;
+        self
+    }
+
     /// Whether it stops the work.
     #[must_use]
     pub fn is_error(&self) -> bool {

@@ -167,8 +167,7 @@ pub(super) fn location(function: &Function) -> Result<ImageLocation, Finding> {
 /// The finding for a base that cannot be used.
 fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) -> Finding {
     let message = format!("failed to read the base image `{location}`: {}", with_causes(error));
-    let finding = Finding::error(Code::UnusableBase, function.base.place.clone(), message);
-    Finding { help: error.help(), ..finding }
+    Finding::error(Code::UnusableBase, function.base.place.clone(), message).optional_help(error.help())
 }
 
 async fn load(

@@ -28,7 +28,7 @@ pub(super) async fn load(
         Err(PipelineError::LayerVersion { source: LayerVersionError::Unusable(failure), .. }) => {
             let finding =
                 Finding::error(Code::UnusableSource, layer.source_place.clone(), failure.to_string());
-            return Ok(Err(Finding { help: failure.help(), ..finding }));
+            return Ok(Err(finding.optional_help(failure.help())));
         }
         Err(error) => return Err(error),
     };

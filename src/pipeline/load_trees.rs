@@ -39,8 +39,8 @@ impl Findings {
     /// Adds that the files of something cannot be read.
     pub(super) fn source(&mut self, what: String, place: &Place, source: TreeError) {
         let message = format!("failed to read the files of {what}: {}", with_causes(&source));
-        let help = source.help();
-        self.all.push(Finding { help, ..Finding::error(Code::UnusableSource, place.clone(), message) });
+        let finding = Finding::error(Code::UnusableSource, place.clone(), message);
+        self.all.push(finding.optional_help(source.help()));
         if source.kind() != FailureKind::User {
             self.failures.push(PipelineError::Source { what, source });
         }

@@ -117,7 +117,7 @@ async fn load_files(
             let ImageFiles { reference, path, .. } = files;
             let message = format!("failed to read `{path}` of `{reference}`: {}", with_causes(&error));
             let finding = Finding::error(Code::UnusableSource, layer.source_place.clone(), message);
-            Ok(Err(Finding { help: error.help(), ..finding }))
+            Ok(Err(finding.optional_help(error.help())))
         }
         Err(source) => Err(PipelineError::Base { base: files.reference.to_string(), source }),
     }

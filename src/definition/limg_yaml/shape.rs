@@ -165,7 +165,7 @@ impl Walk {
             (Code::WrongType, format!("expected {}, found {}", expected.name(), found(node)))
         };
         let finding = Finding::error(code, at.clone(), message);
-        self.findings.push(Finding { help: help::for_type(node, expected).map(Into::into), ..finding });
+        self.findings.push(finding.optional_help(help::for_type(node, expected).map(Into::into)));
     }
 }
 
