@@ -65,7 +65,7 @@ struct Source<'a> {
     tree: &'a SourceTree,
     /// Whether the definition can leave out some of its files.
     has_exclude: bool,
-    /// Whether the definition declares that it works, whatever it looks like.
+    /// Whether the definition declares that it works, which no rule then questions.
     is_trusted: bool,
 }
 

@@ -16,7 +16,7 @@ enum Advice {
     Setting(Setting),
 }
 
-/// A setting that help can ask for, whatever a format calls its key.
+/// A setting that help can ask for. Each format has its own key for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
     /// Set the function's architecture to this one, in Lambda's words.
@@ -31,7 +31,7 @@ pub enum Setting {
     Handler,
     /// Say how the base image starts the handler.
     EntryPoint,
-    /// Use a published layer whatever it declares about compatibility.
+    /// Use a published layer even if it does not declare that it is compatible.
     IgnoreCompatibility,
     /// Use a downloaded copy of a published layer.
     LayerFiles,

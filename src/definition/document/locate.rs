@@ -102,7 +102,7 @@ impl Located {
     }
 }
 
-/// Whether a path leads to variables, whose values may be secret whatever their names.
+/// Whether a path leads to variables. Their values may be secret, even if their names do not suggest it.
 fn is_in_variables(path: &DocumentPath, words: &Vocabulary) -> bool {
     path.steps().iter().any(|step| matches!(step, Step::Key(key) if key == words.variables))
 }

@@ -1,4 +1,4 @@
-//! Documents: from the text of a file to nodes with places, whatever format of definitions it is written in.
+//! Documents: from the text of a file to nodes with places, the same for all formats of definitions.
 //!
 //! Order, duplicate keys, merge keys, anchors, tags with their values and the text of numbers are kept. This part knows
 //! YAML and JSON, and no key of any format.

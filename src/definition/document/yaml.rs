@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
     };
     let mut node = ReadNode { budget: &budget }.deserialize(first).map_err(failed)?;
     if let Some(second) = documents.next() {
-        // The first error of the second document is at its beginning, whatever it contains.
+        // The first error of the second document is at its beginning, regardless of what it contains.
         let error = second.deserialize_any(Refuse).err();
         return Err(Syntax {
             position: error.and_then(|error| position(&error)).map(|at| Position { column: 1, ..at }),

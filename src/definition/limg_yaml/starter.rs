@@ -93,7 +93,7 @@ fn definition(runtime: &str, base: Option<&str>, language: &Language) -> String 
     let _ = write!(text, "\n# Defaults for all functions.\ndefaults:\n  runtime: {runtime}\n");
     text.push_str("  architecture: x86_64  # or arm64\n");
     if let Some(base) = base {
-        // A JSON string is a YAML string, whatever characters it contains.
+        // Every JSON string is a YAML string too.
         let image = serde_json::Value::from(base);
         text.push_str("\n# The base image of a runtime.\n");
         let _ = write!(text, "bases:\n  {runtime}: {{ image: {image} }}\n");

@@ -1,6 +1,6 @@
 //! Paths that a definition names on this machine.
 //!
-//! A file with the content of a zip is a zip, whatever its name: that is also how Lambda accepts a `.jar` as code. A file
+//! A file with the content of a zip is a zip, regardless of its name: that is also how Lambda accepts a `.jar` as code. A file
 //! with the suffix `.zip` that is not a zip archive is an error, since it would otherwise be copied into the image.
 
 use std::io::{ErrorKind, Read as _};
