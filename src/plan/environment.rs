@@ -7,7 +7,7 @@ use crate::project::RunConfig;
 use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT};
 
 /// Variables that are lists: another value is appended instead of replacing them.
-const LISTS: [(&str, &str); 7] = [
+const LISTS: [(&str, &str); 9] = [
     ("NODE_OPTIONS", " "),
     ("JAVA_TOOL_OPTIONS", " "),
     ("RUBYOPT", " "),
@@ -15,6 +15,8 @@ const LISTS: [(&str, &str); 7] = [
     ("PYTHONPATH", ":"),
     ("NODE_PATH", ":"),
     ("CLASSPATH", ":"),
+    ("GEM_PATH", ":"),
+    ("RUBYLIB", ":"),
 ];
 
 /// Variables that every AWS base image sets, for bases that do not, with the values that Lambda uses for a runtime without a
@@ -60,8 +62,11 @@ impl<'a> Environment<'a> {
                 environment.put(name, value.to_owned());
             }
         }
-        let foreign = contract.foreign_search_paths.iter().filter(|_| !keeps_contract);
-        for (name, entries) in contract.search_paths.iter().chain(foreign) {
+        let mut search_paths: BTreeMap<_, _> = contract.search_paths.iter().collect();
+        if !keeps_contract {
+            search_paths.extend(contract.foreign_search_paths.iter());
+        }
+        for (name, entries) in search_paths {
             // A bootstrap adds nothing to a variable that is set, even by the base.
             let value = environment.get(name).unwrap_or_default().to_owned();
             if !keeps_contract || !value.is_empty() {
@@ -96,12 +101,18 @@ impl<'a> Environment<'a> {
     /// Sets a variable, or appends to it if it is a list. A list that the runtime fills only when it is not set gets the
     /// runtime's own entries first.
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        let Some((_, separator)) = LISTS.iter().find(|(list, _)| *list == name) else {
+        let Some(&(_, separator)) = LISTS.iter().find(|(list, _)| *list == name) else {
             return self.put(name, value.to_owned());
         };
         let own = || self.contract.search_paths.get(name).map(|entries| entries.join(":"));
         let before = self.get(name).filter(|value| !value.is_empty()).map(str::to_owned).or_else(own);
-        let value = join([before.as_deref().unwrap_or_default(), value], separator);
+        let before = before.unwrap_or_default();
+        // An empty entry at the end stays there: RubyGems reads it nowhere else.
+        let (before, end) = match before.strip_suffix(separator) {
+            Some(before) if separator == ":" => (before, separator),
+            _ => (before.as_str(), ""),
+        };
+        let value = join([before, value], separator) + end;
         self.put(name, value);
     }
 

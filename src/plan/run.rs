@@ -20,7 +20,10 @@ impl Planner<'_, '_> {
         let function = self.function;
         let keeps_contract = matches!(startup, Startup::Script { .. });
         let mut environment = Environment::new(self.base.run, self.contract, keeps_contract);
-        if let Startup::Client(client) = startup {
+        // An entry point that limg does not know may start the client too.
+        if matches!(startup, Startup::Client(_) | Startup::Foreign(_))
+            && let Some(client) = &self.contract.client
+        {
             environment.complete(&client.environment);
         }
         for extension in &function.extensions {

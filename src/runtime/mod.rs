@@ -58,7 +58,8 @@ pub(crate) struct Contract {
     pub launcher: Option<ImagePath>,
     /// Search path variables that the base's bootstrap sets to these entries if they are not set.
     pub search_paths: BTreeMap<String, Vec<String>>,
-    /// Further search path variables, which limg sets on a base that does not start as the contract requires.
+    /// Further search path variables, or other entries, which limg sets on a base that does not start as the contract
+    /// requires.
     pub foreign_search_paths: BTreeMap<String, Vec<String>>,
     /// Starts the handler on such a base, if it has no entry point.
     pub client: Option<Client>,

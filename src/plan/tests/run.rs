@@ -41,6 +41,21 @@ fn a_search_path_keeps_the_runtimes_own_entries() {
 }
 
 #[test]
+fn the_search_paths_of_ruby_keep_the_runtimes_own_entries() {
+    let fixture = Fixture::new("ruby3.3").variable("GEM_PATH", "/opt/mine").variable("RUBYLIB", "/opt/lib");
+    let plan = fixture.planned();
+    let gems = "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:/var/runtime:/var/runtime/ruby/3.3.0:/opt/mine";
+    assert_eq!(plan.variable("GEM_PATH"), Some(gems));
+    assert_eq!(plan.variable("RUBYLIB"), Some("/var/task:/var/runtime/lib:/opt/ruby/lib:/opt/lib"));
+    let fixture = Fixture::on_debian("ruby3.3")
+        .extension("a", &[], &[("GEM_PATH", "/opt/a")], None)
+        .variable("GEM_PATH", "/b");
+    let plan = fixture.planned();
+    let gems = "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:/opt/a:/b:";
+    assert_eq!(plan.variable("GEM_PATH"), Some(gems), "RubyGems reads an empty entry only at the end");
+}
+
+#[test]
 fn a_base_like_awss_gets_no_variable_that_it_has() {
     let fixture = Fixture::new("python3.12");
     let plan = fixture.planned();
@@ -170,6 +185,21 @@ fn a_language_on_a_foreign_base_is_started_by_its_client() {
         assert_eq!(plan.file(LIMG_ENTRYPOINT), LIMG_ENTRYPOINT_SCRIPT, "{runtime}");
         assert_eq!(plan.variable("NPM_CONFIG_CACHE"), (runtime == "nodejs22.x").then_some("/tmp/.npm"));
     }
+}
+
+#[test]
+fn npm_gets_a_cache_that_is_writable_whatever_starts_it() {
+    let cache = |fixture: &Fixture| fixture.planned().variable("NPM_CONFIG_CACHE").map(str::to_owned);
+    let mut fixture = Fixture::on_debian("nodejs22.x");
+    fixture.run.entrypoint = Some(words(&["/start"]));
+    assert_eq!(cache(&fixture).as_deref(), Some("/tmp/.npm"), "an entry point of the base");
+    let command = words(&["/usr/bin/env", "npx", "aws-lambda-ric"]);
+    let place = super::fixture::place(&["bases", "node", "entrypoint"]);
+    fixture.function.base.entrypoint = Some(crate::project::EntryPoint { command, place });
+    assert_eq!(cache(&fixture).as_deref(), Some("/tmp/.npm"), "an entry point of the definition");
+    let fixture = fixture.variable("NPM_CONFIG_CACHE", "/tmp/mine");
+    assert_eq!(cache(&fixture).as_deref(), Some("/tmp/mine"));
+    assert_eq!(cache(&Fixture::new("nodejs22.x")), None, "Lambda's own bases start no npm");
 }
 
 #[test]
