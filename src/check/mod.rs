@@ -7,13 +7,16 @@
 #![expect(clippy::unnecessary_wraps, reason = "all rules have one signature, and some read files")]
 
 mod architecture;
+mod client;
 mod conflicts;
 mod custom_runtime;
 mod dependencies;
 mod entry_point;
 mod extensions;
+mod foreign_entry_point;
 mod misplaced;
 mod programs;
+mod scripts;
 mod size;
 mod wrappers;
 
@@ -34,8 +37,11 @@ const RULES: &[Rule] = &[
     misplaced::check,
     dependencies::check,
     entry_point::check,
+    foreign_entry_point::check,
+    client::check,
     custom_runtime::check,
     wrappers::check,
+    scripts::check,
     architecture::check,
     size::check,
 ];

@@ -1,7 +1,7 @@
 //! What Lambda starts must be a program for the function's architecture. Several rules share this.
 
 use super::Subject;
-use crate::files::{Found, HEAD, Program};
+use crate::files::{Found, HEAD, Program, ScriptFault};
 use crate::finding::{Code, Finding, Help, Place, Setting};
 use crate::project::{Architecture, ImagePath};
 use crate::tree::TreeError;
@@ -27,10 +27,7 @@ pub(super) fn check(
                 return Ok(wrong_architecture(program, subject.function.architecture, name, place));
             }
             Program::Elf(_) | Program::Script => ("is not executable", "run `chmod +x` on it"),
-            Program::WindowsScript => (
-                "has a first line that ends with a carriage return, so its interpreter would not be found",
-                "save it with Unix line endings",
-            ),
+            Program::DamagedScript(fault) => damaged(fault),
             Program::Other => (
                 "is not a program: it is neither an ELF binary nor a script that begins with `#!`",
                 "start a script with a line such as `#!/bin/sh`; keep other files in a folder of their own below `/opt`",
@@ -38,6 +35,24 @@ pub(super) fn check(
         },
     };
     Ok(Some(Finding::error(Code::NotAProgram, place.clone(), format!("{name} {why}")).help(help)))
+}
+
+/// What is wrong with a script that the kernel cannot start, and what to do.
+pub(super) fn damaged(fault: ScriptFault) -> (&'static str, &'static str) {
+    match fault {
+        ScriptFault::CarriageReturn => (
+            "has a first line with a carriage return, so its interpreter would not be found",
+            "save it with Unix line endings, for example with `dos2unix`; with a line such as `*.sh text eol=lf` in \
+             `.gitattributes`, Git keeps them",
+        ),
+        ScriptFault::ByteOrderMark => (
+            "has a byte order mark before `#!`, so it cannot be executed",
+            "save it as UTF-8 without a byte order mark",
+        ),
+        ScriptFault::Utf16 => {
+            ("is saved as UTF-16, so it cannot be executed", "save it as UTF-8 without a byte order mark")
+        }
+    }
 }
 
 fn wrong_architecture(

@@ -94,6 +94,11 @@ impl FileIndex {
         !self.is_guaranteed
     }
 
+    /// All paths, in their byte order.
+    pub fn paths(&self) -> impl Iterator<Item = &ImagePath> {
+        self.entries.iter().map(|(path, _)| path)
+    }
+
     /// What is at a path itself, without following links.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&IndexEntry> {

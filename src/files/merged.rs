@@ -126,6 +126,12 @@ impl<'a> Merged<'a> {
         self.trees
     }
 
+    /// The paths of all trees and of the base; one that several have occurs several times.
+    pub fn paths(&self) -> impl Iterator<Item = &ImagePath> {
+        let of_trees = self.trees.iter().flat_map(|laid| laid.tree.iter().map(|(path, _)| path));
+        of_trees.chain(self.base.paths())
+    }
+
     /// What is at a path, and the tree that has it: of a folder the lowest, of all else the uppermost.
     fn placed(&self, path: &str) -> Option<(&LaidTree, &Node)> {
         let mut placed = self.trees.iter().filter_map(|laid| Some((laid, laid.tree.get_or_implied(path)?)));

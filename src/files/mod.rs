@@ -21,7 +21,7 @@ pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Own
 pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
 #[cfg(test)]
 pub(crate) use program::tests::elf;
-pub use program::{HEAD, Machine, Program};
+pub use program::{HEAD, Machine, Program, ScriptFault};
 pub use python_packages::recorded;
 pub use resolve::{Step, resolve};
 pub use source_tree::SourceTree;

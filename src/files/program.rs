@@ -15,11 +15,21 @@ pub enum Program {
     Elf(Option<Machine>),
     /// A script that begins with `#!`.
     Script,
-    /// A script whose first line ends with a carriage return, as on Windows: the kernel takes that for part of the
-    /// interpreter's name.
-    WindowsScript,
+    /// A script that the kernel cannot start.
+    DamagedScript(ScriptFault),
     /// Not a program.
     Other,
+}
+
+/// Why the kernel cannot start a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptFault {
+    /// Its first line contains a carriage return, which the kernel takes for part of the interpreter's name.
+    CarriageReturn,
+    /// It begins with a byte order mark, so that `#!` is not its first two bytes.
+    ByteOrderMark,
+    /// Each of its characters has two bytes.
+    Utf16,
 }
 
 impl Program {
@@ -29,8 +39,15 @@ impl Program {
         let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         match head {
             [0x7f, b'E', b'L', b'F', ..] => Self::Elf(Machine::of(head)),
-            [b'#', b'!', ..] if first_line.ends_with(b"\r") => Self::WindowsScript,
+            [b'#', b'!', ..] if first_line.contains(&b'\r') => {
+                Self::DamagedScript(ScriptFault::CarriageReturn)
+            }
             [b'#', b'!', ..] => Self::Script,
+            [0xef, 0xbb, 0xbf, b'#', b'!', ..] => Self::DamagedScript(ScriptFault::ByteOrderMark),
+            [0xff, 0xfe, b'#', 0, b'!', 0, ..]
+            | [0xfe, 0xff, 0, b'#', 0, b'!', ..]
+            | [b'#', 0, b'!', 0, ..]
+            | [0, b'#', 0, b'!', ..] => Self::DamagedScript(ScriptFault::Utf16),
             _ => Self::Other,
         }
     }

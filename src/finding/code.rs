@@ -152,13 +152,17 @@ codes! {
     NoHandler = "no-handler";
     /// Nothing in the base image starts the handler.
     NoEntrypoint = "no-entrypoint";
+    /// The entry point only runs the handler's name as a command; a warning if it is a script that may do more.
+    ForeignEntrypoint = "foreign-entrypoint";
+    /// The image does not contain the runtime interface client that would start the handler.
+    MissingClient = "missing-client";
     /// The program of an `entrypoint` is not in the image.
     MissingEntrypoint = "missing-entrypoint";
     /// The entry point is a symbolic link, which Lambda rejects.
     EntryPointLink = "entry-point-link";
     /// A custom runtime has no `bootstrap`.
     NoBootstrap = "no-bootstrap";
-    /// An extension, wrapper or bootstrap is not executable.
+    /// An extension, wrapper, bootstrap or script is not an executable program; a warning for a script in `/opt/bin`.
     NotAProgram = "not-a-program";
     /// A program or shared library is built for another architecture than the function's; a warning if the layer's compatibility is ignored.
     WrongArchitecture = "wrong-architecture";

@@ -14,7 +14,7 @@ mod wrapper;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub(crate) use places::{EXTENSIONS, WRAPPER_VARIABLE, bootstraps, image_path, started};
+pub(crate) use places::{EXTENSIONS, PROGRAMS, WRAPPER_VARIABLE, bootstraps, image_path, started};
 pub(crate) use stack::Stacks;
 pub(crate) use startup::Startup;
 pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};

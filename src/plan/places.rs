@@ -11,8 +11,8 @@ pub(crate) const EXTENSIONS: &str = "/opt/extensions";
 /// Where limg places local wrapper scripts.
 pub(super) const WRAPPERS: &str = "/opt/wrappers";
 
-/// A folder of the search path for programs.
-const PROGRAMS: &str = "/opt/bin";
+/// The folder of layers on the search path for programs.
+pub(crate) const PROGRAMS: &str = "/opt/bin";
 
 /// The variable that names the wrapper script.
 pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";

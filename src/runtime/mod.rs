@@ -71,6 +71,9 @@ pub(crate) struct Contract {
 pub(crate) struct Client {
     /// The command line, to which the handler is appended.
     pub command: Vec<String>,
+    /// The name of its package: of the folder or program that an image with it contains. Not for Java, whose archives may
+    /// contain it under any name.
+    pub package: Option<String>,
     /// Variables that it needs, set if they are not set already.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,

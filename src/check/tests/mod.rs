@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding};
 use crate::plan::ImagePlan;
 use crate::plan::tests::fixture::{Fixture, SCRIPT, binaries, files, in_image, place};
 use crate::project::{Architecture, EntryPoint, LayerSource, VersionSource, Wrapper, WrapperScript};
-use crate::runtime::LIMG_ENTRYPOINT;
+use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT};
 
 const X86_64: u16 = 62;
 const ARM64: u16 = 183;
@@ -110,6 +110,10 @@ fn only_programs_may_be_in_the_folder_of_extensions() {
     for (node, why) in [
         ("/opt/extensions/readme.md", "is not a program"),
         ("/opt/extensions/windows=#!/bin/sh\r\necho", "carriage return"),
+        ("/opt/extensions/windows=#!/usr/bin/env bash\r\necho", "carriage return"),
+        ("/opt/extensions/macintosh=#!/bin/sh\recho", "carriage return"),
+        ("/opt/extensions/mark=\u{feff}#!/bin/sh\n", "a byte order mark before `#!`"),
+        ("/opt/extensions/wide=#\0!\0/\0", "UTF-16"),
         ("/opt/extensions/empty=", "is not a program"),
         ("/opt/extensions/link -> nowhere", "a file that does not exist"),
         ("/opt/extensions/link -> ../python", "link to a directory"),
@@ -154,6 +158,30 @@ fn a_wrapper_that_would_not_start_is_an_error() {
     assert!(fixture.errors()[0].starts_with("not-a-program: the wrapper `/opt/text` is not a program"));
     let windows = fixture.layer("windows", &["/opt/text=#!/bin/sh\r\n"]).errors();
     assert!(windows[0].contains("carriage return"), "{windows:?}");
+}
+
+#[test]
+fn scripts_that_something_runs_by_name_must_be_startable() {
+    let mut fixture = Fixture::new("python3.12").layer(
+        "tools",
+        &["/opt/bin/tool=#!/bin/sh\r\n", "/opt/bin/good=#!/bin/sh\n", "/opt/doc/tool=#!/bin/sh\r\n"],
+    );
+    let (_, warnings) = fixture.checked();
+    let message = "the script `/opt/bin/tool` of layer tools has a first line with a carriage return, so its interpreter \
+                   would not be found";
+    assert_eq!((warnings[0].code, warnings[0].message.as_str()), (Code::NotAProgram, message));
+    assert!(help(&warnings[0]).contains("`dos2unix`"));
+    assert_eq!(warnings.len(), 1);
+
+    fixture =
+        fixture.layer("adapter", &["/opt/bootstrap=#!/bin/sh\n"]).code(&["/var/task/run.sh=#!/bin/sh\r\n"]);
+    fixture.function.handler = Some("run.sh".to_owned());
+    fixture.function.wrapper = Some(in_image("/opt/bootstrap"));
+    let errors = fixture.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].starts_with("not-a-program: the handler `/var/task/run.sh`, a script, has a first line")
+    );
 }
 
 #[test]
@@ -245,6 +273,76 @@ fn a_given_entry_point_replaces_the_bases_own() {
 }
 
 #[test]
+fn an_entry_point_that_only_runs_its_arguments_starts_no_handler() {
+    let codes = |runtime: &str, entry: &[&str]| {
+        let mut fixture = Fixture::on_debian(runtime);
+        fixture.run.entrypoint = Some(words(entry));
+        let own = fixture.findings();
+        fixture.function.base.entrypoint = Some(entry_point(entry));
+        fixture.index = base_of(&[&["bin/", "bin/sh", entry[0].trim_start_matches('/')]]);
+        let given = fixture.findings();
+        assert!(given.iter().all(|finding| finding.place == place(&["bases", "python3.11", "entrypoint"])));
+        assert_eq!(own.len(), given.len(), "{entry:?}: {own:?} {given:?}");
+        own.into_iter().map(|finding| (finding.code, finding.is_error())).collect::<Vec<_>>()
+    };
+    for entry in [
+        &["/sbin/tini", "--"][..],
+        &["/usr/bin/dumb-init"],
+        &["/usr/bin/env"],
+        &["/usr/bin/env", "A=b"],
+        &["/usr/local/bin/gosu", "app"],
+        &["/usr/bin/tini", "-g", "--", "/usr/bin/python3.11", "-u"],
+        &["/bin/sh", "-c"],
+        &["/usr/bin/java", "-Xmx1g", "-jar"],
+        &["/nodejs/bin/node"],
+    ] {
+        assert_eq!(codes("python3.11", entry), [(Code::ForeignEntrypoint, true)], "{entry:?}");
+    }
+    for entry in [&["/docker-entrypoint.sh"][..], &["/sbin/tini", "--", "/docker-entrypoint.sh"]] {
+        assert_eq!(codes("nodejs22.x", entry), [(Code::ForeignEntrypoint, false)], "{entry:?}");
+    }
+    for entry in [
+        &["/sbin/tini", "--", AWS_ENTRYPOINT][..],
+        &["/docker-entrypoint.sh", "/start"],
+        &["/usr/bin/python3", "-m", "mine"],
+        &["/usr/bin/python3", "/start.py"],
+        &["/usr/bin/java", "-cp", "/x", "Main"],
+        &["/start"],
+    ] {
+        assert_eq!(codes("python3.11", entry), [], "{entry:?}");
+    }
+    let mut script = Fixture::on_debian("python3.11").code(&["/var/task/run.sh=#!/bin/sh\n"]);
+    script.run.entrypoint = Some(words(&["/sbin/tini", "--"]));
+    script.function.handler = Some("run.sh".to_owned());
+    script.checked();
+    let mut custom = Fixture::on_debian("provided.al2023");
+    custom.run.entrypoint = Some(words(&["/sbin/tini", "--"]));
+    custom.checked();
+}
+
+#[test]
+fn a_client_that_would_start_the_handler_must_be_in_the_image() {
+    let message = "neither the base `python3.11`, a layer nor the code contains `awslambdaric`, the runtime interface \
+                   client that would start the handler";
+    let mut fixture = Fixture::on_debian("python3.11");
+    fixture.index = base_of(&[&["bin/", "bin/sh", "usr/", "usr/bin/", "usr/bin/env"]]);
+    assert_eq!(fixture.errors(), [format!("missing-client: {message}")]);
+    fixture.run.entrypoint = Some(words(&["/usr/bin/python3", "-m", "awslambdaric"]));
+    assert_eq!(fixture.errors(), [format!("missing-client: {message}")]);
+    fixture.layer("client", &["/opt/python/awslambdaric/__main__.py"]).checked();
+    for (runtime, client) in [
+        ("python3.11", "usr/lib/python3/dist-packages/awslambdaric/__main__.py"),
+        ("nodejs22.x", "usr/lib/node_modules/aws-lambda-ric/bin/index.mjs"),
+        ("ruby3.3", "usr/bin/aws_lambda_ric"),
+        ("java21", "client.jar"),
+    ] {
+        let mut fixture = Fixture::on_debian(runtime);
+        fixture.index = base_of(&[&["bin/", "bin/sh", "usr/", "usr/bin/", "usr/bin/env", client]]);
+        fixture.checked();
+    }
+}
+
+#[test]
 fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell() {
     let wrapper = format!("/opt/w={SCRIPT}");
     let mut fixture = Fixture::on_debian("python3.11").layer("w", &[&wrapper]);
@@ -254,11 +352,11 @@ fn wrappers_on_a_foreign_base_are_named_by_the_variable_where_there_is_a_shell()
     assert_eq!(plan.run.entrypoint.as_deref().unwrap()[0], LIMG_ENTRYPOINT);
     assert_eq!(warnings[0].code, Code::WrapperArguments);
 
-    fixture.run.entrypoint = Some(words(&["/usr/bin/env", "python"]));
+    fixture.run.entrypoint = Some(words(&["/usr/bin/env", "start"]));
     fixture.index = base_of(&[&["usr/", "usr/bin/", "usr/bin/env"]]);
     let (plan, _) = fixture.checked();
     assert_eq!(plan.variable("AWS_LAMBDA_EXEC_WRAPPER"), None);
-    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/usr/bin/env", "python"])));
+    assert_eq!(plan.run.entrypoint, Some(words(&["/opt/w", "/usr/bin/env", "start"])));
 }
 
 #[test]

@@ -139,14 +139,15 @@ impl Fixture {
         }
     }
 
-    /// The same on a base without anything of Lambda's: a shell, `/usr/bin/env`, and a command for people.
+    /// The same on a base without anything of Lambda's but the clients: a shell, `/usr/bin/env`, and a command for people.
     pub(crate) fn on_debian(runtime: &str) -> Self {
         let run = RunConfig {
             environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             command: Some(vec!["bash".to_owned()]),
             ..RunConfig::default()
         };
-        let index = base_of(&[&["bin/", "bin/sh", "usr/", "usr/bin/", "usr/bin/env"]]);
+        let clients = ["usr/lib/awslambdaric/", "usr/lib/aws-lambda-ric/", "usr/bin/aws_lambda_ric"];
+        let index = base_of(&[&["bin/", "bin/sh", "usr/", "usr/bin/", "usr/bin/env"], &clients]);
         Self { run, index, ..Self::new(runtime) }
     }
 
