@@ -33,6 +33,7 @@ pub(super) fn run(
     for (file, path) in files.iter().zip(&paths) {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
+            fs::remove_abandoned(folder);
         }
         fs::write_atomically(path, file.content.as_bytes())?;
         if file.executable {

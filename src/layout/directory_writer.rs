@@ -23,6 +23,7 @@ pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(),
     check_oci_directory(path)?;
     let blobs = blobs(path);
     fs::create_dir_all(&blobs)?;
+    fs::remove_abandoned(path);
     fs::remove_abandoned(&blobs);
     for named in images {
         let image = named.image;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Help;
-use crate::fs::{self, FsError, TextError};
+use crate::fs::{self, FsError, Successor, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::strict_yaml::YamlError;
@@ -143,28 +143,20 @@ impl Lock {
         }
     }
 
-    /// Writes the lock file, unless it already has the same text, or does not exist and nothing is pinned. A reader sees
-    /// the old file or the new one.
-    ///
-    /// Returns whether it was written.
+    /// Changes a lock file. What other processes write at the same time is not lost, and a reader sees the old file or the
+    /// new one. A file whose text stays the same is not written.
     ///
     /// # Errors
-    /// When the existing file cannot be read, or the new one cannot be written.
-    pub(crate) fn write(&self, path: &Path) -> Result<bool, LockError> {
-        let text = format::render(self);
-        let is_needed = match fs::read_text(path, BYTES_AT_MOST) {
-            // Git may have converted the line endings.
-            Ok(old) => old.replace("\r\n", "\n") != text,
-            Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => {
-                *self != Self::default()
-            }
-            Err(TextError::Fs(error)) => return Err(error.into()),
-            Err(TextError::TooLarge { .. } | TextError::NotUtf8 { .. }) => true,
-        };
-        if is_needed {
-            fs::write_atomically(path, text.as_bytes())?;
+    /// When the existing file cannot be read or is not a lock file, or the new one cannot be written.
+    pub(crate) fn update(path: &Path, change: impl FnOnce(&mut Self)) -> Result<(), LockError> {
+        let successor = Successor::of(path)?;
+        let before = Self::read(path)?;
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            successor.replace(format::render(&after).as_bytes())?;
         }
-        Ok(is_needed)
+        Ok(())
     }
 
     /// The pinned digest of an image's manifest.

@@ -38,14 +38,14 @@ fn example() -> Lock {
 }
 
 struct Fixture {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().join("limg.lock"), _folder: folder }
+        Self { path: folder.path().join("limg.lock"), folder }
     }
 
     fn with(text: impl AsRef<[u8]>) -> Self {
@@ -91,25 +91,27 @@ layers:
 
 #[test]
 fn it_is_written_only_when_a_pin_changed() {
+    let write = |lock: &Lock, path: &Path| Lock::update(path, |it| it.clone_from(lock)).unwrap();
     let file = Fixture::new();
-    assert!(!Lock::default().write(&file.path).unwrap());
+    write(&Lock::default(), &file.path);
     assert!(!file.path.exists(), "nothing is pinned");
     assert_eq!(Lock::read(&file.path).unwrap(), Lock::default());
 
-    assert!(example().write(&file.path).unwrap());
+    write(&example(), &file.path);
     assert_eq!(Lock::read(&file.path).unwrap(), example());
-    assert!(!example().write(&file.path).unwrap());
 
-    let windows = Fixture::with(format!("\u{feff}{}", file.text().replace('\n', "\r\n")));
-    assert_eq!(Lock::read(&windows.path).unwrap(), example());
-    assert!(!example().write(&windows.path).unwrap());
+    let text = format!("\u{feff}# by hand\n{}", file.text().replace('\n', "\r\n"));
+    let windows = Fixture::with(&text);
+    write(&example(), &windows.path);
+    assert_eq!(std::fs::read_to_string(&windows.path).unwrap(), text, "no pin has changed");
 
     let mut moved = example();
     moved.pin_layer(&arn(INSIGHTS), digest('0'));
-    assert!(moved.write(&file.path).unwrap());
+    write(&moved, &file.path);
     assert_eq!(Lock::read(&file.path).unwrap(), moved);
-    assert!(Lock::default().write(&file.path).unwrap(), "the pins are gone");
-    assert_eq!(Lock::read(&file.path).unwrap(), Lock::default());
+    write(&Lock::default(), &file.path);
+    assert_eq!(Lock::read(&file.path).unwrap(), Lock::default(), "the pins are gone");
+    assert_eq!(fs::names_in(file.folder.path()).unwrap(), ["limg.lock"]);
 }
 
 #[test]
@@ -225,7 +227,7 @@ fn files_that_are_not_text_are_rejected() {
     }
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Lock::read(folder.path()), Err(LockError::Text(TextError::Fs(_)))));
-    assert!(example().write(folder.path()).is_err());
+    assert!(Lock::update(folder.path(), |lock| *lock = example()).is_err());
 }
 
 fn references() -> impl Strategy<Value = ImageReference> {

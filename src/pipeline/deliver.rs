@@ -210,7 +210,7 @@ fn archive(
     write: impl FnOnce(&mut dyn Write) -> Result<(), LayoutError>,
 ) -> Result<(), DeliverError> {
     let path = &replaceable(path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::folder_of(path);
     fs::create_dir_all(folder)?;
     fs::remove_abandoned(folder);
     let mut temporary =

@@ -100,10 +100,7 @@ impl Pins {
         if self.are_locked() || changes.is_empty() {
             return Ok(());
         }
-        let mut lock = Lock::read(&self.file)?;
-        for change in &changes {
-            lock.apply(change);
-        }
-        Ok(lock.write(&self.file).map(drop)?)
+        Lock::update(&self.file, |lock| changes.iter().for_each(|change| lock.apply(change)))?;
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The store: content-addressed blobs and small records, shared by all projects of a user.
 //!
-//! A blob is written to a temporary file, synced and renamed to its digest: a crash leaves the whole blob, or a temporary
-//! file that a later run removes. A record is a JSON file; its key is derived from everything that the record depends on.
+//! Everything is written to a temporary file in one folder, synced and renamed: a crash leaves a whole blob or record, or a
+//! temporary file that the next run removes. A record is a JSON file; its key is derived from everything that the record depends on.
 //! When the meaning of a record changes, its kind must get another name. The store does not interpret what it contains; it
 //! only limits its own size.
 
@@ -50,6 +50,11 @@ fn blobs(root: &Path) -> PathBuf {
     root.join("blobs").join("sha256")
 }
 
+/// The folder of the files that are being written.
+fn temporary(root: &Path) -> PathBuf {
+    root.join("tmp")
+}
+
 /// The file whose modification time is that of a blob's last use.
 fn marker(root: &Path, digest: &Digest) -> PathBuf {
     root.join("used").join(digest.hex())
@@ -58,20 +63,19 @@ fn marker(root: &Path, digest: &Digest) -> PathBuf {
 impl Store {
     /// Opens the store in `root` and creates it if necessary. Waits while another process removes something from it.
     pub fn open(root: &Path) -> Result<Self, FsError> {
-        for folder in [blobs(root), root.join("used"), root.join("tmp")] {
+        for folder in [blobs(root), root.join("used"), temporary(root)] {
             fs::create_dir_all(&folder)?;
         }
         let open = Open { _lock: in_use::lock_shared(root)?, added: AtomicBool::new(false) };
         let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, verified: None };
+        for name in fs::names_in(&store.temporary())? {
+            fs::remove_if_abandoned(&store.temporary().join(name));
+        }
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Backup tools skip a folder with this file (Cache Directory Tagging Specification).
-            fs::write_atomically(
-                &tag,
-                b"Signature: 8a477f597d28d172789f06886806bc55\n# The store of limg.\n",
-            )?;
+            store.write(&tag, b"Signature: 8a477f597d28d172789f06886806bc55\n# The store of limg.\n")?;
         }
-        fs::remove_abandoned(&store.temporary());
         Ok(store)
     }
 
@@ -175,9 +179,21 @@ impl Store {
         fs::create_dir_all(&self.root.join(kind))?;
         let content = serde_json::to_vec(record)
             .map_err(|error| FsError::because("encode", &path)(io::Error::other(error)))?;
-        fs::write_atomically(&path, &content)?;
+        self.write(&path, &content)?;
         self.open.set_added();
         Ok(())
+    }
+
+    /// Writes a file of the store in one step.
+    fn write(&self, path: &Path, content: &[u8]) -> Result<(), FsError> {
+        let mut temporary = self.temporary_file()?;
+        let write = || -> io::Result<()> {
+            temporary.write_all(content)?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(FsError::because("write", path))
     }
 
     /// Removes a record, if it exists.
@@ -205,7 +221,7 @@ impl Store {
     }
 
     fn temporary(&self) -> PathBuf {
-        self.root.join("tmp")
+        temporary(&self.root)
     }
 }
 

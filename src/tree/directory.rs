@@ -204,7 +204,7 @@ impl Walk {
         let kind = entry.file_type().map_err(look_at)?;
         let name = file.name();
         let is_output = kind.is_dir() && name == OUTPUT_FOLDER;
-        if name == IGNORE_FILE || is_output {
+        if name == IGNORE_FILE || is_output || fs::is_temporary(name) {
             return Ok(());
         }
         let has_patterns = folder.ignore_file.is_some() || !self.exclude.is_empty();

@@ -21,7 +21,7 @@ pub struct StoreContents {
     pub blobs: Vec<StoredBlob>,
     /// The records.
     pub records: Vec<StoredRecord>,
-    /// The size of everything else in bytes. Only the user removes it.
+    /// The size of everything else in bytes, except for files that are being written. Only the user removes it.
     pub other: u64,
 }
 
@@ -209,6 +209,7 @@ fn contents(root: &Path) -> Result<StoreContents, FsError> {
             {
                 contents.records.push(StoredRecord { path, size, used });
             }
+            Some(folder) if folder == super::temporary(root) => {}
             _ => contents.other += size,
         }
     }

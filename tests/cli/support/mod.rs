@@ -1,8 +1,10 @@
-//! Shared by the tests of the whole program: folders of their own, a handmade base image, and readers of images.
+//! Shared by the tests of the whole program: folders of their own, a handmade base image, readers of images,
+//! and a registry.
 
 mod base;
 mod context;
 mod image;
+pub(crate) mod registry;
 
 pub(crate) use base::write_base;
 pub(crate) use context::{Context, Run, sorted_layers, steady};

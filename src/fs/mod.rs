@@ -1,17 +1,16 @@
 //! File system calls whose errors name the operation and the path. Only thin wrappers, without decisions.
 
+mod temporary;
+
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+
+pub(crate) use temporary::{
+    Successor, is_temporary, remove_abandoned, remove_if_abandoned, temporary_file, write_atomically,
+};
 
 use crate::units::limit;
-
-/// The start of the names of temporary files.
-const TEMPORARY: &str = ".limg-";
-
-/// The age after which no process can still be writing a temporary file.
-const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A file system call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -107,28 +106,9 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
     names().map_err(FsError::because("list", folder))
 }
 
-/// Writes a file through a temporary file in the same folder, which is synced and renamed: a reader sees the old content or
-/// the new one, never a part.
-pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsError> {
-    use std::io::Write as _;
-    let because = FsError::because("write", path);
-    let write = || -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = temporary_file(folder)?;
-        temporary.write_all(content)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(because)
-}
-
-/// A temporary file in `folder` that is readable by all users, unlike the private default.
-pub(crate) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
-    // Not at creation, where the umask would apply.
-    set_mode(temporary.as_file(), 0o644)?;
-    Ok(temporary)
+/// The folder that a path is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Sets the permission bits of an open file, on systems that have them.
@@ -143,46 +123,9 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the temporary files that killed processes left in `folder`. Errors are ignored: another process may be doing the
-/// same.
-pub(crate) fn remove_abandoned(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let age = || -> io::Result<Duration> {
-            Ok(SystemTime::now().duration_since(entry.metadata()?.modified()?).unwrap_or_default())
-        };
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY)
-            && age().is_ok_and(|age| age > ABANDONED)
-        {
-            drop(std::fs::remove_file(entry.path()));
-        }
-    }
-}
-
 /// Makes a file executable for all users, on systems with permission bits.
 pub(crate) fn make_executable(path: &Path) -> Result<(), FsError> {
     File::open(path)
         .and_then(|file| set_mode(&file, 0o755))
         .map_err(FsError::because("make executable", path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn temporary_files_of_killed_processes_are_removed_after_a_day() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in [".limg-old", ".limg-new", "old"] {
-            std::fs::write(path(name), b"x").unwrap();
-        }
-        for name in [".limg-old", "old"] {
-            let long_ago = SystemTime::now() - 2 * ABANDONED;
-            File::options().write(true).open(path(name)).unwrap().set_modified(long_ago).unwrap();
-        }
-        remove_abandoned(folder.path());
-        assert!(!path(".limg-old").exists() && path(".limg-new").exists() && path("old").exists());
-        remove_abandoned(&path("none"));
-    }
 }
