@@ -34,8 +34,7 @@ fn make_input(folder: &Path) {
 }
 
 fn load(folder: &Path) -> Tree {
-    let source =
-        Source { path: folder.to_owned(), kind: SourceKind::Directory, follow: false, exclude: vec![] };
+    let source = Source::new(folder.to_owned(), SourceKind::Directory);
     Tree::load(&source, &"/opt".parse::<ImagePath>().unwrap()).unwrap()
 }
 

@@ -18,6 +18,12 @@ pub enum Event {
     },
     /// Something about the definition, or the files that it names, is worth knowing and does not stop the work.
     Finding(Finding),
+    /// Files that no function needs did not become part of layers, without a pattern that says so.
+    LeftOut {
+        /// What does not contain them, such as `code of orders`, each with their paths below the root of its source; those of
+        /// folders end in `/`.
+        owners: Vec<(String, Vec<String>)>,
+    },
     /// A file of a later layer or extension replaced one of an earlier layer or extension.
     Overwritten {
         /// The path in the image.

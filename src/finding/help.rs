@@ -25,6 +25,8 @@ pub enum Setting {
     OtherArchitecture,
     /// Exclude files that the function does not need.
     Exclude,
+    /// Keep something that is excluded without a pattern of the user's.
+    Keep,
     /// Follow symbolic links that leave their directory.
     FollowLinks,
     /// Give the function a handler.

@@ -91,8 +91,8 @@ fn make_images(
     context: &Context,
 ) -> Result<Attempt, PipelineError> {
     let planned = match plan_images::plan_all(inputs)? {
-        Planning::Done { planned, warnings } => {
-            plan_images::report(&planned, warnings, context);
+        Planning::Done { planned, warnings, left_out } => {
+            plan_images::report(&planned, warnings, left_out, context);
             planned
         }
         Planning::NeedsFullIndexes(positions) => return Ok(Attempt::NeedsFullIndexes(positions)),

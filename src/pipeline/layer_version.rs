@@ -41,7 +41,7 @@ pub(super) async fn load(
         }
     }
     let path = fetched.blob.path;
-    Ok(Ok(Source { path, kind: SourceKind::Zip, follow: false, exclude: Vec::new() }))
+    Ok(Ok(Source::new(path, SourceKind::Zip)))
 }
 
 /// Fetches a layer version, unless the store has it, and pins it.

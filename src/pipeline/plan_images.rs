@@ -1,6 +1,6 @@
 //! Plans the images of all functions: loads their trees, places them on their bases, and checks the results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::base::{self, LoadedBase};
@@ -33,11 +33,15 @@ pub(super) struct Planned<'a> {
     pub(super) plan: ImagePlan<'a>,
 }
 
+/// The paths that are left out by default, by their owners.
+pub(super) type LeftOutPaths = BTreeMap<String, Vec<String>>;
+
 /// The result of planning.
 pub(super) enum Planning<'a> {
     Done {
         planned: Vec<Planned<'a>>,
         warnings: Vec<Finding>,
+        left_out: LeftOutPaths,
     },
     /// The findings can only be decided with all files of the bases of these functions, by position.
     NeedsFullIndexes(BTreeSet<usize>),
@@ -51,10 +55,16 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     let mut loader = Loader::new(remote_layers);
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
-    let mut undecided = BTreeSet::new();
+    let (mut undecided, mut left_out) = (BTreeSet::new(), LeftOutPaths::new());
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let trees = loader.trees(function, &mut findings);
         let (Some(trees), Some(base)) = (trees, base) else { continue };
+        for (owner, tree) in plan::owned_trees(function, &trees) {
+            let paths = &tree.left_out().by_default;
+            if !paths.is_empty() {
+                left_out.insert(owner.name, paths.clone());
+            }
+        }
         let contract = match base::contract(function) {
             Ok(contract) => contract,
             Err(finding) => {
@@ -91,11 +101,19 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
         return Ok(Planning::NeedsFullIndexes(undecided));
     }
     let warnings = findings.into_result()?;
-    Ok(Planning::Done { planned, warnings })
+    Ok(Planning::Done { planned, warnings, left_out })
 }
 
 /// Reports what planning found, once for functions that share a layer.
-pub(super) fn report(planned: &[Planned<'_>], warnings: Vec<Finding>, context: &Context) {
+pub(super) fn report(
+    planned: &[Planned<'_>],
+    warnings: Vec<Finding>,
+    left_out: LeftOutPaths,
+    context: &Context,
+) {
+    if !left_out.is_empty() {
+        context.reporter.report(Event::LeftOut { owners: left_out.into_iter().collect() });
+    }
     let plans = || planned.iter().map(|planned| &planned.plan);
     let mut seen = BTreeSet::new();
     for overwrite in plans().flat_map(|plan| &plan.merge.overwrites).filter(|it| seen.insert(*it)) {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use places::{EXTENSIONS, PROGRAMS, WRAPPER_VARIABLE, bootstraps, image_path, started};
-pub(crate) use stack::Stacks;
+pub(crate) use stack::{Stacks, owned_trees};
 pub(crate) use startup::Startup;
 pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 
@@ -146,7 +146,7 @@ impl Planner<'_, '_> {
         if !dependencies.is_empty() {
             self.add(format!("dependencies of {name}"), &places.code, Shared::new(dependencies));
         }
-        self.add(format!("code of {name}"), &places.code, Shared::new(code));
+        self.add(stack::code_name(self.function), &places.code, Shared::new(code));
         Ok(idle)
     }
 

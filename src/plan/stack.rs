@@ -37,15 +37,8 @@ impl Stacks {
         trees: &FunctionTrees,
         base: &Shared<FileIndex>,
     ) -> Arc<Stack> {
-        let layers = function.layers.iter().zip(&trees.layers).map(|(layer, source)| {
-            let name = format!("layer {}", layer.name);
-            (Owner { name, place: layer.place.clone() }, source.tree.clone())
-        });
-        let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, source)| {
-            let name = format!("extension {}", extension.name);
-            (Owner { name, place: extension.place.clone() }, source.tree.clone())
-        });
-        let trees: Vec<_> = layers.chain(extensions).collect();
+        let trees: Vec<_> =
+            shared_trees(function, trees).map(|(owner, tree)| (owner, tree.clone())).collect();
         let key = (base.id(), trees.iter().map(|(owner, tree)| (owner.clone(), tree.id())).collect());
         if let Some((_, stack)) = self.0.iter().find(|(known, _)| *known == key) {
             return Arc::clone(stack);
@@ -70,6 +63,36 @@ impl Stacks {
     pub(super) fn kept(&self) -> usize {
         self.0.len()
     }
+}
+
+/// The trees of a function's layers and extensions, with their owners.
+fn shared_trees<'a>(
+    function: &'a Function,
+    trees: &'a FunctionTrees,
+) -> impl Iterator<Item = (Owner, &'a Shared<Tree>)> {
+    let layers = function.layers.iter().zip(&trees.layers).map(|(layer, source)| {
+        let name = format!("layer {}", layer.name);
+        (Owner { name, place: layer.place.clone() }, &source.tree)
+    });
+    let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, source)| {
+        let name = format!("extension {}", extension.name);
+        (Owner { name, place: extension.place.clone() }, &source.tree)
+    });
+    layers.chain(extensions)
+}
+
+/// The trees of a function as they were loaded, with their owners: layers, extensions, and the code.
+pub(crate) fn owned_trees<'a>(
+    function: &'a Function,
+    trees: &'a FunctionTrees,
+) -> impl Iterator<Item = (Owner, &'a Shared<Tree>)> {
+    let owner = Owner { name: code_name(function), place: function.places.code.clone() };
+    shared_trees(function, trees).chain([(owner, &trees.code.tree)])
+}
+
+/// What a function's own code is called.
+pub(super) fn code_name(function: &Function) -> String {
+    format!("code of {}", function.name)
 }
 
 /// Lays a tree over layers.

@@ -36,6 +36,9 @@ pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 /// The folder next to a definition that holds the built images; it is never part of an image.
 pub const OUTPUT_FOLDER: &str = ".limg";
 
+/// The name of a file that lists, in gitignore syntax, what to exclude from its directory.
+pub const IGNORE_FILE: &str = ".limgignore";
+
 /// Everything that one definition describes.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -208,6 +211,25 @@ pub struct Source {
     pub follow: bool,
     /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`.
     pub exclude: Vec<String>,
+    /// Whether files of a directory that functions do not need are left out without a pattern.
+    pub default_excludes: bool,
+    /// The definition that names the source: the `.limgignore` next to it applies too.
+    pub definition: Option<PathBuf>,
+}
+
+impl Source {
+    /// A source of which every file is taken, unless its own `.limgignore` excludes it.
+    #[must_use]
+    pub fn new(path: PathBuf, kind: SourceKind) -> Self {
+        Self { path, kind, follow: false, exclude: Vec::new(), default_excludes: false, definition: None }
+    }
+
+    /// The `.limgignore` next to the definition, if it is not in the source's own root.
+    #[must_use]
+    pub fn outer_ignore_file(&self) -> Option<PathBuf> {
+        let folder = self.definition.as_ref()?.parent()?;
+        (folder != self.path).then(|| folder.join(IGNORE_FILE))
+    }
 }
 
 /// What a [`Source`] is on disk.

@@ -1,25 +1,22 @@
-//! A directory on this machine as a tree: one walk on all processors that keeps links and respects `exclude` and
-//! `.limgignore`.
+//! A directory on this machine as a tree: one walk on all processors that keeps links and does not enter what is excluded.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use ignore::Match;
-use ignore::gitignore::Gitignore;
 use rayon::Scope;
 
 use super::content::HostPath;
+use super::exclusions::{Exclusions, FolderRules, Kept, Verdict};
 use super::path_rules::{check_link, join, leaves_root};
-use super::patterns::{IGNORE_FILE, compile_file, compile_patterns};
-use super::{Adjustment, Content, FileNode, Node, Tree, TreeError};
+use super::{Adjustment, Content, FileNode, LeftOut, Node, Tree, TreeError};
 use crate::finding::{Help, Setting};
-use crate::fs::{self, FsError};
-use crate::project::{ImagePath, OUTPUT_FOLDER, Source};
+use crate::fs::FsError;
+use crate::project::{IGNORE_FILE, ImagePath, OUTPUT_FOLDER, Source};
 use crate::sync;
 
 /// Nodes in the byte order of their paths.
@@ -31,39 +28,58 @@ const FILES_AT_ONCE: usize = 512;
 
 /// Lists a directory.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
-    let (nodes, mut adjustments) = walk(source, root)?;
+    let Walked { nodes, mut adjustments, mut left_out } = walk(source, root)?;
     adjustments.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(Tree { nodes: nodes.into_iter().collect(), adjustments, listed_at: None })
+    left_out.by_default.sort();
+    Ok(Tree { nodes: nodes.into_iter().collect(), adjustments, left_out, listed_at: None })
+}
+
+/// What a walk has found, the nodes in the byte order of their paths.
+struct Walked {
+    nodes: Nodes,
+    adjustments: Vec<Adjustment>,
+    left_out: LeftOut,
 }
 
 /// The nodes of a directory in the byte order of their paths: a map is then built without comparing long paths.
-fn walk(source: &Source, root: &ImagePath) -> Result<(Nodes, Vec<Adjustment>), TreeError> {
-    let exclude = compile_patterns(&source.exclude)?;
-    let walk = Walk { exclude, follow: source.follow, listings: Mutex::default() };
+fn walk(source: &Source, root: &ImagePath) -> Result<Walked, TreeError> {
+    let walk =
+        Walk { exclusions: Exclusions::new(source)?, follow: source.follow, listings: Mutex::default() };
     let folder = Folder {
         path: source.path.as_path().into(),
         image_path: root.clone(),
         below_root: String::new(),
         link_root: 0,
-        ignore_file: None,
+        rules: FolderRules::of_root(source)?,
         followed: if source.follow { vec![real_path(&source.path)?] } else { Vec::new() }.into(),
     };
     rayon::scope(|scope| walk.list(folder, scope));
-    let (mut items, mut adjustments) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    let mut items = HashMap::<_, Vec<_>>::new();
+    let (mut adjustments, mut left_out, mut left_out_folders) =
+        (Vec::new(), LeftOut::default(), HashSet::new());
     // The listings are in order, so of several errors always the same one is reported.
     for ((folder, _), listing) in sync::into_inner(walk.listings) {
         let mut listing = listing?;
         adjustments.append(&mut listing.adjustments);
+        left_out.by_default.append(&mut listing.left_out.by_default);
+        left_out.by_patterns |= listing.left_out.by_patterns;
+        if listing.is_left_out {
+            left_out_folders.insert(folder);
+            continue;
+        }
         items.entry(folder).or_default().append(&mut listing.items);
     }
     for (folder, items) in &mut items {
+        if !left_out_folders.is_empty() {
+            items.retain(|item| !left_out_folders.contains(item.path()));
+        }
         // The content of a folder `a` comes after a file `a-b`, because `-` is less than `/`.
         if items.iter().any(|item| matches!(item, Item::ContentOf(_))) {
             let names = folder.as_str().len() + 1;
             items.sort_by(|one, other| order(one.key(names), other.key(names)));
         }
     }
-    Ok((in_order(root, items), adjustments))
+    Ok(Walked { nodes: in_order(root, items), adjustments, left_out })
 }
 
 /// The nodes of all folders, the content of each folder at its position.
@@ -86,7 +102,7 @@ type ListingKey = (ImagePath, usize);
 
 /// The walk through one source.
 struct Walk {
-    exclude: Gitignore,
+    exclusions: Exclusions,
     follow: bool,
     /// What the folders contain, in one or more listings each.
     listings: Mutex<BTreeMap<ListingKey, Result<FolderListing, TreeError>>>,
@@ -100,19 +116,10 @@ struct Folder {
     below_root: String,
     /// Where the part of such a path starts that a link must not leave: after the last link that was followed.
     link_root: usize,
-    /// Its own `.limgignore`, or the nearest one above.
-    ignore_file: Option<Arc<IgnoreFile>>,
+    /// What of it is excluded.
+    rules: FolderRules,
     /// The real paths of the directories that followed links led into, to detect a cycle.
     followed: Arc<[PathBuf]>,
-}
-
-/// A `.limgignore` file.
-struct IgnoreFile {
-    patterns: Gitignore,
-    /// The length of the path of its folder below the source's root, with a trailing `/`.
-    folder_length: usize,
-    /// The next one above.
-    parent: Option<Arc<Self>>,
 }
 
 /// What a folder contains, or a part of that.
@@ -121,6 +128,9 @@ struct FolderListing {
     items: Vec<Item>,
     folders: Vec<Folder>,
     adjustments: Vec<Adjustment>,
+    left_out: LeftOut,
+    /// Whether the folder itself is left out.
+    is_left_out: bool,
 }
 
 enum Item {
@@ -130,6 +140,12 @@ enum Item {
 }
 
 impl Item {
+    fn path(&self) -> &ImagePath {
+        match self {
+            Self::Node(path, _) | Self::ContentOf(path) => path,
+        }
+    }
+
     /// The sort key: the name, which begins at the index `names` of the path, and what follows it.
     fn key(&self, names: usize) -> (&str, &'static str) {
         match self {
@@ -158,6 +174,15 @@ impl Walk {
             Ok(entries) => entries,
             Err(error) => return self.record((folder.image_path, 0), Err(error)),
         };
+        if self.exclusions.leaves_out_folder(&folder.rules, entries.iter().map(|(name, _)| name.as_os_str()))
+        {
+            if !self.exclusions.leads_to_kept(&folder.below_root, &folder.rules) {
+                let left_out = LeftOut::by_default(format!("{}/", folder.below_root));
+                let listing = FolderListing { left_out, is_left_out: true, ..FolderListing::default() };
+                return self.record((folder.image_path, 0), Ok(listing));
+            }
+            folder.rules.kept = Kept::Partly;
+        }
         let mut entries = entries.into_iter();
         let folder = Arc::new(folder);
         for number in 0_usize.. {
@@ -207,10 +232,24 @@ impl Walk {
         if name == IGNORE_FILE || is_output || fs::is_temporary(name) {
             return Ok(());
         }
-        let has_patterns = folder.ignore_file.is_some() || !self.exclude.is_empty();
-        if has_patterns && self.excludes(&folder.below_root(&name.to_string_lossy()), kind.is_dir(), folder) {
-            return Ok(());
-        }
+        let below_root = |name: &str| folder.below_root(name).into();
+        let kept = match self.exclusions.verdict(&folder.path, &folder.rules, name, kind.is_dir(), below_root)
+        {
+            Verdict::Kept(kept) => kept,
+            Verdict::Excluded => {
+                listing.left_out.by_patterns = true;
+                return Ok(());
+            }
+            Verdict::LeftOut => {
+                // What is not brought back of a folder has no line of its own.
+                if folder.rules.kept != Kept::Partly {
+                    let end = if kind.is_dir() { "/" } else { "" };
+                    let path = folder.below_root(&name.to_string_lossy());
+                    listing.left_out.by_default.push(format!("{path}{end}"));
+                }
+                return Ok(());
+            }
+        };
         let name = utf8(name, &file, "has a name that is not UTF-8")?;
         let path = join(&folder.image_path, name, &file)?;
         if kind.is_dir() {
@@ -219,33 +258,17 @@ impl Walk {
                 image_path: path,
                 below_root: folder.below_root(name),
                 link_root: folder.link_root,
-                ignore_file: folder.ignore_file.clone(),
+                rules: folder.rules.below(name, kept),
                 followed: Arc::clone(&folder.followed),
             });
             Ok(())
         } else if kind.is_symlink() {
             let below_root = folder.below_root(name);
-            self.add_link(folder, file, path, below_root, listing)
+            self.add_link(folder, file, path, below_root, kept, listing)
         } else {
             let metadata = entry.metadata().map_err(look_at)?;
             listing.add_file(file, &metadata, path)
         }
-    }
-
-    /// Whether `exclude`, or the nearest `.limgignore` with a matching pattern, excludes a path below the source's
-    /// root.
-    fn excludes(&self, below_root: &str, is_directory: bool, folder: &Folder) -> bool {
-        if self.exclude.matched(below_root, is_directory).is_ignore() {
-            return true;
-        }
-        let mut nearest = folder.ignore_file.as_deref();
-        while let Some(file) = nearest {
-            match file.patterns.matched(&below_root[file.folder_length..], is_directory) {
-                Match::None => nearest = file.parent.as_deref(),
-                found => return found.is_ignore(),
-            }
-        }
-        false
     }
 
     /// Adds a link, or what it points to if it leaves its tree and links are followed.
@@ -255,6 +278,7 @@ impl Walk {
         file: HostPath,
         path: ImagePath,
         below_root: String,
+        kept: Kept,
         listing: &mut FolderListing,
     ) -> Result<(), TreeError> {
         let link = file.full_path();
@@ -281,11 +305,11 @@ impl Walk {
             return Err(TreeError::unsuitable(file, why, Setting::Exclude));
         }
         listing.add_folder(Folder {
+            rules: folder.rules.below(path.name(), kept),
             path: link.into(),
             image_path: path,
             link_root: below_root.len() + 1,
             below_root,
-            ignore_file: folder.ignore_file.clone(),
             followed: folder.followed.iter().cloned().chain([real]).collect(),
         });
         Ok(())
@@ -296,13 +320,6 @@ impl Folder {
     /// The path of one of its entries below the source's root.
     fn below_root(&self, name: &str) -> String {
         if self.below_root.is_empty() { name.to_owned() } else { format!("{}/{name}", self.below_root) }
-    }
-
-    fn read_ignore_file(&mut self, file: &Path) -> Result<(), TreeError> {
-        let patterns = compile_file(&mut fs::open(file)?, &file.display())?;
-        let (folder_length, parent) = (self.below_root("").len(), self.ignore_file.take());
-        self.ignore_file = Some(Arc::new(IgnoreFile { patterns, folder_length, parent }));
-        Ok(())
     }
 }
 
@@ -342,8 +359,12 @@ fn entries(folder: &mut Folder) -> Result<Vec<NamedEntry>, TreeError> {
     // With this order, of several errors always the same one is reported.
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Some((_, entry)) = entries.iter().find(|(name, _)| name == IGNORE_FILE) {
-        folder.read_ignore_file(&entry.path())?;
+        let length = folder.below_root("").len();
+        folder.rules.read_ignore_file(&entry.path(), length)?;
     }
+    let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
+    let names = entries.iter().map(|(name, _)| name.as_os_str());
+    folder.rules.modules = folder.rules.modules.clone().of_folder(&name, &folder.path, names);
     Ok(entries)
 }
 
@@ -427,7 +448,8 @@ mod tests {
 
         fn source(&self, exclude: &[&str], follow: bool) -> Source {
             let exclude = exclude.iter().map(|pattern| (*pattern).to_owned()).collect();
-            Source { path: self.0.path().to_owned(), kind: SourceKind::Directory, follow, exclude }
+            let source = Source::new(self.0.path().to_owned(), SourceKind::Directory);
+            Source { follow, exclude, ..source }
         }
 
         fn load(&self, exclude: &[&str], follow: bool) -> Result<Vec<String>, TreeError> {
@@ -454,7 +476,7 @@ mod tests {
         files.extend((0..5).map(|number| format!("many/{}/a", FILES_AT_ONCE * 10 + number)));
         let files: Vec<_> = files.iter().map(String::as_str).collect();
         let folder = Fixture::with(&files);
-        let (nodes, _) = walk(&folder.source(&[], false), &"/opt".parse().unwrap()).unwrap();
+        let Walked { nodes, .. } = walk(&folder.source(&[], false), &"/opt".parse().unwrap()).unwrap();
         assert!(nodes.is_sorted_by(|(one, _), (other, _)| one < other));
         assert_eq!(nodes.iter().filter(|(_, node)| matches!(node, Node::File(_))).count(), files.len());
     }

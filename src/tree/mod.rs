@@ -5,8 +5,11 @@
 //! files; it writes nothing and does not decide where Lambda needs a file.
 
 mod content;
+mod default_excludes;
 mod directory;
 mod error;
+mod exclusions;
+mod installed_packages;
 mod path_rules;
 mod patterns;
 mod snapshot;
@@ -45,6 +48,7 @@ const CLOCK_GRANULARITY: i64 = 50_000_000;
 pub struct Tree {
     nodes: BTreeMap<ImagePath, Node>,
     adjustments: Vec<Adjustment>,
+    left_out: LeftOut,
     /// When listing began, in nanoseconds since 1970. Only for trees with files of this machine.
     listed_at: Option<i64>,
 }
@@ -72,6 +76,15 @@ pub struct FileNode {
     pub modified: Option<i64>,
     /// Where its bytes are.
     pub content: Content,
+}
+
+/// What of a source did not become part of its tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The paths below the source's root that limg's own list has, those of folders with `/` at the end.
+    pub by_default: Vec<String>,
+    /// Whether the user's patterns exclude anything.
+    pub by_patterns: bool,
 }
 
 /// A change of a user's file metadata beyond the normalisation that every file gets.
@@ -181,7 +194,7 @@ impl Tree {
         let nodes = std::mem::take(&mut self.nodes);
         let (moved, kept): (BTreeMap<_, _>, _) = nodes.into_iter().partition(|(path, _)| predicate(path));
         self.nodes = kept;
-        Self { nodes: moved, adjustments: Vec::new(), listed_at: self.listed_at }
+        Self { nodes: moved, listed_at: self.listed_at, ..Self::default() }
     }
 
     /// The node at a path.
@@ -237,8 +250,20 @@ impl Tree {
         &self.adjustments
     }
 
+    /// What of the source is not in the tree.
+    #[must_use]
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
     fn add_adjustment(&mut self, path: &ImagePath, what: &str) {
         self.adjustments.push(Adjustment { path: path.clone(), what: what.to_owned() });
+    }
+}
+
+impl LeftOut {
+    fn by_default(path: String) -> Self {
+        Self { by_default: vec![path], by_patterns: false }
     }
 }
 

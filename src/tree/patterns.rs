@@ -3,12 +3,10 @@
 use std::fmt::Display;
 use std::io::Read;
 
+use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::TreeError;
-
-/// The name of a file that lists, in gitignore syntax, what to exclude from its directory.
-pub(super) const IGNORE_FILE: &str = ".limgignore";
 
 /// How much of a `.limgignore` is read: many times the size of real ones.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -30,9 +28,54 @@ pub fn compile_patterns(patterns: &[String]) -> Result<Gitignore, TreeError> {
     builder.build().map_err(pattern_error(&patterns.join("`, `")))
 }
 
+/// Compiled patterns, and the folders above what they bring back.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    all: Gitignore,
+    /// Matches the folders above what patterns with `!` name.
+    above_kept: Gitignore,
+}
+
+impl Patterns {
+    /// Compiles the patterns of a definition.
+    pub(super) fn of_source(patterns: &[String]) -> Result<Self, TreeError> {
+        Self::new(compile_patterns(patterns)?, patterns.iter().map(String::as_str))
+            .map_err(|source| TreeError::Pattern { pattern: patterns.join("`, `"), source })
+    }
+
+    fn new<'a>(all: Gitignore, lines: impl Iterator<Item = &'a str>) -> Result<Self, ignore::Error> {
+        let mut above = GitignoreBuilder::new("");
+        for kept in lines.filter_map(|line| line.strip_prefix('!')) {
+            let kept = kept.trim_start_matches('/').trim_end_matches('/');
+            let folders = kept.match_indices('/').map(|(end, _)| &kept[..end]);
+            // A folder that only has to be there, such as that of `**/name`, names nothing to bring back.
+            let names_one =
+                |folder: &&str| !folder.rsplit('/').next().unwrap_or(folder).bytes().all(|byte| byte == b'*');
+            for folder in folders.filter(names_one) {
+                above.add_line(None, &format!("/{folder}/"))?;
+            }
+        }
+        Ok(Self { all, above_kept: above.build()? })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether the last pattern that matches a path excludes it or brings it back.
+    pub(super) fn matched(&self, path: &str, is_directory: bool) -> Match<()> {
+        self.all.matched(path, is_directory).map(|_| ())
+    }
+
+    /// Whether a pattern brings back something in a folder.
+    pub(super) fn leads_to_kept(&self, folder: &str) -> bool {
+        !self.above_kept.is_empty() && self.above_kept.matched(folder, true).is_ignore()
+    }
+}
+
 /// Compiles a `.limgignore` file, whose patterns are matched with paths below its folder. `what` names the file in
 /// messages.
-pub(super) fn compile_file(content: &mut dyn Read, what: &dyn Display) -> Result<Gitignore, TreeError> {
+pub(super) fn compile_file(content: &mut dyn Read, what: &dyn Display) -> Result<Patterns, TreeError> {
     let mut text = String::new();
     content
         .take(FILE_LIMIT)
@@ -43,8 +86,9 @@ pub(super) fn compile_file(content: &mut dyn Read, what: &dyn Display) -> Result
         TreeError::unsuitable(what, why, "write patterns as in a .gitignore file")
     };
     let mut builder = GitignoreBuilder::new("");
-    for line in text.trim_start_matches('\u{feff}').lines() {
+    let lines = text.trim_start_matches('\u{feff}').lines();
+    for line in lines.clone() {
         builder.add_line(None, line).map_err(invalid)?;
     }
-    builder.build().map_err(invalid)
+    Patterns::new(builder.build().map_err(invalid)?, lines).map_err(invalid)
 }

@@ -47,6 +47,9 @@ impl Snapshot {
 
     /// Adds everything that a source contains. A zip archive counts as one file.
     pub fn add(&mut self, source: &Source) {
+        if let Some(file) = source.outer_ignore_file() {
+            self.add_file(&file);
+        }
         match source.kind {
             SourceKind::File | SourceKind::Zip => self.add_file(&source.path),
             SourceKind::Directory => {
@@ -109,12 +112,8 @@ mod tests {
     use super::*;
 
     fn take(root: &Path) -> Snapshot {
-        let source = Source {
-            path: root.join("code"),
-            kind: SourceKind::Directory,
-            follow: false,
-            exclude: vec!["*.log".to_owned()],
-        };
+        let exclude = vec!["*.log".to_owned()];
+        let source = Source { exclude, ..Source::new(root.join("code"), SourceKind::Directory) };
         let mut snapshot = Snapshot::default();
         snapshot.add_file(&root.join("limg.yaml"));
         snapshot.add(&source);

@@ -14,6 +14,7 @@ mod cache;
 mod definitions;
 mod destinations;
 mod documentation;
+mod excludes;
 mod failures;
 mod help;
 mod init;

@@ -80,7 +80,7 @@ impl Fixture {
         for root in ["opt", "var/task"] {
             let path = self.workspace.path(description).join(root);
             if path.is_dir() {
-                let source = Source { path, kind: SourceKind::Directory, follow: false, exclude: vec![] };
+                let source = Source::new(path, SourceKind::Directory);
                 let loaded = Tree::load(&source, &format!("/{root}").parse().unwrap()).unwrap();
                 for (path, node) in loaded.iter() {
                     tree.insert(path.clone(), node.clone());

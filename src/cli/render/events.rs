@@ -1,15 +1,21 @@
 //! What is shown while limg works: each event of the library in words.
 
+use std::collections::BTreeMap;
+
 use super::bars;
 use super::terminal::Terminal;
 use crate::cli::units::seconds;
 use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
+use crate::finding::Setting;
 use crate::sync::lock;
 use crate::text::{count, visible};
 use crate::units::size;
 
 /// How many overwritten files are listed without `--verbose`.
 const LISTED_OVERWRITES: usize = 5;
+
+/// How many names of what was left out are listed without `--verbose`.
+const LISTED_LEFT_OUT: usize = 8;
 
 /// How many names are on one line without `--verbose`.
 const LISTED_NAMES: usize = 3;
@@ -22,6 +28,7 @@ impl Reporter for Terminal {
             Event::Overwritten { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
             }
+            Event::LeftOut { owners } => self.left_out(&owners),
             Event::Adjusted { path, what } => self.status(&format!("note: `{path}` {what}")),
             Event::Finding(finding) => self.finding(finding),
             Event::CacheFailed { image, why, help } => {
@@ -101,6 +108,34 @@ impl Terminal {
         if self.is_verbose() || *overwrites <= LISTED_OVERWRITES {
             self.status(line);
         }
+    }
+
+    /// Reports what was left out by default: the names of all, or with `--verbose` their paths.
+    fn left_out(&self, owners: &[(String, Vec<String>)]) {
+        let help = self.help_text(Some(&Setting::Keep.into())).unwrap_or_default();
+        if self.is_verbose() {
+            for (owner, paths) in owners {
+                for path in paths {
+                    self.status(&format!("note: left `{path}` out of the {owner}"));
+                }
+            }
+            return self.status(&format!("  {help}"));
+        }
+        let mut names = BTreeMap::<&str, usize>::new();
+        for path in owners.iter().flat_map(|(_, paths)| paths) {
+            let start = path.trim_end_matches('/').rfind('/').map_or(0, |end| end + 1);
+            *names.entry(&path[start..]).or_default() += 1;
+        }
+        let name = |(name, times)| match times {
+            1 => format!("`{name}`"),
+            _ => format!("`{name}` ({times} times)"),
+        };
+        let more = names.len().saturating_sub(LISTED_LEFT_OUT);
+        let mut names: Vec<_> = names.into_iter().take(LISTED_LEFT_OUT).map(name).collect();
+        if more > 0 {
+            names.push(format!("and {more} more"));
+        }
+        self.status(&format!("note: left out {}; `-v` shows where; {help}", names.join(", ")));
     }
 
     fn transfer(&self, event: &TransferEvent) {

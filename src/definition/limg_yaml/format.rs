@@ -78,9 +78,11 @@ pub(super) struct Layer {
     /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link. Only for local
     /// files.
     pub(super) follow: Option<bool>,
-    /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`. Only for local
-    /// files.
+    /// Patterns of files to leave out, in gitignore syntax, in addition to `.limgignore` files. Only for local files.
     pub(super) exclude: Option<Vec<String>>,
+    /// Leave out of a directory what functions do not need, such as `.git`, virtual environments and caches; a pattern with
+    /// `!` in `exclude` brings it back. Only for local files. Default: `true`.
+    pub(super) default_excludes: Option<bool>,
 }
 
 /// An extension.
@@ -91,8 +93,11 @@ pub(super) struct Extension {
     pub(super) path: Option<String>,
     /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
-    /// Patterns of files to leave out, in gitignore syntax, in addition to the directory's `.limgignore`.
+    /// Patterns of files to leave out, in gitignore syntax, in addition to `.limgignore` files.
     pub(super) exclude: Option<Vec<String>>,
+    /// Leave out of a directory what extensions do not need, such as `.git`, virtual environments and caches; a pattern with
+    /// `!` in `exclude` brings it back. Default: `true`.
+    pub(super) default_excludes: Option<bool>,
     /// Variables that the extension sets in the image of every function that uses it.
     pub(super) environment: Option<Entries<AsWritten>>,
     /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or a local file, which
@@ -131,8 +136,11 @@ pub(super) struct Function {
     pub(super) snapstart: Option<bool>,
     /// The function's environment variables.
     pub(super) environment: Option<Entries<AsWritten>>,
-    /// Patterns of files to leave out of `code`, in gitignore syntax, in addition to the directory's `.limgignore`.
+    /// Patterns of files to leave out of `code`, in gitignore syntax, in addition to `.limgignore` files.
     pub(super) exclude: Option<Vec<String>>,
+    /// Leave out of a directory what functions do not need, such as `.git`, virtual environments and caches; a pattern with
+    /// `!` in `exclude` brings it back. Default: `true`.
+    pub(super) default_excludes: Option<bool>,
     /// Copy what a symbolic link points to if it leaves the code's directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
@@ -406,7 +414,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 17 + 3 + 7 + 8 + 17 + 8);
+        assert_eq!(keys, 7 + 18 + 3 + 8 + 9 + 18 + 8);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Fixture {
         let path = self.store.root().parent().unwrap().join("code");
         std::fs::create_dir_all(&path).unwrap();
         std::fs::write(path.join("app.py"), content).unwrap();
-        let source = Source { path, kind: SourceKind::Directory, follow: false, exclude: Vec::new() };
+        let source = Source::new(path, SourceKind::Directory);
         let tree = Shared::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
         let base = Shared::new(FileIndex::default());
         let key = layer::key(&tree, &base, 0);

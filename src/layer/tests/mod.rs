@@ -42,8 +42,7 @@ impl Fixture {
     }
 
     fn tree(&self) -> Tree {
-        let source =
-            Source { path: self.input(), kind: SourceKind::Directory, follow: false, exclude: vec![] };
+        let source = Source::new(self.input(), SourceKind::Directory);
         Tree::load(&source, &path("/opt")).unwrap()
     }
 

@@ -42,7 +42,7 @@ fn archive(fixture: &Fixture, files: &[(String, Vec<u8>, Method)]) -> Tree {
 }
 
 fn load(archive: &Path) -> Tree {
-    let source = Source { path: archive.to_owned(), kind: SourceKind::Zip, follow: false, exclude: vec![] };
+    let source = Source::new(archive.to_owned(), SourceKind::Zip);
     Tree::load(&source, &path("/opt")).unwrap()
 }
 

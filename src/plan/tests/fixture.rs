@@ -30,7 +30,7 @@ pub(crate) fn path(text: &str) -> ImagePath {
 }
 
 fn source() -> Source {
-    Source { path: "/nowhere".into(), kind: SourceKind::Directory, follow: false, exclude: Vec::new() }
+    Source::new("/nowhere".into(), SourceKind::Directory)
 }
 
 /// A tree of files: `PATH`, or `PATH=CONTENT`, or `PATH -> TARGET`, or `PATH/`. Content that is a program is executable.

@@ -4,25 +4,31 @@
 use std::collections::BTreeMap;
 
 use ignore::Match;
-use ignore::gitignore::Gitignore;
 
 use super::ZipEntry;
-use crate::project::Source;
+use crate::project::{IGNORE_FILE, Source};
 use crate::tree::TreeError;
-use crate::tree::patterns::{IGNORE_FILE, compile_file, compile_patterns};
+use crate::tree::exclusions::next_to_definition;
+use crate::tree::patterns::{Patterns, compile_file};
 
 /// The patterns that apply to one archive.
 #[derive(Debug)]
 pub(super) struct Exclusions {
-    exclude: Gitignore,
+    exclude: Patterns,
     /// The `.limgignore` files by their directories; the root's is empty.
-    ignore_files: BTreeMap<String, Gitignore>,
+    ignore_files: BTreeMap<String, Patterns>,
+    /// The one next to the definition, and the path of the archive below its folder, with a trailing `/`.
+    next_to_definition: Option<(Patterns, String)>,
 }
 
 impl Exclusions {
     /// Compiles the source's own patterns.
     pub(super) fn new(source: &Source) -> Result<Self, TreeError> {
-        Ok(Self { exclude: compile_patterns(&source.exclude)?, ignore_files: BTreeMap::new() })
+        Ok(Self {
+            exclude: Patterns::of_source(&source.exclude)?,
+            ignore_files: BTreeMap::new(),
+            next_to_definition: next_to_definition(source)?,
+        })
     }
 
     /// Reads an entry if it is a `.limgignore` file, which never becomes part of the image. Returns whether it is one.
@@ -42,13 +48,16 @@ impl Exclusions {
 
     /// Whether the entry at this path below the archive's root is excluded, by itself or with a directory above it.
     pub(super) fn excludes(&self, path: &str, is_directory: bool) -> bool {
-        if self.exclude.is_empty() && self.ignore_files.is_empty() {
+        if self.exclude.is_empty() && self.ignore_files.is_empty() && self.next_to_definition.is_none() {
             return false;
         }
         // From the top: no pattern can include what is in an excluded directory, since a walk would not enter it.
         let directories = path.match_indices('/').map(|(end, _)| (&path[..end], true));
         directories.chain([(path, is_directory)]).any(|(path, is_directory)| {
-            self.exclude.matched(path, is_directory).is_ignore() || self.is_ignored(path, is_directory)
+            match self.exclude.matched(path, is_directory) {
+                Match::None => self.is_ignored(path, is_directory),
+                found => found.is_ignore(),
+            }
         })
     }
 
@@ -64,6 +73,9 @@ impl Exclusions {
                 found => return found.is_ignore(),
             }
         }
-        false
+        let outer = self.next_to_definition.as_ref();
+        outer.is_some_and(|(file, archive)| {
+            file.matched(&format!("{archive}{path}"), is_directory).is_ignore()
+        })
     }
 }

@@ -64,10 +64,13 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
             entries.push(Entry { name, kind, record });
         }
     }
+    let all = entries.len();
     entries.retain(|entry| !exclusions.excludes(&entry.name.path, entry.kind == EntryKind::Directory));
+    let mut tree = Tree::new();
+    tree.left_out.by_patterns = entries.len() < all;
     let later_kinds = later_kinds(&entries);
     let mut builder = TreeBuilder {
-        tree: Tree::new(),
+        tree,
         archive: &archive,
         root,
         size: 0,

@@ -80,8 +80,12 @@ fn every_key_comes_to_its_part_of_the_project() {
     assert_eq!(orders.base.image, Some(ImageLocation::Oci(folder.path("bases/slim"), None)));
     assert_eq!(orders.handler.as_deref(), Some("app.handler"));
     assert_eq!(orders.architecture, Architecture::Arm64);
-    let source =
-        |path: &str, kind| Source { path: folder.path(path), kind, follow: false, exclude: Vec::new() };
+    let definition = Some(folder.path("limg.yaml"));
+    let source = |path: &str, kind| Source {
+        default_excludes: true,
+        definition: definition.clone(),
+        ..Source::new(folder.path(path), kind)
+    };
     assert_eq!(
         orders.code,
         Source { exclude: vec!["tests/**".into()], ..source("functions/orders", SourceKind::Directory) }

@@ -169,12 +169,17 @@ impl<'a> Settings<'a, '_> {
         let (code, path_at) = self.pick("code", |from| from.code.as_deref(), findings);
         let (exclude, exclude_at) = self.pick("exclude", |from| from.exclude.as_deref(), findings);
         let (follow, _) = self.pick("follow", |from| from.follow.as_ref(), findings);
+        let follow = follow.copied();
+        let (default_excludes, _) =
+            self.pick("default_excludes", |from| from.default_excludes.as_ref(), findings);
+        let default_excludes = default_excludes.copied();
         let Some(path) = code else {
             self.missing("code", "add `code:` with a directory, a .zip or one file", findings);
             return None;
         };
         let exclude = exclude.unwrap_or_default();
-        source::read(&Written { path, path_at, follow: follow.copied(), exclude, exclude_at }, root, findings)
+        let written = Written { path, path_at, follow, exclude, exclude_at, default_excludes };
+        source::read(&written, root, findings)
     }
 
     fn dependencies(&self, findings: &mut Findings) -> Option<Dependencies> {

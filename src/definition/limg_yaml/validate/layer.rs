@@ -48,7 +48,8 @@ fn source(
     root: &Path,
     findings: &mut Findings,
 ) -> Option<LayerSource> {
-    let format::Layer { path, arn, ignore_compatibility, image, to, follow, exclude } = written;
+    let format::Layer { path, arn, ignore_compatibility, image, to, follow, exclude, default_excludes } =
+        written;
     if let Some((first, second)) = match (path, arn, image) {
         (_, Some(_), Some(_)) => Some(("arn", "image")),
         (Some(_), Some(_), None) => Some(("path", "arn")),
@@ -68,7 +69,11 @@ fn source(
         findings.add(finding.help("remove it: only published layers declare compatibility"));
     }
     if arn.is_some() || image.is_some() {
-        let keys = [("follow", follow.is_some()), ("exclude", exclude.is_some())];
+        let keys = [
+            ("follow", follow.is_some()),
+            ("exclude", exclude.is_some()),
+            ("default_excludes", default_excludes.is_some()),
+        ];
         for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
             let message = format!("`{key}` applies only to layers with local files");
             findings.add(misplaced(at, key, message).help("remove it"));
@@ -80,7 +85,8 @@ fn source(
         (Some(path), None, None) => {
             let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
             let exclude = exclude.as_deref().unwrap_or_default();
-            let written = Written { path, path_at, follow: *follow, exclude, exclude_at };
+            let (follow, default_excludes) = (*follow, *default_excludes);
+            let written = Written { path, path_at, follow, exclude, exclude_at, default_excludes };
             let source = source::read(&written, root, findings)?;
             source::is_tree(&source, &written.path_at, findings).then_some(LayerSource::Files(source))
         }

@@ -146,7 +146,9 @@ fn extension(
     let source = written.path.as_deref().map(|path| {
         let exclude = written.exclude.as_deref().unwrap_or_default();
         let (path_at, exclude_at) = (at.key("path"), at.key("exclude"));
-        source::read(&Written { path, path_at, follow: written.follow, exclude, exclude_at }, root, findings)
+        let (follow, default_excludes) = (written.follow, written.default_excludes);
+        let written = Written { path, path_at, follow, exclude, exclude_at, default_excludes };
+        source::read(&written, root, findings)
     });
     // A part with errors makes the whole extension unusable.
     let (source, wrapper) =

@@ -21,6 +21,7 @@ pub(super) struct Written<'a> {
     pub(super) follow: Option<bool>,
     pub(super) exclude: &'a [String],
     pub(super) exclude_at: Place,
+    pub(super) default_excludes: Option<bool>,
 }
 
 /// Looks up a source. `None` if it has errors, which are reported.
@@ -28,8 +29,14 @@ pub(super) fn read(written: &Written<'_>, root: &Path, findings: &mut Findings) 
     let patterns_are_good = check_patterns(written.exclude, &written.exclude_at, findings);
     let path = resolve(written.path, &written.path_at, root, findings)?;
     let kind = kind_of(&path).map_err(|why| findings.add(why.finding(&path, &written.path_at))).ok()?;
-    let follow = written.follow.unwrap_or_default();
-    patterns_are_good.then(|| Source { path, kind, follow, exclude: written.exclude.to_vec() })
+    patterns_are_good.then(|| Source {
+        path,
+        kind,
+        follow: written.follow.unwrap_or_default(),
+        exclude: written.exclude.to_vec(),
+        default_excludes: written.default_excludes.unwrap_or(true),
+        definition: Some(written.path_at.file().to_owned()),
+    })
 }
 
 /// Whether a source is a whole tree, as a layer must be; reports it otherwise.

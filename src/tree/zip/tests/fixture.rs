@@ -159,7 +159,7 @@ impl Zip {
 
     pub(super) fn load_without(&self, exclude: &[&str]) -> Result<Tree, TreeError> {
         let exclude = exclude.iter().map(|pattern| (*pattern).to_owned()).collect();
-        let source = Source { path: self.path(), kind: SourceKind::Zip, follow: false, exclude };
+        let source = Source { exclude, ..Source::new(self.path(), SourceKind::Zip) };
         Tree::load(&source, &"/opt".parse().unwrap())
     }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::fixture::{NewEntry, Zip, archive, file, link, shown};
-use crate::project::ImagePath;
+use crate::project::{ImagePath, Source, SourceKind};
 use crate::tree::{Node, Tree};
 
 #[derive(Debug, Clone)]
@@ -148,12 +148,8 @@ proptest! {
                 GeneratedNode::Link(_) => {}
             }
         }
-        let source = crate::project::Source {
-            path: folder.path().to_owned(),
-            kind: crate::project::SourceKind::Directory,
-            follow: false,
-            exclude: exclude.clone(),
-        };
+        let source = Source::new(folder.path().to_owned(), SourceKind::Directory);
+        let source = Source { exclude: exclude.clone(), ..source };
         let files = |tree: &Tree| {
             let files = tree.iter().filter(|(_, node)| matches!(node, Node::File(_)));
             files.map(|(path, _)| path.to_string()).collect::<Vec<_>>()
