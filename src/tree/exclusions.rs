@@ -427,7 +427,8 @@ mod tests {
             "six.py,sha256=x,1\n__pycache__/six.cpython-312.pyc,,\n",
         );
         fixture.write("code/requests-2.dist-info/RECORD", "requests/api.py,sha256=x,1\n../bin/x,,\n");
-        let bytecode: Vec<_> = fixture.files(&[]).into_iter().filter(|path| path.ends_with(".pyc")).collect();
+        let bytecode: Vec<_> =
+            fixture.files(&[]).into_iter().filter(|path| path.contains("__pycache__")).collect();
         assert_eq!(
             bytecode,
             [
