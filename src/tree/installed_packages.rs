@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// The first folder of each listed path, and each listed module without its suffixes. A list that cannot be read counts as
-    /// empty: the file is in the tree, so that whoever packs it reports the failure.
+    /// empty: the file is in the tree, and making its layer reports the failure.
     fn read_names(&self) -> HashSet<String> {
         let mut names = HashSet::new();
         for metadata in &self.metadata {
