@@ -15,7 +15,7 @@ use super::exclusions::{Exclusions, FolderRules, Kept, Verdict};
 use super::path_rules::{check_link, join, leaves_root};
 use super::{Adjustment, Content, FileNode, LeftOut, Node, Tree, TreeError};
 use crate::finding::{Help, Setting};
-use crate::fs::FsError;
+use crate::fs::{self, FsError};
 use crate::project::{IGNORE_FILE, ImagePath, OUTPUT_FOLDER, Source};
 use crate::sync;
 
