@@ -37,5 +37,5 @@ pub(crate) fn repository() -> &'static Path {
 /// A name that no other test, run or user of the machine uses.
 pub(crate) fn unique(name: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    format!("limg-e2e-{name}-{}-{}", std::process::id(), now.subsec_nanos())
+    format!("limg-e2e-{name}-{}-{}", std::process::id(), now.as_nanos())
 }
