@@ -11,6 +11,7 @@ mod ecr;
 mod ecr_credentials;
 mod ecr_token;
 mod error;
+mod function_variables;
 mod get_layer_version;
 mod http_clients;
 mod layer_versions;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::shard::Shard;
 use super::units::Size;
+use crate::engine::{HostEntry, PublishedPort, check_network};
 use crate::project::{Architecture, ReferenceTemplate};
 use crate::sample_event::{self, SampleEvent};
 
@@ -266,6 +267,7 @@ others. With `--format json` each response is then an object on a line of its ow
 With `--port`, events are optional and sent first. Press Ctrl-C to end `--port` and `--watch`: the exit code is then \
 0, or 1 if an event failed under `--port` alone. If a change does not build, limg reports it and keeps the previous \
 version running.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; optional if there is only one
     #[arg(value_name = "FUNCTION")]
@@ -281,6 +283,13 @@ pub(super) struct InvokeArguments {
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
 
+    /// A file of environment variables, as for `docker run`; repeatable
+    ///
+    /// Each line is NAME=VALUE, without quotes, or NAME to copy a variable that is set in limg's own environment. Empty
+    /// lines and lines that begin with # are ignored. `--env` overrides the file.
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub(super) environment_files: Vec<PathBuf>,
+
     /// Keep the function running for other clients on this port of 127.0.0.1; 0 picks a free port
     #[arg(short, long, value_name = "PORT")]
     pub(super) port: Option<u16>,
@@ -289,14 +298,52 @@ pub(super) struct InvokeArguments {
     #[arg(short, long)]
     pub(super) watch: bool,
 
-    /// Run as in Lambda
+    /// Run as in Lambda: also as an unprivileged user without capabilities
     ///
-    /// The file system is read-only except for /tmp, the user is unprivileged and without capabilities, and memory is
-    /// limited to that of the function.
+    /// In addition to the usual restrictions, the user is unprivileged and has no capabilities, and Lambda's limits of
+    /// processes and open files apply.
     #[arg(long)]
     pub(super) as_lambda: bool,
 
-    /// The runtime interface emulator for images without one [default: `LIMG_RIE`, or rie/ in the store]
+    /// Do not restrict the container
+    ///
+    /// Without this option, the file system is read-only except for /tmp, and memory is limited to that of the function.
+    #[arg(long, conflicts_with = "as_lambda")]
+    pub(super) relaxed: bool,
+
+    /// The Docker network to join, for example that of a compose project [default: Docker's own]
+    #[arg(long, value_name = "NAME", value_parser = check_network)]
+    pub(super) network: Option<String>,
+
+    /// A host name that the function resolves to this address; repeatable
+    ///
+    /// `host.docker.internal:host-gateway` is the machine that runs Docker.
+    #[arg(long = "add-host", value_name = "HOST:IP")]
+    pub(super) hosts: Vec<HostEntry>,
+
+    /// Publish another port of the container, on 127.0.0.1 unless IP is given; repeatable
+    #[arg(long = "publish", value_name = "[[IP:]PORT:]CONTAINER_PORT")]
+    pub(super) published: Vec<PublishedPort>,
+
+    /// The AWS profile whose credentials and region the function gets [default: those of limg's own environment]
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+
+    /// Wait for a debugger on this port of 127.0.0.1 when the function starts (Python, Node.js, Java)
+    ///
+    /// The function's timeout and memory do not apply. Python requires the package debugpy in the code or a layer.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) debug: Option<u16>,
+
+    /// Start a shell in the function's container instead of the function
+    ///
+    /// It has the files, variables, user and restrictions of the function. If standard input is not a terminal, it reads
+    /// commands from there. The exit code is that of the shell.
+    #[arg(long, conflicts_with_all = ["events", "port", "watch", "debug"])]
+    pub(super) shell: bool,
+
+    /// The runtime interface emulator to use [default: that of the image, `LIMG_RIE`, or rie/ in the store]
     #[arg(long, value_name = "PATH")]
     pub(super) rie: Option<PathBuf>,
 

@@ -1,5 +1,6 @@
 //! `limg build`.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub(super) async fn run(
         terminal.built(&[]);
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options { time: settings.time.clone(), cache_from: cache.cache_from };
+    let options =
+        Options { time: settings.time.clone(), cache_from: cache.cache_from, labels: BTreeMap::new() };
     let context = ContextOptions::of_build(&common).open(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = Interrupt::register()?;

@@ -12,7 +12,7 @@ use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Help;
-use crate::fs::FsError;
+use crate::fs::{FsError, TextError};
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
 #[cfg(feature = "aws")]
@@ -64,10 +64,16 @@ pub(super) enum CommandError {
     EmulatorVariable { name: String },
     #[error("`--env` requires NAME=VALUE, or the NAME of a variable that is set")]
     NotAVariable,
+    #[error("`{}`, line {line}: {error}", file.display())]
+    EnvFileLine { file: PathBuf, line: usize, error: Box<CommandError> },
+    #[error("failed to use the file of `--env-file`")]
+    EnvFile(#[source] TextError),
     #[error("unknown function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, nearest: Option<String> },
+    #[error("limg has no debugger for the runtime `{runtime}`")]
+    NoDebugger { runtime: String },
     #[error("limg has no starter project for `{runtime}`")]
     NoStarter { runtime: String },
     #[error("`{}` already exists", path.display())]
@@ -189,6 +195,9 @@ impl Failure for CommandError {
             Self::UnknownRuntime { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
+            Self::NoDebugger { .. } => Some(
+                "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
+            ),
             Self::NoStarter { .. } => Some("use a python, nodejs, ruby or provided runtime".to_owned()),
             Self::FileExists { .. } => Some("use an empty folder".to_owned()),
             Self::Destination { .. } => {
@@ -243,6 +252,8 @@ impl Failure for CommandError {
             Self::NotAVariable => {
                 Some("use two or more letters, digits and `_` for a name, and begin with a letter".to_owned())
             }
+            Self::EnvFileLine { error, .. } => return error.help(),
+            Self::EnvFile(_) => Some("use a text file with lines of the form NAME=VALUE".to_owned()),
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
             Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
         };

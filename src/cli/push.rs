@@ -155,7 +155,11 @@ impl<'a> PushJob<'a> {
         context: &Context,
     ) -> Result<ExitCode, CommandError> {
         let Self { loaded, settings, terminal, .. } = self;
-        let options = Options { time: settings.time.clone(), cache_from: self.cache_from.clone() };
+        let options = Options {
+            time: settings.time.clone(),
+            cache_from: self.cache_from.clone(),
+            labels: BTreeMap::new(),
+        };
         let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, Command, InvokeArguments};
 use super::config_yaml::{ConfigurationFile, MIRROR_VARIABLE};
 use super::error::CommandError;
 use super::units::Size;
 use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{DockerHost, EMULATOR_VARIABLES};
+use crate::fs;
 use crate::registry::DockerConfigPaths;
 
 /// The arguments of the process, with the name of the program.
@@ -47,6 +48,20 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The variables of an invoked function that the command line sets. `--env` overrides files, and later files
+    /// override earlier ones.
+    fn variables_of_invoke(
+        &self,
+        arguments: &InvokeArguments,
+    ) -> Result<BTreeMap<String, String>, CommandError> {
+        let mut variables = BTreeMap::new();
+        for file in &arguments.environment_files {
+            variables.extend(self.variables_of_file(file)?);
+        }
+        variables.extend(self.function_variables(&arguments.environment)?);
+        Ok(variables)
+    }
+
     /// The variables of `--env NAME=VALUE`, or `--env NAME` for one that is set here. Errors never contain a value.
     fn function_variables(&self, written: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
         let variable = |written: &String| {
@@ -54,23 +69,38 @@ impl Environment {
                 Some((name, value)) => (name, Some(value)),
                 None => (written.as_str(), None),
             };
-            match check_variable(name) {
-                Err(_) if value.is_none() && !self.variables.contains_key(name) => {
-                    return Err(CommandError::NotAVariable);
-                }
-                checked => {
-                    let name = name.to_owned();
-                    checked.map_err(|error| CommandError::Variable { name, error })?;
-                }
+            if check_variable(name).is_err() && value.is_none() && !self.variables.contains_key(name) {
+                return Err(CommandError::NotAVariable);
             }
-            if EMULATOR_VARIABLES.contains(&name) {
-                return Err(CommandError::EmulatorVariable { name: name.to_owned() });
-            }
+            check_function_variable(name)?;
             let value = value.map(str::to_owned).or_else(|| self.variables.get(name).cloned());
             let value = value.ok_or_else(|| CommandError::UnsetVariable { name: name.to_owned() })?;
             Ok((name.to_owned(), value))
         };
         written.iter().map(variable).collect()
+    }
+
+    /// The variables of `--env-file`. Errors never contain a value.
+    fn variables_of_file(&self, file: &Path) -> Result<BTreeMap<String, String>, CommandError> {
+        let text = fs::read_text(&self.directory.join(file), ENV_FILE_LIMIT);
+        let text = text.map_err(CommandError::EnvFile)?;
+        let lines = text.lines().map(str::trim_start).enumerate();
+        let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let variable = |(position, line): (usize, &str)| {
+            let (name, value) = match line.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (line.trim_end(), None),
+            };
+            check_function_variable(name).map_err(|error| CommandError::EnvFileLine {
+                file: file.to_owned(),
+                line: position + 1,
+                error: Box::new(error),
+            })?;
+            // Like Docker, this leaves out a variable that is not set.
+            let value = value.or_else(|| self.variables.get(name).map(String::as_str));
+            Ok(value.map(|value| (name.to_owned(), value.to_owned())))
+        };
+        lines.map(variable).filter_map(Result::transpose).collect()
     }
 
     /// The variables that are set, not empty, and whose names start with `prefix`, by the rest of their names.
@@ -80,6 +110,15 @@ impl Environment {
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
         variables.filter_map(|(name, value)| Some((rest(name)?, value.clone()))).collect()
     }
+}
+
+/// Checks the name of a variable that the user sets for an invoked function.
+fn check_function_variable(name: &str) -> Result<(), CommandError> {
+    check_variable(name).map_err(|error| CommandError::Variable { name: name.to_owned(), error })?;
+    if EMULATOR_VARIABLES.contains(&name) {
+        return Err(CommandError::EmulatorVariable { name: name.to_owned() });
+    }
+    Ok(())
 }
 
 /// The settings of all commands.
@@ -99,19 +138,22 @@ pub(super) struct Settings {
     pub(super) mirrors: BTreeMap<String, String>,
     /// `SOURCE_DATE_EPOCH`, or the default time.
     pub(super) time: BuildTime,
-    /// The Docker Engine: `DOCKER_HOST` and `DOCKER_TLS_VERIFY`.
+    /// The Docker Engine, by the docker client's variables and files.
     pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
     /// The AWS variables that an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
-    /// `--env`: further variables of an invoked function.
+    /// `--env-file` and `--env`: further variables of an invoked function.
     pub(super) variables: BTreeMap<String, String>,
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
     /// Where Docker and Podman keep credentials.
     pub(super) credentials: DockerConfigPaths,
 }
+
+/// The size of a file of variables at most, in bytes: many times what Lambda accepts.
+const ENV_FILE_LIMIT: u64 = 1024 * 1024;
 
 /// The variables that Lambda sets and that a function needs to call AWS from this machine.
 const AWS_VARIABLES: [&str; 5] =
@@ -156,10 +198,14 @@ impl Settings {
             docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
                 tls: environment.get("DOCKER_TLS_VERIFY").is_some(),
+                certificates: path("DOCKER_CERT_PATH"),
+                context: environment.get("DOCKER_CONTEXT").map(str::to_owned),
+                configuration: path("DOCKER_CONFIG")
+                    .or_else(|| environment.home.as_ref().map(|home| home.join(".docker"))),
             },
             emulator: environment.get("LIMG_RIE").map(PathBuf::from),
             variables: match command {
-                Command::Invoke(arguments) => environment.function_variables(&arguments.environment)?,
+                Command::Invoke(arguments) => environment.variables_of_invoke(arguments)?,
                 _ => BTreeMap::new(),
             },
             aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
@@ -287,5 +333,42 @@ mod tests {
             assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 2));
             assert!(!help_text(&error).contains("hush"));
         }
+    }
+
+    #[test]
+    fn files_of_variables_are_read_as_docker_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dev.env");
+        let name = file.to_str().unwrap();
+        let variables = |text: &[u8], more: &[&str]| {
+            std::fs::write(&file, text).unwrap();
+            let here = [("STAGE", "test"), ("AWS_REGION", "eu-west-1")];
+            resolve(&[&["invoke", "--env-file", name], more].concat(), &here)
+                .map(|settings| settings.variables.into_iter().collect::<Vec<_>>())
+        };
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+        };
+        let text =
+            "\u{feff}# comment\r\n\r\n  AA=1\r\nBB=\"x # y\"\r\nCC= a=b \r\nDD=\r\nSTAGE\r\nMISSING\r\nAA=2";
+        let expected = [("AA", "2"), ("BB", "\"x # y\""), ("CC", " a=b "), ("DD", ""), ("STAGE", "test")];
+        assert_eq!(variables(text.as_bytes(), &[]).unwrap(), own(&expected));
+        assert_eq!(variables(b"AA=1\nBB=2", &["--env", "AA=3"]).unwrap(), own(&[("AA", "3"), ("BB", "2")]));
+
+        let line = |text: &str| variables(text.as_bytes(), &[]).unwrap_err();
+        for (text, reason) in [
+            ("AA=1\n\nexport AA=hush", "line 3: `export AA` is not a valid variable name"),
+            ("=hush", "line 1: `` is not a valid variable name"),
+            ("AWS_REGION", "line 1: Lambda sets `AWS_REGION` itself"),
+            ("AWS_LAMBDA_FUNCTION_TIMEOUT=9", "line 1: limg sets `AWS_LAMBDA_FUNCTION_TIMEOUT` itself"),
+        ] {
+            let error = line(text);
+            assert!(error.to_string().contains(reason), "{error}");
+            assert!(error.exit_code() == 2 && !help_text(&error).contains("hush"), "{error}");
+        }
+        assert_eq!(variables(b"AA=\xff", &[]).unwrap_err().exit_code(), 2);
+        std::fs::remove_file(&file).unwrap();
+        let error = resolve(&["invoke", "--env-file", name], &[]).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error}");
     }
 }

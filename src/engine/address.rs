@@ -8,6 +8,9 @@ use super::EngineError;
 /// The port of an engine whose address has none, by Docker's convention.
 const DEFAULT_PORT: &str = "2375";
 
+/// The same for an engine that uses TLS.
+const TLS_PORT: &str = "2376";
+
 /// The address of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EngineAddress {
@@ -17,38 +20,45 @@ pub(super) struct EngineAddress {
 }
 
 impl EngineAddress {
-    /// Parses a value of `DOCKER_HOST`.
-    pub(super) fn parse(url: &str, tls: bool) -> Result<Self, EngineError> {
-        let address = || url.to_owned();
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(EngineError::InvalidAddress { address: address() });
-        };
+    /// Parses a value of `DOCKER_HOST`. User information in it is dropped: engines do not use it, and it may be secret.
+    pub(super) fn parse(url: &str) -> Result<Self, EngineError> {
+        let url = &without_user_information(url);
+        let invalid = || EngineError::InvalidAddress { address: url.clone() };
+        let (scheme, rest) = url.split_once("://").ok_or_else(invalid)?;
         match scheme {
-            "unix" | "npipe" => Ok(Self { url: address(), remote: None }),
-            "https" => Err(EngineError::Tls { address: address() }),
-            "tcp" | "http" if tls => Err(EngineError::Tls { address: address() }),
-            "tcp" | "http" => {
+            "unix" | "npipe" => Ok(Self { url: url.clone(), remote: None }),
+            "tcp" | "http" | "https" => {
                 let rest = rest.trim_end_matches('/');
                 let (host, port) = split_port(rest);
                 if host.is_empty() {
-                    return Err(EngineError::InvalidAddress { address: address() });
+                    return Err(invalid());
                 }
+                let usual = if scheme == "https" { TLS_PORT } else { DEFAULT_PORT };
                 Ok(Self {
-                    url: format!("{scheme}://{host}:{}", port.unwrap_or(DEFAULT_PORT)),
+                    url: format!("{scheme}://{host}:{}", port.unwrap_or(usual)),
                     remote: (!is_loopback(host)).then(|| host.to_owned()),
                 })
             }
-            _ => Err(EngineError::InvalidAddress { address: address() }),
+            _ => Err(invalid()),
         }
+    }
+
+    /// Whether it is that of a TCP port.
+    pub(super) fn is_tcp(&self) -> bool {
+        !self.url.starts_with("unix:") && !self.url.starts_with("npipe:")
+    }
+
+    /// Whether it requires TLS.
+    pub(super) fn requires_tls(&self) -> bool {
+        self.url.starts_with("https:")
     }
 
     pub(super) fn as_str(&self) -> &str {
         &self.url
     }
 
-    /// The address on the engine's machine on which to publish ports. `0.0.0.0` is only for engines on other machines:
-    /// anyone who reaches such an engine without TLS can run anything there, and no narrower address is known to be
-    /// reachable.
+    /// The address on the engine's machine on which to publish ports. `0.0.0.0` is only for engines on other machines,
+    /// of which no narrower address is known to be reachable.
     pub(super) fn publish_on(&self) -> &'static str {
         if self.remote.is_some() { "0.0.0.0" } else { "127.0.0.1" }
     }
@@ -62,6 +72,16 @@ impl EngineAddress {
 impl fmt::Display for EngineAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
+    }
+}
+
+/// The address without what precedes an `@`: it may be a password. The path of a socket may contain an `@`.
+fn without_user_information(url: &str) -> String {
+    let start = url.find("://").map_or(0, |colon| colon + 3);
+    let (scheme, rest) = url.split_at(start);
+    match rest.rsplit_once('@') {
+        Some((_, rest)) if !["unix://", "npipe://"].contains(&scheme) => format!("{scheme}{rest}"),
+        _ => url.to_owned(),
     }
 }
 
@@ -92,8 +112,11 @@ mod tests {
             ("tcp://docker:2375", "tcp://docker:2375", "0.0.0.0", "docker"),
             ("http://10.0.0.5:80", "http://10.0.0.5:80", "0.0.0.0", "10.0.0.5"),
             ("tcp://[fd00::2]", "tcp://[fd00::2]:2375", "0.0.0.0", "[fd00::2]"),
+            ("https://docker", "https://docker:2376", "0.0.0.0", "docker"),
+            ("tcp://me:hush@docker:1", "tcp://docker:1", "0.0.0.0", "docker"),
+            ("unix:///run/me@host.sock", "unix:///run/me@host.sock", "127.0.0.1", "127.0.0.1"),
         ] {
-            let address = EngineAddress::parse(given, false).unwrap();
+            let address = EngineAddress::parse(given).unwrap();
             assert_eq!(
                 (address.as_str(), address.publish_on(), address.published_host()),
                 (url, publish_on, published_host)
@@ -102,15 +125,19 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_addresses_are_refused() {
-        for (given, tls) in [("https://docker:2376", false), ("tcp://docker:2376", true)] {
-            let error = EngineAddress::parse(given, tls).unwrap_err();
-            assert!(matches!(&error, EngineError::Tls { .. }), "{error}");
-        }
-        for given in ["ssh://me@host", "docker", "tcp://", "fd://"] {
-            let error = EngineAddress::parse(given, false).unwrap_err();
+    fn unsupported_addresses_are_refused_without_user_information() {
+        for given in [
+            "ssh://me:hush@host",
+            "docker",
+            "tcp://",
+            "fd://",
+            "tcp://me:hush@",
+            "me:hush@host:2375",
+            "x://a@hush@host",
+        ] {
+            let error = EngineAddress::parse(given).unwrap_err();
             assert!(matches!(&error, EngineError::InvalidAddress { .. }), "{error}");
+            assert!(!error.to_string().contains("hush"), "{error}");
         }
-        assert!(EngineAddress::parse("unix:///run/docker.sock", true).is_ok(), "a socket needs no TLS");
     }
 }

@@ -2,31 +2,22 @@
 
 use std::time::Duration;
 
-use bollard::Docker;
 use bollard::errors::Error as DockerError;
 use bollard::models::ImageInspect;
+use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::EngineError;
 use super::address::EngineAddress;
-
-/// Where an engine listens unless `DOCKER_HOST` is set.
-const DEFAULT_HOST: &str =
-    if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
+use super::docker_host::{DockerHost, Endpoint, TlsFiles};
 
 /// How long an engine may take to report its version.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an engine may take to respond, as for connections without TLS.
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// How long an engine may take to respond to a load or an export, since it first reads or writes the whole archive.
 const ARCHIVE_TIMEOUT: Duration = Duration::from_hours(1);
-
-/// Which engine to use, from the docker client's variables.
-#[derive(Debug, Clone, Default)]
-pub struct DockerHost {
-    /// `DOCKER_HOST`, as in `unix:///var/run/docker.sock` or `tcp://localhost:2375`; `None` for the default socket.
-    pub address: Option<String>,
-    /// Whether the engine must authenticate itself (`DOCKER_TLS_VERIFY`).
-    pub tls: bool,
-}
 
 /// A Docker Engine that has responded.
 #[derive(Debug, Clone)]
@@ -50,9 +41,10 @@ impl Engine {
     /// Connects to an engine.
     ///
     /// # Errors
-    /// When no engine responds, or it requires TLS.
+    /// When no engine responds, or it requires certificates that limg does not have.
     pub async fn connect(host: &DockerHost) -> Result<Self, EngineError> {
-        let address = EngineAddress::parse(host.address.as_deref().unwrap_or(DEFAULT_HOST), host.tls)?;
+        let Endpoint { address, tls } = host.endpoint()?;
+        let address = EngineAddress::parse(&address)?;
         let failed = |source| {
             let address = address.to_string();
             if requires_tls(&source) {
@@ -61,9 +53,23 @@ impl Engine {
                 EngineError::NoEngine { address, source }
             }
         };
-        let docker = Docker::connect_with_host(address.as_str()).map_err(failed)?;
+        let docker = match tls {
+            Some(TlsFiles { ca, certificate, key }) if address.is_tcp() => {
+                let (url, timeout) = (address.as_str(), REQUEST_TIMEOUT.as_secs());
+                Docker::connect_with_ssl(url, &key, &certificate, &ca, timeout, API_DEFAULT_VERSION)
+            }
+            _ if address.requires_tls() => return Err(EngineError::Tls { address: address.to_string() }),
+            _ => Docker::connect_with_host(address.as_str()),
+        };
+        let docker = docker.map_err(failed)?;
         docker.clone().with_timeout(CONNECT_TIMEOUT).negotiate_version().await.map_err(failed)?;
         Ok(Self { docker, address })
+    }
+
+    /// The host at which published ports can be reached from this machine.
+    #[must_use]
+    pub fn published_host(&self) -> &str {
+        self.address.published_host()
     }
 
     /// The image with this name or id, if the engine has it.

@@ -1,23 +1,28 @@
 //! A function's container, from its creation to its removal, which is guaranteed unless limg is killed.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::path::Path;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error as DockerError;
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions,
     StartContainerOptions, StopContainerOptions, UploadToContainerOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt as _;
+use tokio::io::AsyncWrite;
 use tokio::task::JoinHandle;
 
 use super::connection::is_status;
 use super::container_output::RecentOutput;
-use super::run_options::{EMULATOR_FOLDER, EMULATOR_NAME, PORT};
+use super::debugger;
+use super::emulator::{self, Emulator};
+use super::network::emulator_port;
+use super::run_options::OWN_FOLDER;
 use super::{Engine, EngineError, OutputSink, OutputStream, RunOptions, streaming_body};
 use crate::fs;
 
@@ -42,13 +47,27 @@ pub(super) struct Container<'a> {
     removed: bool,
 }
 
+/// Why a file was not copied into a container.
+enum CopyError {
+    Read(io::Error),
+    Upload(DockerError),
+}
+
 impl<'a> Container<'a> {
-    pub(super) async fn create(engine: &Engine, options: &'a RunOptions) -> Result<Self, EngineError> {
-        let container = options.container(engine.address.publish_on())?;
+    /// Creates the container with this description, which is that of `options`.
+    pub(super) async fn create(
+        engine: &Engine,
+        options: &'a RunOptions,
+        container: ContainerCreateBody,
+    ) -> Result<Self, EngineError> {
         let query = CreateContainerOptions { platform: options.platform(), name: None };
         let function = options.function.as_str();
         let created =
             engine.docker.create_container(Some(query), container).await.map_err(|error| match error {
+                // Newer engines look for the network at once.
+                error if is_missing_network(&error) => {
+                    EngineError::NoNetwork { name: options.network.name.clone().unwrap_or_default() }
+                }
                 error if is_status(&error, 404) => EngineError::NoImage { name: options.image.clone() },
                 error => EngineError::call(format!("create a container for `{function}`"), error),
             })?;
@@ -62,18 +81,28 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Starts the container. Its output goes to `sink`.
-    pub(super) async fn start(&mut self, options: &RunOptions, sink: &OutputSink) -> Result<(), EngineError> {
-        if let Some(emulator) = &options.emulator {
+    /// Starts the container. Its output goes to `sink`. Returns its standard input, if it has one.
+    pub(super) async fn start(
+        &mut self,
+        options: &RunOptions,
+        sink: &OutputSink,
+        has_input: bool,
+    ) -> Result<Pin<Box<dyn AsyncWrite + Send>>, EngineError> {
+        if let Emulator::Copied(emulator) = &options.emulator {
             self.copy_emulator(emulator).await?;
         }
+        if let Some(script) = options.debug_script() {
+            self.copy_script(script).await?;
+        }
         // Before the start, so that no output is lost.
-        self.attach(sink.clone()).await?;
+        let input = self.attach(sink.clone(), has_input).await?;
         let started = self.docker.start_container(&self.id, None::<StartContainerOptions>).await;
-        started.map_err(|error| match options.port {
-            Some(port) if is_port_in_use(&error) => EngineError::PortInUse { port },
+        started.map_err(|error| match (options.port, &options.network.name) {
+            (Some(port), _) if is_port_in_use(&error) => EngineError::PortInUse { port },
+            (_, Some(name)) if is_missing_network(&error) => EngineError::NoNetwork { name: name.clone() },
             _ => self.failed("start", error),
-        })
+        })?;
+        Ok(input)
     }
 
     /// Does some work, which fails when the container exits.
@@ -99,36 +128,64 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Copies the emulator into its volume.
+    /// Copies the emulator into the volume of limg's files.
     async fn copy_emulator(&self, emulator: &Path) -> Result<(), EngineError> {
         let path = emulator.to_owned();
+        let open = move || {
+            let file = fs::open(&path).map_err(io::Error::other)?;
+            Ok((file.metadata()?.len(), file))
+        };
+        self.copy_program(emulator::NAME, open).await.map_err(|error| match error {
+            CopyError::Read(source) => EngineError::CopyEmulator { path: emulator.to_owned(), source },
+            CopyError::Upload(source) => self.failed("copy the emulator into", source),
+        })
+    }
+
+    /// Copies the script of the debugger into the volume of limg's files.
+    async fn copy_script(&self, script: &'static str) -> Result<(), EngineError> {
+        let open = || Ok((script.len() as u64, script.as_bytes()));
+        self.copy_program(debugger::SCRIPT_NAME, open).await.map_err(|error| match error {
+            CopyError::Read(source) => self.failed("copy a script into", source.into()),
+            CopyError::Upload(source) => self.failed("copy a script into", source),
+        })
+    }
+
+    /// Copies an executable file, with its size in bytes, into the volume of limg's files.
+    async fn copy_program<R: Read>(
+        &self,
+        name: &'static str,
+        open: impl FnOnce() -> io::Result<(u64, R)> + Send + 'static,
+    ) -> Result<(), CopyError> {
         let (archive, writing) = streaming_body::stream(move |output| -> io::Result<()> {
-            let mut file = fs::open(&path).map_err(io::Error::other)?;
+            let (size, content) = open()?;
             let mut header = tar::Header::new_ustar();
             header.set_mode(0o755);
-            header.set_size(file.metadata()?.len());
+            header.set_size(size);
             let mut archive = tar::Builder::new(output);
-            archive.append_data(&mut header, EMULATOR_NAME, &mut file)?;
+            archive.append_data(&mut header, name, content)?;
             archive.into_inner()?.flush()
         });
-        let options = UploadToContainerOptions {
-            path: EMULATOR_FOLDER.to_owned(),
-            ..UploadToContainerOptions::default()
-        };
+        let options =
+            UploadToContainerOptions { path: OWN_FOLDER.to_owned(), ..UploadToContainerOptions::default() };
         let archive = bollard::body_try_stream(archive);
         let uploaded = self.docker.upload_to_container(&self.id, Some(options), archive).await;
         if let Ok(written) = writing.await
             && let (Err(source), false) = (written.result, written.abandoned)
         {
-            return Err(EngineError::CopyEmulator { path: emulator.to_owned(), source });
+            return Err(CopyError::Read(source));
         }
-        uploaded.map_err(|error| self.failed("copy the emulator into", error))
+        uploaded.map_err(CopyError::Upload)
     }
 
-    /// Passes the output on until the container exits.
-    async fn attach(&mut self, sink: OutputSink) -> Result<(), EngineError> {
+    /// Passes the output on until the container exits, and returns its standard input.
+    async fn attach(
+        &mut self,
+        sink: OutputSink,
+        has_input: bool,
+    ) -> Result<Pin<Box<dyn AsyncWrite + Send>>, EngineError> {
         let options = AttachContainerOptions {
             stream: true,
+            stdin: has_input,
             stdout: true,
             stderr: true,
             ..AttachContainerOptions::default()
@@ -146,7 +203,7 @@ impl<'a> Container<'a> {
                 sink(stream, chunk.as_ref());
             }
         }));
-        Ok(())
+        Ok(attached.input)
     }
 
     /// The port of the engine's machine at which the emulator is published.
@@ -156,7 +213,7 @@ impl<'a> Container<'a> {
         let bindings = inspected
             .network_settings
             .and_then(|network| network.ports)
-            .and_then(|mut ports| ports.remove(PORT).flatten())
+            .and_then(|mut ports| ports.remove(&emulator_port()).flatten())
             .unwrap_or_default();
         let port = bindings.into_iter().find_map(|binding| binding.host_port?.parse().ok());
         // A container that has exited has no ports.
@@ -175,7 +232,7 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Stops and removes the container and its volume. Returns whether it ran out of memory, and the end of its output.
+    /// Stops and removes the container and its volumes. Returns whether it ran out of memory, and the end of its output.
     pub(super) async fn close(mut self) -> (Result<bool, EngineError>, String) {
         let grace = StopContainerOptions { t: Some(GRACE_SECONDS), signal: None };
         // A failure does not matter, since the removal is forced.
@@ -225,6 +282,12 @@ impl Drop for Container<'_> {
 fn is_port_in_use(error: &DockerError) -> bool {
     let text = error.to_string();
     text.contains("port is already allocated") || text.contains("address already in use")
+}
+
+/// Whether a container was not created, or did not start, because its network does not exist.
+fn is_missing_network(error: &DockerError) -> bool {
+    let text = error.to_string();
+    is_status(error, 404) && text.contains("network") && text.contains("not found")
 }
 
 /// Removes a container, running or not, and its anonymous volumes.

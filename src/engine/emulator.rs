@@ -11,8 +11,18 @@ use crate::files::{HEAD, Machine};
 use crate::finding::Help;
 use crate::fs::{self, FsError};
 use crate::project::{Architecture, RunConfig};
-use crate::runtime::{AWS_ENTRYPOINT, EMULATOR_PATH};
 use crate::store::Store;
+
+/// The name of the emulator.
+pub(super) const NAME: &str = "aws-lambda-rie";
+
+/// The port in the container on which the emulator accepts events. The emulator's own default is 8080, where in Lambda
+/// applications listen that the web adapter starts.
+pub(super) const PORT: u16 = 28080;
+
+/// Where images have the emulator: AWS's base images, those that aws-sam-cli builds, and the examples of AWS's
+/// documentation (Lambda developer guide, images-test), which also put it into the root.
+const FOLDERS: [&str; 5] = ["/usr/local/bin", "/var/rapid", "/usr/bin", "/aws-lambda", ""];
 
 /// An emulator that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,17 +81,54 @@ impl Failure for EmulatorError {
     }
 }
 
-/// Whether limg has to copy the emulator into a container of the image. `has_file` is whether a path is a file of
-/// the image.
+/// Where the emulator of a container is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Emulator {
+    /// At this path of the image.
+    InImage(String),
+    /// In this file of limg's machine, which is copied into the container.
+    Copied(PathBuf),
+}
+
+/// The emulator in an image, if it has one in a usual place. `has_file` is whether a path is a file of the image.
 #[must_use]
-pub fn is_needed(run: &RunConfig, has_file: impl Fn(&str) -> bool) -> bool {
-    match run.entrypoint.as_deref().unwrap_or_default() {
-        [script, ..] if script == AWS_ENTRYPOINT => !has_file(EMULATOR_PATH),
-        // limg's entry script and wrappers may come first.
-        words => !words
-            .iter()
-            .any(|word| word.rsplit('/').next().is_some_and(|name| name.starts_with("aws-lambda-rie"))),
+pub fn in_image(
+    run: &RunConfig,
+    architecture: Architecture,
+    has_file: impl Fn(&str) -> bool,
+) -> Option<String> {
+    if let Some(word) = run.entrypoint.iter().flatten().find(|word| is_emulator(word)) {
+        return Some(word.clone());
     }
+    let search_path =
+        run.environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
+    let folders = FOLDERS.into_iter().chain(search_path.into_iter().flat_map(|path| path.split(':')));
+    let names = [NAME.to_owned(), file_name(architecture)];
+    folders
+        .filter(|folder| folder.is_empty() || folder.starts_with('/'))
+        .flat_map(|folder| names.iter().map(move |name| format!("{}/{name}", folder.trim_end_matches('/'))))
+        .find(|path| has_file(path))
+}
+
+/// The command line of a container: the entry point and its command, started by the emulator, as Lambda starts them.
+/// The emulator runs its arguments as a command. If there are several, it also takes the last one as the handler, which
+/// is CMD in an image for Lambda; an image without CMD has one argument or names the handler itself (rie/run.go).
+pub(super) fn command_line(emulator: &str, run: &RunConfig) -> Option<(Vec<String>, Vec<String>)> {
+    let own = run.entrypoint.clone().unwrap_or_default();
+    let command = run.command.clone().unwrap_or_default();
+    let options = ["--runtime-interface-emulator-address".to_owned(), format!("0.0.0.0:{PORT}")];
+    let entrypoint = match own.iter().position(|word| is_emulator(word)) {
+        // limg's entry script and wrappers may come first.
+        Some(position) => [&own[..=position], &options, &own[position + 1..]].concat(),
+        None if own.is_empty() && command.is_empty() => return None,
+        None => [&[emulator.to_owned()], &options[..], &own].concat(),
+    };
+    Some((entrypoint, command))
+}
+
+/// Whether a word of an entry point is an emulator.
+fn is_emulator(word: &str) -> bool {
+    word.rsplit('/').next().is_some_and(|name| name.starts_with(NAME))
 }
 
 /// The emulator for `architecture`: the file that the user names, or else the one in the store's folder `rie`.
@@ -110,7 +157,7 @@ pub fn find(
 
 /// The same name as in aws-sam-cli.
 fn file_name(architecture: Architecture) -> String {
-    format!("aws-lambda-rie-{architecture}")
+    format!("{NAME}-{architecture}")
 }
 
 #[cfg(test)]
@@ -147,18 +194,55 @@ mod tests {
         assert_eq!(super::find(Some(&named), &store, Architecture::Arm64).unwrap(), named);
     }
 
+    fn run(entrypoint: &[&str], command: &[&str]) -> RunConfig {
+        let given = |list: &[&str]| Some(words(list)).filter(|list| !list.is_empty());
+        RunConfig { entrypoint: given(entrypoint), command: given(command), ..RunConfig::default() }
+    }
+
     #[test]
-    fn an_image_that_starts_its_own_emulator_needs_no_other() {
-        let run = |entrypoint: &[&str]| RunConfig {
-            entrypoint: Some(entrypoint.iter().map(|&word| word.to_owned()).collect()),
-            ..RunConfig::default()
-        };
-        let rie = |path: &str| path == EMULATOR_PATH;
-        assert!(!is_needed(&run(&[AWS_ENTRYPOINT]), rie));
-        assert!(is_needed(&run(&[AWS_ENTRYPOINT]), |_| false));
-        assert!(!is_needed(&run(&[EMULATOR_PATH, "/main"]), rie));
-        assert!(!is_needed(&run(&["/opt/wrapper", EMULATOR_PATH, "/main"]), rie));
-        assert!(is_needed(&run(&["/main"]), rie));
-        assert!(is_needed(&RunConfig::default(), rie));
+    fn an_emulator_is_found_at_the_usual_places_of_an_image() {
+        let find = |run: &RunConfig, file: &str| in_image(run, Architecture::Arm64, |path| path == file);
+        let mut plain = run(&["/main"], &[]);
+        plain.environment = vec![("PATH".to_owned(), "/bin:/tools/:relative".to_owned())];
+        for place in [
+            "/usr/local/bin/aws-lambda-rie",
+            "/var/rapid/aws-lambda-rie",
+            "/var/rapid/aws-lambda-rie-arm64",
+            "/usr/bin/aws-lambda-rie",
+            "/aws-lambda/aws-lambda-rie",
+            "/aws-lambda-rie",
+            "/tools/aws-lambda-rie",
+        ] {
+            assert_eq!(find(&plain, place).as_deref(), Some(place));
+        }
+        for place in ["/var/rapid/aws-lambda-rie-x86_64", "relative/aws-lambda-rie", "/x/aws-lambda-rie"] {
+            assert_eq!(find(&plain, place), None);
+        }
+        assert_eq!(
+            find(&run(&["/x/aws-lambda-rie", "/main"], &[]), "").as_deref(),
+            Some("/x/aws-lambda-rie")
+        );
+    }
+
+    #[test]
+    fn the_emulator_starts_the_entry_point_and_leaves_port_8080_free() {
+        let rie = "/usr/local/bin/aws-lambda-rie";
+        let (option, address) = ("--runtime-interface-emulator-address", "0.0.0.0:28080");
+        let cases: [(&[&str], &[&str], &[&str]); 5] = [
+            (&["/lambda-entrypoint.sh"], &["app.handler"], &[rie, option, address, "/lambda-entrypoint.sh"]),
+            (&["/main"], &[], &[rie, option, address, "/main"]),
+            (&[], &["/main", "x"], &[rie, option, address]),
+            (&["/x/aws-lambda-rie", "/main"], &["x"], &["/x/aws-lambda-rie", option, address, "/main"]),
+            (&["/wrapper", rie], &["/main"], &["/wrapper", rie, option, address]),
+        ];
+        for (entrypoint, command, expected) in cases {
+            let (line, rest) = command_line(rie, &run(entrypoint, command)).unwrap();
+            assert_eq!((line, rest), (words(expected), words(command)));
+        }
+        assert_eq!(command_line(rie, &RunConfig::default()), None);
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
     }
 }

@@ -32,11 +32,19 @@ pub enum EngineError {
         #[source]
         source: DockerError,
     },
-    /// The engine requires TLS.
-    #[error("failed to connect to the Docker Engine at `{address}`: limg does not support TLS for engines")]
+    /// The engine requires TLS, and limg has no certificates for it.
+    #[error("failed to connect to the Docker Engine at `{address}`: it requires TLS")]
     Tls {
         /// Its address.
         address: String,
+    },
+    /// The Docker context cannot be used.
+    #[error("failed to use the Docker context `{name}`: {why}")]
+    Context {
+        /// Its name.
+        name: String,
+        /// The reason.
+        why: String,
     },
     /// The address is malformed or not supported.
     #[error("`{address}` is not an address of a Docker Engine that limg supports")]
@@ -125,6 +133,26 @@ pub enum EngineError {
         /// The last lines of its output.
         output: Vec<String>,
     },
+    /// The kernel killed the container because of its memory limit.
+    #[error("the container of `{function}` ran out of memory: its `memory` is {memory} MB")]
+    OutOfMemory {
+        /// The function.
+        function: String,
+        /// The limit in MB.
+        memory: u32,
+    },
+    /// The image has no shell.
+    #[error("the image of `{function}` has no shell: `/bin/sh` does not exist")]
+    NoShell {
+        /// The function.
+        function: String,
+    },
+    /// The engine does not have the network.
+    #[error("the Docker Engine has no network `{name}`")]
+    NoNetwork {
+        /// Its name.
+        name: String,
+    },
     /// The emulator in the container does not respond.
     #[error(
         "the container of `{function}` did not respond at {address} within {seconds} seconds{}",
@@ -192,10 +220,14 @@ impl EngineError {
 impl Failure for EngineError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::NoImage { .. } | Self::EventTooLarge { .. } => FailureKind::User,
+            Self::NoImage { .. }
+            | Self::NoNetwork { .. }
+            | Self::NoShell { .. }
+            | Self::EventTooLarge { .. } => FailureKind::User,
             // The function's image is the cause, so that a changed one may work.
             Self::NothingToRun { .. }
             | Self::Exited { .. }
+            | Self::OutOfMemory { .. }
             | Self::NotReady { .. }
             | Self::NoResponse { .. }
             | Self::Http { .. }
@@ -212,17 +244,27 @@ impl Failure for EngineError {
                         "join the group that owns `{address}` (`docker`), or set DOCKER_HOST to an engine of your own"
                     ))
                 } else {
-                    "start Docker, set DOCKER_HOST if it listens elsewhere (`docker context inspect` shows where), or \
+                    "start Docker, set DOCKER_HOST or select a Docker context if it listens elsewhere, or \
                      build an OCI layout with `-o oci:DIR`, which does not need Docker"
                         .into()
                 });
             }
             Self::Tls { .. } => {
-                "forward the engine's socket (`ssh -L /tmp/docker.sock:/var/run/docker.sock HOST`) and set \
-                 DOCKER_HOST=unix:///tmp/docker.sock, or build with `-o docker-archive:FILE` and run `docker load`"
+                "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH to the folder of `ca.pem`, `cert.pem` and `key.pem`, or use a \
+                 Docker context that has them"
             }
-            Self::InvalidAddress { .. } => "set DOCKER_HOST to `unix://PATH` or `tcp://HOST:PORT`",
+            Self::Context { .. } => {
+                "run `docker context ls`, and select another with `docker context use` or DOCKER_CONTEXT, or set DOCKER_HOST"
+            }
+            Self::InvalidAddress { .. } => {
+                "set DOCKER_HOST to `unix://PATH` or `tcp://HOST:PORT`; for a machine that you reach by SSH, forward its \
+                 socket (`ssh -L /tmp/docker.sock:/var/run/docker.sock HOST`) and set DOCKER_HOST=unix:///tmp/docker.sock"
+            }
             Self::NoImage { .. } => "pull it with `docker pull`, or check the name with `docker images`",
+            Self::NoNetwork { .. } => {
+                "use one of `docker network ls`, or create it with `docker network create`"
+            }
+            Self::OutOfMemory { .. } => "increase its `memory`, or use `--relaxed`, which does not limit it",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
             Self::PortInUse { .. } => {
                 "choose another with `--port`, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"

@@ -63,7 +63,7 @@ impl FakeEngine {
     pub(super) async fn engine(&self) -> Engine {
         let socket = self.folder.path().join("docker.sock");
         let address = Some(format!("unix://{}", socket.display()));
-        Engine::connect(&super::DockerHost { address, tls: false }).await.unwrap()
+        Engine::connect(&super::DockerHost { address, ..super::DockerHost::default() }).await.unwrap()
     }
 }
 

@@ -9,6 +9,8 @@ mod address;
 mod connection;
 mod container;
 mod container_output;
+mod debugger;
+mod docker_host;
 pub mod emulator;
 mod emulator_client;
 mod emulator_log;
@@ -17,22 +19,30 @@ mod export;
 mod extensions;
 mod failure_help;
 mod load;
+mod network;
 mod response;
 mod run_options;
 mod running_function;
+mod sandbox;
+mod shell;
 mod streaming_body;
 
 #[cfg(test)]
 #[cfg(unix)]
 mod fake;
 
-pub use connection::{DockerHost, Engine, EngineImage};
+pub use connection::{Engine, EngineImage};
 pub use container_output::{OutputSink, OutputStream};
+pub use debugger::Debugger;
+pub use docker_host::DockerHost;
 pub use emulator_client::EventPayload;
 pub use emulator_log::{EmulatorLine, FunctionStart};
 pub use error::EngineError;
 pub use extensions::TelemetrySubscriber;
 pub use load::LoadedImage;
+pub use network::{HostEntry, NetworkOptionError, NetworkOptions, PublishedPort, check_network};
 pub use response::{Outcome, Response};
 pub use run_options::{EMULATOR_VARIABLES, RunOptions};
 pub use running_function::{FinishedRun, Invocation, RunningFunction};
+pub use sandbox::Sandbox;
+pub use shell::TerminalSize;

@@ -1,45 +1,32 @@
 //! [`RunOptions`], and the container that the engine creates from them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
-use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, PortBinding,
-    ResourcesUlimits,
-};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 
 use super::EngineError;
+use super::debugger::{self, Debugger};
+use super::emulator::{self, Emulator};
+use super::network::{NetworkOptions, PublishedPort};
+use super::sandbox::{self, Sandbox, Tmp};
 use crate::project::{Architecture, RunConfig};
 
-/// The port on which the emulator accepts invocations, as the engine writes it.
-pub(super) const PORT: &str = "8080/tcp";
-
-/// The label of every container that limg starts, and of its volume: `docker ps -a --filter label=limg=invoke` and
+/// The label of every container that limg starts, and of its volumes: `docker ps -a --filter label=limg=invoke` and
 /// the same with `docker volume ls` find those that a killed limg left behind.
 const LABEL: (&str, &str) = ("limg", "invoke");
 
-/// The folder of the container to which the emulator is copied. It is a volume, which can be written before the
+/// The folder of the container for limg's own files, such as a copied emulator. It is a volume, which can be written before the
 /// container starts, even if the root is read-only and the engine runs on another machine.
-pub(super) const EMULATOR_FOLDER: &str = "/.limg";
+pub(super) const OWN_FOLDER: &str = "/.limg";
 
-/// The name of the emulator in that folder.
-pub(super) const EMULATOR_NAME: &str = "aws-lambda-rie";
+/// The program that starts a shell.
+pub(super) const SHELL: &str = "/bin/sh";
 
 /// The region that a function sees unless the caller names one: that of the function's ARN in the emulator.
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// The variables for the region, which all get the same value. If the caller sets several, the first one counts.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-
-/// The user and group that functions run as in Lambda.
-const LAMBDA_USER: &str = "993:990";
-
-/// The number of processes and threads, and of open files, that Lambda allows (Lambda developer guide,
-/// gettingstarted-limits).
-const LAMBDA_LIMIT: i64 = 1024;
-
-/// Lambda's `/tmp`. An engine mounts it `noexec` by default; Lambda does not.
-const LAMBDA_TMP: &str = "rw,exec,nosuid,nodev,mode=1777,size=512m";
 
 /// Variables that configure the emulator but that Lambda does not reserve: a function's configuration may contain
 /// them, and must not change how the function runs (rie/handlers.go).
@@ -66,14 +53,18 @@ pub struct RunOptions {
     pub project: String,
     /// The timeout of an invocation in seconds.
     pub timeout: u32,
-    /// The function's memory in MB. With `as_lambda` it is also the container's limit.
+    /// The function's memory in MB, which is also the container's limit unless the sandbox is relaxed.
     pub memory: u32,
-    /// The emulator to copy into the container, for an image that does not start its own
-    /// ([`emulator::is_needed`](super::emulator::is_needed)).
-    pub emulator: Option<PathBuf>,
-    /// Whether the container is restricted as in Lambda: a read-only root, `/tmp`, an unprivileged user, a memory
-    /// limit.
-    pub as_lambda: bool,
+    /// The emulator that starts the image.
+    pub emulator: Emulator,
+    /// Whether the image has a `/tmp` that everyone can write to.
+    pub has_tmp: bool,
+    /// How the container is restricted.
+    pub sandbox: Sandbox,
+    /// The container's network.
+    pub network: NetworkOptions,
+    /// The debugger for which the function waits when it starts, and its port, which is published too.
+    pub debugger: Option<(Debugger, u16)>,
     /// The port of the engine's machine at which to publish the emulator; `None` for any free one.
     pub port: Option<u16>,
     /// Variables that override those of the image and of limg, except for [`EMULATOR_VARIABLES`]; of the same name,
@@ -82,26 +73,48 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// The container to create. Its port is published on the address `publish_on`.
+    /// The container that runs the function. Its ports are published on the address `publish_on`.
     pub(super) fn container(&self, publish_on: &str) -> Result<ContainerCreateBody, EngineError> {
-        let (entrypoint, cmd) = match &self.emulator {
-            Some(_) => {
-                let (entrypoint, command) = self.emulated()?;
-                (Some(entrypoint), Some(command))
-            }
-            None => (None, None),
+        let copied = format!("{OWN_FOLDER}/{}", emulator::NAME);
+        let emulator = match &self.emulator {
+            Emulator::InImage(path) => path,
+            Emulator::Copied(_) => &copied,
         };
-        Ok(ContainerCreateBody {
+        let (entrypoint, command) = emulator::command_line(emulator, &self.run)
+            .ok_or_else(|| EngineError::NothingToRun { function: self.function.clone() })?;
+        Ok(ContainerCreateBody { entrypoint: Some(entrypoint), cmd: Some(command), ..self.setup(publish_on) })
+    }
+
+    /// The same container with a shell instead of the function. `is_terminal` is whether the user is at a terminal.
+    pub(super) fn shell(&self, publish_on: &str, is_terminal: bool) -> ContainerCreateBody {
+        let script = "command -v bash >/dev/null && exec bash; exec sh";
+        ContainerCreateBody {
+            entrypoint: Some(vec![SHELL.to_owned(), "-c".to_owned(), script.to_owned()]),
+            cmd: Some(Vec::new()),
+            tty: Some(is_terminal),
+            open_stdin: Some(true),
+            stdin_once: Some(true),
+            attach_stdin: Some(true),
+            ..self.setup(publish_on)
+        }
+    }
+
+    /// What the containers of a function and of its shell have in common.
+    fn setup(&self, publish_on: &str) -> ContainerCreateBody {
+        ContainerCreateBody {
             image: Some(self.image.clone()),
-            entrypoint,
-            cmd,
             env: Some(self.variables()),
-            user: self.as_lambda.then(|| LAMBDA_USER.to_owned()),
-            exposed_ports: Some(vec![PORT.to_owned()]),
+            user: self.sandbox.user(),
+            exposed_ports: Some(self.network().exposed_ports()),
             labels: Some(self.labels()),
             host_config: Some(self.host_config(publish_on)),
             ..ContainerCreateBody::default()
-        })
+        }
+    }
+
+    /// The script for the volume of limg's files, if the debugger needs one.
+    pub(super) fn debug_script(&self) -> Option<&'static str> {
+        matches!(self.debugger, Some((Debugger::Python, _))).then_some(debugger::SCRIPT)
     }
 
     /// The platform, as the engine writes it.
@@ -109,22 +122,14 @@ impl RunOptions {
         format!("linux/{}", self.architecture.oci_name())
     }
 
-    /// The entry point and the command, with the emulator in front of the image's own. The emulator runs its
-    /// arguments as a command. If there are several, it also takes the last one as the handler, which is CMD in an
-    /// image for Lambda; an image without CMD has one argument or names the handler itself (rie/run.go).
-    fn emulated(&self) -> Result<(Vec<String>, Vec<String>), EngineError> {
-        let own = self.run.entrypoint.clone().unwrap_or_default();
-        let command = self.run.command.clone().unwrap_or_default();
-        if own.is_empty() && command.is_empty() {
-            return Err(EngineError::NothingToRun { function: self.function.clone() });
-        }
-        let emulator = format!("{EMULATOR_FOLDER}/{EMULATOR_NAME}");
-        Ok(([vec![emulator], own].concat(), command))
-    }
-
-    /// The variables that Lambda sets and the emulator takes from its environment, then the caller's.
+    /// The variables that Lambda sets and the emulator takes from its environment, then the caller's, then the
+    /// debugger's.
     fn variables(&self) -> Vec<String> {
-        let given = |name: &str| self.environment.iter().rev().find(|(given, _)| given == name);
+        let mut environment = self.environment.clone();
+        if let Some((debugger, port)) = self.debugger {
+            environment.extend(debugger.variables(port, OWN_FOLDER, &self.run, &self.environment));
+        }
+        let given = |name: &str| environment.iter().rev().find(|(given, _)| given == name);
         let region = REGIONS.into_iter().find_map(given);
         let region = region.map_or(DEFAULT_REGION, |(_, region)| region);
         // An image without this variable does not get an empty one.
@@ -140,7 +145,7 @@ impl RunOptions {
         let set = set.into_iter().chain(has_handler.then(|| (HANDLER, String::new())));
         let is_fixed = |name: &str| EMULATOR_VARIABLES.contains(&name) || REGIONS.contains(&name);
         let set = set.filter(|(name, _)| is_fixed(name) || given(name).is_none());
-        let others = self.environment.iter().filter(|(name, _)| !is_fixed(name));
+        let others = environment.iter().filter(|(name, _)| !is_fixed(name));
         set.map(|(name, value)| format!("{name}={value}"))
             .chain(others.map(|(name, value)| format!("{name}={value}")))
             .collect()
@@ -153,47 +158,28 @@ impl RunOptions {
     }
 
     fn host_config(&self, publish_on: &str) -> HostConfig {
-        // Without a host port the engine chooses a free one.
-        let host_port = self.port.map(|port| port.to_string());
-        let binding = PortBinding { host_ip: Some(publish_on.to_owned()), host_port };
-        let emulator = Mount {
-            target: Some(EMULATOR_FOLDER.to_owned()),
-            typ: Some(MountType::VOLUME),
-            volume_options: Some(MountVolumeOptions {
-                labels: Some(self.labels()),
-                ..MountVolumeOptions::default()
-            }),
-            ..Mount::default()
-        };
+        let has_files = matches!(self.emulator, Emulator::Copied(_)) || self.debug_script().is_some();
+        let files = has_files.then(|| sandbox::volume(OWN_FOLDER, self.labels()));
         let host = HostConfig {
-            port_bindings: Some(HashMap::from([(PORT.to_owned(), Some(vec![binding]))])),
-            mounts: self.emulator.is_some().then(|| vec![emulator]),
+            mounts: Some(files.into_iter().collect()),
+            port_bindings: Some(self.network().bindings(self.port, publish_on)),
+            network_mode: self.network.name.clone(),
+            extra_hosts: Some(self.network.hosts()),
             // limg attaches to the output, so the engine does not have to keep it or send it to a log server.
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
             ..HostConfig::default()
         };
-        if self.as_lambda { self.restricted(host) } else { host }
+        // A debugger needs memory of its own.
+        let memory = self.debugger.is_none().then_some(self.memory);
+        let tmp = if self.has_tmp { Tmp::Volume(self.labels()) } else { Tmp::Memory };
+        self.sandbox.restrict(host, memory, tmp)
     }
 
-    fn restricted(&self, host: HostConfig) -> HostConfig {
-        let memory = i64::from(self.memory) * 1024 * 1024;
-        let open_files = ResourcesUlimits {
-            name: Some("nofile".to_owned()),
-            soft: Some(LAMBDA_LIMIT),
-            hard: Some(LAMBDA_LIMIT),
-        };
-        HostConfig {
-            readonly_rootfs: Some(true),
-            tmpfs: Some(HashMap::from([("/tmp".to_owned(), LAMBDA_TMP.to_owned())])),
-            cap_drop: Some(vec!["ALL".to_owned()]),
-            security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            memory: Some(memory),
-            // The limit of memory and swap together, so there is no swap.
-            memory_swap: Some(memory),
-            pids_limit: Some(LAMBDA_LIMIT),
-            ulimits: Some(vec![open_files]),
-            ..host
-        }
+    /// The network, with the debugger's port.
+    fn network(&self) -> NetworkOptions {
+        let mut network = self.network.clone();
+        network.ports.extend(self.debugger.map(|(_, port)| PublishedPort::same(port)));
+        network
     }
 }
 
@@ -220,8 +206,11 @@ mod tests {
             project: "shop".to_owned(),
             timeout: 30,
             memory: 512,
-            emulator: None,
-            as_lambda: false,
+            emulator: Emulator::InImage("/usr/local/bin/aws-lambda-rie".to_owned()),
+            has_tmp: true,
+            sandbox: Sandbox::default(),
+            network: NetworkOptions::default(),
+            debugger: None,
             port: None,
             environment: Vec::new(),
         }
@@ -232,12 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn an_image_with_its_own_emulator_keeps_its_entry_point() {
+    fn by_default_only_tmp_is_writable_and_memory_is_limited() {
         assert_eq!(options().platform(), "linux/arm64");
+        let labels = json!({ "limg": "invoke", "limg.project": "shop", "limg.function": "orders" });
+        let volume = json!({ "Labels": labels });
         assert_eq!(
             container(&options()),
             json!({
                 "Image": "shop/orders:v1",
+                "Entrypoint": [
+                    "/usr/local/bin/aws-lambda-rie",
+                    "--runtime-interface-emulator-address",
+                    "0.0.0.0:28080",
+                    "/main",
+                ],
+                "Cmd": ["app.handler"],
                 "Env": [
                     "AWS_LAMBDA_FUNCTION_NAME=orders",
                     "AWS_LAMBDA_FUNCTION_TIMEOUT=30",
@@ -246,10 +244,15 @@ mod tests {
                     "AWS_REGION=us-east-1",
                     "AWS_DEFAULT_REGION=us-east-1",
                 ],
-                "ExposedPorts": { "8080/tcp": {} },
-                "Labels": { "limg": "invoke", "limg.project": "shop", "limg.function": "orders" },
+                "ExposedPorts": { "28080/tcp": {} },
+                "Labels": labels,
                 "HostConfig": {
-                    "PortBindings": { "8080/tcp": [{ "HostIp": "127.0.0.1" }] },
+                    "ReadonlyRootfs": true,
+                    "Memory": 512 << 20,
+                    "MemorySwap": 512 << 20,
+                    "Mounts": [{ "Target": "/tmp", "Type": "volume", "VolumeOptions": volume }],
+                    "ExtraHosts": ["sandbox:127.0.0.1", "sandbox.localdomain:127.0.0.1"],
+                    "PortBindings": { "28080/tcp": [{ "HostIp": "127.0.0.1" }] },
                     "LogConfig": { "Type": "none" },
                 },
             })
@@ -257,50 +260,40 @@ mod tests {
     }
 
     #[test]
-    fn a_copied_emulator_is_in_a_volume_and_runs_the_image() {
-        let cases = [
-            (
-                Some(words(&["/main"])),
-                Some(words(&["app.handler"])),
-                json!(["/.limg/aws-lambda-rie", "/main"]),
-                json!(["app.handler"]),
-            ),
-            (Some(words(&["/main"])), None, json!(["/.limg/aws-lambda-rie", "/main"]), json!([])),
-            (None, Some(words(&["/main", "x"])), json!(["/.limg/aws-lambda-rie"]), json!(["/main", "x"])),
-        ];
-        for (entrypoint, command, expected, expected_command) in cases {
-            let run = RunConfig { entrypoint, command, ..RunConfig::default() };
-            let container = container(&RunOptions { emulator: Some("rie".into()), run, ..options() });
-            assert_eq!(container["Entrypoint"], expected);
-            assert_eq!(container["Cmd"], expected_command);
-            let labels =
-                json!({ "Labels": { "limg": "invoke", "limg.project": "shop", "limg.function": "orders" } });
-            let mount = json!({ "Target": "/.limg", "Type": "volume", "VolumeOptions": labels });
-            assert_eq!(container["HostConfig"]["Mounts"], json!([mount]));
-        }
-        let run = RunConfig::default();
-        let error =
-            RunOptions { emulator: Some("rie".into()), run, ..options() }.container("127.0.0.1").unwrap_err();
+    fn a_copied_emulator_and_tmp_are_in_volumes() {
+        let copied = || RunOptions { emulator: Emulator::Copied("rie".into()), ..options() };
+        let container = container(&copied());
+        assert_eq!(container["Entrypoint"][0], "/.limg/aws-lambda-rie");
+        let targets: Vec<_> = container["HostConfig"]["Mounts"].as_array().unwrap().iter().collect();
+        assert_eq!((&targets[0]["Target"], &targets[1]["Target"]), (&json!("/.limg"), &json!("/tmp")));
+        let without_tmp = self::container(&RunOptions { has_tmp: false, ..options() });
+        let host = &without_tmp["HostConfig"];
+        assert_eq!(host["Mounts"], json!([]));
+        assert!(host["Tmpfs"]["/tmp"].as_str().unwrap().contains("mode=1777"), "{host}");
+        let error = RunOptions { run: RunConfig::default(), ..copied() }.container("127.0.0.1").unwrap_err();
         assert!(matches!(error, EngineError::NothingToRun { .. }), "{error}");
     }
 
     #[test]
-    fn as_lambda_only_tmp_is_writable() {
-        let container = container(&RunOptions { as_lambda: true, ..options() });
-        assert_eq!(container["User"], "993:990");
-        let host = &container["HostConfig"];
-        assert_eq!(host["ReadonlyRootfs"], true);
-        assert_eq!(host["Tmpfs"]["/tmp"], LAMBDA_TMP);
+    fn as_lambda_the_user_is_unprivileged_and_relaxed_nothing_is_restricted() {
+        let strict = container(&RunOptions { sandbox: Sandbox::AsLambda, ..options() });
+        assert_eq!(strict["User"], "993:990");
+        let host = &strict["HostConfig"];
+        assert_eq!((&host["ReadonlyRootfs"], &host["Memory"]), (&json!(true), &json!(512 << 20)));
         assert_eq!(host["CapDrop"], json!(["ALL"]));
         assert_eq!(host["SecurityOpt"], json!(["no-new-privileges"]));
-        assert_eq!((&host["Memory"], &host["MemorySwap"]), (&json!(512 << 20), &json!(512 << 20)));
         assert_eq!((&host["PidsLimit"], &host["Ulimits"][0]["Hard"]), (&json!(1024), &json!(1024)));
+
+        let relaxed = container(&RunOptions { sandbox: Sandbox::Relaxed, ..options() });
+        let keys: Vec<_> = relaxed["HostConfig"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["ExtraHosts", "LogConfig", "Mounts", "PortBindings"]);
+        assert_eq!((&relaxed["User"], &relaxed["HostConfig"]["Mounts"]), (&Value::Null, &json!([])));
     }
 
     #[test]
     fn a_named_port_is_published() {
         let container = container(&RunOptions { port: Some(9000), ..options() });
-        let bindings = &container["HostConfig"]["PortBindings"]["8080/tcp"];
+        let bindings = &container["HostConfig"]["PortBindings"]["28080/tcp"];
         assert_eq!(bindings, &json!([{ "HostIp": "127.0.0.1", "HostPort": "9000" }]));
     }
 

@@ -67,9 +67,10 @@ impl Engine {
         cancel: impl Future<Output = ()>,
         work: impl AsyncFnOnce(&RunningFunction<'_>) -> Result<T, EngineError>,
     ) -> Result<Option<FinishedRun<T>>, EngineError> {
-        let mut container = Container::create(self, options).await?;
+        let description = options.container(self.address.publish_on())?;
+        let mut container = Container::create(self, options, description).await?;
         let run = async {
-            container.start(options, sink).await?;
+            container.start(options, sink, false).await?;
             let container = &container;
             let start = async {
                 let port = container.published_port().await?;
@@ -89,6 +90,9 @@ impl Engine {
         };
         let (removed, output) = container.close().await;
         match result {
+            Some(Err(EngineError::Exited { function, .. })) if matches!(removed, Ok(true)) => {
+                Err(EngineError::OutOfMemory { function, memory: options.memory })
+            }
             Some(Err(error)) => Err(error.with_output(last_lines(&output))),
             Some(Ok(result)) => removed.map(|out_of_memory| Some(FinishedRun { result, out_of_memory })),
             None => removed.map(|_| None),

@@ -17,6 +17,7 @@ use super::remote_cache::RemoteCache;
 use super::remote_layers;
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
+use crate::files::{FileIndex, IndexEntry};
 use crate::image::{Image, Layer, NewLayer};
 use crate::project::{Function, ReferenceTemplate, Repository};
 use crate::store::Digest;
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub time: BuildTime,
     /// Images in registries whose layers are used if the store does not have them.
     pub cache_from: Vec<ReferenceTemplate>,
+    /// Labels that every image gets.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The result of one attempt to make images.
@@ -135,8 +138,9 @@ fn join(
         layers.push(BuiltLayer::new(layer_plan.name.clone(), &layer, provenance));
         added.push(NewLayer { layer, description: layer_plan.name.clone(), encoder });
     }
-    let run = &planned.plan.run;
-    let image = Image::assemble(&base.image, &added, run, options.time.rfc3339())
+    let mut run = planned.plan.run.clone();
+    run.labels.extend(options.labels.clone());
+    let image = Image::assemble(&base.image, &added, &run, options.time.rfc3339())
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
     let image = match form {
         LayerForm::Blobs => image,
@@ -146,11 +150,19 @@ fn join(
     Ok(Built {
         name: function.name.clone(),
         image,
-        run: run.clone(),
         base: base.name.clone(),
         base_config: base.image.config_digest().clone(),
         origins,
         layers,
-        needs_emulator: emulator::is_needed(run, |path| base.index.has_file(path)),
+        emulator: emulator::in_image(&run, function.architecture, |path| base.index.has_file(path)),
+        has_tmp: has_tmp(&base.index),
+        run,
     })
+}
+
+/// Whether a base has a `/tmp` that everyone can write to, as those of Lambda have.
+fn has_tmp(base: &FileIndex) -> bool {
+    let is_open =
+        |entry: &IndexEntry| matches!(entry, IndexEntry::Directory { mode, .. } if mode & 0o002 != 0);
+    !base.is_full() || base.get("/tmp").is_some_and(is_open)
 }

@@ -25,8 +25,10 @@ pub(crate) struct Built {
     pub origins: BTreeMap<Digest, Origin>,
     /// The layers on the base, the lowest first.
     pub layers: Vec<BuiltLayer>,
-    /// Whether the image must be started with the runtime interface emulator outside Lambda.
-    pub needs_emulator: bool,
+    /// The path of the runtime interface emulator in the image, if it has one.
+    pub emulator: Option<String>,
+    /// Whether the image has a `/tmp` that everyone can write to.
+    pub has_tmp: bool,
 }
 
 /// A layer on a base.

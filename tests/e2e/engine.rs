@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use limg::engine::emulator::Emulator;
 use limg::engine::{
     DockerHost, Engine, EngineError, EventPayload, FinishedRun, FunctionStart, Invocation, LoadedImage,
-    Outcome, OutputSink, RunOptions, RunningFunction,
+    NetworkOptions, Outcome, OutputSink, RunOptions, RunningFunction, Sandbox,
 };
-use limg::failure::Failure as _;
 use limg::files::FileIndex;
 use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
 use limg::layout::{read_docker_archive, read_oci_directory};
@@ -126,8 +126,11 @@ impl Fixture {
             project: "limg-test".to_owned(),
             timeout: 10,
             memory: 256,
-            emulator: None,
-            as_lambda: false,
+            emulator: Emulator::InImage("/usr/local/bin/aws-lambda-rie".to_owned()),
+            has_tmp: true,
+            sandbox: Sandbox::Standard,
+            network: NetworkOptions::default(),
+            debugger: None,
             port: None,
             environment: vec![],
         }
@@ -317,7 +320,7 @@ async fn failures_of_a_function_are_responses() {
     let missing = fixture.function(fixture.run("nothing.handler")).await;
     assert_eq!(error_type(respond(&missing, "{}").await.0.outcome), "Runtime.ImportModuleError");
     let options = fixture.function(fixture.run("app.handler")).await;
-    let small = RunOptions { as_lambda: true, memory: 128, ..options };
+    let small = RunOptions { memory: 128, ..options };
     let (killed, out_of_memory) = respond(&small, r#"{"fill": 400000000}"#).await;
     assert_eq!(error_type(killed.outcome), "Runtime.ExitError");
     assert!(out_of_memory);
@@ -330,31 +333,31 @@ async fn the_emulator_is_copied_if_the_image_lacks_it() {
     // The runtime without the base's entry script, as in a distroless image.
     let entrypoint = Some(vec!["/var/runtime/bootstrap".to_owned()]);
     let options = fixture.function(RunConfig { entrypoint, ..fixture.run("app.handler") }).await;
-    assert!(limg::engine::emulator::is_needed(&options.run, |_| true));
     let emulator =
         limg::engine::emulator::find(Some(&emulator()), &fixture.store, Architecture::X86_64).unwrap();
-    for as_lambda in [false, true] {
-        let options = RunOptions { emulator: Some(emulator.clone()), as_lambda, ..options.clone() };
+    for sandbox in [Sandbox::Standard, Sandbox::AsLambda, Sandbox::Relaxed] {
+        let options = RunOptions { emulator: Emulator::Copied(emulator.clone()), sandbox, ..options.clone() };
         let (invocation, output) = fixture.invoke(&options, "{}").await;
         let response = success(&invocation.unwrap());
-        let written = serde_json::json!({ "/tmp": true, "/var/task": !as_lambda });
+        let written = serde_json::json!({ "/tmp": true, "/var/task": sandbox == Sandbox::Relaxed });
         assert_eq!(response["written"], written, "{output}");
-        assert_eq!(response["uid"], if as_lambda { 993 } else { 0 });
+        assert_eq!(response["uid"], if sandbox == Sandbox::AsLambda { 993 } else { 0 });
         assert!(output.contains("listener saw SHUTDOWN"), "{output}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-async fn the_error_of_a_container_that_exits_early_has_its_last_line() {
+async fn an_entry_point_that_cannot_run_the_function_is_a_function_error() {
     let fixture = Fixture::new("early").await;
     let mut options = fixture.function(RunConfig { command: None, ..fixture.run("x") }).await;
     let (invocation, output) = fixture.invoke(&options, "{}").await;
-    let error = invocation.unwrap_err();
-    assert!(matches!(error, EngineError::Exited { status: 142, .. }), "{error:?}");
+    let response = invocation.unwrap().response;
+    assert!(
+        matches!(&response.outcome, Outcome::FunctionError { message, .. } if message.ends_with("exit status 142"))
+    );
+    assert!(response.help.unwrap().contains("CMD"));
     let reason = "entrypoint requires the handler name to be the first argument";
-    assert!(error.to_string().ends_with(reason), "{error}");
-    assert!(error.help().unwrap().render(|_| None).unwrap().contains("CMD"));
     assert!(output.contains(reason), "{output}");
 
     options.image = fixture.docker.name("missing");
@@ -363,7 +366,12 @@ async fn the_error_of_a_container_that_exits_early_has_its_last_line() {
 
     let run = RunConfig { entrypoint: Some(vec!["/no/such/program".to_owned()]), ..fixture.run("x") };
     let options = fixture.function(run).await;
-    let error = fixture.invoke(&options, "{}").await.0.unwrap_err();
+    let outcome = fixture.invoke(&options, "{}").await.0.unwrap().response.outcome;
+    let Outcome::FunctionError { error_type, message } = outcome else { panic!("{outcome:?}") };
+    assert!(error_type == "Runtime.InvalidEntrypoint" && message.contains("/no/such/program"), "{message}");
+
+    let emulator = Emulator::InImage("/no/such/emulator".to_owned());
+    let error = fixture.invoke(&RunOptions { emulator, ..options }, "{}").await.0.unwrap_err();
     assert!(error.to_string().contains("failed to start the container"), "{error:?}");
 }
 

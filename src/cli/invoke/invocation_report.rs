@@ -13,7 +13,7 @@ use crate::cli::args::Format;
 use crate::cli::render::Terminal;
 use crate::cli::units::seconds;
 use crate::engine::{
-    FunctionStart, Invocation, Outcome, OutputSink, RunOptions, RunningFunction, TelemetrySubscriber,
+    FunctionStart, Invocation, Outcome, OutputSink, RunOptions, RunningFunction, Sandbox, TelemetrySubscriber,
 };
 use crate::sync::lock;
 
@@ -67,9 +67,13 @@ impl<'a> InvocationReport<'a> {
             }
         }
         let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
+        let memory = self.run.memory;
+        let is_killed = matches!(&response.outcome, Outcome::FunctionError { message, .. }
+            if message.ends_with("signal: killed"));
         if out_of_memory && !succeeded {
-            let memory = self.run.memory;
             lines.push(format!("help: the function ran out of memory; increase its `memory` of {memory} MB"));
+        } else if is_killed && self.run.sandbox != Sandbox::Relaxed {
+            lines.push(format!("help: the kernel killed the function, most often because it ran out of memory; increase its `memory` of {memory} MB"));
         } else if let Some(help) = &response.help {
             lines.push(format!("help: {help}"));
         }
@@ -107,6 +111,14 @@ impl<'a> InvocationReport<'a> {
     /// see the responses.
     pub(super) fn show_failures(&self) {
         self.terminal.container_output(&lock(&self.log).show_failures());
+    }
+
+    /// Reports where the function waits for a debugger, if it does. `host` is where published ports can be reached.
+    pub(super) fn waits_for_debugger(&self, host: &str) {
+        if let Some((_, port)) = self.run.debugger {
+            self.terminal
+                .essential(&format!("`{}` waits for a debugger at {host}:{port}", self.run.function));
+        }
     }
 
     /// Reports where the function can be invoked.
@@ -201,7 +213,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::engine::Response;
+    use crate::engine::emulator::Emulator;
+    use crate::engine::{NetworkOptions, Response, Sandbox};
     use crate::project::{Architecture, RunConfig};
 
     fn report(body: &str, answer: Outcome) -> Value {
@@ -213,8 +226,11 @@ mod tests {
             project: "shop".to_owned(),
             timeout: 3,
             memory: 128,
-            emulator: None,
-            as_lambda: false,
+            emulator: Emulator::InImage("/usr/local/bin/aws-lambda-rie".to_owned()),
+            has_tmp: true,
+            sandbox: Sandbox::default(),
+            network: NetworkOptions::default(),
+            debugger: None,
             port: None,
             environment: Vec::new(),
         };

@@ -1,5 +1,6 @@
 //! Builds the function's image and loads it into an engine, as often as the function changes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,9 +11,13 @@ use crate::cli::error::CommandError;
 use crate::cli::render::Terminal;
 use crate::cli::settings::Settings;
 use crate::definition::Loaded;
-use crate::engine::{Engine, RunOptions, emulator};
+use crate::engine::emulator::{self, Emulator};
+use crate::engine::{Debugger, Engine, NetworkOptions, RunOptions, Sandbox};
 use crate::pipeline::{self, Options};
 use crate::project::Function;
+
+/// The timeout of a function that waits for a debugger, in seconds: a day.
+const DEBUG_TIMEOUT: u32 = 24 * 60 * 60;
 
 /// What all versions of a function have in common.
 pub(super) struct Job<'a> {
@@ -20,7 +25,13 @@ pub(super) struct Job<'a> {
     pub(super) port: Option<u16>,
     /// Whether more than one response is possible.
     pub(super) several_responses: bool,
-    pub(super) as_lambda: bool,
+    pub(super) sandbox: Sandbox,
+    pub(super) network: NetworkOptions,
+    /// `--debug`.
+    pub(super) debug_port: Option<u16>,
+    /// `--profile`.
+    #[cfg(feature = "aws")]
+    pub(super) profile: Option<String>,
     pub(super) rie: Option<PathBuf>,
     pub(super) common: CommonBuildArguments,
     pub(super) settings: &'a Settings,
@@ -34,41 +45,82 @@ pub(super) struct Version {
 }
 
 impl Job<'_> {
-    /// Builds the image, loads it into the engine, and finds the emulator if the image has none.
+    /// Builds the image, loads it into the engine, and finds the emulator.
     pub(super) async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, CommandError> {
         let Self { settings, terminal, .. } = self;
         let context = ContextOptions::of_build(&self.common).open(settings, terminal, loaded)?;
-        let options = Options { time: settings.time.clone(), cache_from: Vec::new() };
+        let debugger =
+            self.debug_port.map(|port| debugger(function).map(|debugger| (debugger, port))).transpose()?;
+        let labels = labels(loaded, function);
+        let options = Options { time: settings.time.clone(), cache_from: Vec::new(), labels };
         // First, because without an engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(CommandError::Engine)?;
         let failed = |error| CommandError::pipeline(error, loaded);
         let built = pipeline::build_for_engine(&[function], &options, &context).await.map_err(failed)?;
         terminal.summarize_overwrites();
         let Some(built) = built.into_iter().next() else { return Err(CommandError::which_function(loaded)) };
-        let named = self.rie.as_deref().or(settings.emulator.as_deref());
-        let find = || emulator::find(named, &context.store, function.architecture);
-        let emulator = built.needs_emulator.then(find).transpose().map_err(CommandError::Emulator)?;
+        let emulator = match (&self.rie, &built.emulator) {
+            (None, Some(path)) => Emulator::InImage(path.clone()),
+            (named, _) => {
+                let named = named.as_deref().or(settings.emulator.as_deref());
+                let found = emulator::find(named, &context.store, function.architecture);
+                Emulator::Copied(found.map_err(CommandError::Emulator)?)
+            }
+        };
         let name = pipeline::docker_name(&loaded.project, &function.name, None);
         let image = pipeline::load(&engine, &built, &name, &context).await.map_err(failed)?;
+        engine.remove_superseded(&options.labels, &image.id).await;
         context::close(context, terminal);
+        let credentials = self.credentials().await?;
         let run = RunOptions {
             image: image.id,
             architecture: function.architecture,
             run: built.run,
             function: function.name.clone(),
             project: loaded.project.name.clone(),
-            timeout: function.timeout,
+            timeout: if debugger.is_some() { DEBUG_TIMEOUT } else { function.timeout },
             memory: function.memory,
             emulator,
-            as_lambda: self.as_lambda,
+            has_tmp: built.has_tmp,
+            sandbox: self.sandbox,
+            network: self.network.clone(),
+            debugger,
             port: self.port.filter(|port| *port != 0),
             // The user's variables cannot be the AWS ones: those are reserved.
-            environment: settings.aws.clone().into_iter().chain(settings.variables.clone()).collect(),
+            environment: credentials.into_iter().chain(settings.variables.clone()).collect(),
         };
         Ok(Version { engine, run })
+    }
+
+    /// The credentials and the region that the function gets.
+    async fn credentials(&self) -> Result<BTreeMap<String, String>, CommandError> {
+        #[cfg(feature = "aws")]
+        if let Some(profile) = &self.profile {
+            let aws = context::aws(self.settings, None, Some(profile.clone()))?;
+            return aws.function_variables().await.map_err(CommandError::Aws);
+        }
+        Ok(self.settings.aws.clone())
     }
 
     pub(super) fn report<'v>(&'v self, version: &'v Version) -> InvocationReport<'v> {
         InvocationReport::new(&version.run, self.several_responses, self.terminal)
     }
+}
+
+/// The labels of a function's images, by which limg finds those that a newer one replaces.
+fn labels(loaded: &Loaded, function: &Function) -> BTreeMap<String, String> {
+    [
+        ("limg", "invoke".to_owned()),
+        ("limg.definition", loaded.file.display().to_string()),
+        ("limg.project", loaded.project.name.clone()),
+        ("limg.function", function.name.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The debugger for a function.
+fn debugger(function: &Function) -> Result<Debugger, CommandError> {
+    let runtime = &function.base.contract;
+    Debugger::of(runtime).ok_or_else(|| CommandError::NoDebugger { runtime: runtime.clone() })
 }

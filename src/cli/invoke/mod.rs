@@ -4,6 +4,7 @@ mod container_log;
 mod events;
 mod invocation_report;
 mod job;
+mod shell;
 mod watch;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use super::interrupt::{INTERRUPTED, Interrupt};
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
-use crate::engine::{EventPayload, FinishedRun, RunningFunction};
+use crate::engine::{EventPayload, FinishedRun, NetworkOptions, RunningFunction, Sandbox};
 use invocation_report::InvocationReport;
 use job::{Job, Version};
 
@@ -24,11 +25,23 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let InvokeArguments { function, events, environment: _, port, watch, as_lambda, rie, common } = arguments;
+    let InvokeArguments { function, events, port, watch, rie, common, .. } = arguments;
     let job = Job {
         port,
         several_responses: events.len() > 1 || port.is_some() || watch,
-        as_lambda,
+        sandbox: match (arguments.as_lambda, arguments.relaxed) {
+            (true, _) => Sandbox::AsLambda,
+            (false, true) => Sandbox::Relaxed,
+            (false, false) => Sandbox::Standard,
+        },
+        network: NetworkOptions {
+            name: arguments.network,
+            hosts: arguments.hosts,
+            ports: arguments.published,
+        },
+        debug_port: arguments.debug,
+        #[cfg(feature = "aws")]
+        profile: arguments.profile,
         rie,
         common,
         settings,
@@ -40,6 +53,9 @@ pub(super) async fn run(
     }
     let loaded = selection::load(settings, terminal)?;
     let function = selection::one_function(&loaded, function, job.common.arch)?;
+    if arguments.shell {
+        return Box::pin(shell::run(&job, &loaded, &function)).await;
+    }
     let events = read_events()?;
     // After the events are read: limg would not notice an interrupt while it waits for standard input.
     let mut interrupt = Interrupt::register()?;
@@ -62,6 +78,7 @@ async fn invoke(
     stay: bool,
 ) -> Result<ExitCode, CommandError> {
     let (mut sent, mut is_up) = (0, false);
+    report.waits_for_debugger(version.engine.published_host());
     let work = async |session: &RunningFunction<'_>| {
         let last = events::send(session, events, report, &mut sent).await?;
         if stay {

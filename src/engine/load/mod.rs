@@ -5,6 +5,8 @@
 //! removed layers in the meantime, so a refused archive is sent again, complete. Engines that keep images in
 //! containerd need complete archives.
 
+mod superseded;
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! `limg invoke` with functions that fail: what it prints, and that it never leaves a container behind.
 
+mod debug;
 mod extensions;
+mod options;
+mod sandbox;
 mod stay;
 
 use std::fs;
@@ -18,8 +21,11 @@ use crate::support::{
 
 /// A module with a handler for each case.
 const APP: &str = r#"
+import http.server
 import os
+import socket
 import sys
+import threading
 import time
 
 
@@ -39,7 +45,55 @@ def facts(event, context):
         "memory": context.memory_limit_in_mb,
         "within_timeout": 0 < context.get_remaining_time_in_millis() <= 3000,
         "style": os.environ["STYLE"],
+        "limit": memory_limit(),
+        "sandbox": [socket.gethostbyname(name) for name in ("sandbox", "sandbox.localdomain")],
+        "port_8080": free(8080),
     }
+
+
+def memory_limit():
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if os.path.exists(path):
+            with open(path) as file:
+                limit = file.read().strip()
+            # Without a limit, the kernel reports a word or a huge number.
+            return int(limit) >> 20 if limit.isdigit() and int(limit) < 1 << 50 else None
+
+
+def free(port):
+    with socket.socket() as server:
+        try:
+            server.bind(("0.0.0.0", port))
+        except OSError as error:
+            return error.strerror
+    return True
+
+
+def variables(event, context):
+    return dict(os.environ)
+
+
+def resolve(event, context):
+    return [socket.gethostbyname(name) for name in event]
+
+
+def serve(event, context):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"hello from the function")
+
+    server = http.server.HTTPServer(("0.0.0.0", event), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def spool(event, context):
+    # More than the function's memory.
+    with open("/tmp/spool", "wb") as file:
+        for _ in range(400):
+            file.write(b"x" * (1 << 20))
+    return os.path.getsize("/tmp/spool")
 
 
 def writable(path):
@@ -132,6 +186,10 @@ impl Project {
                 "end": function("code", "app.end"),
                 "outside": function("code", "app.outside"),
                 "fill": function("code", "app.fill"),
+                "resolve": function("code", "app.resolve"),
+                "serve": function("code", "app.serve"),
+                "spool": function("code", "app.spool"),
+                "variables": function("code", "app.variables"),
                 "count": function("code", "app.count"),
                 "pause": function("code", "app.pause"),
                 "crashed": with("crashing", "code", "app.facts"),
@@ -196,9 +254,22 @@ impl Running {
 
     /// Waits for a line of the log.
     fn wait_for(&mut self, line: &str) -> BufReader<std::process::ChildStderr> {
+        self.wait_until(line, |seen| seen == line)
+    }
+
+    /// Waits for a line of the log with these words.
+    fn wait_for_words(&mut self, words: &str) -> BufReader<std::process::ChildStderr> {
+        self.wait_until(words, |seen| seen.contains(words))
+    }
+
+    fn wait_until(
+        &mut self,
+        line: &str,
+        is_it: impl Fn(&str) -> bool,
+    ) -> BufReader<std::process::ChildStderr> {
         let mut log = BufReader::new(self.0.stderr.take().unwrap());
         let mut seen = String::new();
-        while !seen.lines().any(|seen| seen == line) {
+        while !seen.lines().any(&is_it) {
             let read = log.read_line(&mut seen).unwrap();
             assert_ne!(read, 0, "the log ended without {line:?}:\n{seen}");
         }
@@ -235,34 +306,6 @@ fn invoking_compresses_no_layer() {
     let project = Project::python();
     succeed(&mut project.limg(&["facts"]));
     assert_eq!(project.workspace.blobs(), 0);
-}
-
-#[test]
-#[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_finds_the_environment_of_lambda() {
-    let project = Project::python();
-    let invoked = succeed(&mut project.limg(&["facts"]));
-    let facts = invoked.json();
-    assert_eq!((&facts["user"], &facts["root"]), (&json!([0, 0]), &json!(true)));
-    for line in ["a line of output", "a line of errors", "listener saw SHUTDOWN"] {
-        assert!(invoked.stderr.lines().any(|seen| seen == line), "{line:?} is not in\n{}", invoked.stderr);
-    }
-
-    let restricted = succeed(&mut project.limg(&["facts", "--as-lambda"])).json();
-    let expected = json!({
-        "user": [993, 990],
-        "capabilities": "0000000000000000",
-        "no_new_privileges": "1",
-        "root": "Read-only file system",
-        "tmp": true,
-        "executable_tmp": true,
-        "name": "facts",
-        "memory": "256",
-        "within_timeout": true,
-        "style": project.docker.prefix,
-    });
-    assert_eq!(restricted, expected);
-    project.leaves_nothing();
 }
 
 #[test]
@@ -323,29 +366,6 @@ fn a_function_that_exceeds_its_timeout_is_stopped() {
     assert_eq!(finished.code, 1, "{}", finished.stderr);
     assert!(finished.stderr.contains("help: the extension `silent` did not register"), "{}", finished.stderr);
     project.leaves_nothing();
-}
-
-#[test]
-#[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn a_function_that_exceeds_its_memory_is_stopped() {
-    let project = Project::python();
-    let (error, finished) = project.error(&["fill", "--as-lambda"]);
-    assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
-    assert!(
-        finished.stderr.contains("ran out of memory; increase its `memory` of 256 MB"),
-        "{}",
-        finished.stderr
-    );
-}
-
-#[test]
-#[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn help_for_a_write_outside_tmp_names_tmp() {
-    let project = Project::python();
-    let (error, finished) = project.error(&["outside", "--as-lambda"]);
-    assert_eq!(error["errorMessage"], "[Errno 30] Read-only file system: '/var/task/cache'");
-    let help = finished.stderr.lines().last().unwrap();
-    assert!(help.starts_with("help: ") && help.contains("/tmp"), "{}", finished.stderr);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_port_keeps_the_function_running_for_other_clients() {
     let containers = project.docker.containers();
     let published = succeed(tool("docker").arg("port").args(&containers)).text();
     let port = up.split_once("127.0.0.1:").unwrap().1.split_once('/').unwrap().0;
-    assert_eq!(published, format!("8080/tcp -> 127.0.0.1:{port}\n"));
+    assert_eq!(published, format!("28080/tcp -> 127.0.0.1:{port}\n"));
     let failed = fails(3, &mut project.limg(&["pause", "--port", port]));
     assert!(failed.stderr.contains(&format!("error: port {port} is already in use")), "{}", failed.stderr);
     assert_eq!(project.docker.containers(), containers);

@@ -40,7 +40,7 @@ impl Fixture {
         let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
-            docker: crate::engine::DockerHost { address: None, tls: false },
+            docker: crate::engine::DockerHost::default(),
             registry,
             pins: Pins::read(folder.path().join("limg.lock"), Pinning::Add).unwrap(),
             layer_versions: Arc::new(WithoutAws),
@@ -77,7 +77,8 @@ impl Fixture {
             base_config: base.config_digest().clone(),
             origins: BTreeMap::new(),
             layers: Vec::new(),
-            needs_emulator: false,
+            emulator: None,
+            has_tmp: true,
         }
     }
 
