@@ -40,10 +40,8 @@ impl Debugger {
         run: &RunConfig,
         given: &[(String, String)],
     ) -> Vec<(String, String)> {
-        let value = |name: &str| {
-            let all = run.environment.iter().chain(given).rev();
-            all.clone().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-        };
+        let all = || run.environment.iter().chain(given).rev();
+        let value = |name: &str| all().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
         let appended = |name: &str, option: String| {
             let before = value(name).map(|value| format!("{value} ")).unwrap_or_default();
             vec![(name.to_owned(), format!("{before}{option}"))]

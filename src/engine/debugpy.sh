@@ -18,7 +18,8 @@ if ! "$python" -c 'import debugpy'; then
     exit 1
 fi
 
-# debugpy goes between the interpreter's options and what it runs. The options -X and -W have a value.
+# debugpy goes between the interpreter's options and what it runs. The options -X and -W have a value. Debuggers may miss
+# breakpoints in frozen modules; older interpreters ignore that option.
 inserted=
 option=
 for argument; do
@@ -26,7 +27,7 @@ for argument; do
     if [ -z "$inserted" ] && [ "$option" != -X ] && [ "$option" != -W ]; then
         case $argument in
             -m | [!-]*)
-                set -- "$@" -m debugpy --listen "$LIMG_DEBUG_ADDRESS" --wait-for-client
+                set -- "$@" -X frozen_modules=off -m debugpy --listen "$LIMG_DEBUG_ADDRESS" --wait-for-client
                 inserted=yes
                 ;;
         esac

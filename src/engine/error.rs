@@ -278,7 +278,8 @@ impl Failure for EngineError {
             }
             Self::Exited { status, .. } => exit_status_help(*status)?,
             Self::NotReady { .. } => {
-                "make the port reachable from where limg runs; if limg runs in a container, give that `--network host`"
+                "make the port reachable from where limg runs; if limg runs in a container, give that `--network host`; if the \
+                 image's emulator is too old to know the options in its first line of output, name a newer one with `--rie`"
             }
             _ => return None,
         };

@@ -248,6 +248,7 @@ mod tests {
                 "Labels": labels,
                 "HostConfig": {
                     "ReadonlyRootfs": true,
+                    "IpcMode": "none",
                     "Memory": 512 << 20,
                     "MemorySwap": 512 << 20,
                     "Mounts": [{ "Target": "/tmp", "Type": "volume", "VolumeOptions": volume }],

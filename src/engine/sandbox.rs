@@ -59,6 +59,8 @@ impl Sandbox {
         };
         let host = HostConfig {
             readonly_rootfs: Some(true),
+            // Lambda has no /dev/shm, which would be another writable folder.
+            ipc_mode: Some("none".to_owned()),
             memory,
             // The limit of memory and swap together, so there is no swap.
             memory_swap: memory,

@@ -1,5 +1,7 @@
 //! A shell in the container of a function.
 
+use std::convert::Infallible;
+
 use bollard::query_parameters::ResizeContainerTTYOptions;
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -39,9 +41,13 @@ impl Engine {
             let keyboard = container.start(options, sink, true).await;
             let keyboard = keyboard.map_err(|error| without_shell(error, options))?;
             let container = &container;
+            let connect = async {
+                tokio::join!(forward(input, keyboard), resize(container, terminal));
+                std::future::pending::<Infallible>().await
+            };
             tokio::select! {
                 status = container.wait() => status,
-                never = async { tokio::join!(forward(input, keyboard), resize(container, terminal)); std::future::pending().await } => never,
+                never = connect => match never {},
             }
         };
         let result = tokio::select! {

@@ -21,6 +21,7 @@ mod bases;
 mod bytecode;
 mod checkouts;
 mod clients;
+mod contexts;
 mod determinism;
 mod dockerfiles;
 mod engine;

@@ -73,7 +73,10 @@ impl<'a> InvocationReport<'a> {
         if out_of_memory && !succeeded {
             lines.push(format!("help: the function ran out of memory; increase its `memory` of {memory} MB"));
         } else if is_killed && self.run.sandbox != Sandbox::Relaxed {
-            lines.push(format!("help: the kernel killed the function, most often because it ran out of memory; increase its `memory` of {memory} MB"));
+            lines.push(format!(
+                "help: the kernel killed the function, most often because it ran out of memory; increase its `memory` of \
+                 {memory} MB"
+            ));
         } else if let Some(help) = &response.help {
             lines.push(format!("help: {help}"));
         }

@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 
 use super::Running;
 use super::options::free_port;
-use crate::support::{Base, Docker, Workspace, base, compile_java, docker, fails, succeed, tool};
+use crate::support::{Base, Docker, Workspace, base, compile_java, docker, fails, finish, succeed, tool};
 
 /// A wrapper that adds an option as in AWS's documentation: before the last argument.
 const WRAPPER: &str = "#!/bin/bash\nexec \"${@:1:$#-1}\" -X utf8 \"${@: -1}\"\n";
+
+/// Longer than the function's timeout.
+const BEYOND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A function that waits for a debugger, whose timeout is over before that attaches.
 struct Debugged {
@@ -46,7 +49,7 @@ impl Debugged {
 
     /// What the first connection that is not closed at once gets from `talk`.
     fn attach<T>(&self, talk: impl Fn(&mut TcpStream) -> io::Result<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let attached = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
                 stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -61,11 +64,6 @@ impl Debugged {
         }
     }
 
-    /// Longer than the function's timeout.
-    fn take_time(&self) {
-        sleep(Duration::from_secs(2));
-    }
-
     fn ends(&self, limg: Running) {
         assert_eq!(limg.end(), (Some(0), "42\n".to_owned()));
         assert_eq!(self.docker.containers(), Vec::<String>::new());
@@ -78,14 +76,13 @@ fn the_inspector_of_node_js_attaches() {
     let debugged = Debugged::new(Base::Nodejs22, "app.handler");
     debugged.workspace.write("code/app.js", "exports.handler = async (event) => event + 1;\n");
     let limg = debugged.start();
-    let version = debugged.attach(|stream| {
-        write!(stream, "GET /json/version HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
-        let mut response = String::new();
-        stream.read_to_string(&mut response)?;
-        if response.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(response) }
+    let url = format!("http://127.0.0.1:{}/json/version", debugged.port);
+    let version = debugged.attach(|_| {
+        let response = finish(tool("curl").args(["-sS", "--noproxy", "*", &url]));
+        if response.code == 0 { Ok(response.text()) } else { Err(io::Error::other(response.stderr)) }
     });
     assert!(version.contains("node.js/v22."), "{version}");
-    debugged.take_time();
+    sleep(BEYOND_TIMEOUT);
     // Node.js' own client of WebSockets lets the function run.
     let client = format!(
         "fetch('http://127.0.0.1:{0}/json/list').then(r => r.json()).then(([t]) => {{
@@ -115,7 +112,7 @@ fn the_java_debug_wire_protocol_attaches() {
         let mut answer = [0; HANDSHAKE.len()];
         stream.read_exact(&mut answer)?;
         assert_eq!(answer, HANDSHAKE);
-        debugged.take_time();
+        sleep(BEYOND_TIMEOUT);
         // A packet of 11 bytes with the id 1: the command Resume (9) of the set VirtualMachine (1).
         stream.write_all(&[0, 0, 0, 11, 0, 0, 0, 1, 0, 1, 9])?;
         // Packets about events may come first; a reply has the flag 0x80.
@@ -165,12 +162,8 @@ fn debugpy_attaches() {
     let debugged = Debugged::new(Base::Python311, "app.handler");
     debugged.workspace.write("code/app.py", "def handler(event, context):\n    return event + 1\n");
     // Without the package, the message names it.
-    let failed = crate::support::finish(&mut debugged.workspace.limg(&[
-        "invoke",
-        "f",
-        "--debug",
-        &debugged.port.to_string(),
-    ]));
+    let failed =
+        finish(&mut debugged.workspace.limg(&["invoke", "f", "--debug", &debugged.port.to_string()]));
     assert!(failed.code == 1 && failed.stderr.contains("add the package `debugpy`"), "{}", failed.stderr);
 
     let mut pip = tool("python3");
@@ -199,8 +192,8 @@ fn debugpy_attaches() {
         send(stream, 1, "initialize", &json!({ "adapterID": "limg" }))?;
         let answer = receive(stream, "command", "initialize")?;
         assert_eq!(answer["success"], true, "{answer}");
-        debugged.take_time();
-        send(stream, 2, "attach", &json!({}))?;
+        sleep(BEYOND_TIMEOUT);
+        send(stream, 2, "attach", &json!({ "justMyCode": true }))?;
         receive(stream, "event", "initialized")?;
         send(stream, 3, "configurationDone", &json!({}))?;
         let answer = receive(stream, "command", "attach")?;

@@ -16,6 +16,7 @@ fn a_function_finds_the_environment_of_lambda() {
         "no_new_privileges": "0",
         "root": "Read-only file system",
         "tmp": true,
+        "shared_memory": false,
         "executable_tmp": true,
         "name": "facts",
         "memory": "256",
@@ -40,6 +41,7 @@ fn a_function_finds_the_environment_of_lambda() {
         (&relaxed["user"], &relaxed["root"], &relaxed["tmp"], &relaxed["limit"]),
         (&json!([0, 0]), &json!(true), &json!(true), &json!(null))
     );
+    assert_eq!(relaxed["shared_memory"], true);
     assert_eq!((&relaxed["port_8080"], &relaxed["sandbox"]), (&json!(true), &expected["sandbox"]));
     fails(2, &mut project.limg(&["facts", "--relaxed", "--as-lambda"]));
     project.leaves_nothing();

@@ -86,6 +86,11 @@ impl Drop for Docker {
         for image in self.images().into_iter().chain(self.others.take()) {
             report(&finish(docker().args(["rmi", &image])));
         }
+        // Older versions, which have lost their names.
+        let filter = format!("label=limg.project={}", self.prefix);
+        for image in lines(docker().args(["image", "ls", "--quiet", "--filter", &filter])) {
+            report(&finish(docker().args(["rmi", &image])));
+        }
     }
 }
 
