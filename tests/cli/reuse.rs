@@ -249,7 +249,7 @@ fn a_truncated_blob_is_replaced() {
 fn invalid_records_are_replaced() {
     let context = shop().settled();
     // The layers of this base are read, because its entry point is not AWS's entry script.
-    let started = SHOP.replace("\"oci:base\"", "\"oci:base\", entrypoint: [/usr/bin/sh]");
+    let started = SHOP.replace("\"oci:base\"", "\"oci:base\", entrypoint: [/var/runtime/bootstrap]");
     context.write("limg.yaml", &started);
     let expected = context.build(&[]);
     for kind in ["layers-1", "indexes-3"] {
