@@ -90,12 +90,12 @@ pub enum Emulator {
     Copied(PathBuf),
 }
 
-/// The emulator in an image, if it has one in a usual place. `has_file` is whether a path is a file of the image.
+/// The emulator in an image, if it has one in a usual place. `has_program` is whether a path leads to a program.
 #[must_use]
 pub fn in_image(
     run: &RunConfig,
     architecture: Architecture,
-    has_file: impl Fn(&str) -> bool,
+    has_program: impl Fn(&str) -> bool,
 ) -> Option<String> {
     if let Some(word) = run.entrypoint.iter().flatten().find(|word| is_emulator(word)) {
         return Some(word.clone());
@@ -107,7 +107,7 @@ pub fn in_image(
     folders
         .filter(|folder| folder.is_empty() || folder.starts_with('/'))
         .flat_map(|folder| names.iter().map(move |name| format!("{}/{name}", folder.trim_end_matches('/'))))
-        .find(|path| has_file(path))
+        .find(|path| has_program(path))
 }
 
 /// The command line of a container: the entry point and its command, started by the emulator, as Lambda starts them.

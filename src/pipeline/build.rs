@@ -154,10 +154,17 @@ fn join(
         base_config: base.image.config_digest().clone(),
         origins,
         layers,
-        emulator: emulator::in_image(&run, function.architecture, |path| base.index.has_file(path)),
+        emulator: emulator::in_image(&run, function.architecture, |path| has_program(&base.index, path)),
         has_tmp: has_tmp(&base.index),
         run,
     })
+}
+
+/// Whether a path of a base leads to a program that everyone can run.
+fn has_program(base: &FileIndex, path: &str) -> bool {
+    let is_program =
+        |path| matches!(base.resolve(&path), Some(IndexEntry::File { mode, .. }) if mode & 0o001 != 0);
+    path.parse().is_ok_and(is_program)
 }
 
 /// Whether a base has a `/tmp` that everyone can write to, as those of Lambda have.

@@ -42,6 +42,15 @@ pub(super) struct Job<'a> {
 pub(super) struct Version {
     pub(super) engine: Engine,
     pub(super) run: RunOptions,
+    /// The labels of its image.
+    labels: BTreeMap<String, String>,
+}
+
+impl Version {
+    /// Removes the images of older versions, except for those in use.
+    pub(super) async fn remove_older(&self) {
+        self.engine.remove_superseded(&self.labels, &self.run.image).await;
+    }
 }
 
 impl Job<'_> {
@@ -69,7 +78,6 @@ impl Job<'_> {
         };
         let name = pipeline::docker_name(&loaded.project, &function.name, None);
         let image = pipeline::load(&engine, &built, &name, &context).await.map_err(failed)?;
-        engine.remove_superseded(&options.labels, &image.id).await;
         context::close(context, terminal);
         let credentials = self.credentials().await?;
         let run = RunOptions {
@@ -89,7 +97,7 @@ impl Job<'_> {
             // The user's variables cannot be the AWS ones: those are reserved.
             environment: credentials.into_iter().chain(settings.variables.clone()).collect(),
         };
-        Ok(Version { engine, run })
+        Ok(Version { engine, run, labels: options.labels })
     }
 
     /// The credentials and the region that the function gets.

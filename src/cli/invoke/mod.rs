@@ -78,6 +78,7 @@ async fn invoke(
     stay: bool,
 ) -> Result<ExitCode, CommandError> {
     let (mut sent, mut is_up) = (0, false);
+    version.remove_older().await;
     report.waits_for_debugger(version.engine.published_host());
     let work = async |session: &RunningFunction<'_>| {
         let last = events::send(session, events, report, &mut sent).await?;

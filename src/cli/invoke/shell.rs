@@ -31,6 +31,7 @@ pub(super) async fn run(
         () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
         version = Box::pin(job.build(loaded, function)) => version?,
     };
+    version.remove_older().await;
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let raw = is_terminal.then(RawTerminal::enter).transpose().map_err(failed)?;
     let size = raw.as_ref().map(|_| follow_size()).transpose().map_err(failed)?;

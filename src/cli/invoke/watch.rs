@@ -79,6 +79,8 @@ pub(super) async fn run(
         let report = job.report(&version);
         let mut sent = 0;
         watch.is_up.set(false);
+        // The container of the version before has ended.
+        version.remove_older().await;
         report.waits_for_debugger(version.engine.published_host());
         let work = async |session: &RunningFunction<'_>| {
             // A free port that was picked stays the same.

@@ -94,7 +94,7 @@ fn another_port_of_the_function_is_published() {
 }
 
 /// The ids of the project's images, with and without names.
-fn images(project: &Project) -> Vec<String> {
+pub(super) fn images(project: &Project) -> Vec<String> {
     let filter = format!("label=limg.project={}", project.docker.prefix);
     let ids = succeed(docker().args(["images", "--quiet", "--no-trunc", "--filter", &filter])).text();
     let mut ids: Vec<_> = ids.lines().map(str::to_owned).collect();

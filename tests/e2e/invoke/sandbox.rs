@@ -90,6 +90,10 @@ fn an_emulator_at_any_usual_place_of_the_image_is_found() {
         let file = folder.join(place);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::copy(&emulator, &file).unwrap();
+        // A file that is not a program is not the emulator.
+        let other = folder.join("usr/local/bin/aws-lambda-rie");
+        std::fs::create_dir_all(other.parent().unwrap()).unwrap();
+        std::fs::write(other, "").unwrap();
         let archive = project.workspace.path("root.tar");
         succeed(tool("tar").arg("-C").arg(&folder).arg("-cf").arg(&archive).arg("."));
         let base = project.docker.name("base");

@@ -5,6 +5,7 @@ use std::process::ChildStderr;
 
 use serde_json::{Value, json};
 
+use super::options::images;
 use super::{Project, Running};
 use crate::support::{fails, succeed, tool};
 
@@ -175,6 +176,7 @@ fn a_watched_function_is_rebuilt_when_files_change() {
     assert_eq!(code, Some(0), "{rest}");
     assert!(rest.contains("listener saw SHUTDOWN"), "{rest}");
     project.leaves_nothing();
+    assert_eq!(images(&project).len(), 1, "images of older versions are left");
     let responses = lines(&output);
     assert_eq!((&responses[0], &responses[1]), (&json!([1, "one"]), &json!([2, "one"])));
     assert_eq!(responses.last().unwrap(), &json!([2, "four"]));
