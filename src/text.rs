@@ -50,6 +50,19 @@ pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How many items [`some_of`] shows.
+const SHOWN: usize = 50;
+
+/// Items with commas between them; if there are very many, the first and how many more there are.
+#[must_use]
+pub(crate) fn some_of(items: &[String]) -> String {
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// ` (line 3)`, or nothing if the line is not known.
 #[must_use]
 pub(crate) fn in_line(line: Option<usize>) -> String {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use super::{Source, Subject};
 use crate::finding::{Code, Finding, Help, Setting, Severity};
-use crate::plan::EXTENSIONS;
 use crate::project::{Architecture, ImagePath};
 use crate::runtime::Contract;
 use crate::tree::TreeError;
@@ -74,22 +73,14 @@ const PLATFORM: &[&str] = &[
 /// them. A package with files for the function's machine too contains one for each and loads the right one. What Lambda
 /// starts itself has its own rules.
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
-    let started = started(subject);
+    let started = subject.started();
     Ok(subject.sources().filter_map(|source| of_source(subject, &source, &started)).collect())
-}
-
-/// The paths at which Lambda starts a program.
-fn started(Subject { function, plan, .. }: &Subject<'_>) -> BTreeSet<ImagePath> {
-    let entry = function.base.entrypoint.iter().filter_map(|entry| entry.command.first()?.parse().ok());
-    let wrappers = plan.wrappers.iter().map(|wrapper| wrapper.path.clone());
-    let bootstrap = plan.startup.bootstrap().cloned();
-    plan.merged.children(EXTENSIONS).into_iter().chain(entry).chain(wrappers).chain(bootstrap).collect()
 }
 
 fn of_source(
     Subject { function, contract, plan, .. }: &Subject<'_>,
     source: &Source<'_>,
-    started: &BTreeSet<ImagePath>,
+    started: &BTreeSet<String>,
 ) -> Option<Finding> {
     let architecture = function.architecture;
     let is_seen =
@@ -99,7 +90,7 @@ fn of_source(
     let served: BTreeSet<_> = right.into_iter().map(|(path, _)| package(path, contract)).collect();
     let wrong: Vec<_> = wrong
         .into_iter()
-        .filter(|(path, _)| !started.contains(path) && !served.contains(&package(path, contract)))
+        .filter(|(path, _)| !started.contains(path.as_str()) && !served.contains(&package(path, contract)))
         .collect();
     if wrong.is_empty() {
         return None;

@@ -1,5 +1,7 @@
 //! Extensions: what Lambda starts from `/opt/extensions`.
 
+use std::collections::BTreeSet;
+
 use super::{Subject, programs};
 use crate::finding::{Code, Finding};
 use crate::plan::EXTENSIONS;
@@ -16,12 +18,19 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let (merged, function) = (&subject.plan.merged, subject.function);
     let mut findings = Vec::new();
     let mut number = 0;
-    for path in &merged.children(EXTENSIONS) {
+    let paths = merged.children(EXTENSIONS);
+    let mut checked = BTreeSet::new();
+    for path in &paths {
         let Some(owner) = merged.owner(path.as_str()) else { continue };
         if matches!(merged.get(path), Some(Node::Directory)) {
             continue;
         }
         number += 1;
+        // A link to an extension that is checked itself, or to a program that another link leads to, is not reported again.
+        let real = merged.real_path(path).unwrap_or_else(|| path.to_string());
+        if (real != path.as_str() && paths.contains(real.as_str())) || !checked.insert(real) {
+            continue;
+        }
         let name = format!("the extension `{path}` of {}", owner.name);
         findings.extend(programs::check(subject, path, &name, &owner.place)?);
     }

@@ -13,16 +13,20 @@ mod custom_runtime;
 mod dependencies;
 mod entry_point;
 mod extensions;
+mod followed_packages;
 mod foreign_entry_point;
+mod links;
 mod misplaced;
 mod programs;
 mod scripts;
 mod size;
 mod wrappers;
 
+use std::collections::BTreeSet;
+
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
-use crate::plan::{FunctionTrees, ImagePlan};
+use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};
 use crate::project::{Function, LayerSource, RunConfig};
 use crate::runtime::Contract;
 use crate::tree::TreeError;
@@ -33,6 +37,8 @@ type Rule = fn(&Subject<'_>) -> Result<Vec<Finding>, TreeError>;
 /// All rules, in the order in which they are applied.
 const RULES: &[Rule] = &[
     conflicts::check,
+    links::check,
+    followed_packages::check,
     extensions::check,
     misplaced::check,
     dependencies::check,
@@ -102,6 +108,21 @@ impl<'a> Subject<'a> {
         };
         layers.chain(extensions).chain([code])
     }
+
+    /// The paths at which Lambda starts a program, and those that they lead to. Rules of their own check these programs.
+    fn started(self) -> BTreeSet<String> {
+        let Self { function, plan, .. } = self;
+        let entry = function.base.entrypoint.iter().filter_map(|entry| entry.command.first()?.parse().ok());
+        let wrappers = plan.wrappers.iter().map(|wrapper| wrapper.path.clone());
+        let bootstrap = plan.startup.bootstrap().cloned();
+        let extensions = plan.merged.children(EXTENSIONS);
+        let mut started = BTreeSet::new();
+        for path in extensions.into_iter().chain(entry).chain(wrappers).chain(bootstrap) {
+            started.extend(plan.merged.real_path(&path));
+            started.insert(path.into());
+        }
+        started
+    }
 }
 
 /// Applies all rules.
@@ -119,7 +140,7 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 /// Whether a finding can disappear once it is known which files the base really has.
 #[must_use]
 pub(crate) fn may_be_solved_by_base(finding: &Finding) -> bool {
-    matches!(finding.code, Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram)
+    matches!(finding.code, Code::LinkToSystem | Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{FileIndex, IndexEntry, Step, resolve};
+use super::{DeadEnd, FileIndex, IndexEntry, Step, trace};
 use crate::finding::Place;
 use crate::project::ImagePath;
 use crate::shared::Shared;
@@ -240,7 +240,33 @@ impl<'a> Merged<'a> {
     /// What a path leads to when every link is followed, in the trees or the base.
     #[must_use]
     pub fn resolve(&self, path: &ImagePath) -> Option<Found<'_>> {
-        resolve(path, |path| match self.placed(path) {
+        self.trace(path).ok()
+    }
+
+    /// As [`resolve`](Self::resolve), with the reason if a path leads to nothing.
+    ///
+    /// # Errors
+    /// When it does: where it stops.
+    pub fn trace(&self, path: &ImagePath) -> Result<Found<'_>, DeadEnd> {
+        trace(path, |path| self.step(path))
+    }
+
+    /// The path that a path leads to when every link is followed.
+    #[must_use]
+    pub fn real_path(&self, path: &ImagePath) -> Option<String> {
+        let look = |path: &str| {
+            Some(match self.step(path)? {
+                Step::Directory(_) => Step::Directory(path.to_owned()),
+                Step::Other(_) => Step::Other(path.to_owned()),
+                Step::Link(target) => Step::Link(target),
+            })
+        };
+        trace(path, look).ok()
+    }
+
+    /// What is at a path itself.
+    fn step(&self, path: &str) -> Option<Step<'_, Found<'_>>> {
+        match self.placed(path) {
             Some((_, Node::Directory)) => Some(Step::Directory(Found::Directory)),
             Some((_, Node::File(file))) => Some(Step::Other(Found::File(file))),
             Some((_, Node::Symlink(target))) => Some(Step::Link(target)),
@@ -250,7 +276,7 @@ impl<'a> Merged<'a> {
                 IndexEntry::Symlink { target, .. } => Some(Step::Link(target)),
                 IndexEntry::Other { .. } => None,
             },
-        })
+        }
     }
 
     /// Whether a path leads to a file.

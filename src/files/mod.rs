@@ -23,7 +23,7 @@ pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_wh
 pub(crate) use program::tests::elf;
 pub use program::{HEAD, Machine, Program, ScriptFault};
 pub use python_packages::recorded;
-pub use resolve::{Step, resolve};
+pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
 pub use tar_entries::{TarEntries, TarEntry};
 #[cfg(test)]

@@ -16,19 +16,35 @@ pub enum Step<'a, T> {
     Other(T),
 }
 
+/// Where a path stops that leads to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeadEnd {
+    /// There is nothing at this path, or nothing can be below it.
+    At(String),
+    /// The links on the way lead to each other, or there are too many of them.
+    Loop,
+    /// At the root, which always exists but is not a path of an image.
+    Root,
+}
+
+/// As [`trace`], for callers that need not know where a path stops.
+pub fn resolve<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>) -> Option<T> {
+    trace(path, look).ok()
+}
+
 /// Follows every symbolic link on the way to a path, inside the image, and gives what `look` gives for the path at the
 /// end. `look` is called only for paths whose folders are directories, not links.
 ///
-/// The result is `None` if the path leads to nothing, to the root, through too many links, or through something that is
-/// not a directory.
-pub fn resolve<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>) -> Option<T> {
+/// # Errors
+/// When the path leads to nothing, to the root, through too many links, or through something that is not a directory.
+pub fn trace<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>) -> Result<T, DeadEnd> {
     let mut pending: Vec<&str> = path.relative().rsplit('/').collect();
     let mut place = String::new();
     let mut is_directory = true;
     let mut links = 0;
     while let Some(name) = pending.pop() {
         if !is_directory {
-            return None;
+            return Err(DeadEnd::At(place));
         }
         let parent = place.len();
         match name {
@@ -39,20 +55,24 @@ pub fn resolve<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T
             }
             name => place.extend(["/", name]),
         }
-        match look(&place)? {
-            Step::Directory(_) => {}
-            Step::Other(_) => is_directory = false,
-            Step::Link(target) if target.is_empty() || links == LINK_LIMIT => return None,
-            Step::Link(target) => {
+        match look(&place) {
+            None | Some(Step::Link("")) => return Err(DeadEnd::At(place)),
+            Some(Step::Directory(_)) => {}
+            Some(Step::Other(_)) => is_directory = false,
+            Some(Step::Link(_)) if links == LINK_LIMIT => return Err(DeadEnd::Loop),
+            Some(Step::Link(target)) => {
                 links += 1;
                 place.truncate(if target.starts_with('/') { 0 } else { parent });
                 pending.extend(target.rsplit('/'));
             }
         }
     }
-    match look(&place)? {
-        Step::Directory(found) | Step::Other(found) => Some(found),
-        Step::Link(_) => None,
+    if place.is_empty() {
+        return Err(DeadEnd::Root);
+    }
+    match look(&place) {
+        Some(Step::Directory(found) | Step::Other(found)) => Ok(found),
+        Some(Step::Link(_)) | None => Err(DeadEnd::At(place)),
     }
 }
 

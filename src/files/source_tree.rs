@@ -14,6 +14,8 @@ pub struct SourceTree {
     pub tree: Shared<Tree>,
     /// The machines of its programs and shared libraries.
     pub machines: Arc<[(ImagePath, Machine)]>,
+    /// The paths of its symbolic links.
+    pub links: Arc<[ImagePath]>,
 }
 
 impl SourceTree {
@@ -32,6 +34,8 @@ impl SourceTree {
             }
         }
         let machines = program::machines(&tree)?.into();
-        Ok(Self { tree: Shared::new(tree), machines })
+        let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
+        let links = links.map(|(path, _)| path.clone()).collect();
+        Ok(Self { tree: Shared::new(tree), machines, links })
     }
 }

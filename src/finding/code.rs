@@ -142,6 +142,14 @@ codes! {
     ImageTooLarge = "image-too-large";
     /// There is a file where another layer or the base has a directory, or the reverse.
     FileOverDirectory = "file-over-directory";
+    /// A symbolic link leads to a file of the build machine, which is not in the image.
+    LinkToMachine = "link-to-machine";
+    /// A symbolic link leads to a system file of the build machine, such as one in `/usr`, which the image does not have.
+    LinkToSystem = "link-to-system";
+    /// Warning: a symbolic link leads to nothing in the image.
+    DanglingLink = "dangling-link";
+    /// A package of Node.js that took the place of a followed link needs another one that is not in the image.
+    MissingPackage = "missing-package";
     /// A wrapper script is not in the image.
     MissingWrapper = "missing-wrapper";
     /// A wrapper script is used with a base whose own bootstrap may not run it.

@@ -5,9 +5,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::failure::{Failure, FailureKind, kind_of_input};
-use crate::finding::Help;
+use crate::finding::{Help, Setting};
 use crate::fs::FsError;
 use crate::project::ImagePathError;
+use crate::text::{count, some_of};
 
 /// A source that cannot become a tree.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,12 @@ pub enum TreeError {
         why: String,
         /// What to do about it.
         help: Help,
+    },
+    /// Links that cannot be followed.
+    #[error("failed to follow {}: {}", count(links.len(), "symbolic link"), some_of(links))]
+    Unfollowable {
+        /// Each link, where it leads, and why that is not possible.
+        links: Vec<String>,
     },
     /// A file that is not a readable zip archive.
     #[error("failed to read the zip archive `{}`", path.display())]
@@ -77,6 +84,11 @@ impl Failure for TreeError {
     fn help(&self) -> Option<Help> {
         match self {
             Self::Unsuitable { help, .. } => Some(help.clone()),
+            Self::Unfollowable { .. } => Some(
+                Help::from("use the root of the workspace as the function's code")
+                    .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
+                    .or(Setting::Exclude),
+            ),
             Self::Archive { .. } => Some("create the archive again".into()),
             _ => None,
         }

@@ -180,6 +180,16 @@ impl FolderRules {
         Self { ignore_file: self.ignore_file.clone(), modules: self.modules.below(name), kept }
     }
 
+    /// Those of a folder elsewhere in the source that takes the place of an entry of this one, both as paths below the
+    /// source's root.
+    pub(super) fn moved(mut self, from: &str, to: &str) -> Self {
+        let common = from.bytes().zip(to.bytes()).take_while(|(one, other)| one == other).count();
+        while let Some(file) = self.ignore_file.take_if(|file| file.folder_length > common) {
+            self.ignore_file.clone_from(&file.parent);
+        }
+        self
+    }
+
     /// Reads the folder's own `.limgignore`; `folder_length` is the length of the folder's path below the source's root,
     /// with a trailing `/`.
     pub(super) fn read_ignore_file(&mut self, file: &Path, folder_length: usize) -> Result<(), TreeError> {

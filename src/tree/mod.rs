@@ -9,7 +9,9 @@ mod default_excludes;
 mod directory;
 mod error;
 mod exclusions;
+mod follow;
 mod installed_packages;
+mod outward_link;
 mod path_rules;
 mod patterns;
 mod snapshot;
@@ -24,6 +26,7 @@ use std::time::SystemTime;
 
 pub use content::{Content, HostFile, StoredFile};
 pub use error::TreeError;
+pub use outward_link::MachineLink;
 pub(crate) use path_rules::{check_name, join};
 pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
@@ -49,6 +52,10 @@ pub struct Tree {
     nodes: BTreeMap<ImagePath, Node>,
     adjustments: Vec<Adjustment>,
     left_out: LeftOut,
+    /// The links that lead to something of the build machine unless the image has it too.
+    machine_links: BTreeMap<ImagePath, MachineLink>,
+    /// The folders of packages of Node.js that took the place of a link.
+    followed_packages: Vec<ImagePath>,
     /// When listing began, in nanoseconds since 1970. Only for trees with files of this machine.
     listed_at: Option<i64>,
 }
@@ -113,7 +120,7 @@ impl Tree {
     pub fn load(source: &Source, root: &ImagePath) -> Result<Self, TreeError> {
         let listed_at = since_epoch(SystemTime::now());
         let mut tree = match source.kind {
-            SourceKind::Directory => directory::load(source, root)?,
+            SourceKind::Directory => follow::load(source, root)?,
             SourceKind::Zip => zip::load(source, root)?,
             SourceKind::File => {
                 let name = source.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -256,12 +263,44 @@ impl Tree {
         &self.left_out
     }
 
+    /// The links that lead to something of the build machine, unless the image has what they point to.
+    #[must_use]
+    pub fn machine_links(&self) -> &BTreeMap<ImagePath, MachineLink> {
+        &self.machine_links
+    }
+
+    /// The folders of packages of Node.js that took the place of a link.
+    #[must_use]
+    pub fn followed_packages(&self) -> &[ImagePath] {
+        &self.followed_packages
+    }
+
+    /// Marks the folder of a package of Node.js as one that took the place of a link.
+    #[cfg(test)]
+    pub(crate) fn add_followed_package(&mut self, path: ImagePath) {
+        self.followed_packages.push(path);
+    }
+
+    /// Records that a link which leaves its tree is not in it.
+    fn leave_out_link(&mut self, path: &ImagePath, target: &str) {
+        let what = format!(
+            "left out: it is a symbolic link to `{target}`, outside of its own file tree, and no package declares that it needs it"
+        );
+        self.add_adjustment(path, &what);
+    }
+
     fn add_adjustment(&mut self, path: &ImagePath, what: &str) {
         self.adjustments.push(Adjustment { path: path.clone(), what: what.to_owned() });
     }
 }
 
 impl LeftOut {
+    /// Adds what of another part of the source is left out.
+    fn append(&mut self, other: &mut Self) {
+        self.by_default.append(&mut other.by_default);
+        self.by_patterns |= other.by_patterns;
+    }
+
     fn by_default(path: String) -> Self {
         Self { by_default: vec![path], by_patterns: false }
     }

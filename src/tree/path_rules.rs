@@ -1,6 +1,7 @@
 //! Which names and links a tree may contain, from any source.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use super::TreeError;
 use crate::finding::{Help, Setting};
@@ -24,23 +25,9 @@ pub(crate) fn check_name(path: &ImagePath, what: &dyn Display) -> Result<(), Tre
     Ok(())
 }
 
-/// Rejects a link that leaves its tree. `below_root` is the link's own path below the tree's root.
-pub(super) fn check_link(
-    below_root: &str,
-    target: &str,
-    what: &dyn Display,
-    help: impl FnOnce() -> Help,
-) -> Result<(), TreeError> {
-    if leaves_root(below_root, target) {
-        let why = format!("is a symbolic link to `{target}`, which is outside its own file tree");
-        return Err(TreeError::unsuitable(what, why, help()));
-    }
-    Ok(())
-}
-
 /// Whether a link's target is absolute or above the root. `below_root` is the link's own path below it.
 pub(super) fn leaves_root(below_root: &str, target: &str) -> bool {
-    if target.starts_with('/') {
+    if target.starts_with('/') || Path::new(target).is_absolute() {
         return true;
     }
     let mut depth = below_root.matches('/').count();

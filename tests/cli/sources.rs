@@ -31,13 +31,30 @@ fn refused(context: &Context, code: i32, expected: &[&str]) {
 }
 
 #[test]
-fn links_that_leave_their_tree() {
-    for target in ["/etc/passwd", "../../../secret", "../.."] {
-        let context = trees();
-        symlink(target, context.path("one/lib/link")).unwrap();
-        let is_one_link = format!("`[DIR]/project/one/lib/link` is a symbolic link to `{target}`");
-        refused(&context, 2, &["the layer `one`", &is_one_link, "help: ", "add it to `exclude`"]);
+fn links_to_the_build_machine() {
+    let context = trees();
+    context.write("shared/c.txt", "c");
+    let absolute = context.path("one/lib/a.txt");
+    let targets = ["/etc/passwd", "../../shared", "../..", "/home/ada/lib", absolute.to_str().unwrap()];
+    for (number, target) in targets.iter().enumerate() {
+        symlink(target, context.path(&format!("one/lib/link{number}"))).unwrap();
     }
+    refused(
+        &context,
+        2,
+        &[
+            "limg.yaml:2:",
+            "the layer `one` contains 4 symbolic links to files of the build machine",
+            "`/opt/lib/link1` -> `../../shared`, `/opt/lib/link2` -> `../..`",
+            "[link-to-machine]",
+            "help: make each link relative",
+            "add it to `exclude`",
+            "set `follow: true`",
+            "1 symbolic link to system files of the build machine",
+            "`/opt/lib/link0` -> `/etc/passwd`",
+            "[link-to-system]",
+        ],
+    );
     let context = trees();
     context.write("shared/c.txt", "c");
     symlink("../../shared", context.path("one/lib/link")).unwrap();
@@ -45,6 +62,40 @@ fn links_that_leave_their_tree() {
     context.limg(&["build"]).ok();
     let image = Layout::open(&context.path(".limg/images")).image("tiny");
     assert_eq!(image.files["/opt/lib/link/c.txt"], "644 c");
+}
+
+#[test]
+fn links_to_paths_of_the_image() {
+    let context = trees();
+    for (link, target) in [
+        ("fn/to-layer", "/opt/lib/b.txt"),
+        ("fn/to-layer-by-folder", "../../opt/lib"),
+        ("fn/to-tmp", "/tmp/cache"),
+        ("one/to-code", "/var/task/bootstrap"),
+        ("one/to-proc", "../proc/self/exe"),
+    ] {
+        symlink(target, context.path(link)).unwrap();
+    }
+    let run = context.limg(&["build"]).ok();
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    for (link, target) in [
+        ("/var/task/to-layer", "/opt/lib/b.txt"),
+        ("/var/task/to-layer-by-folder", "../../opt/lib"),
+        ("/opt/to-code", "/var/task/bootstrap"),
+    ] {
+        assert!(image.files[link].ends_with(target), "{}", image.files[link]);
+    }
+    symlink("/opt/lib/missing", context.path("fn/to-nothing")).unwrap();
+    symlink("../../../secret", context.path("one/up")).unwrap();
+    let run = context.limg(&["build"]).ok();
+    for expected in [
+        "the code of `tiny` contains 1 symbolic link to nothing in the image: `/var/task/to-nothing` -> `/opt/lib/missing`",
+        "`/opt/up` -> `../../../secret`",
+        "[dangling-link]",
+    ] {
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a planned image violates.
 
+mod links;
+
 use std::path::Path;
 
 use super::{Subject, check};

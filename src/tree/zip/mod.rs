@@ -32,7 +32,8 @@ pub use entry::ZipEntry;
 use entry_name::EntryName;
 use exclusions::Exclusions;
 
-use super::path_rules::{check_link, join};
+use super::outward_link::{Outward, is_needless};
+use super::path_rules::{join, leaves_root};
 use super::{Content, FileNode, IMAGE_SIZE_LIMIT, Node, SPECIAL_BITS_REMOVED, Tree, TreeError, is_program};
 use crate::finding::{Help, Setting};
 use crate::project::{ImagePath, Source};
@@ -176,10 +177,11 @@ impl TreeBuilder<'_> {
                     self.rejected(entry, "is a socket, pipe or device, which an image cannot contain")
                 );
             }
-            EntryKind::Directory => Node::Directory,
-            EntryKind::Link => self.link(entry)?,
-            EntryKind::File => self.file(&path, record)?,
+            EntryKind::Directory => Some(Node::Directory),
+            EntryKind::Link => self.link(entry, &path)?,
+            EntryKind::File => Some(self.file(&path, record)?),
         };
+        let Some(node) = node else { return Ok(()) };
         if record.is_cp437 {
             self.cp437.add(&path);
         }
@@ -198,7 +200,8 @@ impl TreeBuilder<'_> {
         TreeError::unsuitable(self.archive.name_of(entry.record.name()), why, remove_entry())
     }
 
-    fn link(&self, entry: &Entry) -> Result<Node, TreeError> {
+    /// The node of a link, unless nothing needs it.
+    fn link(&mut self, entry: &Entry, path: &ImagePath) -> Result<Option<Node>, TreeError> {
         let bytes = ZipEntry::new(self.archive, Arc::clone(&entry.record))?;
         if bytes.size() > TARGET_LIMIT {
             let why = "is a symbolic link to a path longer than 4096 bytes, the limit of Linux";
@@ -212,8 +215,15 @@ impl TreeBuilder<'_> {
         if target.is_empty() || target.contains('\0') {
             return Err(self.rejected(entry, "is a symbolic link without a valid target"));
         }
-        check_link(&entry.name.path, &target, &bytes, remove_entry)?;
-        Ok(Node::Symlink(target))
+        if leaves_root(&entry.name.path, &target) {
+            if is_needless(&entry.name.path) {
+                self.tree.leave_out_link(path, &target);
+                return Ok(None);
+            }
+            let outward = Outward { path, target: &target, on_machine: None };
+            self.tree.machine_links.extend(outward.machine_link().map(|what| (path.clone(), what)));
+        }
+        Ok(Some(Node::Symlink(target)))
     }
 
     fn file(&mut self, path: &ImagePath, record: &Arc<EntryRecord>) -> Result<Node, TreeError> {

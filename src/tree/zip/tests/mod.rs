@@ -176,11 +176,19 @@ fn a_path_is_either_a_directory_or_not() {
 }
 
 #[test]
-fn links_stay_inside() {
+fn links_are_kept_as_they_are() {
     let inside = [link("d/a", "b"), link("d/b", "../c").deflated(), link("broken", "nowhere")];
     assert_eq!(lines(&Zip::of(&inside).load().unwrap()), "broken > nowhere\nd/a > b\nd/b > ../c");
 
-    for target in ["/etc/passwd", "../x", "d/../../x", "", "a\0b", &"x".repeat(4097)] {
+    for target in ["/opt/nodejs/node_modules", "/tmp/x", "../x", "d/../../opt/x", "/etc/passwd"] {
+        let tree = Zip::of(&[link("out", target)]).load().unwrap();
+        assert_eq!(lines(&tree), format!("out > {target}"));
+        assert!(tree.machine_links().is_empty(), "{target}");
+    }
+    let of_machine = Zip::of(&[link("out", "/home/ada/project/lib")]).load().unwrap();
+    assert_eq!(of_machine.machine_links().len(), 1);
+
+    for target in ["", "a\0b", &"x".repeat(4097)] {
         let zip = Zip::of(&[link("out", target)]);
         let error = zip.error();
         assert!(error.contains("layer.zip: out` is a symbolic link"), "{error}");
