@@ -1,8 +1,6 @@
 //! `limg push`.
 
-#[cfg(feature = "aws")]
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
