@@ -9,30 +9,39 @@
 mod architecture;
 mod client;
 mod conflicts;
+mod contents;
 mod custom_runtime;
 mod dependencies;
 mod entry_point;
 mod extensions;
 mod followed_packages;
 mod foreign_entry_point;
+mod handler_files;
 mod links;
 mod misplaced;
+mod missing_packages;
 mod programs;
 mod scripts;
+mod secret_files;
 mod size;
 mod wrappers;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::path::Path;
 
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};
-use crate::project::{Function, LayerSource, RunConfig};
-use crate::runtime::Contract;
+use crate::project::{self, Function, LayerSource, RunConfig};
+use crate::runtime::{Contract, LAYER_ROOT, TASK_ROOT};
 use crate::tree::TreeError;
 
 /// A rule.
 type Rule = fn(&Subject<'_>) -> Result<Vec<Finding>, TreeError>;
+
+/// How many paths or names a message has.
+const NAMED: usize = 3;
 
 /// All rules, in the order in which they are applied.
 const RULES: &[Rule] = &[
@@ -40,7 +49,9 @@ const RULES: &[Rule] = &[
     links::check,
     followed_packages::check,
     extensions::check,
+    contents::check,
     misplaced::check,
+    missing_packages::check,
     dependencies::check,
     entry_point::check,
     foreign_entry_point::check,
@@ -49,6 +60,7 @@ const RULES: &[Rule] = &[
     wrappers::check,
     scripts::check,
     architecture::check,
+    secret_files::check,
     size::check,
 ];
 
@@ -75,6 +87,11 @@ struct Source<'a> {
     name: String,
     place: &'a Place,
     tree: &'a SourceTree,
+    /// Its files on this machine, if it has any.
+    files: Option<&'a project::Source>,
+    /// Its root in the image.
+    root: &'static str,
+    is_code: bool,
     /// Whether the definition can leave out some of its files.
     has_exclude: bool,
     /// Whether the definition declares that it works, which no rule then questions.
@@ -89,6 +106,12 @@ impl<'a> Subject<'a> {
             name: format!("the layer `{}`", layer.name),
             place: &layer.place,
             tree,
+            files: match &layer.source {
+                LayerSource::Files(files) => Some(files),
+                _ => None,
+            },
+            root: LAYER_ROOT,
+            is_code: false,
             has_exclude: matches!(layer.source, LayerSource::Files(_)),
             is_trusted: matches!(&layer.source, LayerSource::Version(version) if version.ignore_compatibility),
         });
@@ -96,6 +119,9 @@ impl<'a> Subject<'a> {
             name: format!("the extension `{}`", extension.name),
             place: &extension.place,
             tree,
+            files: extension.source.as_ref(),
+            root: LAYER_ROOT,
+            is_code: false,
             has_exclude: true,
             is_trusted: false,
         });
@@ -103,6 +129,9 @@ impl<'a> Subject<'a> {
             name: format!("the code of `{}`", function.name),
             place: &function.places.code,
             tree: &trees.code,
+            files: Some(&function.code),
+            root: TASK_ROOT,
+            is_code: true,
             has_exclude: true,
             is_trusted: false,
         };
@@ -123,6 +152,22 @@ impl<'a> Subject<'a> {
         }
         started
     }
+}
+
+/// The first of some paths or names, and how many more there are.
+fn named(names: &[impl Display]) -> String {
+    let first: Vec<_> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// A path on this machine as the definition would have it; `.` for the definition's own folder.
+fn shown(path: &Path, place: &Place) -> String {
+    let folder = place.file().parent().unwrap_or(Path::new(""));
+    let shown = path.strip_prefix(folder).unwrap_or(path).display().to_string();
+    if shown.is_empty() { ".".to_owned() } else { shown }
 }
 
 /// Applies all rules.

@@ -12,6 +12,7 @@ mod overlay;
 mod program;
 mod python_packages;
 mod resolve;
+mod secret_files;
 mod source_tree;
 mod tar_entries;
 

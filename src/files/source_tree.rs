@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{self, HEAD, Machine, Program};
+use super::secret_files;
 use crate::project::ImagePath;
 use crate::shared::Shared;
 use crate::tree::{Node, Tree, TreeError};
@@ -16,6 +17,8 @@ pub struct SourceTree {
     pub machines: Arc<[(ImagePath, Machine)]>,
     /// The paths of its symbolic links.
     pub links: Arc<[ImagePath]>,
+    /// The files that look like secrets.
+    pub secrets: Arc<[ImagePath]>,
 }
 
 impl SourceTree {
@@ -36,6 +39,7 @@ impl SourceTree {
         let machines = program::machines(&tree)?.into();
         let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
         let links = links.map(|(path, _)| path.clone()).collect();
-        Ok(Self { tree: Shared::new(tree), machines, links })
+        let secrets = secret_files::of_tree(&tree)?.into();
+        Ok(Self { tree: Shared::new(tree), machines, links, secrets })
     }
 }

@@ -134,6 +134,20 @@ codes! {
     UnusableBase = "unusable-base";
     /// Files cannot be listed, or cannot be stored in an image.
     UnusableSource = "unusable-source";
+    /// Warning: bytecode of Python does not match its source, so that it is compiled again at every cold start.
+    StaleBytecode = "stale-bytecode";
+    /// Warning: a layer, extension or the code has no files.
+    NoFiles = "no-files";
+    /// Warning: a layer, extension or the code has only an archive in it, which Lambda does not unpack.
+    PackedTwice = "packed-twice";
+    /// Warning: everything in a layer, extension or the code is in one folder, where Lambda does not look.
+    WrappedInFolder = "wrapped-in-folder";
+    /// Warning: a layer, extension or the code is a virtual environment of Python, where Lambda does not look for packages.
+    VirtualEnvironment = "virtual-environment";
+    /// Warning: the code lists packages that are not installed.
+    MissingPackages = "missing-packages";
+    /// Warning: a file looks like a secret.
+    SecretFile = "secret-file";
     /// A published layer declares other runtimes or architectures.
     IncompatibleLayer = "incompatible-layer";
     /// Warning: a published layer does not declare what it is compatible with.

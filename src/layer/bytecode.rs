@@ -7,11 +7,58 @@
 
 use std::io::{self, Cursor, Read};
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use serde::{Deserialize, Serialize};
+
+use super::LayerError;
 use crate::project::ImagePath;
-use crate::tree::{FileNode, Node, Tree, source_of_bytecode};
+use crate::store::{Digest, Store};
+use crate::tree::{FileNode, Node, Tree, TreeError, source_of_bytecode};
 
 /// Magic number, flags, modification time, source size: four bytes each, little-endian.
 const HEADER: usize = 16;
+
+/// The kind of the records of stale bytecode, by the key of the layer.
+const RECORD: &str = "stale-bytecode-1";
+
+/// The bytecode of a layer that does not match its source.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaleBytecode {
+    /// The number of files.
+    pub files: u64,
+    /// The first of them in the order of paths.
+    pub first: Option<ImagePath>,
+}
+
+/// Compares the headers of all bytecode with the sources in the same tree, as they are in the layer, where everything has the
+/// time `mtime`. Files are read once: the result is recorded for `key`, which is what [`super::key()`] returns for the tree.
+///
+/// # Errors
+/// When a file cannot be read, or the store cannot be written.
+pub fn stale_bytecode(
+    tree: &Tree,
+    mtime: u64,
+    key: &Digest,
+    store: &Store,
+) -> Result<StaleBytecode, LayerError> {
+    if let Some(known) = store.record(RECORD, key) {
+        return Ok(known);
+    }
+    let files: Vec<_> = tree.iter().filter_map(|(path, node)| with_source(path, node, tree)).collect();
+    let is_stale = |(path, file, source): &(&ImagePath, &FileNode, &FileNode)| {
+        let header = file.content.head(HEADER)?;
+        let stale = Header::of(&header)
+            .is_some_and(|header| !header.matches(source) && !header.is_of(source, low_bits(mtime)));
+        Ok::<_, TreeError>(stale.then(|| (*path).clone()))
+    };
+    let stale =
+        files.into_par_iter().filter_map(|it| is_stale(&it).transpose()).collect::<Result<Vec<_>, _>>()?;
+    let stale = StaleBytecode { files: stale.len() as u64, first: stale.into_iter().next() };
+    if tree.has_reliable_times() {
+        store.write_record(RECORD, key, &stale)?;
+    }
+    Ok(stale)
+}
 
 /// The content of `file`, with an adjusted header if it is bytecode that matches its source in the same tree.
 pub(super) fn adjust<'a>(
@@ -21,29 +68,60 @@ pub(super) fn adjust<'a>(
     file: &FileNode,
     mtime: u64,
 ) -> io::Result<Box<dyn Read + 'a>> {
-    let Some((source, modified)) = source_of(path, tree).filter(|_| file.size >= HEADER as u64) else {
+    let Some(source) = source_of(path, tree).filter(|_| file.size >= HEADER as u64) else {
         return Ok(Box::new(content));
     };
     let mut header = [0; HEADER];
     content.read_exact(&mut header)?;
-    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    // Time and size are stored modulo 2^32. If the flags are not 0, a hash takes the place of the time.
-    let matches =
-        word(4) == 0 && word(8) == low_bits(modified.cast_unsigned()) && word(12) == low_bits(source.size);
-    if matches {
+    if Header::of(&header).is_some_and(|header| header.matches(source)) {
         header[8..12].copy_from_slice(&low_bits(mtime).to_le_bytes());
     }
     Ok(Box::new(Cursor::new(header).chain(content)))
+}
+
+/// What a header says about the source. Time and size are stored modulo 2^32.
+struct Header {
+    modified: u32,
+    size: u32,
+}
+
+impl Header {
+    /// Nothing if a hash takes the place of the time, which is so if the flags are not 0; or if it is not a whole header.
+    fn of(header: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+        (word(4)? == 0).then_some(Self { modified: word(8)?, size: word(12)? })
+    }
+
+    fn matches(&self, source: &FileNode) -> bool {
+        source.modified.is_some_and(|modified| self.is_of(source, low_bits(modified.cast_unsigned())))
+    }
+
+    /// Whether the source has this size and would have this time.
+    fn is_of(&self, source: &FileNode, modified: u32) -> bool {
+        self.size == low_bits(source.size) && self.modified == modified
+    }
 }
 
 fn low_bits(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 
-/// The source of bytecode in the same tree, and its modification time.
-fn source_of<'a>(path: &ImagePath, tree: &'a Tree) -> Option<(&'a FileNode, i64)> {
+/// A bytecode file of a tree and its source in the same tree.
+fn with_source<'a>(
+    path: &'a ImagePath,
+    node: &'a Node,
+    tree: &'a Tree,
+) -> Option<(&'a ImagePath, &'a FileNode, &'a FileNode)> {
+    match node {
+        Node::File(file) => Some((path, file, source_of(path, tree)?)),
+        Node::Directory | Node::Symlink(_) => None,
+    }
+}
+
+/// The source of bytecode in the same tree.
+fn source_of<'a>(path: &ImagePath, tree: &'a Tree) -> Option<&'a FileNode> {
     match tree.get(&source_of_bytecode(path)?)? {
-        Node::File(source) => Some((source, source.modified?)),
+        Node::File(source) => Some(source),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ use crate::tree::{Tree, TreeError};
 use gzip::{GzipWriter, Workers};
 use tar_layer::TarRecord;
 
+pub use bytecode::{StaleBytecode, stale_bytecode};
 pub use key::{ENCODER, key};
 pub use tar_layer::TarLayer;
 

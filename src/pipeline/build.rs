@@ -14,9 +14,10 @@ use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use super::remote_cache::RemoteCache;
-use super::remote_layers;
+use super::{remote_layers, stale_bytecode};
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
+use crate::event::Event;
 use crate::files::{FileIndex, IndexEntry};
 use crate::image::{Image, Layer, NewLayer};
 use crate::project::{Function, ReferenceTemplate, Repository};
@@ -104,6 +105,9 @@ fn make_images(
     let reusable = &inputs.remote_layers.reusable;
     let mut keys = Keys::new(reusable, mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
+    for warning in stale_bytecode::findings(&planned, &keyed, mtime, context)? {
+        context.reporter.report(Event::Finding(warning));
+    }
     let announcer = &Announcer::new(sender, &keyed);
     announcer.base_layers(planned.iter().map(|planned| &**planned.base))?;
     let maker = LayerMaker { form, mtime, cache, announcer, context };

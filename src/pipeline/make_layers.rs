@@ -221,6 +221,8 @@ mod tests {
     use super::super::plan_images::{Inputs, Planning, plan_all};
     use super::super::remote_layers::RemoteLayers;
     use super::*;
+    use crate::files::Owner;
+    use crate::finding::Place;
     use crate::image::BaseImage;
     use crate::project::{Architecture, RunConfig};
     use crate::tree::Tree;
@@ -271,8 +273,9 @@ mod tests {
 
     #[test]
     fn small_layers_come_first_and_not_every_worker_takes_large_ones() {
+        let owner = Owner { name: "any".to_owned(), place: Place::document("limg.yaml".as_ref()) };
         let plans = [LARGE, 2, LARGE + 1, 1].map(|size| {
-            let mut plan = LayerPlan::new("any".to_owned(), Shared::new(Tree::new()));
+            let mut plan = LayerPlan::new(owner.clone(), Shared::new(Tree::new()));
             plan.size = size;
             plan
         });

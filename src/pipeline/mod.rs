@@ -23,6 +23,7 @@ mod remote_image;
 mod remote_layers;
 mod snapshot;
 mod source_trees;
+mod stale_bytecode;
 mod update;
 
 use futures_util::TryFutureExt as _;

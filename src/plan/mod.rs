@@ -52,6 +52,8 @@ pub(crate) struct ImagePlan<'a> {
 pub(crate) struct LayerPlan {
     /// What it contains, such as `layer utils`.
     pub name: String,
+    /// Where the definition has that.
+    pub place: Place,
     /// Its files.
     pub tree: Shared<Tree>,
     /// The size of its files in bytes.
@@ -61,10 +63,16 @@ pub(crate) struct LayerPlan {
 }
 
 impl LayerPlan {
-    /// The layer of a tree; `name` says what it contains.
-    pub(crate) fn new(name: String, tree: Shared<Tree>) -> Self {
+    /// The layer of a tree.
+    pub(crate) fn new(owner: Owner, tree: Shared<Tree>) -> Self {
+        let Owner { name, place } = owner;
         let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
-        Self { name, size: tree.size(), sources: Arc::new(sources), tree }
+        Self { name, place, size: tree.size(), sources: Arc::new(sources), tree }
+    }
+
+    /// Whether it contains bytecode of Python.
+    pub(crate) fn has_bytecode(&self) -> bool {
+        !self.sources.is_empty()
     }
 }
 

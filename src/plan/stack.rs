@@ -109,9 +109,8 @@ pub(super) fn lay(
     for lower in &mut *layers {
         forget_overwritten(lower, &tree);
     }
-    let name = owner.name.clone();
-    merged.add(owner, tree.clone(), merge);
-    layers.push(LayerPlan::new(name, tree));
+    merged.add(owner.clone(), tree.clone(), merge);
+    layers.push(LayerPlan::new(owner, tree));
 }
 
 /// Where a Python source of the upper tree replaces one of the lower, the lower's bytecode was compiled from another source.

@@ -278,3 +278,18 @@ fn an_image_on_an_arm64_base_is_for_arm64() {
     let image = Layout::open(&context.path(".limg/images")).image("f");
     assert_eq!(image.config["architecture"], "arm64");
 }
+
+#[test]
+fn stale_bytecode() {
+    let context = trees();
+    context.write("one/lib/site-packages/m.py", "x = 1");
+    context.write("one/lib/site-packages/__pycache__/m.cpython-312.pyc", [0; 20]);
+    context.settle();
+    for _ in 0..2 {
+        let run = context.limg(&["build"]).ok();
+        let expected = "layer one has 1 bytecode file whose recorded time or size is not that of the source, such as \
+                        `/opt/lib/site-packages/__pycache__/m.cpython-312.pyc`: Python compiles the source again at every \
+                        cold start [stale-bytecode]";
+        assert!(run.stderr.contains(expected) && run.stderr.contains("`cp -a`"), "{}", run.stderr);
+    }
+}

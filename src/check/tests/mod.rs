@@ -1,6 +1,7 @@
 //! What a planned image violates.
 
 mod links;
+mod sources;
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use super::{Subject, check};
 use crate::files::base_of;
 use crate::finding::{Code, Finding};
 use crate::plan::ImagePlan;
-use crate::plan::tests::fixture::{Fixture, SCRIPT, binaries, files, in_image, place};
+use crate::plan::tests::fixture::{Fixture, SCRIPT, binaries, files, in_image, loaded, place};
 use crate::project::{Architecture, EntryPoint, LayerSource, VersionSource, Wrapper, WrapperScript};
 use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT};
 
@@ -33,6 +34,10 @@ impl Fixture {
         let findings = self.checked_with(&plan);
         assert!(!findings.iter().any(Finding::is_error), "{findings:?}");
         (plan, findings)
+    }
+
+    fn checked_without_warnings(&self) {
+        assert_eq!(self.checked().1, []);
     }
 
     fn warnings(&self) -> Vec<Code> {

@@ -357,6 +357,38 @@ fn valid_bytecode_stays_valid_and_stale_bytecode_stays_stale() {
     }
 }
 
+#[test]
+fn stale_bytecode_is_counted_once() {
+    let fixture = Fixture::new();
+    fixture.write("m.py", b"x = 1\n");
+    let modified = 1_700_000_000_u32;
+    set_modified(&fixture.input().join("m.py"), modified);
+    let fixed = u32::try_from(MTIME).unwrap();
+    for (name, content) in [
+        ("m.cpython-313.pyc", pyc(0, modified, 6)),
+        ("m.cpython-312.pyc", pyc(0, fixed, 6)),
+        ("m.cpython-311.pyc", pyc(0, modified - 1, 6)),
+        ("m.cpython-310.pyc", pyc(0, modified, 7)),
+        ("m.cpython-309.pyc", pyc(1, modified - 1, 6)),
+        ("m.cpython-308.pyc", b"short".to_vec()),
+        ("gone.cpython-311.pyc", pyc(0, modified - 1, 6)),
+    ] {
+        fixture.write(&format!("__pycache__/{name}"), &content);
+    }
+    std::thread::sleep(Duration::from_millis(60));
+    let tree = fixture.tree();
+    let count = |key: &Digest| stale_bytecode(&tree, MTIME, key, &fixture.store).unwrap();
+    let first = "/opt/__pycache__/m.cpython-310.pyc".parse().unwrap();
+    let expected = StaleBytecode { files: 2, first: Some(first) };
+    let key = Digest::of(b"key");
+    assert_eq!(count(&key), expected);
+
+    // With the record, not even a missing file is noticed.
+    std::fs::remove_dir_all(fixture.input().join("__pycache__")).unwrap();
+    assert_eq!(count(&key), expected);
+    assert!(stale_bytecode(&tree, MTIME, &Digest::of(b"other"), &fixture.store).is_err());
+}
+
 fn set_modified(file: &Path, seconds: u32) {
     let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds.into());
     std::fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();

@@ -95,6 +95,31 @@ ecr:
     }
 }
 
+#[test]
+fn archives_that_limg_does_not_unpack_are_named() {
+    let folder = Folder::new();
+    let tar = [&[0; 257][..], b"ustar\x0000"].concat();
+    let jar = [b"#!/bin/bash\nexec java -jar \"$0\"\n", &b"PK\x03\x04content"[..], b"PK\x05\x06", &[0; 18]]
+        .concat();
+    for (name, content, expected) in [
+        ("a.tgz", b"\x1f\x8b\x08\0rest".to_vec(), "`ROOT/a.tgz` is compressed with gzip, such as a .tar.gz"),
+        ("a.tar", tar.clone(), "`ROOT/a.tar` is a tar archive"),
+        ("a.zip", tar, "`ROOT/a.zip` is a tar archive"),
+        ("a.txz", b"\xfd7zXZ\0rest".to_vec(), "`ROOT/a.txz` is compressed with xz"),
+        ("a.jar", jar.clone(), "`ROOT/a.jar` is an executable jar"),
+    ] {
+        std::fs::write(folder.path(name), content).unwrap();
+        let text = format!("functions: {{ a: {{ runtime: python3.12, handler: a.b, code: {name} }} }}");
+        let report = report(&folder, &text);
+        assert!(report.contains(expected) && report.contains("error[wrong-file]"), "{report}");
+        assert!(report.contains("help: "), "{report}");
+    }
+    // A program of a custom runtime may contain an archive.
+    std::fs::write(folder.path("bootstrap"), jar).unwrap();
+    let text = "functions: { a: { runtime: provided.al2023, code: bootstrap } }";
+    assert_eq!(report(&folder, text), "");
+}
+
 #[cfg(unix)]
 fn special_files() -> String {
     let folder = Folder::new();

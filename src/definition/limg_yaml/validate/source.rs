@@ -1,9 +1,10 @@
 //! Paths that a definition names on this machine.
 //!
 //! A file with the content of a zip is a zip, regardless of its name: that is also how Lambda accepts a `.jar` as code. A file
-//! with the suffix `.zip` that is not a zip archive is an error, since it would otherwise be copied into the image.
+//! with the suffix `.zip` that is not a zip archive is an error, as is an archive of another kind, since it would otherwise be
+//! copied into the image.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::GitignoreBuilder;
@@ -118,7 +119,15 @@ enum Unusable {
     Unreadable(FsError),
     Special,
     NotZip,
+    OtherArchive(&'static str),
+    ExecutableJar,
 }
+
+/// How much of a file shows what it is: the signature of a tar is in the first header, from 257 on (POSIX `pax`, "ustar").
+const BEGINNING: u64 = 262;
+
+/// How much of its end: the end record of a zip and the longest comment (APPNOTE.TXT 4.3.16).
+const END: u64 = 22 + 65_535;
 
 fn kind_of(path: &Path) -> Result<SourceKind, Unusable> {
     let metadata = fs::metadata(path).map_err(Unusable::from)?;
@@ -130,16 +139,50 @@ fn kind_of(path: &Path) -> Result<SourceKind, Unusable> {
         return Err(Unusable::Special);
     }
     let mut beginning = Vec::new();
-    let read = fs::open(path)?.take(4).read_to_end(&mut beginning);
+    let mut file = fs::open(path)?;
+    let read = file.by_ref().take(BEGINNING).read_to_end(&mut beginning);
     read.map_err(FsError::because("read", path))?;
     // A local file header, or the end record of an archive without files (APPNOTE.TXT 4.3.7, 4.3.16).
-    let is_zip = matches!(beginning[..], [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6]);
-    let is_called_zip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-    match (is_zip, is_called_zip) {
-        (true, _) => Ok(SourceKind::Zip),
-        (false, true) => Err(Unusable::NotZip),
-        (false, false) => Ok(SourceKind::File),
+    if matches!(beginning[..], [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..]) {
+        return Ok(SourceKind::Zip);
     }
+    if let Some(kind) = other_archive(&beginning) {
+        return Err(Unusable::OtherArchive(kind));
+    }
+    let is_called =
+        |suffix: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(suffix));
+    if is_called("zip") {
+        return Err(Unusable::NotZip);
+    }
+    let is_jar = is_called("jar") || is_called("war");
+    if is_jar && ends_as_zip(&mut file).map_err(FsError::because("read", path))? {
+        return Err(Unusable::ExecutableJar);
+    }
+    Ok(SourceKind::File)
+}
+
+/// What a file is called that is an archive, or is compressed, and is not a zip.
+fn other_archive(beginning: &[u8]) -> Option<&'static str> {
+    let signatures: [(&[u8], &str); 6] = [
+        (b"\x1f\x8b", "compressed with gzip, such as a .tar.gz"),
+        (b"BZh", "compressed with bzip2, such as a .tar.bz2"),
+        (b"\xfd7zXZ\0", "compressed with xz, such as a .tar.xz"),
+        (b"\x28\xb5\x2f\xfd", "compressed with zstd, such as a .tar.zst"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07", "a rar archive"),
+    ];
+    let known = signatures.into_iter().find(|(signature, _)| beginning.starts_with(signature));
+    let is_tar = beginning.get(257..262) == Some(b"ustar");
+    known.map(|(_, kind)| kind).or(is_tar.then_some("a tar archive"))
+}
+
+/// Whether a file has the end record of a zip, with something other than a zip before it.
+fn ends_as_zip(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let size = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(size.saturating_sub(END)))?;
+    let mut end = Vec::new();
+    file.take(END).read_to_end(&mut end)?;
+    Ok(end.windows(4).any(|window| window == b"PK\x05\x06"))
 }
 
 impl From<FsError> for Unusable {
@@ -172,6 +215,19 @@ impl Unusable {
                 let message = format!("`{shown}` has the suffix .zip but is not a zip archive");
                 Finding::error(Code::WrongFile, at.clone(), message)
                     .help("create the archive again, or rename the file")
+            }
+            Self::OtherArchive(kind) => {
+                let message = format!("`{shown}` is {kind}: limg and Lambda unpack only zip archives");
+                Finding::error(Code::WrongFile, at.clone(), message)
+                    .help("unpack it and name the folder that contains its files, or create a .zip of them")
+            }
+            Self::ExecutableJar => {
+                let message = format!(
+                    "`{shown}` is an executable jar: a script in front of an archive, which Lambda does not read"
+                );
+                Finding::error(Code::WrongFile, at.clone(), message).help(format!(
+                    "build it as a plain jar, or remove the script with `zip --junk-sfx {shown}`"
+                ))
             }
         }
     }

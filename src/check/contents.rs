@@ -1,0 +1,150 @@
+//! Sources whose files are not where Lambda looks, as a whole: there are none, or they are in one archive, one folder, or a
+//! virtual environment.
+
+use std::path::Path;
+
+use super::handler_files::handler_files;
+use super::{Source, Subject, named, shown};
+use crate::finding::{Code, Finding, Help, Setting};
+use crate::project::{ImagePath, SourceKind};
+use crate::tree::{Node, Tree, TreeError};
+
+/// Endings of the names of archives.
+const ARCHIVES: &[&str] = &["7z", "bz2", "gz", "rar", "tar", "tbz2", "tgz", "txz", "whl", "xz", "zip", "zst"];
+
+/// What is at the root of a layer for some runtime or for all (Lambda developer guide, packaging-layers).
+const OF_LAYERS: &[&str] = &[
+    "bin",
+    "dotnetcore",
+    "etc",
+    "extensions",
+    "java",
+    "lib",
+    "nodejs",
+    "node_modules",
+    "python",
+    "ruby",
+    "share",
+];
+
+pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    Ok(subject.sources().filter_map(|source| of_source(subject, &source)).collect())
+}
+
+fn of_source(subject: &Subject<'_>, source: &Source<'_>) -> Option<Finding> {
+    let (tree, files) = (&source.tree.tree, source.files?);
+    let mut all = tree.iter().filter(|(_, node)| !matches!(node, Node::Directory)).map(|(path, _)| path);
+    if tree.get_or_implied(&format!("{}/pyvenv.cfg", source.root)).is_some() {
+        return Some(virtual_environment(source));
+    }
+    match (all.next(), all.next()) {
+        (None, _) => Some(empty(source, tree)),
+        (Some(only), None) if is_archive(only, source) => {
+            let message =
+                format!("{} has only the archive `{only}` in it, which Lambda does not unpack", source.name);
+            let help = match files.kind {
+                SourceKind::Directory if is_zip(only) => {
+                    format!(
+                        "name the archive itself: `{}`",
+                        shown(&files.path.join(only.name()), source.place)
+                    )
+                }
+                _ => "unpack it, and name the folder that contains its files".to_owned(),
+            };
+            Some(Finding::warning(Code::PackedTwice, source.place.clone(), message).help(help))
+        }
+        _ => wrapped(subject, source),
+    }
+}
+
+fn virtual_environment(source: &Source<'_>) -> Finding {
+    let target = if source.is_code { "DIR" } else { "DIR/python" };
+    let message = format!(
+        "{} is a virtual environment of Python, in which Lambda's runtime finds no packages",
+        source.name
+    );
+    Finding::warning(Code::VirtualEnvironment, source.place.clone(), message).help(format!(
+        "name a folder without it, and install the packages there (`pip install -r requirements.txt -t {target}`)"
+    ))
+}
+
+fn empty(source: &Source<'_>, tree: &Tree) -> Finding {
+    let left_out = tree.left_out();
+    let (why, help) = if !left_out.by_default.is_empty() {
+        let paths: Vec<_> = left_out.by_default.iter().collect();
+        (format!(": limg left out {}", named(&paths)), Help::setting(Setting::Keep))
+    } else if left_out.by_patterns {
+        (": patterns exclude all of them".to_owned(), "correct `exclude` or the `.limgignore`".into())
+    } else {
+        (String::new(), "check the path, and whether its files must be built first".into())
+    };
+    Finding::warning(Code::NoFiles, source.place.clone(), format!("{} has no files{why}", source.name))
+        .help(help)
+}
+
+/// Whether the only file of a source is an archive by mistake. In a layer, it may be data, unless it is packed as code is.
+fn is_archive(path: &ImagePath, source: &Source<'_>) -> bool {
+    let is_archive = path
+        .name()
+        .rsplit_once('.')
+        .is_some_and(|(_, suffix)| ARCHIVES.contains(&suffix.to_ascii_lowercase().as_str()));
+    is_archive && (source.is_code || (is_zip(path) && path.folder() == source.root))
+}
+
+fn is_zip(path: &ImagePath) -> bool {
+    Path::new(path.name()).extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("zip"))
+}
+
+/// One folder with everything in it, where what Lambda looks for is in this folder and not at the root.
+fn wrapped(subject: &Subject<'_>, source: &Source<'_>) -> Option<Finding> {
+    let root = source.root;
+    let folder = only_folder(&source.tree.tree, root)?;
+    let (inside, what) = if source.is_code {
+        let handler = subject.function.handler.as_deref().unwrap_or_default();
+        let (at_root, below) =
+            (|path: &String| format!("{root}/{path}"), |path: &String| format!("{folder}/{path}"));
+        let candidates = handler_files(handler, &subject.contract.id);
+        let has = |path: String| source.tree.tree.get_or_implied(&path).is_some();
+        if candidates.iter().any(|path| has(at_root(path))) {
+            return None;
+        }
+        (candidates.iter().map(below).find(|path| has(path.clone()))?, "the handler".to_owned())
+    } else {
+        let name = folder.rsplit('/').next().unwrap_or_default();
+        if OF_LAYERS.contains(&name) {
+            return None;
+        }
+        let inside = OF_LAYERS
+            .iter()
+            .find(|name| source.tree.tree.get_or_implied(&format!("{folder}/{name}")).is_some())?;
+        (format!("{folder}/{inside}"), format!("`{inside}`"))
+    };
+    let name = &folder[root.len() + 1..];
+    let message = format!(
+        "everything in {} is in the folder `{name}`, so that {what} is at `{inside}`, where Lambda does not look",
+        source.name
+    );
+    let files = source.files?;
+    let help = match files.kind {
+        SourceKind::Directory => {
+            format!("name that folder: `{}`", shown(&files.path.join(name), source.place))
+        }
+        _ => {
+            format!("create the archive again from inside of `{name}` (`cd {name} && zip -r ../FILE.zip .`)")
+        }
+    };
+    Some(Finding::warning(Code::WrappedInFolder, source.place.clone(), message).help(help))
+}
+
+/// The only entry at the root of a tree, if it is a folder.
+fn only_folder<'a>(tree: &'a Tree, root: &str) -> Option<&'a str> {
+    let top = |path: &'a ImagePath| {
+        let below = path.as_str()[root.len()..].strip_prefix('/')?;
+        let end = root.len() + 1 + below.find('/').unwrap_or(below.len());
+        Some(&path.as_str()[..end])
+    };
+    let mut tops = tree.below(root).filter_map(|(path, _)| top(path));
+    let first = tops.next()?;
+    let is_folder = matches!(tree.get_or_implied(first), Some(Node::Directory));
+    (is_folder && tops.all(|other| other == first)).then_some(first)
+}

@@ -1,0 +1,35 @@
+//! Files that look like secrets: an image is read by more people than a function's configuration.
+
+use super::{Source, Subject, named};
+use crate::finding::{Code, Finding, Help, Setting};
+use crate::project::ImagePath;
+use crate::tree::TreeError;
+
+pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    Ok(subject
+        .sources()
+        .filter(|source| source.has_exclude)
+        .filter_map(|source| of_source(&source))
+        .collect())
+}
+
+fn of_source(source: &Source<'_>) -> Option<Finding> {
+    // Keys that packages bring along for their tests are public; they come last.
+    let is_installed = |path: &&ImagePath| {
+        path.folders().any(|folder| folder.ends_with("/node_modules") || folder.ends_with("/site-packages"))
+    };
+    let (installed, own): (Vec<_>, Vec<_>) = source.tree.secrets.iter().partition(is_installed);
+    let secrets: Vec<_> = own.into_iter().chain(installed).collect();
+    if secrets.is_empty() {
+        return None;
+    }
+    let look = if secrets.len() == 1 { "looks like a secret" } else { "look like secrets" };
+    let message = format!(
+        "{} contains {}: this {look}, and everyone who can pull the image can read it",
+        source.name,
+        named(&secrets)
+    );
+    let help = Help::setting(Setting::Exclude)
+        .or("if the function needs it, read it from Secrets Manager or Parameter Store at run time");
+    Some(Finding::warning(Code::SecretFile, source.place.clone(), message).help(help))
+}

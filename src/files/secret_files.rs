@@ -1,0 +1,153 @@
+//! Files that look like secrets: everyone who can pull an image can read them.
+//!
+//! Names decide which files are looked at, and for most of them their content must agree: a `.pem` is more often a public
+//! certificate than a private key. Contents never leave this module.
+
+use crate::project::ImagePath;
+use crate::tree::{FileNode, Node, Tree, TreeError};
+
+/// How much of a file is read: the files that tools write their secrets to are much smaller.
+const READ: usize = 64 * 1024;
+
+/// Endings of names that begin with `.env.`, of files that are meant to be shared or are code.
+const NOT_SECRET: &[&str] = &[
+    "default", "defaults", "dist", "example", "js", "json", "md", "sample", "schema", "template", "tpl",
+    "ts", "vault",
+];
+
+const PRIVATE_KEY: &[&str] = &["PRIVATE KEY-----"];
+
+/// What shows that a file is a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// Its name alone.
+    Name,
+    /// A line that contains one of these words, and is neither a comment nor refers to a variable for the value.
+    Words(&'static [&'static str]),
+}
+
+/// The files of a tree that look like secrets, in the order of their paths.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn of_tree(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
+    let mut secrets = Vec::new();
+    for (path, node) in tree.iter() {
+        if let Node::File(file) = node
+            && file.size > 0
+            && let Some(sign) = sign(path)
+            && shows(sign, file)?
+        {
+            secrets.push(path.clone());
+        }
+    }
+    Ok(secrets)
+}
+
+/// What would show that a file of this name is a secret. Nothing for nearly all files.
+fn sign(path: &ImagePath) -> Option<Sign> {
+    let name = path.name();
+    let folder = || path.folder().rsplit('/').next().unwrap_or_default();
+    let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    Some(match name {
+        ".env" | ".envrc" | ".git-credentials" | ".pgpass" => Sign::Name,
+        _ if name.starts_with(".env.") => {
+            let is_shared = NOT_SECRET.contains(&suffix.to_ascii_lowercase().as_str());
+            (!is_shared).then_some(Sign::Name)?
+        }
+        "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ecdsa_sk" | "id_ed25519" | "id_ed25519_sk" => {
+            Sign::Words(PRIVATE_KEY)
+        }
+        // The shared files of AWS's tools.
+        "credentials" => Sign::Words(&["aws_secret_access_key", "aws_session_token"]),
+        "config" if folder() == ".aws" => Sign::Words(&["aws_secret_access_key", "aws_session_token"]),
+        "config.json" if folder() == ".docker" => Sign::Words(&["\"auth\"", "\"identitytoken\""]),
+        ".dockercfg" => Sign::Words(&["\"auth\""]),
+        ".npmrc" => Sign::Words(&["_authToken", "_auth", "_password"]),
+        ".yarnrc.yml" => Sign::Words(&["npmAuthToken", "npmAuthIdent"]),
+        ".pypirc" | ".netrc" | "_netrc" => Sign::Words(&["password"]),
+        _ => match suffix {
+            "pem" | "key" | "p8" => Sign::Words(PRIVATE_KEY),
+            "ppk" => Sign::Words(&["Private-Lines"]),
+            "p12" | "pfx" => Sign::Name,
+            // Keys of accounts of Google's services.
+            "json" if is_account(name) => {
+                Sign::Words(&["PRIVATE KEY-----", "\"refresh_token\"", "\"client_secret\""])
+            }
+            _ => return None,
+        },
+    })
+}
+
+/// Whether a file is named like those that have the key of an account.
+fn is_account(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '_'], "");
+    ["credentials", "serviceaccount", "adminsdk", "clientsecret"].iter().any(|part| name.contains(part))
+}
+
+fn shows(sign: Sign, file: &FileNode) -> Result<bool, TreeError> {
+    let Sign::Words(words) = sign else { return Ok(true) };
+    let text = file.content.head(READ)?;
+    let shows = |line: &str| {
+        !line.trim_start().starts_with(['#', ';'])
+            && words.iter().any(|word| line.find(word).is_some_and(|at| !line[at..].contains("${")))
+    };
+    Ok(String::from_utf8_lossy(&text).lines().any(shows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks_secret(name: &str, content: &str) -> bool {
+        let mut tree = Tree::new();
+        let path: ImagePath = format!("/var/task/{name}").parse().unwrap();
+        tree.insert(path.clone(), Node::File(FileNode::of_bytes(content.as_bytes(), false)));
+        of_tree(&tree).unwrap() == [path]
+    }
+
+    #[test]
+    fn secrets_are_known_by_name_and_content() {
+        let key = "x\n-----BEGIN RSA PRIVATE KEY-----\nMII\n";
+        for (name, content) in [
+            (".env", "A=1"),
+            (".env.production", "A=1"),
+            (".env.local", "A=1"),
+            ("conf/.envrc", "export A=1"),
+            ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+            (".ssh/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+            ("tls/server.pem", key),
+            ("server.key", "-----BEGIN PRIVATE KEY-----\n"),
+            ("AuthKey.p8", "-----BEGIN PRIVATE KEY-----\n"),
+            ("store.p12", "\0"),
+            (".aws/credentials", "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"),
+            (".npmrc", "registry=https://r\n//r/:_authToken=npm_x\n"),
+            (".pypirc", "[pypi]\npassword: x\n"),
+            (".netrc", "machine h login u password p\n"),
+            ("service-account.json", "{\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
+        ] {
+            assert!(looks_secret(name, content), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_read_by_all_is_not_a_secret() {
+        for (name, content) in [
+            (".env", ""),
+            (".env.example", "A="),
+            (".env.local.sample", "A="),
+            (".env.TEMPLATE", "A="),
+            ("certifi/cacert.pem", "-----BEGIN CERTIFICATE-----\nMII\n"),
+            ("server.key", "-----BEGIN PUBLIC KEY-----\n"),
+            ("id_rsa.pub", "ssh-rsa AAA"),
+            ("botocore/credentials.py", "aws_secret_access_key = None"),
+            ("credentials", "see the manual"),
+            (".npmrc", "registry=https://r\n//r/:_authToken=${NPM_TOKEN}\n# _auth=x\n"),
+            ("credentials.json", "{}"),
+            ("package.json", "{\"client_secret\": 1}"),
+            ("environment.env.js", "x"),
+        ] {
+            assert!(!looks_secret(name, content), "{name}");
+        }
+    }
+}
