@@ -204,6 +204,9 @@ impl Fake {
         if !whole? {
             drop(state);
             if let Some(InjectedFault::RespondAfter(_, response)) = fault {
+                // As servers announce it. Otherwise the client may reuse the connection before it notices that it is
+                // closed, which costs an attempt.
+                let response = response.header("connection", "close");
                 self.send(connection, head, number, &response, response.body.len())?;
             }
             return Ok(false);
