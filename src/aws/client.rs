@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::http_clients::HttpClients;
 use super::{AwsError, EcrToken};
 use crate::project::{LayerVersionArn, Partition};
-use crate::registry::Backoff;
+use crate::registry::{Backoff, Proxies};
 
 /// What the command line sets about AWS. The SDK itself reads AWS's variables, configuration and credential files.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct AwsOptions {
     pub region: Option<String>,
     /// Additional CA certificates, in PEM.
     pub certificates: Option<Vec<u8>>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
 }
 
 /// A client of AWS with the user's identity. Clones share configuration, tokens and credentials.
@@ -149,7 +151,7 @@ impl Aws {
 
     async fn load(&self) -> Result<LoadedConfig, AwsError> {
         let Inner { options, given, .. } = &*self.inner;
-        let http = HttpClients::new(options.certificates.as_deref())?;
+        let http = HttpClients::new(options.certificates.as_deref(), &options.proxies)?;
         if let Some(config) = given {
             let config = config.to_builder().http_client(http.clone()).build();
             return Ok(LoadedConfig { http, config });

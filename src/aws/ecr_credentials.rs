@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 
 use super::{Aws, AwsError};
 use crate::failure::Failure as _;
-use crate::project::EcrHost;
-use crate::registry::{Credential, CredentialError, CredentialProvider, Identity};
+use crate::project::{EcrHost, Repository};
+use crate::registry::{Credential, CredentialError, CredentialProvider, FoundCredential, Identity};
 
 /// Authenticates at private ECR registries with the user's AWS identity. For every other host, also for ECR Public,
 /// it has no credentials.
@@ -33,14 +33,20 @@ impl EcrCredentials {
 }
 
 impl CredentialProvider for EcrCredentials {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
         async move {
-            let Some(ecr) = EcrHost::parse(host) else { return Ok(None) };
-            self.credential(&ecr).await.map(Some).map_err(|error| CredentialError {
-                host: host.to_owned(),
-                help: error.help(),
-                source: Box::new(error),
-            })
+            let credential = match EcrHost::parse(&repository.host) {
+                None => None,
+                Some(ecr) => Some(self.credential(&ecr).await.map_err(|error| CredentialError {
+                    host: repository.host.clone(),
+                    help: error.help(),
+                    source: Box::new(error),
+                })?),
+            };
+            Ok(FoundCredential { credential, for_registry: true })
         }
         .boxed()
     }

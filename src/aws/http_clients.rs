@@ -16,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, Url};
 
 use super::AwsError;
+use crate::registry::Proxies;
 
 /// How long connecting to a service may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,11 +39,11 @@ pub(super) struct HttpClients {
 }
 
 impl HttpClients {
-    /// Clients that trust the system's CA certificates and those of `certificates` (PEM).
+    /// Clients that trust the system's CA certificates and those of `certificates` (PEM), and use `proxies`.
     ///
     /// # Errors
     /// When the certificates cannot be parsed.
-    pub(super) fn new(certificates: Option<&[u8]>) -> Result<Self, AwsError> {
+    pub(super) fn new(certificates: Option<&[u8]>, proxies: &Proxies) -> Result<Self, AwsError> {
         let mut additional = Vec::new();
         if let Some(pem) = certificates {
             additional = reqwest::Certificate::from_pem_bundle(pem).map_err(AwsError::Certificates)?;
@@ -58,6 +59,7 @@ impl HttpClients {
                 .referer(false)
         };
         let services = base().connect_timeout(CONNECT_TIMEOUT).tls_certs_merge(additional);
+        let services = proxies.apply(services);
         // A local address means another machine at the proxy.
         let local = base().connect_timeout(LOCAL_CONNECT_TIMEOUT).no_proxy();
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(AwsError::Certificates);

@@ -44,7 +44,8 @@ pub(super) fn aws(
     region: Option<String>,
     profile: Option<String>,
 ) -> Result<Aws, CommandError> {
-    Ok(Aws::new(AwsOptions { profile, region, certificates: certificates(settings)? }))
+    let certificates = certificates(settings)?;
+    Ok(Aws::new(AwsOptions { profile, region, certificates, proxies: settings.proxies.clone() }))
 }
 
 /// Keeps the store below its limit after a successful command. A failure to do so is a warning: the command has done
@@ -113,7 +114,8 @@ impl ContextOptions {
         let certificates = certificates(settings)?;
         #[cfg(feature = "aws")]
         let aws = self.aws.unwrap_or_else(|| {
-            Aws::new(AwsOptions { certificates: certificates.clone(), ..AwsOptions::default() })
+            let (certificates, proxies) = (certificates.clone(), settings.proxies.clone());
+            Aws::new(AwsOptions { certificates, proxies, ..AwsOptions::default() })
         });
         let docker: Arc<dyn CredentialProvider> = Arc::new(DockerConfig::new(settings.credentials.clone()));
         let credentials = CredentialChain(vec![
@@ -123,6 +125,7 @@ impl ContextOptions {
         ]);
         let registries = ClientSettings {
             certificates,
+            proxies: settings.proxies.clone(),
             connections: self.connections,
             ..configuration.registries.for_client()
         };

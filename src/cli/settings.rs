@@ -12,7 +12,7 @@ use crate::build_time::BuildTime;
 use crate::definition::check_variable;
 use crate::engine::{DockerHost, EMULATOR_VARIABLES};
 use crate::fs;
-use crate::registry::DockerConfigPaths;
+use crate::registry::{DockerConfigPaths, Proxies};
 
 /// The arguments of the process, with the name of the program.
 pub(super) fn process_arguments() -> Vec<OsString> {
@@ -60,6 +60,18 @@ impl Environment {
         }
         variables.extend(self.function_variables(&arguments.environment)?);
         Ok(variables)
+    }
+
+    /// The proxies in the variables that most programs read, in upper or lower case.
+    fn proxies(&self) -> Proxies {
+        let get = |name: &str| self.get(name).or_else(|| self.get(&name.to_lowercase()));
+        // In a CGI program, a request's header `Proxy` becomes HTTP_PROXY.
+        if self.get("REQUEST_METHOD").is_some() {
+            return Proxies::default();
+        }
+        let all = get("ALL_PROXY");
+        let exceptions = get("NO_PROXY").unwrap_or_default();
+        Proxies::new(get("HTTP_PROXY").or(all), get("HTTPS_PROXY").or(all), exceptions)
     }
 
     /// The variables of `--env NAME=VALUE`, or `--env NAME` for one that is set here. Errors never contain a value.
@@ -148,6 +160,8 @@ pub(super) struct Settings {
     pub(super) variables: BTreeMap<String, String>,
     /// `--ca-file`.
     pub(super) certificates: Option<PathBuf>,
+    /// The proxies for registries and AWS: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    pub(super) proxies: Proxies,
     /// Where Docker and Podman keep credentials.
     pub(super) credentials: DockerConfigPaths,
 }
@@ -210,6 +224,7 @@ impl Settings {
             },
             aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
+            proxies: environment.proxies(),
             credentials: DockerConfigPaths {
                 home: environment.home.clone(),
                 registry_auth_file: path("REGISTRY_AUTH_FILE"),
@@ -288,6 +303,30 @@ mod tests {
         ];
         let expected = [("PUBLIC_ECR_AWS".to_owned(), "mirror.example.com".to_owned())];
         assert_eq!(resolve(&["schema"], &variables).unwrap().mirrors, expected.into());
+    }
+
+    #[test]
+    fn proxies_are_named_by_variables_in_either_case() {
+        let shown = |variables: &[(&str, &str)]| {
+            let proxies = resolve(&["schema"], variables).unwrap().proxies;
+            let of = |url: &str| {
+                proxies.proxy(&url.parse().unwrap()).map_or("-", |proxy| proxy.host_str().unwrap())
+            };
+            [of("http://a.com/").to_owned(), of("https://a.com/").to_owned()]
+        };
+        for (variables, expected) in [
+            (&[][..], ["-", "-"]),
+            (&[("HTTPS_PROXY", "http://one:1")], ["-", "one"]),
+            (&[("https_proxy", "one:1"), ("http_proxy", "two")], ["two", "one"]),
+            (&[("HTTPS_PROXY", "one"), ("https_proxy", "two")], ["-", "one"]),
+            (&[("HTTPS_PROXY", ""), ("https_proxy", "two")], ["-", "two"]),
+            (&[("ALL_PROXY", "all"), ("HTTPS_PROXY", "one")], ["all", "one"]),
+            (&[("all_proxy", "all"), ("NO_PROXY", "a.com:443")], ["all", "-"]),
+            (&[("ALL_PROXY", "all"), ("no_proxy", "a.com")], ["-", "-"]),
+            (&[("ALL_PROXY", "all"), ("REQUEST_METHOD", "GET")], ["-", "-"]),
+        ] {
+            assert_eq!(shown(variables), expected, "{variables:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::client::{Client, Inner, WRITTEN};
 use super::content_digest::verify_stored;
 use super::endpoint::Endpoint;
 use super::error::RegistryError;
+use super::redirect_rules::RedirectError;
 use super::request::{Request, Scopes};
 use super::retry::Transient as _;
 use super::transport::Response;
@@ -177,7 +178,7 @@ impl Inner {
         };
         drop(response);
         url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let put = Request { completes_upload: true, ..request(Method::PUT, url) };
+        let put = Request { completes: Some(body.size()), ..request(Method::PUT, url) };
         let response = self.send(endpoint, &put, &WRITTEN).await?;
         verify_stored(action, digest, &response)
     }
@@ -193,7 +194,8 @@ impl Inner {
         let location =
             location.ok_or_else(|| RegistryError::protocol(action, "an upload without a Location"))?;
         let url = self.redirect_rules(endpoint).resolve(response.url(), location);
-        url.map_err(|source| RegistryError::redirect(action, source))
+        let blanked = |source: RedirectError| source.map_url(|url| response.secrets().blank(url));
+        url.map_err(|source| RegistryError::redirect(action, blanked(source)))
     }
 }
 

@@ -29,6 +29,9 @@ use crate::sync::lock;
 /// How long a registry on this machine may take to show whether it uses TLS.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long all attempts to write a manifest may take together. A manifest is small, and the push has to end.
+const MANIFEST_LIMIT: Duration = Duration::from_mins(5);
+
 /// The statuses that report the success of a request that writes.
 pub(super) const WRITTEN: [StatusCode; 4] =
     [StatusCode::OK, StatusCode::CREATED, StatusCode::ACCEPTED, StatusCode::NO_CONTENT];
@@ -48,6 +51,8 @@ pub(super) struct Inner {
     transport: Transport,
     auth: Auth,
     backoff: Backoff,
+    /// How long all attempts to write a manifest may take together.
+    pub(super) manifest_limit: Duration,
     /// Whether a registry on this machine uses TLS, by its root URL.
     uses_tls: Mutex<BTreeMap<String, Arc<OnceCell<bool>>>>,
     /// One lock for each blob, held while it is fetched.
@@ -65,13 +70,14 @@ impl Client {
         credentials: Arc<dyn CredentialProvider>,
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, RegistryError> {
-        let transport = Transport::new(settings.certificates.as_deref(), settings.connections)?;
+        let transport = Transport::new(&settings)?;
         let inner = Inner {
             auth: Auth::new(credentials, Arc::clone(&reporter)),
             settings,
             reporter,
             transport,
             backoff: Backoff::default(),
+            manifest_limit: MANIFEST_LIMIT,
             uses_tls: Mutex::default(),
             fetch_locks: Mutex::default(),
         };
@@ -83,8 +89,9 @@ impl Client {
     pub(crate) fn with_short_timeouts(self) -> Self {
         use super::stall_timeout::StallLimits;
         let mut inner = Arc::into_inner(self.inner).unwrap();
-        let (transfer, response) = (Duration::from_secs(1), Duration::from_secs(2));
-        inner.transport.stall_limits = StallLimits { transfer, response };
+        inner.transport.stall_limits =
+            StallLimits { transfer: Duration::from_secs(1), bytes_per_second: 16 * 1024 * 1024 };
+        inner.manifest_limit = Duration::from_secs(2);
         Self { inner: Arc::new(inner) }
     }
 

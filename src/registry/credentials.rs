@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::finding::Help;
+use crate::project::Repository;
 
 /// A text that is never shown: `Debug` hides it, and `Display` is not implemented.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,13 +73,25 @@ pub struct CredentialError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// The result of a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundCredential {
+    /// The credential, or none for anonymous access.
+    pub credential: Option<Credential>,
+    /// Whether all repositories of the registry have the same, so that one look-up is enough.
+    pub for_registry: bool,
+}
+
 /// Finds credentials.
 pub trait CredentialProvider: Send + Sync {
-    /// The credential for a registry's host (with its port, if it has one), or none for anonymous access.
+    /// The credential for a repository. Its host is the registry's with its port, if it has one.
     ///
     /// # Errors
     /// When a helper or service that should have the credential fails.
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>>;
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>>;
 }
 
 /// Several providers, asked one after the other.
@@ -92,14 +105,20 @@ pub struct CredentialChain(
 );
 
 impl CredentialProvider for CredentialChain {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
         async move {
+            let mut for_registry = true;
             for provider in &self.0 {
-                if let Some(credential) = provider.find(host).await? {
-                    return Ok(Some(credential));
+                let found = provider.find(repository).await?;
+                for_registry &= found.for_registry;
+                if found.credential.is_some() {
+                    return Ok(FoundCredential { for_registry, ..found });
                 }
             }
-            Ok(None)
+            Ok(FoundCredential { credential: None, for_registry })
         }
         .boxed()
     }
@@ -113,12 +132,19 @@ mod tests {
     struct OneRegistry(&'static str, &'static str);
 
     impl CredentialProvider for OneRegistry {
-        fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+        fn find<'a>(
+            &'a self,
+            repository: &'a Repository,
+        ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
             let source = self.0.to_owned();
             let identity = Identity::Token(Secret::new("t"));
-            let found = match host {
+            let found = match repository.host.as_str() {
                 "broken.org" => Err(CredentialError { host: source, help: None, source: "broken".into() }),
-                host => Ok((host == self.1).then_some(Credential { identity, source, expires: None })),
+                host => {
+                    let credential =
+                        (host == self.1).then_some(Credential { identity, source, expires: None });
+                    Ok(FoundCredential { credential, for_registry: self.0 != "second" })
+                }
             };
             std::future::ready(found).boxed()
         }
@@ -131,10 +157,17 @@ mod tests {
             Arc::new(OneRegistry("second", "a.org")),
             Arc::new(OneRegistry("third", "b.org")),
         ]);
-        for (host, source) in [("a.org", Some("first")), ("b.org", Some("third")), ("c.org", None)] {
-            let found = chain.find(host).await.unwrap().map(|found| found.source);
-            assert_eq!(found.as_deref(), source, "{host}");
+        let repository = |host: &str| Repository { host: host.to_owned(), name: "shop/orders".to_owned() };
+        for (host, source, for_registry) in
+            [("a.org", Some("first"), true), ("b.org", Some("third"), false), ("c.org", None, false)]
+        {
+            let found = chain.find(&repository(host)).await.unwrap();
+            assert_eq!(found.credential.map(|found| found.source).as_deref(), source, "{host}");
+            assert_eq!(
+                found.for_registry, for_registry,
+                "{host}: whether every provider that was asked says so"
+            );
         }
-        assert_eq!(chain.find("broken.org").await.unwrap_err().host, "first");
+        assert_eq!(chain.find(&repository("broken.org")).await.unwrap_err().host, "first");
     }
 }

@@ -14,8 +14,8 @@ use crate::project::{DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, Repository};
 pub(super) struct Endpoint {
     /// The host as the user names it.
     pub(super) host: String,
-    /// The hosts whose credentials may be used; the first one that has credentials decides.
-    pub(super) credential_hosts: Vec<String>,
+    /// The repository as its registry and its mirror name it: the first one that has credentials decides.
+    pub(super) credentials_of: Vec<Repository>,
     /// The root URL of the registry that receives the requests.
     pub(super) root: Url,
     /// The root URL for plain HTTP, while it is unknown whether the registry uses TLS: on this machine it may or may not.
@@ -62,11 +62,14 @@ impl Endpoint {
         };
         let through = mirror.map(|mirror| format!(" through its mirror `{mirror}`")).unwrap_or_default();
         // The registry's own credentials may be sent to its mirror, which the user chose, but not for all to read.
-        let own = (mirror.is_none() || !is_insecure).then(|| host.to_owned());
-        let credential_hosts = mirror.map(|mirror| mirror.host.clone()).into_iter().chain(own).collect();
+        let own = (mirror.is_none() || !is_insecure)
+            .then(|| Repository { host: host.to_owned(), name: name.to_owned() });
+        let at_mirror =
+            mirror.map(|mirror| Repository { host: mirror.host.clone(), name: format!("{prefix}{name}") });
+        let credentials_of = at_mirror.into_iter().chain(own).collect();
         Ok(Self {
             host: host.to_owned(),
-            credential_hosts,
+            credentials_of,
             root,
             plain_root,
             name: format!("{prefix}{name}"),
@@ -130,42 +133,43 @@ mod tests {
                 "registry.example.com",
                 None,
                 "https://registry.example.com/v2/a/b/x",
-                &["registry.example.com"][..],
+                &["registry.example.com/a/b"][..],
             ),
-            ("r.example.com:5000", None, "https://r.example.com:5000/v2/a/b/x", &["r.example.com:5000"]),
-            ("docker.io", None, "https://registry-1.docker.io/v2/a/b/x", &["docker.io"]),
-            ("index.docker.io", None, "https://registry-1.docker.io/v2/a/b/x", &["docker.io"]),
-            ("plain.example.com", None, "http://plain.example.com/v2/a/b/x", &["plain.example.com"]),
-            ("127.0.0.1:5000", None, "https://127.0.0.1:5000/v2/a/b/x", &["127.0.0.1:5000"]),
+            ("r.example.com:5000", None, "https://r.example.com:5000/v2/a/b/x", &["r.example.com:5000/a/b"]),
+            ("docker.io", None, "https://registry-1.docker.io/v2/a/b/x", &["docker.io/a/b"]),
+            ("index.docker.io", None, "https://registry-1.docker.io/v2/a/b/x", &["docker.io/a/b"]),
+            ("plain.example.com", None, "http://plain.example.com/v2/a/b/x", &["plain.example.com/a/b"]),
+            ("127.0.0.1:5000", None, "https://127.0.0.1:5000/v2/a/b/x", &["127.0.0.1:5000/a/b"]),
             (
                 "docker.io",
                 Some(("docker.io", "m.example.com:1/hub/x")),
                 "https://m.example.com:1/v2/hub/x/a/b/x",
-                &["m.example.com:1", "docker.io"],
+                &["m.example.com:1/hub/x/a/b", "docker.io/a/b"],
             ),
             (
                 "a.example.com",
                 Some(("a.example.com", "http://127.0.0.1:5000")),
                 "http://127.0.0.1:5000/v2/a/b/x",
-                &["127.0.0.1:5000", "a.example.com"],
+                &["127.0.0.1:5000/a/b", "a.example.com/a/b"],
             ),
             (
                 "a.example.com",
                 Some(("a.example.com", "http://plain.example.com")),
                 "http://plain.example.com/v2/a/b/x",
                 // Not the credentials of the registry itself, which anyone on the way could read.
-                &["plain.example.com"],
+                &["plain.example.com/a/b"],
             ),
             (
                 "b.example.com",
                 Some(("a.example.com", "m")),
                 "https://b.example.com/v2/a/b/x",
-                &["b.example.com"],
+                &["b.example.com/a/b"],
             ),
         ] {
             let endpoint = endpoint(host, "a/b", mirror).unwrap();
             assert_eq!(endpoint.url(&["x"]).as_str(), url);
-            assert_eq!(endpoint.credential_hosts, credentials, "{host}");
+            let shown: Vec<_> = endpoint.credentials_of.iter().map(ToString::to_string).collect();
+            assert_eq!(shown, credentials, "{host}");
         }
     }
 

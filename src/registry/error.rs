@@ -100,6 +100,14 @@ pub enum RegistryError {
         /// The time-out.
         limit: Duration,
     },
+    /// All attempts together took too long.
+    #[error("failed to {action} within {} seconds", limit.as_secs())]
+    OutOfTime {
+        /// The operation.
+        action: String,
+        /// How long it may take.
+        limit: Duration,
+    },
     /// The registry named a URL that limg does not follow.
     #[error("failed to {action}")]
     Redirect {
@@ -252,6 +260,19 @@ impl RegistryError {
             && (response.mentions("immutab") || response.mentions("imagetagalreadyexistsexception"))
     }
 
+    /// Whether the registry does not let limg look whether it has something, which says nothing about a push: a token may
+    /// only permit that, and Artifactory answers 403 to HEAD of a manifest that does not exist (facts 12.6).
+    #[must_use]
+    pub fn denies_look(&self) -> bool {
+        self.status().is_some_and(|status| (400..500).contains(&status)) && !self.is_transient()
+    }
+
+    /// Whether the registry, or its token service, does not know who the user is.
+    #[must_use]
+    pub fn denies_credentials(&self) -> bool {
+        matches!(self, Self::Unauthorised { token_service, response, .. } if token_service.is_some() || response.status == 401)
+    }
+
     fn response(&self) -> Option<&ErrorResponse> {
         match self {
             Self::Rejected { response, .. } | Self::Unauthorised { response, .. } => Some(response),
@@ -312,7 +333,7 @@ impl Failure for RegistryError {
             }
             Self::Credentials { source, .. } => return source.help.clone(),
             Self::Network { source, .. } => network_error::help(source)?,
-            Self::Stalled { .. } => "check the network and the registry",
+            Self::Stalled { .. } | Self::OutOfTime { .. } => "check the network and the registry",
             Self::Redirect { source, .. } => match source {
                 RedirectError::Private(_) => PRIVATE_NETWORK_HELP,
                 RedirectError::PlainHttp(_) => {
@@ -385,12 +406,14 @@ mod tests {
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
+    use super::super::sent_secrets::SentSecrets;
     use super::*;
     use crate::failure::help_text;
 
     fn response(status: u16, code: &str, message: &str) -> ErrorResponse {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();
-        ErrorResponse::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        let (status, secrets) = (StatusCode::from_u16(status).unwrap(), SentSecrets::default());
+        ErrorResponse::new(status, &HeaderMap::new(), body.as_bytes(), &secrets)
     }
 
     fn rejected(status: u16, code: &str, message: &str) -> RegistryError {

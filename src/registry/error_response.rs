@@ -1,7 +1,7 @@
 //! Error responses of registries and token services.
 //!
 //! Their forms are those of the OCI distribution specification ("Error Codes"), of OAuth 2.0, and of services in use. Users
-//! see what they contain, so it is shortened and made safe for a terminal here.
+//! see what they contain, so it is shortened and made safe for a terminal here, and secrets that it repeats are blanked.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 use super::http_date;
+use super::sent_secrets::SentSecrets;
 use crate::text::excerpt;
 
 /// How many errors of one response are kept.
@@ -38,8 +39,8 @@ pub struct ErrorInfo {
 
 impl ErrorResponse {
     /// Reads the errors in a response.
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        Self { status: status.as_u16(), errors: errors(body), retry_after: retry_after(headers) }
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &SentSecrets) -> Self {
+        Self { status: status.as_u16(), errors: errors(body, secrets), retry_after: retry_after(headers) }
     }
 
     /// The code of the first error that has one.
@@ -86,9 +87,11 @@ impl fmt::Display for ErrorResponse {
 }
 
 /// The errors in the body of a response.
-fn errors(body: &[u8]) -> Vec<ErrorInfo> {
-    let Ok(json) = serde_json::from_slice::<Value>(body) else { return plain(body) };
-    let text = |value: &Value, key: &str| excerpt(value.get(key).and_then(Value::as_str).unwrap_or_default());
+fn errors(body: &[u8], secrets: &SentSecrets) -> Vec<ErrorInfo> {
+    let Ok(json) = serde_json::from_slice::<Value>(body) else { return plain(body, secrets) };
+    let text = |value: &Value, key: &str| {
+        excerpt(&secrets.blank(value.get(key).and_then(Value::as_str).unwrap_or_default()))
+    };
     let list = json.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut found: Vec<_> = list
         .iter()
@@ -107,13 +110,13 @@ fn errors(body: &[u8]) -> Vec<ErrorInfo> {
 }
 
 /// The first line of a body that is not JSON, unless it is a page for a browser.
-fn plain(body: &[u8]) -> Vec<ErrorInfo> {
+fn plain(body: &[u8], secrets: &SentSecrets) -> Vec<ErrorInfo> {
     let text = String::from_utf8_lossy(body);
     let line = text.trim().lines().next().unwrap_or_default();
     if line.is_empty() || line.starts_with('<') {
         return Vec::new();
     }
-    vec![ErrorInfo { code: String::new(), message: excerpt(line) }]
+    vec![ErrorInfo { code: String::new(), message: excerpt(&secrets.blank(line)) }]
 }
 
 /// The wait that a response asks for (RFC 9110, section 10.2.3), in seconds or as a date. A date is compared with the
@@ -135,7 +138,8 @@ mod tests {
     use super::*;
 
     fn response(status: u16, body: &str) -> ErrorResponse {
-        ErrorResponse::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        let (status, secrets) = (StatusCode::from_u16(status).unwrap(), SentSecrets::default());
+        ErrorResponse::new(status, &HeaderMap::new(), body.as_bytes(), &secrets)
     }
 
     #[test]

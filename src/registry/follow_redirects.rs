@@ -1,13 +1,14 @@
-//! Sends a request and follows its redirects.
+//! Sends a request and follows its redirects, also those of uploads: some registries have another host receive them.
 //!
 //! Secrets go to one origin only. Nothing is authenticated or retried here.
 
 use reqwest::header::{HeaderValue, LOCATION};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 
 use super::error::RegistryError;
-use super::redirect_rules::{RedirectRules, VisitedUrls};
+use super::redirect_rules::{RedirectError, RedirectRules, VisitedUrls};
 use super::request::Request;
+use super::sent_secrets::SentSecrets;
 use super::transport::{Permit, Response, Route, Transport};
 use super::url::{is_loopback, same_host, same_origin};
 
@@ -26,7 +27,10 @@ impl FollowRedirects<'_> {
         request: &Request<'_>,
         secret: Option<(&Url, &HeaderValue)>,
     ) -> Result<Response, RegistryError> {
-        let redirect_error = |source| RegistryError::redirect(request.action, source);
+        let secrets = SentSecrets::of(secret.map(|(_, value)| value), request.secret);
+        let redirect_error = |source: RedirectError| {
+            RegistryError::redirect(request.action, source.map_url(|url| secrets.blank(url)))
+        };
         let mut visited = VisitedUrls::default();
         let mut url = request.url.clone();
         loop {
@@ -43,8 +47,8 @@ impl FollowRedirects<'_> {
                 let why = format!("{} without a Location", response.status());
                 return Err(RegistryError::protocol(request.action, why));
             };
-            if !matches!(request.method, Method::GET | Method::HEAD) {
-                let why = format!("a {} is redirected to another URL", request.method);
+            if !may_follow(request, response.status()) {
+                let why = format!("{} in response to {}", response.status(), request.method);
                 return Err(RegistryError::protocol(request.action, why));
             }
             url = self.rules.resolve(&url, location).map_err(redirect_error)?;
@@ -65,4 +69,12 @@ impl FollowRedirects<'_> {
             Route::Any
         }
     }
+}
+
+/// Whether the same request may be sent to another URL. Only 307 and 308 keep the method and the body of a request that
+/// writes (RFC 9110, section 15.4).
+fn may_follow(request: &Request<'_>, status: StatusCode) -> bool {
+    let reads = matches!(request.method, Method::GET | Method::HEAD);
+    let keeps_method = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    request.secret.is_none() && (reads || keeps_method)
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 
 use super::client::{Client, Inner, WRITTEN};
@@ -109,7 +109,8 @@ impl Client {
     /// Writes a manifest under `version`, a tag or its digest.
     ///
     /// # Errors
-    /// When the registry rejects it. A tag that exists and cannot be changed is not an error if it names this manifest.
+    /// When the registry rejects it, or does not store it within five minutes. A tag that exists and cannot be changed is
+    /// not an error if it names this manifest.
     pub async fn put_manifest(
         &self,
         repository: &Repository,
@@ -119,19 +120,34 @@ impl Client {
     ) -> Result<(), RegistryError> {
         let endpoint = self.inner.endpoint(repository).await?;
         let action = format!("write the manifest {version} of {endpoint}");
+        let limit = self.inner.manifest_limit;
+        let attempts = self.try_to_put_manifest(repository, &endpoint, version, media_type, bytes, &action);
+        let done = tokio::time::timeout(limit, attempts).await;
+        done.unwrap_or_else(|_| Err(RegistryError::OutOfTime { action: action.clone(), limit }))
+    }
+
+    async fn try_to_put_manifest(
+        &self,
+        repository: &Repository,
+        endpoint: &Endpoint,
+        version: &str,
+        media_type: &str,
+        bytes: &[u8],
+        action: &str,
+    ) -> Result<(), RegistryError> {
         let digest = Digest::of(bytes);
         let media_type = HeaderValue::from_str(media_type).map_err(|_| {
-            RegistryError::protocol(&action, "the manifest's media type is not valid in a header")
+            RegistryError::protocol(action, "the manifest's media type is not valid in a header")
         })?;
         let body = UploadBody::from_bytes(Bytes::copy_from_slice(bytes));
         let url = endpoint.url(&["manifests", version]);
-        let request = Request::new(&action, Method::PUT, url, Scopes::push(&endpoint.name));
+        let request = Request::new(action, Method::PUT, url, Scopes::push(&endpoint.name));
         let mut request = Request { body: Some(&body), ..request };
         request.headers.insert(CONTENT_TYPE, media_type);
-        let mut attempts = self.inner.attempts(&action);
+        let mut attempts = self.inner.attempts(action);
         loop {
-            let error = match self.inner.send(&endpoint, &request, &WRITTEN).await {
-                Ok(response) => return content_digest::verify_stored(&action, &digest, &response),
+            let error = match self.inner.send(endpoint, &request, &WRITTEN).await {
+                Ok(response) => return content_digest::verify_stored(action, &digest, &response),
                 Err(error) => error,
             };
             if error.is_immutable_tag() {
@@ -156,6 +172,19 @@ impl Inner {
         version: &str,
         action: &str,
     ) -> Result<Manifest, RegistryError> {
+        let (digest, bytes, headers) = self.verified_manifest(endpoint, version, action).await?;
+        let media_type = index::media_type(&bytes, &headers);
+        let media_type = media_type.map_err(|source| RegistryError::content(action, source))?;
+        Ok(Manifest { digest, media_type, bytes })
+    }
+
+    /// The bytes of a manifest with their digest and the headers of the response.
+    async fn verified_manifest(
+        &self,
+        endpoint: &Endpoint,
+        version: &str,
+        action: &str,
+    ) -> Result<(Digest, Vec<u8>, HeaderMap), RegistryError> {
         let requested = requested_digest(version, action)?;
         let request = manifest_request(endpoint, Method::GET, version, action);
         let response = self.send(endpoint, &request, &[StatusCode::OK]).await?;
@@ -167,9 +196,7 @@ impl Inner {
         for expected in requested.iter().chain(&reported) {
             content_digest::verify(action, expected, &digest)?;
         }
-        let media_type = index::media_type(&bytes, &headers);
-        let media_type = media_type.map_err(|source| RegistryError::content(action, source))?;
-        Ok(Manifest { digest, media_type, bytes })
+        Ok((digest, bytes, headers))
     }
 
     async fn manifest_digest_once(
@@ -193,8 +220,8 @@ impl Inner {
             // A registry need not report the digest, or not support HEAD at all; then the manifest shows it.
             _ => {
                 drop(response);
-                match self.manifest_once(endpoint, version, action).await {
-                    Ok(manifest) => Ok(Some(manifest.digest)),
+                match self.verified_manifest(endpoint, version, action).await {
+                    Ok((digest, ..)) => Ok(Some(digest)),
                     Err(error) if error.is_not_found() => Ok(None),
                     Err(error) => Err(error),
                 }

@@ -32,10 +32,12 @@ mod http_date;
 mod index;
 mod manifests;
 mod network_error;
+mod proxies;
 mod public_hosts;
 mod redirect_rules;
 mod request;
 mod retry;
+mod sent_secrets;
 mod settings;
 mod stall_timeout;
 #[cfg(test)]
@@ -47,11 +49,14 @@ mod url;
 
 pub use blob_upload::{MountOutcome, UploadContent, UploadSession};
 pub use client::Client;
-pub use credentials::{Credential, CredentialChain, CredentialError, CredentialProvider, Identity, Secret};
+pub use credentials::{
+    Credential, CredentialChain, CredentialError, CredentialProvider, FoundCredential, Identity, Secret,
+};
 pub use docker_config::{DockerConfig, DockerConfigPaths};
 pub use error::{ContentError, RegistryError};
 pub use error_response::{ErrorInfo, ErrorResponse};
 pub use manifests::Manifest;
+pub use proxies::Proxies;
 pub use redirect_rules::RedirectError;
 pub use settings::{ClientSettings, Mirror, MirrorError};
 

@@ -35,6 +35,18 @@ pub enum RedirectError {
     Private(String),
 }
 
+impl RedirectError {
+    /// The same error with its URL changed.
+    pub(super) fn map_url(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Loop(url) => Self::Loop(change(&url)),
+            Self::PlainHttp(url) => Self::PlainHttp(change(&url)),
+            Self::Private(url) => Self::Private(change(&url)),
+            Self::TooMany | Self::InvalidUrl => self,
+        }
+    }
+}
+
 /// The rules for the URLs that one registry names.
 pub(super) struct RedirectRules<'a> {
     /// The registry's root URL.

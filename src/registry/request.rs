@@ -15,14 +15,25 @@ pub(super) struct Request<'a> {
     pub(super) body: Option<&'a UploadBody>,
     /// The permissions that it requires.
     pub(super) scopes: Scopes,
-    /// Whether it completes an upload. Its response may take long.
-    pub(super) completes_upload: bool,
+    /// A secret in the body. It does not follow redirects.
+    pub(super) secret: Option<&'a str>,
+    /// The size in bytes of an upload that it completes.
+    pub(super) completes: Option<u64>,
 }
 
 impl<'a> Request<'a> {
     /// A request without headers and body.
     pub(super) fn new(action: &'a str, method: Method, url: Url, scopes: Scopes) -> Self {
-        Self { action, method, url, headers: HeaderMap::new(), body: None, scopes, completes_upload: false }
+        Self {
+            action,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            scopes,
+            secret: None,
+            completes: None,
+        }
     }
 }
 

@@ -118,12 +118,14 @@ mod tests {
 
     use super::super::error::RegistryError;
     use super::super::error_response::ErrorResponse;
+    use super::super::sent_secrets::SentSecrets;
     use super::*;
     use crate::event::Events;
 
     fn rejected(status: u16) -> RegistryError {
         let status = StatusCode::from_u16(status).unwrap();
-        RegistryError::rejected("read a of b", ErrorResponse::new(status, &HeaderMap::new(), b"busy"))
+        let response = ErrorResponse::new(status, &HeaderMap::new(), b"busy", &SentSecrets::default());
+        RegistryError::rejected("read a of b", response)
     }
 
     #[tokio::test]

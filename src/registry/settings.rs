@@ -1,4 +1,4 @@
-//! The user's settings for registries: mirrors, plain HTTP, trusted certificates, and the number of connections.
+//! The user's settings for registries: mirrors, plain HTTP, trusted certificates, proxies, and the number of connections.
 //!
 //! Values only: nothing here reads a file or contacts a registry.
 
@@ -7,6 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
+
+use super::proxies::Proxies;
 
 /// The user's settings for registries.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,8 @@ pub struct ClientSettings {
     /// Certificates in PEM that are trusted in addition to the system's. The system's are those in the file that
     /// `SSL_CERT_FILE` names, if that is set.
     pub certificates: Option<Vec<u8>>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
     /// How many requests may run at once, at least 1.
     pub connections: usize,
 }

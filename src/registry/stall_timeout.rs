@@ -14,14 +14,21 @@ use crate::sync::lock;
 pub(super) struct StallLimits {
     /// While bytes are expected to move.
     pub(super) transfer: Duration,
-    /// Between the end of the request and the start of its response: before they respond, some registries hash a blob,
-    /// or copy it to its final place, which takes long for many gigabytes.
-    pub(super) response: Duration,
+    /// How many bytes a second a registry works off before it responds: some hash a blob then, or copy it to its final
+    /// place, which takes long for many gigabytes.
+    pub(super) bytes_per_second: u32,
 }
 
 impl Default for StallLimits {
     fn default() -> Self {
-        Self { transfer: Duration::from_mins(1), response: Duration::from_mins(10) }
+        Self { transfer: Duration::from_mins(1), bytes_per_second: 16 * 1024 * 1024 }
+    }
+}
+
+impl StallLimits {
+    /// How long the response to a request may take once all of its `sent` bytes are there.
+    fn response(self, sent: u64) -> Duration {
+        self.transfer + Duration::from_secs(sent / u64::from(self.bytes_per_second))
     }
 }
 
@@ -49,9 +56,9 @@ impl StallTimeout {
         lock(&self.state).last_progress = Instant::now();
     }
 
-    /// Records that the whole request is sent. From now on the limit for the response applies.
-    pub(super) fn expect_response(&self) {
-        *lock(&self.state) = State { last_progress: Instant::now(), limit: self.limits.response };
+    /// Records that the whole request is sent, `sent` bytes. From now on the limit for the response applies.
+    pub(super) fn expect_response(&self, sent: u64) {
+        *lock(&self.state) = State { last_progress: Instant::now(), limit: self.limits.response(sent) };
     }
 
     /// Waits for some work for as long as there is progress.
@@ -82,20 +89,27 @@ mod tests {
     const LONG: Duration = Duration::from_hours(1);
     const SHORT: Duration = Duration::from_millis(1);
 
+    #[test]
+    fn a_response_may_take_as_long_as_what_was_sent_justifies() {
+        for (sent, seconds) in [(0, 60), (4 << 20, 60), (160 << 20, 70), (10 << 30, 700)] {
+            assert_eq!(StallLimits::default().response(sent).as_secs(), seconds, "{sent} bytes");
+        }
+    }
+
     #[tokio::test]
     async fn stalled_work_times_out() {
-        let timeout = StallTimeout::start(StallLimits { transfer: SHORT, response: LONG });
+        let timeout = StallTimeout::start(StallLimits { transfer: SHORT, bytes_per_second: 1 });
         assert_eq!(timeout.watch(pending::<()>()).await, Err(SHORT));
-        let timeout = StallTimeout::start(StallLimits { transfer: LONG, response: SHORT });
-        timeout.expect_response();
+        let timeout = StallTimeout::start(StallLimits { transfer: SHORT, bytes_per_second: 1 });
+        timeout.expect_response(0);
         assert_eq!(timeout.watch(pending::<()>()).await, Err(SHORT));
     }
 
     #[tokio::test]
     async fn a_response_may_take_longer_than_a_transfer_may_stall() {
-        let timeout = StallTimeout::start(StallLimits { transfer: SHORT, response: LONG });
+        let timeout = StallTimeout::start(StallLimits { transfer: SHORT, bytes_per_second: 1 });
         let work = async {
-            timeout.expect_response();
+            timeout.expect_response(LONG.as_secs());
             tokio::time::sleep(20 * SHORT).await;
             7
         };

@@ -12,8 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{ContentError, RegistryError};
 use super::error_response::ErrorResponse;
+use super::proxies::Proxies;
 use super::public_hosts::{PublicHosts, Resolver};
 use super::request::Request;
+use super::sent_secrets::SentSecrets;
+use super::settings::ClientSettings;
 use super::stall_timeout::{StallLimits, StallTimeout};
 use super::upload_body::UploadBody;
 
@@ -41,15 +44,16 @@ pub(super) struct Transport {
     /// One client for each route, created when it is first needed, since reading the system's certificates takes time.
     clients: [OnceLock<reqwest::Client>; 4],
     certificates: Vec<Certificate>,
+    proxies: Proxies,
     pub(super) hosts: Arc<PublicHosts>,
     permits: Arc<Semaphore>,
     pub(super) stall_limits: StallLimits,
 }
 
 impl Transport {
-    /// A transport for at most `connections` concurrent requests, which trusts additional certificates in PEM.
-    pub(super) fn new(certificates: Option<&[u8]>, connections: usize) -> Result<Self, RegistryError> {
-        let certificates = match certificates {
+    /// A transport with the user's settings.
+    pub(super) fn new(settings: &ClientSettings) -> Result<Self, RegistryError> {
+        let certificates = match &settings.certificates {
             None => Vec::new(),
             Some(pem) => {
                 let found = Certificate::from_pem_bundle(pem).map_err(RegistryError::Tls)?;
@@ -62,8 +66,9 @@ impl Transport {
         let transport = Self {
             clients: Default::default(),
             certificates,
+            proxies: settings.proxies.clone(),
             hosts: Arc::default(),
-            permits: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(settings.connections.clamp(1, Semaphore::MAX_PERMITS))),
             stall_limits: StallLimits::default(),
         };
         if !transport.certificates.is_empty() {
@@ -89,8 +94,8 @@ impl Transport {
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, RegistryError> {
         let stall_timeout = Arc::new(StallTimeout::start(self.stall_limits));
-        if request.completes_upload {
-            stall_timeout.expect_response();
+        if let Some(uploaded) = request.completes {
+            stall_timeout.expect_response(uploaded);
         }
         let mut http = reqwest::Request::new(request.method.clone(), url);
         http.headers_mut().clone_from(&request.headers);
@@ -110,6 +115,7 @@ impl Transport {
                 http,
                 action: Arc::from(request.action),
                 stall_limit: self.stall_limits.transfer,
+                secrets: SentSecrets::of(authorization, request.secret),
                 _permit: permit.clone(),
             }),
             Ok(Err(error)) => Err(network_error(request.action, error)),
@@ -136,7 +142,7 @@ impl Transport {
         };
         let builder = match route {
             Route::Loopback | Route::LoopbackUntrusted => builder.no_proxy(),
-            Route::Any | Route::PublicOnly => builder,
+            Route::Any | Route::PublicOnly => self.proxies.apply(builder),
         };
         let built = builder.build().map_err(RegistryError::Tls)?;
         Ok(client.get_or_init(|| built))
@@ -154,6 +160,7 @@ pub(super) struct Response {
     http: reqwest::Response,
     action: Arc<str>,
     stall_limit: Duration,
+    secrets: SentSecrets,
     _permit: Permit,
 }
 
@@ -174,6 +181,11 @@ impl Response {
     /// The URL that the request went to.
     pub(super) fn url(&self) -> &Url {
         self.http.url()
+    }
+
+    /// The secrets in its request.
+    pub(super) fn secrets(&self) -> &SentSecrets {
+        &self.secrets
     }
 
     /// The next piece of the body, or none at its end.
@@ -218,7 +230,7 @@ impl Response {
         };
         // A body that is cut off, takes too long or is too long still counts as far as it was read.
         drop(tokio::time::timeout(limit, read).await);
-        ErrorResponse::new(status, &headers, &body)
+        ErrorResponse::new(status, &headers, &body, &self.secrets)
     }
 
     /// Reads a short body that is not needed, so that the connection can be reused.
@@ -245,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_restricted_name_does_not_lead_to_this_machine() {
-        let transport = Transport::new(None, 1).unwrap();
+        let transport = Transport::new(&ClientSettings::default()).unwrap();
         let url: Url = "https://localhost:1/v2/?secret".parse().unwrap();
         transport.hosts.restrict(&url);
         let request = Request::new("read a of b", Method::GET, url.clone(), Scopes::pull("b"));
@@ -260,7 +272,10 @@ mod tests {
 
     #[test]
     fn certificates_are_checked_at_once() {
-        let with = |pem: &[u8]| Transport::new(Some(pem), 1).err();
+        let with = |pem: &[u8]| {
+            let certificates = Some(pem.to_owned());
+            Transport::new(&ClientSettings { certificates, ..ClientSettings::default() }).err()
+        };
         assert!(matches!(with(b"not a certificate"), Some(RegistryError::NoCertificate)));
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let error = with(broken).unwrap();

@@ -130,7 +130,7 @@ impl BodyReader {
             transfer.at(self.sent);
         }
         if self.sent == self.size {
-            self.stall_timeout.expect_response();
+            self.stall_timeout.expect_response(self.size);
         }
         Ok(Some(piece))
     }

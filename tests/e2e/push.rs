@@ -137,6 +137,27 @@ fn summary(requests: &[LoggedRequest]) -> BTreeMap<(String, String), usize> {
 }
 
 #[test]
+#[ignore = "needs docker-registry and skopeo"]
+fn the_most_specific_credentials_for_a_repository_are_used() {
+    let shop = Shop::new(&["orders"]);
+    let right = base64([USER.name, ":", USER.password].concat().as_bytes());
+    let wrong = base64(b"shop:wrong");
+    let host = &shop.registry.address;
+    let log_in = |keys: &[(&str, &str)]| {
+        let entry = |(path, auth): &(&str, &str)| (format!("{host}{path}"), json!({ "auth": auth }));
+        let auths: serde_json::Map<_, _> = keys.iter().map(entry).collect();
+        // As PowerShell writes it.
+        let config = format!("\u{feff}{}", json!({ "auths": auths }));
+        shop.workspace.write("home/.docker/config.json", config);
+    };
+    log_in(&[("", &wrong), ("/lambda", &right), ("/shop", &wrong), ("/shop/orders", &right), ("/shop/order", &wrong)]);
+    succeed(shop.push(&[]));
+    log_in(&[("/lambda", &right), ("/bank", &right), ("/shop/order", &right)]);
+    let denied = fails(shop.push(&["--tag", "v2"]), 3);
+    assert!(denied.stderr.contains("without credentials"), "{}", denied.stderr);
+}
+
+#[test]
 #[ignore = "needs docker-registry and skopeo; `make test` runs it"]
 fn a_base_gives_the_same_image_from_a_registry_and_a_layout() {
     let shop = Shop::new(&["orders"]);

@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 use super::super::fake::{FakeAws, FakeResponse, SECRET_KEY, SESSION_TOKEN};
 use super::super::{AwsError, EcrCredentials, EcrRegistry};
 use super::shown;
-use crate::project::{EcrSettings, Encryption};
+use crate::project::{EcrSettings, Encryption, Repository};
 use crate::registry::{CredentialProvider as _, Identity};
 
 const PASSWORD: &str = "the-password";
+
+fn repository(host: &str) -> Repository {
+    Repository { host: host.to_owned(), name: "shop/orders".to_owned() }
+}
 
 fn in_hours(hours: u64) -> f64 {
     let end = SystemTime::now() + Duration::from_hours(hours);
@@ -50,7 +54,7 @@ async fn a_token_is_requested_once_and_never_shown() {
     assert!(requested.header("user-agent").unwrap().starts_with("aws-sdk-rust/"));
     assert!(requested.header("authorization").unwrap().contains("/eu-west-1/ecr/aws4_request"));
     let credentials = EcrCredentials::new(aws.clone());
-    let credential = credentials.find(&first.host).await.unwrap().unwrap();
+    let credential = credentials.find(&repository(&first.host)).await.unwrap().credential.unwrap();
     let text = format!("{first:?} {aws:?} {credential:?} {credentials:?}");
     for secret in [PASSWORD, SECRET_KEY, SESSION_TOKEN] {
         assert!(!text.contains(secret), "{text}");
@@ -144,11 +148,11 @@ async fn only_private_registries_get_the_token() {
         "127.0.0.1:5000",
         "222222222222.dkr.ecr.eu-west-1.amazonaws.com.evil.example.com",
     ] {
-        assert_eq!(credentials.find(host).await.unwrap(), None, "{host}");
+        assert_eq!(credentials.find(&repository(host)).await.unwrap().credential, None, "{host}");
     }
     assert_eq!(fake.requests().len(), 0);
     let host = "222222222222.dkr-ecr-fips.us-east-1.on.aws";
-    let credential = credentials.find(host).await.unwrap().unwrap();
+    let credential = credentials.find(&repository(host)).await.unwrap().credential.unwrap();
     assert!(matches!(credential.identity, Identity::Password { user, .. } if user == "AWS"));
     assert!(credential.expires.unwrap() > SystemTime::now());
     assert!(fake.requests()[0].header("authorization").unwrap().contains("/us-east-1/ecr/"));

@@ -59,7 +59,7 @@ async fn the_message_names_a_missing_profile() {
     let aws = Aws::new(AwsOptions {
         profile: Some("limg-test-no-such-profile".to_owned()),
         region: Some("eu-west-1".to_owned()),
-        certificates: None,
+        ..AwsOptions::default()
     });
     let error = aws.ecr_token("eu-west-1").await.unwrap_err();
     let text = shown(&error);

@@ -76,6 +76,8 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     pushes: Semaphore,
     /// Repositories from which a mount was refused.
     refused_sources: Mutex<BTreeSet<Repository>>,
+    /// Registries that denied a look because of the credentials.
+    denying_hosts: Mutex<BTreeSet<String>>,
     /// Registries of which the user knows that they do not mount.
     reported_hosts: Mutex<BTreeSet<String>>,
 }
@@ -133,6 +135,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
             preparations: Semaphore::new(CONCURRENT_PREPARATIONS),
             pushes: Semaphore::new(CONCURRENT_PUSHES),
             refused_sources: Mutex::default(),
+            denying_hosts: Mutex::default(),
             reported_hosts: Mutex::default(),
         }
     }
@@ -141,19 +144,45 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         self.context
     }
 
-    /// Runs a request, alone until a registry has answered.
-    pub(super) async fn ask<T>(
+    /// Asks a registry whether it has something, alone until a registry has answered. If it does not let limg look, the
+    /// answer is none: that is no reason not to push, which shows whether the user may.
+    pub(super) async fn look<T>(
+        &self,
+        repository: &Repository,
+        request: impl Future<Output = Result<T, PushError>>,
+    ) -> Result<Option<T>, PushError> {
+        let look = async {
+            if lock(&self.denying_hosts).contains(&repository.host) {
+                return Ok(None);
+            }
+            match request.await {
+                Err(PushError::Registry(error)) if error.denies_look() => {
+                    // The password is not sent again and again: repeated failures may lock an account.
+                    if error.denies_credentials() {
+                        lock(&self.denying_hosts).insert(repository.host.clone());
+                    }
+                    Ok(None)
+                }
+                answer => answer.map(Some),
+            }
+        };
+        self.ask(look, Option::is_some).await
+    }
+
+    /// Runs a request, alone until a registry has answered one.
+    async fn ask<T>(
         &self,
         request: impl Future<Output = Result<T, PushError>>,
+        is_answer: impl FnOnce(&T) -> bool,
     ) -> Result<T, PushError> {
         let mut answered = self.answered.lock().await;
         if *answered {
             drop(answered);
             return request.await;
         }
-        let answer = request.await?;
-        *answered = true;
-        Ok(answer)
+        let result = request.await?;
+        *answered = is_answer(&result);
+        Ok(result)
     }
 
     /// Makes sure that a repository can receive blobs.
@@ -198,7 +227,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let ask = async |repository: &'r Repository| -> Result<_, PushError> {
             let has = async || Ok(self.context.registry.has_blob(repository, digest).await?);
             let copy = blob.copy(repository);
-            let present = *copy.present.get_or_try_init(|| self.ask(has())).await?;
+            let look = async || Ok::<_, PushError>(self.look(repository, has()).await?.unwrap_or(false));
+            let present = *copy.present.get_or_try_init(look).await?;
             Ok((!present).then_some(repository))
         };
         let missing = try_join_all(repositories.into_iter().map(ask)).await?;
@@ -235,7 +265,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let _first = sources.is_empty().then_some(first);
         let _permit = self.pushes.acquire().await;
         // On the heap, to keep the futures that wait small.
-        Box::pin(self.mount_or_upload(repository, content, &sources)).await
+        self.ask(Box::pin(self.mount_or_upload(repository, content, &sources)), |_| true).await
     }
 
     /// Mounts a blob from one of `sources` or from its origin, or else uploads it.

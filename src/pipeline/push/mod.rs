@@ -147,17 +147,17 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     let blobs = built.image.unique_blobs();
     let lacks_layers = || blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
-        let found = pusher.context().registry.manifest_digest(repository, version).await?;
-        Ok(found.as_ref() == Some(&manifest.digest))
+        let request = async { Ok(pusher.context().registry.manifest_digest(repository, version).await?) };
+        let found = pusher.look(repository, request).await?;
+        Ok(found.flatten().as_ref() == Some(&manifest.digest))
     };
-    let ask = async {
+    let ask = async || {
         let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
         // A tag that points to the image shows that the image is there.
         let has_image = tagged.contains(&true) || !lacks_layers() && has(manifest.digest.as_str()).await?;
-        Ok((tagged, has_image))
+        Ok::<_, PushError>((tagged, has_image))
     };
-    let (tagged, has_image) =
-        if lacks_layers() { (vec![false; tags.len()], false) } else { pusher.ask(ask).await? };
+    let (tagged, has_image) = if lacks_layers() { (vec![false; tags.len()], false) } else { ask().await? };
     let missing = tags.iter().zip(tagged).filter(|(_, tagged)| !tagged);
     Ok(TargetState { has_image, missing_tags: missing.map(|(tag, _)| tag.as_str()).collect() })
 }

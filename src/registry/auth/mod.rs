@@ -100,11 +100,12 @@ impl Authentication<'_> {
         let mut round = Round::First;
         let mut rejected_credentials = None;
         loop {
-            let anonymous = round == Round::Anonymous || (reads && self.cache.is_anonymous());
+            let anonymous =
+                round == Round::Anonymous || (reads && self.cache.is_anonymous(self.endpoint).await);
             let denial = match self.send_once(anonymous).await? {
                 Ok(response) => {
                     if round == Round::Anonymous {
-                        self.remember_anonymous_access(&response);
+                        self.remember_anonymous_access(&response).await;
                     }
                     return Ok(response);
                 }
@@ -133,9 +134,9 @@ impl Authentication<'_> {
     }
 
     /// Remembers that the user's credentials are useless, if the response to an anonymous request shows it.
-    fn remember_anonymous_access(&self, response: &Response) {
+    async fn remember_anonymous_access(&self, response: &Response) {
         let works = response.status().is_success() || response.status() == StatusCode::NOT_FOUND;
-        if works && self.cache.set_anonymous() {
+        if works && self.cache.set_anonymous(self.endpoint).await {
             self.auth.reporter.report(Event::StaleCredentials { host: self.endpoint.host.clone() });
         }
     }
@@ -226,8 +227,7 @@ impl Authentication<'_> {
         if anonymous {
             return Ok(None);
         }
-        let hosts = &self.endpoint.credential_hosts;
-        let found = self.cache.credential(&*self.auth.credentials, hosts, rejected).await;
+        let found = self.cache.credential(&*self.auth.credentials, self.endpoint, rejected).await;
         found.map_err(|source| RegistryError::Credentials { action: self.request.action.to_owned(), source })
     }
 
@@ -297,7 +297,11 @@ impl Authentication<'_> {
     ) -> Result<Option<Response>, RegistryError> {
         let form = token_service::refresh_form(refresh_token, service, &self.request.scopes);
         let body = UploadBody::from_bytes(form.into());
-        let mut request = Request { body: Some(&body), ..self.token_request(Method::POST, realm.clone()) };
+        let mut request = Request {
+            body: Some(&body),
+            secret: Some(refresh_token),
+            ..self.token_request(Method::POST, realm.clone())
+        };
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers.insert(CONTENT_TYPE, form_type);
         let response = self.redirects.send(&request, None).await?;

@@ -2,6 +2,7 @@
 //!
 //! Only the necessary parts are read, and an entry only when it is needed: a broken entry for another registry does no harm.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,10 +86,11 @@ impl ConfigFile {
             }
             Err(error) => return Err(error.into()),
         };
-        if bytes.trim_ascii().is_empty() {
+        let text = decode_text(&bytes);
+        if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let content = serde_json::from_slice(&bytes).map_err(|error| {
+        let content = serde_json::from_slice(&text).map_err(|error| {
             let (path, line, column) = (path.to_owned(), error.line(), error.column());
             match error.classify() {
                 Category::Data => ConfigFileError::Form { path, line, column },
@@ -100,43 +102,146 @@ impl ConfigFile {
         Ok(Some(Self { path: path.to_owned(), content }))
     }
 
-    /// The helper for a registry with these names, and the name to ask it for.
-    pub(super) fn helper<'a>(&'a self, names: &[&'a str]) -> Option<(&'a str, &'a str)> {
-        let own =
-            self.content.cred_helpers.as_ref().and_then(|helpers| {
-                names.iter().find_map(|name| Some((helpers.get(*name)?.as_deref(), *name)))
-            });
-        let for_all = || Some((self.content.creds_store.as_deref(), *names.first()?));
-        // An empty name for one registry excludes it from the helper for all.
-        let (helper, name) = own.or_else(for_all)?;
-        Some((helper.filter(|helper| !helper.is_empty())?, name))
+    /// The helper for a repository.
+    pub(super) fn helper<'a>(&'a self, wanted: &Wanted<'a>) -> Option<NamedHelper<'a>> {
+        let helpers = self.content.cred_helpers.iter().flatten();
+        let fitting = helpers.filter_map(|(key, helper)| {
+            let distance = wanted.distance(key)?;
+            Some((
+                distance,
+                NamedHelper {
+                    name: helper.as_deref().unwrap_or_default(),
+                    asked_for: key,
+                    parents: distance.parents,
+                },
+            ))
+        });
+        let own = fitting.min_by_key(|(distance, _)| *distance).map(|(_, helper)| helper);
+        let for_all = || {
+            let name = self.content.creds_store.as_deref()?;
+            Some(NamedHelper {
+                name,
+                asked_for: wanted.hosts.first()?,
+                parents: wanted.parents_of_registry(),
+            })
+        };
+        // An empty name excludes a registry or namespace from the helper for all.
+        own.or_else(for_all).filter(|helper| !helper.name.is_empty())
     }
 
-    /// The identity in the file's own entry for a registry with these names.
-    pub(super) fn identity(&self, names: &[&str]) -> Result<Option<Identity>, ConfigFileError> {
+    /// The file's own entry for a repository.
+    pub(super) fn entry(&self, wanted: &Wanted<'_>) -> Option<FittingEntry<'_>> {
         let entries = self.content.auths.iter().flatten();
-        let fitting = entries.filter_map(|(key, entry)| Some((distance(key, names)?, entry.as_ref()?)));
+        let fitting = entries.filter_map(|(key, entry)| Some((wanted.distance(key)?, entry.as_ref()?)));
         // Docker writes empty entries if there is a helper.
         let nearest = fitting.filter(|(_, entry)| !entry.is_empty()).min_by_key(|(distance, _)| *distance);
-        let Some((_, entry)) = nearest else { return Ok(None) };
-        match entry.identity() {
-            None => Err(ConfigFileError::Entry { path: self.path.clone() }),
-            found => Ok(found),
-        }
+        nearest.map(|(distance, entry)| FittingEntry { file: &self.path, entry, parents: distance.parents })
+    }
+
+    /// Whether a key names a namespace of a registry with these hosts, so that its repositories may have different
+    /// credentials.
+    pub(super) fn has_namespaces(&self, hosts: &[&str]) -> bool {
+        let helpers = self.content.cred_helpers.iter().flatten().map(|(key, _)| key);
+        let entries = self.content.auths.iter().flatten().map(|(key, _)| key);
+        helpers
+            .chain(entries)
+            .map(|key| Key::parse(key))
+            .any(|key| key.host_in(hosts).is_some() && !key.namespace.is_empty())
     }
 }
 
-/// How far the key of an entry is from a registry with these names; none if it is another registry's. A name itself is
-/// nearest, by its position; next is the URL of the API, as old logins wrote it; last is a namespace, which Podman writes
-/// and Docker takes for the whole registry.
-fn distance(key: &str, names: &[&str]) -> Option<usize> {
-    if let Some(position) = names.iter().position(|name| *name == key) {
-        return Some(position);
+/// The repository for which credentials are looked up.
+pub(super) struct Wanted<'a> {
+    /// The names of its registry; the first one is what a helper for all registries is asked for.
+    pub(super) hosts: &'a [&'a str],
+    /// Its name at the registry.
+    pub(super) repository: &'a str,
+}
+
+/// A helper for a repository.
+pub(super) struct NamedHelper<'a> {
+    /// The part after `docker-credential-` in the program's name.
+    pub(super) name: &'a str,
+    pub(super) asked_for: &'a str,
+    /// By how many names the repository is longer than the key.
+    pub(super) parents: usize,
+}
+
+/// An entry for a repository.
+pub(super) struct FittingEntry<'a> {
+    file: &'a Path,
+    entry: &'a AuthEntry,
+    /// By how many names the repository is longer than the key.
+    pub(super) parents: usize,
+}
+
+impl FittingEntry<'_> {
+    pub(super) fn identity(&self) -> Result<Identity, ConfigFileError> {
+        self.entry.identity().ok_or_else(|| ConfigFileError::Entry { path: self.file.to_owned() })
     }
-    let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
-    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    let is_api = matches!(path, "" | "v1" | "v1/" | "v2" | "v2/");
-    names.contains(&host).then_some(names.len() + usize::from(!is_api))
+}
+
+/// How far a key is from a repository: the most specific key holds (containers-auth.json(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance {
+    /// By how many names the repository is longer.
+    parents: usize,
+    /// Whether the key is a URL, as old logins wrote it.
+    is_url: bool,
+    /// The position of the key's host among the names of the registry.
+    host: usize,
+}
+
+impl Wanted<'_> {
+    /// The distance of a key; none if it belongs to another registry or namespace.
+    fn distance(&self, key: &str) -> Option<Distance> {
+        // Docker's key for Docker Hub is a URL.
+        if let Some(host) = self.hosts.iter().position(|host| *host == key) {
+            return Some(Distance { parents: self.parents_of_registry(), is_url: false, host });
+        }
+        let key = Key::parse(key);
+        let host = key.host_in(self.hosts)?;
+        let parents = if key.namespace.is_empty() {
+            self.parents_of_registry()
+        } else {
+            let rest = self.repository.strip_prefix(key.namespace)?;
+            if !rest.is_empty() && !rest.starts_with('/') {
+                return None;
+            }
+            rest.matches('/').count()
+        };
+        Some(Distance { parents, is_url: key.is_url, host })
+    }
+
+    /// By how many names the repository is longer than the host alone.
+    fn parents_of_registry(&self) -> usize {
+        self.repository.matches('/').count() + 1
+    }
+}
+
+/// A key of `auths` or `credHelpers`: `HOST`, `HOST/NAMESPACE`, or the URL of either or of the registry's API.
+struct Key<'a> {
+    host: &'a str,
+    /// The names that repositories start with; empty for the whole registry.
+    namespace: &'a str,
+    is_url: bool,
+}
+
+impl<'a> Key<'a> {
+    fn parse(key: &'a str) -> Self {
+        let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+        let is_url = bare.is_some();
+        let (host, path) = bare.unwrap_or(key).split_once('/').unwrap_or((bare.unwrap_or(key), ""));
+        let namespace = path.trim_end_matches('/');
+        // Without a scheme and a slash at the end, `v1` is a namespace.
+        let is_api = matches!(namespace, "v1" | "v2") && (is_url || path.ends_with('/'));
+        Self { host, namespace: if is_api { "" } else { namespace }, is_url }
+    }
+
+    /// The position of the host among the names of a registry.
+    fn host_in(&self, hosts: &[&str]) -> Option<usize> {
+        hosts.iter().position(|host| host.eq_ignore_ascii_case(self.host))
+    }
 }
 
 impl AuthEntry {
@@ -156,6 +261,20 @@ impl AuthEntry {
             None => (given(&self.username)?, self.password.clone().unwrap_or_default()),
         };
         Some(Identity::Password { user, password: Secret::new(password) })
+    }
+}
+
+/// The content of a file in UTF-8 without a byte order mark: PowerShell and editors of Windows write one, and UTF-16.
+fn decode_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<_> = rest.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
+        Cow::Owned(String::from_utf16_lossy(&units).into_bytes())
+    };
+    match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => Cow::Borrowed(rest),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        bytes => Cow::Borrowed(bytes),
     }
 }
 

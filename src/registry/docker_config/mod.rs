@@ -10,16 +10,16 @@ mod helper;
 #[cfg(unix)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::task::JoinError;
 
-use super::credentials::{Credential, CredentialError, CredentialProvider, Identity};
+use super::credentials::{Credential, CredentialError, CredentialProvider, FoundCredential, Identity};
 use crate::finding::Help;
-use crate::project::DOCKER_HUB_HOSTS;
-use config_file::{ConfigFile, ConfigFileError};
+use crate::project::{DOCKER_HUB_HOSTS, Repository};
+use config_file::{ConfigFile, ConfigFileError, NamedHelper, Wanted};
 use helper::{Helper, HelperError};
 
 /// The key under which Docker stores its credentials for Docker Hub.
@@ -65,9 +65,10 @@ impl DockerConfigPaths {
 
 /// The credentials of Docker and Podman.
 ///
-/// In each file the helper for the host (`credHelpers`) comes first, else the one for all hosts (`credsStore`), then the
-/// file's own entries (`auths`). The Docker CLI has the same order, but ignores the entries if there is a helper: they are
-/// empty then, unless someone added one by hand.
+/// In each file the most specific key that is a prefix of `HOST/REPOSITORY` holds (containers-auth.json(5)); a key for
+/// another namespace never does. Of equally specific keys, the helper (`credHelpers`) comes first, else the one for all
+/// hosts (`credsStore`), then the file's own entries (`auths`). The Docker CLI has the same order, but ignores the entries if
+/// there is a helper: they are empty then, unless someone added one by hand.
 ///
 /// `registrytoken` is ignored: it is an access token for a few minutes, and no login stores one.
 #[derive(Debug, Clone)]
@@ -84,25 +85,46 @@ impl DockerConfig {
     }
 
     /// Looks in all files and asks all helpers, which may take long.
-    fn look_up(&self, host: &str) -> Result<Option<Credential>, LookUpError> {
-        let names = if host == DOCKER_HUB_KEY || DOCKER_HUB_HOSTS.contains(&host) {
+    fn look_up(&self, repository: &Repository) -> Result<FoundCredential, LookUpError> {
+        let host = repository.host.as_str();
+        let hosts = if host == DOCKER_HUB_KEY || DOCKER_HUB_HOSTS.contains(&host) {
             [&[DOCKER_HUB_KEY], &DOCKER_HUB_HOSTS[..]].concat()
         } else {
             vec![host]
         };
+        let wanted = Wanted { hosts: &hosts, repository: &repository.name };
+        let mut found = FoundCredential { credential: None, for_registry: true };
         for path in self.paths.files() {
             let Some(file) = ConfigFile::read(&path)? else { continue };
-            if let Some((helper, name)) = file.helper(&names) {
-                let helper = Helper { name: helper, named_in: &path, folders: &self.paths.path };
-                if let Some(identity) = helper.get(name, self.helper_timeout)? {
-                    return Ok(Some(credential(identity, helper.program())));
-                }
-            }
-            if let Some(identity) = file.identity(&names)? {
-                return Ok(Some(credential(identity, path.display().to_string())));
+            found.for_registry &= !file.has_namespaces(&hosts);
+            found.credential = self.look_into(&file, &path, &wanted)?;
+            if found.credential.is_some() {
+                break;
             }
         }
-        Ok(None)
+        Ok(found)
+    }
+
+    /// The credential that a file has, or that a helper has which the file names.
+    fn look_into(
+        &self,
+        file: &ConfigFile,
+        path: &Path,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Credential>, LookUpError> {
+        let entry = file.entry(wanted);
+        // A helper precedes an entry, unless the entry is for a namespace of what the helper is for.
+        let nearest = entry.as_ref().map_or(usize::MAX, |entry| entry.parents);
+        if let Some(NamedHelper { name, asked_for, .. }) =
+            file.helper(wanted).filter(|it| it.parents <= nearest)
+        {
+            let helper = Helper { name, named_in: path, folders: &self.paths.path };
+            if let Some(identity) = helper.get(asked_for, self.helper_timeout)? {
+                return Ok(Some(credential(identity, helper.program())));
+            }
+        }
+        let identity = entry.map(|entry| entry.identity()).transpose()?;
+        Ok(identity.map(|identity| credential(identity, path.display().to_string())))
     }
 }
 
@@ -111,12 +133,15 @@ fn credential(identity: Identity, source: String) -> Credential {
 }
 
 impl CredentialProvider for DockerConfig {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
-        let (own, name) = (self.clone(), host.to_owned());
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
+        let (own, wanted) = (self.clone(), repository.clone());
         async move {
-            let found = tokio::task::spawn_blocking(move || own.look_up(&name)).await;
+            let found = tokio::task::spawn_blocking(move || own.look_up(&wanted)).await;
             found.map_err(LookUpError::from).flatten().map_err(|error| CredentialError {
-                host: host.to_owned(),
+                host: repository.host.clone(),
                 help: error.help(),
                 source: Box::new(error),
             })

@@ -156,6 +156,14 @@ impl Auth {
     }
 }
 
+/// The secrets in a request, as written and decoded.
+pub(super) fn secrets(head: &RequestHead, body: &[u8]) -> String {
+    let sent = head.header("authorization").unwrap_or_default();
+    let encoded = sent.strip_prefix("Basic ").unwrap_or_default();
+    let decoded = base64::prelude::BASE64_STANDARD.decode(encoded).unwrap();
+    format!("bad {sent} {} {}", String::from_utf8(decoded).unwrap(), String::from_utf8_lossy(body))
+}
+
 /// As ECR's, with a realm that is not a token service.
 fn basic_challenge() -> Response {
     unauthorized("Basic realm=\"https://fake/\",service=\"ecr.amazonaws.com\"".to_owned())

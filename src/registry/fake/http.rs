@@ -50,6 +50,15 @@ impl RequestHead {
         self.headers.get(name).map(String::as_str)
     }
 
+    /// The URL of the same path and query on another host.
+    pub(super) fn url_at(&self, host: &str) -> String {
+        let mut url = Url::parse(&format!("http://{host}{}", self.path)).unwrap();
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        url.into()
+    }
+
     /// The first value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

@@ -14,6 +14,10 @@ pub(crate) enum InjectedFault {
     Respond(Response),
     /// Sends this response after so many bytes of the request's body, and hangs up.
     RespondAfter(u64, Response),
+    /// Redirects to the same path on another host, with this status.
+    Redirect(u16, String),
+    /// Repeats the request's authorization and body in an error with this status, as written and decoded.
+    RepeatSecrets(u16),
     /// Resets the connection before reading anything.
     Reset,
     /// Resets the connection after so many bytes of the body.

@@ -211,6 +211,16 @@ impl Fake {
             }
             return Ok(false);
         }
+        if let Some(InjectedFault::Redirect(status, host)) = &fault {
+            drop(state);
+            let response = Response::new(*status).header("location", head.url_at(host));
+            return self.send(connection, head, number, &response, 0);
+        }
+        if let Some(InjectedFault::RepeatSecrets(status)) = fault {
+            drop(state);
+            let response = Response::error(status, "DENIED", &auth::secrets(head, &body));
+            return self.send(connection, head, number, &response, response.body.len());
+        }
         if let Some(InjectedFault::Respond(response) | InjectedFault::RespondAfter(_, response)) = fault {
             state.contents.break_session(&target);
             drop(state);

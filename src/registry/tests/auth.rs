@@ -286,9 +286,12 @@ async fn an_unsupported_challenge_is_an_error() {
 struct FailingHelper;
 
 impl CredentialProvider for FailingHelper {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
         let help = Some("install it".into());
-        let error = CredentialError { host: host.to_owned(), help, source: "no such program".into() };
+        let error = CredentialError { host: repository.host.clone(), help, source: "no such program".into() };
         std::future::ready(Err(error)).boxed()
     }
 }

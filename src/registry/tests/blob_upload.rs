@@ -24,7 +24,7 @@ impl Fixture {
         let mut steps: Vec<_> = state
             .log
             .iter()
-            .filter(|request| request.head.method == "PATCH")
+            .filter(|request| request.head.method == "PATCH" && !matches!(request.status, 307 | 308))
             .map(|request| (request.head.path.clone(), request.head.query.clone()))
             .collect();
         let all = steps.len();
@@ -72,6 +72,30 @@ async fn an_upload_may_continue_at_another_host() {
     let state = fixture.fake.state();
     for request in state.log.iter().filter(|request| request.head.method != "POST") {
         assert_eq!(request.scheme(), None, "only the registry receives the password: {}", request.line());
+    }
+}
+
+#[tokio::test]
+async fn an_upload_may_be_redirected_to_another_host() {
+    for code in [307, 308] {
+        for method in ["POST", "PATCH", "PUT"] {
+            let fixture = Fixture::of(Who::User);
+            fixture.require_auth(AuthScheme::Basic, usize::MAX);
+            // From now on the password is sent at once.
+            fixture.client.has_blob(&fixture.repository(), &Digest::of(b"other")).await.unwrap();
+            let second_host = fixture.fake.second_host();
+            fixture.fake.fail(method, UPLOADS, 1..=1, InjectedFault::Redirect(code, second_host.clone()));
+            let content = noise(3, 600_000);
+            fixture.upload(&content).await.unwrap();
+            fixture.assert_only_blob(&content);
+            assert_eq!(fixture.retries(), [""; 0]);
+            let state = fixture.fake.state();
+            let there = state.log.iter().filter(|request| request.head.headers["host"] == second_host);
+            let there: Vec<_> =
+                there.map(|request| (request.head.method.as_str(), request.scheme())).collect();
+            assert_eq!(there[0].0, method);
+            assert!(there.iter().all(|(_, scheme)| scheme.is_none()), "without the password: {there:?}");
+        }
     }
 }
 

@@ -90,6 +90,32 @@ async fn redirects_do_not_lead_to_forbidden_urls() {
 }
 
 #[tokio::test]
+async fn requests_go_through_the_proxy_unless_the_host_is_an_exception() {
+    let fixture = Fixture::new();
+    fixture.add_image();
+    for (exceptions, is_proxied) in [("", true), ("registry.invalid:5000", true), ("*.invalid:80", false)] {
+        let settings = ClientSettings {
+            insecure: ["registry.invalid".to_owned()].into(),
+            proxies: Proxies::new(Some(fixture.fake.host()), None, exceptions),
+            ..ClientSettings::default()
+        };
+        let client =
+            Client::new(settings, fixture.user.clone(), fixture.events.clone()).unwrap().with_short_waits();
+        let repository = Repository { host: "registry.invalid".to_owned(), name: "shop/orders".to_owned() };
+        let found = client.resolve(&repository, "latest", Architecture::X86_64).await;
+        assert_eq!(found.is_ok(), is_proxied, "{exceptions}");
+        let asked = fixture
+            .fake
+            .state()
+            .log
+            .drain(..)
+            .filter(|it| it.head.headers["host"] == repository.host)
+            .count();
+        assert_eq!(asked > 0, is_proxied, "{exceptions}");
+    }
+}
+
+#[tokio::test]
 async fn a_password_does_not_follow_a_redirect() {
     let fixture = Fixture::of(Who::User);
     let image = fixture.add_image();
@@ -115,16 +141,77 @@ async fn a_password_does_not_follow_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_request_that_writes_is_not_redirected() {
-    for method in ["POST", "PATCH", "PUT"] {
-        let fixture = Fixture::of(Who::User);
-        fixture.require_auth(AuthScheme::Basic, usize::MAX);
-        let response =
-            status(307).header("location", format!("http://{}/x?very-secret", fixture.fake.second_host()));
-        fixture.fake.fail(method, "/v2/", 1..=usize::MAX, InjectedFault::Respond(response));
-        fixture.fails(fixture.upload_bytes(b"content").await);
-        assert_eq!(fixture.contents(), RepositoryContents::default());
-        assert_eq!(fixture.fake.count(method, "/x"), 0);
+async fn an_upload_is_not_redirected_to_a_forbidden_url() {
+    for to in [
+        "http://registry.example.com/x?very-secret",
+        "http://169.254.169.254/latest/meta-data/?very-secret",
+        "file:///etc/passwd",
+        "https://user:very-secret@127.0.0.1/x",
+        "",
+    ] {
+        for method in ["POST", "PATCH", "PUT"] {
+            let fixture = Fixture::new();
+            let response = status(307).header("location", to);
+            fixture.fake.fail(method, "/v2/", ALWAYS, InjectedFault::Respond(response));
+            fixture.fails(fixture.upload_bytes(b"content").await);
+            assert_eq!(fixture.fake.count(method, ""), 1, "{to}");
+            assert_eq!(fixture.contents(), RepositoryContents::default());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_would_lose_an_upload_is_not_followed() {
+    // A client may turn these into GET without a body (RFC 9110, section 15.4).
+    for code in [301, 302, 303] {
+        for method in ["POST", "PATCH", "PUT"] {
+            let fixture = Fixture::new();
+            let second_host = fixture.fake.second_host();
+            fixture.fake.fail(method, "/v2/", ALWAYS, InjectedFault::Redirect(code, second_host));
+            let (message, _) = fixture.fails(fixture.upload_bytes(b"content").await);
+            assert!(message.contains(&format!("{code} ")) && message.ends_with(method), "{message}");
+            assert_eq!(fixture.fake.count(method, "/v2/"), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_does_not_follow_a_redirect() {
+    let fixture = Fixture::of(Who::TokenUser);
+    fixture.add_image();
+    fixture.require_auth(AuthScheme::Bearer { public: false, uses: usize::MAX }, usize::MAX);
+    let second_host = fixture.fake.second_host();
+    fixture.fake.fail("POST", "/token", ALWAYS, InjectedFault::Redirect(307, second_host));
+    fixture.fails(fixture.resolve("latest").await);
+    assert_eq!(fixture.fake.count("POST", "/token"), 1);
+}
+
+#[tokio::test]
+async fn secrets_that_a_registry_repeats_are_blanked() {
+    // The fixture searches every message for the secrets.
+    for (scheme, who) in [
+        (AuthScheme::Basic, Who::User),
+        (AuthScheme::Bearer { public: false, uses: usize::MAX }, Who::User),
+        (AuthScheme::Bearer { public: false, uses: usize::MAX }, Who::TokenUser),
+    ] {
+        for (path, times) in [("/manifests/", 2..=usize::MAX), ("/token", ALWAYS)] {
+            for code in [400, 401, 403, 503] {
+                let fixture = Fixture::of(who);
+                fixture.add_image();
+                fixture.require_auth(scheme, usize::MAX);
+                fixture.fake.fail("", path, times.clone(), InjectedFault::RepeatSecrets(code));
+                match fixture.resolve("latest").await {
+                    Ok(_) => assert!(scheme == AuthScheme::Basic && path == "/token", "{path} {code}"),
+                    Err(error) => assert!(fixture.message(&error).contains("DENIED: bad"), "{path} {code}"),
+                }
+            }
+        }
+        let fixture = Fixture::of(who);
+        let digest = fixture.add_blob(b"content");
+        fixture.require_auth(scheme, usize::MAX);
+        assert!(fixture.client.has_blob(&fixture.repository(), &digest).await.unwrap());
+        fixture.fake.fail("POST", "/blobs/", ALWAYS, InjectedFault::RepeatSecrets(403));
+        fixture.fails(fixture.upload_bytes(b"other").await);
     }
 }
 

@@ -94,6 +94,11 @@ async fn a_digest_is_looked_up_without_the_manifest() {
     fixture.fake.fail("HEAD", "/manifests/", 1..=1, InjectedFault::Respond(status(405)));
     assert_eq!(tag().await.as_ref(), Some(&digest));
     assert_eq!(fixture.fake.count("GET", "/manifests/"), 2);
+    // Whatever the tag names: it may be an image of an obsolete format.
+    let old = json!({ "schemaVersion": 1, "fsLayers": [] }).to_string();
+    let other =
+        fixture.fake.state().repository("shop/orders").manifest(MANIFEST, old.as_bytes(), Some("latest"));
+    assert_eq!(tag().await, Some(other));
 }
 
 #[tokio::test]
@@ -242,6 +247,30 @@ async fn writing_a_manifest_is_retried() {
         assert_eq!(fixture.contents().tags["v1"], Digest::of(&image.manifest));
         assert_eq!(fixture.retries().len(), 2, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn writing_a_manifest_may_be_redirected() {
+    for code in [307, 308] {
+        let fixture = Fixture::new();
+        let image = fixture.add_image();
+        let second_host = fixture.fake.second_host();
+        fixture.fake.fail("PUT", "/manifests/", 1..=1, InjectedFault::Redirect(code, second_host));
+        fixture.put("v1", &image).await.unwrap();
+        assert_eq!(fixture.contents().tags["v1"], Digest::of(&image.manifest));
+        assert_eq!(fixture.retries(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn all_attempts_to_write_a_manifest_end_together() {
+    let fixture = Fixture::create(Who::Anonymous, |_| {}, Client::with_short_timeouts);
+    let image = fixture.add_image();
+    fixture.fake.fail("PUT", "/manifests/", ALWAYS, InjectedFault::Stall);
+    let (message, error) = fixture.fails(fixture.put("v1", &image).await);
+    assert_eq!(message, "failed to write the manifest v1 of HOST/shop/orders within 2 seconds");
+    assert!(matches!(error, RegistryError::OutOfTime { .. }));
+    assert!(fixture.fake.count("PUT", "/manifests/") < 5, "each attempt alone may take one second");
 }
 
 #[tokio::test]

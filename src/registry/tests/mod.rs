@@ -38,14 +38,17 @@ struct User {
 }
 
 impl CredentialProvider for User {
-    fn find<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Option<Credential>, CredentialError>> {
+    fn find<'a>(
+        &'a self,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
         let mut asked = self.asked.lock().unwrap();
         let number = asked.len().min(PASSWORDS.len() - 1);
-        asked.push(host.to_owned());
+        asked.push(repository.host.clone());
         let identity = self.who.identity(PASSWORDS[number]);
         let source = "the password store".to_owned();
-        let found = identity.map(|identity| Credential { identity, source, expires: None });
-        std::future::ready(Ok(found)).boxed()
+        let credential = identity.map(|identity| Credential { identity, source, expires: None });
+        std::future::ready(Ok(FoundCredential { credential, for_registry: true })).boxed()
     }
 }
 

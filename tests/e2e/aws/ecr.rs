@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use limg::aws::{Aws, AwsError, AwsOptions, EcrCredentials};
-use limg::project::{EcrSettings, Encryption};
+use limg::project::{EcrSettings, Encryption, Repository};
 use limg::registry::{CredentialProvider as _, Identity};
 use serde_json::{Value, json};
 
@@ -33,7 +33,8 @@ async fn the_token_names_the_registry_and_is_its_credential() {
     let registry = aws.registry(None, None).await.unwrap();
     assert_eq!((registry.account.as_str(), registry.region.as_str()), (ACCOUNT, "eu-west-1"));
     assert_eq!(registry.host, "123456789012.dkr.ecr.eu-west-1.amazonaws.com");
-    let credential = EcrCredentials::new(aws).find(&registry.host).await.unwrap().unwrap();
+    let repository = Repository { host: registry.host, name: "shop/orders".to_owned() };
+    let credential = EcrCredentials::new(aws).find(&repository).await.unwrap().credential.unwrap();
     let Identity::Password { user, password } = credential.identity else { panic!("not a password") };
     assert_eq!((user.as_str(), password.expose()), ("AWS", "123456789012-auth-token"));
 }

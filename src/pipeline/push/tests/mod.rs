@@ -4,6 +4,8 @@ mod while_building;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use futures_util::future::{BoxFuture, FutureExt as _};
+
 use super::*;
 use crate::event::{Events, Provenance, Reporter};
 use crate::failure::help_text;
@@ -14,8 +16,11 @@ use crate::layer_version::WithoutAws;
 use crate::pipeline::layer_bytes::{Origin, Recipe};
 use crate::pipeline::{Pinning, Pins};
 use crate::project::{Architecture, RunConfig};
-use crate::registry::fake::{ALWAYS, Fake, InjectedFault, Response};
-use crate::registry::{Client, ClientSettings, CredentialChain};
+use crate::registry::fake::{ALWAYS, AuthScheme, Fake, InjectedFault, Response};
+use crate::registry::{
+    Client, ClientSettings, Credential, CredentialChain, CredentialError, CredentialProvider,
+    FoundCredential, Identity, Secret,
+};
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::tree::{FileNode, Node, Tree};
@@ -32,12 +37,15 @@ struct Fixture {
 
 impl Fixture {
     fn new(connections: usize) -> Self {
+        Self::with_credentials(connections, Arc::new(CredentialChain(Vec::new())))
+    }
+
+    fn with_credentials(connections: usize, credentials: Arc<dyn CredentialProvider>) -> Self {
         let (folder, store) = Store::for_test();
         let events = Arc::<Events>::default();
         let reporter: Arc<dyn Reporter> = Arc::<Events>::clone(&events);
         let settings = ClientSettings { connections, ..ClientSettings::default() };
-        let anonymous = Arc::new(CredentialChain(Vec::new()));
-        let registry = Client::new(settings, anonymous, Arc::clone(&reporter)).unwrap().with_short_waits();
+        let registry = Client::new(settings, credentials, Arc::clone(&reporter)).unwrap().with_short_waits();
         let context = Context {
             store,
             docker: crate::engine::DockerHost::default(),
@@ -221,6 +229,70 @@ async fn no_tag_is_written_when_a_blob_is_refused() {
     let PushError::Registry(error) = error else { panic!("{error:?}") };
     assert_eq!((error.status(), fixture.tags()), (Some(413), 0));
     assert_eq!(fixture.fake.count("PUT", "/manifests/"), 0);
+}
+
+#[tokio::test]
+async fn a_push_goes_on_after_a_look_that_the_registry_denies() {
+    for code in [400, 401, 403, 404, 405] {
+        for (method, path) in [("HEAD", "/manifests/"), ("HEAD", "/blobs/"), ("HEAD", "/v2/")] {
+            let fixture = Fixture::new(4);
+            let denial = InjectedFault::Respond(Response::new(code));
+            fixture.fake.fail(method, path, ALWAYS, denial.clone());
+            // Where HEAD is not supported, GET may be denied.
+            fixture.fake.fail("GET", "/manifests/", ALWAYS, denial);
+            let built = ["a", "b"].map(|name| fixture.built(name, &["shared", name]));
+            for _ in 0..2 {
+                let pushed = fixture.push(&built).await.unwrap();
+                assert!(pushed.iter().all(|pushed| !pushed.unchanged || path == "/blobs/"), "{path} {code}");
+            }
+            assert_eq!(fixture.tags(), 2, "{path} {code}");
+        }
+    }
+    let fixture = Fixture::new(4);
+    fixture.fake.state().behaviour.omits_digest = true;
+    fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::Respond(Response::new(406)));
+    let built = [fixture.built("a", &["one"])];
+    fixture.push(&built).await.unwrap();
+    fixture.push(&built).await.unwrap();
+    assert_eq!(fixture.tags(), 1);
+}
+
+/// Has the same password for every registry.
+struct WrongPassword;
+
+impl CredentialProvider for WrongPassword {
+    fn find<'a>(
+        &'a self,
+        _repository: &'a Repository,
+    ) -> BoxFuture<'a, Result<FoundCredential, CredentialError>> {
+        let identity = Identity::Password { user: "me".to_owned(), password: Secret::new("wrong") };
+        let credential = Credential { identity, source: "the password store".to_owned(), expires: None };
+        std::future::ready(Ok(FoundCredential { credential: Some(credential), for_registry: true })).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_reported_by_the_upload_and_not_sent_for_every_blob() {
+    for (scheme, path) in
+        [(AuthScheme::Basic, "/v2/"), (AuthScheme::Bearer { public: false, uses: usize::MAX }, "/token")]
+    {
+        let fixture = Fixture::with_credentials(16, Arc::new(WrongPassword));
+        fixture.fake.state().auth.scheme = scheme;
+        let names: Vec<_> = (0..10).map(|number| number.to_string()).collect();
+        let built: Vec<_> = names.iter().map(|name| fixture.built(name, &["shared", name])).collect();
+        let error = fixture.push(&built).await.unwrap_err();
+        assert!(error.to_string().starts_with("failed to upload sha256:"), "{error}");
+        assert!(error.to_string().contains("with the credentials from the password store"), "{error}");
+        assert!(help_text(&error).contains("docker login"));
+        let state = fixture.fake.state();
+        let sent = state
+            .log
+            .iter()
+            .filter(|request| request.scheme() == Some("Basic") && request.head.path.starts_with(path));
+        // For the look, again after it may have expired, and likewise for the upload.
+        let sent = sent.count();
+        assert!(sent <= 4, "{sent} times");
+    }
 }
 
 #[tokio::test]

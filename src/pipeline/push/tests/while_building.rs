@@ -129,9 +129,9 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_not_tried_twice() {
+async fn a_refused_login_is_not_tried_for_every_layer() {
     let fixture = Fixture::new(8);
-    let refusal = Response::error(403, "DENIED", "not you");
+    let refusal = Response::error(401, "UNAUTHORIZED", "not you");
     fixture.fake.fail("", "/v2/shop/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
     let announce = async |sender: UnboundedSender<FinishedLayer>| {
@@ -145,9 +145,12 @@ async fn a_refused_login_is_not_tried_twice() {
     };
     let error = fixture.push_with(&built, announce).await.unwrap_err();
     let PushError::Registry(error) = error else { panic!("{error:?}") };
-    let asked = fixture.fake.lines();
-    let asked = asked.iter().filter(|line| line.contains("/v2/shop/")).count();
-    assert_eq!((error.status(), asked), (Some(403), 1));
+    let asked = (fixture.fake.count("HEAD", "/v2/shop/"), fixture.fake.count("POST", "/v2/shop/"));
+    assert_eq!(
+        (error.status(), asked),
+        (Some(401), (1, 1)),
+        "one look, and one upload that shows whether it is allowed"
+    );
 }
 
 /// The number of functions between the smallest and the largest: as many as the maximum number of workers.

@@ -6,9 +6,10 @@ use super::*;
 async fn there_are_no_credentials_without_files() {
     assert_eq!(Fixture::new().user("registry.example.com").await, "-");
     let nowhere = DockerConfig::new(DockerConfigPaths::default());
-    assert_eq!(nowhere.find("registry.example.com").await.unwrap(), None);
+    let repository = repository("registry.example.com");
+    assert_eq!(nowhere.find(&repository).await.unwrap().credential, None);
     let no_home = DockerConfigPaths { home: Some("/dev/null".into()), ..DockerConfigPaths::default() };
-    assert_eq!(DockerConfig::new(no_home).find("registry.example.com").await.unwrap(), None);
+    assert_eq!(DockerConfig::new(no_home).find(&repository).await.unwrap().credential, None);
 }
 
 #[tokio::test]
@@ -63,7 +64,9 @@ async fn an_entry_may_have_different_keys() {
         ("https://r.example.com/v1/", "r.example.com", true),
         ("https://r.example.com/v2/", "r.example.com", true),
         ("http://r.example.com:80/v2", "r.example.com:80", true),
-        ("r.example.com/team", "r.example.com", true),
+        ("R.Example.com", "r.example.com", true),
+        ("r.example.com/v2/", "r.example.com", true),
+        ("index.docker.io/v1/", "docker.io", true),
         ("https://[::1]:5000/v2/", "[::1]:5000", true),
         ("r.example.com.evil.org", "r.example.com", false),
         ("evil.org/r.example.com", "r.example.com", false),
@@ -92,7 +95,7 @@ async fn the_nearest_entry_is_used() {
             "host",
         ),
         (json!({ "r.org/a": entry("a"), "https://r.org/v1/": entry("url") }), "r.org", "url"),
-        (json!({ "r.org/b": entry("b"), "r.org/a": entry("a") }), "r.org", "a"),
+        (json!({ "r.org/b": entry("b"), "r.org/a": entry("a") }), "r.org", "-"),
         (json!({ "r.org": {}, "https://r.org": entry("url") }), "r.org", "url"),
         (json!({ "r.org": null, "https://r.org": entry("url") }), "r.org", "url"),
         (
@@ -103,6 +106,70 @@ async fn the_nearest_entry_is_used() {
     ] {
         let fixture = Fixture::with(&json!({ "auths": auths }));
         assert_eq!(fixture.user(host).await, user, "{auths}");
+    }
+}
+
+#[tokio::test]
+async fn the_most_specific_key_that_is_a_prefix_holds() {
+    let keys =
+        ["r.org", "r.org/group", "r.org/group/app", "https://r.org/url/", "r.org:5000/group", "r.org/v1"];
+    let auths: serde_json::Map<_, _> =
+        keys.iter().map(|key| ((*key).to_owned(), json!({ "auth": auth(&key.replace(':', "|")) }))).collect();
+    let fixture = Fixture::with(&json!({ "auths": auths }));
+    for (repository, key) in [
+        ("r.org/app", "r.org"),
+        ("r.org/group/other", "r.org/group"),
+        ("r.org/group/app", "r.org/group/app"),
+        ("r.org/group/app/cache", "r.org/group/app"),
+        ("r.org/group/application", "r.org/group"),
+        ("r.org/groups/app", "r.org"),
+        ("r.org/group", "r.org/group"),
+        ("r.org/other/group/app", "r.org"),
+        ("r.org/url/app", "https|//r.org/url/"),
+        ("r.org/v1/app", "r.org/v1"),
+        ("r.org:5000/group/app", "r.org|5000/group"),
+        ("r.org:5000/app", "-"),
+        ("other.org/group/app", "-"),
+    ] {
+        assert_eq!(fixture.user(repository).await, key, "{repository}");
+    }
+    let fixture = Fixture::with(&json!({ "auths": { "docker.io/library": { "auth": auth("me") } } }));
+    assert_eq!(fixture.user("docker.io/library/python").await, "me");
+    assert_eq!(fixture.user("docker.io/shop/python").await, "-");
+}
+
+#[tokio::test]
+async fn one_look_up_is_for_the_registry_unless_keys_have_namespaces() {
+    for (key, for_registry) in [
+        ("r.org", true),
+        ("https://r.org/v2/", true),
+        ("other.org/group", true),
+        ("r.org/group", false),
+        ("https://r.org/group", false),
+    ] {
+        for config in [
+            json!({ "auths": { key: { "auth": auth("me") } } }),
+            json!({ "credHelpers": { key: "" }, "auths": { "r.org": { "auth": auth("me") } } }),
+        ] {
+            let fixture = Fixture::with(&config);
+            let found = fixture.config.find(&repository("r.org/group/app")).await.unwrap();
+            assert_eq!(found.for_registry, for_registry, "{config}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_obstacle() {
+    let config = json!({ "auths": { "r.org": { "auth": auth("me") } } }).to_string();
+    let units: Vec<_> = config.encode_utf16().collect();
+    let little: Vec<_> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<_> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for (mark, content) in
+        [(&b"\xEF\xBB\xBF"[..], config.into_bytes()), (b"\xFF\xFE", little), (b"\xFE\xFF", big)]
+    {
+        let fixture = Fixture::new();
+        fixture.write("home/.docker/config.json", [mark, &content].concat());
+        assert_eq!(fixture.user("r.org").await, "me", "{mark:?}");
     }
 }
 

@@ -32,6 +32,25 @@ async fn helpers_precede_entries() {
 }
 
 #[tokio::test]
+async fn a_key_for_a_namespace_precedes_a_helper_for_the_registry() {
+    let group = json!({ "r.org/group": { "auth": auth("group") }, "r.org": { "auth": auth("entry") } });
+    for (config, repository, user) in [
+        (json!({ "credsStore": "all", "auths": group }), "r.org/group/app", "group"),
+        (json!({ "credsStore": "all", "auths": group }), "r.org/app", "all"),
+        (json!({ "credHelpers": { "r.org": "all" }, "auths": group }), "r.org/group/app", "group"),
+        (json!({ "credHelpers": { "r.org/group": "own" }, "auths": group }), "r.org/group/app", "own"),
+        (json!({ "credHelpers": { "r.org/group": "own" }, "auths": group }), "r.org/app", "entry"),
+        (json!({ "credHelpers": { "r.org/group": "own" }, "credsStore": "all" }), "r.org/app", "all"),
+        (json!({ "credHelpers": { "r.org/group": "" }, "credsStore": "all" }), "r.org/group/app", "-"),
+    ] {
+        let fixture = Fixture::with(&config);
+        fixture.helper_for("own", "r.org/group", "own");
+        fixture.helper_for("all", "r.org", "all");
+        assert_eq!(fixture.user(repository).await, user, "{config} for {repository}");
+    }
+}
+
+#[tokio::test]
 async fn helpers_are_asked_for_docker_hub_by_its_key() {
     for (config, registry) in [
         (json!({ "credsStore": "all" }), "https://index.docker.io/v1/"),

@@ -78,8 +78,9 @@ impl Fixture {
         );
     }
 
-    async fn find(&self, host: &str) -> Result<Option<Credential>, CredentialError> {
-        self.config.find(host).await
+    /// The credential for a repository, or for `HOST/shop/orders` if only a host is given.
+    async fn find(&self, repository: &str) -> Result<Option<Credential>, CredentialError> {
+        Ok(self.config.find(&self::repository(repository)).await?.credential)
     }
 
     /// The user for a host, `token` for a token, `-` for none. Fails unless the secret is the expected one.
@@ -110,6 +111,12 @@ impl Fixture {
             error.help.and_then(|help| help.render(|_| None)),
         )
     }
+}
+
+/// The repository `shop/orders` if only a host is given.
+fn repository(text: &str) -> Repository {
+    let (host, name) = text.split_once('/').unwrap_or((text, "shop/orders"));
+    Repository { host: host.to_owned(), name: name.to_owned() }
 }
 
 fn auth(user: &str) -> String {
