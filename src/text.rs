@@ -1,5 +1,6 @@
 //! Text for people: safe to show on a terminal, in the singular or plural, with its causes, and close to what was meant.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 /// How many characters of a foreign text an excerpt shows.
@@ -41,6 +42,38 @@ fn escape(text: &str, keeps: impl Fn(char) -> bool) -> String {
         }
     }
     shown
+}
+
+/// The digest algorithms of image references, which follow an `@` as hosts do.
+const DIGESTS: [&str; 3] = ["sha256:", "sha384:", "sha512:"];
+
+/// A text with an ellipsis in place of the user and the password of each URL, and of each `USER:PASSWORD@` without a scheme.
+/// Nothing that limg reports may show them.
+#[must_use]
+pub(crate) fn without_user_information(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let ends = |c: char| {
+        c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '<' | '>' | '(' | ')' | '{' | '}' | ',')
+    };
+    let shown: String = text.split_inclusive(ends).map(word_without_user_information).collect();
+    Cow::Owned(shown)
+}
+
+fn word_without_user_information(word: &str) -> Cow<'_, str> {
+    let (scheme, rest) = word.find("://").map_or(("", word), |at| word.split_at(at + 3));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password may contain what ends a host. Without one, a host has at most a port behind its last colon.
+    let has_port =
+        authority.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let searched = if scheme.is_empty() || has_port || authority.contains('@') { authority } else { rest };
+    let Some((user, host)) = searched.rsplit_once('@') else { return Cow::Borrowed(word) };
+    let is_digest = DIGESTS.iter().any(|algorithm| host.starts_with(algorithm));
+    if is_digest || (scheme.is_empty() && (!user.contains(':') || user.contains('\\'))) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("{scheme}…{}", &rest[user.len()..]))
 }
 
 /// `1 file`, `2 files`: a number with its noun.
@@ -101,6 +134,33 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_information_is_not_shown() {
+        for (text, shown) in [
+            ("`https://me:hush@r.example.com/a:b`", "`https://…@r.example.com/a:b`"),
+            ("https://hush@r.example.com", "https://…@r.example.com"),
+            ("tcp://me:h@sh@host:2375, tcp://b", "tcp://…@host:2375, tcp://b"),
+            ("http://me:hu/sh@proxy:3128/", "http://…@proxy:3128/"),
+            ("image: \"me:hush@r.example.com:5000/a\"", "image: \"…@r.example.com:5000/a\""),
+            ("docker://me:hush@r.example.com/a and ssh://me@b", "docker://…@r.example.com/a and ssh://…@b"),
+        ] {
+            assert_eq!(without_user_information(text), shown);
+        }
+        for plain in [
+            "",
+            "a@b.example.com",
+            "python:3.11@sha256:0123",
+            "https://r.example.com:5000/a@sha256:0123",
+            "r.example.com:5000/a@sha256:0123",
+            "r.example.com:5000/a:b@v1",
+            "https://r.example.com/@scope/a",
+            "C:\\a\\@scope\\b",
+            "/opt/node_modules/@scope/a:@b",
+        ] {
+            assert_eq!(without_user_information(plain), plain);
+        }
+    }
 
     #[test]
     fn control_characters_are_escaped() {

@@ -75,6 +75,8 @@ fn without_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
                 message.trim_start_matches("error: "),
                 tip.unwrap_or("run the command with `--help`"),
             );
+    } else if error.use_stderr() {
+        Terminal::print_styled_error(&error.render().ansi().to_string());
     } else {
         let _closed = error.print();
     }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::without_user_information;
+
 /// The longest name of a repository in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -56,7 +58,7 @@ pub struct ImageReferenceError {
 impl ImageReferenceError {
     /// The same error about another text.
     pub(super) fn about(self, text: &str) -> Self {
-        Self { text: text.to_owned(), ..self }
+        Self { text: without_user_information(text).into_owned(), ..self }
     }
 }
 
@@ -94,7 +96,10 @@ impl FromStr for ImageReference {
     type Err = ImageReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ImageReferenceError> {
-        parse(text).map_err(|source| ImageReferenceError { text: text.to_owned(), source })
+        parse(text).map_err(|source| ImageReferenceError {
+            text: without_user_information(text).into_owned(),
+            source,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::error::CommandError;
 use crate::definition::Located;
 use crate::failure::{Failure as _, FailureKind};
 use crate::sync::lock;
-use crate::text::causes;
+use crate::text::{causes, without_user_information};
 
 /// The result of a command with the warnings that were found on the way.
 #[derive(Serialize)]
@@ -54,8 +54,8 @@ impl FindingReport {
             file: finding.place.file().display().to_string(),
             line: position.map(|position| position.line),
             column: position.map(|position| position.column),
-            message: finding.message.clone(),
-            help: help.clone(),
+            message: shown(&finding.message),
+            help: help.as_deref().map(shown),
         }
     }
 }
@@ -81,9 +81,9 @@ impl Terminal {
         self.print_json_line(&FailureReport {
             error: ErrorReport {
                 kind: kind(error.kind()),
-                message: error.to_string(),
-                causes: causes(error).skip(1).map(ToString::to_string).collect(),
-                help: self.help_text(error.help().as_ref()),
+                message: shown(&error.to_string()),
+                causes: causes(error).skip(1).map(|cause| shown(&cause.to_string())).collect(),
+                help: self.help_text(error.help().as_ref()).as_deref().map(shown),
             },
             findings: findings.iter().map(FindingReport::of).collect(),
         });
@@ -94,13 +94,18 @@ impl Terminal {
         self.print_json_line(&FailureReport {
             error: ErrorReport {
                 kind: kind(FailureKind::User),
-                message: message.to_owned(),
+                message: shown(message),
                 causes: Vec::new(),
-                help: Some(help.to_owned()),
+                help: Some(shown(help)),
             },
             findings: Vec::new(),
         });
     }
+}
+
+/// A text as everyone may see it.
+fn shown(text: &str) -> String {
+    without_user_information(text).into_owned()
 }
 
 fn kind(kind: FailureKind) -> &'static str {

@@ -14,7 +14,7 @@ use super::bars::Bars;
 use crate::cli::args::Format;
 use crate::definition::{Located, Sources};
 use crate::sync::lock;
-use crate::text::visible;
+use crate::text::{visible, without_user_information};
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
@@ -164,12 +164,18 @@ impl Terminal {
         }
     }
 
+    /// Prints an error that has its colors already.
+    pub(in crate::cli) fn print_styled_error(text: &str) {
+        let mut stderr = AutoStream::auto(io::stderr().lock());
+        let _closed = stderr.write_all(without_user_information(text).as_bytes());
+    }
+
     /// Writes one line to standard error, in one piece.
     pub(super) fn line(&self, pieces: &[(Style, &str)]) {
         let mut line = String::new();
         for (style, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
             let style = if self.options.color == ColorChoice::Never { PLAIN } else { *style };
-            let _infallible = write!(line, "{style}{}{style:#}", visible(text));
+            let _infallible = write!(line, "{style}{}{style:#}", visible(&without_user_information(text)));
         }
         line.push('\n');
         let write = || AutoStream::new(io::stderr().lock(), self.options.color).write_all(line.as_bytes());
