@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["layout", "image", "files", "runtime", "store", "event", "project"]),
     ("aws", &["registry", "layer_version", "store", "event", "project"]),
     ("registry", &["image", "store", "event", "project"]),
-    ("layout", &["image", "layer", "files", "store", "project"]),
+    ("layout", &["image", "layer", "files", "tree", "store", "project"]),
     ("layer_version", &["store", "project"]),
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),

@@ -24,6 +24,7 @@ mod programs;
 mod scripts;
 mod secret_files;
 mod size;
+mod working_directory;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -62,6 +63,7 @@ const RULES: &[Rule] = &[
     architecture::check,
     secret_files::check,
     size::check,
+    working_directory::check,
 ];
 
 /// A planned image, and what it was planned from.

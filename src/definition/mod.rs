@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) use self::document::{DocumentError, Located, Position};
 pub(crate) use self::limg_yaml::{VariableError, check_variable, starter};
 use crate::failure::{Failure, FailureKind, kind_of_input};
-use crate::finding::{Finding, Help, Setting};
+use crate::finding::{Code, Finding, Help, Setting};
 use crate::fs::{self, FsError};
 use crate::project::Project;
 use crate::text::count;
@@ -105,10 +105,19 @@ fn errors(findings: &[Located]) -> usize {
     findings.iter().filter(|located| located.finding.is_error()).count()
 }
 
+/// Whether a finding is about something that limg must not read, or only a warning.
+fn is_denied(finding: &Finding) -> bool {
+    finding.code == Code::UnreadablePath || !finding.is_error()
+}
+
 impl Failure for DefinitionError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Fs(error) | Self::Document(DocumentError::Fs(error)) => kind_of_input(error),
+            // The definition is right if all that is wrong is that limg must not read something.
+            Self::Findings { findings, .. } if findings.iter().all(|it| is_denied(&it.finding)) => {
+                FailureKind::Environment
+            }
             Self::NotFound { .. } | Self::OnlyTemplate { .. } | Self::Document(_) | Self::Findings { .. } => {
                 FailureKind::User
             }

@@ -28,7 +28,7 @@ pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
 pub use tar_entries::{TarEntries, TarEntry};
 #[cfg(test)]
-pub(crate) use tests::{base_of, index_of};
+pub(crate) use tests::{base_of, base_of_entries, fixture::parsed, index_of};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -132,6 +132,8 @@ codes! {
     Unused = "unused";
     /// The base image is missing, damaged, not pinned, or for another architecture.
     UnusableBase = "unusable-base";
+    /// The working directory is relative, missing, or closed to other users in the base; a warning if limg uses another.
+    UnusableWorkdir = "unusable-workdir";
     /// Files cannot be listed, or cannot be stored in an image.
     UnusableSource = "unusable-source";
     /// Warning: bytecode of Python does not match its source, so that it is compiled again at every cold start.

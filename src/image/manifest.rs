@@ -1,7 +1,8 @@
 //! Parses manifests and configs of images, and the layers that they list.
 
-use oci_spec::image::{Descriptor, ImageManifest};
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::media_types::compression;
@@ -51,15 +52,16 @@ pub fn layers_of_encoder(
 ) -> Result<Vec<ManifestLayer>, ImageError> {
     #[derive(Deserialize)]
     struct Config {
-        history: Option<Vec<HistoryEntry>>,
+        history: Option<Vec<Option<HistoryEntry>>>,
     }
-    #[derive(Deserialize)]
+    #[derive(Deserialize, Default)]
     struct HistoryEntry {
         empty_layer: Option<bool>,
         comment: Option<String>,
     }
     let layers = manifest_layers(manifest, config)?;
-    let mut history = decode::<Config>("config", config)?.history.unwrap_or_default();
+    let history = decode::<Config>("config", config)?.history.unwrap_or_default();
+    let mut history: Vec<_> = history.into_iter().map(Option::unwrap_or_default).collect();
     history.retain(|entry| entry.empty_layer != Some(true));
     if history.len() != layers.len() {
         return Ok(Vec::new());
@@ -77,9 +79,49 @@ pub fn layers_of_encoder(
 /// # Errors
 /// When it is malformed or its media type is not supported.
 pub fn parse_manifest(bytes: &[u8]) -> Result<ImageManifest, ImageError> {
-    let manifest: ImageManifest = decode("manifest", bytes)?;
+    let manifest: ImageManifest = decode_lenient("manifest", bytes, "layers")?;
     media_types(&manifest)?;
     Ok(manifest)
+}
+
+/// Parses an index.
+///
+/// # Errors
+/// When it is malformed.
+pub fn parse_index(bytes: &[u8]) -> Result<ImageIndex, ImageError> {
+    decode_lenient("index", bytes, "manifests")
+}
+
+/// Decodes a document as programs in Go do: `null` stands for a missing value, also for that of the list of descriptors,
+/// and a platform without an architecture for none.
+fn decode_lenient<T: DeserializeOwned>(
+    what: &'static str,
+    bytes: &[u8],
+    list: &str,
+) -> Result<T, ImageError> {
+    let mut document: Map<String, Value> = decode(what, bytes)?;
+    document.values_mut().for_each(remove_nulls);
+    document.retain(|_, value| !value.is_null());
+    let descriptors = document.entry(list).or_insert_with(|| Value::Array(Vec::new()));
+    for descriptor in descriptors.as_array_mut().into_iter().flatten() {
+        let Value::Object(descriptor) = descriptor else { continue };
+        if descriptor.get("platform").is_some_and(|platform| platform.get("architecture").is_none()) {
+            descriptor.remove("platform");
+        }
+    }
+    T::deserialize(Value::Object(document)).map_err(|source| ImageError::Json { what, source })
+}
+
+/// Removes what is `null` from an object and all objects in it.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.values_mut().for_each(remove_nulls);
+            object.retain(|_, value| !value.is_null());
+        }
+        Value::Array(list) => list.iter_mut().for_each(remove_nulls),
+        _ => {}
+    }
 }
 
 pub(super) fn media_types(manifest: &ImageManifest) -> Result<MediaTypes, ImageError> {
@@ -116,14 +158,29 @@ pub fn check_platform(config: &[u8], wanted: Architecture) -> Result<(), ImageEr
 pub fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, ImageError> {
     #[derive(Deserialize)]
     struct Config {
-        rootfs: RootFs,
+        rootfs: Option<RootFs>,
     }
     #[derive(Deserialize)]
     struct RootFs {
-        #[serde(default)]
-        diff_ids: Vec<Digest>,
+        diff_ids: Option<Vec<Digest>>,
     }
-    decode::<Config>("config", config).map(|config| config.rootfs.diff_ids)
+    let rootfs = decode::<Config>("config", config)?.rootfs;
+    Ok(rootfs.and_then(|rootfs| rootfs.diff_ids).unwrap_or_default())
+}
+
+/// The rank of a variant among the images for one architecture: 0 for the one that every processor runs, and higher for
+/// each that requires more instructions, which Lambda does not guarantee.
+#[must_use]
+pub fn variant_rank(variant: Option<&str>) -> u32 {
+    match variant.unwrap_or_default() {
+        "" | "v1" | "v8" => 0,
+        other => {
+            let number = other.strip_prefix('v').unwrap_or_default();
+            let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
+            let rank = |text: &str| text.parse::<u16>().ok().map(u32::from);
+            rank(major).zip(rank(minor)).map_or(u32::MAX, |(major, minor)| (major << 16) + minor)
+        }
+    }
 }
 
 pub(super) fn decode<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, ImageError> {

@@ -13,13 +13,13 @@ mod media_types;
 use std::collections::BTreeMap;
 
 use canon_json::CanonJsonSerialize as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use base::BaseImage;
 pub use image_layer::{ImageLayer, NewLayer};
 pub use manifest::{
     ManifestLayer, check_platform, descriptor_digest, diff_ids, layers_of_encoder, manifest_layers,
-    parse_manifest,
+    parse_index, parse_manifest, variant_rank,
 };
 pub use media_types::{Compression, MediaTypes, is_index};
 
@@ -237,7 +237,7 @@ fn config<'a>(
     let diff_ids: Vec<_> = diff_ids.map(Digest::as_str).collect();
     config.insert("rootfs".to_owned(), json!({ "type": "layers", "diff_ids": diff_ids }));
 
-    let history = config.entry("history").or_insert_with(|| json!([])).as_array_mut();
+    let history = present(&mut config, "history", json!([])).as_array_mut();
     let history = history.ok_or(ImageError::Form("history"))?;
     // Some readers reject images without one entry per layer; not all tools write them.
     let counted = history.iter().filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true))).count();
@@ -252,11 +252,8 @@ fn config<'a>(
         history.push(entry);
     }
 
-    let edited = config.entry("config").or_insert_with(|| json!({}));
-    if edited.is_null() {
-        *edited = json!({});
-    }
-    let edited = edited.as_object_mut().ok_or(ImageError::Form("config"))?;
+    let edited = present(&mut config, "config", json!({})).as_object_mut();
+    let edited = edited.ok_or(ImageError::Form("config"))?;
     let mut set = |key: &str, value: Option<Value>| match value {
         Some(value) => drop(edited.insert(key.to_owned(), value)),
         None => drop(edited.remove(key)),
@@ -267,14 +264,20 @@ fn config<'a>(
     set("Cmd", run.command.clone().map(Value::from));
     set("WorkingDir", run.working_directory.clone().map(Value::from));
     if !run.labels.is_empty() {
-        let labels = edited.entry("Labels").or_insert_with(|| json!({}));
-        if labels.is_null() {
-            *labels = json!({});
-        }
-        let labels = labels.as_object_mut().ok_or(ImageError::Form("config.Labels"))?;
+        let labels = present(edited, "Labels", json!({})).as_object_mut();
+        let labels = labels.ok_or(ImageError::Form("config.Labels"))?;
         labels.extend(run.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     }
     Ok(canonical(&Value::Object(config)))
+}
+
+/// The value of a key. If it is missing or `null`, it becomes `empty`.
+fn present<'a>(object: &'a mut Map<String, Value>, key: &str, empty: Value) -> &'a mut Value {
+    let value = object.entry(key).or_insert(Value::Null);
+    if value.is_null() {
+        *value = empty;
+    }
+    value
 }
 
 /// The comment in the `history` entry of a layer that this encoder made.

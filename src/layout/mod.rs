@@ -8,6 +8,7 @@ mod archive_members;
 mod archive_writer;
 mod directory_writer;
 mod reader;
+mod unpacked_archive;
 
 use std::fs::File;
 use std::io::{self, Read};

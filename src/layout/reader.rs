@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use oci_spec::image::{Descriptor, ImageIndex};
+use oci_spec::image::Descriptor;
 use serde::Deserialize;
 
 use super::archive_members::ArchiveMembers;
+use super::unpacked_archive::{self, is_missing};
 use super::{LayoutError, REF_NAME, blob_name};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
@@ -30,7 +31,13 @@ const INDEX_LIMIT: usize = 64;
 struct LayoutReader<'a> {
     path: &'a Path,
     /// None for a directory.
-    members: Option<ArchiveMembers>,
+    archive: Option<Archive>,
+}
+
+/// A tar archive: the one that the user named, or what it was decompressed to.
+struct Archive {
+    path: PathBuf,
+    members: ArchiveMembers,
 }
 
 /// Reads an image from an OCI image layout directory. `reference` is its name in the layout, required if there are several.
@@ -43,13 +50,18 @@ pub fn read_oci_directory(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
-    if !path.join("index.json").is_file() {
-        return Err(invalid(path, "is not an OCI image layout: it has no `index.json`", "check the path"));
+    match fs::metadata(&path.join("index.json")) {
+        Ok(metadata) if metadata.is_file() => {}
+        Err(error) if !is_missing(&error) => return Err(error.into()),
+        Ok(_) | Err(_) => {
+            let why = "is not an OCI image layout: it has no `index.json`";
+            return Err(invalid(path, why, "check the path"));
+        }
     }
-    LayoutReader { path, members: None }.oci_image(reference, architecture, store)
+    LayoutReader { path, archive: None }.oci_image(reference, architecture, store)
 }
 
-/// Reads an image from an OCI image layout in a tar archive.
+/// Reads an image from an OCI image layout in a tar archive, which may be compressed with gzip.
 ///
 /// # Errors
 /// As [`read_oci_directory`].
@@ -59,10 +71,10 @@ pub fn read_oci_archive(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
-    LayoutReader::of_archive(path)?.oci_image(reference, architecture, store)
+    LayoutReader::of_archive(path, store)?.oci_image(reference, architecture, store)
 }
 
-/// Reads an image from an archive written by `docker save`. `reference` is its `REPOSITORY:TAG`, required if there are
+/// Reads an image from an archive written by `docker save`, which may be compressed with gzip. `reference` is its `REPOSITORY:TAG`, required if there are
 /// several.
 ///
 /// Config and layers are imported into the store; the archive is not needed afterwards.
@@ -75,7 +87,7 @@ pub fn read_docker_archive(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
-    LayoutReader::of_archive(path)?.docker_image(reference, architecture, store)
+    LayoutReader::of_archive(path, store)?.docker_image(reference, architecture, store)
 }
 
 /// Reads an image that [`read_docker_archive`] imported before, by the digest of its config. Returns none if a part of it has
@@ -105,19 +117,18 @@ pub fn read_imported(
 struct DockerManifest {
     config: String,
     repo_tags: Option<Vec<String>>,
-    layers: Vec<String>,
+    /// The Docker Engine writes `null` for none.
+    layers: Option<Vec<String>>,
 }
 
 impl<'a> LayoutReader<'a> {
-    fn of_archive(path: &'a Path) -> Result<Self, LayoutError> {
-        let members = ArchiveMembers::list(&fs::open(path)?).map_err(|error| {
-            invalid(
-                path,
-                &format!("cannot be read as a tar archive: {error}"),
-                "decompress it if it is compressed, or use `oci:` for a folder",
-            )
+    fn of_archive(path: &'a Path, store: &Store) -> Result<Self, LayoutError> {
+        let tar = unpacked_archive::tar(path, store)?;
+        let members = ArchiveMembers::list(&fs::open(&tar)?).map_err(|error| {
+            let why = format!("cannot be read as a tar archive: {error}");
+            invalid(path, &why, "write the archive again with `docker save` or `skopeo copy`")
         })?;
-        Ok(Self { path, members: Some(members) })
+        Ok(Self { path, archive: Some(Archive { path: tar, members }) })
     }
 
     fn oci_image(
@@ -142,6 +153,12 @@ impl<'a> LayoutReader<'a> {
         found.retain(|entry| {
             platform(entry).is_none_or(|own| own == wanted) && seen.insert(entry.digest().to_string())
         });
+        // Of several variants the plain one, else the lowest, as from a registry.
+        let rank = |entry: &Descriptor| {
+            entry.platform().as_ref().map(|platform| image::variant_rank(platform.variant().as_deref()))
+        };
+        let lowest = found.iter().filter_map(rank).min();
+        found.retain(|entry| rank(entry).is_none_or(|own| Some(own) == lowest));
         match &found[..] {
             [entry] => self.image(entry, architecture, store),
             [] => {
@@ -156,7 +173,7 @@ impl<'a> LayoutReader<'a> {
     fn manifests(&self, reference: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
         let (mut manifests, mut indexes) = (Vec::new(), Vec::new());
         let mut read = |document: &[u8], reference: Option<&str>, indexes: &mut Vec<Descriptor>| {
-            let index: ImageIndex = self.decode("index", document)?;
+            let index = image::parse_index(document).map_err(|error| self.unusable(error))?;
             for entry in index.manifests() {
                 let matches = |wanted| name(entry) == Some(wanted) || entry.digest().as_ref() == wanted;
                 if !reference.is_none_or(matches) {
@@ -230,12 +247,12 @@ impl<'a> LayoutReader<'a> {
         };
         let config = self.document(&manifest.config)?;
         let diff_ids = image::diff_ids(&config).map_err(|error| self.unusable(error))?;
-        if diff_ids.len() != manifest.layers.len() {
-            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: manifest.layers.len() };
+        let names = manifest.layers.as_deref().unwrap_or_default();
+        if diff_ids.len() != names.len() {
+            let error = ImageError::DiffIds { config: diff_ids.len(), manifest: names.len() };
             return Err(self.unusable(error));
         }
-        let layers = manifest
-            .layers
+        let layers = names
             .iter()
             .zip(diff_ids)
             .map(|(name, diff_id)| self.import(&self.blob(name)?, &diff_id, store))
@@ -258,14 +275,19 @@ impl<'a> LayoutReader<'a> {
     }
 
     fn blob(&self, name: &str) -> Result<Blob, LayoutError> {
-        let found = match &self.members {
+        let found = match &self.archive {
             None => {
                 let path = self.path.join(name);
-                let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file);
-                metadata.map(|metadata| Blob { path, offset: 0, size: metadata.len(), in_store: false })
+                match fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_file() => {
+                        Some(Blob { path, offset: 0, size: metadata.len(), in_store: false })
+                    }
+                    Err(error) if !is_missing(&error) => return Err(error.into()),
+                    Ok(_) | Err(_) => None,
+                }
             }
-            Some(members) => members.get(name).map(|member| Blob {
-                path: self.path.to_owned(),
+            Some(Archive { path, members }) => members.get(name).map(|member| Blob {
+                path: path.clone(),
                 offset: member.offset,
                 size: member.size,
                 in_store: false,
@@ -314,7 +336,7 @@ impl<'a> LayoutReader<'a> {
     }
 }
 
-fn invalid(path: &Path, why: &str, help: &str) -> LayoutError {
+pub(super) fn invalid(path: &Path, why: &str, help: &str) -> LayoutError {
     LayoutError::Invalid { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
 }
 

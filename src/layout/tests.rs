@@ -435,3 +435,159 @@ fn malformed_digests_in_descriptors_are_rejected() {
         assert!(error.contains(message), "{digest}: {error}");
     }
 }
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_archive_may_be_compressed_with_gzip_whatever_its_name() {
+    let fixture = Fixture::new();
+    let image = fixture.image("one", Architecture::X86_64);
+    let (oci, docker) = (fixture.path("images.oci"), fixture.path("images.docker"));
+    write_oci_archive(&named(&[(&image, "a")]), std::fs::File::create(&oci).unwrap()).unwrap();
+    let archive = std::fs::File::create(&docker).unwrap();
+    write_docker_archive(&named(&[(&image, "p/a:latest")]), &BTreeSet::new(), archive).unwrap();
+    for path in [&oci, &docker] {
+        let plain = std::fs::read(path).unwrap();
+        // Of several members, as `pigz` and `cat` make them.
+        let (start, end) = plain.split_at(1000);
+        for compressed in [gzip(&plain), [gzip(start), gzip(end)].concat()] {
+            std::fs::write(path, compressed).unwrap();
+            assert_eq!(fixture.read(path, None).unwrap(), "one", "{}", path.display());
+            assert_eq!(fixture.read(path, None).unwrap(), "one", "the tar is in the store");
+        }
+        let compressed = gzip(&plain);
+        for cut in [20, compressed.len() / 2, compressed.len() - 4] {
+            std::fs::write(path, &compressed[..cut]).unwrap();
+            let error = fixture.read(path, None).unwrap_err();
+            assert!(error.contains("cannot be decompressed"), "{cut}: {error}");
+        }
+    }
+    let base = read_oci_archive(&oci, None, Architecture::X86_64, &fixture.store);
+    assert!(matches!(base, Err(error) if error.kind() == FailureKind::User));
+}
+
+#[test]
+fn what_is_not_an_archive_is_named() {
+    let fixture = Fixture::new();
+    for (content, name) in
+        [(&b"\x28\xb5\x2f\xfd rest"[..], "zstd"), (b"\xfd7zXZ\0 rest", "xz"), (b"BZh91AY", "bzip2")]
+    {
+        let path = fixture.path("compressed.docker");
+        std::fs::write(&path, content).unwrap();
+        let error = read_docker_archive(&path, None, Architecture::X86_64, &fixture.store).unwrap_err();
+        assert!(error.to_string().contains(&format!("is compressed with {name};")), "{error}");
+        assert_eq!(error.kind(), FailureKind::User);
+    }
+    std::fs::create_dir(fixture.path("folder")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", fixture.path("device")).unwrap();
+    for (name, why) in
+        [("folder", "is a folder"), ("device", "is not a regular file"), ("nowhere", "does not exist")]
+    {
+        let read = read_docker_archive(&fixture.path(name), None, Architecture::X86_64, &fixture.store);
+        let error = read.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(error.kind(), FailureKind::User);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_missing() {
+    let fixture = Fixture::new();
+    let image = fixture.image("one", Architecture::X86_64);
+    let layout = fixture.layout(&[(&image, "a")]);
+    let blob = layout.join(blob_name(image.config_digest()));
+    // As little as without permission, which a test of the superuser cannot lack, a link to itself can be read.
+    for path in [&blob, &layout.join("index.json")] {
+        std::fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(path, path).unwrap();
+        let error = read_oci_directory(&layout, None, Architecture::X86_64, &fixture.store).unwrap_err();
+        assert!(matches!(error, LayoutError::Fs(_)), "{error}");
+        assert_eq!(error.kind(), FailureKind::Environment);
+    }
+    let archive = fixture.path("archive");
+    std::os::unix::fs::symlink(&archive, &archive).unwrap();
+    let error = read_oci_archive(&archive, None, Architecture::X86_64, &fixture.store).unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Environment, "{error}");
+}
+
+#[test]
+fn of_several_variants_the_lowest_is_read() {
+    let fixture = Fixture::new();
+    let images = ["v3", "v2", "plain"].map(|name| fixture.image(name, Architecture::X86_64));
+    let layout = fixture.layout(&[(&images[0], "a"), (&images[1], "b"), (&images[2], "c")]);
+    edit(&layout.join("index.json"), |index| {
+        for (entry, variant) in index["manifests"].as_array_mut().unwrap().iter_mut().zip(["v3", "v2"]) {
+            entry["platform"]["variant"] = variant.into();
+            entry["annotations"] = Value::Null;
+        }
+    });
+    assert_eq!(fixture.read(&layout, None).unwrap(), "plain");
+    edit(&layout.join("index.json"), |index| {
+        index["manifests"].as_array_mut().unwrap().pop();
+    });
+    assert_eq!(fixture.read(&layout, None).unwrap(), "v2");
+    // Two of one variant are still ambiguous.
+    edit(&layout.join("index.json"), |index| index["manifests"][0]["platform"]["variant"] = "v2".into());
+    assert!(fixture.read(&layout, None).unwrap_err().contains("several images"));
+}
+
+#[test]
+fn nulls_stand_for_missing_values() {
+    let fixture = Fixture::new();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "history": null, "variant": null, "vendor.key": null,
+        "rootfs": { "type": "layers", "diff_ids": null },
+        "config": { "Cmd": ["null"], "Env": null, "Entrypoint": null, "Labels": null, "Volumes": null, "WorkingDir": null },
+    });
+    let config = serde_json::to_vec(&config).unwrap();
+    let layout = fixture.layout(&[]);
+    let add = |bytes: &[u8]| {
+        let digest = crate::store::Digest::of(bytes);
+        std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+        std::fs::write(layout.join(blob_name(&digest)), bytes).unwrap();
+        digest
+    };
+    let descriptor = json!({
+        "mediaType": "application/vnd.oci.image.config.v1+json", "digest": add(&config).as_str(), "size": config.len(),
+        "annotations": null, "urls": null, "platform": null, "data": null, "artifactType": null
+    });
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": null, "config": descriptor, "layers": null, "annotations": null, "subject": null
+    });
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    for platform in [
+        Value::Null,
+        json!({}),
+        json!({ "architecture": "amd64", "os": "linux", "variant": null, "os.features": null }),
+    ] {
+        let entry = json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": add(&manifest).as_str(),
+            "size": manifest.len(), "annotations": null, "urls": null, "platform": platform
+        });
+        let index = json!({ "schemaVersion": 2, "mediaType": null, "manifests": [entry], "annotations": null, "subject": null });
+        std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
+        assert_eq!(fixture.read(&layout, None).unwrap(), "null");
+    }
+    let base = read_oci_directory(&layout, None, Architecture::X86_64, &fixture.store).unwrap();
+    let run = RunConfig { labels: [("a".to_owned(), "b".to_owned())].into(), ..RunConfig::default() };
+    let image = Image::assemble(&base, &[], &run, "1980-01-01T00:00:00Z").unwrap();
+    let config: Value = serde_json::from_slice(image.config()).unwrap();
+    assert_eq!((&config["history"], &config["config"]["Labels"]), (&json!([]), &json!({ "a": "b" })));
+    assert!(config.as_object().unwrap().contains_key("vendor.key"), "what limg does not know survives");
+
+    // As `docker save` writes an image without layers.
+    let mut archive = tar::Builder::new(Vec::new());
+    let list = json!([{ "Config": "c.json", "RepoTags": null, "Layers": null }]).to_string();
+    let config =
+        json!({ "architecture": "amd64", "os": "linux", "config": { "Cmd": ["none"] }, "rootfs": null });
+    for (name, content) in [("c.json", config.to_string()), ("manifest.json", list)] {
+        archive.append_data(&mut sized(content.len()), name, content.as_bytes()).unwrap();
+    }
+    let path = fixture.path("saved.docker");
+    std::fs::write(&path, archive.into_inner().unwrap()).unwrap();
+    assert_eq!(fixture.read(&path, None).unwrap(), "none");
+}

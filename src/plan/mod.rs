@@ -9,6 +9,7 @@ mod places;
 mod run;
 mod stack;
 mod startup;
+mod working_directory;
 mod wrapper;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub(crate) use places::{EXTENSIONS, PROGRAMS, WRAPPER_VARIABLE, bootstraps, image_path, started};
 pub(crate) use stack::{Stacks, owned_trees};
 pub(crate) use startup::Startup;
+pub(crate) use working_directory::WorkingDirectory;
 pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 
 use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
@@ -33,6 +35,8 @@ pub(crate) struct ImagePlan<'a> {
     pub layers: Vec<LayerPlan>,
     /// How the image runs.
     pub run: RunConfig,
+    /// The directory that the function starts in.
+    pub directory: WorkingDirectory,
     /// What starts the function.
     pub startup: Startup<'a>,
     /// The wrapper scripts in the order in which they run.
@@ -124,9 +128,13 @@ pub(crate) fn plan<'a>(
     let idle_patterns = planner.lay(trees)?;
     let startup = planner.startup()?;
     let wrappers = wrapper::chain(function, base.run)?;
-    let run = planner.run_config(&startup, &wrappers)?;
+    // Clients and programs start in the task root, where they look for modules.
+    let inherited =
+        base.run.working_directory.as_deref().filter(|_| matches!(startup, Startup::Script { .. }));
+    let directory = WorkingDirectory::choose(inherited, &planner.merged);
+    let run = planner.run_config(&startup, &wrappers, &directory)?;
     let Planner { merged, layers, merge, adjustments, .. } = planner;
-    Ok(ImagePlan { layers, run, startup, wrappers, merged, merge, adjustments, idle_patterns })
+    Ok(ImagePlan { layers, run, directory, startup, wrappers, merged, merge, adjustments, idle_patterns })
 }
 
 /// The state of one call of [`plan`].

@@ -1,9 +1,9 @@
 //! How the image runs: entry point, command, working directory and environment.
 
 use super::environment::Environment;
-use super::{PlacedWrapper, Planner, Startup, WRAPPER_VARIABLE, wrapper};
+use super::{PlacedWrapper, Planner, Startup, WRAPPER_VARIABLE, WorkingDirectory, wrapper};
 use crate::project::{Function, RunConfig};
-use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT, TASK_ROOT};
+use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT};
 use crate::tree::TreeError;
 
 /// The label by which an image allows snapshots although its runtime takes no part in them (Lambda developer guide,
@@ -11,11 +11,12 @@ use crate::tree::TreeError;
 const SNAPSTART_LABEL: (&str, &str) = ("com.amazonaws.lambda.feature.snapstart", "Allow");
 
 impl Planner<'_, '_> {
-    /// Environment, entry point, command and working directory.
+    /// Environment, entry point and command, with the working directory.
     pub(super) fn run_config(
         &mut self,
         startup: &Startup<'_>,
         wrappers: &[PlacedWrapper],
+        directory: &WorkingDirectory,
     ) -> Result<RunConfig, TreeError> {
         let function = self.function;
         let keeps_contract = matches!(startup, Startup::Script { .. });
@@ -41,14 +42,13 @@ impl Planner<'_, '_> {
         }
         let command = self.command(handler, startup);
         let entrypoint = self.entrypoint(startup, wrappers, &mut environment)?;
-        let own_directory = self.base.run.working_directory.clone().filter(|_| keeps_contract);
         let (label, value) = SNAPSTART_LABEL;
         let labels = function.snapstart.then(|| (label.to_owned(), value.to_owned()));
         Ok(RunConfig {
             environment: environment.into_variables(),
             entrypoint: Some(entrypoint),
             command,
-            working_directory: Some(own_directory.unwrap_or_else(|| TASK_ROOT.to_owned())),
+            working_directory: Some(directory.path.clone()),
             labels: labels.into_iter().collect(),
         })
     }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::error::ContentError;
-use crate::image::{MediaTypes, is_index};
+use crate::image::{MediaTypes, is_index, variant_rank};
 use crate::project::Architecture;
 use crate::store::Digest;
 use crate::text::excerpt;
@@ -70,6 +70,7 @@ struct Index {
     manifests: Vec<IndexEntry>,
 }
 
+/// A descriptor. Tools write `null` for missing values.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IndexEntry {
@@ -80,10 +81,8 @@ struct IndexEntry {
 
 #[derive(Deserialize)]
 struct Platform {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
+    os: Option<String>,
+    architecture: Option<String>,
     variant: Option<String>,
 }
 
@@ -128,10 +127,12 @@ pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice,
             (_, None) => without_platform.push(entry),
         }
     }
-    // The first image for the base variant. An image without a platform is chosen if it is the only one; its config has the
-    // architecture.
-    let best =
-        fitting.iter().min_by_key(|entry| entry.platform.as_ref().is_some_and(Platform::is_higher_variant));
+    // The first image for the lowest variant. An image without a platform is chosen if it is the only one; its config has
+    // the architecture.
+    let rank = |entry: &&&IndexEntry| {
+        variant_rank(entry.platform.as_ref().and_then(|platform| platform.variant.as_deref()))
+    };
+    let best = fitting.iter().min_by_key(rank);
     let only = || match without_platform[..] {
         [only] if choice.offered.is_empty() => Some(only),
         _ => None,
@@ -142,17 +143,13 @@ pub(super) fn choose(bytes: &[u8], architecture: Architecture) -> Result<Choice,
 
 impl Platform {
     fn fits(&self, architecture: Architecture) -> bool {
-        self.os == "linux" && self.architecture == architecture.oci_name()
-    }
-
-    /// Whether it requires a higher variant of the architecture, with instructions that Lambda does not guarantee.
-    fn is_higher_variant(&self) -> bool {
-        !matches!(self.variant.as_deref(), None | Some("" | "v1" | "v8"))
+        self.os.as_deref() == Some("linux") && self.architecture.as_deref() == Some(architecture.oci_name())
     }
 
     /// The platform for messages; none for an attestation, which BuildKit stores as an image for `unknown`.
     fn shown(&self) -> Option<String> {
-        let Self { os, architecture, variant } = self;
+        let (os, architecture) = (self.os.as_deref()?, self.architecture.as_deref()?);
+        let Self { variant, .. } = self;
         let variant = variant.as_deref().filter(|variant| !variant.is_empty());
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
         (os != "unknown").then(|| excerpt(&format!("{os}/{architecture}{variant}")))
@@ -200,6 +197,41 @@ mod tests {
         assert_eq!((none.image, none.indexes), (None, Vec::new()));
         let offered: Vec<_> = none.offered.into_iter().collect();
         assert_eq!(offered, ["linux/amd64/v3", "windows/amd64"]);
+    }
+
+    #[test]
+    fn the_lowest_variant_is_chosen_if_there_is_no_plain_one() {
+        let variant = |name: &str, architecture: &str, variant: &str| {
+            entry(name, &json!({ "os": "linux", "architecture": architecture, "variant": variant }))
+        };
+        let entries = [
+            variant("v10", "amd64", "v10"),
+            variant("v3", "amd64", "v3"),
+            variant("v2", "amd64", "v2"),
+            variant("v9.2", "arm64", "v9.2"),
+            variant("v9", "arm64", "v9"),
+            variant("strange", "arm64", "new"),
+        ];
+        assert_eq!(chosen(&entries, Architecture::X86_64).image, Some(digest("v2")));
+        assert_eq!(chosen(&entries, Architecture::Arm64).image, Some(digest("v9")));
+        let plain =
+            [entries.to_vec(), vec![variant("v8", "arm64", "v8"), variant("v1", "amd64", "v1")]].concat();
+        assert_eq!(chosen(&plain, Architecture::X86_64).image, Some(digest("v1")));
+        assert_eq!(chosen(&plain, Architecture::Arm64).image, Some(digest("v8")));
+    }
+
+    #[test]
+    fn nulls_stand_for_missing_values() {
+        let without = json!({ "mediaType": null, "digest": digest("a").as_str(), "platform": null, "annotations": null, "urls": null });
+        assert_eq!(chosen(&[without], Architecture::X86_64).image, Some(digest("a")));
+        let entries = [
+            entry("none", &json!({ "os": null, "architecture": null })),
+            entry(
+                "own",
+                &json!({ "os": "linux", "architecture": "amd64", "variant": null, "os.features": null }),
+            ),
+        ];
+        assert_eq!(chosen(&entries, Architecture::X86_64).image, Some(digest("own")));
     }
 
     #[test]

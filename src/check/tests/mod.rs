@@ -6,7 +6,7 @@ mod sources;
 use std::path::Path;
 
 use super::{Subject, check};
-use crate::files::base_of;
+use crate::files::{base_of, base_of_entries, parsed};
 use crate::finding::{Code, Finding};
 use crate::plan::ImagePlan;
 use crate::plan::tests::fixture::{Fixture, SCRIPT, binaries, files, in_image, loaded, place};
@@ -205,6 +205,24 @@ fn wrappers_of_one_name_do_not_replace_each_other() {
     assert_eq!(fixture.errors(), ["wrapper-collision: two wrappers would be at `/opt/wrappers/wrapper`"]);
     fixture.function.extensions[0].wrapper = fixture.function.wrapper.clone();
     fixture.checked();
+}
+
+#[test]
+fn the_working_directory_must_be_one_that_lambda_can_enter() {
+    let mut fixture = Fixture::new("python3.12").code(&["/var/task/app.py"]);
+    fixture.run.working_directory = Some("app".to_owned());
+    let (_, warnings) = fixture.checked();
+    assert_eq!(
+        warnings[0].message,
+        "Lambda would not start the function in the working directory `app` of the base `python3.12`: it is relative; limg \
+         uses `/app`"
+    );
+    assert_eq!(warnings[0].code, Code::UnusableWorkdir);
+    fixture.index =
+        base_of_entries(&[vec![parsed("var/").mode(0o700), parsed("lambda-entrypoint.sh").mode(0o755)]]);
+    let expected = "unusable-workdir: Lambda cannot start the function in `/var/task`: only its owner and group can enter \
+                    `/var` (mode 0700)";
+    assert!(fixture.errors().contains(&expected.to_owned()), "{:?}", fixture.errors());
 }
 
 #[test]

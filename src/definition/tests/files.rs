@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Folder, RUNTIMES};
 use crate::definition::{DefinitionError, DocumentError, find, load};
-use crate::failure::Failure as _;
+use crate::failure::{Failure as _, FailureKind};
 
 const SMALL: &str =
     "functions: { orders: { runtime: python3.12, handler: app.handler, code: functions/orders } }\n";
@@ -49,6 +49,25 @@ fn files_that_cannot_be_definitions_are_rejected_before_parsing() {
     assert!(matches!(load("large.yaml"), DefinitionError::Document(DocumentError::TooLarge { .. })));
     folder.write("utf16.yaml", b"\xff\xfep\0r\0");
     assert!(matches!(load("utf16.yaml"), DefinitionError::Document(DocumentError::NotUtf8 { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_limg_must_not_read_is_not_the_fault_of_the_definition() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink(folder.path("loop"), folder.path("loop")).unwrap();
+    let load = |text: &str| {
+        folder.write("limg.yaml", text.as_bytes());
+        load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err().kind()
+    };
+    let unreadable = SMALL.replace("functions/orders", "loop");
+    assert_eq!(load(&unreadable), FailureKind::Environment);
+    assert_eq!(
+        load(&unreadable.replace("handler", "handlr")),
+        FailureKind::User,
+        "this has to be corrected too"
+    );
+    assert_eq!(load(&SMALL.replace("functions/orders", "nowhere")), FailureKind::User);
 }
 
 #[test]

@@ -26,6 +26,11 @@ pub(crate) fn index_of(tars: &[&[u8]]) -> FileIndex {
 pub(crate) fn base_of(layers: &[&[&str]]) -> Shared<FileIndex> {
     let entries =
         |entries: &&[&str]| entries.iter().map(|text| parsed(text).mode(0o755)).collect::<Vec<TestEntry>>();
-    let tars: Vec<_> = layers.iter().map(|layer| tar(&entries(layer))).collect();
+    base_of_entries(&layers.iter().map(entries).collect::<Vec<_>>())
+}
+
+/// The full index of an image with layers of these entries.
+pub(crate) fn base_of_entries(layers: &[Vec<TestEntry>]) -> Shared<FileIndex> {
+    let tars: Vec<_> = layers.iter().map(|layer| tar(layer)).collect();
     Shared::new(index_of(&tars.iter().map(Vec::as_slice).collect::<Vec<_>>()))
 }

@@ -225,7 +225,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     ) -> Result<Vec<&'r Repository>, PushError> {
         let blob = &self.blob(digest);
         let ask = async |repository: &'r Repository| -> Result<_, PushError> {
-            let has = async || Ok(self.context.registry.has_blob(repository, digest).await?);
+            // On the heap, to keep the futures that wait small.
+            let has = || Box::pin(async { Ok(self.context.registry.has_blob(repository, digest).await?) });
             let copy = blob.copy(repository);
             let look = async || Ok::<_, PushError>(self.look(repository, has()).await?.unwrap_or(false));
             let present = *copy.present.get_or_try_init(look).await?;
@@ -264,7 +265,6 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let sources = blob.other_copies(repository);
         let _first = sources.is_empty().then_some(first);
         let _permit = self.pushes.acquire().await;
-        // On the heap, to keep the futures that wait small.
         self.ask(Box::pin(self.mount_or_upload(repository, content, &sources)), |_| true).await
     }
 

@@ -147,7 +147,9 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     let blobs = built.image.unique_blobs();
     let lacks_layers = || blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
-        let request = async { Ok(pusher.context().registry.manifest_digest(repository, version).await?) };
+        // On the heap, to keep the futures that wait small.
+        let request =
+            Box::pin(async { Ok(pusher.context().registry.manifest_digest(repository, version).await?) });
         let found = pusher.look(repository, request).await?;
         Ok(found.flatten().as_ref() == Some(&manifest.digest))
     };

@@ -2,7 +2,7 @@
 
 use super::fixture::in_image;
 use super::*;
-use crate::files::base_of;
+use crate::files::{base_of, base_of_entries, parsed};
 use crate::project::HandlerWrapper;
 use crate::runtime::{LAUNCHER_SCRIPT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT};
 
@@ -82,6 +82,54 @@ fn another_base_is_completed() {
     assert_eq!(plan.run.entrypoint.as_deref().unwrap(), entrypoint);
     assert_eq!(plan.run.command, Some(vec!["app.handler".to_owned()]));
     assert_eq!(plan.run.working_directory.as_deref(), Some("/var/task"), "clients look for modules there");
+}
+
+#[test]
+fn the_working_directory_of_the_base_is_kept_if_lambda_can_enter_it() {
+    let open =
+        ["var/", "var/task/", "srv/app/", "lambda-entrypoint.sh", "file", "linked -> srv/app", "home/me/"];
+    let entries = open.map(|text| parsed(text).mode(0o755)).into_iter();
+    let entries = entries.chain([parsed("root/").mode(0o700), parsed("root/app/").mode(0o755)]);
+    let index = base_of_entries(&[entries.collect()]);
+    for (given, used, why) in [
+        (None, "/var/task", None),
+        (Some("/var/task"), "/var/task", None),
+        (Some("/srv/app"), "/srv/app", None),
+        (Some("/srv"), "/srv", None),
+        (Some("/srv/app/"), "/srv/app", None),
+        (Some("/"), "/", None),
+        (Some("/linked"), "/linked", None),
+        (Some("/opt"), "/opt", None),
+        (Some("srv/app"), "/srv/app", Some("it is relative")),
+        (Some("./srv/x/../app"), "/srv/app", Some("it is relative")),
+        (Some("app"), "/var/task", Some("the image has no directory `/app`")),
+        (Some("/nowhere"), "/var/task", Some("the image has no directory `/nowhere`")),
+        (Some("/file"), "/var/task", Some("the image has no directory `/file`")),
+        (Some("/root"), "/var/task", Some("only its owner and group can enter `/root` (mode 0700)")),
+        (Some("/root/app"), "/var/task", Some("only its owner and group can enter `/root` (mode 0700)")),
+    ] {
+        let mut fixture = Fixture::new("python3.12").layer("l", &["/opt/x"]).code(&["/var/task/app.py"]);
+        fixture.index = index.clone();
+        fixture.run.working_directory = given.map(str::to_owned);
+        let plan = fixture.planned();
+        assert_eq!(plan.run.working_directory.as_deref(), Some(used), "{given:?}");
+        assert_eq!(plan.directory.replaced.as_deref(), why, "{given:?}");
+        assert_eq!(plan.directory.obstacle, None);
+        // Of what is not known, nothing is said; but a path can be judged.
+        fixture.index = Fixture::new("python3.12").index;
+        let plan = fixture.planned();
+        let is_relative = given.is_some_and(|given| !given.starts_with('/'));
+        assert_eq!(plan.directory.replaced.is_some(), is_relative, "{given:?}");
+    }
+}
+
+#[test]
+fn a_task_root_that_lambda_cannot_enter_is_an_obstacle() {
+    let mut fixture = Fixture::new("python3.12").code(&["/var/task/app.py"]);
+    let entries = vec![parsed("var/").mode(0o750), parsed("lambda-entrypoint.sh").mode(0o755)];
+    fixture.index = base_of_entries(&[entries]);
+    let obstacle = fixture.planned().directory.obstacle;
+    assert_eq!(obstacle.as_deref(), Some("only its owner and group can enter `/var` (mode 0750)"));
 }
 
 #[test]
