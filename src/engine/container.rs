@@ -60,7 +60,12 @@ impl<'a> Container<'a> {
         options: &'a RunOptions,
         container: ContainerCreateBody,
     ) -> Result<Self, EngineError> {
-        let query = CreateContainerOptions { platform: options.platform(), name: None };
+        // The engine refuses a platform that lacks the variant of the image.
+        let image = engine.inspect(&options.image).await?;
+        let image = image.ok_or_else(|| EngineError::NoImage { name: options.image.clone() })?;
+        let variant = image.variant.filter(|variant| !variant.is_empty());
+        let platform = options.platform() + &variant.map(|variant| format!("/{variant}")).unwrap_or_default();
+        let query = CreateContainerOptions { platform, name: None };
         let function = options.function.as_str();
         let created =
             engine.docker.create_container(Some(query), container).await.map_err(|error| match error {
@@ -68,7 +73,6 @@ impl<'a> Container<'a> {
                 error if is_missing_network(&error) => {
                     EngineError::NoNetwork { name: options.network.name.clone().unwrap_or_default() }
                 }
-                error if is_status(&error, 404) => EngineError::NoImage { name: options.image.clone() },
                 error => EngineError::call(format!("create a container for `{function}`"), error),
             })?;
         Ok(Self {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Docker, EngineSocket, Entry, Files, Image, Registry, Workspace, assert_same, docker, listing, sha256,
-    succeed, tool, unique, without_owners,
+    Base, Docker, EngineSocket, Entry, Files, Image, Registry, Workspace, assert_same, base, docker, listing,
+    sha256, succeed, tool, unique, without_owners,
 };
 
 /// Runs skopeo, which must succeed, without the machine's policy.
@@ -351,12 +351,17 @@ fn a_base_gives_the_same_layers_in_every_format() {
     skopeo(&["copy", &layout, &format!("oci-archive:{}:amd64", project.path("base.oci.tar"))]);
     skopeo(&["copy", &layout, &format!("docker-daemon:{name}")]);
     succeed(docker().args(["save", "--output", &project.path("base.docker.tar"), &name]));
+    for archive in ["base.oci.tar", "base.docker.tar"] {
+        succeed(tool("gzip").args(["--keep", &project.path(archive)]));
+    }
 
     let bases = [
         "oci:base:amd64".to_owned(),
         "oci-archive:base.oci.tar".to_owned(),
         "docker-archive:base.docker.tar".to_owned(),
         format!("docker-archive:base.docker.tar:{name}"),
+        "oci-archive:base.oci.tar.gz".to_owned(),
+        format!("docker-archive:base.docker.tar.gz:{name}"),
         format!("docker-daemon:{name}"),
     ];
     let expected = own_layers(&project.build("oci:images"));
@@ -374,6 +379,43 @@ fn a_base_gives_the_same_layers_in_every_format() {
     assert_eq!(own_layers(&project.build("oci:images")), expected);
     let image = Image::of_layout(&project.workspace.path("images"), Some("f"));
     assert_same("scratch", &without_owners(&image.files()), "the sources", &project.own());
+}
+
+#[test]
+#[ignore = "needs skopeo and Docker; `make test` runs it"]
+fn a_function_on_a_base_for_a_variant_of_the_architecture_responds() {
+    let (docker, workspace) = (Docker::new("variant"), Workspace::new());
+    let (plain, variant) = (workspace.path("plain.tar"), workspace.path("variant.tar"));
+    let layout = format!("oci:{}", base(Base::Python311).display());
+    skopeo(&["copy", &layout, &format!("docker-archive:{}", plain.display())]);
+    let mut archive = tar::Builder::new(fs::File::create(variant).unwrap());
+    for entry in tar::Archive::new(fs::File::open(plain).unwrap()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (mut header, path) = (entry.header().clone(), entry.path().unwrap().into_owned());
+        let is_config =
+            path.extension().is_some_and(|it| it == "json") && path.as_os_str() != "manifest.json";
+        if is_config {
+            let mut config: Value = serde_json::from_reader(entry).unwrap();
+            config["variant"] = "v2".into();
+            let config = serde_json::to_vec(&config).unwrap();
+            header.set_size(config.len() as u64);
+            archive.append_data(&mut header, path, &config[..]).unwrap();
+        } else if header.entry_type().is_file() {
+            archive.append_data(&mut header, path, &mut entry).unwrap();
+        } else {
+            let target = entry.link_name().unwrap().unwrap().into_owned();
+            archive.append_link(&mut header, path, target).unwrap();
+        }
+    }
+    archive.finish().unwrap();
+    workspace.write("code/app.py", "def handler(event, context):\n    return event\n");
+    let definition = json!({
+        "project": docker.prefix,
+        "bases": { "python3.11": { "image": "docker-archive:variant.tar" } },
+        "functions": { "f": { "runtime": "python3.11", "code": "code", "handler": "app.handler" } },
+    });
+    workspace.write("limg.yaml", definition.to_string());
+    assert_eq!(succeed(&mut workspace.limg(&["invoke", "-e", "7"])).json(), json!(7));
 }
 
 #[test]
