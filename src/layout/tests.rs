@@ -443,7 +443,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_archive_may_be_compressed_with_gzip_whatever_its_name() {
+fn an_archive_may_be_compressed_with_gzip_under_any_name() {
     let fixture = Fixture::new();
     let image = fixture.image("one", Architecture::X86_64);
     let (oci, docker) = (fixture.path("images.oci"), fixture.path("images.docker"));

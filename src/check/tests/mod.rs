@@ -214,8 +214,8 @@ fn the_working_directory_must_be_one_that_lambda_can_enter() {
     let (_, warnings) = fixture.checked();
     assert_eq!(
         warnings[0].message,
-        "Lambda would not start the function in the working directory `app` of the base `python3.12`: it is relative; limg \
-         uses `/app`"
+        "Lambda would not start the function in the working directory `app` of the base `python3.12`: the image \
+         has no directory `/app`; limg uses `/var/task`"
     );
     assert_eq!(warnings[0].code, Code::UnusableWorkdir);
     fixture.index =

@@ -116,7 +116,7 @@ fn the_working_directory_of_the_base_is_kept_if_lambda_can_enter_it() {
         assert_eq!(plan.directory.replaced.as_deref(), why, "{given:?}");
         assert_eq!(plan.directory.obstacle, None);
         // Of what is not known, nothing is said; but a path can be judged.
-        fixture.index = Fixture::new("python3.12").index;
+        fixture.index = Shared::new(FileIndex::guaranteed(&["/lambda-entrypoint.sh"]).unwrap());
         let plan = fixture.planned();
         let is_relative = given.is_some_and(|given| !given.starts_with('/'));
         assert_eq!(plan.directory.replaced.is_some(), is_relative, "{given:?}");

@@ -94,7 +94,7 @@ async fn a_digest_is_looked_up_without_the_manifest() {
     fixture.fake.fail("HEAD", "/manifests/", 1..=1, InjectedFault::Respond(status(405)));
     assert_eq!(tag().await.as_ref(), Some(&digest));
     assert_eq!(fixture.fake.count("GET", "/manifests/"), 2);
-    // Whatever the tag names: it may be an image of an obsolete format.
+    // Even if the tag names an image of an obsolete format.
     let old = json!({ "schemaVersion": 1, "fsLayers": [] }).to_string();
     let other =
         fixture.fake.state().repository("shop/orders").manifest(MANIFEST, old.as_bytes(), Some("latest"));
