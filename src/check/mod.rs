@@ -12,6 +12,7 @@ mod conflicts;
 mod contents;
 mod custom_runtime;
 mod dependencies;
+mod editable_installs;
 mod entry_point;
 mod extensions;
 mod followed_packages;
@@ -49,6 +50,7 @@ const RULES: &[Rule] = &[
     conflicts::check,
     links::check,
     followed_packages::check,
+    editable_installs::check,
     extensions::check,
     contents::check,
     misplaced::check,

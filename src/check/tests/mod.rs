@@ -1,5 +1,6 @@
 //! What a planned image violates.
 
+mod editable_installs;
 mod links;
 mod sources;
 
