@@ -101,8 +101,8 @@ impl<'a> Container<'a> {
         // Before the start, so that no output is lost.
         let input = self.attach(sink.clone(), has_input).await?;
         let started = self.docker.start_container(&self.id, None::<StartContainerOptions>).await;
-        started.map_err(|error| match (options.port, &options.network.name) {
-            (Some(port), _) if is_port_in_use(&error) => EngineError::PortInUse { port },
+        started.map_err(|error| match (port_in_use(&error, options), &options.network.name) {
+            (Some(port), _) => EngineError::PortInUse { port },
             (_, Some(name)) if is_missing_network(&error) => EngineError::NoNetwork { name: name.clone() },
             _ => self.failed("start", error),
         })?;
@@ -282,10 +282,15 @@ impl Drop for Container<'_> {
     }
 }
 
-/// Whether a container did not start because another container, or another program, uses its port.
-fn is_port_in_use(error: &DockerError) -> bool {
+/// The port because of which a container did not start: another container, or another program, uses it.
+fn port_in_use(error: &DockerError, options: &RunOptions) -> Option<u16> {
     let text = error.to_string();
-    text.contains("port is already allocated") || text.contains("address already in use")
+    let is_in_use = text.contains("port is already allocated") || text.contains("address already in use");
+    let ports = options.port.into_iter().chain(options.debugger.map(|(_, port)| port));
+    // The engine names the address: `Bind for 127.0.0.1:9000 failed`, or `listen tcp4 127.0.0.1:9000: bind: …`.
+    ports
+        .filter(|_| is_in_use)
+        .find(|port| text.contains(&format!(":{port} ")) || text.contains(&format!(":{port}:")))
 }
 
 /// Whether a container was not created, or did not start, because its network does not exist.

@@ -267,7 +267,7 @@ impl Failure for EngineError {
             Self::OutOfMemory { .. } => "increase its `memory`, or use `--relaxed`, which does not limit it",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
             Self::PortInUse { .. } => {
-                "choose another with `--port`, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"
+                "choose another, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"
             }
             Self::NothingToRun { .. } => return Some(Setting::Handler.into()),
             Self::Exited { output, .. } if contains(output.last(), WRONG_ARCHITECTURE) => {

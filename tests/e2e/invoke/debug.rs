@@ -75,6 +75,11 @@ impl Debugged {
 fn the_inspector_of_node_js_attaches() {
     let debugged = Debugged::new(Base::Nodejs22, "app.handler");
     debugged.workspace.write("code/app.js", "exports.handler = async (event) => event + 1;\n");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", debugged.port)).unwrap();
+    let port = debugged.port.to_string();
+    let failed = fails(3, &mut debugged.workspace.limg(&["invoke", "f", "--port", "0", "--debug", &port]));
+    assert!(failed.stderr.contains(&format!("error: port {port} is already in use")), "{}", failed.stderr);
+    drop(taken);
     let limg = debugged.start();
     let url = format!("http://127.0.0.1:{}/json/version", debugged.port);
     let version = debugged.attach(|_| {
