@@ -537,8 +537,8 @@ mod tests {
 
     #[test]
     fn tests_may_name_every_room_below() {
-        let lower = "use crate::tree::Tree;";
-        assert!(violation("layout/mod.rs", lower).contains("`tree`"));
+        let lower = "use crate::extract::Selection;";
+        assert!(violation("layout/mod.rs", lower).contains("`extract`"));
         assert_eq!(violations("layout/mod.rs", &format!("#[cfg(test)]\nmod tests {{ {lower} }}")), [""; 0]);
         let declared = |attribute: &str| {
             let room = format!("{attribute} mod fixture;");

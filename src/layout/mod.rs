@@ -12,7 +12,7 @@ mod unpacked_archive;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -164,6 +164,11 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Vec<u8>, Imag
         "mediaType": "application/vnd.oci.image.index.v1+json",
         "manifests": entries,
     })))
+}
+
+/// The error about something that cannot be used as the kind of layout or archive that the user named.
+fn invalid(path: &Path, why: &str, help: &str) -> LayoutError {
+    LayoutError::Invalid { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
 }
 
 /// The path of a blob in a layout.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::archive_members::ArchiveMembers;
 use super::unpacked_archive::{self, is_missing};
-use super::{LayoutError, REF_NAME, blob_name};
+use super::{LayoutError, REF_NAME, blob_name, invalid};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
 use crate::layer;
@@ -334,10 +334,6 @@ impl<'a> LayoutReader<'a> {
     fn ambiguous(&self, names: &[String]) -> LayoutError {
         invalid(self.path, "has several images", &names_help(names))
     }
-}
-
-pub(super) fn invalid(path: &Path, why: &str, help: &str) -> LayoutError {
-    LayoutError::Invalid { path: path.to_owned(), why: why.to_owned(), help: help.to_owned() }
 }
 
 fn names_help(names: &[String]) -> String {

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::LayoutError;
-use super::reader::invalid;
+use super::{LayoutError, invalid};
 use crate::fs::{self, FsError};
 use crate::store::{Digest, HashingReader, Store};
 use crate::tree::IMAGE_SIZE_LIMIT;
