@@ -221,9 +221,7 @@ fn bases_with_invalid_contents_are_reported() {
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "oci-archive:log.sh"));
     context.limg(&["build"]).fails(2, &["log.sh", "help: "]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:none.tar"));
-    context
-        .limg(&["build"])
-        .fails(2, &["limg.yaml:3:", "failed to open `[DIR]/project/none.tar`", "No such file"]);
+    context.limg(&["build"]).fails(2, &["limg.yaml:3:", "`[DIR]/project/none.tar` does not exist", "help: "]);
     context.write("limg.yaml", crate::build::SHOP.replace("oci:base", "docker-archive:layers/extra.zip"));
     context.limg(&["build"]).fails(2, &["extra.zip", "help: "]);
     write_base(&context.path("two"), "amd64");

@@ -145,7 +145,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     }
 
     /// Asks a registry whether it has something, alone until a registry has answered. If it does not let limg look, the
-    /// answer is none: that is no reason not to push, which shows whether the user may.
+    /// answer is none: limg pushes nevertheless, which shows whether the user may.
     pub(super) async fn look<T>(
         &self,
         repository: &Repository,

@@ -159,7 +159,7 @@ async fn one_look_up_is_for_the_registry_unless_keys_have_namespaces() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_is_no_obstacle() {
+async fn a_byte_order_mark_is_skipped() {
     let config = json!({ "auths": { "r.org": { "auth": auth("me") } } }).to_string();
     let units: Vec<_> = config.encode_utf16().collect();
     let little: Vec<_> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
