@@ -72,8 +72,13 @@ pub fn report_bug() -> Option<Help> {
 #[must_use]
 pub fn refused_by_system(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
     let by_system = |error: &&io::Error| {
-        let of_content =
-            [ErrorKind::InvalidData, ErrorKind::InvalidInput, ErrorKind::UnexpectedEof, ErrorKind::Other];
+        let of_content = [
+            ErrorKind::InvalidData,
+            ErrorKind::InvalidInput,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::FileTooLarge,
+            ErrorKind::Other,
+        ];
         error.raw_os_error().is_some() || !of_content.contains(&error.kind())
     };
     error

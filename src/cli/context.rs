@@ -19,6 +19,9 @@ use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvide
 use crate::store::Store;
 use crate::text::with_causes;
 
+/// The most bytes of a file of certificates: many times the size of a system's own.
+const CERTIFICATES_LIMIT: u64 = 16 * 1024 * 1024;
+
 /// How many requests to registries run at once, unless a command has an option for it.
 const CONNECTIONS: usize = 8;
 
@@ -34,7 +37,12 @@ pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
 
 /// The certificates of `--ca-file`.
 fn certificates(settings: &Settings) -> Result<Option<Vec<u8>>, CommandError> {
-    settings.certificates.as_deref().map(fs::read).transpose().map_err(CommandError::Certificates)
+    settings
+        .certificates
+        .as_deref()
+        .map(|file| fs::read(file, CERTIFICATES_LIMIT))
+        .transpose()
+        .map_err(CommandError::Certificates)
 }
 
 /// AWS with a region and a profile of its configuration; without them, those of the environment.

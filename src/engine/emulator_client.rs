@@ -7,9 +7,6 @@ use bytes::Bytes;
 use super::EngineError;
 use super::response::EmulatorResponse;
 
-/// The largest event of a synchronous invocation (Lambda developer guide, gettingstarted-limits).
-const PAYLOAD_LIMIT: u64 = 6 * 1024 * 1024;
-
 /// How long the emulator may take to start listening. It does so before it starts the function, so only a machine that
 /// emulates another architecture takes long.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -31,15 +28,25 @@ const INVOCATION: &str = "2015-03-31/functions/function/invocations";
 pub struct EventPayload(Bytes);
 
 impl EventPayload {
+    /// The size in bytes of the largest event of a synchronous invocation (Lambda developer guide,
+    /// gettingstarted-limits).
+    pub const LIMIT: u64 = 6 * 1024 * 1024;
+
     /// An event of these bytes.
     ///
     /// # Errors
     /// When it is larger than Lambda accepts.
     pub fn new(bytes: Vec<u8>) -> Result<Self, EngineError> {
-        if bytes.len() as u64 > PAYLOAD_LIMIT {
-            return Err(EngineError::EventTooLarge { size: bytes.len(), limit: PAYLOAD_LIMIT });
+        if bytes.len() as u64 > Self::LIMIT {
+            return Err(EngineError::EventTooLarge { limit: Self::LIMIT });
         }
         Ok(Self(bytes.into()))
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

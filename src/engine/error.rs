@@ -101,10 +101,8 @@ pub enum EngineError {
         source: io::Error,
     },
     /// The event is larger than Lambda accepts.
-    #[error("the event has {size} bytes; Lambda accepts at most {} per invocation", units::limit(*limit))]
+    #[error("the event is larger than {}, the most that Lambda accepts per invocation", units::limit(*limit))]
     EventTooLarge {
-        /// Its size in bytes.
-        size: usize,
         /// The limit in bytes.
         limit: u64,
     },

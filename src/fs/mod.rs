@@ -3,7 +3,7 @@
 mod temporary;
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) use temporary::{
@@ -33,9 +33,21 @@ impl FsError {
     }
 }
 
-/// Reads a whole file. Only for files that are always small.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FsError> {
-    std::fs::read(path).map_err(FsError::because("read", path))
+/// Reads a whole file of at most so many bytes.
+pub(crate) fn read(path: &Path, at_most: u64) -> Result<Vec<u8>, FsError> {
+    read_at_most(open(path)?, at_most).map_err(FsError::because("read", path))
+}
+
+/// Reads to the end, which must come after at most so many bytes. The memory that this takes depends on what there is to
+/// read, never on a size that is only declared: a pipe has none, and that of an archive may be wrong.
+pub(crate) fn read_at_most(input: impl Read, at_most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(at_most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > at_most {
+        let why = format!("it is larger than {}", limit(at_most));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
 }
 
 /// A text file that cannot be used.
@@ -62,13 +74,10 @@ pub(crate) enum TextError {
 
 /// Reads a text file of at most so many bytes, and strips a byte order mark.
 pub(crate) fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
-    let mut bytes = Vec::new();
-    // The size in the metadata does not count: a pipe has none.
-    let read = open(path)?.take(at_most.saturating_add(1)).read_to_end(&mut bytes);
-    let length = read.map_err(FsError::because("read", path))?;
-    if u64::try_from(length).is_ok_and(|length| length > at_most) {
-        return Err(TextError::TooLarge { path: path.to_owned(), at_most });
-    }
+    let bytes = read(path, at_most).map_err(|error| match error.source.kind() {
+        io::ErrorKind::FileTooLarge => TextError::TooLarge { path: path.to_owned(), at_most },
+        _ => error.into(),
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| TextError::NotUtf8 { path: path.to_owned() })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::{CheckedReader, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
+use super::{CheckedReader, DOCUMENT_LIMIT, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
 use crate::fs::{self, FsError};
 use crate::image::{Image, Layer};
 use crate::store::Digest;
@@ -111,8 +111,8 @@ fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, La
         why: format!("is not the index of an OCI image layout: {why}"),
         help: "remove the folder or use another one".to_owned(),
     };
-    let parsed: Value =
-        serde_json::from_slice(&fs::read(&index)?).map_err(|error| invalid(error.to_string()))?;
+    let parsed: Value = serde_json::from_slice(&fs::read(&index, DOCUMENT_LIMIT)?)
+        .map_err(|error| invalid(error.to_string()))?;
     // The file may belong to another program; then it must not be replaced.
     let entries = parsed.get("manifests").and_then(Value::as_array).cloned();
     let entries = entries.ok_or_else(|| invalid("it has no list of `manifests`".to_owned()))?;

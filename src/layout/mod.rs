@@ -33,6 +33,9 @@ const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// The annotation in an entry of `index.json` that contains the image's name.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
+/// The largest manifest, index or config that is read, in bytes. Real ones are far smaller.
+const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
+
 /// An image and its name at the destination.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedImage<'a> {
@@ -99,6 +102,7 @@ impl Failure for LayoutError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Invalid { .. } => FailureKind::User,
+            Self::OwnLayer(source) => source.kind(),
             _ => kind_of_work(self),
         }
     }

@@ -13,16 +13,13 @@ use serde::Deserialize;
 
 use super::archive_members::ArchiveMembers;
 use super::unpacked_archive::{self, is_missing};
-use super::{LayoutError, REF_NAME, blob_name, invalid};
+use super::{DOCUMENT_LIMIT, LayoutError, REF_NAME, blob_name, invalid};
 use crate::fs::{self, FsError};
 use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
 use crate::layer;
 use crate::project::Architecture;
 use crate::store::{Blob, Digest, Store};
 use crate::units::{limit, size};
-
-/// The largest manifest, index or config that is read, in bytes. Real ones are far smaller.
-const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The most indexes that are read for one image. Tools nest one index at most.
 const INDEX_LIMIT: usize = 64;

@@ -73,10 +73,13 @@ struct AuthEntry {
     identitytoken: Option<String>,
 }
 
+/// The most bytes of a file: credentials of thousands of registries.
+const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
+
 impl ConfigFile {
     /// Reads a file, unless it is missing or empty.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, ConfigFileError> {
-        let bytes = match fs::read(path) {
+        let bytes = match fs::read(path, SIZE_LIMIT) {
             Ok(bytes) => bytes,
             // `HOME=/dev/null` is a way to have no home folder.
             Err(FsError { source, .. })
