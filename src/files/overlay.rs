@@ -11,12 +11,10 @@ use std::ops::Bound;
 use super::index::{FileIndex, IndexEntry};
 use super::layer_reader::{LayerForm, LayerReadError, read_layer};
 use super::resolve::{Step, resolve};
-use super::tar_entries::{TarEntries, TarEntry};
-use crate::project::ImagePath;
+use super::tar_entries::{MORE_THAN_LIMG_LISTS, TarEntries, TarEntry};
+use crate::project::{ImagePath, PATH_LIMIT, why_not_on_linux};
 use crate::store::{Blob, Digest};
-
-/// The longest path in bytes that Linux can open (`PATH_MAX`, limits.h).
-const PATH_LIMIT: usize = 4096;
+use crate::tree::{LISTED_PATH, LISTING_LIMIT};
 
 /// The merged view of an image's layers.
 #[derive(Debug, Default)]
@@ -119,9 +117,8 @@ impl Overlay {
             let path = entry_path(&entry.name);
             see(&entry, path.as_ref());
             if let Some(path) = path {
-                if path.as_str().len() > PATH_LIMIT {
-                    let why = format!("a path is longer than the {PATH_LIMIT} bytes that Linux allows");
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                if let Some(why) = why_not_on_linux(path.as_str()) {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an entry {why}")));
                 }
                 match whiteout(&path) {
                     Some(whiteout) => whiteouts.push(whiteout),
@@ -146,6 +143,10 @@ impl Overlay {
         }
         for (path, node) in nodes {
             self.place(path, OverlayEntry { layer: number, node });
+            // The folders that only the paths of others imply count too.
+            if self.listed > LISTING_LIMIT {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, MORE_THAN_LIMG_LISTS));
+            }
         }
         self.layers += 1;
         Ok(())
@@ -174,6 +175,7 @@ impl Overlay {
         let mut above = path.parent();
         while let Some(folder) = above.filter(|folder| !self.is_directory(folder.as_str())) {
             above = folder.parent();
+            self.listed += folder.as_str().len() + LISTED_PATH;
             self.entries.insert(folder, OverlayEntry { layer, node: OverlayNode::Directory(None) });
         }
     }
@@ -253,7 +255,9 @@ impl Layer<'_> {
             OverlayNode::Unsupported("has a name or link target that is not valid UTF-8")
         } else if kind.is_hard_link() {
             self.linked(&target)
-        } else if kind.is_symlink() && (target.is_empty() || target.contains('\0')) {
+        } else if kind.is_symlink()
+            && (target.is_empty() || target.contains('\0') || target.len() > PATH_LIMIT)
+        {
             OverlayNode::Unsupported("is a symbolic link with an invalid target")
         } else if kind.is_symlink() {
             OverlayNode::Symlink(target.into())

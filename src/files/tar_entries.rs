@@ -8,17 +8,16 @@ use std::io::{self, Read};
 
 use tar::{EntryType, GnuExtSparseHeader, Header};
 
+use crate::tree::{LISTED_PATH, LISTING_LIMIT};
+
 /// The size of everything in a tar archive is a multiple of this.
 const BLOCK: u64 = 512;
 
 /// The most bytes of a record that extends an entry. Linux allows names of 4096 bytes and attributes of 64 KiB.
 const RECORD_LIMIT: u64 = 1024 * 1024;
 
-/// What an entry counts against [`LISTING_LIMIT`] in addition to its name and target.
-const ENTRY_SIZE: usize = 128;
-
-/// The most bytes that the list of an image's entries may take: enough for a million files.
-const LISTING_LIMIT: usize = 256 * 1024 * 1024;
+/// Why an archive is not read on.
+pub(super) const MORE_THAN_LIMG_LISTS: &str = "it has more files than limg can list";
 
 /// Reads one entry after another. As a reader it reads the content of the last entry.
 pub struct TarEntries<R> {
@@ -117,9 +116,9 @@ impl<R: Read> TarEntries<R> {
         let name = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let target = extension.target.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
         let target = target.unwrap_or_default();
-        self.listed += name.len() + target.len() + ENTRY_SIZE;
+        self.listed += name.len() + target.len() + LISTED_PATH;
         if self.listed > LISTING_LIMIT {
-            return Err(invalid("it has more files than limg can list"));
+            return Err(invalid(MORE_THAN_LIMG_LISTS));
         }
         // Before POSIX there was no type for directories: their names end with a slash.
         let is_old_directory = header.as_old().linkflag == [0] && name.ends_with(b"/");

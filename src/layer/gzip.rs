@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use super::deflate;
 use super::tar_writer::{TarOutput, read_exactly};
 use crate::store::Digest;
-use crate::tree::{Content, TreeError, ZipEntry};
+use crate::tree::{Content, ZipEntry};
 
 /// The libdeflate level, 0 to 12. Decision 013 explains the choice.
 const LEVEL: i32 = 5;
@@ -328,9 +328,9 @@ fn copy_pieces(entry: &ZipEntry, emit: &mut dyn FnMut(Chunk) -> io::Result<()>) 
     entry.check_archive().map_err(io::Error::other)
 }
 
-/// Adds the name of the entry to an error.
+/// An error of reading an entry, in a message that names it.
 fn unreadable(entry: &ZipEntry, source: io::Error) -> io::Error {
-    io::Error::other(TreeError::Read { what: entry.to_string(), source })
+    io::Error::other(entry.read_error(source))
 }
 
 impl Chunk {

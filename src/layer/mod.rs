@@ -68,13 +68,13 @@ impl LayerRecord {
 /// A layer that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
-    /// A file of the tree could not be opened.
+    /// A file of the tree could not be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The store could not be read or written.
     #[error(transparent)]
     Store(#[from] FsError),
-    /// A file could not be copied into the layer.
+    /// A file or folder could not be written into the layer.
     #[error("failed to write `{what}` into a layer")]
     Write {
         /// The source of the bytes.
@@ -121,14 +121,21 @@ impl LayerError {
 
 impl Failure for LayerError {
     fn kind(&self) -> FailureKind {
-        kind_of_work(self)
+        match self {
+            Self::Tree(source) => source.kind(),
+            _ => kind_of_work(self),
+        }
     }
 
     fn help(&self) -> Option<Help> {
-        matches!(self, Self::Changed { .. }).then(|| {
-            "run the command with `--verify` to read all files again and rebuild the layers that differ"
-                .into()
-        })
+        match self {
+            Self::Tree(source) => source.help(),
+            Self::Changed { .. } => Some(
+                "run the command with `--verify` to read all files again and rebuild the layers that differ"
+                    .into(),
+            ),
+            _ => None,
+        }
     }
 }
 

@@ -175,7 +175,7 @@ fn write_file(
         None => output.append_file(&file.content, file.size).map_err(failed())?,
     };
     if !is_appended {
-        let content = Exactly { inner: file.content.open()?, left: file.size };
+        let content = Exactly::open(&file.content, file.size)?;
         let mut content = bytecode::adjust(content, path, tree, file, mtime).map_err(failed())?;
         io::copy(&mut content, output).map_err(failed())?;
     }
@@ -257,39 +257,55 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 
 /// Fills a buffer with the content of a file; fails if the file has another size.
 pub(super) fn read_exactly(content: &Content, buffer: &mut [u8]) -> Result<(), TreeError> {
-    let mut exactly = Exactly { inner: content.open()?, left: buffer.len() as u64 };
-    exactly
-        .read_exact(buffer)
-        .and_then(|()| exactly.read(&mut [0]).map(drop))
-        .map_err(|source| TreeError::Read { what: content.to_string(), source })
+    let mut exactly = Exactly::open(content, buffer.len() as u64)?;
+    let read = exactly.read_exact(buffer).and_then(|()| exactly.read(&mut [0]));
+    read.map(drop).map_err(TreeError::reading(content))
 }
 
-/// Reads exactly the expected number of bytes or fails: a tar entry of another size would corrupt all that follow.
-struct Exactly<R> {
-    inner: R,
+/// Reads exactly the expected number of bytes or fails with a [`TreeError`]: a tar entry of another size would corrupt all
+/// that follow.
+struct Exactly<'a> {
+    content: &'a Content,
+    bytes: Box<dyn Read + 'a>,
     left: u64,
 }
 
-impl<R: Read> Read for Exactly<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
+impl<'a> Exactly<'a> {
+    fn open(content: &'a Content, size: u64) -> Result<Self, TreeError> {
+        Ok(Self { content, bytes: content.open()?, left: size })
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
-            return match self.inner.read(&mut [0])? {
+            // Reading the end also makes sure that the file has not changed.
+            return match self.bytes.read(&mut [0])? {
                 0 => Ok(0),
                 _ => Err(io::Error::other("it has more bytes than when it was listed")),
             };
         }
         let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = self.inner.read(&mut buffer[..limit])?;
+        let read = self.bytes.read(&mut buffer[..limit])?;
         if read == 0 {
-            return Err(io::Error::other(format!(
-                "it has {} bytes fewer than when it was listed",
-                self.left
-            )));
+            let why = format!("it has {} bytes fewer than when it was listed", self.left);
+            return Err(io::Error::other(why));
         }
         self.left -= read as u64;
         Ok(read)
+    }
+}
+
+impl Read for Exactly<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.read_some(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => {
+                    return read.map_err(|error| io::Error::other(TreeError::reading(self.content)(error)));
+                }
+            }
+        }
     }
 }

@@ -290,12 +290,9 @@ impl Failure for PipelineError {
             Self::Lock(source) => source.kind(),
             Self::LayerVersion { source, .. } => source.kind(),
             Self::Push(source) => source.kind(),
-            Self::Source { .. }
-            | Self::Layer { .. }
-            | Self::Lost { .. }
-            | Self::Image { .. }
-            | Self::Cancelled
-            | Self::Worker(_) => kind_of_work(self),
+            Self::Source { source, .. } => source.kind(),
+            Self::Layer { source, .. } => source.kind(),
+            Self::Lost { .. } | Self::Image { .. } | Self::Cancelled | Self::Worker(_) => kind_of_work(self),
         }
     }
 
@@ -370,7 +367,8 @@ impl Failure for BytesError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Registry(_) => FailureKind::Environment,
-            Self::Layer { .. } | Self::Cache { .. } | Self::Worker(_) => kind_of_work(self),
+            Self::Layer { source, .. } => source.kind(),
+            Self::Cache { .. } | Self::Worker(_) => kind_of_work(self),
         }
     }
 
@@ -389,7 +387,8 @@ impl Failure for DeliverError {
         match self {
             Self::Layout(source) => source.kind(),
             // limg could not produce the archive that the engine was to load.
-            Self::Engine(EngineError::Archive { .. }) | Self::Fs(_) => kind_of_work(self),
+            Self::Engine(EngineError::Archive { source, .. }) => source.kind(),
+            Self::Fs(_) => kind_of_work(self),
             Self::Engine(_) => FailureKind::Environment,
             Self::Bytes(source) => source.kind(),
         }

@@ -7,12 +7,37 @@ use std::str::FromStr;
 use memchr::memrchr;
 use serde::{Deserialize, Serialize};
 
+/// The most bytes of a path on Linux, or of a symbolic link's target (`PATH_MAX` in limits.h, which counts a NUL at the
+/// end).
+pub const PATH_LIMIT: usize = 4095;
+
+/// The most bytes of a name on Linux (`NAME_MAX` in limits.h).
+const NAME_LIMIT: usize = 255;
+
+/// The most names in a path. No package has so many folders in each other, and tools that unpack or remove them may keep a
+/// file open for each level, of which a process has 1,024 by default.
+const LEVEL_LIMIT: usize = 1024;
+
 /// An absolute, normalised path inside an image, with `/` between its names; never the root itself.
 ///
 /// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImagePath(String);
+
+/// Why a path, absolute or not, cannot be unpacked on Linux: a clause that follows it.
+#[must_use]
+pub fn why_not_on_linux(path: &str) -> Option<&'static str> {
+    if path.len() > PATH_LIMIT {
+        Some("has a path longer than 4095 bytes, the limit of Linux")
+    } else if path.split('/').any(|name| name.len() > NAME_LIMIT) {
+        Some("has a name longer than 255 bytes, the limit of Linux")
+    } else if path.split('/').filter(|name| !name.is_empty()).count() > LEVEL_LIMIT {
+        Some("is in more than 1024 folders, which tools that unpack images may not support")
+    } else {
+        None
+    }
+}
 
 /// Why a text is not an [`ImagePath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,6 +172,20 @@ mod tests {
         for bad in ["", "/", "opt", "opt/x", "/opt/", "//opt", "/opt/../etc", "/./opt", "/opt/..", "/a\0b"] {
             assert!(bad.parse::<ImagePath>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn paths_have_the_limits_of_linux() {
+        let levels = |number: usize| "/a".repeat(number);
+        let name = |bytes: usize| format!("/{}/a", "x".repeat(bytes));
+        // Names of 90 bytes, and one that fills the path.
+        let path =
+            |bytes: usize| format!("/{}", "x".repeat(90)).repeat(44) + "/" + &"y".repeat(bytes - 44 * 91 - 1);
+        for (good, bad) in [(levels(1024), levels(1025)), (name(255), name(256)), (path(4095), path(4096))] {
+            assert_eq!(why_not_on_linux(&good), None, "{good}");
+            assert!(why_not_on_linux(&bad).is_some(), "{bad}");
+        }
+        assert!(why_not_on_linux(&levels(30_000)).is_some());
     }
 
     #[test]

@@ -84,7 +84,8 @@ impl Content {
         Self::Host(HostFile { path, stamp: Stamp::of(metadata) })
     }
 
-    /// Opens the content for one pass of reading.
+    /// Opens the content for one pass of reading. If it is a file of this machine that changes in the meantime, reading
+    /// its end fails with a [`TreeError`].
     ///
     /// # Errors
     /// When the file cannot be opened, or has changed since it was listed.
@@ -100,10 +101,7 @@ impl Content {
     /// The first bytes, at most `limit`.
     pub fn head(&self, limit: usize) -> Result<Vec<u8>, TreeError> {
         let mut head = Vec::with_capacity(limit);
-        self.open()?
-            .take(limit as u64)
-            .read_to_end(&mut head)
-            .map_err(|source| TreeError::Read { what: self.to_string(), source })?;
+        self.open()?.take(limit as u64).read_to_end(&mut head).map_err(TreeError::reading(self))?;
         Ok(head)
     }
 
@@ -154,11 +152,28 @@ impl HostFile {
         self.stamp
     }
 
-    fn open(&self) -> Result<File, TreeError> {
-        let path = self.path.full_path();
-        let file = fs::open(&path)?;
-        self.stamp.check(&path, &file)?;
-        Ok(file)
+    fn open(&self) -> Result<HostReader<'_>, TreeError> {
+        self.stamp.settle();
+        let file = fs::open(&self.path.full_path())?;
+        self.stamp.check(&self.path, &file)?;
+        Ok(HostReader { file, listed: self })
+    }
+}
+
+/// Reads a file, and makes sure at its end that it is still the one that was listed: one that was written to in the
+/// meantime may have given a part of its old bytes and a part of the new ones.
+struct HostReader<'a> {
+    file: File,
+    listed: &'a HostFile,
+}
+
+impl Read for HostReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            self.listed.stamp.check(&self.listed.path, &self.file).map_err(io::Error::other)?;
+        }
+        Ok(read)
     }
 }
 
@@ -167,5 +182,61 @@ impl StoredFile {
         let mut file = fs::open(&self.path)?;
         file.seek(SeekFrom::Start(self.offset)).map_err(fs::FsError::because("read", &self.path))?;
         Ok(file.take(self.size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::failure::{Failure as _, FailureKind};
+    use crate::tree::{Node, Tree};
+
+    const SIZE: usize = 200_000;
+
+    /// Writes into a file without truncating it.
+    fn overwrite(path: &Path, byte: u8) {
+        let mut file = File::options().write(true).create(true).truncate(false).open(path).unwrap();
+        file.write_all(&vec![byte; SIZE]).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_overwritten_while_it_is_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let place: crate::project::ImagePath = "/opt/a".parse().unwrap();
+        // Several times, since a change may come within the same tick of the clock as the one before.
+        for keeps_time in [false, true, false, true, false] {
+            overwrite(&path, b'1');
+            let mut tree = Tree::new();
+            tree.add_file(&path, place.clone()).unwrap();
+            let Some(Node::File(file)) = tree.get(&place) else { panic!("no file") };
+            let mut reader = file.content.open().unwrap();
+            let mut half = vec![0; SIZE / 2];
+            reader.read_exact(&mut half).unwrap();
+            let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+            overwrite(&path, b'2');
+            // The time of modification can be set, that of the change of the file cannot.
+            if cfg!(unix) && keeps_time {
+                File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            }
+            let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+            let error = TreeError::reading(&file.content)(error);
+            assert_eq!(error.to_string(), format!("`{}` changed while limg was reading it", path.display()));
+            assert_eq!(error.kind(), FailureKind::Work);
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_change_is_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        overwrite(&path, b'1');
+        let content = Content::host(HostPath::from_path(&path), &std::fs::metadata(&path).unwrap());
+        let mut bytes = Vec::new();
+        content.open().unwrap().read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, vec![b'1'; SIZE]);
+        assert_eq!(content.head(3).unwrap(), b"111");
     }
 }

@@ -19,11 +19,17 @@ pub enum TreeError {
     /// The content of a file could not be read.
     #[error("failed to read `{what}`")]
     Read {
-        /// The file, or the archive and its entry.
+        /// The file.
         what: String,
         /// The cause.
         #[source]
         source: io::Error,
+    },
+    /// A file was changed after it was listed, or while it was read.
+    #[error("`{what}` changed while limg was reading it")]
+    Changed {
+        /// The file or archive.
+        what: String,
     },
     /// A file that an image cannot contain.
     #[error("`{what}` {why}")]
@@ -40,6 +46,15 @@ pub enum TreeError {
     Unfollowable {
         /// Each link, where it leads, and why that is not possible.
         links: Vec<String>,
+    },
+    /// An entry of a zip archive that is damaged or contradicts the archive.
+    #[error("failed to read `{what}`")]
+    Entry {
+        /// The archive and its entry.
+        what: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
     },
     /// A file that is not a readable zip archive.
     #[error("failed to read the zip archive `{}`", path.display())]
@@ -71,6 +86,11 @@ pub enum TreeError {
 }
 
 impl TreeError {
+    /// A closure for `map_err` that adds what was read to an I/O error; an error of a file of a tree stays what it is.
+    pub fn reading(what: &impl ToString) -> impl FnOnce(io::Error) -> Self {
+        move |error| error.downcast().unwrap_or_else(|source| Self::Read { what: what.to_string(), source })
+    }
+
     pub(super) fn unsuitable(what: impl Display, why: impl Into<String>, help: impl Into<Help>) -> Self {
         Self::Unsuitable { what: what.to_string(), why: why.into(), help: help.into() }
     }
@@ -78,7 +98,10 @@ impl TreeError {
 
 impl Failure for TreeError {
     fn kind(&self) -> FailureKind {
-        kind_of_input(self)
+        match self {
+            Self::Changed { .. } => FailureKind::Work,
+            _ => kind_of_input(self),
+        }
     }
 
     fn help(&self) -> Option<Help> {
@@ -89,7 +112,8 @@ impl Failure for TreeError {
                     .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
                     .or(Setting::Exclude),
             ),
-            Self::Archive { .. } => Some("create the archive again".into()),
+            Self::Changed { .. } => Some("run the command again when no other program writes to it".into()),
+            Self::Archive { .. } | Self::Entry { .. } => Some("create the archive again".into()),
             _ => None,
         }
     }

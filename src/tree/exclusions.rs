@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ignore::Match;
 
 use super::TreeError;
+use super::content::{Content, HostPath};
 use super::default_excludes::{self, BYTECODE_FOLDER, DefinitionFiles};
 use super::installed_packages::Modules;
 use super::patterns::{Patterns, compile_file};
@@ -229,7 +230,13 @@ pub(super) fn next_to_definition(source: &Source) -> Result<Option<(Patterns, St
 }
 
 fn read(file: &Path) -> Result<Patterns, TreeError> {
-    compile_file(&mut fs::open(file)?, &file.display())
+    let metadata = fs::metadata(file)?;
+    // A pipe must not be opened: that would wait for a writer.
+    if !metadata.is_file() {
+        return Err(TreeError::unsuitable(file.display(), "is not a regular file", "remove it"));
+    }
+    let content = Content::host(HostPath::from_path(file), &metadata);
+    compile_file(content.open()?, &content)
 }
 
 #[cfg(test)]

@@ -27,10 +27,12 @@ use std::time::SystemTime;
 pub use content::{Content, HostFile, StoredFile};
 pub use error::TreeError;
 pub use outward_link::MachineLink;
+use path_rules::check_listing;
+pub use path_rules::{LISTED_PATH, LISTING_LIMIT};
 pub(crate) use path_rules::{check_name, join};
 pub use patterns::compile_patterns;
 pub use snapshot::{Difference, Snapshot};
-use stamp::since_epoch;
+use stamp::{CLOCK_GRANULARITY, since_epoch};
 pub use zip::{ZipArchive, ZipEntry};
 
 use crate::fs::FsError;
@@ -41,10 +43,6 @@ pub const IMAGE_SIZE_LIMIT: u64 = 10 * 1024 * 1024 * 1024;
 
 /// The [`Adjustment`] of a file with a setuid or setgid bit.
 const SPECIAL_BITS_REMOVED: &str = "lost its setuid or setgid bit: Lambda runs everything as one user";
-
-/// How far apart two changes of a file must be, in nanoseconds, to have different times. Linux uses the time of the
-/// last timer tick, at most 10 ms ago.
-const CLOCK_GRANULARITY: i64 = 50_000_000;
 
 /// An ordered map from image paths to nodes. The folders above a node may be missing; a layer adds them.
 #[derive(Debug, Clone, Default)]
@@ -129,6 +127,7 @@ impl Tree {
                 tree
             }
         };
+        check_listing(tree.nodes.keys(), &source.path.display())?;
         tree.listed_at = Some(listed_at);
         Ok(tree)
     }

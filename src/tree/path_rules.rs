@@ -5,7 +5,13 @@ use std::path::Path;
 
 use super::TreeError;
 use crate::finding::{Help, Setting};
-use crate::project::ImagePath;
+use crate::project::{ImagePath, why_not_on_linux};
+
+/// The most bytes that a listing may take: enough for a million files.
+pub const LISTING_LIMIT: usize = 256 * 1024 * 1024;
+
+/// What a path counts against [`LISTING_LIMIT`] in addition to its bytes.
+pub const LISTED_PATH: usize = 128;
 
 /// The image path of a file with this path below a source's root. `what` names the file in messages.
 pub(crate) fn join(root: &ImagePath, relative: &str, what: &dyn Display) -> Result<ImagePath, TreeError> {
@@ -16,11 +22,48 @@ pub(crate) fn join(root: &ImagePath, relative: &str, what: &dyn Display) -> Resu
 
 /// Rejects a path that an image layer cannot contain.
 pub(crate) fn check_name(path: &ImagePath, what: &dyn Display) -> Result<(), TreeError> {
+    if let Some(why) = why_not_on_linux(path.as_str()) {
+        return Err(TreeError::unsuitable(
+            abbreviated(what),
+            why,
+            Help::from("rename it").or(Setting::Exclude),
+        ));
+    }
     // OCI image specification, layer.md, "Whiteouts": such a name deletes a file of a layer below. The same is true
     // for the names of folders, which have entries of their own.
     if path.as_str().contains("/.wh.") {
         let why = "has a name that begins with `.wh.`, which marks a deleted file in an image layer";
         return Err(TreeError::unsuitable(what, why, Help::from("rename it").or(Setting::Exclude)));
+    }
+    Ok(())
+}
+
+/// The beginning of a name that may be too long for a message.
+pub(super) fn abbreviated(what: &dyn Display) -> String {
+    const SHOWN: usize = 500;
+    let name = what.to_string();
+    match name.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
+    }
+}
+
+/// Rejects a tree whose paths, with those of the folders above them, take more memory than any image needs: a few names
+/// with many levels each imply far more folders than there are names. `paths` are in their order.
+pub(super) fn check_listing<'a>(
+    paths: impl Iterator<Item = &'a ImagePath>,
+    what: &dyn Display,
+) -> Result<(), TreeError> {
+    let (mut size, mut previous) = (0_usize, "");
+    for path in paths.map(ImagePath::as_str) {
+        let common = path.bytes().zip(previous.bytes()).take_while(|(one, other)| one == other).count();
+        let new_folders = path.match_indices('/').map(|(end, _)| end).filter(|end| *end > common);
+        size += new_folders.chain([path.len()]).map(|length| length + LISTED_PATH).sum::<usize>();
+        if size > LISTING_LIMIT {
+            let help = Help::from("remove files from it").or(Setting::Exclude);
+            return Err(TreeError::unsuitable(what, "has more files and folders than limg can list", help));
+        }
+        previous = path;
     }
     Ok(())
 }

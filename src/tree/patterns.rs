@@ -7,8 +7,9 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::TreeError;
+use crate::fs;
 
-/// How much of a `.limgignore` is read: many times the size of real ones.
+/// The most bytes of a `.limgignore`: many times the size of real ones.
 const FILE_LIMIT: u64 = 1024 * 1024;
 
 /// Compiles patterns in gitignore syntax. They are relative to a source's root, like those of a `.gitignore` there.
@@ -75,12 +76,10 @@ impl Patterns {
 
 /// Compiles a `.limgignore` file, whose patterns are matched with paths below its folder. `what` names the file in
 /// messages.
-pub(super) fn compile_file(content: &mut dyn Read, what: &dyn Display) -> Result<Patterns, TreeError> {
-    let mut text = String::new();
-    content
-        .take(FILE_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|source| TreeError::Read { what: what.to_string(), source })?;
+pub(super) fn compile_file(content: impl Read, what: &impl Display) -> Result<Patterns, TreeError> {
+    let bytes = fs::read_at_most(content, FILE_LIMIT).map_err(TreeError::reading(what))?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| TreeError::unsuitable(what, "is not UTF-8 text", "save it as UTF-8"))?;
     let invalid = |error: ignore::Error| {
         let why = format!("contains an invalid pattern: {error}");
         TreeError::unsuitable(what, why, "write patterns as in a .gitignore file")

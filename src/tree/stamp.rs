@@ -1,17 +1,26 @@
 //! What shows that a file on this machine has not changed: its size, its times and its inode.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs::File;
-use std::io;
-use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::fs;
+use super::TreeError;
+use crate::fs::FsError;
+
+/// How far apart two changes of a file must be, in nanoseconds, to have different times. Linux uses the time of the
+/// last timer tick, at most 10 ms ago.
+pub(super) const CLOCK_GRANULARITY: i64 = 50_000_000;
 
 /// The metadata of one state of a file. Equal stamps mean equal bytes, unless the file was changed within the
-/// clock's granularity, which a cache can detect through [`super::Content::changed_at`].
+/// clock's granularity, which a cache can detect through [`super::Content::changed_at`] and a reader avoids by
+/// [`settle`](Self::settle).
+///
+/// A program that has mapped a file into its memory changes the file's times when it first writes to a page, not at
+/// each write: its later writes to that page are not noticed. Nothing but a lock could prevent that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Size in bytes.
@@ -63,22 +72,31 @@ impl Stamp {
         hasher.update(numbers.as_flattened());
     }
 
-    /// Makes sure that an open file still has this stamp.
-    pub(super) fn check(&self, path: &Path, file: &File) -> Result<(), fs::FsError> {
-        let metadata = file.metadata().map_err(fs::FsError::because("look at", path))?;
-        // The link count and the access time are not part of a stamp; a difference in anything else may mean other
-        // bytes.
-        if Self::of(&metadata) == *self {
-            Ok(())
-        } else {
-            let source = io::Error::other("the file changed while limg was running; run the command again");
-            Err(fs::FsError { verb: "read", path: path.to_owned(), source })
+    /// Waits until every later change of the file will have another time. It must be called before the first byte is
+    /// read, so that [`check`](Self::check) notices a change after the last one.
+    ///
+    /// This takes at most twice the clock's granularity, and no time for a file that was not changed just now. Times
+    /// far in the future come from another machine's clock, for which waiting is of no use.
+    pub(super) fn settle(&self) {
+        let age = since_epoch(SystemTime::now()).saturating_sub(self.changed);
+        if age.unsigned_abs() < CLOCK_GRANULARITY.unsigned_abs() {
+            thread::sleep(Duration::from_nanos((CLOCK_GRANULARITY - age).unsigned_abs()));
         }
+    }
+
+    /// Makes sure that an open file still has this stamp: before it is read, and again after its last byte. `what` names
+    /// the file in messages.
+    pub(super) fn check(&self, what: &dyn Display, file: &File) -> Result<(), TreeError> {
+        let look_at = |source| FsError { verb: "look at", path: what.to_string().into(), source };
+        let metadata = file.metadata().map_err(look_at)?;
+        // The link count and the access time are not part of a stamp; a difference in anything else may mean other
+        // bytes. A file that another one replaces gets another time of change, since it loses a link.
+        if Self::of(&metadata) == *self { Ok(()) } else { Err(TreeError::Changed { what: what.to_string() }) }
     }
 }
 
 /// Nanoseconds since 1970, negative before. The years 1678 to 2262 fit.
-pub(super) fn since_epoch(time: std::time::SystemTime) -> i64 {
+pub(super) fn since_epoch(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => {

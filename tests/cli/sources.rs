@@ -119,11 +119,64 @@ fn zips_that_are_broken() {
     let at = whole.windows(4).position(|window| window == b"some").unwrap_or(40);
     wrong[at] ^= 1;
     context.write("one.zip", wrong);
-    let run = context.limg(&["build"]);
-    assert!(run.code == Some(1), "{run:?}");
-    assert!(run.stderr.contains("one.zip: fine.txt"), "{}", run.stderr);
+    let destinations = [&["build"][..], &["build", "-o", "docker-archive:a.tar"]];
+    for arguments in destinations {
+        let entry = "failed to read `[DIR]/project/one.zip: fine.txt`";
+        context.limg(arguments).fails(2, &[entry, "checksum", "help: create the archive again"]);
+    }
     context.write("one.zip", "not a zip");
     refused(&context, 2, &["limg.yaml:2:24", "has the suffix .zip but is not a zip archive", "help: "]);
+}
+
+#[test]
+fn zips_that_follow_a_program() {
+    let context = Context::with(ZIP);
+    context.zip("plain.zip", &[("lib/a.txt", "a")]);
+    let archive =
+        [&b"#!/bin/sh\nexec java -jar \"$0\"\n"[..], &std::fs::read(context.path("plain.zip")).unwrap()]
+            .concat();
+    for name in ["one.zip", "tool.PYZ", "setup.exe"] {
+        context.write(name, &archive);
+        context.write("limg.yaml", ZIP.replace("one.zip", name));
+        context.limg(&["build"]).ok();
+        let image = Layout::open(&context.path(".limg/images")).image("tiny");
+        assert_eq!(image.files["/opt/lib/a.txt"], "644 a", "{name}");
+    }
+    // A program that only has an archive in it.
+    context.write("fn/bootstrap", &archive);
+    context.write(
+        "limg.yaml",
+        ZIP.replace("code: fn, layers: [one]", "code: fn/bootstrap")
+            .replace("layers: { one: { path: one.zip } }\n", ""),
+    );
+    context.limg(&["build"]).ok();
+    let image = Layout::open(&context.path(".limg/images")).image("tiny");
+    assert!(image.files.keys().all(|path| !path.ends_with("a.txt")), "{:?}", image.files.keys());
+    assert!(
+        image.files.contains_key("/var/task/bootstrap") || image.files.contains_key("/var/runtime/bootstrap"),
+        "{:?}",
+        image.files.keys()
+    );
+}
+
+#[test]
+fn paths_that_cannot_be_unpacked() {
+    let deep = "a/".repeat(30_000) + "b";
+    let long = ["x".repeat(200).as_str(); 30].join("/");
+    for (name, why) in [
+        (deep.as_str(), "has a path longer than 4095 bytes"),
+        (long.as_str(), "has a path longer than 4095 bytes"),
+        (&("a/".repeat(1100) + "b"), "is in more than 1024 folders"),
+        (&"x".repeat(256), "has a name longer than 255 bytes"),
+    ] {
+        let context = Context::with(ZIP);
+        context.zip("one.zip", &[("fine.txt", "1"), (name, "2")]);
+        refused(&context, 2, &["the layer `one`", "[DIR]/project/one.zip", why, "help: "]);
+    }
+    let context = trees();
+    let folder = context.path("one").join("a/".repeat(1024));
+    std::fs::create_dir_all(&folder).unwrap();
+    refused(&context, 2, &["the layer `one`", "is in more than 1024 folders", "help: rename it"]);
 }
 
 #[test]

@@ -139,12 +139,26 @@ fn names_are_normalised_and_cannot_lead_out() {
 }
 
 #[test]
-fn a_path_longer_than_linux_allows_is_refused() {
-    let layer =
-        |length: usize| tar(&[parsed(&format!("{}: 1", "d/".repeat(length / 2)).replace("/:", "x:"))]);
-    assert!(Overlay::default().add_layer(&layer(4094)[..], |_, _| ()).is_ok());
-    let error = Overlay::default().add_layer(&layer(4098)[..], |_, _| ()).unwrap_err();
-    assert!(error.to_string().contains("4096 bytes"), "{error}");
+fn a_path_that_cannot_be_unpacked_is_refused() {
+    let refused = |name: &str| {
+        let layer = tar(&[parsed(&format!("{name}: 1"))]);
+        Overlay::default().add_layer(&layer[..], |_, _| ()).err().map(|error| error.to_string())
+    };
+    // With the `/` in front of it, which the entry does not have.
+    let long = |length: usize| "x/".repeat(400) + &["y".repeat(100).as_str(); 40].join("/")[..length - 801];
+    assert_eq!(refused(&long(4095)), None);
+    assert!(refused(&long(4096)).unwrap().contains("4095 bytes"));
+    assert!(refused(&"y".repeat(256)).unwrap().contains("255 bytes"));
+    assert!(refused(&("d/".repeat(1024) + "x")).unwrap().contains("1024 folders"));
+}
+
+#[test]
+fn folders_that_only_paths_imply_count_as_listed() {
+    let name = |number: usize| format!("{number}/{}/x: 1", ["y".repeat(100).as_str(); 30].join("/"));
+    let layer = tar(&[parsed(&name(1)), parsed(&name(2))]);
+    let overlay = overlay_of(&[&layer]);
+    // Each of the two names implies 31 folders, whose paths have half its length on average.
+    assert!(overlay.listed > 2 * 31 * 1500, "{}", overlay.listed);
 }
 
 #[test]

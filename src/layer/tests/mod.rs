@@ -305,6 +305,40 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
     assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 
+/// Takes the bytes of a layer, and overwrites a file after the first of them.
+struct Overwriting<'a> {
+    file: &'a Path,
+    content: Option<Vec<u8>>,
+}
+
+impl std::io::Write for Overwriting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(content) = self.content.take() {
+            let mut file = std::fs::File::options().write(true).open(self.file)?;
+            std::io::Write::write_all(&mut file, &content)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_is_overwritten_while_a_layer_is_made_is_an_error() {
+    const SIZE: usize = 3_000_000;
+    let fixture = Fixture::new();
+    fixture.write("a", &vec![b'1'; SIZE]);
+    let (tree, base, file) = (fixture.tree(), FileIndex::default(), fixture.input().join("a"));
+    let output = Overwriting { file: &file, content: Some(vec![b'2'; SIZE]) };
+    let output = std::io::BufWriter::with_capacity(BUFFER, output);
+    let error = tar_writer::write(&tree, &base, MTIME, output).err().unwrap();
+    assert_eq!(error.to_string(), format!("`{}` changed while limg was reading it", file.display()));
+    assert_eq!(error.kind(), FailureKind::Work);
+    assert!(crate::failure::help_text(&error).contains("run the command again"));
+}
+
 #[test]
 fn a_file_that_another_thread_fails_to_read_is_named() {
     let fixture = Fixture::new();

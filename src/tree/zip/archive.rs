@@ -51,6 +51,12 @@ impl ZipArchive {
         self.0.stamp.changed_at()
     }
 
+    /// Makes sure that the archive has not changed since it was opened. A change within the clock's granularity is not
+    /// noticed, but then the checksums of entries are wrong.
+    pub(super) fn check(&self) -> Result<(), TreeError> {
+        self.0.stamp.check(&self.0.path.display(), &self.0.file)
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.0.path
     }

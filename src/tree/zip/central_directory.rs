@@ -1,30 +1,30 @@
 //! The central directory of a zip archive: what it declares about each entry (APPNOTE.TXT 4.3).
 //!
-//! `rawzip` finds and parses the records. This file decides which archives are accepted and reads the fields that limg
-//! needs.
+//! `end_record` finds the directory, `rawzip` parses its records. This file decides which archives are accepted and reads
+//! the fields that limg needs.
 
 use std::io;
 
 use rawzip::extra_fields::ExtraFieldId;
 use rawzip::{
-    CompressionMethod, CreatorSystem, ErrorKind, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ReaderAt as _,
+    CompressionMethod, CreatorSystem, ErrorKind, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ReaderAt,
     ZipFileHeaderRecord, ZipLocator,
 };
 
 use super::archive::ZipArchive;
+use super::end_record::{self, Directory};
 use super::entry_name;
+use super::fields::invalid;
 use crate::tree::TreeError;
 
 /// The most entries that an archive may have. In an image, each entry takes a tar header of 512 bytes and an inode of
 /// at least 256 bytes. A million of them take nearly a tenth of Lambda's limit, and the largest functions in use have a
 /// hundredth of that.
-const ENTRY_LIMIT: u64 = 1_000_000;
+const ENTRY_LIMIT: usize = 1_000_000;
 
 /// The size of a local header without the name and extra fields (APPNOTE.TXT 4.3.7).
 pub(super) const LOCAL_HEADER: usize = 30;
-
-/// The size of the end of central directory record with the longest comment (APPNOTE.TXT 4.3.16).
-const END_RECORD: u64 = 22 + 65_535;
+pub(super) const LOCAL_SIGNATURE: &[u8; 4] = b"PK\x03\x04";
 
 /// What the central directory declares about an entry.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct EntryRecord {
     /// DOS attributes in the lower half; in the upper half a Unix mode, if the system writes one.
     attributes: u32,
     is_encrypted: bool,
-    method: CompressionMethod,
+    pub(super) method: CompressionMethod,
     pub(super) compressed_size: u64,
     pub(super) size: u64,
     /// The checksum of the uncompressed bytes.
@@ -55,18 +55,22 @@ pub(super) struct EntryRecord {
 }
 
 impl EntryRecord {
-    fn new(header: &ZipFileHeaderRecord<'_>) -> Self {
+    /// `prefix` is how many bytes are in front of the archive.
+    fn new(header: &ZipFileHeaderRecord<'_>, prefix: u64) -> io::Result<Self> {
+        let in_file = |position: u64| {
+            position.checked_add(prefix).ok_or_else(|| invalid("an entry is not in the archive"))
+        };
         let path = header.file_path();
         let raw_name: &[u8] = path.as_ref();
         let unicode_name = unicode_name(header, raw_name);
         // Info-ZIP on Linux writes UTF-8 without setting the flag for it, so the flag is not consulted.
         let is_cp437 = unicode_name.is_none() && str::from_utf8(raw_name).is_err();
-        Self {
+        Ok(Self {
             raw_name: raw_name.into(),
             decoded_name: if is_cp437 { Some(entry_name::from_cp437(raw_name).into()) } else { unicode_name },
             is_cp437,
-            position: header.central_directory_offset(),
-            local_header: header.local_header_offset(),
+            position: in_file(header.central_directory_offset())?,
+            local_header: in_file(header.local_header_offset())?,
             limit: 0,
             system: header.version_made_by().creator_system(),
             attributes: header.external_attributes(),
@@ -76,7 +80,7 @@ impl EntryRecord {
             size: header.uncompressed_size_hint(),
             crc32: header.crc32(),
             modified: modified(header),
-        }
+        })
     }
 
     /// The name as text, not validated.
@@ -130,24 +134,30 @@ impl EntryRecord {
 pub(super) fn read(archive: &ZipArchive) -> Result<Vec<EntryRecord>, TreeError> {
     let failed = |source| TreeError::Archive { path: archive.path().to_owned(), source };
     let broken = |error| failed(plain_error(error));
+    let directory = end_record::find(archive).map_err(failed)?;
     let mut buffer = vec![0; MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
-    let zip = locate(archive, &mut buffer).map_err(broken)?;
-    check_disks(archive, zip.eocd_offset()).map_err(failed)?;
-    let (start, count) = (zip.directory_offset(), zip.entries_hint());
-    if count > ENTRY_LIMIT {
-        let what = archive.path().display();
-        return Err(TreeError::unsuitable(what, "has more than a million entries", "remove files from it"));
-    }
+    let body = WithoutPrefix { archive, prefix: directory.prefix };
+    let zip = ZipLocator::new()
+        .locate_in_reader(body, &mut buffer, directory.archive_end - directory.prefix)
+        .map_err(|(_, error)| broken(error))?;
     let mut headers = zip.entries(&mut buffer);
     let mut records = Vec::new();
-    for _ in 0..count {
-        let Some(header) = headers.next_entry().map_err(broken)? else { break };
-        records.push(EntryRecord::new(&header));
+    // Up to the end of the directory: the declared number may be of less.
+    while let Some(header) = headers.next_entry().map_err(broken)? {
+        if records.len() == ENTRY_LIMIT {
+            let what = archive.path().display();
+            return Err(TreeError::unsuitable(
+                what,
+                "has more than a million entries",
+                "remove files from it",
+            ));
+        }
+        records.push(EntryRecord::new(&header, directory.prefix).map_err(failed)?);
     }
-    if (records.len() as u64) < count || matches!(headers.next_entry(), Ok(Some(_))) {
+    if !directory.has_entries(records.len()) {
         return Err(failed(invalid("its central directory has another number of entries than it declares")));
     }
-    if let Some(entry) = set_limits(&mut records, start) {
+    if let Some(entry) = set_limits(&mut records, directory.start) {
         let help = "create the archive again with another tool";
         return Err(TreeError::unsuitable(
             archive.name_of(entry.name()),
@@ -155,37 +165,36 @@ pub(super) fn read(archive: &ZipArchive) -> Result<Vec<EntryRecord>, TreeError> 
             help,
         ));
     }
+    check_first_header(archive, &records, &directory).map_err(failed)?;
     Ok(records)
 }
 
-/// Finds the last end of central directory record whose comment fits into the archive.
-fn locate<'a>(
+/// An archive whose positions count from its beginning, not from that of the file.
+struct WithoutPrefix<'a> {
     archive: &'a ZipArchive,
-    buffer: &mut [u8],
-) -> Result<rawzip::ZipArchive<&'a ZipArchive>, rawzip::Error> {
-    let first = archive.size().saturating_sub(END_RECORD);
-    let mut end = archive.size();
-    loop {
-        let locator = ZipLocator::new().max_search_space(end.saturating_sub(first));
-        match locator.locate_in_reader(archive, buffer, end) {
-            Ok(zip) => return Ok(zip),
-            // If the signature is part of a comment, the record is further up.
-            Err((_, error)) => end = error.eocd_offset().ok_or(error)?,
-        }
+    prefix: u64,
+}
+
+impl ReaderAt for WithoutPrefix<'_> {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.archive.read_at(buffer, position.saturating_add(self.prefix))
     }
 }
 
-/// Rejects one file of an archive that is split over several. The end of central directory record has the numbers of
-/// two disks and two counts of entries (APPNOTE.TXT 4.3.16); zip64 archives may leave them at their maximum.
-fn check_disks(archive: &ZipArchive, end_record: u64) -> io::Result<()> {
-    let mut record = [0; 12];
-    archive.read_exact_at(&mut record, end_record)?;
-    let [disk, first_disk, entries_here, entries] = [4, 6, 8, 10].map(|at| u16_at(&record, at));
-    let is_first = |disk| matches!(disk, 0 | u16::MAX);
-    if is_first(disk) && is_first(first_disk) && entries_here == entries {
+/// Makes sure that the first entry is where it is declared to be. If the end record hides some records of the directory,
+/// the positions of the others are wrong, which would not be noticed for directories.
+fn check_first_header(
+    archive: &ZipArchive,
+    records: &[EntryRecord],
+    directory: &Directory,
+) -> io::Result<()> {
+    let Some(first) = records.iter().map(|record| record.local_header).min() else { return Ok(()) };
+    let mut signature = [0; LOCAL_SIGNATURE.len()];
+    archive.read_exact_at(&mut signature, first)?;
+    if signature == *LOCAL_SIGNATURE && first >= directory.prefix {
         Ok(())
     } else {
-        Err(invalid("it is split over several disks"))
+        Err(invalid("its first entry is not where the central directory declares it"))
     }
 }
 
@@ -231,21 +240,9 @@ fn set_limits(records: &mut [EntryRecord], directory: u64) -> Option<&EntryRecor
     None
 }
 
-/// The number at a position of a header, which must be long enough.
-pub(super) fn u16_at(header: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([header[at], header[at + 1]])
-}
-
-pub(super) fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
 fn plain_error(error: rawzip::Error) -> io::Error {
     match error.into_kind() {
         ErrorKind::IO(error) => error,
-        ErrorKind::MissingEndOfCentralDirectory => {
-            invalid("it has no central directory: it is not a zip archive, or its end is missing")
-        }
         _ => invalid("its central directory is damaged"),
     }
 }

@@ -12,8 +12,9 @@ use libdeflater::{DecompressionError, Decompressor};
 use rawzip::{RangeReader, ReaderAt as _};
 use sha2::{Digest as _, Sha256};
 
-use super::archive::{OpenArchive, ZipArchive};
-use super::central_directory::{EntryRecord, LOCAL_HEADER, invalid, u16_at};
+use super::archive::ZipArchive;
+use super::central_directory::{EntryRecord, LOCAL_HEADER, LOCAL_SIGNATURE};
+use super::fields::{invalid, u16_at, u32_at};
 use crate::tree::TreeError;
 
 /// How many compressed bytes are read at a time: few calls for a large entry.
@@ -46,7 +47,8 @@ impl ZipEntry {
     /// When the archive has changed since it was listed, or contradicts itself.
     pub fn open(&self) -> Result<Box<dyn Read + '_>, TreeError> {
         self.check_archive()?;
-        self.reader().map_err(|source| self.read_error(source))
+        let reader = self.reader().map_err(|source| self.read_error(source))?;
+        Ok(Box::new(CheckedReader { reader, entry: self }))
     }
 
     /// Feeds what identifies the bytes to a hasher without reading them.
@@ -109,7 +111,9 @@ impl ZipEntry {
             crc.update(bytes);
             if crc.clone().finalize() == self.record.crc32 { Ok(crc) } else { Err(invalid(WRONG_CHECKSUM)) }
         };
-        inflate().map_err(|source| self.read_error(source))
+        let crc = inflate().map_err(|source| self.read_error(source))?;
+        self.check_archive()?;
+        Ok(crc)
     }
 
     /// Makes sure that the archive has not changed since it was listed.
@@ -117,8 +121,7 @@ impl ZipEntry {
     /// # Errors
     /// When it has, or its metadata cannot be read.
     pub fn check_archive(&self) -> Result<(), TreeError> {
-        let OpenArchive { path, file, stamp } = &*self.archive.0;
-        Ok(stamp.check(path, file)?)
+        self.archive.check()
     }
 
     /// The archive that contains it.
@@ -127,9 +130,12 @@ impl ZipEntry {
         &self.archive
     }
 
-    /// An error in a message that names the entry.
-    pub(super) fn read_error(&self, source: io::Error) -> TreeError {
-        TreeError::Read { what: self.to_string(), source }
+    /// An error of reading in a message that names the entry, or the archive if it has changed: that is then the cause.
+    #[must_use]
+    pub fn read_error(&self, error: io::Error) -> TreeError {
+        self.check_archive().err().unwrap_or_else(|| {
+            error.downcast().unwrap_or_else(|source| TreeError::Entry { what: self.to_string(), source })
+        })
     }
 
     fn reader(&self) -> io::Result<Box<dyn Read>> {
@@ -149,10 +155,11 @@ impl ZipEntry {
         let mut header = vec![0; LOCAL_HEADER + record.raw_name.len()];
         self.archive.read_exact_at(&mut header, record.local_header)?;
         let (fixed, name) = header.split_at(LOCAL_HEADER);
-        // Tools that unpack a stream use the local headers: with two names, an entry would be two different files.
-        if !fixed.starts_with(b"PK\x03\x04")
+        // Tools that unpack a stream use the local headers: if these differ, an entry is two different files.
+        if !fixed.starts_with(LOCAL_SIGNATURE)
             || usize::from(u16_at(fixed, 26)) != name.len()
             || *name != *record.raw_name
+            || !has_same_content(fixed, record)
         {
             return Err(invalid("its local header does not match the central directory"));
         }
@@ -170,6 +177,37 @@ impl std::fmt::Display for ZipEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.archive.name_of(self.record.name()))
     }
+}
+
+/// Makes sure at the end of an entry, and before an error is returned, that the archive has not changed.
+struct CheckedReader<'a> {
+    reader: Box<dyn Read>,
+    entry: &'a ZipEntry,
+}
+
+impl Read for CheckedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read =
+            self.reader.read(buffer).map_err(|error| io::Error::other(self.entry.read_error(error)))?;
+        if read == 0 && !buffer.is_empty() {
+            self.entry.check_archive().map_err(io::Error::other)?;
+        }
+        Ok(read)
+    }
+}
+
+/// Whether a local header declares the compression method, checksum and sizes of the central directory. It leaves out the
+/// last three if they follow the bytes (bit 3 of the flags, APPNOTE.TXT 4.4.4) or if the tool did not know them yet, and
+/// declares a maximum if they are in a zip64 field.
+fn has_same_content(header: &[u8], record: &EntryRecord) -> bool {
+    let follows_bytes = u16_at(header, 6) & (1 << 3) != 0;
+    let agrees = |at, number| match u32_at(header, at) {
+        0 | u32::MAX => true,
+        declared => u64::from(declared) == number,
+    };
+    let numbers = [(14, u64::from(record.crc32)), (18, record.compressed_size), (22, record.size)];
+    u16_at(header, 8) == record.method.as_u16()
+        && (follows_bytes || numbers.into_iter().all(|(at, number)| agrees(at, number)))
 }
 
 /// Reads the uncompressed bytes of an entry and verifies their number and checksum.

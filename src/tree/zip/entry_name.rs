@@ -1,7 +1,6 @@
 //! The names of entries: how they are decoded, and which ones an image can contain.
 
-/// The longest file name on Linux in bytes (`NAME_MAX` in limits.h).
-const NAME_LIMIT: usize = 255;
+use crate::project::why_not_on_linux;
 
 /// The characters 0x80 to 0xff of code page 437, the encoding of names that are not UTF-8 (APPNOTE.TXT, appendix D).
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
@@ -51,9 +50,6 @@ pub(super) fn normalise(name: &str, from_windows: bool) -> Result<EntryName, &'s
             // All tools unpack `./a` and `a//b` like this.
             "" | "." => continue,
             ".." => return Err("has `..` in its name, which can point outside the archive"),
-            _ if part.len() > NAME_LIMIT => {
-                return Err("has a name longer than 255 bytes, the limit of Linux");
-            }
             _ if path.is_empty() && has_drive(part) => return Err("has a name with a drive letter"),
             _ => {}
         }
@@ -61,6 +57,10 @@ pub(super) fn normalise(name: &str, from_windows: bool) -> Result<EntryName, &'s
             path.push('/');
         }
         path.push_str(part);
+    }
+    // Even if it is excluded: each of its folders would be matched with the patterns.
+    if let Some(why) = why_not_on_linux(&path) {
+        return Err(why);
     }
     let is_directory = name.ends_with('/') || path.is_empty();
     Ok(EntryName { path, is_directory, has_backslashes })
@@ -105,6 +105,8 @@ mod tests {
     #[test]
     fn names_that_could_point_outside_are_rejected() {
         let long = "x".repeat(256);
+        let (deep, wide) = ("a/".repeat(30_000), "a".repeat(200) + "/" + &"a".repeat(200));
+        let wide = [wide.as_str(); 11].join("/");
         for name in [
             "",
             "/",
@@ -122,6 +124,8 @@ mod tests {
             "a\0",
             "a/\0b",
             &long,
+            &deep,
+            &wide,
         ] {
             assert!(path(name, false).is_err(), "{name:?}");
             assert!(path(name, true).is_err(), "{name:?}");

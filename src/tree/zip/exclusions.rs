@@ -42,7 +42,7 @@ impl Exclusions {
             return Ok(false);
         }
         let entry = entry()?;
-        self.ignore_files.insert(directory.to_owned(), compile_file(&mut entry.open()?, &entry)?);
+        self.ignore_files.insert(directory.to_owned(), compile_file(entry.open()?, &entry)?);
         Ok(true)
     }
 

@@ -11,14 +11,16 @@
 //! | with the path of an earlier entry | the file at that path; the earlier entry is dropped |
 //! | that an image cannot contain | an error, unless the entry is excluded |
 //!
-//! `entry_name` decides about names, `exclusions` about what is left out, `central_directory` about whole archives, and
-//! `archive` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
+//! `entry_name` decides about names, `exclusions` about what is left out, `end_record` and `central_directory` about whole
+//! archives, and `entry` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
 
 mod archive;
 mod central_directory;
+mod end_record;
 mod entry;
 mod entry_name;
 mod exclusions;
+mod fields;
 #[cfg(test)]
 mod tests;
 
@@ -33,15 +35,12 @@ use entry_name::EntryName;
 use exclusions::Exclusions;
 
 use super::outward_link::{Outward, is_needless};
-use super::path_rules::{join, leaves_root};
+use super::path_rules::{abbreviated, join, leaves_root};
 use super::{Content, FileNode, IMAGE_SIZE_LIMIT, Node, SPECIAL_BITS_REMOVED, Tree, TreeError, is_program};
 use crate::finding::{Help, Setting};
-use crate::project::{ImagePath, Source};
+use crate::project::{ImagePath, PATH_LIMIT, Source};
 use crate::text::count;
 use crate::units;
-
-/// The longest target of a symbolic link on Linux (`PATH_MAX` in limits.h).
-const TARGET_LIMIT: u64 = 4096;
 
 /// The types in a Unix mode (inode(7)).
 const TYPE: u32 = 0o170_000;
@@ -86,6 +85,7 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
             None => builder.add(&entry)?,
         }
     }
+    archive.check()?;
     builder.finish()
 }
 
@@ -96,7 +96,7 @@ fn read_name(archive: &ZipArchive, record: &EntryRecord) -> Result<EntryName, Tr
     });
     name.map_err(|why| {
         let help = "create the archive again with names relative to its root";
-        TreeError::unsuitable(archive.name_of(record.name()), why, help)
+        TreeError::unsuitable(abbreviated(&archive.name_of(record.name())), why, help)
     })
 }
 
@@ -203,8 +203,8 @@ impl TreeBuilder<'_> {
     /// The node of a link, unless nothing needs it.
     fn link(&mut self, entry: &Entry, path: &ImagePath) -> Result<Option<Node>, TreeError> {
         let bytes = ZipEntry::new(self.archive, Arc::clone(&entry.record))?;
-        if bytes.size() > TARGET_LIMIT {
-            let why = "is a symbolic link to a path longer than 4096 bytes, the limit of Linux";
+        if bytes.size() > PATH_LIMIT as u64 {
+            let why = "is a symbolic link to a path longer than 4095 bytes, the limit of Linux";
             return Err(self.rejected(entry, why));
         }
         let mut target = Vec::new();

@@ -1,8 +1,9 @@
 //! Paths that a definition names on this machine.
 //!
-//! A file with the content of a zip is a zip, regardless of its name: that is also how Lambda accepts a `.jar` as code. A file
-//! with the suffix `.zip` that is not a zip archive is an error, as is an archive of another kind, since it would otherwise be
-//! copied into the image.
+//! A file with the content of a zip is a zip, regardless of its name: that is also how Lambda accepts a `.jar` as code. A zip
+//! may follow a program that unpacks or runs it; whether the file is then meant as a zip or as the program, its suffix
+//! decides. A file with the suffix `.zip` that is not a zip archive is an error, as is an archive of another kind, since it
+//! would otherwise be copied into the image.
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -151,15 +152,19 @@ fn kind_of(path: &Path) -> Result<SourceKind, Unusable> {
     }
     let is_called =
         |suffix: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(suffix));
-    if is_called("zip") {
-        return Err(Unusable::NotZip);
-    }
     let is_jar = is_called("jar") || is_called("war");
-    if is_jar && ends_as_zip(&mut file).map_err(FsError::because("read", path))? {
-        return Err(Unusable::ExecutableJar);
+    let follows_program = (is_jar || ARCHIVES_AFTER_PROGRAMS.into_iter().any(is_called))
+        && ends_as_zip(&mut file).map_err(FsError::because("read", path))?;
+    match follows_program {
+        true if is_jar => Err(Unusable::ExecutableJar),
+        true => Ok(SourceKind::Zip),
+        false if is_called("zip") => Err(Unusable::NotZip),
+        false => Ok(SourceKind::File),
     }
-    Ok(SourceKind::File)
 }
+
+/// The suffixes of zips that often follow a program: archives that unpack themselves, and Python's zipapps.
+const ARCHIVES_AFTER_PROGRAMS: [&str; 4] = ["zip", "pyz", "exe", "sfx"];
 
 /// What a file is called that is an archive, or is compressed, and is not a zip.
 fn other_archive(beginning: &[u8]) -> Option<&'static str> {

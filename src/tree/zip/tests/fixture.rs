@@ -123,7 +123,8 @@ pub(super) fn archive(entries: &[NewEntry]) -> Vec<u8> {
         central.extend(&entry.name);
         central.extend(&entry.extra);
     }
-    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+    // As tools without zip64 do, which may write more.
+    let count = u16::try_from(entries.len() % 65_536).unwrap().to_le_bytes();
     let start = u32::try_from(bytes.len()).unwrap().to_le_bytes();
     let size = u32::try_from(central.len()).unwrap().to_le_bytes();
     bytes.extend(central);
