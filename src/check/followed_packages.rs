@@ -65,6 +65,6 @@ fn finding(source: &Source<'_>, lacking: &[String]) -> Option<Finding> {
     let help = Help::from("use the root of the workspace as the function's code")
         .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
         .or("add them to a layer");
-    let finding = Finding::error(Code::MissingPackage, source.place.clone(), message).help(help);
+    let finding = Finding::error(Code::IncompletePackage, source.place.clone(), message).help(help);
     (!lacking.is_empty()).then_some(finding)
 }

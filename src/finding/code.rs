@@ -165,7 +165,7 @@ codes! {
     /// Warning: a symbolic link leads to nothing in the image.
     DanglingLink = "dangling-link";
     /// A package of Node.js that took the place of a followed link needs another one that is not in the image.
-    MissingPackage = "missing-package";
+    IncompletePackage = "incomplete-package";
     /// A Python package is installed in editable mode: its files are on the build machine only. A warning if limg does not know its modules.
     EditableInstall = "editable-install";
     /// A wrapper script is not in the image.

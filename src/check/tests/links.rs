@@ -108,7 +108,7 @@ fn a_followed_package_must_find_what_it_needs() {
     assert_eq!(
         fixture.errors(),
         [
-            "missing-package: the code of `orders` lacks packages that followed links do not bring: `@scope/gone` of \
+            "incomplete-package: the code of `orders` lacks packages that followed links do not bring: `@scope/gone` of \
           `/var/task/node_modules/@ws/shared`, `gone` of `/var/task/node_modules/@ws/shared`"
         ]
     );
