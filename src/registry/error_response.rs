@@ -62,9 +62,14 @@ impl ErrorResponse {
         match self.status {
             501 | 505 => false,
             408 | 425 | 429 | 500.. => true,
-            // Some registries report a rate limit with another status.
-            _ => self.code() == Some("TOOMANYREQUESTS"),
+            // Some registries report a rate limit with another status. Docker's registry briefly does not know a blob while
+            // another client writes it again; a manifest is only sent when the registry has confirmed all its blobs.
+            _ => self.code() == Some("TOOMANYREQUESTS") || self.has_code("MANIFEST_BLOB_UNKNOWN"),
         }
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        self.errors.iter().any(|error| error.code == code)
     }
 }
 
