@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use crate::text::nearest;
+use crate::text::{NESTING_AT_MOST, nearest, nesting};
 
 /// Why a text is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub(crate) struct YamlError {
 /// # Errors
 /// When it is not valid YAML, or not a `T`.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    if nesting(text) > NESTING_AT_MOST {
+        let message = format!("brackets are nested more than {NESTING_AT_MOST} levels deep");
+        return Err(YamlError { line: None, message, help: None });
+    }
     serde_yaml::from_str(text).map_err(|error| YamlError::new(&error))
 }
 

@@ -6,9 +6,14 @@ use std::error::Error;
 /// How many characters of a foreign text an excerpt shows.
 const EXCERPT: usize = 500;
 
-/// Characters that change the direction of writing or break a line.
+/// Characters that change the direction of writing, break a line, or are invisible (Unicode, general categories Cf, Zl and
+/// Zp). Joiners stay: several scripts and emoji need them.
 fn turns(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A text of several lines, safe to show: control characters other than line feeds and tabs are escaped, as are those that
@@ -75,6 +80,27 @@ fn word_without_user_information(word: &str) -> Cow<'_, str> {
     }
     Cow::Owned(format!("{scheme}…{}", &rest[user.len()..]))
 }
+
+/// How deep brackets and braces are nested in a text of YAML, or more: those in quotes and comments count too.
+///
+/// The time that the YAML library takes grows with the nesting of everything that it reads, so what is nested deeper than
+/// any document has to be refused before.
+#[must_use]
+pub(crate) fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// How deep brackets may be nested in a text of YAML. No document needs a tenth of it.
+pub(crate) const NESTING_AT_MOST: usize = 100;
 
 /// `1 file`, `2 files`: a number with its noun.
 #[must_use]
@@ -167,6 +193,10 @@ mod tests {
         assert_eq!(visible("a\x1b]0;title\x07b"), "a\\u{1b}]0;title\\u{7}b");
         assert_eq!(visible("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\r");
         assert_eq!(visible("one\n\ttwo ü"), "one\n\ttwo ü");
+        for hidden in ["\u{61c}", "\u{200b}", "\u{2069}", "\u{feff}", "\u{e0041}"] {
+            assert_eq!(visible(hidden), hidden.escape_unicode().to_string());
+        }
+        assert_eq!(visible("\u{200d}"), "\u{200d}", "a joiner");
         assert_eq!(visible_line("one\n\ttwo ü \u{202e}x"), "one\\n\\ttwo ü \\u{202e}x");
     }
 

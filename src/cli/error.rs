@@ -7,7 +7,7 @@ use super::config_yaml::ConfigurationError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{DefinitionError, Loaded, Located, VariableError};
+use crate::definition::{DefinitionError, Listed, Loaded, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::failure::{Failure, FailureKind};
@@ -29,7 +29,7 @@ pub(super) enum CommandError {
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     #[error("the images of `{}` cannot be built as defined", file.display())]
-    Findings { file: PathBuf, findings: Vec<Located> },
+    Findings { file: PathBuf, findings: Listed },
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
     #[error(transparent)]
@@ -141,11 +141,11 @@ impl CommandError {
     }
 
     /// What is wrong with the definition, or with what it names.
-    pub(super) fn findings(&self) -> &[Located] {
+    pub(super) fn findings(&self) -> Option<&Listed> {
         match self {
             Self::Definition(DefinitionError::Findings { findings, .. })
-            | Self::Findings { findings, .. } => findings,
-            _ => &[],
+            | Self::Findings { findings, .. } => Some(findings),
+            _ => None,
         }
     }
 

@@ -17,7 +17,7 @@ mod limg_yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use self::document::{DocumentError, Located, Position};
+pub(crate) use self::document::{DocumentError, Listed, Located, Position};
 pub(crate) use self::limg_yaml::{VariableError, check_variable, starter};
 use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::{Code, Finding, Help, Setting};
@@ -36,8 +36,8 @@ const TEMPLATE_NAMES: &[&str] = &["template.yaml", "template.yml"];
 pub(crate) struct Loaded {
     /// What it describes.
     pub project: Project,
-    /// Warnings, in the order of the lines.
-    pub warnings: Vec<Located>,
+    /// Warnings.
+    pub warnings: Listed,
     /// The absolute path of the definition.
     pub file: PathBuf,
     /// What it was read from.
@@ -52,13 +52,10 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one; errors come
-    /// first, each kind in the order of the lines.
+    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one.
     #[must_use]
-    pub(crate) fn locate(&self, findings: &[Finding]) -> Vec<Located> {
-        let mut located = self.documents.locate(findings, self.words);
-        located.sort_by_key(|located| located.finding.severity);
-        located
+    pub(crate) fn locate(&self, findings: &[Finding]) -> Listed {
+        self.documents.locate(findings, self.words)
     }
 
     /// How the definition's format spells a setting that help asks for.
@@ -91,18 +88,13 @@ pub(crate) enum DefinitionError {
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// The definition can be read, but is not valid.
-    #[error("`{}` has {}", file.display(), count(errors(findings), "error"))]
+    #[error("`{}` has {}", file.display(), count(findings.errors(), "error"))]
     Findings {
         /// The file.
         file: PathBuf,
-        /// Errors in the order of the lines, then warnings. There are no warnings when the keys themselves are wrong.
-        findings: Vec<Located>,
+        /// Errors and warnings. There are no warnings when the keys themselves are wrong.
+        findings: Listed,
     },
-}
-
-/// How many findings are errors.
-fn errors(findings: &[Located]) -> usize {
-    findings.iter().filter(|located| located.finding.is_error()).count()
 }
 
 /// Whether a finding is about something that limg must not read, or only a warning.
@@ -115,7 +107,9 @@ impl Failure for DefinitionError {
         match self {
             Self::Fs(error) | Self::Document(DocumentError::Fs(error)) => kind_of_input(error),
             // The definition is right if all that is wrong is that limg must not read something.
-            Self::Findings { findings, .. } if findings.iter().all(|it| is_denied(&it.finding)) => {
+            Self::Findings { findings, .. }
+                if findings.more_errors == 0 && findings.shown.iter().all(|it| is_denied(&it.finding)) =>
+            {
                 FailureKind::Environment
             }
             Self::NotFound { .. } | Self::OnlyTemplate { .. } | Self::Document(_) | Self::Findings { .. } => {
@@ -170,7 +164,8 @@ pub(crate) fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionE
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
     let document = match Document::read(&file) {
         Err(DocumentError::Syntax { language, syntax, .. }) => {
-            return Err(DefinitionError::Findings { findings: vec![syntax.located(&file, language)], file });
+            let findings = Listed { shown: vec![syntax.located(&file, language)], ..Listed::default() };
+            return Err(DefinitionError::Findings { findings, file });
         }
         read => read?,
     };

@@ -11,6 +11,9 @@ pub use code::Code;
 pub use help::{Help, Setting};
 pub use place::{DocumentPath, Place, Step};
 
+/// How many findings of a definition are shown. A hostile or generated one can have tens of thousands.
+pub(crate) const SHOWN_AT_MOST: usize = 50;
+
 /// One thing that is wrong with, or worth knowing about, a definition or what it names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finding {

@@ -127,7 +127,7 @@ pub(super) async fn run(
 /// Whether a change of the definition, or of a file that it names, can fix an error.
 fn is_fixable_in_files(error: &CommandError) -> bool {
     match error {
-        error if !error.findings().is_empty() => true,
+        error if error.findings().is_some() => true,
         CommandError::Pipeline(error) => error.kind() != FailureKind::Environment,
         _ => false,
     }

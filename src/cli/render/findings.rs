@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::terminal::{ERROR, HELP, PLAIN, STRONG, Terminal, WARNING};
 use crate::cli::args::Format;
 use crate::cli::error::CommandError;
-use crate::definition::{self, Loaded, Located, Position};
+use crate::definition::{self, Listed, Loaded, Located, Position};
 use crate::failure::Failure as _;
 use crate::finding::{Finding, Help};
 use crate::sync::lock;
-use crate::text::causes;
+use crate::text::{causes, count};
 
 impl Terminal {
     /// Reports the warnings of a definition, to which later findings refer.
@@ -25,8 +25,8 @@ impl Terminal {
     }
 
     /// Reports warnings, each once: prints them, or keeps them for the result in JSON.
-    fn warnings(&self, warnings: &[Located]) {
-        for warning in warnings {
+    fn warnings(&self, warnings: &Listed) {
+        for warning in &warnings.shown {
             let mut printed = lock(&self.warnings);
             if printed.contains(warning) {
                 continue;
@@ -37,6 +37,18 @@ impl Terminal {
                 lock(&self.unreported).push(warning.clone());
             } else if !self.is_quiet() {
                 self.located(warning);
+            }
+        }
+        if self.format() == Format::Human && !self.is_quiet() {
+            self.more(warnings);
+        }
+    }
+
+    /// Prints how many findings are not listed.
+    fn more(&self, findings: &Listed) {
+        for (more, noun) in [(findings.more_errors, "error"), (findings.more_warnings, "warning")] {
+            if more > 0 {
+                self.essential(&format!("… and {}", count(more, &format!("more {noun}"))));
             }
         }
     }
@@ -59,11 +71,12 @@ impl Terminal {
             }
         }
         self.line(&[(ERROR, "error"), (PLAIN, &format!(": {error}"))]);
-        let findings = error.findings();
-        for finding in findings {
-            self.located(finding);
-        }
-        if findings.is_empty() {
+        if let Some(findings) = error.findings() {
+            for finding in &findings.shown {
+                self.located(finding);
+            }
+            self.more(findings);
+        } else {
             for cause in causes(error).skip(1) {
                 self.essential(&format!("  cause: {cause}"));
             }

@@ -72,7 +72,7 @@ impl Terminal {
 
     /// Prints why a command failed, with all findings, errors first, on one line.
     pub(super) fn print_failure(&self, error: &CommandError) {
-        let mut findings = error.findings().to_vec();
+        let mut findings = error.findings().map(|findings| findings.shown.clone()).unwrap_or_default();
         for warning in std::mem::take(&mut *lock(&self.unreported)) {
             if !findings.contains(&warning) {
                 findings.push(warning);

@@ -11,19 +11,15 @@ use serde_json::value::RawValue;
 use super::node::{Entry, Node, Scalar, ScalarKind};
 use super::{Position, Syntax};
 
-/// How deep values may be nested.
-const DEPTH_LIMIT: usize = 128;
+/// How deep values may be nested. Each level is read once more for its values, so the limit bounds the work too.
+const DEPTH_LIMIT: usize = 32;
 
 /// Reads a text as one document.
 pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
     read(raw, DEPTH_LIMIT).map_err(|error| match error {
         Fault::Json(error) => syntax(&error),
-        Fault::TooDeep => Syntax {
-            position: None,
-            message: format!("values are nested more than {DEPTH_LIMIT} levels deep"),
-            help: None,
-        },
+        Fault::TooDeep => Syntax::too_deep(DEPTH_LIMIT),
     })
 }
 

@@ -2,11 +2,33 @@
 
 use super::node::Node;
 use super::{Document, Position, secret};
-use crate::finding::{DocumentPath, Finding, Setting, Step};
+use crate::finding::{DocumentPath, Finding, SHOWN_AT_MOST, Setting, Step};
 
-/// How much text may be read to find lines; findings beyond it are shown without a line. That is thousands of findings in
-/// a definition of usual size.
-const READ_AT_MOST: usize = 64 * 1024 * 1024;
+/// How much may be read to find lines, in bytes of text and nodes; findings beyond it are shown without a line. It
+/// suffices for all findings that are shown of a definition of usual size.
+const READ_AT_MOST: usize = 8 * 1024 * 1024;
+
+/// The longest line that is shown, in bytes.
+const EXCERPT_AT_MOST: usize = 1000;
+
+/// The findings that are shown, and how many more there are.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// At most [`SHOWN_AT_MOST`], errors first, each kind by file, then line.
+    pub shown: Vec<Located>,
+    /// How many errors are not shown.
+    pub more_errors: usize,
+    /// How many warnings are not shown.
+    pub more_warnings: usize,
+}
+
+impl Listed {
+    /// The number of all errors.
+    #[must_use]
+    pub(crate) fn errors(&self) -> usize {
+        self.shown.iter().filter(|located| located.finding.is_error()).count() + self.more_errors
+    }
+}
 
 /// A finding with the line that it is about and its help in the words of the document's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,57 +58,77 @@ pub(in crate::definition) struct Vocabulary {
 pub(in crate::definition) struct Documents(pub(in crate::definition) Vec<Document>);
 
 impl Documents {
-    /// Finds the line of each finding and words its help. The order is by file, then line; equal findings are one, and one
-    /// slip under an anchor is one finding, however many aliases repeat it.
-    pub(in crate::definition) fn locate(&self, findings: &[Finding], words: &Vocabulary) -> Vec<Located> {
-        let mut located = Vec::new();
-        for document in &self.0 {
-            let own: Vec<&Finding> =
-                findings.iter().filter(|finding| finding.place.file() == document.file()).collect();
-            let mut own = document.locate(&own, words);
-            own.sort_by_key(|it| it.position.map_or((usize::MAX, 0), |at| (at.line, at.column)));
-            located.append(&mut own);
-        }
-        let is_elsewhere =
-            |finding: &&Finding| self.0.iter().all(|document| document.file() != finding.place.file());
-        located.extend(
-            findings.iter().filter(is_elsewhere).map(|finding| Located::of(finding, None, None, words)),
-        );
-        let mut unique: Vec<Located> = Vec::new();
-        for it in located {
-            let is_same = |other: &Located| {
-                other.finding == it.finding
-                    || other.position.is_some()
-                        && other.position == it.position
-                        && other.finding.place.file() == it.finding.place.file()
-                        && other.finding.code == it.finding.code
-                        && other.finding.message == it.finding.message
+    /// Finds the line of each finding and words its help, as far as findings are shown. Equal findings are one, and one slip
+    /// under an anchor is one finding, however many aliases repeat it.
+    pub(in crate::definition) fn locate(&self, findings: &[Finding], words: &Vocabulary) -> Listed {
+        let mut locators: Vec<_> = self.0.iter().map(|document| Locator::new(document, words)).collect();
+        let mut ordered: Vec<&Finding> = findings.iter().collect();
+        ordered.sort_by_key(|finding| finding.severity);
+        let mut ordered = ordered.into_iter();
+        let mut shown: Vec<Located> = Vec::new();
+        for finding in ordered.by_ref() {
+            let of_file = |locator: &&mut Locator<'_>| locator.document.file() == finding.place.file();
+            let located = match locators.iter_mut().find(of_file) {
+                Some(locator) => locator.locate(finding),
+                None => Located::of(finding, None, None, words),
             };
-            if !unique.iter().any(is_same) {
-                unique.push(it);
+            if !shown.iter().any(|other| other.is_same(&located)) {
+                shown.push(located);
+            }
+            if shown.len() == SHOWN_AT_MOST {
+                break;
             }
         }
-        unique
+        let (more_errors, more_warnings): (Vec<_>, Vec<_>) = ordered.partition(|finding| finding.is_error());
+        let file = |located: &Located| {
+            let file = located.finding.place.file();
+            self.0.iter().position(|document| document.file() == file).unwrap_or(usize::MAX)
+        };
+        shown.sort_by_key(|located| {
+            let position = located.position.map_or((usize::MAX, 0), |at| (at.line, at.column));
+            (located.finding.severity, file(located), position)
+        });
+        Listed { shown, more_errors: more_errors.len(), more_warnings: more_warnings.len() }
     }
 }
 
-impl Document {
+/// Finds the lines of findings in one document.
+struct Locator<'a> {
+    document: &'a Document,
+    words: &'a Vocabulary,
+    /// The values that an excerpt must not show.
+    hidden: Vec<String>,
+    /// How many more lines may be looked for.
+    affordable: usize,
+}
+
+impl<'a> Locator<'a> {
+    fn new(document: &'a Document, words: &'a Vocabulary) -> Self {
+        // An alias is followed each time that the text is read.
+        let cost = document.text.len() + document.root.size();
+        let hidden = secret::values(&document.root, words.variables);
+        Self { document, words, hidden, affordable: READ_AT_MOST / cost.max(1) }
+    }
+
     /// A place that the text does not have, such as a missing key, is that of the nearest key above it. A place that came in
     /// by an alias or a merge key is where the anchor is.
-    fn locate(&self, findings: &[&Finding], words: &Vocabulary) -> Vec<Located> {
-        let hidden = secret::values(&self.root, words.variables);
-        let affordable = READ_AT_MOST / self.text.len().max(1);
-        let locate = |(number, finding): (usize, &&Finding)| {
-            let path = finding.place.path();
-            let goal = (number < affordable).then(|| Goal::of(&self.root, path));
-            let position = goal.and_then(|goal| self.language.locate(&self.text, &goal.steps, goal.on_key));
-            let excerpt = position
-                .filter(|_| !is_in_variables(path, words))
-                .and_then(|position| self.text.lines().nth(position.line - 1))
-                .map(|line| hidden.iter().fold(line.to_owned(), |line, value| line.replace(value, "***")));
-            Located::of(finding, position, excerpt, words)
-        };
-        findings.iter().enumerate().map(locate).collect()
+    fn locate(&mut self, finding: &Finding) -> Located {
+        let Document { text, root, language, .. } = self.document;
+        let path = finding.place.path();
+        let mut position = None;
+        if let Some(rest) = self.affordable.checked_sub(1) {
+            self.affordable = rest;
+            let goal = Goal::of(root, path);
+            position = language.locate(text, &goal.steps, goal.on_key);
+        }
+        let line = position
+            .filter(|_| !is_in_variables(path, self.words))
+            .and_then(|position| text.lines().nth(position.line - 1));
+        let excerpt = line.filter(|line| line.len() <= EXCERPT_AT_MOST).map(|line| {
+            let hidden = self.hidden.iter().filter(|value| line.contains(value.as_str()));
+            hidden.fold(line.to_owned(), |line, value| line.replace(value, "***"))
+        });
+        Located::of(finding, position, excerpt, self.words)
     }
 }
 
@@ -99,6 +141,17 @@ impl Located {
     ) -> Self {
         let help = finding.help.as_ref().and_then(|help| help.render(words.setting));
         Self { finding: finding.clone(), position, excerpt, help }
+    }
+
+    /// Whether both are the same, or the same slip under an anchor.
+    fn is_same(&self, other: &Self) -> bool {
+        let Finding { code, message, place, .. } = &self.finding;
+        self.finding == other.finding
+            || self.position.is_some()
+                && self.position == other.position
+                && place.file() == other.finding.place.file()
+                && *code == other.finding.code
+                && *message == other.finding.message
     }
 }
 

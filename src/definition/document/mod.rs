@@ -12,8 +12,8 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use locate::Located;
 pub(super) use locate::{Documents, Vocabulary};
+pub(crate) use locate::{Listed, Located};
 pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 
 use crate::finding::{Code, Finding, Place};
@@ -81,6 +81,14 @@ pub(crate) struct Syntax {
 }
 
 impl Syntax {
+    fn too_deep(at_most: usize) -> Self {
+        Self {
+            position: None,
+            message: format!("values are nested more than {at_most} levels deep"),
+            help: Some("reduce the nesting: no definition needs that many levels".to_owned()),
+        }
+    }
+
     /// The finding about it.
     pub(super) fn located(self, file: &Path, language: Language) -> Located {
         let Self { position, message, help } = self;

@@ -49,6 +49,16 @@ impl Node {
     /// No value.
     pub(super) const NULL: Self = Self::Scalar(Scalar { kind: ScalarKind::Null, text: String::new() });
 
+    /// The number of nodes in it.
+    pub(super) fn size(&self) -> usize {
+        1 + match self {
+            Self::Scalar(_) => 0,
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Mapping(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+            Self::Tagged(_, value) => value.size(),
+        }
+    }
+
     /// Whether there is no value.
     pub(in crate::definition) fn is_null(&self) -> bool {
         matches!(self, Self::Scalar(Scalar { kind: ScalarKind::Null, .. }))

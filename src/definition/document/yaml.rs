@@ -13,6 +13,7 @@ use serde::de::{
 
 use super::node::{Entry, Node, Scalar, ScalarKind};
 use super::{Position, Syntax};
+use crate::text::{NESTING_AT_MOST, nesting};
 
 /// What a node costs in addition to its text, against [`EXPANDED_AT_MOST`].
 const NODE_COST: usize = 32;
@@ -23,6 +24,9 @@ const EXPANDED_AT_MOST: usize = 32 * 1024 * 1024;
 
 /// Reads a text as one document.
 pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
+    if nesting(text) > NESTING_AT_MOST {
+        return Err(Syntax::too_deep(NESTING_AT_MOST));
+    }
     let budget = Cell::new(EXPANDED_AT_MOST);
     let failed = |error: serde_yaml::Error| syntax(&error, text);
     let mut documents = serde_yaml::Deserializer::from_str(text);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::expected::Expected;
 use super::shape_help as help;
 use crate::definition::document::{Document, Entry, Node, Scalar, ScalarKind};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Place, SHOWN_AT_MOST};
 use crate::text::nearest;
 
 /// Finds every violation of the schema.
@@ -124,7 +124,8 @@ impl Walk {
             } else if entry.key == "<<" {
                 self.merge_key(at);
             } else {
-                let near = nearest_key(&entry.key, &known, &present);
+                let is_shown = self.findings.len() < SHOWN_AT_MOST;
+                let near = is_shown.then(|| nearest_key(&entry.key, &known, &present)).flatten();
                 meant.extend(near);
                 let message = format!("unknown key `{}`", entry.key);
                 let finding = Finding::error(Code::UnknownKey, at.key(&entry.key).on_key(), message);

@@ -131,7 +131,7 @@ mod tests {
                 crate::fs::write_atomically(&path, file.content.as_bytes()).unwrap();
             }
             let loaded = crate::definition::load(&folder.path().join("limg.yaml"), &[runtime]).unwrap();
-            assert_eq!(loaded.warnings, [], "{runtime}");
+            assert_eq!(loaded.warnings.shown, [], "{runtime}");
             let [function] = &loaded.project.functions[..] else { panic!("{runtime}") };
             assert_eq!(function.base.contract, runtime);
             assert_eq!(function.base.image.is_some(), base.is_some());

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{Folder, RUNTIMES};
 use crate::definition::{DefinitionError, DocumentError, find, load};
 use crate::failure::{Failure as _, FailureKind};
+use crate::finding::SHOWN_AT_MOST;
 
 const SMALL: &str =
     "functions: { orders: { runtime: python3.12, handler: app.handler, code: functions/orders } }\n";
@@ -104,7 +105,7 @@ fn invalid_yaml_is_reported_with_its_position_and_help() {
     let syntax = |text: &str| {
         folder.write("limg.yaml", text.as_bytes());
         match load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err() {
-            DefinitionError::Findings { mut findings, .. } => findings.remove(0),
+            DefinitionError::Findings { mut findings, .. } => findings.shown.remove(0),
             other => panic!("{text:?}: {other}"),
         }
     };
@@ -140,6 +141,50 @@ fn alias_bombs_stop_early() {
         folder.write("limg.yaml", bomb.as_bytes());
         let error = load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err();
         let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
-        assert!(findings[0].help.as_ref().unwrap().contains("far too much"), "{findings:?}");
+        assert!(findings.shown[0].help.as_ref().unwrap().contains("far too much"), "{findings:?}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_rejected_before_it_costs_time() {
+    let folder = Folder::new();
+    for (file, depth) in
+        [("limg.yaml", 101), ("limg.yaml", 100_000), ("limg.json", 33), ("limg.json", 100_000)]
+    {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let text = format!("{{\"functions\": {}1{}}}", open.repeat(depth), close.repeat(depth));
+            folder.write(file, text.as_bytes());
+            let error = load(&folder.path(file), RUNTIMES).unwrap_err();
+            let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
+            let message = &findings.shown[0].finding.message;
+            assert!(message.contains("levels deep"), "{file} {depth} {open}: {message}");
+        }
+    }
+}
+
+/// As few passes over the text as findings that are shown, and no guess for a finding that is not.
+#[test]
+fn of_many_findings_some_are_shown_and_the_rest_is_counted() {
+    let folder = Folder::new();
+    let many = |line: &dyn Fn(usize) -> String| (0..3000).map(line).collect::<Vec<_>>().concat();
+    let small =
+        |rest: &str| format!("functions: {{ a: {{ runtime: python3.12, handler: a.b, code: . }} }}\n{rest}");
+    let layers = format!(
+        "functions: {{ a: {{ runtime: python3.12, handler: a.b, code: ., layers: [{}] }} }}\nlayers:\n{}",
+        many(&|number| format!("m{number},")),
+        many(&|number| format!("  l{number}: {{ path: . }}\n")),
+    );
+    let one_line = format!("{{{}}}\n", many(&|number| format!("key{number}: 1,")));
+    for (name, text, errors) in [
+        ("unknown keys", small(&many(&|number| format!("key{number}: 1\n"))), 3000),
+        ("in one line", one_line, 3001),
+        ("unknown layers", layers, 3000),
+    ] {
+        folder.write("limg.yaml", text.as_bytes());
+        let error = load(&folder.path("limg.yaml"), RUNTIMES).unwrap_err();
+        assert!(error.to_string().contains(&format!("has {errors} errors")), "{name}: {error}");
+        let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
+        assert_eq!(findings.shown.len(), SHOWN_AT_MOST, "{name}");
+        assert!(findings.shown.iter().all(|it| it.excerpt.as_ref().is_none_or(|line| line.len() < 2000)));
     }
 }

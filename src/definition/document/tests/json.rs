@@ -55,7 +55,7 @@ fn keys_values_and_items_have_positions() {
         (root.key("absent"), (1, 1)),
     ] {
         let finding = Finding::error(Code::UnknownKey, place.clone(), "x");
-        let located = Documents(vec![parse(TEXT).unwrap()]).locate(&[finding], &words);
+        let located = Documents(vec![parse(TEXT).unwrap()]).locate(&[finding], &words).shown;
         let at = located[0].position.unwrap();
         assert_eq!((at.line, at.column), expected, "{place:?}");
     }
@@ -68,5 +68,5 @@ fn errors_have_positions_and_nesting_has_a_limit() {
     assert!(!syntax.message.contains("line"), "{syntax:?}");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let Err(DocumentError::Syntax { syntax, .. }) = parse(&deep) else { panic!() };
-    assert!(syntax.message.contains("128"), "{syntax:?}");
+    assert!(syntax.message.contains("32 levels"), "{syntax:?}");
 }

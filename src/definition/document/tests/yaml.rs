@@ -40,7 +40,8 @@ fn a_place_below_a_tag_has_a_line() {
     let document = parse("a: !Sub\n  - text\n  - { Name: 5 }\n");
     let place = Place::document(Path::new("template.yaml")).key("a").index(1).key("Name");
     let words = Vocabulary { setting: |_| None, variables: "Variables" };
-    let located = Documents(vec![document]).locate(&[Finding::error(Code::UnknownKey, place, "x")], &words);
+    let located =
+        Documents(vec![document]).locate(&[Finding::error(Code::UnknownKey, place, "x")], &words).shown;
     let at = located[0].position.unwrap();
     assert_eq!((at.line, at.column), (3, 13));
 }

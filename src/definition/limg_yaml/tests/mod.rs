@@ -29,8 +29,7 @@ fn read_valid(folder: &Folder, text: &str) -> Project {
 /// All findings as a user could be shown them.
 fn report(folder: &Folder, text: &str) -> String {
     let (Outcome { findings, .. }, documents) = read_in(folder, text).unwrap();
-    let mut located = documents.locate(&findings, &VOCABULARY);
-    located.sort_by_key(|located| located.finding.severity);
+    let located = documents.locate(&findings, &VOCABULARY).shown;
     let mut lines = Vec::new();
     for Located { finding, position, excerpt, help } in located {
         let place = position.map_or("?".to_owned(), |at| format!("{}:{}", at.line, at.column));

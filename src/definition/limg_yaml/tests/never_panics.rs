@@ -31,7 +31,7 @@ fn survives(folder: &Folder, text: &str) {
         return;
     };
     assert_eq!(outcome.project.is_none(), outcome.findings.iter().any(crate::finding::Finding::is_error));
-    for located in documents.locate(&outcome.findings, &VOCABULARY) {
+    for located in documents.locate(&outcome.findings, &VOCABULARY).shown {
         assert!(located.position.is_some(), "{located:?} in {text:?}");
     }
 }

@@ -211,11 +211,12 @@ impl<'a> Settings<'a, '_> {
             }
             let finding =
                 Finding::error(Code::UnknownLayer, at.index(position), format!("unknown layer `{name}`"));
-            findings.add(finding.help(if context.extensions.contains_key(name.as_str()) {
+            let help = if context.extensions.contains_key(name.as_str()) {
                 format!("list it under `extensions`: `{name}` is an extension")
             } else {
-                unknown_help("layers", name, context.layers.keys().copied())
-            }));
+                unknown_help("layers", name, context.layers.keys().copied(), findings)
+            };
+            findings.add(finding.help(help));
         }
         layers
     }
@@ -238,11 +239,12 @@ impl<'a> Settings<'a, '_> {
             }
             let message = format!("unknown extension `{name}`");
             let finding = Finding::error(Code::UnknownExtension, at.index(position), message);
-            findings.add(finding.help(if context.layers.contains_key(name.as_str()) {
+            let help = if context.layers.contains_key(name.as_str()) {
                 format!("list it under `layers`: `{name}` is a layer")
             } else {
-                unknown_help("extensions", name, context.extensions.keys().copied())
-            }));
+                unknown_help("extensions", name, context.extensions.keys().copied(), findings)
+            };
+            findings.add(finding.help(help));
         }
         extensions
     }
@@ -317,11 +319,16 @@ fn check_versions<'a>(
 }
 
 /// The help for a name that `section` does not define.
-fn unknown_help<'a>(section: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+fn unknown_help<'a>(
+    section: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    findings: &Findings,
+) -> String {
     if name.starts_with("arn:") && section == "layers" {
         return "define it under `layers` as `NAME: { arn: ... }`, and list the name here".to_owned();
     }
-    match nearest(name, known) {
+    match nearest(name, known.filter(|_| !findings.are_enough())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("define it under `{section}` as `NAME: {{ path: ... }}`"),
     }

@@ -12,7 +12,7 @@ mod layer;
 mod name;
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use self::base::Bases;
@@ -20,7 +20,7 @@ pub(crate) use self::environment::{VariableError, check_variable};
 use self::source::Written;
 use super::{Outcome, format};
 use crate::definition::document::Document;
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Place, SHOWN_AT_MOST};
 use crate::project::{Extension, Project};
 
 /// Validates a definition against the ids of known runtimes.
@@ -71,11 +71,12 @@ pub(super) fn validate(definition: &format::Definition, document: &Document, run
 struct Findings {
     document: Place,
     all: Vec<Finding>,
+    known: HashSet<Finding>,
 }
 
 impl Findings {
     fn new(document: Place) -> Self {
-        Self { document, all: Vec::new() }
+        Self { document, all: Vec::new(), known: HashSet::new() }
     }
 
     /// The value in the document that these keys lead to.
@@ -84,9 +85,14 @@ impl Findings {
     }
 
     fn add(&mut self, finding: Finding) {
-        if !self.all.contains(&finding) {
+        if self.known.insert(finding.clone()) {
             self.all.push(finding);
         }
+    }
+
+    /// Whether no further finding is shown, so that a guess at what the user meant is in vain.
+    fn are_enough(&self) -> bool {
+        self.all.len() >= SHOWN_AT_MOST
     }
 
     fn has_errors(&self) -> bool {
