@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::args::BuildArguments;
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
-use super::interrupt::{INTERRUPTED, Interrupt};
+use super::interrupt::Interrupt;
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{destination, selection};
@@ -52,7 +52,7 @@ pub(super) async fn run(
                 context.stop.store(true, Ordering::Relaxed);
                 // The result does not matter any more, only the cleanup.
                 drop(tokio::time::timeout(CLEANUP_TIMEOUT, work).await);
-                return Ok(ExitCode::from(INTERRUPTED));
+                return Ok(interrupt.report(terminal));
             }
         }
     };

@@ -1,14 +1,22 @@
 //! Signals that end a command early, for example that of Ctrl-C.
 
 use std::io;
+use std::process::ExitCode;
 
 use super::error::CommandError;
+use super::render::Terminal;
 
-/// The exit code that shells use for a program that Ctrl-C ended: 128 plus the signal's number.
-pub(super) const INTERRUPTED: u8 = 130;
+/// The exit codes that shells use for a program that a signal ended: 128 plus the signal's number.
+const AFTER_CTRL_C: u8 = 130;
+#[cfg(unix)]
+const AFTER_TERMINATE: u8 = 143;
+#[cfg(unix)]
+const AFTER_HANG_UP: u8 = 129;
 
 /// Ctrl-C, and on Unix SIGTERM and SIGHUP. Once registered, none of them ends the program by itself.
 pub(super) struct Interrupt {
+    /// The exit code for the signal that has arrived.
+    code: u8,
     #[cfg(unix)]
     ctrl_c: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -26,6 +34,7 @@ impl Interrupt {
         use tokio::signal::unix::{SignalKind, signal};
         let all = || {
             Ok(Self {
+                code: AFTER_CTRL_C,
                 ctrl_c: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hang_up: if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) },
@@ -36,19 +45,29 @@ impl Interrupt {
 
     #[cfg(windows)]
     pub(super) fn register() -> Result<Self, CommandError> {
-        Ok(Self { ctrl_c: tokio::signal::windows::ctrl_c().map_err(failed)? })
+        Ok(Self { code: AFTER_CTRL_C, ctrl_c: tokio::signal::windows::ctrl_c().map_err(failed)? })
     }
 
     /// Completes when a signal arrives, or has arrived since the registration.
     pub(super) async fn wait(&mut self) {
         #[cfg(unix)]
-        tokio::select! {
-            _ = self.ctrl_c.recv() => {}
-            _ = self.terminate.recv() => {}
-            Some(()) = receive(self.hang_up.as_mut()) => {}
+        {
+            self.code = tokio::select! {
+                _ = self.ctrl_c.recv() => AFTER_CTRL_C,
+                _ = self.terminate.recv() => AFTER_TERMINATE,
+                Some(()) = receive(self.hang_up.as_mut()) => AFTER_HANG_UP,
+            };
         }
         #[cfg(windows)]
         let _signal = self.ctrl_c.recv().await;
+    }
+}
+
+impl Interrupt {
+    /// Reports that the command was interrupted. Returns its exit code.
+    pub(super) fn report(&self, terminal: &Terminal) -> ExitCode {
+        terminal.essential("interrupted");
+        ExitCode::from(self.code)
     }
 }
 

@@ -10,7 +10,7 @@ use super::args::PushEcrArguments;
 use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
-use super::interrupt::{INTERRUPTED, Interrupt};
+use super::interrupt::Interrupt;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -168,7 +168,7 @@ impl<'a> PushJob<'a> {
         let pushed = tokio::select! {
             pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
             // Nothing to clean up: blobs are complete before they get their names, and tags come last.
-            () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+            () = interrupt.wait() => return Ok(interrupt.report(terminal)),
         };
         terminal.summarize_overwrites();
         terminal.pushed(&pushed, uri);

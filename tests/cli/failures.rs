@@ -346,14 +346,14 @@ fn a_killed_build_does_no_damage() {
 }
 
 #[test]
-fn an_interrupted_build_exits_with_130() {
+fn an_interrupted_build_says_so_and_exits_as_shells_expect() {
     let context = shop();
     // Minutes of work.
     std::fs::File::create(context.path("orders/large")).unwrap().set_len(9 << 30).unwrap();
-    for signal in ["-INT", "-TERM"] {
-        let mut run = context
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let run = context
             .command(&["build", "-q", "-o", "oci-archive:a.tar"])
-            .stderr(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         let tag = context.store().join("CACHEDIR.TAG");
@@ -362,7 +362,9 @@ fn an_interrupted_build_exits_with_130() {
         }
         let kill = std::process::Command::new("kill").args([signal, &run.id().to_string()]).status();
         assert!(kill.unwrap().success());
-        assert_eq!(run.wait().unwrap().code(), Some(130));
+        let ended = run.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(code));
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "interrupted\n");
         assert!(!context.path("a.tar").exists());
         std::fs::remove_dir_all(context.store()).unwrap();
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::args::InvokeArguments;
 use super::error::CommandError;
-use super::interrupt::{INTERRUPTED, Interrupt};
+use super::interrupt::Interrupt;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -62,10 +62,10 @@ pub(super) async fn run(
     let version = tokio::select! {
         biased;
         // No container exists yet. A later run removes an unfinished layer, and the engine drops an unfinished image.
-        () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = interrupt.wait() => return Ok(interrupt.report(terminal)),
         version = Box::pin(job.build(&loaded, &function)) => version?,
     };
-    invoke(&version, &events, interrupt, &job.report(&version), port.is_some()).await
+    invoke(&version, &events, interrupt, &job.report(&version), port.is_some(), terminal).await
 }
 
 /// Sends the events to one container and reports the responses. With `stay` the container runs until the user
@@ -76,6 +76,7 @@ async fn invoke(
     mut interrupt: Interrupt,
     report: &InvocationReport<'_>,
     stay: bool,
+    terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
     let (mut sent, mut is_up) = (0, false);
     version.remove_older().await;
@@ -105,7 +106,7 @@ async fn invoke(
             Ok(report.exit_code())
         }
         Ok(None) if is_up => Ok(report.exit_code()),
-        Ok(None) => Ok(ExitCode::from(INTERRUPTED)),
+        Ok(None) => Ok(interrupt.report(terminal)),
         Err(error) => {
             report.unsent(events.len() - sent, events.len());
             Err(CommandError::Engine(error))

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::job::Job;
 use crate::cli::error::CommandError;
-use crate::cli::interrupt::{INTERRUPTED, Interrupt};
+use crate::cli::interrupt::Interrupt;
 use crate::definition::Loaded;
 use crate::engine::{OutputSink, OutputStream, TerminalSize};
 use crate::project::Function;
@@ -28,7 +28,7 @@ pub(super) async fn run(
     let mut interrupt = Interrupt::register()?;
     let version = tokio::select! {
         biased;
-        () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = interrupt.wait() => return Ok(interrupt.report(job.terminal)),
         version = Box::pin(job.build(loaded, function)) => version?,
     };
     version.remove_older().await;
@@ -44,7 +44,7 @@ pub(super) async fn run(
     drop(raw);
     Ok(match status.map_err(CommandError::Engine)? {
         Some(status) => ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)),
-        None => ExitCode::from(INTERRUPTED),
+        None => interrupt.report(job.terminal),
     })
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::events;
 use super::job::{Job, Version};
 use crate::cli::error::CommandError;
-use crate::cli::interrupt::{INTERRUPTED, Interrupt};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::selection;
 use crate::cli::units::seconds;
 use crate::engine::{EventPayload, FinishedRun, RunningFunction};
@@ -70,7 +70,7 @@ pub(super) async fn run(
     };
     let mut version = tokio::select! {
         biased;
-        () = interrupt.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = interrupt.wait() => return Ok(interrupt.report(job.terminal)),
         version = watch.first() => version?,
     };
     let (mut port, mut is_known) = (version.run.port, false);
