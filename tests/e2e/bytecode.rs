@@ -49,7 +49,7 @@ impl Package {
             "project: bytecode\n\
              bases: { nothing: { image: scratch, contract: provided.al2023 } }\n\
              functions:\n  \
-               folder: { runtime: nothing, code: code }\n  \
+               folder: { runtime: nothing, code: code, exclude: ['!__pycache__/'] }\n  \
                zip: { runtime: nothing, code: code.zip }\n",
         );
         Self { workspace }
@@ -137,7 +137,7 @@ fn byte_code_compiled_by_the_bases_python_is_used_in_the_container() {
             "project: {prefix}\n\
              bases: {{ python: {{ image: 'oci:{layout}', contract: python3.11 }} }}\n\
              functions:\n  \
-               f: {{ runtime: python, handler: app.handler, code: code, environment: {{ PYTHONVERBOSE: '1' }} }}\n",
+               f: {{ runtime: python, handler: app.handler, code: code, exclude: ['!__pycache__/'], environment: {{ PYTHONVERBOSE: '1' }} }}\n",
             prefix = engine.prefix,
         ),
     );
@@ -175,7 +175,7 @@ fn byte_code_of_a_source_that_a_later_layer_replaces_is_not_used() {
         "limg.yaml",
         "project: bytecode\n\
          bases: { nothing: { image: scratch, contract: provided.al2023 } }\n\
-         layers: { lower: { path: lower }, upper: { path: upper } }\n\
+         layers: { lower: { path: lower, exclude: ['!__pycache__/'] }, upper: { path: upper } }\n\
          defaults: { runtime: nothing, code: code }\n\
          functions:\n  \
            both: { layers: [lower, upper] }\n  \
