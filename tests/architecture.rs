@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "store", "project"]),
     ("tree", &["project"]),
-    ("definition", &["project"]),
+    ("definition", &["runtime", "project"]),
     ("lock", &["store", "strict_yaml", "project"]),
     ("runtime", &["project"]),
     ("sample_event", &[]),

@@ -12,6 +12,7 @@ mod conflicts;
 mod contents;
 mod custom_runtime;
 mod dependencies;
+mod deprecation;
 mod editable_installs;
 mod entry_point;
 mod extensions;
@@ -32,6 +33,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
 
+pub(crate) use self::deprecation::deprecated_runtimes;
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};

@@ -14,33 +14,51 @@ use crate::sample_event::{self, SampleEvent};
 /// The heading of options that all commands have.
 const GLOBAL: &str = "Global options";
 
+/// The heading of what has no name.
+const ARGUMENTS: &str = "Arguments";
+
 /// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
 #[derive(Debug, Parser)]
-#[command(name = "limg", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "limg", version, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true, next_help_heading = GLOBAL)]
+#[command(after_help = "\
+Examples:
+  limg init shop          # write a starter project
+  limg build              # build an image of each function
+  limg invoke -e '{}'     # run a function in Docker
+  limg help push ecr      # show the help of a command")]
 pub(super) struct Arguments {
     /// The definition [default: limg.yaml in this folder or the nearest one above]
-    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
     /// The format of results on standard output
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,
 
     /// Print only results and errors
-    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
     /// Print more details: every overwritten file, the emulator's own log
-    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
     /// PEM certificates to trust in addition to the system's, for registries and AWS
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
 
     /// When to use colours; `auto` respects `NO_COLOR` and `CLICOLOR_FORCE`
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
+
+    /// Print help; `--help` prints more than `-h`
+    #[arg(short, long, global = true, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
 
     #[command(subcommand)]
     pub(super) command: Command,
@@ -53,6 +71,8 @@ pub(super) enum Format {
     Human,
     /// For programs
     Json,
+    /// One image reference a line, for `$(...)` in a shell; only `build` and `push`
+    Refs,
 }
 
 /// When to use colours.
@@ -94,11 +114,20 @@ pub(super) enum Command {
     /// Write a starter project
     Init(InitArguments),
     /// Print the JSON Schema of limg.yaml, for editors
+    #[command(after_help = "\
+Examples:
+  limg schema > limg.schema.json")]
     Schema,
+    /// Print a script that completes limg's commands and options in a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page, or write all of them to a folder
+    Man(ManArguments),
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    next_help_heading = "Output options",
+    after_help = "\
 Destinations:
   oci:DIR[:NAME]              an OCI image layout [default: oci:.limg/images next to the definition]
   oci-archive:FILE[:NAME]     an OCI image layout in a tar archive
@@ -106,10 +135,17 @@ Destinations:
   docker-daemon:[NAME]        the Docker Engine; only layers that it lacks are uploaded
 
 All timestamps in images are SOURCE_DATE_EPOCH, or 1980-01-01. The store of layers is LIMG_STORE, or limg in the \
-user's cache folder.")]
+user's cache folder.
+
+Examples:
+  limg build                                    # all functions, into .limg/images
+  limg build greet -o docker-archive:greet.tar  # one function, for `docker load`
+  limg build --arch arm64 --tag v1 -o oci:out
+  skopeo inspect $(limg build -q --format refs greet)"
+)]
 pub(super) struct BuildArguments {
     /// The functions to build [default: all]
-    #[arg(value_name = "FUNCTION")]
+    #[arg(help_heading = ARGUMENTS, value_name = "FUNCTION")]
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
@@ -132,6 +168,7 @@ pub(super) struct BuildArguments {
 
 /// Which functions this machine builds.
 #[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Build options")]
 pub(super) struct ShardArguments {
     /// Build only the functions of machine I of N, for example 1/3: every Nth function by name
     #[arg(long, value_name = "I/N")]
@@ -140,6 +177,7 @@ pub(super) struct ShardArguments {
 
 /// Images with layers to reuse.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Build options")]
 pub(super) struct CacheFromArguments {
     /// Reuse layers of an image that limg has pushed, if the store lacks them; repeatable
     ///
@@ -152,6 +190,7 @@ pub(super) struct CacheFromArguments {
 
 /// The options of all commands that build.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Build options")]
 pub(super) struct CommonBuildArguments {
     /// Build for this architecture instead of the definition's
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
@@ -167,6 +206,10 @@ pub(super) struct CommonBuildArguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  limg push registry registry.example.com/shop --tag v1
+  limg help push registry")]
 pub(super) enum PushCommand {
     /// Push images to Amazon ECR
     #[cfg(feature = "aws")]
@@ -176,16 +219,24 @@ pub(super) enum PushCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    next_help_heading = "Registry options",
+    after_help = "\
 Only layers that the registry lacks are uploaded. Layers of its other repositories are mounted if it supports that. \
 The result is the name of each image with its digest: deploy by that name.
 
 Credentials come from the Docker and Podman configuration, including credential helpers, and for Amazon ECR from the \
-AWS credential chain.")]
+AWS credential chain.
+
+Examples:
+  limg push registry registry.example.com/shop --tag v1 --tag latest
+  limg push registry localhost:5000 greet --cache-from localhost:5000/{function}:main
+  image=$(limg push registry localhost:5000 greet -q --format refs)"
+)]
 pub(super) struct PushRegistryArguments {
     /// The registry and the prefix of its repositories, for example registry.example.com/shop; each image goes to
     /// PREFIX/FUNCTION
-    #[arg(value_name = "PREFIX")]
+    #[arg(help_heading = ARGUMENTS, value_name = "PREFIX")]
     pub(super) prefix: String,
 
     #[command(flatten)]
@@ -194,9 +245,17 @@ pub(super) struct PushRegistryArguments {
 
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    next_help_heading = "Registry options",
+    after_help = "\
 Account and region come from the AWS credentials, as for any AWS tool: environment, profile or SSO. The result is \
-the URI of each image with its digest, as Lambda accepts it.")]
+the URI of each image with its digest, as Lambda accepts it.
+
+Examples:
+  limg push ecr --region eu-west-1 --tag v1 --create-repository
+  image=$(limg push ecr greet -q --format refs)
+  aws lambda update-function-code --function-name greet --image-uri \"$image\""
+)]
 pub(super) struct PushEcrArguments {
     /// The region [default: `AWS_REGION`, or the profile's]
     #[arg(long, value_name = "REGION")]
@@ -224,9 +283,10 @@ pub(super) struct PushEcrArguments {
 
 /// The options of both ways to push.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Registry options")]
 pub(super) struct PushArguments {
     /// The functions to push [default: all]
-    #[arg(value_name = "FUNCTION")]
+    #[arg(help_heading = ARGUMENTS, value_name = "FUNCTION")]
     pub(super) functions: Vec<String>,
 
     #[command(flatten)]
@@ -248,14 +308,20 @@ pub(super) struct PushArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  limg update              # all bases and layers
+  limg update python3.12   # one base")]
 pub(super) struct UpdateArguments {
     /// Names of bases and layers, or references as in the definition [default: all]
-    #[arg(value_name = "NAME")]
+    #[arg(help_heading = ARGUMENTS, value_name = "NAME")]
     pub(super) names: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
+#[command(
+    next_help_heading = "Run options",
+    after_long_help = "\
 The response goes to standard output. What the function and its extensions print, and why the function failed, goes to \
 standard error. With `--format json` the output is an object with `function`, `status` (`success`, `function_error`, \
 `timeout`), `error_type`, `error_message`, `response`, `duration_ms`, `init_ms` (the part of it that the start of the \
@@ -266,11 +332,17 @@ others. With `--format json` each response is then an object on a line of its ow
 
 With `--port`, events are optional and sent first. Press Ctrl-C to end `--port` and `--watch`: the exit code is then \
 0, or 1 if an event failed under `--port` alone. If a change does not build, limg reports it and keeps the previous \
-version running.")]
+version running.
+
+Examples:
+  limg invoke                              # the only function, with the event {}
+  limg invoke greet -e event.json -e @sqs  # two events, one after the other
+  limg invoke greet --watch --port 9000    # until Ctrl-C"
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct InvokeArguments {
     /// The function to invoke; optional if there is only one
-    #[arg(value_name = "FUNCTION")]
+    #[arg(help_heading = ARGUMENTS, value_name = "FUNCTION")]
     pub(super) function: Option<String>,
 
     /// An event: a file, `-` for standard input, JSON, or `@NAME` for a sample; repeatable [default: {}]
@@ -352,10 +424,15 @@ pub(super) struct InvokeArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Run `limg invoke -e @NAME` to send a sample to a function.")]
+#[command(after_help = "\
+Run `limg invoke -e @NAME` to send a sample to a function.
+
+Examples:
+  limg event
+  limg event sqs > event.json")]
 pub(super) struct EventArguments {
     /// The sample to print [default: list all]
-    #[arg(value_name = "NAME", value_parser = sample_events())]
+    #[arg(help_heading = ARGUMENTS, value_name = "NAME", value_parser = sample_events())]
     pub(super) name: Option<String>,
 }
 
@@ -363,7 +440,12 @@ pub(super) struct EventArguments {
 #[command(after_help = "\
 The store is LIMG_STORE, or limg in the user's cache folder. Its maximum size is LIMG_STORE_LIMIT, or `store: { \
 limit: SIZE }` in config.yaml, or 10GB. At the end of a command that has added something, limg removes the least \
-recently used blobs until the store is below its limit.")]
+recently used blobs until the store is below its limit.
+
+Examples:
+  limg cache
+  limg cache prune --older-than 30 --dry-run
+  limg cache verify")]
 pub(super) struct CacheArguments {
     #[command(subcommand)]
     pub(super) command: Option<CacheCommand>,
@@ -372,14 +454,27 @@ pub(super) struct CacheArguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum CacheCommand {
     /// Show where the store is, what it contains and its limit; the default
+    #[command(after_help = "\
+Examples:
+  limg cache show --format json")]
     Show,
     /// Remove the least recently used blobs and records, unless another limg uses the store
     Prune(PruneArguments),
     /// Read all blobs and remove damaged ones; the exit code is 1 if there are any
+    #[command(after_help = "\
+Examples:
+  limg cache verify")]
     Verify,
 }
 
 #[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Prune options",
+    after_help = "\
+Examples:
+  limg cache prune --max-size 2GB
+  limg cache prune --all --dry-run"
+)]
 pub(super) struct PruneArguments {
     /// Remove all blobs and records
     #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
@@ -399,18 +494,59 @@ pub(super) struct PruneArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Project options",
+    after_help = "\
+Examples:
+  limg init
+  limg init shop --runtime nodejs
+  limg init api --runtime python3.13 --base oci:bases/python3.13"
+)]
 pub(super) struct InitArguments {
     /// The folder; limg creates it if it does not exist
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(help_heading = ARGUMENTS, value_name = "DIR", default_value = ".")]
     pub(super) directory: PathBuf,
 
-    /// The function's runtime
-    #[arg(long, value_name = "ID", default_value = "python3.12")]
-    pub(super) runtime: String,
+    /// The function's runtime, or its language for the newest runtime: python, nodejs, java, dotnet, ruby or
+    /// provided [default: python]
+    #[arg(long, value_name = "ID")]
+    pub(super) runtime: Option<String>,
 
     /// The base image, for example oci:bases/python3.12 [default: AWS's own]
     #[arg(long, value_name = "IMAGE")]
     pub(super) base: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  limg completions bash > /etc/bash_completion.d/limg
+  limg completions zsh > ~/.zfunc/_limg    # with ~/.zfunc in fpath
+  limg completions fish > ~/.config/fish/completions/limg.fish
+  limg completions powershell >> $PROFILE")]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    #[arg(help_heading = ARGUMENTS, value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Output options",
+    after_help = "\
+Examples:
+  limg man | man -l -
+  limg man push ecr > limg-push-ecr.1
+  limg man -o /usr/local/share/man/man1"
+)]
+pub(super) struct ManArguments {
+    /// The command, for example `push ecr` [default: limg itself]
+    #[arg(help_heading = ARGUMENTS, value_name = "COMMAND", conflicts_with = "output")]
+    pub(super) command: Vec<String>,
+
+    /// Write the pages of limg and all its commands to this folder; limg creates it if it does not exist
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// The names and descriptions of all sample events.
@@ -425,15 +561,5 @@ fn architecture(text: &str) -> Result<Architecture, String> {
         "x86_64" | "amd64" => Ok(Architecture::X86_64),
         "arm64" | "aarch64" => Ok(Architecture::Arm64),
         _ => Err("use x86_64 or arm64".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_arguments_do_not_contradict_each_other() {
-        super::Arguments::command().debug_assert();
     }
 }

@@ -26,8 +26,8 @@ pub(super) async fn run(
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
-    let loaded = selection::load(settings, terminal)?;
-    let functions = selection::functions(&loaded, &functions, common.arch)?;
+    let loaded = selection::load(common.arch, settings, terminal)?;
+    let functions = selection::functions(&loaded, &functions, common.arch, settings, terminal)?;
     let directory = &settings.directory;
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), directory)?;

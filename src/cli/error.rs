@@ -18,6 +18,7 @@ use crate::pipeline::PipelineError;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
+use crate::runtime;
 use crate::sample_event;
 use crate::text::nearest;
 
@@ -71,11 +72,11 @@ pub(super) enum CommandError {
     #[error("unknown function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
     #[error("unknown runtime `{name}`")]
-    UnknownRuntime { name: String, nearest: Option<String> },
+    UnknownRuntime { name: String, meant: Vec<&'static str> },
     #[error("limg has no debugger for the runtime `{runtime}`")]
     NoDebugger { runtime: String },
-    #[error("limg has no starter project for `{runtime}`")]
-    NoStarter { runtime: String },
+    #[error("limg has no command `{name}`")]
+    UnknownCommand { name: String },
     #[error("`{}` already exists", path.display())]
     FileExists { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
@@ -192,13 +193,17 @@ impl Failure for CommandError {
                     |nearest| format!("did you mean `{nearest}`?"),
                 ))
             }
-            Self::UnknownRuntime { nearest, .. } => {
-                nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
+            Self::UnknownRuntime { meant, .. } => {
+                let all = runtime::ids().join(", ");
+                Some(match meant.first() {
+                    Some(meant) => format!("use `{meant}`, or another of {all}"),
+                    None => format!("use one of {all}"),
+                })
             }
             Self::NoDebugger { .. } => Some(
                 "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
             ),
-            Self::NoStarter { .. } => Some("use a python, nodejs, ruby or provided runtime".to_owned()),
+            Self::UnknownCommand { .. } => Some("run `limg help` for the list".to_owned()),
             Self::FileExists { .. } => Some("use an empty folder".to_owned()),
             Self::Destination { .. } => {
                 Some("run `limg build --help` for the list of destinations".to_owned())

@@ -6,6 +6,8 @@
 mod args;
 mod build;
 mod cache;
+mod command_line;
+mod completions;
 mod config_yaml;
 mod context;
 mod destination;
@@ -14,6 +16,7 @@ mod event;
 mod init;
 mod interrupt;
 mod invoke;
+mod man;
 mod push;
 mod render;
 mod selection;
@@ -28,7 +31,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anstream::ColorChoice;
-use clap::Parser as _;
 
 use crate::definition;
 use args::{Arguments, Command, Format};
@@ -43,7 +45,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn main() -> ExitCode {
     let words = settings::process_arguments();
-    let arguments = match Arguments::try_parse_from(&words) {
+    let arguments = match command_line::parse(&words) {
         Ok(arguments) => arguments,
         Err(error) => return without_arguments(&error, &words),
     };
@@ -118,5 +120,7 @@ async fn run(
             terminal.print_json(&definition::schema());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Completions(arguments) => Ok(completions::run(&arguments, terminal)),
+        Command::Man(arguments) => man::run(&arguments, terminal),
     }
 }

@@ -119,8 +119,8 @@ impl<'a> PushJob<'a> {
         if tags.is_empty() {
             tags.push(DEFAULT_TAG.to_owned());
         }
-        let loaded = selection::load(settings, terminal)?;
-        let functions = selection::functions(&loaded, functions, common.arch)?;
+        let loaded = selection::load(common.arch, settings, terminal)?;
+        let functions = selection::functions(&loaded, functions, common.arch, settings, terminal)?;
         let cache_from = cache.cache_from.clone();
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }

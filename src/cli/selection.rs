@@ -6,13 +6,17 @@ use super::args::ShardArguments;
 use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
+use crate::check;
 use crate::definition::{self, Loaded};
 use crate::project::{Architecture, Function};
-use crate::runtime;
 
-/// Finds the definition, reads it and shows its warnings.
-pub(super) fn load(settings: &Settings, terminal: &Terminal) -> Result<Loaded, CommandError> {
-    read(&find(settings)?, terminal)
+/// Finds the definition and reads it.
+pub(super) fn load(
+    architecture: Option<Architecture>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Loaded, CommandError> {
+    read(&find(settings)?, architecture, settings, terminal)
 }
 
 /// The definition that the user named, or the nearest one.
@@ -23,18 +27,29 @@ pub(super) fn find(settings: &Settings) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Reads a definition and shows its warnings.
-pub(super) fn read(file: &Path, terminal: &Terminal) -> Result<Loaded, CommandError> {
-    let loaded = definition::load(file, &runtime::ids())?;
+/// Reads a definition, to which later findings refer; `architecture` overrides it.
+pub(super) fn read(
+    file: &Path,
+    architecture: Option<Architecture>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Loaded, CommandError> {
+    let mut loaded = definition::load(file, settings.today)?;
+    if architecture.is_some() {
+        loaded = loaded.with_architecture_option();
+    }
     terminal.definition(&loaded);
     Ok(loaded)
 }
 
-/// The functions that the user named, or all. `architecture` overrides the definition.
+/// The functions that the user named, or all, and shows the warnings about them. `architecture` overrides the
+/// definition.
 pub(super) fn functions(
     loaded: &Loaded,
     names: &[String],
     architecture: Option<Architecture>,
+    settings: &Settings,
+    terminal: &Terminal,
 ) -> Result<Vec<Function>, CommandError> {
     let all = &loaded.project.functions;
     let find = |name: &String| {
@@ -57,7 +72,16 @@ pub(super) fn functions(
         architecture: architecture.unwrap_or(function.architecture),
         ..function.clone()
     };
-    Ok(selected.into_iter().map(with_architecture).collect())
+    let selected: Vec<Function> = selected.into_iter().map(with_architecture).collect();
+    if names.is_empty() {
+        terminal.warnings(&loaded.warnings);
+    } else {
+        terminal.warnings(&loaded.warnings_about(&selected));
+    }
+    for finding in check::deprecated_runtimes(&selected, settings.today) {
+        terminal.finding(finding);
+    }
+    Ok(selected)
 }
 
 /// The functions of this machine. A machine without any reports that.
@@ -79,11 +103,13 @@ pub(super) fn one_function(
     loaded: &Loaded,
     name: Option<String>,
     architecture: Option<Architecture>,
+    settings: &Settings,
+    terminal: &Terminal,
 ) -> Result<Function, CommandError> {
     let names: Vec<String> = name.into_iter().collect();
-    let mut selected = functions(loaded, &names, architecture)?;
-    match (selected.pop(), selected.is_empty()) {
-        (Some(function), true) => Ok(function),
-        _ => Err(CommandError::which_function(loaded)),
+    if names.is_empty() && loaded.project.functions.len() > 1 {
+        return Err(CommandError::which_function(loaded));
     }
+    let selected = functions(loaded, &names, architecture, settings, terminal)?;
+    selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))
 }

@@ -13,17 +13,26 @@ use crate::definition::check_variable;
 use crate::engine::{DockerHost, EMULATOR_VARIABLES};
 use crate::fs;
 use crate::registry::{DockerConfigPaths, Proxies};
+use crate::runtime::Date;
 
 /// The arguments of the process, with the name of the program.
 pub(super) fn process_arguments() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
+/// The day in UTC.
+fn today() -> Date {
+    let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let number = |number: i8| u8::try_from(number).unwrap_or_default();
+    Date::new(u16::try_from(date.year()).unwrap_or_default(), number(date.month()), number(date.day()))
+}
+
 /// The environment of the process. Nothing else in limg reads it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
     directory: PathBuf,
+    today: Date,
     home: Option<PathBuf>,
     cache: Option<PathBuf>,
     configuration: Option<PathBuf>,
@@ -37,6 +46,7 @@ impl Environment {
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            today: today(),
             home: etcetera::home_dir().ok(),
             cache: folders.as_ref().map(etcetera::BaseStrategy::cache_dir),
             configuration: folders.as_ref().map(etcetera::BaseStrategy::config_dir),
@@ -148,6 +158,8 @@ pub(super) struct Settings {
     pub(super) configuration: Option<ConfigurationFile>,
     /// The values of `LIMG_REGISTRY_MIRROR_<HOST>`, by `<HOST>`.
     pub(super) mirrors: BTreeMap<String, String>,
+    /// The day in UTC on which limg runs. Nothing in an image depends on it.
+    pub(super) today: Date,
     /// `SOURCE_DATE_EPOCH`, or the default time.
     pub(super) time: BuildTime,
     /// The Docker Engine, by the docker client's variables and files.
@@ -208,6 +220,7 @@ impl Settings {
             store_limit,
             configuration,
             mirrors: environment.with_prefix(MIRROR_VARIABLE),
+            today: environment.today,
             time,
             docker: DockerHost {
                 address: environment.get("DOCKER_HOST").map(str::to_owned),
@@ -253,6 +266,7 @@ mod tests {
         let environment = Environment {
             variables: variables.iter().map(own).collect(),
             directory: "/home/u/shop".into(),
+            today: Date::new(2026, 11, 29),
             home: Some("/home/u".into()),
             cache: Some("/home/u/.cache".into()),
             configuration: Some("/home/u/.config".into()),

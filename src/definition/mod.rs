@@ -8,28 +8,33 @@
 //! - `limg_yaml` knows one format: its keys, their meaning, and its words. Another format is another folder next to it that
 //!   yields the same [`Project`].
 //!
-//! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, prints
-//! nothing, and knows runtimes only as ids that its caller passes in.
+//! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
+//! prints nothing.
 
 mod document;
+mod foreign;
 mod limg_yaml;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::document::{DocumentError, Listed, Located, Position};
-pub(crate) use self::limg_yaml::{VariableError, check_variable, starter};
+pub(crate) use self::limg_yaml::{Starter, VariableError, check_variable, starter};
 use crate::failure::{Failure, FailureKind, kind_of_input};
-use crate::finding::{Code, Finding, Help, Setting};
+use crate::finding::{Code, Finding, Help, Place, Setting, Step};
 use crate::fs::{self, FsError};
-use crate::project::Project;
+use crate::project::{Function, Project};
+use crate::runtime::Date;
 use crate::text::count;
 use document::{Document, Documents, Vocabulary};
+use foreign::Foreign;
 
 /// The names of a definition, in the order in which they are looked for.
 const NAMES: &[&str] = &["limg.yaml", "limg.yml"];
 /// The names of other AWS tools' templates, which explain why someone expected limg to find a definition.
-const TEMPLATE_NAMES: &[&str] = &["template.yaml", "template.yml"];
+const TEMPLATE_NAMES: &[&str] =
+    &["template.yaml", "template.yml", "serverless.yml", "serverless.yaml", "serverless.json", "cdk.json"];
 
 /// A definition that has been read and found valid.
 #[derive(Debug)]
@@ -38,10 +43,33 @@ pub(crate) struct Loaded {
     pub project: Project,
     /// Warnings.
     pub warnings: Listed,
+    /// The same as they were found.
+    findings: Vec<Finding>,
     /// The absolute path of the definition.
     pub file: PathBuf,
     /// What it was read from.
     pub sources: Arc<Sources>,
+}
+
+impl Loaded {
+    /// The same for a command whose option overrides the architecture of all functions: help then names the option.
+    #[must_use]
+    pub(crate) fn with_architecture_option(mut self) -> Self {
+        if let Some(sources) = Arc::get_mut(&mut self.sources) {
+            sources.words = &limg_yaml::VOCABULARY_UNDER_OPTION;
+        }
+        self
+    }
+
+    /// The warnings that concern these functions: not those of other functions, or of bases, layers and extensions that
+    /// only others use.
+    #[must_use]
+    pub(crate) fn warnings_about(&self, functions: &[Function]) -> Listed {
+        let entry = |place: &Place| self.sources.entry(place).map(<[Step]>::to_vec);
+        let used: BTreeSet<_> = functions.iter().flat_map(Function::places).filter_map(entry).collect();
+        let concerns = |finding: &&Finding| entry(&finding.place).is_none_or(|entry| used.contains(&entry));
+        self.sources.locate(&self.findings.iter().filter(concerns).cloned().collect::<Vec<_>>())
+    }
 }
 
 /// The documents that a definition was read from and the words of their format: what it takes to show a finding.
@@ -56,6 +84,13 @@ impl Sources {
     #[must_use]
     pub(crate) fn locate(&self, findings: &[Finding]) -> Listed {
         self.documents.locate(findings, self.words)
+    }
+
+    /// The named entry that a place is in, such as a layer, which only the functions that name it use.
+    fn entry<'p>(&self, place: &'p Place) -> Option<&'p [Step]> {
+        let entry = place.path().steps().get(..2)?;
+        matches!(&entry[0], Step::Key(section) if self.words.sections.contains(&section.as_str()))
+            .then_some(entry)
     }
 
     /// How the definition's format spells a setting that help asks for.
@@ -76,10 +111,18 @@ pub(crate) enum DefinitionError {
         start: PathBuf,
     },
     /// There is a template of another tool, and no definition.
-    #[error("found no limg.yaml, only the template `{}`, which limg cannot read yet", template.display())]
+    #[error("found no limg.yaml, only `{}`, which limg cannot read yet", template.display())]
     OnlyTemplate {
         /// The template.
         template: PathBuf,
+    },
+    /// The file belongs to another tool.
+    #[error("`{}` is {}, not a limg.yaml", file.display(), foreign.what)]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        foreign: Foreign,
     },
     /// A path could not be made absolute.
     #[error(transparent)]
@@ -112,9 +155,11 @@ impl Failure for DefinitionError {
             {
                 FailureKind::Environment
             }
-            Self::NotFound { .. } | Self::OnlyTemplate { .. } | Self::Document(_) | Self::Findings { .. } => {
-                FailureKind::User
-            }
+            Self::NotFound { .. }
+            | Self::OnlyTemplate { .. }
+            | Self::Foreign { .. }
+            | Self::Document(_)
+            | Self::Findings { .. } => FailureKind::User,
         }
     }
 
@@ -124,6 +169,7 @@ impl Failure for DefinitionError {
                 "run `limg init` to create one, or use `-f FILE` to name one elsewhere".into()
             }
             Self::OnlyTemplate { .. } => "run `limg init` to create a limg.yaml".into(),
+            Self::Foreign { foreign, .. } => foreign.help.into(),
             Self::Document(DocumentError::IsDirectory { path }) => {
                 format!("name the file: `{}`", path.join(NAMES[0]).display()).into()
             }
@@ -156,25 +202,40 @@ pub(crate) fn find(start: &Path) -> Result<PathBuf, DefinitionError> {
     })
 }
 
-/// Reads the definition in `file`; `runtimes` are the ids of all runtimes that have a contract.
+/// Reads the definition in `file`. The day decides which runtimes help suggests.
 ///
 /// # Errors
 /// When it cannot be read, is not valid YAML, or has any error.
-pub(crate) fn load(file: &Path, runtimes: &[&str]) -> Result<Loaded, DefinitionError> {
+pub(crate) fn load(file: &Path, today: Date) -> Result<Loaded, DefinitionError> {
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
     let document = match Document::read(&file) {
-        Err(DocumentError::Syntax { language, syntax, .. }) => {
-            let findings = Listed { shown: vec![syntax.located(&file, language)], ..Listed::default() };
-            return Err(DefinitionError::Findings { findings, file });
-        }
-        read => read?,
+        Ok(document) => document,
+        Err(error @ (DocumentError::Fs(_) | DocumentError::IsDirectory { .. })) => return Err(error.into()),
+        Err(error) => return Err(not_a_document(file, error)),
     };
-    let limg_yaml::Outcome { project, findings } = limg_yaml::read(&document, runtimes);
+    let limg_yaml::Outcome { project, findings } = limg_yaml::read(&document, today);
+    if let (None, Some(foreign)) = (&project, foreign::recognise(&file, Some(document.root()))) {
+        return Err(DefinitionError::Foreign { file, foreign });
+    }
     let sources = Sources { documents: Documents(vec![document]), words: &limg_yaml::VOCABULARY };
-    let findings = sources.locate(&findings);
+    let located = sources.locate(&findings);
     match project {
-        Some(project) => Ok(Loaded { project, warnings: findings, file, sources: Arc::new(sources) }),
-        None => Err(DefinitionError::Findings { file, findings }),
+        Some(project) => {
+            Ok(Loaded { project, warnings: located, findings, file, sources: Arc::new(sources) })
+        }
+        None => Err(DefinitionError::Findings { file, findings: located }),
+    }
+}
+
+/// The error about a file that cannot be parsed.
+fn not_a_document(file: PathBuf, error: DocumentError) -> DefinitionError {
+    match (foreign::recognise(&file, None), error) {
+        (Some(foreign), _) => DefinitionError::Foreign { file, foreign },
+        (None, DocumentError::Syntax { language, syntax, .. }) => {
+            let findings = Listed { shown: vec![syntax.located(&file, language)], ..Listed::default() };
+            DefinitionError::Findings { findings, file }
+        }
+        (None, error) => error.into(),
     }
 }
 

@@ -52,6 +52,8 @@ codes! {
     WrongType = "wrong-type";
     /// A number is below or above what Lambda accepts.
     OutOfRange = "out-of-range";
+    /// Warning: a limit is higher than every account and Region accepts.
+    HighLimit = "high-limit";
     /// The key does not accept this word.
     UnknownValue = "unknown-value";
     /// A YAML tag such as `!Ref` is not supported here.
@@ -126,10 +128,14 @@ codes! {
     IdlePattern = "idle-pattern";
     /// Warning: a variable looks like a secret.
     PossibleSecret = "possible-secret";
+    /// Warning: a value contains `${NAME}` or the like, which limg does not replace.
+    LiteralVariable = "literal-variable";
     /// Warning: the environment is larger than Lambda allows in a function's configuration.
     LargeEnvironment = "large-environment";
     /// Warning: no function uses a layer, extension or base.
     Unused = "unused";
+    /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
+    DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.
     UnusableBase = "unusable-base";
     /// The working directory is relative, missing, or closed to other users in the base; a warning if limg uses another.

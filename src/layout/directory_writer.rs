@@ -74,6 +74,7 @@ pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError
 /// # Errors
 /// When [`write_oci_directory`] would reject it.
 pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
+    check_folder(path)?;
     let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && !path.join("index.json").exists() && !path.join("blobs").is_dir() {
         return Err(LayoutError::Invalid {
@@ -83,6 +84,21 @@ pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
         });
     }
     kept_entries(path, &[]).map(drop)
+}
+
+/// Rejects a path for a folder if it, or a path above it, is something else.
+///
+/// # Errors
+/// When there is something else.
+pub fn check_folder(path: &Path) -> Result<(), LayoutError> {
+    match path.ancestors().find(|above| std::fs::symlink_metadata(above).is_ok()) {
+        Some(existing) if !existing.is_dir() => Err(LayoutError::Invalid {
+            path: existing.to_owned(),
+            why: "is not a folder".to_owned(),
+            help: "use another path; for a file, use `oci-archive:` or `docker-archive:`".to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Locks the file `oci-layout`, and writes it first if necessary. The lock ends when the result is dropped.

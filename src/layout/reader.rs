@@ -47,6 +47,10 @@ pub fn read_oci_directory(
     architecture: Architecture,
     store: &Store,
 ) -> Result<BaseImage, LayoutError> {
+    if path.is_file() {
+        let help = "use `oci-archive:` or `docker-archive:` for a file";
+        return Err(invalid(path, "is a file, and an OCI image layout is a folder", help));
+    }
     match fs::metadata(&path.join("index.json")) {
         Ok(metadata) if metadata.is_file() => {}
         Err(error) if !is_missing(&error) => return Err(error.into()),

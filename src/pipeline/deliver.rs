@@ -259,7 +259,7 @@ fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
         Ok(_) => Err(refused("is not a regular file")),
         Err(_) if path.is_symlink() => Err(refused("is a broken symbolic link")),
         // It does not exist yet; any other failure shows when it is written.
-        Err(_) => Ok(path.to_owned()),
+        Err(_) => path.parent().map_or(Ok(()), layout::check_folder).map(|()| path.to_owned()),
     }
 }
 

@@ -245,8 +245,12 @@ mod tests {
              defaults: { runtime: empty, layers: [shared] }\n\
              functions: { a: { code: a }, b: { code: b } }\n",
         );
-        let runtimes = ["provided.al2023"];
-        let project = crate::definition::load(&folder.path().join("limg.yaml"), &runtimes).unwrap().project;
+        let project = crate::definition::load(
+            &folder.path().join("limg.yaml"),
+            crate::runtime::Date::new(2026, 11, 29),
+        )
+        .unwrap()
+        .project;
         let base = Arc::new(LoadedBase {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),

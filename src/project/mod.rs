@@ -83,10 +83,19 @@ pub struct Function {
     pub snapstart: bool,
     /// The function's own variables, without the one that names a wrapper script.
     pub environment: BTreeMap<String, String>,
-    /// Seconds that one invocation may take, 1 to 900. Not part of the image.
+    /// Seconds that one invocation may take, 1 to 5,400. Not part of the image.
     pub timeout: u32,
-    /// Memory in MB, 128 to 10,240. Not part of the image.
+    /// Memory in MB, 128 to 32,768. Not part of the image.
     pub memory: u32,
+}
+
+impl Function {
+    /// Where the function, its base, its layers and its extensions are defined.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let layers = self.layers.iter().map(|layer| &layer.place);
+        let extensions = self.extensions.iter().map(|extension| &extension.place);
+        [&self.places.function, &self.base.place].into_iter().chain(layers).chain(extensions)
+    }
 }
 
 /// Where a function and those of its parts are defined that have no type of their own.

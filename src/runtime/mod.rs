@@ -1,14 +1,19 @@
 //! Runtime contracts: what limg may assume about a base image for a Lambda runtime.
 //!
 //! The catalogue is compiled in from the YAML files in `base-images/`. A contract contains only what the base's config does
-//! not: environment, entry point and working directory are read from the actual base.
+//! not: environment, entry point and working directory are read from the actual base. This room takes no clock: what
+//! depends on the day gets it as a parameter.
+
+mod date;
+mod meant;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde::de::Error as _;
 
+pub(crate) use self::date::Date;
+pub(crate) use self::meant::{meant, newest, successor};
 use crate::project::{ImagePath, ImageReference};
 
 /// The folder of a function's code (Lambda developer guide, configuration-envvars: `LAMBDA_TASK_ROOT`).
@@ -63,6 +68,29 @@ pub(crate) struct Contract {
     pub foreign_search_paths: BTreeMap<String, Vec<String>>,
     /// Starts the handler on such a base, if it has no entry point.
     pub client: Option<Client>,
+    /// How long AWS supports it.
+    pub support: Support,
+}
+
+/// How long AWS supports a runtime (facts 12.2). Images keep running after each of these days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Support {
+    /// Whether only a preview of the base image exists.
+    pub preview: bool,
+    /// The day on which AWS ends to patch the base image, if it is known.
+    pub deprecated: Option<Date>,
+    /// The last day on which Lambda creates zip functions.
+    pub no_create: Option<Date>,
+    /// The last day on which Lambda updates them.
+    pub no_update: Option<Date>,
+}
+
+impl Contract {
+    /// Whether AWS supports the runtime on a day.
+    #[must_use]
+    pub(crate) fn is_supported(&self, today: Date) -> bool {
+        !self.support.preview && self.support.deprecated.is_none_or(|deprecated| today < deprecated)
+    }
 }
 
 /// The command for a language's runtime interface client.
@@ -91,7 +119,20 @@ struct RuntimeFamily {
     #[serde(default)]
     foreign_search_paths: BTreeMap<String, Vec<String>>,
     client: Option<Client>,
-    runtimes: BTreeMap<String, String>,
+    runtimes: BTreeMap<String, RuntimeVersion>,
+    gone: Vec<String>,
+}
+
+/// A runtime of a family.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuntimeVersion {
+    version: String,
+    #[serde(default)]
+    preview: bool,
+    deprecated: Option<Date>,
+    no_create: Option<Date>,
+    no_update: Option<Date>,
 }
 
 /// The contract of a runtime id.
@@ -100,34 +141,56 @@ pub(crate) fn contract(id: &str) -> Option<&'static Contract> {
     CATALOGUE.iter().find(|contract| contract.id == id)
 }
 
-/// All runtime ids.
+/// All runtime ids, those of a family together, the oldest first.
 #[must_use]
 pub(crate) fn ids() -> Vec<&'static str> {
     CATALOGUE.iter().map(|contract| contract.id.as_str()).collect()
 }
 
-#[expect(clippy::expect_used, reason = "the files are compiled in, and a test reads them")]
-static CATALOGUE: LazyLock<Vec<Contract>> = LazyLock::new(|| {
-    FAMILIES.iter().flat_map(|text| contracts(text).expect("the catalogue is well-formed")).collect()
-});
+/// Whether this is the id of a runtime that Lambda no longer has.
+#[must_use]
+pub(crate) fn is_gone(id: &str) -> bool {
+    GONE.iter().any(|gone| gone == id)
+}
 
-fn contracts(text: &str) -> Result<Vec<Contract>, serde_yaml::Error> {
-    let family: RuntimeFamily = serde_yaml::from_str(text)?;
-    let contract = |(id, version): (String, String)| {
-        let fill = |text: &String| text.replace("{version}", &version);
+static CATALOGUE: LazyLock<Vec<Contract>> =
+    LazyLock::new(|| families().flat_map(|family| contracts(&family)).collect());
+
+/// The ids of runtimes that Lambda no longer has.
+static GONE: LazyLock<Vec<String>> = LazyLock::new(|| families().flat_map(|family| family.gone).collect());
+
+#[expect(clippy::expect_used, reason = "the files are compiled in, and a test reads them")]
+fn families() -> impl Iterator<Item = RuntimeFamily> {
+    FAMILIES.iter().map(|text| serde_yaml::from_str(text).expect("the catalogue is well-formed"))
+}
+
+#[expect(clippy::expect_used, reason = "the files are compiled in, and a test reads them")]
+fn contracts(family: &RuntimeFamily) -> Vec<Contract> {
+    let contract = |(id, runtime): (&String, &RuntimeVersion)| {
+        let RuntimeVersion { version, preview, deprecated, no_create, no_update } = runtime;
+        let fill = |text: &String| text.replace("{version}", version);
         let entries =
             |(name, entries): (&String, &Vec<String>)| (name.clone(), entries.iter().map(fill).collect());
-        Ok(Contract {
-            image: fill(&family.image).parse().map_err(serde_yaml::Error::custom)?,
+        Contract {
+            image: fill(&family.image).parse().expect("the catalogue's images are references"),
             honours_wrapper: family.honours_wrapper,
             launcher: family.launcher.clone(),
             search_paths: family.search_paths.iter().map(entries).collect(),
             foreign_search_paths: family.foreign_search_paths.iter().map(entries).collect(),
             client: family.client.clone(),
-            id,
-        })
+            support: Support {
+                preview: *preview,
+                deprecated: *deprecated,
+                no_create: *no_create,
+                no_update: *no_update,
+            },
+            id: id.clone(),
+        }
     };
-    family.runtimes.clone().into_iter().map(contract).collect()
+    let mut contracts: Vec<Contract> = family.runtimes.iter().map(contract).collect();
+    // By number: `python3.9` is older than `python3.10`.
+    contracts.sort_by_key(|contract| meant::numbers(&contract.id));
+    contracts
 }
 
 #[cfg(test)]
@@ -160,12 +223,18 @@ mod tests {
             "ruby3.2",
             "ruby3.3",
             "ruby3.4",
+            "ruby4.0",
+            "java8.al2023",
+            "java11.al2023",
+            "java17.al2023",
+            "nodejs26.x",
+            "python3.15",
             "provided.al2",
             "provided.al2023",
         ] {
             assert!(ids.contains(&id), "{id}");
         }
-        assert_eq!(ids.len(), 24);
+        assert_eq!(ids.len(), 30);
     }
 
     #[test]
@@ -180,5 +249,32 @@ mod tests {
             "/var/runtime/bootstrap"
         );
         assert!(contract("cobol").is_none());
+    }
+
+    #[test]
+    fn every_deprecation_has_its_dates() {
+        for id in ids() {
+            let Support { preview, deprecated, no_create, no_update } = contract(id).unwrap().support;
+            // Lambda has no zip functions of .NET 9.
+            assert_eq!(no_create.is_some(), deprecated.is_some() && id != "dotnet9", "{id}");
+            assert_eq!(no_create.is_some(), no_update.is_some(), "{id}");
+            assert!(
+                deprecated.is_none() || (deprecated <= no_create && no_create < no_update) || id == "dotnet9"
+            );
+            assert!(!preview || deprecated.is_none(), "{id}");
+            assert!(!is_gone(id), "{id}");
+        }
+        let python = contract("python3.9").unwrap();
+        assert_eq!(python.support.deprecated, Some(Date::new(2025, 12, 15)));
+        assert!(
+            python.is_supported(Date::new(2025, 12, 14)) && !python.is_supported(Date::new(2025, 12, 15))
+        );
+        assert!(!contract("nodejs26.x").unwrap().is_supported(Date::new(2025, 12, 14)));
+    }
+
+    #[test]
+    fn ids_of_a_family_are_in_the_order_of_their_versions() {
+        let python: Vec<_> = ids().into_iter().filter(|id| id.starts_with("python")).collect();
+        assert_eq!(python[..3], ["python3.9", "python3.10", "python3.11"]);
     }
 }

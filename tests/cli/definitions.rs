@@ -15,7 +15,7 @@ error: `[DIR]/project/limg.yaml` has 2 errors
 [DIR]/project/limg.yaml:4:5: unknown key `handlr` [unknown-key]
      4 |     handlr: app.handler
   help: did you mean `handler`?
-[DIR]/project/limg.yaml:6:14: 9000 is not between 1 and 900 [out-of-range]
+[DIR]/project/limg.yaml:6:14: 9000 is not between 1 and 5400 [out-of-range]
      6 |     timeout: 9000
 "
     );
@@ -81,4 +81,128 @@ fn a_secret_is_not_shown() {
     let run = context.limg(&["build"]);
     assert_eq!(run.code, Some(2));
     assert!(!run.stderr.contains("sesame"), "{}", run.stderr);
+}
+
+/// Two functions; everything of `two` is worth a warning.
+const TWO: &str = "\
+bases:
+  empty: { image: scratch, contract: provided.al2023 }
+  unused: { image: scratch, contract: provided.al2023 }
+layers:
+  good: { path: good }
+  odd: { path: odd }
+extensions:
+  talkative: { environment: { NOTE: \"${NOTE}\" } }
+defaults: { code: fn, runtime: empty }
+functions:
+  one: { layers: [good] }
+  two: { layers: [odd], extensions: [talkative], memory: 20000 }
+";
+
+#[test]
+fn a_named_function_gets_no_warnings_about_others() {
+    let context = Context::with(TWO);
+    context.write("good/lib/a", "");
+    context.write("odd/extension/a", "");
+    let run = context.limg(&["build", "one"]).ok();
+    assert!(!run.stderr.contains("warning"), "{run:?}");
+    let run = context.limg(&["build", "two"]).ok();
+    for code in ["literal-variable", "high-limit", "misplaced-extension"] {
+        assert!(run.stderr.contains(&format!("[{code}]")), "{code}: {run:?}");
+    }
+    assert!(!run.stderr.contains("[unused]"), "{run:?}");
+    let run = context.limg(&["build"]).ok();
+    for code in ["unused", "literal-variable", "high-limit", "misplaced-extension"] {
+        assert!(run.stderr.contains(&format!("[{code}]")), "{code}: {run:?}");
+    }
+}
+
+#[test]
+fn a_deprecated_runtime_is_one_warning_with_its_dates() {
+    let context = Context::with(
+        "defaults: { handler: a.b, code: fn }\n\
+         bases: { own: { image: \"oci:base\", contract: python3.9 } }\n\
+         functions:\n  a: { runtime: python3.9 }\n  b: { runtime: python3.9 }\n  c: { runtime: nodejs18.x }\n  \
+         d: { runtime: own }\n",
+    );
+    // Nothing is fetched: the lock has no pins.
+    let failed = |arguments: &[&str]| {
+        let mut command = context.command(&[&["build", "--locked"], arguments].concat());
+        context.run(command.env("SOURCE_DATE_EPOCH", "0"))
+    };
+    let run = failed(&[]);
+    run.fails(
+        2,
+        &[
+            "limg.yaml:4:17: warning: AWS deprecated `python3.9` on 2025-12-15: images keep running, but their base \
+             image gets no more patches; zip functions can be created until 2027-02-01 and updated until 2027-03-03 \
+             [deprecated-runtime]",
+            "help: use `python3.",
+            "limg.yaml:6:17: warning: AWS deprecated `nodejs18.x` on 2025-09-01",
+            "help: use `nodejs2",
+            "error:",
+        ],
+    );
+    assert_eq!(failed(&[]).stderr.matches("[deprecated-runtime]").count(), 2);
+    assert_eq!(failed(&["c"]).stderr.matches("[deprecated-runtime]").count(), 1);
+    let own = failed(&["d"]).stderr;
+    assert!(
+        !own.contains("[deprecated-runtime]"),
+        "who maintains another base decides about its patches: {own}"
+    );
+}
+
+#[test]
+fn a_file_of_another_tool_is_named() {
+    let context = Context::new();
+    context.write("serverless.yml", "service: shop\nprovider: { name: aws }\nfunctions: {}\n");
+    context.write("Dockerfile", "FROM scratch\n");
+    context.limg(&["build", "-f", "serverless.yml"]).fails(
+        2,
+        &["serverless.yml` is a Serverless Framework file, not a limg.yaml", "help: run `limg init`"],
+    );
+    context
+        .limg(&["build", "-f", "Dockerfile"])
+        .fails(2, &["Dockerfile` is a Dockerfile, not a limg.yaml", "limg needs no Dockerfile"]);
+    context.limg(&["build"]).fails(2, &["found no limg.yaml, only `[DIR]/project/serverless.yml`"]);
+}
+
+#[test]
+fn under_the_option_for_the_architecture_help_names_the_option() {
+    let context = Context::with(
+        "bases: { own: { image: \"oci:base\", contract: provided.al2023 } }\n\
+         functions: { one: { runtime: own, code: fn, handler: x } }\n",
+    );
+    crate::support::write_base(&context.path("base"), "amd64");
+    context.limg(&["build", "--arch", "arm64"]).fails(
+        2,
+        &[
+            "is for linux/amd64, not for linux/arm64",
+            "help: use `--arch x86_64`, or use a base for linux/arm64",
+        ],
+    );
+}
+
+#[test]
+fn a_file_where_a_layout_belongs_is_the_users() {
+    let context = Context::with(
+        "bases: { own: { image: \"oci:limg.yaml\", contract: provided.al2023 } }\n\
+         functions: { one: { runtime: own, code: fn } }\n",
+    );
+    context.limg(&["build"]).fails(
+        2,
+        &[
+            "limg.yaml` is a file, and an OCI image layout is a folder",
+            "help: use `oci-archive:` or `docker-archive:`",
+        ],
+    );
+    let context = Context::with(
+        "bases: { empty: { image: scratch, contract: provided.al2023 } }\n\
+         functions: { two: { runtime: empty, code: fn } }\n",
+    );
+    for destination in ["oci:limg.yaml", "oci:limg.yaml/below", "docker-archive:limg.yaml/below/x"] {
+        let expected = ["project/limg.yaml` is not a folder", "help: use another path"];
+        context.limg(&["build", "-o", destination]).fails(2, &expected);
+    }
+    context.limg(&["build", "-o", "oci-archive:fn"]).fails(2, &["fn` is a folder"]);
 }

@@ -149,7 +149,7 @@ fn an_archive_is_written_completely_or_not_at_all() {
     context.write("a.tar", "what was there");
     context.write("layers/words/python/words.py", "changed");
     // A file cannot contain an archive.
-    context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(3, &["limg.yaml"]);
+    context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(2, &["limg.yaml` is not a folder"]);
     assert_eq!(std::fs::read_to_string(context.path("a.tar")).unwrap(), "what was there");
     context.limg(&["build", "-o", "oci-archive:orders"]).fails(2, &["failed to write", "orders"]);
     assert!(context.path("orders/app.py").exists());
@@ -249,4 +249,23 @@ fn an_archive_replaces_only_files() {
     assert!(context.path("link.tar").is_symlink());
     Archive::open(&context.path("real/a.tar")).docker_image("shop/orders:latest");
     context.assert_clean();
+}
+
+#[test]
+fn refs_are_one_image_a_line() {
+    let context = Context::with(
+        "defaults: { runtime: provided.al2023, code: fn }\n\
+         bases: { provided.al2023: { image: scratch } }\n\
+         functions: { one: {}, two: {} }\n",
+    );
+    let run = context.limg(&["build", "--format", "refs"]).ok();
+    assert_eq!(run.stdout, "oci:[DIR]/project/.limg/images:one\noci:[DIR]/project/.limg/images:two\n");
+    assert!(run.stderr.contains("built   code of one"), "{run:?}");
+    let run = context
+        .limg(&["build", "one", "-q", "--format", "refs", "-o", "oci:a b", "-o", "oci-archive:x"])
+        .ok();
+    assert_eq!(run.stdout, "oci:[DIR]/project/a b:one\noci-archive:[DIR]/project/x:one\n");
+    assert_eq!(run.stderr, "");
+    // What fails prints no reference.
+    context.limg(&["build", "three", "--format", "refs"]).fails(2, &["unknown function `three`"]);
 }

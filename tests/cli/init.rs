@@ -4,21 +4,72 @@ use crate::support::{Context, Layout, write_base};
 
 #[test]
 fn a_new_project_builds() {
-    for (runtime, program) in [
-        ("python3.12", "/var/task/app.py"),
-        ("nodejs22.x", "/var/task/app.mjs"),
-        ("ruby3.4", "/var/task/app.rb"),
-        ("provided.al2023", "/var/task/bootstrap"),
+    for (runtime, compiled, program) in [
+        ("python", None, "/var/task/app.py"),
+        ("python3.12", None, "/var/task/app.py"),
+        ("nodejs22.x", None, "/var/task/app.mjs"),
+        ("ruby", None, "/var/task/app.rb"),
+        ("java", Some("classes/Hello.class"), "/var/task/Hello.class"),
+        ("java8.al2", Some("classes/Hello.class"), "/var/task/Hello.class"),
+        ("dotnet", Some("publish/Hello.dll"), "/var/task/Hello.dll"),
+        ("provided", None, "/var/task/bootstrap"),
     ] {
         let context = Context::new();
         write_base(&context.path("base"), "amd64");
         let run = context.limg(&["init", "new/shop", "--runtime", runtime, "--base", "oci:base"]).ok();
         assert!(run.stderr.contains("wrote new/shop/limg.yaml"), "{run:?}");
-        let run = context.run(context.command(&["build"]).current_dir(context.path("new/shop"))).ok();
+        let build = || context.run(context.command(&["build"]).current_dir(context.path("new/shop")));
+        if let Some(compiled) = compiled {
+            assert!(run.stderr.contains("compile the function before you build it: "), "{run:?}");
+            build().fails(2, &["does not exist", "[missing-path]"]);
+            context.write(&format!("new/shop/functions/hello/{compiled}"), "compiled");
+        }
+        let run = build().ok();
         assert!(!run.stderr.contains("warning"), "{runtime}: {run:?}");
         let image = Layout::open(&context.path("new/shop/.limg/images")).image("hello");
         assert!(image.files.contains_key(program), "{runtime}: {:?}", image.files.keys());
     }
+}
+
+#[test]
+fn the_schema_that_the_editor_gets_is_that_of_this_limg() {
+    let context = Context::new();
+    context.limg(&["init", "shop"]).ok();
+    let definition = std::fs::read_to_string(context.path("shop/limg.yaml")).unwrap();
+    assert!(definition.starts_with("# yaml-language-server: $schema=limg.schema.json\n"), "{definition}");
+    assert!(definition.contains("\n  runtime: python3."), "{definition}");
+    let schema = std::fs::read_to_string(context.path("shop/limg.schema.json")).unwrap();
+    assert_eq!(schema, context.limg(&["schema"]).ok().stdout);
+}
+
+#[test]
+fn a_gitignore_is_written_or_added_to() {
+    let context = Context::new();
+    context.write("old/.gitignore", "*.log");
+    for (folder, expected) in [("new", ".limg/\n__pycache__/\n"), ("old", "*.log\n.limg/\n__pycache__/\n")] {
+        let run = context.limg(&["init", folder]).ok();
+        assert!(run.stderr.contains(&format!("wrote {folder}/.gitignore")), "{run:?}");
+        assert_eq!(std::fs::read_to_string(context.path(folder).join(".gitignore")).unwrap(), expected);
+    }
+    context.write("complete/.gitignore", "/.limg\n__pycache__\n");
+    let run = context.limg(&["init", "complete"]).ok();
+    assert!(!run.stderr.contains(".gitignore"), "{run:?}");
+}
+
+#[test]
+fn a_wrong_runtime_gets_the_list() {
+    let context = Context::new();
+    for (wrong, first) in [
+        ("node18", "help: use `nodejs18.x`, or another of python3.9, python3.10, "),
+        ("3.11", "help: use `python3.11`, or another of "),
+        ("nodejs14.x", "help: use `nodejs22.x`, or another of "),
+        ("cobol", "help: use one of python3.9, python3.10, "),
+    ] {
+        let expected =
+            [&format!("unknown runtime `{wrong}`"), first, "nodejs24.x", "ruby4.0", "provided.al2023"];
+        context.limg(&["init", "--runtime", wrong]).fails(2, &expected);
+    }
+    assert_eq!(context.files("project"), [""; 0]);
 }
 
 #[test]

@@ -33,5 +33,6 @@ mod matrix;
 mod memory;
 mod push;
 mod remote_layers;
+mod starters;
 mod support;
 mod trees;

@@ -55,7 +55,7 @@ impl<'a> InvocationReport<'a> {
             self.failed.set(true);
         }
         match self.terminal.format() {
-            Format::Human => self.terminal.print_bytes(&with_line_end(&response.body)),
+            Format::Human | Format::Refs => self.terminal.print_bytes(&with_line_end(&response.body)),
             Format::Json => {
                 let report = JsonReport::of(self.run, invocation);
                 let report = self.terminal.with_findings(&report);

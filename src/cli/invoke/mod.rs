@@ -51,8 +51,8 @@ pub(super) async fn run(
     if watch {
         return Box::pin(watch::run(&job, function, &read_events()?)).await;
     }
-    let loaded = selection::load(settings, terminal)?;
-    let function = selection::one_function(&loaded, function, job.common.arch)?;
+    let loaded = selection::load(job.common.arch, settings, terminal)?;
+    let function = selection::one_function(&loaded, function, job.common.arch, settings, terminal)?;
     if arguments.shell {
         return Box::pin(shell::run(&job, &loaded, &function)).await;
     }

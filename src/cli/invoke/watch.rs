@@ -174,8 +174,9 @@ impl Watch<'_> {
         // Before anything is read, so that what changes later counts as another change.
         self.seen = self.snapshot(self.function.clone()).await;
         let definition = self.snapshot(None).await;
-        let loaded = selection::read(&self.file, self.job.terminal)?;
-        let function = selection::one_function(&loaded, self.name.clone(), self.job.common.arch)?;
+        let Job { settings, terminal, common, .. } = self.job;
+        let loaded = selection::read(&self.file, common.arch, settings, terminal)?;
+        let function = selection::one_function(&loaded, self.name.clone(), common.arch, settings, terminal)?;
         self.root.clone_from(&loaded.project.root);
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());

@@ -12,20 +12,19 @@ use crate::sync::lock;
 use crate::text::{causes, count};
 
 impl Terminal {
-    /// Reports the warnings of a definition, to which later findings refer.
+    /// Later findings refer to this definition.
     pub(in crate::cli) fn definition(&self, loaded: &Loaded) {
         *lock(&self.sources) = Some(Arc::clone(&loaded.sources));
-        self.warnings(&loaded.warnings);
     }
 
     /// Reports a finding that does not stop the work.
-    pub(super) fn finding(&self, finding: Finding) {
+    pub(in crate::cli) fn finding(&self, finding: Finding) {
         let sources = lock(&self.sources).clone();
         self.warnings(&sources.map(|sources| sources.locate(&[finding])).unwrap_or_default());
     }
 
     /// Reports warnings, each once: prints them, or keeps them for the result in JSON.
-    fn warnings(&self, warnings: &Listed) {
+    pub(in crate::cli) fn warnings(&self, warnings: &Listed) {
         for warning in &warnings.shown {
             let mut printed = lock(&self.warnings);
             if printed.contains(warning) {

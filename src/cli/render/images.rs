@@ -1,19 +1,27 @@
-//! The results of `limg build` and `limg push`: one line for each image, or one JSON document.
+//! The results of `limg build` and `limg push`: one line for each image, its reference alone, or one JSON document.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::terminal::Terminal;
+use crate::cli::args::Format;
 use crate::event::Provenance;
 use crate::pipeline::{BlobTotal, Built, Delivered, Pushed};
 use crate::store::Digest;
 use crate::text::count;
 use crate::units::size;
 
+/// The transport of images in the Docker Engine.
+const DOCKER_DAEMON: &str = "docker-daemon:";
+
 impl Terminal {
     /// Prints the result of a build.
     pub(in crate::cli) fn built(&self, built: &[(Built, Vec<Delivered>)]) {
+        if self.format() == Format::Refs {
+            let delivered = built.iter().flat_map(|(_, delivered)| delivered);
+            return self.print_lines(delivered.map(|delivered| reference(&delivered.location).to_owned()));
+        }
         let lines = |(built, delivered): &(Built, Vec<Delivered>)| {
             // An engine knows an image that has no manifest by the digest of its config.
             let digest = built.image.digest().unwrap_or(built.image.config_digest());
@@ -25,6 +33,10 @@ impl Terminal {
 
     /// Prints the result of a push. `uri` is the name of an image by its digest.
     pub(in crate::cli) fn pushed(&self, pushed: &[(Built, Pushed)], uri: impl Fn(&Pushed) -> String) {
+        if self.format() == Format::Refs {
+            self.push_summary(pushed);
+            return self.print_lines(pushed.iter().map(|(_, pushed)| uri(pushed)));
+        }
         self.print(&self.with_findings(&ImagesReport::of_push(pushed, &uri)), || {
             self.push_summary(pushed);
             pushed.iter().map(|(built, pushed)| format!("{}  {}", built.name, uri(pushed)))
@@ -60,6 +72,12 @@ impl Terminal {
             ));
         }
     }
+}
+
+/// What other tools call an image at its destination: skopeo and podman use transports as limg does, and `docker` knows
+/// images of its own engine by their names.
+fn reference(location: &str) -> &str {
+    location.strip_prefix(DOCKER_DAEMON).unwrap_or(location)
 }
 
 /// What `--format json` prints.

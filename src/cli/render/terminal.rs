@@ -89,11 +89,14 @@ impl Terminal {
     ) {
         match self.options.format {
             Format::Json => self.print_json(json),
-            Format::Human => {
-                for line in lines() {
-                    self.print_bytes(format!("{}\n", visible(&line)).as_bytes());
-                }
-            }
+            Format::Human | Format::Refs => self.print_lines(lines()),
+        }
+    }
+
+    /// Prints the lines of a result.
+    pub(super) fn print_lines(&self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            self.print_bytes(format!("{}\n", visible(&line)).as_bytes());
         }
     }
 

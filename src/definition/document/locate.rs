@@ -51,6 +51,8 @@ pub(in crate::definition) struct Vocabulary {
     pub(in crate::definition) setting: fn(Setting) -> Option<String>,
     /// The key whose value maps variables to values.
     pub(in crate::definition) variables: &'static str,
+    /// The keys at the top whose values map names to entries that functions use, and that of the functions themselves.
+    pub(in crate::definition) sections: &'static [&'static str],
 }
 
 /// The documents of one definition.

@@ -16,6 +16,8 @@ pub(super) enum Expected<'s> {
     BooleanOrList(&'s Value),
     /// Text.
     Text,
+    /// Text for which the schema has examples. A number counts as text, since validation knows best what was meant.
+    Example,
     /// One of these words.
     Word(Vec<&'s str>),
     /// A whole number within bounds.
@@ -48,6 +50,7 @@ impl<'s> Expected<'s> {
         let expected = match types[..] {
             ["object"] => Self::read_object(schema)?,
             ["array"] => Self::List(&schema["items"]),
+            ["string"] if schema["examples"].is_array() => Self::Example,
             ["string"] => Self::Text,
             ["boolean"] => Self::Boolean,
             ["boolean", "array"] => Self::BooleanOrList(&schema["items"]),
@@ -81,7 +84,7 @@ impl<'s> Expected<'s> {
             Self::TextOrRecord { .. } => "text or a mapping",
             Self::List(_) => "a list",
             Self::BooleanOrList(_) => "a boolean or a list",
-            Self::Text => "text",
+            Self::Text | Self::Example => "text",
             Self::Word(_) => "a word",
             Self::Integer { .. } => "a whole number",
             Self::Boolean => "a boolean",

@@ -15,13 +15,17 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::project::Architecture;
+use crate::runtime;
+
+/// The name of the schema, which tools show and compare. Nothing is fetched from it.
+const SCHEMA_ID: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/limg.yaml");
 
 /// AWS Lambda functions, layers and extensions, from which limg builds container images.
 ///
 /// Relative paths are relative to this file. A key without a value counts as absent.
 #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "limg.yaml")]
+#[schemars(title = "limg.yaml", extend("$id" = SCHEMA_ID))]
 pub(super) struct Definition {
     /// The project's name, which is part of the names of its images: lower-case letters and digits, with single
     /// separators (`.`, `_`, `-`) between them. Default: the name of the folder of this file.
@@ -53,6 +57,7 @@ pub(super) struct Base {
     pub(super) image: String,
     /// The runtime id, such as `python3.12`, whose layout and start-up the image keeps. Optional if the base
     /// itself is named like a runtime id.
+    #[schemars(extend("examples" = runtime::ids()))]
     pub(super) contract: Option<String>,
     /// The command that starts the handler, which is appended as the last argument: a list of words that starts with the
     /// absolute path of a program in the image. It replaces the image's own entry point and command.
@@ -113,6 +118,7 @@ pub(super) struct Extension {
 #[serde(deny_unknown_fields)]
 pub(super) struct Function {
     /// A Lambda runtime id such as `python3.12`, or a name from `bases`.
+    #[schemars(extend("examples" = runtime::ids()))]
     pub(super) runtime: Option<String>,
     /// The handler as Lambda knows it, such as `app.handler`: at most 128 characters, without white space. Optional
     /// for a custom runtime.
@@ -146,11 +152,13 @@ pub(super) struct Function {
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
     /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
     pub(super) dependencies: Option<Dependencies>,
-    /// Seconds that one invocation may take. Used by `limg invoke`; not part of the image. Default: 3.
-    #[schemars(range(min = 1, max = 900))]
+    /// Seconds that one invocation may take. Used by `limg invoke`; not part of the image. Lambda takes more
+    /// than 900 only in some accounts and Regions. Default: 3.
+    #[schemars(range(min = 1, max = 5400))]
     pub(super) timeout: Option<u32>,
-    /// Memory in MB. Used by `limg invoke`; not part of the image. Default: 128.
-    #[schemars(range(min = 128, max = 10240))]
+    /// Memory in MB. Used by `limg invoke`; not part of the image. Lambda takes more than 10240 only in some
+    /// accounts and Regions. Default: 128.
+    #[schemars(range(min = 128, max = 32_768))]
     pub(super) memory: Option<u32>,
 }
 
@@ -421,6 +429,12 @@ mod tests {
     fn the_schema_stands_alone_and_says_what_it_is() {
         let schema = schema();
         assert_eq!(schema["title"], "limg.yaml");
+        assert_eq!(schema["$id"], "https://github.com/limg-dev/limg/limg.yaml");
+        let function = &schema["properties"]["functions"]["additionalProperties"]["properties"];
+        let base = &schema["properties"]["bases"]["additionalProperties"]["properties"];
+        for examples in [&function["runtime"]["examples"], &base["contract"]["examples"]] {
+            assert_eq!(examples, &serde_json::json!(runtime::ids()));
+        }
         assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
         assert!(!schema.to_string().contains("$ref"));
         assert_eq!(schema["required"], serde_json::json!(["functions"]));

@@ -24,11 +24,12 @@ use serde::Deserialize as _;
 use super::document::Document;
 use crate::finding::{Code, Finding};
 use crate::project::Project;
+use crate::runtime::Date;
 
 pub(super) use format::schema;
-pub(crate) use starter::starter;
+pub(crate) use starter::{Starter, starter};
 pub(crate) use validate::{VariableError, check_variable};
-pub(super) use words::VOCABULARY;
+pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
 
 /// What a document describes.
 #[derive(Debug)]
@@ -38,8 +39,8 @@ pub(super) struct Outcome {
     pub(super) findings: Vec<Finding>,
 }
 
-/// Reads a document; `runtimes` are the ids of all runtimes that have a contract.
-pub(super) fn read(document: &Document, runtimes: &[&str]) -> Outcome {
+/// Reads a document. The day decides which runtimes help suggests.
+pub(super) fn read(document: &Document, today: Date) -> Outcome {
     let failed = |findings| Outcome { project: None, findings };
     if document.root().is_null() {
         let finding = Finding::error(Code::EmptyDefinition, document.place(), "the definition is empty");
@@ -51,7 +52,7 @@ pub(super) fn read(document: &Document, runtimes: &[&str]) -> Outcome {
         return failed(findings);
     }
     match format::Definition::deserialize(document.root()) {
-        Ok(definition) => validate::validate(&definition, document, runtimes),
+        Ok(definition) => validate::validate(&definition, document, today),
         // The schema accepts it and the types do not: the two disagree, and the user must still see it.
         Err(error) => failed(vec![Finding::error(Code::WrongType, document.place(), error.to_string())]),
     }

@@ -95,7 +95,8 @@ impl Walk {
             | (
                 Expected::AnyScalar,
                 ScalarKind::Text | ScalarKind::Boolean(_) | ScalarKind::Integer(_) | ScalarKind::Decimal(_),
-            ) => {}
+            )
+            | (Expected::Example, ScalarKind::Text | ScalarKind::Integer(_) | ScalarKind::Decimal(_)) => {}
             (Expected::Word(words), ScalarKind::Text) => {
                 if !words.contains(&scalar.text.as_str()) {
                     let message = format!("unknown value `{}`", scalar.text);
@@ -129,7 +130,7 @@ impl Walk {
                 meant.extend(near);
                 let message = format!("unknown key `{}`", entry.key);
                 let finding = Finding::error(Code::UnknownKey, at.key(&entry.key).on_key(), message);
-                self.findings.push(finding.help(help::for_key(at, &entry.key, near, &known)));
+                self.findings.push(finding.help(help::for_key(near, &known)));
             }
         }
         for key in required {

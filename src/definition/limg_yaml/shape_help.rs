@@ -23,15 +23,8 @@ pub(super) fn for_word(found: &str, words: &[&str]) -> String {
     }
 }
 
-/// For a key that is not known below `at`; `near` is what it most likely means.
-pub(super) fn for_key(at: &Place, key: &str, near: Option<&str>, known: &[&str]) -> String {
-    if matches!(
-        (at.path().steps(), key),
-        ([], "Resources" | "Transform" | "AWSTemplateFormatVersion" | "Globals")
-    ) {
-        return "run `limg init` to create a limg.yaml: limg cannot read SAM and CloudFormation templates yet"
-            .into();
-    }
+/// For a key that is not known; `near` is what it most likely means.
+pub(super) fn for_key(near: Option<&str>, known: &[&str]) -> String {
     match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use one of {}", list(known)),
@@ -54,8 +47,10 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
         _ => None,
     };
     Some(match (expected, text, node) {
-        (Expected::Text, Some(text), _) => format!("put it in quotes: `\"{}\"`", one_line(text)),
-        (Expected::Text, None, _) => "write a single text".into(),
+        (Expected::Text | Expected::Example | Expected::TextOrRecord { .. }, Some(text), _) => {
+            format!("put it in quotes: `\"{}\"`", one_line(text))
+        }
+        (Expected::Text | Expected::Example, None, _) => "write a single text".into(),
         (Expected::Boolean, ..) => "write `true` or `false`".into(),
         (Expected::Integer { minimum, maximum }, ..) => {
             format!("write a whole number from {minimum} to {maximum}, without quotes or unit")
@@ -72,9 +67,6 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
             let is_arn = text.starts_with("arn:") && properties.contains_key("arn");
             let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
             format!("write `{{ {key}: {} }}`", one_line(text))
-        }
-        (Expected::TextOrRecord { .. }, Some(text), _) => {
-            format!("put it in quotes: `\"{}\"`", one_line(text))
         }
         (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();

@@ -4,9 +4,10 @@ mod files;
 
 use std::path::{Path, PathBuf};
 
-/// The runtimes that the tests know.
-pub(super) const RUNTIMES: &[&str] =
-    &["nodejs22.x", "python3.12", "python3.13", "provided.al2", "provided.al2023"];
+use crate::runtime::Date;
+
+/// The day on which the tests run.
+pub(super) const TODAY: Date = Date::new(2026, 11, 29);
 
 /// A project folder with something of every kind to name.
 pub(super) struct Folder {

@@ -260,13 +260,14 @@ impl TreeBuilder<'_> {
         // A map that was filled node by node has unused room; one that is collected from sorted nodes has not.
         self.tree.nodes = std::mem::take(&mut self.tree.nodes).into_iter().collect();
         for path in &self.replaced {
-            self.tree.add_adjustment(
-                path,
-                "the archive has several entries with this name; the last one was used",
-            );
+            self.tree.add_adjustment(path, "is in the archive more than once; the last entry was used");
         }
-        self.cp437.record(&mut self.tree, "its name in the archive is not UTF-8 and was read as CP437");
-        self.backslashes.record(&mut self.tree, "`\\` in its name was read as `/`, as on Windows");
+        self.cp437
+            .record(&mut self.tree, "has a name in the archive that is not UTF-8 and was read as CP437");
+        self.backslashes.record(
+            &mut self.tree,
+            "has `\\` in its name in the archive, which was read as `/`, as on Windows",
+        );
         self.programs.record(
             &mut self.tree,
             "made executable: the archive has no permissions for it, and its first bytes are those of a program",

@@ -24,7 +24,7 @@ functions:
     timeout: 3
 ";
 
-const WORDS: Vocabulary = Vocabulary { setting: |_| None, variables: "environment" };
+const WORDS: Vocabulary = Vocabulary { setting: |_| None, variables: "environment", sections: &[] };
 
 fn root() -> Place {
     Place::document(Path::new("limg.yaml"))

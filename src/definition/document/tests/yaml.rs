@@ -39,7 +39,7 @@ fn tags_keep_their_values() {
 fn a_place_below_a_tag_has_a_line() {
     let document = parse("a: !Sub\n  - text\n  - { Name: 5 }\n");
     let place = Place::document(Path::new("template.yaml")).key("a").index(1).key("Name");
-    let words = Vocabulary { setting: |_| None, variables: "Variables" };
+    let words = Vocabulary { setting: |_| None, variables: "Variables", sections: &[] };
     let located =
         Documents(vec![document]).locate(&[Finding::error(Code::UnknownKey, place, "x")], &words).shown;
     let at = located[0].position.unwrap();

@@ -68,7 +68,7 @@ ecr:
 fn every_key_comes_to_its_part_of_the_project() {
     let folder = Folder::new();
     folder.write("limg.yaml", EXAMPLE.as_bytes());
-    let loaded = load(&folder.path("limg.yaml"), super::RUNTIMES).unwrap();
+    let loaded = load(&folder.path("limg.yaml"), super::TODAY).unwrap();
     assert_eq!(loaded.warnings.shown, []);
     let project = loaded.project;
     assert_eq!((project.name.as_str(), project.root.as_path()), ("shop", folder.root()));

@@ -73,6 +73,47 @@ functions:
 ",
     },
     Case {
+        name: "limits that not every account has",
+        text: r"
+defaults: { runtime: python3.12, handler: a.b, code: functions, timeout: 901 }
+functions:
+  a: { memory: 10241 }
+  b: { timeout: 5400, memory: 32768 }
+  c: { timeout: 900, memory: 10240 }
+",
+        report: "
+2:74 warning[high-limit] not every AWS account and Region takes a `timeout` above 900
+  | defaults: { runtime: python3.12, handler: a.b, code: functions, timeout: 901 }
+  help: use at most 900, or check the quotas of your account
+4:16 warning[high-limit] not every AWS account and Region takes a `memory` above 10240
+  | a: { memory: 10241 }
+  help: use at most 10240, or check the quotas of your account
+5:17 warning[high-limit] not every AWS account and Region takes a `timeout` above 900
+  | b: { timeout: 5400, memory: 32768 }
+  help: use at most 900, or check the quotas of your account
+5:31 warning[high-limit] not every AWS account and Region takes a `memory` above 10240
+  | b: { timeout: 5400, memory: 32768 }
+  help: use at most 10240, or check the quotas of your account
+",
+    },
+    Case {
+        name: "variables of other tools",
+        text: r#"
+defaults: { runtime: python3.12, handler: a.b, code: functions, environment: { STAGE: "${opt:stage}" } }
+functions:
+  a: { environment: { TABLE: "orders-${STAGE}-x", PLAIN: "$STAGE {STAGE} ${} $(date)" } }
+  b: { environment: { TOKEN_NAME: "{{resolve:ssm:/shop/name}}" } }
+"#,
+        report: "
+2:87 warning[literal-variable] `${opt:stage}` in the value of `STAGE` stays as it is written: limg replaces no variables
+  help: write the value, or set the variable in the function's configuration; ignore this if the program replaces it
+4:30 warning[literal-variable] `${STAGE}` in the value of `TABLE` stays as it is written: limg replaces no variables
+  help: write the value, or set the variable in the function's configuration; ignore this if the program replaces it
+5:35 warning[literal-variable] `{{resolve:ssm:/shop/name}}` in the value of `TOKEN_NAME` stays as it is written: limg replaces no variables
+  help: write the value, or set the variable in the function's configuration; ignore this if the program replaces it
+",
+    },
+    Case {
         name: "runtimes that are none",
         text: r#"
 defaults: { handler: a.b, code: functions }
@@ -82,6 +123,19 @@ functions:
   b: { runtime: slin }
   c: { runtime: go1.x }
   d: { runtime: cobol }
+  e: { runtime: 3.11 }
+  f: { runtime: 18 }
+  g: { runtime: "3.12" }
+  h: { runtime: node18 }
+  i: { runtime: python 3.12 }
+  j: { runtime: Python3.11 }
+  k: { runtime: python }
+  l: { runtime: java }
+  m: { runtime: dotnet }
+  n: { runtime: provided }
+  o: { runtime: nodejs14.x }
+  p: { runtime: dotnetcore3.1 }
+  q: { runtime: 8 }
 "#,
         report: "
 5:17 error[unknown-runtime] unknown runtime `python312`
@@ -90,12 +144,51 @@ functions:
 6:17 error[unknown-runtime] unknown runtime `slin`
   | b: { runtime: slin }
   help: did you mean `slim`?
-7:17 error[unknown-runtime] unknown runtime `go1.x`
+7:17 error[unknown-runtime] Lambda no longer has the runtime `go1.x`
   | c: { runtime: go1.x }
-  help: use `provided.al2023` for a Go function
+  help: use `provided.al2023`, the nearest runtime that AWS supports
 8:17 error[unknown-runtime] unknown runtime `cobol`
   | d: { runtime: cobol }
-  help: use one of `nodejs22.x`, `python3.12`, `python3.13`, `provided.al2`, `provided.al2023`, `slim`
+  help: use one of `python3.9`, `python3.10`, `python3.11`, `python3.12`, `python3.13`, `python3.14`, `python3.15`, `nodejs18.x`, `nodejs20.x`, `nodejs22.x`, `nodejs24.x`, `nodejs26.x`, `java8.al2`, `java8.al2023`, `java11`, `java11.al2023`, `java17`, `java17.al2023`, `java21`, `java25`, `dotnet6`, `dotnet8`, `dotnet9`, `dotnet10`, `ruby3.2`, `ruby3.3`, `ruby3.4`, `ruby4.0`, `provided.al2`, `provided.al2023`, `slim`
+9:17 error[unknown-runtime] unknown runtime `3.11`
+  | e: { runtime: 3.11 }
+  help: did you mean `python3.11`?
+10:17 error[unknown-runtime] unknown runtime `18`
+  | f: { runtime: 18 }
+  help: did you mean `nodejs18.x`?
+11:17 error[unknown-runtime] unknown runtime `3.12`
+  | g: { runtime: \"3.12\" }
+  help: did you mean `python3.12`?
+12:17 error[unknown-runtime] unknown runtime `node18`
+  | h: { runtime: node18 }
+  help: did you mean `nodejs18.x`?
+13:17 error[unknown-runtime] unknown runtime `python 3.12`
+  | i: { runtime: python 3.12 }
+  help: did you mean `python3.12`?
+14:17 error[unknown-runtime] unknown runtime `Python3.11`
+  | j: { runtime: Python3.11 }
+  help: did you mean `python3.11`?
+15:17 error[unknown-runtime] unknown runtime `python`
+  | k: { runtime: python }
+  help: did you mean `python3.14`?
+16:17 error[unknown-runtime] unknown runtime `java`
+  | l: { runtime: java }
+  help: did you mean `java25`?
+17:17 error[unknown-runtime] unknown runtime `dotnet`
+  | m: { runtime: dotnet }
+  help: did you mean `dotnet10`?
+18:17 error[unknown-runtime] Lambda no longer has the runtime `provided`
+  | n: { runtime: provided }
+  help: use `provided.al2023`, the nearest runtime that AWS supports
+19:17 error[unknown-runtime] Lambda no longer has the runtime `nodejs14.x`
+  | o: { runtime: nodejs14.x }
+  help: use `nodejs22.x`, the nearest runtime that AWS supports
+20:17 error[unknown-runtime] Lambda no longer has the runtime `dotnetcore3.1`
+  | p: { runtime: dotnetcore3.1 }
+  help: use `dotnet10`, the nearest runtime that AWS supports
+21:17 error[unknown-runtime] unknown runtime `8`
+  | q: { runtime: 8 }
+  help: did you mean `java8.al2` or `dotnet8`?
 ",
     },
     Case {
@@ -117,9 +210,6 @@ functions: { orders: { runtime: provided.al2, code: functions } }
 3:3 error[missing-contract] the base `slim` does not declare which runtime it provides
   | slim: { image: "oci:bases/slim" }
   help: add `contract:` with a runtime id such as `provided.al2023`
-4:3 error[missing-contract] the base `python3.11` does not declare which runtime it provides
-  | python3.11: { image: "oci:bases/slim" }
-  help: add `contract: python3.13`, or another runtime id
 5:46 error[unknown-contract] unknown runtime `pyton3.12`
   | typo: { image: "oci:bases/slim", contract: pyton3.12 }
   help: did you mean `python3.12`?

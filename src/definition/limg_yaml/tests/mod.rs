@@ -9,14 +9,14 @@ mod shape_cases;
 
 use super::{Outcome, VOCABULARY, read};
 use crate::definition::document::{Document, DocumentError, Documents, Located};
-use crate::definition::tests::{Folder, RUNTIMES};
+use crate::definition::tests::{Folder, TODAY};
 use crate::finding::Finding;
 use crate::project::Project;
 
 /// Reads a text as the `limg.yaml` of a folder.
 fn read_in(folder: &Folder, text: &str) -> Result<(Outcome, Documents), DocumentError> {
     let document = Document::parse(&folder.path("limg.yaml"), text.to_owned())?;
-    Ok((read(&document, RUNTIMES), Documents(vec![document])))
+    Ok((read(&document, TODAY), Documents(vec![document])))
 }
 
 /// The project of a text without errors.

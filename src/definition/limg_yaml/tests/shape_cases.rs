@@ -105,7 +105,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 1:1 error[unknown-key] unknown key `Resources`
   | Resources: {}
-  help: run `limg init` to create a limg.yaml: limg cannot read SAM and CloudFormation templates yet
+  help: use one of `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
 1:1 error[missing-key] missing key `functions`
   | Resources: {}
   help: add `functions:` with one entry for each function
@@ -152,9 +152,6 @@ extensions: { tracer: layers/tracer }
 1:10 error[wrong-type] expected text, found a number
   | project: 2024
   help: put it in quotes: `"2024"`
-4:14 error[wrong-type] expected text, found a number
-  | runtime: 3.12
-  help: put it in quotes: `"3.12"`
 5:14 error[wrong-type] expected text, found a list
   | handler: [app.handler]
   help: write a single text
@@ -171,10 +168,10 @@ extensions: { tracer: layers/tracer }
   help: write `true` or `false`
 11:14 error[wrong-type] expected a whole number, found text
   | timeout: 30s
-  help: write a whole number from 1 to 900, without quotes or unit
+  help: write a whole number from 1 to 5400, without quotes or unit
 12:13 error[wrong-type] expected a whole number, found text
   | memory: "512"
-  help: write a whole number from 128 to 10240, without quotes or unit
+  help: write a whole number from 128 to 32768, without quotes or unit
 13:15 error[wrong-type] expected text, found a number
   | exclude: [1]
   help: put it in quotes: `"1"`
@@ -198,17 +195,17 @@ extensions: { tracer: layers/tracer }
     Case {
         name: "numbers out of range",
         text: "functions:
-  orders: { timeout: 901, memory: 0x40 }
+  orders: { timeout: 5401, memory: 0x40 }
   billing: { timeout: 0, memory: 99999999999999999999999999 }
 ",
         report: "
-2:22 error[out-of-range] 901 is not between 1 and 900
-  | orders: { timeout: 901, memory: 0x40 }
-2:35 error[out-of-range] 64 is not between 128 and 10240
-  | orders: { timeout: 901, memory: 0x40 }
-3:23 error[out-of-range] 0 is not between 1 and 900
+2:22 error[out-of-range] 5401 is not between 1 and 5400
+  | orders: { timeout: 5401, memory: 0x40 }
+2:36 error[out-of-range] 64 is not between 128 and 32768
+  | orders: { timeout: 5401, memory: 0x40 }
+3:23 error[out-of-range] 0 is not between 1 and 5400
   | billing: { timeout: 0, memory: 99999999999999999999999999 }
-3:34 error[out-of-range] 99999999999999999999999999 is not between 128 and 10240
+3:34 error[out-of-range] 99999999999999999999999999 is not between 128 and 32768
   | billing: { timeout: 0, memory: 99999999999999999999999999 }
 ",
     },

@@ -9,11 +9,12 @@ use super::super::format;
 use super::{Findings, name};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Base, EntryPoint, ImageLocation, ImageLocationError, ImagePath};
+use crate::runtime::{self, Date};
 use crate::text::nearest;
 
 /// The runtimes that a function may name.
 pub(super) struct Bases<'a> {
-    runtimes: &'a [&'a str],
+    today: Date,
     /// The bases of the definition; `None` for a base with errors.
     defined: BTreeMap<&'a str, Option<Base>>,
 }
@@ -23,7 +24,7 @@ impl<'a> Bases<'a> {
     pub(super) fn validate(
         written: Option<&'a format::Entries<format::Base>>,
         root: &Path,
-        runtimes: &'a [&'a str],
+        today: Date,
         findings: &mut Findings,
     ) -> Self {
         let mut defined = BTreeMap::new();
@@ -31,7 +32,7 @@ impl<'a> Bases<'a> {
             let at = findings.at(&["bases", key]);
             name::entry("a base", key, &at, findings);
             let image = image(&base.image, &at.key("image"), root, findings);
-            let contract = contract(key, base.contract.as_deref(), &at, runtimes, findings);
+            let contract = contract(key, base.contract.as_deref(), &at, today, findings);
             let entrypoint = entrypoint(base.entrypoint.as_deref(), &at.key("entrypoint"), findings);
             let base = image.zip(contract).and_then(|(image, contract)| {
                 if image == ImageLocation::Scratch && !is_provided(&contract) {
@@ -45,27 +46,26 @@ impl<'a> Bases<'a> {
             });
             defined.insert(key.as_str(), base);
         }
-        Self { runtimes, defined }
+        Self { today, defined }
     }
 
     /// The base that a function's `runtime` names. `None` if there is none, or if it has errors.
-    pub(super) fn find(&self, runtime: &str, at: &Place, findings: &mut Findings) -> Option<Base> {
-        if let Some(base) = self.defined.get(runtime) {
+    pub(super) fn find(&self, name: &str, at: &Place, findings: &mut Findings) -> Option<Base> {
+        if let Some(base) = self.defined.get(name) {
             return base.clone();
         }
-        if self.runtimes.contains(&runtime) {
+        if runtime::contract(name).is_some() {
             return Some(Base {
-                name: runtime.to_owned(),
+                name: name.to_owned(),
                 place: at.clone(),
                 image: None,
-                contract: runtime.to_owned(),
+                contract: name.to_owned(),
                 entrypoint: None,
             });
         }
-        let message = format!("unknown runtime `{runtime}`");
-        let finding = Finding::error(Code::UnknownRuntime, at.clone(), message);
-        let names = self.runtimes.iter().chain(self.defined.keys()).copied();
-        findings.add(finding.help(runtime_help(runtime, names)));
+        let finding = Finding::error(Code::UnknownRuntime, at.clone(), unknown_runtime(name));
+        let bases: Vec<&str> = self.defined.keys().copied().collect();
+        findings.add(finding.help(runtime_help(name, &bases, self.today)));
         None
     }
 }
@@ -96,37 +96,48 @@ fn contract(
     key: &str,
     written: Option<&str>,
     at: &Place,
-    runtimes: &[&str],
+    today: Date,
     findings: &mut Findings,
 ) -> Option<String> {
     let contract = written.unwrap_or(key);
-    if runtimes.contains(&contract) {
+    if runtime::contract(contract).is_some() {
         return Some(contract.to_owned());
     }
     findings.add(if written.is_some() {
-        let message = format!("unknown runtime `{contract}`");
-        let finding = Finding::error(Code::UnknownContract, at.key("contract"), message);
-        finding.help(runtime_help(contract, runtimes.iter().copied()))
+        let finding = Finding::error(Code::UnknownContract, at.key("contract"), unknown_runtime(contract));
+        finding.help(runtime_help(contract, &[], today))
     } else {
         let message = format!("the base `{key}` does not declare which runtime it provides");
         let finding = Finding::error(Code::MissingContract, at.key("contract"), message);
-        finding.help(match nearest(key, runtimes.iter().copied()) {
-            Some(near) => format!("add `contract: {near}`, or another runtime id"),
+        finding.help(match runtime::meant(key, today).first() {
+            Some(meant) => format!("add `contract: {meant}`, or another runtime id"),
             None => "add `contract:` with a runtime id such as `provided.al2023`".to_owned(),
         })
     });
     None
 }
 
-fn runtime_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    if wanted.starts_with("go") {
-        return "use `provided.al2023` for a Go function".to_owned();
+/// The message about a runtime that is neither in the catalogue nor in `bases`.
+fn unknown_runtime(name: &str) -> String {
+    if runtime::is_gone(name) {
+        format!("Lambda no longer has the runtime `{name}`")
+    } else {
+        format!("unknown runtime `{name}`")
     }
-    match nearest(wanted, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            format!("use one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+}
+
+/// What to write instead of an unknown runtime; `bases` are those of the definition.
+fn runtime_help(name: &str, bases: &[&str], today: Date) -> String {
+    if let Some(base) = nearest(name, bases.iter().copied()) {
+        return format!("did you mean `{base}`?");
+    }
+    let in_quotes = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    match &runtime::meant(name, today)[..] {
+        [] => format!("use one of {}", in_quotes(&[&runtime::ids(), bases].concat()).join(", ")),
+        [nearest] if runtime::is_gone(name) => {
+            format!("use `{nearest}`, the nearest runtime that AWS supports")
         }
+        meant => format!("did you mean {}?", in_quotes(meant).join(" or ")),
     }
 }
 

@@ -61,7 +61,19 @@ pub(super) fn check(at: &Place, variables: &Entries<AsWritten>, findings: &mut F
         if value.contains('\0') {
             let message = format!("the value of `{name}` contains a NUL character");
             findings.add(Finding::error(Code::BadVariable, at, message));
-        } else if secret::looks_secret(name, value) {
+            continue;
+        }
+        if let Some(placeholder) = placeholder(value) {
+            let message = format!(
+                "`{placeholder}` in the value of `{name}` stays as it is written: limg replaces no variables"
+            );
+            let warning = Finding::warning(Code::LiteralVariable, at.clone(), message);
+            findings.add(warning.help(
+                "write the value, or set the variable in the function's configuration; ignore this if the program \
+                 replaces it",
+            ));
+        }
+        if secret::looks_secret(name, value) {
             let message =
                 format!("`{name}` looks like a secret, and everyone who can pull the image can read it");
             let warning = Finding::warning(Code::PossibleSecret, at.on_key(), message);
@@ -70,6 +82,17 @@ pub(super) fn check(at: &Place, variables: &Entries<AsWritten>, findings: &mut F
             ));
         }
     }
+}
+
+/// What another tool would replace in a value: `${STAGE}`, `${self:custom.stage}`, `{{resolve:ssm:/name}}`.
+fn placeholder(value: &str) -> Option<&str> {
+    let between = |open: &str, close: &str| {
+        let start = value.find(open)?;
+        let length = value[start..].find(close)?;
+        Some(&value[start..start + length + close.len()])
+            .filter(|found| found.len() > open.len() + close.len())
+    };
+    between("${", "}").or_else(|| between("{{resolve:", "}}"))
 }
 
 /// Why a variable cannot be part of a function's configuration.

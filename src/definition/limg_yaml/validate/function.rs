@@ -19,6 +19,11 @@ const DEFAULT_TIMEOUT: u32 = 3;
 /// Lambda's own default for `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
 const DEFAULT_MEMORY: u32 = 128;
 
+/// The longest `Timeout` that Lambda takes in every account and Region, in seconds (facts 12.1).
+const TIMEOUT_EVERYWHERE: u32 = 900;
+/// The largest `MemorySize` that Lambda takes in every account and Region, in MB (facts 12.1).
+const MEMORY_EVERYWHERE: u32 = 10_240;
+
 /// What functions are validated against.
 pub(super) struct Context<'a> {
     pub(super) root: &'a Path,
@@ -82,14 +87,10 @@ pub(super) fn validate<'a>(
             .unwrap_or_default(),
         environment,
         timeout: settings
-            .pick("timeout", |from| from.timeout.as_ref(), findings)
-            .0
-            .copied()
+            .limit("timeout", |from| from.timeout.as_ref(), TIMEOUT_EVERYWHERE, findings)
             .unwrap_or(DEFAULT_TIMEOUT),
         memory: settings
-            .pick("memory", |from| from.memory.as_ref(), findings)
-            .0
-            .copied()
+            .limit("memory", |from| from.memory.as_ref(), MEMORY_EVERYWHERE, findings)
             .unwrap_or(DEFAULT_MEMORY),
     };
     handler::check_redirect(&function, findings);
@@ -126,6 +127,24 @@ impl<'a> Settings<'a, '_> {
             dependencies: self.pick("dependencies", |from| from.dependencies.as_ref(), findings).1,
             extensions: self.pick("extensions", |from| from.extensions.as_ref(), findings).1,
         }
+    }
+
+    /// A number; warns if it is above what every account and Region accepts.
+    fn limit(
+        &self,
+        key: &str,
+        read: impl Fn(&'a format::Function) -> Option<&'a u32>,
+        everywhere: u32,
+        findings: &mut Findings,
+    ) -> Option<u32> {
+        let (value, at) = self.pick(key, read, findings);
+        let value = *value?;
+        if value > everywhere {
+            let message = format!("not every AWS account and Region takes a `{key}` above {everywhere}");
+            let help = format!("use at most {everywhere}, or check the quotas of your account");
+            findings.add(Finding::warning(Code::HighLimit, at, message).help(help));
+        }
+        Some(value)
     }
 
     fn missing(&self, key: &str, help: &str, findings: &mut Findings) {

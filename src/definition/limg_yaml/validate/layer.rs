@@ -117,7 +117,12 @@ fn version(
         Ok(arn) => Some(LayerSource::Version(VersionSource { arn, ignore_compatibility })),
         Err(error) => {
             let message = LayerVersionArnError::to_string(&error);
-            let help = "copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`";
+            let help = match error {
+                LayerVersionArnError::Owned(_) => {
+                    "remove the layer: AWS adds it to zip functions only, and an image has the base's files instead"
+                }
+                _ => "copy the version ARN from Lambda's console or from `aws lambda list-layer-versions`",
+            };
             findings.add(Finding::error(Code::BadArn, at.clone(), message).help(help));
             None
         }

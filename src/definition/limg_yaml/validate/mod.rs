@@ -22,13 +22,14 @@ use super::{Outcome, format};
 use crate::definition::document::Document;
 use crate::finding::{Code, Finding, Place, SHOWN_AT_MOST};
 use crate::project::{Extension, Project};
+use crate::runtime::Date;
 
-/// Validates a definition against the ids of known runtimes.
-pub(super) fn validate(definition: &format::Definition, document: &Document, runtimes: &[&str]) -> Outcome {
+/// Validates a definition.
+pub(super) fn validate(definition: &format::Definition, document: &Document, today: Date) -> Outcome {
     let root = document.file().parent().unwrap_or(Path::new("/"));
     let mut findings = Findings::new(document.place());
     let name = name::project(definition.project.as_deref(), root, &mut findings);
-    let bases = Bases::validate(definition.bases.as_ref(), root, runtimes, &mut findings);
+    let bases = Bases::validate(definition.bases.as_ref(), root, today, &mut findings);
     let layers = layer::all(definition.layers.as_ref(), root, &mut findings);
     let extensions = extensions(definition, root, &mut findings);
     let defaults = format::Function::default();

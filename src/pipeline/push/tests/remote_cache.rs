@@ -45,7 +45,9 @@ impl Machine {
         );
         change(&root);
         let project =
-            crate::definition::load(&root.join("limg.yaml"), &crate::runtime::ids()).unwrap().project;
+            crate::definition::load(&root.join("limg.yaml"), crate::runtime::Date::new(2026, 11, 29))
+                .unwrap()
+                .project;
         Self { fixture, project }
     }
 
