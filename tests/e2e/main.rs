@@ -36,3 +36,4 @@ mod remote_layers;
 mod starters;
 mod support;
 mod trees;
+mod workspaces;
