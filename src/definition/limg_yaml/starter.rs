@@ -227,7 +227,8 @@ fn definition(runtime: &str, base: Option<&str>, language: &Language, compile: O
         let _ = writeln!(text, "    # Compile it first: {compile}");
     }
     let _ = writeln!(text, "    code: {}  # a directory, a .zip or one file", language.code);
-    text.push_str("    environment:\n      STAGE: dev\n");
+    // More than Lambda's defaults, which a cold start on a busy machine exceeds.
+    text.push_str("    timeout: 30  # seconds\n    memory: 512  # MB\n    environment:\n      STAGE: dev\n");
     text.push_str(
         "\n# File trees that are merged into /opt, as in Lambda. List them in a function's `layers`.\n\
          # layers:\n#   utils: { path: layers/utils }\n\
