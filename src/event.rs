@@ -77,6 +77,11 @@ pub enum Event {
         /// The name of the repository that it was mounted from.
         from: String,
     },
+    /// A repository was created.
+    RepositoryCreated {
+        /// The repository, with its host.
+        repository: String,
+    },
     /// An image was pushed with its tags although the push of others failed.
     Pushed {
         /// The repository, with its host.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt::Write as _;
 
 /// How many characters of a foreign text an excerpt shows.
 const EXCERPT: usize = 500;
@@ -27,6 +28,49 @@ pub(crate) fn visible(text: &str) -> String {
 #[must_use]
 pub(crate) fn visible_line(text: &str) -> String {
     escape(text, |_| false)
+}
+
+/// What a program prints, safe to show on a terminal: as [`visible`], but colours and other renditions of characters stay
+/// (ECMA-48 8.3.117), as do carriage returns at the ends of lines.
+#[must_use]
+pub(crate) fn visible_output(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(at) = rest.find(['\u{1b}', '\r']) {
+        let (before, from) = rest.split_at(at);
+        shown.push_str(&visible(before));
+        let kept = if from.starts_with("\r\n") { 2 } else { rendition(from) };
+        shown.push_str(&from[..kept]);
+        let end = kept.max(1);
+        shown.push_str(&visible(&from[kept..end]));
+        rest = &from[end..];
+    }
+    shown + &visible(rest)
+}
+
+/// The length in bytes of the control sequence for a rendition at the start of a text; 0 if there is none.
+fn rendition(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let end = parameters.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'));
+    end.filter(|end| parameters[*end..].starts_with('m')).map_or(0, |end| "\u{1b}[".len() + end + 1)
+}
+
+/// A JSON text, safe to show: in its strings, what [`visible`] escapes is escaped as JSON does.
+#[must_use]
+pub(crate) fn visible_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if turns(character) || (character.is_control() && !matches!(character, '\n' | '\r' | '\t')) {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _infallible = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// The start of a text from outside, such as a message of a registry, on one line and safe to show.
@@ -198,6 +242,29 @@ mod tests {
         }
         assert_eq!(visible("\u{200d}"), "\u{200d}", "a joiner");
         assert_eq!(visible_line("one\n\ttwo ü \u{202e}x"), "one\\n\\ttwo ü \\u{202e}x");
+    }
+
+    #[test]
+    fn of_what_programs_print_only_colours_reach_a_terminal() {
+        for (printed, shown) in [
+            ("\x1b[1;38:5:9mred\x1b[0m\x1b[m\r\n\tü", "\x1b[1;38:5:9mred\x1b[0m\x1b[m\r\n\tü"),
+            ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
+            ("\x1b[2J\x1b[?1m\x1b[1", "\\u{1b}[2J\\u{1b}[?1m\\u{1b}[1"),
+            ("\x1b\x1b[31mx\x1bm", "\\u{1b}\x1b[31mx\\u{1b}m"),
+            ("ok\rno\r\r\n\u{9b}2J\u{202e}", "ok\\rno\\r\r\n\\u{9b}2J\\u{202e}"),
+        ] {
+            assert_eq!(visible_output(printed.as_bytes()), shown);
+        }
+        assert_eq!(visible_output(b"\xff\x1b"), "\u{fffd}\\u{1b}");
+    }
+
+    #[test]
+    fn json_that_is_shown_means_the_same() {
+        let value = serde_json::json!({ "ü\u{7f}": "a\u{202e}b\u{e0041}\u{9b}\x1b\n" });
+        let shown = visible_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!shown.chars().any(|c| turns(c) || (c.is_control() && c != '\n')), "{shown:?}");
+        assert!(shown.contains("ü\\u007f"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

@@ -415,6 +415,13 @@ pub(super) struct InvokeArguments {
     #[arg(long, conflicts_with_all = ["events", "port", "watch", "debug"])]
     pub(super) shell: bool,
 
+    /// Pass on control characters of what the function prints and returns, even to a terminal
+    ///
+    /// Without this option, a terminal gets only line ends, tabs and colours; other control characters are escaped. Files
+    /// and pipes always get the output unchanged.
+    #[arg(long)]
+    pub(super) raw: bool,
+
     /// The runtime interface emulator to use [default: that of the image, `LIMG_RIE`, or rie/ in the store]
     #[arg(long, value_name = "PATH")]
     pub(super) rie: Option<PathBuf>,

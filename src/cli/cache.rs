@@ -28,25 +28,24 @@ pub(super) fn run(
     let store = context::store(settings)?;
     match command.unwrap_or(CacheCommand::Show) {
         CacheCommand::Show => {
-            let contents = store.contents().map_err(failed(settings))?;
+            let contents = store.contents().map_err(failed(store.root()))?;
             let shown = Shown::of(store.root(), limit, &contents);
             terminal.print(&shown, || shown.lines());
             Ok(ExitCode::SUCCESS)
         }
-        CacheCommand::Prune(arguments) => prune(store, limit, &arguments, settings, terminal),
-        CacheCommand::Verify => verify(store, settings, terminal),
+        CacheCommand::Prune(arguments) => prune(store, limit, &arguments, terminal),
+        CacheCommand::Verify => verify(store, terminal),
     }
 }
 
-fn failed(settings: &Settings) -> impl Fn(FsError) -> CommandError {
-    |source| CommandError::Store { root: settings.store.clone(), source }
+fn failed(root: &Path) -> impl Fn(FsError) -> CommandError {
+    |source| CommandError::Store { root: root.to_owned(), source }
 }
 
 fn prune(
     store: Store,
     limit: u64,
     arguments: &PruneArguments,
-    settings: &Settings,
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
     let PruneArguments { all, older_than, max_size, dry_run } = arguments;
@@ -58,22 +57,20 @@ fn prune(
     if let Some(Size(bytes)) = max_size {
         retention.bytes = Some(*bytes);
     }
+    let root = store.root().to_owned();
     let removal = if *dry_run { store.prunable(&retention).map(Some) } else { store.prune(&retention) };
-    let removal = removal.map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
+    let removal = removal.map_err(failed(&root))?.ok_or(CommandError::StoreInUse { root })?;
     let pruned = Pruned::of(*dry_run, &removal);
     terminal.print(&pruned, || [pruned.line()]);
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_use(settings: &Settings) -> CommandError {
-    CommandError::StoreInUse { root: settings.store.clone() }
-}
-
-fn verify(store: Store, settings: &Settings, terminal: &Terminal) -> Result<ExitCode, CommandError> {
-    let blobs = store.contents().map_err(failed(settings))?.blobs.len();
-    let damaged = store.damaged().map_err(failed(settings))?;
+fn verify(store: Store, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let root = store.root().to_owned();
+    let blobs = store.contents().map_err(failed(&root))?.blobs.len();
+    let damaged = store.damaged().map_err(failed(&root))?;
     if !damaged.is_empty() {
-        store.remove(&damaged).map_err(failed(settings))?.ok_or_else(|| in_use(settings))?;
+        store.remove(&damaged).map_err(failed(&root))?.ok_or(CommandError::StoreInUse { root })?;
     }
     terminal.print(&Verified { blobs, damaged: &damaged }, || {
         damaged.iter().map(|digest| format!("removed {digest}: damaged"))

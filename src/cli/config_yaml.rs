@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::units::Size;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::Help;
 use crate::fs::{self, TextError};
 use crate::project::ImageReference;
@@ -75,9 +75,7 @@ pub(super) enum ConfigurationError {
 impl Failure for ConfigurationError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Text(TextError::Fs(error)) if error.source.kind() != ErrorKind::NotFound => {
-                FailureKind::Environment
-            }
+            Self::Text(TextError::Fs(error)) => kind_of_input(error),
             Self::Text(_) | Self::Form { .. } | Self::Variable { .. } => FailureKind::User,
         }
     }
@@ -161,7 +159,8 @@ impl Configuration {
     fn of_file(file: &ConfigurationFile) -> Result<Self, ConfigurationError> {
         match fs::read_text(&file.path, SIZE_LIMIT) {
             Ok(text) => Self::of_text(&text, &file.path),
-            Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound && !file.is_named => {
+            // A home folder that is not one, or that cannot be read, contains no settings.
+            Err(TextError::Fs(_)) if !file.is_named && std::fs::symlink_metadata(&file.path).is_err() => {
                 Ok(Self::default())
             }
             Err(error) => Err(error.into()),

@@ -31,8 +31,8 @@ pub(super) fn configuration(settings: &Settings) -> Result<Configuration, Comman
 }
 
 pub(super) fn store(settings: &Settings) -> Result<Store, CommandError> {
-    Store::open(&settings.store)
-        .map_err(|source| CommandError::Store { root: settings.store.clone(), source })
+    let root = settings.store.as_deref().ok_or(CommandError::NoStore)?;
+    Store::open(root).map_err(|source| CommandError::Store { root: root.to_owned(), source })
 }
 
 /// The certificates of `--ca-file`.

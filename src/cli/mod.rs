@@ -54,6 +54,8 @@ pub fn main() -> ExitCode {
         quiet: arguments.quiet,
         verbose: arguments.verbose > 0,
         color: arguments.color.into(),
+        // The programs of a shell control the terminal.
+        raw: matches!(&arguments.command, Command::Invoke(invoke) if invoke.raw || invoke.shell),
     }));
     let result = start(arguments, &terminal).and_then(|code| {
         terminal.take_write_error().map_or(Ok(code), |source| Err(CommandError::WriteResult(source)))
@@ -72,11 +74,17 @@ fn without_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
         let message = message.join(" ");
         let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
         let color = ColorChoice::Never;
-        Terminal::new(TerminalOptions { format: Format::Json, quiet: true, verbose: false, color })
-            .print_usage_error(
-                message.trim_start_matches("error: "),
-                tip.unwrap_or("run the command with `--help`"),
-            );
+        Terminal::new(TerminalOptions {
+            format: Format::Json,
+            quiet: true,
+            verbose: false,
+            color,
+            raw: false,
+        })
+        .print_usage_error(
+            message.trim_start_matches("error: "),
+            tip.unwrap_or("run the command with `--help`"),
+        );
     } else if error.use_stderr() {
         Terminal::print_styled_error(&error.render().ansi().to_string());
     } else {

@@ -16,6 +16,8 @@ use super::selection;
 use super::settings::Settings;
 use crate::definition::Loaded;
 #[cfg(feature = "aws")]
+use crate::event::Event;
+#[cfg(feature = "aws")]
 use crate::failure::AnyFailure;
 use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
@@ -82,8 +84,10 @@ async fn to_ecr(
         names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();
     let ready = async |repository: &Repository| -> Result<(), PushError> {
         if create_repository {
-            let ready = aws.ensure_repository(&registry, &repository.name, &project.ecr).await;
-            ready.map_err(|error| PushError::Prepare(AnyFailure::new(error)))?;
+            let created = aws.ensure_repository(&registry, &repository.name, &project.ecr).await;
+            if created.map_err(|error| PushError::Prepare(AnyFailure::new(error)))? {
+                context.reporter.report(Event::RepositoryCreated { repository: repository.to_string() });
+            }
         }
         Ok(())
     };

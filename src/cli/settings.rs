@@ -150,8 +150,8 @@ pub(super) struct Settings {
     pub(super) file: Option<PathBuf>,
     /// The working directory.
     pub(super) directory: PathBuf,
-    /// The folder of the store: `LIMG_STORE`, or `limg` in the user's cache folder.
-    pub(super) store: PathBuf,
+    /// The folder of the store: `LIMG_STORE`, or `limg` in the user's cache folder, if the user has one.
+    pub(super) store: Option<PathBuf>,
     /// `LIMG_STORE_LIMIT`.
     pub(super) store_limit: Option<Size>,
     /// `config.yaml`, if the user has a folder for it.
@@ -189,9 +189,8 @@ impl Settings {
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, CommandError> {
         let Arguments { file, ca_file, command, .. } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {
-            (Some(store), _) => environment.directory.join(store),
-            (None, Some(cache)) => cache.join("limg"),
-            (None, None) => return Err(CommandError::NoStore),
+            (Some(store), _) => Some(environment.directory.join(store)),
+            (None, cache) => cache.as_ref().map(|cache| cache.join("limg")),
         };
         let limit = environment.get("LIMG_STORE_LIMIT").map(str::parse::<Size>);
         let store_limit = limit.transpose().map_err(CommandError::StoreLimit)?;
@@ -276,15 +275,19 @@ mod tests {
 
     #[test]
     fn the_store_is_in_the_cache_unless_named() {
-        assert_eq!(resolve(&["schema"], &[]).unwrap().store, PathBuf::from("/home/u/.cache/limg"));
+        assert_eq!(resolve(&["schema"], &[]).unwrap().store, Some("/home/u/.cache/limg".into()));
         assert_eq!(
             resolve(&["schema"], &[("LIMG_STORE", "s")]).unwrap().store,
-            PathBuf::from("/home/u/shop/s")
+            Some("/home/u/shop/s".into())
         );
         assert_eq!(
             resolve(&["schema"], &[("LIMG_STORE", "")]).unwrap().store,
-            PathBuf::from("/home/u/.cache/limg")
+            Some("/home/u/.cache/limg".into())
         );
+        let arguments = Arguments::parse_from(["limg", "schema"]);
+        let homeless = Environment { directory: "/".into(), ..Environment::default() };
+        let store = Settings::resolve(&arguments, &homeless).map(|settings| settings.store);
+        assert_eq!(store.unwrap(), None, "it is not needed to print the schema");
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub(crate) use temporary::{
 
 use crate::units::limit;
 
+/// Where programs that require a file are given none.
+const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
 /// A file system call that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {verb} `{}`", path.display())]
@@ -82,9 +85,25 @@ pub(crate) fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> 
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// Opens a file for reading.
+/// Opens a file or folder for reading. A pipe, a socket or a device is refused: it may have no end, or wait for another
+/// program. Accepted are `/dev/null`, an empty file, and what the process has open already, as in `<(…)` of a shell.
 pub(crate) fn open(path: &Path) -> Result<File, FsError> {
-    File::open(path).map_err(FsError::because("open", path))
+    let open = || -> io::Result<File> {
+        let metadata = std::fs::metadata(path)?;
+        let is_suitable = metadata.is_file() || metadata.is_dir();
+        if !is_suitable && path != Path::new(NULL_DEVICE) && !is_open_already(path) {
+            let why = "it is a pipe, a socket or a device instead of a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        File::open(path)
+    };
+    open().map_err(FsError::because("open", path))
+}
+
+/// Whether a path leads to one of the process's own open files.
+fn is_open_already(path: &Path) -> bool {
+    path == Path::new("/dev/stdin")
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Creates a folder and its parents.

@@ -71,7 +71,7 @@ fn layer_name(layer: &ImageLayer) -> String {
 pub fn write_oci_archive(images: &[NamedImage<'_>], output: impl Write) -> Result<(), LayoutError> {
     let mut archive = TarWriter::new(output);
     archive.file("oci-layout", super::OCI_LAYOUT)?;
-    archive.file("index.json", &index_json(&[], images)?)?;
+    archive.file("index.json", &canonical(&index_json(&[], images)?))?;
     for named in images {
         let image = named.image;
         let manifest = image.manifest()?;

@@ -7,72 +7,101 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::{CheckedReader, DOCUMENT_LIMIT, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json};
+use super::{
+    CheckedReader, DOCUMENT_LIMIT, LayoutError, NamedImage, OCI_LAYOUT, REF_NAME, index_json, unused_blobs,
+};
 use crate::fs::{self, FsError};
-use crate::image::{Image, Layer};
+use crate::image::{Image, Layer, canonical};
 use crate::store::Digest;
 
-/// Adds images to the layout in `path`, which is created if necessary. An image with the same name is replaced; others stay.
-///
-/// Existing blobs are not written again. `index.json` is replaced last, so it never lists missing blobs. A blob of the store
-/// is added as a hard link if the file system allows it; any other blob is copied and verified.
-///
-/// # Errors
-/// When the folder contains something else, a blob is damaged, an image has no manifest, or a file cannot be written.
-pub fn write_oci_directory(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
-    check_oci_directory(path)?;
-    let blobs = blobs(path);
-    fs::create_dir_all(&blobs)?;
-    fs::remove_abandoned(path);
-    fs::remove_abandoned(&blobs);
-    for named in images {
-        let image = named.image;
-        let manifest = image.manifest()?;
+/// An OCI image layout directory that no other limg changes while this value exists: a blob that one finds must not be
+/// dropped by another before the index names it.
+#[derive(Debug)]
+pub struct LayoutDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl LayoutDirectory {
+    /// Opens the layout in `path`, which is created if necessary. Waits while another process has it open.
+    ///
+    /// # Errors
+    /// When the folder contains something else, or cannot be written to.
+    pub fn open(path: &Path) -> Result<Self, LayoutError> {
+        check_oci_directory(path)?;
+        let blobs = blobs(path);
+        fs::create_dir_all(&blobs)?;
+        fs::remove_abandoned(path);
+        fs::remove_abandoned(&blobs);
+        Ok(Self { path: path.to_owned(), _lock: lock(&path.join("oci-layout"))? })
+    }
+
+    /// Adds images. An image with the same name is replaced; others stay.
+    ///
+    /// Existing blobs are not written again. `index.json` is replaced after them, so it never lists missing blobs. A blob
+    /// of the store is added as a hard link if the file system allows it; any other blob is copied and verified. Last,
+    /// blobs that no image needs are dropped if limg has created the layout.
+    ///
+    /// # Errors
+    /// When a blob is damaged, an image has no manifest, or a file cannot be written.
+    pub fn write(&self, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
+        let blobs = blobs(&self.path);
+        for named in images {
+            let image = named.image;
+            let manifest = image.manifest()?;
+            for layer in image.unique_blobs() {
+                add_layer(&blobs, layer)?;
+            }
+            add_bytes(&blobs, image.config_digest(), image.config())?;
+            add_bytes(&blobs, &manifest.digest, &manifest.bytes)?;
+        }
+        let existing = read_index(&self.path)?;
+        let is_own = existing.as_ref().is_none_or(unused_blobs::is_made_by_limg);
+        let kept = existing.as_ref().map(|existing| kept_entries(existing, images)).unwrap_or_default();
+        let mut index = index_json(&kept, images)?;
+        if is_own {
+            unused_blobs::mark(&mut index);
+        }
+        fs::write_atomically(&self.path.join("index.json"), &canonical(&index))?;
+        if is_own {
+            unused_blobs::drop_from(&blobs, &index);
+        }
+        Ok(())
+    }
+
+    /// The layers of an image that the layout does not contain yet.
+    #[must_use]
+    pub fn missing_layers<'a>(&self, image: &'a Image) -> Vec<&'a Layer> {
+        let blobs = blobs(&self.path);
+        let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
+        image.unique_blobs().into_iter().filter(is_missing).collect()
+    }
+
+    /// Removes the layers of an image whose blobs in the layout are damaged, and returns their digests.
+    ///
+    /// # Errors
+    /// When one cannot be read or removed.
+    pub fn remove_damaged(&self, image: &Image) -> Result<Vec<Digest>, FsError> {
+        let blobs = blobs(&self.path);
+        let mut removed = Vec::new();
         for layer in image.unique_blobs() {
-            add_layer(&blobs, layer)?;
+            let file = blobs.join(layer.digest.hex());
+            if !is_present(&file, layer.size) {
+                continue;
+            }
+            if Digest::of_file(&file)? != layer.digest {
+                std::fs::remove_file(&file).map_err(FsError::because("remove", &file))?;
+                removed.push(layer.digest.clone());
+            }
         }
-        add_bytes(&blobs, image.config_digest(), image.config())?;
-        add_bytes(&blobs, &manifest.digest, &manifest.bytes)?;
+        Ok(removed)
     }
-    // No other process may replace the index between reading and writing it.
-    let _lock = lock(&path.join("oci-layout"))?;
-    let kept = kept_entries(path, images)?;
-    fs::write_atomically(&path.join("index.json"), &index_json(&kept, images)?)?;
-    Ok(())
-}
-
-/// The layers of an image that the layout in `path` does not contain yet.
-#[must_use]
-pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
-    let blobs = blobs(path);
-    let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
-    image.unique_blobs().into_iter().filter(is_missing).collect()
-}
-
-/// Removes the layers of an image whose blobs in the layout in `path` are damaged, and returns their digests.
-///
-/// # Errors
-/// When one cannot be read or removed.
-pub fn remove_damaged(path: &Path, image: &Image) -> Result<Vec<Digest>, FsError> {
-    let blobs = blobs(path);
-    let mut removed = Vec::new();
-    for layer in image.unique_blobs() {
-        let file = blobs.join(layer.digest.hex());
-        if !is_present(&file, layer.size) {
-            continue;
-        }
-        if Digest::of_file(&file)? != layer.digest {
-            std::fs::remove_file(&file).map_err(FsError::because("remove", &file))?;
-            removed.push(layer.digest.clone());
-        }
-    }
-    Ok(removed)
 }
 
 /// Rejects a folder that contains something else. An interrupted run leaves a folder with blobs only, which is accepted.
 ///
 /// # Errors
-/// When [`write_oci_directory`] would reject it.
+/// When [`LayoutDirectory::open`] or [`LayoutDirectory::write`] would reject it.
 pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
     check_folder(path)?;
     let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
@@ -83,7 +112,7 @@ pub fn check_oci_directory(path: &Path) -> Result<(), LayoutError> {
             help: "use another folder".to_owned(),
         });
     }
-    kept_entries(path, &[]).map(drop)
+    read_index(path).map(drop)
 }
 
 /// Rejects a path for a folder if it, or a path above it, is something else.
@@ -116,11 +145,11 @@ fn lock(path: &Path) -> Result<File, FsError> {
     lock().map_err(FsError::because("lock", path))
 }
 
-/// The entries of the index that the new images do not replace.
-fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, LayoutError> {
+/// The index, if there is one.
+fn read_index(path: &Path) -> Result<Option<Value>, LayoutError> {
     let index = path.join("index.json");
     if !index.exists() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let invalid = |why: String| LayoutError::Invalid {
         path: index.clone(),
@@ -130,12 +159,18 @@ fn kept_entries(path: &Path, images: &[NamedImage<'_>]) -> Result<Vec<Value>, La
     let parsed: Value = serde_json::from_slice(&fs::read(&index, DOCUMENT_LIMIT)?)
         .map_err(|error| invalid(error.to_string()))?;
     // The file may belong to another program; then it must not be replaced.
-    let entries = parsed.get("manifests").and_then(Value::as_array).cloned();
-    let entries = entries.ok_or_else(|| invalid("it has no list of `manifests`".to_owned()))?;
+    match parsed.get("manifests") {
+        Some(Value::Array(_)) => Ok(Some(parsed)),
+        _ => Err(invalid("it has no list of `manifests`".to_owned())),
+    }
+}
+
+/// The entries of the index that the new images do not replace.
+fn kept_entries(index: &Value, images: &[NamedImage<'_>]) -> Vec<Value> {
     let name = |entry: &Value| entry.get("annotations")?.get(REF_NAME)?.as_str().map(str::to_owned);
     let replaced =
-        |entry: &Value| name(entry).is_some_and(|name| images.iter().any(|named| named.name == name));
-    Ok(entries.into_iter().filter(|entry| !replaced(entry)).collect())
+        |entry: &&Value| name(entry).is_some_and(|name| images.iter().any(|named| named.name == name));
+    index["manifests"].as_array().into_iter().flatten().filter(|entry| !replaced(entry)).cloned().collect()
 }
 
 fn add_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {

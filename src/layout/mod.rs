@@ -9,6 +9,7 @@ mod archive_writer;
 mod directory_writer;
 mod reader;
 mod unpacked_archive;
+mod unused_blobs;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,15 +18,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use archive_writer::{write_docker_archive, write_oci_archive};
-pub use directory_writer::{
-    check_folder, check_oci_directory, missing_layers, remove_damaged, write_oci_directory,
-};
+pub use directory_writer::{LayoutDirectory, check_folder, check_oci_directory};
 pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
 use crate::failure::{Failure, FailureKind, kind_of_work};
 use crate::finding::Help;
 use crate::fs::FsError;
-use crate::image::{Image, ImageError, Layer, canonical};
+use crate::image::{Image, ImageError, Layer};
 use crate::layer::LayerError;
 use crate::store::{Blob, Digest, HashingReader};
 
@@ -153,7 +152,7 @@ impl Read for CheckedReader<'_> {
 }
 
 /// An `index.json` with the `kept` entries followed by `images`.
-fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Vec<u8>, ImageError> {
+fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Value, ImageError> {
     let mut entries = kept.to_vec();
     for NamedImage { image, name } in images {
         let manifest = image.manifest()?;
@@ -165,11 +164,11 @@ fn index_json(kept: &[Value], images: &[NamedImage<'_>]) -> Result<Vec<u8>, Imag
             "annotations": { REF_NAME: name },
         }));
     }
-    Ok(canonical(&json!({
+    Ok(json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
         "manifests": entries,
-    })))
+    }))
 }
 
 /// The error about something that cannot be used as the kind of layout or archive that the user named.

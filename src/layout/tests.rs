@@ -42,7 +42,7 @@ impl Fixture {
 
     fn layout(&self, images: &[(&Image, &str)]) -> PathBuf {
         let path = self.path("layout");
-        write_oci_directory(&path, &named(images)).unwrap();
+        write_layout(&path, &named(images)).unwrap();
         path
     }
 
@@ -66,6 +66,10 @@ impl Fixture {
         };
         read.map(|base| base.run_config().command.unwrap().concat()).map_err(|error| with_causes(&error))
     }
+}
+
+fn write_layout(path: &Path, images: &[NamedImage<'_>]) -> Result<(), LayoutError> {
+    LayoutDirectory::open(path)?.write(images)
 }
 
 fn named<'a>(images: &[(&'a Image, &'a str)]) -> Vec<NamedImage<'a>> {
@@ -138,6 +142,94 @@ fn a_layout_keeps_other_images_and_replaces_its_own() {
     assert_eq!(fixture.read(&layout, Some("b")).unwrap(), "one");
 }
 
+fn blobs_in(layout: &Path) -> Vec<String> {
+    crate::fs::names_in(&layout.join("blobs/sha256")).unwrap()
+}
+
+fn blobs_of(images: &[&Image]) -> Vec<String> {
+    let mut blobs = BTreeSet::new();
+    for image in images {
+        let digests = image.unique_blobs().into_iter().map(|layer| layer.digest.clone());
+        blobs.extend(digests.chain([image.config_digest().clone(), image.digest().unwrap().clone()]));
+    }
+    blobs.iter().map(|digest| digest.hex().to_owned()).collect()
+}
+
+#[test]
+fn blobs_that_no_image_needs_are_dropped() {
+    let fixture = Fixture::new();
+    let image = |content: &str| fixture.image(content, Architecture::X86_64);
+    let (one, two, three) = (image("one"), image("two"), image("three"));
+    let layout = fixture.layout(&[(&one, "a"), (&one, "b"), (&two, "c")]);
+    std::fs::write(layout.join("blobs/sha256").join("0".repeat(64)), "left by a killed limg").unwrap();
+    std::fs::write(layout.join("blobs/sha256/notes"), "the user's").unwrap();
+    fixture.layout(&[(&three, "a"), (&three, "c")]);
+    let expected = [blobs_of(&[&one, &three]), vec!["notes".to_owned()]].concat();
+    assert_eq!(blobs_in(&layout), expected, "`b` still needs the first image");
+    fixture.layout(&[(&three, "b")]);
+    assert_eq!(blobs_in(&layout), [blobs_of(&[&three]), vec!["notes".to_owned()]].concat());
+    assert_eq!(fixture.read(&layout, Some("b")).unwrap(), "three");
+}
+
+#[test]
+fn blobs_of_nested_indexes_stay() {
+    let fixture = Fixture::new();
+    let image = |content: &str| fixture.image(content, Architecture::X86_64);
+    let (one, two, three) = (image("one"), image("two"), image("three"));
+    let layout = fixture.layout(&[(&one, "a")]);
+    let absent = json!({ "digest": Digest::of(b"of another architecture").as_str(), "size": 1 });
+    let index = std::fs::read(layout.join("index.json")).unwrap();
+    let mut nested: Value = serde_json::from_slice(&index).unwrap();
+    nested["manifests"].as_array_mut().unwrap().push(absent);
+    let nested = serde_json::to_vec(&nested).unwrap();
+    std::fs::write(layout.join(blob_name(&Digest::of(&nested))), &nested).unwrap();
+    edit(&layout.join("index.json"), |index| {
+        index["manifests"] = json!([{ "digest": Digest::of(&nested).as_str(), "size": nested.len() }]);
+    });
+    fixture.layout(&[(&two, "a")]);
+    let all = [blobs_of(&[&one, &two]), vec![Digest::of(&nested).hex().to_owned()]].concat();
+    assert_eq!(blobs_in(&layout).into_iter().collect::<BTreeSet<_>>(), all.into_iter().collect());
+    // What a damaged manifest needs is unknown.
+    std::fs::write(layout.join(blob_name(&Digest::of(&nested))), "{").unwrap();
+    let before = blobs_in(&layout).len();
+    fixture.layout(&[(&three, "a")]);
+    assert_eq!(blobs_in(&layout).len(), before + 3);
+}
+
+#[test]
+fn a_layout_of_another_program_keeps_its_blobs() {
+    let fixture = Fixture::new();
+    let image = |content: &str| fixture.image(content, Architecture::X86_64);
+    let (one, two) = (image("one"), image("two"));
+    let layout = fixture.layout(&[(&one, "a")]);
+    edit(&layout.join("index.json"), |index| drop(index.as_object_mut().unwrap().remove("annotations")));
+    fixture.layout(&[(&two, "a")]);
+    assert_eq!(blobs_in(&layout), blobs_of(&[&one, &two]));
+}
+
+/// Each finds what the other has just dropped, or is about to.
+#[test]
+fn concurrent_writers_do_not_drop_blobs_of_each_other() {
+    let fixture = Fixture::new();
+    let image = |content: &str| fixture.image(content, Architecture::X86_64);
+    let (one, two) = (image("one"), image("two"));
+    let layout = &fixture.layout(&[(&one, "a")]);
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c"] {
+            let images = [&one, &two];
+            scope.spawn(move || {
+                for round in 0..40 {
+                    write_layout(layout, &named(&[(images[round % 2], name)])).unwrap();
+                }
+            });
+        }
+    });
+    for name in ["a", "b", "c"] {
+        assert_eq!(fixture.read(layout, Some(name)).unwrap(), "two");
+    }
+    assert_eq!(blobs_in(layout), blobs_of(&[&two]));
+}
+
 #[test]
 fn concurrent_writers_do_not_lose_images() {
     let fixture = Fixture::new();
@@ -148,7 +240,7 @@ fn concurrent_writers_do_not_lose_images() {
         for (number, image) in images.iter().enumerate() {
             let layout = &layout;
             scope.spawn(move || {
-                write_oci_directory(layout, &named(&[(image, &format!("f{number}"))])).unwrap();
+                write_layout(layout, &named(&[(image, &format!("f{number}"))])).unwrap();
             });
         }
     });
@@ -164,11 +256,11 @@ fn a_folder_that_is_not_a_layout_is_not_changed() {
     let folder = fixture.path("photos");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("cat.png"), b"meow").unwrap();
-    assert!(write_oci_directory(&folder, &named(&[(&image, "a")])).is_err());
+    assert!(write_layout(&folder, &named(&[(&image, "a")])).is_err());
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 
     std::fs::write(folder.join("index.json"), b"not json").unwrap();
-    assert!(write_oci_directory(&folder, &named(&[(&image, "a")])).is_err());
+    assert!(write_layout(&folder, &named(&[(&image, "a")])).is_err());
     assert_eq!(std::fs::read(folder.join("index.json")).unwrap(), b"not json");
 }
 
@@ -350,7 +442,7 @@ fn only_files_of_the_store_are_hard_linked() {
     let base = read_oci_directory(&first, None, Architecture::X86_64, &fixture.store).unwrap();
     let again = Image::assemble(&base, &[], &RunConfig::default(), "1980-01-01T00:00:00Z").unwrap();
     let second = fixture.path("second");
-    write_oci_directory(&second, &named(&[(&again, "b")])).unwrap();
+    write_layout(&second, &named(&[(&again, "b")])).unwrap();
     let copied = std::fs::symlink_metadata(second.join(&layer)).unwrap();
     assert!(copied.is_file() && copied.ino() != kept.ino());
 }
@@ -370,7 +462,7 @@ fn damaged_layers_are_not_copied() {
     let images = named(&[(&image, "b")]);
     let second = fixture.path("second");
     for written in [
-        write_oci_directory(&second, &images),
+        write_layout(&second, &images),
         write_oci_archive(&images, std::io::sink()),
         write_docker_archive(&named(&[(&image, "b")]), &BTreeSet::new(), std::io::sink()),
     ] {

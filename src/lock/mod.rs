@@ -11,7 +11,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::Help;
 use crate::fs::{self, FsError, Successor, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
@@ -109,7 +109,8 @@ pub(crate) enum LockError {
 impl Failure for LockError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Fs(_) | Self::Text(TextError::Fs(_)) => FailureKind::Environment,
+            Self::Fs(_) => FailureKind::Environment,
+            Self::Text(TextError::Fs(error)) => kind_of_input(error),
             _ => FailureKind::User,
         }
     }

@@ -13,7 +13,7 @@ use super::layer_bytes;
 use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
 use crate::image::Layer;
-use crate::layout::{self, LayoutError, NamedImage};
+use crate::layout::{self, LayoutDirectory, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
 
 /// Where images are delivered to.
@@ -135,10 +135,36 @@ async fn deliver_to(
         }
         return Ok(());
     }
-    provide_layers(location, built, context).await?;
-    let (location, built, names) = (location.clone(), built.to_vec(), names.to_vec());
-    let stop = Arc::clone(&context.stop);
-    blocking(move || write(&location, &built, &names, &stop)).await
+    let (built, names) = (built.to_vec(), names.to_vec());
+    if let ImageLocation::Oci(path, _) = location {
+        return deliver_to_layout(path.clone(), built, names, context).await;
+    }
+    for built in &built {
+        built.provide(built.image.unique_blobs(), context).await?;
+    }
+    let (location, stop) = (location.clone(), Arc::clone(&context.stop));
+    blocking(move || write_archive(&location, &built, &names, &stop)).await
+}
+
+/// Writes images into a layout. It is locked before limg looks for the layers that it lacks: another process could drop one
+/// that is there.
+async fn deliver_to_layout(
+    path: PathBuf,
+    built: Vec<Built>,
+    names: Vec<String>,
+    context: &Context,
+) -> Result<(), DeliverError> {
+    let layout = blocking(move || LayoutDirectory::open(&path).map_err(DeliverError::from)).await?;
+    let layout = Arc::new(layout);
+    for built in &built {
+        if context.verify {
+            let (layout, image) = (Arc::clone(&layout), built.image.clone());
+            let removed = blocking(move || layout.remove_damaged(&image).map_err(DeliverError::from));
+            context.report_damaged(removed.await?);
+        }
+        built.provide(layout.missing_layers(&built.image), context).await?;
+    }
+    blocking(move || Ok(layout.write(&named(&built, &names))?)).await
 }
 
 /// Loads one image into an engine, after fetching or making the layers that it lacks.
@@ -152,29 +178,6 @@ pub(super) async fn load(
     engine.load(&built.image, name, provide).await
 }
 
-/// Fetches or makes the layers that a file or folder needs and that are not on this machine.
-async fn provide_layers(
-    location: &ImageLocation,
-    built: &[Built],
-    context: &Context,
-) -> Result<(), DeliverError> {
-    for built in built {
-        if let ImageLocation::Oci(path, _) = location
-            && context.verify
-        {
-            let (path, image) = (path.clone(), built.image.clone());
-            let removed = blocking(move || layout::remove_damaged(&path, &image).map_err(DeliverError::from));
-            context.report_damaged(removed.await?);
-        }
-        let layers = match location {
-            ImageLocation::Oci(path, _) => layout::missing_layers(path, &built.image),
-            _ => built.image.unique_blobs(),
-        };
-        built.provide(layers, context).await?;
-    }
-    Ok(())
-}
-
 impl Built {
     /// Makes sure that the store has the bytes of some of its layers.
     async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
@@ -183,23 +186,25 @@ impl Built {
     }
 }
 
-fn write(
+fn named<'a>(built: &'a [Built], names: &'a [String]) -> Vec<NamedImage<'a>> {
+    built.iter().zip(names).map(|(built, name)| NamedImage { image: &built.image, name }).collect()
+}
+
+fn write_archive(
     location: &ImageLocation,
     built: &[Built],
     names: &[String],
     stop: &AtomicBool,
 ) -> Result<(), DeliverError> {
-    let images: Vec<_> =
-        built.iter().zip(names).map(|(built, name)| NamedImage { image: &built.image, name }).collect();
+    let images = named(built, names);
     match location {
-        ImageLocation::Oci(path, _) => Ok(layout::write_oci_directory(path, &images)?),
         ImageLocation::OciArchive(path, _) => {
             archive(path, stop, |output| layout::write_oci_archive(&images, output))
         }
         ImageLocation::DockerArchive(path, _) => {
             archive(path, stop, |output| layout::write_docker_archive(&images, &BTreeSet::new(), output))
         }
-        ImageLocation::DockerDaemon(_) | ImageLocation::Scratch | ImageLocation::Registry(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::build::shop;
 use crate::support::{Context, write_base};
@@ -60,6 +61,44 @@ fn an_invalid_configuration_file_exits_with_2() {
         context.run(context.command(&["build"]).env("LIMG_REGISTRY_MIRROR_QUAY_IO", "https://u:sesame@a"));
     assert!(!variable.stderr.contains("sesame"), "{}", variable.stderr);
     variable.fails(2, &["`LIMG_REGISTRY_MIRROR_QUAY_IO` is not a valid mirror", "help: set it to"]);
+}
+
+/// Opening a pipe waits for a program that writes to it.
+#[test]
+fn a_pipe_where_a_file_belongs_is_refused() {
+    let context = Context::with(TINY);
+    let pipe = context.path("pipe").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let refused = "it is a pipe, a socket or a device";
+    context.limg(&["-f", "pipe", "build"]).fails(2, &["failed to open `[DIR]/project/pipe`", refused]);
+    context.limg(&["invoke", "--env-file", "pipe"]).fails(2, &["[DIR]/project/pipe", refused]);
+    context.limg(&["build", "--ca-file", "pipe"]).fails(2, &["`pipe`", refused]);
+    context
+        .run(context.command(&["build"]).env("LIMG_CONFIG", "pipe"))
+        .fails(2, &["[DIR]/project/pipe", refused]);
+    for file in ["limg.lock", ".limgignore"] {
+        std::fs::rename(context.path("pipe"), context.path(file)).unwrap();
+        context.limg(&["build"]).fails(2, &[&format!("[DIR]/project/{file}")]);
+        std::fs::rename(context.path(file), context.path("pipe")).unwrap();
+    }
+    for definition in [
+        TINY.replace("code: fn", "code: pipe"),
+        TINY.replace("scratch", "oci-archive:pipe"),
+        TINY.replace("scratch", "docker-archive:pipe"),
+        format!("{TINY}layers: {{ pipe: {{ code: pipe }} }}\n"),
+    ] {
+        context.write("limg.yaml", &definition);
+        context.limg(&["build"]).fails(2, &["pipe"]);
+    }
+    context.write("limg.yaml", "functions: { a: { runtime: python3.11, code: /dev/zero, handler: a.b } }\n");
+    context.limg(&["build"]).fails(2, &["/dev/zero"]);
+}
+
+#[test]
+fn a_home_that_is_not_a_folder_is_not_a_failure() {
+    let context = Context::with(TINY);
+    context.run(context.command(&["build"]).env("HOME", "/dev/null")).ok();
+    context.run(context.command(&["schema"]).env_remove("HOME").env_remove("LIMG_STORE")).ok();
 }
 
 #[test]

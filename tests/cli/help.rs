@@ -66,6 +66,7 @@ fn help_names_every_flag() {
                 "--publish <[[IP:]PORT:]CONTAINER_PORT>",
                 "--debug <PORT>",
                 "--shell",
+                "--raw",
                 "--rie <PATH>",
                 "LIMG_RIE",
                 "--arch <ARCH>",

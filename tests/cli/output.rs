@@ -139,6 +139,17 @@ fn control_characters_in_results_do_not_reach_the_terminal() {
     );
 }
 
+#[test]
+fn json_on_a_terminal_cannot_control_it() {
+    let context = shop();
+    let name = "oci:odd\u{202e}\u{9b}2Jname";
+    let run = context.limg(&["build", "bills", "-o", name, "--format", "json"]).ok();
+    assert!(run.stdout.contains("odd\\u202e\\u009b2Jname"), "{}", run.stdout);
+    assert_harmless(&run.stdout);
+    let json: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(json.to_string().contains('\u{202e}'), "{json}");
+}
+
 fn assert_harmless(text: &str) {
     // The only escapes are those of limg, and each is closed.
     let own = ["\u{1b}[1m\u{1b}[31merror\u{1b}[0m", "\u{1b}[1m\u{1b}[36mhelp\u{1b}[0m", "\u{1b}[0m"];

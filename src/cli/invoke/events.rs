@@ -1,5 +1,6 @@
 //! The events of an invocation: reads them and sends them.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use serde::de::IgnoredAny;
 use super::invocation_report::InvocationReport;
 use crate::cli::error::CommandError;
 use crate::engine::{EngineError, EventPayload, Invocation, RunningFunction};
-use crate::fs::{self, FsError};
+use crate::fs::FsError;
 use crate::sample_event;
 
 /// Reads the events. If none is named, there is an empty one, unless none is required.
@@ -44,7 +45,8 @@ fn read_one(event: &str, directory: &Path) -> Result<EventPayload, CommandError>
     let file = directory.join(event);
     // Not only regular files: /dev/stdin is a pipe.
     if file.exists() && !file.is_dir() {
-        let bytes = up_to_limit(fs::open(&file)?).map_err(FsError::because("read", &file))?;
+        let read = File::open(&file).and_then(up_to_limit);
+        let bytes = read.map_err(FsError::because("read", &file))?;
         return json(bytes, event);
     }
     serde_json::from_str::<IgnoredAny>(event)

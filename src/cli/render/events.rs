@@ -56,6 +56,9 @@ impl Reporter for Terminal {
                     self.status(&format!("mounted {digest} in {repository} from {from}"));
                 }
             }
+            Event::RepositoryCreated { repository } => {
+                self.status(&format!("created the repository {repository}"));
+            }
             Event::Pushed { repository, digest } => self.status(&format!("pushed {repository}@{digest}")),
             Event::CacheMissing { images } => self.status(&format!(
                 "note: found no image to reuse layers from: {}",

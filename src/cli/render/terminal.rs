@@ -2,6 +2,7 @@
 //!
 //! Text can come from anywhere, so control characters in it are escaped before a terminal gets them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use super::bars::Bars;
 use crate::cli::args::Format;
 use crate::definition::{Located, Sources};
 use crate::sync::lock;
-use crate::text::{visible, without_user_information};
+use crate::text::{visible, visible_json, visible_output, without_user_information};
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
@@ -33,6 +34,8 @@ pub(in crate::cli) struct TerminalOptions {
     pub(in crate::cli) verbose: bool,
     /// When to use colours on standard error. Results have none.
     pub(in crate::cli) color: ColorChoice,
+    /// Pass on to a terminal what a function prints and returns, with all control characters.
+    pub(in crate::cli) raw: bool,
 }
 
 /// Standard output and standard error, which may be a terminal, a file or a pipe.
@@ -103,21 +106,22 @@ impl Terminal {
     /// Prints a result in JSON.
     pub(in crate::cli) fn print_json(&self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        self.print_bytes(format!("{text}\n").as_bytes());
+        self.print_bytes(format!("{}\n", visible_json(&text)).as_bytes());
     }
 
     /// Prints one of several results, in JSON on one line.
     pub(in crate::cli) fn print_json_line(&self, value: &impl Serialize) {
         // A response that the function wrote can have line ends, but only between tokens, where a space means the same.
         let text = serde_json::to_string(value).unwrap_or_default().replace(['\n', '\r'], " ");
-        self.print_bytes(format!("{text}\n").as_bytes());
+        self.print_bytes(format!("{}\n", visible_json(&text)).as_bytes());
     }
 
-    /// Prints bytes of a result unchanged. A reader that has closed the pipe is not an error.
+    /// Prints bytes of a result: unchanged, unless a terminal gets them, where control characters are escaped. A reader that has closed the pipe is not an error.
     pub(in crate::cli) fn print_bytes(&self, bytes: &[u8]) {
         let write = || {
             let mut output = io::stdout().lock();
-            output.write_all(bytes).and_then(|()| output.flush())
+            let bytes = self.shown(bytes, output.is_terminal());
+            output.write_all(&bytes).and_then(|()| output.flush())
         };
         match self.without_bars(write) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -160,10 +164,20 @@ impl Terminal {
         }
     }
 
-    /// Passes on what a container prints, unchanged.
+    /// Passes on what a container prints: unchanged, unless a terminal gets it, where control characters are escaped.
     pub(in crate::cli) fn container_output(&self, bytes: &[u8]) {
         if !self.options.quiet {
-            let _closed = self.without_bars(|| io::stderr().lock().write_all(bytes));
+            let bytes = self.shown(bytes, io::stderr().is_terminal());
+            let _closed = self.without_bars(|| io::stderr().lock().write_all(&bytes));
+        }
+    }
+
+    /// Bytes from outside as a terminal or something else gets them.
+    fn shown<'a>(&self, bytes: &'a [u8], on_terminal: bool) -> Cow<'a, [u8]> {
+        if on_terminal && !self.options.raw {
+            Cow::Owned(visible_output(bytes).into_bytes())
+        } else {
+            Cow::Borrowed(bytes)
         }
     }
 

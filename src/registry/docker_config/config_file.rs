@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -81,12 +80,8 @@ impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Option<Self>, ConfigFileError> {
         let bytes = match fs::read(path, SIZE_LIMIT) {
             Ok(bytes) => bytes,
-            // `HOME=/dev/null` is a way to have no home folder.
-            Err(FsError { source, .. })
-                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-            {
-                return Ok(None);
-            }
+            // The home folder may not be one (`HOME=/dev/null`), or not be readable.
+            Err(_) if std::fs::symlink_metadata(path).is_err() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let text = decode_text(&bytes);
