@@ -285,7 +285,14 @@ mod tests {
             Some("/home/u/.cache/limg".into())
         );
         let arguments = Arguments::parse_from(["limg", "schema"]);
-        let homeless = Environment { directory: "/".into(), ..Environment::default() };
+        let homeless = Environment {
+            variables: BTreeMap::new(),
+            directory: "/".into(),
+            today: Date::new(2026, 11, 29),
+            home: None,
+            cache: None,
+            configuration: None,
+        };
         let store = Settings::resolve(&arguments, &homeless).map(|settings| settings.store);
         assert_eq!(store.unwrap(), None, "it is not needed to print the schema");
     }
