@@ -101,6 +101,10 @@ impl Job<'_> {
     }
 
     /// The credentials and the region that the function gets.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_async, reason = "only the credentials of a profile are waited for")
+    )]
     async fn credentials(&self) -> Result<BTreeMap<String, String>, CommandError> {
         #[cfg(feature = "aws")]
         if let Some(profile) = &self.profile {

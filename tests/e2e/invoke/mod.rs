@@ -3,6 +3,8 @@
 mod debug;
 mod extensions;
 mod options;
+#[cfg(feature = "aws")]
+mod profile;
 mod sandbox;
 mod stay;
 
