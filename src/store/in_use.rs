@@ -4,7 +4,7 @@
 //! that file. Uses are recorded at most once an hour, to keep their cost negligible. This module removes nothing.
 
 use std::fs::{File, FileTimes, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -16,11 +16,16 @@ const LOCK: &str = "in-use";
 /// The age from which the recorded time of a use is updated.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// Takes a shared lock on the store in `root`. Waits while another process removes something from it.
+/// Takes a shared lock on the store in `root`, which may be read-only. Waits while another process removes something from it.
 pub(super) fn lock_shared(root: &Path) -> Result<File, FsError> {
     let path = root.join(LOCK);
     let lock = || -> io::Result<File> {
-        let file = open(&path)?;
+        let file = open(&path).or_else(|error| match error.kind() {
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                File::open(&path).map_err(|_| error)
+            }
+            _ => Err(error),
+        })?;
         file.lock_shared()?;
         Ok(file)
     };

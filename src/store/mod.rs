@@ -61,7 +61,7 @@ fn marker(root: &Path, digest: &Digest) -> PathBuf {
 }
 
 impl Store {
-    /// Opens the store in `root` and creates it if necessary. Waits while another process removes something from it.
+    /// Opens the store in `root` and creates it if necessary. One that is read-only can be read. Waits while another process removes something from it.
     pub fn open(root: &Path) -> Result<Self, FsError> {
         for folder in [blobs(root), root.join("used"), temporary(root)] {
             fs::create_dir_all(&folder)?;

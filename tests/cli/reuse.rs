@@ -1,8 +1,10 @@
 //! What a second build reuses, and what it builds again.
 
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -21,6 +23,36 @@ fn a_second_build_reuses_all_layers() {
     let run = context.limg(&["build"]).ok();
     assert!(!run.stderr.contains("built"), "{}", run.stderr);
     assert!(run.stderr.contains("reused  layer words"), "{}", run.stderr);
+}
+
+#[test]
+fn a_read_only_store_works_where_everything_is_in_it() {
+    let context = shop();
+    let chmod = |mode: &str, path: &Path| {
+        let mut chmod = Command::new("chmod");
+        assert!(chmod.args(["-R", mode]).arg(path).status().unwrap().success());
+    };
+    chmod("a+rX", context.root());
+    chmod("a+w", &context.path(""));
+    context.settle();
+    context.build(&[]);
+    chmod("a+rX,a-w", &context.store());
+    let run = |arguments: &[&str]| {
+        let mut command = context.command(arguments);
+        // Root may write everywhere.
+        if std::fs::metadata(context.root()).unwrap().uid() == 0 {
+            command.uid(65534);
+        }
+        context.run(&mut command)
+    };
+    let reused = run(&["build", "-o", "oci:out"]).ok();
+    assert!(!reused.stderr.contains("built"), "{}", reused.stderr);
+    run(&["cache", "show"]).ok();
+    run(&["cache", "prune", "--all"])
+        .fails(3, &["[DIR]/store", "set LIMG_STORE to a folder that you can write to"]);
+    context.write("orders/app.py", "changed = True\n");
+    run(&["build", "-o", "oci:out"]).fails(3, &["failed to create a temporary file in `[DIR]/store/tmp`"]);
+    chmod("u+w", &context.store());
 }
 
 /// Shown by access times; on a file system without them the test proves nothing.

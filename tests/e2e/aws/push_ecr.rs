@@ -193,6 +193,7 @@ fn an_unchanged_image_needs_one_request() {
     }
     let before = shop.registry.requests().len();
     let again = succeed(&mut shop.limg(&["push", "ecr", "--create-repository"]));
+    assert!(!again.stderr.contains("created the repository"), "{}", again.stderr);
     let requests = shop.requests_since(before);
     assert_eq!(requests.len(), 2, "{requests:#?}");
     assert!(
@@ -328,6 +329,11 @@ fn invalid_arguments_are_refused_before_anything_is_sent() {
     assert_eq!(shop.registry.requests(), []);
     assert_eq!(shop.repositories(), BTreeSet::new());
     assert!(!shop.workspace.path("limg.lock").exists());
+
+    let created = succeed(&mut push(&["--repository", "new/{function}", "--create-repository"])).stderr;
+    for name in ["new/orders\n", "new/billing\n"] {
+        assert!(created.contains("created the repository ") && created.contains(name), "{created}");
+    }
 
     // Pushed separately, each has its own tag.
     for name in ["orders", "billing"] {
