@@ -204,7 +204,10 @@ fn write_archive(
         ImageLocation::DockerArchive(path, _) => {
             archive(path, stop, |output| layout::write_docker_archive(&images, &BTreeSet::new(), output))
         }
-        _ => Ok(()),
+        ImageLocation::Oci(..)
+        | ImageLocation::DockerDaemon(_)
+        | ImageLocation::Scratch
+        | ImageLocation::Registry(_) => Ok(()),
     }
 }
 

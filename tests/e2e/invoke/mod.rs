@@ -100,6 +100,10 @@ def spool(event, context):
     return os.path.getsize("/tmp/spool")
 
 
+def paint(event, context):
+    print("\x1b]0;title\x07\x1b[31mred\x1b[0m\u202e", flush=True)
+
+
 def writable(path):
     try:
         with open(path, "w") as file:
@@ -192,6 +196,7 @@ impl Project {
                 "fill": function("code", "app.fill"),
                 "resolve": function("code", "app.resolve"),
                 "serve": function("code", "app.serve"),
+                "paint": function("code", "app.paint"),
                 "spool": function("code", "app.spool"),
                 "variables": function("code", "app.variables"),
                 "count": function("code", "app.count"),

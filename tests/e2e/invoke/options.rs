@@ -1,8 +1,9 @@
 //! Options that change a function's container: variables, network, ports, images, a shell.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -47,6 +48,31 @@ fn a_file_of_variables_is_overridden_by_the_command_line() {
     assert_eq!((&all["STYLE"], &all["COPIED"]), (&json!("whispered"), &json!("copied")));
     assert_eq!(all["SECRET"], "hushed");
     assert_eq!(variables(&["--env", "STYLE=loud"])["STYLE"], "loud");
+    project.leaves_nothing();
+}
+
+/// Runs limg in a terminal.
+fn on_terminal(limg: &Command) -> Command {
+    let words: Vec<_> = [limg.get_program()].into_iter().chain(limg.get_args()).collect();
+    let mut script = tool("script");
+    script.args(["-qec", words.join(OsStr::new(" ")).to_str().unwrap(), "/dev/null"]).env_clear();
+    script.envs(limg.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.current_dir(limg.get_current_dir().unwrap());
+    script
+}
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn a_function_does_not_control_the_terminal() {
+    let project = Project::python();
+    let (printed, shown) =
+        ("\x1b]0;title\x07\x1b[31mred\x1b[0m\u{202e}", "\\u{1b}]0;title\\u{7}\x1b[31mred\x1b[0m\\u{202e}");
+    let terminal = succeed(&mut on_terminal(&project.limg(&["paint"]))).text();
+    assert!(terminal.contains(shown) && !terminal.contains(printed), "{terminal:?}");
+    let raw = succeed(&mut on_terminal(&project.limg(&["paint", "--raw"]))).text();
+    assert!(raw.contains(printed), "{raw:?}");
+    let piped = succeed(&mut project.limg(&["paint"])).stderr;
+    assert!(piped.contains(printed), "{piped:?}");
     project.leaves_nothing();
 }
 
