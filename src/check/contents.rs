@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::handler_files::handler_files;
+use super::module::Module;
 use super::{Source, Subject, named, shown};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{ImagePath, SourceKind};
@@ -103,7 +103,8 @@ fn wrapped(subject: &Subject<'_>, source: &Source<'_>) -> Option<Finding> {
         let handler = subject.function.handler.as_deref().unwrap_or_default();
         let (at_root, below) =
             (|path: &String| format!("{root}/{path}"), |path: &String| format!("{folder}/{path}"));
-        let candidates = handler_files(handler, &subject.contract.id);
+        let module = Module::of(handler, &subject.contract.id).filter(|_| !handler.is_empty());
+        let candidates = module.map_or_else(|| vec!["bootstrap".to_owned()], |module| module.files());
         let has = |path: String| source.tree.tree.get_or_implied(&path).is_some();
         if candidates.iter().any(|path| has(at_root(path))) {
             return None;

@@ -6,7 +6,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all rules have one signature, and some read files")]
 
-mod architecture;
+mod binaries;
 mod client;
 mod conflicts;
 mod contents;
@@ -18,10 +18,11 @@ mod entry_point;
 mod extensions;
 mod followed_packages;
 mod foreign_entry_point;
-mod handler_files;
+mod handler;
 mod links;
 mod misplaced;
 mod missing_packages;
+mod module;
 mod programs;
 mod scripts;
 mod secret_files;
@@ -61,10 +62,11 @@ const RULES: &[Rule] = &[
     entry_point::check,
     foreign_entry_point::check,
     client::check,
+    handler::check,
     custom_runtime::check,
     wrappers::check,
     scripts::check,
-    architecture::check,
+    binaries::check,
     secret_files::check,
     size::check,
     working_directory::check,
@@ -188,10 +190,15 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     Ok(findings)
 }
 
-/// Whether a finding can disappear once it is known which files the base really has.
+/// Whether a finding can disappear once it is known which files the function's base really has.
 #[must_use]
-pub(crate) fn may_be_solved_by_base(finding: &Finding) -> bool {
-    matches!(finding.code, Code::LinkToSystem | Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram)
+pub(crate) fn may_be_solved_by_base(function: &Function, finding: &Finding) -> bool {
+    match finding.code {
+        Code::LinkToSystem | Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram => true,
+        // AWS's own bases contain no handlers.
+        Code::HandlerNotFound => function.base.image.is_some(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

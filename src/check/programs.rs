@@ -1,10 +1,10 @@
 //! What Lambda starts must be a program for the function's architecture. Several rules share this.
 
-use super::Subject;
-use crate::files::{Found, HEAD, Program, ScriptFault};
+use super::{Subject, binaries};
+use crate::files::{Found, HEAD, Program, ScriptFault, Target, program_libc};
 use crate::finding::{Code, Finding, Help, Place, Setting};
 use crate::project::{Architecture, ImagePath};
-use crate::tree::TreeError;
+use crate::tree::{FileNode, TreeError};
 
 /// Checks that a path leads to something that the kernel can execute in the function. `name` names the program in the
 /// message.
@@ -23,9 +23,13 @@ pub(super) fn check(
         }
         None => ("is a link to a file that does not exist", "link to a file that is in the image"),
         Some(Found::File(file)) => match Program::of(&file.content.head(HEAD)?) {
-            program @ (Program::Elf(_) | Program::Script) if file.executable => {
-                return Ok(wrong_architecture(program, subject.function.architecture, name, place));
+            Program::Foreign(target) => return Ok(wrong_target(target, subject, name, place)),
+            Program::Elf(machine) if file.executable => {
+                let wrong =
+                    machine.and_then(|machine| wrong_target(Target::Linux(machine), subject, name, place));
+                return if wrong.is_none() { wrong_libc(file, subject, name, place) } else { Ok(wrong) };
             }
+            Program::Script if file.executable => return Ok(None),
             Program::Elf(_) | Program::Script => ("is not executable", "run `chmod +x` on it"),
             Program::DamagedScript(fault) => damaged(fault),
             Program::Other => (
@@ -55,20 +59,41 @@ pub(super) fn damaged(fault: ScriptFault) -> (&'static str, &'static str) {
     }
 }
 
-fn wrong_architecture(
-    program: Program,
-    architecture: Architecture,
-    name: &str,
-    place: &Place,
-) -> Option<Finding> {
-    let Program::Elf(Some(machine)) = program else { return None };
-    if machine.fits(architecture) {
+fn wrong_target(target: Target, subject: &Subject<'_>, name: &str, place: &Place) -> Option<Finding> {
+    let architecture = subject.function.architecture;
+    if target.fits(architecture) {
         return None;
     }
-    let message = format!("{name} is built for {machine}, but the function's architecture is {architecture}");
-    let mut help = Help::from(format!("build it for {architecture}"));
-    if let Some(other) = Architecture::ALL.into_iter().find(|other| machine.fits(*other)) {
+    let (but, build) = match target {
+        Target::Linux(_) => ("the function's architecture is", "build it for"),
+        Target::MacOs(_) | Target::Windows(_) => ("the function runs on Linux on", "build it for Linux on"),
+    };
+    let message = format!("{name} is built for {target}, but {but} {architecture}");
+    let mut help = Help::from(format!("{build} {architecture}"));
+    if let Some(other) = Architecture::ALL.into_iter().find(|other| target.fits(*other)) {
         help = help.or(Setting::Architecture(other.name()));
     }
     Some(Finding::error(Code::WrongArchitecture, place.clone(), message).help(help))
+}
+
+/// A program cannot be started without the loader of its C library.
+fn wrong_libc(
+    file: &FileNode,
+    subject: &Subject<'_>,
+    name: &str,
+    place: &Place,
+) -> Result<Option<Finding>, TreeError> {
+    let own = binaries::libc(subject.plan.merged.base());
+    let (Some(libc), Some(own)) = (program_libc(&file.content)?, own) else { return Ok(None) };
+    if libc == own {
+        return Ok(None);
+    }
+    let message = format!(
+        "{name} is linked to {}, but the base `{}` has {}",
+        libc.name(),
+        subject.function.base.name,
+        own.name()
+    );
+    let help = format!("build it on a system with {}, or as a static program", own.name());
+    Ok(Some(Finding::error(Code::WrongLibc, place.clone(), message).help(help)))
 }

@@ -42,6 +42,6 @@ fn damaged(
     let Some(Found::File(file)) = subject.plan.merged.resolve(path) else { return Ok(None) };
     Ok(match Program::of(&file.content.head(HEAD)?) {
         Program::DamagedScript(fault) => Some(programs::damaged(fault)),
-        Program::Elf(_) | Program::Script | Program::Other => None,
+        Program::Elf(_) | Program::Foreign(_) | Program::Script | Program::Other => None,
     })
 }

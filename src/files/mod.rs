@@ -5,6 +5,8 @@
 //! files, only the parts are read that show what they are: the beginnings of programs, and the lists of installed packages.
 //! Nothing here knows where Lambda looks for a file.
 
+mod binary;
+mod elf_links;
 mod index;
 mod layer_reader;
 mod merged;
@@ -15,18 +17,24 @@ mod resolve;
 mod secret_files;
 mod source_tree;
 mod tar_entries;
+mod target;
 
+pub use binary::Binary;
+#[cfg(test)]
+pub(crate) use elf_links::tests::linked;
+pub use elf_links::{Libc, NodeInterface, program_libc};
 pub use index::{FileIndex, IndexEntry};
 pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
 pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
-#[cfg(test)]
-pub(crate) use program::tests::elf;
-pub use program::{HEAD, Machine, Program, ScriptFault};
-pub use python_packages::recorded;
+pub use program::{HEAD, Program, ScriptFault};
+pub use python_packages::{Wheel, recorded, recorded_by};
 pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
 pub use tar_entries::{TarEntries, TarEntry};
+#[cfg(test)]
+pub(crate) use target::tests::{elf, mach_o, windows};
+pub use target::{Machine, Target};
 #[cfg(test)]
 pub(crate) use tests::{base_of, base_of_entries, fixture::parsed, index_of};
 

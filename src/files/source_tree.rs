@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use super::program::{self, HEAD, Machine, Program};
+use super::binary::{Binary, binaries};
+use super::program::{HEAD, Program};
+use super::python_packages::{Wheel, wheels};
 use super::secret_files;
 use crate::project::ImagePath;
 use crate::shared::Shared;
 use crate::tree::{Node, Tree, TreeError};
 
-/// A tree, and what its programs and libraries are built for. Files are read once, for all functions that share the tree.
+/// A tree, and what its programs, libraries and packages are built for. Files are read once, for all functions that share the tree.
 #[derive(Debug, Clone)]
 pub struct SourceTree {
     /// The tree.
     pub tree: Shared<Tree>,
-    /// The machines of its programs and shared libraries.
-    pub machines: Arc<[(ImagePath, Machine)]>,
+    /// Its programs and shared libraries.
+    pub binaries: Arc<[(ImagePath, Binary)]>,
+    /// Its Python packages that came as a wheel.
+    pub wheels: Arc<[Wheel]>,
     /// The paths of its symbolic links.
     pub links: Arc<[ImagePath]>,
     /// The files that look like secrets.
@@ -31,15 +35,15 @@ impl SourceTree {
         for path in started {
             if let Some(Node::File(file)) = tree.get(path)
                 && !file.executable
-                && Program::of(&file.content.head(HEAD)?) != Program::Other
+                && !matches!(Program::of(&file.content.head(HEAD)?), Program::Other | Program::Foreign(_))
             {
                 tree.make_executable(path, "Lambda runs it as a program");
             }
         }
-        let machines = program::machines(&tree)?.into();
+        let (binaries, wheels) = (binaries(&tree)?.into(), wheels(&tree)?.into());
         let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
         let links = links.map(|(path, _)| path.clone()).collect();
         let secrets = secret_files::of_tree(&tree)?.into();
-        Ok(Self { tree: Shared::new(tree), machines, links, secrets })
+        Ok(Self { tree: Shared::new(tree), binaries, wheels, links, secrets })
     }
 }

@@ -182,6 +182,8 @@ codes! {
     WrapperCollision = "wrapper-collision";
     /// The base's entry script requires a handler, and the function has none.
     NoHandler = "no-handler";
+    /// Warning: the file of the handler is not in the image.
+    HandlerNotFound = "handler-not-found";
     /// Nothing in the base image starts the handler.
     NoEntrypoint = "no-entrypoint";
     /// The entry point only runs the handler's name as a command; a warning if it is a script that may do more.
@@ -196,8 +198,12 @@ codes! {
     NoBootstrap = "no-bootstrap";
     /// An extension, wrapper, bootstrap or script is not an executable program; a warning for a script in `/opt/bin`.
     NotAProgram = "not-a-program";
-    /// A program or shared library is built for another architecture than the function's; a warning if the layer's compatibility is ignored.
+    /// A program or shared library is built for another architecture than the function's, or for another system than Linux; a warning if the layer's compatibility is ignored.
     WrongArchitecture = "wrong-architecture";
+    /// A program or library is linked to another C library than the base's, such as musl; a warning as for `wrong-architecture`.
+    WrongLibc = "wrong-libc";
+    /// A module is built for another version of Python or Node.js than the runtime's; a warning as for `wrong-architecture`.
+    WrongLanguageVersion = "wrong-language-version";
     /// There are more than ten extensions in `/opt/extensions`.
     TooManyExtensions = "too-many-extensions";
     /// Warning: on this base, the last argument of a Python wrapper script is the handler.

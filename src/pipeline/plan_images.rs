@@ -56,6 +56,8 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
     let (mut undecided, mut left_out) = (BTreeSet::new(), LeftOutPaths::new());
+    // The findings that the files of a base may solve.
+    let mut open = BTreeSet::new();
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let trees = loader.trees(function, &mut findings);
         let (Some(trees), Some(base)) = (trees, base) else { continue };
@@ -81,9 +83,11 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
         });
         match checked {
             Ok((plan, found)) => {
-                if !base.index.is_full() && found.iter().any(check::may_be_solved_by_base) {
+                let is_open = |finding: &&Finding| check::may_be_solved_by_base(function, finding);
+                if !base.index.is_full() && found.iter().any(|finding| is_open(&finding)) {
                     undecided.insert(position);
                 }
+                open.extend(found.iter().filter(is_open).cloned());
                 findings.extend(found);
                 planned.push(Planned { function, base, plan });
             }
@@ -97,7 +101,7 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
         }
     }
     // What no base can solve is reported without fetching one.
-    if !undecided.is_empty() && findings.are_all_errors(check::may_be_solved_by_base) {
+    if !undecided.is_empty() && findings.are_all_errors(|finding| open.contains(finding)) {
         return Ok(Planning::NeedsFullIndexes(undecided));
     }
     let warnings = findings.into_result()?;

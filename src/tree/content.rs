@@ -105,6 +105,26 @@ impl Content {
         Ok(head)
     }
 
+    /// The bytes from `offset` on, at most `limit`. Of a compressed file, everything before them is read too.
+    pub fn range(&self, offset: u64, limit: usize) -> Result<Vec<u8>, TreeError> {
+        let failed = |source| TreeError::Read { what: self.to_string(), source };
+        let mut reader: Box<dyn Read + '_> = match self {
+            Self::Host(file) => {
+                let mut file = file.open()?;
+                file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+                Box::new(file)
+            }
+            Self::Zip(_) | Self::Stored(_) | Self::Bytes(_) => {
+                let mut reader = self.open()?;
+                io::copy(&mut reader.by_ref().take(offset), &mut io::sink()).map_err(failed)?;
+                reader
+            }
+        };
+        let mut bytes = Vec::new();
+        reader.by_ref().take(limit as u64).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
     /// Feeds what identifies the bytes to a hasher; files are not read.
     pub fn fingerprint(&self, hasher: &mut Sha256) {
         match self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Subject, finding, named, shown, text};
-use crate::check::handler_files::handler_files;
+use crate::check::module::Module;
 use crate::finding::Finding;
 use crate::project::SourceKind;
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
@@ -26,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let Ok(Package { dependencies }) = serde_json::from_str(&list) else { return Ok(Vec::new()) };
     let handler = subject.function.handler.as_deref().unwrap_or_default();
     let mut module = None;
-    for path in handler_files(handler, &subject.contract.id) {
+    for path in Module::of(handler, &subject.contract.id).iter().flat_map(Module::files) {
         module = module.or(text(&code, &format!("{TASK_ROOT}/{path}"))?);
     }
     let Some(module) = module else { return Ok(Vec::new()) };

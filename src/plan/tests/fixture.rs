@@ -135,7 +135,10 @@ impl Fixture {
                 working_directory: Some("/var/task".to_owned()),
                 ..RunConfig::default()
             },
-            index: base_of(&[&["bin/", "bin/sh", "lambda-entrypoint.sh", "opt/", "var/", "var/task/"]]),
+            index: base_of(&[
+                &["bin/", "bin/sh", "lambda-entrypoint.sh", "opt/", "var/", "var/task/"],
+                &["lib64/", "lib64/ld-linux-x86-64.so.2"],
+            ]),
         }
     }
 

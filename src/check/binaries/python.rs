@@ -1,0 +1,103 @@
+//! Which Python, C library and platform a package is built for, by the tags in its names (PEP 425, PEP 3149, PEP 600, PEP 656).
+
+use super::{Fault, Host};
+use crate::files::{Libc, Wheel};
+use crate::project::{Architecture, ImagePath};
+
+/// The version of Python in the name of an extension module: `312` of `x.cpython-312-x86_64-linux-gnu.so`, with the letter
+/// of a special build. Nothing for a library without one, and `abi3`, which all later versions load.
+pub(super) fn version_in_name(name: &str) -> Option<&str> {
+    let tag = name.split('.').find_map(|part| part.strip_prefix("cpython-").or(part.strip_prefix("cp")))?;
+    let version = tag.split('-').next()?;
+    version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+}
+
+/// Whether a path is only searched by another version of Python, as in a layer for several.
+pub(super) fn is_for_another_version(path: &ImagePath, version: &str) -> bool {
+    let mut names = path.as_str().split('/');
+    names.any(|name| {
+        let other = name.strip_prefix("python").filter(|rest| rest.starts_with("3."));
+        other.is_some_and(|other| other != version)
+    })
+}
+
+/// `312` as `Python 3.12`.
+pub(super) fn display(tag: &str) -> String {
+    let digits = tag.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let (major, minor) = digits.split_at_checked(1).unwrap_or((digits, ""));
+    let free_threaded = if tag.ends_with('t') { "free-threaded " } else { "" };
+    format!("{free_threaded}Python {major}.{minor}")
+}
+
+/// What is wrong with a wheel: nothing if one of its tags fits.
+pub(super) fn fault_of_wheel(wheel: &Wheel, host: &Host<'_>, version: &str) -> Option<Fault> {
+    let tags: Vec<_> = wheel.tags.iter().filter_map(|tag| Tag::parse(tag)).flatten().collect();
+    let faults: Vec<Fault> = tags.iter().map(|tag| tag.fault(host, version)).collect::<Option<_>>()?;
+    // The tag that comes closest says best what is wrong.
+    faults.into_iter().max_by_key(|fault| fault.kind)
+}
+
+/// One tag of a wheel.
+struct Tag<'a> {
+    python: &'a str,
+    abi: &'a str,
+    platform: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    /// The tags that a line of the `WHEEL` file stands for: each part may have alternatives.
+    fn parse(line: &'a str) -> Option<Vec<Self>> {
+        let (python, rest) = line.split_once('-')?;
+        let (abi, platforms) = rest.split_once('-')?;
+        let mut tags = Vec::new();
+        for python in python.split('.') {
+            for abi in abi.split('.') {
+                tags.extend(platforms.split('.').map(|platform| Self { python, abi, platform }));
+            }
+        }
+        Some(tags)
+    }
+
+    fn fault(&self, host: &Host<'_>, version: &str) -> Option<Fault> {
+        let (libc, rest) = match self.platform {
+            "any" => return self.version_fault(version),
+            platform if platform.starts_with("manylinux") => (Some(Libc::Glibc), platform),
+            platform if platform.starts_with("musllinux") => (Some(Libc::Musl), platform),
+            platform if platform.starts_with("linux_") => (None, platform),
+            other => return Some(Fault::platform(format!("`{other}`"))),
+        };
+        let machine = match host.architecture {
+            Architecture::X86_64 => "_x86_64",
+            Architecture::Arm64 => "_aarch64",
+        };
+        if !rest.ends_with(machine) {
+            let machine = rest.rsplit_once("linux").map_or(rest, |(_, machine)| machine);
+            let fits = Architecture::ALL.into_iter().find(|other| {
+                *other != host.architecture
+                    && machine.ends_with(if *other == Architecture::Arm64 { "_aarch64" } else { "_x86_64" })
+            });
+            return Some(Fault::machine(
+                fits.map_or(format!("`{}`", self.platform), |fits| fits.to_string()),
+                fits,
+            ));
+        }
+        match (libc, host.libc) {
+            (Some(libc), Some(own)) if libc != own => Some(Fault::libc(libc)),
+            _ => self.version_fault(version),
+        }
+    }
+
+    fn version_fault(&self, version: &str) -> Option<Fault> {
+        let minor = |tag: &str| tag.strip_prefix("cp3").and_then(|minor| minor.parse::<u32>().ok());
+        let own: u32 = version.strip_prefix("3.")?.parse().ok()?;
+        let fits = match self.abi {
+            "none" => true,
+            "abi3" => minor(self.python).is_none_or(|least| least <= own),
+            abi => abi == format!("cp3{own}"),
+        };
+        let built_for = if self.abi == "abi3" { self.python } else { self.abi };
+        let display = built_for.strip_prefix("cp").map_or(format!("`{built_for}`"), display);
+        let later = if self.abi == "abi3" { " or later" } else { "" };
+        (!fits).then(|| Fault::version(format!("{display}{later}")))
+    }
+}

@@ -1,0 +1,123 @@
+//! The file of the handler should be in the image, where the language's runtime looks for it.
+//!
+//! How a runtime reads a handler is that of its client (aws-lambda-python-runtime-interface-client and its siblings). What
+//! limg cannot know is not judged: the content of Java archives, and entry points that do what they want with a handler.
+
+use super::{Subject, module::Module};
+use crate::files::Found;
+use crate::finding::{Code, Finding, Help, Place};
+use crate::plan::Startup;
+use crate::project::ImagePath;
+use crate::runtime::{AWS_ENTRYPOINT, TASK_ROOT};
+use crate::tree::TreeError;
+
+pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    if !calls_handlers(subject) {
+        return Ok(Vec::new());
+    }
+    let function = subject.function;
+    let extensions = function.extensions.iter().filter_map(|extension| {
+        extension.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), &extension.place))
+    });
+    let place = &function.places.function;
+    let wrapper = function.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), place));
+    let own = function.handler.as_deref().map(|handler| (handler, place));
+    let handlers = extensions.chain(wrapper).chain(own);
+    Ok(handlers.filter_map(|(handler, place)| missing(subject, handler, place)).collect())
+}
+
+/// Whether the language's client gets the handler.
+fn calls_handlers(Subject { contract, plan, .. }: &Subject<'_>) -> bool {
+    let package = contract.client.as_ref().and_then(|client| client.package.as_deref());
+    match &plan.startup {
+        Startup::Script { .. } | Startup::Client(_) => true,
+        Startup::Foreign(words) => {
+            words.iter().any(|word| word == AWS_ENTRYPOINT || Some(word.as_str()) == package)
+        }
+        _ => false,
+    }
+}
+
+fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Option<Finding> {
+    let Subject { contract, plan, .. } = subject;
+    let module = Module::of(handler, &contract.id)?;
+    let script = || format!("{TASK_ROOT}/{handler}").parse().ok();
+    let is_script = !plan.wrappers.is_empty() && script().is_some_and(|path| plan.merged.is_file(&path));
+    if is_script || exists(subject, &module) {
+        return None;
+    }
+    let message = format!(
+        "the handler `{handler}` is in {}, which is neither in the code nor in a layer or the base",
+        module.description()
+    );
+    Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help(subject, &module)))
+}
+
+fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
+    let Subject { contract, plan, .. } = subject;
+    if module.may_be_in_archive() && plan.merged.paths().any(|path| is_named(path, "jar")) {
+        return true;
+    }
+    let environment = plan.run.environment.iter();
+    let of_variables = environment.filter(|(name, _)| module.variables().contains(&name.as_str()));
+    let of_variables = of_variables.flat_map(|(_, value)| value.split(':'));
+    let searched =
+        contract.search_paths.iter().filter(|(name, _)| module.variables().contains(&name.as_str()));
+    let searched = searched.flat_map(|(_, entries)| entries).map(String::as_str);
+    let directory = plan.run.working_directory.as_deref();
+    let mut folders = [TASK_ROOT].into_iter().chain(directory).chain(of_variables).chain(searched);
+    folders.any(|folder| is_in_folder(subject, module, folder)) || is_installed(subject, module)
+}
+
+fn is_in_folder(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>, folder: &str) -> bool {
+    let is_file = |name: &str| {
+        let path = if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") };
+        path.parse::<ImagePath>().is_ok_and(|path| plan.merged.is_file(&path))
+    };
+    if module.files().iter().any(|name| is_file(name)) {
+        return true;
+    }
+    // `MODULE.cpython-312-x86_64-linux-gnu.so`
+    let Some(stem) = module.extension_module() else { return false };
+    let Ok(stem) = format!("{folder}/{stem}").parse::<ImagePath>() else { return false };
+    let is_module = |path: &ImagePath| {
+        let rest = path.name().strip_prefix(stem.name()).filter(|rest| rest.starts_with('.'));
+        rest.is_some() && is_named(path, "so") && matches!(plan.merged.resolve(path), Some(Found::File(_)))
+    };
+    plan.merged.children(stem.folder()).iter().any(is_module)
+}
+
+/// Whether a file has this ending.
+fn is_named(path: &ImagePath, ending: &str) -> bool {
+    path.name().rsplit_once('.').is_some_and(|(_, own)| own == ending)
+}
+
+/// Whether a package in the image has the module, in a folder that only the language knows.
+fn is_installed(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>) -> bool {
+    let endings = module.installed();
+    !endings.is_empty()
+        && plan.merged.paths().any(|path| {
+            let is_own = path.is_below(TASK_ROOT) && !path.as_str().contains("/vendor/bundle/");
+            !is_own && endings.iter().any(|ending| path.as_str().ends_with(ending.as_str()))
+        })
+}
+
+/// What the user may have meant.
+fn help(subject: &Subject<'_>, module: &Module<'_>) -> Help {
+    let code = &subject.trees.code.tree;
+    let own = code.below(TASK_ROOT).map(|(path, _)| &path.as_str()[TASK_ROOT.len() + 1..]);
+    let own: Vec<_> = own.filter(|path| !path.contains("node_modules/")).collect();
+    if let Some(source) = own.iter().find(|path| module.is_uncompiled(path)) {
+        return format!("compile `{source}` to JavaScript before the build").into();
+    }
+    let candidates: Vec<_> = own.iter().filter_map(|path| Some((module.name_of(path)?, *path))).collect();
+    if let Some(handler) = module.slip(candidates.iter().map(|(name, _)| name.as_str())) {
+        return format!("use `{handler}`").into();
+    }
+    let files = module.nearest(&candidates);
+    if files.is_empty() {
+        return "add its file to the code, or correct the handler".into();
+    }
+    let files: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
+    format!("correct the handler; the nearest files are {}", files.join(", ")).into()
+}

@@ -1,0 +1,167 @@
+//! The module that a handler names, in the notation of its language.
+
+/// How many files are named.
+const NAMED: usize = 3;
+
+/// A language with handlers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Python,
+    Node,
+    Ruby,
+    Java,
+    DotNet,
+}
+
+/// The module, class or assembly of a handler.
+#[derive(Debug)]
+pub(super) struct Module<'a> {
+    language: Language,
+    /// Its name as the handler has it.
+    name: &'a str,
+    /// What follows the name in the handler.
+    function: &'a str,
+}
+
+impl<'a> Module<'a> {
+    /// The module of a handler of a runtime. Nothing for a runtime without a language.
+    pub(super) fn of(handler: &'a str, runtime: &str) -> Option<Self> {
+        let language = match runtime {
+            _ if runtime.starts_with("python") => Language::Python,
+            _ if runtime.starts_with("nodejs") => Language::Node,
+            _ if runtime.starts_with("ruby") => Language::Ruby,
+            _ if runtime.starts_with("java") => Language::Java,
+            _ if runtime.starts_with("dotnet") => Language::DotNet,
+            _ => return None,
+        };
+        let end = match language {
+            Language::Python => handler.rfind('.'),
+            // The first full stop of the file's name.
+            Language::Node => {
+                let name = handler.rfind('/').map_or(0, |end| end + 1);
+                handler[name..].find('.').map(|end| name + end)
+            }
+            Language::Ruby => handler.find('.'),
+            Language::Java | Language::DotNet => handler.find("::"),
+        };
+        let (name, function) = handler.split_at(end.unwrap_or(handler.len()));
+        Some(Self { language, name, function })
+    }
+
+    /// Such as ``the module `app` ``.
+    pub(super) fn description(&self) -> String {
+        let noun = match self.language {
+            Language::Python | Language::Node => "the module",
+            Language::Ruby => "the file",
+            Language::Java => "the class",
+            Language::DotNet => "the assembly",
+        };
+        format!("{noun} `{}`", self.name)
+    }
+
+    /// The variables with folders in which it is searched.
+    pub(super) fn variables(&self) -> &'static [&'static str] {
+        match self.language {
+            Language::Python => &["PYTHONPATH", "LAMBDA_TASK_ROOT"],
+            Language::Node => &["NODE_PATH", "LAMBDA_TASK_ROOT"],
+            Language::Ruby => &["RUBYLIB", "LAMBDA_TASK_ROOT"],
+            Language::Java => &["CLASSPATH", "LAMBDA_TASK_ROOT"],
+            Language::DotNet => &["LAMBDA_TASK_ROOT"],
+        }
+    }
+
+    /// Whether it may be in an archive, into which limg does not look.
+    pub(super) fn may_be_in_archive(&self) -> bool {
+        self.language == Language::Java
+    }
+
+    /// Its path without an ending.
+    fn path(&self) -> String {
+        match self.language {
+            Language::Python | Language::Java => self.name.replace('.', "/"),
+            Language::Node => self.name.strip_prefix("./").unwrap_or(self.name).to_owned(),
+            Language::Ruby | Language::DotNet => self.name.to_owned(),
+        }
+    }
+
+    /// The files of which one must be in a folder.
+    pub(super) fn files(&self) -> Vec<String> {
+        let endings: &[&str] = match self.language {
+            Language::Python => &[".py", ".pyc", ".so", "/__init__.py", "/__init__.pyc"],
+            Language::Node => &["", ".js", ".mjs", ".cjs", "/index.js", "/index.cjs", "/package.json"],
+            Language::Ruby => &[".rb", ".so"],
+            Language::Java => &[".class"],
+            Language::DotNet => &["", ".dll"],
+        };
+        let path = self.path();
+        let own = endings.iter().map(|ending| format!("{path}{ending}"));
+        let package = (self.language == Language::Node).then(|| format!("node_modules/{path}/package.json"));
+        own.chain(package).collect()
+    }
+
+    /// The path of a Python extension module, whose name goes on with what it is built for.
+    pub(super) fn extension_module(&self) -> Option<String> {
+        (self.language == Language::Python).then(|| self.path())
+    }
+
+    /// How the paths end that it has in installed packages.
+    pub(super) fn installed(&self) -> Vec<String> {
+        let path = self.path();
+        match self.language {
+            Language::Python => vec![format!("-packages/{path}.py"), format!("-packages/{path}/__init__.py")],
+            Language::Ruby => vec![format!("/lib/{path}.rb")],
+            Language::Node | Language::Java | Language::DotNet => Vec::new(),
+        }
+    }
+
+    /// Whether a file is its source in TypeScript.
+    pub(super) fn is_uncompiled(&self, file: &str) -> bool {
+        let stem = [".ts", ".mts", ".cts", ".tsx"].iter().find_map(|ending| file.strip_suffix(ending));
+        self.language == Language::Node && stem == Some(self.path().as_str())
+    }
+
+    /// The module that a file of the code is, in the language's notation.
+    pub(super) fn name_of(&self, file: &str) -> Option<String> {
+        let strip = |endings: &[&str]| endings.iter().find_map(|ending| file.strip_suffix(ending));
+        Some(match self.language {
+            Language::Python => strip(&["/__init__.py", ".py"])?.replace('/', "."),
+            Language::Node => strip(&[".js", ".mjs", ".cjs"])?.to_owned(),
+            Language::Ruby => strip(&[".rb"])?.to_owned(),
+            Language::Java => strip(&[".class"])?.replace('/', "."),
+            Language::DotNet => strip(&[".dll"])?.to_owned(),
+        })
+    }
+
+    /// The handler that was meant, if one module has the same name in another folder, case or notation.
+    pub(super) fn slip<'n>(&self, modules: impl Iterator<Item = &'n str>) -> Option<String> {
+        let letters = |name: &str| -> String {
+            name.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
+        };
+        let last = |name: &str| letters(name.rsplit(['/', '.']).next().unwrap_or_default());
+        let modules: Vec<_> = modules.collect();
+        // In Node.js, the first full stop ends the module.
+        let whole = letters(&format!("{}{}", self.name, self.function));
+        let meant = |module: &&&str| letters(module) == letters(self.name);
+        let longer = |module: &&&str| {
+            letters(module).len() > letters(self.name).len() && whole.starts_with(&letters(module))
+        };
+        let alike = |module: &&&str| last(module) == last(self.name);
+        let module = modules.iter().find(meant).or_else(|| modules.iter().find(longer)).or_else(|| {
+            let mut same = modules.iter().filter(alike);
+            same.next().filter(|_| same.next().is_none())
+        })?;
+        let function = match self.function.rsplit_once('.') {
+            Some((_, last)) if self.language == Language::Node => format!(".{last}"),
+            _ => self.function.to_owned(),
+        };
+        Some(format!("{module}{function}"))
+    }
+
+    /// The files whose modules have the most similar names.
+    pub(super) fn nearest<'n>(&self, candidates: &[(String, &'n str)]) -> Vec<&'n str> {
+        let mut nearest: Vec<_> =
+            candidates.iter().map(|(name, file)| (strsim::jaro_winkler(self.name, name), *file)).collect();
+        nearest.sort_by(|(left, a), (right, b)| right.total_cmp(left).then(a.cmp(b)));
+        nearest.into_iter().take(NAMED).map(|(_, file)| file).collect()
+    }
+}

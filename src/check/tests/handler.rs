@@ -1,0 +1,129 @@
+//! Whether the file of a handler is in the image.
+
+use super::{entry_point, help};
+use crate::check::{Subject, check};
+use crate::files::base_of;
+use crate::finding::{Code, Finding};
+use crate::plan::tests::fixture::{Fixture, in_image};
+use crate::project::HandlerWrapper;
+
+fn not_found(fixture: &Fixture) -> Vec<Finding> {
+    let (function, contract, base, plan) =
+        (&fixture.function, fixture.contract(), &fixture.run, &fixture.planned());
+    let found =
+        check(&Subject { function, contract, base, base_size: 0, trees: &fixture.trees, plan }).unwrap();
+    found.into_iter().filter(|finding| finding.code == Code::HandlerNotFound).collect()
+}
+
+fn of(runtime: &str, handler: &str, code: &[&str]) -> Fixture {
+    let mut fixture = Fixture::new(runtime).code(code);
+    fixture.function.handler = Some(handler.to_owned());
+    fixture
+}
+
+#[test]
+fn handlers_are_found_where_their_language_looks() {
+    for (runtime, handler, file) in [
+        ("python3.12", "app.handler", "/var/task/app.py"),
+        ("python3.12", "app.handler", "/var/task/app.pyc"),
+        ("python3.12", "app.handler", "/var/task/app.cpython-312-x86_64-linux-gnu.so"),
+        ("python3.12", "app.handler", "/var/task/app/__init__.py"),
+        ("python3.12", "src.app.handler", "/var/task/src/app.py"),
+        ("python3.12", "src/app.handler", "/var/task/src/app.py"),
+        ("python3.12", "lib.handler", "/opt/python/lib.py"),
+        ("python3.12", "lib.handler", "/opt/python/lib/python3.12/site-packages/lib/__init__.py"),
+        ("nodejs22.x", "index.handler", "/var/task/index.js"),
+        ("nodejs22.x", "src/index.handler", "/var/task/src/index.mjs"),
+        ("nodejs22.x", "./src/index.handler", "/var/task/src/index.cjs"),
+        ("nodejs22.x", "src/index.api.handler", "/var/task/src/index.js"),
+        ("nodejs22.x", "src.handler", "/var/task/src/index.js"),
+        ("nodejs22.x", "package.handler", "/var/task/node_modules/package/package.json"),
+        (
+            "nodejs22.x",
+            "/opt/nodejs/node_modules/vendor/handler.handler",
+            "/opt/nodejs/node_modules/vendor/handler.js",
+        ),
+        ("ruby3.3", "app.handler", "/var/task/app.rb"),
+        ("ruby3.3", "src/app.App::Main.process", "/var/task/src/app.rb"),
+        ("ruby3.3", "vendor.run", "/opt/ruby/gems/3.3.0/gems/vendor-1.0/lib/vendor.rb"),
+        ("java21", "com.shop.Handler::handle", "/var/task/com/shop/Handler.class"),
+        ("java21", "com.shop.Handler", "/var/task/com/shop/Handler.class"),
+        ("java21", "com.shop.Handler::handle", "/var/task/lib/shop.jar"),
+        ("java21", "com.shop.Handler::handle", "/opt/java/lib/shop.jar"),
+        ("dotnet8", "Shop::Shop.Function::Handle", "/var/task/Shop.dll"),
+        ("dotnet8", "Shop", "/var/task/Shop"),
+        ("provided.al2023", "anything", "/var/task/bootstrap=#!/bin/sh\n"),
+    ] {
+        assert_eq!(not_found(&of(runtime, handler, &[file])), [], "{handler} {file}");
+    }
+}
+
+#[test]
+fn a_handler_without_a_file_gives_a_warning_with_what_was_meant() {
+    for (runtime, handler, files, advice) in [
+        ("python3.12", "App.handler", &["/var/task/app.py"][..], "use `app.handler`"),
+        ("python3.12", "app.handler", &["/var/task/src/app.py"], "use `src.app.handler`"),
+        (
+            "python3.12",
+            "ap.handler",
+            &["/var/task/app.py", "/var/task/x.txt"],
+            "the nearest files are `app.py`",
+        ),
+        ("python3.12", "app.handler", &["/var/task/readme.txt"], "add its file to the code"),
+        ("nodejs22.x", "index.handler", &["/var/task/index.ts"], "compile `index.ts` to JavaScript"),
+        ("nodejs22.x", "index.handler", &["/var/task/dist/index.js"], "use `dist/index.handler`"),
+        ("nodejs22.x", "src.app.handler", &["/var/task/src/app.js"], "use `src/app.handler`"),
+        ("nodejs22.x", "app.handler", &["/var/task/node_modules/x/app.js"], "add its file to the code"),
+        (
+            "ruby3.3",
+            "lambda_function.Shop.run",
+            &["/var/task/lib/lambda_function.rb"],
+            "use `lib/lambda_function.Shop.run`",
+        ),
+        (
+            "java21",
+            "com.shop.handler::run",
+            &["/var/task/com/shop/Handler.class"],
+            "use `com.shop.Handler::run`",
+        ),
+        ("dotnet8", "shop::Shop.F::Run", &["/var/task/Shop.dll"], "use `Shop::Shop.F::Run`"),
+    ] {
+        let found = not_found(&of(runtime, handler, files));
+        assert_eq!(found.len(), 1, "{handler}");
+        assert!(!found[0].is_error());
+        assert!(help(&found[0]).contains(advice), "{handler}: {}", help(&found[0]));
+    }
+    let found = not_found(&of("python3.12", "app.handler", &["/var/task/x"]));
+    let message = "the handler `app.handler` is in the module `app`, which is neither in the code nor in a layer or the base";
+    assert_eq!(found[0].message, message);
+}
+
+#[test]
+fn what_runs_a_script_or_calls_another_handler_is_taken_into_account() {
+    let script = "/var/task/run.sh=#!/bin/sh\n";
+    let mut fixture = of("python3.12", "run.sh", &[script]).layer("adapter", &["/opt/bootstrap=#!/bin/sh\n"]);
+    assert_eq!(not_found(&fixture).len(), 1, "nothing runs it");
+    fixture.function.wrapper = Some(in_image("/opt/bootstrap"));
+    assert_eq!(not_found(&fixture), []);
+
+    let mut fixture =
+        of("python3.12", "app.handler", &["/var/task/app.py"]).layer("vendor", &["/opt/python/vendor.py"]);
+    let wrapper =
+        |handler: &str| Some(HandlerWrapper { handler: handler.to_owned(), variable: "V".to_owned() });
+    fixture.function.handler_wrapper = wrapper("vendor.handler");
+    assert_eq!(not_found(&fixture), []);
+    fixture.function.handler_wrapper = wrapper("vendors.handler");
+    assert!(not_found(&fixture)[0].message.contains("`vendors.handler`"));
+
+    let mut fixture = of("python3.12", "app.handler", &[]).variable("PYTHONPATH", "/var/task/src");
+    assert_eq!(not_found(&fixture).len(), 1);
+    fixture = fixture.code(&["/var/task/src/app.py"]);
+    assert_eq!(not_found(&fixture), []);
+
+    let mut fixture = of("python3.12", "app.handler", &[]);
+    fixture.index = base_of(&[&["var/", "var/task/", "var/task/app.py"]]);
+    assert_eq!(not_found(&fixture), [], "the base has it");
+    let mut fixture = of("python3.12", "any thing", &[]);
+    fixture.function.base.entrypoint = Some(entry_point(&["/var/task/start"]));
+    assert_eq!(not_found(&fixture), [], "an entry point may do what it wants with it");
+}
