@@ -31,6 +31,7 @@ mod formats;
 mod invoke;
 mod matrix;
 mod memory;
+mod packages;
 mod push;
 mod remote_layers;
 mod starters;

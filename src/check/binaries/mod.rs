@@ -173,11 +173,8 @@ fn of_source(
         // A wheel says what its files are for: these are not judged one by one.
         let recorded = recorded_by(&source.tree.tree, &wheel.metadata)?;
         wrong.retain(|(file, _)| !recorded.contains(file.path));
-        let keys =
-            recorded.iter().filter_map(|path| Package::of(path, host.contract)).map(|package| package.key);
-        let keys: BTreeSet<_> = keys.collect();
         if let Some(fault) = fault
-            && !keys.iter().any(|key| is_served(fault.kind, Some(key.as_str())))
+            && !is_served_otherwise(&recorded, fault.kind, &judged, host)
         {
             wheels.push((wheel, fault));
         }
@@ -185,6 +182,21 @@ fn of_source(
     let of_wheels = wheels.iter().map(|(wheel, fault)| (Item::Wheel(wheel), fault));
     let of_files = wrong.into_iter().map(|(file, fault)| (Item::File(file), fault));
     Ok(findings(of_wheels.chain(of_files), source, host))
+}
+
+/// Whether a package that a wheel records contains files for the function that did not come with the wheel.
+fn is_served_otherwise(
+    recorded: &BTreeSet<ImagePath>,
+    kind: Kind,
+    judged: &[Judged<'_>],
+    host: &Host<'_>,
+) -> bool {
+    let packages = recorded.iter().filter_map(|path| Package::of(path, host.contract));
+    let keys: BTreeSet<_> = packages.map(|package| package.key).collect();
+    judged.iter().any(|file| {
+        let is_right = file.fault.is_none() && (file.is_versioned || kind != Kind::Version);
+        is_right && !recorded.contains(file.path) && file.key().is_some_and(|key| keys.contains(key))
+    })
 }
 
 /// Something of a source that the function cannot load.

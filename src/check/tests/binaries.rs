@@ -305,7 +305,14 @@ fn a_wheel_must_have_a_tag_that_fits() {
     let library = |content| [("/var/task/x/a.so", content)];
     assert_eq!(code("python3.11", &[other], &library(mac())), [Code::WrongArchitecture], "once");
     assert_eq!(code("python3.11", &["py3-none-any"], &library(mac())), [], "the wheel knows better");
-    assert_eq!(code("python3.11", &[other], &library(linux())), [], "another wheel was installed over it");
+    let second = [("/var/task/x/b.so", linux())];
+    assert_eq!(code("python3.11", &[other], &second), [], "a second wheel is installed in the same folder");
+    let musl = "cp311-cp311-musllinux_1_2_x86_64";
+    assert_eq!(
+        code("python3.11", &[musl], &library(linux())),
+        [Code::WrongLibc],
+        "its own libraries prove nothing"
+    );
 }
 
 #[test]
