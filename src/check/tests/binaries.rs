@@ -8,7 +8,7 @@ use crate::project::{Architecture, LayerSource, VersionSource};
 use crate::tree::{FileNode, Node};
 
 const X86_64: u16 = 62;
-const ARM64: u16 = 183;
+pub(super) const ARM64: u16 = 183;
 
 /// Executable files with these contents, and others as [`tree`] reads them.
 fn of_bytes(files: &[(&str, Vec<u8>)], others: &[&str]) -> crate::files::SourceTree {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::files::FileIndex;
+use crate::plan::tests::fixture;
 use crate::runtime::AWS_ENTRYPOINT;
 use crate::shared::Shared;
 
@@ -73,7 +74,7 @@ fn a_link_that_another_tree_replaces_is_not_judged() {
 fn a_link_as_an_extension_is_reported_once() {
     let mut fixture = Fixture::new("python3.12").extension("log", &[], &[], None);
     let with_links = |program: &str, links: &[&str]| {
-        let tree = binaries(&[(program, ARM64)]);
+        let tree = fixture::binaries(&[(program, binaries::ARM64)]);
         let mut tree = crate::tree::Tree::clone(&tree.tree);
         for link in links {
             let (path, target) = link.split_once(" -> ").unwrap();
