@@ -107,21 +107,21 @@ impl Content {
 
     /// The bytes from `offset` on, at most `limit`. Of a compressed file, everything before them is read too.
     pub fn range(&self, offset: u64, limit: usize) -> Result<Vec<u8>, TreeError> {
-        let failed = |source| TreeError::Read { what: self.to_string(), source };
         let mut reader: Box<dyn Read + '_> = match self {
-            Self::Host(file) => {
-                let mut file = file.open()?;
-                file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-                Box::new(file)
+            Self::Host(listed) => {
+                let mut reader = listed.open()?;
+                reader.file.seek(SeekFrom::Start(offset)).map_err(TreeError::reading(self))?;
+                Box::new(reader)
             }
             Self::Zip(_) | Self::Stored(_) | Self::Bytes(_) => {
                 let mut reader = self.open()?;
-                io::copy(&mut reader.by_ref().take(offset), &mut io::sink()).map_err(failed)?;
+                let before = io::copy(&mut reader.by_ref().take(offset), &mut io::sink());
+                before.map_err(TreeError::reading(self))?;
                 reader
             }
         };
         let mut bytes = Vec::new();
-        reader.by_ref().take(limit as u64).read_to_end(&mut bytes).map_err(failed)?;
+        reader.by_ref().take(limit as u64).read_to_end(&mut bytes).map_err(TreeError::reading(self))?;
         Ok(bytes)
     }
 
