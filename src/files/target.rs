@@ -230,7 +230,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn other_systems_are_told_from_their_headers() {
+    fn other_systems_are_known_from_their_headers() {
         const X86_64: u32 = 0x0100_0007;
         const ARM64: u32 = 0x0100_000c;
         let named = |head: &[u8]| Target::of(head).map(|target| target.to_string());
