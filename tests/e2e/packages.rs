@@ -1,4 +1,4 @@
-//! Real packages of PyPI and npm for other systems, versions and C libraries than the function's.
+//! Real packages of Python and Node.js for other systems, versions and C libraries than the function's.
 
 use serde_json::json;
 
