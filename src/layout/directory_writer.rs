@@ -69,14 +69,6 @@ impl LayoutDirectory {
         Ok(())
     }
 
-    /// The layers of an image that the layout does not contain yet.
-    #[must_use]
-    pub fn missing_layers<'a>(&self, image: &'a Image) -> Vec<&'a Layer> {
-        let blobs = blobs(&self.path);
-        let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
-        image.unique_blobs().into_iter().filter(is_missing).collect()
-    }
-
     /// Removes the layers of an image whose blobs in the layout are damaged, and returns their digests.
     ///
     /// # Errors
@@ -96,6 +88,15 @@ impl LayoutDirectory {
         }
         Ok(removed)
     }
+}
+
+/// The layers of an image that the layout in `path` does not contain. Unless it is open as a [`LayoutDirectory`], another
+/// process can drop others.
+#[must_use]
+pub fn missing_layers<'a>(path: &Path, image: &'a Image) -> Vec<&'a Layer> {
+    let blobs = blobs(path);
+    let is_missing = |layer: &&Layer| !is_present(&blobs.join(layer.digest.hex()), layer.size);
+    image.unique_blobs().into_iter().filter(is_missing).collect()
 }
 
 /// Rejects a folder that contains something else. An interrupted run leaves a folder with blobs only, which is accepted.

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use archive_writer::{write_docker_archive, write_oci_archive};
-pub use directory_writer::{LayoutDirectory, check_folder, check_oci_directory};
+pub use directory_writer::{LayoutDirectory, check_folder, check_oci_directory, missing_layers};
 pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
 use crate::failure::{Failure, FailureKind, kind_of_work};

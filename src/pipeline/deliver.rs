@@ -146,15 +146,19 @@ async fn deliver_to(
     blocking(move || write_archive(&location, &built, &names, &stop)).await
 }
 
-/// Writes images into a layout. It is locked before limg looks for the layers that it lacks: another process could drop one
-/// that is there.
+/// Writes images into a layout, after fetching or making the layers that it lacks. That may take long or fail, so it comes
+/// before the layout is created and locked. Then limg looks again: another process may have dropped a layer.
 async fn deliver_to_layout(
     path: PathBuf,
     built: Vec<Built>,
     names: Vec<String>,
     context: &Context,
 ) -> Result<(), DeliverError> {
-    let layout = blocking(move || LayoutDirectory::open(&path).map_err(DeliverError::from)).await?;
+    for built in &built {
+        built.provide(layout::missing_layers(&path, &built.image), context).await?;
+    }
+    let folder = path.clone();
+    let layout = blocking(move || LayoutDirectory::open(&folder).map_err(DeliverError::from)).await?;
     let layout = Arc::new(layout);
     for built in &built {
         if context.verify {
@@ -162,7 +166,7 @@ async fn deliver_to_layout(
             let removed = blocking(move || layout.remove_damaged(&image).map_err(DeliverError::from));
             context.report_damaged(removed.await?);
         }
-        built.provide(layout.missing_layers(&built.image), context).await?;
+        built.provide(layout::missing_layers(&path, &built.image), context).await?;
     }
     blocking(move || Ok(layout.write(&named(&built, &names))?)).await
 }
