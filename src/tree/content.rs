@@ -13,15 +13,15 @@ use super::stamp::Stamp;
 use super::zip::ZipEntry;
 use crate::fs;
 
-/// Where the bytes of a file are. Cheap to clone.
+/// Where the bytes of a file are. Cheap to clone, and as small as the smallest kind: a tree may have a million of them.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// A file on this machine, in the state that was listed.
-    Host(HostFile),
+    Host(Box<HostFile>),
     /// An entry of a zip archive.
     Zip(ZipEntry),
     /// A range of a file in the store, identified by the digest of its bytes.
-    Stored(StoredFile),
+    Stored(Box<StoredFile>),
     /// Bytes that limg itself adds.
     Bytes(Arc<[u8]>),
 }
@@ -81,7 +81,7 @@ impl std::fmt::Display for HostPath {
 impl Content {
     /// The content of a file on this machine whose metadata was just read.
     pub(super) fn host(path: HostPath, metadata: &std::fs::Metadata) -> Self {
-        Self::Host(HostFile { path, stamp: Stamp::of(metadata) })
+        Self::Host(Box::new(HostFile { path, stamp: Stamp::of(metadata) }))
     }
 
     /// Opens the content for one pass of reading. If it is a file of this machine that changes in the meantime, reading
@@ -128,7 +128,8 @@ impl Content {
     /// Feeds what identifies the bytes to a hasher; files are not read.
     pub fn fingerprint(&self, hasher: &mut Sha256) {
         match self {
-            Self::Host(HostFile { path, stamp }) => {
+            Self::Host(file) => {
+                let HostFile { path, stamp } = &**file;
                 hasher.update(b"host\0");
                 stamp.fingerprint(&[path.folder.as_os_str(), &path.name], hasher);
             }

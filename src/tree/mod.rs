@@ -166,7 +166,7 @@ impl Tree {
         let (executable, size) = (mode & 0o111 != 0, file.size);
         self.insert(
             path,
-            Node::File(FileNode { executable, size, modified, content: Content::Stored(file) }),
+            Node::File(FileNode { executable, size, modified, content: Content::Stored(Box::new(file)) }),
         );
     }
 

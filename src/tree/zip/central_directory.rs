@@ -26,7 +26,16 @@ const ENTRY_LIMIT: usize = 1_000_000;
 pub(super) const LOCAL_HEADER: usize = 30;
 pub(super) const LOCAL_SIGNATURE: &[u8; 4] = b"PK\x03\x04";
 
-/// What the central directory declares about an entry.
+/// An archive and what it declares about its entries, which all of them share.
+#[derive(Debug)]
+pub(super) struct ListedArchive {
+    pub(super) archive: ZipArchive,
+    /// In the order of the central directory.
+    pub(super) records: Vec<EntryRecord>,
+}
+
+/// What the central directory declares about an entry. An archive may have a million of them: what is rare or long takes
+/// room only where it is.
 #[derive(Debug)]
 pub(super) struct EntryRecord {
     /// The name as bytes.
@@ -50,8 +59,8 @@ pub(super) struct EntryRecord {
     pub(super) size: u64,
     /// The checksum of the uncompressed bytes.
     pub(super) crc32: u32,
-    /// The time of modification in seconds since 1970.
-    pub(super) modified: Option<i64>,
+    /// The time of modification in seconds since 1970, in the width that archives have.
+    modified: Option<i32>,
 }
 
 impl EntryRecord {
@@ -92,6 +101,11 @@ impl EntryRecord {
     /// empty declare this too.
     pub(super) fn is_from_windows(&self) -> bool {
         matches!(self.system, CreatorSystem::FAT | CreatorSystem::NTFS | CreatorSystem::VFAT)
+    }
+
+    /// The time of modification in seconds since 1970.
+    pub(super) fn modified(&self) -> Option<i64> {
+        self.modified.map(i64::from)
     }
 
     /// The Unix mode, or 0. Tools on Windows write a mode to mark links and executable files; other systems use the
@@ -166,6 +180,7 @@ pub(super) fn read(archive: &ZipArchive) -> Result<Vec<EntryRecord>, TreeError> 
         ));
     }
     check_first_header(archive, &records, &directory).map_err(failed)?;
+    records.shrink_to_fit();
     Ok(records)
 }
 
@@ -212,11 +227,11 @@ fn unicode_name(header: &ZipFileHeaderRecord<'_>, raw_name: &[u8]) -> Option<Box
 
 /// The time in Info-ZIP's extended timestamp field (extrafld.txt): seconds as a signed 32-bit number, if the lowest
 /// flag is set. The time in the header itself has no time zone, so it is not used.
-fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i64> {
+fn modified(header: &ZipFileHeaderRecord<'_>) -> Option<i32> {
     let (_, field) = header.extra_fields().find(|(id, _)| *id == ExtraFieldId::EXTENDED_TIMESTAMP)?;
     let (flags, time) = field.split_first()?;
     let time = time.first_chunk().filter(|_| flags & 1 != 0)?;
-    Some(i64::from(i32::from_le_bytes(*time)))
+    Some(i32::from_le_bytes(*time))
 }
 
 /// Sets the limit of every entry. Returns an entry that does not end before its limit: with entries that overlap, a

@@ -13,7 +13,7 @@ use rawzip::{RangeReader, ReaderAt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::ZipArchive;
-use super::central_directory::{EntryRecord, LOCAL_HEADER, LOCAL_SIGNATURE};
+use super::central_directory::{EntryRecord, LOCAL_HEADER, LOCAL_SIGNATURE, ListedArchive};
 use super::fields::{invalid, u16_at, u32_at};
 use crate::tree::TreeError;
 
@@ -28,17 +28,23 @@ const WRONG_CHECKSUM: &str = "its bytes do not match the checksum in the archive
 /// An entry of a zip archive: the bytes of a file. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ZipEntry {
-    archive: ZipArchive,
-    record: Arc<EntryRecord>,
+    listed: Arc<ListedArchive>,
+    /// Which of the records is its own.
+    index: usize,
 }
 
 impl ZipEntry {
     /// An entry whose bytes can be read, according to the central directory.
-    pub(super) fn new(archive: &ZipArchive, record: Arc<EntryRecord>) -> Result<Self, TreeError> {
-        if let Some((why, help)) = record.unreadable() {
-            return Err(TreeError::unsuitable(archive.name_of(record.name()), why, help));
+    pub(super) fn new(listed: &Arc<ListedArchive>, index: usize) -> Result<Self, TreeError> {
+        let entry = Self { listed: Arc::clone(listed), index };
+        match entry.record().unreadable() {
+            Some((why, help)) => Err(TreeError::unsuitable(entry, why, help)),
+            None => Ok(entry),
         }
-        Ok(Self { archive: archive.clone(), record })
+    }
+
+    fn record(&self) -> &EntryRecord {
+        &self.listed.records[self.index]
     }
 
     /// Opens the entry for one pass of reading.
@@ -54,28 +60,29 @@ impl ZipEntry {
     /// Feeds what identifies the bytes to a hasher without reading them.
     pub(in crate::tree) fn fingerprint(&self, hasher: &mut Sha256) {
         hasher.update(b"zip\0");
-        self.archive.0.stamp.fingerprint(&[self.archive.0.path.as_os_str()], hasher);
-        hasher.update(self.record.position.to_le_bytes());
-        hasher.update(self.record.crc32.to_le_bytes());
-        hasher.update(self.record.size.to_le_bytes());
+        let (archive, record) = (&self.archive().0, self.record());
+        archive.stamp.fingerprint(&[archive.path.as_os_str()], hasher);
+        hasher.update(record.position.to_le_bytes());
+        hasher.update(record.crc32.to_le_bytes());
+        hasher.update(record.size.to_le_bytes());
     }
 
     /// Whether its bytes are deflated in the archive.
     #[must_use]
     pub fn is_deflated(&self) -> bool {
-        self.record.is_deflated()
+        self.record().is_deflated()
     }
 
     /// The uncompressed size.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.record.size
+        self.record().size
     }
 
     /// The size in the archive.
     #[must_use]
     pub fn compressed_size(&self) -> u64 {
-        self.record.compressed_size
+        self.record().compressed_size
     }
 
     /// Opens its bytes as they are in the archive, for one pass of reading. They are not verified before they are
@@ -96,7 +103,7 @@ impl ZipEntry {
     pub fn inflate(&self, deflated: &[u8], bytes: &mut Vec<u8>) -> Result<Crc, TreeError> {
         let mut inflate = || -> io::Result<Crc> {
             bytes.clear();
-            bytes.resize(usize::try_from(self.record.size).map_err(io::Error::other)?, 0);
+            bytes.resize(usize::try_from(self.record().size).map_err(io::Error::other)?, 0);
             let found = match Decompressor::new().deflate_decompress(deflated, bytes) {
                 Ok(found) => found,
                 Err(DecompressionError::InsufficientSpace) => return Err(invalid(MORE_BYTES)),
@@ -109,7 +116,7 @@ impl ZipEntry {
             }
             let mut crc = Crc::new();
             crc.update(bytes);
-            if crc.clone().finalize() == self.record.crc32 { Ok(crc) } else { Err(invalid(WRONG_CHECKSUM)) }
+            if crc.clone().finalize() == self.record().crc32 { Ok(crc) } else { Err(invalid(WRONG_CHECKSUM)) }
         };
         let crc = inflate().map_err(|source| self.read_error(source))?;
         self.check_archive()?;
@@ -121,13 +128,13 @@ impl ZipEntry {
     /// # Errors
     /// When it has, or its metadata cannot be read.
     pub fn check_archive(&self) -> Result<(), TreeError> {
-        self.archive.check()
+        self.archive().check()
     }
 
     /// The archive that contains it.
     #[must_use]
     pub fn archive(&self) -> &ZipArchive {
-        &self.archive
+        &self.listed.archive
     }
 
     /// An error of reading in a message that names the entry, or the archive if it has changed: that is then the cause.
@@ -143,17 +150,17 @@ impl ZipEntry {
         let ahead = usize::try_from(data.remaining().clamp(1, READ_AHEAD)).unwrap_or(1);
         let data = BufReader::with_capacity(ahead, data);
         Ok(if self.is_deflated() {
-            Box::new(EntryReader::new(DeflateDecoder::new(data), &self.record)?)
+            Box::new(EntryReader::new(DeflateDecoder::new(data), self.record())?)
         } else {
-            Box::new(EntryReader::new(data, &self.record)?)
+            Box::new(EntryReader::new(data, self.record())?)
         })
     }
 
     /// The entry's bytes in the archive, found through its local header.
     fn data(&self) -> io::Result<RangeReader<ZipArchive>> {
-        let record = &self.record;
+        let record = self.record();
         let mut header = vec![0; LOCAL_HEADER + record.raw_name.len()];
-        self.archive.read_exact_at(&mut header, record.local_header)?;
+        self.archive().read_exact_at(&mut header, record.local_header)?;
         let (fixed, name) = header.split_at(LOCAL_HEADER);
         // Tools that unpack a stream use the local headers: if these differ, an entry is two different files.
         if !fixed.starts_with(LOCAL_SIGNATURE)
@@ -169,13 +176,13 @@ impl ZipEntry {
         if end > record.limit {
             return Err(invalid("it overlaps the next entry in the archive"));
         }
-        Ok(RangeReader::new(self.archive.clone(), start..end))
+        Ok(RangeReader::new(self.archive().clone(), start..end))
     }
 }
 
 impl std::fmt::Display for ZipEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.archive.name_of(self.record.name()))
+        f.write_str(&self.archive().name_of(self.record().name()))
     }
 }
 

@@ -29,7 +29,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 pub use archive::ZipArchive;
-use central_directory::EntryRecord;
+use central_directory::{EntryRecord, ListedArchive};
 pub use entry::ZipEntry;
 use entry_name::EntryName;
 use exclusions::Exclusions;
@@ -52,16 +52,16 @@ const REGULAR: u32 = 0o100_000;
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
     let archive = ZipArchive::open(&source.path)?;
     let records = central_directory::read(&archive)?;
+    let listed = Arc::new(ListedArchive { archive, records });
     let mut exclusions = Exclusions::new(source)?;
-    let mut entries = Vec::with_capacity(records.len());
-    for record in records {
-        let name = read_name(&archive, &record)?;
-        let kind = EntryKind::of(&record, &name);
-        let record = Arc::new(record);
+    let mut entries = Vec::with_capacity(listed.records.len());
+    for (index, record) in listed.records.iter().enumerate() {
+        let name = read_name(&listed.archive, record)?;
+        let kind = EntryKind::of(record, &name);
         let is_ignore_file = kind == EntryKind::File
-            && exclusions.add_ignore_file(&name.path, || ZipEntry::new(&archive, Arc::clone(&record)))?;
+            && exclusions.add_ignore_file(&name.path, || ZipEntry::new(&listed, index))?;
         if !is_ignore_file && !name.path.is_empty() {
-            entries.push(Entry { name, kind, record });
+            entries.push(Entry { name, kind, index });
         }
     }
     let all = entries.len();
@@ -71,7 +71,8 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
     let later_kinds = later_kinds(&entries);
     let mut builder = TreeBuilder {
         tree,
-        archive: &archive,
+        nodes: Vec::with_capacity(entries.len()),
+        listed: &listed,
         root,
         size: 0,
         replaced: BTreeSet::new(),
@@ -85,7 +86,7 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
             None => builder.add(&entry)?,
         }
     }
-    archive.check()?;
+    listed.archive.check()?;
     builder.finish()
 }
 
@@ -113,7 +114,8 @@ fn later_kinds(entries: &[Entry]) -> Vec<Option<EntryKind>> {
 struct Entry {
     name: EntryName,
     kind: EntryKind,
-    record: Arc<EntryRecord>,
+    /// Which record of the archive it is.
+    index: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +143,10 @@ impl EntryKind {
 /// Makes a tree of the entries of an archive.
 struct TreeBuilder<'a> {
     tree: Tree,
-    archive: &'a ZipArchive,
+    /// The nodes of the tree, which becomes a map when it is known how many there are: one that is filled node by node is
+    /// half empty.
+    nodes: Vec<(ImagePath, Node)>,
+    listed: &'a Arc<ListedArchive>,
     root: &'a ImagePath,
     /// The uncompressed size so far.
     size: u64,
@@ -166,7 +171,8 @@ impl TreeBuilder<'_> {
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), TreeError> {
-        let Entry { name, kind, record } = entry;
+        let Entry { name, kind, index } = entry;
+        let record = &self.listed.records[*index];
         let path = self.path(entry)?;
         let node = match kind {
             EntryKind::Directory if record.size > 0 => {
@@ -179,7 +185,7 @@ impl TreeBuilder<'_> {
             }
             EntryKind::Directory => Some(Node::Directory),
             EntryKind::Link => self.link(entry, &path)?,
-            EntryKind::File => Some(self.file(&path, record)?),
+            EntryKind::File => Some(self.file(&path, *index)?),
         };
         let Some(node) = node else { return Ok(()) };
         if record.is_cp437 {
@@ -188,21 +194,26 @@ impl TreeBuilder<'_> {
         if name.has_backslashes {
             self.backslashes.add(&path);
         }
-        self.tree.insert(path, node);
+        self.nodes.push((path, node));
         Ok(())
     }
 
     fn path(&self, entry: &Entry) -> Result<ImagePath, TreeError> {
-        join(self.root, &entry.name.path, &self.archive.name_of(entry.record.name()))
+        join(self.root, &entry.name.path, &self.name_of(entry))
+    }
+
+    /// How messages name an entry.
+    fn name_of(&self, entry: &Entry) -> String {
+        self.listed.archive.name_of(self.listed.records[entry.index].name())
     }
 
     fn rejected(&self, entry: &Entry, why: &str) -> TreeError {
-        TreeError::unsuitable(self.archive.name_of(entry.record.name()), why, remove_entry())
+        TreeError::unsuitable(self.name_of(entry), why, remove_entry())
     }
 
     /// The node of a link, unless nothing needs it.
     fn link(&mut self, entry: &Entry, path: &ImagePath) -> Result<Option<Node>, TreeError> {
-        let bytes = ZipEntry::new(self.archive, Arc::clone(&entry.record))?;
+        let bytes = ZipEntry::new(self.listed, entry.index)?;
         if bytes.size() > PATH_LIMIT as u64 {
             let why = "is a symbolic link to a path longer than 4095 bytes, the limit of Linux";
             return Err(self.rejected(entry, why));
@@ -226,16 +237,17 @@ impl TreeBuilder<'_> {
         Ok(Some(Node::Symlink(target)))
     }
 
-    fn file(&mut self, path: &ImagePath, record: &Arc<EntryRecord>) -> Result<Node, TreeError> {
+    fn file(&mut self, path: &ImagePath, index: usize) -> Result<Node, TreeError> {
+        let record = &self.listed.records[index];
         self.size = self.size.saturating_add(record.size);
         if self.size > IMAGE_SIZE_LIMIT {
             return Err(TreeError::unsuitable(
-                self.archive.path().display(),
+                self.listed.archive.path().display(),
                 format!("unpacks to more than {}, the limit for an image", units::limit(IMAGE_SIZE_LIMIT)),
                 Help::from("remove files from it").or(Setting::Exclude),
             ));
         }
-        let content = Content::Zip(ZipEntry::new(self.archive, Arc::clone(record))?);
+        let content = Content::Zip(ZipEntry::new(self.listed, index)?);
         let mode = record.mode();
         if mode & 0o6000 != 0 {
             self.tree.add_adjustment(path, SPECIAL_BITS_REMOVED);
@@ -252,13 +264,12 @@ impl TreeBuilder<'_> {
             }
             is_program
         };
-        Ok(Node::File(FileNode { executable, size: record.size, modified: record.modified, content }))
+        Ok(Node::File(FileNode { executable, size: record.size, modified: record.modified(), content }))
     }
 
     fn finish(mut self) -> Result<Tree, TreeError> {
+        self.tree.nodes = std::mem::take(&mut self.nodes).into_iter().collect();
         self.check_parents()?;
-        // A map that was filled node by node has unused room; one that is collected from sorted nodes has not.
-        self.tree.nodes = std::mem::take(&mut self.tree.nodes).into_iter().collect();
         for path in &self.replaced {
             self.tree.add_adjustment(path, "is in the archive more than once; the last entry was used");
         }
@@ -288,7 +299,7 @@ impl TreeBuilder<'_> {
                 if let Some(node @ (Node::File(_) | Node::Symlink(_))) = self.tree.get(&parent) {
                     let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or(path.as_str());
                     return Err(TreeError::unsuitable(
-                        self.archive.name_of(below.trim_start_matches('/')),
+                        self.listed.archive.name_of(below.trim_start_matches('/')),
                         format!("is below `{parent}`, which is a {} in the same archive", node.kind()),
                         remove_entry(),
                     ));
