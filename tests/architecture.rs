@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree, Visibility};
+use syn::{
+    Attribute, Expr, ExprAwait, ExprCall, ExprMethodCall, ItemMod, ItemUse, Macro, UseTree, Visibility,
+};
 
 /// The rooms that every room above them may name.
 const GROUND: &[&str] = &["build_time", "failure", "finding", "fs", "shared", "sync", "text", "units"];
@@ -83,6 +85,19 @@ const PRINTING: &[&str] = &["print!", "println!", "eprint!", "eprintln!", "dbg!"
 /// The one file that reads the environment.
 const READS_THE_ENVIRONMENT: &str = "cli/settings.rs";
 
+/// The functions that read a whole file or stream, whatever its size. limg's own of these names have a limit as their second
+/// argument.
+const READS_ALL: &[&str] = &["fs::read", "fs::read_to_string", "io::read_to_string"];
+
+/// The methods of a reader that read all of it. A `take` in front of them limits it.
+const READS_TO_END: &[&str] = &["read_to_end", "read_to_string"];
+
+/// The methods of an HTTP response that read its whole body.
+const READS_BODY: &[&str] = &["bytes", "text", "json"];
+
+/// The files that may read without a limit, since what they read is never large.
+const READS_WITHOUT_LIMIT: &[(&str, &str)] = &[("cli/interrupt.rs", "a file of the kernel")];
+
 #[test]
 fn imports_follow_the_flow_of_data() {
     let violations = Sources::of_this_crate().violations();
@@ -151,6 +166,8 @@ struct Name {
     line: usize,
     /// Whether it is only compiled for tests.
     in_test: bool,
+    /// Whether it is that of a call that reads without a limit.
+    is_unbounded_read: bool,
 }
 
 impl Name {
@@ -325,6 +342,12 @@ fn broken_rules(room: &str, allowed: &[&str], file: &str, name: &Name) -> Vec<St
         return broken;
     }
     let shown = name.path.join("::");
+    if name.is_unbounded_read && !READS_WITHOUT_LIMIT.iter().any(|(allowed, _)| *allowed == file) {
+        broken.push(format!(
+            "`{shown}` reads without a limit, and may be given more than fits into memory: use `fs::read`, \
+             `fs::read_at_most`, or `take` in front of it"
+        ));
+    }
     if PURE.contains(&room) && IMPURE.iter().any(|it| name.contains(it)) {
         broken
             .push(format!("`{room}` is pure and may not name `{shown}`: take what it needs as a parameter"));
@@ -368,8 +391,18 @@ impl Reader {
                 _ => resolved.push(segment.clone()),
             }
         }
-        self.names.push(Name { path: resolved.clone(), line: span.start().line, in_test: self.in_test });
+        self.names.push(Name {
+            path: resolved.clone(),
+            line: span.start().line,
+            in_test: self.in_test,
+            is_unbounded_read: false,
+        });
         resolved
+    }
+
+    fn add_unbounded_read(&mut self, call: String, span: Span) {
+        let (path, line) = (vec![call], span.start().line);
+        self.names.push(Name { path, line, in_test: self.in_test, is_unbounded_read: true });
     }
 
     fn add_path(&mut self, path: &syn::Path, sign: &str) {
@@ -452,6 +485,36 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_path(self, path);
     }
 
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        if let Expr::Path(function) = &*call.func
+            && call.args.len() == 1
+        {
+            let segments: Vec<_> = function.path.segments.iter().map(|it| it.ident.to_string()).collect();
+            let name = segments[segments.len().saturating_sub(2)..].join("::");
+            if READS_ALL.contains(&name.as_str()) {
+                self.add_unbounded_read(name, call.paren_token.span.open());
+            }
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if READS_TO_END.iter().any(|method| call.method == method) && !is_limited(&call.receiver) {
+            self.add_unbounded_read(format!(".{}", call.method), call.method.span());
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        if let Expr::MethodCall(call) = &*awaited.base
+            && call.args.is_empty()
+            && READS_BODY.iter().any(|method| call.method == method)
+        {
+            self.add_unbounded_read(format!(".{}", call.method), call.method.span());
+        }
+        visit::visit_expr_await(self, awaited);
+    }
+
     fn visit_macro(&mut self, item: &'ast Macro) {
         self.add_path(&item.path, "!");
         self.add_tokens(item.tokens.clone());
@@ -460,6 +523,16 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
+}
+
+/// Whether a reader is the result of `take`.
+fn is_limited(reader: &Expr) -> bool {
+    match reader {
+        Expr::MethodCall(call) => call.method == "take" || is_limited(&call.receiver),
+        Expr::Paren(inner) => is_limited(&inner.expr),
+        Expr::Try(inner) => is_limited(&inner.expr),
+        _ => false,
+    }
 }
 
 /// Whether this is `#[cfg(test)]`, or one with `test` among its conditions.
@@ -482,6 +555,32 @@ mod tests {
         let violations = violations(name, text);
         assert_eq!(violations.len(), 1, "{name}: {text}: {violations:?}");
         violations[0].clone()
+    }
+
+    #[test]
+    fn a_read_without_a_limit_is_refused() {
+        for text in [
+            "fn f() { fs::read(path); }",
+            "fn f() { std::fs::read_to_string(path)?; }",
+            "fn f() { io::read_to_string(input) }",
+            "fn f() { open()?.read_to_end(&mut bytes); }",
+            "fn f() { pipe.lock().read_to_string(&mut text) }",
+            "async fn f() { response.bytes().await?; }",
+            "async fn f() { get().await?.json::<T>().await }",
+        ] {
+            let violation = violation("registry/http.rs", text);
+            assert!(violation.starts_with("src/registry/http.rs:1: "), "{violation}");
+            assert!(violation.contains("reads without a limit"), "{violation}");
+        }
+        for text in [
+            "fn f() { fs::read(path, LIMIT)?; text.bytes(); }",
+            "fn f() { file.take(9).read_to_end(&mut bytes)?; }",
+            "fn f() { (&mut open()?).take(9).read_to_string(&mut text); }",
+            "#[cfg(test)]\nmod tests { fn f() { std::fs::read(path); } }",
+        ] {
+            assert_eq!(violations("registry/http.rs", text), Vec::<String>::new(), "{text}");
+        }
+        assert_eq!(violations("cli/interrupt.rs", "fn f() { fs::read(path); }"), Vec::<String>::new());
     }
 
     #[test]

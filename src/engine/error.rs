@@ -176,6 +176,14 @@ pub enum EngineError {
         /// The last lines of its output.
         output: Vec<String>,
     },
+    /// The response is larger than any that Lambda accepts.
+    #[error("the response of `{function}` is larger than {}, the most that Lambda streams", units::limit(*limit))]
+    ResponseTooLarge {
+        /// The function.
+        function: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// Sending the event or receiving the response failed.
     #[error("failed to invoke `{function}`")]
     Http {
@@ -228,6 +236,7 @@ impl Failure for EngineError {
             | Self::OutOfMemory { .. }
             | Self::NotReady { .. }
             | Self::NoResponse { .. }
+            | Self::ResponseTooLarge { .. }
             | Self::Http { .. }
             | Self::Emulator { .. } => FailureKind::Work,
             _ => FailureKind::Environment,
@@ -263,6 +272,7 @@ impl Failure for EngineError {
                 "use one of `docker network ls`, or create it with `docker network create`"
             }
             Self::OutOfMemory { .. } => "increase its `memory`, or use `--relaxed`, which does not limit it",
+            Self::ResponseTooLarge { .. } => "let the function put the data into S3 and return its key",
             Self::EventTooLarge { .. } => "put the data into S3 and its key into the event",
             Self::PortInUse { .. } => {
                 "choose another, or `--port 0` for any free one; `ss -ltnp` and `docker ps` show what uses it"

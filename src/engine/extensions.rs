@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::container::Container;
 use super::emulator_log::Registrations;
+use crate::files::TarEntries;
 
 /// The folder of extensions and their files (Lambda developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
@@ -68,7 +69,7 @@ impl Container<'_> {
     async fn search(&self, folder: &'static str) -> Option<FoundExtensions> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let searching = tokio::task::spawn_blocking(move || {
-            search(tar::Archive::new(ChannelReader { receiver, chunk: Bytes::new() }), folder)
+            search(TarEntries::new(ChannelReader { receiver, chunk: Bytes::new() }), folder)
         });
         let options = DownloadFromContainerOptions { path: folder.to_owned() };
         let mut archive = std::pin::pin!(self.docker.download_from_container(&self.id, Some(options)));
@@ -83,21 +84,20 @@ impl Container<'_> {
 }
 
 /// Searches the archive of a folder.
-fn search(mut archive: tar::Archive<impl Read>, folder: &str) -> io::Result<FoundExtensions> {
+fn search(mut archive: TarEntries<impl Read>, folder: &str) -> io::Result<FoundExtensions> {
     let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     let mut found = FoundExtensions::default();
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        if entry.header().entry_type().is_dir() {
+    while let Some(entry) = archive.next_entry()? {
+        if entry.kind.is_dir() {
             continue;
         }
-        let file = format!("{parent}/{}", String::from_utf8_lossy(&entry.path_bytes()));
+        let file = format!("{parent}/{}", entry.name);
         let is_extension = file.strip_prefix(EXTENSIONS).is_some_and(|below| below.rfind('/') == Some(0));
         if is_extension {
             found.names.extend(file.rsplit('/').next().map(str::to_owned));
         }
-        let is_link = entry.header().entry_type().is_symlink();
-        let (start, apis) = scan(&mut entry)?;
+        let is_link = entry.kind.is_symlink();
+        let (start, apis) = scan(&mut archive)?;
         found.has_programs_elsewhere |= is_extension && (is_link || start == *b"#!");
         found.subscribers.extend(apis.into_iter().map(|api| TelemetrySubscriber { file: file.clone(), api }));
     }
@@ -180,6 +180,7 @@ mod tests {
         for (path, content) in files {
             let mut header = tar::Header::new_ustar();
             header.set_size(content.len() as u64);
+            header.set_mode(0o755);
             if path.ends_with('/') {
                 header.set_entry_type(tar::EntryType::Directory);
             }
@@ -201,7 +202,7 @@ mod tests {
             ("extensions/d", b""),
             ("extensions/e", b"2022-07-01 telemetry"),
         ]);
-        let found = search(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
+        let found = search(TarEntries::new(archive.as_slice()), EXTENSIONS).unwrap();
         assert_eq!(found.names, ["a", "b.sh", "d", "e"]);
         assert!(found.has_programs_elsewhere);
         let subscribers: Vec<_> =
@@ -212,7 +213,18 @@ mod tests {
             ("/opt/extensions/parts/c", "Telemetry API"),
         ];
         assert_eq!(subscribers, expected);
-        assert!(search(tar::Archive::new(&archive[..600]), EXTENSIONS).is_err());
+        assert!(search(TarEntries::new(&archive[..600]), EXTENSIONS).is_err());
+    }
+
+    #[test]
+    fn a_name_of_any_length_takes_no_memory() {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XHeader);
+        header.set_size(200 << 20);
+        header.set_cksum();
+        let name = std::io::repeat(b'x').take(200 << 20);
+        let found = search(TarEntries::new(Read::chain(&header.as_bytes()[..], name)), EXTENSIONS);
+        assert_eq!(found.unwrap_err().to_string(), "a name or attribute is larger than 1 MiB");
     }
 
     #[test]
@@ -221,9 +233,10 @@ mod tests {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
+        header.set_mode(0o777);
         archive.append_link(&mut header, "extensions/a", "/opt/a/a").unwrap();
         let archive = archive.into_inner().unwrap();
-        let found = search(tar::Archive::new(archive.as_slice()), EXTENSIONS).unwrap();
+        let found = search(TarEntries::new(archive.as_slice()), EXTENSIONS).unwrap();
         assert!(found.has_programs_elsewhere && found.names == ["a"], "{found:?}");
     }
 

@@ -224,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn a_member_whose_trailer_does_not_match_its_content_is_refused() {
+        let (_folder, store) = Store::for_test();
+        let whole = gzip(b"hello");
+        assert!(read_all(&layer(&store, &whole, b"hello"), 100).is_ok());
+        // The last eight bytes are the checksum and the size (RFC 1952, "Member format").
+        for from_the_end in [8, 4] {
+            let mut damaged = whole.clone();
+            damaged[whole.len() - from_the_end] ^= 1;
+            for blob in [damaged.clone(), [&damaged[..], &gzip(b"")].concat()] {
+                let error = read_all(&layer(&store, &blob, b"hello"), 100).unwrap_err();
+                assert!(matches!(error, LayerReadError::Tar { .. }), "{from_the_end}: {error:?}");
+            }
+        }
+        for missing in [1, 4, 8] {
+            let blob = &whole[..whole.len() - missing];
+            assert!(read_all(&layer(&store, blob, b"hello"), 100).is_err(), "{missing} bytes are missing");
+        }
+    }
+
+    #[test]
     fn both_digests_are_checked() {
         let (_folder, store) = Store::for_test();
         let good = || layer(&store, &gzip(b"hello"), b"hello");

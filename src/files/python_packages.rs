@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::project::ImagePath;
+use crate::fs;
+use crate::project::{ImagePath, PATH_LIMIT};
 use crate::tree::{FileNode, Node, Tree, TreeError};
 
 /// The file in which an installed package lists its files.
 const RECORD: &str = "RECORD";
 
-/// Far more than the list of files of any package.
-const RECORD_LIMIT: usize = 16 * 1024 * 1024;
+/// The longest line of a list, in bytes: a path whose quotation marks are doubled, a checksum and a size.
+const LONGEST_LINE: u64 = 3 * PATH_LIMIT as u64;
 
 /// Far more than the list of tags of any package.
 const WHEEL_LIMIT: usize = 64 * 1024;
@@ -90,11 +91,13 @@ fn metadata_files<'a>(tree: &'a Tree, name: &'a str) -> impl Iterator<Item = (&'
 
 fn listed(tree: &Tree, record: &FileNode, metadata: &ImagePath) -> Result<BTreeSet<ImagePath>, TreeError> {
     let Some(site) = metadata.parent() else { return Ok(BTreeSet::new()) };
-    let text = record.content.head(RECORD_LIMIT)?;
-    let text = String::from_utf8_lossy(&text);
-    // `join` rejects paths that climb out of the site's folder, such as those of scripts.
-    let paths = text.lines().filter_map(|line| site.join(first_field(line)).ok());
-    Ok(paths.filter(|path| tree.get(path).is_some()).collect())
+    let mut listed = BTreeSet::new();
+    fs::for_each_line(record.content.open()?, LONGEST_LINE, |line| {
+        // `join` rejects paths that climb out of the site's folder, such as those of scripts.
+        listed.extend(site.join(first_field(line)).ok().filter(|path| tree.get(path).is_some()));
+    })
+    .map_err(TreeError::reading(&record.content))?;
+    Ok(listed)
 }
 
 /// The first field of a line of comma-separated values. A name that contains a quotation mark is not worth a parser: it
@@ -103,5 +106,25 @@ fn first_field(line: &str) -> &str {
     match line.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
         None => line.split(',').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::FileNode;
+
+    #[test]
+    fn a_list_of_any_length_is_read_to_its_end() {
+        let folder: ImagePath = "/opt/python/a-1.dist-info".parse().unwrap();
+        // One line of 17 MiB, and then one that names a file.
+        let mut list = vec![b'x'; 17 * 1024 * 1024];
+        list.extend(b"\na/last.py,sha256=x,1\r\n");
+        let mut tree = Tree::new();
+        let file = |bytes: &[u8]| Node::File(FileNode::of_bytes(bytes, false));
+        tree.insert(folder.join("RECORD").unwrap(), file(&list));
+        let module: ImagePath = "/opt/python/a/last.py".parse().unwrap();
+        tree.insert(module.clone(), file(b"1"));
+        assert!(recorded(&tree).unwrap().contains(&module));
     }
 }

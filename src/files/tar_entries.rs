@@ -171,7 +171,7 @@ impl<R: Read> TarEntries<R> {
         }
         let mut record = Vec::new();
         self.begin_content(size)?;
-        self.read_to_end(&mut record)?;
+        self.by_ref().take(size).read_to_end(&mut record)?;
         self.skip_content()?;
         Ok(record)
     }

@@ -3,7 +3,7 @@
 mod temporary;
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) use temporary::{
@@ -51,6 +51,17 @@ pub(crate) fn read_at_most(input: impl Read, at_most: u64) -> io::Result<Vec<u8>
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
     Ok(bytes)
+}
+
+/// Calls `work` with each line of a text of any length, without what ends the line; bytes that are not UTF-8 are replaced.
+/// What a line has beyond so many bytes counts as a line of its own.
+pub(crate) fn for_each_line(input: impl Read, longest: u64, mut work: impl FnMut(&str)) -> io::Result<()> {
+    let (mut input, mut line) = (BufReader::new(input), Vec::new());
+    while input.by_ref().take(longest).read_until(b'\n', &mut line)? > 0 {
+        work(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        line.clear();
+    }
+    Ok(())
 }
 
 /// A text file that cannot be used.

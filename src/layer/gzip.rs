@@ -347,8 +347,9 @@ impl Chunk {
         if let Some(entry) = &self.entry {
             let size = usize::try_from(entry.compressed_size()).map_err(io::Error::other)?;
             self.output.reserve_exact(size + deflate::MAX_GROWTH);
-            let mut deflated = entry.open_deflated().map_err(io::Error::other)?;
-            deflated.read_to_end(&mut self.output).map_err(|error| unreadable(entry, error))?;
+            let deflated = entry.open_deflated().map_err(io::Error::other)?;
+            let deflated = deflated.take(entry.compressed_size()).read_to_end(&mut self.output);
+            deflated.map_err(|error| unreadable(entry, error))?;
             self.crc = entry.inflate(&self.output, &mut self.input).map_err(io::Error::other)?;
             return Ok(());
         }

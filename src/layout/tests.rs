@@ -382,6 +382,33 @@ fn plain_and_linked_layers_of_a_docker_archive_are_imported() {
     assert!(overlay.get("/hello").is_some(), "the layers are in the store");
 }
 
+#[test]
+fn a_docker_archive_without_a_file_that_it_names_is_rejected() {
+    let fixture = Fixture::new();
+    let diff_id = crate::store::Digest::of(b"");
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": { "Cmd": ["saved"] },
+        "rootfs": { "type": "layers", "diff_ids": [diff_id.as_str()] }
+    });
+    let list = json!([{ "Config": "c.json", "RepoTags": null, "Layers": ["one/layer.tar"] }]);
+    let members = [
+        ("one/layer.tar", String::new()),
+        ("c.json", config.to_string()),
+        ("manifest.json", list.to_string()),
+    ];
+    for (missing, _) in &members {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, content) in members.iter().filter(|(name, _)| name != missing) {
+            archive.append_data(&mut sized(content.len()), name, content.as_bytes()).unwrap();
+        }
+        let path = fixture.path("saved.docker");
+        std::fs::write(&path, archive.into_inner().unwrap()).unwrap();
+        let error = fixture.read(&path, None).unwrap_err();
+        assert!(error.contains("lacks `"), "without {missing}: {error}");
+        assert!(read_docker_archive(&path, None, Architecture::X86_64, &fixture.store).is_err(), "{missing}");
+    }
+}
+
 /// A record for a long name may claim any size; reading it must not take that much memory.
 #[test]
 fn oversized_records_in_archives_are_rejected() {

@@ -11,7 +11,7 @@ mod prune;
 mod verify;
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +24,12 @@ pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
 use verify::Verified;
 
 use crate::fs::{self, FsError};
+
+/// The most bytes of a record. The longest ones list the files of a base image, of which there can be a million.
+const RECORD_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// The most bytes of a blob that is read as a whole: a manifest, index or config, of which registries accept 4 MiB.
+const SMALL_BLOB: u64 = 64 * 1024 * 1024;
 
 /// A folder of blobs and records. While any clone of this value exists, no process removes anything from the folder.
 #[derive(Debug, Clone)]
@@ -165,9 +171,8 @@ impl Store {
     /// The record of this kind and key. One that cannot be read counts as absent: a record only saves work.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
-        let mut file = File::open(self.record_path(kind, key)).ok()?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).ok()?;
+        let file = File::open(self.record_path(kind, key)).ok()?;
+        let content = fs::read_at_most(&file, RECORD_LIMIT).ok()?;
         let record = serde_json::from_slice(&content).ok()?;
         in_use::record_use(&file);
         Some(record)
@@ -333,10 +338,10 @@ impl Blob {
     /// Reads all bytes. Only for blobs that are always small.
     ///
     /// # Errors
-    /// When the file cannot be read or is shorter than expected.
+    /// When the file cannot be read, is shorter than expected, or is larger than any such blob.
     pub fn read(&self) -> Result<Vec<u8>, FsError> {
-        let mut bytes = Vec::new();
-        self.open()?.read_to_end(&mut bytes).map_err(FsError::because("read", &self.path))?;
+        let bytes =
+            fs::read_at_most(self.open()?, SMALL_BLOB).map_err(FsError::because("read", &self.path))?;
         if bytes.len() as u64 == self.size {
             Ok(bytes)
         } else {

@@ -3,15 +3,15 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::io::Read as _;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::default_excludes::BYTECODE_FOLDER;
 use crate::fs;
 
-/// Far more than the list of files of any package.
-const RECORD_LIMIT: u64 = 16 * 1024 * 1024;
+/// How much of a line of a list is read at once, in bytes: of a path only the first name counts.
+const LONGEST_LINE: u64 = 4 * 1024;
 
 /// Folders that only package managers write to.
 const INSTALLED_ONLY: &[&str] = &["site-packages", "dist-packages", "node_modules"];
@@ -93,30 +93,25 @@ impl Site {
     }
 
     /// The first folder of each listed path, and each listed module without its suffixes. A list that cannot be read counts as
-    /// empty: the file is in the tree, and making its layer reports the failure.
+    /// ended there: the file is in the tree, and making its layer reports the failure.
     fn read_names(&self) -> HashSet<String> {
         let mut names = HashSet::new();
         for metadata in &self.metadata {
             let path = self.folder.join(metadata).join("RECORD");
-            for line in read(&path).lines() {
+            let Some(list) = open(&path) else { continue };
+            let read = fs::for_each_line(list, LONGEST_LINE, |line| {
                 let first = line.trim_start_matches('"').split(['/', ',', '.']).next().unwrap_or_default();
                 if !names.contains(first) {
                     names.insert(first.to_owned());
                 }
-            }
+            });
+            drop(read);
         }
         names
     }
 }
 
-/// The text of a file; nothing if it is not a regular file, which opening could wait for.
-fn read(path: &Path) -> String {
-    let mut text = Vec::new();
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
-        && let Ok(file) = fs::open(path)
-        && file.take(RECORD_LIMIT).read_to_end(&mut text).is_ok()
-    {
-        return String::from_utf8_lossy(&text).into_owned();
-    }
-    String::new()
+/// Opens a file; nothing if it is not a regular file, which opening could wait for.
+fn open(path: &Path) -> Option<File> {
+    fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file).and_then(|_| fs::open(path).ok())
 }

@@ -148,6 +148,7 @@ fn a_path_that_cannot_be_unpacked_is_refused() {
     let long = |length: usize| "x/".repeat(400) + &["y".repeat(100).as_str(); 40].join("/")[..length - 801];
     assert_eq!(refused(&long(4095)), None);
     assert!(refused(&long(4096)).unwrap().contains("4095 bytes"));
+    assert!(refused(&"d/".repeat(30_000)).unwrap().contains("4095 bytes"));
     assert!(refused(&"y".repeat(256)).unwrap().contains("255 bytes"));
     assert!(refused(&("d/".repeat(1024) + "x")).unwrap().contains("1024 folders"));
 }

@@ -125,6 +125,18 @@ async fn a_manifest_with_a_wrong_digest_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_manifest_with_a_wrong_length_is_an_error() {
+    for by in [-1, 1, 100_000] {
+        let fixture = Fixture::new();
+        let digest = Digest::of(&fixture.add_image().manifest);
+        fixture.fake.fail("GET", "/manifests/", ALWAYS, InjectedFault::WrongLength(by));
+        for version in ["latest", digest.as_str()] {
+            fixture.fails(fixture.resolve(version).await);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_error_about_schema_1_names_it() {
     let fixture = Fixture::new();
     let old = json!({ "schemaVersion": 1, "name": "shop/orders", "fsLayers": [] }).to_string();

@@ -25,7 +25,6 @@ mod fields;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read as _;
 use std::sync::Arc;
 
 pub use archive::ZipArchive;
@@ -38,6 +37,7 @@ use super::outward_link::{Outward, is_needless};
 use super::path_rules::{abbreviated, join, leaves_root};
 use super::{Content, FileNode, IMAGE_SIZE_LIMIT, Node, SPECIAL_BITS_REMOVED, Tree, TreeError, is_program};
 use crate::finding::{Help, Setting};
+use crate::fs::read_at_most;
 use crate::project::{ImagePath, PATH_LIMIT, Source};
 use crate::text::count;
 use crate::units;
@@ -218,8 +218,8 @@ impl TreeBuilder<'_> {
             let why = "is a symbolic link to a path longer than 4095 bytes, the limit of Linux";
             return Err(self.rejected(entry, why));
         }
-        let mut target = Vec::new();
-        bytes.open()?.read_to_end(&mut target).map_err(|source| bytes.read_error(source))?;
+        let target =
+            read_at_most(bytes.open()?, PATH_LIMIT as u64).map_err(|error| bytes.read_error(error))?;
         let Ok(target) = String::from_utf8(target) else {
             return Err(self.rejected(entry, "is a symbolic link to a path that is not UTF-8"));
         };
