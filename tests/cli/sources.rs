@@ -180,6 +180,18 @@ fn paths_that_cannot_be_unpacked() {
 }
 
 #[test]
+fn folders_with_more_levels_than_a_path_can_name() {
+    let context = trees();
+    let levels = "level/".repeat(550);
+    for name in ["one", "deeper"] {
+        std::fs::create_dir_all(context.path(&format!("{name}/{levels}"))).unwrap();
+    }
+    std::fs::rename(context.path("deeper"), context.path(&format!("one/{levels}deeper"))).unwrap();
+    let why = "has a longer path than the operating system accepts";
+    refused(&context, 2, &["the layer `one`", why, "help: move the project to a shorter path"]);
+}
+
+#[test]
 fn a_file_over_a_directory() {
     let context = trees();
     std::fs::remove_dir_all(context.path("two/lib")).unwrap();
