@@ -52,7 +52,7 @@ impl Debugged {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let attached = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
-                stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+                stream.set_read_timeout(Some(Duration::from_mins(1)))?;
                 talk(&mut stream)
             });
             match attached {
