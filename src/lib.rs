@@ -40,6 +40,8 @@ pub mod failure;
 pub mod files;
 pub mod finding;
 mod fs;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod image;
 pub mod layer;
 mod layer_version;

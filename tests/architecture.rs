@@ -25,6 +25,7 @@ const ALL: &[&str] = &["all"];
 /// Each room and what it may name after `crate::`, besides itself and the ground.
 const ROOMS: &[(&str, &[&str])] = &[
     ("cli", ALL),
+    ("fuzzing", ALL),
     ("pipeline", ALL),
     ("engine", &["layout", "image", "files", "runtime", "store", "event", "project"]),
     ("aws", &["registry", "layer_version", "store", "event", "project"]),

@@ -18,6 +18,8 @@ mod error;
 mod export;
 mod extensions;
 mod failure_help;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod load;
 mod network;
 mod response;

@@ -5,6 +5,8 @@
 
 mod bytecode;
 mod deflate;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gzip;
 mod key;
 mod tar_layer;

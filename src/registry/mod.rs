@@ -28,6 +28,8 @@ mod error_response;
 #[cfg(test)]
 pub(crate) mod fake;
 mod follow_redirects;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod http_date;
 mod index;
 mod manifests;

@@ -32,6 +32,12 @@ use cache::AuthCache;
 use challenge::Challenge;
 use token_service::Token;
 
+/// Parses the lines of a text as values of `WWW-Authenticate`.
+#[cfg(fuzzing)]
+pub(super) fn fuzz_challenges(text: &str) {
+    drop(challenge::choose(text.lines()));
+}
+
 /// Authenticates requests to all registries of a client.
 pub(super) struct Auth {
     credentials: Arc<dyn CredentialProvider>,

@@ -128,6 +128,16 @@ impl DockerConfig {
     }
 }
 
+/// Parses a configuration file. No helper is run.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(file: &std::path::Path) {
+    if let Ok(Some(config)) = ConfigFile::read(file) {
+        let wanted = Wanted { hosts: &["registry.example.com"], repository: "group/repository" };
+        drop(config.helper(&wanted));
+        drop(config.entry(&wanted).map(|entry| entry.identity()));
+    }
+}
+
 fn credential(identity: Identity, source: String) -> Credential {
     Credential { identity, source, expires: None }
 }
