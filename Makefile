@@ -5,6 +5,8 @@
 #             the tables in docs/performance.md; needs root, 16 GB of memory and
 #             half an hour. BENCH='--loads small --runs 1' measures less, see
 #             .ci/bench
+# make chaos  injects faults into limg for 15 minutes and checks that it keeps its
+#             guarantees; needs root. CHAOS='--minutes 2' takes less, see .ci/chaos
 #
 # All are for Debian 12 and can be run again at any time.
 
@@ -15,7 +17,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 limg := $(target)/release/limg
 
-.PHONY: demo test bench
+.PHONY: demo test bench chaos
 
 demo:
 	.ci/install
@@ -35,3 +37,8 @@ bench:
 	base-images/debian/build python3.11
 	.ci/bench --limg $(limg) $(BENCH)
 	.ci/bench --write
+
+chaos:
+	.ci/install
+	cargo build --release --locked
+	.ci/chaos --limg $(limg) $(CHAOS)
