@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import tarfile
+import warnings
 import zipfile
 import zlib
 
@@ -62,7 +63,8 @@ def damaged(content, random):
 def zipped(entries):
     """A zip archive of (name, content) or (ZipInfo, content)."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a name occurs twice
         for name, content in entries:
             archive.writestr(name, content)
     return buffer.getvalue()

@@ -17,7 +17,7 @@ class Proxy:
     def __init__(self, target, plan, random):
         host, _, port = target.partition(":")
         self.target, self.plan, self.random = (host, int(port)), list(plan), random
-        self.happened = 0
+        self.happened, self.ended = 0, False
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
 
@@ -26,6 +26,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_):
+        self.ended = True
         # Closing it does not wake a thread that waits in accept().
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -35,7 +36,9 @@ class Proxy:
             try:
                 client, _ = self.listener.accept()
             except OSError:
-                return
+                if self.ended:
+                    return
+                continue  # the client has given up
             fault, at = self.plan.pop(0) if self.plan else (None, 0)
             threading.Thread(target=self.connect, args=(client, fault, at), daemon=True).start()
 
