@@ -86,7 +86,7 @@ const PRINTING: &[&str] = &["print!", "println!", "eprint!", "eprintln!", "dbg!"
 /// The one file that reads the environment.
 const READS_THE_ENVIRONMENT: &str = "cli/settings.rs";
 
-/// The functions that read a whole file or stream, whatever its size. limg's own of these names have a limit as their second
+/// The functions that read a whole file or stream of any size. limg's own of these names have a limit as their second
 /// argument.
 const READS_ALL: &[&str] = &["fs::read", "fs::read_to_string", "io::read_to_string"];
 

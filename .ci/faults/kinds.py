@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import corpus
 from .proxy import Proxy
-from .scene import FUNCTIONS, Broken, named, needs
+from .scene import FUNCTIONS, named, needs
 
 # System calls that change something, and others, each with about how often a thread of
 # limg makes it.

@@ -296,7 +296,7 @@ class Scene:
         return found
 
     def check(self):
-        """What holds at any time, whatever has happened to limg."""
+        """What holds at any time, after every fault."""
         sources = tree(self.project)
         for name, content in tree(self.stage.project).items():
             needs(sources.get(name) == content, f"the user's file {name} is unchanged")

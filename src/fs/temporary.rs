@@ -1,7 +1,7 @@
 //! Temporary files, through which limg writes everything: a reader sees a whole file or none.
 //!
 //! The process that writes a temporary file holds a lock on it, which ends with the process, however it ends. A temporary
-//! file whose lock is free was left by a killed process, whatever its age. Trees of files never contain temporary files
+//! file whose lock is free was left by a killed process, however old it is. Trees of files never contain temporary files
 //! ([`is_temporary`]), and every folder that limg writes to is cleaned with [`remove_abandoned`].
 
 use std::ffi::OsStr;

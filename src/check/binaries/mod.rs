@@ -350,7 +350,7 @@ fn is_inert(
     host: &Host<'_>,
 ) -> Result<bool, TreeError> {
     let tree = &source.tree.tree;
-    // .NET starts the assembly beside it.
+    // .NET starts the assembly next to it.
     let assembly = || format!("{}.dll", file.path).parse().ok();
     if host.contract.id.starts_with("dotnet") && assembly().is_some_and(|path| tree.get(&path).is_some()) {
         return Ok(true);

@@ -1,6 +1,6 @@
 //! A directory on this machine as a tree, with the links that leave it: kept, or followed if the source says so.
 //!
-//! Whatever a link leads to is copied to one place, and every further link to it becomes a link to that place. So two
+//! What a link leads to is copied to one place, and every further link to it becomes a link to that place. So two
 //! links to one package are one package in the image too, and folders that link to each other end. A package that is
 //! installed in isolation, in a folder whose `node_modules` has its dependencies next to it (pnpm, `npm install
 //! --install-strategy=linked`, Bun), is brought with that folder: Node.js looks for dependencies from the real path of a
