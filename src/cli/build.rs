@@ -24,6 +24,7 @@ pub(super) async fn run(
     arguments: BuildArguments,
     settings: &Settings,
     terminal: &Arc<Terminal>,
+    interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
     let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
     let loaded = selection::load(common.arch, settings, terminal)?;
@@ -41,7 +42,7 @@ pub(super) async fn run(
         Options { time: settings.time.clone(), cache_from: cache.cache_from, labels: BTreeMap::new() };
     let context = ContextOptions::of_build(&common).open(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
-    let mut interrupt = Interrupt::register()?;
+    let mut interrupt = interrupt.defer();
     let built = {
         let project = &loaded.project;
         let mut work =

@@ -35,6 +35,7 @@ use anstream::ColorChoice;
 use crate::definition;
 use args::{Arguments, Command, Format};
 use error::CommandError;
+use interrupt::Interrupt;
 use render::{Terminal, TerminalOptions};
 use settings::{Environment, Settings};
 
@@ -116,11 +117,18 @@ async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
+    let interrupt = Interrupt::register(terminal)?;
     match command {
-        Command::Build(arguments) => build::run(arguments, settings, terminal).await,
-        Command::Push(command) => Box::pin(push::run(command, settings, terminal)).await,
-        Command::Update(arguments) => update::run(arguments, settings, terminal).await,
-        Command::Invoke(arguments) => invoke::run(arguments, settings, terminal).await,
+        Command::Build(arguments) => build::run(arguments, settings, terminal, interrupt).await,
+        Command::Push(command) => {
+            let push = Box::pin(push::run(command, settings, terminal));
+            unless_interrupted(push, interrupt, terminal).await
+        }
+        Command::Update(arguments) => {
+            let update = Box::pin(update::run(arguments, settings, terminal));
+            unless_interrupted(update, interrupt, terminal).await
+        }
+        Command::Invoke(arguments) => invoke::run(arguments, settings, terminal, interrupt).await,
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),
@@ -130,5 +138,19 @@ async fn run(
         }
         Command::Completions(arguments) => Ok(completions::run(&arguments, terminal)),
         Command::Man(arguments) => man::run(&arguments, terminal),
+    }
+}
+
+/// Drops a command that is interrupted, and with it its temporary files: blobs are complete before they get their
+/// names, and tags and pins come last.
+async fn unless_interrupted(
+    command: impl Future<Output = Result<ExitCode, CommandError>>,
+    interrupt: Interrupt,
+    terminal: &Terminal,
+) -> Result<ExitCode, CommandError> {
+    let mut interrupt = interrupt.defer();
+    tokio::select! {
+        ended = command => ended,
+        () = interrupt.wait() => Ok(interrupt.report(terminal)),
     }
 }

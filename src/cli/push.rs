@@ -1,7 +1,6 @@
 //! `limg push`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +9,6 @@ use super::args::PushEcrArguments;
 use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
-use super::interrupt::Interrupt;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -167,13 +165,9 @@ impl<'a> PushJob<'a> {
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
         let targets: Vec<Target> = targets.map(|(_, target)| target.clone()).collect();
         let functions: Vec<&Function> = own.iter().collect();
-        let mut interrupt = Interrupt::register()?;
-        let work = pin!(pipeline::build_and_push(&functions, &targets, &options, ready, context));
-        let pushed = tokio::select! {
-            pushed = work => pushed.map_err(|error| CommandError::pipeline(error, loaded))?,
-            // Nothing to clean up: blobs are complete before they get their names, and tags come last.
-            () = interrupt.wait() => return Ok(interrupt.report(terminal)),
-        };
+        let pushed = pipeline::build_and_push(&functions, &targets, &options, ready, context)
+            .await
+            .map_err(|error| CommandError::pipeline(error, loaded))?;
         terminal.summarize_overwrites();
         terminal.pushed(&pushed, uri);
         context::leak(pushed);

@@ -385,6 +385,36 @@ fn a_killed_build_does_no_damage() {
     crate::support::Layout::open(&context.path(".limg/images"));
 }
 
+/// Waits until a process catches SIGINT, the second bit of the signals in its status (`proc_pid_status(5)`).
+#[cfg(target_os = "linux")]
+fn wait_until_interrupts_are_caught(process: u32) {
+    let catches = || {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap() & 0b10 != 0
+    };
+    while !catches() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_ends_a_command_that_waits_for_standard_input() {
+    let context = shop();
+    let mut command = context.command(&["invoke", "orders", "-e", "-"]);
+    let mut run =
+        command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    wait_until_interrupts_are_caught(run.id());
+    let kill = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    // Standard input stays open until limg has ended.
+    let input = run.stdin.take();
+    let ended = run.wait_with_output().unwrap();
+    drop(input);
+    assert_eq!((ended.status.code(), &*ended.stderr), (Some(130), &b"interrupted\n"[..]));
+}
+
 #[test]
 fn an_interrupted_build_says_so_and_exits_as_shells_expect() {
     let context = shop();

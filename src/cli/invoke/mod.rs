@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::args::InvokeArguments;
 use super::error::CommandError;
-use super::interrupt::Interrupt;
+use super::interrupt::{DeferredInterrupt, Interrupt};
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -24,6 +24,7 @@ pub(super) async fn run(
     arguments: InvokeArguments,
     settings: &Settings,
     terminal: &Arc<Terminal>,
+    interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
     let InvokeArguments { function, events, port, watch, rie, common, .. } = arguments;
     let job = Job {
@@ -49,16 +50,16 @@ pub(super) async fn run(
     };
     let read_events = || events::read(&events, port.is_none(), &settings.directory);
     if watch {
-        return Box::pin(watch::run(&job, function, &read_events()?)).await;
+        return Box::pin(watch::run(&job, function, &read_events()?, interrupt)).await;
     }
     let loaded = selection::load(job.common.arch, settings, terminal)?;
     let function = selection::one_function(&loaded, function, job.common.arch, settings, terminal)?;
     if arguments.shell {
-        return Box::pin(shell::run(&job, &loaded, &function)).await;
+        return Box::pin(shell::run(&job, &loaded, &function, interrupt)).await;
     }
     let events = read_events()?;
-    // After the events are read: limg would not notice an interrupt while it waits for standard input.
-    let mut interrupt = Interrupt::register()?;
+    // After the events are read: the command would not notice a signal while it waits for standard input.
+    let mut interrupt = interrupt.defer();
     let version = tokio::select! {
         biased;
         // No container exists yet. A later run removes an unfinished layer, and the engine drops an unfinished image.
@@ -73,7 +74,7 @@ pub(super) async fn run(
 async fn invoke(
     version: &Version,
     events: &[EventPayload],
-    mut interrupt: Interrupt,
+    mut interrupt: DeferredInterrupt,
     report: &InvocationReport<'_>,
     stay: bool,
     terminal: &Terminal,

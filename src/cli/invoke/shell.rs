@@ -24,8 +24,9 @@ pub(super) async fn run(
     job: &Job<'_>,
     loaded: &Loaded,
     function: &Function,
+    interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
-    let mut interrupt = Interrupt::register()?;
+    let mut interrupt = interrupt.defer();
     let version = tokio::select! {
         biased;
         () = interrupt.wait() => return Ok(interrupt.report(job.terminal)),

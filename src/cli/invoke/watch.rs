@@ -55,9 +55,10 @@ pub(super) async fn run(
     job: &Job<'_>,
     name: Option<String>,
     events: &[EventPayload],
+    interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
     let file = selection::find(job.settings)?;
-    let mut interrupt = Interrupt::register()?;
+    let mut interrupt = interrupt.defer();
     let mut watch = Watch {
         job,
         file,

@@ -203,9 +203,9 @@ fn debugpy_attaches() {
         send(stream, 3, "configurationDone", &json!({}))?;
         let answer = receive(stream, "command", "attach")?;
         assert_eq!(answer["success"], true, "{answer}");
-        // The function continues when the debugger leaves.
+        // The function continues when the debugger leaves. debugpy closes the connection, often before it has answered.
         send(stream, 4, "disconnect", &json!({ "terminateDebuggee": false }))?;
-        receive(stream, "command", "disconnect")
+        io::copy(stream, &mut io::sink())
     });
     debugged.ends(limg);
 }
