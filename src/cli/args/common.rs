@@ -1,0 +1,54 @@
+//! Options that several commands have.
+
+use clap::Args;
+
+use crate::cli::shard::Shard;
+use crate::project::{Architecture, ReferenceTemplate};
+
+/// Which functions this machine builds.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Build options")]
+pub(in crate::cli) struct ShardArguments {
+    /// Build only the functions of machine I of N, for example 1/3: every Nth function by name
+    #[arg(long, value_name = "I/N")]
+    pub(in crate::cli) shard: Option<Shard>,
+}
+
+/// Images with layers to reuse.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build options")]
+pub(in crate::cli) struct CacheFromArguments {
+    /// Reuse layers of an image that limg has pushed, if the store lacks them; repeatable
+    ///
+    /// An example is registry.example.com/shop/{function}:main, where {function} stands for each function's name.
+    /// Digests do not change, and layers that cannot be reused are built. Has no effect if all destinations are
+    /// docker-daemon:
+    #[arg(long = "cache-from", value_name = "REF")]
+    pub(in crate::cli) cache_from: Vec<ReferenceTemplate>,
+}
+
+/// The options of all commands that build.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build options")]
+pub(in crate::cli) struct CommonBuildArguments {
+    /// Build for this architecture instead of the definition's
+    #[arg(long, value_name = "ARCH", value_parser = architecture)]
+    pub(in crate::cli) arch: Option<Architecture>,
+
+    /// Use only digests that limg.lock pins, and fail if one is missing
+    #[arg(long)]
+    pub(in crate::cli) locked: bool,
+
+    /// Verify file and blob contents instead of trusting timestamps; rebuild what differs
+    #[arg(long)]
+    pub(in crate::cli) verify: bool,
+}
+
+/// Lambda's names of architectures, and OCI's for convenience.
+fn architecture(text: &str) -> Result<Architecture, String> {
+    match text {
+        "x86_64" | "amd64" => Ok(Architecture::X86_64),
+        "arm64" | "aarch64" => Ok(Architecture::Arm64),
+        _ => Err("use x86_64 or arm64".to_owned()),
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line: what all commands have, and in a file for each command its own arguments. The doc comments here are the
+//! texts of `--help`.
+
+mod build;
+mod cache;
+mod common;
+mod completions;
+mod event;
+mod init;
+mod invoke;
+mod man;
+mod push;
+mod update;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(super) use self::build::BuildArguments;
+pub(super) use self::cache::{CacheArguments, CacheCommand, PruneArguments};
+pub(super) use self::common::{CommonBuildArguments, ShardArguments};
+pub(super) use self::completions::CompletionsArguments;
+pub(super) use self::event::EventArguments;
+pub(super) use self::init::InitArguments;
+pub(super) use self::invoke::InvokeArguments;
+pub(super) use self::man::ManArguments;
+#[cfg(feature = "aws")]
+pub(super) use self::push::PushEcrArguments;
+pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
+pub(super) use self::update::UpdateArguments;
+
+/// The heading of options that all commands have.
+const GLOBAL: &str = "Global options";
+
+/// The heading of what has no name.
+const ARGUMENTS: &str = "Arguments";
+
+/// Build AWS Lambda container images from function, layer and extension definitions, without a Docker daemon
+#[derive(Debug, Parser)]
+#[command(name = "limg", version, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true, next_help_heading = GLOBAL)]
+#[command(after_help = "\
+Examples:
+  limg init shop          # write a starter project
+  limg build              # build an image of each function
+  limg invoke -e '{}'     # run a function in Docker
+  limg help push ecr      # show the help of a command")]
+pub(super) struct Arguments {
+    /// The definition [default: limg.yaml in this folder or the nearest one above]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// The format of results on standard output
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
+
+    /// Print only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Print more details: every overwritten file, the emulator's own log
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// PEM certificates to trust in addition to the system's, for registries and AWS
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+
+    /// When to use colours; `auto` respects `NO_COLOR` and `CLICOLOR_FORCE`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+
+    /// Print help; `--help` prints more than `-h`
+    #[arg(short, long, global = true, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The format of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// One image reference a line, for `$(...)` in a shell; only `build` and `push`
+    Refs,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build images
+    Build(BuildArguments),
+    /// Build images and push them to a registry, without a Docker daemon
+    #[command(subcommand)]
+    Push(PushCommand),
+    /// Run a function in Docker under AWS's runtime interface emulator and send it events
+    Invoke(InvokeArguments),
+    /// Print a sample event of an AWS service, or list all samples
+    Event(EventArguments),
+    /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes
+    Update(UpdateArguments),
+    /// Show, verify or prune the store of layers
+    Cache(CacheArguments),
+    /// Write a starter project
+    Init(InitArguments),
+    /// Print the JSON Schema of limg.yaml, for editors
+    #[command(after_help = "\
+Examples:
+  limg schema > limg.schema.json")]
+    Schema,
+    /// Print a script that completes limg's commands and options in a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page, or write all of them to a folder
+    Man(ManArguments),
+}
