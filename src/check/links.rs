@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
-use crate::project::ImagePath;
 use crate::text::{count, some_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
@@ -49,10 +48,8 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 
 fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<String>) -> Vec<Finding> {
     let merged = &subject.plan.merged;
-    let is_seen =
-        |path: &ImagePath| merged.owner(path.as_str()).is_some_and(|owner| owner.place == *source.place);
     let (mut to_machine, mut to_system, mut to_nothing) = (Vec::new(), Vec::new(), Vec::new());
-    for path in source.tree.links.iter().filter(|path| is_seen(path)) {
+    for path in source.tree.links.iter().filter(|path| source.owns(path, subject.plan)) {
         let (Err(end), Some(Node::Symlink(target))) = (merged.trace(path), merged.get(path)) else {
             continue;
         };

@@ -38,7 +38,7 @@ pub(crate) use self::deprecation::deprecated_runtimes;
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};
-use crate::project::{self, Function, LayerSource, RunConfig};
+use crate::project::{self, Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::{Contract, LAYER_ROOT, TASK_ROOT};
 use crate::tree::TreeError;
 
@@ -104,6 +104,13 @@ struct Source<'a> {
     has_exclude: bool,
     /// Whether the definition declares that it works, which no rule then questions.
     is_trusted: bool,
+}
+
+impl Source<'_> {
+    /// Whether this file of the source is in the image: no later source replaces it.
+    fn owns(&self, path: &ImagePath, plan: &ImagePlan<'_>) -> bool {
+        plan.merged.owner(path.as_str()).is_some_and(|owner| owner.place == *self.place)
+    }
 }
 
 impl<'a> Subject<'a> {
