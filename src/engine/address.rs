@@ -22,7 +22,7 @@ pub(super) struct EngineAddress {
 impl EngineAddress {
     /// Parses a value of `DOCKER_HOST`. User information in it is dropped: engines do not use it, and it may be secret.
     pub(super) fn parse(url: &str) -> Result<Self, EngineError> {
-        let url = &without_user_information(url);
+        let url = &remove_user_information(url);
         let invalid = || EngineError::InvalidAddress { address: url.clone() };
         let (scheme, rest) = url.split_once("://").ok_or_else(invalid)?;
         match scheme {
@@ -75,8 +75,8 @@ impl fmt::Display for EngineAddress {
     }
 }
 
-/// The address without what precedes an `@`: it may be a password. The path of a socket may contain an `@`.
-fn without_user_information(url: &str) -> String {
+/// Removes what precedes an `@`, which may be a password. The path of a socket may contain an `@`.
+fn remove_user_information(url: &str) -> String {
     let start = url.find("://").map_or(0, |colon| colon + 3);
     let (scheme, rest) = url.split_at(start);
     match rest.rsplit_once('@') {
