@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// How many characters of a foreign text an excerpt shows.
 const EXCERPT: usize = 500;
@@ -153,17 +153,12 @@ pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How many items [`some_of`] shows.
-const SHOWN: usize = 50;
-
-/// Items with commas between them; if there are very many, the first and how many more there are.
+/// The first items, with commas between them, and how many more there are.
 #[must_use]
-pub(crate) fn some_of(items: &[String]) -> String {
-    let shown = items[..items.len().min(SHOWN)].join(", ");
-    match items.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+pub(crate) fn first_of(at_most: usize, items: impl ExactSizeIterator<Item = impl Display>) -> String {
+    let more = items.len().saturating_sub(at_most);
+    let first = items.take(at_most).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 /// ` (line 3)`, or nothing if the line is not known.
@@ -277,6 +272,16 @@ mod tests {
     #[test]
     fn numbers_agree_with_their_nouns() {
         assert_eq!([count(0_u64, "file"), count(1_usize, "file")], ["0 files", "1 file"]);
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let list = |items: &[&str]| first_of(2, items.iter());
+        assert_eq!([list(&["a"]), list(&["a", "b"])], ["a", "a, b"]);
+        assert_eq!(
+            [list(&["a", "b", "c"]), list(&["a", "b", "c", "d"])],
+            ["a, b and 1 more", "a, b and 2 more"]
+        );
     }
 
     #[test]

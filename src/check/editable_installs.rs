@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Source, Subject};
+use super::{LISTED, Source, Subject};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::ImagePath;
-use crate::text::some_of;
+use crate::text::first_of;
 use crate::tree::{FileNode, Node, TreeError};
 
 /// More than any of the files that describe an installation.
@@ -133,7 +133,7 @@ fn finding(
     let message = format!(
         "{} contains packages in editable mode, whose files are on the build machine and not in the image: {}",
         source.name,
-        some_of(packages)
+        first_of(LISTED, packages.iter())
     );
     let help = Help::from(
         "install them without editable mode (`uv sync --no-editable`, `pip install` without `-e`)",

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use super::{Source, Subject};
+use super::{LISTED, Source, Subject};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help};
 use crate::project::ImagePath;
-use crate::text::some_of;
+use crate::text::first_of;
 use crate::tree::TreeError;
 
 /// More than any `package.json`.
@@ -60,8 +60,11 @@ fn is_found(subject: &Subject<'_>, package: &ImagePath, name: &str) -> bool {
 }
 
 fn finding(source: &Source<'_>, lacking: &[String]) -> Option<Finding> {
-    let message =
-        format!("{} lacks packages that followed links do not bring: {}", source.name, some_of(lacking));
+    let message = format!(
+        "{} lacks packages that followed links do not bring: {}",
+        source.name,
+        first_of(LISTED, lacking.iter())
+    );
     let help = Help::from("use the root of the workspace as the function's code")
         .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
         .or("add them to a layer");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Source, Subject};
+use super::{LISTED, Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
-use crate::text::{count, some_of};
+use crate::text::{count, first_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
 /// What exists only at run time: folders of the kernel, file systems that are mounted, and what a function writes.
@@ -127,5 +127,6 @@ fn to_nothing_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
 }
 
 fn message(source: &Source<'_>, links: &[String], to: &str) -> String {
-    format!("{} contains {} to {to}: {}", source.name, count(links.len(), "symbolic link"), some_of(links))
+    let listed = first_of(LISTED, links.iter());
+    format!("{} contains {} to {to}: {listed}", source.name, count(links.len(), "symbolic link"))
 }

@@ -40,13 +40,17 @@ use crate::finding::{Code, Finding, Place};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};
 use crate::project::{self, Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::{Contract, LAYER_ROOT, TASK_ROOT};
+use crate::text::first_of;
 use crate::tree::TreeError;
 
 /// A rule.
 type Rule = fn(&Subject<'_>) -> Result<Vec<Finding>, TreeError>;
 
-/// How many paths or names a message has.
+/// How many paths or names a message lists as examples.
 const NAMED: usize = 3;
+
+/// How many links or packages a message lists if the user has to change each of them.
+const LISTED: usize = 50;
 
 /// All rules, in the order in which they are applied.
 const RULES: &[Rule] = &[
@@ -171,11 +175,7 @@ impl<'a> Subject<'a> {
 
 /// The first of some paths or names, and how many more there are.
 fn named(names: &[impl Display]) -> String {
-    let first: Vec<_> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(NAMED) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
+    first_of(NAMED, names.iter().map(|name| format!("`{name}`")))
 }
 
 /// A path on this machine as the definition would have it; `.` for the definition's own folder.

@@ -3,7 +3,7 @@
 use super::ExtractError;
 use crate::files::{Overlay, OverlayEntry, OverlayNode};
 use crate::project::ImagePath;
-use crate::text::nearest;
+use crate::text::{first_of, nearest};
 
 /// The most names of folders that an error lists.
 const NAMES: usize = 12;
@@ -53,12 +53,10 @@ fn alternatives(overlay: &Overlay, shown: &str, place: &str, lost: &str) -> Stri
         let resolved = path.and_then(|path| overlay.resolve(&path));
         resolved.is_some_and(|resolved| overlay.is_directory(resolved.as_str()))
     };
-    let mut folders: Vec<_> = names.into_iter().filter(leads_to_folder).collect();
+    let folders: Vec<_> = names.into_iter().filter(leads_to_folder).collect();
     if folders.is_empty() {
         return format!("{meant}`{folder}` has no folders");
     }
-    let more = folders.len().saturating_sub(NAMES);
-    folders.truncate(NAMES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{meant}`{folder}` has the folders `{}`{more}", folders.join("`, `"))
+    let listed = first_of(NAMES, folders.iter().map(|name| format!("`{name}`")));
+    format!("{meant}`{folder}` has the folders {listed}")
 }

@@ -8,7 +8,10 @@ use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::{Help, Setting};
 use crate::fs::FsError;
 use crate::project::ImagePathError;
-use crate::text::{count, some_of};
+use crate::text::{count, first_of};
+
+/// How many links an error lists. The user has to change each of them.
+const LISTED: usize = 50;
 
 /// A source that cannot become a tree.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +45,7 @@ pub enum TreeError {
         help: Help,
     },
     /// Links that cannot be followed.
-    #[error("failed to follow {}: {}", count(links.len(), "symbolic link"), some_of(links))]
+    #[error("failed to follow {}: {}", count(links.len(), "symbolic link"), first_of(LISTED, links.iter()))]
     Unfollowable {
         /// Each link, where it leads, and why that is not possible.
         links: Vec<String>,

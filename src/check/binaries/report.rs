@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fault, Host, Judged, Kind, install};
-use crate::check::Source;
+use crate::check::{Source, named};
 use crate::files::{Libc, Wheel};
 use crate::finding::{Code, Finding, Help, Setting, Severity};
 use crate::project::Architecture;
-
-/// How many files or packages a message names.
-const NAMED: usize = 3;
 
 /// Something of a source that the function cannot load.
 pub(super) enum Item<'a> {
@@ -36,11 +33,11 @@ fn finding(kind: Kind, items: &[(Item<'_>, &Fault)], source: &Source<'_>, host: 
     for (item, _) in items {
         match item {
             Item::Wheel(wheel) => {
-                names.push(format!("`{}`", wheel.name()));
+                names.push(wheel.name().to_owned());
                 packages.insert(wheel.name().to_owned());
             }
             Item::File(file) => {
-                names.push(format!("`{}`", file.path));
+                names.push(file.path.to_string());
                 let own = file.package.as_ref().filter(|package| !package.is_for_platform);
                 packages.extend(own.map(|package| package.name.clone()));
             }
@@ -51,16 +48,11 @@ fn finding(kind: Kind, items: &[(Item<'_>, &Fault)], source: &Source<'_>, host: 
         (Item::Wheel(_), 1) => "the package ",
         (Item::Wheel(_), _) => "the packages ",
     };
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    names.truncate(NAMED);
     let built_for: BTreeSet<_> = items.iter().map(|(_, fault)| fault.built_for.as_str()).collect();
     let message = format!(
-        "{} contains {noun}{}{more}, built for {}, but {}",
+        "{} contains {noun}{}, built for {}, but {}",
         source.name,
-        names.join(", "),
+        named(&names),
         built_for.into_iter().collect::<Vec<_>>().join(" and "),
         needed(host, kind, items.iter().all(|(_, fault)| fault.is_for_linux)),
     );

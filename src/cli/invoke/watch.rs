@@ -20,6 +20,7 @@ use crate::engine::{EventPayload, FinishedRun, RunningFunction};
 use crate::failure::{Failure as _, FailureKind};
 use crate::pipeline;
 use crate::project::Function;
+use crate::text::first_of;
 use crate::tree::{Difference, Snapshot};
 
 /// The minimum pause between two polls.
@@ -253,12 +254,7 @@ fn changes(differences: &[(&Path, Difference)], root: &Path) -> String {
             Difference::Removed => format!("{path} (removed)"),
         }
     };
-    let line =
-        format!("changed: {}", differences.iter().take(LISTED).map(name).collect::<Vec<_>>().join(", "));
-    match differences.len().saturating_sub(LISTED) {
-        0 => line,
-        more => format!("{line} and {more} more"),
-    }
+    format!("changed: {}", first_of(LISTED, differences.iter().map(name)))
 }
 
 #[cfg(test)]
