@@ -51,6 +51,7 @@ mod pipeline;
 mod plan;
 pub mod project;
 pub mod registry;
+mod response_body;
 mod runtime;
 mod sample_event;
 pub mod shared;

@@ -19,6 +19,7 @@ use super::{Aws, AwsError};
 use crate::event::Reporter;
 use crate::project::LayerVersionArn;
 use crate::registry::{Attempts, Secret};
+use crate::response_body;
 use crate::store::Digest;
 use crate::text::excerpt;
 
@@ -26,7 +27,7 @@ use crate::text::excerpt;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest response that is read, in bytes.
-const LONGEST_RESPONSE: usize = 1 << 20;
+const RESPONSE_LIMIT: u64 = 1 << 20;
 
 /// How long before they expire credentials are renewed.
 const MARGIN: Duration = Duration::from_mins(5);
@@ -97,13 +98,8 @@ impl Aws {
             request = request.header(name, value);
         }
         let mut response = request.send().await.map_err(network)?;
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(network)? {
-            if body.len() + piece.len() > LONGEST_RESPONSE {
-                return Err(unexpected());
-            }
-            body.extend_from_slice(&piece);
-        }
+        let body = response_body::read(&mut response, RESPONSE_LIMIT).await;
+        let body = body.map_err(network)?.ok_or_else(unexpected)?;
         if response.status().is_success() {
             return parse(&body).ok_or_else(unexpected);
         }

@@ -12,11 +12,12 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::{Client, Method, Url};
 
 use super::AwsError;
 use crate::registry::Proxies;
+use crate::response_body;
 
 /// How long connecting to a service may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ const LOCAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The longest response that is read, in bytes. The APIs send one page of JSON or XML at most.
-const LONGEST_RESPONSE: usize = 8 << 20;
+const RESPONSE_LIMIT: u64 = 8 << 20;
 
 /// Clients for AWS's services and for the credential services of a machine or container.
 #[derive(Clone)]
@@ -126,7 +127,8 @@ async fn send(
     let mut incoming = outgoing.send().await.map_err(failure)?;
     let status = incoming.status().as_u16();
     let headers = std::mem::take(incoming.headers_mut());
-    let body = read(incoming).await?;
+    let body = response_body::read(&mut incoming, RESPONSE_LIMIT).await.map_err(failure)?;
+    let body = body.ok_or_else(|| ConnectorError::other("the response is too long".into(), None))?;
     let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
     let mut response = HttpResponse::new(status, body.into());
     for (name, value) in &headers {
@@ -136,17 +138,6 @@ async fn send(
         }
     }
     Ok(response)
-}
-
-async fn read(mut incoming: reqwest::Response) -> Result<Bytes, ConnectorError> {
-    let mut body = BytesMut::new();
-    while let Some(piece) = incoming.chunk().await.map_err(failure)? {
-        if body.len() + piece.len() > LONGEST_RESPONSE {
-            return Err(ConnectorError::other("the response is too long".into(), None));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body.freeze())
 }
 
 fn failure(error: reqwest::Error) -> ConnectorError {
