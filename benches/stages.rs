@@ -8,10 +8,11 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use limg::files::FileIndex;
-use limg::layer::{self, TarLayer};
+use limg::layer::{self, Recipe, TarLayer};
 use limg::project::{ImagePath, Source, SourceKind};
 use limg::shared::Shared;
 use limg::store::{Digest, Store};
@@ -45,7 +46,7 @@ fn stages(criterion: &mut Criterion) {
     make_input(&input);
     let base = Shared::new(FileIndex::default());
     let tree = Shared::new(load(&input));
-    let key = layer::key(&tree, &base, MTIME);
+    let recipe = Arc::new(Recipe::new("bench", tree.clone(), base.clone(), MTIME));
     let store = Store::open(&folder.path().join("store")).unwrap();
 
     let mut group = criterion.benchmark_group("files");
@@ -59,7 +60,7 @@ fn stages(criterion: &mut Criterion) {
     let bytes = vec![7; usize::try_from(tree.size()).unwrap()];
     group.bench_function("hash", |bencher| bencher.iter(|| Digest::of(black_box(&bytes))));
     group.bench_function("tar and hash", |bencher| {
-        bencher.iter(|| TarLayer::read(&tree, &base, MTIME, &key, &store).unwrap());
+        bencher.iter(|| TarLayer::read(&recipe, &store, &|_| ()).unwrap());
     });
     group.bench_function("tar, hash and gzip", |bencher| {
         let store = || {
@@ -67,7 +68,7 @@ fn stages(criterion: &mut Criterion) {
             (Store::open(folder.path()).unwrap(), folder)
         };
         let build = |(store, folder): (Store, tempfile::TempDir)| {
-            (layer::build(&tree, &base, MTIME, &key, &store).unwrap(), folder)
+            (layer::build(&recipe, &store, &|_| ()).unwrap(), folder)
         };
         bencher.iter_batched(store, build, BatchSize::PerIteration);
     });

@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use crate::files::{FileIndex, Machine, Overlay, Program};
 use crate::image::BaseImage;
+use crate::layer::Recipe;
 use crate::lock::Lock;
 use crate::project::{Architecture, ImagePath, ImageReference, LayerVersionArn, Source, SourceKind};
-use crate::store::{Digest, Store};
+use crate::shared::Shared;
+use crate::store::Store;
 use crate::tree::{Node, Tree};
 use crate::{definition, engine, image, layer, layout, registry, strict_yaml};
 
@@ -71,9 +73,9 @@ pub fn zip(bytes: &[u8]) {
         if tree.size() > 1 << 24 {
             return; // a bomb only costs time here
         }
-        let key = Digest::of(bytes);
-        if layer::build(&tree, &FileIndex::default(), 0, &key, &scratch.store).is_ok() {
-            for (_, node) in tree.iter() {
+        let recipe = Recipe::new("zip", Shared::new(tree), Shared::new(FileIndex::default()), 0);
+        if layer::build(&recipe, &scratch.store, &|_| ()).is_ok() {
+            for (_, node) in recipe.tree.iter() {
                 let Node::File(file) = node else { continue };
                 let mut open = file.content.open().expect("a file of a layer can be opened");
                 let size = io::copy(&mut open, &mut io::sink()).expect("a file of a layer can be read");

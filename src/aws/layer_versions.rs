@@ -15,11 +15,11 @@ use tokio::time::{Instant, timeout};
 
 use super::get_layer_version::LayerVersionDetails;
 use super::{Aws, AwsError};
-use crate::event::{Direction, Reporter};
+use crate::event::{Activity, Progress, Reporter};
 use crate::failure::AnyFailure;
 use crate::layer_version::{FetchedLayerVersion, LayerVersionError, LayerVersions};
 use crate::project::LayerVersionArn;
-use crate::registry::{Attempts, BlobSink, Transfer, Transient as _};
+use crate::registry::{Attempts, BlobSink, Transient as _};
 use crate::store::{Blob, Digest, Store};
 use crate::text::excerpt;
 
@@ -122,29 +122,28 @@ struct Download<'a> {
 
 impl Download<'_> {
     async fn run(mut self) -> Result<Blob, AwsError> {
-        let transfer = Transfer::begin(
-            Arc::clone(&self.fetcher.reporter),
-            Direction::Fetch,
-            format!("Lambda in {}", self.arn.region()),
-            self.arn.to_string(),
-            self.details.size,
-        );
-        if let Ok(blob) = self.whole(&transfer).await? {
+        let activity = Activity::Fetch {
+            what: self.arn.to_string(),
+            repository: format!("Lambda in {}", self.arn.region()),
+        };
+        let reporter = Arc::clone(&self.fetcher.reporter);
+        let progress = Progress::begin(reporter, activity, self.details.size);
+        if let Ok(blob) = self.whole(&progress).await? {
             return Ok(blob);
         }
         // A second download shows whether that was an accident.
-        self.whole(&transfer)
+        self.whole(&progress)
             .await?
             .map_err(|found| self.invalid(format!("its digest is {found}, not {}", self.details.sha256)))
     }
 
     /// Downloads the whole zip, in as many requests as necessary. The inner error is a digest other than expected.
-    async fn whole(&mut self, transfer: &Transfer) -> Result<Result<Blob, Digest>, AwsError> {
+    async fn whole(&mut self, progress: &Progress) -> Result<Result<Blob, Digest>, AwsError> {
         let action = self.action();
         let AwsLayerVersions { aws, store, reporter } = self.fetcher;
         let mut attempts = Attempts::new(aws.backoff(), &**reporter, &action);
         let mut sink = BlobSink::new(store);
-        while let Err(error) = self.rest(&mut sink, transfer).await {
+        while let Err(error) = self.rest(&mut sink, progress).await {
             let expired = matches!(error, AwsError::Download { status: 403, .. });
             attempts.after_if(expired || error.is_transient(), error).await?;
             if expired || self.url_created.elapsed() > URL_AGE {
@@ -166,7 +165,7 @@ impl Download<'_> {
     }
 
     /// Downloads what is still missing, in one request.
-    async fn rest(&self, sink: &mut BlobSink, transfer: &Transfer) -> Result<(), AwsError> {
+    async fn rest(&self, sink: &mut BlobSink, progress: &Progress) -> Result<(), AwsError> {
         let AwsLayerVersions { aws, store, .. } = self.fetcher;
         let url = self.url().await?;
         let mut request = aws.http().await?.client(&url).get(url.clone());
@@ -198,7 +197,7 @@ impl Download<'_> {
                 return Err(self.invalid(format!("it has more than {size} bytes")));
             }
             sink.push(piece).await?;
-            transfer.at(sink.written);
+            progress.at(sink.written);
         }
         if sink.written == size {
             return Ok(());

@@ -72,6 +72,7 @@ impl DeferredInterrupt {
 }
 
 fn report(terminal: &Terminal) {
+    terminal.end_bars();
     terminal.essential("interrupted");
 }
 

@@ -4,7 +4,7 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::ParallelSlice as _;
 use sha2::{Digest as _, Sha256};
 
-use super::tar_writer::{LayerEntry, MIN_COPIED, entries};
+use super::entries::{LayerEntry, MIN_COPIED, entries};
 use crate::files::FileIndex;
 use crate::store::Digest;
 use crate::tree::{Node, Tree};

@@ -5,10 +5,12 @@
 
 mod bytecode;
 mod deflate;
+mod entries;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod gzip;
 mod key;
+mod recipe;
 mod tar_layer;
 mod tar_writer;
 
@@ -17,7 +19,6 @@ use std::io::{self, Read};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind, kind_of_work};
-use crate::files::FileIndex;
 use crate::finding::Help;
 use crate::fs::FsError;
 use crate::store::{Blob, BlobWriter, Digest, Store};
@@ -27,6 +28,7 @@ use tar_layer::TarRecord;
 
 pub use bytecode::{StaleBytecode, stale_bytecode};
 pub use key::{ENCODER, key};
+pub use recipe::Recipe;
 pub use tar_layer::TarLayer;
 
 /// The kind of the records of layers made from trees, by key. Change it when the meaning of the key or of the record
@@ -51,6 +53,9 @@ pub struct Layer {
     /// Where the blob is, or will be once it has been fetched or rebuilt ([`Blob::is_present`]).
     pub blob: Blob,
 }
+
+/// Called again and again with the number of bytes of a layer's files that have been packed.
+pub type OnProgress<'a> = &'a dyn Fn(u64);
 
 /// What the store records about a layer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -145,31 +150,22 @@ impl Failure for LayerError {
 /// identical byte for byte. A layer that contains deflated data copied from a zip archive also depends on that archive.
 #[must_use]
 pub fn encoder(tree: &Tree) -> Option<&'static str> {
-    tar_writer::has_no_deflated(tree).then_some(ENCODER)
+    entries::has_no_deflated(tree).then_some(ENCODER)
 }
 
-/// Makes the layer of a tree, or finds the one that was made from the same files before. Also returns whether it was found.
-///
-/// `key` is what [`key()`] returns for the same arguments; `mtime` is the time of every entry, in seconds since 1970.
-/// Memory use does not depend on the size of the layer.
+/// Makes a layer, or finds the one that was made from the same files before. Also returns whether it was found. Memory use does not depend on the size of the layer.
 ///
 /// # Errors
 /// When a file cannot be read or changes at the same time, or the store cannot be written. Nothing of the layer is then
 /// left in the store.
-pub fn build(
-    tree: &Tree,
-    base: &FileIndex,
-    mtime: u64,
-    key: &Digest,
-    store: &Store,
-) -> Result<(Layer, bool), LayerError> {
-    if let Some(found) = find(key, store) {
+pub fn build(recipe: &Recipe, store: &Store, progress: OnProgress<'_>) -> Result<(Layer, bool), LayerError> {
+    if let Some(found) = find(&recipe.key, store) {
         return Ok((found, true));
     }
-    let (writer, diff_id) = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
+    let (writer, diff_id) = compress(store, |output| tar_writer::write(recipe, output, progress))?;
     let (record, blob) = commit(writer, diff_id)?;
-    if tree.has_reliable_times() {
-        store.write_record(RECORD, key, &record)?;
+    if recipe.tree.has_reliable_times() {
+        store.write_record(RECORD, &recipe.key, &record)?;
     }
     Ok((record.into_layer(blob), false))
 }
@@ -183,24 +179,19 @@ pub fn find(key: &Digest, store: &Store) -> Option<Layer> {
     Some(record.into_layer(blob))
 }
 
-/// Reads all files of a tree whose layer is recorded, and removes the record if they give another layer now. Returns
+/// Reads all files of a layer that is recorded, and removes the record if they give another layer now. Returns
 /// whether it was removed.
 ///
 /// # Errors
 /// When a file cannot be read or changes at the same time, or the store cannot be written.
-pub fn forget_stale(
-    tree: &Tree,
-    base: &FileIndex,
-    mtime: u64,
-    key: &Digest,
-    store: &Store,
-) -> Result<bool, LayerError> {
+pub fn forget_stale(recipe: &Recipe, store: &Store, progress: OnProgress<'_>) -> Result<bool, LayerError> {
+    let key = &recipe.key;
     let blob = store.record(RECORD, key).map(|known: LayerRecord| (RECORD, known.diff_id));
     let tar = TarRecord::find(key, store).map(|known| (tar_layer::RECORD, known.diff_id));
     if blob.is_none() && tar.is_none() {
         return Ok(false);
     }
-    let found = TarRecord::compute(tree, base, mtime)?.diff_id;
+    let found = TarRecord::compute(recipe, progress)?.diff_id;
     let mut is_stale = false;
     for (kind, _) in blob.into_iter().chain(tar).filter(|(_, known)| *known != found) {
         store.remove_record(kind, key)?;
@@ -214,13 +205,12 @@ pub fn forget_stale(
 /// # Errors
 /// As [`build`], or when the files give another layer than `expected`. Nothing of it is then left in the store.
 pub fn rebuild(
-    tree: &Tree,
-    base: &FileIndex,
-    mtime: u64,
+    recipe: &Recipe,
     expected: &Digest,
     store: &Store,
+    progress: OnProgress<'_>,
 ) -> Result<Blob, LayerError> {
-    let (writer, _) = compress(store, |output| tar_writer::write(tree, base, mtime, output))?;
+    let (writer, _) = compress(store, |output| tar_writer::write(recipe, output, progress))?;
     writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 

@@ -5,14 +5,12 @@
 //! tar itself is not stored.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BUFFER, LayerError, tar_writer};
-use crate::files::FileIndex;
-use crate::shared::Shared;
+use super::{BUFFER, LayerError, OnProgress, Recipe, tar_writer};
 use crate::store::{Digest, HashingWriter, Store};
-use crate::tree::Tree;
 
 /// The kind of the records of tars, by the keys of their layers. Change it when the meaning of the key or of the record
 /// changes.
@@ -21,9 +19,7 @@ pub(super) const RECORD: &str = "tars-1";
 /// A layer that can be written as a plain tar.
 #[derive(Debug, Clone)]
 pub struct TarLayer {
-    tree: Shared<Tree>,
-    base: Shared<FileIndex>,
-    mtime: u64,
+    recipe: Arc<Recipe>,
     tar: TarRecord,
 }
 
@@ -39,54 +35,38 @@ impl TarRecord {
         store.record(RECORD, key)
     }
 
-    /// Reads all files of a tree.
-    pub(super) fn compute(tree: &Tree, base: &FileIndex, mtime: u64) -> Result<Self, LayerError> {
-        Self::write(tree, base, mtime, io::sink())
+    /// Reads all files of a layer.
+    pub(super) fn compute(recipe: &Recipe, progress: OnProgress<'_>) -> Result<Self, LayerError> {
+        Self::write(recipe, io::sink(), progress)
     }
 
-    /// Writes the tar of a tree.
-    fn write(tree: &Tree, base: &FileIndex, mtime: u64, output: impl Write) -> Result<Self, LayerError> {
+    /// Writes the tar of a layer.
+    fn write(recipe: &Recipe, output: impl Write, progress: OnProgress<'_>) -> Result<Self, LayerError> {
         let output = io::BufWriter::with_capacity(BUFFER, HashingWriter::new(output));
-        let hashed = tar_writer::write(tree, base, mtime, output)?.into_inner();
+        let hashed = tar_writer::write(recipe, output, progress)?.into_inner();
         let (_, diff_id, size) = hashed.map_err(|error| LayerError::Send(error.into_error()))?.finish();
         Ok(Self { diff_id, size })
     }
 }
 
 impl TarLayer {
-    /// The layer of a tree, if a layer of the same files was recorded before. Reads no file.
-    ///
-    /// `key` is what [`key()`](super::key()) returns for the same arguments; `mtime` is the time of every entry, in seconds
-    /// since 1970.
+    /// A layer, if one of the same files was recorded before. Reads no file.
     #[must_use]
-    pub fn find(
-        tree: &Shared<Tree>,
-        base: &Shared<FileIndex>,
-        mtime: u64,
-        key: &Digest,
-        store: &Store,
-    ) -> Option<Self> {
-        let tar = TarRecord::find(key, store)?;
-        Some(Self { tree: tree.clone(), base: base.clone(), mtime, tar })
+    pub fn find(recipe: &Arc<Recipe>, store: &Store) -> Option<Self> {
+        let tar = TarRecord::find(&recipe.key, store)?;
+        Some(Self { recipe: Arc::clone(recipe), tar })
     }
 
-    /// Reads all files of a tree to compute the digest and size of its layer. The arguments are those of
-    /// [`find`](Self::find).
+    /// Reads all files of a layer to compute its digest and size.
     ///
     /// # Errors
     /// When a file cannot be read or changes at the same time, or the store cannot be written.
-    pub fn read(
-        tree: &Shared<Tree>,
-        base: &Shared<FileIndex>,
-        mtime: u64,
-        key: &Digest,
-        store: &Store,
-    ) -> Result<Self, LayerError> {
-        let tar = TarRecord::compute(tree, base, mtime)?;
-        if tree.has_reliable_times() {
-            store.write_record(RECORD, key, &tar)?;
+    pub fn read(recipe: &Arc<Recipe>, store: &Store, progress: OnProgress<'_>) -> Result<Self, LayerError> {
+        let tar = TarRecord::compute(recipe, progress)?;
+        if recipe.tree.has_reliable_times() {
+            store.write_record(RECORD, &recipe.key, &tar)?;
         }
-        Ok(Self { tree: tree.clone(), base: base.clone(), mtime, tar })
+        Ok(Self { recipe: Arc::clone(recipe), tar })
     }
 
     /// The digest of the tar.
@@ -106,7 +86,7 @@ impl TarLayer {
     /// # Errors
     /// When a file cannot be read, the output cannot be written, or the complete tar does not match digest and size.
     pub fn write(&self, output: impl Write) -> Result<(), LayerError> {
-        let written = TarRecord::write(&self.tree, &self.base, self.mtime, output)?;
+        let written = TarRecord::write(&self.recipe, output, &|_| ())?;
         if written == self.tar {
             Ok(())
         } else {

@@ -4,17 +4,15 @@
 //! symbolic links; owner 0; modes that any user can read. POSIX pax headers are used only where a name or size does not fit
 //! into a ustar header.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
 
 use tar::{Builder, EntryType, Header};
 
-use super::LayerError;
 use super::bytecode;
-use crate::files::{FileIndex, IndexEntry};
+use super::entries::{deflated, entries, may_be_adjusted};
+use super::{LayerError, OnProgress, Recipe};
 use crate::project::ImagePath;
-use crate::tree::{Content, FileNode, Node, Tree, TreeError, ZipEntry, source_of_bytecode};
+use crate::tree::{Content, FileNode, Node, TreeError, ZipEntry};
 
 /// The largest size that fits into the 11 octal digits of a ustar header: 8 GiB minus one byte.
 const USTAR_SIZE: u64 = 0o777_7777_7777;
@@ -24,60 +22,6 @@ const BLOCK: u64 = 512;
 
 /// The size of a ustar header's fields for the name and the link target.
 const USTAR_NAME: usize = 100;
-
-/// The smallest uncompressed size at which a zip entry's deflated data is copied. Smaller files compress better together with
-/// their neighbours.
-pub(super) const MIN_COPIED: u64 = 16 * 1024;
-
-/// An entry of the archive.
-pub(super) struct LayerEntry<'a> {
-    /// The path in the image.
-    pub(super) path: Cow<'a, ImagePath>,
-    /// The permission bits.
-    pub(super) mode: u32,
-    /// The node; none for a parent folder that is not in the tree itself.
-    pub(super) node: Option<&'a Node>,
-}
-
-/// The sorted entries of a layer: the tree's nodes and all their parent folders.
-pub(super) fn entries<'a>(tree: &'a Tree, base: &FileIndex) -> Vec<LayerEntry<'a>> {
-    let mut implied = BTreeSet::new();
-    let mut last = "";
-    for (path, _) in tree.iter() {
-        // Neighbours are often in the same folder.
-        if std::mem::replace(&mut last, path.folder()) == path.folder() {
-            continue;
-        }
-        // The parents of a folder that is already known are handled with that folder.
-        let mut above = path.parent();
-        while let Some(folder) =
-            above.filter(|folder| tree.get(folder).is_none() && !implied.contains(folder))
-        {
-            above = folder.parent();
-            implied.insert(folder);
-        }
-    }
-    let mode = |path: &ImagePath, node: Option<&Node>| match node {
-        Some(Node::File(FileNode { executable: false, .. })) => 0o644,
-        Some(Node::File(_)) => 0o755,
-        Some(Node::Symlink(_)) => 0o777,
-        // The entry replaces that of the base's folder, so it must have the base's mode.
-        None | Some(Node::Directory) => match base.get(path.as_str()) {
-            Some(IndexEntry::Directory { mode, .. }) => *mode,
-            _ => 0o755,
-        },
-    };
-    let entry = |path: Cow<'a, ImagePath>, node| LayerEntry { mode: mode(&path, node), path, node };
-    let mut entries = Vec::with_capacity(tree.iter().len() + implied.len());
-    let mut implied = implied.into_iter().peekable();
-    for (path, node) in tree.iter() {
-        while let Some(folder) = implied.next_if(|folder| folder < path) {
-            entries.push(entry(Cow::Owned(folder), None));
-        }
-        entries.push(entry(Cow::Borrowed(path), Some(node)));
-    }
-    entries
-}
 
 /// A writer for an archive. It may read file contents itself, later or on another thread; if that fails, a later call fails
 /// with a [`TreeError`].
@@ -96,34 +40,16 @@ pub(super) trait TarOutput: Write {
 
 impl<W: Write> TarOutput for BufWriter<W> {}
 
-/// The zip entry of a file, if its deflated data may be copied.
-fn deflated<'a>(path: &ImagePath, file: &'a FileNode) -> Option<&'a ZipEntry> {
-    match &file.content {
-        Content::Zip(entry) if entry.is_deflated() && entry.size() >= MIN_COPIED => {
-            Some(entry).filter(|_| !may_be_adjusted(path))
-        }
-        _ => None,
-    }
-}
-
-/// Whether the content of a file may be changed: the header of bytecode contains the modification time of its source.
-fn may_be_adjusted(path: &ImagePath) -> bool {
-    source_of_bytecode(path).is_some()
-}
-
-/// Whether the compressed layer depends on its tar alone: it contains no deflated data copied from zip archives.
-pub(super) fn has_no_deflated(tree: &Tree) -> bool {
-    tree.iter().all(|(path, node)| !matches!(node, Node::File(file) if deflated(path, file).is_some()))
-}
-
 /// Writes the archive and returns the writer.
 pub(super) fn write<W: TarOutput>(
-    tree: &Tree,
-    base: &FileIndex,
-    mtime: u64,
+    recipe: &Recipe,
     output: W,
+    progress: OnProgress<'_>,
 ) -> Result<W, LayerError> {
+    let Recipe { tree, base, mtime, .. } = recipe;
+    let mtime = *mtime;
     let mut archive = Builder::new(output);
+    let mut packed = Packed { bytes: 0, progress };
     for entry in entries(tree, base) {
         match entry.node {
             None | Some(Node::Directory) => {
@@ -140,7 +66,7 @@ pub(super) fn write<W: TarOutput>(
                 let header = header(EntryType::Regular, entry.mode, mtime);
                 let header = complete(&mut archive, header, entry.path.relative(), None, file.size)
                     .map_err(LayerError::write(&file.content))?;
-                write_file(archive.get_mut(), &header, &entry.path, tree, file, mtime)?;
+                write_file(archive.get_mut(), &header, &entry.path, file, recipe, &mut packed)?;
             }
         }
     }
@@ -163,9 +89,9 @@ fn write_file(
     output: &mut impl TarOutput,
     header: &Header,
     path: &ImagePath,
-    tree: &Tree,
     file: &FileNode,
-    mtime: u64,
+    recipe: &Recipe,
+    packed: &mut Packed<'_>,
 ) -> Result<(), LayerError> {
     let failed = || LayerError::write(&file.content);
     output.write_all(header.as_bytes()).map_err(failed())?;
@@ -174,13 +100,42 @@ fn write_file(
         None if may_be_adjusted(path) => false,
         None => output.append_file(&file.content, file.size).map_err(failed())?,
     };
-    if !is_appended {
+    if is_appended {
+        packed.add(file.size);
+    } else {
         let content = Exactly::open(&file.content, file.size)?;
-        let mut content = bytecode::adjust(content, path, tree, file, mtime).map_err(failed())?;
-        io::copy(&mut content, output).map_err(failed())?;
+        let content = bytecode::adjust(content, path, &recipe.tree, file, recipe.mtime).map_err(failed())?;
+        io::copy(&mut Counted { content, packed }, output).map_err(failed())?;
     }
     let padding = file.size.next_multiple_of(BLOCK) - file.size;
     io::copy(&mut io::repeat(0).take(padding), output).map(drop).map_err(failed())
+}
+
+/// How much of the files has been packed.
+struct Packed<'a> {
+    bytes: u64,
+    progress: OnProgress<'a>,
+}
+
+impl Packed<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        (self.progress)(self.bytes);
+    }
+}
+
+/// Counts the content of a file while it is packed.
+struct Counted<'a, 'p, R> {
+    content: R,
+    packed: &'a mut Packed<'p>,
+}
+
+impl<R: Read> Read for Counted<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.packed.add(read as u64);
+        Ok(read)
+    }
 }
 
 /// Appends an entry without content.

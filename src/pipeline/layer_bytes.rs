@@ -1,24 +1,23 @@
-//! What layers are made of, and the bytes of layers that the store lacks: fetched from a registry, or made again from
-//! their files, when something needs them.
+//! The bytes of layers: made of files, or, when something needs bytes that the store lacks, fetched from a registry or
+//! made again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
 use super::context::{Context, blocking};
 use super::error::BytesError;
-use crate::event::{Event, LayerEvent, Provenance};
+use crate::event::{Activity, Event, LayerEvent, Progress, Provenance};
 use crate::failure::Failure as _;
-use crate::files::FileIndex;
 use crate::image::{ImageLayer, Layer};
-use crate::layer::{self, LayerError, TarLayer};
+use crate::layer::{self, LayerError, Recipe, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
-use crate::shared::Shared;
-use crate::store::{Digest, Store};
 use crate::text::with_causes;
-use crate::tree::Tree;
+
+/// How long making a layer may take before its progress is reported.
+const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 
 /// Where to get the bytes of a layer that the store lacks.
 #[derive(Debug, Clone)]
@@ -50,61 +49,52 @@ pub(super) enum LayerForm {
     Tars,
 }
 
-/// Everything that a layer is made of.
-#[derive(Debug)]
-pub(crate) struct Recipe {
-    /// What the layer contains.
-    pub(super) name: String,
-    pub(super) key: Digest,
-    pub(super) tree: Shared<Tree>,
-    pub(super) base: Shared<FileIndex>,
-    pub(super) mtime: u64,
+/// Begins to report how much of a layer has been packed.
+fn packing(recipe: &Recipe, context: &Context) -> Progress {
+    let activity = Activity::Pack { layer: recipe.name.clone() };
+    Progress::begin_after(PROGRESS_DELAY, Arc::clone(&context.reporter), activity, recipe.tree.size())
 }
 
-impl Recipe {
-    /// Makes the layer, or finds it in the store. Also returns whether it was found.
-    pub(super) fn make(&self, form: LayerForm, store: &Store) -> Result<(ImageLayer, bool), LayerError> {
-        let Self { name: _, key, tree, base, mtime } = self;
-        match form {
-            LayerForm::Blobs => {
-                let (layer, found) = layer::build(tree, base, *mtime, key, store)?;
-                Ok((layer.into(), found))
+/// Makes a layer, or finds it in the store. Also returns whether it was found.
+pub(super) fn make(
+    recipe: &Arc<Recipe>,
+    form: LayerForm,
+    context: &Context,
+) -> Result<(ImageLayer, bool), LayerError> {
+    let (store, progress) = (&context.store, packing(recipe, context));
+    match form {
+        LayerForm::Blobs => {
+            let (layer, found) = layer::build(recipe, store, &|bytes| progress.at(bytes))?;
+            Ok((layer.into(), found))
+        }
+        LayerForm::Tars => {
+            if let Some(tar) = TarLayer::find(recipe, store) {
+                return Ok((ImageLayer::Tar(tar), true));
             }
-            LayerForm::Tars => {
-                if let Some(tar) = TarLayer::find(tree, base, *mtime, key, store) {
-                    return Ok((ImageLayer::Tar(tar), true));
-                }
-                // A blob in the store can be sent too, and none of the files has to be read for it.
-                if let Some(built) = layer::find(key, store).filter(|layer| layer.blob.is_present()) {
-                    return Ok((built.into(), true));
-                }
-                Ok((ImageLayer::Tar(TarLayer::read(tree, base, *mtime, key, store)?), false))
+            // A blob in the store can be sent too, and none of the files has to be read for it.
+            if let Some(built) = layer::find(&recipe.key, store).filter(|layer| layer.blob.is_present()) {
+                return Ok((built.into(), true));
             }
+            let tar = TarLayer::read(recipe, store, &|bytes| progress.at(bytes))?;
+            Ok((ImageLayer::Tar(tar), false))
         }
     }
+}
 
-    /// The layer as a plain tar. Its files are read unless the store has recorded the tar.
-    pub(super) fn tar(&self, store: &Store) -> Result<TarLayer, LayerError> {
-        let Self { name: _, key, tree, base, mtime } = self;
-        match TarLayer::find(tree, base, *mtime, key, store) {
-            Some(known) => Ok(known),
-            None => TarLayer::read(tree, base, *mtime, key, store),
-        }
+/// A layer as a plain tar. Its files are read unless the store has recorded the tar.
+pub(super) fn tar(recipe: &Arc<Recipe>, context: &Context) -> Result<TarLayer, LayerError> {
+    if let Some(known) = TarLayer::find(recipe, &context.store) {
+        return Ok(known);
     }
+    let progress = packing(recipe, context);
+    TarLayer::read(recipe, &context.store, &|bytes| progress.at(bytes))
+}
 
-    /// Makes the blob of a layer again that the store has recorded but no longer contains.
-    fn rebuild(&self, layer: &Layer, store: &Store) -> Result<LayerEvent, BytesError> {
-        let start = Instant::now();
-        layer::rebuild(&self.tree, &self.base, self.mtime, &layer.digest, store)
-            .map_err(|source| BytesError::Layer { name: self.name.clone(), source })?;
-        Ok(LayerEvent {
-            name: self.name.clone(),
-            files: self.tree.files(),
-            size: layer.size,
-            provenance: Provenance::Built,
-            took: start.elapsed(),
-        })
-    }
+/// Reads all files of a recorded layer, and forgets it if they give another one now, although their sizes and times are
+/// the same. Returns whether it did.
+pub(super) fn forget_stale(recipe: &Recipe, context: &Context) -> Result<bool, LayerError> {
+    let progress = packing(recipe, context);
+    layer::forget_stale(recipe, &context.store, &|bytes| progress.at(bytes))
 }
 
 /// Makes sure that the store has the bytes of some layers. Those that it lacks come from their origins.
@@ -128,12 +118,25 @@ pub(super) async fn provide<'a>(
     try_join_all(missing.map(provide)).await.map(drop)
 }
 
-/// Makes a layer again from its files.
+/// Makes the blob of a layer again that the store has recorded but no longer contains.
 async fn rebuild(recipe: &Arc<Recipe>, layer: &Layer, context: &Context) -> Result<(), BytesError> {
-    let (recipe, layer, store) = (Arc::clone(recipe), layer.clone(), context.store.clone());
-    let made = blocking(move || recipe.rebuild(&layer, &store)).await?;
-    context.reporter.report(Event::Layer(made));
-    Ok(())
+    let (recipe, layer, context) = (Arc::clone(recipe), layer.clone(), context.clone());
+    let rebuild = move || {
+        let (start, progress) = (Instant::now(), packing(&recipe, &context));
+        layer::rebuild(&recipe, &layer.digest, &context.store, &|bytes| progress.at(bytes))
+            .map_err(|source| BytesError::Layer { name: recipe.name.clone(), source })?;
+        drop(progress);
+        context.reporter.report(Event::Layer(LayerEvent {
+            name: recipe.name.clone(),
+            digest: Some(layer.digest.to_string()),
+            files: recipe.tree.files(),
+            size: layer.size,
+            provenance: Provenance::Built,
+            took: start.elapsed(),
+        }));
+        Ok(())
+    };
+    blocking(rebuild).await
 }
 
 /// As [`provide`], for layers that all come from repositories.

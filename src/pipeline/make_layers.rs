@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use super::context::Context;
 use super::error::PipelineError;
 use super::finished_layers::{Announcer, MadeLayer};
-use super::layer_bytes::{LayerForm, Origin, Recipe};
+use super::layer_bytes::{self, LayerForm, Origin};
 use super::plan_images::Planned;
 use super::remote_cache::RemoteCache;
 use super::remote_layers::ReusableLayer;
 use crate::event::{Event, LayerEvent, Provenance};
 use crate::files::FileIndex;
-use crate::layer;
+use crate::layer::{self, Recipe};
 use crate::plan::LayerPlan;
 use crate::shared::{Shared, SharedId};
 use crate::store::Digest;
@@ -137,7 +137,13 @@ impl LayerMaker<'_> {
                 scope.spawn(move || work(number < MAX_LARGE_WORKERS));
             }
         });
-        into_inner(made)
+        let made = into_inner(made)?;
+        let count = |provenance| made.values().filter(|layer| layer.provenance == provenance).count();
+        self.context.reporter.report(Event::LayersFinished {
+            reused: count(Provenance::Reused),
+            cached: count(Provenance::Cached),
+        });
+        Ok(made)
     }
 
     /// Reuses a layer of another image.
@@ -158,19 +164,18 @@ impl LayerMaker<'_> {
         let Job { key, plan, base } = *job;
         let LayerPlan { name, tree, .. } = plan;
         let Self { mtime, context, .. } = *self;
-        let store = &context.store;
         let failed = |source| PipelineError::Layer { name: name.clone(), source };
-        if context.verify && layer::forget_stale(tree, base, mtime, key, store).map_err(failed)? {
-            context.reporter.report(Event::Stale { name: name.clone() });
-        }
         let (tree, base) = (tree.clone(), base.clone());
         let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
+        if context.verify && layer_bytes::forget_stale(&recipe, context).map_err(failed)? {
+            context.reporter.report(Event::Stale { name: name.clone() });
+        }
         let encoder = layer::encoder(&recipe.tree);
-        let cached = self.cache.find(&recipe, store).map_err(failed)?;
+        let cached = self.cache.find(&recipe, context).map_err(failed)?;
         let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
             (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
         } else {
-            let (layer, found) = recipe.make(self.form, store).map_err(failed)?;
+            let (layer, found) = layer_bytes::make(&recipe, self.form, context).map_err(failed)?;
             let provenance = if found { Provenance::Reused } else { Provenance::Built };
             (layer, provenance, Origin::Files(recipe))
         };
@@ -187,6 +192,7 @@ impl LayerMaker<'_> {
     ) -> Result<MadeLayer, PipelineError> {
         self.context.reporter.report(Event::Layer(LayerEvent {
             name: plan.name.clone(),
+            digest: made.layer.blob().map(|blob| blob.digest.to_string()),
             files: plan.tree.files(),
             size: made.layer.size(),
             provenance: made.provenance,

@@ -6,19 +6,20 @@
 //! kept: what an image lists is used for one run. If anything fails, the user learns of it and the layers are made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use super::context::Context;
 use super::error::BaseError;
-use super::layer_bytes::Recipe;
+use super::layer_bytes;
 use crate::event::Event;
 use crate::failure::Failure as _;
 use crate::image::{self, Layer, ManifestLayer};
-use crate::layer::{self, LayerError};
+use crate::layer::{self, LayerError, Recipe};
 use crate::project::{Architecture, Function, ImageReference, ReferenceTemplate, Repository};
 use crate::registry::RegistryError;
-use crate::store::{Digest, Store};
+use crate::store::Digest;
 use crate::text::with_causes;
 use crate::tree::IMAGE_SIZE_LIMIT;
 
@@ -95,16 +96,17 @@ impl RemoteCache {
     /// When a file cannot be read or changes at the same time, or the store cannot be written.
     pub(super) fn find(
         &self,
-        recipe: &Recipe,
-        store: &Store,
+        recipe: &Arc<Recipe>,
+        context: &Context,
     ) -> Result<Option<(Layer, &Repository)>, LayerError> {
+        let store = &context.store;
         if self.0.is_empty()
             || layer::encoder(&recipe.tree).is_none()
             || layer::find(&recipe.key, store).is_some()
         {
             return Ok(None);
         }
-        let tar = recipe.tar(store)?;
+        let tar = layer_bytes::tar(recipe, context)?;
         Ok(self.0.get(tar.diff_id()).map(|CachedLayer { digest, size, repository }| {
             let blob = store.expected_blob(digest, *size);
             let layer = Layer { digest: digest.clone(), diff_id: tar.diff_id().clone(), size: *size, blob };

@@ -14,9 +14,8 @@ use super::blobs::blob_request;
 use super::client::{Client, Inner};
 use super::endpoint::Endpoint;
 use super::error::{ContentError, RegistryError};
-use super::transfer::Transfer;
 use super::transport::Response;
-use crate::event::Direction;
+use crate::event::{Activity, Progress};
 use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, BlobWriter, Digest, Store};
@@ -51,9 +50,10 @@ impl Client {
         }
         let endpoint = self.inner.endpoint(repository).await?;
         let action = format!("fetch {digest} from {endpoint}");
-        let transfer = &self.inner.transfer(Direction::Fetch, repository, digest, size);
+        let activity = Activity::Fetch { what: digest.to_string(), repository: repository.to_string() };
+        let progress = &self.inner.progress(activity, size);
         let (inner, endpoint, action) = (&*self.inner, &endpoint, &*action);
-        let download = Download { inner, endpoint, digest, size, action, transfer };
+        let download = Download { inner, endpoint, digest, size, action, progress };
         match download.run(store).await? {
             Ok(blob) => Ok(blob),
             // A second download shows whether the wrong digest was an accident.
@@ -71,7 +71,7 @@ struct Download<'a> {
     digest: &'a Digest,
     size: u64,
     action: &'a str,
-    transfer: &'a Transfer,
+    progress: &'a Progress,
 }
 
 impl Download<'_> {
@@ -123,7 +123,7 @@ impl Download<'_> {
                 return Err(self.error(ContentError::TooLarge { limit: self.size }));
             }
             sink.push(piece).await?;
-            self.transfer.at(sink.written);
+            self.progress.at(sink.written);
         }
         if sink.written < self.size {
             return Err(self.error(ContentError::Truncated { expected: self.size, found: sink.written }));

@@ -20,7 +20,7 @@ use super::retry::Transient as _;
 use super::transport::Response;
 use super::upload_body::UploadBody;
 use super::url::without_secrets;
-use crate::event::Direction;
+use crate::event::Activity;
 use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, Digest, HashingReader};
@@ -104,8 +104,9 @@ impl Client {
             UploadContent::Blob(blob) => UploadBody::from_blob(blob.clone()),
             UploadContent::Bytes(bytes) => UploadBody::from_bytes(Bytes::copy_from_slice(bytes)),
         };
-        let transfer = self.inner.transfer(Direction::Send, repository, digest, body.size());
-        let body = body.with_progress(transfer);
+        let activity = Activity::Send { digest: digest.to_string(), repository: repository.to_string() };
+        let progress = self.inner.progress(activity, body.size());
+        let body = body.with_progress(progress);
         let mut session = session;
         let mut attempts = self.inner.attempts(&action);
         loop {

@@ -19,9 +19,8 @@ use super::redirect_rules::RedirectRules;
 use super::request::{Request, Scopes};
 use super::retry::{Attempts, Backoff};
 use super::settings::ClientSettings;
-use super::transfer::Transfer;
 use super::transport::{Response, Route, Transport};
-use crate::event::{Direction, Reporter};
+use crate::event::{Activity, Progress, Reporter};
 use crate::project::Repository;
 use crate::store::Digest;
 use crate::sync::lock;
@@ -147,16 +146,9 @@ impl Inner {
         Attempts::new(self.backoff, &*self.reporter, action)
     }
 
-    /// Begins to report the transfer of a blob of `size` bytes.
-    pub(super) fn transfer(
-        &self,
-        direction: Direction,
-        repository: &Repository,
-        digest: &Digest,
-        size: u64,
-    ) -> Transfer {
-        let reporter = Arc::clone(&self.reporter);
-        Transfer::begin(reporter, direction, repository.to_string(), digest.to_string(), size)
+    /// Begins to report a transfer of `size` bytes.
+    pub(super) fn progress(&self, activity: Activity, size: u64) -> Progress {
+        Progress::begin(Arc::clone(&self.reporter), activity, size)
     }
 
     /// The rules for the URLs that a registry names.

@@ -44,7 +44,6 @@ mod settings;
 mod stall_timeout;
 #[cfg(test)]
 mod tests;
-mod transfer;
 mod transport;
 mod upload_body;
 mod url;
@@ -68,5 +67,4 @@ pub(crate) use {
     blob_download::BlobSink,
     network_error::is_transient_network_error,
     retry::{Attempts, Backoff, Transient},
-    transfer::Transfer,
 };

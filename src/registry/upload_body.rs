@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::stall_timeout::StallTimeout;
-use super::transfer::Transfer;
+use crate::event::Progress;
 use crate::fs::FsError;
 use crate::store::Blob;
 use crate::sync::lock;
@@ -21,7 +21,7 @@ const PIECE: usize = 256 * 1024;
 /// What a request sends.
 pub(super) struct UploadBody {
     source: BodySource,
-    transfer: Option<Arc<Transfer>>,
+    progress: Option<Arc<Progress>>,
     read_error: Arc<Mutex<Option<FsError>>>,
 }
 
@@ -43,12 +43,12 @@ impl UploadBody {
     }
 
     fn new(source: BodySource) -> Self {
-        Self { source, transfer: None, read_error: Arc::default() }
+        Self { source, progress: None, read_error: Arc::default() }
     }
 
-    /// Reports progress to a transfer.
-    pub(super) fn with_progress(mut self, transfer: Transfer) -> Self {
-        self.transfer = Some(Arc::new(transfer));
+    /// Reports how much of the body has been sent.
+    pub(super) fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(Arc::new(progress));
         self
     }
 
@@ -72,7 +72,7 @@ impl UploadBody {
             file: None,
             sent: 0,
             size: self.size(),
-            transfer: self.transfer.clone(),
+            progress: self.progress.clone(),
             stall_timeout: Arc::clone(stall_timeout),
         };
         let read_error = Arc::clone(&self.read_error);
@@ -100,7 +100,7 @@ struct BodyReader {
     file: Option<Take<File>>,
     sent: u64,
     size: u64,
-    transfer: Option<Arc<Transfer>>,
+    progress: Option<Arc<Progress>>,
     stall_timeout: Arc<StallTimeout>,
 }
 
@@ -126,8 +126,8 @@ impl BodyReader {
         };
         self.sent += piece.len() as u64;
         self.stall_timeout.progress();
-        if let Some(transfer) = &self.transfer {
-            transfer.at(self.sent);
+        if let Some(progress) = &self.progress {
+            progress.at(self.sent);
         }
         if self.sent == self.size {
             self.stall_timeout.expect_response(self.size);
@@ -152,7 +152,7 @@ mod tests {
 
     fn reader(source: BodySource, size: u64) -> BodyReader {
         let stall_timeout = Arc::new(StallTimeout::start(StallLimits::default()));
-        BodyReader { source, file: None, sent: 0, size, transfer: None, stall_timeout }
+        BodyReader { source, file: None, sent: 0, size, progress: None, stall_timeout }
     }
 
     async fn pieces(mut reader: BodyReader) -> Result<Vec<Bytes>, FsError> {

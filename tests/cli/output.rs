@@ -1,7 +1,7 @@
 //! Results on standard output, everything else on standard error; colours; closed pipes.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -53,6 +53,19 @@ fn notes_on_shared_files_are_printed_once() {
     );
     let run = context.limg(&["build"]).ok();
     assert_eq!(run.stderr.matches("note: ").count(), 1, "{}", run.stderr);
+}
+
+/// One line where there is no terminal for a progress bar.
+#[test]
+fn a_layer_that_takes_long_is_announced() {
+    let context = shop();
+    // Minutes of work.
+    File::create(context.path("orders/large")).unwrap().set_len(9 << 30).unwrap();
+    let mut build = context.command(&["build", "orders"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(build.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "packing code of orders (9.6 GB)"));
+    build.kill().unwrap();
+    build.wait().unwrap();
 }
 
 #[test]

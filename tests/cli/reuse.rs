@@ -22,7 +22,31 @@ fn a_second_build_reuses_all_layers() {
     assert_eq!(first.digest("orders"), second.digest("orders"));
     let run = context.limg(&["build"]).ok();
     assert!(!run.stderr.contains("built"), "{}", run.stderr);
+    let run = context.limg(&["build", "-v"]).ok();
     assert!(run.stderr.contains("reused  layer words"), "{}", run.stderr);
+    assert!(!run.stderr.contains("unchanged"), "{}", run.stderr);
+}
+
+#[test]
+fn unchanged_layers_take_one_line() {
+    let context = shop().settled();
+    context.build(&[]);
+    context.write("orders/app.py", "changed = True\n");
+    let run = context.limg(&["build"]).ok();
+    let steady = run.steady_stderr();
+    let lines: Vec<_> = steady.lines().filter(|line| !line.starts_with("note: ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "built code of bills 2 files [SIZE] [TIME]",
+            "built code of orders 1 file [SIZE] [TIME]",
+            "unchanged: 5 layers"
+        ]
+    );
+    assert_eq!(context.limg(&["build", "-q"]).ok().stderr, "");
+    context.write("orders/app.py", "changed = 2\n");
+    let colored = context.limg(&["build", "--color", "always"]).ok();
+    assert!(colored.stderr.contains("\u{1b}[1mbuilt \u{1b}[0m  code of orders"), "{}", colored.stderr);
 }
 
 #[test]

@@ -10,8 +10,10 @@ use limg::engine::{
 };
 use limg::files::FileIndex;
 use limg::image::{BaseImage, Image, ImageLayer, NewLayer};
+use limg::layer::Recipe;
 use limg::layout::{read_docker_archive, read_oci_directory};
 use limg::project::{Architecture, RunConfig, Source, SourceKind};
+use limg::shared::Shared;
 use limg::store::Store;
 use limg::tree::Tree;
 
@@ -87,9 +89,9 @@ impl Fixture {
                 }
             }
         }
-        let base = FileIndex::default();
-        let key = limg::layer::key(&tree, &base, MTIME);
-        let (layer, _) = limg::layer::build(&tree, &base, MTIME, &key, &self.store).unwrap();
+        let base = Shared::new(FileIndex::default());
+        let recipe = Recipe::new(description, Shared::new(tree), base, MTIME);
+        let (layer, _) = limg::layer::build(&recipe, &self.store, &|_| ()).unwrap();
         NewLayer { layer: layer.into(), description: description.to_owned(), encoder: None }
     }
 

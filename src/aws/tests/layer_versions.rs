@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::fake::{FakeAws, FakeResponse, ReceivedRequest, SECRET_KEY, SESSION_TOKEN};
 use super::super::{AwsError, AwsLayerVersions};
 use super::shown;
-use crate::event::{Event, Events, Progress, Reporter};
+use crate::event::{Activity, Event, Events, Reporter, Step};
 use crate::failure::{Failure as _, FailureKind, help_text};
 use crate::layer_version::FetchedLayerVersion;
 use crate::project::LayerVersionArn;
@@ -121,9 +121,11 @@ async fn a_layer_version_is_fetched_only_once() {
     assert_eq!(again, fetched);
     assert_eq!(fixture.targets().len(), 2);
     let events = fixture.events.0.lock().unwrap();
-    let [Event::Transfer(begun), .., Event::Transfer(ended)] = &events[..] else { panic!("{events:?}") };
-    assert!(matches!(&begun.progress, Progress::Begun { what, total: 16, .. } if what == ARN));
-    assert_eq!(ended.progress, Progress::Ended);
+    let [Event::Progress(begun), .., Event::Progress(ended)] = &events[..] else { panic!("{events:?}") };
+    let Step::Begun { activity: Activity::Fetch { what, .. }, total: 16 } = &begun.step else {
+        panic!("{begun:?}")
+    };
+    assert_eq!((&**what, &ended.step), (ARN, &Step::Ended));
     assert!(!format!("{events:?}").contains(SIGNATURE));
 }
 

@@ -1,4 +1,4 @@
-//! Transfers under way: one progress bar each on a terminal, one line each elsewhere.
+//! Progress bars of the work under way, on a terminal.
 //!
 //! The caller escapes the text of a bar.
 
@@ -8,18 +8,13 @@ use std::sync::Mutex;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::event::{Direction, Progress, TransferEvent};
 use crate::sync::lock;
-use crate::units::size;
 
 /// The layout of a bar. The numbers come first, because long names are cut at the terminal's edge.
 const TEMPLATE: &str =
     "{bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>11}  {wide_msg}";
 
-/// The length of an abbreviated digest.
-const ABBREVIATED: usize = "sha256:".len() + 12;
-
-/// The bars of the transfers under way.
+/// The bars of the work under way, by the ids of its events.
 pub(super) struct Bars {
     all: MultiProgress,
     style: ProgressStyle,
@@ -38,41 +33,40 @@ impl Bars {
         Self { all: MultiProgress::new(), style: style.progress_chars("=> "), by_id: Mutex::default() }
     }
 
-    /// Shows a step of a transfer, which `text` describes.
-    pub(super) fn show(&self, event: &TransferEvent, text: String) {
+    /// Shows a bar for work on `total` bytes, which `text` describes.
+    pub(super) fn begin(&self, id: u64, text: String, total: u64) {
         let mut bars = lock(&self.by_id);
-        match event.progress {
-            Progress::Begun { total, .. } => {
-                let bar = bars.entry(event.id).or_insert_with(|| self.all.add(ProgressBar::new(total)));
-                bar.set_style(self.style.clone());
-                bar.set_message(text);
-            }
-            Progress::At(bytes) => {
-                if let Some(bar) = bars.get(&event.id) {
-                    bar.set_position(bytes);
-                }
-            }
-            Progress::Ended => {
-                if let Some(bar) = bars.remove(&event.id) {
-                    bar.finish_and_clear();
-                }
+        let bar = bars.entry(id).or_insert_with(|| self.all.add(ProgressBar::new(total)));
+        bar.set_style(self.style.clone());
+        bar.set_message(text);
+    }
+
+    /// Moves a bar to a number of bytes.
+    pub(super) fn move_to(&self, id: u64, bytes: u64) {
+        if let Some(bar) = lock(&self.by_id).get(&id) {
+            let is_first = bar.position() == 0;
+            bar.set_position(bytes);
+            if is_first {
+                // A bar may begin later than its work; what was done before says nothing about the speed.
+                bar.reset_eta();
             }
         }
+    }
+
+    /// Removes a bar.
+    pub(super) fn end(&self, id: u64) {
+        if let Some(bar) = lock(&self.by_id).remove(&id) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Removes all bars.
+    pub(super) fn end_all(&self) {
+        lock(&self.by_id).drain().for_each(|(_, bar)| bar.finish_and_clear());
     }
 
     /// Hides the bars while something else is written.
     pub(super) fn hide_while<T>(&self, write: impl FnOnce() -> T) -> T {
         self.all.suspend(write)
-    }
-}
-
-/// A transfer in words. A bar shows the size itself.
-pub(super) fn text(progress: &Progress, with_size: bool) -> String {
-    let Progress::Begun { direction, repository, what, total } = progress else { return String::new() };
-    let size = if with_size { format!(" ({})", size(*total)) } else { String::new() };
-    let what = what.get(..ABBREVIATED).filter(|_| what.starts_with("sha256:")).unwrap_or(what);
-    match direction {
-        Direction::Fetch => format!("fetching {what}{size} from {repository}"),
-        Direction::Send => format!("uploading {what}{size} to {repository}"),
     }
 }

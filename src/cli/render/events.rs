@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bars;
-use super::terminal::Terminal;
+use super::terminal::{PLAIN, STRONG, Terminal};
 use crate::cli::units::seconds;
-use crate::event::{Event, LayerEvent, Provenance, Reporter, TransferEvent};
+use crate::event::{Activity, Event, LayerEvent, ProgressEvent, Provenance, Reporter, Step};
 use crate::finding::Setting;
 use crate::sync::lock;
 use crate::text::{count, visible};
@@ -17,13 +16,17 @@ const LISTED_OVERWRITES: usize = 5;
 /// How many names of what was left out are listed without `--verbose`.
 const LISTED_LEFT_OUT: usize = 8;
 
+/// The length of an abbreviated digest.
+const ABBREVIATED: usize = "sha256:".len() + 12;
+
 /// How many names are on one line without `--verbose`.
 const LISTED_NAMES: usize = 3;
 
 impl Reporter for Terminal {
     fn report(&self, event: Event) {
         match event {
-            Event::Layer(layer) => self.layer(&layer),
+            Event::Layer(layer) => self.layer(layer),
+            Event::LayersFinished { reused, cached } => self.unchanged_layers(reused, cached),
             Event::BaseImport { base } => self.status(&format!("importing the base image {base}")),
             Event::Overwritten { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
@@ -43,7 +46,7 @@ impl Reporter for Terminal {
                 &format!("{digest} was damaged and has been removed"),
                 Some("it will be rebuilt or fetched when needed; check the disk"),
             ),
-            Event::Transfer(transfer) => self.transfer(&transfer),
+            Event::Progress(progress) => self.progress(&progress),
             Event::Retry { action, cause, wait } => {
                 self.status(&format!("failed to {action}: {cause}; retrying in {}", seconds(wait)));
             }
@@ -90,19 +93,41 @@ impl Terminal {
         }
     }
 
-    fn layer(&self, layer: &LayerEvent) {
-        let word = match layer.provenance {
-            Provenance::Built => "built ",
-            Provenance::Reused => "reused",
-            Provenance::Cached => "cached",
+    /// Prints a new layer. Unchanged ones are only counted, unless the user wants to see all.
+    fn layer(&self, layer: LayerEvent) {
+        let (word, style) = match layer.provenance {
+            Provenance::Built => ("built ", STRONG),
+            Provenance::Reused => ("reused", PLAIN),
+            Provenance::Cached => ("cached", PLAIN),
         };
-        self.status(&format!(
-            "{word}  {:<32} {:>12} {:>10} {:>8}",
-            layer.name,
-            count(layer.files, "file"),
-            size(layer.size),
-            seconds(layer.took)
-        ));
+        if self.is_verbose() || layer.provenance == Provenance::Built {
+            let text = format!(
+                "  {:<32} {:>12} {:>10} {:>8}",
+                layer.name,
+                count(layer.files, "file"),
+                size(layer.size),
+                seconds(layer.took)
+            );
+            self.styled_status(&[(style, word), (PLAIN, &text)]);
+        }
+        if let Some(digest) = layer.digest {
+            lock(&self.layer_names).entry(digest).or_insert(layer.name);
+        }
+    }
+
+    fn unchanged_layers(&self, reused: usize, cached: usize) {
+        if self.is_verbose() {
+            return;
+        }
+        let kinds = [("unchanged", reused), ("from cache images", cached)];
+        let kinds: Vec<_> = kinds
+            .iter()
+            .filter(|(_, number)| *number > 0)
+            .map(|(kind, number)| format!("{kind}: {}", count(*number, "layer")))
+            .collect();
+        if !kinds.is_empty() {
+            self.status(&kinds.join("; "));
+        }
     }
 
     fn overwrite(&self, line: &str) {
@@ -141,13 +166,38 @@ impl Terminal {
         self.status(&format!("note: left out {}; `-v` shows where; {help}", names.join(", ")));
     }
 
-    fn transfer(&self, event: &TransferEvent) {
-        let text = bars::text(&event.progress, self.bars.is_none());
-        match &self.bars {
-            Some(bars) => bars.show(event, visible(&text)),
-            None if !text.is_empty() => self.status(&text),
-            None => {}
+    fn progress(&self, ProgressEvent { id, step }: &ProgressEvent) {
+        match (&self.bars, step) {
+            (Some(bars), Step::Begun { activity, total }) => {
+                bars.begin(*id, visible(&self.activity(activity, "")), *total);
+            }
+            (Some(bars), Step::At(bytes)) => bars.move_to(*id, *bytes),
+            (Some(bars), Step::Ended) => bars.end(*id),
+            (None, Step::Begun { activity, total }) => {
+                self.status(&self.activity(activity, &format!(" ({})", size(*total))));
+            }
+            (None, Step::At(_) | Step::Ended) => {}
         }
+    }
+
+    /// Work in words. `size` follows what is worked on; a bar shows the size itself.
+    fn activity(&self, activity: &Activity, size: &str) -> String {
+        match activity {
+            Activity::Fetch { what, repository } => {
+                format!("fetching {}{size} from {repository}", self.blob_name(what))
+            }
+            Activity::Send { digest, repository } => {
+                format!("uploading {}{size} to {repository}", self.blob_name(digest))
+            }
+            Activity::Pack { layer } => format!("packing {layer}{size}"),
+        }
+    }
+
+    /// What a blob contains, or else its abbreviated digest.
+    fn blob_name(&self, digest: &str) -> String {
+        let name = lock(&self.layer_names).get(digest).cloned();
+        let abbreviated = || digest.get(..ABBREVIATED).filter(|_| digest.starts_with("sha256:"));
+        name.unwrap_or_else(|| abbreviated().unwrap_or(digest).to_owned())
     }
 
     /// The first names, or all with `--verbose`.

@@ -3,6 +3,7 @@
 //! Text can come from anywhere, so control characters in it are escaped before a terminal gets them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,8 @@ pub(in crate::cli) struct Terminal {
     options: TerminalOptions,
     /// Progress bars, if standard error is a terminal.
     pub(super) bars: Option<Bars>,
+    /// What blobs contain, by their digests.
+    pub(super) layer_names: Mutex<HashMap<String, String>>,
     /// The number of overwritten files that were reported.
     pub(super) overwrites: Mutex<usize>,
     /// The definition that findings refer to, once it was read.
@@ -64,6 +67,7 @@ impl Terminal {
         Self {
             options,
             bars: (io::stderr().is_terminal() && !options.quiet).then(Bars::new),
+            layer_names: Mutex::default(),
             overwrites: Mutex::default(),
             sources: Mutex::default(),
             warnings: Mutex::default(),
@@ -139,8 +143,13 @@ impl Terminal {
 
     /// Prints a line that `--quiet` silences.
     pub(in crate::cli) fn status(&self, line: &str) {
+        self.styled_status(&[(PLAIN, line)]);
+    }
+
+    /// The same in several styles.
+    pub(super) fn styled_status(&self, pieces: &[(Style, &str)]) {
         if !self.options.quiet {
-            self.essential(line);
+            self.line(pieces);
         }
     }
 
@@ -197,6 +206,13 @@ impl Terminal {
         line.push('\n');
         let write = || AutoStream::new(io::stderr().lock(), self.options.color).write_all(line.as_bytes());
         let _closed = self.without_bars(write);
+    }
+
+    /// Removes the progress bars of work that will not end.
+    pub(in crate::cli) fn end_bars(&self) {
+        if let Some(bars) = &self.bars {
+            bars.end_all();
+        }
     }
 
     /// Writes something while the progress bars are hidden.

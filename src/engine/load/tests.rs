@@ -1,11 +1,12 @@
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use super::*;
 use crate::engine::fake::{FakeEngine, LoadBehaviour};
 use crate::files::FileIndex;
 use crate::image::{BaseImage, NewLayer};
-use crate::layer::{self, TarLayer};
+use crate::layer::{Recipe, TarLayer};
 use crate::project::{Architecture, RunConfig, Source, SourceKind};
 use crate::shared::Shared;
 use crate::store::Store;
@@ -41,8 +42,8 @@ impl Fixture {
         let source = Source::new(path, SourceKind::Directory);
         let tree = Shared::new(Tree::load(&source, &"/var/task".parse().unwrap()).unwrap());
         let base = Shared::new(FileIndex::default());
-        let key = layer::key(&tree, &base, 0);
-        ImageLayer::Tar(TarLayer::read(&tree, &base, 0, &key, &self.store).unwrap())
+        let recipe = Arc::new(Recipe::new("code", tree, base, 0));
+        ImageLayer::Tar(TarLayer::read(&recipe, &self.store, &|_| ()).unwrap())
     }
 
     fn image(&self, layers: &[&str], command: &str) -> Image {

@@ -1,12 +1,13 @@
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::files;
+use crate::files::{self, FileIndex};
 use crate::project::{ImagePath, Source, SourceKind};
 use crate::shared::Shared;
 use crate::tree::{Content, FileNode, Node};
@@ -17,6 +18,11 @@ const MTIME: u64 = 315_532_800;
 
 fn path(text: &str) -> ImagePath {
     text.parse().unwrap()
+}
+
+/// The recipe of a layer on no base.
+fn recipe(tree: &Tree) -> Arc<Recipe> {
+    Arc::new(Recipe::new("any", Shared::new(tree.clone()), Shared::new(FileIndex::default()), MTIME))
 }
 
 struct Fixture {
@@ -52,8 +58,11 @@ impl Fixture {
 
     /// Also returns whether the layer was found.
     fn build_or_find(&self, tree: &Tree) -> (Layer, bool) {
-        let base = FileIndex::default();
-        build(tree, &base, MTIME, &key(tree, &base, MTIME), &self.store).unwrap()
+        self.try_build(tree).unwrap()
+    }
+
+    fn try_build(&self, tree: &Tree) -> Result<(Layer, bool), LayerError> {
+        build(&recipe(tree), &self.store, &|_| ())
     }
 
     fn finds(&self, tree: &Tree) -> bool {
@@ -94,7 +103,8 @@ fn entries_are_complete_sorted_and_normalised() {
     tree.insert(path("/opt/b/link"), Node::Symlink("run".to_owned()));
     let base = files::index_of(&[&base_layer(&[("opt/", 0o711)])]);
 
-    let (layer, _) = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap();
+    let recipe = Recipe::new("any", Shared::new(tree), Shared::new(base), MTIME);
+    let (layer, _) = build(&recipe, &fixture.store, &|_| ()).unwrap();
     let listed = listed(&layer.blob);
     let brief: Vec<_> = listed.iter().map(|entry| (entry.0.as_str(), entry.2)).collect();
     let expected = [
@@ -126,9 +136,8 @@ fn base_layer(directories: &[(&str, u32)]) -> Vec<u8> {
 fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let (tree, base) = (Shared::new(fixture.tree()), Shared::new(FileIndex::default()));
-    let key = key(&tree, &base, MTIME);
-    let read = TarLayer::read(&tree, &base, MTIME, &key, &fixture.store).unwrap();
+    let tree = fixture.tree();
+    let read = TarLayer::read(&recipe(&tree), &fixture.store, &|_| ()).unwrap();
     let mut tar = Vec::new();
     read.write(&mut tar).unwrap();
     assert_eq!((Digest::of(&tar), tar.len() as u64), (read.diff_id().clone(), read.size()));
@@ -141,18 +150,14 @@ fn a_plain_tar_equals_the_content_of_the_blob_and_stores_none() {
 fn a_recorded_tar_is_found_once_its_files_are_settled() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let base = Shared::new(FileIndex::default());
-    let find =
-        |tree: &Shared<Tree>| TarLayer::find(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store);
-    let read = |tree: &Shared<Tree>| {
-        TarLayer::read(tree, &base, MTIME, &key(tree, &base, MTIME), &fixture.store).unwrap()
-    };
+    let find = |tree: &Tree| TarLayer::find(&recipe(tree), &fixture.store);
+    let read = |tree: &Tree| TarLayer::read(&recipe(tree), &fixture.store, &|_| ()).unwrap();
     // Within the clock tick in which it is listed, a file may change without a trace.
-    let tree = Shared::new(fixture.tree());
+    let tree = fixture.tree();
     read(&tree);
     assert_eq!(find(&tree).is_some(), tree.has_reliable_times());
     std::thread::sleep(Duration::from_millis(120));
-    let tree = Shared::new(fixture.tree());
+    let tree = fixture.tree();
     let known = read(&tree).diff_id().clone();
     assert_eq!(find(&tree).map(|found| found.diff_id().clone()), Some(known));
 }
@@ -161,11 +166,10 @@ fn a_recorded_tar_is_found_once_its_files_are_settled() {
 fn a_tar_that_does_not_match_its_record_is_an_error() {
     let fixture = Fixture::new();
     fixture.write("a.txt", b"text");
-    let (tree, base) = (Shared::new(fixture.tree()), Shared::new(FileIndex::default()));
-    let key = key(&tree, &base, MTIME);
+    let recipe = recipe(&fixture.tree());
     let tar = TarRecord { diff_id: Digest::of(b"another"), size: 512 };
-    fixture.store.write_record("tars-1", &key, &tar).unwrap();
-    let found = TarLayer::find(&tree, &base, MTIME, &key, &fixture.store).unwrap();
+    fixture.store.write_record("tars-1", &recipe.key, &tar).unwrap();
+    let found = TarLayer::find(&recipe, &fixture.store).unwrap();
     let written = found.write(std::io::sink());
     assert!(matches!(written, Err(LayerError::Changed { .. })), "{written:?}");
 }
@@ -228,7 +232,8 @@ fn a_layer_is_found_without_its_blob_and_rebuilt_with_the_same_bytes() {
     let (known, was_found) = fixture.build_or_find(&tree);
     assert!(was_found && known == made && !known.blob.is_present());
 
-    let rebuild = |expected: &Digest| rebuild(&tree, &FileIndex::default(), MTIME, expected, &fixture.store);
+    let recipe = recipe(&tree);
+    let rebuild = |expected: &Digest| rebuild(&recipe, expected, &fixture.store, &|_| ());
     let other = Digest::of(b"other");
     let Err(LayerError::Changed { expected, found }) = rebuild(&other) else {
         panic!("its digest is not that of `other`")
@@ -300,8 +305,7 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
     fixture.write("a", b"one");
     let tree = fixture.tree();
     fixture.write("a", b"longer");
-    let base = FileIndex::default();
-    assert!(build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).is_err());
+    assert!(fixture.try_build(&tree).is_err());
     assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 
@@ -330,10 +334,10 @@ fn a_file_that_is_overwritten_while_a_layer_is_made_is_an_error() {
     const SIZE: usize = 3_000_000;
     let fixture = Fixture::new();
     fixture.write("a", &vec![b'1'; SIZE]);
-    let (tree, base, file) = (fixture.tree(), FileIndex::default(), fixture.input().join("a"));
+    let (recipe, file) = (recipe(&fixture.tree()), fixture.input().join("a"));
     let output = Overwriting { file: &file, content: Some(vec![b'2'; SIZE]) };
     let output = std::io::BufWriter::with_capacity(BUFFER, output);
-    let error = tar_writer::write(&tree, &base, MTIME, output).err().unwrap();
+    let error = tar_writer::write(&recipe, output, &|_| ()).err().unwrap();
     assert_eq!(error.to_string(), format!("`{}` changed while limg was reading it", file.display()));
     assert_eq!(error.kind(), FailureKind::Work);
     assert!(crate::failure::help_text(&error).contains("run the command again"));
@@ -347,8 +351,7 @@ fn a_file_that_another_thread_fails_to_read_is_named() {
     }
     let tree = fixture.tree();
     fixture.write("file-150", b"shorter");
-    let base = FileIndex::default();
-    let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap_err();
+    let error = fixture.try_build(&tree).unwrap_err();
     assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
     assert!(format!("{error} {:?}", std::error::Error::source(&error)).contains("file-150"), "{error}");
     assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);

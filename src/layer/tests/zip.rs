@@ -84,7 +84,7 @@ proptest! {
         let of_archive = fixture.build(&tree);
         let of_folder = fixture.build(&fixture.tree());
         prop_assert_eq!(&of_archive.diff_id, &of_folder.diff_id);
-        let plain = TarRecord::compute(&tree, &FileIndex::default(), MTIME).unwrap();
+        let plain = TarRecord::compute(&recipe(&tree), &|_| ()).unwrap();
         prop_assert_eq!(&of_archive.diff_id, &plain.diff_id);
         let is_copied = |(_, content, method): &(String, Vec<u8>, Method)| {
             matches!(method, Method::Deflated(_)) && content.len() >= 16 * 1024
@@ -109,13 +109,13 @@ fn reused_memory_does_not_affect_the_output() {
     files.push(("c".to_owned(), text(24 << 20, 0), Method::Stored));
     files.push(("d".to_owned(), text(5 << 20, 7), Method::Deflated(1)));
     files.extend((100..300).map(|number| (format!("e-{number}"), text(15_000, number), Method::Stored)));
-    let (tree, base) = (archive(&fixture, &files), FileIndex::default());
-    let plain = TarRecord::compute(&tree, &base, MTIME).unwrap().diff_id;
+    let recipe = recipe(&archive(&fixture, &files));
+    let plain = TarRecord::compute(&recipe, &|_| ()).unwrap().diff_id;
     // The fewer threads there are, the sooner memory is reused.
     let layers = [1, 2, 5].map(|threads| {
         let workers = Workers::new(threads);
         let writer = GzipWriter::new(Vec::new(), &workers).unwrap();
-        let (bytes, diff_id) = tar_writer::write(&tree, &base, MTIME, writer).unwrap().finish().unwrap();
+        let (bytes, diff_id) = tar_writer::write(&recipe, writer, &|_| ()).unwrap().finish().unwrap();
         assert_eq!(diff_id, plain, "{threads} threads");
         bytes
     });
@@ -167,9 +167,9 @@ fn bytecode_in_an_archive_is_adjusted() {
         ("__pycache__/m.cpython-311.pyc".to_owned(), bytecode, Method::Deflated(6)),
     ];
     let tree = archive(&fixture, &files);
-    let base = FileIndex::default();
     let later = MTIME + 86_400;
-    let (adjusted, _) = build(&tree, &base, later, &key(&tree, &base, later), &fixture.store).unwrap();
+    let recipe = Recipe::new("any", Shared::new(tree), Shared::new(FileIndex::default()), later);
+    let (adjusted, _) = build(&recipe, &fixture.store, &|_| ()).unwrap();
     let listed = listed(&adjusted.blob);
     let cached = listed.iter().find(|entry| entry.0.contains("/__pycache__/m.")).unwrap();
     assert_eq!(cached.6[8..12], u32::try_from(later).unwrap().to_le_bytes());
@@ -199,8 +199,7 @@ fn is_named(size: usize) {
         }
         std::fs::write(&archive, &bytes).unwrap();
         let tree = load(&archive);
-        let base = FileIndex::default();
-        let error = build(&tree, &base, MTIME, &key(&tree, &base, MTIME), &fixture.store).unwrap_err();
+        let error = fixture.try_build(&tree).unwrap_err();
         assert!(matches!(&error, LayerError::Tree(_)), "{error:?}");
         assert!(error.to_string().contains("layer.zip: bad"), "{error}");
         assert_eq!(std::fs::read_dir(fixture.store.root().join("blobs/sha256")).unwrap().count(), 0);

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::files::FileIndex;
 use crate::image::{BaseImage, NewLayer};
-use crate::layer;
+use crate::layer::{self, Recipe};
 use crate::project::{Architecture, RunConfig};
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::text::with_causes;
 use crate::tree::{FileNode, Node, Tree};
@@ -39,8 +40,8 @@ impl Fixture {
         let mut tree = Tree::new();
         let file = FileNode::of_bytes(content.as_bytes(), false);
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
-        let base = FileIndex::default();
-        let (layer, _) = layer::build(&tree, &base, 0, &layer::key(&tree, &base, 0), &self.store).unwrap();
+        let recipe = Recipe::new("any", Shared::new(tree), Shared::new(FileIndex::default()), 0);
+        let (layer, _) = layer::build(&recipe, &self.store, &|_| ()).unwrap();
         let new = NewLayer { layer: layer.into(), description: "test".to_owned(), encoder: None };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()

@@ -11,9 +11,9 @@ use crate::event::{Events, Provenance, Reporter};
 use crate::failure::help_text;
 use crate::files::FileIndex;
 use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
-use crate::layer;
+use crate::layer::{self, Recipe};
 use crate::layer_version::WithoutAws;
-use crate::pipeline::layer_bytes::{Origin, Recipe};
+use crate::pipeline::layer_bytes::Origin;
 use crate::pipeline::{Pinning, Pins};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, AuthScheme, Fake, InjectedFault, Response};
@@ -102,16 +102,9 @@ impl Fixture {
     fn made(&self, name: &str) -> Built {
         let mut tree = Tree::new();
         tree.insert("/opt/file".parse().unwrap(), Node::File(FileNode::of_bytes(b"content", false)));
-        let (index, key) = (FileIndex::default(), Digest::of(name.as_bytes()));
-        let (layer, _) = layer::build(&tree, &index, 0, &key, &self.context.store).unwrap();
+        let recipe = Recipe::new("code", Shared::new(tree), Shared::new(FileIndex::default()), 0);
+        let (layer, _) = layer::build(&recipe, &self.context.store, &|_| ()).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
-        let recipe = Recipe {
-            name: "code".to_owned(),
-            key,
-            tree: Shared::new(tree),
-            base: Shared::new(index),
-            mtime: 0,
-        };
         let mut built = self.built(name, &[]);
         built.origins.insert(layer.digest.clone(), Origin::Files(Arc::new(recipe)));
         let added = [NewLayer { layer: layer.into(), description: "code".to_owned(), encoder: None }];

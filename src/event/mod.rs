@@ -2,10 +2,14 @@
 //!
 //! Library code reports events; only `crate::cli` prints them. An event contains facts, not sentences.
 
+mod progress;
+
 use std::time::Duration;
 
 use crate::finding::{Finding, Help};
 use crate::project::ImagePath;
+
+pub(crate) use progress::Progress;
 
 /// An event worth reporting to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,13 @@ pub enum Event {
     },
     /// A layer is finished.
     Layer(LayerEvent),
+    /// All layers of a build are finished.
+    LayersFinished {
+        /// How many of them are as before.
+        reused: usize,
+        /// How many come from cache images.
+        cached: usize,
+    },
     /// Files of a layer have changed although their sizes and times have not: the layer is rebuilt.
     Stale {
         /// What the layer contains.
@@ -52,8 +63,8 @@ pub enum Event {
         /// The expected digest.
         digest: String,
     },
-    /// Progress of a transfer from or to a registry.
-    Transfer(TransferEvent),
+    /// Progress of work that may take long.
+    Progress(ProgressEvent),
     /// A request failed in a way that may be temporary, and is retried.
     Retry {
         /// The operation: `upload sha256:… to registry.example.com/shop/orders`.
@@ -117,42 +128,53 @@ pub enum Event {
     },
 }
 
-/// A step of a transfer from or to a registry.
+/// A step of work that may take long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransferEvent {
-    /// Identifies the transfer within this process.
+pub struct ProgressEvent {
+    /// Identifies the piece of work within this process.
     pub id: u64,
     /// The step.
-    pub progress: Progress,
+    pub step: Step,
 }
 
-/// The state of a transfer.
+/// How far work has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// It starts. A retry keeps the id.
+pub enum Step {
+    /// It has begun. A retry keeps the id.
     Begun {
-        /// The direction.
-        direction: Direction,
-        /// The repository, with its host.
-        repository: String,
-        /// What is transferred, usually a digest.
-        what: String,
+        /// The work.
+        activity: Activity,
         /// Its size in bytes.
         total: u64,
     },
-    /// This many bytes have been transferred. After a failed attempt it may be fewer than before.
+    /// This many bytes are done. After a failed attempt it may be fewer than before.
     At(u64),
     /// It has ended, successfully or not.
     Ended,
 }
 
-/// The direction of a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// From a registry into the store.
-    Fetch,
-    /// To a registry.
-    Send,
+/// Work that may take long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Activity {
+    /// Something is fetched from a registry into the store.
+    Fetch {
+        /// A digest, or an ARN.
+        what: String,
+        /// The repository, with its host.
+        repository: String,
+    },
+    /// A blob is sent to a registry.
+    Send {
+        /// Its digest.
+        digest: String,
+        /// The repository, with its host.
+        repository: String,
+    },
+    /// A layer is made: its files are read, and packed into a tar.
+    Pack {
+        /// What the layer contains.
+        layer: String,
+    },
 }
 
 /// A finished layer.
@@ -160,6 +182,8 @@ pub enum Direction {
 pub struct LayerEvent {
     /// What the layer contains: `layer utils`, `code of orders` …
     pub name: String,
+    /// The digest of its blob, if it was compressed.
+    pub digest: Option<String>,
     /// The number of its files and links.
     pub files: u64,
     /// The size of the compressed blob in bytes; of the tar if it was not compressed.
