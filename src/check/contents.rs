@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::module::Module;
+use super::handler_module::Module;
 use super::{Source, Subject, named, shown};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{ImagePath, SourceKind};
@@ -84,10 +84,8 @@ fn empty(source: &Source<'_>, tree: &Tree) -> Finding {
 
 /// Whether the only file of a source is an archive by mistake. In a layer, it may be data, unless it is packed as code is.
 fn is_archive(path: &ImagePath, source: &Source<'_>) -> bool {
-    let is_archive = path
-        .name()
-        .rsplit_once('.')
-        .is_some_and(|(_, suffix)| ARCHIVES.contains(&suffix.to_ascii_lowercase().as_str()));
+    let is_archive =
+        path.suffix().is_some_and(|suffix| ARCHIVES.contains(&suffix.to_ascii_lowercase().as_str()));
     is_archive && (source.is_code || (is_zip(path) && path.folder() == source.root))
 }
 

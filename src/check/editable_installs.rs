@@ -45,7 +45,7 @@ fn installed(subject: &Subject<'_>, source: &Source<'_>) -> Result<Installed, Tr
         let Node::File(file) = node else { continue };
         if path.as_str().ends_with("/direct_url.json") {
             packages.extend(package(path, file)?);
-        } else if path.name().rsplit_once('.').is_some_and(|(_, ending)| ending == "pth") {
+        } else if path.suffix() == Some("pth") {
             listed.extend(folder_of_machine(subject, file)?.map(|folder| (path, folder)));
         }
     }
@@ -54,7 +54,7 @@ fn installed(subject: &Subject<'_>, source: &Source<'_>) -> Result<Installed, Tr
         let known = modules(subject, &metadata)?;
         let is_known = known.is_some();
         let modules = known.unwrap_or_else(|| vec![name.replace(['-', '.'], "_")]);
-        if !modules.iter().any(|module| is_importable(subject, &site, module)) {
+        if !modules.iter().any(|module| subject.has_python_module(module, Some(&site))) {
             let list = if is_known { &mut installed.absent } else { &mut installed.unknown };
             list.push(format!("`{name}` (`{folder}`)"));
         }
@@ -109,17 +109,6 @@ fn folder_of_machine(subject: &Subject<'_>, file: &FileNode) -> Result<Option<St
     let is_of_machine =
         |line: &&str| line.starts_with('/') && !subject.plan.merged.is_directory(line.trim_end_matches('/'));
     Ok(text.lines().map(str::trim).find(is_of_machine).map(str::to_owned))
-}
-
-/// Whether Python finds a module in the image: in the folder of packages itself, the code, or a layer.
-fn is_importable(subject: &Subject<'_>, site: &ImagePath, module: &str) -> bool {
-    let merged = &subject.plan.merged;
-    let search = subject.contract.search_paths.get("PYTHONPATH").into_iter().flatten().map(String::as_str);
-    let mut folders = search.chain([site.as_str(), crate::runtime::TASK_ROOT]);
-    folders.any(|folder| {
-        let file = format!("{folder}/{module}.py").parse();
-        merged.is_directory(&format!("{folder}/{module}")) || file.is_ok_and(|file| merged.is_file(&file))
-    })
 }
 
 fn finding(

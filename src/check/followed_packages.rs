@@ -52,10 +52,10 @@ fn needed(subject: &Subject<'_>, package: &ImagePath) -> Result<Vec<String>, Tre
 fn is_found(subject: &Subject<'_>, package: &ImagePath, name: &str) -> bool {
     let merged = &subject.plan.merged;
     let is_package = |folder: &str| merged.is_directory(&format!("{folder}/{name}"));
-    let search = subject.contract.search_paths.get("NODE_PATH").into_iter().flatten();
+    let mut search = subject.contract.search_path("NODE_PATH");
     let mut above = package.ancestors().map(String::from).chain([package.to_string()]);
     above.any(|folder| is_package(&format!("{folder}/node_modules")))
-        || search.into_iter().any(|folder| is_package(folder))
+        || search.any(is_package)
         || OF_RUNTIME.iter().any(|own| name.starts_with(own))
 }
 

@@ -3,7 +3,8 @@
 //! How a runtime reads a handler is that of its client (aws-lambda-python-runtime-interface-client and its siblings). What
 //! limg cannot know is not judged: the content of Java archives, and entry points that do what they want with a handler.
 
-use super::{Subject, module::Module};
+use super::Subject;
+use super::handler_module::Module;
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::plan::Startup;
@@ -55,7 +56,7 @@ fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Option<Findin
 
 fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
     let Subject { contract, plan, .. } = subject;
-    if module.may_be_in_archive() && plan.merged.paths().any(|path| is_named(path, "jar")) {
+    if module.may_be_in_archive() && plan.merged.paths().any(|path| path.suffix() == Some("jar")) {
         return true;
     }
     let environment = plan.run.environment.iter();
@@ -82,14 +83,11 @@ fn is_in_folder(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>, folder:
     let Ok(stem) = format!("{folder}/{stem}").parse::<ImagePath>() else { return false };
     let is_module = |path: &ImagePath| {
         let rest = path.name().strip_prefix(stem.name()).filter(|rest| rest.starts_with('.'));
-        rest.is_some() && is_named(path, "so") && matches!(plan.merged.resolve(path), Some(Found::File(_)))
+        rest.is_some()
+            && path.suffix() == Some("so")
+            && matches!(plan.merged.resolve(path), Some(Found::File(_)))
     };
     plan.merged.children(stem.folder()).iter().any(is_module)
-}
-
-/// Whether a file has this ending.
-fn is_named(path: &ImagePath, ending: &str) -> bool {
-    path.name().rsplit_once('.').is_some_and(|(_, own)| own == ending)
 }
 
 /// Whether a package in the image has the module, in a folder that only the language knows.

@@ -19,10 +19,10 @@ mod extensions;
 mod followed_packages;
 mod foreign_entry_point;
 mod handler;
+mod handler_module;
 mod links;
 mod misplaced;
 mod missing_packages;
-mod module;
 mod programs;
 mod scripts;
 mod secret_files;
@@ -155,6 +155,17 @@ impl<'a> Subject<'a> {
             is_trusted: false,
         };
         layers.chain(extensions).chain([code])
+    }
+
+    /// Whether Python finds a module in the image: in the code, a layer, or another folder of packages.
+    fn has_python_module(self, module: &str, other: Option<&ImagePath>) -> bool {
+        let merged = &self.plan.merged;
+        let mut folders =
+            self.contract.search_path("PYTHONPATH").chain([TASK_ROOT]).chain(other.map(ImagePath::as_str));
+        folders.any(|folder| {
+            let file = format!("{folder}/{module}.py").parse();
+            merged.is_directory(&format!("{folder}/{module}")) || file.is_ok_and(|file| merged.is_file(&file))
+        })
     }
 
     /// The paths at which Lambda starts a program, and those that they lead to. Rules of their own check these programs.

@@ -71,16 +71,10 @@ fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
         parts.is_some_and(|(_, version)| version.starts_with(|first: char| first.is_ascii_digit()))
     };
     let is_library = || LIBRARIES.iter().any(|ending| text.ends_with(ending)) || is_versioned();
-    let is_program = || {
-        let ending = path.name().rsplit_once('.').map(|(_, ending)| ending);
-        ending.is_none_or(|ending| !NOT_A_PROGRAM.contains(&ending))
-    };
+    let is_program = || path.suffix().is_none_or(|suffix| !NOT_A_PROGRAM.contains(&suffix));
     let is_found_by_search = || matches!(path.folder(), "/opt/bin" | "/opt/lib");
     // Elsewhere, programs of Windows are launchers that nothing runs on Linux.
-    let is_windows_program = || {
-        path.name().rsplit_once('.').is_some_and(|(_, ending)| ending == "exe")
-            && text.contains("/node_modules/")
-    };
+    let is_windows_program = || path.suffix() == Some("exe") && text.contains("/node_modules/");
     is_library() || is_windows_program() || file.executable && is_program() || is_found_by_search()
 }
 

@@ -48,7 +48,7 @@ pub(super) fn of_tree(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
 fn sign(path: &ImagePath) -> Option<Sign> {
     let name = path.name();
     let folder = || path.folder().rsplit('/').next().unwrap_or_default();
-    let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    let suffix = path.suffix().unwrap_or_default();
     Some(match name {
         ".env" | ".envrc" | ".git-credentials" | ".pgpass" => Sign::Name,
         _ if name.starts_with(".env.") => {

@@ -29,9 +29,7 @@ fn installed(code: &mut Tree, recorded: &BTreeSet<ImagePath>) -> Tree {
     let jars = format!("{TASK_ROOT}/lib");
     code.split_off(|path| {
         let names = path.as_str().split('/');
-        let is_jar = || {
-            path.folder() == jars && path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "jar")
-        };
+        let is_jar = || path.folder() == jars && path.suffix() == Some("jar");
         let listed = source_of_bytecode(path)
             .map_or_else(|| recorded.contains(path), |source| recorded.contains(&source));
         names.into_iter().any(|name| name == "node_modules") || listed || is_jar()

@@ -1,4 +1,4 @@
-//! Instruction sets, by the names that Lambda, OCI images and ELF files give them.
+//! Instruction sets, by the names that Lambda, OCI images, Linux and ELF files give them.
 
 use std::fmt;
 
@@ -48,6 +48,15 @@ impl Architecture {
         match self {
             Self::X86_64 => "amd64",
             Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The word of Linux, as `uname -m` prints it: `x86_64` or `aarch64`.
+    #[must_use]
+    pub fn linux_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "aarch64",
         }
     }
 

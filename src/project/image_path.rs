@@ -81,6 +81,12 @@ impl ImagePath {
         &self.0[self.end_of_folder() + 1..]
     }
 
+    /// What follows the last full stop of its name, if there is one: `env` for `.env`.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        self.name().rsplit_once('.').map(|(_, suffix)| suffix)
+    }
+
     /// The folder that holds it, or none when that is the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {

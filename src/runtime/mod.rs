@@ -77,7 +77,7 @@ pub(crate) struct Contract {
 pub(crate) struct Support {
     /// Whether only a preview of the base image exists.
     pub preview: bool,
-    /// The day on which AWS ends to patch the base image, if it is known.
+    /// The day on which AWS stops patching the base image, if it is known.
     pub deprecated: Option<Date>,
     /// The last day on which Lambda creates zip functions.
     pub no_create: Option<Date>,
@@ -90,6 +90,11 @@ impl Contract {
     #[must_use]
     pub(crate) fn is_supported(&self, today: Date) -> bool {
         !self.support.preview && self.support.deprecated.is_none_or(|deprecated| today < deprecated)
+    }
+
+    /// The folders in a search path variable that the base's bootstrap sets; none if it does not set it.
+    pub(crate) fn search_path(&self, variable: &str) -> impl Iterator<Item = &str> {
+        self.search_paths.get(variable).into_iter().flatten().map(String::as_str)
     }
 }
 

@@ -14,10 +14,7 @@ pub(super) fn help(kind: Kind, host: &Host<'_>, packages: &BTreeSet<String>) -> 
     let names = if names.is_empty() { String::new() } else { format!(" {}", names.join(" ")) };
     if let Some(version) = host.python {
         let platform = if is_musl { "musllinux_1_2" } else { "manylinux2014" };
-        let machine = match architecture {
-            Architecture::X86_64 => "x86_64",
-            Architecture::Arm64 => "aarch64",
-        };
+        let machine = architecture.linux_name();
         return format!(
             "install it for Python {version} on {architecture} (`pip install --platform {platform}_{machine} \
              --python-version {version} --only-binary=:all: --target ...{names}`)"

@@ -129,7 +129,7 @@ pub(super) fn libc(base: &FileIndex) -> Option<Libc> {
 impl Host<'_> {
     /// What a file is built for and, if the function cannot load it, why.
     fn judge<'a>(&self, path: &'a ImagePath, binary: &Binary) -> Judged<'a> {
-        let is_add_on = ending(path) == Some("node");
+        let is_add_on = path.suffix() == Some("node");
         let package = Package::of(path, self.contract);
         let by_version = self.version(path, binary, is_add_on);
         let fault = if binary.target.fits(self.architecture) {
@@ -163,15 +163,10 @@ impl Host<'_> {
     }
 }
 
-/// What follows the last full stop of a name.
-fn ending(path: &ImagePath) -> Option<&str> {
-    path.name().rsplit_once('.').map(|(_, ending)| ending)
-}
-
 /// The C library that the names of a library say.
 fn libc_in_name(path: &ImagePath, package: Option<&Package>) -> Option<Libc> {
     // A static program of a package for musl runs everywhere.
-    let is_library = matches!(ending(path), Some("node" | "so"));
+    let is_library = matches!(path.suffix(), Some("node" | "so"));
     let start = package.map_or(0, |package| package.start);
     let names = path.as_str().get(start..).filter(|_| is_library)?;
     package::names_musl(names).then_some(Libc::Musl)

@@ -66,16 +66,9 @@ impl<'a> Tag<'a> {
             platform if platform.starts_with("linux_") => (None, platform),
             other => return Some(Fault::platform(format!("`{other}`"))),
         };
-        let machine = match host.architecture {
-            Architecture::X86_64 => "_x86_64",
-            Architecture::Arm64 => "_aarch64",
-        };
-        if !rest.ends_with(machine) {
-            let machine = rest.rsplit_once("linux").map_or(rest, |(_, machine)| machine);
-            let fits = Architecture::ALL.into_iter().find(|other| {
-                *other != host.architecture
-                    && machine.ends_with(if *other == Architecture::Arm64 { "_aarch64" } else { "_x86_64" })
-            });
+        let is_for = |architecture: &Architecture| rest.ends_with(&format!("_{}", architecture.linux_name()));
+        if !is_for(&host.architecture) {
+            let fits = Architecture::ALL.into_iter().find(is_for);
             return Some(Fault::machine(
                 fits.map_or(format!("`{}`", self.platform), |fits| fits.to_string()),
                 fits,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Subject, finding, named, shown, text};
-use crate::check::module::Module;
+use crate::check::handler_module::Module;
 use crate::finding::Finding;
 use crate::project::SourceKind;
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
@@ -58,7 +58,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 fn is_installed(name: &str, handler: &str, subject: &Subject<'_>) -> bool {
     let folders =
         handler.match_indices('/').map(|(end, _)| format!("{TASK_ROOT}/{}/node_modules", &handler[..end]));
-    let searched = subject.contract.search_paths.get("NODE_PATH").into_iter().flatten().cloned();
+    let searched = subject.contract.search_path("NODE_PATH").map(str::to_owned);
     let roots = [TASK_ROOT, LAYER_ROOT].map(|root| format!("{root}/node_modules"));
     folders
         .chain(searched)

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use super::requirements::{self, Environment, normalised};
 use super::{Source, Subject, finding, named, shown, text};
 use crate::finding::Finding;
-use crate::project::{Architecture, ImagePath, SourceKind};
-use crate::runtime::TASK_ROOT;
+use crate::project::{ImagePath, SourceKind};
 use crate::tree::TreeError;
 
 /// Packages that AWS's bases contain, as dependencies of boto3 and of the runtime interface client; and those that install
@@ -80,9 +79,7 @@ impl Installed {
         for source in subject.sources() {
             let before = names.len();
             names.extend(source.tree.tree.iter().filter_map(|(path, _)| distribution(path)));
-            let is_module =
-                |path: &ImagePath| path.name().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "py");
-            let has_modules = || source.tree.tree.iter().any(|(path, _)| is_module(path));
+            let has_modules = || source.tree.tree.iter().any(|(path, _)| path.suffix() == Some("py"));
             is_unknown |= !source.is_code && names.len() == before && has_modules();
         }
         let has_metadata = !names.is_empty();
@@ -95,23 +92,14 @@ impl Installed {
 
     /// Whether a package is not installed, and no module has a name that resembles its.
     fn lacks(&self, name: &str, subject: &Subject<'_>) -> bool {
-        let is_module = |module: &str| {
-            let merged = &subject.plan.merged;
-            let folders =
-                subject.contract.search_paths.get("PYTHONPATH").into_iter().flatten().map(String::as_str);
-            folders.chain([TASK_ROOT]).any(|folder| {
-                let path = format!("{folder}/{module}");
-                let is_file = |path: &str| path.parse().is_ok_and(|path| merged.is_file(&path));
-                merged.is_directory(&path) || is_file(&format!("{path}.py"))
-            })
-        };
         let resembling = || {
             let module = name.replace('-', "_");
             let short = module.trim_end_matches("_binary").trim_end_matches("_python");
             [short.trim_start_matches("python_"), short.trim_start_matches("py"), short, &module]
                 .map(str::to_owned)
         };
-        !self.names.contains(name) && !resembling().iter().any(|module| is_module(module))
+        !self.names.contains(name)
+            && !resembling().iter().any(|module| subject.has_python_module(module, None))
     }
 }
 
@@ -130,10 +118,7 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, folder: &str, missing: 
         source.name,
         named(missing)
     );
-    let machine = match subject.function.architecture {
-        Architecture::X86_64 => "x86_64",
-        Architecture::Arm64 => "aarch64",
-    };
+    let machine = subject.function.architecture.linux_name();
     let path = source.files.map_or_else(PathBuf::new, |files| files.path.clone());
     let is_directory = source.files.is_some_and(|files| files.kind == SourceKind::Directory);
     let below = folder[source.root.len()..].trim_start_matches('/');

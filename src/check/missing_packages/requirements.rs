@@ -102,10 +102,7 @@ fn atom_applies(atom: &str, environment: Environment) -> Option<bool> {
             "os_name" => "posix",
             "implementation_name" => "cpython",
             "platform_python_implementation" => "CPython",
-            "platform_machine" => match environment.architecture {
-                Architecture::X86_64 => "x86_64",
-                Architecture::Arm64 => "aarch64",
-            },
+            "platform_machine" => environment.architecture.linux_name(),
             _ => return None,
         };
         own.cmp(value)
