@@ -298,34 +298,11 @@ impl FolderWalk<'_> {
             });
             Ok(())
         } else if kind.is_symlink() {
-            let below_root = folder.below_root(name);
-            Self::add_link(folder, file, path, below_root, kept, listing)
+            listing.add_link(folder, file, path, kept)
         } else {
             let metadata = entry.metadata().map_err(look_at)?;
             listing.add_file(file, &metadata, path)
         }
-    }
-
-    /// Adds a link that stays in its tree, or remembers one that leaves it.
-    fn add_link(
-        folder: &Folder,
-        file: HostPath,
-        path: ImagePath,
-        below_root: String,
-        kept: Kept,
-        listing: &mut FolderListing,
-    ) -> Result<(), TreeError> {
-        let link = file.full_path();
-        let target = std::fs::read_link(&link).map_err(FsError::because("read the link", &link))?;
-        let target = utf8(target.as_os_str(), &file, "is a symbolic link to a path that is not UTF-8")?;
-        let target = if cfg!(windows) { target.replace('\\', "/") } else { target.to_owned() };
-        if leaves_root(&below_root[folder.link_root..], &target) {
-            let rules = folder.rules.below(path.name(), kept);
-            listing.outward.push(OutwardLink { file, path, below_root, target, rules });
-        } else {
-            listing.items.push(Item::Node(path, Node::Symlink(target)));
-        }
-        Ok(())
     }
 }
 
@@ -341,6 +318,28 @@ impl FolderListing {
         self.items.push(Item::Node(folder.image_path.clone(), Node::Directory));
         self.items.push(Item::ContentOf(folder.image_path.clone()));
         self.folders.push(folder);
+    }
+
+    /// Adds a link that stays in its tree, or remembers one that leaves it.
+    fn add_link(
+        &mut self,
+        folder: &Folder,
+        file: HostPath,
+        path: ImagePath,
+        kept: Kept,
+    ) -> Result<(), TreeError> {
+        let link = file.full_path();
+        let target = std::fs::read_link(&link).map_err(FsError::because("read the link", &link))?;
+        let target = utf8(target.as_os_str(), &file, "is a symbolic link to a path that is not UTF-8")?;
+        let target = if cfg!(windows) { target.replace('\\', "/") } else { target.to_owned() };
+        let below_root = folder.below_root(path.name());
+        if leaves_root(&below_root[folder.link_root..], &target) {
+            let rules = folder.rules.below(path.name(), kept);
+            self.outward.push(OutwardLink { file, path, below_root, target, rules });
+        } else {
+            self.items.push(Item::Node(path, Node::Symlink(target)));
+        }
+        Ok(())
     }
 
     /// Adds what is neither a directory nor a link.

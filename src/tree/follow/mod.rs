@@ -173,10 +173,10 @@ impl<'a> Follower<'a> {
             return self.add_isolated(link, &real, folder).map(Some);
         }
         if metadata.is_dir() {
-            Ok(Some(self.add_folder(link, real)))
-        } else {
-            self.add_file(link, &real, &metadata)
+            return Ok(Some(self.add_folder(link, real)));
         }
+        self.add_file(link, &real, &metadata)?;
+        Ok(None)
     }
 
     fn add(&mut self, link: &OutwardLink, node: Node) {
@@ -207,22 +207,17 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn add_file(
-        &mut self,
-        link: &OutwardLink,
-        real: &Path,
-        metadata: &Metadata,
-    ) -> Result<Option<Folder>, TreeError> {
+    fn add_file(&mut self, link: &OutwardLink, real: &Path, metadata: &Metadata) -> Result<(), TreeError> {
         let file = link.file.full_path();
         let in_modules = real.components().any(|name| name.as_os_str() == MODULES);
         let is_command = file.parent().is_some_and(|folder| folder.ends_with("node_modules/.bin"));
         if in_modules && is_command {
             self.reject(&file, real, "which does not work without its package and the packages next to that");
-            return Ok(None);
+            return Ok(());
         }
         let node = plain_file(link.file.clone(), metadata, &link.path, &mut self.tree.adjustments)?;
         self.add(link, node);
-        Ok(None)
+        Ok(())
     }
 
     /// Puts a folder in the place of the link.
