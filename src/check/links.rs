@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{LISTED, Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
+use crate::project::is_in;
 use crate::text::{count, first_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
@@ -71,20 +72,17 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<Stri
 /// Whether nothing will be where a link ends, as far as that is known.
 fn leads_nowhere(subject: &Subject<'_>, end: &DeadEnd) -> bool {
     let exists_at_run_time = match end {
-        DeadEnd::At(place) => is_in(OF_RUN_TIME, place),
+        DeadEnd::At(place) => is_in_one_of(OF_RUN_TIME, place),
         DeadEnd::Root => true,
         DeadEnd::Loop => false,
     };
-    let base_may_have =
-        !subject.plan.merged.base().is_full() && matches!(end, DeadEnd::At(place) if is_in(OF_BASE, place));
+    let base_may_have = !subject.plan.merged.base().is_full()
+        && matches!(end, DeadEnd::At(place) if is_in_one_of(OF_BASE, place));
     !exists_at_run_time && !base_may_have
 }
 
-fn is_in(folders: &[&str], path: &str) -> bool {
-    let is_below = |folder: &&str| {
-        path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    folders.iter().any(is_below)
+fn is_in_one_of(folders: &[&str], path: &str) -> bool {
+    folders.iter().any(|folder| is_in(path, folder))
 }
 
 fn to_machine_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {

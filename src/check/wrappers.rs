@@ -2,9 +2,9 @@
 
 use super::{Subject, programs};
 use crate::finding::{Code, Finding};
-use crate::plan::{PlacedWrapper, Startup, WRAPPER_VARIABLE};
+use crate::plan::{PlacedWrapper, Startup};
 use crate::project::ImagePath;
-use crate::runtime::LIMG_ENTRYPOINT;
+use crate::runtime::{LIMG_ENTRYPOINT, WRAPPER_VARIABLE};
 use crate::tree::TreeError;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {

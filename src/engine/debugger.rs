@@ -1,9 +1,7 @@
 //! Debuggers of languages: what makes a function wait for one when it starts.
 
 use crate::project::RunConfig;
-
-/// The variable for the program that a runtime starts instead of the interpreter.
-const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+use crate::runtime::WRAPPER_VARIABLE;
 
 /// The name of the script that starts debugpy, next to a copied emulator.
 pub(super) const SCRIPT_NAME: &str = "debugpy";

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::WRAPPER_VARIABLE;
 use crate::project::RunConfig;
-use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT};
+use crate::runtime::{Contract, RUNTIME_DIR, TASK_ROOT, WRAPPER_VARIABLE};
 
 /// Variables that are lists: another value is appended instead of replacing them.
 const LISTS: [(&str, &str); 9] = [

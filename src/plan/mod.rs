@@ -15,7 +15,7 @@ mod wrapper;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub(crate) use places::{EXTENSIONS, PROGRAMS, WRAPPER_VARIABLE, bootstraps, image_path, started};
+pub(crate) use places::{EXTENSIONS, PROGRAMS, bootstraps, image_path, started};
 pub(crate) use stack::{Stacks, owned_trees};
 pub(crate) use startup::Startup;
 pub(crate) use working_directory::WorkingDirectory;

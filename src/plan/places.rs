@@ -14,9 +14,6 @@ pub(super) const WRAPPERS: &str = "/opt/wrappers";
 /// The folder of layers on the search path for programs.
 pub(crate) const PROGRAMS: &str = "/opt/bin";
 
-/// The variable that names the wrapper script.
-pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
-
 /// Where Lambda looks for a custom runtime, in this order (Lambda developer guide, runtimes-custom).
 ///
 /// # Errors

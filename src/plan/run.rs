@@ -1,9 +1,9 @@
 //! How the image runs: entry point, command, working directory and environment.
 
 use super::environment::Environment;
-use super::{PlacedWrapper, Planner, Startup, WRAPPER_VARIABLE, WorkingDirectory, wrapper};
+use super::{PlacedWrapper, Planner, Startup, WorkingDirectory, wrapper};
 use crate::project::{Function, RunConfig};
-use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT};
+use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT, WRAPPER_VARIABLE};
 use crate::tree::TreeError;
 
 /// The label by which an image allows snapshots although its runtime takes no part in them (Lambda developer guide,

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::places::{WRAPPER_VARIABLE, WRAPPERS, image_path};
+use super::places::{WRAPPERS, image_path};
 use crate::finding::Place;
 use crate::project::{Function, ImagePath, RunConfig, Wrapper, WrapperScript};
+use crate::runtime::WRAPPER_VARIABLE;
 use crate::tree::{Tree, TreeError};
 
 /// A wrapper script in the image, and where the definition names it.

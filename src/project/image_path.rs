@@ -39,6 +39,12 @@ pub fn why_not_on_linux(path: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether an absolute path is a folder or lies below it.
+#[must_use]
+pub fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Why a text is not an [`ImagePath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImagePathError {

@@ -23,7 +23,7 @@ use crate::finding::Place;
 pub use architecture::Architecture;
 pub use ecr::{EcrSettings, Encryption};
 pub use ecr_host::EcrHost;
-pub use image_path::{ImagePath, ImagePathError, PATH_LIMIT, why_not_on_linux};
+pub use image_path::{ImagePath, ImagePathError, PATH_LIMIT, is_in, why_not_on_linux};
 pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
 pub use partition::{Partition, is_account};

@@ -25,6 +25,10 @@ pub(crate) const RUNTIME_DIR: &str = "/var/runtime";
 /// The folder that layers are merged into.
 pub(crate) const LAYER_ROOT: &str = "/opt";
 
+/// The variable that names the wrapper script, which a base's bootstrap starts instead of the language's interpreter (Lambda
+/// developer guide, runtimes-modify).
+pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
 /// The entry script of AWS's base images, and of bases that keep their contract. Its only argument is the handler.
 pub(crate) const AWS_ENTRYPOINT: &str = "/lambda-entrypoint.sh";
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::project::ImagePath;
+use crate::project::{ImagePath, is_in};
 
 /// The folders of Lambda and the kernel: a link to such a path means the image, whether or not the build machine has the
 /// path too.
@@ -90,10 +90,7 @@ impl Outward<'_> {
 
 /// The one of these folders that a path is or lies below, the longest if there are several.
 fn below_one_of<'a>(folders: &[&'a str], path: &str) -> Option<&'a str> {
-    let is_in = |folder: &&&str| {
-        path.strip_prefix(**folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    folders.iter().filter(is_in).max_by_key(|folder| folder.len()).copied()
+    folders.iter().copied().filter(|folder| is_in(path, folder)).max_by_key(|folder| folder.len())
 }
 
 /// The path that a target leads to from a folder, without looking for further links; the root is the empty text.

@@ -9,6 +9,7 @@ use super::Findings;
 use crate::definition::document::secret;
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Wrapper, WrapperScript};
+use crate::runtime::WRAPPER_VARIABLE;
 
 /// Variables that Lambda sets and that a function's configuration must not set (Lambda developer guide,
 /// configuration-envvars, "Defined runtime environment variables": those marked as reserved).
@@ -38,9 +39,6 @@ const RESERVED: &[&str] = &[
 
 /// The size of all variables of a function together (Lambda developer guide, gettingstarted-limits).
 const BYTES_AT_MOST: usize = 4 * 1024;
-
-/// The variable by which Lambda's bases find the wrapper script (Lambda developer guide, runtimes-modify).
-const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Whether a text is the name of a variable that Lambda does not set itself; reports it otherwise.
 pub(super) fn check_name(name: &str, at: &Place, findings: &mut Findings) -> bool {
