@@ -47,7 +47,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
         Arguments { format: Format::Refs, .. } if !prints_images(name) => "--format refs",
         _ => return Ok(arguments),
     };
-    let message = format!("`{unused}` has no meaning for `limg {name}`");
+    let message = format!("`{unused}` does not apply to `limg {name}`");
     Err(command.error(ErrorKind::ArgumentConflict, message))
 }
 
@@ -142,10 +142,10 @@ mod tests {
     #[test]
     fn an_option_that_means_nothing_for_a_command_is_rejected() {
         for (line, message) in [
-            ("limg -f a init", "error: `--file` has no meaning for `limg init`"),
+            ("limg -f a init", "error: `--file` does not apply to `limg init`"),
             ("limg init -f a", "error: unexpected argument '-f' found"),
-            ("limg --ca-file a cache prune", "error: `--ca-file` has no meaning for `limg cache`"),
-            ("limg --format refs invoke", "error: `--format refs` has no meaning for `limg invoke`"),
+            ("limg --ca-file a cache prune", "error: `--ca-file` does not apply to `limg cache`"),
+            ("limg --format refs invoke", "error: `--format refs` does not apply to `limg invoke`"),
             ("limg invoke --format refs", "error: invalid value 'refs' for '--format <FORMAT>'"),
         ] {
             let error = parsed(line).unwrap_err();

@@ -18,7 +18,7 @@ const DEFAULT_CONTEXT: &str = "default";
 /// The size of Docker's configuration and of a context's metadata at most, in bytes.
 const FILE_LIMIT: u64 = 1024 * 1024;
 
-/// What the docker client's variables and files say about the engine.
+/// What the docker client's variables and files configure of the engine.
 #[derive(Debug, Clone, Default)]
 pub struct DockerHost {
     /// `DOCKER_HOST`, as in `unix:///var/run/docker.sock` or `tcp://localhost:2375`.

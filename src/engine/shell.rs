@@ -60,7 +60,7 @@ impl Engine {
     }
 }
 
-/// Passes the input on. Its end is that of the shell's.
+/// Passes the input on. When it ends, so does that of the shell.
 async fn forward(mut input: mpsc::Receiver<Bytes>, mut shell: impl AsyncWrite + Unpin) {
     while let Some(bytes) = input.recv().await {
         let written = async {

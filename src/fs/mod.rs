@@ -1,4 +1,5 @@
-//! File system calls whose errors name the operation and the path. Only thin wrappers, without decisions.
+//! File system calls whose errors name the operation and the path. They are thin wrappers without decisions, except for
+//! those of [`temporary`] files.
 
 mod temporary;
 

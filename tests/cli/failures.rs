@@ -38,7 +38,7 @@ fn an_invalid_command_line_exits_with_2() {
         (&["init", "--runtime", "python312"], "use `python3.12`, or another of "),
         (&["init", "--runtime", "cobol"], "use one of python3.9"),
         (&["init", "-f", "limg.yaml"], "unexpected argument '-f'"),
-        (&["-f", "limg.yaml", "init"], "`--file` has no meaning for `limg init`"),
+        (&["-f", "limg.yaml", "init"], "`--file` does not apply to `limg init`"),
     ] {
         context.limg(arguments).fails(2, &[expected]);
     }
