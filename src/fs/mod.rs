@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) use temporary::{
-    Successor, is_temporary, remove_abandoned, remove_if_abandoned, temporary_file, write_atomically,
+    Successor, is_temporary, persist, remove_abandoned, remove_if_abandoned, temporary_file, write_atomically,
 };
 
 use crate::units::limit;

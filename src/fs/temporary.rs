@@ -48,11 +48,15 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FsErro
     let write = || -> io::Result<()> {
         let mut temporary = temporary_file(folder_of(path))?;
         temporary.write_all(content)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        persist(temporary, path)
     };
     write().map_err(FsError::because("write", path))
+}
+
+/// Syncs a temporary file and renames it, in place of the file that has this path.
+pub(crate) fn persist(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map(drop).map_err(|error| error.error)
 }
 
 /// Removes the temporary files that killed processes left in `folder`. Errors are ignored: another process may be doing the

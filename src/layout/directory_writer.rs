@@ -188,12 +188,11 @@ fn add_layer(blobs: &Path, layer: &Layer) -> Result<(), LayoutError> {
     let mut copy = || -> io::Result<NamedTempFile> {
         let mut temporary = fs::temporary_file(blobs)?;
         io::copy(&mut content, &mut temporary)?;
-        temporary.as_file().sync_all()?;
         Ok(temporary)
     };
     let temporary = copy().map_err(FsError::because("write", &target))?;
     content.finish()?;
-    temporary.persist(&target).map_err(|error| FsError::because("write", &target)(error.error))?;
+    fs::persist(temporary, &target).map_err(FsError::because("write", &target))?;
     Ok(())
 }
 

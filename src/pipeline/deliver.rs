@@ -229,11 +229,7 @@ fn archive(
         fs::temporary_file(folder).map_err(FsError::because("create a temporary file in", folder))?;
     let output = Interruptible { output: &mut temporary, stop };
     write(&mut BufWriter::with_capacity(1 << 20, output))?;
-    let persist = || {
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)
-    };
-    persist().map(drop).map_err(FsError::because("write", path))?;
+    fs::persist(temporary, path).map_err(FsError::because("write", path))?;
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! The store: content-addressed blobs and small records, shared by all projects of a user.
 //!
 //! Everything is written to a temporary file in one folder, synced and renamed: a crash leaves a whole blob or record, or a
-//! temporary file that the next run removes. A record is a JSON file; its key is derived from everything that the record depends on.
-//! When the meaning of a record changes, its kind must get another name. The store does not interpret what it contains; it
-//! only limits its own size.
+//! temporary file that the next run removes. A record is a JSON file; its key is derived from everything that the record
+//! depends on. When the meaning of a record changes, its kind must get another name. The store does not interpret what it
+//! contains; it only limits its own size.
 
 mod digest;
 mod in_use;
@@ -67,7 +67,8 @@ fn marker(root: &Path, digest: &Digest) -> PathBuf {
 }
 
 impl Store {
-    /// Opens the store in `root` and creates it if necessary. One that is read-only can be read. Waits while another process removes something from it.
+    /// Opens the store in `root` and creates it if necessary. One that is read-only can be read. Waits while another process
+    /// removes something from it.
     pub fn open(root: &Path) -> Result<Self, FsError> {
         for folder in [blobs(root), root.join("used"), temporary(root)] {
             fs::create_dir_all(&folder)?;
@@ -192,11 +193,9 @@ impl Store {
     /// Writes a file of the store in one step.
     fn write(&self, path: &Path, content: &[u8]) -> Result<(), FsError> {
         let mut temporary = self.temporary_file()?;
-        let write = || -> io::Result<()> {
+        let write = move || -> io::Result<()> {
             temporary.write_all(content)?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            fs::persist(temporary, path)
         };
         write().map_err(FsError::because("write", path))
     }
@@ -279,8 +278,7 @@ fn persist(
     let persist = || -> io::Result<()> {
         // Read-only, since image layouts may contain hard links to the file.
         fs::set_mode(temporary.as_file(), 0o444)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&path).map_err(|error| error.error)?;
+        fs::persist(temporary, &path)?;
         sync_folder(blobs)
     };
     persist().map_err(FsError::because("write", &path))?;
