@@ -13,7 +13,7 @@ const RUNNERS: &[&str] = &["catatonit", "dumb-init", "env", "tini", "tini-static
 /// Programs that run the arguments after a user as a command.
 const USER_RUNNERS: &[&str] = &["gosu", "su-exec"];
 
-/// Scripts of well-known images that end with running their arguments, unless somebody has changed them: Docker's official
+/// Scripts of well-known images that end with running their arguments, unless an image has a changed one: Docker's official
 /// images and Eclipse Temurin.
 const SCRIPTS: &[&str] = &["__cacert_entrypoint.sh", "docker-entrypoint.sh"];
 

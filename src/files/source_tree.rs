@@ -10,7 +10,8 @@ use crate::project::ImagePath;
 use crate::shared::Shared;
 use crate::tree::{Node, Tree, TreeError};
 
-/// A tree, and what its programs, libraries and packages are built for. Files are read once, for all functions that share the tree.
+/// A tree, and what its programs, libraries and packages are built for. Files are read once, for all functions that share
+/// the tree.
 #[derive(Debug, Clone)]
 pub struct SourceTree {
     /// The tree.

@@ -172,7 +172,8 @@ codes! {
     DanglingLink = "dangling-link";
     /// A package of Node.js that took the place of a followed link needs another one that is not in the image.
     IncompletePackage = "incomplete-package";
-    /// A Python package is installed in editable mode: its files are on the build machine only. A warning if limg does not know its modules.
+    /// A Python package is installed in editable mode: its files are on the build machine only. A warning if limg does not
+    /// know its modules.
     EditableInstall = "editable-install";
     /// A wrapper script is not in the image.
     MissingWrapper = "missing-wrapper";
@@ -198,7 +199,8 @@ codes! {
     NoBootstrap = "no-bootstrap";
     /// An extension, wrapper, bootstrap or script is not an executable program; a warning for a script in `/opt/bin`.
     NotAProgram = "not-a-program";
-    /// A program or shared library is built for another architecture than the function's, or for another system than Linux; a warning if the layer's compatibility is ignored.
+    /// A program or shared library is built for another architecture than the function's, or for another system than Linux; a
+    /// warning if the layer's compatibility is ignored.
     WrongArchitecture = "wrong-architecture";
     /// A program or library is linked to another C library than the base's, such as musl; a warning as for `wrong-architecture`.
     WrongLibc = "wrong-libc";

@@ -75,8 +75,8 @@ pub fn read_oci_archive(
     LayoutReader::of_archive(path, store)?.oci_image(reference, architecture, store)
 }
 
-/// Reads an image from an archive written by `docker save`, which may be compressed with gzip. `reference` is its `REPOSITORY:TAG`, required if there are
-/// several.
+/// Reads an image from an archive written by `docker save`, which may be compressed with gzip. `reference` is its
+/// `REPOSITORY:TAG`, required if there are several.
 ///
 /// Config and layers are imported into the store; the archive is not needed afterwards.
 ///

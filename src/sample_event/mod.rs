@@ -39,7 +39,8 @@ pub(crate) const ALL: &[SampleEvent] = &[
     sample!("cloudformation", "The creation of a CloudFormation custom resource"),
     // CloudWatch user guide, "Invoke a Lambda function from an alarm".
     sample!("cloudwatch-alarm", "A CloudWatch alarm that has changed its state"),
-    // Lambda developer guide, "Using Lambda with CloudWatch Logs"; CloudWatch Logs user guide, "Log group-level subscription filters".
+    // Lambda developer guide, "Using Lambda with CloudWatch Logs"; CloudWatch Logs user guide, "Log group-level subscription
+    // filters".
     sample!("cloudwatch-logs", "Two CloudWatch Logs events, compressed as in a subscription"),
     // CodePipeline user guide, "Invoke an AWS Lambda function in a pipeline".
     sample!("codepipeline", "A CodePipeline job"),
@@ -49,7 +50,8 @@ pub(crate) const ALL: &[SampleEvent] = &[
     sample!("dynamodb-stream", "The insertion, modification and removal of a DynamoDB item"),
     // EventBridge user guide, "Events in Amazon EventBridge".
     sample!("eventbridge", "A custom event on an EventBridge bus"),
-    // Amazon Data Firehose developer guide, "Transform source data in Amazon Data Firehose"; Lambda developer guide, "Process Amazon Data Firehose records with Lambda".
+    // Amazon Data Firehose developer guide, "Transform source data in Amazon Data Firehose"; Lambda developer guide, "Process
+    // Amazon Data Firehose records with Lambda".
     sample!("firehose", "Two Amazon Data Firehose records to transform"),
     // Lambda developer guide, "Invoking Lambda function URLs".
     sample!("function-url", "A request to a function URL, with a base64 body"),
