@@ -9,6 +9,7 @@ use super::{LISTED, Source, Subject};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::ImagePath;
+use crate::runtime::Language;
 use crate::text::first_of;
 use crate::tree::{FileNode, Node, TreeError};
 
@@ -26,7 +27,7 @@ struct Installed {
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let mut findings = Vec::new();
-    if subject.contract.search_paths.contains_key("PYTHONPATH") {
+    if subject.contract.language() == Some(Language::Python) {
         for source in subject.sources() {
             let Installed { absent, unknown } = installed(subject, &source)?;
             findings.extend(finding(&source, &absent, Finding::error));

@@ -7,6 +7,7 @@ use super::{LISTED, Source, Subject};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help};
 use crate::project::ImagePath;
+use crate::runtime::Language;
 use crate::text::first_of;
 use crate::tree::TreeError;
 
@@ -17,7 +18,7 @@ const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 const OF_RUNTIME: &[&str] = &["@aws-sdk/", "@smithy/", "aws-sdk"];
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
-    if !subject.contract.search_paths.contains_key("NODE_PATH") {
+    if subject.contract.language() != Some(Language::Node) {
         return Ok(Vec::new());
     }
     let mut findings = Vec::new();

@@ -1,17 +1,9 @@
 //! The module that a handler names, in the notation of its language.
 
+use crate::runtime::Language;
+
 /// How many files are named.
 const NAMED: usize = 3;
-
-/// A language with handlers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
-    Python,
-    Node,
-    Ruby,
-    Java,
-    DotNet,
-}
 
 /// The module, class or assembly of a handler.
 #[derive(Debug)]
@@ -26,14 +18,7 @@ pub(super) struct Module<'a> {
 impl<'a> Module<'a> {
     /// The module of a handler of a runtime. Nothing for a runtime without a language.
     pub(super) fn of(handler: &'a str, runtime: &str) -> Option<Self> {
-        let language = match runtime {
-            _ if runtime.starts_with("python") => Language::Python,
-            _ if runtime.starts_with("nodejs") => Language::Node,
-            _ if runtime.starts_with("ruby") => Language::Ruby,
-            _ if runtime.starts_with("java") => Language::Java,
-            _ if runtime.starts_with("dotnet") => Language::DotNet,
-            _ => return None,
-        };
+        let language = Language::of(runtime)?;
         let end = match language {
             Language::Python => handler.rfind('.'),
             // The first full stop of the file's name.

@@ -2,6 +2,7 @@
 
 use super::Subject;
 use crate::finding::{Code, Finding};
+use crate::runtime::Language;
 use crate::tree::TreeError;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
@@ -11,7 +12,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         let message = format!("{} {what}", owner.name);
         Some(Finding::warning(code, owner.place.clone(), message).help(help))
     };
-    let is_node = subject.contract.search_paths.contains_key("NODE_PATH");
+    let is_node = subject.contract.language() == Some(Language::Node);
     let node_modules = is_node.then(|| {
         warn(
             Code::MisplacedNodeModules,

@@ -4,7 +4,7 @@ use super::{Subject, programs};
 use crate::finding::{Code, Finding};
 use crate::plan::{PlacedWrapper, Startup};
 use crate::project::ImagePath;
-use crate::runtime::{LIMG_ENTRYPOINT, WRAPPER_VARIABLE};
+use crate::runtime::{LIMG_ENTRYPOINT, Language, WRAPPER_VARIABLE};
 use crate::tree::TreeError;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
@@ -54,7 +54,7 @@ fn wrapper_at(
 /// `bootstrap.py`. The example of the Lambda developer guide (runtimes-modify) does.
 fn arguments(Subject { function, contract, plan, .. }: &Subject<'_>) -> Option<Finding> {
     let is_own_script = plan.run.entrypoint.as_ref()?.first()? == LIMG_ENTRYPOINT;
-    let is_python = contract.search_paths.contains_key("PYTHONPATH");
+    let is_python = contract.language() == Some(Language::Python);
     let wrapper = plan.wrappers.last().filter(|_| is_own_script && is_python)?;
     let message = format!(
         "on the base `{}`, the last argument of the wrapper `{}` is the handler and not a script",

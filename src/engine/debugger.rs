@@ -1,7 +1,7 @@
 //! Debuggers of languages: what makes a function wait for one when it starts.
 
 use crate::project::RunConfig;
-use crate::runtime::WRAPPER_VARIABLE;
+use crate::runtime::{Language, WRAPPER_VARIABLE};
 
 /// The name of the script that starts debugpy, next to a copied emulator.
 pub(super) const SCRIPT_NAME: &str = "debugpy";
@@ -24,9 +24,12 @@ impl Debugger {
     /// The debugger for a runtime id, if there is one.
     #[must_use]
     pub fn of(runtime: &str) -> Option<Self> {
-        [("nodejs", Self::Nodejs), ("java", Self::Java), ("python", Self::Python)]
-            .into_iter()
-            .find_map(|(prefix, debugger)| runtime.starts_with(prefix).then_some(debugger))
+        match Language::of(runtime)? {
+            Language::Node => Some(Self::Nodejs),
+            Language::Java => Some(Self::Java),
+            Language::Python => Some(Self::Python),
+            Language::Ruby | Language::DotNet => None,
+        }
     }
 
     /// The variables that make a function wait for a debugger on this port of the container. `given` has those of the

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::{PlacedWrapper, Planner, Startup, WorkingDirectory, wrapper};
 use crate::project::{Function, RunConfig};
-use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT, WRAPPER_VARIABLE};
+use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT, LIMG_ENTRYPOINT_SCRIPT, Language, WRAPPER_VARIABLE};
 use crate::tree::TreeError;
 
 /// The label by which an image allows snapshots although its runtime takes no part in them (Lambda developer guide,
@@ -35,9 +35,7 @@ impl Planner<'_, '_> {
         for (name, value) in variables {
             environment.set(name, value);
         }
-        if self.contract.search_paths.contains_key("NODE_PATH")
-            && self.merged.is_directory("/opt/node_modules")
-        {
+        if self.contract.language() == Some(Language::Node) && self.merged.is_directory("/opt/node_modules") {
             environment.set("NODE_PATH", "/opt/node_modules");
         }
         let command = self.command(handler, startup);

@@ -5,6 +5,7 @@
 //! depends on the day gets it as a parameter.
 
 mod date;
+mod language;
 mod meant;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 pub(crate) use self::date::Date;
+pub(crate) use self::language::Language;
 pub(crate) use self::meant::{meant, newest, successor};
 use crate::project::{ImagePath, ImageReference};
 
@@ -94,6 +96,12 @@ impl Contract {
     #[must_use]
     pub(crate) fn is_supported(&self, today: Date) -> bool {
         !self.support.preview && self.support.deprecated.is_none_or(|deprecated| today < deprecated)
+    }
+
+    /// The language of the runtime, if it has one.
+    #[must_use]
+    pub(crate) fn language(&self) -> Option<Language> {
+        Language::of(&self.id)
     }
 
     /// The folders in a search path variable that the base's bootstrap sets; none if it does not set it.

@@ -1,7 +1,7 @@
 //! Which package a file belongs to: a package that contains files for several platforms loads the right one.
 
 use crate::project::ImagePath;
-use crate::runtime::Contract;
+use crate::runtime::{Contract, Language};
 
 /// Words that packages for several platforms use in their names: machines, systems and C libraries.
 const PLATFORM: &[&str] = &[
@@ -92,7 +92,7 @@ impl Package {
         let is_root = |end: usize| match parts[end] {
             "site-packages" | "dist-packages" => true,
             "python" => end == 1 && parts[0] == "opt" && !parts[2].starts_with("lib"),
-            "task" => end == 1 && contract.search_paths.contains_key("PYTHONPATH"),
+            "task" => end == 1 && contract.language() == Some(Language::Python),
             _ => false,
         };
         let folders = 0..parts.len() - 1;

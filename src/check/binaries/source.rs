@@ -10,6 +10,7 @@ use crate::check::{Source, Subject};
 use crate::files::{Target, recorded_by};
 use crate::finding::Finding;
 use crate::project::ImagePath;
+use crate::runtime::Language;
 use crate::tree::{Node, TreeError};
 
 /// Far more than the description of any package of Node.js.
@@ -102,7 +103,9 @@ fn is_inert(
     let tree = &source.tree.tree;
     // .NET starts the assembly next to it.
     let assembly = || format!("{}.dll", file.path).parse().ok();
-    if host.contract.id.starts_with("dotnet") && assembly().is_some_and(|path| tree.get(&path).is_some()) {
+    if host.contract.language() == Some(Language::DotNet)
+        && assembly().is_some_and(|path| tree.get(&path).is_some())
+    {
         return Ok(true);
     }
     let Some(package) = file.package.as_ref().filter(|package| !package.is_for_platform) else {

@@ -9,18 +9,17 @@ mod requirements;
 
 use super::{Source, Subject, named, shown};
 use crate::finding::{Code, Finding, Place};
+use crate::runtime::Language;
 use crate::tree::{Node, TreeError};
 
 /// How much of a list or a module is read.
 const READ: usize = 1024 * 1024;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
-    if subject.contract.id.starts_with("python") {
-        python::check(subject)
-    } else if subject.contract.id.starts_with("nodejs") {
-        node::check(subject)
-    } else {
-        Ok(Vec::new())
+    match subject.contract.language() {
+        Some(Language::Python) => python::check(subject),
+        Some(Language::Node) => node::check(subject),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -236,7 +236,7 @@ fn a_language_on_a_foreign_base_is_started_by_its_client() {
 }
 
 #[test]
-fn npm_gets_a_cache_that_is_writable_whatever_starts_it() {
+fn npm_gets_a_writable_cache_on_a_foreign_base() {
     let cache = |fixture: &Fixture| fixture.planned().variable("NPM_CONFIG_CACHE").map(str::to_owned);
     let mut fixture = Fixture::on_debian("nodejs22.x");
     fixture.run.entrypoint = Some(words(&["/start"]));
