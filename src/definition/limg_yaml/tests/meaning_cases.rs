@@ -82,16 +82,16 @@ functions:
   c: { timeout: 900, memory: 10240 }
 ",
         report: "
-2:74 warning[high-limit] not every AWS account and Region takes a `timeout` above 900
+2:74 warning[high-limit] not every AWS account and Region accepts a `timeout` above 900
   | defaults: { runtime: python3.12, handler: a.b, code: functions, timeout: 901 }
   help: use at most 900, or check the quotas of your account
-4:16 warning[high-limit] not every AWS account and Region takes a `memory` above 10240
+4:16 warning[high-limit] not every AWS account and Region accepts a `memory` above 10240
   | a: { memory: 10241 }
   help: use at most 10240, or check the quotas of your account
-5:17 warning[high-limit] not every AWS account and Region takes a `timeout` above 900
+5:17 warning[high-limit] not every AWS account and Region accepts a `timeout` above 900
   | b: { timeout: 5400, memory: 32768 }
   help: use at most 900, or check the quotas of your account
-5:31 warning[high-limit] not every AWS account and Region takes a `memory` above 10240
+5:31 warning[high-limit] not every AWS account and Region accepts a `memory` above 10240
   | b: { timeout: 5400, memory: 32768 }
   help: use at most 10240, or check the quotas of your account
 ",

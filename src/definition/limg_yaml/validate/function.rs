@@ -140,7 +140,7 @@ impl<'a> Settings<'a, '_> {
         let (value, at) = self.pick(key, read, findings);
         let value = *value?;
         if value > everywhere {
-            let message = format!("not every AWS account and Region takes a `{key}` above {everywhere}");
+            let message = format!("not every AWS account and Region accepts a `{key}` above {everywhere}");
             let help = format!("use at most {everywhere}, or check the quotas of your account");
             findings.add(Finding::warning(Code::HighLimit, at, message).help(help));
         }
