@@ -265,7 +265,7 @@ mod tests {
         let environment = Environment {
             variables: variables.iter().map(own).collect(),
             directory: "/home/u/shop".into(),
-            today: Date::new(2026, 11, 29),
+            today: Date::OF_TESTS,
             home: Some("/home/u".into()),
             cache: Some("/home/u/.cache".into()),
             configuration: Some("/home/u/.config".into()),
@@ -288,7 +288,7 @@ mod tests {
         let homeless = Environment {
             variables: BTreeMap::new(),
             directory: "/".into(),
-            today: Date::new(2026, 11, 29),
+            today: Date::OF_TESTS,
             home: None,
             cache: None,
             configuration: None,

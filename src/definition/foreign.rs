@@ -198,7 +198,7 @@ mod tests {
         for (name, content, what, help) in cases {
             let file = folder.path().join(name);
             crate::fs::write_atomically(&file, content).unwrap();
-            let error = load(&file, Date::new(2026, 11, 29)).unwrap_err();
+            let error = load(&file, Date::OF_TESTS).unwrap_err();
             assert_eq!(error.to_string(), format!("`{}` is {what}, not a limg.yaml", file.display()));
             assert!(help_text(&error).contains(help), "{name}: {}", help_text(&error));
             assert_eq!(error.kind(), crate::failure::FailureKind::User);
@@ -217,7 +217,7 @@ mod tests {
         ] {
             let file = folder.path().join("limg.yaml");
             crate::fs::write_atomically(&file, text.as_bytes()).unwrap();
-            let error = load(&file, Date::new(2026, 11, 29)).unwrap_err();
+            let error = load(&file, Date::OF_TESTS).unwrap_err();
             assert!(matches!(error, DefinitionError::Findings { .. }), "{text}: {error}");
         }
     }

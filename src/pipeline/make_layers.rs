@@ -251,12 +251,8 @@ mod tests {
              defaults: { runtime: empty, layers: [shared] }\n\
              functions: { a: { code: a }, b: { code: b } }\n",
         );
-        let project = crate::definition::load(
-            &folder.path().join("limg.yaml"),
-            crate::runtime::Date::new(2026, 11, 29),
-        )
-        .unwrap()
-        .project;
+        let definition = folder.path().join("limg.yaml");
+        let project = crate::definition::load(&definition, crate::runtime::Date::OF_TESTS).unwrap().project;
         let base = Arc::new(LoadedBase {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),

@@ -243,8 +243,6 @@ mod tests {
     use super::*;
     use crate::runtime::{self, Date};
 
-    const TODAY: Date = Date::new(2026, 11, 29);
-
     /// The project of a starter as if it was compiled, read as a definition.
     fn load(runtime: &str, base: Option<&str>) -> crate::definition::Loaded {
         let folder = tempfile::tempdir().unwrap();
@@ -259,7 +257,7 @@ mod tests {
             crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
             crate::fs::write_atomically(&path, content.as_bytes()).unwrap();
         }
-        crate::definition::load(&folder.path().join("limg.yaml"), TODAY).unwrap()
+        crate::definition::load(&folder.path().join("limg.yaml"), Date::OF_TESTS).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::runtime::Date;
 
 /// The day on which the tests run.
-pub(super) const TODAY: Date = Date::new(2026, 11, 29);
+pub(super) const TODAY: Date = Date::OF_TESTS;
 
 /// A project folder with something of every kind to name.
 pub(super) struct Folder {

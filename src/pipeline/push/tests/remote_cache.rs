@@ -45,9 +45,7 @@ impl Machine {
         );
         change(&root);
         let project =
-            crate::definition::load(&root.join("limg.yaml"), crate::runtime::Date::new(2026, 11, 29))
-                .unwrap()
-                .project;
+            crate::definition::load(&root.join("limg.yaml"), crate::runtime::Date::OF_TESTS).unwrap().project;
         Self { fixture, project }
     }
 
