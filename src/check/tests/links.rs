@@ -80,7 +80,7 @@ fn a_link_as_an_extension_is_reported_once() {
             let (path, target) = link.split_once(" -> ").unwrap();
             tree.insert(path.parse().unwrap(), crate::tree::Node::Symlink(target.to_owned()));
         }
-        crate::plan::tests::fixture::loaded(tree)
+        loaded(tree)
     };
     for (program, links) in [
         ("/opt/lib/log", &["/opt/extensions/log -> ../lib/log"][..]),
@@ -92,28 +92,4 @@ fn a_link_as_an_extension_is_reported_once() {
     }
     let dangling = Fixture::new("python3.12").layer("l", &["/opt/extensions/log -> nowhere"]);
     assert_eq!(codes(&dangling), [Code::NotAProgram]);
-}
-
-#[test]
-fn a_followed_package_must_find_what_it_needs() {
-    let manifest = r#"{"dependencies": {"near": "1", "above": "1", "in-layer": "1", "@aws-sdk/client-s3": "3",
-        "perhaps": "1", "gone": "1", "@scope/gone": "1"}, "optionalDependencies": {"perhaps": "1"}}"#;
-    let mut fixture = Fixture::new("nodejs22.x").layer("l", &["/opt/nodejs/node_modules/in-layer/index.js"]);
-    let mut tree = crate::plan::tests::fixture::tree(&[
-        &format!("/var/task/node_modules/@ws/shared/package.json={manifest}"),
-        "/var/task/node_modules/@ws/shared/node_modules/near/index.js",
-        "/var/task/node_modules/above/index.js",
-    ]);
-    tree.add_followed_package("/var/task/node_modules/@ws/shared".parse().unwrap());
-    fixture.trees.code = crate::plan::tests::fixture::loaded(tree.clone());
-    assert_eq!(
-        fixture.errors(),
-        [
-            "incomplete-package: the code of `orders` lacks packages that followed links do not bring: `@scope/gone` of \
-          `/var/task/node_modules/@ws/shared`, `gone` of `/var/task/node_modules/@ws/shared`"
-        ]
-    );
-    let mut python = Fixture::new("python3.12");
-    python.trees.code = crate::plan::tests::fixture::loaded(tree);
-    assert_eq!(codes(&python), []);
 }

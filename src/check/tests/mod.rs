@@ -1,10 +1,13 @@
 //! What a planned image violates.
 
 mod binaries;
+mod contents;
 mod editable_installs;
+mod followed_packages;
 mod handler;
 mod links;
-mod sources;
+mod missing_packages;
+mod secret_files;
 
 use std::path::Path;
 
@@ -17,6 +20,11 @@ use crate::project::{EntryPoint, Wrapper, WrapperScript};
 use crate::runtime::{AWS_ENTRYPOINT, LIMG_ENTRYPOINT};
 
 impl Fixture {
+    /// As [`Fixture::new`], with this code.
+    fn with_code(runtime: &str, code: &[&str]) -> Self {
+        Self::new(runtime).code(code)
+    }
+
     fn checked_with(&self, plan: &ImagePlan<'_>) -> Vec<Finding> {
         let (function, contract, base) = (&self.function, self.contract(), &self.run);
         let found =
@@ -45,6 +53,14 @@ impl Fixture {
 
     fn warnings(&self) -> Vec<Code> {
         self.checked().1.iter().map(|warning| warning.code).collect()
+    }
+
+    /// The message and the help of the only warning.
+    fn warning(&self, code: Code) -> String {
+        let (_, findings) = self.checked();
+        let [finding] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!(finding.code, code);
+        format!("{}; {}", finding.message, help(finding))
     }
 
     fn errors(&self) -> Vec<String> {

@@ -1,25 +1,8 @@
-//! What is in a source as a whole: nothing, one archive, one folder, secrets, lists of packages that are missing.
+//! Sources whose files are not where Lambda looks, as a whole.
 
 use super::*;
 use crate::project::{Source, SourceKind};
 use crate::tree::Tree;
-
-impl Fixture {
-    /// As [`Fixture::new`], with this code.
-    fn with_code(runtime: &str, code: &[&str]) -> Self {
-        let mut fixture = Self::new(runtime);
-        fixture.trees.code = files(code);
-        fixture
-    }
-
-    /// The message and the help of the only warning.
-    fn warning(&self, code: Code) -> String {
-        let (_, findings) = self.checked();
-        let [finding] = &findings[..] else { panic!("{findings:?}") };
-        assert_eq!(finding.code, code);
-        format!("{}; {}", finding.message, help(finding))
-    }
-}
 
 #[test]
 fn a_source_without_files_gives_a_warning_with_the_reason() {
@@ -108,78 +91,4 @@ fn one_folder_where_lambda_looks_is_right() {
     ] {
         Fixture::new("python3.12").layer("one", &[&format!("/opt/{file}")]).checked_without_warnings();
     }
-}
-
-#[test]
-fn files_that_look_like_secrets_give_one_warning() {
-    let fixture = Fixture::with_code(
-        "python3.12",
-        &[
-            "/var/task/app.py",
-            "/var/task/.env=TOKEN=x",
-            "/var/task/node_modules/a/test/a.pem=-----BEGIN PRIVATE KEY-----",
-            "/var/task/node_modules/a/test/b.pem=-----BEGIN PRIVATE KEY-----",
-            "/var/task/node_modules/a/test/c.pem=-----BEGIN PRIVATE KEY-----",
-            "/var/task/z/server.key=-----BEGIN PRIVATE KEY-----",
-        ],
-    );
-    let text = fixture.warning(Code::SecretFile);
-    assert!(
-        text.contains(
-            "`/var/task/.env`, `/var/task/z/server.key`, `/var/task/node_modules/a/test/a.pem` and 2 more"
-        ),
-        "{text}"
-    );
-    assert!(!text.contains("TOKEN"), "{text}");
-    Fixture::with_code("python3.12", &["/var/task/app.py", "/var/task/.env.example=A=1"])
-        .checked_without_warnings();
-}
-
-#[test]
-fn packages_of_a_requirements_txt_must_be_installed() {
-    let list = "/var/task/requirements.txt=requests>=2\nboto3\nPyYAML\n";
-    let text = Fixture::with_code("python3.12", &["/var/task/app.py", list]).warning(Code::MissingPackages);
-    assert!(text.contains("lists `requests`, `pyyaml`, which"), "{text}");
-    assert!(
-        text.contains(
-            "`pip install -r /nowhere/requirements.txt -t /nowhere --platform manylinux2014_x86_64 --python-version 3.12 \
-             --only-binary=:all:`"
-        ),
-        "{text}"
-    );
-    let installed = ["/opt/python/requests-2.dist-info/METADATA", "/opt/python/requests/x.py"];
-    let text = Fixture::with_code("python3.12", &["/var/task/app.py", list])
-        .layer("deps", &installed)
-        .warning(Code::MissingPackages);
-    assert!(text.contains("lists `pyyaml`, which"), "{text}");
-    let both = [&installed[..], &["/opt/python/PyYAML-6.0.dist-info/METADATA"]].concat();
-    Fixture::with_code("python3.12", &["/var/task/app.py", list])
-        .layer("deps", &both)
-        .checked_without_warnings();
-    // Without metadata, only what no name resembles is certain.
-    let stripped = ["/opt/python/yaml/x.py", "/opt/python/requests/x.py"];
-    Fixture::with_code("python3.12", &["/var/task/app.py", list])
-        .layer("deps", &stripped)
-        .checked_without_warnings();
-    Fixture::with_code("nodejs22.x", &["/var/task/app.js", list]).checked_without_warnings();
-}
-
-#[test]
-fn packages_that_a_node_handler_imports_must_be_installed() {
-    let list = r#"/var/task/package.json={"dependencies":{"lodash":"4","@a/b":"1","@aws-sdk/client-s3":"3","unused":"1"}}"#;
-    let handler = "/var/task/app.mjs=import _ from 'lodash/fp';\nimport x from \"@a/b\";\nimport s from '@aws-sdk/client-s3'";
-    let text = Fixture::with_code("nodejs22.x", &[handler, list]).warning(Code::MissingPackages);
-    assert!(
-        text.contains("imports `@a/b`, `lodash`, which")
-            && text.ends_with("run `npm install --omit=dev` in `/nowhere`"),
-        "{text}"
-    );
-    let text = Fixture::with_code("nodejs22.x", &[handler, list, "/var/task/node_modules/lodash/fp.js"])
-        .warning(Code::MissingPackages);
-    assert!(text.contains("imports `@a/b`, which"), "{text}");
-    Fixture::with_code("nodejs22.x", &[handler, list])
-        .layer("deps", &["/opt/nodejs/node_modules/lodash/fp.js", "/opt/nodejs/node_modules/@a/b/x.js"])
-        .checked_without_warnings();
-    let bundle = "/var/task/app.mjs=// require('lodash')\nvar lodash = {};\nconst s = 'lodash';";
-    Fixture::with_code("nodejs22.x", &[bundle, list]).checked_without_warnings();
 }

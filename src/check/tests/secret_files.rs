@@ -1,0 +1,28 @@
+//! Files that look like secrets.
+
+use super::*;
+
+#[test]
+fn files_that_look_like_secrets_give_one_warning() {
+    let fixture = Fixture::with_code(
+        "python3.12",
+        &[
+            "/var/task/app.py",
+            "/var/task/.env=TOKEN=x",
+            "/var/task/node_modules/a/test/a.pem=-----BEGIN PRIVATE KEY-----",
+            "/var/task/node_modules/a/test/b.pem=-----BEGIN PRIVATE KEY-----",
+            "/var/task/node_modules/a/test/c.pem=-----BEGIN PRIVATE KEY-----",
+            "/var/task/z/server.key=-----BEGIN PRIVATE KEY-----",
+        ],
+    );
+    let text = fixture.warning(Code::SecretFile);
+    assert!(
+        text.contains(
+            "`/var/task/.env`, `/var/task/z/server.key`, `/var/task/node_modules/a/test/a.pem` and 2 more"
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("TOKEN"), "{text}");
+    Fixture::with_code("python3.12", &["/var/task/app.py", "/var/task/.env.example=A=1"])
+        .checked_without_warnings();
+}
