@@ -1,15 +1,21 @@
 """A proxy between limg and a registry that breaks connections."""
 
+import select
 import socket
+import struct
 import threading
+
+# Closes a connection with RST instead of FIN.
+RESET = struct.pack("ii", 1, 0)
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Proxy:
     """A context manager: each connection has the next fault of the plan, later ones have none.
 
-    A fault happens after so many bytes of the direction that it is about: `reset`, `close`
-    and `garbage` from the registry, `lost` on the way to it. `unavailable` answers the
-    first request itself.
+    A fault happens after so many bytes in one direction: `reset`, `close` and `garbage` to
+    limg, `lost`, which resets the connection too, to the registry. `refused` resets the
+    connection at once, and `unavailable` answers the first request itself.
     """
 
     FAULTS = ("reset", "close", "garbage", "lost", "unavailable", "refused")
@@ -17,7 +23,7 @@ class Proxy:
     def __init__(self, target, plan, random):
         host, _, port = target.partition(":")
         self.target, self.plan, self.random = (host, int(port)), list(plan), random
-        self.happened, self.ended = 0, False
+        self.happened, self.ended = False, False
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
 
@@ -40,54 +46,47 @@ class Proxy:
                     return
                 continue  # the client has given up
             fault, at = self.plan.pop(0) if self.plan else (None, 0)
-            threading.Thread(target=self.connect, args=(client, fault, at), daemon=True).start()
+            threading.Thread(target=self.serve, args=(client, fault, at), daemon=True).start()
 
-    def connect(self, client, fault, at):
-        if fault == "refused":
-            self.end(client, reset=True)
-            return
-        if fault == "unavailable":
-            self.happened += 1
-            client.recv(65536)
-            client.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            client.close()
-            return
-        try:
-            server = socket.create_connection(self.target)
-        except OSError:
-            client.close()
-            return
-        up = (at, "reset") if fault == "lost" else (None, None)
-        down = (at, fault) if fault in ("reset", "close", "garbage") else (None, None)
-        for source, sink, (limit, what) in ((client, server, up), (server, client, down)):
-            threading.Thread(target=self.pump, args=(source, sink, limit, what), daemon=True).start()
+    def serve(self, client, fault, at):
+        """Serves a connection. All in one thread: while another one waits for data of a
+        connection, closing that does not end it."""
+        with client:
+            try:
+                if fault == "refused":
+                    self.break_off(client)
+                elif fault == "unavailable":
+                    client.recv(1 << 16)
+                    client.sendall(UNAVAILABLE)
+                    self.happened = True
+                else:
+                    with socket.create_connection(self.target) as server:
+                        self.relay(client, server, fault, at)
+            except OSError:
+                pass  # one of the two has given up
 
-    def pump(self, source, sink, limit, fault):
-        passed = 0
-        try:
-            while data := source.recv(65536):
-                if limit is not None and passed + len(data) > limit:
-                    sink.sendall(data[: limit - passed])
-                    self.happened += 1
-                    if fault == "garbage":
-                        sink.sendall(self.random.randbytes(len(data) - limit + passed))
-                    break
-                passed += len(data)
-                sink.sendall(data)
-            else:
-                sink.shutdown(socket.SHUT_WR)
-                return
-        except OSError:
-            pass
-        for end in (source, sink):
-            self.end(end, reset=fault == "reset")
+    def relay(self, client, server, fault, at):
+        """Passes data on in both directions until both have ended, or the fault happens."""
+        sinks = {client: server, server: client}
+        faulty, passed = client if fault == "lost" else server, 0
+        while sinks:
+            for source in select.select(list(sinks), [], [])[0]:
+                data = source.recv(1 << 16)
+                if not data:
+                    sinks.pop(source).shutdown(socket.SHUT_WR)
+                    continue
+                if fault and source is faulty:
+                    if passed + len(data) > at:
+                        sinks[source].sendall(data[: at - passed])
+                        if fault == "garbage":
+                            client.sendall(self.random.randbytes(len(data) - at + passed))
+                        self.break_off(*((client, server) if fault in ("reset", "lost") else ()))
+                        return
+                    passed += len(data)
+                sinks[source].sendall(data)
 
-    def end(self, connection, reset):
-        self.happened += reset
-        try:
-            if reset:  # RST instead of FIN
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            connection.shutdown(socket.SHUT_RDWR) if not reset else None
-            connection.close()
-        except OSError:
-            pass
+    def break_off(self, *reset):
+        """Counts the fault; these connections are reset when they are closed."""
+        self.happened = True
+        for connection in reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
