@@ -2,40 +2,21 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 
 from . import corpus
-from .scene import Broken, base_files, write, write_layout
+from .scene import Broken, write
 
 # An input of a few kilobytes that takes longer or needs more is a fault too.
 SECONDS_OF_AN_INPUT = 20
 MEGABYTES = 2048
+# Larger seeds slow the search down.
+LARGEST_SEED = 1 << 20
 
-
-def seeds(stage):
-    """For each target, inputs to begin with: valid ones and the corpus."""
-    layout = stage.folder / "seed"
-    write_layout(layout, [base_files()])
-    archive = corpus.tarred(*(
-        (str(path.relative_to(layout)), corpus.tarfile.REGTYPE, path.read_bytes())
-        for path in sorted(layout.rglob("*")) if path.is_file()
-    ))  # fmt: skip
-    jsons = [path.read_bytes() for path in layout.rglob("*") if path.is_file() and path.stat().st_size < 5000]
-    definition = (stage.project / "limg.yaml").read_bytes()
-    return {
-        "definition": [definition, *(corpus.encoded(make()) for _, make in corpus.definitions())],
-        "settings": [definition, b"version: 1\nimages: {}\n"],
-        "zip": [(stage.project / "layers/data.zip").read_bytes(), *(make() for _, make in corpus.archives())],
-        "layer": [base_files(), *(make() for _, make in corpus.layers())],
-        "archive": [archive],
-        "manifest": [*jsons, b'Bearer realm="https://example.com/token",service="x"\nBasic realm=x'],
-        "names": [b"registry.example.com:5000/a/b:tag", b"arn:aws:lambda:eu-west-1:123456789012:layer:x:1", b"/opt/a"],
-        "program": [b"\x7fELF\2\1\1" + bytes(57), b"#!/bin/sh\n"],
-        "deflate": [corpus.zlib.compress(b"limg" * 100, wbits=-15)],
-        "docker_config": [b'{"auths":{"registry.example.com":{"auth":"YTpi"}},"credsStore":"x"}'],
-        "emulator": [b'{"errorType":"Runtime.ExitError","errorMessage":"x"}', b"START RequestId: 1\nEND RequestId: 1\n"],
-    }
+# For some targets, more inputs to begin with than tests/fuzz/seeds has.
+HOSTILE = {"definition": corpus.definitions, "layer": corpus.layers, "zip": corpus.archives}
 
 
 class Targets:
@@ -56,10 +37,11 @@ class Targets:
     def run(self, stage, name, seconds, seed):
         """Runs a target for some seconds; returns how many inputs it has tried."""
         inputs = self.target / "corpus" / name
-        for number, content in enumerate(seeds(stage)[name]):
-            # Larger ones only slow the search down.
-            if len(content) <= 1 << 20:
-                write(inputs / f"seed-{number}", content)
+        shutil.copytree(self.folder / "seeds" / name, inputs, dirs_exist_ok=True)
+        for number, (_, make) in enumerate(HOSTILE.get(name, list)()):
+            content = corpus.encoded(make())
+            if len(content) <= LARGEST_SEED:
+                write(inputs / f"hostile-{number}", content)
         failed = self.target / "failed" / name
         failed.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
