@@ -1,7 +1,14 @@
-//! The parsers of what limg does not trust, for the fuzz targets in `tests/fuzz`. Only compiled by `cargo fuzz`.
+//! The parsers of what limg does not trust, for the fuzz targets in `tests/fuzz`. Compiled only by `cargo fuzz` and in tests.
 //!
 //! Each function takes any bytes and must return: it may neither panic, nor run for long, nor need more memory than a small
-//! multiple of its input. Results are compared with another reader where there is one.
+//! multiple of its input. Results are compared with another reader where there is one. The tests pass the seeds of the
+//! targets to each function, intact and damaged: building the targets takes minutes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a fuzz target and a test fail"
+)]
 
 use std::cell::OnceCell;
 use std::io;
@@ -150,4 +157,102 @@ pub fn docker_config(bytes: &[u8]) {
 /// What the emulator answers and logs.
 pub fn emulator(bytes: &[u8]) {
     engine::fuzzing::answer(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    /// What is in a file below `tests/fuzz`.
+    fn read(path: &str) -> String {
+        fs::read_to_string(Path::new("tests/fuzz").join(path)).unwrap()
+    }
+
+    fn names_in(folder: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(Path::new("tests/fuzz").join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Passes a target its seeds, and each of them with bytes replaced and cut off.
+    fn survives(name: &str, target: fn(&[u8])) {
+        let folder = Path::new("tests/fuzz/seeds").join(name);
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let seeds: Vec<_> = files.map(|file| fs::read(file).unwrap()).collect();
+        for seed in &seeds {
+            target(seed);
+        }
+        let replaced = vec((any::<Index>(), any::<u8>()), 0..6);
+        let damage = (select(seeds), replaced, proptest::option::of(any::<Index>()));
+        proptest!(ProptestConfig::with_cases(500), |((mut bytes, replaced, end) in damage)| {
+            for (at, byte) in replaced {
+                *at.get_mut(&mut bytes) = byte;
+            }
+            if let Some(end) = end {
+                bytes.truncate(end.index(bytes.len()));
+            }
+            target(&bytes);
+        });
+    }
+
+    macro_rules! targets {
+        ($($name:ident),*) => {
+            const NAMES: &[&str] = &[$(stringify!($name)),*];
+            $(#[test] fn $name() { survives(stringify!($name), super::$name); })*
+        };
+    }
+    targets!(
+        archive,
+        definition,
+        deflate,
+        docker_config,
+        emulator,
+        layer,
+        manifest,
+        names,
+        program,
+        settings,
+        zip
+    );
+
+    #[test]
+    fn each_function_has_a_fuzz_target_and_seeds() {
+        let names: BTreeSet<_> = NAMES.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(names_in("seeds"), names);
+        assert_eq!(names_in("fuzz_targets"), names.iter().map(|name| format!("{name}.rs")).collect());
+        let manifest = read("Cargo.toml");
+        for name in NAMES {
+            let program = format!(
+                "#![no_main]\nlibfuzzer_sys::fuzz_target!(|bytes: &[u8]| limg::fuzzing::{name}(bytes));\n"
+            );
+            assert_eq!(read(&format!("fuzz_targets/{name}.rs")), program);
+            let entry = format!("[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
+            assert!(manifest.contains(&entry), "tests/fuzz/Cargo.toml lacks {entry}");
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), NAMES.len());
+    }
+
+    #[test]
+    fn the_fuzz_targets_have_the_same_dependencies_as_limg() {
+        let own = fs::read_to_string("Cargo.lock").unwrap();
+        let packages = |lock: &str| -> BTreeSet<String> {
+            let packages = lock.split("[[package]]\n").skip(1);
+            packages.map(|package| package.lines().take(2).collect::<Vec<_>>().join(", ")).collect()
+        };
+        let name = |package: &String| package.split(", ").next().unwrap().to_owned();
+        let own = packages(&own);
+        let own_names: BTreeSet<_> = own.iter().map(name).collect();
+        let others: Vec<_> = packages(&read("Cargo.lock")).difference(&own).cloned().collect();
+        let others: Vec<_> = others.iter().filter(|package| own_names.contains(&name(package))).collect();
+        assert_eq!(
+            others, [""; 0],
+            "other versions than in Cargo.lock: copy that to tests/fuzz/Cargo.lock and run \
+             `cargo metadata --manifest-path tests/fuzz/Cargo.toml`"
+        );
+    }
 }

@@ -40,7 +40,7 @@ pub mod failure;
 pub mod files;
 pub mod finding;
 mod fs;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod image;
 pub mod layer;

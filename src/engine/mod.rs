@@ -18,7 +18,7 @@ mod error;
 mod export;
 mod extensions;
 mod failure_help;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod load;
 mod network;

@@ -9,7 +9,11 @@ pub(crate) fn joinable(bytes: &[u8]) {
     let mut whole = bytes.to_vec();
     let is_whole = deflate::make_joinable([&mut whole]).is_ok();
     let mut pieces = Vec::new();
-    let is_copied = deflate::copy_joinable(bytes, 64, |piece| Ok(pieces.extend(piece))).is_ok();
+    let append = |piece: Vec<u8>| {
+        pieces.extend(piece);
+        Ok(())
+    };
+    let is_copied = deflate::copy_joinable(bytes, 64, append).is_ok();
     assert_eq!(is_whole, is_copied, "only one of both ways refuses the stream");
     if is_whole && let Some(original) = inflated(bytes) {
         for joinable in [whole, pieces] {

@@ -6,7 +6,7 @@
 mod bytecode;
 mod deflate;
 mod entries;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod gzip;
 mod key;

@@ -28,7 +28,7 @@ mod error_response;
 #[cfg(test)]
 pub(crate) mod fake;
 mod follow_redirects;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod http_date;
 mod index;

@@ -33,7 +33,7 @@ use challenge::Challenge;
 use token_service::Token;
 
 /// Parses the lines of a text as values of `WWW-Authenticate`.
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn fuzz_challenges(text: &str) {
     drop(challenge::choose(text.lines()));
 }

@@ -129,12 +129,12 @@ impl DockerConfig {
 }
 
 /// Parses a configuration file. No helper is run.
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(file: &std::path::Path) {
     if let Ok(Some(config)) = ConfigFile::read(file) {
         let wanted = Wanted { hosts: &["registry.example.com"], repository: "group/repository" };
-        drop(config.helper(&wanted));
-        drop(config.entry(&wanted).map(|entry| entry.identity()));
+        let _parsed = config.helper(&wanted);
+        let _parsed = config.entry(&wanted).map(|entry| entry.identity());
     }
 }
 
