@@ -78,13 +78,13 @@ impl Download<'_> {
     /// Downloads the blob, resuming as often as necessary. The inner error is the wrong digest that it has.
     async fn run(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
         let mut sink = BlobSink::new(store);
-        let mut attempts = self.inner.attempts(self.action);
+        let mut attempts = self.inner.attempts(self.action).await;
         let mut furthest = 0;
         while let Err(error) = self.resume(&mut sink, store).await {
             // Over a bad connection a large blob breaks off more often than the attempts at a small one allow.
             if sink.written >= furthest + PROGRESS_FOR_NEW_ATTEMPTS {
                 furthest = sink.written;
-                attempts = self.inner.attempts(self.action);
+                attempts.start_again();
             }
             attempts.after(error).await?;
         }

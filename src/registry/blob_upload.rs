@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::error::RegistryError;
 use super::redirect_rules::RedirectError;
 use super::request::{Request, Scopes};
-use super::retry::Transient as _;
+use super::retry::{Attempts, Transient as _};
 use super::transport::Response;
 use super::upload_body::UploadBody;
 use super::url::without_secrets;
@@ -77,7 +77,7 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("mount {digest} from {from} into {endpoint}");
-        match inner.attempts(&action).run(|| inner.mount_once(&endpoint, digest, from, &action)).await {
+        match inner.attempts(&action).await.run(|| inner.mount_once(&endpoint, digest, from, &action)).await {
             // If more than the mount is wrong, the upload that follows shows it.
             Err(RegistryError::Rejected { .. } | RegistryError::Unauthorised { .. }) => {
                 Ok(MountOutcome::Refused(None))
@@ -108,7 +108,7 @@ impl Client {
         let progress = self.inner.progress(activity, body.size());
         let body = body.with_progress(progress);
         let mut session = session;
-        let mut attempts = self.inner.attempts(&action);
+        let mut attempts = self.inner.attempts(&action).await;
         loop {
             let was_given = session.is_some();
             let error = match self.inner.upload_once(&endpoint, digest, &body, session.take(), &action).await
@@ -123,7 +123,7 @@ impl Client {
             let new_session_may_help = is_session_error(&error) || (was_given && error.status().is_some());
             attempts.after_if(error.is_transient() || new_session_may_help, error).await?;
             // Perhaps only the response was lost.
-            if self.inner.has_blob_once(&endpoint, digest, &action).await.unwrap_or(false) {
+            if self.inner.has_arrived(&endpoint, digest, &mut attempts, &action).await? {
                 return Ok(());
             }
         }
@@ -149,6 +149,23 @@ impl Inner {
         }
         let session = self.session_url(endpoint, &response, action).ok().map(|url| UploadSession { url });
         Ok(MountOutcome::Refused(session))
+    }
+
+    /// Whether a blob whose upload failed is in the repository all the same.
+    async fn has_arrived(
+        &self,
+        endpoint: &Endpoint,
+        digest: &Digest,
+        attempts: &mut Attempts<'_>,
+        action: &str,
+    ) -> Result<bool, RegistryError> {
+        loop {
+            match self.has_blob_once(endpoint, digest, action).await {
+                // A registry that does not respond to this does not receive the blob either.
+                Err(error @ RegistryError::Stalled { .. }) => attempts.after(error).await?,
+                outcome => return Ok(outcome.unwrap_or(false)),
+            }
+        }
     }
 
     /// Uploads a blob in one attempt and one session.

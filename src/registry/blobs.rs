@@ -23,7 +23,7 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("look for {digest} in {endpoint}");
-        inner.attempts(&action).run(|| inner.has_blob_once(&endpoint, digest, &action)).await
+        inner.attempts(&action).await.run(|| inner.has_blob_once(&endpoint, digest, &action)).await
     }
 
     /// Reads a small blob, such as an image config.
@@ -38,7 +38,7 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("read {digest} of {endpoint}");
-        inner.attempts(&action).run(|| inner.read_blob_once(&endpoint, digest, &action)).await
+        inner.attempts(&action).await.run(|| inner.read_blob_once(&endpoint, digest, &action)).await
     }
 }
 

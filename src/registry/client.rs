@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use super::auth::Auth;
@@ -37,7 +37,7 @@ pub(super) const WRITTEN: [StatusCode; 4] =
 
 /// A client for registries (OCI distribution specification).
 ///
-/// Clones share connections, tokens and the limit on concurrent requests.
+/// Clones share connections, tokens and the limit on concurrent operations.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
@@ -50,6 +50,8 @@ pub(super) struct Inner {
     transport: Transport,
     auth: Auth,
     backoff: Backoff,
+    /// Limits how many operations run at once. Each sends one request at a time.
+    operations: Semaphore,
     /// How long all attempts to write a manifest may take together.
     pub(super) manifest_limit: Duration,
     /// Whether a registry on this machine uses TLS, by its root URL.
@@ -72,6 +74,7 @@ impl Client {
         let transport = Transport::new(&settings)?;
         let inner = Inner {
             auth: Auth::new(credentials, Arc::clone(&reporter)),
+            operations: Semaphore::new(settings.connections.clamp(1, Semaphore::MAX_PERMITS)),
             settings,
             reporter,
             transport,
@@ -127,8 +130,7 @@ impl Inner {
         let mut url = endpoint.root.clone();
         url.set_path("/v2/");
         let request = Request::new("find TLS", Method::GET, url.clone(), Scopes::pull(&endpoint.name));
-        let permit = self.transport.permit().await;
-        let sent = self.transport.send(&permit, Route::LoopbackUntrusted, &request, url, None);
+        let sent = self.transport.send(Route::LoopbackUntrusted, &request, url, None);
         match timeout(PROBE_TIMEOUT, sent).await {
             Ok(Ok(_)) => true,
             Ok(Err(RegistryError::Network { source, .. })) => is_certificate_error(&source),
@@ -141,9 +143,14 @@ impl Inner {
         Arc::clone(lock(&self.fetch_locks).entry(digest.clone()).or_default())
     }
 
-    /// Starts the attempts at an operation.
-    pub(super) fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
-        Attempts::new(self.backoff, &*self.reporter, action)
+    /// Starts the attempts at an operation once another one may run. An operation must not start a second one meanwhile.
+    ///
+    /// Others wait until it has succeeded or failed for good. If they ran between its attempts, a push of many blobs to a
+    /// registry that no longer responds would take the time of all attempts at all blobs, and not that of one blob.
+    pub(super) async fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
+        // The semaphore is never closed.
+        let permit = self.operations.acquire().await.ok();
+        Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
     }
 
     /// Begins to report a transfer of `size` bytes.
@@ -163,11 +170,8 @@ impl Inner {
         request: &Request<'_>,
         accepted: &[StatusCode],
     ) -> Result<Response, RegistryError> {
-        // One permit for all that the request needs, and before anything else: a token must not expire while its request
-        // waits.
-        let permit = self.transport.permit().await;
         let rules = self.redirect_rules(endpoint);
-        let redirects = FollowRedirects { transport: &self.transport, rules, permit };
+        let redirects = FollowRedirects { transport: &self.transport, rules };
         let response = self.auth.send(endpoint, redirects, request).await?;
         if accepted.contains(&response.status()) {
             return Ok(response);

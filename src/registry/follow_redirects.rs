@@ -9,14 +9,13 @@ use super::error::RegistryError;
 use super::redirect_rules::{RedirectError, RedirectRules, VisitedUrls};
 use super::request::Request;
 use super::sent_secrets::SentSecrets;
-use super::transport::{Permit, Response, Route, Transport};
+use super::transport::{Response, Route, Transport};
 use super::url::{is_loopback, same_host, same_origin};
 
-/// Sends requests, one after the other, under one permit and by the rules for one registry.
+/// Sends requests, one after the other, by the rules for one registry.
 pub(super) struct FollowRedirects<'a> {
     pub(super) transport: &'a Transport,
     pub(super) rules: RedirectRules<'a>,
-    pub(super) permit: Permit,
 }
 
 impl FollowRedirects<'_> {
@@ -38,8 +37,7 @@ impl FollowRedirects<'_> {
             let authorization =
                 secret.filter(|(origin, _)| same_origin(origin, &url)).map(|(_, value)| value);
             let route = self.route(&url);
-            let sent = self.transport.send(&self.permit, route, request, url.clone(), authorization);
-            let response = sent.await?;
+            let response = self.transport.send(route, request, url.clone(), authorization).await?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }

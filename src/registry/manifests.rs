@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+use tokio::time::timeout;
 
 use super::client::{Client, Inner, WRITTEN};
 use super::content_digest;
@@ -103,7 +104,7 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("look for the manifest {version} in {endpoint}");
-        inner.attempts(&action).run(|| inner.manifest_digest_once(&endpoint, version, &action)).await
+        inner.attempts(&action).await.run(|| inner.manifest_digest_once(&endpoint, version, &action)).await
     }
 
     /// Writes a manifest under `version`, a tag or its digest.
@@ -120,42 +121,25 @@ impl Client {
     ) -> Result<(), RegistryError> {
         let endpoint = self.inner.endpoint(repository).await?;
         let action = format!("write the manifest {version} of {endpoint}");
-        let limit = self.inner.manifest_limit;
-        let attempts = self.try_to_put_manifest(repository, &endpoint, version, media_type, bytes, &action);
-        let done = tokio::time::timeout(limit, attempts).await;
-        done.unwrap_or_else(|_| Err(RegistryError::OutOfTime { action: action.clone(), limit }))
-    }
-
-    async fn try_to_put_manifest(
-        &self,
-        repository: &Repository,
-        endpoint: &Endpoint,
-        version: &str,
-        media_type: &str,
-        bytes: &[u8],
-        action: &str,
-    ) -> Result<(), RegistryError> {
         let digest = Digest::of(bytes);
         let media_type = HeaderValue::from_str(media_type).map_err(|_| {
-            RegistryError::protocol(action, "the manifest's media type is not valid in a header")
+            RegistryError::protocol(&action, "the manifest's media type is not valid in a header")
         })?;
         let body = UploadBody::from_bytes(Bytes::copy_from_slice(bytes));
         let url = endpoint.url(&["manifests", version]);
-        let request = Request::new(action, Method::PUT, url, Scopes::push(&endpoint.name));
+        let request = Request::new(&action, Method::PUT, url, Scopes::push(&endpoint.name));
         let mut request = Request { body: Some(&body), ..request };
         request.headers.insert(CONTENT_TYPE, media_type);
-        let mut attempts = self.inner.attempts(action);
-        loop {
-            let error = match self.inner.send(endpoint, &request, &WRITTEN).await {
-                Ok(response) => return content_digest::verify_stored(action, &digest, &response),
-                Err(error) => error,
-            };
-            if error.is_immutable_tag() {
+        let limit = self.inner.manifest_limit;
+        let attempts = self.inner.attempts(&action).await;
+        let sent = timeout(limit, attempts.run(|| self.inner.send(&endpoint, &request, &WRITTEN))).await;
+        match sent.unwrap_or_else(|_| Err(RegistryError::OutOfTime { action: action.clone(), limit })) {
+            Ok(response) => content_digest::verify_stored(&action, &digest, &response),
+            Err(error) if error.is_immutable_tag() => {
                 let existing = self.manifest_digest(repository, version).await;
-                let is_same = matches!(existing, Ok(Some(existing)) if existing == digest);
-                return if is_same { Ok(()) } else { Err(error) };
+                if matches!(existing, Ok(Some(existing)) if existing == digest) { Ok(()) } else { Err(error) }
             }
-            attempts.after(error).await?;
+            Err(error) => Err(error),
         }
     }
 }
@@ -163,7 +147,7 @@ impl Client {
 impl Inner {
     async fn manifest(&self, endpoint: &Endpoint, version: &str) -> Result<Manifest, RegistryError> {
         let action = format!("read the manifest {version} of {endpoint}");
-        self.attempts(&action).run(|| self.manifest_once(endpoint, version, &action)).await
+        self.attempts(&action).await.run(|| self.manifest_once(endpoint, version, &action)).await
     }
 
     async fn manifest_once(

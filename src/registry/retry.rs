@@ -8,6 +8,8 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use crate::event::{Event, Reporter};
 use crate::text::root_cause;
 
@@ -65,12 +67,24 @@ pub(crate) struct Attempts<'a> {
     reporter: &'a dyn Reporter,
     action: &'a str,
     failed: u32,
+    /// Permission for the operation, if its number is limited.
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 impl<'a> Attempts<'a> {
     /// Starts before the first attempt. `action` names the operation in events.
     pub(crate) fn new(backoff: Backoff, reporter: &'a dyn Reporter, action: &'a str) -> Self {
-        Self { backoff, reporter, action, failed: 0 }
+        Self { backoff, reporter, action, failed: 0, _permit: None }
+    }
+
+    /// Holds a permit until the operation has succeeded or failed for good.
+    pub(super) fn with_permit(self, permit: Option<SemaphorePermit<'a>>) -> Self {
+        Self { _permit: permit, ..self }
+    }
+
+    /// Forgets the failed attempts.
+    pub(super) fn start_again(&mut self) {
+        self.failed = 0;
     }
 
     /// Repeats an operation until it succeeds or fails for good.
@@ -137,7 +151,7 @@ mod tests {
             attempts.after(rejected(503)).await.unwrap();
         }
         assert_eq!(attempts.after(rejected(503)).await.unwrap_err().status(), Some(503));
-        let events = events.0.into_inner().unwrap();
+        let events = events.0.lock().unwrap();
         assert_eq!(events.len(), 4);
         let Event::Retry { action, cause, wait: _ } = &events[0] else { panic!("{events:?}") };
         assert_eq!((action.as_str(), cause.as_str()), ("read a of b", "503 Service Unavailable: busy"));
@@ -148,7 +162,7 @@ mod tests {
         let events = Events::default();
         let mut attempts = Attempts::new(Backoff::default(), &events, "read a of b");
         assert_eq!(attempts.after(rejected(404)).await.unwrap_err().status(), Some(404));
-        assert!(events.0.into_inner().unwrap().is_empty());
+        assert!(events.0.lock().unwrap().is_empty());
     }
 
     #[test]

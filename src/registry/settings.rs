@@ -25,7 +25,7 @@ pub struct ClientSettings {
     pub certificates: Option<Vec<u8>>,
     /// The proxies of the environment.
     pub proxies: Proxies,
-    /// How many requests may run at once, at least 1.
+    /// How many operations may run at once, at least 1. Each sends one request at a time.
     pub connections: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Sends one request: connections, TLS, proxies, the limit on concurrent requests, and time-outs.
+//! Sends one request: connections, TLS, proxies, and time-outs.
 //!
 //! Nothing is retried, authorised or redirected here.
 
@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, StatusCode, Url};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{ContentError, RegistryError};
 use super::error_response::ErrorResponse;
@@ -46,7 +45,6 @@ pub(super) struct Transport {
     certificates: Vec<Certificate>,
     proxies: Proxies,
     pub(super) hosts: Arc<PublicHosts>,
-    permits: Arc<Semaphore>,
     pub(super) stall_limits: StallLimits,
 }
 
@@ -68,7 +66,6 @@ impl Transport {
             certificates,
             proxies: settings.proxies.clone(),
             hosts: Arc::default(),
-            permits: Arc::new(Semaphore::new(settings.connections.clamp(1, Semaphore::MAX_PERMITS))),
             stall_limits: StallLimits::default(),
         };
         if !transport.certificates.is_empty() {
@@ -78,16 +75,9 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Waits until another request may run.
-    pub(super) async fn permit(&self) -> Permit {
-        // The semaphore is never closed.
-        Permit { _permit: Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new) }
-    }
-
     /// Sends a request to a URL, which may be another one than the request's own after a redirect.
     pub(super) async fn send(
         &self,
-        permit: &Permit,
         route: Route,
         request: &Request<'_>,
         url: Url,
@@ -116,7 +106,6 @@ impl Transport {
                 action: Arc::from(request.action),
                 stall_limit: self.stall_limits.transfer,
                 secrets: SentSecrets::of(authorization, request.secret),
-                _permit: permit.clone(),
             }),
             Ok(Err(error)) => Err(network_error(request.action, error)),
             Err(limit) => Err(RegistryError::Stalled { action: request.action.to_owned(), limit }),
@@ -149,19 +138,12 @@ impl Transport {
     }
 }
 
-/// Permission to run a request, until all clones are dropped.
-#[derive(Clone)]
-pub(super) struct Permit {
-    _permit: Option<Arc<OwnedSemaphorePermit>>,
-}
-
-/// A response whose body has not been read yet. It holds its permit until it is dropped.
+/// A response whose body has not been read yet.
 pub(super) struct Response {
     http: reqwest::Response,
     action: Arc<str>,
     stall_limit: Duration,
     secrets: SentSecrets,
-    _permit: Permit,
 }
 
 impl Response {
@@ -261,8 +243,7 @@ mod tests {
         let url: Url = "https://localhost:1/v2/?secret".parse().unwrap();
         transport.hosts.restrict(&url);
         let request = Request::new("read a of b", Method::GET, url.clone(), Scopes::pull("b"));
-        let permit = transport.permit().await;
-        let sent = transport.send(&permit, Route::PublicOnly, &request, url, None).await;
+        let sent = transport.send(Route::PublicOnly, &request, url, None).await;
         let Err(error) = sent else { panic!("the host was reached") };
         assert!(error.reason().contains("`localhost`, which has no public address"), "{}", error.reason());
         assert!(help_text(&error).contains("use a mirror"));

@@ -313,3 +313,23 @@ async fn a_lost_session_is_replaced() {
     fixture.assert_only_blob(&content);
     assert_eq!(fixture.fake.count("POST", UPLOADS), 2);
 }
+
+#[tokio::test]
+async fn an_upload_to_a_registry_that_falls_silent_ends_after_as_many_requests_as_attempts() {
+    let fixture = Fixture::create(Who::Anonymous, |_| {}, Client::with_short_timeouts);
+    fixture.fake.fail("", "", ALWAYS, InjectedFault::Stall);
+    let (message, _) = fixture.fails(fixture.upload(b"content").await);
+    assert!(message.ends_with("no progress for 1 seconds"), "{message}");
+    assert_eq!((fixture.fake.count("POST", ""), fixture.fake.count("HEAD", "")), (1, 4));
+}
+
+#[tokio::test]
+async fn a_registry_that_falls_silent_ends_many_operations_as_soon_as_one() {
+    let fixture = Fixture::create(Who::Anonymous, |_| {}, Client::with_short_timeouts);
+    fixture.fake.fail("", "", ALWAYS, InjectedFault::Stall);
+    let (repository, digest) = (fixture.repository(), Digest::of(b"content"));
+    let all = (0..12).map(|_| fixture.client.has_blob(&repository, &digest));
+    fixture.fails(futures_util::future::try_join_all(all).await);
+    let (connections, attempts) = (4, 5);
+    assert_eq!(fixture.fake.count("HEAD", ""), connections * attempts);
+}
