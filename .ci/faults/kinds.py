@@ -6,15 +6,20 @@ A kind returns False if the fault did not happen, for example because limg made 
 system calls than expected; such a fault does not count.
 """
 
+import io
+import json
 import signal
 import subprocess
+import tarfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 
-from . import corpus
+from . import hostile_inputs
+from .project import FUNCTIONS
 from .proxy import Proxy
-from .scene import FUNCTIONS, named, needs
+from .scene import find, needs
 
 # System calls that change something, and others, each with about how often a thread of
 # limg makes it.
@@ -30,6 +35,9 @@ ERRORS = {
     "statx": ("EACCES", "EIO"),
 }
 COMMANDS = ("build", "push")
+
+# The file of an archive that is overwritten.
+STORED = "data/stored.bin"
 
 # Where hostile names lead.
 OUTSIDE = ("/outside", "/etc/outside", "/tmp/outside")
@@ -73,7 +81,7 @@ def kill_at_time(stage, number, random, tell):
 
 
 def end_at_time(stage, number, random, tell):
-    """SIGINT or SIGTERM after some milliseconds: limg ends with 130 or 143, and leaves nothing behind at once."""
+    """SIGINT or SIGTERM after some milliseconds: limg ends with 130 or 143."""
     name, code = random.choice((("SIGINT", 130), ("SIGTERM", 143)))
     command, delay = random.choice(COMMANDS), random.uniform(0.005, 0.2)
     tell(f"{name} {delay * 1000:.1f} ms after the start of limg {command}")
@@ -166,25 +174,46 @@ def at_once(stage, number, random, tell):
     return True
 
 
+def stored_archive(fill, size):
+    """A zip archive of one uncompressed file of equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(STORED), bytes([fill]) * size)
+    return buffer.getvalue()
+
+
+def content_of(layout, name):
+    """The content of a file in the upper layers of the first image in a layout."""
+    blobs = layout / "blobs/sha256"
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((blobs / index["manifests"][0]["digest"].partition(":")[2]).read_text())
+    for layer in reversed(manifest["layers"]):
+        with tarfile.open(blobs / layer["digest"].partition(":")[2]) as archive:
+            if name in archive.getnames():
+                return archive.extractfile(name).read()
+    return None
+
+
 def torn(stage, number, random, tell):
     """A file, or an archive, that another program overwrites in place while limg reads it."""
     size, archived = random.choice((300_000, 3_000_000, 20_000_000)), random.random() < 0.3
     tell(f"{'an archive' if archived else 'a file'} of {size} bytes is overwritten during limg build")
     scene = stage.scene(number)
     target = scene.project / ("layers/data.zip" if archived else f"functions/{FUNCTIONS[0]}/data.bin")
-    contents = [corpus.stored_archive(fill, size) for fill in b"AB"] if archived else [b"A" * size, b"B" * size]
+    contents = [stored_archive(fill, size) for fill in b"AB"] if archived else [b"A" * size, b"B" * size]
     target.write_bytes(contents[0])
-    stop, writes = threading.Event(), [0]
+    stop, writes = threading.Event(), 0
 
     def overwrite():
+        nonlocal writes
         with target.open("r+b", buffering=0) as file:
             while not stop.is_set():
                 file.seek(0)
-                content = memoryview(contents[writes[0] % 2])
+                content = memoryview(contents[writes % 2])
                 # In blocks, as programs write: the kernel sets a file's time once for each call.
                 for start in range(0, len(content), 1 << 16):
                     file.write(content[start : start + (1 << 16)])
-                writes[0] += 1
+                writes += 1
                 time.sleep(0.003)
 
     writer = threading.Thread(target=overwrite)
@@ -196,18 +225,18 @@ def torn(stage, number, random, tell):
         stop.set()
         writer.join()
     if run.code == 0:
-        found = corpus.content_of(out, f"opt/{corpus.STORED}" if archived else "var/task/data.bin")
+        found = content_of(out, f"opt/{STORED}" if archived else "var/task/data.bin")
         wanted = [bytes([fill]) * size for fill in b"AB"]
         needs(found in wanted, "the file in the image is what it was at one time")
     else:
         needs("changed while" in run.errors, f"the message says that the file changed:\n{run.errors}")
     scene.layout(out)
-    return writes[0] > 0
+    return writes > 0
 
 
 def hostile(stage, number, random, tell):
     """A damaged or hostile archive, layout or definition."""
-    name, make = random.choice(corpus.INPUTS)
+    name, make = random.choice(hostile_inputs.INPUTS)
     tell(f"{name}")
     scene = stage.scene(number)
     make(scene.project, random)
@@ -219,7 +248,7 @@ def hostile(stage, number, random, tell):
     else:
         needs(run.code in (1, 2), f"the input is the user's fault, not the environment's:\n{run.errors}")
         needs(not scene.layout(), "no image is written from input that limg rejects")
-    outside = named(scene.folder, "outside") + [path for path in OUTSIDE if Path(path).exists()]
+    outside = find(scene.folder, "outside") + [path for path in OUTSIDE if Path(path).exists()]
     needs(not outside, f"nothing is written outside the project: {outside}")
     return True
 

@@ -1,4 +1,4 @@
-"""What a fault happens to: a project on disk, a store, a registry, and limg.
+"""What a fault happens to: limg with a project, a store and a registry.
 
 A `Stage` holds what all faults share: the registry, the project as it was written,
 and the digests that an undisturbed limg builds from it. A `Scene` is a copy of the
@@ -7,28 +7,19 @@ nothing.
 """
 
 import hashlib
-import io
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
-import tarfile
-import time
-import urllib.error
-import urllib.request
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Only a name: limg's traffic to it goes to a mirror on the loopback interface.
-HOST = "registry.test"
+from .project import FUNCTIONS, HOST, base_files, write_layout, write_project
+from .registry import Registry
+
 MIRROR = "LIMG_REGISTRY_MIRROR_REGISTRY_TEST"
-FUNCTIONS = ("one", "two", "three")
 SECONDS = 120  # after which a run of limg counts as one that does not end
-OCI = "application/vnd.oci.image"
 
 
 class Broken(Exception):
@@ -40,17 +31,12 @@ def needs(condition, guarantee):
         raise Broken(guarantee)
 
 
-def write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
 def remove(folder):
     """Removes a folder, also one with more levels than Python can recurse into."""
     subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
-def named(folder, pattern):
+def find(folder, pattern):
     """The files and folders below a folder whose names match."""
     return subprocess.run(["find", folder, "-name", pattern], check=True, capture_output=True, text=True).stdout.split()
 
@@ -65,81 +51,6 @@ def tree(folder):
         elif path.is_file():
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
-
-
-def base_files():
-    """A root file system that has what limg reads of Lambda's bases, as a tar archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-
-        def add(name, kind, mode, content=b"", link=""):
-            member = tarfile.TarInfo(name)
-            member.type, member.mode, member.size, member.linkname = kind, mode, len(content), link
-            archive.addfile(member, io.BytesIO(content))
-
-        for name in ("opt", "tmp", "usr", "usr/bin", "var", "var/runtime", "var/task"):
-            add(name, tarfile.DIRTYPE, 0o755)
-        for name in ("lambda-entrypoint.sh", "usr/bin/sh", "var/runtime/bootstrap"):
-            add(name, tarfile.REGTYPE, 0o755, b"#!/bin/sh\n")
-        add("bin", tarfile.SYMTYPE, 0o777, link="usr/bin")
-        add("usr/filler", tarfile.REGTYPE, 0o644, random.Random(0).randbytes(300_000))
-    return buffer.getvalue()
-
-
-def write_layout(folder, layers, config=None, manifest=None):
-    """Writes an OCI layout with one image whose layers are these tar archives, uncompressed."""
-
-    def put(kind, content):
-        digest = hashlib.sha256(content).hexdigest()
-        write(folder / "blobs/sha256" / digest, content)
-        return {"mediaType": f"{OCI}.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
-
-    described = [put("layer.v1.tar", layer) for layer in layers]
-    config = config or {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {
-            "Entrypoint": ["/lambda-entrypoint.sh"],
-            "Env": ["PATH=/usr/bin:/bin", "LAMBDA_TASK_ROOT=/var/task"],
-            "WorkingDir": "/var/task",
-        },
-        "history": [{"created_by": "base"} for _ in layers],
-        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in described]},
-    }
-    top = {
-        "schemaVersion": 2,
-        "mediaType": f"{OCI}.manifest.v1+json",
-        "config": put("config.v1+json", json.dumps(config).encode()),
-        "layers": described,
-    } | (manifest or {})
-    index = {"schemaVersion": 2, "manifests": [put("manifest.v1+json", json.dumps(top).encode())]}
-    write(folder / "index.json", json.dumps(index))
-    write(folder / "oci-layout", '{"imageLayoutVersion":"1.0.0"}')
-
-
-def write_project(folder):
-    """Three functions that share two layers and an extension."""
-    noise = random.Random(1)
-    layers = folder / "layers"
-    for number in range(60):
-        write(layers / f"utils/python/package/module_{number}.py", f"VALUE = {noise.randbytes(200).hex()!r}\n")
-    write(layers / "utils/python/package/table.bin", noise.randbytes(400_000))
-    with zipfile.ZipFile(layers / "data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(20):
-            archive.writestr(f"data/{number}.json", json.dumps([noise.random() for _ in range(500)]))
-    write(folder / "extensions/shipper", "#!/bin/sh\nexec sleep 1000\n")
-    for name in FUNCTIONS:
-        write(folder / f"functions/{name}/app.py", f"def handler(event, context):\n    return {name!r}\n")
-        write(folder / f"functions/{name}/data.bin", noise.randbytes(50_000))
-    write(folder / "limg.yaml", json.dumps({  # JSON is YAML
-        "project": "chaos",
-        "bases": {"python3.11": {"image": f"{HOST}/base:latest"}},
-        "defaults": {"runtime": "python3.11", "handler": "app.handler",
-                     "layers": ["utils", "data"], "extensions": ["shipper"]},
-        "layers": {"utils": {"path": "layers/utils"}, "data": {"path": "layers/data.zip"}},
-        "extensions": {"shipper": {"path": "extensions/shipper"}},
-        "functions": {name: {"code": f"functions/{name}"} for name in FUNCTIONS},
-    }))  # fmt: skip
 
 
 @dataclass
@@ -160,7 +71,7 @@ class Run:
 
 
 class Stage:
-    """A context manager."""
+    """A context manager: what all faults share."""
 
     def __init__(self, folder, limg):
         self.folder, self.limg = folder, limg
@@ -313,70 +224,5 @@ class Scene:
         self.check()
         found = self.layout() if command == "build" else self.pushed()
         needs(found == self.stage.digests, f"the next {command} finishes all images, not only {sorted(found)}")
-        left = named(self.folder, ".limg-*")
+        left = find(self.folder, ".limg-*")
         needs(not left, f"no temporary file is left: {left}")
-
-
-class Registry:
-    """Debian's docker-registry on the loopback interface."""
-
-    def __init__(self, folder):
-        folder.mkdir(parents=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % free.getsockname()[1]
-        config = {
-            "version": "0.1", "log": {"level": "error", "accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-            "http": {"addr": self.address},
-        }  # fmt: skip
-        (folder / "config.yml").write_text(json.dumps(config))
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                ["docker-registry", "serve", str(folder / "config.yml")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        deadline = time.monotonic() + 30
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise SystemExit(f".ci/chaos: docker-registry does not start; see {folder / 'log'}")
-            time.sleep(0.05)
-
-    def answers(self):
-        try:
-            return self.get("/v2/").status == 200
-        except OSError:
-            return False
-
-    def get(self, path, method="GET", accept="*/*"):
-        request = urllib.request.Request(f"http://{self.address}{path}", method=method, headers={"Accept": accept})
-        return urllib.request.urlopen(request, timeout=30)
-
-    def copy(self, layout, name):
-        subprocess.run(
-            ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}", f"docker://{self.address}/{name}"],
-            check=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def manifest(self, repository, tag):
-        """The digest and the content of a tag's manifest; None if there is no such tag."""
-        try:
-            with self.get(f"/v2/{repository}/manifests/{tag}", accept=f"{OCI}.manifest.v1+json") as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise
-        return f"sha256:{hashlib.sha256(content).hexdigest()}", json.loads(content)
-
-    def size(self, repository, digest):
-        try:
-            with self.get(f"/v2/{repository}/blobs/{digest}", method="HEAD") as answer:
-                return int(answer.headers["Content-Length"])
-        except urllib.error.HTTPError:
-            return None
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()

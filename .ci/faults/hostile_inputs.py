@@ -13,29 +13,7 @@ import warnings
 import zipfile
 import zlib
 
-from .scene import base_files, write, write_layout
-
-STORED = "data/stored.bin"
-
-
-def stored_archive(fill, size):
-    """A zip archive of one uncompressed file of equal bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(STORED), bytes([fill]) * size)
-    return buffer.getvalue()
-
-
-def content_of(layout, name):
-    """The content of a file in the upper layers of the first image in a layout."""
-    blobs = layout / "blobs/sha256"
-    index = json.loads((layout / "index.json").read_text())
-    manifest = json.loads((blobs / index["manifests"][0]["digest"].partition(":")[2]).read_text())
-    for layer in reversed(manifest["layers"]):
-        with tarfile.open(blobs / layer["digest"].partition(":")[2]) as archive:
-            if name in archive.getnames():
-                return archive.extractfile(name).read()
-    return None
+from .project import base_files, write, write_layout
 
 
 def damaged(content, random):
@@ -180,10 +158,10 @@ def encoded(text):
     return text if isinstance(text, bytes) else text.encode()
 
 
-def tarred(*members, format=tarfile.PAX_FORMAT):
+def tarred(*members):
     """A tar archive of (name, type, content or link target)."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=format) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, kind, value in members:
             member = tarfile.TarInfo(name)
             member.type, member.mode = kind, 0o755

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import tomllib
 
-from . import corpus
-from .scene import Broken, write
+from . import hostile_inputs
+from .project import write
+from .scene import Broken
 
 # An input of a few kilobytes that takes longer or needs more is a fault too.
 SECONDS_OF_AN_INPUT = 20
@@ -16,7 +17,7 @@ MEGABYTES = 2048
 LARGEST_SEED = 1 << 20
 
 # For some targets, more inputs to begin with than tests/fuzz/seeds has.
-HOSTILE = {"definition": corpus.definitions, "layer": corpus.layers, "zip": corpus.archives}
+HOSTILE = {"definition": hostile_inputs.definitions, "layer": hostile_inputs.layers, "zip": hostile_inputs.archives}
 
 
 class Targets:
@@ -39,7 +40,7 @@ class Targets:
         inputs = self.target / "corpus" / name
         shutil.copytree(self.folder / "seeds" / name, inputs, dirs_exist_ok=True)
         for number, (_, make) in enumerate(HOSTILE.get(name, list)()):
-            content = corpus.encoded(make())
+            content = hostile_inputs.encoded(make())
             if len(content) <= LARGEST_SEED:
                 write(inputs / f"hostile-{number}", content)
         failed = self.target / "failed" / name
