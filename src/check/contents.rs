@@ -137,13 +137,5 @@ fn wrapped(subject: &Subject<'_>, source: &Source<'_>) -> Option<Finding> {
 
 /// The only entry at the root of a tree, if it is a folder.
 fn only_folder<'a>(tree: &'a Tree, root: &str) -> Option<&'a str> {
-    let top = |path: &'a ImagePath| {
-        let below = path.as_str()[root.len()..].strip_prefix('/')?;
-        let end = root.len() + 1 + below.find('/').unwrap_or(below.len());
-        Some(&path.as_str()[..end])
-    };
-    let mut tops = tree.below(root).filter_map(|(path, _)| top(path));
-    let first = tops.next()?;
-    let is_folder = matches!(tree.get_or_implied(first), Some(Node::Directory));
-    (is_folder && tops.all(|other| other == first)).then_some(first)
+    tree.only_entry(root).filter(|entry| matches!(tree.get_or_implied(entry), Some(Node::Directory)))
 }

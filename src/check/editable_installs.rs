@@ -3,17 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{LISTED, Source, Subject};
-use crate::files::Found;
+use crate::files::{EditablePackage, Found};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::ImagePath;
 use crate::runtime::Language;
 use crate::text::first_of;
-use crate::tree::{FileNode, Node, TreeError};
+use crate::tree::TreeError;
 
-/// More than any of the files that describe an installation.
+/// More than any list of modules.
 const FILE_LIMIT: usize = 64 * 1024;
 
 /// What is installed in editable mode in one source.
@@ -38,21 +36,20 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 }
 
 fn installed(subject: &Subject<'_>, source: &Source<'_>) -> Result<Installed, TreeError> {
+    let python = &source.tree.python;
     let mut installed = Installed::default();
     // Paths of the build machine, by the file that names them.
-    let mut listed = BTreeMap::new();
-    let mut packages = Vec::new();
-    for (path, node) in source.tree.tree.iter() {
-        let Node::File(file) = node else { continue };
-        if path.as_str().ends_with("/direct_url.json") {
-            packages.extend(package(path, file)?);
-        } else if path.suffix() == Some("pth") {
-            listed.extend(folder_of_machine(subject, file)?.map(|folder| (path, folder)));
-        }
-    }
-    for Package { site, name, folder, metadata } in packages {
-        listed.retain(|_, listed| !listed.starts_with(&folder));
-        let known = modules(subject, &metadata)?;
+    let machine_folder = |(path, folders): &'_ (ImagePath, Vec<String>)| {
+        let is_of_machine =
+            |folder: &&String| !subject.plan.merged.is_directory(folder.trim_end_matches('/'));
+        Some((path.clone(), folders.iter().find(is_of_machine)?.clone()))
+    };
+    let mut listed: BTreeMap<_, _> = python.listed_folders.iter().filter_map(machine_folder).collect();
+    for EditablePackage { metadata, folder } in &python.editable {
+        let name = metadata.name().strip_suffix(".dist-info").and_then(|name| name.rsplit_once('-'));
+        let (Some(site), Some((name, _))) = (metadata.parent(), name) else { continue };
+        listed.retain(|_, listed| !listed.starts_with(folder));
+        let known = modules(subject, metadata)?;
         let is_known = known.is_some();
         let modules = known.unwrap_or_else(|| vec![name.replace(['-', '.'], "_")]);
         if !modules.iter().any(|module| subject.has_python_module(module, Some(&site))) {
@@ -64,34 +61,6 @@ fn installed(subject: &Subject<'_>, source: &Source<'_>) -> Result<Installed, Tr
     Ok(installed)
 }
 
-/// A package that is installed in editable mode.
-struct Package {
-    /// The folder of Python packages.
-    site: ImagePath,
-    name: String,
-    /// Where its files are on the build machine.
-    folder: String,
-    /// The folder that describes it.
-    metadata: ImagePath,
-}
-
-/// The package that a `direct_url.json` describes (`PyPA` specifications, "Recording the Direct URL Origin of installed
-/// distributions"), if it is installed in editable mode.
-fn package(path: &ImagePath, file: &FileNode) -> Result<Option<Package>, TreeError> {
-    let Ok(origin) = serde_json::from_slice::<Value>(&file.content.head(FILE_LIMIT)?) else {
-        return Ok(None);
-    };
-    if origin["dir_info"]["editable"] != Value::Bool(true) {
-        return Ok(None);
-    }
-    let folder = origin["url"].as_str().unwrap_or_default().trim_start_matches("file://").to_owned();
-    Ok(path.parent().and_then(|metadata| {
-        let site = metadata.parent()?;
-        let name = metadata.name().strip_suffix(".dist-info")?.rsplit_once('-')?.0.to_owned();
-        Some(Package { site, name, folder, metadata })
-    }))
-}
-
 /// The modules of a package, if setuptools has listed them.
 fn modules(subject: &Subject<'_>, metadata: &ImagePath) -> Result<Option<Vec<String>>, TreeError> {
     let list = metadata.join("top_level.txt").ok();
@@ -101,15 +70,6 @@ fn modules(subject: &Subject<'_>, metadata: &ImagePath) -> Result<Option<Vec<Str
     let text = file.content.head(FILE_LIMIT)?;
     let lines = String::from_utf8_lossy(&text);
     Ok(Some(lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()))
-}
-
-/// The first line of a `.pth` file that is an absolute path which the image does not have.
-fn folder_of_machine(subject: &Subject<'_>, file: &FileNode) -> Result<Option<String>, TreeError> {
-    let text = file.content.head(FILE_LIMIT)?;
-    let text = String::from_utf8_lossy(&text);
-    let is_of_machine =
-        |line: &&str| line.starts_with('/') && !subject.plan.merged.is_directory(line.trim_end_matches('/'));
-    Ok(text.lines().map(str::trim).find(is_of_machine).map(str::to_owned))
 }
 
 fn finding(

@@ -28,7 +28,9 @@ pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
 pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
 pub use program::{HEAD, Program, ScriptFault};
-pub use python_packages::{Wheel, recorded, recorded_by};
+pub use python_packages::{
+    EditablePackage, PythonPackages, Wheel, package_of_metadata, recorded, recorded_by,
+};
 pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
 pub use tar_entries::{TarEntries, TarEntry};

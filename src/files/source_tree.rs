@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::binary::{Binary, binaries};
 use super::program::{HEAD, Program};
-use super::python_packages::{Wheel, wheels};
+use super::python_packages::PythonPackages;
 use super::secret_files;
 use crate::project::ImagePath;
 use crate::shared::Shared;
@@ -18,8 +18,8 @@ pub struct SourceTree {
     pub tree: Shared<Tree>,
     /// Its programs and shared libraries.
     pub binaries: Arc<[(ImagePath, Binary)]>,
-    /// Its Python packages that came as a wheel.
-    pub wheels: Arc<[Wheel]>,
+    /// Its Python packages.
+    pub python: Arc<PythonPackages>,
     /// The paths of its symbolic links.
     pub links: Arc<[ImagePath]>,
     /// The files that look like secrets.
@@ -41,10 +41,10 @@ impl SourceTree {
                 tree.make_executable(path, "Lambda runs it as a program");
             }
         }
-        let (binaries, wheels) = (binaries(&tree)?.into(), wheels(&tree)?.into());
+        let (binaries, python) = (binaries(&tree)?.into(), PythonPackages::of(&tree)?.into());
         let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
         let links = links.map(|(path, _)| path.clone()).collect();
         let secrets = secret_files::of_tree(&tree)?.into();
-        Ok(Self { tree: Shared::new(tree), binaries, wheels, links, secrets })
+        Ok(Self { tree: Shared::new(tree), binaries, python, links, secrets })
     }
 }

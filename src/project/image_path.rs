@@ -28,7 +28,10 @@ pub struct ImagePath(String);
 /// Why a path, absolute or not, cannot be unpacked on Linux: a clause that follows it.
 #[must_use]
 pub fn why_not_on_linux(path: &str) -> Option<&'static str> {
-    if path.len() > PATH_LIMIT {
+    if path.len() <= NAME_LIMIT {
+        // Nearly all paths: too short for any of what follows.
+        None
+    } else if path.len() > PATH_LIMIT {
         Some("has a path longer than 4095 bytes, the limit of Linux")
     } else if path.split('/').any(|name| name.len() > NAME_LIMIT) {
         Some("has a name longer than 255 bytes, the limit of Linux")
@@ -90,7 +93,9 @@ impl ImagePath {
     /// What follows the last full stop of its name, if there is one: `env` for `.env`.
     #[must_use]
     pub fn suffix(&self) -> Option<&str> {
-        self.name().rsplit_once('.').map(|(_, suffix)| suffix)
+        // Endings are short, so the search from the end is too.
+        let end = self.0.rfind(['.', '/'])?;
+        self.0[end..].strip_prefix('.')
     }
 
     /// The folder that holds it, or none when that is the root.

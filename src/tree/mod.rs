@@ -222,6 +222,22 @@ impl Tree {
         self.nodes.range::<str, _>(from).take_while(move |(path, _)| path.as_str().starts_with(&prefix))
     }
 
+    /// The path of the only entry of a folder, if there is exactly one. Takes no longer in a large tree.
+    #[must_use]
+    pub fn only_entry(&self, folder: &str) -> Option<&str> {
+        let path = self.below(folder).next()?.0.as_str();
+        let start = folder.len() + 1;
+        let entry = &path[..path[start..].find('/').map_or(path.len(), |length| start + length)];
+        // In the byte order, entries such as `a-b` come between a folder `a` and what is below it, and all others after that,
+        // beginning with `a0`, since `0` follows `/`.
+        let (below, after) = (format!("{entry}/"), format!("{entry}0"));
+        let between = (Bound::Excluded(entry), Bound::Excluded(below.as_str()));
+        let others = self.nodes.range::<str, _>(between).next();
+        let after = (Bound::Included(after.as_str()), Bound::Unbounded);
+        let others = others.or_else(|| self.nodes.range::<str, _>(after).next());
+        others.is_none_or(|(path, _)| !path.as_str().starts_with(&entry[..start])).then_some(entry)
+    }
+
     /// All nodes in the byte order of their paths: a folder always comes before its content.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&ImagePath, &Node)> {
@@ -354,5 +370,30 @@ mod tests {
         }
         let order: Vec<_> = tree.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(order, ["/a", "/a-b", "/a/b", "/a/b/c"]);
+    }
+
+    #[test]
+    fn the_only_entry_of_a_folder_is_found_and_several_are_none() {
+        let only_entry = |paths: &[&str]| {
+            let mut tree = Tree::new();
+            for path in paths {
+                tree.insert(path.parse().unwrap(), Node::Directory);
+            }
+            tree.only_entry("/opt").map(str::to_owned)
+        };
+        for paths in
+            [&["/opt/a"][..], &["/opt", "/opt/a/b", "/opt/a/c"], &["/op", "/opt/a", "/opt/a/b", "/opt0"]]
+        {
+            assert_eq!(only_entry(paths).as_deref(), Some("/opt/a"), "{paths:?}");
+        }
+        for paths in [
+            &["/opt"][..],
+            &["/opt/a", "/opt/a-b"],
+            &["/opt/a/b", "/opt/a-b"],
+            &["/opt/a/b", "/opt/a0"],
+            &["/opt/a", "/opt/é"],
+        ] {
+            assert_eq!(only_entry(paths), None, "{paths:?}");
+        }
     }
 }

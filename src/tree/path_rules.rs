@@ -54,11 +54,16 @@ pub(super) fn check_listing<'a>(
     paths: impl Iterator<Item = &'a ImagePath>,
     what: &dyn Display,
 ) -> Result<(), TreeError> {
-    let (mut size, mut previous) = (0_usize, "");
-    for path in paths.map(ImagePath::as_str) {
-        let common = path.bytes().zip(previous.bytes()).take_while(|(one, other)| one == other).count();
-        let new_folders = path.match_indices('/').map(|(end, _)| end).filter(|end| *end > common);
-        size += new_folders.chain([path.len()]).map(|length| length + LISTED_PATH).sum::<usize>();
+    let (mut size, mut previous, mut last_folder) = (0_usize, "", "");
+    for path in paths {
+        let (folder, path) = (path.folder(), path.as_str());
+        size += path.len() + LISTED_PATH;
+        // Neighbours are often in the same folder.
+        if std::mem::replace(&mut last_folder, folder) != folder {
+            let common = path.bytes().zip(previous.bytes()).take_while(|(one, other)| one == other).count();
+            let new_folders = path.match_indices('/').map(|(end, _)| end).filter(|end| *end > common);
+            size += new_folders.map(|length| length + LISTED_PATH).sum::<usize>();
+        }
         if size > LISTING_LIMIT {
             let help = Help::from("remove files from it").or(Setting::Exclude);
             return Err(TreeError::unsuitable(what, "has more files and folders than limg can list", help));

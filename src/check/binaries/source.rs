@@ -28,7 +28,7 @@ pub(super) fn findings(
     let judged: Vec<_> = seen.map(|(path, binary)| host.judge(path, binary)).collect();
     let mut wrong = wrong_files(&judged, source, host, started)?;
     let mut wheels = Vec::new();
-    for wheel in source.tree.wheels.iter().filter(|wheel| is_seen(&wheel.file)) {
+    for wheel in source.tree.python.wheels.iter().filter(|wheel| is_seen(&wheel.file)) {
         let Some(version) =
             host.python.filter(|version| !python::is_for_another_version(&wheel.metadata, version))
         else {

@@ -1,10 +1,12 @@
 //! Packages of a `requirements.txt`.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::requirements::{self, Environment, normalised};
 use super::{Source, Subject, finding, named, shown, text};
+use crate::files::package_of_metadata;
 use crate::finding::Finding;
 use crate::project::{ImagePath, SourceKind};
 use crate::tree::TreeError;
@@ -39,7 +41,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
             let Some(list) = text(&source, &format!("{folder}/{LIST}"))? else { continue };
             let listed = listed(&list, subject, &source, folder);
             let installed = installed.get_or_insert_with(|| Installed::of(subject));
-            let missing: Vec<_> = listed.iter().filter(|name| installed.lacks(name, subject)).collect();
+            let missing: Vec<_> = listed.iter().filter(|name| installed.lacks(name)).collect();
             let is_certain = installed.has_metadata || missing.len() == listed.len();
             if !missing.is_empty() && is_certain && !installed.is_unknown {
                 findings.push(of_source(subject, &source, folder, &missing));
@@ -64,52 +66,49 @@ fn listed(list: &str, subject: &Subject<'_>, source: &Source<'_>, folder: &str) 
 }
 
 /// What is known of the packages in the image.
-struct Installed {
+struct Installed<'a> {
+    subject: &'a Subject<'a>,
     /// The normalised names in the metadata of packages.
     names: BTreeSet<String>,
+    /// Those of the base, once they are needed.
+    of_base: OnceCell<BTreeSet<String>>,
     has_metadata: bool,
     /// Whether there may be packages of which nothing is known: in a base that was not read, or in a layer without metadata.
     is_unknown: bool,
 }
 
-impl Installed {
-    fn of(subject: &Subject<'_>) -> Self {
+impl<'a> Installed<'a> {
+    fn of(subject: &'a Subject<'a>) -> Self {
         let mut names = BTreeSet::new();
         let mut is_unknown = false;
         for source in subject.sources() {
-            let before = names.len();
-            names.extend(source.tree.tree.iter().filter_map(|(path, _)| distribution(path)));
-            let has_modules = || source.tree.tree.iter().any(|(path, _)| path.suffix() == Some("py"));
-            is_unknown |= !source.is_code && names.len() == before && has_modules();
+            let python = &source.tree.python;
+            names.extend(python.names.iter().map(|name| normalised(name)));
+            is_unknown |= !source.is_code && python.names.is_empty() && python.has_modules;
         }
         let has_metadata = !names.is_empty();
-        let base = subject.plan.merged.base();
-        names.extend(base.paths().filter_map(distribution));
-        is_unknown =
-            (is_unknown && !has_metadata) || (!base.is_full() && subject.function.base.image.is_some());
-        Self { names, has_metadata, is_unknown }
+        is_unknown = (is_unknown && !has_metadata)
+            || (!subject.plan.merged.base().is_full() && subject.function.base.image.is_some());
+        Self { subject, names, of_base: OnceCell::new(), has_metadata, is_unknown }
     }
 
     /// Whether a package is not installed, and no module has a name that resembles its.
-    fn lacks(&self, name: &str, subject: &Subject<'_>) -> bool {
+    fn lacks(&self, name: &str) -> bool {
         let resembling = || {
             let module = name.replace('-', "_");
             let short = module.trim_end_matches("_binary").trim_end_matches("_python");
             [short.trim_start_matches("python_"), short.trim_start_matches("py"), short, &module]
                 .map(str::to_owned)
         };
+        let of_base = || {
+            let paths = self.subject.plan.merged.base().paths();
+            let names = paths.filter_map(|path| package_of_metadata(path.as_str()));
+            names.map(|name| normalised(&name)).collect()
+        };
         !self.names.contains(name)
-            && !resembling().iter().any(|module| subject.has_python_module(module, None))
+            && !resembling().iter().any(|module| self.subject.has_python_module(module, None))
+            && !self.of_base.get_or_init(of_base).contains(name)
     }
-}
-
-/// The name of the package whose metadata a path is part of: `NAME-VERSION.dist-info/…` or `NAME-VERSION.egg-info/…`.
-fn distribution(path: &ImagePath) -> Option<String> {
-    let metadata = [path.name(), path.folder().rsplit('/').next().unwrap_or_default()];
-    metadata.into_iter().find_map(|name| {
-        let name = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
-        Some(normalised(name.split('-').next().unwrap_or(name)))
-    })
 }
 
 fn of_source(subject: &Subject<'_>, source: &Source<'_>, folder: &str, missing: &[&String]) -> Finding {

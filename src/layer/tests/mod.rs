@@ -418,6 +418,11 @@ fn stale_bytecode_is_counted_once() {
     let first = "/opt/__pycache__/m.cpython-310.pyc".parse().unwrap();
     let expected = StaleBytecode { files: 2, first: Some(first) };
     let key = Digest::of(b"key");
+    // A file in the place of the folder of records.
+    let records = fixture.store.root().join("stale-bytecode-1");
+    std::fs::write(&records, "").unwrap();
+    assert_eq!(count(&key), expected, "a store that cannot be written is enough");
+    std::fs::remove_file(&records).unwrap();
     assert_eq!(count(&key), expected);
 
     // With the record, not even a missing file is noticed.
