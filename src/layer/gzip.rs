@@ -191,8 +191,8 @@ impl<'a, W: Write> GzipWriter<'a, W> {
 
     /// Starts tasks in the thread pool. A task waits while `chunks` of its emitted chunks have not been collected.
     fn start(&mut self, memory: usize, chunks: usize, tasks: Vec<Task>) -> io::Result<()> {
-        // Two batches for each thread, so that no thread waits for the next one.
-        let max = 2 * BATCH * self.workers.threads;
+        // A batch and a half for each thread, so that hardly any thread waits for the next one.
+        let max = BATCH * self.workers.threads * 3 / 2;
         while !self.pending.is_empty()
             && memory + self.pending.iter().map(|one| one.memory).sum::<usize>() > max
         {
