@@ -159,8 +159,8 @@ class Scene:
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise Broken(f"limg did not end within {seconds} s: {' '.join(process.args)}") from None
+            _, errors = process.communicate()
+            raise Broken(f"limg did not end within {seconds} s: {' '.join(process.args)}\n{errors}") from None
         return Run(process.returncode, output, errors)
 
     def run(self, name, *more, **options):
