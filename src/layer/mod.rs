@@ -153,7 +153,9 @@ pub fn encoder(tree: &Tree) -> Option<&'static str> {
     entries::has_no_deflated(tree).then_some(ENCODER)
 }
 
-/// Makes a layer, or finds the one that was made from the same files before. Also returns whether it was found. Memory use does not depend on the size of the layer.
+/// Makes a layer, or finds the one that was made from the same files before. Also returns whether it was found.
+///
+/// Memory use does not depend on the size of the layer.
 ///
 /// # Errors
 /// When a file cannot be read or changes at the same time, or the store cannot be written. Nothing of the layer is then

@@ -7,7 +7,7 @@ use crate::cli::units::seconds;
 use crate::event::{Activity, Event, LayerEvent, ProgressEvent, Provenance, Reporter, Step};
 use crate::finding::Setting;
 use crate::sync::lock;
-use crate::text::{count, visible};
+use crate::text::{count, first_of, visible};
 use crate::units::size;
 
 /// How many overwritten files are listed without `--verbose`.
@@ -158,12 +158,8 @@ impl Terminal {
             1 => format!("`{name}`"),
             _ => format!("`{name}` ({times} times)"),
         };
-        let more = names.len().saturating_sub(LISTED_LEFT_OUT);
-        let mut names: Vec<_> = names.into_iter().take(LISTED_LEFT_OUT).map(name).collect();
-        if more > 0 {
-            names.push(format!("and {more} more"));
-        }
-        self.status(&format!("note: left out {}; `-v` shows where; {help}", names.join(", ")));
+        let names = first_of(LISTED_LEFT_OUT, names.into_iter().map(name));
+        self.status(&format!("note: left out {names}; `-v` shows where; {help}"));
     }
 
     fn progress(&self, ProgressEvent { id, step }: &ProgressEvent) {
@@ -202,11 +198,8 @@ impl Terminal {
 
     /// The first names, or all with `--verbose`.
     fn abbreviated(&self, names: &[String]) -> String {
-        let listed = if self.is_verbose() { names.len() } else { names.len().min(LISTED_NAMES) };
-        let text = names[..listed].join(", ");
-        match names.len() - listed {
-            0 => text,
-            more => format!("{text}, and {more} more; `-v` shows all"),
-        }
+        let at_most = if self.is_verbose() { names.len() } else { LISTED_NAMES };
+        let hint = if names.len() > at_most { "; `-v` shows all" } else { "" };
+        format!("{}{hint}", first_of(at_most, names.iter()))
     }
 }

@@ -120,7 +120,8 @@ impl Terminal {
         self.print_bytes(format!("{}\n", visible_json(&text)).as_bytes());
     }
 
-    /// Prints bytes of a result: unchanged, unless a terminal gets them, where control characters are escaped. A reader that has closed the pipe is not an error.
+    /// Prints bytes of a result: unchanged, unless a terminal gets them, where control characters are escaped. A reader that has
+    /// closed the pipe is not an error.
     pub(in crate::cli) fn print_bytes(&self, bytes: &[u8]) {
         let write = || {
             let mut output = io::stdout().lock();
