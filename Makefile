@@ -40,5 +40,6 @@ bench:
 
 chaos:
 	.ci/install
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
 	cargo build --release --locked
 	.ci/chaos --limg $(limg) $(CHAOS)
