@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{LISTED, Source, Subject};
+use super::{LISTED, OF_NODE_RUNTIME, Source, Subject};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help};
 use crate::project::ImagePath;
@@ -13,9 +13,6 @@ use crate::tree::TreeError;
 
 /// More than any `package.json`.
 const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
-
-/// What AWS's bases for Node.js contain (Lambda developer guide, lambda-nodejs).
-const OF_RUNTIME: &[&str] = &["@aws-sdk/", "@smithy/", "aws-sdk"];
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     if subject.contract.language() != Some(Language::Node) {
@@ -57,7 +54,7 @@ fn is_found(subject: &Subject<'_>, package: &ImagePath, name: &str) -> bool {
     let mut above = package.ancestors().map(String::from).chain([package.to_string()]);
     above.any(|folder| is_package(&format!("{folder}/node_modules")))
         || search.any(is_package)
-        || OF_RUNTIME.iter().any(|own| name.starts_with(own))
+        || OF_NODE_RUNTIME.iter().any(|own| name.starts_with(own))
 }
 
 fn finding(source: &Source<'_>, lacking: &[String]) -> Option<Finding> {

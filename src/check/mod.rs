@@ -52,6 +52,10 @@ const NAMED: usize = 3;
 /// How many links or packages a message lists if the user has to change each of them.
 const LISTED: usize = 50;
 
+/// The beginnings of the names of packages that AWS's bases for Node.js contain: version 3 of the SDK, and no longer version 2
+/// (Lambda developer guide, lambda-nodejs).
+const OF_NODE_RUNTIME: &[&str] = &["@aws-sdk/", "@smithy/"];
+
 /// All rules, in the order in which they are applied.
 const RULES: &[Rule] = &[
     conflicts::check,

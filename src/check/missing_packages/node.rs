@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Subject, finding, named, shown, text};
+use crate::check::OF_NODE_RUNTIME;
 use crate::check::handler_module::Module;
 use crate::finding::Finding;
 use crate::project::SourceKind;
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::TreeError;
-
-/// The beginnings of the names of packages that AWS's bases contain.
-const GIVEN: &[&str] = &["@aws-sdk/", "@smithy/"];
 
 #[derive(serde::Deserialize)]
 struct Package {
@@ -32,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let Some(module) = module else { return Ok(Vec::new()) };
     let missing: Vec<_> = dependencies
         .keys()
-        .filter(|name| !GIVEN.iter().any(|given| name.starts_with(given)))
+        .filter(|name| !OF_NODE_RUNTIME.iter().any(|given| name.starts_with(given)))
         .filter(|name| !is_installed(name, handler, subject) && imports(&module, name))
         .collect();
     if missing.is_empty() {
