@@ -5,6 +5,11 @@ use crate::project::ImagePath;
 /// The most symbolic links that the kernel follows for one path.
 const LINK_LIMIT: usize = 40;
 
+/// The most names that are walked for one path, those in the targets of links included. The kernel has no such limit: there,
+/// 40 links of 2,000 names each are valid. A small archive can contain thousands of those, so that following them would
+/// take minutes; real paths need fewer than a hundred names.
+const NAME_LIMIT: usize = 1000;
+
 /// What is at a path, as [`resolve`] needs to know it.
 #[derive(Debug)]
 pub enum Step<'a, T> {
@@ -21,7 +26,7 @@ pub enum Step<'a, T> {
 pub enum DeadEnd {
     /// There is nothing at this path, or nothing can be below it.
     At(String),
-    /// The links on the way lead to each other, or there are too many of them.
+    /// The links on the way lead to each other, or there are too many of them, or of the names in their targets.
     Loop,
     /// At the root, which always exists but is not a path of an image.
     Root,
@@ -36,9 +41,10 @@ pub fn resolve<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T
 /// end. `look` is called only for paths whose folders are directories, not links.
 ///
 /// # Errors
-/// When the path leads to nothing, to the root, through too many links, or through something that is not a directory.
+/// When the path leads to nothing, to the root, through too many links or names, or through something that is not a directory.
 pub fn trace<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>) -> Result<T, DeadEnd> {
     let mut pending: Vec<&str> = path.relative().rsplit('/').collect();
+    let mut names = pending.len();
     let mut place = String::new();
     let mut is_directory = true;
     let mut links = 0;
@@ -62,6 +68,10 @@ pub fn trace<'a, T>(path: &ImagePath, look: impl Fn(&str) -> Option<Step<'a, T>>
             Some(Step::Link(_)) if links == LINK_LIMIT => return Err(DeadEnd::Loop),
             Some(Step::Link(target)) => {
                 links += 1;
+                names += target.split('/').count();
+                if names > NAME_LIMIT {
+                    return Err(DeadEnd::Loop);
+                }
                 place.truncate(if target.starts_with('/') { 0 } else { parent });
                 pending.extend(target.rsplit('/'));
             }
@@ -144,5 +154,29 @@ mod tests {
         assert_eq!(resolved(&entries, "/2").as_deref(), Some("/42"));
         assert_eq!(resolved(&entries, "/1"), None);
         assert_eq!(resolved(&[("/loop", "loop")], "/loop"), None);
+    }
+
+    #[test]
+    fn links_to_very_many_names_are_not_followed() {
+        let target = |hops: usize| format!("{}file", "folder/../".repeat(hops));
+        let (most, more) = (target(499), target(500));
+        let entries =
+            [("/file", ""), ("/folder", "/"), ("/most", &most[..]), ("/more", &more), ("/through", "./most")];
+        assert_eq!(resolved(&entries, "/most").as_deref(), Some("/file"));
+        assert_eq!(resolved(&entries, "/more"), None);
+        assert_eq!(resolved(&entries, "/through"), None, "the names of all links on the way count together");
+
+        let looked = std::cell::Cell::new(0);
+        let (up, inner) = ("k/".to_owned() + &"../k/".repeat(500), "n/../".repeat(700) + "n");
+        let end = trace(&"/kk".parse().unwrap(), |path| {
+            looked.set(looked.get() + 1);
+            Some(match path {
+                "/kk" => Step::Link(&up),
+                "/k" => Step::Link(&inner),
+                _ => Step::Directory(()),
+            })
+        });
+        assert_eq!(end, Err(DeadEnd::Loop));
+        assert!(looked.get() <= NAME_LIMIT, "{looked:?}");
     }
 }
