@@ -36,8 +36,12 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         function.base.name,
         handler.map(String::as_str).unwrap_or_default()
     );
-    let help = Help::setting(Setting::EntryPoint)
-        .or(format!("use a base that keeps the contract of `{}`", contract.id));
+    let help = if function.base.entrypoint.is_some() {
+        Help::from("let the entry point start the language's runtime interface client")
+    } else {
+        Help::setting(Setting::EntryPoint)
+    };
+    let help = help.or(format!("use a base that keeps the contract of `{}`", contract.id));
     let place = function.base.entrypoint.as_ref().map_or(&function.places.runtime, |entry| &entry.place);
     let finding = Finding::error(Code::ForeignEntrypoint, place.clone(), message).help(help);
     Ok(vec![Finding { severity, ..finding }])

@@ -20,9 +20,10 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let extensions = function.extensions.iter().filter_map(|extension| {
         extension.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), &extension.place))
     });
-    let place = &function.places.function;
-    let wrapper = function.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), place));
-    let own = function.handler.as_deref().map(|handler| (handler, place));
+    let places = &function.places;
+    let wrapper =
+        function.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), &places.function));
+    let own = function.handler.as_deref().map(|handler| (handler, &places.handler));
     let handlers = extensions.chain(wrapper).chain(own);
     Ok(handlers.filter_map(|(handler, place)| missing(subject, handler, place)).collect())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{LISTED, Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
-use crate::project::is_in;
+use crate::project::{SourceKind, is_in};
 use crate::text::{count, first_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
@@ -54,6 +54,10 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<Stri
         let (Err(end), Some(Node::Symlink(target))) = (merged.trace(path), merged.get(path)) else {
             continue;
         };
+        if end == DeadEnd::Root {
+            // Every image has its root.
+            continue;
+        }
         let shown = format!("`{path}` -> `{target}`");
         // The links of a published layer are not the user's to change.
         match source.tree.tree.machine_links().get(path).filter(|_| source.has_exclude) {
@@ -92,15 +96,12 @@ fn to_machine_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
         message(source, links, "files of the build machine, which the image does not have"),
     );
     let help = if links.iter().any(|link| link.contains("/node_modules/")) {
-        Help::setting(Setting::FollowLinks)
-            .or("use the root of the workspace as the function's code")
+        Help::from("use the root of the workspace as the function's code")
             .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
     } else {
-        Help::from("make each link relative and keep it inside its file tree")
-            .or(Setting::Exclude)
-            .or(Setting::FollowLinks)
+        Help::from("make each link relative and keep it inside its file tree").or(Setting::Exclude)
     };
-    (!links.is_empty()).then(|| finding.help(help))
+    (!links.is_empty()).then(|| finding.help(or_follow(help, source)))
 }
 
 fn to_system_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
@@ -109,8 +110,14 @@ fn to_system_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
         source.place.clone(),
         message(source, links, "system files of the build machine, which the image does not have"),
     );
-    let help = Help::from("use a base image that has them").or(Setting::Exclude).or(Setting::FollowLinks);
-    (!links.is_empty()).then(|| finding.help(help))
+    let help = Help::from("use a base image that has them").or(Setting::Exclude);
+    (!links.is_empty()).then(|| finding.help(or_follow(help, source)))
+}
+
+/// Adds that links can be followed, if the source is a folder whose links are not followed yet.
+fn or_follow(help: Help, source: &Source<'_>) -> Help {
+    let can_follow = source.files.is_some_and(|files| files.kind == SourceKind::Directory && !files.follow);
+    if can_follow { help.or(Setting::FollowLinks) } else { help }
 }
 
 fn to_nothing_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {

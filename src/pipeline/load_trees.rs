@@ -36,6 +36,11 @@ impl Findings {
         self.all.iter().filter(|finding| finding.is_error()).all(condition)
     }
 
+    /// Keeps the findings for which a condition holds.
+    pub(super) fn retain(&mut self, condition: impl Fn(&Finding) -> bool) {
+        self.all.retain(condition);
+    }
+
     /// Adds that the files of something cannot be read.
     pub(super) fn source(&mut self, what: String, place: &Place, source: TreeError) {
         let message = format!("failed to read the files of {what}: {}", with_causes(&source));

@@ -57,7 +57,7 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     let mut planned = Vec::new();
     let (mut undecided, mut left_out) = (BTreeSet::new(), LeftOutPaths::new());
     // The findings that the files of a base may solve.
-    let mut open = BTreeSet::new();
+    let (mut open, mut certain) = (BTreeSet::new(), BTreeSet::new());
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
         let trees = loader.trees(function, &mut findings);
         let (Some(trees), Some(base)) = (trees, base) else { continue };
@@ -84,10 +84,13 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
         match checked {
             Ok((plan, found)) => {
                 let is_open = |finding: &&Finding| check::may_be_solved_by_base(function, finding);
-                if !base.index.is_full() && found.iter().any(|finding| is_open(&finding)) {
+                let of_base: Vec<_> = found.iter().filter(is_open).cloned().collect();
+                if base.index.is_full() {
+                    certain.extend(of_base);
+                } else if !of_base.is_empty() {
                     undecided.insert(position);
+                    open.extend(of_base);
                 }
-                open.extend(found.iter().filter(is_open).cloned());
                 findings.extend(found);
                 planned.push(Planned { function, base, plan });
             }
@@ -104,6 +107,8 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     if !undecided.is_empty() && findings.are_all_errors(|finding| open.contains(finding)) {
         return Ok(Planning::NeedsFullIndexes(undecided));
     }
+    // Nobody knows yet whether the others are true.
+    findings.retain(|finding| !open.contains(finding) || certain.contains(finding));
     let warnings = findings.into_result()?;
     Ok(Planning::Done { planned, warnings, left_out })
 }

@@ -105,6 +105,8 @@ pub struct FunctionPlaces {
     pub function: Place,
     /// Its runtime.
     pub runtime: Place,
+    /// Its handler.
+    pub handler: Place,
     /// Its code.
     pub code: Place,
     /// What it declares about dependencies.

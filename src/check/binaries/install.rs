@@ -35,10 +35,15 @@ pub(super) fn help(kind: Kind, host: &Host<'_>, packages: &BTreeSet<String>) -> 
             "install it for {architecture} (`npm install --os=linux --cpu={machine} --libc={libc}{names}`)"
         );
     }
+    build(kind, host)
+}
+
+/// The help for programs and libraries that no package manager has installed.
+pub(super) fn build(kind: Kind, host: &Host<'_>) -> String {
     match (kind, host.libc) {
         (Kind::Libc, Some(libc)) => {
             format!("build it on a system with {}, or as a static program", libc.name())
         }
-        _ => format!("build it for Linux on {architecture}"),
+        _ => format!("build it for Linux on {}", host.architecture),
     }
 }

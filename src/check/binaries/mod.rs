@@ -87,6 +87,11 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    /// Whether the language's runtime loads it: it is a library, and no program.
+    fn is_module(&self) -> bool {
+        matches!(self.path.suffix(), Some("node" | "pyd" | "so"))
+    }
+
     /// What counts as one package; all files outside of packages count as one.
     fn key(&self) -> Option<&str> {
         self.package.as_ref().map(|package| package.key.as_str())

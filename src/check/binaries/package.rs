@@ -83,6 +83,8 @@ pub(super) struct Package {
     pub key: String,
     /// Whether its name names a platform.
     pub is_for_platform: bool,
+    /// Whether it is a folder, and not a module of one file.
+    pub is_folder: bool,
 }
 
 impl Package {
@@ -104,7 +106,8 @@ impl Package {
         };
         let last = last.min(parts.len() - 1);
         let mut name = parts[first..=last].join("/");
-        if last == parts.len() - 1 {
+        let is_folder = last < parts.len() - 1;
+        if !is_folder {
             // A module of one file: what follows its name is what it is built for.
             name.truncate(name.find('.').unwrap_or(name.len()));
         }
@@ -115,7 +118,7 @@ impl Package {
         key.extend(own.iter().filter(|word| !is_platform(word)).cloned());
         let is_for_platform = own.iter().any(|word| is_platform(word));
         let root = format!("/{}", parts[..=last].join("/"));
-        Some(Self { root, name, start, key: key.join("/"), is_for_platform })
+        Some(Self { root, name, start, key: key.join("/"), is_for_platform, is_folder })
     }
 }
 

@@ -4,12 +4,18 @@ use super::{Fault, Host};
 use crate::files::{Libc, Wheel};
 use crate::project::{Architecture, ImagePath};
 
+/// What begins the tags of another implementation of Python, which loads none of the usual modules, and the reverse.
+const PYPY: &str = "pypy";
+
 /// The version of Python in the name of an extension module: `312` of `x.cpython-312-x86_64-linux-gnu.so`, with the letter
-/// of a special build. Nothing for a library without one, and `abi3`, which all later versions load.
+/// of a special build; `pypy310` for `PyPy`. Nothing for a library without one, and `abi3`, which all later versions load.
 pub(super) fn version_in_name(name: &str) -> Option<&str> {
-    let tag = name.split('.').find_map(|part| part.strip_prefix("cpython-").or(part.strip_prefix("cp")))?;
+    let tag = name.split('.').find_map(|part| {
+        let of_pypy = Some(part).filter(|part| part.starts_with(PYPY));
+        part.strip_prefix("cpython-").or(part.strip_prefix("cp")).or(of_pypy)
+    })?;
     let version = tag.split('-').next()?;
-    version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+    version.trim_start_matches(PYPY).starts_with(|first: char| first.is_ascii_digit()).then_some(version)
 }
 
 /// Whether a path is only searched by another version of Python, as in a layer for several.
@@ -23,10 +29,15 @@ pub(super) fn is_for_another_version(path: &ImagePath, version: &str) -> bool {
 
 /// `312` as `Python 3.12`.
 pub(super) fn display(tag: &str) -> String {
+    let (tag, language) = tag.strip_prefix(PYPY).map_or((tag, "Python"), |tag| (tag, "PyPy"));
     let digits = tag.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let (major, minor) = digits.split_at_checked(1).unwrap_or((digits, ""));
-    let free_threaded = if tag.ends_with('t') { "free-threaded " } else { "" };
-    format!("{free_threaded}Python {major}.{minor}")
+    let build = match tag.chars().last() {
+        Some('t') => "free-threaded ",
+        Some('d') => "a debug build of ",
+        _ => "",
+    };
+    format!("{build}{language} {major}.{minor}")
 }
 
 /// What is wrong with a wheel: nothing if one of its tags fits.

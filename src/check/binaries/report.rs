@@ -30,15 +30,22 @@ pub(super) fn findings<'a>(
 fn finding(kind: Kind, items: &[(Item<'_>, &Fault)], source: &Source<'_>, host: &Host<'_>) -> Finding {
     let mut names = Vec::new();
     let mut packages = BTreeSet::new();
+    let mut is_of_package = false;
     for (item, _) in items {
         match item {
             Item::Wheel(wheel) => {
                 names.push(wheel.name().to_owned());
                 packages.insert(wheel.name().to_owned());
+                is_of_package = true;
             }
             Item::File(file) => {
                 names.push(file.path.to_string());
-                let own = file.package.as_ref().filter(|package| !package.is_for_platform);
+                is_of_package |=
+                    file.package.as_ref().is_some_and(|package| package.is_folder || file.is_module());
+                // The name of a single file is seldom that of its package, and folders such as `.prisma` are not packages.
+                let own = file.package.as_ref().filter(|package| {
+                    package.is_folder && !package.is_for_platform && !package.name.starts_with('.')
+                });
                 packages.extend(own.map(|package| package.name.clone()));
             }
         }
@@ -56,7 +63,11 @@ fn finding(kind: Kind, items: &[(Item<'_>, &Fault)], source: &Source<'_>, host: 
         built_for.into_iter().collect::<Vec<_>>().join(" and "),
         needed(host, kind, items.iter().all(|(_, fault)| fault.is_for_linux)),
     );
-    let mut help = Help::from(install::help(kind, host, &packages));
+    let mut help = Help::from(if is_of_package {
+        install::help(kind, host, &packages)
+    } else {
+        install::build(kind, host)
+    });
     if source.has_exclude {
         help = help.or(Setting::Exclude);
     }

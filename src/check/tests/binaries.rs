@@ -269,6 +269,29 @@ fn modules_for_another_python_are_errors() {
 }
 
 #[test]
+fn names_of_other_builds_and_implementations_of_python_are_read() {
+    for (name, built_for) in [
+        ("a.cpython-311d-x86_64-linux-gnu.so", "a debug build of Python 3.11"),
+        ("a.cpython-313t-x86_64-linux-gnu.so", "free-threaded Python 3.13"),
+        ("a.pypy310-pp73-x86_64-linux-gnu.so", "PyPy 3.10"),
+    ] {
+        let found = findings("python3.11", &[(&format!("/var/task/x/{name}"), linux())], &[]);
+        assert!(found[0].message.contains(&format!("built for {built_for}, but")), "{}", found[0].message);
+    }
+}
+
+#[test]
+fn the_advice_names_only_what_is_a_package() {
+    let advice = |runtime: &str, file: &str| help(&findings(runtime, &[(file, mac())], &[])[0]);
+    let module = advice("python3.12", "/var/task/_cffi_backend.cpython-312-darwin.so");
+    assert!(module.contains("pip install") && !module.contains("_cffi_backend"), "{module}");
+    assert!(advice("python3.12", "/var/task/run").contains("build it for Linux on x86_64"));
+    assert!(advice("python3.12", "/var/task/numpy/core/a.so").contains("--target ... numpy`"));
+    let hidden = advice("nodejs22.x", "/var/task/node_modules/.prisma/client/engine.node");
+    assert!(hidden.contains("npm install") && !hidden.contains(".prisma"), "{hidden}");
+}
+
+#[test]
 fn a_wheel_must_have_a_tag_that_fits() {
     let code = |runtime: &str, tags: &[&str], files: &[(&str, Vec<u8>)]| {
         let tags: Vec<_> = tags.iter().map(|tag| format!("Tag: {tag}\n")).collect();

@@ -30,6 +30,8 @@ fn a_link_to_something_in_the_image_is_fine() {
         "/proc/self/fd/1",
         "/dev/stdout",
         "/mnt/data",
+        "/",
+        "../..",
         // The base may have it.
         "/etc/ssl/certs/ca-certificates.crt",
         "/opt/lib/libz.so.1",

@@ -97,6 +97,7 @@ impl Fixture {
                 places: FunctionPlaces {
                     function: own(""),
                     runtime: own("runtime"),
+                    handler: own("handler"),
                     code: own("code"),
                     dependencies: own("dependencies"),
                     extensions: own("extensions"),

@@ -123,6 +123,7 @@ impl<'a> Settings<'a, '_> {
         FunctionPlaces {
             function: self.at.clone(),
             runtime: self.pick("runtime", |from| from.runtime.as_ref(), findings).1,
+            handler: self.pick("handler", |from| from.handler.as_ref(), findings).1,
             code: self.pick("code", |from| from.code.as_ref(), findings).1,
             dependencies: self.pick("dependencies", |from| from.dependencies.as_ref(), findings).1,
             extensions: self.pick("extensions", |from| from.extensions.as_ref(), findings).1,
