@@ -45,7 +45,17 @@ fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Option<Findin
     let module = Module::of(handler, &contract.id)?;
     let script = || format!("{TASK_ROOT}/{handler}").parse().ok();
     let is_script = !plan.wrappers.is_empty() && script().is_some_and(|path| plan.merged.is_file(&path));
-    if is_script || exists(subject, &module) {
+    if is_script {
+        return None;
+    }
+    // What a wrapper does with a handler is not known.
+    if module.lacks_function() && plan.wrappers.is_empty() {
+        let message =
+            format!("the handler `{handler}` names {}, but no function in it", module.description());
+        let help = format!("add the function's name: `{}.handler`", module.name());
+        return Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help));
+    }
+    if exists(subject, &module) {
         return None;
     }
     let message = format!(

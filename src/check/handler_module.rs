@@ -44,6 +44,17 @@ impl<'a> Module<'a> {
         format!("{noun} `{}`", self.name)
     }
 
+    /// Its name as the handler has it.
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Whether the handler names no function although the language's runtime calls one.
+    pub(super) fn lacks_function(&self) -> bool {
+        let calls_function = matches!(self.language, Language::Python | Language::Node | Language::Ruby);
+        calls_function && self.function.trim_start_matches('.').is_empty()
+    }
+
     /// The variables with folders in which it is searched.
     pub(super) fn variables(&self) -> &'static [&'static str] {
         match self.language {

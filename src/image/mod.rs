@@ -240,7 +240,12 @@ fn config<'a>(
     let history = present(&mut config, "history", json!([])).as_array_mut();
     let history = history.ok_or(ImageError::Form("history"))?;
     // Some readers reject images without one entry per layer; not all tools write them.
-    let counted = history.iter().filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true))).count();
+    let is_layer = |entry: &Value| entry.get("empty_layer") != Some(&Value::Bool(true));
+    if history.iter().filter(|entry| is_layer(entry)).count() > base.layers.len() {
+        // Which of them are wrong cannot be known.
+        history.clear();
+    }
+    let counted = history.iter().filter(|entry| is_layer(entry)).count();
     for _ in counted..base.layers.len() {
         history.push(json!({ "created": created, "created_by": "base image" }));
     }

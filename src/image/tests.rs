@@ -103,7 +103,8 @@ fn labels_are_added_to_those_of_the_base() {
 fn every_layer_has_a_history_entry() {
     let written =
         json!({ "history": [{ "created_by": "root" }, { "created_by": "ENV", "empty_layer": true }] });
-    for extra in [json!({}), json!({ "history": [] }), written] {
+    let too_many = json!({ "history": [{ "created_by": "a" }, { "created_by": "b" }] });
+    for extra in [json!({}), json!({ "history": [] }), written, too_many] {
         let added = [new_layer("a"), new_layer("b")];
         let image =
             Image::assemble(&base(MediaTypes::Oci, &extra), &added, &RunConfig::default(), CREATED).unwrap();

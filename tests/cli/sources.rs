@@ -64,7 +64,8 @@ fn links_to_the_build_machine() {
     assert_eq!(image.files["/opt/lib/link/c.txt"], "644 c");
     // Links that are followed already, but lead to nothing on this machine.
     symlink("/home/ada/none", context.path("one/lib/gone")).unwrap();
-    let run = context.limg(&["build"]).fails(2, &["`/opt/lib/gone` -> `/home/ada/none`", "[link-to-machine]"]);
+    let run =
+        context.limg(&["build"]).fails(2, &["`/opt/lib/gone` -> `/home/ada/none`", "[link-to-machine]"]);
     assert!(!run.stderr.contains("set `follow"), "{}", run.stderr);
 }
 

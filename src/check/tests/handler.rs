@@ -127,3 +127,17 @@ fn what_runs_a_script_or_calls_another_handler_is_taken_into_account() {
     fixture.function.base.entrypoint = Some(entry_point(&["/var/task/start"]));
     assert_eq!(not_found(&fixture), [], "an entry point may do what it wants with it");
 }
+
+#[test]
+fn a_handler_without_a_function_gives_a_warning() {
+    for (runtime, handler, file) in [
+        ("python3.12", "app", "/var/task/app.py"),
+        ("python3.12", "app.", "/var/task/app.py"),
+        ("nodejs22.x", "index", "/var/task/index.js"),
+        ("ruby3.4", "app", "/var/task/app.rb"),
+    ] {
+        let found = not_found(&of(runtime, handler, &[file]));
+        assert!(found[0].message.ends_with("but no function in it"), "{handler}: {}", found[0].message);
+    }
+    assert_eq!(not_found(&of("java21", "Hello", &["/var/task/Hello.class"])), [], "Java calls an interface");
+}
