@@ -107,7 +107,7 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     if !undecided.is_empty() && findings.are_all_errors(|finding| open.contains(finding)) {
         return Ok(Planning::NeedsFullIndexes(undecided));
     }
-    // Nobody knows yet whether the others are true.
+    // Whether the others are true is not known as long as the bases are unread.
     findings.retain(|finding| !open.contains(finding) || certain.contains(finding));
     let warnings = findings.into_result()?;
     Ok(Planning::Done { planned, warnings, left_out })

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
-use crate::failure::{Failure, FailureKind, kind_of_input};
+use crate::failure::{Failure, FailureKind, kind_of_input, refused_by_system};
 use crate::finding::{Help, Setting};
 use crate::fs::FsError;
 use crate::project::ImagePathError;
@@ -116,6 +116,9 @@ impl Failure for TreeError {
                     .or(Setting::Exclude),
             ),
             Self::Changed { .. } => Some("run the command again when no other program writes to it".into()),
+            _ if refused_by_system(self) == Some(io::ErrorKind::PermissionDenied) => {
+                Some(Help::from("let the user who runs limg read it").or(Setting::Exclude))
+            }
             Self::Archive { .. } | Self::Entry { .. } => Some("create the archive again".into()),
             _ => None,
         }

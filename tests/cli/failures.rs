@@ -1,6 +1,8 @@
 //! Failures: the exit code, no result on standard output, and nothing half-written.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -323,15 +325,27 @@ fn a_destination_that_cannot_be_written_exits_with_3() {
     context.assert_clean();
 }
 
-/// Root can read every file, so this shows nothing for root.
 #[test]
 fn a_file_without_read_permission_is_reported() {
     let context = shop();
-    std::fs::set_permissions(context.path("orders/app.py"), std::fs::Permissions::from_mode(0o000)).unwrap();
-    if std::fs::read(context.path("orders/app.py")).is_ok() {
-        return;
+    std::fs::set_permissions(context.path("orders/app.py"), Permissions::from_mode(0o000)).unwrap();
+    let mut command = context.command(&["build"]);
+    // Root can read every file.
+    if std::fs::metadata(context.root()).unwrap().uid() == 0 {
+        std::fs::create_dir(context.store()).unwrap();
+        for folder in [context.root(), &*context.path(""), &*context.store()] {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o777)).unwrap();
+        }
+        command.uid(65534);
     }
-    context.limg(&["build"]).fails(3, &["failed to open `[DIR]/project/orders/app.py`", "Permission denied"]);
+    context.run(&mut command).fails(
+        3,
+        &[
+            "failed to open `[DIR]/project/orders/app.py`",
+            "Permission denied",
+            "help: let the user who runs limg read it",
+        ],
+    );
     assert!(!context.path(".limg").exists());
 }
 
