@@ -127,7 +127,8 @@ impl Exclusions {
             if is_directory {
                 name_text == BYTECODE_FOLDER && !rules.modules.may_be_installed()
             } else {
-                rules.modules.is_own_bytecode(name_text)
+                // A pattern for the folder brings back all bytecode in it.
+                rules.kept != Kept::Wholly && rules.modules.is_own_bytecode(name_text)
             }
         };
         default_excludes::contains(name_text, is_directory)
@@ -456,8 +457,16 @@ mod tests {
                 "requests/packages/__pycache__/x.cpython-312.pyc",
             ]
         );
+        assert!(
+            fixture.files(&["!__pycache__"]).contains(&"__pycache__/app.cpython-312.pyc".to_owned()),
+            "a pattern brings back a folder even if it has bytecode of both"
+        );
         std::fs::remove_file(fixture.0.path().join("code/__pycache__/six.cpython-312.pyc")).unwrap();
         let tree = Tree::load(&fixture.source(&[]), &"/opt".parse().unwrap()).unwrap();
         assert!(tree.get(&"/opt/__pycache__".parse().unwrap()).is_none(), "a run of `app.py` adds no folder");
+        for patterns in [&["!__pycache__"][..], &["!/__pycache__/"], &["!/__pycache__/app.*.pyc"]] {
+            let files = fixture.files(patterns);
+            assert!(files.contains(&"__pycache__/app.cpython-312.pyc".to_owned()), "{patterns:?}: {files:?}");
+        }
     }
 }
