@@ -1,5 +1,5 @@
 //! Sources whose files are not where Lambda looks, as a whole: there are none, or they are in one archive, one folder, or a
-//! virtual environment.
+//! virtual environment. And layers whose packages are in a virtual environment, which limg leaves out.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use super::handler_module::Module;
 use super::{Source, Subject, named, shown};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{ImagePath, SourceKind};
+use crate::runtime::Language;
 use crate::tree::{Node, Tree, TreeError};
 
 /// Endings of the names of archives.
@@ -27,6 +28,13 @@ const OF_LAYERS: &[&str] = &[
     "share",
 ];
 
+/// The folder of a layer in and below which Lambda looks for packages of Python. No name that ends so is on limg's list, so
+/// limg leaves it out only if it is a virtual environment.
+const PYTHON: &str = "python/";
+
+/// What such a virtual environment has for a function. The rest are programs, as links to those of the build machine.
+const PYTHON_LIB: &str = "python/lib/";
+
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     Ok(subject.sources().filter_map(|source| of_source(subject, &source)).collect())
 }
@@ -36,6 +44,10 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>) -> Option<Finding> {
     let mut all = tree.iter().filter(|(_, node)| !matches!(node, Node::Directory)).map(|(path, _)| path);
     if tree.get_or_implied(&format!("{}/pyvenv.cfg", source.root)).is_some() {
         return Some(virtual_environment(source));
+    }
+    let is_for_python = !source.is_code && subject.contract.language() == Some(Language::Python);
+    if is_for_python && tree.left_out().by_default.iter().any(|path| path == PYTHON) {
+        return Some(left_out_environment(source));
     }
     match (all.next(), all.next()) {
         (None, _) => Some(empty(source, tree)),
@@ -66,6 +78,22 @@ fn virtual_environment(source: &Source<'_>) -> Finding {
     Finding::warning(Code::VirtualEnvironment, source.place.clone(), message).help(format!(
         "name a folder without it, and install the packages there (`pip install -r requirements.txt -t {target}`)"
     ))
+}
+
+/// Lambda would find the packages in `python/lib/python3.x/site-packages`, so a layer made with `virtualenv python` works
+/// when it is published.
+fn left_out_environment(source: &Source<'_>) -> Finding {
+    let message = format!(
+        "`{PYTHON}` of {} is a virtual environment, which limg left out: its packages are not in the image",
+        source.name
+    );
+    let folder = source.files.map(|files| shown(&files.path.join("python"), source.place));
+    let help = Help::from(format!(
+        "remove it, and install the packages with `pip install -r requirements.txt -t {}`",
+        folder.as_deref().unwrap_or("DIR/python")
+    ));
+    let help = help.or(Setting::KeepMatching(PYTHON_LIB));
+    Finding::warning(Code::VirtualEnvironment, source.place.clone(), message).help(help)
 }
 
 fn empty(source: &Source<'_>, tree: &Tree) -> Finding {

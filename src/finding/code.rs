@@ -150,7 +150,8 @@ codes! {
     PackedTwice = "packed-twice";
     /// Warning: everything in a layer, extension or the code is in one folder, where Lambda does not look.
     WrappedInFolder = "wrapped-in-folder";
-    /// Warning: a layer, extension or the code is a virtual environment of Python, where Lambda does not look for packages.
+    /// Warning: a layer, extension or the code is a virtual environment of Python, where Lambda does not look for packages,
+    /// or `python/` of a layer for Python is one, which limg leaves out.
     VirtualEnvironment = "virtual-environment";
     /// Warning: the code lists packages that are not installed.
     MissingPackages = "missing-packages";

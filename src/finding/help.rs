@@ -27,6 +27,8 @@ pub enum Setting {
     Exclude,
     /// Keep something that is excluded without a pattern of the user's.
     Keep,
+    /// Keep what this pattern in gitignore syntax matches although limg would leave it out by itself.
+    KeepMatching(&'static str),
     /// Follow symbolic links that leave their directory.
     FollowLinks,
     /// Give the function a handler.

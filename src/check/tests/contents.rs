@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::project::{Source, SourceKind};
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 
 #[test]
 fn a_source_without_files_gives_a_warning_with_the_reason() {
@@ -28,6 +28,45 @@ fn a_virtual_environment_is_not_a_layer() {
     let fixture = Fixture::new("python3.12")
         .layer("venv", &["/opt/pyvenv.cfg", "/opt/lib/python3.12/site-packages/a.py"]);
     assert!(fixture.warning(Code::VirtualEnvironment).contains("-t DIR/python"));
+}
+
+#[test]
+fn a_virtual_environment_that_is_left_out_of_a_layer_gives_a_warning_and_can_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in [
+        "python/pyvenv.cfg",
+        "python/bin/pip",
+        "python/lib/python3.12/site-packages/a/__init__.py",
+        "share/data",
+        "venv/pyvenv.cfg",
+    ] {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let layer = |runtime, exclude: &[&str]| {
+        let source = Source {
+            default_excludes: true,
+            exclude: words(exclude),
+            ..Source::new(folder.path().to_owned(), SourceKind::Directory)
+        };
+        let mut fixture = Fixture::new(runtime).layer("deps", &["/opt/share/data"]);
+        fixture.trees.layers[0] = loaded(Tree::load(&source, &"/opt".parse().unwrap()).unwrap());
+        fixture
+    };
+    let text = layer("python3.12", &[]).warning(Code::VirtualEnvironment);
+    assert!(text.starts_with("`python/` of the layer `deps` is a virtual environment"), "{text}");
+    assert!(text.contains("-t /nowhere/python`"), "{text}");
+    assert!(text.ends_with("or add `!python/lib/` to `exclude` to keep `python/lib/`"), "{text}");
+    layer("nodejs22.x", &[]).checked_without_warnings();
+
+    let kept = layer("python3.12", &["!python/lib/"]);
+    kept.checked_without_warnings();
+    let files = kept.trees.layers[0].tree.iter().filter(|(_, node)| !matches!(node, Node::Directory));
+    let files: Vec<_> = files.map(|(path, _)| path.as_str()).collect();
+    assert_eq!(files, ["/opt/python/lib/python3.12/site-packages/a/__init__.py", "/opt/share/data"]);
+    std::fs::remove_dir_all(folder.path().join("share")).unwrap();
+    layer("python3.12", &[]).warning(Code::VirtualEnvironment);
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::OtherArchitecture => "change the function's `architecture`".to_owned(),
         Setting::Exclude => "add it to `exclude`".to_owned(),
         Setting::Keep => "add `!PATTERN` to `exclude` to keep it".to_owned(),
+        Setting::KeepMatching(pattern) => format!("add `!{pattern}` to `exclude` to keep `{pattern}`"),
         Setting::FollowLinks => "set `follow: true` to copy what the link points to".to_owned(),
         Setting::Handler => "add `handler:`".to_owned(),
         Setting::EntryPoint => "add `entrypoint:` to the base under `bases`".to_owned(),
