@@ -77,7 +77,7 @@ fn parent(name: &str) -> &str {
 }
 
 /// Resolves a name relative to `folder`, without `.` and `..`.
-fn normalised(name: &str, folder: &str) -> String {
+pub(super) fn normalised(name: &str, folder: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in folder.split('/').chain(name.split('/')) {
         match name {

@@ -7,6 +7,7 @@
 mod archive_members;
 mod archive_writer;
 mod directory_writer;
+mod existing_archive;
 mod reader;
 mod unpacked_archive;
 mod unused_blobs;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 pub use archive_writer::{write_docker_archive, write_oci_archive};
 pub use directory_writer::{LayoutDirectory, check_folder, check_oci_directory, missing_layers};
+pub use existing_archive::check_replaced_archive;
 pub use reader::{read_docker_archive, read_imported, read_oci_archive, read_oci_directory};
 
 use crate::failure::{Failure, FailureKind, kind_of_work};

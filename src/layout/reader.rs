@@ -115,7 +115,7 @@ pub fn read_imported(
 /// An entry of the `manifest.json` of a Docker archive.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct DockerManifest {
+pub(super) struct DockerManifest {
     config: String,
     repo_tags: Option<Vec<String>>,
     /// The Docker Engine writes `null` for none.

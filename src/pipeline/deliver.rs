@@ -252,7 +252,8 @@ impl<W: Write> Write for Interruptible<'_, W> {
     }
 }
 
-/// The path of an archive, with links resolved. Anything but a file is refused: the rename at the end would replace it.
+/// The path of an archive, with links resolved. Anything but an earlier archive or an empty file is refused: the rename at the
+/// end would replace it.
 fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
     let refused = |why: &str| LayoutError::Invalid {
         path: path.to_owned(),
@@ -261,6 +262,7 @@ fn replaceable(path: &Path) -> Result<PathBuf, LayoutError> {
     };
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
+            layout::check_replaced_archive(path)?;
             Ok(path.canonicalize().map_err(FsError::because("follow the link", path))?)
         }
         Ok(metadata) if metadata.is_dir() => Err(refused("is a folder")),

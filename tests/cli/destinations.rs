@@ -1,5 +1,6 @@
 //! The destinations of images.
 
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use crate::build::shop;
@@ -146,11 +147,12 @@ fn a_layout_from_an_interrupted_run_is_completed() {
 #[test]
 fn an_archive_is_written_completely_or_not_at_all() {
     let context = shop();
-    context.write("a.tar", "what was there");
+    context.limg(&["build", "bills", "-o", "oci-archive:a.tar"]).ok();
+    let before = std::fs::read(context.path("a.tar")).unwrap();
     context.write("layers/words/python/words.py", "changed");
     // A file cannot contain an archive.
     context.limg(&["build", "-o", "oci-archive:limg.yaml/a.tar"]).fails(2, &["limg.yaml` is not a folder"]);
-    assert_eq!(std::fs::read_to_string(context.path("a.tar")).unwrap(), "what was there");
+    assert!(std::fs::read(context.path("a.tar")).unwrap() == before);
     context.limg(&["build", "-o", "oci-archive:orders"]).fails(2, &["failed to write", "orders"]);
     assert!(context.path("orders/app.py").exists());
     context.assert_clean();
@@ -243,11 +245,68 @@ fn an_archive_replaces_only_files() {
         run.fails(2, &["failed to write the image to `docker-archive:", "cause: ", "help: name "]);
     }
     assert!(context.path("folder").is_dir() && context.path("device").is_symlink());
-    context.write("real/a.tar", "old");
+    context.write("real/a.tar", "");
     symlink("real/a.tar", context.path("link.tar")).unwrap();
     context.limg(&["build", "-o", "docker-archive:link.tar"]).ok();
     assert!(context.path("link.tar").is_symlink());
     Archive::open(&context.path("real/a.tar")).docker_image("shop/orders:latest");
+    context.assert_clean();
+}
+
+/// As the oldest and the newest `docker save`, skopeo and limg itself write them, plain and in gzip.
+#[test]
+fn an_archive_replaces_only_archives_of_images() {
+    let context = shop();
+    let tar = |files: &[(&str, &str)]| {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_uid(0);
+            header.set_gid(0);
+            archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        archive.into_inner().unwrap()
+    };
+    let gzip = |bytes: &[u8]| {
+        let mut output = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        output.write_all(bytes).unwrap();
+        output.finish().unwrap()
+    };
+    let list = r#"[{"Config":"a.json","RepoTags":null,"Layers":[]}]"#;
+    let layout = tar(&[("blobs/sha256/a", "{}"), ("./index.json", "{}"), ("./oci-layout", "{}")]);
+    let docker = tar(&[("a/VERSION", "1.0"), ("a.json", "{}"), ("manifest.json", list)]);
+    let website = tar(&[("index.html", ""), ("index.json", "{}"), ("manifest.json", r#"{"name":"shop"}"#)]);
+    for kind in ["oci-archive", "docker-archive"] {
+        let destination = format!("{kind}:a.tar");
+        let definition = context.path("limg.yaml");
+        for kept in
+            [&std::fs::read(definition).unwrap(), &website, &gzip(&website), &gzip(b"x"), &vec![0; 1024]]
+        {
+            context.write("a.tar", kept);
+            let run = context.limg(&["build", "orders", "-o", &destination]).fails(
+                2,
+                &[
+                    &format!("failed to write the image to `{kind}:[DIR]/project/a.tar`"),
+                    "a.tar` is neither empty nor an archive of images",
+                    "help: choose another path, or remove it",
+                ],
+            );
+            assert!(!run.stderr.contains("built"), "it is rejected before anything is built: {}", run.stderr);
+            assert!(std::fs::read(context.path("a.tar")).unwrap() == *kept);
+        }
+    }
+    for kind in ["oci-archive", "docker-archive"] {
+        let destination = format!("{kind}:a.tar");
+        for replaced in [&vec![], &layout, &gzip(&layout), &docker, &gzip(&docker)] {
+            context.write("a.tar", replaced);
+            context.limg(&["build", "orders", "-o", &destination]).ok();
+            // Its own archive is the last one.
+            context.limg(&["build", "orders", "-o", &destination]).ok();
+        }
+    }
+    Archive::open(&context.path("a.tar")).docker_image("shop/orders:latest");
     context.assert_clean();
 }
 
