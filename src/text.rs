@@ -17,21 +17,16 @@ fn turns(character: char) -> bool {
     )
 }
 
-/// A text of several lines, safe to show: control characters other than line feeds and tabs are escaped, as are those that
-/// change the direction of writing.
-#[must_use]
-pub(crate) fn visible(text: &str) -> String {
-    escape(text, |character| matches!(character, '\n' | '\t'))
-}
-
-/// As [`visible`], for what must stay on one line: line feeds and tabs are escaped too.
+/// A text on one line, safe to show: control characters other than tabs are escaped, as are those that change the direction
+/// of writing. A name with a line break in it must not look like a line of limg's own: a CI service takes some lines as
+/// commands.
 #[must_use]
 pub(crate) fn visible_line(text: &str) -> String {
-    escape(text, |_| false)
+    escape(text, |character| character == '\t')
 }
 
-/// What a program prints, safe to show on a terminal: as [`visible`], but colours and other renditions of characters stay
-/// (ECMA-48 8.3.117), as do carriage returns at the ends of lines.
+/// What a program prints, safe to show on a terminal: as [`visible_line`], but the ends of lines stay, as do colours and other
+/// renditions of characters (ECMA-48 8.3.117).
 #[must_use]
 pub(crate) fn visible_output(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -39,14 +34,18 @@ pub(crate) fn visible_output(bytes: &[u8]) -> String {
     let mut rest = &*text;
     while let Some(at) = rest.find(['\u{1b}', '\r']) {
         let (before, from) = rest.split_at(at);
-        shown.push_str(&visible(before));
+        shown.push_str(&visible_lines(before));
         let kept = if from.starts_with("\r\n") { 2 } else { rendition(from) };
         shown.push_str(&from[..kept]);
         let end = kept.max(1);
-        shown.push_str(&visible(&from[kept..end]));
+        shown.push_str(&visible_lines(&from[kept..end]));
         rest = &from[end..];
     }
-    shown + &visible(rest)
+    shown + &visible_lines(rest)
+}
+
+fn visible_lines(text: &str) -> String {
+    escape(text, |character| matches!(character, '\n' | '\t'))
 }
 
 /// The length in bytes of the control sequence for a rendition at the start of a text; 0 if there is none.
@@ -56,7 +55,7 @@ fn rendition(text: &str) -> usize {
     end.filter(|end| parameters[*end..].starts_with('m')).map_or(0, |end| "\u{1b}[".len() + end + 1)
 }
 
-/// A JSON text, safe to show: in its strings, what [`visible`] escapes is escaped as JSON does.
+/// A JSON text, safe to show: in its strings, what [`visible_line`] escapes is escaped as JSON does.
 #[must_use]
 pub(crate) fn visible_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
@@ -229,14 +228,13 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(visible("a\x1b]0;title\x07b"), "a\\u{1b}]0;title\\u{7}b");
-        assert_eq!(visible("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\r");
-        assert_eq!(visible("one\n\ttwo ü"), "one\n\ttwo ü");
+        assert_eq!(visible_line("a\x1b]0;title\x07b"), "a\\u{1b}]0;title\\u{7}b");
+        assert_eq!(visible_line("\x1b[1;31mred\x1b[0m\r"), "\\u{1b}[1;31mred\\u{1b}[0m\\r");
+        assert_eq!(visible_line("one\r\n\ttwo ü \u{202e}x"), "one\\r\\n\ttwo ü \\u{202e}x");
         for hidden in ["\u{61c}", "\u{200b}", "\u{2069}", "\u{feff}", "\u{e0041}"] {
-            assert_eq!(visible(hidden), hidden.escape_unicode().to_string());
+            assert_eq!(visible_line(hidden), hidden.escape_unicode().to_string());
         }
-        assert_eq!(visible("\u{200d}"), "\u{200d}", "a joiner");
-        assert_eq!(visible_line("one\n\ttwo ü \u{202e}x"), "one\\n\\ttwo ü \\u{202e}x");
+        assert_eq!(visible_line("\u{200d}"), "\u{200d}", "a joiner");
     }
 
     #[test]

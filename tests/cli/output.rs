@@ -227,3 +227,51 @@ fn sample_events_are_listed_and_printed() {
         assert_eq!(event.stderr, "");
     }
 }
+
+/// A CI service takes a line such as `::error::…` as a command.
+#[test]
+fn a_line_break_in_a_name_does_not_begin_a_line_of_the_output() {
+    let injected = |text: &str| text.lines().any(|line| line.starts_with("::"));
+    let context = shop();
+    context.zip(
+        "code.zip",
+        &[("app.py", "def b(): pass\n"), ("a\n::error::zip", "1"), ("b\n::error::zip", "2")],
+    );
+    // An archive with two entries of one name is rejected.
+    let mut archive = std::fs::read(context.path("code.zip")).unwrap();
+    while let Some(at) = archive.windows(4).position(|window| window == b"b\n::") {
+        archive[at] = b'a';
+    }
+    context.write("code.zip", archive);
+    context.write("code/app.py", "def b(): pass\n");
+    context.write("code/x\n::warning::folder/.git/config", "x");
+    let function = |code: &str, handler: &str| {
+        context.write(
+            "names.yaml",
+            format!(
+                "functions: {{ f: {{ runtime: python3.12, code: {code}, handler: \"{handler}\" }} }}\n\
+                     bases: {{ python3.12: {{ image: \"oci:base\" }} }}\n"
+            ),
+        );
+    };
+    for (code, handler, shown) in [
+        ("code.zip", "app.b", "a\\n::error::zip"),
+        ("code", "app.b", "x\\n::warning::folder"),
+        ("code", "a\\n::error::handler", "a\\n::error::handler"),
+        ("gone\\n::error::code", "a.b", "gone\\n::error::code"),
+    ] {
+        function(&format!("\"{code}\""), handler);
+        let run = context.limg(&["build", "-v", "-f", "names.yaml", "-o", "oci:out"]);
+        assert!(run.stderr.contains(shown) && !injected(&run.stderr), "{shown}: {run:?}");
+        let run = context.limg(&["build", "-v", "-f", "names.yaml", "-o", "oci:out", "--format", "json"]);
+        serde_json::from_str::<Value>(&run.stdout).unwrap();
+        assert!(!injected(&run.stderr) && !injected(&run.stdout), "{shown}: {run:?}");
+    }
+    function("code", "app.b");
+    for format in ["human", "refs"] {
+        let run =
+            context.limg(&["build", "-f", "names.yaml", "--format", format, "-o", "oci:x\n::error::out"]);
+        let run = run.ok();
+        assert!(run.stdout.contains("x\\n::error::out") && !injected(&run.stdout), "{run:?}");
+    }
+}

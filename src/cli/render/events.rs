@@ -7,7 +7,7 @@ use crate::cli::units::seconds;
 use crate::event::{Activity, Event, LayerEvent, ProgressEvent, Provenance, Reporter, Step};
 use crate::finding::Setting;
 use crate::sync::lock;
-use crate::text::{count, first_of, visible};
+use crate::text::{count, first_of, visible_line};
 use crate::units::size;
 
 /// How many overwritten files are listed without `--verbose`.
@@ -165,7 +165,7 @@ impl Terminal {
     fn progress(&self, ProgressEvent { id, step }: &ProgressEvent) {
         match (&self.bars, step) {
             (Some(bars), Step::Begun { activity, total }) => {
-                bars.begin(*id, visible(&self.activity(activity, "")), *total);
+                bars.begin(*id, visible_line(&self.activity(activity, "")), *total);
             }
             (Some(bars), Step::At(bytes)) => bars.move_to(*id, *bytes),
             (Some(bars), Step::Ended) => bars.end(*id),

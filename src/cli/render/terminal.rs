@@ -16,7 +16,7 @@ use super::bars::Bars;
 use crate::cli::args::Format;
 use crate::definition::{Located, Sources};
 use crate::sync::lock;
-use crate::text::{visible, visible_json, visible_output, without_user_information};
+use crate::text::{visible_json, visible_line, visible_output, without_user_information};
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
@@ -103,7 +103,7 @@ impl Terminal {
     /// Prints the lines of a result.
     pub(super) fn print_lines(&self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
-            self.print_bytes(format!("{}\n", visible(&line)).as_bytes());
+            self.print_bytes(format!("{}\n", visible_line(&line)).as_bytes());
         }
     }
 
@@ -202,7 +202,8 @@ impl Terminal {
         let mut line = String::new();
         for (style, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
             let style = if self.options.color == ColorChoice::Never { PLAIN } else { *style };
-            let _infallible = write!(line, "{style}{}{style:#}", visible(&without_user_information(text)));
+            let _infallible =
+                write!(line, "{style}{}{style:#}", visible_line(&without_user_information(text)));
         }
         line.push('\n');
         let write = || AutoStream::new(io::stderr().lock(), self.options.color).write_all(line.as_bytes());
