@@ -49,7 +49,7 @@ type Rule = fn(&Subject<'_>) -> Result<Vec<Finding>, TreeError>;
 /// How many paths or names a message lists as examples.
 const NAMED: usize = 3;
 
-/// How many links or packages a message lists if the user has to change each of them.
+/// How many links, packages or secrets a message lists if the user has to change each of them.
 const LISTED: usize = 50;
 
 /// The beginnings of the names of packages that AWS's bases for Node.js contain: version 3 of the SDK, and no longer version 2

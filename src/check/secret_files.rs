@@ -1,8 +1,9 @@
 //! Files that look like secrets: an image is read by more people than a function's configuration.
 
-use super::{Source, Subject, named};
+use super::{LISTED, Source, Subject};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::ImagePath;
+use crate::text::first_of;
 use crate::tree::TreeError;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
@@ -23,13 +24,17 @@ fn of_source(source: &Source<'_>) -> Option<Finding> {
     if secrets.is_empty() {
         return None;
     }
-    let look = if secrets.len() == 1 { "looks like a secret" } else { "look like secrets" };
+    let (looks, it, exclude) = match secrets.len() {
+        1 => ("this looks like a secret", "it", Setting::Exclude),
+        _ => ("these look like secrets", "them", Setting::ExcludeSeveral),
+    };
     let message = format!(
-        "{} contains {}: this {look}, and everyone who can pull the image can read it",
+        "{} contains {}: {looks}, and everyone who can pull the image can read {it}",
         source.name,
-        named(&secrets)
+        first_of(LISTED, secrets.iter().map(|path| format!("`{path}`")))
     );
-    let help = Help::setting(Setting::Exclude)
-        .or("if the function needs it, read it from Secrets Manager or Parameter Store at run time");
+    let help = Help::setting(exclude).or(format!(
+        "if the function needs {it}, read {it} from Secrets Manager or Parameter Store at run time"
+    ));
     Some(Finding::warning(Code::SecretFile, source.place.clone(), message).help(help))
 }

@@ -9,7 +9,8 @@ use crate::tree::{FileNode, Node, Tree, TreeError};
 /// How much of a file is read: the files that tools write their secrets to are much smaller.
 const READ: usize = 64 * 1024;
 
-/// Endings of names that begin with `.env.`, of files that are meant to be shared or are code.
+/// Words in the names of files with variables, at the end after `.env.` or before `.env`, that are meant to be shared or
+/// are code.
 const NOT_SECRET: &[&str] = &[
     "default", "defaults", "dist", "example", "js", "json", "md", "sample", "schema", "template", "tpl",
     "ts", "vault",
@@ -51,10 +52,7 @@ fn sign(path: &ImagePath) -> Option<Sign> {
     let suffix = path.suffix().unwrap_or_default();
     Some(match name {
         ".env" | ".envrc" | ".git-credentials" | ".pgpass" => Sign::Name,
-        _ if name.starts_with(".env.") => {
-            let is_shared = NOT_SECRET.contains(&suffix.to_ascii_lowercase().as_str());
-            (!is_shared).then_some(Sign::Name)?
-        }
+        _ if name.starts_with(".env.") => (!is_shared(suffix)).then_some(Sign::Name)?,
         "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ecdsa_sk" | "id_ed25519" | "id_ed25519_sk" => {
             Sign::Words(PRIVATE_KEY)
         }
@@ -70,12 +68,31 @@ fn sign(path: &ImagePath) -> Option<Sign> {
             "pem" | "key" | "p8" => Sign::Words(PRIVATE_KEY),
             "ppk" => Sign::Words(&["Private-Lines"]),
             "p12" | "pfx" => Sign::Name,
+            "env" => {
+                let word = name[..name.len() - ".env".len()].rsplit(['.', '-', '_']).next();
+                (!word.is_some_and(is_shared)).then_some(Sign::Name)?
+            }
             // Keys of accounts of Google's services.
+            "json" if has_key_id(name) => Sign::Words(PRIVATE_KEY),
             "json" if is_account(name) => {
                 Sign::Words(&["PRIVATE KEY-----", "\"refresh_token\"", "\"client_secret\""])
             }
             _ => return None,
         },
+    })
+}
+
+/// Whether a word in the name of a file with variables shows that it is not a secret.
+fn is_shared(word: &str) -> bool {
+    NOT_SECRET.contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// Whether a file is named as Google names the downloaded key of a service account: the project, `-`, and the first 12
+/// hexadecimal digits of the key's ID.
+fn has_key_id(name: &str) -> bool {
+    let id = name.strip_suffix(".json").and_then(|name| name.rsplit_once('-'));
+    id.is_some_and(|(project, id)| {
+        !project.is_empty() && id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
@@ -114,6 +131,8 @@ mod tests {
             (".env.production", "A=1"),
             (".env.local", "A=1"),
             ("conf/.envrc", "export A=1"),
+            ("prod.env", "A=1"),
+            ("conf/api.staging.env", "A=1"),
             ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
             (".ssh/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
             ("tls/server.pem", key),
@@ -124,6 +143,7 @@ mod tests {
             (".npmrc", "registry=https://r\n//r/:_authToken=npm_x\n"),
             (".pypirc", "[pypi]\npassword: x\n"),
             (".netrc", "machine h login u password p\n"),
+            ("shop-prod-0123456789ab.json", "{\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
             ("service-account.json", "{\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
         ] {
             assert!(looks_secret(name, content), "{name}");
@@ -137,6 +157,11 @@ mod tests {
             (".env.example", "A="),
             (".env.local.sample", "A="),
             (".env.TEMPLATE", "A="),
+            ("example.env", "A="),
+            ("prod.Sample.env", "A="),
+            ("app-template.env", "A="),
+            ("chunk-0123456789ab.json", "{\"client_secret\": 1}"),
+            ("chunk-0123456789abc.json", "-----BEGIN PRIVATE KEY-----"),
             ("certifi/cacert.pem", "-----BEGIN CERTIFICATE-----\nMII\n"),
             ("server.key", "-----BEGIN PUBLIC KEY-----\n"),
             ("id_rsa.pub", "ssh-rsa AAA"),

@@ -25,6 +25,8 @@ pub enum Setting {
     OtherArchitecture,
     /// Exclude files that the function does not need.
     Exclude,
+    /// The same, where a message names several files.
+    ExcludeSeveral,
     /// Keep something that is excluded without a pattern of the user's.
     Keep,
     /// Keep what this pattern in gitignore syntax matches although limg would leave it out by itself.

@@ -28,6 +28,7 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::Architecture(architecture) => format!("set `architecture: {architecture}` for the function"),
         Setting::OtherArchitecture => "change the function's `architecture`".to_owned(),
         Setting::Exclude => "add it to `exclude`".to_owned(),
+        Setting::ExcludeSeveral => "add them to `exclude`".to_owned(),
         Setting::Keep => "add `!PATTERN` to `exclude` to keep it".to_owned(),
         Setting::KeepMatching(pattern) => format!("add `!{pattern}` to `exclude` to keep `{pattern}`"),
         Setting::FollowLinks => "set `follow: true` to copy what the link points to".to_owned(),
