@@ -6,7 +6,7 @@ use super::{LISTED, Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{SourceKind, is_in};
-use crate::text::{count, first_of};
+use crate::text::{count, excerpt, first_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
 /// What exists only at run time: folders of the kernel, file systems that are mounted, and what a function writes.
@@ -58,7 +58,7 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<Stri
             // Every image has its root.
             continue;
         }
-        let shown = format!("`{path}` -> `{target}`");
+        let shown = format!("`{path}` -> `{}`", excerpt(target));
         // The links of a published layer are not the user's to change.
         match source.tree.tree.machine_links().get(path).filter(|_| source.has_exclude) {
             Some(MachineLink::Certain) => to_machine.push(shown),

@@ -95,3 +95,9 @@ fn a_link_as_an_extension_is_reported_once() {
     let dangling = Fixture::new("python3.12").layer("l", &["/opt/extensions/log -> nowhere"]);
     assert_eq!(codes(&dangling), [Code::NotAProgram]);
 }
+
+#[test]
+fn a_long_target_is_cut_in_messages() {
+    let findings = code(&[&format!("/var/task/link -> {}", "x/".repeat(2000))]).findings();
+    assert!(findings[0].message.len() < 1000, "{}", findings[0].message.len());
+}
