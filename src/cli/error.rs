@@ -79,6 +79,8 @@ pub(super) enum CommandError {
     UnknownCommand { name: String },
     #[error("`{}` already exists", path.display())]
     FileExists { path: PathBuf },
+    #[error("`{}` is not a folder", path.display())]
+    NotAFolder { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
     Destination { text: String, why: String },
     #[error("`--tag {0}` is not a valid tag")]
@@ -204,7 +206,7 @@ impl Failure for CommandError {
                 "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
             ),
             Self::UnknownCommand { .. } => Some("run `limg help` for the list".to_owned()),
-            Self::FileExists { .. } => Some("use an empty folder".to_owned()),
+            Self::FileExists { .. } | Self::NotAFolder { .. } => Some("use an empty folder".to_owned()),
             Self::Destination { .. } => {
                 Some("run `limg build --help` for the list of destinations".to_owned())
             }

@@ -31,8 +31,12 @@ pub(super) fn run(
         .ok_or_else(|| CommandError::UnknownRuntime { name: runtime.to_owned(), meant: Vec::new() })?;
     // Before anything is written, so that an error leaves the folder unchanged.
     let paths: Vec<_> = files.iter().map(|file| directory.join(file.path)).collect();
-    if let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        return Err(CommandError::FileExists { path: path.clone() });
+    let definitions = definition::NAMES.iter().map(|name| directory.join(name));
+    if let Some(path) = definitions.chain(paths.clone()).find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(CommandError::FileExists { path });
+    }
+    if let Some(path) = paths.iter().find_map(|path| file_above(path)) {
+        return Err(CommandError::NotAFolder { path: path.to_owned() });
     }
     let gitignore = directory.join(".gitignore");
     let ignored = with_patterns(read_if_exists(&gitignore)?.as_deref(), &ignored);
@@ -55,6 +59,12 @@ pub(super) fn run(
         terminal.status(&format!("compile the function before you build it: {command}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is in the way of the folder that `path` is in.
+fn file_above(path: &Path) -> Option<&Path> {
+    let existing = path.ancestors().skip(1).find(|above| fs::symlink_metadata(above).is_ok())?;
+    (!existing.is_dir()).then_some(existing)
 }
 
 /// The runtime that the user named: an id, or a language, whose newest runtime it is.

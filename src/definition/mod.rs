@@ -31,7 +31,7 @@ use document::{Document, Documents, Vocabulary};
 use foreign::Foreign;
 
 /// The names of a definition, in the order in which they are looked for.
-const NAMES: &[&str] = &["limg.yaml", "limg.yml"];
+pub(crate) const NAMES: &[&str] = &["limg.yaml", "limg.yml"];
 /// The names of other AWS tools' templates, which explain why someone expected limg to find a definition.
 const TEMPLATE_NAMES: &[&str] =
     &["template.yaml", "template.yml", "serverless.yml", "serverless.yaml", "serverless.json", "cdk.json"];

@@ -86,7 +86,25 @@ fn nothing_is_overwritten() {
     let before = std::fs::read(context.path("limg.yaml")).unwrap();
     context.limg(&["init", "--runtime", "nodejs22.x"]).fails(2, &["limg.yaml` already exists"]);
     assert_eq!(std::fs::read(context.path("limg.yaml")).unwrap(), before);
-    context.limg(&["init", "limg.yaml/below"]).fails(3, &["failed to create the folder"]);
+    context.limg(&["init", "limg.yaml/below"]).fails(2, &["`limg.yaml` is not a folder", "help: use an "]);
+}
+
+#[test]
+fn a_folder_in_which_something_is_in_the_way_is_not_changed() {
+    let context = Context::new();
+    context.write("file/functions", "mine\n");
+    context.write("other/limg.yml", "mine\n");
+    std::fs::create_dir_all(context.path("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", context.path("link/functions")).unwrap();
+    let before = context.files("project");
+    for (folder, why) in [
+        ("file", "`file/functions` is not a folder"),
+        ("other", "`other/limg.yml` already exists"),
+        ("link", "`link/functions` is not a folder"),
+    ] {
+        context.limg(&["init", folder]).fails(2, &[why, "help: use an empty folder"]);
+    }
+    assert_eq!(context.files("project"), before);
 }
 
 #[test]
