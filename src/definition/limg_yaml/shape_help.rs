@@ -2,6 +2,8 @@
 //!
 //! Nothing here decides whether something is wrong.
 
+use serde_json::Value;
+
 use super::expected::Expected;
 use crate::definition::document::{Node, Scalar, ScalarKind};
 use crate::finding::Place;
@@ -55,9 +57,9 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
         (Expected::Integer { minimum, maximum }, ..) => {
             format!("write a whole number from {minimum} to {maximum}, without quotes or unit")
         }
-        (Expected::List(_), Some(text), _) => format!("write a list: `[{}]`", one_line(text)),
-        (Expected::BooleanOrList(_), Some(text), _) => {
-            format!("write `true`, `false` or a list: `[{}]`", one_line(text))
+        (Expected::List(items), Some(text), _) => format!("write a list: `[{}]`", in_brackets(text, items)),
+        (Expected::BooleanOrList(items), Some(text), _) => {
+            format!("write `true`, `false` or a list: `[{}]`", in_brackets(text, items))
         }
         (Expected::BooleanOrList(_), None, _) => "write `true`, `false` or a list".into(),
         (Expected::List(_), None, Node::Mapping(_)) => "write a list of names: `[first, second]`".into(),
@@ -66,7 +68,7 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
         {
             let is_arn = text.starts_with("arn:") && properties.contains_key("arn");
             let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
-            format!("write `{{ {key}: {} }}`", one_line(text))
+            format!("write `{{ {key}: {} }}`", in_brackets(text, &properties[key]))
         }
         (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
@@ -86,6 +88,22 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
 /// The words in backticks, with commas between.
 pub(super) fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A value between brackets or braces, in quotes if YAML would otherwise read something other than the `schema` requires.
+fn in_brackets(text: &str, schema: &Value) -> String {
+    let line = one_line(text);
+    if line != text {
+        return line;
+    }
+    let takes_any = matches!(Expected::read(schema), Some((Expected::AnyScalar, _)));
+    let needs_no_quotes = match serde_yaml::from_str::<Vec<Value>>(&format!("[{text}]")).as_deref() {
+        Ok([Value::String(read)]) => read == text,
+        Ok([Value::Number(_) | Value::Bool(_)]) => takes_any,
+        _ => false,
+    };
+    // Every JSON string is a YAML string too.
+    if needs_no_quotes { line } else { Value::from(text).to_string() }
 }
 
 /// A value short enough to stand in a help.

@@ -127,6 +127,38 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
 ",
     },
     Case {
+        name: "texts that need quotes in brackets",
+        text: r##"
+layers: { l: "a, b" }
+functions:
+  a: { runtime: python3.12, handler: a.b, code: c, exclude: "*.md" }
+  b: { runtime: python3.12, handler: a.b, code: c, exclude: "a: b" }
+  c: { runtime: python3.12, handler: a.b, code: c, exclude: 12 }
+  d: { runtime: python3.12, handler: a.b, code: c, exclude: "# \"x\"" }
+  e: { runtime: python3.12, handler: a.b, code: c, exclude: "../a/**/b c" }
+"##,
+        report: r##"
+2:14 error[wrong-type] expected a mapping, found text
+  | layers: { l: "a, b" }
+  help: write `{ path: "a, b" }`
+4:61 error[wrong-type] expected a list, found text
+  | a: { runtime: python3.12, handler: a.b, code: c, exclude: "*.md" }
+  help: write a list: `["*.md"]`
+5:61 error[wrong-type] expected a list, found text
+  | b: { runtime: python3.12, handler: a.b, code: c, exclude: "a: b" }
+  help: write a list: `["a: b"]`
+6:61 error[wrong-type] expected a list, found a number
+  | c: { runtime: python3.12, handler: a.b, code: c, exclude: 12 }
+  help: write a list: `["12"]`
+7:61 error[wrong-type] expected a list, found text
+  | d: { runtime: python3.12, handler: a.b, code: c, exclude: "# \"x\"" }
+  help: write a list: `["# \"x\""]`
+8:61 error[wrong-type] expected a list, found text
+  | e: { runtime: python3.12, handler: a.b, code: c, exclude: "../a/**/b c" }
+  help: write a list: `[../a/**/b c]`
+"##,
+    },
+    Case {
         name: "values of wrong types",
         text: r#"project: 2024
 functions:
