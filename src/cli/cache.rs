@@ -197,16 +197,16 @@ impl Pruned {
     fn line(&self) -> String {
         let word = if self.dry_run { "would remove" } else { "removed" };
         let blobs = format!("{} ({})", count(self.blobs.len(), "blob"), size(self.bytes));
-        let shared = if self.shared.count > 0 {
-            format!(
-                ", of which {} ({}) stay on disk in layouts and other copies",
-                self.shared.count,
-                size(self.shared.bytes)
-            )
-        } else {
-            String::new()
+        let records = count(self.records.count, "record");
+        let shared = match self.shared.count {
+            0 => String::new(),
+            shared => format!(
+                "; {shared} of the blobs ({}) {} on disk in layouts and other copies",
+                size(self.shared.bytes),
+                if shared == 1 { "stays" } else { "stay" }
+            ),
         };
-        format!("{word} {blobs}{shared} and {}", count(self.records.count, "record"))
+        format!("{word} {blobs} and {records}{shared}")
     }
 }
 
