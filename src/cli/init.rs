@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::args::InitArguments;
 use super::error::CommandError;
 use super::render::Terminal;
@@ -49,16 +51,28 @@ pub(super) fn run(
         if file.executable {
             fs::make_executable(path)?;
         }
-        terminal.status(&format!("wrote {}", path.display()));
     }
+    let mut written = paths;
     if let Some(text) = ignored {
         fs::write_atomically(&gitignore, &text)?;
-        terminal.status(&format!("wrote {}", gitignore.display()));
+        written.push(gitignore);
+    }
+    for path in &written {
+        terminal.status(&format!("wrote {}", path.display()));
     }
     if let Some(command) = compile {
         terminal.status(&format!("compile the function before you build it: {command}"));
     }
+    let report = InitReport { written: written.iter().map(|path| path.display().to_string()).collect() };
+    terminal.print(&report, Vec::new);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct InitReport {
+    /// The files, in the order in which they were written.
+    written: Vec<String>,
 }
 
 /// What is in the way of the folder that `path` is in.

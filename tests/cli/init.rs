@@ -32,6 +32,18 @@ fn a_new_project_builds() {
 }
 
 #[test]
+fn the_written_files_are_listed_in_json() {
+    let context = Context::new();
+    let run = context.limg(&["init", "shop", "--format", "json"]).ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let written: Vec<_> =
+        report["written"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    assert!(written.contains(&"shop/limg.yaml") && written.contains(&"shop/.gitignore"), "{written:?}");
+    assert!(written.iter().all(|path| context.path(path).exists()), "{written:?}");
+    assert_eq!(context.limg(&["init", "other"]).ok().stdout, "");
+}
+
+#[test]
 fn the_schema_that_the_editor_gets_is_that_of_this_limg() {
     let context = Context::new();
     context.limg(&["init", "shop"]).ok();
