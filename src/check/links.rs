@@ -54,13 +54,10 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<Stri
         let (Err(end), Some(Node::Symlink(target))) = (merged.trace(path), merged.get(path)) else {
             continue;
         };
-        if end == DeadEnd::Root {
-            // Every image has its root.
-            continue;
-        }
         let shown = format!("`{path}` -> `{}`", excerpt(target));
-        // The links of a published layer are not the user's to change.
-        match source.tree.tree.machine_links().get(path).filter(|_| source.has_exclude) {
+        // The links of a published layer are not the user's to change, and every image has its root.
+        let is_judged = source.has_exclude && end != DeadEnd::Root;
+        match source.tree.tree.machine_links().get(path).filter(|_| is_judged) {
             Some(MachineLink::Certain) => to_machine.push(shown),
             Some(MachineLink::UnlessInBase) => to_system.push(shown),
             None if !started.contains(path.as_str()) && leads_nowhere(subject, &end) => {

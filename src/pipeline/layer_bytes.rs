@@ -61,20 +61,25 @@ pub(super) fn make(
     form: LayerForm,
     context: &Context,
 ) -> Result<(ImageLayer, bool), LayerError> {
-    let (store, progress) = (&context.store, packing(recipe, context));
+    let store = &context.store;
+    let found = match form {
+        LayerForm::Blobs => layer::find(&recipe.key, store).map(ImageLayer::from),
+        LayerForm::Tars => TarLayer::find(recipe, store).map(ImageLayer::Tar).or_else(|| {
+            // A blob in the store can be sent too, and none of the files has to be read for it.
+            layer::find(&recipe.key, store).filter(|layer| layer.blob.is_present()).map(ImageLayer::from)
+        }),
+    };
+    if let Some(found) = found {
+        return Ok((found, true));
+    }
+    // Only now: its total is the size of all files.
+    let progress = packing(recipe, context);
     match form {
         LayerForm::Blobs => {
             let (layer, found) = layer::build(recipe, store, &|bytes| progress.at(bytes))?;
             Ok((layer.into(), found))
         }
         LayerForm::Tars => {
-            if let Some(tar) = TarLayer::find(recipe, store) {
-                return Ok((ImageLayer::Tar(tar), true));
-            }
-            // A blob in the store can be sent too, and none of the files has to be read for it.
-            if let Some(built) = layer::find(&recipe.key, store).filter(|layer| layer.blob.is_present()) {
-                return Ok((built.into(), true));
-            }
             let tar = TarLayer::read(recipe, store, &|bytes| progress.at(bytes))?;
             Ok((ImageLayer::Tar(tar), false))
         }

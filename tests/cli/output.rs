@@ -55,7 +55,7 @@ fn notes_on_shared_files_are_printed_once() {
     assert_eq!(run.stderr.matches("note: ").count(), 1, "{}", run.stderr);
 }
 
-/// One line where there is no terminal for a progress bar.
+/// In one line, because a file or pipe cannot show a progress bar.
 #[test]
 fn a_layer_that_takes_long_is_announced() {
     let context = shop();
