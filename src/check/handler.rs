@@ -70,7 +70,9 @@ fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
     if module.may_be_in_archive() && plan.merged.paths().any(|path| path.suffix() == Some("jar")) {
         return true;
     }
-    let environment = plan.run.environment.iter();
+    let configuration = subject.function.configuration.iter();
+    let image = plan.run.environment.iter().map(|(name, value)| (name, value));
+    let environment = image.chain(configuration);
     let of_variables = environment.filter(|(name, _)| module.variables().contains(&name.as_str()));
     let of_variables = of_variables.flat_map(|(_, value)| value.split(':'));
     let searched =

@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
             is_trusted: false,
         });
         let code = Source {
-            name: format!("the code of `{}`", function.name),
+            name: format!("the code of `{}`", function.image.name),
             place: &function.places.code,
             tree: &trees.code,
             files: Some(&function.code),

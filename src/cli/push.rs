@@ -45,8 +45,9 @@ async fn to_registry(
     let options =
         ContextOptions { connections: push.connections.into(), ..ContextOptions::of_build(&push.common) };
     let context = options.open(settings, terminal, &job.loaded)?;
-    let target =
-        |function: &Function| repository(&prefix, &function.name).map(|repository| job.target(repository));
+    let target = |function: &Function| {
+        repository(&prefix, &function.image.name).map(|repository| job.target(repository))
+    };
     let targets = job.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     let code = job.push(&targets, async |_| Ok(()), &context).await?;
     context::close(context, terminal);
@@ -67,7 +68,7 @@ async fn to_ecr(
         Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
         None => project.ecr_repository.clone(),
     };
-    let names = job.functions.iter().map(|function| template.repository(&project.name, &function.name));
+    let names = job.functions.iter().map(|function| template.repository(&project.name, &function.image.name));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
     job.check_repositories(&names)?;
     let aws = context::aws(settings, region.clone(), profile)?;
@@ -127,16 +128,17 @@ impl<'a> PushJob<'a> {
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }
 
-    /// Checks that each function has a repository of its own. All get the same tags, so one image would overwrite the
-    /// tags of another.
+    /// Checks that each image has a repository of its own. All get the same tags, so one image would overwrite the tags of
+    /// another.
     #[cfg(feature = "aws")]
     fn check_repositories(&self, repositories: &[String]) -> Result<(), CommandError> {
         let mut taken = BTreeMap::new();
         for (function, repository) in self.functions.iter().zip(repositories) {
-            if let Some(first) = taken.insert(repository, &function.name) {
+            let image = &function.image.name;
+            if let Some(other) = taken.insert(repository, image).filter(|other| *other != image) {
                 return Err(CommandError::SharedRepository {
                     repository: repository.clone(),
-                    functions: [first.clone(), function.name.clone()],
+                    functions: [other.clone(), image.clone()],
                 });
             }
         }

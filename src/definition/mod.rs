@@ -12,6 +12,7 @@
 //! prints nothing.
 
 mod document;
+mod fields;
 mod foreign;
 mod limg_yaml;
 
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::document::{DocumentError, Listed, Located, Position};
-pub(crate) use self::limg_yaml::{Starter, VariableError, check_variable, starter};
+pub(crate) use self::fields::environment::{VariableError, check_variable};
+pub(crate) use self::limg_yaml::{Starter, starter};
 use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::{Code, Finding, Help, Place, Setting, Step};
 use crate::fs::{self, FsError};

@@ -20,7 +20,7 @@ use crate::engine::emulator;
 use crate::event::Event;
 use crate::files::{FileIndex, IndexEntry};
 use crate::image::{Image, Layer, NewLayer};
-use crate::project::{Function, ReferenceTemplate, Repository};
+use crate::project::{Function, ReferenceTemplate, Repository, RunConfig};
 use crate::store::Digest;
 
 /// What a build does beyond what the definition says.
@@ -144,7 +144,8 @@ fn join(
     }
     let mut run = planned.plan.run.clone();
     run.labels.extend(options.labels.clone());
-    let image = Image::assemble(&base.image, &added, &run, options.time.rfc3339())
+    let shared = of_image(&run, function);
+    let image = Image::assemble(&base.image, &added, &shared, options.time.rfc3339())
         .map_err(|source| PipelineError::Image { function: function.name.clone(), source })?;
     let image = match form {
         LayerForm::Blobs => image,
@@ -153,6 +154,7 @@ fn join(
     };
     Ok(Built {
         name: function.name.clone(),
+        image_name: function.image.name.clone(),
         image,
         base: base.name.clone(),
         base_config: base.image.config_digest().clone(),
@@ -162,6 +164,17 @@ fn join(
         has_tmp: has_tmp(&base.index),
         run,
     })
+}
+
+/// How the image of a function runs. Its command is that of the first function that uses it.
+fn of_image(run: &RunConfig, function: &Function) -> RunConfig {
+    let handler = &function.image.handler;
+    let command = if function.handler == *handler {
+        run.command.clone()
+    } else {
+        handler.as_ref().map(|handler| vec![handler.clone()])
+    };
+    RunConfig { command, ..run.clone() }
 }
 
 /// Whether a path of a base leads to a program that everyone can run.

@@ -13,9 +13,11 @@ use crate::store::Digest;
 pub(crate) struct Built {
     /// The function's name.
     pub name: String,
+    /// The image's name, which functions that share it have in common.
+    pub image_name: String,
     /// The image.
     pub image: Image,
-    /// How it runs.
+    /// How the function runs. The command of a shared image may be that of another function.
     pub run: RunConfig,
     /// The base as the definition names it.
     pub base: String,
@@ -56,5 +58,53 @@ impl BuiltLayer {
             size: blob.map(|blob| blob.size),
             provenance,
         }
+    }
+}
+
+/// Which of some functions share an image.
+pub(super) struct Images {
+    /// For each image, the position of the first function that uses it.
+    first: Vec<usize>,
+    /// For each function, the position of its image among these.
+    of_functions: Vec<usize>,
+}
+
+impl Images {
+    pub(super) fn of(built: &[Built]) -> Self {
+        Self::of_names(built.iter().map(|built| built.image_name.as_str()))
+    }
+
+    fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        let (mut first, mut known) = (Vec::new(), BTreeMap::new());
+        let of_functions = names.enumerate().map(|(position, name)| {
+            *known.entry(name).or_insert_with(|| {
+                first.push(position);
+                first.len() - 1
+            })
+        });
+        let of_functions = of_functions.collect();
+        Self { first, of_functions }
+    }
+
+    /// One item for each image, out of one for each function.
+    pub(super) fn unique<T: Clone>(&self, items: &[T]) -> Vec<T> {
+        self.first.iter().filter_map(|position| items.get(*position).cloned()).collect()
+    }
+
+    /// One item for each function, out of one for each image.
+    pub(super) fn for_each<T: Clone>(&self, items: &[T]) -> Vec<T> {
+        self.of_functions.iter().filter_map(|position| items.get(*position).cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_that_share_an_image_share_its_results() {
+        let images = Images::of_names(["orders", "mail", "orders", "pay", "mail"].into_iter());
+        assert_eq!(images.unique(&[0, 1, 2, 3, 4]), [0, 1, 3]);
+        assert_eq!(images.for_each(&["orders", "mail", "pay"]), ["orders", "mail", "orders", "pay", "mail"]);
     }
 }

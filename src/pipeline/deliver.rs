@@ -111,7 +111,7 @@ pub(super) async fn deliver(
 ) -> Result<Vec<Vec<Delivered>>, PipelineError> {
     let mut delivered = vec![Vec::new(); built.len()];
     for destination in destinations {
-        let names: Vec<_> = built.iter().map(|built| destination.name(project, &built.name)).collect();
+        let names: Vec<_> = built.iter().map(|built| destination.name(project, &built.image_name)).collect();
         let failed =
             |source| PipelineError::Deliver { destination: destination.location.to_string(), source };
         deliver_to(&destination.location, built, &names, context).await.map_err(failed)?;

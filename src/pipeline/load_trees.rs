@@ -1,6 +1,6 @@
 //! Loads the trees of functions, each layer and extension once, and collects everything that is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::PipelineError;
 use super::remote_layers::{RemoteLayer, RemoteLayers};
@@ -9,7 +9,7 @@ use crate::failure::{Failure as _, FailureKind};
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::FunctionTrees;
-use crate::project::{Architecture, Function, LayerSource};
+use crate::project::{Architecture, Function, ImagePath, LayerSource};
 use crate::text::with_causes;
 use crate::tree::TreeError;
 
@@ -67,11 +67,13 @@ pub(super) struct Loader<'a> {
     remote_layers: &'a RemoteLayers,
     layers: BTreeMap<(String, LayerSource, Architecture), Option<SourceTree>>,
     extensions: BTreeMap<String, Option<SourceTree>>,
+    /// The code of images, by the names of these, as several functions may share one.
+    codes: BTreeMap<String, Option<(SourceTree, BTreeSet<ImagePath>)>>,
 }
 
 impl<'a> Loader<'a> {
     pub(super) fn new(remote_layers: &'a RemoteLayers) -> Self {
-        Self { remote_layers, layers: BTreeMap::new(), extensions: BTreeMap::new() }
+        Self { remote_layers, layers: BTreeMap::new(), extensions: BTreeMap::new(), codes: BTreeMap::new() }
     }
 
     /// The trees of a function; none if any of them cannot be loaded.
@@ -110,9 +112,14 @@ impl<'a> Loader<'a> {
                 self.extensions.entry(extension.name.clone()).or_insert_with(load).clone()
             })
             .collect();
-        let what = || format!("the code of `{}`", function.name);
-        let code = source_trees::of_code(function);
-        let code = code.map_err(|error| findings.source(what(), &function.places.code, error)).ok();
+        let image = &function.image.name;
+        let load = || {
+            let what = format!("the code of `{image}`");
+            source_trees::of_code(function)
+                .map_err(|error| findings.source(what, &function.places.code, error))
+                .ok()
+        };
+        let code = self.codes.entry(image.clone()).or_insert_with(load).clone();
         let wrapper = source_trees::of_wrapper(function);
         let what = || format!("the function `{}`", function.name);
         let wrapper = wrapper.map_err(|error| findings.source(what(), &function.places.function, error)).ok();

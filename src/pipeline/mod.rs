@@ -42,6 +42,7 @@ pub(crate) use update::update;
 use crate::engine::{Engine, LoadedImage};
 use crate::project::{Function, Project, Repository};
 use build::build;
+use built::Images;
 use layer_bytes::LayerForm;
 use push::blob_pusher::BlobPusher;
 
@@ -60,7 +61,10 @@ pub(crate) async fn build_and_deliver(
     deliver::check(destinations, context).await?;
     let form = if deliver::are_engines(destinations) { LayerForm::Tars } else { LayerForm::Blobs };
     let built = build(functions, form, options, None, context).await?;
-    let delivered = deliver::deliver(project, &built, destinations, context).await?;
+    let images = Images::of(&built);
+    let unique = images.unique(&built);
+    let delivered = deliver::deliver(project, &unique, destinations, context).await?;
+    let delivered = images.for_each(&delivered);
     Ok(built.into_iter().zip(delivered).collect())
 }
 
@@ -81,8 +85,10 @@ pub(crate) async fn build_and_push(
     // On the heap, because the future would be large.
     let work = Box::pin(async {
         let built = build(functions, LayerForm::Blobs, options, Some(sender), context).await?;
-        let results = push::push(&built, targets, &pusher).await.map_err(PipelineError::Push)?;
-        Ok(built.into_iter().zip(results).collect())
+        let images = Images::of(&built);
+        let (unique, targets) = (images.unique(&built), images.unique(targets));
+        let results = push::push(&unique, &targets, &pusher).await.map_err(PipelineError::Push)?;
+        Ok(built.into_iter().zip(images.for_each(&results)).collect())
     });
     let early = push::while_building::push_while_building(finished, targets, &pusher);
     // The first failure ends both: uploads are abandoned, and no further layer is started.

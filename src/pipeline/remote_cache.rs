@@ -121,7 +121,7 @@ fn images(functions: &[&Function], templates: &[ReferenceTemplate], context: &Co
     let mut wanted = Vec::new();
     for template in templates {
         for function in functions {
-            match template.reference(&function.name) {
+            match template.reference(&function.image.name) {
                 Ok(reference) => {
                     let image = (reference, function.architecture);
                     if seen.insert(image.clone()) {

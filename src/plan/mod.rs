@@ -152,7 +152,9 @@ impl Planner<'_, '_> {
     /// Lays what belongs to the function alone over its layers and extensions. Gives the patterns of dependencies that match
     /// nothing.
     fn lay(&mut self, trees: &FunctionTrees) -> Result<Vec<String>, TreeError> {
-        let Function { name, places, .. } = self.function;
+        let Function { image, places, .. } = self.function;
+        // Images of several functions have layers in common only if these have the same names.
+        let name = &image.name;
         if let Some(wrapper) = &trees.wrapper {
             let place = self.function.wrapper.as_ref().map_or(&places.function, |wrapper| &wrapper.place);
             self.add(format!("wrapper of {name}"), place, wrapper.tree.clone());

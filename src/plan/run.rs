@@ -102,7 +102,7 @@ impl Planner<'_, '_> {
         if let Some((path, script)) = wrapper::variable(wrappers, self.function)? {
             environment.set(WRAPPER_VARIABLE, path.as_str());
             if let Some(script) = script {
-                self.add_own(format!("wrapper chain of {}", self.function.name), path, &script);
+                self.add_own(format!("wrapper chain of {}", self.function.image.name), path, &script);
             }
         }
         Ok(())

@@ -92,7 +92,7 @@ pub(crate) fn owned_trees<'a>(
 
 /// What a function's own code is called.
 pub(super) fn code_name(function: &Function) -> String {
-    format!("code of {}", function.name)
+    format!("code of {}", function.image.name)
 }
 
 /// Lays a tree over layers.

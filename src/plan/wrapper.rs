@@ -77,7 +77,7 @@ pub(super) fn variable(
                 .map(|wrapper| format!("'{}'", wrapper.path.as_str().replace('\'', r"'\''")))
                 .collect();
             let script = format!("#!/bin/sh\nexec {} \"$@\"\n", quoted.join(" "));
-            Some((image_path(&format!("{WRAPPERS}/{}.chain", function.name))?, Some(script)))
+            Some((image_path(&format!("{WRAPPERS}/{}.chain", function.image.name))?, Some(script)))
         }
     })
 }

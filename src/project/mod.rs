@@ -54,7 +54,7 @@ pub struct Project {
     pub ecr: EcrSettings,
 }
 
-/// One Lambda function: one image.
+/// One Lambda function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its name in the definition.
@@ -81,8 +81,13 @@ pub struct Function {
     pub handler_wrapper: Option<HandlerWrapper>,
     /// Whether the image allows Lambda to take snapshots of it.
     pub snapstart: bool,
-    /// The function's own variables, without the one that names a wrapper script.
+    /// The function's own variables in the image, without the one that names a wrapper script.
     pub environment: BTreeMap<String, String>,
+    /// The variables of the deployed function's configuration, which override those of the image when the function starts.
+    /// Not part of the image.
+    pub configuration: BTreeMap<String, String>,
+    /// The image, which several functions may share.
+    pub image: FunctionImage,
     /// Seconds that one invocation may take, 1 to 5,400. Not part of the image.
     pub timeout: u32,
     /// Memory in MB, 128 to 32,768. Not part of the image.
@@ -96,6 +101,15 @@ impl Function {
         let extensions = self.extensions.iter().map(|extension| &extension.place);
         [&self.places.function, &self.base.place].into_iter().chain(layers).chain(extensions)
     }
+}
+
+/// The image of a function. Functions that differ only in their handler and in what is not part of an image may share one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionImage {
+    /// Its name: that of the first function that uses it.
+    pub name: String,
+    /// The handler of that function, which is the image's `CMD`. The configuration of the other functions overrides it.
+    pub handler: Option<String>,
 }
 
 /// Where a function and those of its parts are defined that have no type of their own.

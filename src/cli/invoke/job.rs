@@ -76,7 +76,7 @@ impl Job<'_> {
                 Emulator::Copied(found.map_err(CommandError::Emulator)?)
             }
         };
-        let name = pipeline::docker_name(&loaded.project, &function.name, None);
+        let name = pipeline::docker_name(&loaded.project, &function.image.name, None);
         let image = pipeline::load(&engine, &built, &name, &context).await.map_err(failed)?;
         context::close(context, terminal);
         let credentials = self.credentials().await?;
@@ -95,7 +95,13 @@ impl Job<'_> {
             debugger,
             port: self.port.filter(|port| *port != 0),
             // The user's variables cannot be the AWS ones: those are reserved.
-            environment: credentials.into_iter().chain(settings.variables.clone()).collect(),
+            environment: function
+                .configuration
+                .clone()
+                .into_iter()
+                .chain(credentials)
+                .chain(settings.variables.clone())
+                .collect(),
         };
         Ok(Version { engine, run, labels: options.labels })
     }

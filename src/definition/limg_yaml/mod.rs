@@ -28,7 +28,6 @@ use crate::runtime::Date;
 
 pub(super) use format::schema;
 pub(crate) use starter::{Starter, starter};
-pub(crate) use validate::{VariableError, check_variable};
 pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
 
 /// What a document describes.

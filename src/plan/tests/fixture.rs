@@ -7,8 +7,8 @@ use super::super::{BaseFacts, FunctionTrees, ImagePlan, Stacks, plan, started};
 use crate::files::{FileIndex, SourceTree, base_of, elf};
 use crate::finding::Place;
 use crate::project::{
-    Architecture, Base, Dependencies, Extension, Function, FunctionPlaces, ImagePath, Layer, LayerSource,
-    RunConfig, Source, SourceKind, Wrapper, WrapperScript,
+    Architecture, Base, Dependencies, Extension, Function, FunctionImage, FunctionPlaces, ImagePath, Layer,
+    LayerSource, RunConfig, Source, SourceKind, Wrapper, WrapperScript,
 };
 use crate::runtime::{self, AWS_ENTRYPOINT, Contract};
 use crate::shared::Shared;
@@ -119,6 +119,8 @@ impl Fixture {
                 handler_wrapper: None,
                 snapstart: false,
                 environment: BTreeMap::new(),
+                configuration: BTreeMap::new(),
+                image: FunctionImage { name: "orders".to_owned(), handler: Some("app.handler".to_owned()) },
                 timeout: 3,
                 memory: 128,
             },

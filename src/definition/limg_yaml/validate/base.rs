@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::format;
-use super::{Findings, name};
+use crate::definition::fields::{self, Findings, image, name};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Base, EntryPoint, ImageLocation, ImageLocationError, ImagePath};
+use crate::project::{Base, EntryPoint, ImageLocation, ImagePath};
 use crate::runtime::{self, Date};
-use crate::text::nearest;
 
 /// The runtimes that a function may name.
 pub(super) struct Bases<'a> {
@@ -31,11 +30,11 @@ impl<'a> Bases<'a> {
         for (key, base) in written.into_iter().flat_map(|entries| &entries.0) {
             let at = findings.at(&["bases", key]);
             name::entry("a base", key, &at, findings);
-            let image = image(&base.image, &at.key("image"), root, findings);
+            let image = image::location(&base.image, &at.key("image"), root, findings);
             let contract = contract(key, base.contract.as_deref(), &at, today, findings);
             let entrypoint = entrypoint(base.entrypoint.as_deref(), &at.key("entrypoint"), findings);
             let base = image.zip(contract).and_then(|(image, contract)| {
-                if image == ImageLocation::Scratch && !is_provided(&contract) {
+                if image == ImageLocation::Scratch && !fields::runtime::is_provided(&contract) {
                     let message = format!("`scratch` is empty and cannot run {contract}");
                     let finding = Finding::error(Code::BadImage, at.key("image"), message);
                     findings.add(finding.help("use a `provided` contract with `scratch`"));
@@ -54,19 +53,13 @@ impl<'a> Bases<'a> {
         if let Some(base) = self.defined.get(name) {
             return base.clone();
         }
-        if runtime::contract(name).is_some() {
-            return Some(Base {
-                name: name.to_owned(),
-                place: at.clone(),
-                image: None,
-                contract: name.to_owned(),
-                entrypoint: None,
-            });
+        let base = fields::runtime::base(name, at);
+        if base.is_none() {
+            let finding = Finding::error(Code::UnknownRuntime, at.clone(), fields::runtime::unknown(name));
+            let bases: Vec<&str> = self.defined.keys().copied().collect();
+            findings.add(finding.help(fields::runtime::help(name, &bases, self.today)));
         }
-        let finding = Finding::error(Code::UnknownRuntime, at.clone(), unknown_runtime(name));
-        let bases: Vec<&str> = self.defined.keys().copied().collect();
-        findings.add(finding.help(runtime_help(name, &bases, self.today)));
-        None
+        base
     }
 }
 
@@ -87,11 +80,6 @@ fn entrypoint(words: Option<&[String]>, at: &Place, findings: &mut Findings) -> 
     None
 }
 
-/// Whether a contract is for custom runtimes, which start themselves and need no handler.
-pub(super) fn is_provided(contract: &str) -> bool {
-    contract.starts_with("provided")
-}
-
 fn contract(
     key: &str,
     written: Option<&str>,
@@ -104,8 +92,9 @@ fn contract(
         return Some(contract.to_owned());
     }
     findings.add(if written.is_some() {
-        let finding = Finding::error(Code::UnknownContract, at.key("contract"), unknown_runtime(contract));
-        finding.help(runtime_help(contract, &[], today))
+        let finding =
+            Finding::error(Code::UnknownContract, at.key("contract"), fields::runtime::unknown(contract));
+        finding.help(fields::runtime::help(contract, &[], today))
     } else {
         let message = format!("the base `{key}` does not declare which runtime it provides");
         let finding = Finding::error(Code::MissingContract, at.key("contract"), message);
@@ -115,65 +104,4 @@ fn contract(
         })
     });
     None
-}
-
-/// The message about a runtime that is neither in the catalogue nor in `bases`.
-fn unknown_runtime(name: &str) -> String {
-    if runtime::is_gone(name) {
-        format!("Lambda no longer has the runtime `{name}`")
-    } else {
-        format!("unknown runtime `{name}`")
-    }
-}
-
-/// What to write instead of an unknown runtime; `bases` are those of the definition.
-fn runtime_help(name: &str, bases: &[&str], today: Date) -> String {
-    if let Some(base) = nearest(name, bases.iter().copied()) {
-        return format!("did you mean `{base}`?");
-    }
-    let in_quotes = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    match &runtime::meant(name, today)[..] {
-        [] => format!("use one of {}", in_quotes(&[&runtime::ids(), bases].concat()).join(", ")),
-        [nearest] if runtime::is_gone(name) => {
-            format!("use `{nearest}`, the nearest runtime that AWS supports")
-        }
-        meant => format!("did you mean {}?", in_quotes(meant).join(" or ")),
-    }
-}
-
-/// Reads the location of an image.
-pub(super) fn image(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<ImageLocation> {
-    let mut bad = |message: String, help: &str| {
-        findings.add(Finding::error(Code::BadImage, at.clone(), message).help(help));
-        None
-    };
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        return bad(
-            format!("`{text}` is not an image location"),
-            "write a location such as `oci:./bases/python`, or a registry reference",
-        );
-    }
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let help = format!("write a registry reference without `{scheme}://`: `{rest}`");
-        return bad(format!("`{text}` is not an image location"), &help);
-    }
-    match text.parse::<ImageLocation>() {
-        Err(ImageLocationError::NoPath(_)) => bad(
-            format!("`{text}` needs a path after the colon"),
-            "write a location such as `oci:./bases/python`",
-        ),
-        // In a registry reference, a port or a tag follows the colon, never a path.
-        Err(_) if text.contains(":/") || text.contains(":.") => bad(
-            format!("`{text}` begins with an unknown transport"),
-            "use `oci:`, `oci-archive:`, `docker-archive:` or `docker-daemon:`",
-        ),
-        Err(error @ ImageLocationError::Reference(_)) => bad(
-            error.to_string(),
-            "write `HOST/REPOSITORY:TAG` in lower case, or `HOST/REPOSITORY@sha256:` and 64 hexadecimal digits",
-        ),
-        Ok(ImageLocation::DockerDaemon(None)) => {
-            bad("`docker-daemon:` requires the name of an image".to_owned(), "write `docker-daemon:NAME:TAG`")
-        }
-        Ok(location) => Some(location.relative_to(root)),
-    }
 }

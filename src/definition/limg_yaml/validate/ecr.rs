@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::format::{self, AsWritten, Entries};
-use super::Findings;
+use crate::definition::fields::Findings;
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
     EcrSettings, Encryption, Project, RepositoryTemplate, RepositoryTemplateError, is_account,

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::format;
-use super::base::{self, Bases};
-use super::source::{self, Written};
-use super::{Findings, Used, environment, handler};
+use super::base::Bases;
+use super::{Used, environment, handler};
+use crate::definition::fields::source::{self, Written};
+use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    Dependencies, Extension, Function, FunctionPlaces, HandlerWrapper, Layer, LayerSource, LayerVersionArn,
-    Source, VersionSource, Wrapper,
+    Dependencies, Extension, Function, FunctionImage, FunctionPlaces, HandlerWrapper, Layer, LayerSource,
+    LayerVersionArn, Source, VersionSource, Wrapper,
 };
 use crate::text::nearest;
 
@@ -51,7 +52,7 @@ pub(super) fn validate<'a>(
     let wrapper = settings.wrapper(context.root, findings);
     let handler_wrapper = settings.handler_wrapper(findings);
     let mut environment = settings.environment(findings);
-    environment::check_size(
+    fields::environment::check_size(
         name,
         settings.at.key("environment").on_key(),
         extensions.iter().map(|extension| &extension.environment).chain([&environment]),
@@ -62,12 +63,13 @@ pub(super) fn validate<'a>(
         |from| from.environment.as_ref().filter(|variables| environment::sets_wrapper(variables)),
         findings,
     );
-    let variable = environment::take_wrapper(&mut environment, &place, findings);
+    let variable = fields::environment::take_wrapper(&mut environment, &place, findings);
     let wrapper = wrapper.or(variable);
     let function = Function {
         name: name.to_owned(),
         places: settings.places(findings),
         base: base?,
+        image: FunctionImage { name: name.to_owned(), handler: handler.clone() },
         handler,
         architecture: settings
             .pick("architecture", |from| from.architecture.as_ref(), findings)
@@ -86,6 +88,7 @@ pub(super) fn validate<'a>(
             .copied()
             .unwrap_or_default(),
         environment,
+        configuration: BTreeMap::new(),
         timeout: settings
             .limit("timeout", |from| from.timeout.as_ref(), TIMEOUT_EVERYWHERE, findings)
             .unwrap_or(DEFAULT_TIMEOUT),
@@ -176,12 +179,12 @@ impl<'a> Settings<'a, '_> {
         let (handler, at) = self.pick("handler", |from| from.handler.as_deref(), findings);
         let Some(handler) = handler else {
             // Whether an unknown runtime needs a handler is not known.
-            if contract.is_some_and(|contract| !base::is_provided(contract)) {
+            if contract.is_some_and(|contract| !fields::runtime::is_provided(contract)) {
                 self.missing("handler", "add `handler:`, such as `app.handler`", findings);
             }
             return None;
         };
-        handler::check(handler, &at, findings);
+        fields::handler::check(handler, &at, findings);
         Some(handler.to_owned())
     }
 

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::format;
-use super::{Findings, environment};
+use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Function, HandlerWrapper};
-
-/// The length of a handler by Lambda's API (`CreateFunction`, `Handler`: at most 128 characters, none of them white space).
-const HANDLER_AT_MOST: usize = 128;
 
 /// The variables in which vendors' handlers look for the function's own, by the beginning of their handlers after
 /// `node_modules`.
@@ -29,21 +26,6 @@ const VENDORS: &[(&str, &str)] = &[
     ("otel_wrapper.", "ORIG_HANDLER"),
 ];
 
-/// Whether Lambda accepts a handler; reports it otherwise.
-pub(super) fn check(handler: &str, at: &Place, findings: &mut Findings) -> bool {
-    let length = handler.chars().count();
-    let message = if handler.is_empty() || handler.contains(char::is_whitespace) || handler.contains('\0') {
-        format!("a handler must be one word, and `{handler}` is not")
-    } else if length > HANDLER_AT_MOST {
-        format!("this handler has {length} characters, but Lambda allows {HANDLER_AT_MOST}")
-    } else {
-        return true;
-    };
-    let finding = Finding::error(Code::BadHandler, at.clone(), message);
-    findings.add(finding.help("write the handler as in Lambda, such as `app.handler`"));
-    false
-}
-
 /// Reads a handler wrapper. `None` if it has errors, which are reported.
 pub(super) fn wrapper(
     written: &format::HandlerWrapper,
@@ -52,7 +34,7 @@ pub(super) fn wrapper(
 ) -> Option<HandlerWrapper> {
     let (handler, variable) = match written {
         format::HandlerWrapper::Known(handler) => {
-            if !check(handler, at, findings) {
+            if !fields::handler::check(handler, at, findings) {
                 return None;
             }
             let module = handler.rsplit_once("node_modules/").map_or(handler.as_str(), |(_, module)| module);
@@ -69,8 +51,8 @@ pub(super) fn wrapper(
             (handler, (*variable).to_owned())
         }
         format::HandlerWrapper::Any(format::AnyHandlerWrapper { handler, variable }) => {
-            let is_handler = check(handler, &at.key("handler"), findings);
-            let is_variable = environment::check_name(variable, &at.key("variable"), findings);
+            let is_handler = fields::handler::check(handler, &at.key("handler"), findings);
+            let is_variable = fields::environment::check_name(variable, &at.key("variable"), findings);
             if !is_handler || !is_variable {
                 return None;
             }

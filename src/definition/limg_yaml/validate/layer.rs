@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::format;
-use super::source::{self, Written};
-use super::{Findings, base, name};
+use crate::definition::fields::source::{self, Written};
+use crate::definition::fields::{Findings, image, name};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
     ImageFiles, ImageLocation, ImagePath, ImagePathError, ImageReference, Layer, LayerSource,
@@ -165,7 +165,7 @@ fn image_files(
 }
 
 fn reference(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<ImageReference> {
-    match base::image(text, at, root, findings)? {
+    match image::location(text, at, root, findings)? {
         ImageLocation::Registry(reference) => Some(reference),
         ImageLocation::Scratch => {
             let message = "`scratch` is empty and has no files";

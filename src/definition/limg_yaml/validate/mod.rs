@@ -9,18 +9,16 @@ mod environment;
 mod function;
 mod handler;
 mod layer;
-mod name;
-mod source;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use self::base::Bases;
-pub(crate) use self::environment::{VariableError, check_variable};
-use self::source::Written;
 use super::{Outcome, format};
 use crate::definition::document::Document;
-use crate::finding::{Code, Finding, Place, SHOWN_AT_MOST};
+use crate::definition::fields::source::{self, Written};
+use crate::definition::fields::{self, Findings, name};
+use crate::finding::{Code, Finding, Place};
 use crate::project::{Extension, Project};
 use crate::runtime::Date;
 
@@ -50,7 +48,9 @@ pub(super) fn validate(definition: &format::Definition, document: &Document, tod
     }
     let mut used = Used::default();
     let mut functions = Vec::new();
-    name::functions(&definition.functions, &mut findings);
+    let names = definition.functions.0.iter().map(|(name, _)| name.as_str());
+    let names: Vec<_> = names.map(|name| (name, findings.at(&["functions", name]))).collect();
+    name::functions(names, &mut findings);
     for (name, written) in &definition.functions.0 {
         functions.extend(function::validate(name, written, &context, &mut used, &mut findings));
     }
@@ -66,39 +66,6 @@ pub(super) fn validate(definition: &format::Definition, document: &Document, tod
     }
     let project = (!findings.has_errors()).then_some(project);
     Outcome { project, findings: findings.all }
-}
-
-/// The findings so far, each once: what is in `defaults` is checked again for each function.
-struct Findings {
-    document: Place,
-    all: Vec<Finding>,
-    known: HashSet<Finding>,
-}
-
-impl Findings {
-    fn new(document: Place) -> Self {
-        Self { document, all: Vec::new(), known: HashSet::new() }
-    }
-
-    /// The value in the document that these keys lead to.
-    fn at(&self, keys: &[&str]) -> Place {
-        self.document.keys(keys)
-    }
-
-    fn add(&mut self, finding: Finding) {
-        if self.known.insert(finding.clone()) {
-            self.all.push(finding);
-        }
-    }
-
-    /// Whether no further finding is shown, so that a guess at what the user meant is in vain.
-    fn are_enough(&self) -> bool {
-        self.all.len() >= SHOWN_AT_MOST
-    }
-
-    fn has_errors(&self) -> bool {
-        self.all.iter().any(Finding::is_error)
-    }
 }
 
 /// The names that functions use, found or not.
@@ -166,7 +133,7 @@ fn extension(
         None => None,
     };
     let mut environment = environment::values(variables).collect();
-    let variable = environment::take_wrapper(&mut environment, &at.key("environment"), findings);
+    let variable = fields::environment::take_wrapper(&mut environment, &at.key("environment"), findings);
     Some(Extension {
         name: name.to_owned(),
         place: at.clone(),

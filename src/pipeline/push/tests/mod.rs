@@ -79,6 +79,7 @@ impl Fixture {
         let run = RunConfig { command: Some(vec![name.to_owned()]), ..RunConfig::default() };
         Built {
             name: name.to_owned(),
+            image_name: name.to_owned(),
             image: Image::assemble(&base, &added, &run, CREATED).unwrap(),
             run,
             base: "scratch".to_owned(),

@@ -17,17 +17,21 @@ use crate::project::{ImagePath, Source, SourceKind, Wrapper, WrapperScript};
 use crate::text::nearest;
 
 /// A source as the definition has it, with the places for findings.
-pub(super) struct Written<'a> {
-    pub(super) path: &'a str,
-    pub(super) path_at: Place,
-    pub(super) follow: Option<bool>,
-    pub(super) exclude: &'a [String],
-    pub(super) exclude_at: Place,
-    pub(super) default_excludes: Option<bool>,
+pub(in crate::definition) struct Written<'a> {
+    pub(in crate::definition) path: &'a str,
+    pub(in crate::definition) path_at: Place,
+    pub(in crate::definition) follow: Option<bool>,
+    pub(in crate::definition) exclude: &'a [String],
+    pub(in crate::definition) exclude_at: Place,
+    pub(in crate::definition) default_excludes: Option<bool>,
 }
 
 /// Looks up a source. `None` if it has errors, which are reported.
-pub(super) fn read(written: &Written<'_>, root: &Path, findings: &mut Findings) -> Option<Source> {
+pub(in crate::definition) fn read(
+    written: &Written<'_>,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<Source> {
     let patterns_are_good = check_patterns(written.exclude, &written.exclude_at, findings);
     let path = resolve(written.path, &written.path_at, root, findings)?;
     let kind = kind_of(&path).map_err(|why| findings.add(why.finding(&path, &written.path_at))).ok()?;
@@ -42,7 +46,7 @@ pub(super) fn read(written: &Written<'_>, root: &Path, findings: &mut Findings) 
 }
 
 /// Whether a source is a whole tree, as a layer must be; reports it otherwise.
-pub(super) fn is_tree(source: &Source, at: &Place, findings: &mut Findings) -> bool {
+pub(in crate::definition) fn is_tree(source: &Source, at: &Place, findings: &mut Findings) -> bool {
     let is_file = source.kind == SourceKind::File;
     if is_file {
         let message =
@@ -54,7 +58,12 @@ pub(super) fn is_tree(source: &Source, at: &Place, findings: &mut Findings) -> b
 }
 
 /// Reads a wrapper: a path in the image if it begins with `/`, else a local file.
-pub(super) fn wrapper(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Option<Wrapper> {
+pub(in crate::definition) fn wrapper(
+    text: &str,
+    at: &Place,
+    root: &Path,
+    findings: &mut Findings,
+) -> Option<Wrapper> {
     if text.starts_with('/') {
         return match text.parse::<ImagePath>() {
             Ok(path) => Some(Wrapper { script: WrapperScript::InImage(path), place: at.clone() }),
@@ -93,7 +102,11 @@ fn resolve(text: &str, at: &Place, root: &Path, findings: &mut Findings) -> Opti
 }
 
 /// Whether all patterns are in gitignore syntax; reports those that are not.
-pub(super) fn check_patterns(patterns: &[String], at: &Place, findings: &mut Findings) -> bool {
+pub(in crate::definition) fn check_patterns(
+    patterns: &[String],
+    at: &Place,
+    findings: &mut Findings,
+) -> bool {
     let mut all_good = true;
     for (position, pattern) in patterns.iter().enumerate() {
         // Each pattern is tried alone; limits on all patterns together apply when files are listed.

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::format;
 use super::Findings;
 use crate::finding::{Code, Finding, Place};
 
@@ -18,7 +17,7 @@ const PROJECT_AT_MOST: usize = 128;
 const ENTRY_AT_MOST: usize = 255;
 
 /// The project's name: as written, or the folder's.
-pub(super) fn project(written: Option<&str>, root: &Path, findings: &mut Findings) -> String {
+pub(in crate::definition) fn project(written: Option<&str>, root: &Path, findings: &mut Findings) -> String {
     let Some(name) = written else {
         let folder = root.file_name().map(|name| name.to_string_lossy().into_owned());
         return image_name(&folder.unwrap_or_default()).unwrap_or_else(|| "project".to_owned());
@@ -37,10 +36,13 @@ pub(super) fn project(written: Option<&str>, root: &Path, findings: &mut Finding
 }
 
 /// Checks the names of all functions, and that no two give the same image name.
-pub(super) fn functions(functions: &format::Entries<format::Function>, findings: &mut Findings) {
+pub(in crate::definition) fn functions<'n>(
+    functions: impl IntoIterator<Item = (&'n str, Place)>,
+    findings: &mut Findings,
+) {
     let mut images: BTreeMap<String, &str> = BTreeMap::new();
-    for (name, _) in &functions.0 {
-        let at = findings.at(&["functions", name]).on_key();
+    for (name, at) in functions {
+        let at = at.on_key();
         let image = name.to_lowercase();
         let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !letters || name.len() > FUNCTION_AT_MOST || !is_image_name(&image) {
@@ -59,7 +61,7 @@ pub(super) fn functions(functions: &format::Entries<format::Function>, findings:
 }
 
 /// Checks the name of `kind`: a layer, an extension or a base.
-pub(super) fn entry(kind: &str, name: &str, at: &Place, findings: &mut Findings) {
+pub(in crate::definition) fn entry(kind: &str, name: &str, at: &Place, findings: &mut Findings) {
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if !begins || !letters || name.len() > ENTRY_AT_MOST {
