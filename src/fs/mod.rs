@@ -89,12 +89,17 @@ pub(crate) enum TextError {
 
 /// Reads a text file of at most so many bytes, and strips a byte order mark.
 pub(crate) fn read_text(path: &Path, at_most: u64) -> Result<String, TextError> {
+    let text = read_exact_text(path, at_most)?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Reads a text file of at most so many bytes as it is, with a byte order mark if it has one.
+pub(crate) fn read_exact_text(path: &Path, at_most: u64) -> Result<String, TextError> {
     let bytes = read(path, at_most).map_err(|error| match error.source.kind() {
         io::ErrorKind::FileTooLarge => TextError::TooLarge { path: path.to_owned(), at_most },
         _ => error.into(),
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| TextError::NotUtf8 { path: path.to_owned() })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    String::from_utf8(bytes).map_err(|_| TextError::NotUtf8 { path: path.to_owned() })
 }
 
 /// Opens a file or folder for reading. A pipe, a socket or a device is refused: it may have no end, or wait for another

@@ -1,154 +1,160 @@
-//! JSON: from a text to a [`Node`], and from a path in it to a line.
+//! JSON: from a text to a [`Node`] and the marks of everything in it.
 //!
-//! YAML readers accept most JSON, but not all of it: surrogate pairs in escapes, for one.
+//! YAML readers accept most JSON, but not all of it: surrogate pairs in escapes, for one. `serde_json` decides what is JSON;
+//! the reader here only walks through a text that it has accepted, once.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use super::node::{Entry, Node, Scalar, ScalarKind};
-use super::{Position, Syntax};
-
-/// How deep values may be nested. Each level is read once more for its values, so the limit bounds the work too.
-const DEPTH_LIMIT: usize = 32;
+use super::outline::{Form, MarkId, Outline};
+use super::{BYTE_ORDER_MARK, Position, Syntax};
+use crate::text::NESTING_AT_MOST;
 
 /// Reads a text as one document.
-pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-    read(raw, DEPTH_LIMIT).map_err(|error| match error {
-        Fault::Json(error) => syntax(&error),
-        Fault::TooDeep => Syntax::too_deep(DEPTH_LIMIT),
-    })
-}
-
-/// The position in the text of the value that the steps lead to, or of its key.
-pub(super) fn locate(text: &str, steps: &[usize], on_key: bool) -> Option<Position> {
-    let mut value: &RawValue = serde_json::from_str(text).ok()?;
-    let mut key = None;
-    for step in steps {
-        (key, value) = match kind(value) {
-            Kind::Object => {
-                let Members(members) = serde_json::from_str(value.get()).ok()?;
-                let (_, member) = members.get(*step)?;
-                // The key is the first string after the member before it.
-                let before =
-                    step.checked_sub(1).map_or(offset(text, value) + 1, |last| end(text, members[last].1));
-                let quote = text.get(before..offset(text, member))?.find('"')?;
-                (Some(before + quote), *member)
-            }
-            Kind::Array => (None, *serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(*step)?),
-            _ => return None,
-        };
+pub(super) fn parse(text: &str) -> Result<(Node, Outline), Syntax> {
+    let json = text.trim_start_matches(BYTE_ORDER_MARK);
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
+        return Err(syntax(&error, json));
     }
-    let at = key.filter(|_| on_key).unwrap_or_else(|| offset(text, value));
-    let before = text.get(..at)?;
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    Some(Position {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    })
+    let mut reader = Reader { text, at: text.len() - json.len(), outline: Outline::default() };
+    let (root, _) = reader.value(NESTING_AT_MOST)?;
+    Ok((root, reader.outline))
 }
 
-/// Where a value begins in the text that it borrows from, in bytes.
-fn offset(text: &str, value: &RawValue) -> usize {
-    value.get().as_ptr().addr() - text.as_ptr().addr()
-}
-
-/// Where a value ends in the text that it borrows from, in bytes.
-fn end(text: &str, value: &RawValue) -> usize {
-    offset(text, value) + value.get().len()
-}
-
-enum Fault {
-    Json(serde_json::Error),
-    TooDeep,
-}
-
-impl From<serde_json::Error> for Fault {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
-    }
-}
-
-fn syntax(error: &serde_json::Error) -> Syntax {
-    let (line, column) = (error.line(), error.column());
+fn syntax(error: &serde_json::Error, text: &str) -> Syntax {
+    let (line, bytes) = (error.line(), error.column());
     let message = error.to_string();
-    let message =
-        message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message).to_owned();
-    Syntax { position: Some(Position { line, column }), message, help: None }
-}
-
-/// What a value is, by its first character (RFC 8259, section 3).
-enum Kind {
-    Object,
-    Array,
-    Text,
-    Boolean(bool),
-    Null,
-    Number,
-}
-
-fn kind(raw: &RawValue) -> Kind {
-    match raw.get().as_bytes().first() {
-        Some(b'{') => Kind::Object,
-        Some(b'[') => Kind::Array,
-        Some(b'"') => Kind::Text,
-        Some(b't') => Kind::Boolean(true),
-        Some(b'f') => Kind::Boolean(false),
-        Some(b'n') => Kind::Null,
-        _ => Kind::Number,
+    let message = message.strip_suffix(&format!(" at line {line} column {bytes}")).unwrap_or(&message);
+    let before =
+        text.lines().nth(line.saturating_sub(1)).and_then(|line| line.get(..bytes.saturating_sub(1)));
+    let column = before.map_or(bytes, |before| before.chars().count() + 1);
+    let position = Some(Position { line, column });
+    if message == "recursion limit exceeded" {
+        return Syntax { position, ..Syntax::too_deep(NESTING_AT_MOST) };
     }
+    Syntax { position, message: message.to_owned(), help: None }
 }
 
-fn read(raw: &RawValue, depth: usize) -> Result<Node, Fault> {
-    let deeper = depth.checked_sub(1).ok_or(Fault::TooDeep);
-    let text = raw.get();
-    let scalar = |kind, text: &str| Node::Scalar(Scalar { kind, text: text.to_owned() });
-    Ok(match kind(raw) {
-        Kind::Object => {
-            let (Members(members), depth) = (serde_json::from_str(text)?, deeper?);
-            let entries = members.into_iter().enumerate().map(|(position, (key, value))| {
-                Ok(Entry { key, value: read(value, depth)?, steps: vec![position] })
-            });
-            Node::Mapping(entries.collect::<Result<_, Fault>>()?)
-        }
-        Kind::Array => {
-            let (items, depth) = (serde_json::from_str::<Vec<&RawValue>>(text)?, deeper?);
-            Node::List(items.into_iter().map(|item| read(item, depth)).collect::<Result<_, _>>()?)
-        }
-        Kind::Text => scalar(ScalarKind::Text, &serde_json::from_str::<String>(text)?),
-        Kind::Boolean(value) => scalar(ScalarKind::Boolean(value), text),
-        Kind::Null => Node::NULL,
-        Kind::Number => match text.parse() {
-            Ok(number) => scalar(ScalarKind::Integer(number), text),
-            Err(_) => scalar(ScalarKind::Decimal(serde_json::from_str(text)?), text),
-        },
-    })
+/// Walks through a valid text. What is missing anyway is read as nothing.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    outline: Outline,
 }
 
-/// The members of an object in order, duplicates included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+impl Reader<'_> {
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        self.at += rest.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        self.text.as_bytes().get(self.at).copied()
+    }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
+    /// Goes past a byte if it is the next one.
+    fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+    fn value(&mut self, depth: usize) -> Result<(Node, MarkId), Syntax> {
+        match self.peek() {
+            Some(bracket @ (b'{' | b'[')) => {
+                let start = self.at;
+                let Some(depth) = depth.checked_sub(1) else {
+                    let position = Some(Position::of(self.text, start));
+                    return Err(Syntax { position, ..Syntax::too_deep(NESTING_AT_MOST) });
+                };
+                self.at += 1;
+                let mark = self.outline.begin(start, start, Form::Flow);
+                let node = if bracket == b'{' {
+                    Node::Mapping(self.members(depth)?)
+                } else {
+                    Node::List(self.items(depth)?)
+                };
+                self.outline.end(mark, self.at);
+                Ok((node, mark))
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
+            Some(b'"') => {
+                let (text, mark) = self.string()?;
+                Ok((Node::Scalar(Scalar { kind: ScalarKind::Text, text }), mark))
             }
+            _ => self.literal(),
         }
-        deserializer.deserialize_map(MembersVisitor)
+    }
+
+    /// The members of an object in order, duplicates included.
+    fn members(&mut self, depth: usize) -> Result<Vec<Entry>, Syntax> {
+        let mut members = Vec::new();
+        while self.peek().is_some() && !self.skip(b'}') {
+            let (key, mark) = self.string()?;
+            self.skip(b':');
+            let (value, _) = self.value(depth)?;
+            members.push(Entry { key, value, mark, is_merged: false });
+            self.skip(b',');
+        }
+        Ok(members)
+    }
+
+    fn items(&mut self, depth: usize) -> Result<Vec<Node>, Syntax> {
+        let mut items = Vec::new();
+        while self.peek().is_some() && !self.skip(b']') {
+            items.push(self.value(depth)?.0);
+            self.skip(b',');
+        }
+        Ok(items)
+    }
+
+    fn string(&mut self) -> Result<(String, MarkId), Syntax> {
+        self.peek();
+        let start = self.at;
+        let mut is_escaped = false;
+        let inside = self.text.as_bytes().get(start + 1..).unwrap_or_default();
+        let length = inside.iter().position(|byte| {
+            let is_end = *byte == b'"' && !is_escaped;
+            is_escaped = *byte == b'\\' && !is_escaped;
+            is_end
+        });
+        self.at = length.map_or(self.text.len(), |length| start + length + 2);
+        Ok((self.decode(start)?, self.scalar(start)))
+    }
+
+    /// The mark of the text from `start` to here.
+    fn scalar(&mut self, start: usize) -> MarkId {
+        let mark = self.outline.begin(start, start, Form::Scalar);
+        self.outline.end(mark, self.at);
+        mark
+    }
+
+    /// Reads the text from `start` to here as one string or number.
+    fn decode<T: serde::de::DeserializeOwned>(&self, start: usize) -> Result<T, Syntax> {
+        let written = self.text.get(start..self.at).unwrap_or_default();
+        // Only what the check of the whole text does not look at fails: surrogates without their other half, and numbers
+        // that are too large.
+        serde_json::from_str(written).map_err(|error| Syntax {
+            position: Some(Position::of(self.text, start)),
+            ..syntax(&error, written)
+        })
+    }
+
+    /// `true`, `false`, `null` or a number.
+    fn literal(&mut self) -> Result<(Node, MarkId), Syntax> {
+        let start = self.at;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let is_end = |next: char| matches!(next, ',' | ']' | '}') || next.is_ascii_whitespace();
+        let text = rest.split(is_end).next().unwrap_or_default();
+        self.at += text.len();
+        let kind = match text {
+            "true" => ScalarKind::Boolean(true),
+            "false" => ScalarKind::Boolean(false),
+            "null" => ScalarKind::Null,
+            number => match number.parse() {
+                Ok(number) => ScalarKind::Integer(number),
+                Err(_) => ScalarKind::Decimal(self.decode(start)?),
+            },
+        };
+        let mark = self.scalar(start);
+        let text = if kind == ScalarKind::Null { "" } else { text };
+        Ok((Node::Scalar(Scalar { kind, text: text.to_owned() }), mark))
     }
 }

@@ -1,12 +1,7 @@
 //! From a place in a document to a line of its text, when a finding is shown.
 
-use super::node::Node;
-use super::{Document, Position, secret};
+use super::{BYTE_ORDER_MARK, Document, Position, secret};
 use crate::finding::{DocumentPath, Finding, SHOWN_AT_MOST, Setting, Step};
-
-/// How much may be read to find lines, in bytes of text and nodes; findings beyond it are shown without a line. It
-/// suffices for all findings that are shown of a definition of usual size.
-const READ_AT_MOST: usize = 8 * 1024 * 1024;
 
 /// The longest line that is shown, in bytes.
 const EXCERPT_AT_MOST: usize = 1000;
@@ -63,14 +58,14 @@ impl Documents {
     /// Finds the line of each finding and words its help, as far as findings are shown. Equal findings are one, and one slip
     /// under an anchor is one finding, however many aliases repeat it.
     pub(in crate::definition) fn locate(&self, findings: &[Finding], words: &Vocabulary) -> Listed {
-        let mut locators: Vec<_> = self.0.iter().map(|document| Locator::new(document, words)).collect();
+        let locators: Vec<_> = self.0.iter().map(|document| Locator::new(document, words)).collect();
         let mut ordered: Vec<&Finding> = findings.iter().collect();
         ordered.sort_by_key(|finding| finding.severity);
         let mut ordered = ordered.into_iter();
         let mut shown: Vec<Located> = Vec::new();
         for finding in ordered.by_ref() {
-            let of_file = |locator: &&mut Locator<'_>| locator.document.file() == finding.place.file();
-            let located = match locators.iter_mut().find(of_file) {
+            let of_file = |locator: &&Locator<'_>| locator.document.file() == finding.place.file();
+            let located = match locators.iter().find(of_file) {
                 Some(locator) => locator.locate(finding),
                 None => Located::of(finding, None, None, words),
             };
@@ -100,37 +95,24 @@ struct Locator<'a> {
     words: &'a Vocabulary,
     /// The values that an excerpt must not show.
     hidden: Vec<String>,
-    /// How many more lines may be looked for.
-    affordable: usize,
 }
 
 impl<'a> Locator<'a> {
     fn new(document: &'a Document, words: &'a Vocabulary) -> Self {
-        // An alias is followed each time that the text is read.
-        let cost = document.text.len() + document.root.size();
-        let hidden = secret::values(&document.root, words.variables);
-        Self { document, words, hidden, affordable: READ_AT_MOST / cost.max(1) }
+        Self { document, words, hidden: secret::values(&document.root, words.variables) }
     }
 
-    /// A place that the text does not have, such as a missing key, is that of the nearest key above it. A place that came in
-    /// by an alias or a merge key is where the anchor is.
-    fn locate(&mut self, finding: &Finding) -> Located {
-        let Document { text, root, language, .. } = self.document;
+    fn locate(&self, finding: &Finding) -> Located {
+        let text = &self.document.text;
         let path = finding.place.path();
-        let mut position = None;
-        if let Some(rest) = self.affordable.checked_sub(1) {
-            self.affordable = rest;
-            let goal = Goal::of(root, path);
-            position = language.locate(text, &goal.steps, goal.on_key);
-        }
-        let line = position
-            .filter(|_| !is_in_variables(path, self.words))
-            .and_then(|position| text.lines().nth(position.line - 1));
+        let position = Position::of(text, self.document.nearest(path));
+        let line = text.lines().nth(position.line - 1).filter(|_| !is_in_variables(path, self.words));
+        let line = line.map(|line| line.trim_start_matches(BYTE_ORDER_MARK));
         let excerpt = line.filter(|line| line.len() <= EXCERPT_AT_MOST).map(|line| {
             let hidden = self.hidden.iter().filter(|value| line.contains(value.as_str()));
             hidden.fold(line.to_owned(), |line, value| line.replace(value, "***"))
         });
-        Located::of(finding, position, excerpt, self.words)
+        Located::of(finding, Some(position), excerpt, self.words)
     }
 }
 
@@ -160,43 +142,4 @@ impl Located {
 /// Whether a path leads to variables. Their values may be secret, even if their names do not suggest it.
 fn is_in_variables(path: &DocumentPath, words: &Vocabulary) -> bool {
     path.steps().iter().any(|step| matches!(step, Step::Key(key) if key == words.variables))
-}
-
-/// A place in the text: positions in mappings and lists, merged or not.
-struct Goal {
-    steps: Vec<usize>,
-    on_key: bool,
-}
-
-impl Goal {
-    /// The place in the text that a path leads to, or the nearest above it.
-    fn of(document: &Node, path: &DocumentPath) -> Self {
-        let mut goal = Self { steps: Vec::new(), on_key: false };
-        let mut node = document;
-        for (depth, step) in path.steps().iter().enumerate() {
-            let is_last = depth + 1 == path.steps().len();
-            let next = match (step, node.untagged()) {
-                (Step::Key(key), Node::Mapping(entries)) => {
-                    let mut same = entries.iter().filter(|entry| entry.key == *key);
-                    // Of a duplicate key, the second one is wrong.
-                    let entry = if is_last && path.is_on_key() { same.next_back() } else { same.next() };
-                    entry.map(|entry| (&entry.steps[..], &entry.value))
-                }
-                (Step::Index(index), Node::List(items)) => {
-                    items.get(*index).map(|item| (std::slice::from_ref(index), item))
-                }
-                _ => None,
-            };
-            let Some((steps, value)) = next else {
-                goal.on_key = depth > 0 && matches!(path.steps()[depth - 1], Step::Key(_));
-                return goal;
-            };
-            goal.steps.extend_from_slice(steps);
-            node = value;
-        }
-        // An absent value has no position; its key has one.
-        let by_key = matches!(path.steps().last(), Some(Step::Key(_)));
-        goal.on_key = by_key && (path.is_on_key() || node.is_null());
-        goal
-    }
 }

@@ -7,7 +7,9 @@ mod deserialize;
 mod json;
 mod locate;
 mod node;
+mod outline;
 pub(super) mod secret;
+mod spans;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -19,17 +21,23 @@ pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 use crate::finding::{Code, Finding, Place};
 use crate::fs::{self, FsError, TextError};
 use crate::units;
+use outline::Outline;
 
-/// Far more than any definition needs, and little enough to be read whole.
+/// Far more than any definition needs, and little enough to be read whole. AWS accepts no larger templates
+/// either (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html).
 const BYTES_AT_MOST: u64 = 1024 * 1024;
+
+/// What some editors write at the beginning of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One file of a definition.
 #[derive(Debug)]
 pub(super) struct Document {
     file: PathBuf,
+    /// The file byte for byte, with a byte order mark if it has one.
     text: String,
-    language: Language,
     root: Node,
+    outline: Outline,
 }
 
 /// Why a file is not a document.
@@ -46,10 +54,12 @@ pub(crate) enum DocumentError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The file is too large.
-    #[error("`{}` is larger than {}, too large for a definition", file.display(), units::limit(BYTES_AT_MOST))]
+    #[error("`{}` is larger than {}, too large for a definition", file.display(), units::limit(*at_most))]
     TooLarge {
         /// The file.
         file: PathBuf,
+        /// The limit in bytes.
+        at_most: u64,
     },
     /// The file is not text in UTF-8.
     #[error("`{}` is not text in UTF-8", file.display())]
@@ -107,6 +117,16 @@ pub(crate) struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// The position of a byte of a text. A byte order mark has no column.
+    fn of(text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let characters = before[start..].chars().filter(|next| *next != BYTE_ORDER_MARK);
+        Self { line: before.matches('\n').count() + 1, column: characters.count() + 1 }
+    }
+}
+
 /// The language of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -132,30 +152,28 @@ impl Language {
         if is_json { Self::Json } else { Self::Yaml }
     }
 
-    fn parse(self, text: &str) -> Result<Node, Syntax> {
+    fn parse(self, text: &str) -> Result<(Node, Outline), Syntax> {
         match self {
             Self::Yaml => yaml::parse(text),
             Self::Json => json::parse(text),
         }
     }
-
-    fn locate(self, text: &str, steps: &[usize], on_key: bool) -> Option<Position> {
-        match self {
-            Self::Yaml => yaml::locate(text, steps, on_key),
-            Self::Json => json::locate(text, steps, on_key),
-        }
-    }
 }
 
 impl Document {
-    /// Reads a file. A byte order mark is skipped.
+    /// Reads a file of at most 1 MiB.
     pub(super) fn read(file: &Path) -> Result<Self, DocumentError> {
+        Self::read_at_most(file, BYTES_AT_MOST)
+    }
+
+    /// Reads a file of at most so many bytes.
+    pub(super) fn read_at_most(file: &Path, at_most: u64) -> Result<Self, DocumentError> {
         if fs::metadata(file)?.is_dir() {
             return Err(DocumentError::IsDirectory { path: file.to_owned() });
         }
-        let text = fs::read_text(file, BYTES_AT_MOST).map_err(|error| match error {
+        let text = fs::read_exact_text(file, at_most).map_err(|error| match error {
             TextError::Fs(error) => DocumentError::Fs(error),
-            TextError::TooLarge { path: file, .. } => DocumentError::TooLarge { file },
+            TextError::TooLarge { path: file, at_most } => DocumentError::TooLarge { file, at_most },
             TextError::NotUtf8 { path: file } => DocumentError::NotUtf8 { file },
         })?;
         Self::parse(file, text)
@@ -165,7 +183,7 @@ impl Document {
     pub(super) fn parse(file: &Path, text: String) -> Result<Self, DocumentError> {
         let (file, language) = (file.to_owned(), Language::of(file));
         match language.parse(&text) {
-            Ok(root) => Ok(Self { file, text, language, root }),
+            Ok((root, outline)) => Ok(Self { file, text, root, outline }),
             Err(syntax) => Err(DocumentError::Syntax { file, language, syntax }),
         }
     }
@@ -173,6 +191,12 @@ impl Document {
     /// The file.
     pub(super) fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Its text, byte for byte.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for commands that rewrite a template"))]
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Its value.

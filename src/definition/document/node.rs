@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use super::outline::MarkId;
+
 /// One value of the document.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::definition) enum Node {
@@ -36,28 +38,26 @@ pub(in crate::definition) enum ScalarKind {
 }
 
 /// One entry of a mapping.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(in crate::definition) struct Entry {
     pub(in crate::definition) key: String,
     pub(in crate::definition) value: Node,
-    /// The steps from the mapping to the entry in the text: positions in mappings and lists. One step for an entry of the
-    /// mapping itself, more for a merged one.
-    pub(super) steps: Vec<usize>,
+    /// Where the key is written.
+    pub(super) mark: MarkId,
+    /// Whether it belongs to another mapping, and a merge key adds it to this one.
+    pub(super) is_merged: bool,
+}
+
+/// Entries are equal if key and value are, regardless of where they are written.
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.value == other.value
+    }
 }
 
 impl Node {
     /// No value.
     pub(super) const NULL: Self = Self::Scalar(Scalar { kind: ScalarKind::Null, text: String::new() });
-
-    /// The number of nodes in it.
-    pub(super) fn size(&self) -> usize {
-        1 + match self {
-            Self::Scalar(_) => 0,
-            Self::List(items) => items.iter().map(Self::size).sum(),
-            Self::Mapping(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
-            Self::Tagged(_, value) => value.size(),
-        }
-    }
 
     /// Whether there is no value.
     pub(in crate::definition) fn is_null(&self) -> bool {
@@ -94,9 +94,9 @@ impl Node {
                 let merge_key =
                     entries.iter().position(|entry| entry.key == "<<" && entry.value.can_be_merged());
                 if let Some(position) = merge_key {
-                    let Entry { value, steps, .. } = entries.remove(position);
+                    let Entry { value, .. } = entries.remove(position);
                     let mut keys = entries.iter().map(|entry| entry.key.clone()).collect();
-                    value.merge_into(&steps, entries, &mut keys);
+                    value.merge_into(entries, &mut keys);
                 }
             }
         }
@@ -112,18 +112,14 @@ impl Node {
     }
 
     /// Adds the entries of this mapping, or list of mappings, whose keys `target` does not have.
-    fn merge_into(self, steps: &[usize], target: &mut Vec<Entry>, keys: &mut BTreeSet<String>) {
+    fn merge_into(self, target: &mut Vec<Entry>, keys: &mut BTreeSet<String>) {
         match self {
             Self::Scalar(_) | Self::Tagged(..) => {}
-            Self::List(items) => {
-                for (position, item) in items.into_iter().enumerate() {
-                    item.merge_into(&[steps, &[position]].concat(), target, keys);
-                }
-            }
+            Self::List(items) => items.into_iter().for_each(|item| item.merge_into(target, keys)),
             Self::Mapping(entries) => {
                 for entry in entries {
                     if keys.insert(entry.key.clone()) {
-                        target.push(Entry { steps: [steps, &entry.steps].concat(), ..entry });
+                        target.push(Entry { is_merged: true, ..entry });
                     }
                 }
             }

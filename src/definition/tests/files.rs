@@ -110,14 +110,26 @@ fn invalid_yaml_is_reported_with_its_position_and_help() {
         }
     };
     for (text, line, part, help) in [
-        ("functions:\n\torders: {}\n", 2, "cannot start any token", "tab"),
-        ("functions: { a: 1\n", 2, "did not find", ""),
+        ("functions:\n\torders: {}\n", 2, "tabs disallowed", "instead of a tab"),
+        ("functions: { a: 1\n", 1, "unclosed bracket", "close each bracket"),
+        ("functions: [a, b\nlayers: {}\n", 2, "illegal placement of ':'", "close quotes and brackets"),
+        ("functions: [a}\n", 1, "mismatched", "close each bracket"),
+        ("functions: \"a\n", 1, "unclosed quote", "close the quotes"),
+        ("functions: 'it's'\n", 1, "trailing content", "close the quotes"),
+        ("functions: \"C:\\q\"\n", 1, "unknown escape", "backslash"),
+        ("functions:\n  a:\n    b: 1\n   c: 1\n", 4, "did not find expected key", "indent"),
+        ("functions:\n  - a\n  b: 1\n", 3, "did not find expected '-'", "indent"),
+        ("functions: a\nlayers\n", 2, "expected ':'", "after a key"),
+        ("functions: - a\n", 1, "not allowed", "quotes"),
+        ("functions: !a!b c\n", 1, "handle", "one `!`"),
+        ("functions: !!int x\n", 1, "requires an integer", "remove the tag"),
+        ("functions: {{ name }}\n", 1, "instead of a name", "quotes"),
         ("functions:\n  orders:\n    handler: a: b\n", 3, "mapping values are not allowed", "quotes"),
         ("functions: *nowhere\n", 1, "unknown anchor", "quotes"),
-        ("functions: @x\n", 1, "cannot start any token", "quotes"),
-        ("a: 1\n---\nb: 2\n", 3, "second document", "`---`"),
-        ("a: &a [*a]\n", 1, "limit exceeded", "nesting"),
-        ("? [a, b]\n: 1\n", 1, "a name as key", ""),
+        ("functions: @x\n", 1, "unexpected character", "quotes"),
+        ("a: 1\n---\nb: 2\n", 2, "second document", "`---`"),
+        ("a: &a [*a]\n", 1, "inside the value that it names", "remove the alias"),
+        ("? [a, b]\n: 1\n", 1, "instead of a name", "as key"),
     ] {
         let syntax = syntax(text);
         assert_eq!(syntax.position.map_or(0, |at| at.line), line, "{text:?}: {syntax:?}");
@@ -149,7 +161,7 @@ fn alias_bombs_stop_early() {
 fn deep_nesting_is_rejected_before_it_costs_time() {
     let folder = Folder::new();
     for (file, depth) in
-        [("limg.yaml", 101), ("limg.yaml", 100_000), ("limg.json", 33), ("limg.json", 100_000)]
+        [("limg.yaml", 100), ("limg.yaml", 100_000), ("limg.json", 100), ("limg.json", 100_000)]
     {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let text = format!("{{\"functions\": {}1{}}}", open.repeat(depth), close.repeat(depth));
@@ -162,7 +174,7 @@ fn deep_nesting_is_rejected_before_it_costs_time() {
     }
 }
 
-/// As few passes over the text as findings that are shown, and no guess for a finding that is not.
+/// No line and no guess is looked up for a finding that is not shown.
 #[test]
 fn of_many_findings_some_are_shown_and_the_rest_is_counted() {
     let folder = Folder::new();

@@ -2,4 +2,5 @@
 
 mod json;
 mod lines;
+mod spans;
 mod yaml;

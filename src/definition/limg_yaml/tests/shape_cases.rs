@@ -9,7 +9,8 @@ pub(super) const CASES: &[Case] = &[
         text: "# nothing
 ",
         report: "
-2:1 error[empty-definition] the definition is empty
+1:1 error[empty-definition] the definition is empty
+  | # nothing
   help: add a function under `functions:`, or run `limg init` in an empty folder for an example
 ",
     },
