@@ -7,6 +7,7 @@
 //! - `document` reads files into nodes and finds the line of a finding when it is shown. It knows no format.
 //! - `limg_yaml` knows one format: its keys, their meaning, and its words. Another format is another folder next to it that
 //!   yields the same [`Project`].
+//! - `serverless` reads services of the Serverless Framework.
 //!
 //! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
 //! prints nothing.
@@ -15,6 +16,8 @@ mod document;
 mod fields;
 mod foreign;
 mod limg_yaml;
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing reads services yet"))]
+mod serverless;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

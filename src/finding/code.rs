@@ -134,6 +134,8 @@ codes! {
     LargeEnvironment = "large-environment";
     /// Warning: no function uses a layer, extension or base.
     Unused = "unused";
+    /// A value that limg needs depends on a variable that it cannot resolve.
+    UnresolvedVariable = "unresolved-variable";
     /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
     DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.
