@@ -136,6 +136,10 @@ codes! {
     Unused = "unused";
     /// A value that limg needs depends on a variable that it cannot resolve.
     UnresolvedVariable = "unresolved-variable";
+    /// A value of a template that limg needs is only known to the deployed stack, or has to be given.
+    UnresolvedValue = "unresolved-value";
+    /// An intrinsic function of a template has wrong arguments, or names something that the template does not define.
+    BadIntrinsic = "bad-intrinsic";
     /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
     DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.

@@ -1,0 +1,230 @@
+//! `Ref` and `Fn::GetAtt`: identifiers of loops, pseudo parameters, parameters, resources, and outputs of nested stacks.
+
+use super::entries::{Entries, Section};
+use super::evaluate::{Call, mismatch};
+use super::expression::{Expression, Reference, StackId, Value};
+use super::memory::once;
+use super::stack::{Stacks, entry};
+use super::unresolved::{Unresolved, Why};
+use crate::definition::document::{Node, Scalar, ScalarKind};
+use crate::project::Partition;
+
+/// The pseudo parameters (CloudFormation user guide, Pseudo parameters).
+const PSEUDO_PARAMETERS: [&str; 8] = [
+    "AWS::AccountId",
+    "AWS::NotificationARNs",
+    "AWS::NoValue",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+];
+
+/// The transforms of AWS that add no resource that a template could name, or only those of [`made_by_sam`].
+const KNOWN_TRANSFORMS: [&str; 5] = [
+    "AWS::Serverless-2016-10-31",
+    "AWS::LanguageExtensions",
+    "AWS::CodeDeployBlueGreen",
+    "AWS::SecretsManager-2020-07-23",
+    "AWS::SecretsManager-2024-09-16",
+];
+
+impl<'t> Stacks<'t> {
+    /// `Ref`: its argument is a name.
+    pub(super) fn reference(&self, call: &Call<'t>) -> Result<Value<'t>, Unresolved> {
+        match self.evaluate(&call.argument)? {
+            Value::Text(Scalar { text, .. }) => self.named(&call.argument, &text),
+            Value::Reference(reference) => {
+                Err(mismatch(&call.argument, "a name", &Value::Reference(reference)))
+            }
+            _ => Err(call.malformed()),
+        }
+    }
+
+    /// `Fn::GetAtt`: `RESOURCE.ATTRIBUTE`, or a list of both.
+    pub(super) fn attribute(&self, call: &Call<'t>) -> Result<Value<'t>, Unresolved> {
+        if let Some(Scalar { text, .. }) = call.argument.literal() {
+            return match text.split_once('.') {
+                Some((logical_id, attribute)) => self.attribute_of(&call.argument, logical_id, attribute),
+                None => Err(call.malformed()),
+            };
+        }
+        let arguments = self.arguments(call, 2..=2)?;
+        let [logical_id, attribute] = &arguments[..] else { return Err(call.malformed()) };
+        let (logical_id, attribute) = (self.needed_text(logical_id)?, self.needed_text(attribute)?);
+        self.attribute_of(&call.argument, &logical_id, &attribute)
+    }
+
+    /// The value that a name has for `Ref`, or a name with a dot for `Fn::GetAtt`, both of which `Fn::Sub` accepts.
+    pub(super) fn named(&self, at: &Expression<'t>, name: &str) -> Result<Value<'t>, Unresolved> {
+        let stack = at.stack();
+        if let Some(value) = at.bound(name) {
+            return Ok(Value::text(value));
+        }
+        if name.starts_with("AWS::") {
+            return self.pseudo_parameter(at, name);
+        }
+        let parameters = self.top_level(stack, "Parameters");
+        let parameter = parameters.as_ref().and_then(|parameters| {
+            entry(parameters.as_written()?, name).map(|node| parameters.under_key(name, node))
+        });
+        if let Some(parameter) = parameter {
+            return once(&self.memory.parameters, stack, name, at.place(), || {
+                self.parameter(name, &parameter)
+            });
+        }
+        // SAM has properties of resources that `Ref` may name (SAM developer guide, Referenceable properties).
+        if let Some((logical_id, attribute)) = name.split_once('.') {
+            return self.attribute_of(at, logical_id, attribute);
+        }
+        self.check_resource(at, name)?;
+        Ok(Value::Reference(Reference { stack, logical_id: name.to_owned(), attribute: None }))
+    }
+
+    fn attribute_of(
+        &self,
+        at: &Expression<'t>,
+        logical_id: &str,
+        attribute: &str,
+    ) -> Result<Value<'t>, Unresolved> {
+        if let (Some(nested), Some(output)) =
+            (self.nested(at.stack(), logical_id), attribute.strip_prefix("Outputs."))
+        {
+            return self.output(nested, output, at);
+        }
+        self.check_resource(at, logical_id)?;
+        Ok(Value::Reference(Reference {
+            stack: at.stack(),
+            logical_id: logical_id.to_owned(),
+            attribute: Some(attribute.to_owned()),
+        }))
+    }
+
+    /// The value of an output of a stack, such as one that its parent names.
+    ///
+    /// # Errors
+    /// When the stack has no such output, or its value is not known.
+    pub(in crate::definition) fn output(
+        &self,
+        stack: StackId,
+        name: &str,
+        at: &Expression<'t>,
+    ) -> Result<Value<'t>, Unresolved> {
+        let outputs = self.section(stack, Section::Outputs);
+        let value = outputs.get(name).and_then(|output| {
+            entry(output.as_written()?, "Value").map(|node| output.under_key("Value", node))
+        });
+        match value {
+            Some(value) => once(&self.memory.outputs, stack, name, at.place(), || self.evaluate(&value)),
+            None => Err(outputs.unknown(&[], at.place(), "output", name)),
+        }
+    }
+
+    /// An error if there is no such resource, and none that a transform adds.
+    fn check_resource(&self, at: &Expression<'t>, logical_id: &str) -> Result<(), Unresolved> {
+        let resources = self.resources(at.stack());
+        if resources.get(logical_id).is_some()
+            || made_by_sam(&resources, logical_id)
+            || self.has_macro(at.stack())
+        {
+            return Ok(());
+        }
+        let parameters = self.top_level(at.stack(), "Parameters");
+        let entries = parameters.and_then(|parameters| Some(parameters.as_written()?.entries()));
+        let others: Vec<String> = entries.into_iter().flatten().map(|entry| entry.key.clone()).collect();
+        Err(resources.unknown(&others, at.place(), "parameter or resource", logical_id))
+    }
+
+    /// Whether a macro of the user's may add resources to a template.
+    fn has_macro(&self, stack: StackId) -> bool {
+        let Some(transform) = self.top_level(stack, "Transform") else { return false };
+        let is_macro = |name: &str| !KNOWN_TRANSFORMS.contains(&name);
+        match transform.as_written() {
+            Some(Node::Scalar(scalar)) => is_macro(&scalar.text),
+            Some(Node::List(items)) => {
+                items.iter().any(|item| !matches!(item, Node::Scalar(scalar) if !is_macro(&scalar.text)))
+            }
+            Some(Node::Mapping(_) | Node::Tagged(..)) => true,
+            None => false,
+        }
+    }
+
+    fn pseudo_parameter(&self, at: &Expression<'t>, name: &str) -> Result<Value<'t>, Unresolved> {
+        let pseudo = &self.pseudo;
+        let failed = |why| Err(Unresolved::new(at.place(), why));
+        let region = pseudo.region.as_deref();
+        let partition = || region.and_then(Partition::of_region);
+        let is_nested = self.stack(at.stack()).nested_as().is_some();
+        let value = match name {
+            "AWS::NoValue" => return Ok(Value::Absent),
+            "AWS::Region" => region,
+            "AWS::Partition" => partition().map(Partition::name),
+            "AWS::URLSuffix" => partition().map(Partition::dns_suffix),
+            "AWS::AccountId" => pseudo.account.as_deref(),
+            // CloudFormation makes up the names of nested stacks.
+            "AWS::StackName" if !is_nested => pseudo.stack_name.as_deref(),
+            _ if PSEUDO_PARAMETERS.contains(&name) => None,
+            _ => {
+                let nearest = crate::text::nearest(name, PSEUDO_PARAMETERS).map(str::to_owned);
+                return failed(Why::UnknownName { kind: "pseudo parameter", name: name.to_owned(), nearest });
+            }
+        };
+        let pseudo = name.to_owned();
+        match value {
+            Some(value) => Ok(Value::text(value)),
+            None if matches!(name, "AWS::Region" | "AWS::Partition" | "AWS::URLSuffix") => {
+                failed(Why::NoRegion { pseudo })
+            }
+            None => failed(Why::DeployedPseudo { pseudo }),
+        }
+    }
+
+    /// The value of a parameter, whose declaration this is.
+    fn parameter(&self, name: &str, declaration: &Expression<'t>) -> Result<Value<'t>, Unresolved> {
+        let of = |key| Some(declaration.under_key(key, entry(declaration.as_written()?, key)?));
+        let kind = of("Type").and_then(|kind| kind.literal()).map_or_else(String::new, |kind| kind.text);
+        let value = match self.given(declaration.stack(), name, declaration) {
+            Some(given) => given?,
+            None => of("Default").map_or(Ok(Value::Absent), |default| self.evaluate(&default))?,
+        };
+        let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
+        match value {
+            Value::Absent => {
+                let nested = self.stack(declaration.stack()).nested_as().map(str::to_owned);
+                Err(Unresolved::new(declaration.place(), Why::NoValue { parameter: name.to_owned(), nested }))
+            }
+            // CloudFormation reads the parameter's value from Parameter Store, by this name.
+            Value::Text(Scalar { text, .. }) if kind.starts_with("AWS::SSM::Parameter::Value<") => {
+                let why = Why::StoredParameter { parameter: name.to_owned(), stored: text };
+                Err(Unresolved::new(declaration.place(), why))
+            }
+            Value::Text(Scalar { text, .. }) if is_list => {
+                let items = text.split(',').map(|item| declaration.computed_text(item.trim()));
+                Ok(Value::List(if text.is_empty() { Vec::new() } else { items.collect() }))
+            }
+            Value::Text(Scalar { text, .. }) if kind == "Number" => Ok(Value::Text(number(text))),
+            Value::Text(Scalar { text, .. }) => Ok(Value::text(text)),
+            Value::Reference(reference) if is_list => {
+                Ok(Value::List(vec![declaration.computed(Value::Reference(reference))]))
+            }
+            Value::Reference(reference) => Ok(Value::Reference(reference)),
+            // Nested stacks accept texts only, but SAM's applications get lists as well.
+            Value::List(items) if is_list => Ok(Value::List(items)),
+            other => Err(mismatch(declaration, "a single value", &other)),
+        }
+    }
+}
+
+/// A text as the value of a parameter of the type `Number`.
+fn number(text: String) -> Scalar {
+    let integer = text.parse().map(ScalarKind::Integer);
+    let kind = integer.or_else(|_| text.parse().map(ScalarKind::Decimal)).unwrap_or(ScalarKind::Text);
+    Scalar { kind, text }
+}
+
+/// Whether SAM adds a resource of this name: those of its implicit APIs, or one whose name begins with that of the resource
+/// that it belongs to, such as `OrdersRole` (SAM developer guide, Generated CloudFormation resources).
+fn made_by_sam(resources: &Entries<'_>, logical_id: &str) -> bool {
+    logical_id.starts_with("Serverless") || resources.names().any(|name| logical_id.starts_with(name))
+}
