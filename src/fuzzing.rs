@@ -53,7 +53,9 @@ impl Scratch {
 pub fn definition(bytes: &[u8]) {
     Scratch::with(|scratch| {
         let file = scratch.file("limg.yaml", bytes);
-        if let Err(error) = definition::load(&file, crate::runtime::Date::new(2026, 1, 1)) {
+        if let Err(error) =
+            definition::load(&file, &definition::Options::new(crate::runtime::Date::new(2026, 1, 1)))
+        {
             let _parsed = error.to_string();
         }
     });

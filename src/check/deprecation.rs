@@ -80,7 +80,8 @@ functions:
 ";
         let file = folder.path().join("limg.yaml");
         std::fs::write(&file, text).unwrap();
-        let project = crate::definition::load(&file, today).unwrap().project;
+        let project =
+            crate::definition::load(&file, &crate::definition::Options::new(today)).unwrap().project;
         let findings = deprecated_runtimes(&project.functions, today);
         findings.iter().map(|finding| format!("{} {}", finding.place.path(), finding.message)).collect()
     }

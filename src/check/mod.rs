@@ -152,7 +152,7 @@ impl<'a> Subject<'a> {
             name: format!("the code of `{}`", function.image.name),
             place: &function.places.code,
             tree: &trees.code,
-            files: Some(&function.code),
+            files: function.code.files(),
             root: TASK_ROOT,
             is_code: true,
             has_exclude: true,

@@ -27,8 +27,8 @@ pub(super) async fn run(
     interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
     let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
-    let loaded = selection::load(common.arch, settings, terminal)?;
-    let functions = selection::functions(&loaded, &functions, common.arch, settings, terminal)?;
+    let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
+    let functions = selection::functions(&loaded, &functions, settings, terminal)?;
     let directory = &settings.directory;
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), directory)?;

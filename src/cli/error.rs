@@ -20,7 +20,7 @@ use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
 use crate::runtime;
 use crate::sample_event;
-use crate::text::nearest;
+use crate::text::{first_of, nearest};
 
 /// The failure of a command.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,10 @@ pub(super) enum CommandError {
     EnvFile(#[source] TextError),
     #[error("unknown function `{name}`")]
     UnknownFunction { name: String, known: Vec<String> },
+    #[error("limg leaves the function `{name}` alone, since {why}")]
+    LeftAlone { name: String, why: String },
+    #[error("the definition has no function that limg builds: it leaves alone {}", listed(reasons))]
+    AllLeftAlone { reasons: Vec<String> },
     #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, meant: Vec<&'static str> },
     #[error("limg has no debugger for the runtime `{runtime}`")]
@@ -124,6 +128,15 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
+}
+
+/// The reasons why functions are left alone.
+fn listed(reasons: &[String]) -> String {
+    if reasons.is_empty() {
+        "none, since there is none".to_owned()
+    } else {
+        first_of(5, reasons.iter().cloned())
+    }
 }
 
 impl CommandError {
@@ -262,6 +275,9 @@ impl Failure for CommandError {
             Self::EnvFileLine { error, .. } => return error.help(),
             Self::EnvFile(_) => Some("use a text file with lines of the form NAME=VALUE".to_owned()),
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
+            Self::LeftAlone { .. } | Self::AllLeftAlone { .. } => {
+                Some("run `limg functions` for the list of functions".to_owned())
+            }
             Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
         };
         text.map(Help::from)

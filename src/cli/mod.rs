@@ -13,6 +13,7 @@ mod context;
 mod destination;
 mod error;
 mod event;
+mod functions;
 mod init;
 mod interrupt;
 mod invoke;
@@ -129,6 +130,7 @@ async fn run(
             unless_interrupted(update, interrupt, terminal).await
         }
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal, interrupt).await,
+        Command::Functions(arguments) => functions::run(&arguments, settings, terminal),
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

@@ -60,8 +60,8 @@ async fn to_ecr(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let PushEcrArguments { region, account, profile, repository: template, create_repository, push } =
-        arguments;
+    let PushEcrArguments { account, profile, repository: template, create_repository, push } = arguments;
+    let region = push.common.definition.region.clone();
     let job = PushJob::new(&push, settings, terminal)?;
     let project = &job.loaded.project;
     let template = match template {
@@ -122,8 +122,8 @@ impl<'a> PushJob<'a> {
         if tags.is_empty() {
             tags.push(DEFAULT_TAG.to_owned());
         }
-        let loaded = selection::load(common.arch, settings, terminal)?;
-        let functions = selection::functions(&loaded, functions, common.arch, settings, terminal)?;
+        let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
+        let functions = selection::functions(&loaded, functions, settings, terminal)?;
         let cache_from = cache.cache_from.clone();
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }

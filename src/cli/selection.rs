@@ -2,21 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::ShardArguments;
+use super::args::{DefinitionArguments, ShardArguments};
 use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
 use crate::check;
-use crate::definition::{self, Loaded};
+use crate::definition::{
+    self, BuildResults, DefinitionError, Loaded, Options, ParameterOverrides, Unbuildable, WhyUnbuildable,
+};
+use crate::finding::Finding;
 use crate::project::{Architecture, Function};
 
-/// Finds the definition and reads it.
+/// Finds the definition and reads it. `architecture` overrides that of all functions.
 pub(super) fn load(
+    arguments: &DefinitionArguments,
     architecture: Option<Architecture>,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Loaded, CommandError> {
-    read(&find(settings)?, architecture, settings, terminal)
+    read(&find(settings)?, arguments, architecture, settings, terminal)
 }
 
 /// The definition that the user named, or the nearest one.
@@ -27,52 +31,91 @@ pub(super) fn find(settings: &Settings) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Reads a definition, to which later findings refer; `architecture` overrides it.
+/// Reads a definition, to which later findings refer.
 pub(super) fn read(
     file: &Path,
+    arguments: &DefinitionArguments,
     architecture: Option<Architecture>,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Loaded, CommandError> {
-    let mut loaded = definition::load(file, settings.today)?;
-    if architecture.is_some() {
-        loaded = loaded.with_architecture_option();
-    }
+    let loaded = definition::load(file, &options(arguments, architecture, settings))?;
     terminal.definition(&loaded);
     Ok(loaded)
 }
 
-/// The functions that the user named, or all, and shows the warnings about them. `architecture` overrides the
-/// definition.
+/// What the arguments and the environment add to a definition.
+fn options(
+    arguments: &DefinitionArguments,
+    architecture: Option<Architecture>,
+    settings: &Settings,
+) -> Options {
+    let DefinitionArguments { region, parameters, config_env, layers, runtimes, bases, .. } = arguments;
+    let directory = &settings.directory;
+    Options {
+        architecture,
+        layers: layers.iter().map(|(arn, path)| (arn.clone(), directory.join(path))).collect(),
+        runtimes: runtimes.iter().cloned().collect(),
+        bases: bases.iter().map(|(id, image)| (id.clone(), image.clone().relative_to(directory))).collect(),
+        parameters: parameters.iter().flat_map(|ParameterOverrides(values)| values.clone()).collect(),
+        region: region.clone().or_else(|| settings.region.clone()),
+        environment_of_samconfig: config_env.clone(),
+        build_results: match (arguments.built, arguments.source) {
+            (true, _) => BuildResults::Always,
+            (false, true) => BuildResults::Never,
+            (false, false) => BuildResults::Fresh,
+        },
+        image_per_function: arguments.image_per_function,
+        helper_functions: arguments.all_functions,
+        ..Options::new(settings.today)
+    }
+}
+
+/// The functions that the user named, or all that limg does not leave alone, and shows the warnings about them.
 pub(super) fn functions(
     loaded: &Loaded,
     names: &[String],
-    architecture: Option<Architecture>,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Vec<Function>, CommandError> {
-    let all = &loaded.project.functions;
-    let find = |name: &String| {
-        all.iter().find(|function| function.name == *name).ok_or_else(|| CommandError::UnknownFunction {
-            name: name.clone(),
-            known: all.iter().map(|function| function.name.clone()).collect(),
-        })
-    };
+    let (all, unbuildable) = (&loaded.project.functions, &loaded.unbuildable);
     let mut selected: Vec<&Function> = Vec::new();
+    let mut errors: Vec<Finding> = Vec::new();
     for name in names {
-        let function = find(name)?;
-        if selected.iter().all(|other| other.name != function.name) {
-            selected.push(function);
+        if let Some(function) = all.iter().find(|function| function.name == *name) {
+            if selected.iter().all(|other| other.name != function.name) {
+                selected.push(function);
+            }
+        } else if let Some(other) = unbuildable.iter().find(|other| other.name == *name) {
+            if let WhyUnbuildable::LeftAlone(why) = &other.why {
+                return Err(CommandError::LeftAlone { name: name.clone(), why: why.clone() });
+            }
+            errors.extend(other.errors().iter().cloned());
+        } else {
+            let known = all.iter().map(|function| &function.name);
+            let known = known.chain(unbuildable.iter().map(|other| &other.name)).cloned().collect();
+            return Err(CommandError::UnknownFunction { name: name.clone(), known });
         }
     }
     if names.is_empty() {
         selected.extend(all);
+        errors.extend(unbuildable.iter().flat_map(Unbuildable::errors).cloned());
     }
-    let with_architecture = |function: &Function| Function {
-        architecture: architecture.unwrap_or(function.architecture),
-        ..function.clone()
-    };
-    let selected: Vec<Function> = selected.into_iter().map(with_architecture).collect();
+    if !errors.is_empty() {
+        let findings = loaded.sources.locate(&errors);
+        return Err(DefinitionError::Findings { file: loaded.file.clone(), findings }.into());
+    }
+    if selected.is_empty() {
+        return Err(CommandError::AllLeftAlone {
+            reasons: unbuildable.iter().filter_map(Unbuildable::reason_to_leave).collect(),
+        });
+    }
+    if names.is_empty() {
+        for reason in unbuildable.iter().filter_map(Unbuildable::reason_to_leave) {
+            terminal.status(&format!("left alone: {reason}"));
+        }
+    }
+    let selected: Vec<Function> = selected.into_iter().cloned().collect();
     if names.is_empty() {
         terminal.warnings(&loaded.warnings);
     } else {
@@ -102,14 +145,14 @@ pub(super) fn of_shard(
 pub(super) fn one_function(
     loaded: &Loaded,
     name: Option<String>,
-    architecture: Option<Architecture>,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Function, CommandError> {
     let names: Vec<String> = name.into_iter().collect();
-    if names.is_empty() && loaded.project.functions.len() > 1 {
+    let count = loaded.project.functions.len() + loaded.unbuildable.len();
+    if names.is_empty() && count > 1 {
         return Err(CommandError::which_function(loaded));
     }
-    let selected = functions(loaded, &names, architecture, settings, terminal)?;
+    let selected = functions(loaded, &names, settings, terminal)?;
     selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))
 }

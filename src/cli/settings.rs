@@ -166,6 +166,8 @@ pub(super) struct Settings {
     pub(super) docker: DockerHost,
     /// `LIMG_RIE`.
     pub(super) emulator: Option<PathBuf>,
+    /// The Region of `AWS_REGION` or `AWS_DEFAULT_REGION`.
+    pub(super) region: Option<String>,
     /// The AWS variables that an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
     /// `--env-file` and `--env`: further variables of an invoked function.
@@ -234,6 +236,10 @@ impl Settings {
                 Command::Invoke(arguments) => environment.variables_of_invoke(arguments)?,
                 _ => BTreeMap::new(),
             },
+            region: ["AWS_REGION", "AWS_DEFAULT_REGION"]
+                .into_iter()
+                .find_map(|name| environment.get(name))
+                .map(str::to_owned),
             aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
             proxies: environment.proxies(),

@@ -19,8 +19,9 @@ pub(super) struct Shard {
 impl Shard {
     /// The functions of this machine, in the given order.
     pub(super) fn functions(self, functions: Vec<Function>) -> Vec<Function> {
-        let own: BTreeSet<String> = self.names(functions.iter().map(|function| function.name.as_str()));
-        functions.into_iter().filter(|function| own.contains(&function.name)).collect()
+        // By image: two machines must not build the same one.
+        let own: BTreeSet<String> = self.names(functions.iter().map(|function| function.image.name.as_str()));
+        functions.into_iter().filter(|function| own.contains(&function.image.name)).collect()
     }
 
     /// The names of this machine. No two machines get the same name, and the order of the names does not matter.

@@ -20,7 +20,7 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let loaded = selection::load(None, settings, terminal)?;
+    let loaded = selection::load(&arguments.definition, None, settings, terminal)?;
     terminal.warnings(&loaded.warnings);
     let context = ContextOptions::new(Pinning::Renew).open(settings, terminal, &loaded)?;
     let changes = pipeline::update(&loaded.project, &arguments.names, &context)

@@ -130,9 +130,8 @@ fn by_name(file: &Path) -> Option<Foreign> {
 
 #[cfg(test)]
 mod tests {
-    use crate::definition::{DefinitionError, load};
+    use crate::definition::{DefinitionError, Options, load};
     use crate::failure::{Failure as _, help_text};
-    use crate::runtime::Date;
 
     #[test]
     fn a_file_of_another_tool_is_called_by_its_name() {
@@ -198,8 +197,8 @@ mod tests {
         for (name, content, what, help) in cases {
             let file = folder.path().join(name);
             crate::fs::write_atomically(&file, content).unwrap();
-            let error = load(&file, Date::OF_TESTS).unwrap_err();
-            assert_eq!(error.to_string(), format!("`{}` is {what}, not a limg.yaml", file.display()));
+            let error = load(&file, &Options::of_tests()).unwrap_err();
+            assert_eq!(error.to_string(), format!("`{}` is {what}, not a definition", file.display()));
             assert!(help_text(&error).contains(help), "{name}: {}", help_text(&error));
             assert_eq!(error.kind(), crate::failure::FailureKind::User);
         }
@@ -217,7 +216,7 @@ mod tests {
         ] {
             let file = folder.path().join("limg.yaml");
             crate::fs::write_atomically(&file, text.as_bytes()).unwrap();
-            let error = load(&file, Date::OF_TESTS).unwrap_err();
+            let error = load(&file, &Options::of_tests()).unwrap_err();
             assert!(matches!(error, DefinitionError::Findings { .. }), "{text}: {error}");
         }
     }

@@ -252,7 +252,8 @@ mod tests {
              functions: { a: { code: a }, b: { code: b } }\n",
         );
         let definition = folder.path().join("limg.yaml");
-        let project = crate::definition::load(&definition, crate::runtime::Date::OF_TESTS).unwrap().project;
+        let project =
+            crate::definition::load(&definition, &crate::definition::Options::of_tests()).unwrap().project;
         let base = Arc::new(LoadedBase {
             name: "scratch".to_owned(),
             image: BaseImage::scratch(Architecture::X86_64),

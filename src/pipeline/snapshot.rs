@@ -1,17 +1,21 @@
 //! The state of the files that a function is built from, to notice changes.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::project::{Function, LayerSource, WrapperScript};
 use crate::tree::Snapshot;
 
-/// The state of a definition and of all local files that a function is built from, except its base.
+/// The state of the files of a definition and of all local files that a function is built from, except its base.
 #[must_use]
-pub(crate) fn snapshot(definition: &Path, function: Option<&Function>) -> Snapshot {
+pub(crate) fn snapshot(definition: &[PathBuf], function: Option<&Function>) -> Snapshot {
     let mut snapshot = Snapshot::default();
-    snapshot.add_file(definition);
+    for file in definition {
+        snapshot.add_file(file);
+    }
     let Some(function) = function else { return snapshot };
-    snapshot.add(&function.code);
+    if let Some(source) = function.code.files() {
+        snapshot.add(source);
+    }
     for layer in &function.layers {
         if let LayerSource::Files(source) = &layer.source {
             snapshot.add(source);

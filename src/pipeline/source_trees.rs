@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::files::{self, SourceTree};
 use crate::plan;
-use crate::project::{Dependencies, Extension, Function, ImagePath, Source, SourceKind};
+use crate::project::{
+    Dependencies, Extension, Function, FunctionCode, ImagePath, InlineFile, Source, SourceKind,
+};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
-use crate::tree::{Node, Tree, TreeError};
+use crate::tree::{FileNode, Node, Tree, TreeError};
 
 /// Reads a tree whose files are at their places in the image.
 pub(super) fn read(tree: Tree) -> Result<SourceTree, TreeError> {
@@ -39,13 +41,26 @@ pub(super) fn of_extension(extension: &Extension) -> Result<SourceTree, TreeErro
 /// The function's own code, at the task root, which always exists; and the paths that installed packages list.
 pub(super) fn of_code(function: &Function) -> Result<(SourceTree, BTreeSet<ImagePath>), TreeError> {
     let root = plan::image_path(TASK_ROOT)?;
-    let mut tree = Tree::load(&function.code, &root)?;
+    let mut tree = match &function.code {
+        FunctionCode::Files(source) => Tree::load(source, &root)?,
+        FunctionCode::Inline(files) => inline(files, &root)?,
+    };
     tree.insert(root, Node::Directory);
     let recorded = match function.dependencies {
         Dependencies::Installed => files::recorded(&tree)?,
         Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
     };
     Ok((read(tree)?, recorded))
+}
+
+/// Files whose content is in the definition.
+fn inline(files: &[InlineFile], root: &ImagePath) -> Result<Tree, TreeError> {
+    let mut tree = Tree::new();
+    for InlineFile { name, content } in files {
+        let file = FileNode::of_bytes(content.as_bytes(), false);
+        tree.insert(plan::image_path(&format!("{root}/{name}"))?, Node::File(file));
+    }
+    Ok(tree)
 }
 
 /// The function's own wrapper script, if it is a local file.

@@ -68,7 +68,7 @@ pub struct Function {
     /// The instruction set of the image.
     pub architecture: Architecture,
     /// The function's own code, rooted at the task root.
-    pub code: Source,
+    pub code: FunctionCode,
     /// Which files of the code go into a layer of dependencies, below the rest of the code.
     pub dependencies: Dependencies,
     /// Layers in merge order: a later one wins.
@@ -86,6 +86,10 @@ pub struct Function {
     /// The variables of the deployed function's configuration, which override those of the image when the function starts.
     /// Not part of the image.
     pub configuration: BTreeMap<String, String>,
+    /// The variables of that configuration whose values only the deployed stack knows.
+    pub deployed_variables: Vec<String>,
+    /// The command of the project's own tool that installs the dependencies of the code, if the definition belongs to one.
+    pub build_command: Option<String>,
     /// The image, which several functions may share.
     pub image: FunctionImage,
     /// Seconds that one invocation may take, 1 to 5,400. Not part of the image.
@@ -110,6 +114,35 @@ pub struct FunctionImage {
     pub name: String,
     /// The handler of that function, which is the image's `CMD`. The configuration of the other functions overrides it.
     pub handler: Option<String>,
+}
+
+/// A function's own code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FunctionCode {
+    /// Files on this machine.
+    Files(Source),
+    /// Files whose content is in the definition.
+    Inline(Vec<InlineFile>),
+}
+
+impl FunctionCode {
+    /// The source, if it is on this machine.
+    #[must_use]
+    pub fn files(&self) -> Option<&Source> {
+        match self {
+            Self::Files(source) => Some(source),
+            Self::Inline(_) => None,
+        }
+    }
+}
+
+/// A file whose content is in the definition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InlineFile {
+    /// Its name in the root of the code.
+    pub name: String,
+    /// Its content.
+    pub content: String,
 }
 
 /// Where a function and those of its parts are defined that have no type of their own.

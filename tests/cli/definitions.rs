@@ -159,12 +159,12 @@ fn a_file_of_another_tool_is_named() {
     context.write("Dockerfile", "FROM scratch\n");
     context.limg(&["build", "-f", "serverless.yml"]).fails(
         2,
-        &["serverless.yml` is a Serverless Framework file, not a limg.yaml", "help: run `limg init`"],
+        &["serverless.yml` is a Serverless Framework file, not a definition", "help: run `limg init`"],
     );
     context
         .limg(&["build", "-f", "Dockerfile"])
-        .fails(2, &["Dockerfile` is a Dockerfile, not a limg.yaml", "limg needs no Dockerfile"]);
-    context.limg(&["build"]).fails(2, &["found no limg.yaml, only `[DIR]/project/serverless.yml`"]);
+        .fails(2, &["Dockerfile` is a Dockerfile, not a definition", "limg needs no Dockerfile"]);
+    context.limg(&["build"]).fails(2, &["serverless.yml` is a Serverless Framework file"]);
 }
 
 #[test]

@@ -32,6 +32,12 @@ fn text(source: &Source<'_>, path: &str) -> Result<Option<String>, TreeError> {
     }
 }
 
-fn finding(place: &Place, message: String, help: String) -> Finding {
-    Finding::warning(Code::MissingPackages, place.clone(), message).help(help)
+/// An error if the project has a tool that installs packages: its result would have them. Elsewhere packages may be missing
+/// on purpose.
+fn finding(subject: &Subject<'_>, place: &Place, message: String, help: String) -> Finding {
+    match &subject.function.build_command {
+        Some(command) => Finding::error(Code::MissingPackages, place.clone(), message)
+            .help(format!("run `{command}`, or use `--source` to build without them")),
+        None => Finding::warning(Code::MissingPackages, place.clone(), message).help(help),
+    }
 }

@@ -49,7 +49,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     } else {
         format!("run `{command}` in the folder that the archive is created from")
     };
-    Ok(vec![finding(code.place, message, help)])
+    Ok(vec![finding(subject, code.place, message, help)])
 }
 
 /// Whether a package is in a folder in which the handler would find it.

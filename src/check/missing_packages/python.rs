@@ -136,5 +136,5 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, folder: &str, missing: 
     } else {
         format!("install them with `{command}` into the folder that the archive is created from")
     };
-    finding(source.place, message, help)
+    finding(subject, source.place, message, help)
 }

@@ -1,7 +1,7 @@
 //! Sources whose files are not where Lambda looks, as a whole.
 
 use super::*;
-use crate::project::{Source, SourceKind};
+use crate::project::{FunctionCode, Source, SourceKind};
 use crate::tree::{Node, Tree};
 
 #[test]
@@ -75,7 +75,7 @@ fn an_archive_in_an_archive_gives_a_warning() {
     assert!(text.contains("only the archive `/var/task/function.zip`"), "{text}");
     assert!(text.ends_with("name the archive itself: `/nowhere/function.zip`"), "{text}");
     let mut fixture = Fixture::with_code("nodejs22.x", &["/var/task/package/app.tgz"]);
-    fixture.function.code.kind = SourceKind::Zip;
+    fixture.function.code = FunctionCode::Files(Source::new("/nowhere".into(), SourceKind::Zip));
     assert!(fixture.warning(Code::PackedTwice).contains("unpack it"));
 
     let layer = |file| Fixture::new("python3.12").layer("data", &[file]);

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::definition::DefinitionArguments;
 use crate::cli::shard::Shard;
 use crate::project::{Architecture, ReferenceTemplate};
 
@@ -42,6 +43,9 @@ pub(in crate::cli) struct CommonBuildArguments {
     /// Verify file and blob contents instead of trusting timestamps; rebuild what differs
     #[arg(long)]
     pub(in crate::cli) verify: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) definition: DefinitionArguments,
 }
 
 /// Lambda's names of architectures, and OCI's for convenience.

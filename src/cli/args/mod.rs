@@ -5,7 +5,9 @@ mod build;
 mod cache;
 mod common;
 mod completions;
+mod definition;
 mod event;
+mod functions;
 mod init;
 mod invoke;
 mod man;
@@ -20,7 +22,9 @@ pub(super) use self::build::BuildArguments;
 pub(super) use self::cache::{CacheArguments, CacheCommand, PruneArguments};
 pub(super) use self::common::{CommonBuildArguments, ShardArguments};
 pub(super) use self::completions::CompletionsArguments;
+pub(super) use self::definition::DefinitionArguments;
 pub(super) use self::event::EventArguments;
+pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
@@ -46,7 +50,7 @@ Examples:
   limg invoke -e '{}'     # run a function in Docker
   limg help push ecr      # show the help of a command")]
 pub(super) struct Arguments {
-    /// The definition [default: limg.yaml in this folder or the nearest one above]
+    /// The definition or its folder [default: the nearest limg.yaml, template.yaml, cdk.out or serverless.yml]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
@@ -123,6 +127,8 @@ pub(super) enum Command {
     Push(PushCommand),
     /// Run a function in Docker under AWS's runtime interface emulator and send it events
     Invoke(InvokeArguments),
+    /// List the functions of the definition, and whether each can be built
+    Functions(FunctionsArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

@@ -57,10 +57,6 @@ Examples:
   aws lambda update-function-code --function-name greet --image-uri \"$image\""
 )]
 pub(in crate::cli) struct PushEcrArguments {
-    /// The region [default: `AWS_REGION`, or the profile's]
-    #[arg(long, value_name = "REGION")]
-    pub(in crate::cli) region: Option<String>,
-
     /// The account that owns the repositories [default: that of the credentials]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) account: Option<String>,

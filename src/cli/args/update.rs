@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::ARGUMENTS;
+use super::definition::DefinitionArguments;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -13,4 +14,7 @@ pub(in crate::cli) struct UpdateArguments {
     /// Names of bases and layers, or references as in the definition [default: all]
     #[arg(help_heading = ARGUMENTS, value_name = "NAME")]
     pub(in crate::cli) names: Vec<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) definition: DefinitionArguments,
 }

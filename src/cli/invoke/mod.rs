@@ -52,8 +52,8 @@ pub(super) async fn run(
     if watch {
         return Box::pin(watch::run(&job, function, &read_events()?, interrupt)).await;
     }
-    let loaded = selection::load(job.common.arch, settings, terminal)?;
-    let function = selection::one_function(&loaded, function, job.common.arch, settings, terminal)?;
+    let loaded = selection::load(&job.common.definition, job.common.arch, settings, terminal)?;
+    let function = selection::one_function(&loaded, function, settings, terminal)?;
     if arguments.shell {
         return Box::pin(shell::run(&job, &loaded, &function, interrupt)).await;
     }

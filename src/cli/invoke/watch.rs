@@ -39,6 +39,8 @@ const LISTED: usize = 3;
 struct Watch<'a> {
     job: &'a Job<'a>,
     file: PathBuf,
+    /// The files of the definition.
+    files: Vec<PathBuf>,
     /// The folder to which paths in messages are relative.
     root: PathBuf,
     /// The name that the user gave, or that of the only function.
@@ -62,6 +64,7 @@ pub(super) async fn run(
     let mut interrupt = interrupt.defer();
     let mut watch = Watch {
         job,
+        files: vec![file.clone()],
         file,
         root: PathBuf::new(),
         name,
@@ -177,9 +180,10 @@ impl Watch<'_> {
         self.seen = self.snapshot(self.function.clone()).await;
         let definition = self.snapshot(None).await;
         let Job { settings, terminal, common, .. } = self.job;
-        let loaded = selection::read(&self.file, common.arch, settings, terminal)?;
-        let function = selection::one_function(&loaded, self.name.clone(), common.arch, settings, terminal)?;
+        let loaded = selection::read(&self.file, &common.definition, common.arch, settings, terminal)?;
+        let function = selection::one_function(&loaded, self.name.clone(), settings, terminal)?;
         self.root.clone_from(&loaded.project.root);
+        self.files = loaded.sources.files();
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());
         self.seen = self.snapshot(Some(function.clone())).await.with(definition);
@@ -215,8 +219,8 @@ impl Watch<'_> {
     }
 
     async fn snapshot(&self, function: Option<Function>) -> Snapshot {
-        let file = self.file.clone();
-        let snapshot = tokio::task::spawn_blocking(move || pipeline::snapshot(&file, function.as_ref()));
+        let files = self.files.clone();
+        let snapshot = tokio::task::spawn_blocking(move || pipeline::snapshot(&files, function.as_ref()));
         // After a panic, an empty snapshot.
         snapshot.await.unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! From a place in a document to a line of its text, when a finding is shown.
 
 use super::{BYTE_ORDER_MARK, Document, Position, secret};
-use crate::finding::{DocumentPath, Finding, SHOWN_AT_MOST, Setting, Step};
+use crate::finding::{DocumentPath, Finding, Place, SHOWN_AT_MOST, Setting, Step};
 
 /// The longest line that is shown, in bytes.
 const EXCERPT_AT_MOST: usize = 1000;
@@ -55,6 +55,12 @@ pub(in crate::definition) struct Vocabulary {
 pub(in crate::definition) struct Documents(pub(in crate::definition) Vec<Document>);
 
 impl Documents {
+    /// Where in its file a place is.
+    pub(in crate::definition) fn position(&self, place: &Place) -> Option<Position> {
+        let document = self.0.iter().find(|document| document.file() == place.file())?;
+        Some(Position::of(&document.text, document.nearest(place.clone().on_key().path())))
+    }
+
     /// Finds the line of each finding and words its help, as far as findings are shown. Equal findings are one, and one slip
     /// under an anchor is one finding, however many aliases repeat it.
     pub(in crate::definition) fn locate(&self, findings: &[Finding], words: &Vocabulary) -> Listed {

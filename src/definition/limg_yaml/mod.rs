@@ -22,6 +22,7 @@ mod words;
 use serde::Deserialize as _;
 
 use super::document::Document;
+use super::{Options, Outcome};
 use crate::finding::{Code, Finding};
 use crate::project::Project;
 use crate::runtime::Date;
@@ -30,17 +31,15 @@ pub(super) use format::schema;
 pub(crate) use starter::{Starter, starter};
 pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
 
-/// What a document describes.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    /// The project, if no finding is an error.
-    pub(super) project: Option<Project>,
-    pub(super) findings: Vec<Finding>,
+/// Reads a document.
+pub(super) fn read(document: Document, options: &Options) -> Outcome {
+    let (project, findings) = project(&document, options.today);
+    Outcome { project, unbuildable: Vec::new(), findings, documents: vec![document] }
 }
 
-/// Reads a document. The day decides which runtimes help suggests.
-pub(super) fn read(document: &Document, today: Date) -> Outcome {
-    let failed = |findings| Outcome { project: None, findings };
+/// The project of a document, if no finding is an error. The day decides which runtimes help suggests.
+fn project(document: &Document, today: Date) -> (Option<Project>, Vec<Finding>) {
+    let failed = |findings| (None, findings);
     if document.root().is_null() {
         let finding = Finding::error(Code::EmptyDefinition, document.place(), "the definition is empty");
         let help = "add a function under `functions:`, or run `limg init` in an empty folder for an example";

@@ -241,7 +241,7 @@ fn definition(runtime: &str, base: Option<&str>, language: &Language, compile: O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::{self, Date};
+    use crate::runtime;
 
     /// The project of a starter as if it was compiled, read as a definition.
     fn load(runtime: &str, base: Option<&str>) -> crate::definition::Loaded {
@@ -257,7 +257,8 @@ mod tests {
             crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
             crate::fs::write_atomically(&path, content.as_bytes()).unwrap();
         }
-        crate::definition::load(&folder.path().join("limg.yaml"), Date::OF_TESTS).unwrap()
+        crate::definition::load(&folder.path().join("limg.yaml"), &crate::definition::Options::of_tests())
+            .unwrap()
     }
 
     #[test]

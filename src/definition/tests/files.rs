@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Folder, TODAY};
-use crate::definition::{DefinitionError, DocumentError, find, load};
+use super::Folder;
+use crate::definition::{DefinitionError, DocumentError, Options, find, load};
 use crate::failure::{Failure as _, FailureKind};
 use crate::finding::SHOWN_AT_MOST;
 
@@ -20,8 +20,7 @@ fn the_nearest_definition_upward_is_found() {
     assert!(nothing.help().unwrap().render(crate::definition::words).unwrap().contains("limg init"));
 
     folder.write("functions/template.yml", b"");
-    let only = find(&deep).unwrap_err();
-    assert!(only.to_string().ends_with("functions/template.yml`, which limg cannot read yet"), "{only}");
+    assert_eq!(find(&deep).unwrap(), folder.path("functions/template.yml"));
 
     folder.write("limg.yml", b"");
     assert_eq!(
@@ -38,7 +37,7 @@ fn the_nearest_definition_upward_is_found() {
 #[test]
 fn files_that_cannot_be_definitions_are_rejected_before_parsing() {
     let folder = Folder::new();
-    let load = |path: &str| load(&folder.path(path), TODAY).unwrap_err();
+    let load = |path: &str| load(&folder.path(path), &Options::of_tests()).unwrap_err();
 
     let directory = load("functions");
     assert!(matches!(directory, DefinitionError::Document(DocumentError::IsDirectory { .. })));
@@ -59,7 +58,7 @@ fn what_limg_must_not_read_is_not_the_fault_of_the_definition() {
     std::os::unix::fs::symlink(folder.path("loop"), folder.path("loop")).unwrap();
     let load = |text: &str| {
         folder.write("limg.yaml", text.as_bytes());
-        load(&folder.path("limg.yaml"), TODAY).unwrap_err().kind()
+        load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap_err().kind()
     };
     let unreadable = SMALL.replace("functions/orders", "loop");
     assert_eq!(load(&unreadable), FailureKind::Environment);
@@ -78,7 +77,7 @@ fn byte_order_mark_carriage_returns_and_document_marks_do_no_harm() {
         [format!("\u{feff}{SMALL}"), SMALL.replace(", ", ",\r\n  "), format!("%YAML 1.2\n---\n{SMALL}...\n")]
     {
         folder.write("limg.yaml", text.as_bytes());
-        let loaded = load(&folder.path("limg.yaml"), TODAY).unwrap();
+        let loaded = load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap();
         assert_eq!(loaded.project.functions[0].name, "orders");
     }
 }
@@ -87,14 +86,17 @@ fn byte_order_mark_carriage_returns_and_document_marks_do_no_harm() {
 fn the_folder_names_the_project() {
     let folder = Folder::new();
     folder.write("My Shop/limg.yaml", SMALL.replace("functions/orders", "../functions/orders").as_bytes());
-    let loaded = load(&folder.path("My Shop/limg.yaml"), TODAY).unwrap();
+    let loaded = load(&folder.path("My Shop/limg.yaml"), &Options::of_tests()).unwrap();
     assert_eq!(loaded.project.name, "my-shop");
-    assert_eq!(loaded.project.functions[0].code.path, folder.path("My Shop/../functions/orders"));
+    assert_eq!(
+        loaded.project.functions[0].code.files().unwrap().path,
+        folder.path("My Shop/../functions/orders")
+    );
 }
 
 #[test]
 fn a_relative_file_is_taken_from_the_working_directory() {
-    let error = load(Path::new("no-such-folder/limg.yaml"), TODAY).unwrap_err();
+    let error = load(Path::new("no-such-folder/limg.yaml"), &Options::of_tests()).unwrap_err();
     let DefinitionError::Document(DocumentError::Fs(error)) = error else { panic!("{error}") };
     assert!(error.path.is_absolute());
 }
@@ -104,7 +106,7 @@ fn invalid_yaml_is_reported_with_its_position_and_help() {
     let folder = Folder::new();
     let syntax = |text: &str| {
         folder.write("limg.yaml", text.as_bytes());
-        match load(&folder.path("limg.yaml"), TODAY).unwrap_err() {
+        match load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap_err() {
             DefinitionError::Findings { mut findings, .. } => findings.shown.remove(0),
             other => panic!("{text:?}: {other}"),
         }
@@ -151,7 +153,7 @@ fn alias_bombs_stop_early() {
     let long = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 10_000].join(", "));
     for bomb in [text, long] {
         folder.write("limg.yaml", bomb.as_bytes());
-        let error = load(&folder.path("limg.yaml"), TODAY).unwrap_err();
+        let error = load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap_err();
         let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
         assert!(findings.shown[0].help.as_ref().unwrap().contains("far too much"), "{findings:?}");
     }
@@ -166,7 +168,7 @@ fn deep_nesting_is_rejected_before_it_costs_time() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let text = format!("{{\"functions\": {}1{}}}", open.repeat(depth), close.repeat(depth));
             folder.write(file, text.as_bytes());
-            let error = load(&folder.path(file), TODAY).unwrap_err();
+            let error = load(&folder.path(file), &Options::of_tests()).unwrap_err();
             let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
             let message = &findings.shown[0].finding.message;
             assert!(message.contains("levels deep"), "{file} {depth} {open}: {message}");
@@ -193,7 +195,7 @@ fn of_many_findings_some_are_shown_and_the_rest_is_counted() {
         ("unknown layers", layers, 3000),
     ] {
         folder.write("limg.yaml", text.as_bytes());
-        let error = load(&folder.path("limg.yaml"), TODAY).unwrap_err();
+        let error = load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap_err();
         assert!(error.to_string().contains(&format!("has {errors} errors")), "{name}: {error}");
         let DefinitionError::Findings { findings, .. } = error else { panic!("{error}") };
         assert_eq!(findings.shown.len(), SHOWN_AT_MOST, "{name}");

@@ -7,8 +7,8 @@ use super::super::{BaseFacts, FunctionTrees, ImagePlan, Stacks, plan, started};
 use crate::files::{FileIndex, SourceTree, base_of, elf};
 use crate::finding::Place;
 use crate::project::{
-    Architecture, Base, Dependencies, Extension, Function, FunctionImage, FunctionPlaces, ImagePath, Layer,
-    LayerSource, RunConfig, Source, SourceKind, Wrapper, WrapperScript,
+    Architecture, Base, Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces,
+    ImagePath, Layer, LayerSource, RunConfig, Source, SourceKind, Wrapper, WrapperScript,
 };
 use crate::runtime::{self, AWS_ENTRYPOINT, Contract};
 use crate::shared::Shared;
@@ -111,7 +111,7 @@ impl Fixture {
                 },
                 handler: Some("app.handler".to_owned()),
                 architecture: Architecture::X86_64,
-                code: source(),
+                code: FunctionCode::Files(source()),
                 dependencies: Dependencies::Installed,
                 layers: Vec::new(),
                 extensions: Vec::new(),
@@ -120,6 +120,8 @@ impl Fixture {
                 snapstart: false,
                 environment: BTreeMap::new(),
                 configuration: BTreeMap::new(),
+                deployed_variables: Vec::new(),
+                build_command: None,
                 image: FunctionImage { name: "orders".to_owned(), handler: Some("app.handler".to_owned()) },
                 timeout: 3,
                 memory: 128,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Folder, read_valid};
-use crate::definition::load;
+use crate::definition::{Options, load};
 use crate::project::{
     Architecture, EcrSettings, Encryption, ImageFiles, ImageLocation, LayerSource, Source, SourceKind,
     VersionSource, Wrapper, WrapperScript,
@@ -68,7 +68,7 @@ ecr:
 fn every_key_comes_to_its_part_of_the_project() {
     let folder = Folder::new();
     folder.write("limg.yaml", EXAMPLE.as_bytes());
-    let loaded = load(&folder.path("limg.yaml"), super::TODAY).unwrap();
+    let loaded = load(&folder.path("limg.yaml"), &Options::of_tests()).unwrap();
     assert_eq!(loaded.warnings.shown, []);
     let project = loaded.project;
     assert_eq!((project.name.as_str(), project.root.as_path()), ("shop", folder.root()));
@@ -87,7 +87,7 @@ fn every_key_comes_to_its_part_of_the_project() {
         ..Source::new(folder.path(path), kind)
     };
     assert_eq!(
-        orders.code,
+        *orders.code.files().unwrap(),
         Source { exclude: vec!["tests/**".into()], ..source("functions/orders", SourceKind::Directory) }
     );
     let packed = source("layers/packed.ZIP", SourceKind::Zip);
@@ -123,7 +123,7 @@ fn every_key_comes_to_its_part_of_the_project() {
         Some(ImageLocation::Registry("registry.example.com/lambda/python:3.12".parse().unwrap()))
     );
     assert_eq!(billing.architecture, Architecture::X86_64);
-    assert_eq!(billing.code.kind, SourceKind::File);
+    assert_eq!(billing.code.files().unwrap().kind, SourceKind::File);
     assert_eq!((billing.timeout, billing.memory), (5, 128));
     assert_eq!(billing.environment["STAGE"], "test");
     let insights = "arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53";
@@ -230,6 +230,6 @@ functions:
 ",
     );
     let function = &project.functions[0];
-    assert_eq!((&function.handler, function.code.kind), (&None, SourceKind::Zip));
+    assert_eq!((&function.handler, function.code.files().unwrap().kind), (&None, SourceKind::Zip));
     assert_eq!(function.base.image, Some(ImageLocation::Scratch));
 }

@@ -7,28 +7,31 @@ mod never_panics;
 mod remote_cases;
 mod shape_cases;
 
-use super::{Outcome, VOCABULARY, read};
+use super::{VOCABULARY, project};
 use crate::definition::document::{Document, DocumentError, Documents, Located};
 use crate::definition::tests::{Folder, TODAY};
 use crate::finding::Finding;
 use crate::project::Project;
 
+/// A project, if there is one, and the findings.
+type Read = (Option<Project>, Vec<Finding>);
+
 /// Reads a text as the `limg.yaml` of a folder.
-fn read_in(folder: &Folder, text: &str) -> Result<(Outcome, Documents), DocumentError> {
+fn read_in(folder: &Folder, text: &str) -> Result<(Read, Documents), DocumentError> {
     let document = Document::parse(&folder.path("limg.yaml"), text.to_owned())?;
-    Ok((read(&document, TODAY), Documents(vec![document])))
+    Ok((project(&document, TODAY), Documents(vec![document])))
 }
 
 /// The project of a text without errors.
 fn read_valid(folder: &Folder, text: &str) -> Project {
-    let (outcome, _) = read_in(folder, text).unwrap();
-    assert!(!outcome.findings.iter().any(Finding::is_error), "{:?}", outcome.findings);
-    outcome.project.unwrap()
+    let ((project, findings), _) = read_in(folder, text).unwrap();
+    assert!(!findings.iter().any(Finding::is_error), "{findings:?}");
+    project.unwrap()
 }
 
 /// All findings as a user could be shown them.
 fn report(folder: &Folder, text: &str) -> String {
-    let (Outcome { findings, .. }, documents) = read_in(folder, text).unwrap();
+    let ((_, findings), documents) = read_in(folder, text).unwrap();
     let located = documents.locate(&findings, &VOCABULARY).shown;
     let mut lines = Vec::new();
     for Located { finding, position, excerpt, help } in located {

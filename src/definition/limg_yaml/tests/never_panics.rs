@@ -27,11 +27,11 @@ ecr: { repository: "{project}/{function}", encryption: KMS, keep: 5, tags: { a: 
 "#;
 
 fn survives(folder: &Folder, text: &str) {
-    let Ok((outcome, documents)) = read_in(folder, text) else {
+    let Ok(((project, findings), documents)) = read_in(folder, text) else {
         return;
     };
-    assert_eq!(outcome.project.is_none(), outcome.findings.iter().any(crate::finding::Finding::is_error));
-    for located in documents.locate(&outcome.findings, &VOCABULARY).shown {
+    assert_eq!(project.is_none(), findings.iter().any(crate::finding::Finding::is_error));
+    for located in documents.locate(&findings, &VOCABULARY).shown {
         assert!(located.position.is_some(), "{located:?} in {text:?}");
     }
 }

@@ -10,8 +10,8 @@ use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    Dependencies, Extension, Function, FunctionImage, FunctionPlaces, HandlerWrapper, Layer, LayerSource,
-    LayerVersionArn, Source, VersionSource, Wrapper,
+    Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces, HandlerWrapper, Layer,
+    LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
 };
 use crate::text::nearest;
 
@@ -76,7 +76,7 @@ pub(super) fn validate<'a>(
             .0
             .copied()
             .unwrap_or_default(),
-        code: code?,
+        code: FunctionCode::Files(code?),
         dependencies: dependencies?,
         layers,
         extensions,
@@ -89,6 +89,8 @@ pub(super) fn validate<'a>(
             .unwrap_or_default(),
         environment,
         configuration: BTreeMap::new(),
+        deployed_variables: Vec::new(),
+        build_command: None,
         timeout: settings
             .limit("timeout", |from| from.timeout.as_ref(), TIMEOUT_EVERYWHERE, findings)
             .unwrap_or(DEFAULT_TIMEOUT),

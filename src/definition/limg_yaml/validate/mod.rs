@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use self::base::Bases;
-use super::{Outcome, format};
+use super::format;
 use crate::definition::document::Document;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings, name};
@@ -23,7 +23,11 @@ use crate::project::{Extension, Project};
 use crate::runtime::Date;
 
 /// Validates a definition.
-pub(super) fn validate(definition: &format::Definition, document: &Document, today: Date) -> Outcome {
+pub(super) fn validate(
+    definition: &format::Definition,
+    document: &Document,
+    today: Date,
+) -> (Option<Project>, Vec<Finding>) {
     let root = document.file().parent().unwrap_or(Path::new("/"));
     let mut findings = Findings::new(document.place());
     let name = name::project(definition.project.as_deref(), root, &mut findings);
@@ -65,7 +69,7 @@ pub(super) fn validate(definition: &format::Definition, document: &Document, tod
         warn_of_unused(definition, &used, &mut findings);
     }
     let project = (!findings.has_errors()).then_some(project);
-    Outcome { project, findings: findings.all }
+    (project, findings.all)
 }
 
 /// The names that functions use, found or not.

@@ -45,7 +45,9 @@ impl Machine {
         );
         change(&root);
         let project =
-            crate::definition::load(&root.join("limg.yaml"), crate::runtime::Date::OF_TESTS).unwrap().project;
+            crate::definition::load(&root.join("limg.yaml"), &crate::definition::Options::of_tests())
+                .unwrap()
+                .project;
         Self { fixture, project }
     }
 

@@ -212,7 +212,7 @@ fn project(fixture: &Fixture) -> Project {
     );
     let file = root.join("limg.yaml");
     std::fs::write(&file, definition).unwrap();
-    crate::definition::load(&file, crate::runtime::Date::OF_TESTS).unwrap().project
+    crate::definition::load(&file, &crate::definition::Options::of_tests()).unwrap().project
 }
 
 /// Builds and pushes the project. Returns when all workers have ended.

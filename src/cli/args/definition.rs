@@ -1,0 +1,91 @@
+//! Options for definitions: values that a template leaves open, and replacements for what a definition names.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::definition::ParameterOverrides;
+use crate::project::{ImageLocation, LayerVersionArn};
+use crate::runtime;
+
+/// The options of all commands that read a definition.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Definition options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+pub(in crate::cli) struct DefinitionArguments {
+    /// The Region of the functions [default: `AWS_REGION`, or that of samconfig.toml]
+    #[arg(long, value_name = "REGION")]
+    pub(in crate::cli) region: Option<String>,
+
+    /// Values of the parameters of a template; repeatable
+    ///
+    /// Several may be in one argument, with spaces between them. They override those of samconfig.toml.
+    #[arg(long = "parameter-overrides", value_name = "NAME=VALUE")]
+    pub(in crate::cli) parameters: Vec<ParameterOverrides>,
+
+    /// The environment to read from samconfig.toml [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) config_env: Option<String>,
+
+    /// Use local files in place of a layer version; repeatable
+    ///
+    /// PATH is a directory or a .zip, laid out as Lambda lays it out: its root becomes /opt.
+    #[arg(long = "layer", value_name = "ARN=PATH", value_parser = layer)]
+    pub(in crate::cli) layers: Vec<(LayerVersionArn, PathBuf)>,
+
+    /// Use another runtime where a template names OLD, for example python3.8=python3.12; repeatable
+    #[arg(long = "runtime", value_name = "OLD=NEW", value_parser = replaced_runtime)]
+    pub(in crate::cli) runtimes: Vec<(String, String)>,
+
+    /// Use this base image for a runtime, for example python3.12=oci:bases/python; repeatable
+    #[arg(long = "base", value_name = "RUNTIME=IMAGE", value_parser = base)]
+    pub(in crate::cli) bases: Vec<(String, ImageLocation)>,
+
+    /// Use what the project's build tool has built, even if it is older than its sources
+    #[arg(long, conflicts_with = "source")]
+    pub(in crate::cli) built: bool,
+
+    /// Build from the sources, even if the project's build tool has built them
+    #[arg(long)]
+    pub(in crate::cli) source: bool,
+
+    /// Build an image of each function of a template
+    ///
+    /// By default, functions that differ only in handler, timeout, memory and environment share one image.
+    #[arg(long)]
+    pub(in crate::cli) image_per_function: bool,
+
+    /// Include the functions that CDK adds for its own purposes
+    #[arg(long = "all")]
+    pub(in crate::cli) all_functions: bool,
+}
+
+/// Reads `ARN=PATH`.
+fn layer(text: &str) -> Result<(LayerVersionArn, PathBuf), String> {
+    let (arn, path) = pair(text, "use ARN=PATH")?;
+    let arn = arn.parse().map_err(|error| format!("{error}"))?;
+    Ok((arn, PathBuf::from(path)))
+}
+
+/// Reads `OLD=NEW`, of which only the new one must exist.
+fn replaced_runtime(text: &str) -> Result<(String, String), String> {
+    let (old, new) = pair(text, "use OLD=NEW")?;
+    if runtime::contract(new).is_none() {
+        return Err(format!("`{new}` is not a runtime id; use one of {}", runtime::ids().join(", ")));
+    }
+    Ok((old.to_owned(), new.to_owned()))
+}
+
+/// Reads `RUNTIME=IMAGE`.
+fn base(text: &str) -> Result<(String, ImageLocation), String> {
+    let (runtime, image) = pair(text, "use RUNTIME=IMAGE")?;
+    if runtime::contract(runtime).is_none() {
+        return Err(format!("`{runtime}` is not a runtime id; use one of {}", runtime::ids().join(", ")));
+    }
+    let image = image.parse().map_err(|error| format!("{error}"))?;
+    Ok((runtime.to_owned(), image))
+}
+
+fn pair<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), String> {
+    text.split_once('=').filter(|(left, right)| !left.is_empty() && !right.is_empty()).ok_or(form.to_owned())
+}

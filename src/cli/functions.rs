@@ -1,0 +1,149 @@
+//! `limg functions`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::args::FunctionsArguments;
+use super::error::CommandError;
+use super::render::Terminal;
+use super::selection;
+use super::settings::Settings;
+use crate::definition::{Loaded, Unbuildable, WhyUnbuildable};
+use crate::finding::Place;
+use crate::project::{Function, FunctionCode};
+
+pub(super) fn run(
+    arguments: &FunctionsArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<ExitCode, CommandError> {
+    let loaded = selection::load(&arguments.definition, None, settings, terminal)?;
+    terminal.warnings(&loaded.warnings);
+    let built = loaded.project.functions.iter().map(|function| FunctionReport::of(function, &loaded));
+    let others = loaded.unbuildable.iter().map(|function| FunctionReport::of_unbuildable(function, &loaded));
+    let functions: BTreeMap<_, _> = built.chain(others).collect();
+    let report = FunctionsReport { functions };
+    terminal.print(&terminal.with_findings(&report), || lines(&report.functions));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct FunctionsReport<'a> {
+    functions: BTreeMap<&'a str, FunctionReport<'a>>,
+}
+
+/// A function in JSON.
+#[derive(Serialize)]
+struct FunctionReport<'a> {
+    runtime: Option<&'a str>,
+    handler: Option<&'a str>,
+    architecture: Option<&'static str>,
+    /// The path of the code, or the names of files whose content is in the definition.
+    code: Option<String>,
+    layers: Vec<&'a str>,
+    /// The name of the image, which several functions may share.
+    image: Option<&'a str>,
+    file: String,
+    line: Option<usize>,
+    can_be_built: bool,
+    /// Why it cannot be built.
+    reasons: Vec<String>,
+}
+
+impl<'a> FunctionReport<'a> {
+    fn of(function: &'a Function, loaded: &Loaded) -> (&'a str, Self) {
+        let code = match &function.code {
+            FunctionCode::Files(source) => {
+                let path = source.path.strip_prefix(&loaded.project.root).unwrap_or(&source.path);
+                let is_root = path.as_os_str().is_empty();
+                if is_root { ".".to_owned() } else { path.display().to_string() }
+            }
+            FunctionCode::Inline(files) => {
+                let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+                format!("inline {}", names.join(", "))
+            }
+        };
+        let report = Self {
+            runtime: Some(&function.base.name),
+            handler: function.handler.as_deref(),
+            architecture: Some(function.architecture.name()),
+            code: Some(code),
+            layers: function.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            image: Some(&function.image.name),
+            file: function.places.function.file().display().to_string(),
+            line: line(&function.places.function, loaded),
+            can_be_built: true,
+            reasons: Vec::new(),
+        };
+        (&function.name, report)
+    }
+
+    fn of_unbuildable(function: &'a Unbuildable, loaded: &Loaded) -> (&'a str, Self) {
+        let reasons = match &function.why {
+            WhyUnbuildable::LeftAlone(why) => vec![why.clone()],
+            WhyUnbuildable::Errors(findings) => {
+                let shown = loaded.sources.locate(findings).shown;
+                shown
+                    .into_iter()
+                    .map(|located| match located.help {
+                        Some(help) => format!("{}: {help}", located.finding.message),
+                        None => located.finding.message,
+                    })
+                    .collect()
+            }
+        };
+        let report = Self {
+            runtime: function.runtime.as_deref(),
+            handler: None,
+            architecture: None,
+            code: None,
+            layers: Vec::new(),
+            image: None,
+            file: function.place.file().display().to_string(),
+            line: line(&function.place, loaded),
+            can_be_built: false,
+            reasons,
+        };
+        (&function.name, report)
+    }
+}
+
+/// The line of a place.
+fn line(place: &Place, loaded: &Loaded) -> Option<usize> {
+    loaded.sources.position(place).map(|position| position.line)
+}
+
+/// The table: one line for each function, and below it why it cannot be built.
+fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
+    let header = ["FUNCTION", "RUNTIME", "CODE", "LAYERS", "IMAGE"].map(str::to_owned);
+    let row = |(name, report): (&&str, &FunctionReport<'_>)| {
+        let or_none = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
+        let layers = report.layers.join(", ");
+        [
+            (*name).to_owned(),
+            or_none(report.runtime),
+            or_none(report.code.as_deref()),
+            or_none(Some(&layers)),
+            or_none(report.image),
+        ]
+    };
+    let rows: Vec<_> = functions.iter().map(row).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&header]).map(|row| row[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..header.len()).map(width).collect();
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(&header)];
+    for (row, report) in rows.iter().zip(functions.values()) {
+        lines.push(line(row));
+        lines.extend(report.reasons.iter().map(|reason| format!("  cannot be built: {reason}")));
+    }
+    lines
+}

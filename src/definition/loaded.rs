@@ -1,0 +1,123 @@
+//! A definition that has been read.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::document::{Documents, Listed, Position, Vocabulary};
+use crate::finding::{Finding, Place, Setting, Step};
+use crate::project::{Function, Project};
+
+/// A function of which no image can be built.
+#[derive(Debug, Clone)]
+pub(crate) struct Unbuildable {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where it is defined.
+    pub place: Place,
+    /// Its runtime, as far as that is known.
+    pub runtime: Option<String>,
+    /// Why there is no image of it.
+    pub why: WhyUnbuildable,
+}
+
+/// Why no image of a function can be built.
+#[expect(dead_code, reason = "templates have such functions")]
+#[derive(Debug, Clone)]
+pub(crate) enum WhyUnbuildable {
+    /// limg leaves it alone, for a reason that is a clause such as `it is an image function`.
+    LeftAlone(String),
+    /// It has errors.
+    Errors(Vec<Finding>),
+}
+
+impl Unbuildable {
+    /// What is wrong with it; nothing if limg leaves it alone.
+    pub(crate) fn errors(&self) -> &[Finding] {
+        match &self.why {
+            WhyUnbuildable::LeftAlone(_) => &[],
+            WhyUnbuildable::Errors(findings) => findings,
+        }
+    }
+
+    /// Why limg leaves it alone, as a clause with its name.
+    pub(crate) fn reason_to_leave(&self) -> Option<String> {
+        match &self.why {
+            WhyUnbuildable::LeftAlone(why) => Some(format!("`{}`, since {why}", self.name)),
+            WhyUnbuildable::Errors(_) => None,
+        }
+    }
+}
+
+/// A definition that has been read and found valid.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What it describes: the functions that can be built.
+    pub project: Project,
+    /// The other functions.
+    pub unbuildable: Vec<Unbuildable>,
+    /// Warnings.
+    pub warnings: Listed,
+    /// The same as they were found.
+    pub(super) findings: Vec<Finding>,
+    /// The absolute path of the definition.
+    pub file: PathBuf,
+    /// What it was read from.
+    pub sources: Arc<Sources>,
+}
+
+impl Loaded {
+    /// The warnings that concern these functions: not those of other functions, or of bases, layers and extensions that
+    /// only others use.
+    #[must_use]
+    pub(crate) fn warnings_about(&self, functions: &[Function]) -> Listed {
+        let entry =
+            |place: &Place| self.sources.entry(place).map(|entry| (place.file().to_owned(), entry.to_vec()));
+        let used: BTreeSet<_> = functions.iter().flat_map(Function::places).filter_map(entry).collect();
+        let concerns = |finding: &&Finding| entry(&finding.place).is_none_or(|entry| used.contains(&entry));
+        self.sources.locate(&self.findings.iter().filter(concerns).cloned().collect::<Vec<_>>())
+    }
+}
+
+/// The documents that a definition was read from and the words of their format: what it takes to show a finding.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    documents: Documents,
+    words: &'static Vocabulary,
+}
+
+impl Sources {
+    pub(super) fn new(documents: Documents, words: &'static Vocabulary) -> Self {
+        Self { documents, words }
+    }
+
+    /// The files of the definition.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.documents.0.iter().map(|document| document.file().to_owned()).collect()
+    }
+
+    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one.
+    #[must_use]
+    pub(crate) fn locate(&self, findings: &[Finding]) -> Listed {
+        self.documents.locate(findings, self.words)
+    }
+
+    /// Where in its file a place is.
+    #[must_use]
+    pub(crate) fn position(&self, place: &Place) -> Option<Position> {
+        self.documents.position(place)
+    }
+
+    /// The named entry that a place is in, such as a layer, which only the functions that name it use.
+    fn entry<'p>(&self, place: &'p Place) -> Option<&'p [Step]> {
+        let entry = place.path().steps().get(..2)?;
+        matches!(&entry[0], Step::Key(section) if self.words.sections.contains(&section.as_str()))
+            .then_some(entry)
+    }
+
+    /// How the definition's format spells a setting that help asks for.
+    #[must_use]
+    pub(crate) fn words(&self, setting: Setting) -> Option<String> {
+        (self.words.setting)(setting)
+    }
+}

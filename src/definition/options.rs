@@ -1,0 +1,73 @@
+//! What a command adds to a definition: values that the format leaves open, and replacements for what it names.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::project::{Architecture, ImageLocation, LayerVersionArn};
+use crate::runtime::Date;
+
+/// What a command adds to a definition.
+#[expect(dead_code, reason = "templates use all of it")]
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// The day, which decides which runtimes help suggests.
+    pub today: Date,
+    /// The architecture of all functions, if it overrides that of the definition.
+    pub architecture: Option<Architecture>,
+    /// Files that stand for layer versions: absolute paths.
+    pub layers: BTreeMap<LayerVersionArn, PathBuf>,
+    /// Runtime ids by those that they replace.
+    pub runtimes: BTreeMap<String, String>,
+    /// Base images by the ids of the runtimes whose own they replace.
+    pub bases: BTreeMap<String, ImageLocation>,
+    /// Values of a template's parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// The Region in which the functions will run.
+    pub region: Option<String>,
+    /// The environment of `samconfig.toml`.
+    pub environment_of_samconfig: Option<String>,
+    /// Which results of the project's own build tool are used.
+    pub build_results: BuildResults,
+    /// Whether each function gets an image of its own, even if it differs from another only in its configuration.
+    pub image_per_function: bool,
+    /// Whether functions are included that a tool has added for its own purposes.
+    pub helper_functions: bool,
+}
+
+/// Which results of the project's own build tool are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum BuildResults {
+    /// Those that are newer than their sources.
+    #[default]
+    Fresh,
+    /// All, however old they are.
+    Always,
+    /// None.
+    Never,
+}
+
+impl Options {
+    /// No additions.
+    #[must_use]
+    pub(crate) fn new(today: Date) -> Self {
+        Self {
+            today,
+            architecture: None,
+            layers: BTreeMap::new(),
+            runtimes: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            region: None,
+            environment_of_samconfig: None,
+            build_results: BuildResults::default(),
+            image_per_function: false,
+            helper_functions: false,
+        }
+    }
+
+    /// No additions, on the day on which tests run.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        Self::new(Date::OF_TESTS)
+    }
+}
