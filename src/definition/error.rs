@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::foreign::Foreign;
-use super::{DocumentError, Listed, NAMES};
+use super::{DocumentError, Listed};
 use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::{Code, Finding, Help};
 use crate::fs::FsError;
@@ -71,8 +71,9 @@ impl Failure for DefinitionError {
                     .into()
             }
             Self::Foreign { foreign, .. } => foreign.help.into(),
-            Self::Document(DocumentError::IsDirectory { path }) => {
-                format!("name the file: `{}`", path.join(NAMES[0]).display()).into()
+            Self::Document(DocumentError::IsDirectory { .. }) => {
+                "name a folder with a limg.yaml, template.yaml, cdk.out or serverless.yml, or the file itself"
+                    .into()
             }
             Self::Document(DocumentError::TooLarge { .. }) => "name a limg.yaml".into(),
             Self::Document(DocumentError::NotUtf8 { .. }) => "save it as UTF-8".into(),

@@ -45,7 +45,7 @@ pub(super) struct Document {
 #[non_exhaustive]
 pub(crate) enum DocumentError {
     /// The path is a directory.
-    #[error("`{}` is a directory, not a definition", path.display())]
+    #[error("`{}` is a directory without a definition", path.display())]
     IsDirectory {
         /// The directory.
         path: PathBuf,

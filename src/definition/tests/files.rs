@@ -42,7 +42,7 @@ fn files_that_cannot_be_definitions_are_rejected_before_parsing() {
     let directory = load("functions");
     assert!(matches!(directory, DefinitionError::Document(DocumentError::IsDirectory { .. })));
     assert!(
-        directory.help().unwrap().render(crate::definition::words).unwrap().ends_with("functions/limg.yaml`")
+        directory.help().unwrap().render(crate::definition::words).unwrap().contains("or the file itself")
     );
     assert!(matches!(load("absent.yaml"), DefinitionError::Document(DocumentError::Fs(_))));
     folder.write("large.yaml", &vec![b'#'; 1024 * 1024 + 1]);
