@@ -11,7 +11,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format of a document with this value: limg's own if it is no other.
+    /// The format of a document with this value: limg's own unless it is another.
     pub(super) fn of(_root: &Node) -> Self {
         Self::LimgYaml
     }
