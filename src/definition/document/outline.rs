@@ -107,6 +107,14 @@ impl Outline {
         }
     }
 
+    /// Whether an alias names this key or value, or a value that it is in.
+    pub(super) fn is_repeated(&self, id: MarkId) -> bool {
+        self.marks.iter().any(|mark| match mark.form {
+            Form::Alias(target) => target <= id && self.get(target).is_some_and(|target| id.0 < target.after),
+            _ => false,
+        })
+    }
+
     /// The items of a list, or the keys and values of a mapping in turn.
     pub(super) fn children(&self, parent: MarkId) -> impl Iterator<Item = MarkId> {
         let end = self.get(parent).map_or(0, |mark| mark.after);

@@ -32,6 +32,8 @@ pub(in crate::definition) struct Spans {
     /// Whether the path leads through an alias or a merge key, so that it is written elsewhere. It must not be edited there:
     /// that would change other values too.
     pub(in crate::definition) is_shared: bool,
+    /// Whether an alias elsewhere names the value or one around it, so that an edit changes what the alias stands for too.
+    pub(in crate::definition) is_repeated: bool,
 }
 
 /// Where a path ends, as far as the document has it.
@@ -62,6 +64,7 @@ impl Document {
                 indentation: 0,
                 is_flow: false,
                 is_shared,
+                is_repeated: self.outline.is_repeated(value),
             });
         };
         let key = match key {
@@ -92,6 +95,7 @@ impl Document {
             indentation,
             is_flow,
             is_shared,
+            is_repeated: self.outline.is_repeated(value),
         })
     }
 

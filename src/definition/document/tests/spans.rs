@@ -20,16 +20,17 @@ fn path(file: &str, written: &str) -> DocumentPath {
     place.path().clone()
 }
 
-/// Key, value, entry and lead of a path, and its indentation, `f` in flow style, and `s` if it is shared.
+/// Key, value, entry and lead of a path, and its indentation, `f` in flow style, `s` if it is shared, and `r` if it is repeated.
 fn spans(file: &str, text: &str, written: &str) -> (String, String, String, String) {
     let document = document(file, text);
-    let Spans { key, value, entry, lead, indentation, is_flow, is_shared } =
+    let Spans { key, value, entry, lead, indentation, is_flow, is_shared, is_repeated } =
         document.spans(&path(file, written)).unwrap_or_else(|| panic!("{written}"));
     let text = document.text();
     let flags = format!(
-        "{indentation}{}{}{}",
+        "{indentation}{}{}{}{}",
         if is_flow { "f" } else { "" },
         if is_shared { "s" } else { "" },
+        if is_repeated { "r" } else { "" },
         if lead.is_empty() { String::new() } else { format!(" {lead:?}") }
     );
     (
@@ -105,9 +106,10 @@ fn yaml_has_exact_ranges() {
         ("explicit", "explicit", "value", "? explicit\n: value", "0"),
         ("lonely", "lonely", "", "? lonely", "0 \"\\n: \""),
         ("merged.own", "own", "1", "own: 1", "8fs"),
-        ("merged.other", "other", "&y\n    inner: z", "other: &y\n    inner: z", "2"),
+        ("merged.other", "other", "&y\n    inner: z", "other: &y\n    inner: z", "2r"),
+        ("merged.other.inner", "inner", "z", "inner: z", "4r"),
         ("aliased", "aliased", "*y", "aliased: *y", "0"),
-        ("aliased.inner", "inner", "z", "inner: z", "4s"),
+        ("aliased.inner", "inner", "z", "inner: z", "4sr"),
     ] {
         let found = spans("a.yaml", YAML, path);
         assert_eq!((found.0.as_str(), found.1.as_str(), found.3.as_str()), (key, value, flags), "{path}");
@@ -117,6 +119,17 @@ fn yaml_has_exact_ranges() {
             entry.to_owned()
         };
         assert_eq!(found.2, entry, "{path}");
+    }
+}
+
+#[test]
+fn kept_line_breaks_are_not_in_a_range() {
+    for text in ["a: |+\n  x\n\n\nb: 1\n", "a: |+\n  x\n\n  \n", "a: |+\r\n  x\r\n\r\n"] {
+        let (_, value, entry, _) = spans("a.yaml", text, "a");
+        assert_eq!(
+            (value.replace('\r', "").as_str(), entry.replace('\r', "").as_str()),
+            ("|+\n  x", "a: |+\n  x")
+        );
     }
 }
 

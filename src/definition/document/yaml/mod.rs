@@ -5,7 +5,9 @@
 
 mod core_schema;
 pub(super) mod lexical;
+mod properties;
 mod syntax;
+mod weight;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,9 +20,8 @@ use super::outline::{Form, MarkId, Outline};
 use super::{Position, Syntax};
 use crate::text::NESTING_AT_MOST;
 use lexical::{after_properties, end_of_block_scalar, gap, is_indicator};
-
-/// What a node costs in addition to its text, against the limit of the expanded document.
-const NODE_COST: usize = 32;
+use properties::Properties;
+use weight::{NODE_COST, Weight};
 
 /// The limit for the cost and text of all nodes once aliases are expanded, per byte of the text. The densest text stays well
 /// below; an alias bomb does not.
@@ -65,13 +66,6 @@ struct Anchored {
     weight: Weight,
 }
 
-/// What a value adds to a document.
-#[derive(Default, Clone, Copy)]
-struct Weight {
-    cost: usize,
-    height: usize,
-}
-
 /// A list or mapping whose end has not been read.
 struct Collection {
     mark: MarkId,
@@ -86,25 +80,6 @@ enum Children {
     List(Vec<Node>),
     /// The entries, and the key whose value is next.
     Mapping(Vec<Entry>, Option<(String, MarkId)>),
-}
-
-/// The tag and anchor of a node.
-struct Properties {
-    /// The name after `!`, of a tag of the document's own.
-    tag: Option<String>,
-    /// The parser's number of the anchor; 0 if there is none.
-    anchor: usize,
-    /// How many of the two are written.
-    count: usize,
-}
-
-impl Properties {
-    fn new(tag: Option<&Tag>, anchor: usize) -> Self {
-        let name = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-        let own = name.as_deref().and_then(|name| name.strip_prefix('!')).filter(|name| !name.is_empty());
-        let count = usize::from(tag.is_some()) + usize::from(anchor != 0);
-        Self { tag: own.map(str::to_owned), anchor, count }
-    }
 }
 
 impl<'t> Reader<'t> {
@@ -375,27 +350,5 @@ impl<'t> Reader<'t> {
                 }
             }
         }
-    }
-}
-
-impl Weight {
-    fn of(node: &Node) -> Self {
-        let (own, children) = match node {
-            Node::Scalar(scalar) => return Self { cost: NODE_COST + scalar.text.len(), height: 0 },
-            Node::Tagged(tag, value) => {
-                let weight = Self::of(value);
-                return Self { cost: weight.cost + tag.len(), ..weight };
-            }
-            Node::List(items) => (0, items.iter().map(Self::of).fold(Self::default(), Self::and)),
-            Node::Mapping(entries) => (
-                entries.iter().map(|entry| NODE_COST + entry.key.len()).sum(),
-                entries.iter().map(|entry| Self::of(&entry.value)).fold(Self::default(), Self::and),
-            ),
-        };
-        Self { cost: NODE_COST + own + children.cost, height: children.height + 1 }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self { cost: self.cost + other.cost, height: self.height.max(other.height) }
     }
 }
