@@ -24,7 +24,7 @@ impl<'t> Stacks<'t> {
         let conditions = self.section(stack, Section::Conditions);
         match conditions.get(name) {
             Some(condition) => once(&self.memory.conditions, stack, name, at, || self.holds(condition)),
-            None => Err(conditions.unknown(&[], at, "condition", name)),
+            None => Err(self.unknown(&conditions, &[], at, "condition", name)),
         }
     }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::expression::Expression;
-use super::unresolved::{Unresolved, Why};
-use crate::finding::Place;
-use crate::text::nearest;
+use super::unresolved::Unresolved;
 
 /// A section of a template that may contain `Fn::ForEach`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,21 +37,10 @@ impl<'t> Entries<'t> {
         self.positions.keys().map(String::as_str)
     }
 
-    /// Why a section has no entry of this name.
-    pub(super) fn unknown(
-        &self,
-        others: &[String],
-        at: &Place,
-        kind: &'static str,
-        name: &str,
-    ) -> Unresolved {
-        // A loop or transform that is not expanded may define it.
-        if let Some(unresolved) = self.unresolved.first() {
-            return unresolved.clone();
-        }
-        let known = self.names().chain(others.iter().map(String::as_str));
-        let nearest = nearest(name, known).map(str::to_owned);
-        Unresolved::new(at, Why::UnknownName { kind, name: name.to_owned(), nearest })
+    /// Whether a name begins with one of these, or is one.
+    pub(super) fn has_beginning_of(&self, name: &str) -> bool {
+        let beginnings = name.char_indices().map(|(end, _)| &name[..end]);
+        beginnings.chain([name]).any(|beginning| self.positions.contains_key(beginning))
     }
 
     pub(super) fn push(&mut self, name: String, value: Expression<'t>) {

@@ -5,8 +5,11 @@ use super::for_each;
 use super::function::Function;
 use super::stack::{Stacks, entry};
 use super::unresolved::{Unresolved, Why};
-use crate::definition::document::{Node, Scalar};
+use crate::definition::document::{Entry, Node, Scalar};
 use crate::text::nearest;
+
+/// The key of a transform. Unlike other functions it may have keys next to it, to which it adds.
+pub(super) const TRANSFORM: &str = "Fn::Transform";
 
 /// A call of a function, in its short form `!Sub x` or its long form `Fn::Sub: x`.
 pub(super) struct Call<'t> {
@@ -38,7 +41,7 @@ impl<'t> Call<'t> {
                         if let Some(entry) = several.iter().find(|entry| is_call(&entry.key)) {
                             let value = expression.under_key(&entry.key, &entry.value);
                             let why = match entry.key.as_str() {
-                                "Fn::Transform" => transform(&value),
+                                TRANSFORM => transform(&value),
                                 _ => Why::NotAlone { function: entry.key.clone() },
                             };
                             return Err(Unresolved { place: value.place().clone().on_key(), why });
@@ -72,12 +75,13 @@ impl<'t> Stacks<'t> {
         expression: &Expression<'t>,
     ) -> Result<Value<'t>, Unresolved> {
         let value = self.memory.deeper(expression.place(), || self.evaluate_unchecked(expression))?;
-        if let Value::Text(Scalar { text, .. }) = &value {
-            self.memory.pay(expression.place(), 1, text.len())?;
-            if let Some(reference) = dynamic_reference(text) {
-                let why = Why::DynamicReference { reference: reference.to_owned() };
-                return Err(Unresolved::new(expression.place(), why));
-            }
+        self.memory.pay_for_values(expression.place(), 1)?;
+        self.memory.pay_for_bytes(expression.place(), value.bytes())?;
+        if let Value::Text(Scalar { text, .. }) = &value
+            && let Some(reference) = dynamic_reference(text)
+        {
+            let why = Why::DynamicReference { reference: reference.to_owned() };
+            return Err(Unresolved::new(expression.place(), why));
         }
         Ok(value)
     }
@@ -92,12 +96,12 @@ impl<'t> Stacks<'t> {
         };
         Ok(match node {
             Node::List(items) => {
-                self.memory.pay(expression.place(), items.len(), 0)?;
+                self.memory.pay_for_values(expression.place(), items.len())?;
                 let items = items.iter().enumerate();
                 Value::List(items.map(|(index, item)| expression.at_index(index, item)).collect())
             }
             Node::Mapping(entries) => {
-                self.memory.pay(expression.place(), entries.len(), 0)?;
+                self.memory.pay_for_values(expression.place(), entries.len())?;
                 let mut map = Vec::with_capacity(entries.len());
                 for entry in entries {
                     let value = expression.under_key(&entry.key, &entry.value);
@@ -203,6 +207,18 @@ impl<'t> Stacks<'t> {
         expression: &Expression<'t>,
         key: &str,
     ) -> Result<Option<Expression<'t>>, Unresolved> {
+        // Without a loop, only the value itself has to be found.
+        if let Some(Node::Mapping(entries)) = expression.as_written()
+            && Call::of(expression)?.is_none()
+            && !entries.iter().any(|entry| entry.key.starts_with(for_each::PREFIX))
+        {
+            self.memory.pay_for_values(expression.place(), 1)?;
+            let named = |entry: &&Entry| expression.substitute_identifiers(&entry.key) == key;
+            return Ok(entries
+                .iter()
+                .find(named)
+                .map(|entry| expression.under_key(&entry.key, &entry.value)));
+        }
         let entries = self.map(expression)?.unwrap_or_default();
         Ok(entries.into_iter().find(|(own, _)| own == key).map(|(_, value)| value))
     }
@@ -228,7 +244,7 @@ impl<'t> Stacks<'t> {
     ) -> Result<Vec<Expression<'t>>, Unresolved> {
         match call.argument.as_written() {
             Some(Node::List(items)) if allowed.contains(&items.len()) => {
-                self.memory.pay(call.argument.place(), items.len(), 0)?;
+                self.memory.pay_for_values(call.argument.place(), items.len())?;
                 let items = items.iter().enumerate();
                 Ok(items.map(|(index, item)| call.argument.at_index(index, item)).collect())
             }

@@ -206,6 +206,16 @@ impl Value<'_> {
         Self::Text(Scalar { kind: ScalarKind::Text, text: text.into() })
     }
 
+    /// How many bytes a copy of it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(scalar) => scalar.text.len(),
+            Self::List(items) => size_of_val(&items[..]),
+            Self::Map(entries) => size_of_val(&entries[..]),
+            Self::Absent | Self::Reference(_) => 0,
+        }
+    }
+
     /// Its name in messages, with its article.
     pub(super) fn noun(&self) -> &'static str {
         match self {

@@ -48,7 +48,7 @@ impl<'t> Stacks<'t> {
             let item = self.needed_text(item)?;
             let round = fragment_at.bind(&identifier, &item);
             for entry in entries {
-                self.memory.pay(round.place(), 1, entry.key.len())?;
+                self.memory.pay_for_values(round.place(), 1)?;
                 let value = round.under_key(&entry.key, &entry.value);
                 if entry.key.starts_with(PREFIX) {
                     self.expand_into(&entry.key, &value, made)?;

@@ -41,7 +41,7 @@ impl<'t> Stacks<'t> {
                     return Err(mismatch(at, "a single value", &other));
                 }
             }
-            self.memory.pay(at.place(), 1, json.len() - start)
+            self.memory.pay_for_bytes(at.place(), json.len() - start)
         })
     }
 

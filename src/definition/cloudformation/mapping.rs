@@ -1,10 +1,10 @@
 //! `Fn::FindInMap`: a value of the `Mappings` of a template.
 
-use super::evaluate::Call;
+use super::evaluate::{Call, TRANSFORM, transform};
 use super::expression::{Expression, Value};
 use super::stack::{Stacks, entry};
 use super::unresolved::{Unresolved, Why};
-use crate::text::nearest;
+use crate::definition::document::Node;
 
 impl<'t> Stacks<'t> {
     /// `Fn::FindInMap`: a mapping, its two keys, and with `AWS::LanguageExtensions` what to use if there is no such key
@@ -31,30 +31,41 @@ impl<'t> Stacks<'t> {
         let mapping = self.needed_text(mapping_at)?;
         let first = self.needed_text(first_at)?;
         let second = self.needed_text(second_at)?;
-        let mappings = self.top_level(mapping_at.stack(), "Mappings");
-        let Some(found) = mappings.as_ref().and_then(|mappings| below(mappings, &mapping)) else {
-            let nearest = mappings.as_ref().and_then(|mappings| nearest_key(mappings, &mapping));
-            let why = Why::UnknownName { kind: "mapping", name: mapping, nearest };
+        let Some(mappings) = self.top_level(mapping_at.stack(), "Mappings") else {
+            let why = Why::UnknownName { kind: "mapping", name: mapping, nearest: None };
             return Ok(Err(Unresolved::new(mapping_at.place(), why)));
         };
-        let Some(top_level) = below(&found, &first) else {
-            let nearest = nearest_key(&found, &first);
-            let why = Why::NoKey { mapping, key: first, nearest };
-            return Ok(Err(Unresolved::new(first_at.place(), why)));
+        let Some(keys) = self.below(&mappings, &mapping, mapping_at.place())? else {
+            let missing = |nearest| Why::UnknownName { kind: "mapping", name: mapping.clone(), nearest };
+            return self.missing(&mappings, mapping_at, &mapping, missing).map(Err);
         };
-        Ok(below(&top_level, &second).ok_or_else(|| {
-            let nearest = nearest_key(&top_level, &second);
-            let why = Why::NoKey { mapping: format!("{mapping}.{first}"), key: second, nearest };
-            Unresolved::new(second_at.place(), why)
-        }))
+        let Some(values) = self.below(&keys, &first, first_at.place())? else {
+            let missing = |nearest| Why::NoKey { mapping, key: first.clone(), nearest };
+            return self.missing(&keys, first_at, &first, missing).map(Err);
+        };
+        if let Some(value) = self.below(&values, &second, second_at.place())? {
+            return Ok(Ok(value));
+        }
+        let mapping = format!("{mapping}.{first}");
+        let missing = |nearest| Why::NoKey { mapping, key: second.clone(), nearest };
+        self.missing(&values, second_at, &second, missing).map(Err)
     }
-}
 
-fn below<'t>(expression: &Expression<'t>, key: &str) -> Option<Expression<'t>> {
-    entry(expression.as_written()?, key).map(|node| expression.under_key(key, node))
-}
-
-fn nearest_key(expression: &Expression<'_>, key: &str) -> Option<String> {
-    let keys = expression.as_written()?.entries().iter().map(|entry| entry.key.as_str());
-    nearest(key, keys).map(str::to_owned)
+    /// The error about a key that is not there.
+    fn missing(
+        &self,
+        mapping: &Expression<'t>,
+        at: &Expression<'t>,
+        key: &str,
+        why: impl FnOnce(Option<String>) -> Why,
+    ) -> Result<Unresolved, Unresolved> {
+        // What it includes may have the key.
+        if let Some(included) = self.below(mapping, TRANSFORM, at.place())? {
+            return Err(Unresolved::new(included.place(), transform(&included)));
+        }
+        let keys = mapping.as_written().map(Node::entries).unwrap_or_default();
+        let keys: Vec<&str> = keys.iter().map(|entry| entry.key.as_str()).collect();
+        let nearest = self.nearest(at.place(), key, &keys)?;
+        Ok(Unresolved::new(at.place(), why(nearest)))
+    }
 }

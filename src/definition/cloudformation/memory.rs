@@ -9,22 +9,22 @@ use super::expression::{StackId, Value};
 use super::unresolved::{Unresolved, Why};
 use crate::finding::Place;
 
-/// How much may be evaluated for one definition, in steps of a path or 64 bytes of text. The 500 functions of a large one
-/// need a hundredth.
-const WORK_AT_MOST: usize = 20_000_000;
+/// How much may be evaluated for one definition, in steps of the paths to values and in [`BYTES_A_STEP`]. The 500 functions of
+/// a large one need a twentieth.
+const WORK_AT_MOST: usize = 10_000_000;
 
 /// How deep functions may be nested, through parameters and outputs of nested stacks too. The stack of a thread holds far
 /// more.
 const DEPTH_AT_MOST: usize = 60;
 
-/// How many bytes of text cost as much as a step of a path.
-const BYTES_A_STEP: usize = 64;
+/// How many bytes of memory cost as much as a step of a path, which is a text of its own.
+const BYTES_A_STEP: usize = 8;
 
 /// Results by stack and name. `None` while one is being evaluated.
 pub(super) type Results<T> = RefCell<BTreeMap<(StackId, String), Option<Result<T, Unresolved>>>>;
 
-/// Sections by stack. `None` while the loops of one are being expanded.
-type Sections<'t> = RefCell<BTreeMap<(StackId, Section), Option<Rc<Entries<'t>>>>>;
+/// Sections by stack.
+type Sections<'t> = RefCell<BTreeMap<(StackId, Section), Rc<Entries<'t>>>>;
 
 /// What has been evaluated already, and how much more may be.
 #[derive(Debug)]
@@ -57,11 +57,17 @@ impl Memory<'_> {
         self.sections.borrow_mut().clear();
     }
 
-    /// Pays for a number of values at a place and a number of bytes of text.
-    pub(super) fn pay(&self, place: &Place, values: usize, bytes: usize) -> Result<(), Unresolved> {
-        // The place of a value is a copy of the path to it.
-        let steps =
-            values.saturating_mul(place.path().steps().len() + 1).saturating_add(bytes / BYTES_A_STEP);
+    /// Pays for a number of values at a place, each of which has a copy of the path to it.
+    pub(super) fn pay_for_values(&self, place: &Place, values: usize) -> Result<(), Unresolved> {
+        self.pay(place, values.saturating_mul(place.path().steps().len() + 1))
+    }
+
+    /// Pays for a number of bytes that are copied or looked at.
+    pub(super) fn pay_for_bytes(&self, place: &Place, bytes: usize) -> Result<(), Unresolved> {
+        self.pay(place, bytes / BYTES_A_STEP)
+    }
+
+    fn pay(&self, place: &Place, steps: usize) -> Result<(), Unresolved> {
         let left = self.work.get().checked_sub(steps);
         self.work.set(left.unwrap_or(0));
         left.map(drop).ok_or_else(|| Unresolved::new(place, Why::TooMuchWork))

@@ -21,9 +21,11 @@ const PSEUDO_PARAMETERS: [&str; 8] = [
     "AWS::URLSuffix",
 ];
 
-/// The transforms of AWS that add no resource that a template could name, or only those of [`made_by_sam`].
-const KNOWN_TRANSFORMS: [&str; 5] = [
-    "AWS::Serverless-2016-10-31",
+/// The transform of AWS SAM.
+const SAM: &str = "AWS::Serverless-2016-10-31";
+
+/// The transforms of AWS that make no resource that a template could name. A macro of the user's may make any.
+const TRANSFORMS_WITHOUT_RESOURCES: [&str; 4] = [
     "AWS::LanguageExtensions",
     "AWS::CodeDeployBlueGreen",
     "AWS::SecretsManager-2020-07-23",
@@ -65,11 +67,9 @@ impl<'t> Stacks<'t> {
         if name.starts_with("AWS::") {
             return self.pseudo_parameter(at, name);
         }
-        let parameters = self.top_level(stack, "Parameters");
-        let parameter = parameters.as_ref().and_then(|parameters| {
-            entry(parameters.as_written()?, name).map(|node| parameters.under_key(name, node))
-        });
-        if let Some(parameter) = parameter {
+        if let Some(parameter) =
+            self.top_level(stack, "Parameters").map_or(Ok(None), |all| self.below(&all, name, at.place()))?
+        {
             return once(&self.memory.parameters, stack, name, at.place(), || {
                 self.parameter(name, &parameter)
             });
@@ -117,37 +117,39 @@ impl<'t> Stacks<'t> {
         });
         match value {
             Some(value) => once(&self.memory.outputs, stack, name, at.place(), || self.evaluate(&value)),
-            None => Err(outputs.unknown(&[], at.place(), "output", name)),
+            None => Err(self.unknown(&outputs, &[], at.place(), "output", name)),
         }
     }
 
     /// An error if there is no such resource, and none that a transform adds.
     fn check_resource(&self, at: &Expression<'t>, logical_id: &str) -> Result<(), Unresolved> {
         let resources = self.resources(at.stack());
-        if resources.get(logical_id).is_some()
-            || made_by_sam(&resources, logical_id)
-            || self.has_macro(at.stack())
-        {
+        if resources.get(logical_id).is_some() || self.is_made(at.stack(), &resources, logical_id) {
             return Ok(());
         }
         let parameters = self.top_level(at.stack(), "Parameters");
-        let entries = parameters.and_then(|parameters| Some(parameters.as_written()?.entries()));
-        let others: Vec<String> = entries.into_iter().flatten().map(|entry| entry.key.clone()).collect();
-        Err(resources.unknown(&others, at.place(), "parameter or resource", logical_id))
+        let entries = parameters.as_ref().and_then(Expression::as_written).map(Node::entries);
+        let others: Vec<&str> = entries.into_iter().flatten().map(|entry| entry.key.as_str()).collect();
+        Err(self.unknown(&resources, &others, at.place(), "parameter or resource", logical_id))
     }
 
-    /// Whether a macro of the user's may add resources to a template.
-    fn has_macro(&self, stack: StackId) -> bool {
+    /// Whether a transform of the template makes a resource of this name, as far as one can tell. SAM makes those of its
+    /// implicit APIs, and others whose names begin with that of the resource that they belong to, such as `OrdersRole` (SAM
+    /// developer guide, Generated CloudFormation resources).
+    fn is_made(&self, stack: StackId, resources: &Entries<'t>, logical_id: &str) -> bool {
         let Some(transform) = self.top_level(stack, "Transform") else { return false };
-        let is_macro = |name: &str| !KNOWN_TRANSFORMS.contains(&name);
-        match transform.as_written() {
-            Some(Node::Scalar(scalar)) => is_macro(&scalar.text),
-            Some(Node::List(items)) => {
-                items.iter().any(|item| !matches!(item, Node::Scalar(scalar) if !is_macro(&scalar.text)))
+        let transforms = match transform.as_written() {
+            Some(Node::List(items)) => &items[..],
+            Some(only) => std::slice::from_ref(only),
+            None => &[],
+        };
+        transforms.iter().any(|transform| match transform {
+            Node::Scalar(Scalar { text, .. }) if text == SAM => {
+                logical_id.starts_with("Serverless") || resources.has_beginning_of(logical_id)
             }
-            Some(Node::Mapping(_) | Node::Tagged(..)) => true,
-            None => false,
-        }
+            Node::Scalar(Scalar { text, .. }) => !TRANSFORMS_WITHOUT_RESOURCES.contains(&text.as_str()),
+            _ => true,
+        })
     }
 
     fn pseudo_parameter(&self, at: &Expression<'t>, name: &str) -> Result<Value<'t>, Unresolved> {
@@ -200,6 +202,7 @@ impl<'t> Stacks<'t> {
                 Err(Unresolved::new(declaration.place(), why))
             }
             Value::Text(Scalar { text, .. }) if is_list => {
+                self.memory.pay_for_values(declaration.place(), text.matches(',').count() + 1)?;
                 let items = text.split(',').map(|item| declaration.computed_text(item.trim()));
                 Ok(Value::List(if text.is_empty() { Vec::new() } else { items.collect() }))
             }
@@ -221,10 +224,4 @@ fn number(text: String) -> Scalar {
     let integer = text.parse().map(ScalarKind::Integer);
     let kind = integer.or_else(|_| text.parse().map(ScalarKind::Decimal)).unwrap_or(ScalarKind::Text);
     Scalar { kind, text }
-}
-
-/// Whether SAM adds a resource of this name: those of its implicit APIs, or one whose name begins with that of the resource
-/// that it belongs to, such as `OrdersRole` (SAM developer guide, Generated CloudFormation resources).
-fn made_by_sam(resources: &Entries<'_>, logical_id: &str) -> bool {
-    logical_id.starts_with("Serverless") || resources.names().any(|name| logical_id.starts_with(name))
 }

@@ -115,6 +115,19 @@ impl<'t> Stacks<'t> {
         entry(template.as_written()?, key).map(|node| template.under_key(key, node))
     }
 
+    /// The value of a key as it is written. `at` is where it is looked for.
+    pub(super) fn below(
+        &self,
+        mapping: &Expression<'t>,
+        key: &str,
+        at: &Place,
+    ) -> Result<Option<Expression<'t>>, Unresolved> {
+        let Some(node) = mapping.as_written() else { return Ok(None) };
+        // Each key is compared.
+        self.memory.pay_for_bytes(at, node.entries().len())?;
+        Ok(entry(node, key).map(|node| mapping.under_key(key, node)))
+    }
+
     /// Evaluates the value that the parent gives to a parameter of its nested stack, or the text from the command line.
     pub(super) fn given(
         &self,

@@ -38,7 +38,7 @@ impl<'t> Stacks<'t> {
                     other => return Err(mismatch(&at, "a single value", &other)),
                 },
             }
-            self.memory.pay(at.place(), 1, result.len() - start)?;
+            self.memory.pay_for_bytes(at.place(), result.len() - start)?;
         }
         Ok(Value::text(result))
     }

@@ -22,7 +22,7 @@ impl<'t> Stacks<'t> {
                 result.push_str(&delimiter);
             }
             result.push_str(&self.needed_text(item)?);
-            self.memory.pay(item.place(), 1, result.len() - start)?;
+            self.memory.pay_for_bytes(item.place(), result.len() - start)?;
         }
         Ok(Value::text(result))
     }
@@ -35,10 +35,9 @@ impl<'t> Stacks<'t> {
         if delimiter.is_empty() {
             return Err(call.malformed());
         }
-        let items: Vec<_> =
-            text.split(delimiter.as_str()).map(|item| call.argument.computed_text(item)).collect();
-        self.memory.pay(call.argument.place(), items.len(), text.len())?;
-        Ok(Value::List(items))
+        self.memory.pay_for_values(call.argument.place(), text.matches(delimiter.as_str()).count() + 1)?;
+        let items = text.split(delimiter.as_str()).map(|item| call.argument.computed_text(item));
+        Ok(Value::List(items.collect()))
     }
 
     /// `Fn::Select`: an index, counted from 0, and a list. Only the item must have a value.

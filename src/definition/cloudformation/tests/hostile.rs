@@ -64,6 +64,23 @@ fn loops_that_multiply_end() {
 }
 
 #[test]
+fn long_lists_and_names_that_are_looked_up_again_and_again_end() {
+    let long = format!("'{}'", "a,".repeat(50_000));
+    let slips: Vec<_> = (0..20_000).map(|number| format!("!Ref R{number}x")).collect();
+    let resources: Vec<_> = (0..20_000).map(|number| format!("R{number}: {{}}")).collect();
+    let text = format!(
+        "Parameters: {{ List: {{ Type: CommaDelimitedList, Default: {long} }} }}
+Resources: {{ It: {{ Value: [{}] }}, {} }}",
+        vec!["!Join ['', !Ref List]"; 1000].join(", ") + ", " + &slips.join(", "),
+        resources.join(", ")
+    );
+    let document = document("template.yaml", &text);
+    let (stacks, stack) = stacks(&document, in_region());
+    let items = stacks.list(&it(&stacks, stack)).unwrap().unwrap();
+    assert!(shown(&stacks, items.last().unwrap()).contains(TOO_MUCH));
+}
+
+#[test]
 fn many_functions_are_not_too_much() {
     let function = |number| {
         format!(

@@ -19,6 +19,8 @@ fn resources_that_sam_adds_are_known_by_their_names() {
     }
     assert_eq!(reference(sam, "Orders.Version"), "<0:Orders.Version>");
     assert!(reference(sam, "Order").contains("did you mean `Orders`?"));
+    assert!(reference("Transform: AWS::LanguageExtensions", "OrdersRole").contains("did you mean `Orders`?"));
+    assert!(reference("", "ServerlessRestApi").contains("no parameter or resource `ServerlessRestApi`"));
 }
 
 #[test]
@@ -44,4 +46,20 @@ fn an_included_file_may_define_what_is_missing() {
         "{shown}"
     );
     assert_eq!(stacks.resources(stack).unresolved.len(), 1);
+}
+
+#[test]
+fn an_included_file_may_have_the_key_that_a_mapping_lacks() {
+    let text = "Mappings: { M: { a: { b: c }, Fn::Transform: { Name: AWS::Include } } }
+Resources: { It: { Value: !FindInMap [M, z, b, { DefaultValue: d }] }, Other: { Value: !FindInMap [M, a, b] } }
+";
+    let document = document("template.yaml", text);
+    let (stacks, stack) = stacks(&document, in_region());
+    let shown_of =
+        |name| shown(&stacks, &stacks.get(&stacks.resource(stack, name).unwrap(), "Value").unwrap().unwrap());
+    assert!(
+        shown_of("It")
+            .starts_with("Mappings.M.Fn::Transform: limg does not run the transform `AWS::Include`")
+    );
+    assert_eq!(shown_of("Other"), r#""c""#);
 }
