@@ -140,6 +140,8 @@ codes! {
     UnresolvedValue = "unresolved-value";
     /// An intrinsic function of a template has wrong arguments, or names something that the template does not define.
     BadIntrinsic = "bad-intrinsic";
+    /// What another tool builds is missing, or older than its sources.
+    MissingBuild = "missing-build";
     /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
     DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.

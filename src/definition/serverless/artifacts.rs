@@ -1,0 +1,129 @@
+//! The packages that `serverless package` has written: which one belongs to which function or layer.
+//!
+//! A function has its own package or shares that of the service, and plugins choose other names. So the state file that
+//! Serverless writes next to the packages decides; without it, the names do that Serverless itself uses
+//! (`naming.js` and `package-service.js` of versions 1 to 4). Only the name of a file is taken from the state file: the rest
+//! of the path may be that of another machine.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::package::{Packaging, ServicePackage};
+use super::values::Text;
+use crate::fs;
+
+/// The folder of packages next to the definition.
+const FOLDER: &str = ".serverless";
+
+/// What Serverless writes next to them: the service with all variables resolved.
+const STATE: &str = "serverless-state.json";
+
+/// The limit for the state file, in bytes. It has the whole CloudFormation template in it.
+const STATE_AT_MOST: u64 = 32 * 1024 * 1024;
+
+/// The package of a function or layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Package {
+    /// `package.artifact` names it: the file that another tool makes.
+    Given(PathBuf, Text),
+    /// `package.artifact` names an object in S3.
+    InS3(Text),
+    /// `serverless package` has written it.
+    Built(PathBuf),
+    /// There is none; `serverless package` would write it here.
+    Absent(PathBuf),
+}
+
+/// The packages of a service.
+#[derive(Debug)]
+pub(super) struct Artifacts {
+    /// The folder of the service.
+    service: PathBuf,
+    /// The folder of the packages.
+    folder: PathBuf,
+    state: Json,
+}
+
+impl Artifacts {
+    /// Looks up the packages of a service. A state file that cannot be read counts as missing.
+    pub(super) fn open(service: &Path, package: &ServicePackage) -> Self {
+        let folder = service.join(package.path.as_ref().map_or(FOLDER, |path| &path.text));
+        let state = fs::read(&folder.join(STATE), STATE_AT_MOST).ok();
+        let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        Self { service: service.to_owned(), folder, state }
+    }
+
+    /// The package of a function. `name` is that of the service, as far as it is known.
+    pub(super) fn of_function(
+        &self,
+        function: &str,
+        own: &Packaging,
+        service: &ServicePackage,
+        name: Option<&str>,
+    ) -> Package {
+        let shared = &service.packaging.artifact;
+        let artifact =
+            own.artifact.as_ref().or_else(|| shared.as_ref().filter(|_| own.individually != Some(true)));
+        if let Some(artifact) = artifact {
+            return self.given(artifact);
+        }
+        let individual = service.is_individual(own);
+        let recorded = self.recorded("functions", function).or_else(|| {
+            let shared = file_name(self.state.pointer("/package/artifact")?)?;
+            (!individual).then_some(shared)
+        });
+        let name = name.unwrap_or("service");
+        // With its own esbuild, version 4 puts the name of the service in front.
+        let names = if individual {
+            vec![format!("{function}.zip"), format!("{name}-{function}.zip")]
+        } else {
+            vec![format!("{name}.zip")]
+        };
+        self.first_of(recorded.into_iter().chain(names))
+    }
+
+    /// The package of a layer.
+    pub(super) fn of_layer(&self, layer: &str, own: &Packaging) -> Package {
+        match &own.artifact {
+            Some(artifact) => self.given(artifact),
+            None => self.first_of(self.recorded("layers", layer).into_iter().chain([format!("{layer}.zip")])),
+        }
+    }
+
+    fn given(&self, artifact: &Text) -> Package {
+        // The forms of URLs that Serverless takes for objects in S3 (`parse-s3-uri.js`).
+        let is_remote = artifact.text.starts_with("s3://")
+            || (artifact.text.starts_with("https://") && artifact.text.contains("amazonaws.com/"));
+        if is_remote {
+            return Package::InS3(artifact.clone());
+        }
+        let path = self.service.join(&artifact.text).components().collect();
+        Package::Given(path, artifact.clone())
+    }
+
+    /// The name of a file that the state file has for a function or layer.
+    fn recorded(&self, section: &str, name: &str) -> Option<String> {
+        file_name(self.state.get("service")?.get(section)?.get(name)?.get("package")?.get("artifact")?)
+    }
+
+    /// The first of these files that is there.
+    fn first_of(&self, names: impl Iterator<Item = String>) -> Package {
+        let paths: Vec<_> = names.map(|name| self.folder.join(name)).collect();
+        let is_there = |path: &&PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        match (paths.iter().find(is_there), paths.first()) {
+            (Some(path), _) => Package::Built(path.clone()),
+            (None, Some(path)) => Package::Absent(path.clone()),
+            (None, None) => Package::Absent(self.folder.clone()),
+        }
+    }
+}
+
+/// The name at the end of a path of this or another system.
+fn file_name(path: &Json) -> Option<String> {
+    let name = path.as_str()?.rsplit(['/', '\\']).next()?;
+    (!matches!(name, "" | "." | "..")).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

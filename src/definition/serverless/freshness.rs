@@ -1,0 +1,163 @@
+//! Whether a package is newer than what it was made from.
+
+use std::path::{Path, PathBuf};
+
+use ignore::gitignore::Gitignore;
+
+use crate::fs::{self, FsError};
+
+/// How many files and folders are looked at. A service with all its dependencies has some ten thousand.
+const ENTRIES_AT_MOST: usize = 200_000;
+
+/// Folders without sources: what tools write, and installed packages, which are not edited.
+const NOT_SOURCES: &[&str] = &[
+    ".build",
+    ".cache",
+    ".esbuild",
+    ".git",
+    ".idea",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".serverless",
+    ".venv",
+    ".vscode",
+    ".webpack",
+    "__pycache__",
+    "coverage",
+    "node_modules",
+    "target",
+    "venv",
+];
+
+/// Whether a package can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// It is newer than all of its sources.
+    Fresh,
+    /// This source is newer.
+    Stale(PathBuf),
+    /// There are too many files to find out.
+    Unknown,
+}
+
+/// What of a folder a package was made from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sources<'a> {
+    /// All that patterns in gitignore syntax keep: the package has the same files.
+    Packaged(&'a Gitignore),
+    /// What a build plugin may read.
+    Built,
+}
+
+/// Compares a package with the documents of its service and the sources in a folder.
+///
+/// # Errors
+/// When a file or folder cannot be looked at.
+pub(super) fn of_package(
+    package: &Path,
+    documents: &[&Path],
+    folder: &Path,
+    sources: Sources<'_>,
+) -> Result<Freshness, FsError> {
+    let modified = |path: &Path| {
+        fs::metadata(path).and_then(|metadata| metadata.modified().map_err(FsError::because("access", path)))
+    };
+    let built = modified(package)?;
+    for document in documents {
+        if modified(document)? > built {
+            return Ok(Freshness::Stale((*document).to_owned()));
+        }
+    }
+    let mut entries = 0;
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
+        let path = folder.join(&below);
+        for name in fs::names_in(&path)? {
+            entries += 1;
+            if entries > ENTRIES_AT_MOST {
+                return Ok(Freshness::Unknown);
+            }
+            let path = path.join(&name);
+            let metadata = fs::symlink_metadata(&path)?;
+            let below = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+            if !sources.contain(&name, &below, metadata.is_dir()) {
+                continue;
+            }
+            if metadata.is_dir() {
+                folders.push(below);
+            } else if metadata.modified().map_err(FsError::because("access", &path))? > built {
+                return Ok(Freshness::Stale(path));
+            }
+        }
+    }
+    Ok(Freshness::Fresh)
+}
+
+impl Sources<'_> {
+    fn contain(self, name: &str, below: &str, is_directory: bool) -> bool {
+        match self {
+            Self::Packaged(patterns) => !patterns.matched(below, is_directory).is_ignore(),
+            Self::Built => !is_directory || !NOT_SOURCES.contains(&name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::write_atomically;
+    use ignore::gitignore::GitignoreBuilder;
+    use std::time::Duration;
+
+    /// Files with their ages in seconds, and how fresh `p.zip`, which is 100 seconds old, is.
+    fn freshness(files: &[(&str, u64)], patterns: Option<&str>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let now = std::time::SystemTime::now();
+        for (name, age) in files.iter().chain(&[(".serverless/p.zip", 100)]) {
+            let path = folder.path().join(name);
+            crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write_atomically(&path, b"x").unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(now - Duration::from_secs(*age)).unwrap();
+        }
+        let mut builder = GitignoreBuilder::new("");
+        builder.add_line(None, patterns.unwrap_or_default()).unwrap();
+        builder.add_line(None, "/.serverless/").unwrap();
+        let patterns = patterns.map(|_| builder.build().unwrap());
+        let sources = patterns.as_ref().map_or(Sources::Built, Sources::Packaged);
+        let package = folder.path().join(".serverless/p.zip");
+        let definition = folder.path().join("serverless.yml");
+        match of_package(&package, &[&definition], folder.path(), sources).unwrap() {
+            Freshness::Stale(path) => path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_package_is_fresh_if_no_source_is_newer() {
+        let service = ("serverless.yml", 200);
+        let dependency = ("node_modules/a/index.js", 5);
+        for (files, patterns, expected) in [
+            (&[service][..], None, "Fresh"),
+            (&[service, ("src/a.ts", 200)], None, "Fresh"),
+            (&[service, ("src/a.ts", 100)], None, "Fresh"),
+            (&[service, ("src/b/a.ts", 99)], None, "src/b/a.ts"),
+            (&[("serverless.yml", 99)], None, "serverless.yml"),
+            (&[service, dependency, (".git/HEAD", 1)], None, "Fresh"),
+            (&[service, dependency], Some(""), "node_modules/a/index.js"),
+            (&[service, dependency], Some("/node_modules/"), "Fresh"),
+            (&[service, ("docs/x.md", 5)], Some("/docs/**"), "Fresh"),
+        ] {
+            let expected = PathBuf::from(expected).display().to_string();
+            assert_eq!(freshness(files, patterns), expected, "{files:?} {patterns:?}");
+        }
+    }
+
+    #[test]
+    fn a_package_that_is_missing_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = of_package(&folder.path().join("p.zip"), &[], folder.path(), Sources::Built).unwrap_err();
+        assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
+    }
+}
