@@ -11,6 +11,8 @@
 
 mod artifacts;
 mod builders;
+#[cfg(test)]
+mod fixture;
 mod freshness;
 mod package;
 mod values;

@@ -1,33 +1,18 @@
 //! Which file is the package of a function or layer.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Artifacts, Package};
-use crate::definition::document::Document;
-use crate::definition::fields::Findings;
+use crate::definition::serverless::fixture::{Service, folder_with, value_at};
 use crate::definition::serverless::package::{Packaging, ServicePackage};
-use crate::definition::serverless::variables::{Inputs, Resolver, ServiceDocuments};
-use crate::fs::write_atomically;
 
 /// The package of a function or layer of a service, with the files in its `.serverless`, below the service's folder.
 fn package(text: &str, path: [&str; 2], files: &[(&str, &str)]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, content) in files {
-        let path = folder.path().join(name);
-        crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        write_atomically(&path, content.as_bytes()).unwrap();
-    }
-    let definition = Document::parse(&folder.path().join("serverless.yml"), text.to_owned()).unwrap();
-    let mut findings = Findings::new(definition.place());
-    let documents = ServiceDocuments::new(definition, |_| Ok(None));
-    let none = BTreeMap::new();
-    let inputs = Inputs { stage: None, region: None, account: None, parameters: &none, environment: &none };
-    let resolver = Resolver::new(&documents, inputs);
+    let folder = folder_with(files);
+    let service = Service::of(folder.path(), text);
+    let (resolver, mut findings) = (service.resolver(), service.findings());
     let service = ServicePackage::read(&resolver, "serverless.yml", &mut findings);
-    let section = resolver.get(&resolver.root(), path[0]).unwrap().unwrap();
-    let owner = resolver.get(&section, path[1]).unwrap().unwrap();
-    let own = Packaging::read(&resolver, &owner, &mut findings);
+    let own = Packaging::read(&resolver, &value_at(&resolver, &path), &mut findings);
     let artifacts = Artifacts::open(folder.path(), &service);
     let package = match path[0] {
         "layers" => artifacts.of_layer(path[1], &own),

@@ -1,13 +1,11 @@
 //! What makes packages.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Builder, changes_packages};
 use crate::definition::document::Document;
-use crate::definition::fields::Findings;
+use crate::definition::serverless::fixture::{Service, folder_with, reported, value_at};
 use crate::definition::serverless::freshness::Freshness;
-use crate::definition::serverless::variables::{Inputs, Resolver, ServiceDocuments};
 
 #[test]
 fn plugins_that_change_packages_are_known_by_their_names() {
@@ -45,28 +43,17 @@ fn plugins_that_change_packages_are_known_by_their_names() {
 
 /// The builder of a service, or of its function `a`, with its place.
 fn builder(text: &str, files: &[&str]) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
-    for name in files {
-        let path = folder.path().join(name);
-        crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        crate::fs::write_atomically(&path, b"").unwrap();
-    }
-    let definition = Document::parse(&folder.path().join("serverless.yml"), text.to_owned()).unwrap();
-    let mut findings = Findings::new(definition.place());
-    let documents = ServiceDocuments::new(definition, |_| Ok(None));
-    let none = BTreeMap::new();
-    let inputs = Inputs { stage: None, region: None, account: None, parameters: &none, environment: &none };
-    let resolver = Resolver::new(&documents, inputs);
-    let functions = resolver.get(&resolver.root(), "functions").unwrap().unwrap();
-    let function = resolver.get(&functions, "a").unwrap().unwrap();
-    let get = |key| resolver.get(&function, key).unwrap().unwrap().text().unwrap().to_owned();
+    let files: Vec<_> = files.iter().map(|name| (*name, "")).collect();
+    let folder = folder_with(&files);
+    let service = Service::of(folder.path(), text);
+    let (resolver, mut findings) = (service.resolver(), service.findings());
+    let function = value_at(&resolver, &["functions", "a"]);
+    let get = |key| value_at(&resolver, &["functions", "a", key]).text().unwrap().to_owned();
     let builder = Builder::of_service(&resolver, &mut findings).or_else(|| {
         Builder::of_function(&resolver, &function, &get("handler"), &get("runtime"), &mut findings)
     });
-    let reported =
-        findings.all.iter().map(|finding| format!("{}: {}", finding.place.path(), finding.message));
     let found = builder.map(|builder| format!("{}: {}", builder.place.path(), builder.name));
-    found.into_iter().chain(reported).reduce(|all, next| format!("{all}; {next}"))
+    found.into_iter().chain(reported(&findings)).reduce(|all, next| format!("{all}; {next}"))
 }
 
 #[test]

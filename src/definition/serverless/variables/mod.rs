@@ -17,6 +17,8 @@ mod value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+pub(super) use self::files::FileOutcome;
 pub(super) use self::files::ServiceDocuments;
 use self::syntax::{Part, Source, Template, Variable};
 pub(super) use self::unresolved::{Cause, Unresolved};

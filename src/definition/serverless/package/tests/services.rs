@@ -1,32 +1,22 @@
 //! What `package` of a service, its functions and its layers means.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::{Filter, Packaging, ServicePackage};
 use super::{compiled, keeps};
-use crate::definition::document::Document;
-use crate::definition::fields::Findings;
-use crate::definition::serverless::variables::{Inputs, Resolver, ServiceDocuments};
+use crate::definition::serverless::fixture::{Service, reported, value_at};
 
 /// What a service and the function or layer at a place in it say, the patterns that result, and what is reported.
 fn read(text: &str, path: [&str; 2]) -> (ServicePackage, Packaging, Filter, Vec<String>) {
-    let definition = Document::parse(Path::new("/shop/serverless.yml"), text.to_owned()).unwrap();
-    let mut findings = Findings::new(definition.place());
-    let documents = ServiceDocuments::new(definition, |_| Ok(None));
-    let none = BTreeMap::new();
-    let inputs = Inputs { stage: None, region: None, account: None, parameters: &none, environment: &none };
-    let resolver = Resolver::new(&documents, inputs);
+    let service = Service::of(Path::new("/shop"), text);
+    let (resolver, mut findings) = (service.resolver(), service.findings());
     let service = ServicePackage::read(&resolver, "serverless.yml", &mut findings);
-    let section = resolver.get(&resolver.root(), path[0]).unwrap().unwrap();
-    let owner = resolver.get(&section, path[1]).unwrap().unwrap();
-    let packaging = Packaging::read(&resolver, &owner, &mut findings);
+    let packaging = Packaging::read(&resolver, &value_at(&resolver, &path), &mut findings);
     let filter = match path[0] {
         "layers" => service.filter_of_layer(&packaging, &mut findings),
         _ => service.filter_of_function(&packaging, &mut findings),
     };
-    let reported = findings.all.iter().map(|it| format!("{}: {}", it.place.path(), it.message)).collect();
-    (service, packaging, filter, reported)
+    (service, packaging, filter, reported(&findings))
 }
 
 /// What is kept of some files, of the function or layer at a place in a service without mistakes.

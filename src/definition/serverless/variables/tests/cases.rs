@@ -1,6 +1,6 @@
 //! What variables resolve to.
 
-use super::{Service, shown};
+use super::{service, shown};
 
 /// What all services here have in addition to `x`.
 const COMMON: &str = r#"
@@ -30,7 +30,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 fn value_of(x: &str, stage: Option<&'static str>) -> String {
-    let mut service = Service::new(&format!("{COMMON}x: {x}\n"), FILES);
+    let mut service = service(&format!("{COMMON}x: {x}\n"), FILES);
     service.stage = stage;
     shown(&service)
 }
@@ -141,12 +141,12 @@ fn stage_and_region_have_the_defaults_of_serverless() {
         ("${self:provider.stage, 'mine'}", r#""mine""#),
         ("${opt:region, self:provider.region}", r#""us-east-1""#),
     ] {
-        let mut service = Service::new(&format!("provider: aws\nx: {x}\n"), &[]);
+        let mut service = service(&format!("provider: aws\nx: {x}\n"), &[]);
         assert_eq!(shown(&service), expected, "{x}");
         service.region = Some("eu-west-1");
         assert!(!x.contains(":region") || shown(&service).contains("eu-west-1"), "{x}");
     }
-    let service = Service::new("provider: { region: eu-north-1 }\nx: ${aws:region}\n", &[]);
+    let service = service("provider: { region: eu-north-1 }\nx: ${aws:region}\n", &[]);
     assert_eq!(shown(&service), r#""eu-north-1""#);
 }
 
@@ -164,5 +164,5 @@ custom: { dir: src }
 functions: ${file(functions/${self:custom.file, 'orders'}.yml)}
 x: [\"${param:name}\", \"${aws:region}\", \"${self:functions.orders.handler}\"]
 ";
-    assert_eq!(shown(&Service::new(text, files)), r#"["b", "eu-west-1", "src/orders.handler"]"#);
+    assert_eq!(shown(&service(text, files)), r#"["b", "eu-west-1", "src/orders.handler"]"#);
 }

@@ -1,10 +1,10 @@
 //! What limg reports about variables that it cannot resolve.
 
-use super::Service;
+use super::service;
 
 /// Message, help and place of the finding about the key `x` of a service.
 fn reported(text: &str, files: &[(&'static str, &str)]) -> (String, String, String) {
-    let service = Service::new(text, files);
+    let service = service(text, files);
     let resolver = service.resolver();
     let x = resolver.get(&resolver.root(), "x").unwrap_err();
     let finding = x.finding();

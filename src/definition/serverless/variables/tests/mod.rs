@@ -9,53 +9,28 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::files::{FileContent, FileOutcome};
-use super::{Inputs, Resolved, Resolver, ServiceDocuments, Value};
+use super::{Resolved, Resolver, Value};
 use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::serverless::fixture::Service;
 
-/// A service in memory.
-struct Service {
-    documents: ServiceDocuments,
-    parameters: BTreeMap<String, String>,
-    environment: BTreeMap<String, String>,
-    stage: Option<&'static str>,
-    region: Option<&'static str>,
-}
-
-impl Service {
-    /// With other files by their paths below the folder `/shop`, in which `serverless.yml` is.
-    fn new(text: &str, files: &[(&'static str, &str)]) -> Self {
-        let definition = Document::parse(Path::new("/shop/serverless.yml"), text.to_owned()).unwrap();
-        let files: BTreeMap<_, _> = files.iter().map(|(path, text)| (*path, (*text).to_owned())).collect();
-        let read = move |path: &Path| -> FileOutcome {
-            let relative = path.strip_prefix("/shop").unwrap_or(path);
-            let Some(text) = files.get(relative.to_str().unwrap()) else { return Ok(None) };
-            if path.extension().is_some_and(|suffix| suffix == "txt") {
-                return Ok(Some(FileContent::Text(text.clone())));
-            }
-            Document::parse(path, text.clone()).map(|document| Some(FileContent::Document(document)))
-        };
-        let map = |entries: &[(&str, &str)]| {
-            entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-        };
-        Self {
-            documents: ServiceDocuments::new(definition, read),
-            parameters: map(&[("color", "red")]),
-            environment: map(&[("HOME_STAGE", "home"), ("NESTED", "${self:service}!"), ("EMPTY", "")]),
-            stage: None,
-            region: None,
+/// A service in memory, with other files by their paths below the folder `/shop`, in which `serverless.yml` is.
+fn service(text: &str, files: &[(&'static str, &str)]) -> Service {
+    let files: BTreeMap<_, _> = files.iter().map(|(path, text)| (*path, (*text).to_owned())).collect();
+    let read = move |path: &Path| -> FileOutcome {
+        let relative = path.strip_prefix("/shop").unwrap_or(path);
+        let Some(text) = files.get(relative.to_str().unwrap()) else { return Ok(None) };
+        if path.extension().is_some_and(|suffix| suffix == "txt") {
+            return Ok(Some(FileContent::Text(text.clone())));
         }
-    }
-
-    fn resolver(&self) -> Resolver<'_> {
-        let inputs = Inputs {
-            stage: self.stage,
-            region: self.region,
-            account: None,
-            parameters: &self.parameters,
-            environment: &self.environment,
-        };
-        Resolver::new(&self.documents, inputs)
-    }
+        Document::parse(path, text.clone()).map(|document| Some(FileContent::Document(document)))
+    };
+    let map = |entries: &[(&str, &str)]| {
+        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let mut service = Service::new(Path::new("/shop"), text, read);
+    service.parameters = map(&[("color", "red")]);
+    service.environment = map(&[("HOME_STAGE", "home"), ("NESTED", "${self:service}!"), ("EMPTY", "")]);
+    service
 }
 
 /// The value of the key `x` of a service, as compact text; `-` if there is none.

@@ -1,7 +1,7 @@
 //! Where values were written.
 
 use super::super::files::{FileContent, read_file};
-use super::Service;
+use super::service;
 
 #[test]
 fn a_value_keeps_its_place_in_its_own_file() {
@@ -17,7 +17,7 @@ b: text-${self:custom.list.0}
 c: ${self:custom.more}
 d: ${opt:none, 'x'}
 ";
-    let service = Service::new(text, files);
+    let service = service(text, files);
     let resolver = service.resolver();
     for (keys, expected) in [
         (&["functions", "orders", "handler"][..], "f.yml: all.orders.handler"),
@@ -42,7 +42,7 @@ fn only_what_is_needed_is_resolved_and_read() {
 custom: { secret: \"${ssm:/a}\", other: \"${file(other.yml)}\", bad: \"${self:\" }
 functions: { a: { handler: x.y, environment: { K: \"${cf:stack.out}\" } } }
 ";
-    let service = Service::new(text, &[("other.yml", "a: 1")]);
+    let service = service(text, &[("other.yml", "a: 1")]);
     let resolver = service.resolver();
     let handler = resolver.walk(&resolver.root(), ["functions", "a", "handler"]).unwrap().unwrap();
     assert_eq!(handler.text(), Some("x.y"));

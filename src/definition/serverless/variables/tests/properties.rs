@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::syntax::{Part, parse};
-use super::{Service, shown};
+use super::{service, shown};
 
 fn configuration() -> ProptestConfig {
     ProptestConfig { cases: 400, ..ProptestConfig::default() }
@@ -64,7 +64,7 @@ proptest! {
     ) {
         let [x, a, c, f, p] = [x, a, c, f, p].map(|text| quoted(&text));
         let text = format!("x: {x}\na: {a}\nb: {{ c: {c}, l: [{x}, {a}] }}\nparams: {{ default: {{ p: {p} }} }}\n");
-        let service = Service::new(&text, &[("f.yml", &format!("b: {f}\n"))]);
+        let service = service(&text, &[("f.yml", &format!("b: {f}\n"))]);
         let resolver = service.resolver();
         let Err(error) = resolver.get(&resolver.root(), "x") else { return Ok(()) };
         let finding = error.finding();
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn text_without_variables_stays(text in "[a-z${} .:A-Z\\\\]{0,40}") {
         prop_assume!(matches!(parse(&text), Ok(None)));
-        let service = Service::new(&format!("x: {}\n", quoted(&text)), &[]);
+        let service = service(&format!("x: {}\n", quoted(&text)), &[]);
         prop_assert_eq!(shown(&service), format!("{text:?}"));
     }
 }

@@ -22,7 +22,6 @@ const BUILDING: &[&str] = &[
     "cargo",
     "dotnet",
     "esbuild",
-    "fable",
     "go",
     "golang",
     "gradle",
@@ -31,8 +30,8 @@ const BUILDING: &[&str] = &[
     "kotlin",
     "maven",
     "monorepo",
-    "optimizer",
     "optimize",
+    "optimizer",
     "parcel",
     "pipenv",
     "poetry",
@@ -43,27 +42,23 @@ const BUILDING: &[&str] = &[
     "scala",
     "swc",
     "swift",
-    "tsc",
     "typescript",
     "vite",
     "webpack",
 ];
 
-/// Plugins whose names do not tell that they change packages.
+/// Plugins whose names do not tell that they change packages, or the layers and handlers of functions.
 const OTHERS: &[&str] = &[
     "serverless-build-plugin",
     "serverless-layers",
+    "serverless-lumigo",
+    "serverless-newrelic-lambda-layers",
     "serverless-package-external",
     "serverless-package-python-functions",
     "serverless-plugin-datadog",
     "serverless-plugin-include-dependencies",
     "serverless-plugin-layer-manager",
     "serverless-ruby-layer",
-    "@codecademy/serverless-monorepo",
-    "lumigo-serverless",
-    "serverless-lumigo",
-    "serverless-newrelic-lambda-layers",
-    "serverless-sentry",
 ];
 
 /// Words in the names of plugins that only run functions on the user's machine.
