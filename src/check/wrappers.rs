@@ -33,7 +33,7 @@ fn wrapper_at(
     wrapper: &PlacedWrapper,
     before: &[PlacedWrapper],
 ) -> Result<Option<Finding>, TreeError> {
-    let PlacedWrapper { path, file, place } = wrapper;
+    let PlacedWrapper { path, file, place, .. } = wrapper;
     let collides = |other: &PlacedWrapper| other.path == *path && other.file != *file;
     if file.is_some() && before.iter().any(collides) {
         let message = format!("two wrappers would be at `{path}`");

@@ -1,19 +1,22 @@
 //! Which format a document has, by its content.
 
 use super::document::{Node, Vocabulary};
-use super::limg_yaml;
+use super::{cloudformation, limg_yaml};
 
 /// A format of definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// limg's own.
     LimgYaml,
+    /// AWS SAM and CloudFormation templates.
+    CloudFormation,
 }
 
 impl Format {
     /// The format of a document with this value: limg's own unless it is another.
-    pub(super) fn of(_root: &Node) -> Self {
-        Self::LimgYaml
+    pub(super) fn of(root: &Node) -> Self {
+        let has = |key: &str| root.entries().iter().any(|entry| entry.key == key);
+        if has("Resources") && !has("functions") { Self::CloudFormation } else { Self::LimgYaml }
     }
 
     /// What the format calls things, in a command whose option may override the architecture of all functions.
@@ -21,6 +24,8 @@ impl Format {
         match (self, has_architecture_option) {
             (Self::LimgYaml, false) => &limg_yaml::VOCABULARY,
             (Self::LimgYaml, true) => &limg_yaml::VOCABULARY_UNDER_OPTION,
+            (Self::CloudFormation, false) => &cloudformation::VOCABULARY,
+            (Self::CloudFormation, true) => &cloudformation::VOCABULARY_UNDER_OPTION,
         }
     }
 }

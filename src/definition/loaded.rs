@@ -22,7 +22,6 @@ pub(crate) struct Unbuildable {
 }
 
 /// Why no image of a function can be built.
-#[expect(dead_code, reason = "templates have such functions")]
 #[derive(Debug, Clone)]
 pub(crate) enum WhyUnbuildable {
     /// limg leaves it alone, for a reason that is a clause such as `it is an image function`.

@@ -15,7 +15,6 @@
 //! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
 //! prints nothing.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "no format reads templates yet"))]
 mod cloudformation;
 mod document;
 mod error;
@@ -76,6 +75,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     let recognised = foreign::recognise(&file, Some(document.root()));
     let Outcome { project, unbuildable, findings, documents } = match format {
         Format::LimgYaml => limg_yaml::read(document, options),
+        Format::CloudFormation => cloudformation::read(document, options),
     };
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });

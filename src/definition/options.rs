@@ -7,7 +7,6 @@ use crate::project::{Architecture, ImageLocation, LayerVersionArn};
 use crate::runtime::Date;
 
 /// What a command adds to a definition.
-#[expect(dead_code, reason = "templates use all of it")]
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// The day, which decides which runtimes help suggests.

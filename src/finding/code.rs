@@ -94,6 +94,12 @@ codes! {
     BadImagePath = "bad-image-path";
     /// A function uses two versions of one layer, which Lambda rejects.
     TwoVersions = "two-versions";
+    /// The code or a layer of a template is in S3.
+    RemoteCode = "remote-code";
+    /// `samconfig.toml` cannot be read.
+    Samconfig = "bad-samconfig";
+    /// A nested template cannot be read.
+    NestedTemplate = "nested-template";
     /// The path does not exist.
     MissingPath = "missing-path";
     /// The path cannot be read.

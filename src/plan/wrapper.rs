@@ -19,6 +19,8 @@ pub(crate) struct PlacedWrapper {
     pub file: Option<PathBuf>,
     /// Where it is named.
     pub place: Place,
+    /// Whether the deployed function's configuration names it.
+    pub is_configured: bool,
 }
 
 /// Adds a wrapper script to the tree of its owner if it is a local file.
@@ -46,6 +48,7 @@ pub(super) fn chain(function: &Function, base: &RunConfig) -> Result<Vec<PlacedW
         path,
         file: None,
         place: function.places.runtime.clone(),
+        is_configured: false,
     });
     let of_extensions = function.extensions.iter().filter_map(|extension| extension.wrapper.as_ref());
     let mut wrappers: Vec<PlacedWrapper> = of_base.into_iter().collect();
@@ -54,7 +57,8 @@ pub(super) fn chain(function: &Function, base: &RunConfig) -> Result<Vec<PlacedW
             WrapperScript::InImage(path) => (path.clone(), None),
             WrapperScript::Local(file) => (local_path(file)?, Some(file.clone())),
         };
-        wrappers.push(PlacedWrapper { path, file, place: wrapper.place.clone() });
+        let (place, is_configured) = (wrapper.place.clone(), wrapper.is_configured);
+        wrappers.push(PlacedWrapper { path, file, place, is_configured });
     }
     // A wrapper that an extension and the function both name runs once: what it changes must not be changed again.
     let mut seen = BTreeSet::new();
@@ -62,13 +66,15 @@ pub(super) fn chain(function: &Function, base: &RunConfig) -> Result<Vec<PlacedW
     Ok(wrappers)
 }
 
-/// The value of the variable for a chain of wrappers, and the script that it needs if there are several: the variable can
+/// The value of the image's variable for a chain of wrappers, and the script that it needs if there are several: the variable can
 /// name only one, so a script runs the first and passes it the others as the start of its command.
 pub(super) fn variable(
     wrappers: &[PlacedWrapper],
     function: &Function,
 ) -> Result<Option<(ImagePath, Option<String>)>, TreeError> {
-    Ok(match wrappers {
+    // The configuration of the deployed function overrides the image's variable.
+    let wrappers: Vec<_> = wrappers.iter().filter(|wrapper| !wrapper.is_configured).collect();
+    Ok(match &wrappers[..] {
         [] => None,
         [one] => Some((one.path.clone(), None)),
         several => {

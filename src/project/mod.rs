@@ -320,6 +320,8 @@ pub struct Wrapper {
     pub script: WrapperScript,
     /// Where the definition names it.
     pub place: Place,
+    /// Whether the deployed function's configuration names it, so that the image need not.
+    pub is_configured: bool,
 }
 
 /// Where a wrapper script comes from.

@@ -214,7 +214,7 @@ fn scripts_that_something_runs_by_name_must_be_startable() {
 fn wrappers_of_one_name_do_not_replace_each_other() {
     let local = |folder: &str| {
         let script = WrapperScript::Local(Path::new(folder).join("wrapper"));
-        Some(Wrapper { script, place: place(&[folder, "wrapper"]) })
+        Some(Wrapper { script, place: place(&[folder, "wrapper"]), is_configured: false })
     };
     let placed = format!("/opt/wrappers/wrapper={SCRIPT}");
     let mut fixture = Fixture::new("python3.12").extension("e", &[&placed], &[], None);

@@ -1,34 +1,82 @@
-//! CloudFormation templates: their intrinsic functions, evaluated as far as limg needs a value and no further.
+//! AWS SAM and CloudFormation templates: from documents to a [`Project`](crate::project::Project), or to what is wrong with
+//! each function.
 //!
 //! ```text
-//! documents ──stack──> Stacks ──evaluate──> one level of a value, or why only the deployed stack knows it
+//! documents ──nested──> Stacks ──functions──> functions with code and layers ──images──> Project
 //! ```
 //!
-//! - `stack` holds the templates, with the values of their parameters, and which resource is which nested stack.
-//! - `expression` is a value that has not been evaluated: a node with the scope that it is read in.
-//! - `evaluate` recognises functions. Each group of them has its file: `reference`, `substitute`, `texts`, `mapping`,
-//!   `condition`, `json_text`.
-//! - `section` lists resources, conditions and outputs, with those that the loops of `for_each` make.
-//! - `memory` evaluates nothing twice that may be expensive, and ends what takes too long.
-//! - `unresolved` says why a value is not known, in limg's words.
+//! - `intrinsics` evaluates what is written, as far as a value is needed.
+//! - `samconfig` and `nested` say which values parameters have, and which templates belong to the definition.
+//! - `functions`, `code`, `inline`, `layers` and `properties` give the resources their meaning.
+//! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first.
+//! - `images` decides which functions share an image.
+//! - `words` says how this format spells the settings that help asks for.
 //!
-//! This part knows no resource and no property, and reads no file. It never calls AWS.
+//! A variable of a function's environment stays in the function's configuration and never becomes part of an image.
 
-mod condition;
-mod entries;
-mod evaluate;
-mod expression;
-mod for_each;
-mod function;
-mod json_text;
-mod mapping;
-mod memory;
-mod reference;
-mod section;
-mod stack;
-mod substitute;
-mod texts;
-mod unresolved;
+mod build_command;
+mod build_results;
+mod code;
+mod functions;
+mod images;
+mod inline;
+mod intrinsics;
+mod layers;
+mod nested;
+mod properties;
+mod samconfig;
+mod words;
 
-#[cfg(test)]
-mod tests;
+use std::path::Path;
+
+use super::document::Document;
+use super::fields::{Findings, name};
+use super::{Options, Outcome, WhyUnbuildable};
+use crate::project::Project;
+use build_results::BuildResults;
+use intrinsics::PseudoParameters;
+use nested::Templates;
+use samconfig::Samconfig;
+
+pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
+
+/// Reads a template and those that it nests.
+pub(super) fn read(document: Document, options: &Options) -> Outcome {
+    let mut findings = Findings::new(document.place());
+    let file = document.file().to_owned();
+    let root = file.parent().unwrap_or(Path::new("/")).to_owned();
+    let samconfig = Samconfig::read(&root, options.environment_of_samconfig.as_deref(), &mut findings);
+    let pseudo = PseudoParameters {
+        region: options.region.clone().or_else(|| samconfig.region.clone()),
+        account: None,
+        stack_name: samconfig.stack_name.clone(),
+    };
+    let mut parameters = samconfig.parameters.clone();
+    parameters.extend(options.parameters.clone());
+    let results = BuildResults::read(&file, samconfig.build_folder.as_deref(), options.build_results);
+    let mut templates = Templates::new(document, parameters, pseudo);
+    let (mut functions, mut unbuildable) =
+        templates.read_all(|stacks, ids| functions::read(stacks, ids, &results, options));
+    unbuildable.extend(templates.missing());
+    if !options.image_per_function {
+        images::share(&mut functions);
+    }
+    let name = name::project(None, &root, &mut findings);
+    if findings.has_errors() {
+        let all = findings.all;
+        return Outcome { project: None, unbuildable, findings: all, documents: templates.into_documents() };
+    }
+    for function in &unbuildable {
+        if let WhyUnbuildable::Errors(errors) = &function.why {
+            debug_assert!(!errors.is_empty(), "a function without errors can be built");
+        }
+    }
+    let (ecr_repository, ecr) = Default::default();
+    let project = Project { name, root, functions, ecr_repository, ecr };
+    Outcome {
+        project: Some(project),
+        unbuildable,
+        findings: findings.all,
+        documents: templates.into_documents(),
+    }
+}

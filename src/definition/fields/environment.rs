@@ -148,7 +148,7 @@ pub(in crate::definition) fn take_wrapper(
     let value = variables.remove(WRAPPER_VARIABLE).filter(|value| !value.is_empty())?;
     let place = environment.key(WRAPPER_VARIABLE);
     match value.parse() {
-        Ok(path) => Some(Wrapper { script: WrapperScript::InImage(path), place }),
+        Ok(path) => Some(Wrapper { script: WrapperScript::InImage(path), place, is_configured: false }),
         Err(error) => {
             let message = format!("`{WRAPPER_VARIABLE}` is not a path in the image: {error}");
             let finding = Finding::error(Code::BadWrapper, place, message);

@@ -60,6 +60,11 @@ pub(in crate::definition) fn functions<'n>(
     }
 }
 
+/// Whether limg accepts the name of a function whose letters another tool has chosen.
+pub(in crate::definition) fn is_function(name: &str) -> bool {
+    name.len() <= PROJECT_AT_MOST && is_image_name(&name.to_lowercase())
+}
+
 /// Checks the name of `kind`: a layer, an extension or a base.
 pub(in crate::definition) fn entry(kind: &str, name: &str, at: &Place, findings: &mut Findings) {
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());

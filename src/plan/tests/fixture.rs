@@ -71,7 +71,7 @@ pub(crate) fn place(keys: &[&str]) -> Place {
 /// A wrapper script in the image.
 pub(crate) fn in_image(script: &str) -> Wrapper {
     let place = place(&["functions", "orders", "wrapper"]);
-    Wrapper { script: WrapperScript::InImage(path(script)), place }
+    Wrapper { script: WrapperScript::InImage(path(script)), place, is_configured: false }
 }
 
 /// Executable files for the machines of these numbers, little-endian and of 64 bits.

@@ -22,6 +22,8 @@ pub(super) struct Stack<'t> {
     root: &'t Node,
     place: Place,
     given: BTreeMap<String, Given<'t>>,
+    /// The parent of this nested stack.
+    parent: Option<StackId>,
     /// The logical id of this nested stack in its parent.
     nested_as: Option<String>,
     nested: BTreeMap<String, StackId>,
@@ -65,6 +67,7 @@ impl<'t> Stacks<'t> {
             root: template.root(),
             place: template.place(),
             given: given.into_iter().collect(),
+            parent: None,
             nested_as: None,
             nested: BTreeMap::new(),
         });
@@ -81,6 +84,7 @@ impl<'t> Stacks<'t> {
     ) -> StackId {
         let id = self.add(template, given);
         if let Some(stack) = self.by_id.get_mut(id.index()) {
+            stack.parent = Some(parent);
             stack.nested_as = Some(logical_id.to_owned());
         }
         if let Some(parent) = self.by_id.get_mut(parent.index()) {
@@ -100,6 +104,17 @@ impl<'t> Stacks<'t> {
         self.stack(stack).nested.get(logical_id).copied()
     }
 
+    /// The name of a resource with those of the stacks around it: `App/Function`.
+    pub(in crate::definition) fn full_name(&self, stack: StackId, logical_id: &str) -> String {
+        let mut name = logical_id.to_owned();
+        let mut stack = self.stack(stack);
+        while let (Some(parent), Some(own)) = (stack.parent, &stack.nested_as) {
+            name = format!("{own}/{name}");
+            stack = self.stack(parent);
+        }
+        name
+    }
+
     /// The resource of this logical id, made by a loop or not.
     pub(in crate::definition) fn resource(&self, stack: StackId, logical_id: &str) -> Option<Expression<'t>> {
         self.resources(stack).get(logical_id).cloned()
@@ -110,7 +125,7 @@ impl<'t> Stacks<'t> {
     }
 
     /// The value under a top-level key of a stack's template.
-    pub(super) fn top_level(&self, stack: StackId, key: &str) -> Option<Expression<'t>> {
+    pub(in crate::definition) fn top_level(&self, stack: StackId, key: &str) -> Option<Expression<'t>> {
         let template = self.template(stack);
         entry(template.as_written()?, key).map(|node| template.under_key(key, node))
     }

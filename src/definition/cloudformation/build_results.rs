@@ -1,0 +1,164 @@
+//! What the AWS SAM CLI has built: `.aws-sam/build` next to the template.
+//!
+//! `sam build` writes a template with the same resources, whose paths are those of the results. A result is fresh if it is
+//! newer than every file of its source.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::definition::BuildResults as Use;
+use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::fields::Findings;
+use crate::definition::fields::source::{self, Written};
+use crate::finding::{Finding, Place};
+use crate::fs;
+use crate::project::Source;
+
+/// The folder of results (AWS SAM CLI, `sam build`, `--build-dir`).
+const FOLDER: &str = ".aws-sam/build";
+
+/// How deep applications may be nested in each other.
+const DEPTH_LIMIT: usize = 16;
+
+/// How many files of a source are looked at to find one that is newer than a result. A larger source counts as newer.
+const FILES_LIMIT: usize = 200_000;
+
+/// The properties that name results, by the type of the resource.
+const PATHS: [(&str, &str); 4] = [
+    ("AWS::Serverless::Function", "CodeUri"),
+    ("AWS::Lambda::Function", "Code"),
+    ("AWS::Serverless::LayerVersion", "ContentUri"),
+    ("AWS::Lambda::LayerVersion", "Content"),
+];
+const NESTED: [(&str, &str); 2] =
+    [("AWS::Serverless::Application", "Location"), ("AWS::CloudFormation::Stack", "TemplateURL")];
+
+/// The results of a project's build tool.
+pub(super) struct BuildResults {
+    usage: Use,
+    /// The results by the full name of the resource.
+    results: BTreeMap<String, BuildResult>,
+}
+
+struct BuildResult {
+    path: PathBuf,
+    built_at: Option<SystemTime>,
+}
+
+/// A result, as far as it can be used.
+pub(super) enum Found {
+    /// It is to be used.
+    Fresh(Source),
+    /// There is one, but its sources are newer.
+    Stale,
+    /// There is none, or it must not be used.
+    None,
+}
+
+impl BuildResults {
+    /// The results next to a template, or in the folder that the user's configuration names.
+    pub(super) fn read(template: &Path, folder: Option<&str>, usage: Use) -> Self {
+        let mut results = BTreeMap::new();
+        if usage != Use::Never
+            && let Some(root) = template.parent()
+        {
+            collect(&root.join(folder.unwrap_or(FOLDER)), "", DEPTH_LIMIT, &mut results);
+        }
+        Self { usage, results }
+    }
+
+    /// Whether results are used where there are any.
+    pub(super) fn are_used(&self) -> bool {
+        self.usage != Use::Never
+    }
+
+    /// The result for a resource whose sources are at a path; `place` names that path.
+    pub(super) fn find(&self, full_name: &str, place: &Place, path: &str) -> Found {
+        let Some(result) = self.results.get(full_name) else { return Found::None };
+        let sources = place.file().parent().unwrap_or(Path::new("/")).join(path);
+        let is_fresh = match self.usage {
+            Use::Never => return Found::None,
+            Use::Always => true,
+            Use::Fresh => result.built_at.is_some_and(|built_at| !has_newer(&sources, built_at)),
+        };
+        if !is_fresh {
+            return Found::Stale;
+        }
+        let path = result.path.to_string_lossy();
+        // Results are taken as they are.
+        let written = Written {
+            path: &path,
+            path_at: place.clone(),
+            follow: Some(true),
+            exclude: &[],
+            exclude_at: place.clone(),
+            default_excludes: Some(false),
+        };
+        source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
+            .map_or(Found::None, Found::Fresh)
+    }
+}
+
+/// Reads the paths of a built template, and of those that it nests.
+fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<String, BuildResult>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    let template = folder.join("template.yaml");
+    let Ok(document) = Document::read(&template) else { return };
+    let built_at = fs::metadata(&template).ok().and_then(|metadata| metadata.modified().ok());
+    let Some(resources) = entry(document.root(), "Resources") else { return };
+    for resource in resources.entries() {
+        let (Some(kind), Some(properties)) =
+            (entry(&resource.value, "Type").and_then(text), entry(&resource.value, "Properties"))
+        else {
+            continue;
+        };
+        let property = |table: &[(&str, &str)]| {
+            let (_, key) = table.iter().find(|(own, _)| *own == kind)?;
+            entry(properties, key).and_then(text)
+        };
+        let name = format!("{prefix}{}", resource.key);
+        if let Some(path) = property(&PATHS) {
+            let path = folder.join(path);
+            if fs::symlink_metadata(&path).is_ok() {
+                results.insert(name, BuildResult { path, built_at });
+            }
+        } else if let Some(path) = property(&NESTED)
+            && let Some(nested) = folder.join(path).parent()
+        {
+            collect(nested, &format!("{name}/"), depth, results);
+        }
+    }
+}
+
+fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+}
+
+fn text(node: &Node) -> Option<&str> {
+    match node {
+        Node::Scalar(Scalar { text, .. }) => Some(text),
+        _ => None,
+    }
+}
+
+/// Whether a file below a path was modified after a time.
+fn has_newer(path: &Path, time: SystemTime) -> bool {
+    let is_ignored = |name: &str| matches!(name, ".aws-sam" | ".git" | "node_modules" | "__pycache__");
+    let mut left = FILES_LIMIT;
+    let mut paths = vec![path.to_owned()];
+    while let Some(path) = paths.pop() {
+        left = match left.checked_sub(1) {
+            Some(left) => left,
+            None => return true,
+        };
+        let Ok(metadata) = fs::symlink_metadata(&path) else { return true };
+        if metadata.is_dir() {
+            let Ok(names) = fs::names_in(&path) else { return true };
+            paths.extend(names.iter().filter(|name| !is_ignored(name)).map(|name| path.join(name)));
+        } else if metadata.modified().is_ok_and(|modified| modified > time) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,398 @@
+//! The functions of a template.
+//!
+//! Only what an image needs must have a value. A variable, timeout or memory size that only the deployed stack knows is left
+//! to the deployed function.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::build_command::{self, Tool};
+use super::build_results::{BuildResults, Found};
+use super::code::{self, Location};
+use super::intrinsics::{Expression, StackId, Stacks, Unresolved};
+use super::layers::Layers;
+use super::properties::Properties;
+use crate::definition::fields::{self, Findings};
+use crate::definition::{Options, Unbuildable, WhyUnbuildable};
+use crate::finding::{Code, Finding};
+use crate::fs;
+use crate::project::{
+    Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces, Wrapper,
+    WrapperScript,
+};
+use crate::runtime::{self, Language, WRAPPER_VARIABLE};
+
+/// Lambda's own defaults for `Timeout`, in seconds, and `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
+const DEFAULT_TIMEOUT: u32 = 3;
+const DEFAULT_MEMORY: u32 = 128;
+
+/// How a type of resource writes a function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `AWS::Serverless::Function`.
+    Serverless,
+    /// `AWS::Lambda::Function`.
+    Lambda,
+}
+
+/// Reads the functions of all stacks: those that can be built, and the others.
+pub(super) fn read(
+    stacks: &Stacks<'_>,
+    ids: &[StackId],
+    results: &BuildResults,
+    options: &Options,
+) -> (Vec<Function>, Vec<Unbuildable>) {
+    let mut reader = Reader { stacks, results, options, layers: Layers::new(stacks, results) };
+    let (mut functions, mut unbuildable) = (Vec::new(), Vec::new());
+    let mut names = BTreeMap::new();
+    for stack in ids {
+        let resources = stacks.resources(*stack);
+        for (logical_id, resource) in resources.iter() {
+            match reader.resource(*stack, logical_id, resource) {
+                None => {}
+                Some(Ok(function)) => {
+                    match names.insert(function.image.name.to_lowercase(), function.name.clone()) {
+                        None => functions.push(function),
+                        Some(other) => unbuildable.push(clash(&function, &other)),
+                    }
+                }
+                Some(Err(function)) => unbuildable.push(function),
+            }
+        }
+        // A loop that cannot be expanded may contain functions.
+        for unresolved in &resources.unresolved {
+            let name = stacks.full_name(*stack, &unresolved.place.path().to_string());
+            let why = WhyUnbuildable::Errors(vec![unresolved.finding()]);
+            unbuildable.push(Unbuildable { name, place: unresolved.place.clone(), runtime: None, why });
+        }
+    }
+    (functions, unbuildable)
+}
+
+fn clash(function: &Function, other: &str) -> Unbuildable {
+    let place = function.places.function.clone();
+    let message = format!("`{}` and `{other}` differ only in case", function.name);
+    let finding = Finding::error(Code::NameClash, place.clone().on_key(), message);
+    let finding = finding.help("rename one of them: image names are in lower case");
+    Unbuildable {
+        name: function.name.clone(),
+        place,
+        runtime: Some(function.base.name.clone()),
+        why: WhyUnbuildable::Errors(vec![finding]),
+    }
+}
+
+struct Reader<'s, 't> {
+    stacks: &'s Stacks<'t>,
+    results: &'s BuildResults,
+    options: &'s Options,
+    layers: Layers<'s, 't>,
+}
+
+/// Why a function is not read further.
+enum Stop {
+    LeaveAlone(String),
+    Error(Finding),
+}
+
+impl From<Unresolved> for Stop {
+    fn from(unresolved: Unresolved) -> Self {
+        Self::Error(unresolved.finding())
+    }
+}
+
+impl<'t> Reader<'_, 't> {
+    /// The function that a resource is; nothing for any other resource.
+    fn resource(
+        &mut self,
+        stack: StackId,
+        logical_id: &str,
+        resource: &Expression<'t>,
+    ) -> Option<Result<Function, Unbuildable>> {
+        let name = self.stacks.full_name(stack, logical_id);
+        let mut runtime = None;
+        let mut findings = Findings::new(resource.place().clone());
+        let read = self.kind(resource).and_then(|kind| match kind {
+            Some(kind) => self.function(&name, kind, resource, &mut runtime, &mut findings).map(Some),
+            None => Ok(None),
+        });
+        let why = match read {
+            Ok(None) => return None,
+            Ok(Some(Some(function))) if !findings.has_errors() => return Some(Ok(function)),
+            Ok(Some(_)) => WhyUnbuildable::Errors(findings.all),
+            Err(Stop::LeaveAlone(why)) => WhyUnbuildable::LeftAlone(why),
+            Err(Stop::Error(finding)) => {
+                findings.add(finding);
+                WhyUnbuildable::Errors(findings.all)
+            }
+        };
+        Some(Err(Unbuildable { name, place: resource.place().clone(), runtime, why }))
+    }
+
+    /// How a resource writes a function, if it is one.
+    fn kind(&self, resource: &Expression<'t>) -> Result<Option<Kind>, Stop> {
+        let Ok(Some(kind)) = self.stacks.get(resource, "Type") else { return Ok(None) };
+        let Ok(Some(kind)) = self.stacks.text(&kind) else { return Ok(None) };
+        match kind.text.as_str() {
+            "AWS::Serverless::Function" => Ok(Some(Kind::Serverless)),
+            "AWS::Lambda::Function" => Ok(Some(Kind::Lambda)),
+            // Facts 12.3.
+            "AWS::Serverless::WebFunction" => {
+                Err(Stop::LeaveAlone("web functions take their code from S3 only".to_owned()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads a function. Nothing if it has errors, which are in the findings.
+    fn function(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        resource: &Expression<'t>,
+        runtime: &mut Option<String>,
+        findings: &mut Findings,
+    ) -> Result<Option<Function>, Stop> {
+        let stacks = self.stacks;
+        if let Some(condition) = stacks.get(resource, "Condition").ok().flatten()
+            && let Ok(Some(condition)) = stacks.text(&condition)
+            && let Ok(false) = stacks.condition(resource.stack(), &condition.text, resource.place())
+        {
+            let why = format!("its condition `{}` does not hold", condition.text);
+            return Err(Stop::LeaveAlone(why));
+        }
+        let section = (kind == Kind::Serverless).then_some("Function");
+        let properties = Properties::of(stacks, resource, section)?;
+        let location = match kind {
+            Kind::Serverless => Some(Location::of_serverless(stacks, &properties)),
+            Kind::Lambda => properties.find("Code").and_then(|code| Location::of_value(stacks, code).transpose()),
+        };
+        let is_image = matches!(location, Some(Ok(Location::Image)))
+            || properties.text("PackageType").ok().flatten().as_deref() == Some("Image");
+        if is_image {
+            return Err(Stop::LeaveAlone("it is an image function already: its own build makes it".to_owned()));
+        }
+        if properties.find("RuntimeConfig").is_some() {
+            let why = "its runtime is managed by the customer, and its code stays a zip";
+            return Err(Stop::LeaveAlone(why.to_owned()));
+        }
+        *runtime = properties.text("Runtime").ok().flatten();
+        let base = self.base(name, &properties, findings);
+        let handler = self.handler(name, &properties, base.as_ref(), findings);
+        let architecture = self.architecture(&properties, findings);
+        let layers = self.layers.of_function(properties.both("Layers"), findings);
+        let location = location.transpose().map_err(|unresolved| findings.add(unresolved.finding()));
+        let code = match (location, &base) {
+            (Ok(Some(location)), Some(base)) => {
+                let language = (base.contract.as_str(), handler.as_deref().unwrap_or_default());
+                self.code(name, kind, location, language, resource, findings)
+            }
+            (Ok(None), _) => {
+                let message = format!("the function `{name}` has no `Code`");
+                let finding = Finding::error(Code::MissingKey, properties.place("Code"), message);
+                findings.add(finding.help("add `Code:` with a path, `ZipFile` or an object in S3"));
+                None
+            }
+            _ => None,
+        };
+        let image_name = name.replace('/', "-");
+        if !fields::name::is_function(&image_name) {
+            let message = format!("`{name}` cannot be the name of an image");
+            findings.add(Finding::error(Code::BadName, resource.place().clone().on_key(), message));
+        }
+        let (Some(base), Some(code)) = (base, code) else { return Ok(None) };
+        let (configuration, deployed_variables) = self.variables(&properties);
+        Ok(Some(Function {
+            name: name.to_owned(),
+            places: FunctionPlaces {
+                function: resource.place().clone(),
+                runtime: properties.place("Runtime"),
+                handler: properties.place("Handler"),
+                code: properties.place(if kind == Kind::Serverless { "CodeUri" } else { "Code" }),
+                dependencies: resource.place().clone(),
+                extensions: resource.place().clone(),
+            },
+            image: FunctionImage { name: image_name, handler: handler.clone() },
+            handler,
+            architecture,
+            code,
+            dependencies: Dependencies::Installed,
+            layers,
+            extensions: Vec::new(),
+            wrapper: wrapper(&configuration, &properties),
+            handler_wrapper: None,
+            snapstart: self.needs_snapstart_label(&properties, &base),
+            environment: BTreeMap::new(),
+            configuration,
+            deployed_variables,
+            build_command: self.results.are_used().then(|| Tool::Sam { name }.command()),
+            timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
+            memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),
+            base,
+        }))
+    }
+
+    fn base(&self, name: &str, properties: &Properties<'_, '_>, findings: &mut Findings) -> Option<Base> {
+        let at = properties.place("Runtime");
+        let runtime = match properties.text("Runtime") {
+            Ok(Some(runtime)) => runtime,
+            Ok(None) => {
+                let message = format!("the function `{name}` has no `Runtime`");
+                let finding = Finding::error(Code::MissingKey, at, message);
+                findings.add(finding.help("add `Runtime:` with a runtime id such as `python3.12`"));
+                return None;
+            }
+            Err(unresolved) => {
+                findings.add(unresolved.finding());
+                return None;
+            }
+        };
+        let id = self.options.runtimes.get(&runtime).unwrap_or(&runtime);
+        let base = fields::runtime::base(id, &at);
+        if base.is_none() {
+            let finding = Finding::error(Code::UnknownRuntime, at, fields::runtime::unknown(id));
+            let meant = runtime::meant(id, self.options.today);
+            findings.add(match meant.first() {
+                Some(meant) => {
+                    finding.help(format!("use `--runtime {id}={meant}`, or change `Runtime` to `{meant}`"))
+                }
+                None => finding.help(fields::runtime::help(id, &[], self.options.today)),
+            });
+        }
+        base
+    }
+
+    fn handler(
+        &self,
+        name: &str,
+        properties: &Properties<'_, '_>,
+        base: Option<&Base>,
+        findings: &mut Findings,
+    ) -> Option<String> {
+        let at = properties.place("Handler");
+        match properties.text("Handler") {
+            Ok(Some(handler)) => {
+                fields::handler::check(&handler, &at, findings);
+                Some(handler)
+            }
+            Ok(None) => {
+                if base.is_some_and(|base| !fields::runtime::is_provided(&base.contract)) {
+                    let message = format!("the function `{name}` has no `Handler`");
+                    let finding = Finding::error(Code::MissingKey, at, message);
+                    findings.add(finding.help("add `Handler:`, such as `app.handler`"));
+                }
+                None
+            }
+            Err(unresolved) => {
+                findings.add(unresolved.finding());
+                None
+            }
+        }
+    }
+
+    /// The first architecture of the list: Lambda accepts one.
+    fn architecture(&self, properties: &Properties<'_, '_>, findings: &mut Findings) -> Architecture {
+        let read = || -> Result<Option<String>, Unresolved> {
+            let Some(list) = properties.find("Architectures") else { return Ok(None) };
+            let Some(first) = self.stacks.list(list)?.and_then(|list| list.into_iter().next()) else {
+                return Ok(None);
+            };
+            Ok(self.stacks.text(&first)?.map(|text| text.text))
+        };
+        match read() {
+            Ok(None) => Architecture::default(),
+            Ok(Some(text)) => Architecture::from_str(&text).unwrap_or_else(|()| {
+                let message = format!("unknown architecture `{text}`");
+                let finding = Finding::error(Code::UnknownValue, properties.place("Architectures"), message);
+                findings.add(finding.help("use `x86_64` or `arm64`"));
+                Architecture::default()
+            }),
+            Err(unresolved) if self.options.architecture.is_none() => {
+                findings.add(unresolved.finding());
+                Architecture::default()
+            }
+            Err(_) => Architecture::default(),
+        }
+    }
+
+    fn code(
+        &self,
+        name: &str,
+        kind: Kind,
+        location: Location,
+        (runtime, handler): (&str, &str),
+        resource: &Expression<'t>,
+        findings: &mut Findings,
+    ) -> Option<FunctionCode> {
+        let what = format!("the code of `{name}`");
+        let property = if kind == Kind::Serverless { "CodeUri" } else { "Code" };
+        let (path, place) = match location {
+            Location::Path { path, place } => (path, place),
+            Location::Inline { text, place } => return code::inline(text, runtime, &place, findings),
+            Location::S3 { url, place } => {
+                findings.add(code::in_s3(&what, &url, &place, property));
+                return None;
+            }
+            Location::Image => return None,
+        };
+        let tool = Tool::Sam { name };
+        let folder = place.file().parent().unwrap_or(Path::new("/")).join(&path);
+        let found = self.results.find(name, &place, &path);
+        if let Found::Fresh(source) = found {
+            return Some(FunctionCode::Files(source));
+        }
+        let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
+        if self.results.are_used()
+            && is_folder
+            && let Some(why) =
+                build_command::needed_by_function(self.stacks, resource, (runtime, handler), &folder)
+        {
+            let is_stale = matches!(found, Found::Stale);
+            findings.add(build_command::needed(&what, &why, is_stale, &tool, &place));
+            return None;
+        }
+        let help = |path: &Path| Some(build_command::help(path, runtime, &tool));
+        code::files(&path, &place, help, findings).map(FunctionCode::Files)
+    }
+
+    /// The variables of the function's configuration, and the names of those that only the deployed stack knows.
+    fn variables(&self, properties: &Properties<'_, '_>) -> (BTreeMap<String, String>, Vec<String>) {
+        let (mut known, mut deployed) = (BTreeMap::new(), Vec::new());
+        for (name, value) in properties.merged(["Environment", "Variables"]).unwrap_or_default() {
+            match self.stacks.text(&value) {
+                // A value with a NUL character cannot be passed on.
+                Ok(Some(text)) if !text.text.contains('\0') => {
+                    known.insert(name, text.text);
+                }
+                Ok(_) => {}
+                Err(_) => deployed.push(name),
+            }
+        }
+        (known, deployed)
+    }
+
+    /// Whether the function publishes snapshots, and its base does not support them by itself (facts 12.4).
+    fn needs_snapstart_label(&self, properties: &Properties<'_, '_>, base: &Base) -> bool {
+        let applies = || -> Option<String> {
+            let on = self.stacks.get(properties.find("SnapStart")?, "ApplyOn").ok()??;
+            Some(self.stacks.text(&on).ok()??.text)
+        };
+        let language = Language::of(&base.contract);
+        let is_own = !self.options.bases.contains_key(&base.name);
+        let supports = matches!(language, Some(Language::Java | Language::Python | Language::DotNet)) && is_own;
+        applies().as_deref() == Some("PublishedVersions") && !supports
+    }
+}
+
+/// A number that is not part of the image.
+fn number(properties: &Properties<'_, '_>, key: &str) -> Option<u32> {
+    properties.text(key).ok()??.parse().ok()
+}
+
+/// The wrapper script that a variable of the configuration names.
+fn wrapper(configuration: &BTreeMap<String, String>, properties: &Properties<'_, '_>) -> Option<Wrapper> {
+    let path = configuration.get(WRAPPER_VARIABLE)?.parse().ok()?;
+    let place = properties.place("Environment");
+    Some(Wrapper { script: WrapperScript::InImage(path), place, is_configured: true })
+}

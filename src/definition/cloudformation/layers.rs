@@ -1,0 +1,199 @@
+//! The layers of a function: ARNs of layer versions, and layers that the template itself has.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::build_command::{self, Tool};
+use super::build_results::{BuildResults, Found};
+use super::code::{self, Location};
+use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
+use super::properties::Properties;
+use crate::definition::fields::Findings;
+use crate::definition::fields::source;
+use crate::finding::{Code, Finding, Place};
+use crate::project::{Layer, LayerSource, LayerVersionArn, LayerVersionArnError, VersionSource};
+
+/// Finds the layers of functions, each layer of the template once.
+pub(super) struct Layers<'s, 't> {
+    stacks: &'s Stacks<'t>,
+    results: &'s BuildResults,
+    /// The layers of the template by stack and logical id, with what is wrong with them.
+    known: BTreeMap<Reference, Result<Layer, Vec<Finding>>>,
+}
+
+impl<'s, 't> Layers<'s, 't> {
+    pub(super) fn new(stacks: &'s Stacks<'t>, results: &'s BuildResults) -> Self {
+        Self { stacks, results, known: BTreeMap::new() }
+    }
+
+    /// The layers that the values of a function's `Layers` name, in their order.
+    pub(super) fn of_function<'e>(
+        &mut self,
+        lists: impl Iterator<Item = &'e Expression<'t>>,
+        findings: &mut Findings,
+    ) -> Vec<Layer>
+    where
+        't: 'e,
+    {
+        let mut layers = Vec::new();
+        let mut versions = BTreeMap::new();
+        for list in lists {
+            let items = match self.stacks.list(list) {
+                Ok(items) => items.unwrap_or_default(),
+                Err(unresolved) => {
+                    findings.add(unresolved.finding());
+                    continue;
+                }
+            };
+            for item in &items {
+                let Some(layer) = self.layer(item, findings) else { continue };
+                if let LayerSource::Version(VersionSource { arn, .. }) = &layer.source {
+                    let other = versions.entry(arn.layer()).or_insert_with(|| arn.clone());
+                    if other != arn {
+                        findings.add(two_versions(arn, other, item.place()));
+                    }
+                }
+                // A template may repeat a layer that `Globals` has.
+                if layers.iter().all(|other: &Layer| other.source != layer.source) {
+                    layers.push(layer);
+                }
+            }
+        }
+        layers
+    }
+
+    fn layer(&mut self, item: &Expression<'t>, findings: &mut Findings) -> Option<Layer> {
+        let place = item.place();
+        match self.stacks.evaluate(item) {
+            Ok(Value::Text(text)) => version(&text.text, place, findings),
+            Ok(Value::Reference(Reference { stack, logical_id, .. })) => {
+                let reference = Reference { stack, logical_id, attribute: None };
+                let (stacks, results) = (self.stacks, self.results);
+                let layer = self.known.entry(reference.clone());
+                let layer = layer.or_insert_with(|| of_template(stacks, results, &reference, place));
+                match layer {
+                    Ok(layer) => Some(layer.clone()),
+                    Err(errors) => {
+                        errors.iter().for_each(|error| findings.add(error.clone()));
+                        None
+                    }
+                }
+            }
+            Ok(_) => {
+                let message = "a layer must be an ARN or a layer of the template";
+                findings.add(Finding::error(Code::UnknownLayer, place.clone(), message));
+                None
+            }
+            Err(unresolved) => {
+                findings.add(unresolved.finding());
+                None
+            }
+        }
+    }
+}
+
+fn version(text: &str, place: &Place, findings: &mut Findings) -> Option<Layer> {
+    let arn: LayerVersionArn = match text.parse() {
+        Ok(arn) => arn,
+        Err(error) => {
+            let finding = Finding::error(Code::BadArn, place.clone(), LayerVersionArnError::to_string(&error));
+            findings.add(finding.help("use the ARN of a layer version, or a layer of the template"));
+            return None;
+        }
+    };
+    Some(Layer {
+        name: format!("{}-{}", arn.name(), arn.version()),
+        place: place.clone(),
+        source: LayerSource::Version(VersionSource { arn, ignore_compatibility: true }),
+        source_place: place.clone(),
+    })
+}
+
+/// Lambda rejects such a function (the response of `CreateFunction`: "Two different versions of the same layer are not allowed
+/// to be referenced in the same function").
+fn two_versions(arn: &LayerVersionArn, other: &LayerVersionArn, place: &Place) -> Finding {
+    let message =
+        format!("versions {} and {} of the layer `{}`", other.version(), arn.version(), arn.layer());
+    Finding::error(Code::TwoVersions, place.clone(), message)
+        .help("remove one of them: Lambda rejects a function with two versions of a layer")
+}
+
+/// A layer of the template.
+fn of_template(
+    stacks: &Stacks<'_>,
+    results: &BuildResults,
+    reference: &Reference,
+    at: &Place,
+) -> Result<Layer, Vec<Finding>> {
+    let Reference { stack, logical_id, .. } = reference;
+    let Some(resource) = stacks.resource(*stack, logical_id) else {
+        let finding = Finding::error(Code::UnknownLayer, at.clone(), format!("unknown layer `{logical_id}`"));
+        return Err(vec![finding]);
+    };
+    let mut findings = Findings::new(resource.place().clone());
+    let layer = read(stacks, results, reference, &resource, &mut findings);
+    layer.filter(|_| !findings.has_errors()).ok_or(findings.all)
+}
+
+fn read(
+    stacks: &Stacks<'_>,
+    results: &BuildResults,
+    reference: &Reference,
+    resource: &Expression<'_>,
+    findings: &mut Findings,
+) -> Option<Layer> {
+    let Reference { stack, logical_id, .. } = reference;
+    let full_name = stacks.full_name(*stack, logical_id);
+    let mut unresolved = |error: &Unresolved| findings.add(error.finding());
+    let kind = stacks.get(resource, "Type").and_then(|kind| kind.map_or(Ok(None), |kind| stacks.text(&kind)));
+    let kind = kind.map_err(|error| unresolved(&error)).ok()?.map(|kind| kind.text).unwrap_or_default();
+    let (section, key) = match kind.as_str() {
+        "AWS::Serverless::LayerVersion" => (Some("LayerVersion"), "ContentUri"),
+        "AWS::Lambda::LayerVersion" => (None, "Content"),
+        _ => {
+            let message = format!("`{logical_id}` is not a layer, but has the type `{kind}`");
+            let finding = Finding::error(Code::UnknownLayer, resource.place().clone().on_key(), message);
+            findings.add(finding.help("name a layer version of the template, or an ARN"));
+            return None;
+        }
+    };
+    let properties = Properties::of(stacks, resource, section).map_err(|error| unresolved(&error)).ok()?;
+    let place = properties.place(key);
+    let location = properties.find(key).map(|value| Location::of_value(stacks, value)).transpose();
+    let location = location.map_err(|error| unresolved(&error)).ok()?.flatten();
+    let what = format!("the content of the layer `{full_name}`");
+    let tool = Tool::Sam { name: &full_name };
+    let source = match location {
+        Some(Location::Path { path, place }) => {
+            let why = build_command::needed_by_layer(stacks, resource);
+            match (results.find(&full_name, &place, &path), why) {
+                (Found::Fresh(source), _) => source,
+                (found, Some(why)) if results.are_used() => {
+                    let is_stale = matches!(found, Found::Stale);
+                    findings.add(build_command::needed(&what, &why, is_stale, &tool, &place));
+                    return None;
+                }
+                _ => {
+                    let help = |path: &Path| Some(build_command::help(path, "", &tool));
+                    code::files(&path, &place, help, findings)?
+                }
+            }
+        }
+        Some(Location::S3 { url, place }) => {
+            findings.add(code::in_s3(&what, &url, &place, key));
+            return None;
+        }
+        Some(Location::Inline { .. } | Location::Image) | None => {
+            let message = format!("the layer `{full_name}` has no `{key}` that limg can read");
+            let finding = Finding::error(Code::MissingKey, place, message);
+            findings.add(finding.help(format!("add `{key}:` with a directory or a .zip")));
+            return None;
+        }
+    };
+    source::is_tree(&source, &place, findings).then(|| Layer {
+        name: full_name.replace('/', "-"),
+        place: resource.place().clone(),
+        source: LayerSource::Files(source),
+        source_place: place,
+    })
+}

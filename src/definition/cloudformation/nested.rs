@@ -1,0 +1,213 @@
+//! The templates of a definition: the one that the user names, and those that it nests by a path on this machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::intrinsics::{Expression, Given, PseudoParameters, StackId, Stacks, Unresolved};
+use crate::definition::document::{Document, DocumentError};
+use crate::definition::{Unbuildable, WhyUnbuildable};
+use crate::finding::{Code, Finding, Place};
+use crate::text::with_causes;
+
+/// The types of nested stacks, and the property that names their template.
+const NESTED: [(&str, &str); 2] =
+    [("AWS::Serverless::Application", "Location"), ("AWS::CloudFormation::Stack", "TemplateURL")];
+
+/// How many stacks a definition may have, and how deep they may be nested: more than any has, and few enough that templates
+/// which nest themselves end soon.
+const STACKS_LIMIT: usize = 1000;
+const DEPTH_LIMIT: usize = 16;
+
+/// The templates of a definition.
+pub(super) struct Templates {
+    documents: Vec<Document>,
+    parameters: BTreeMap<String, String>,
+    pseudo: PseudoParameters,
+    nested: Vec<Nested>,
+    /// Nested stacks that cannot be read.
+    missing: Vec<Unbuildable>,
+}
+
+/// A nested stack.
+struct Nested {
+    /// The position of its parent among all stacks.
+    parent: usize,
+    logical_id: String,
+    /// The position of its template among the documents.
+    document: usize,
+    depth: usize,
+}
+
+/// A resource that nests a template.
+struct Resource {
+    parent: usize,
+    logical_id: String,
+    name: String,
+    place: Place,
+    location: Result<Option<PathBuf>, Finding>,
+}
+
+impl Templates {
+    /// The template that the user names.
+    pub(super) fn new(
+        document: Document,
+        parameters: BTreeMap<String, String>,
+        pseudo: PseudoParameters,
+    ) -> Self {
+        Self { documents: vec![document], parameters, pseudo, nested: Vec::new(), missing: Vec::new() }
+    }
+
+    /// Finds all nested templates, and passes all stacks to `read`.
+    pub(super) fn read_all<T>(&mut self, read: impl FnOnce(&Stacks<'_>, &[StackId]) -> T) -> T {
+        let mut looked_at = 0;
+        loop {
+            let (stacks, ids) = self.stacks();
+            let found: Vec<Resource> =
+                (looked_at..ids.len()).flat_map(|position| resources(&stacks, &ids, position)).collect();
+            if found.is_empty() {
+                return read(&stacks, &ids);
+            }
+            looked_at = ids.len();
+            drop(stacks);
+            for resource in found {
+                self.add(resource);
+            }
+        }
+    }
+
+    /// The nested stacks whose templates cannot be read.
+    pub(super) fn missing(&mut self) -> Vec<Unbuildable> {
+        std::mem::take(&mut self.missing)
+    }
+
+    /// All templates, the one that the user names first.
+    pub(super) fn into_documents(self) -> Vec<Document> {
+        self.documents
+    }
+
+    /// The stacks of all templates, with their ids in the order of parents before children.
+    fn stacks(&self) -> (Stacks<'_>, Vec<StackId>) {
+        let mut stacks = Stacks::new(self.pseudo.clone());
+        let given = self.parameters.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone())));
+        let mut ids = vec![stacks.add(&self.documents[0], given)];
+        for Nested { parent, logical_id, document, .. } in &self.nested {
+            let parent = ids[*parent];
+            let given = parameters(&stacks, parent, logical_id);
+            ids.push(stacks.nest(parent, logical_id, &self.documents[*document], given));
+        }
+        (stacks, ids)
+    }
+
+    fn add(&mut self, resource: Resource) {
+        let Resource { parent, logical_id, name, place, location } = resource;
+        let depth = parent.checked_sub(1).map_or(1, |parent| self.nested[parent].depth + 1);
+        let document = match location {
+            Ok(Some(path)) => self.document(&path, &place, depth),
+            // A template in S3 or in the AWS Serverless Application Repository.
+            Ok(None) => {
+                let why = "its template is not on this machine".to_owned();
+                return self.missing.push(Unbuildable {
+                    name,
+                    place,
+                    runtime: None,
+                    why: WhyUnbuildable::LeftAlone(why),
+                });
+            }
+            Err(finding) => Err(finding),
+        };
+        match document {
+            Ok(document) => self.nested.push(Nested { parent, logical_id, document, depth }),
+            Err(finding) => {
+                let why = WhyUnbuildable::Errors(vec![finding]);
+                self.missing.push(Unbuildable { name, place, runtime: None, why });
+            }
+        }
+    }
+
+    /// The position of a template among the documents, which is read once.
+    fn document(&mut self, path: &Path, place: &Place, depth: usize) -> Result<usize, Finding> {
+        if depth > DEPTH_LIMIT || self.nested.len() >= STACKS_LIMIT {
+            let message = format!(
+                "more than {STACKS_LIMIT} stacks, or stacks nested more than {DEPTH_LIMIT} levels deep"
+            );
+            let finding = Finding::error(Code::NestedTemplate, place.clone(), message);
+            return Err(finding.help("check whether a template nests itself"));
+        }
+        if let Some(known) = self.documents.iter().position(|document| document.file() == path) {
+            return Ok(known);
+        }
+        match Document::read(path) {
+            Ok(document) => {
+                self.documents.push(document);
+                Ok(self.documents.len() - 1)
+            }
+            Err(DocumentError::Syntax { language, syntax, .. }) => {
+                Err(syntax.located(path, language).finding)
+            }
+            Err(error) => {
+                let message = format!("the nested template cannot be read: {}", with_causes(&error));
+                Err(Finding::error(Code::NestedTemplate, place.clone(), message)
+                    .help("correct the path, or build the template first"))
+            }
+        }
+    }
+}
+
+/// The resources of a stack that nest templates.
+fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize) -> Vec<Resource> {
+    let stack = ids[position];
+    let mut found = Vec::new();
+    for (logical_id, resource) in stacks.resources(stack).iter() {
+        let text = |key: &str| match stacks.get(resource, key) {
+            Ok(Some(value)) => stacks.text(&value).ok().flatten().map(|text| text.text),
+            _ => None,
+        };
+        let kind = text("Type");
+        let Some((_, key)) = NESTED.iter().find(|(own, _)| kind.as_deref() == Some(own)) else { continue };
+        let location = location(stacks, resource, key);
+        let place = match stacks.get(resource, "Properties") {
+            Ok(Some(properties)) => properties.place().key(key),
+            _ => resource.place().clone(),
+        };
+        found.push(Resource {
+            parent: position,
+            logical_id: logical_id.clone(),
+            name: stacks.full_name(stack, logical_id),
+            place,
+            location: location.map_err(|unresolved| unresolved.finding()),
+        });
+    }
+    found
+}
+
+/// The path of a nested template, if it is on this machine.
+fn location(
+    stacks: &Stacks<'_>,
+    resource: &Expression<'_>,
+    key: &str,
+) -> Result<Option<PathBuf>, Unresolved> {
+    let Some(properties) = stacks.get(resource, "Properties")? else { return Ok(None) };
+    let Some(location) = stacks.get(&properties, key)? else { return Ok(None) };
+    let Ok(Some(text)) = stacks.text(&location) else {
+        // `ApplicationId` and `SemanticVersion` of a published application.
+        return if stacks.map(&location).is_ok() { Ok(None) } else { stacks.text(&location).map(|_| None) };
+    };
+    let text = text.text;
+    if text.contains("://") {
+        return Ok(None);
+    }
+    let folder = location.place().file().parent().unwrap_or(Path::new("/"));
+    Ok(Some(folder.join(text).components().collect()))
+}
+
+/// The values that a resource gives to the parameters of its nested stack.
+fn parameters<'t>(stacks: &Stacks<'t>, stack: StackId, logical_id: &str) -> Vec<(String, Given<'t>)> {
+    let read = || {
+        let resource = stacks.resource(stack, logical_id)?;
+        let properties = stacks.get(&resource, "Properties").ok()??;
+        let parameters = stacks.get(&properties, "Parameters").ok()??;
+        stacks.map(&parameters).ok()?
+    };
+    let parameters = read().unwrap_or_default();
+    parameters.into_iter().map(|(name, value)| (name, Given::Expression(value))).collect()
+}
