@@ -29,6 +29,7 @@ pub(super) async fn run(
     let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
     let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
     let functions = selection::functions(&loaded, &functions, settings, terminal)?;
+    selection::report_deployed_variables(&functions, terminal);
     let directory = &settings.directory;
     let destinations =
         destination::all(&outputs, tag.as_deref(), &loaded.project, functions.len(), directory)?;

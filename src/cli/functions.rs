@@ -51,6 +51,8 @@ struct FunctionReport<'a> {
     can_be_built: bool,
     /// Why it cannot be built.
     reasons: Vec<String>,
+    /// Whether limg leaves it alone, as it is not for limg to build.
+    left_alone: bool,
 }
 
 impl<'a> FunctionReport<'a> {
@@ -77,6 +79,7 @@ impl<'a> FunctionReport<'a> {
             line: line(&function.places.function, loaded),
             can_be_built: true,
             reasons: Vec::new(),
+            left_alone: false,
         };
         (&function.name, report)
     }
@@ -106,6 +109,7 @@ impl<'a> FunctionReport<'a> {
             line: line(&function.place, loaded),
             can_be_built: false,
             reasons,
+            left_alone: matches!(function.why, WhyUnbuildable::LeftAlone(_)),
         };
         (&function.name, report)
     }
@@ -143,7 +147,8 @@ fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
     let mut lines = vec![line(&header)];
     for (row, report) in rows.iter().zip(functions.values()) {
         lines.push(line(row));
-        lines.extend(report.reasons.iter().map(|reason| format!("  cannot be built: {reason}")));
+        let kind = if report.left_alone { "left alone" } else { "cannot be built" };
+        lines.extend(report.reasons.iter().map(|reason| format!("  {kind}: {reason}")));
     }
     lines
 }

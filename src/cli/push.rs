@@ -124,6 +124,7 @@ impl<'a> PushJob<'a> {
         }
         let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
         let functions = selection::functions(&loaded, functions, settings, terminal)?;
+        selection::report_deployed_variables(&functions, terminal);
         let cache_from = cache.cache_from.clone();
         Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
     }

@@ -1,5 +1,6 @@
 //! What a command works on: the definition, and the functions in it that the user selects.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::args::{DefinitionArguments, ShardArguments};
@@ -10,8 +11,12 @@ use crate::check;
 use crate::definition::{
     self, BuildResults, DefinitionError, Loaded, Options, ParameterOverrides, Unbuildable, WhyUnbuildable,
 };
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::project::{Architecture, Function};
+use crate::text::first_of;
+
+/// How many variables a line lists.
+const LISTED: usize = 10;
 
 /// Finds the definition and reads it. `architecture` overrides that of all functions.
 pub(super) fn load(
@@ -69,6 +74,30 @@ fn options(
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
     }
+}
+
+/// Lists the variables that are left to the deployed functions.
+pub(super) fn report_deployed_variables(functions: &[Function], terminal: &Terminal) {
+    let names = functions.iter().flat_map(|function| &function.deployed_variables);
+    let names: BTreeSet<&String> = names.collect();
+    if !names.is_empty() {
+        let names = first_of(LISTED, names.into_iter());
+        terminal.status(&format!("left to the deployed functions: the values of {names}"));
+    }
+}
+
+/// Warns of variables that an invoked function gets no value of.
+fn warn_of_deployed_variables(function: &Function, settings: &Settings, terminal: &Terminal) {
+    let missing = function.deployed_variables.iter().filter(|name| !settings.variables.contains_key(*name));
+    let missing: Vec<_> = missing.collect();
+    let Some(first) = missing.first() else { return };
+    let message = format!(
+        "only the deployed stack knows the values of {}, so the function runs without them",
+        first_of(LISTED, missing.iter())
+    );
+    let place = function.places.function.clone();
+    let finding = Finding::warning(Code::DeployedValue, place, message);
+    terminal.finding(finding.help(format!("pass `--env {first}=VALUE`")));
 }
 
 /// The functions that the user named, or all that limg does not leave alone, and shows the warnings about them.
@@ -154,5 +183,7 @@ pub(super) fn one_function(
         return Err(CommandError::which_function(loaded));
     }
     let selected = functions(loaded, &names, settings, terminal)?;
-    selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))
+    let function = selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))?;
+    warn_of_deployed_variables(&function, settings, terminal);
+    Ok(function)
 }

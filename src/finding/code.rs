@@ -94,6 +94,8 @@ codes! {
     BadImagePath = "bad-image-path";
     /// A function uses two versions of one layer, which Lambda rejects.
     TwoVersions = "two-versions";
+    /// Warning: only the deployed stack knows the value of a variable, so that the function runs without it here.
+    DeployedValue = "deployed-value";
     /// The code or a layer of a template is in S3.
     RemoteCode = "remote-code";
     /// `samconfig.toml` cannot be read.

@@ -48,15 +48,16 @@ pub(super) fn help(path: &Path, runtime: &str, tool: &Tool<'_>) -> Help {
 }
 
 /// Why the folder of a function's code cannot be packed as it is.
-pub(super) fn needed_by_function(
-    stacks: &Stacks<'_>,
-    resource: &Expression<'_>,
+pub(super) fn needed_by_function<'t>(
+    stacks: &Stacks<'t>,
+    resource: &Expression<'t>,
     (runtime, handler): (&str, &str),
     folder: &Path,
 ) -> Option<String> {
     let method = build_method(stacks, resource);
     if let Some(method) = method.as_deref() {
-        let packs_as_is = Language::of(method).is_some_and(|it| !matches!(it, Language::Java | Language::DotNet));
+        let packs_as_is =
+            Language::of(method).is_some_and(|it| !matches!(it, Language::Java | Language::DotNet));
         if !packs_as_is {
             return Some(format!("its `BuildMethod` is `{method}`"));
         }
@@ -68,9 +69,8 @@ pub(super) fn needed_by_function(
         names.iter().find(|own| suffixes.iter().any(|suffix| own.ends_with(suffix))).cloned()
     };
     match Language::of(runtime) {
-        Some(Language::DotNet) if !has_suffix(".dll") => {
-            first(&[".csproj", ".fsproj", ".vbproj"]).map(|project| format!("`{project}` has not been compiled"))
-        }
+        Some(Language::DotNet) if !has_suffix(".dll") => first(&[".csproj", ".fsproj", ".vbproj"])
+            .map(|project| format!("`{project}` has not been compiled")),
         Some(Language::Java) if !has_suffix(".class") && !has_suffix(".jar") => {
             let is_compiled = ["lib", "com", "org", "io", "META-INF"].iter().any(|name| has(name));
             let project = ["pom.xml", "build.gradle", "build.gradle.kts"].into_iter().find(|name| has(name));
@@ -86,7 +86,8 @@ pub(super) fn needed_by_function(
             (!is_compiled).then(|| format!("`{module}{source}` has not been compiled to JavaScript"))
         }
         None if !has("bootstrap") => {
-            let project = ["Cargo.toml", "go.mod", "Package.swift", "Makefile"].into_iter().find(|name| has(name));
+            let project =
+                ["Cargo.toml", "go.mod", "Package.swift", "Makefile"].into_iter().find(|name| has(name));
             let project = project.map(str::to_owned).or_else(|| first(&[".go", ".csproj"]));
             project.map(|project| format!("there is no `bootstrap` next to `{project}`"))
         }
@@ -95,7 +96,7 @@ pub(super) fn needed_by_function(
 }
 
 /// Why the content of a layer cannot be packed as it is: `BuildMethod` puts files into folders of the layer.
-pub(super) fn needed_by_layer(stacks: &Stacks<'_>, resource: &Expression<'_>) -> Option<String> {
+pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
     build_method(stacks, resource).map(|method| format!("its `BuildMethod` is `{method}`"))
 }
 
@@ -114,7 +115,7 @@ pub(super) fn needed(what: &str, why: &str, stale: bool, tool: &Tool<'_>, place:
 }
 
 /// `BuildMethod` of a resource (AWS SAM developer guide, Building layers; Building with custom runtimes).
-fn build_method(stacks: &Stacks<'_>, resource: &Expression<'_>) -> Option<String> {
+fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
     let metadata = stacks.get(resource, "Metadata").ok()??;
     let method = stacks.get(&metadata, "BuildMethod").ok()??;
     stacks.text(&method).ok()?.map(|method| method.text)

@@ -11,7 +11,7 @@ use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node, Scalar};
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
-use crate::finding::{Finding, Place};
+use crate::finding::Place;
 use crate::fs;
 use crate::project::Source;
 

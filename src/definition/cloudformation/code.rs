@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::intrinsics::{Expression, Stacks, Unresolved, Value};
 use super::inline;
+use super::intrinsics::{Expression, Stacks, Unresolved, Value};
 use super::properties::Properties;
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
@@ -25,9 +25,9 @@ pub(super) enum Location {
 impl Location {
     /// The code of an `AWS::Serverless::Function`. Without any it is the template's folder (AWS SAM CLI, which builds
     /// `CodeUri: .`).
-    pub(super) fn of_serverless(
-        stacks: &Stacks<'_>,
-        properties: &Properties<'_, '_>,
+    pub(super) fn of_serverless<'t>(
+        stacks: &Stacks<'t>,
+        properties: &Properties<'_, 't>,
     ) -> Result<Self, Unresolved> {
         if properties.find("ImageUri").is_some() {
             return Ok(Self::Image);
@@ -47,7 +47,9 @@ impl Location {
     ) -> Result<Option<Self>, Unresolved> {
         let place = value.place().clone();
         match stacks.evaluate(value)? {
-            Value::Text(text) if text.text.starts_with("s3://") => Ok(Some(Self::S3 { url: text.text, place })),
+            Value::Text(text) if text.text.starts_with("s3://") => {
+                Ok(Some(Self::S3 { url: text.text, place }))
+            }
             // `aws cloudformation package` and the SAM CLI accept a path where CloudFormation has a mapping.
             Value::Text(text) => Ok(Some(Self::Path { path: text.text, place })),
             Value::Map(entries) => {
@@ -64,7 +66,8 @@ impl Location {
                 }
                 let Some(key) = text(["S3Key", "Key"])? else { return Ok(None) };
                 // Only AWS may know the name of the bucket, and the answer is the same.
-                let bucket = text(["S3Bucket", "Bucket"]).ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
+                let bucket =
+                    text(["S3Bucket", "Bucket"]).ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
                 Ok(Some(Self::S3 { url: format!("s3://{bucket}/{key}"), place }))
             }
             Value::Absent | Value::List(_) | Value::Reference(_) => Ok(None),
@@ -72,12 +75,11 @@ impl Location {
     }
 }
 
-/// Finds files on this machine. `what` is what they are, such as `the code of `Orders``; `command` is what makes them if they
-/// do not exist.
+/// Finds files on this machine. `command` says what makes them if they do not exist.
 pub(super) fn files(
     path: &str,
     place: &Place,
-    command: impl FnOnce(&Path) -> Option<Help>,
+    command: impl Fn(&Path) -> Help,
     findings: &mut Findings,
 ) -> Option<Source> {
     let folder = place.file().parent().unwrap_or(Path::new("/"));
@@ -94,7 +96,7 @@ pub(super) fn files(
     let source = source::read(&written, folder, &mut found);
     for finding in found.all {
         let is_missing = finding.code == Code::MissingPath;
-        let help = is_missing.then(|| command(&folder.join(path))).flatten();
+        let help = is_missing.then(|| command(&folder.join(path)));
         findings.add(match help {
             Some(help) => finding.help(help),
             None => finding,
@@ -112,7 +114,8 @@ pub(super) fn inline(
 ) -> Option<FunctionCode> {
     let files = inline::files(text, runtime);
     if files.is_none() {
-        let message = format!("code in a template must be Python or JavaScript, and the runtime is {runtime}");
+        let message =
+            format!("code in a template must be Python or JavaScript, and the runtime is {runtime}");
         let finding = Finding::error(Code::WrongFile, place.clone(), message);
         findings.add(finding.help("put the code into a folder, and name it as `CodeUri`"));
     }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 
 use super::build_command::{self, Tool};
 use super::build_results::{BuildResults, Found};
+use super::cdk_helpers;
 use super::code::{self, Location};
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved};
 use super::layers::Layers;
@@ -166,12 +166,19 @@ impl<'t> Reader<'_, 't> {
         let properties = Properties::of(stacks, resource, section)?;
         let location = match kind {
             Kind::Serverless => Some(Location::of_serverless(stacks, &properties)),
-            Kind::Lambda => properties.find("Code").and_then(|code| Location::of_value(stacks, code).transpose()),
+            Kind::Lambda => {
+                properties.find("Code").and_then(|code| Location::of_value(stacks, code).transpose())
+            }
         };
         let is_image = matches!(location, Some(Ok(Location::Image)))
             || properties.text("PackageType").ok().flatten().as_deref() == Some("Image");
         if is_image {
-            return Err(Stop::LeaveAlone("it is an image function already: its own build makes it".to_owned()));
+            return Err(Stop::LeaveAlone(
+                "it is an image function already: its own build makes it".to_owned(),
+            ));
+        }
+        if let Some(path) = cdk_helpers::path(stacks, resource).filter(|_| !self.options.helper_functions) {
+            return Err(Stop::LeaveAlone(format!("CDK adds it for its own purposes ({path})")));
         }
         if properties.find("RuntimeConfig").is_some() {
             let why = "its runtime is managed by the customer, and its code stays a zip";
@@ -179,7 +186,7 @@ impl<'t> Reader<'_, 't> {
         }
         *runtime = properties.text("Runtime").ok().flatten();
         let base = self.base(name, &properties, findings);
-        let handler = self.handler(name, &properties, base.as_ref(), findings);
+        let handler = handler(name, &properties, base.as_ref(), findings);
         let architecture = self.architecture(&properties, findings);
         let layers = self.layers.of_function(properties.both("Layers"), findings);
         let location = location.transpose().map_err(|unresolved| findings.add(unresolved.finding()));
@@ -263,36 +270,8 @@ impl<'t> Reader<'_, 't> {
         base
     }
 
-    fn handler(
-        &self,
-        name: &str,
-        properties: &Properties<'_, '_>,
-        base: Option<&Base>,
-        findings: &mut Findings,
-    ) -> Option<String> {
-        let at = properties.place("Handler");
-        match properties.text("Handler") {
-            Ok(Some(handler)) => {
-                fields::handler::check(&handler, &at, findings);
-                Some(handler)
-            }
-            Ok(None) => {
-                if base.is_some_and(|base| !fields::runtime::is_provided(&base.contract)) {
-                    let message = format!("the function `{name}` has no `Handler`");
-                    let finding = Finding::error(Code::MissingKey, at, message);
-                    findings.add(finding.help("add `Handler:`, such as `app.handler`"));
-                }
-                None
-            }
-            Err(unresolved) => {
-                findings.add(unresolved.finding());
-                None
-            }
-        }
-    }
-
     /// The first architecture of the list: Lambda accepts one.
-    fn architecture(&self, properties: &Properties<'_, '_>, findings: &mut Findings) -> Architecture {
+    fn architecture(&self, properties: &Properties<'_, 't>, findings: &mut Findings) -> Architecture {
         let read = || -> Result<Option<String>, Unresolved> {
             let Some(list) = properties.find("Architectures") else { return Ok(None) };
             let Some(first) = self.stacks.list(list)?.and_then(|list| list.into_iter().next()) else {
@@ -301,18 +280,20 @@ impl<'t> Reader<'_, 't> {
             Ok(self.stacks.text(&first)?.map(|text| text.text))
         };
         match read() {
-            Ok(None) => Architecture::default(),
-            Ok(Some(text)) => Architecture::from_str(&text).unwrap_or_else(|()| {
-                let message = format!("unknown architecture `{text}`");
-                let finding = Finding::error(Code::UnknownValue, properties.place("Architectures"), message);
-                findings.add(finding.help("use `x86_64` or `arm64`"));
-                Architecture::default()
-            }),
+            Ok(Some(text)) => {
+                Architecture::ALL.into_iter().find(|it| it.name() == text).unwrap_or_else(|| {
+                    let message = format!("unknown architecture `{text}`");
+                    let finding =
+                        Finding::error(Code::UnknownValue, properties.place("Architectures"), message);
+                    findings.add(finding.help("use `x86_64` or `arm64`"));
+                    Architecture::default()
+                })
+            }
             Err(unresolved) if self.options.architecture.is_none() => {
                 findings.add(unresolved.finding());
                 Architecture::default()
             }
-            Err(_) => Architecture::default(),
+            Ok(None) | Err(_) => Architecture::default(),
         }
     }
 
@@ -352,12 +333,12 @@ impl<'t> Reader<'_, 't> {
             findings.add(build_command::needed(&what, &why, is_stale, &tool, &place));
             return None;
         }
-        let help = |path: &Path| Some(build_command::help(path, runtime, &tool));
+        let help = |path: &Path| build_command::help(path, runtime, &tool);
         code::files(&path, &place, help, findings).map(FunctionCode::Files)
     }
 
     /// The variables of the function's configuration, and the names of those that only the deployed stack knows.
-    fn variables(&self, properties: &Properties<'_, '_>) -> (BTreeMap<String, String>, Vec<String>) {
+    fn variables(&self, properties: &Properties<'_, 't>) -> (BTreeMap<String, String>, Vec<String>) {
         let (mut known, mut deployed) = (BTreeMap::new(), Vec::new());
         for (name, value) in properties.merged(["Environment", "Variables"]).unwrap_or_default() {
             match self.stacks.text(&value) {
@@ -373,15 +354,44 @@ impl<'t> Reader<'_, 't> {
     }
 
     /// Whether the function publishes snapshots, and its base does not support them by itself (facts 12.4).
-    fn needs_snapstart_label(&self, properties: &Properties<'_, '_>, base: &Base) -> bool {
+    fn needs_snapstart_label(&self, properties: &Properties<'_, 't>, base: &Base) -> bool {
         let applies = || -> Option<String> {
             let on = self.stacks.get(properties.find("SnapStart")?, "ApplyOn").ok()??;
             Some(self.stacks.text(&on).ok()??.text)
         };
         let language = Language::of(&base.contract);
         let is_own = !self.options.bases.contains_key(&base.name);
-        let supports = matches!(language, Some(Language::Java | Language::Python | Language::DotNet)) && is_own;
+        let supports =
+            matches!(language, Some(Language::Java | Language::Python | Language::DotNet)) && is_own;
         applies().as_deref() == Some("PublishedVersions") && !supports
+    }
+}
+
+/// The handler, which a custom runtime does not need.
+fn handler(
+    name: &str,
+    properties: &Properties<'_, '_>,
+    base: Option<&Base>,
+    findings: &mut Findings,
+) -> Option<String> {
+    let at = properties.place("Handler");
+    match properties.text("Handler") {
+        Ok(Some(handler)) => {
+            fields::handler::check(&handler, &at, findings);
+            Some(handler)
+        }
+        Ok(None) => {
+            if base.is_some_and(|base| !fields::runtime::is_provided(&base.contract)) {
+                let message = format!("the function `{name}` has no `Handler`");
+                let finding = Finding::error(Code::MissingKey, at, message);
+                findings.add(finding.help("add `Handler:`, such as `app.handler`"));
+            }
+            None
+        }
+        Err(unresolved) => {
+            findings.add(unresolved.finding());
+            None
+        }
     }
 }
 

@@ -74,7 +74,9 @@ impl<'s, 't> Layers<'s, 't> {
                 match layer {
                     Ok(layer) => Some(layer.clone()),
                     Err(errors) => {
-                        errors.iter().for_each(|error| findings.add(error.clone()));
+                        for error in errors.iter() {
+                            findings.add(error.clone());
+                        }
                         None
                     }
                 }
@@ -96,7 +98,8 @@ fn version(text: &str, place: &Place, findings: &mut Findings) -> Option<Layer> 
     let arn: LayerVersionArn = match text.parse() {
         Ok(arn) => arn,
         Err(error) => {
-            let finding = Finding::error(Code::BadArn, place.clone(), LayerVersionArnError::to_string(&error));
+            let finding =
+                Finding::error(Code::BadArn, place.clone(), LayerVersionArnError::to_string(&error));
             findings.add(finding.help("use the ARN of a layer version, or a layer of the template"));
             return None;
         }
@@ -135,11 +138,11 @@ fn of_template(
     layer.filter(|_| !findings.has_errors()).ok_or(findings.all)
 }
 
-fn read(
-    stacks: &Stacks<'_>,
+fn read<'t>(
+    stacks: &Stacks<'t>,
     results: &BuildResults,
     reference: &Reference,
-    resource: &Expression<'_>,
+    resource: &Expression<'t>,
     findings: &mut Findings,
 ) -> Option<Layer> {
     let Reference { stack, logical_id, .. } = reference;
@@ -174,7 +177,7 @@ fn read(
                     return None;
                 }
                 _ => {
-                    let help = |path: &Path| Some(build_command::help(path, "", &tool));
+                    let help = |path: &Path| build_command::help(path, "", &tool);
                     code::files(&path, &place, help, findings)?
                 }
             }

@@ -16,6 +16,7 @@
 
 mod build_command;
 mod build_results;
+mod cdk_helpers;
 mod code;
 mod functions;
 mod images;

@@ -181,9 +181,9 @@ fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize) -> Vec<Resou
 }
 
 /// The path of a nested template, if it is on this machine.
-fn location(
-    stacks: &Stacks<'_>,
-    resource: &Expression<'_>,
+fn location<'t>(
+    stacks: &Stacks<'t>,
+    resource: &Expression<'t>,
     key: &str,
 ) -> Result<Option<PathBuf>, Unresolved> {
     let Some(properties) = stacks.get(resource, "Properties")? else { return Ok(None) };

@@ -67,7 +67,8 @@ impl Samconfig {
             if environment.is_none() {
                 return Self::default();
             }
-            let known: Vec<_> = table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str()).collect();
+            let known: Vec<_> =
+                table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str()).collect();
             let help = format!("use one of {}", known.join(", "));
             return failed(format!("there is no environment `{name}`"), &help);
         };
@@ -95,8 +96,8 @@ impl Samconfig {
                     }
                 }
                 Some(toml::Value::Table(table)) => {
-                    let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    let values = table.iter().map(|(name, value)| (name.clone(), text(value)));
+                    let values =
+                        table.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?)));
                     samconfig.parameters.extend(values);
                 }
                 _ => {}
@@ -106,11 +107,21 @@ impl Samconfig {
     }
 
     fn add(&mut self, overrides: &str) -> Result<(), String> {
-        let ParameterOverrides(values) = overrides
-            .parse()
-            .map_err(|why: String| format!("`parameter_overrides` is not valid: {why}"))?;
+        let ParameterOverrides(values) =
+            overrides.parse().map_err(|why: String| format!("`parameter_overrides` is not valid: {why}"))?;
         self.parameters.extend(values);
         Ok(())
+    }
+}
+
+/// The text of a value that is not a list or table.
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(value) => Some(value.to_string()),
+        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => None,
     }
 }
 

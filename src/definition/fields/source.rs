@@ -66,7 +66,11 @@ pub(in crate::definition) fn wrapper(
 ) -> Option<Wrapper> {
     if text.starts_with('/') {
         return match text.parse::<ImagePath>() {
-            Ok(path) => Some(Wrapper { script: WrapperScript::InImage(path), place: at.clone(), is_configured: false }),
+            Ok(path) => Some(Wrapper {
+                script: WrapperScript::InImage(path),
+                place: at.clone(),
+                is_configured: false,
+            }),
             Err(error) => {
                 let finding = Finding::error(Code::BadWrapper, at.clone(), error.to_string());
                 findings.add(finding.help("write a path without a leading `/` for a local file; with one, it is a path in the image"));
@@ -76,7 +80,9 @@ pub(in crate::definition) fn wrapper(
     }
     let path = resolve(text, at, root, findings)?;
     match kind_of(&path) {
-        Ok(SourceKind::File) => Some(Wrapper { script: WrapperScript::Local(path), place: at.clone(), is_configured: false }),
+        Ok(SourceKind::File) => {
+            Some(Wrapper { script: WrapperScript::Local(path), place: at.clone(), is_configured: false })
+        }
         Ok(SourceKind::Directory | SourceKind::Zip) => {
             let message =
                 format!("a wrapper must be a program, and `{}` is a directory or a zip", path.display());

@@ -1,7 +1,7 @@
 //! Templates that nest or repeat without end are given up quickly.
 
 use super::{document, given, in_region, it, shown, stacks};
-use crate::definition::cloudformation::stack::{Given, Stacks};
+use crate::definition::cloudformation::intrinsics::stack::{Given, Stacks};
 
 const TOO_MUCH: &str =
     "the template nests or repeats its functions too often to be evaluated [bad-intrinsic]";

@@ -1,8 +1,8 @@
 //! Nested stacks: parameters from the parent, outputs for it.
 
 use super::{document, given, in_region, it, shown};
-use crate::definition::cloudformation::expression::StackId;
-use crate::definition::cloudformation::stack::{Given, Stacks};
+use crate::definition::cloudformation::intrinsics::expression::StackId;
+use crate::definition::cloudformation::intrinsics::stack::{Given, Stacks};
 
 const PARENT: &str = "Parameters: { Stage: { Type: String, Default: dev } }
 Resources:

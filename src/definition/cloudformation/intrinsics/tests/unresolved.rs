@@ -1,7 +1,7 @@
 //! What limg says where a value is not known, and that it does not matter where it is not needed.
 
 use super::{assert_cases, document, error_shown, evaluate_with, in_region, it, shown, stacks};
-use crate::definition::cloudformation::stack::PseudoParameters;
+use crate::definition::cloudformation::intrinsics::stack::PseudoParameters;
 
 const INSTEAD: &str = "use a parameter instead, and pass `--parameter-overrides NAME=VALUE`";
 
