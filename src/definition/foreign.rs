@@ -32,9 +32,6 @@ const NEEDLESS: &str = "run `limg init` to create a limg.yaml: limg needs no Doc
 /// Top-level keys that only files of one kind have together, the most telling kinds first.
 const BY_KEYS: &[(&[&str], Foreign)] = &[
     (&["service", "provider"], Foreign { what: "a Serverless Framework file", help: DESCRIBE }),
-    (&["Transform", "Resources"], Foreign { what: "a SAM template", help: DESCRIBE }),
-    (&["Resources", "Rules"], Foreign { what: "a CloudFormation template that CDK wrote", help: DESCRIBE }),
-    (&["Resources"], Foreign { what: "a CloudFormation template", help: DESCRIBE }),
     (&["AWSTemplateFormatVersion"], Foreign { what: "a CloudFormation template", help: DESCRIBE }),
     (&["artifacts", "version"], Foreign { what: "the manifest of a CDK output", help: DESCRIBE }),
     (&["app", "context"], Foreign { what: "a CDK configuration", help: DESCRIBE }),
@@ -149,19 +146,6 @@ mod tests {
                 "serverless.json",
                 b"{\"service\": \"shop\", \"provider\": {}}",
                 "a Serverless Framework file",
-                "limg init",
-            ),
-            (
-                "template.yaml",
-                b"Transform: AWS::Serverless-2016-10-31\nResources: { A: !Ref B }\n",
-                "a SAM template",
-                "limg init",
-            ),
-            ("stack.json", b"{\"Resources\": {}}", "a CloudFormation template", "limg init"),
-            (
-                "S.template.json",
-                b"{\"Resources\": {}, \"Rules\": {}}",
-                "a CloudFormation template that CDK wrote",
                 "limg init",
             ),
             (

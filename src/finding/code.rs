@@ -94,14 +94,6 @@ codes! {
     BadImagePath = "bad-image-path";
     /// A function uses two versions of one layer, which Lambda rejects.
     TwoVersions = "two-versions";
-    /// Warning: only the deployed stack knows the value of a variable, so that the function runs without it here.
-    DeployedValue = "deployed-value";
-    /// The code or a layer of a template is in S3.
-    RemoteCode = "remote-code";
-    /// `samconfig.toml` cannot be read.
-    Samconfig = "bad-samconfig";
-    /// A nested template cannot be read.
-    NestedTemplate = "nested-template";
     /// The path does not exist.
     MissingPath = "missing-path";
     /// The path cannot be read.
@@ -150,6 +142,14 @@ codes! {
     BadIntrinsic = "bad-intrinsic";
     /// What another tool builds is missing, or older than its sources.
     MissingBuild = "missing-build";
+    /// Warning: only the deployed stack knows the value of a variable, so that the function runs without it here.
+    DeployedValue = "deployed-value";
+    /// The code or a layer of a template is in S3.
+    RemoteCode = "remote-code";
+    /// `samconfig.toml` cannot be read.
+    Samconfig = "bad-samconfig";
+    /// A nested template cannot be read.
+    NestedTemplate = "nested-template";
     /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
     DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.

@@ -117,6 +117,10 @@ pub(super) fn needed(what: &str, why: &str, stale: bool, tool: &Tool<'_>, place:
 /// `BuildMethod` of a resource (AWS SAM developer guide, Building layers; Building with custom runtimes).
 fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
     let metadata = stacks.get(resource, "Metadata").ok()??;
+    // `sam build` adds it to resources that it has built.
+    if stacks.get(&metadata, "SamResourceId").ok()?.is_some() {
+        return None;
+    }
     let method = stacks.get(&metadata, "BuildMethod").ok()??;
     stacks.text(&method).ok()?.map(|method| method.text)
 }

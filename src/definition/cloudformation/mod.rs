@@ -32,7 +32,8 @@ use std::path::Path;
 
 use super::document::Document;
 use super::fields::{Findings, name};
-use super::{Options, Outcome, WhyUnbuildable};
+use super::{Options, Outcome};
+use crate::finding::{Code, Finding};
 use crate::project::Project;
 use build_results::BuildResults;
 use intrinsics::PseudoParameters;
@@ -63,14 +64,14 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
         images::share(&mut functions);
     }
     let name = name::project(None, &root, &mut findings);
+    if functions.is_empty() && unbuildable.is_empty() {
+        let finding =
+            Finding::error(Code::NoFunctions, findings.at(&["Resources"]), "the template has no functions");
+        findings.add(finding.help("add one, or name another template with `-f FILE`"));
+    }
     if findings.has_errors() {
         let all = findings.all;
         return Outcome { project: None, unbuildable, findings: all, documents: templates.into_documents() };
-    }
-    for function in &unbuildable {
-        if let WhyUnbuildable::Errors(errors) = &function.why {
-            debug_assert!(!errors.is_empty(), "a function without errors can be built");
-        }
     }
     let (ecr_repository, ecr) = Default::default();
     let project = Project { name, root, functions, ecr_repository, ecr };
@@ -81,3 +82,6 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
         documents: templates.into_documents(),
     }
 }
+
+#[cfg(test)]
+mod tests;

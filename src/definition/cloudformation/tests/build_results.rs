@@ -1,0 +1,88 @@
+//! Results of `sam build`: used while they are newer than their sources.
+
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::definition::BuildResults;
+
+const TEMPLATE: &str = "
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: makefile }
+    Properties: { Runtime: python3.12, Handler: app.handler, CodeUri: src, Layers: [!Ref L] }
+  L:
+    Type: AWS::Serverless::LayerVersion
+    Metadata: { BuildMethod: python3.12 }
+    Properties: { ContentUri: layer }
+  App: { Type: AWS::Serverless::Application, Properties: { Location: app/template.yaml } }
+";
+const APP: &str = "
+Resources:
+  B: { Type: AWS::Serverless::Function, Properties: { Runtime: python3.12, Handler: app.handler, CodeUri: . } }
+";
+
+fn set_age(folder: &Folder, path: &str, age: u64) {
+    let time = SystemTime::now() - Duration::from_secs(age);
+    std::fs::File::options().write(true).open(folder.path(path)).unwrap().set_modified(time).unwrap();
+}
+
+/// A project and the results of `sam build`, a minute younger than the sources.
+fn project() -> Folder {
+    let folder = Folder::new();
+    for path in ["src/app.py", "layer/requirements.txt", "app/app.py"] {
+        folder.write(path, b"x");
+        set_age(&folder, path, 120);
+    }
+    folder.write("app/template.yaml", APP.as_bytes());
+    set_age(&folder, "app/template.yaml", 120);
+    for path in ["A/app.py", "A/dependency.py", "L/python/dependency.py", "App/B/app.py"] {
+        folder.write(&format!(".aws-sam/build/{path}"), b"x");
+    }
+    let built = TEMPLATE
+        .replace("BuildMethod:", "SamResourceId: x, BuildMethod:")
+        .replace("CodeUri: src", "CodeUri: A")
+        .replace("ContentUri: layer", "ContentUri: L")
+        .replace("app/template.yaml", "App/template.yaml");
+    folder.write(".aws-sam/build/template.yaml", built.as_bytes());
+    folder.write(".aws-sam/build/App/template.yaml", APP.replace("CodeUri: .", "CodeUri: B").as_bytes());
+    for path in [".aws-sam/build/template.yaml", ".aws-sam/build/App/template.yaml"] {
+        set_age(&folder, path, 60);
+    }
+    folder
+}
+
+#[test]
+fn fresh_results_stand_for_their_sources() {
+    let folder = project();
+    let text = report(&folder, TEMPLATE, &Options::of_tests());
+    assert_eq!(
+        text,
+        "A python3.12 app.handler x86_64 .aws-sam/build/A/ [L=.aws-sam/build/L] in A\n\
+         App/B python3.12 app.handler x86_64 .aws-sam/build/App/B/ [] in App-B"
+    );
+    let never = Options { build_results: BuildResults::Never, ..Options::of_tests() };
+    let text = report(&folder, TEMPLATE, &never);
+    assert!(text.starts_with("A python3.12 app.handler x86_64 src/ [L=layer] in A"), "{text}");
+}
+
+#[test]
+fn stale_results_are_named_with_the_command() {
+    let folder = project();
+    set_age(&folder, "src/app.py", 1);
+    let text = report(&folder, TEMPLATE, &Options::of_tests());
+    assert!(text.contains("`makefile`; the last build is older than its sources"), "{text}");
+    assert!(text.contains("help: run `sam build A`, use `--built` to take the last build, or use"), "{text}");
+    let always = Options { build_results: BuildResults::Always, ..Options::of_tests() };
+    let text = report(&folder, TEMPLATE, &always);
+    assert!(text.starts_with("A python3.12 app.handler x86_64 .aws-sam/build/A/"), "{text}");
+}
+
+#[test]
+fn a_built_template_is_a_template() {
+    let folder = project();
+    let loaded = load(&folder.path(".aws-sam/build/template.yaml"), &Options::of_tests()).unwrap();
+    let paths = loaded.project.functions.iter().map(|function| function.code.files().unwrap().path.clone());
+    let expected = [".aws-sam/build/A", ".aws-sam/build/App/B"].map(|path| folder.path(path));
+    assert_eq!(paths.collect::<Vec<_>>(), expected);
+}
