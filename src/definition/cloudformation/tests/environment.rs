@@ -51,8 +51,8 @@ fn parameters_come_from_the_command_line_or_from_samconfig() {
     let by_default = function(&Options::of_tests());
     assert_eq!(by_default.code.files().unwrap().path, folder.path("functions"));
     assert_eq!(by_default.configuration["STAGE"], "prod");
-    let test = Options { environment_of_samconfig: Some("test".to_owned()), ..Options::of_tests() };
-    assert_eq!(function(&test).code.files().unwrap().path, folder.path("layers"));
+    let named = Options { environment_of_samconfig: Some("test".to_owned()), ..Options::of_tests() };
+    assert_eq!(function(&named).code.files().unwrap().path, folder.path("layers"));
     let none = Options { environment_of_samconfig: Some("none".to_owned()), ..Options::of_tests() };
     let text = report(&folder, TEMPLATE, &none);
     assert!(text.contains("[bad-samconfig] there is no environment `none`"), "{text}");

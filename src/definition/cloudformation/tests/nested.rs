@@ -64,17 +64,24 @@ Resources:
 #[test]
 fn hundreds_of_functions_in_nested_templates_are_read() {
     let folder = Folder::new();
-    let mut template = "Resources:\n".to_owned();
-    for nested in 0..20 {
-        template += &format!(
-            "  App{nested}: {{ Type: AWS::Serverless::Application, Properties: {{ Location: app{nested}.yaml }} }}\n"
-        );
-        let functions: String = (0..25)
-            .map(|number| format!("  F{number}: {{ Type: AWS::Serverless::Function, Properties: {{ Handler: !Sub 'a.b{number}' }} }}\n"))
-            .collect();
-        let globals = "Globals: { Function: { Runtime: python3.12, CodeUri: functions } }\nResources:\n";
-        folder.write(&format!("app{nested}.yaml"), format!("{globals}{functions}").as_bytes());
+    let lines =
+        |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let application = |number: usize| {
+        format!(
+            "  App{number}: {{ Type: AWS::Serverless::Application, Properties: {{ Location: app{number}.yaml }} }}\n"
+        )
+    };
+    let function = |number: usize| {
+        format!(
+            "  F{number}: {{ Type: AWS::Serverless::Function, Properties: {{ Handler: !Sub 'a.b{number}' }} }}\n"
+        )
+    };
+    let globals = "Globals: { Function: { Runtime: python3.12, CodeUri: functions } }\n";
+    for number in 0..20 {
+        let nested = format!("{globals}Resources:\n{}", lines(25, &function));
+        folder.write(&format!("app{number}.yaml"), nested.as_bytes());
     }
+    let template = format!("Resources:\n{}", lines(20, &application));
     let functions = loaded(&folder, &template, &Options::of_tests()).project.functions;
     assert_eq!(functions.len(), 500);
     let images: std::collections::BTreeSet<_> =

@@ -28,6 +28,6 @@ proptest! {
         let mut template = TEMPLATE.to_owned();
         let end = (at + length).min(TEMPLATE.len());
         template.replace_range(at..end, &text);
-        let _ = report(&folder, &template, &Options::of_tests());
+        prop_assert!(!report(&folder, &template, &Options::of_tests()).is_empty());
     }
 }
