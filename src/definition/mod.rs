@@ -22,6 +22,7 @@ mod fields;
 mod find;
 mod foreign;
 mod format;
+mod freshness;
 mod limg_yaml;
 mod loaded;
 mod options;

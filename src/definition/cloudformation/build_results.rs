@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node, Scalar};
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
+use crate::definition::freshness::{self, Freshness, Sources};
 use crate::finding::Place;
 use crate::fs;
 use crate::project::Source;
@@ -20,9 +20,6 @@ const FOLDER: &str = ".aws-sam/build";
 
 /// How deep applications may be nested in each other.
 const DEPTH_LIMIT: usize = 16;
-
-/// How many files of a source are looked at to find one that is newer than a result. A larger source counts as newer.
-const FILES_LIMIT: usize = 200_000;
 
 /// The properties that name results, by the type of the resource.
 const PATHS: [(&str, &str); 4] = [
@@ -43,7 +40,8 @@ pub(super) struct BuildResults {
 
 struct BuildResult {
     path: PathBuf,
-    built_at: Option<SystemTime>,
+    /// The built template that names it, which is as old as the build.
+    template: PathBuf,
 }
 
 /// A result, as far as it can be used.
@@ -80,7 +78,10 @@ impl BuildResults {
         let is_fresh = match self.usage {
             Use::Never => return Found::None,
             Use::Always => true,
-            Use::Fresh => result.built_at.is_some_and(|built_at| !has_newer(&sources, built_at)),
+            Use::Fresh => matches!(
+                freshness::of_package(&result.template, &[], &sources, Sources::Built),
+                Ok(Freshness::Fresh)
+            ),
         };
         if !is_fresh {
             return Found::Stale;
@@ -105,7 +106,6 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
     let Some(depth) = depth.checked_sub(1) else { return };
     let template = folder.join("template.yaml");
     let Ok(document) = Document::read(&template) else { return };
-    let built_at = fs::metadata(&template).ok().and_then(|metadata| metadata.modified().ok());
     let Some(resources) = entry(document.root(), "Resources") else { return };
     for resource in resources.entries() {
         let (Some(kind), Some(properties)) =
@@ -121,7 +121,7 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
         if let Some(path) = property(&PATHS) {
             let path = folder.join(path);
             if fs::symlink_metadata(&path).is_ok() {
-                results.insert(name, BuildResult { path, built_at });
+                results.insert(name, BuildResult { path, template: template.clone() });
             }
         } else if let Some(path) = property(&NESTED)
             && let Some(nested) = folder.join(path).parent()
@@ -140,25 +140,4 @@ fn text(node: &Node) -> Option<&str> {
         Node::Scalar(Scalar { text, .. }) => Some(text),
         _ => None,
     }
-}
-
-/// Whether a file below a path was modified after a time.
-fn has_newer(path: &Path, time: SystemTime) -> bool {
-    let is_ignored = |name: &str| matches!(name, ".aws-sam" | ".git" | "node_modules" | "__pycache__");
-    let mut left = FILES_LIMIT;
-    let mut paths = vec![path.to_owned()];
-    while let Some(path) = paths.pop() {
-        left = match left.checked_sub(1) {
-            Some(left) => left,
-            None => return true,
-        };
-        let Ok(metadata) = fs::symlink_metadata(&path) else { return true };
-        if metadata.is_dir() {
-            let Ok(names) = fs::names_in(&path) else { return true };
-            paths.extend(names.iter().filter(|name| !is_ignored(name)).map(|name| path.join(name)));
-        } else if metadata.modified().is_ok_and(|modified| modified > time) {
-            return true;
-        }
-    }
-    false
 }

@@ -1,7 +1,6 @@
 //! Serverless Framework services: what limg needs of `serverless.yml`, `serverless.yaml` and `serverless.json`.
 //!
-//! - [`artifacts`] finds the packages that `serverless package` has written, and [`freshness`] tells whether they are newer
-//!   than their sources.
+//! - [`artifacts`] finds the packages that `serverless package` has written.
 //! - [`builders`] tells what makes packages other than the files themselves.
 //! - [`package`] reads which files belong to the package of a function or layer.
 //! - [`values`] reads values by their types.
@@ -13,7 +12,6 @@ mod artifacts;
 mod builders;
 #[cfg(test)]
 mod fixture;
-mod freshness;
 mod package;
 mod values;
 mod variables;

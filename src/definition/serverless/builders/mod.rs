@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use super::freshness::Freshness;
 use super::values::get;
 use super::variables::{Resolver, Value};
 use crate::definition::document::{Scalar, ScalarKind};
 use crate::definition::fields::Findings;
+use crate::definition::freshness::Freshness;
 use crate::finding::{Code, Finding, Place};
 use crate::fs;
 

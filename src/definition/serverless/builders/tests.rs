@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Builder, changes_packages};
 use crate::definition::document::Document;
+use crate::definition::freshness::Freshness;
 use crate::definition::serverless::fixture::{Service, folder_with, reported, value_at};
-use crate::definition::serverless::freshness::Freshness;
 
 #[test]
 fn plugins_that_change_packages_are_known_by_their_names() {

@@ -11,6 +11,7 @@ const ENTRIES_AT_MOST: usize = 200_000;
 
 /// Folders without sources: what tools write, and installed packages, which are not edited.
 const NOT_SOURCES: &[&str] = &[
+    ".aws-sam",
     ".build",
     ".cache",
     ".esbuild",
@@ -32,7 +33,7 @@ const NOT_SOURCES: &[&str] = &[
 
 /// Whether a package can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Freshness {
+pub(in crate::definition) enum Freshness {
     /// It is newer than all of its sources.
     Fresh,
     /// This source is newer.
@@ -43,18 +44,19 @@ pub(super) enum Freshness {
 
 /// What of a folder a package was made from.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Sources<'a> {
+pub(in crate::definition) enum Sources<'a> {
     /// All that patterns in gitignore syntax keep: the package has the same files.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing reads services yet"))]
     Packaged(&'a Gitignore),
     /// What a build plugin may read.
     Built,
 }
 
-/// Compares a package with the documents of its service and the sources in a folder.
+/// Compares a package with the documents of its definition and the sources in a folder, or one source file.
 ///
 /// # Errors
 /// When a file or folder cannot be looked at.
-pub(super) fn of_package(
+pub(in crate::definition) fn of_package(
     package: &Path,
     documents: &[&Path],
     folder: &Path,
@@ -68,6 +70,10 @@ pub(super) fn of_package(
         if modified(document)? > built {
             return Ok(Freshness::Stale((*document).to_owned()));
         }
+    }
+    if !fs::metadata(folder)?.is_dir() {
+        let is_newer = modified(folder)? > built;
+        return Ok(if is_newer { Freshness::Stale(folder.to_owned()) } else { Freshness::Fresh });
     }
     let mut entries = 0;
     let mut folders = vec![String::new()];
