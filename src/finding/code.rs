@@ -150,6 +150,14 @@ codes! {
     Samconfig = "bad-samconfig";
     /// A nested template cannot be read.
     NestedTemplate = "nested-template";
+    /// A value of a template cannot be changed alone where it is written.
+    UneditableValue = "uneditable-value";
+    /// Warning: a loop of a template makes the function, and is left as it is.
+    LoopFunction = "loop-function";
+    /// Warning: a function that CloudFormation replaces has a fixed name, which the old function still has.
+    FixedName = "fixed-name";
+    /// Warning: something in the template depends on a function that CloudFormation replaces.
+    ReplacedFunction = "replaced-function";
     /// Warning: AWS has deprecated the runtime, and its base image gets no more patches.
     DeprecatedRuntime = "deprecated-runtime";
     /// The base image is missing, damaged, not pinned, or for another architecture.

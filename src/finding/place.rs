@@ -76,6 +76,14 @@ impl Place {
         self
     }
 
+    /// What this place is directly in; nothing for a whole document.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let (_, steps) = self.path.steps.split_last()?;
+        let path = DocumentPath { steps: steps.to_owned(), on_key: false };
+        Some(Self { file: Arc::clone(&self.file), path })
+    }
+
     fn then(&self, step: Step) -> Self {
         let mut steps = self.path.steps.clone();
         steps.push(step);

@@ -10,6 +10,7 @@
 //! - `functions`, `code`, `inline`, `layers` and `properties` give the resources their meaning.
 //! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first.
 //! - `images` decides which functions share an image.
+//! - `rewrite` gives back a template with functions as images.
 //! - `words` says how this format spells the settings that help asks for.
 //!
 //! A variable of a function's environment stays in the function's configuration and never becomes part of an image.
@@ -25,6 +26,8 @@ mod intrinsics;
 mod layers;
 mod nested;
 mod properties;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command rewrites templates yet"))]
+pub(in crate::definition) mod rewrite;
 mod samconfig;
 mod words;
 

@@ -1,9 +1,12 @@
 //! Documents: from the text of a file to nodes with places, the same for all formats of definitions.
 //!
+//! `edit` goes the other way: it changes single values in the text and leaves every other byte.
+//!
 //! Order, duplicate keys, merge keys, anchors, tags with their values and the text of numbers are kept. This part knows
 //! YAML and JSON, and no key of any format.
 
 mod deserialize;
+pub(super) mod edit;
 mod json;
 mod locate;
 mod node;
@@ -194,7 +197,6 @@ impl Document {
     }
 
     /// Its text, byte for byte.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for commands that rewrite a template"))]
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -48,6 +48,13 @@ pub(in crate::definition) struct Entry {
     pub(super) is_merged: bool,
 }
 
+impl Entry {
+    /// An entry that is not written anywhere yet.
+    pub(super) fn unwritten(key: String, value: Node) -> Self {
+        Self { key, value, mark: MarkId::ROOT, is_merged: false }
+    }
+}
+
 /// Entries are equal if key and value are, regardless of where they are written.
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -65,7 +72,7 @@ impl Node {
     }
 
     /// The value under a tag, or the node itself.
-    pub(super) fn untagged(&self) -> &Self {
+    pub(in crate::definition) fn untagged(&self) -> &Self {
         match self {
             Self::Tagged(_, value) => value.untagged(),
             other => other,
@@ -78,6 +85,11 @@ impl Node {
             Self::Mapping(entries) => entries,
             _ => &[],
         }
+    }
+
+    /// The value of a key, the first one if a mapping has it twice; nothing of anything else.
+    pub(in crate::definition) fn entry(&self, key: &str) -> Option<&Self> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
     /// Replaces each `<<` by the entries of the mappings that it names, after the mapping's own entries and in order, as the

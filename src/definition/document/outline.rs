@@ -115,6 +115,25 @@ impl Outline {
         })
     }
 
+    /// The aliases, each with the value that it names.
+    pub(super) fn aliases(&self) -> impl Iterator<Item = (MarkId, MarkId)> {
+        self.marks.iter().enumerate().filter_map(|(number, mark)| match mark.form {
+            Form::Alias(target) => Some((MarkId(short(number)), target)),
+            _ => None,
+        })
+    }
+
+    /// Whether a key or value is another one, or in it.
+    pub(super) fn is_within(&self, id: MarkId, outer: MarkId) -> bool {
+        outer <= id && self.get(outer).is_some_and(|mark| id.0 < mark.after)
+    }
+
+    /// A key or value and all in it, in the order of the text.
+    pub(super) fn within(&self, outer: MarkId) -> impl Iterator<Item = MarkId> {
+        let after = self.get(outer).map_or(0, |mark| mark.after);
+        (outer.0..after).map(MarkId)
+    }
+
     /// The items of a list, or the keys and values of a mapping in turn.
     pub(super) fn children(&self, parent: MarkId) -> impl Iterator<Item = MarkId> {
         let end = self.get(parent).map_or(0, |mark| mark.after);

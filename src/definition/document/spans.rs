@@ -50,7 +50,6 @@ impl Document {
     /// Where the value at a path is written. Nothing if the document has no such value.
     ///
     /// Of duplicate keys, the first one counts, or the last if the path means the key itself.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for commands that rewrite a template"))]
     pub(in crate::definition) fn spans(&self, path: &DocumentPath) -> Option<Spans> {
         let Target { key, value, is_shared, is_complete, .. } = self.target(path);
         let text = self.text.as_str();
@@ -73,14 +72,7 @@ impl Document {
         };
         let is_flow = self.outline.form(parent)? != Form::Block;
         let opening = self.opening(parent)?;
-        let start = match before {
-            Some(before) => gap(text, self.outline.range(before)?.end),
-            None => opening,
-        };
-        let start = match text.as_bytes().get(start) {
-            Some(b',') if is_flow => gap(text, start + 1),
-            _ => start,
-        };
+        let start = self.entry_start(parent, before)?;
         let line_start = text.get(..opening)?.rfind(['\r', '\n']).map_or(0, |end| end + 1);
         let indentation = text.get(line_start..opening)?.chars().count();
         Some(Spans {
@@ -144,8 +136,33 @@ impl Document {
         target
     }
 
+    /// The value at a path. Nothing if the document has no such value.
+    pub(in crate::definition) fn value(&self, path: &DocumentPath) -> Option<&Node> {
+        let target = self.target(path);
+        target.is_complete.then_some(target.node)
+    }
+
+    /// The mark of the value at a path, not followed if it is an alias.
+    pub(super) fn mark(&self, path: &DocumentPath) -> Option<MarkId> {
+        let target = self.target(path);
+        target.is_complete.then_some(target.value)
+    }
+
+    /// Where an entry or item begins that follows another one in a list or mapping, or is its first one.
+    pub(super) fn entry_start(&self, parent: MarkId, before: Option<MarkId>) -> Option<usize> {
+        let start = match before {
+            Some(before) => gap(&self.text, self.outline.range(before)?.end),
+            None => self.opening(parent)?,
+        };
+        let is_flow = self.outline.form(parent)? != Form::Block;
+        Some(match self.text.as_bytes().get(start) {
+            Some(b',') if is_flow => gap(&self.text, start + 1),
+            _ => start,
+        })
+    }
+
     /// Where the first entry of a list or mapping begins.
-    fn opening(&self, parent: MarkId) -> Option<usize> {
+    pub(super) fn opening(&self, parent: MarkId) -> Option<usize> {
         let content = self.outline.content(parent)?;
         let is_bracket = self.outline.form(parent)? == Form::Flow;
         Some(if is_bracket { gap(&self.text, content + 1) } else { content })

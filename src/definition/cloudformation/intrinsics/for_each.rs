@@ -10,7 +10,7 @@ use super::unresolved::{Unresolved, Why};
 use crate::definition::document::Node;
 
 /// How the key of a loop begins. The loop's own name follows, which is only there to be unique.
-pub(super) const PREFIX: &str = "Fn::ForEach::";
+pub(in crate::definition::cloudformation) const PREFIX: &str = "Fn::ForEach::";
 
 /// How deep CloudFormation lets loops be nested.
 const LOOPS_AT_MOST: usize = 5;

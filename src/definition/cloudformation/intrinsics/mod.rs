@@ -31,6 +31,7 @@ mod texts;
 mod unresolved;
 
 pub(super) use expression::{Expression, Reference, StackId, Value};
+pub(super) use for_each::PREFIX as LOOP_PREFIX;
 pub(super) use stack::{Given, PseudoParameters, Stacks};
 pub(super) use unresolved::Unresolved;
 

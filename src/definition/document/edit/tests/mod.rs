@@ -1,0 +1,3 @@
+//! What changes do to texts.
+
+mod tables;
