@@ -219,6 +219,7 @@ pub(crate) fn may_be_solved_by_base(function: &Function, finding: &Finding) -> b
         Code::LinkToSystem | Code::MissingWrapper | Code::NoBootstrap | Code::NotAProgram => true,
         // AWS's own bases contain no handlers.
         Code::HandlerNotFound => function.base.image.is_some(),
+        Code::MissingPackages => finding.is_error() && function.base.image.is_some(),
         _ => false,
     }
 }

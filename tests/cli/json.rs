@@ -39,7 +39,7 @@ fn a_syntax_error_is_a_finding() {
     let context = Context::with("functions: [\n");
     let report = failure(&context.limg(&["build", "--format", "json"]), 2);
     let finding = &report["findings"][0];
-    assert_eq!((&finding["code"], &finding["line"]), (&json!("invalid-syntax"), &json!(2)));
+    assert_eq!((&finding["code"], &finding["line"]), (&json!("invalid-syntax"), &json!(1)));
 }
 
 /// Findings of a build are errors first, and include the warnings of the definition.

@@ -26,3 +26,4 @@ mod readme;
 mod reuse;
 mod schema;
 mod sources;
+mod templates;

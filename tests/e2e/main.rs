@@ -34,6 +34,7 @@ mod memory;
 mod packages;
 mod push;
 mod remote_layers;
+mod sam;
 mod starters;
 mod support;
 mod trees;

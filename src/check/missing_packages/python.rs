@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::requirements::{self, Environment, normalised};
 use super::{Source, Subject, finding, named, shown, text};
 use crate::files::package_of_metadata;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::project::{ImagePath, SourceKind};
 use crate::tree::TreeError;
 
@@ -43,8 +43,15 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
             let installed = installed.get_or_insert_with(|| Installed::of(subject));
             let missing: Vec<_> = listed.iter().filter(|name| installed.lacks(name)).collect();
             let is_certain = installed.has_metadata || missing.len() == listed.len();
-            if !missing.is_empty() && is_certain && !installed.is_unknown {
-                findings.push(of_source(subject, &source, folder, &missing));
+            if missing.is_empty() {
+                continue;
+            }
+            let finding = of_source(subject, &source, folder, &missing);
+            if is_certain && !installed.is_unknown {
+                findings.push(finding);
+            } else if subject.function.build_command.is_some() {
+                // Elsewhere a guess would often be wrong; here there is a tool that would have installed them.
+                findings.push(Finding { severity: Severity::Warning, ..finding });
             }
         }
     }
@@ -87,8 +94,10 @@ impl<'a> Installed<'a> {
             is_unknown |= !source.is_code && python.names.is_empty() && python.has_modules;
         }
         let has_metadata = !names.is_empty();
-        is_unknown = (is_unknown && !has_metadata)
-            || (!subject.plan.merged.base().is_full() && subject.function.base.image.is_some());
+        // An error can be decided with all files of the base, a warning is not worth reading them.
+        let is_undecided = subject.function.build_command.is_none();
+        let is_unread = !subject.plan.merged.base().is_full() && subject.function.base.image.is_some();
+        is_unknown = (is_unknown && !has_metadata) || (is_unread && is_undecided);
         Self { subject, names, of_base: OnceCell::new(), has_metadata, is_unknown }
     }
 

@@ -50,3 +50,15 @@ fn packages_that_a_node_handler_imports_must_be_installed() {
     let bundle = "/var/task/app.mjs=// require('lodash')\nvar lodash = {};\nconst s = 'lodash';";
     Fixture::with_code("nodejs22.x", &[bundle, list]).checked_without_warnings();
 }
+
+#[test]
+fn in_a_project_with_a_build_tool_missing_packages_are_errors_that_name_its_command() {
+    let list = "/var/task/requirements.txt=requests>=2\n";
+    let mut fixture = Fixture::with_code("python3.12", &["/var/task/app.py", list]);
+    fixture.function.build_command = Some("sam build Orders".to_owned());
+    let text = fixture.errors().concat();
+    assert!(text.starts_with("missing-packages: `requirements.txt`"), "{text}");
+    // A layer without metadata may contain them under any name.
+    let text = fixture.layer("deps", &["/opt/python/x.py"]).warning(Code::MissingPackages);
+    assert!(text.ends_with("run `sam build Orders`, or use `--source` to build without them"), "{text}");
+}

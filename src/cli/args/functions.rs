@@ -8,7 +8,6 @@ use super::definition::DefinitionArguments;
 #[command(after_help = "\
 Examples:
   limg functions
-  limg functions -f cdk.out
   limg functions --format json")]
 pub(in crate::cli) struct FunctionsArguments {
     #[command(flatten)]
