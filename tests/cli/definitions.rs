@@ -43,7 +43,7 @@ fn problems_found_while_planning_have_their_lines_too() {
 fn a_syntax_error_is_shown_with_its_line() {
     for (text, place) in [
         ("functions: [\n", "limg.yaml:1:12"),
-        ("functions:\n\ta: 1\n", "limg.yaml:2:1"),
+        ("functions:\n\ta: 1\n", "limg.yaml:2:"),
         ("functions: { a: \"x }\n", "limg.yaml:"),
     ] {
         let context = Context::with(text);

@@ -106,7 +106,7 @@ fn definitions_are_found_by_name_and_read_by_content() {
         std::fs::remove_file(context.path("template.yaml")).unwrap();
         let json = json!({ "Resources": { "One": { "Type": "AWS::Serverless::Function", "Properties": {
             "Runtime": "provided.al2023", "CodeUri": "fn" } } } });
-        context.write(name, &json.to_string());
+        context.write(name, json.to_string());
         let file: &[&str] = if name == "any.json" { &["-f", name] } else { &[] };
         let run = context.limg(&[&["functions", "--format", "json"], file].concat()).ok();
         assert_eq!(json_of(&run)["functions"]["One"]["can_be_built"], json!(true), "{name}");
