@@ -55,7 +55,8 @@ fn options(
     architecture: Option<Architecture>,
     settings: &Settings,
 ) -> Options {
-    let DefinitionArguments { region, parameters, config_env, layers, runtimes, bases, .. } = arguments;
+    let DefinitionArguments { region, parameters, config_env, stage, service_parameters, .. } = arguments;
+    let DefinitionArguments { layers, runtimes, bases, .. } = arguments;
     let directory = &settings.directory;
     Options {
         architecture,
@@ -64,6 +65,10 @@ fn options(
         bases: bases.iter().map(|(id, image)| (id.clone(), image.clone().relative_to(directory))).collect(),
         parameters: parameters.iter().flat_map(|ParameterOverrides(values)| values.clone()).collect(),
         region: region.clone().or_else(|| settings.region.clone()),
+        region_of_option: region.clone(),
+        stage: stage.clone(),
+        service_parameters: service_parameters.iter().cloned().collect(),
+        environment: settings.environment.clone(),
         environment_of_samconfig: config_env.clone(),
         build_results: match (arguments.built, arguments.source) {
             (true, _) => BuildResults::Always,

@@ -168,6 +168,8 @@ pub(super) struct Settings {
     pub(super) emulator: Option<PathBuf>,
     /// The Region of `AWS_REGION` or `AWS_DEFAULT_REGION`.
     pub(super) region: Option<String>,
+    /// All variables of the environment, for definitions that name some.
+    pub(super) environment: BTreeMap<String, String>,
     /// The AWS variables that an invoked function gets.
     pub(super) aws: BTreeMap<String, String>,
     /// `--env-file` and `--env`: further variables of an invoked function.
@@ -240,6 +242,7 @@ impl Settings {
                 .into_iter()
                 .find_map(|name| environment.get(name))
                 .map(str::to_owned),
+            environment: environment.variables.clone(),
             aws: AWS_VARIABLES.iter().filter_map(aws).collect(),
             certificates: ca_file.clone(),
             proxies: environment.proxies(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::DefinitionError;
+use super::{DefinitionError, serverless};
 use crate::fs::{self, FsError};
 
 /// The names of limg's own definitions, in the order in which they are looked for.
@@ -19,6 +19,11 @@ const OTHER_NAMES: &[&str] = &[
     "serverless.yml",
     "serverless.yaml",
     "serverless.json",
+    // limg does not run programs, and says what to do instead.
+    "serverless.ts",
+    "serverless.js",
+    "serverless.mjs",
+    "serverless.cjs",
 ];
 
 /// The folder that CDK writes, a cloud assembly.
@@ -45,6 +50,7 @@ pub(super) fn in_folder(path: PathBuf) -> PathBuf {
     let manifest = path.join(ASSEMBLY_MANIFEST);
     let own = first(&path, NAMES);
     let own = own.or_else(|| fs::symlink_metadata(&manifest).is_ok().then_some(manifest));
+    let own = own.or_else(|| first(&path, &[serverless::STATE]));
     own.or_else(|| first(&path, OTHER_NAMES))
         .map_or(path, |found| if found.ends_with(ASSEMBLY) { found.join(ASSEMBLY_MANIFEST) } else { found })
 }

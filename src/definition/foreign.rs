@@ -22,6 +22,11 @@ pub(crate) struct Foreign {
 
 /// For files that describe functions or services in the words of another tool.
 const DESCRIBE: &str = "run `limg init` to create a limg.yaml, and describe the functions in it";
+/// For services whose definition is a program.
+const SERVICE: Foreign = Foreign {
+    what: "a Serverless Framework service written as a program",
+    help: "run `serverless package`, and use `-f .serverless`: limg does not run the program",
+};
 /// For files that can be a function's code or a layer.
 const NAME_AS_CODE: &str = "name it in a limg.yaml, as `code` of a function or `path` of a layer";
 /// For files that belong into a function's code.
@@ -31,7 +36,6 @@ const NEEDLESS: &str = "run `limg init` to create a limg.yaml: limg needs no Doc
 
 /// Top-level keys that only files of one kind have together, the most telling kinds first.
 const BY_KEYS: &[(&[&str], Foreign)] = &[
-    (&["service", "provider"], Foreign { what: "a Serverless Framework file", help: DESCRIBE }),
     (&["AWSTemplateFormatVersion"], Foreign { what: "a CloudFormation template", help: DESCRIBE }),
     (&["artifacts", "version"], Foreign { what: "the manifest of a CDK output", help: DESCRIBE }),
     (&["app", "context"], Foreign { what: "a CDK configuration", help: DESCRIBE }),
@@ -75,6 +79,10 @@ const BY_NAME: &[(&str, Foreign)] = &[
     (".tf", Foreign { what: "a Terraform file", help: DESCRIBE }),
     (".lock", Foreign { what: "a lock file", help: "name the limg.yaml next to it" }),
     (".env", Foreign { what: "a file of environment variables", help: "name a limg.yaml" }),
+    ("serverless.ts", SERVICE),
+    ("serverless.js", SERVICE),
+    ("serverless.mjs", SERVICE),
+    ("serverless.cjs", SERVICE),
     (".py", Foreign { what: "source code", help: NAME_AS_CODE }),
     (".js", Foreign { what: "source code", help: NAME_AS_CODE }),
     (".mjs", Foreign { what: "source code", help: NAME_AS_CODE }),
@@ -90,7 +98,7 @@ pub(super) fn recognise(file: &Path, root: Option<&Node>) -> Option<Foreign> {
         return by_content(file).or_else(|| by_name(file));
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-    if has("functions") && !has("provider") {
+    if has("functions") {
         return None;
     }
     let by_keys = BY_KEYS.iter().find(|(keys, _)| keys.iter().all(|key| has(key)));
@@ -137,16 +145,10 @@ mod tests {
         tar[257..262].copy_from_slice(b"ustar");
         let cases: &[(&str, &[u8], &str, &str)] = &[
             (
-                "serverless.yml",
-                b"service: shop\nprovider: { name: aws }\nfunctions: { a: { handler: a.b } }\n",
-                "a Serverless Framework file",
-                "limg init",
-            ),
-            (
-                "serverless.json",
-                b"{\"service\": \"shop\", \"provider\": {}}",
-                "a Serverless Framework file",
-                "limg init",
+                "serverless.ts",
+                b"export default { service: 'shop' };\n",
+                "a Serverless Framework service written as a program",
+                "`-f .serverless`",
             ),
             (
                 "manifest.json",

@@ -38,6 +38,8 @@ pub(in crate::definition) enum Freshness {
     Fresh,
     /// This source is newer.
     Stale(PathBuf),
+    /// It was made for another stage, which is this one.
+    OtherStage(String),
     /// There are too many files to find out.
     Unknown,
 }
@@ -46,35 +48,31 @@ pub(in crate::definition) enum Freshness {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::definition) enum Sources<'a> {
     /// All that patterns in gitignore syntax keep: the package has the same files.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing reads services yet"))]
     Packaged(&'a Gitignore),
     /// What a build plugin may read.
     Built,
 }
 
-/// Compares a package with the documents of its definition and the sources in a folder, or one source file.
+/// The newest of some sources.
+#[derive(Debug)]
+pub(in crate::definition) enum Newest {
+    /// This file.
+    File(PathBuf),
+    /// There is no file.
+    Nothing,
+    /// There are too many files.
+    Unknown,
+}
+
+/// Finds the newest of the sources in a folder. A file is the only source in itself.
 ///
 /// # Errors
 /// When a file or folder cannot be looked at.
-pub(in crate::definition) fn of_package(
-    package: &Path,
-    documents: &[&Path],
-    folder: &Path,
-    sources: Sources<'_>,
-) -> Result<Freshness, FsError> {
-    let modified = |path: &Path| {
-        fs::metadata(path).and_then(|metadata| metadata.modified().map_err(FsError::because("access", path)))
-    };
-    let built = modified(package)?;
-    for document in documents {
-        if modified(document)? > built {
-            return Ok(Freshness::Stale((*document).to_owned()));
-        }
-    }
+pub(in crate::definition) fn newest(folder: &Path, sources: Sources<'_>) -> Result<Newest, FsError> {
     if !fs::metadata(folder)?.is_dir() {
-        let is_newer = modified(folder)? > built;
-        return Ok(if is_newer { Freshness::Stale(folder.to_owned()) } else { Freshness::Fresh });
+        return Ok(Newest::File(folder.to_owned()));
     }
+    let mut newest = None;
     let mut entries = 0;
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {
@@ -82,7 +80,7 @@ pub(in crate::definition) fn of_package(
         for name in fs::names_in(&path)? {
             entries += 1;
             if entries > ENTRIES_AT_MOST {
-                return Ok(Freshness::Unknown);
+                return Ok(Newest::Unknown);
             }
             let path = path.join(&name);
             let metadata = fs::symlink_metadata(&path)?;
@@ -92,12 +90,49 @@ pub(in crate::definition) fn of_package(
             }
             if metadata.is_dir() {
                 folders.push(below);
-            } else if metadata.modified().map_err(FsError::because("access", &path))? > built {
-                return Ok(Freshness::Stale(path));
+                continue;
+            }
+            let modified = metadata.modified().map_err(FsError::because("access", &path))?;
+            if newest.as_ref().is_none_or(|(newest, _)| modified > *newest) {
+                newest = Some((modified, path));
             }
         }
     }
-    Ok(Freshness::Fresh)
+    Ok(newest.map_or(Newest::Nothing, |(_, path)| Newest::File(path)))
+}
+
+/// Compares a package with the documents of its service and the newest of its sources.
+///
+/// # Errors
+/// When a file cannot be looked at.
+pub(in crate::definition) fn of_package(
+    package: &Path,
+    documents: &[&Path],
+    newest: &Newest,
+) -> Result<Freshness, FsError> {
+    fs::metadata(package)?;
+    for document in documents {
+        if is_newer(document, package)? {
+            return Ok(Freshness::Stale((*document).to_owned()));
+        }
+    }
+    Ok(match newest {
+        Newest::Unknown => Freshness::Unknown,
+        Newest::File(path) if is_newer(path, package)? => Freshness::Stale(path.clone()),
+        Newest::File(_) | Newest::Nothing => Freshness::Fresh,
+    })
+}
+
+/// Whether a file was modified after another one.
+///
+/// # Errors
+/// When one of them cannot be looked at.
+pub(in crate::definition) fn is_newer(path: &Path, other: &Path) -> Result<bool, FsError> {
+    let modified = |path: &Path| {
+        fs::symlink_metadata(path)
+            .and_then(|metadata| metadata.modified().map_err(FsError::because("access", path)))
+    };
+    Ok(modified(path)? > modified(other)?)
 }
 
 impl Sources<'_> {
@@ -134,7 +169,8 @@ mod tests {
         let sources = patterns.as_ref().map_or(Sources::Built, Sources::Packaged);
         let package = folder.path().join(".serverless/p.zip");
         let definition = folder.path().join("serverless.yml");
-        match of_package(&package, &[&definition], folder.path(), sources).unwrap() {
+        let newest = newest(folder.path(), sources).unwrap();
+        match of_package(&package, &[&definition], &newest).unwrap() {
             Freshness::Stale(path) => path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned(),
             other => format!("{other:?}"),
         }
@@ -163,7 +199,7 @@ mod tests {
     #[test]
     fn a_package_that_is_missing_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let error = of_package(&folder.path().join("p.zip"), &[], folder.path(), Sources::Built).unwrap_err();
+        let error = of_package(&folder.path().join("p.zip"), &[], &Newest::Nothing).unwrap_err();
         assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
     }
 }

@@ -10,6 +10,7 @@
 //!   yields the same [`Project`].
 //! - `cloudformation` evaluates the intrinsic functions of CloudFormation templates.
 //! - `serverless` reads services of the Serverless Framework.
+//! - `shared_images` decides which functions share an image.
 //! - `fields` has what all formats have in common: what a handler, a runtime or a path may be.
 //!
 //! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
@@ -28,8 +29,8 @@ mod loaded;
 mod options;
 mod parameter_overrides;
 mod replacements;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing reads services yet"))]
 mod serverless;
+mod shared_images;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ struct Outcome {
 pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionError> {
     let file = std::path::absolute(file).map_err(FsError::because("find", file))?;
     let file = find::in_folder(file);
-    let document = match Document::read(&file) {
+    let document = match read_document(&file) {
         Ok(document) => document,
         Err(error @ (DocumentError::Fs(_) | DocumentError::IsDirectory { .. })) => return Err(error.into()),
         Err(error) => return Err(not_a_document(file, error)),
@@ -77,6 +78,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     let Outcome { project, unbuildable, findings, documents } = match format {
         Format::LimgYaml => limg_yaml::read(document, options),
         Format::CloudFormation => cloudformation::read(document, options),
+        Format::Serverless => serverless::read(document, options),
     };
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });
@@ -90,6 +92,12 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
         }
         None => Err(DefinitionError::Findings { file, findings: located }),
     }
+}
+
+/// Reads a document. What Serverless records has a whole template in it.
+fn read_document(file: &Path) -> Result<Document, DocumentError> {
+    let is_state = file.ends_with(serverless::STATE);
+    if is_state { Document::read_at_most(file, serverless::STATE_AT_MOST) } else { Document::read(file) }
 }
 
 /// The error about a file that cannot be parsed.

@@ -23,6 +23,14 @@ pub(crate) struct Options {
     pub parameters: BTreeMap<String, String>,
     /// The Region in which the functions will run.
     pub region: Option<String>,
+    /// The same, if an option of the command line names it and not only the environment.
+    pub region_of_option: Option<String>,
+    /// The stage of a service of the Serverless Framework.
+    pub stage: Option<String>,
+    /// Values of the parameters of such a service by name.
+    pub service_parameters: BTreeMap<String, String>,
+    /// The environment variables that such a service may use.
+    pub environment: BTreeMap<String, String>,
     /// The environment of `samconfig.toml`.
     pub environment_of_samconfig: Option<String>,
     /// Which results of the project's own build tool are used.
@@ -57,6 +65,10 @@ impl Options {
             bases: BTreeMap::new(),
             parameters: BTreeMap::new(),
             region: None,
+            region_of_option: None,
+            stage: None,
+            service_parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
             environment_of_samconfig: None,
             build_results: BuildResults::default(),
             image_per_function: false,

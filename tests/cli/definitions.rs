@@ -155,16 +155,14 @@ fn a_deprecated_runtime_is_one_warning_with_its_dates() {
 #[test]
 fn a_file_of_another_tool_is_named() {
     let context = Context::new();
-    context.write("serverless.yml", "service: shop\nprovider: { name: aws }\nfunctions: {}\n");
+    context.write("compose.yaml", "services: { web: { image: x } }\n");
     context.write("Dockerfile", "FROM scratch\n");
-    context.limg(&["build", "-f", "serverless.yml"]).fails(
-        2,
-        &["serverless.yml` is a Serverless Framework file, not a definition", "help: run `limg init`"],
-    );
+    context
+        .limg(&["build", "-f", "compose.yaml"])
+        .fails(2, &["compose.yaml` is a Docker Compose file, not a definition", "help: run `limg init`"]);
     context
         .limg(&["build", "-f", "Dockerfile"])
         .fails(2, &["Dockerfile` is a Dockerfile, not a definition", "limg needs no Dockerfile"]);
-    context.limg(&["build"]).fails(2, &["serverless.yml` is a Serverless Framework file"]);
 }
 
 #[test]

@@ -25,5 +25,6 @@ mod pins;
 mod readme;
 mod reuse;
 mod schema;
+mod serverless;
 mod sources;
 mod templates;

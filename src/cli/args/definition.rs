@@ -27,6 +27,14 @@ pub(in crate::cli) struct DefinitionArguments {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) config_env: Option<String>,
 
+    /// The stage of a service of the Serverless Framework [default: that of its provider, or dev]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) stage: Option<String>,
+
+    /// The value of a parameter of a service of the Serverless Framework; repeatable
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = service_parameter)]
+    pub(in crate::cli) service_parameters: Vec<(String, String)>,
+
     /// Use local files in place of a layer version; repeatable
     ///
     /// PATH is a directory or a .zip, laid out as Lambda lays it out: its root becomes /opt.
@@ -65,6 +73,12 @@ fn layer(text: &str) -> Result<(LayerVersionArn, PathBuf), String> {
     let (arn, path) = pair(text, "use ARN=PATH")?;
     let arn = arn.parse().map_err(|error| format!("{error}"))?;
     Ok((arn, PathBuf::from(path)))
+}
+
+/// Reads `NAME=VALUE`, whose value may be empty.
+fn service_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("use NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Reads `OLD=NEW`, of which only the new one must exist.

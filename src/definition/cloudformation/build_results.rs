@@ -78,10 +78,9 @@ impl BuildResults {
         let is_fresh = match self.usage {
             Use::Never => return Found::None,
             Use::Always => true,
-            Use::Fresh => matches!(
-                freshness::of_package(&result.template, &[], &sources, Sources::Built),
-                Ok(Freshness::Fresh)
-            ),
+            Use::Fresh => freshness::newest(&sources, Sources::Built)
+                .and_then(|newest| freshness::of_package(&result.template, &[], &newest))
+                .is_ok_and(|freshness| freshness == Freshness::Fresh),
         };
         if !is_fresh {
             return Found::Stale;

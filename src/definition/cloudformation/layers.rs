@@ -8,10 +8,9 @@ use super::build_results::{BuildResults, Found};
 use super::code::{self, Location};
 use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
 use super::properties::Properties;
-use crate::definition::fields::Findings;
-use crate::definition::fields::source;
+use crate::definition::fields::{Findings, layer_version, source};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Layer, LayerSource, LayerVersionArn, LayerVersionArnError, VersionSource};
+use crate::project::{Layer, LayerSource};
 
 /// Finds the layers of functions, each layer of the template once.
 pub(super) struct Layers<'s, 't> {
@@ -47,12 +46,7 @@ impl<'s, 't> Layers<'s, 't> {
             };
             for item in &items {
                 let Some(layer) = self.layer(item, findings) else { continue };
-                if let LayerSource::Version(VersionSource { arn, .. }) = &layer.source {
-                    let other = versions.entry(arn.layer()).or_insert_with(|| arn.clone());
-                    if other != arn {
-                        findings.add(two_versions(arn, other, item.place()));
-                    }
-                }
+                layer_version::check_versions(&layer, &mut versions, item.place(), findings);
                 // A template may repeat a layer that `Globals` has.
                 if layers.iter().all(|other: &Layer| other.source != layer.source) {
                     layers.push(layer);
@@ -65,7 +59,10 @@ impl<'s, 't> Layers<'s, 't> {
     fn layer(&mut self, item: &Expression<'t>, findings: &mut Findings) -> Option<Layer> {
         let place = item.place();
         match self.stacks.evaluate(item) {
-            Ok(Value::Text(text)) => version(&text.text, place, findings),
+            Ok(Value::Text(text)) => {
+                let help = "use the ARN of a layer version, or a layer of the template";
+                layer_version::read(&text.text, place, help, findings)
+            }
             Ok(Value::Reference(Reference { stack, logical_id, .. })) => {
                 let reference = Reference { stack, logical_id, attribute: None };
                 let (stacks, results) = (self.stacks, self.results);
@@ -92,33 +89,6 @@ impl<'s, 't> Layers<'s, 't> {
             }
         }
     }
-}
-
-fn version(text: &str, place: &Place, findings: &mut Findings) -> Option<Layer> {
-    let arn: LayerVersionArn = match text.parse() {
-        Ok(arn) => arn,
-        Err(error) => {
-            let finding =
-                Finding::error(Code::BadArn, place.clone(), LayerVersionArnError::to_string(&error));
-            findings.add(finding.help("use the ARN of a layer version, or a layer of the template"));
-            return None;
-        }
-    };
-    Some(Layer {
-        name: format!("{}-{}", arn.name(), arn.version()),
-        place: place.clone(),
-        source: LayerSource::Version(VersionSource { arn, ignore_compatibility: true }),
-        source_place: place.clone(),
-    })
-}
-
-/// Lambda rejects such a function (the response of `CreateFunction`: "Two different versions of the same layer are not allowed
-/// to be referenced in the same function").
-fn two_versions(arn: &LayerVersionArn, other: &LayerVersionArn, place: &Place) -> Finding {
-    let message =
-        format!("versions {} and {} of the layer `{}`", other.version(), arn.version(), arn.layer());
-    Finding::error(Code::TwoVersions, place.clone(), message)
-        .help("remove one of them: Lambda rejects a function with two versions of a layer")
 }
 
 /// A layer of the template.

@@ -2,14 +2,13 @@
 //! each function.
 //!
 //! ```text
-//! documents ──nested──> Stacks ──functions──> functions with code and layers ──images──> Project
+//! documents ──nested──> Stacks ──functions──> functions with code and layers ──> Project
 //! ```
 //!
 //! - `intrinsics` evaluates what is written, as far as a value is needed.
 //! - `samconfig` and `nested` say which values parameters have, and which templates belong to the definition.
 //! - `functions`, `code`, `inline`, `layers` and `properties` give the resources their meaning.
 //! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first.
-//! - `images` decides which functions share an image.
 //! - `rewrite` gives back a template with functions as images.
 //! - `words` says how this format spells the settings that help asks for.
 //!
@@ -20,7 +19,6 @@ mod build_results;
 mod cdk_helpers;
 mod code;
 mod functions;
-mod images;
 mod inline;
 mod intrinsics;
 mod layers;
@@ -35,7 +33,7 @@ use std::path::Path;
 
 use super::document::Document;
 use super::fields::{Findings, name};
-use super::{Options, Outcome};
+use super::{Options, Outcome, shared_images};
 use crate::finding::{Code, Finding};
 use crate::project::Project;
 use build_results::BuildResults;
@@ -64,7 +62,7 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
         templates.read_all(|stacks, ids| functions::read(stacks, ids, &results, options));
     unbuildable.extend(templates.missing());
     if !options.image_per_function {
-        images::share(&mut functions);
+        shared_images::share(&mut functions);
     }
     let name = name::project(None, &root, &mut findings);
     if functions.is_empty() && unbuildable.is_empty() {

@@ -5,6 +5,7 @@ pub(super) mod environment;
 mod findings;
 pub(super) mod handler;
 pub(super) mod image;
+pub(super) mod layer_version;
 pub(super) mod name;
 pub(super) mod runtime;
 pub(super) mod source;

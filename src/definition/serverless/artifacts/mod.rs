@@ -14,13 +14,13 @@ use super::values::Text;
 use crate::fs;
 
 /// The folder of packages next to the definition.
-const FOLDER: &str = ".serverless";
+pub(super) const FOLDER: &str = ".serverless";
 
 /// What Serverless writes next to them: the service with all variables resolved.
-const STATE: &str = "serverless-state.json";
+pub(in crate::definition) const STATE: &str = "serverless-state.json";
 
 /// The limit for the state file, in bytes. It has the whole CloudFormation template in it.
-const STATE_AT_MOST: u64 = 32 * 1024 * 1024;
+pub(in crate::definition) const STATE_AT_MOST: u64 = 32 * 1024 * 1024;
 
 /// The package of a function or layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) struct Artifacts {
     /// The folder of the packages.
     folder: PathBuf,
     state: Json,
+    /// Whether the state is the definition of the service, so that the paths in it are those of packages.
+    is_definition: bool,
 }
 
 impl Artifacts {
@@ -51,7 +53,22 @@ impl Artifacts {
         let folder = service.join(package.path.as_ref().map_or(FOLDER, |path| &path.text));
         let state = fs::read(&folder.join(STATE), STATE_AT_MOST).ok();
         let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { service: service.to_owned(), folder, state }
+        Self { service: service.to_owned(), folder, state, is_definition: false }
+    }
+
+    /// The packages in the folder of a state file that is the definition of a service.
+    pub(super) fn of_state(service: &Path, state_file: &Path) -> Self {
+        let state = fs::read(state_file, STATE_AT_MOST).ok();
+        let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let folder = fs::folder_of(state_file).to_owned();
+        Self { service: service.to_owned(), folder, state, is_definition: true }
+    }
+
+    /// The stage that the packages were made for, if that was recorded: the folder in the deployment bucket has the form
+    /// `PREFIX/SERVICE/STAGE/TIME` (`generate-artifact-directory-name.js`).
+    pub(super) fn stage(&self) -> Option<&str> {
+        let folder = self.state.pointer("/package/artifactDirectoryName")?.as_str()?;
+        folder.rsplit('/').nth(1).filter(|stage| !stage.is_empty())
     }
 
     /// The package of a function. `name` is that of the service, as far as it is known.
@@ -98,8 +115,13 @@ impl Artifacts {
         if is_remote {
             return Package::InS3(artifact.clone());
         }
-        let path = self.service.join(&artifact.text).components().collect();
-        Package::Given(path, artifact.clone())
+        let path: PathBuf = self.service.join(&artifact.text).components().collect();
+        let name = artifact.text.rsplit(['/', '\\']).next().unwrap_or_default();
+        match self.folder.join(name) {
+            built if self.is_definition && !name.is_empty() && is_file(&built) => Package::Built(built),
+            built if self.is_definition && !is_file(&path) => Package::Absent(built),
+            _ => Package::Given(path, artifact.clone()),
+        }
     }
 
     /// The name of a file that the state file has for a function or layer.
@@ -110,13 +132,16 @@ impl Artifacts {
     /// The first of these files that is there.
     fn first_of(&self, names: impl Iterator<Item = String>) -> Package {
         let paths: Vec<_> = names.map(|name| self.folder.join(name)).collect();
-        let is_there = |path: &&PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-        match (paths.iter().find(is_there), paths.first()) {
+        match (paths.iter().find(|path| is_file(path)), paths.first()) {
             (Some(path), _) => Package::Built(path.clone()),
             (None, Some(path)) => Package::Absent(path.clone()),
             (None, None) => Package::Absent(self.folder.clone()),
         }
     }
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// The name at the end of a path of this or another system.

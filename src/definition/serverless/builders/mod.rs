@@ -9,8 +9,11 @@ use super::variables::{Resolver, Value};
 use crate::definition::document::{Scalar, ScalarKind};
 use crate::definition::fields::Findings;
 use crate::definition::freshness::Freshness;
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Help, Place};
 use crate::fs;
+
+/// The command that makes packages.
+pub(super) const COMMAND: &str = "serverless package";
 
 /// Words in the names of plugins that compile, bundle or install, such as that of `serverless-plugin-typescript`. They are
 /// also in the names of plugins for them, such as `serverless-webpack-prisma`.
@@ -83,7 +86,7 @@ impl Builder {
     pub(super) fn of_service(resolver: &Resolver<'_>, findings: &mut Findings) -> Option<Self> {
         let root = resolver.root();
         let plugins = get(resolver, &root, "plugins", findings);
-        let listed = plugins.as_ref().filter(|plugins| plugins.entries().is_some());
+        let listed = plugins.as_ref().filter(|plugins| plugins.is_mapping());
         let plugins = match listed {
             Some(plugins) => get(resolver, plugins, "modules", findings),
             None => plugins,
@@ -100,8 +103,8 @@ impl Builder {
         }
         // Version 4 installs requirements by itself if there is this setting.
         let custom = get(resolver, &root, "custom", findings)?;
-        let requirements = get(resolver, &custom, "pythonRequirements", findings)
-            .filter(|value| value.entries().is_some())?;
+        let requirements =
+            get(resolver, &custom, "pythonRequirements", findings).filter(Value::is_mapping)?;
         Some(Self { name: "`custom.pythonRequirements`".to_owned(), place: requirements.place().clone() })
     }
 
@@ -133,10 +136,8 @@ impl Builder {
             (None, Some((build, None))) => {
                 (build.text() == Some("esbuild")).then(|| build.place().clone())?
             }
-            (None, None) => {
-                let folder = fs::folder_of(resolver.root().place().file()).to_owned();
-                is_typescript(&folder, handler).then(|| function.place().key("handler"))?
-            }
+            (None, None) => is_typescript(resolver.documents().folder(), handler)
+                .then(|| function.place().key("handler"))?,
         };
         Some(Self { name: "esbuild".to_owned(), place })
     }
@@ -150,19 +151,27 @@ impl Builder {
     /// That the package which it makes is not fresh; nothing if it is.
     pub(super) fn not_fresh(&self, package: &Path, freshness: &Freshness) -> Option<Finding> {
         let (name, package) = (&self.name, package.display());
-        Some(self.finding(match freshness {
+        let finding = self.finding(match freshness {
             Freshness::Fresh => return None,
             Freshness::Stale(source) => {
                 format!("{name} makes the package, and `{}` is newer than `{package}`", source.display())
             }
+            Freshness::OtherStage(stage) => {
+                format!("{name} makes the package, and `{package}` is that of the stage `{stage}`")
+            }
             Freshness::Unknown => {
                 format!("{name} makes the package, and there are too many files to tell whether `{package}` is up to date")
             }
-        }))
+        });
+        let run = Help::from(match freshness {
+            Freshness::OtherStage(_) => format!("run `{COMMAND}` with `--stage` and `--param` as here"),
+            _ => format!("run `{COMMAND}`"),
+        });
+        Some(finding.help(run.or("use `--built` to take the package as it is")))
     }
 
     fn finding(&self, message: String) -> Finding {
-        Finding::error(Code::MissingBuild, self.place.clone(), message).help("run `serverless package`")
+        Finding::error(Code::MissingBuild, self.place.clone(), message).help(format!("run `{COMMAND}`"))
     }
 }
 

@@ -105,21 +105,30 @@ fn what_is_missing_or_stale_is_reported_with_the_command() {
     let builder = Builder { name: "the plugin `serverless-webpack`".to_owned(), place };
     let package = Path::new(".serverless/a.zip");
     assert!(builder.not_fresh(package, &Freshness::Fresh).is_none());
-    for (finding, message) in [
+    let take = "run `serverless package`, or use `--built` to take the package as it is";
+    for (finding, message, help) in [
         (
             builder.missing(package),
             "the plugin `serverless-webpack` makes the package, and `.serverless/a.zip` does not exist",
+            "run `serverless package`",
         ),
         (
             builder.not_fresh(package, &Freshness::Stale("a.ts".into())).unwrap(),
             "the plugin `serverless-webpack` makes the package, and `a.ts` is newer than `.serverless/a.zip`",
+            take,
+        ),
+        (
+            builder.not_fresh(package, &Freshness::OtherStage("dev".to_owned())).unwrap(),
+            "the plugin `serverless-webpack` makes the package, and `.serverless/a.zip` is that of the stage `dev`",
+            "run `serverless package` with `--stage` and `--param` as here, or use `--built` to take the package as it is",
         ),
         (
             builder.not_fresh(package, &Freshness::Unknown).unwrap(),
             "the plugin `serverless-webpack` makes the package, and there are too many files to tell whether `.serverless/a.zip` is up to date",
+            take,
         ),
     ] {
         assert_eq!(finding.message, message);
-        assert_eq!(finding.help.unwrap().render(|_| None).unwrap(), "run `serverless package`");
+        assert_eq!(finding.help.unwrap().render(|_| None).unwrap(), help);
     }
 }

@@ -4,10 +4,12 @@
 //! service with the others, in the order in which Serverless evaluates them, to patterns in gitignore syntax for a
 //! [`Source`](crate::project::Source). With these, neither limg's own list nor any default of a source applies.
 
+mod dev_dependencies;
 mod gitignore;
 mod glob;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use self::gitignore::{Effect, Inexact};
 use super::values::{Text, boolean, get, text, texts};
@@ -48,8 +50,8 @@ pub(super) struct ServicePackage {
     pub(super) packaging: Packaging,
     /// `package.path`: the folder of the packages instead of `.serverless`.
     pub(super) path: Option<Text>,
-    /// Whether Serverless leaves out packages of Node.js that are listed in `devDependencies` only.
-    pub(super) excludes_dev_dependencies: bool,
+    /// What it leaves out of `node_modules`, in gitignore syntax.
+    dev_dependencies: Vec<String>,
     /// The definition's own name, which is left out.
     definition: String,
     /// A folder with plugins, which is left out.
@@ -90,7 +92,7 @@ impl ServicePackage {
         let package = get(resolver, &root, "package", findings);
         let path = package.as_ref().and_then(|package| text(resolver, package, "path", findings));
         let dev = package.as_ref().and_then(|it| boolean(resolver, it, "excludeDevDependencies", findings));
-        let plugins = get(resolver, &root, "plugins", findings).filter(|plugins| plugins.entries().is_some());
+        let plugins = get(resolver, &root, "plugins", findings).filter(Value::is_mapping);
         let layers = get(resolver, &root, "layers", findings);
         let layers = layers.as_ref().and_then(Value::entries).into_iter().flatten();
         let layer_path = |(_, layer): (_, Value<'_>)| text(resolver, &layer, "path", findings);
@@ -98,7 +100,10 @@ impl ServicePackage {
         Self {
             packaging: Packaging::read(resolver, &root, findings),
             path,
-            excludes_dev_dependencies: dev.unwrap_or(true),
+            dev_dependencies: match dev {
+                Some(false) => Vec::new(),
+                _ => dev_dependencies::patterns(resolver.documents().folder()),
+            },
             definition: definition.to_owned(),
             plugins: plugins
                 .and_then(|plugins| text(resolver, &plugins, "localPath", findings))
@@ -117,7 +122,10 @@ impl ServicePackage {
     pub(super) fn filter_of_function(&self, function: &Packaging, findings: &mut Findings) -> Filter {
         let shared = Packaging::default();
         let own = if self.is_individual(function) { function } else { &shared };
-        self.filter(own, &self.layers, findings)
+        let mut filter = self.filter(own, &self.layers, findings);
+        // They come last, so that no pattern brings them back.
+        filter.exclude.extend(self.dev_dependencies.iter().cloned());
+        filter
     }
 
     /// What decides about the files of a layer, relative to its own folder.
@@ -127,7 +135,9 @@ impl ServicePackage {
 
     fn filter(&self, own: &Packaging, layers: &[String], findings: &mut Findings) -> Filter {
         let layers: Vec<String> = layers.iter().map(|path| format!("{path}/**")).collect();
-        let by_itself = DEFAULT_EXCLUDES.iter().copied().chain([self.definition.as_str()]);
+        // limg's own lock file is next to the definition.
+        let lock = Path::new(&self.definition).with_extension("lock").to_string_lossy().into_owned();
+        let by_itself = DEFAULT_EXCLUDES.iter().copied().chain([self.definition.as_str(), lock.as_str()]);
         let exclude = by_itself
             .chain(self.plugins.as_deref())
             .map(unplaced)

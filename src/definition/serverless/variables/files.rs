@@ -2,7 +2,7 @@
 //!
 //! A file stays at its place in memory once it has been read, so that values can borrow from it while others are read.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Component, Path, PathBuf};
 
 use crate::definition::document::{Document, DocumentError};
@@ -29,6 +29,14 @@ pub(in crate::definition::serverless) type FileOutcome = Result<Option<FileConte
 /// The definition of a service and the files that its variables name.
 pub(in crate::definition::serverless) struct ServiceDocuments {
     definition: Document,
+    /// The folder that paths in the definition are relative to.
+    folder: PathBuf,
+    /// Whether the definition is the state that Serverless records, in which the service is below a key.
+    is_state: bool,
+    /// The same service with all variables resolved, as Serverless has recorded it.
+    recorded: Option<Document>,
+    /// Whether what was recorded does not count.
+    ignores_recorded: Cell<bool>,
     read: Box<dyn Fn(&Path) -> FileOutcome>,
     files: Link,
 }
@@ -49,12 +57,66 @@ impl ServiceDocuments {
         definition: Document,
         read: impl Fn(&Path) -> FileOutcome + 'static,
     ) -> Self {
-        Self { definition, read: Box::new(read), files: Link::default() }
+        let folder = fs::folder_of(definition.file()).to_owned();
+        Self {
+            definition,
+            folder,
+            is_state: false,
+            recorded: None,
+            ignores_recorded: Cell::default(),
+            read: Box::new(read),
+            files: Link::default(),
+        }
+    }
+
+    /// With the state that Serverless has recorded of the same service, for what variables do not resolve to.
+    pub(in crate::definition::serverless) fn with_recorded(self, recorded: Option<Document>) -> Self {
+        Self { recorded, ..self }
+    }
+
+    /// A state that Serverless has recorded, as the definition of the service in a folder.
+    pub(in crate::definition::serverless) fn of_state(state: Document, folder: PathBuf) -> Self {
+        Self { folder, is_state: true, ..Self::new(state, |_| Ok(None)) }
     }
 
     /// The definition itself.
     pub(in crate::definition::serverless) fn definition(&self) -> &Document {
         &self.definition
+    }
+
+    /// The folder of the service.
+    pub(in crate::definition::serverless) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the definition is the state that Serverless records.
+    pub(in crate::definition::serverless) fn is_state(&self) -> bool {
+        self.is_state
+    }
+
+    /// The state that Serverless has recorded of the service.
+    pub(super) fn recorded(&self) -> Option<&Document> {
+        if self.is_state {
+            return Some(&self.definition);
+        }
+        self.recorded.as_ref().filter(|_| !self.ignores_recorded.get())
+    }
+
+    /// From here on, what was recorded does not count, since it is that of another stage.
+    pub(in crate::definition::serverless) fn ignore_recorded(&self) {
+        self.ignores_recorded.set(true);
+    }
+
+    /// The files that were read so far, the definition first.
+    pub(in crate::definition::serverless) fn paths(&self) -> Vec<&Path> {
+        let (mut paths, mut next) = (vec![self.definition.file()], self.files.0.get());
+        while let Some(file) = next {
+            if matches!(file.outcome, Ok(Some(_))) {
+                paths.push(&file.path);
+            }
+            next = file.next.0.get();
+        }
+        paths
     }
 
     /// All of them, the definition first: what findings about the service may be about.
@@ -70,9 +132,9 @@ impl ServiceDocuments {
         documents
     }
 
-    /// The absolute path of a file that a variable names: relative to the definition's folder, wherever the variable is.
+    /// The absolute path of a file that a variable names: relative to the service's folder, wherever the variable is.
     pub(super) fn path_of(&self, relative: &str) -> PathBuf {
-        let mut path = fs::folder_of(self.definition.file()).to_owned();
+        let mut path = self.folder.clone();
         for component in Path::new(relative).components() {
             match component {
                 Component::ParentDir => {

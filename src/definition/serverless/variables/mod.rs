@@ -9,6 +9,7 @@
 //! value that the source has. limg runs no code: a `.js` or `.ts` file is unresolved too.
 
 mod files;
+mod recorded;
 mod sources;
 mod syntax;
 mod unresolved;
@@ -19,7 +20,8 @@ use std::collections::BTreeMap;
 
 #[cfg(test)]
 pub(super) use self::files::FileOutcome;
-pub(super) use self::files::ServiceDocuments;
+pub(super) use self::files::{ServiceDocuments, read_file};
+pub(super) use self::recorded::{entries as recorded_entries, entry as recorded_entry};
 use self::syntax::{Part, Source, Template, Variable};
 pub(super) use self::unresolved::{Cause, Unresolved};
 pub(super) use self::value::Value;
@@ -72,7 +74,16 @@ impl<'a> Resolver<'a> {
     /// The whole service.
     pub(super) fn root(&self) -> Value<'a> {
         let definition = self.documents.definition();
-        Value::node(definition.root(), definition.place())
+        let root = Value::node(definition.root(), definition.place());
+        match root.step(recorded::SERVICE) {
+            Some(service) if self.documents.is_state() => service,
+            _ => root,
+        }
+    }
+
+    /// The documents of the service.
+    pub(super) fn documents(&self) -> &'a ServiceDocuments {
+        self.documents
     }
 
     /// The value under a key of a mapping. Nothing if there is none, it is null, or the value is not a mapping.
@@ -115,7 +126,7 @@ impl<'a> Resolver<'a> {
         self.in_progress.borrow_mut().push(address);
         let resolved = self.evaluate(&template, place);
         self.in_progress.borrow_mut().pop();
-        resolved
+        resolved.or_else(|unresolved| recorded::value(self.documents, place).ok_or(unresolved))
     }
 
     /// Replaces the variables in a text from outside of the documents.

@@ -62,6 +62,11 @@ impl<'a> Value<'a> {
         self.scalar().is_some_and(|scalar| scalar.kind == ScalarKind::Null)
     }
 
+    /// Whether it is a mapping.
+    pub(in crate::definition::serverless) fn is_mapping(&self) -> bool {
+        matches!(self.as_node(), Some(Node::Mapping(_)))
+    }
+
     /// The tag, such as `Ref` of `!Ref`, and what is under it.
     pub(in crate::definition::serverless) fn tagged(&self) -> Option<(&'a str, Self)> {
         match self.as_node()? {

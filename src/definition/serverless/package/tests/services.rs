@@ -127,9 +127,8 @@ functions: { a: { handler: a.b } }
 fn switches_have_the_defaults_of_serverless() {
     let plain = "functions: { a: {} }\n";
     let (service, function, ..) = read(plain, A);
-    assert!(service.excludes_dev_dependencies && !function.is_disabled && !service.is_individual(&function));
-    let switched =
-        "package: { excludeDevDependencies: false }\nfunctions: { a: { package: { disable: true } } }\n";
-    let (service, function, ..) = read(switched, A);
-    assert!(!service.excludes_dev_dependencies && function.is_disabled);
+    assert!(!function.is_disabled && !service.is_individual(&function));
+    let switched = "functions: { a: { package: { disable: true } } }\n";
+    let (_, function, ..) = read(switched, A);
+    assert!(function.is_disabled);
 }

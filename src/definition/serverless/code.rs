@@ -1,0 +1,211 @@
+//! The code of functions and the files of layers: the package that `serverless package` has written, or the sources.
+//!
+//! A package is used where it is newer than its sources. Otherwise the sources are, unless something other than the files
+//! themselves makes the package.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ignore::gitignore::GitignoreBuilder;
+
+use super::artifacts::{Artifacts, Package};
+use super::builders::Builder;
+use super::package::Filter;
+use super::values::Text;
+use super::variables::ServiceDocuments;
+use crate::definition::BuildResults;
+use crate::definition::fields::Findings;
+use crate::definition::fields::source::{self, Written};
+use crate::definition::freshness::{self, Freshness, Newest, Sources};
+use crate::finding::{Code, Finding, Place};
+use crate::fs::FsError;
+use crate::project::Source;
+
+/// The files of functions and layers of one service.
+pub(super) struct Files<'a> {
+    documents: &'a ServiceDocuments,
+    usage: BuildResults,
+    /// The stage of the packages, if it is not that of the images.
+    other_stage: Option<String>,
+    /// The files other than the documents that decide about the service, such as `serverless.ts`.
+    programs: Vec<PathBuf>,
+    /// The newest sources by their folder and what leaves files out of it; without patterns, those of a build plugin.
+    newest: RefCell<BTreeMap<Compared, Rc<Newest>>>,
+}
+
+/// A folder of sources, and the patterns that leave files out of it.
+type Compared = (PathBuf, Option<Vec<String>>);
+
+/// A function or layer whose files are asked for.
+pub(super) struct Wanted<'w> {
+    /// In messages, such as the code of a function.
+    pub(super) what: String,
+    /// Where its files are named, or it is defined.
+    pub(super) place: Place,
+    /// What makes its package other than its files.
+    pub(super) builder: Option<&'w Builder>,
+    /// The folder of its sources: below the service's, or `.`. Nothing if there are none.
+    pub(super) folder: Option<&'w str>,
+    /// What decides about the files in it.
+    pub(super) filter: Filter,
+}
+
+/// Files, and whether they are a package that Serverless has made.
+pub(super) struct Found {
+    pub(super) source: Source,
+    pub(super) is_built: bool,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(
+        documents: &'a ServiceDocuments,
+        usage: BuildResults,
+        stage: Option<&str>,
+        artifacts: &Artifacts,
+        programs: Vec<PathBuf>,
+    ) -> Self {
+        let other_stage = artifacts.stage().filter(|own| stage.is_some_and(|stage| stage != *own));
+        let other_stage = other_stage.map(str::to_owned);
+        Self { documents, usage, other_stage, programs, newest: RefCell::default() }
+    }
+
+    /// Whether packages are used where there are any.
+    pub(super) fn uses_packages(&self) -> bool {
+        self.usage != BuildResults::Never
+    }
+
+    /// Whether the packages are those of the stage for which the images are.
+    pub(super) fn has_packages_of_stage(&self) -> bool {
+        self.other_stage.is_none()
+    }
+
+    /// Finds files. Nothing if there are errors, which are reported.
+    pub(super) fn find(
+        &self,
+        package: Package,
+        wanted: &Wanted<'_>,
+        findings: &mut Findings,
+    ) -> Option<Found> {
+        let (package, is_there) = match package {
+            Package::Given(path, text) => return self.given(&path, &text, findings),
+            Package::InS3(url) => {
+                findings.add(in_s3(&wanted.what, &url));
+                return None;
+            }
+            Package::Built(path) => (path, true),
+            Package::Absent(path) => (path, false),
+        };
+        if !self.uses_packages() {
+            return self.sources(wanted, findings);
+        }
+        if !is_there {
+            let Some(builder) = wanted.builder else { return self.sources(wanted, findings) };
+            findings.add(builder.missing(&package));
+            return None;
+        }
+        let freshness = match self.usage {
+            BuildResults::Always => Ok(Freshness::Fresh),
+            _ => self.freshness(&package, wanted),
+        };
+        match (freshness, wanted.builder) {
+            (Ok(Freshness::Fresh), _) => self.package(&package, &wanted.place, findings),
+            (Ok(freshness), Some(builder)) => {
+                builder.not_fresh(&package, &freshness).into_iter().for_each(|finding| findings.add(finding));
+                None
+            }
+            (Ok(_), None) => self.sources(wanted, findings),
+            (Err(error), _) => {
+                let message = format!("{error}: {}", error.source);
+                findings.add(Finding::error(Code::UnreadablePath, wanted.place.clone(), message));
+                None
+            }
+        }
+    }
+
+    /// A file that another tool makes.
+    fn given(&self, path: &Path, text: &Text, findings: &mut Findings) -> Option<Found> {
+        let source = self.read(path, &text.place, &[], findings)?;
+        Some(Found { source, is_built: false })
+    }
+
+    fn package(&self, package: &Path, place: &Place, findings: &mut Findings) -> Option<Found> {
+        let source = self.read(package, place, &[], findings)?;
+        Some(Found { source, is_built: true })
+    }
+
+    fn sources(&self, wanted: &Wanted<'_>, findings: &mut Findings) -> Option<Found> {
+        let Some(folder) = wanted.folder else {
+            let message = format!("{} has no folder", wanted.what);
+            let finding = Finding::error(Code::MissingKey, wanted.place.clone(), message);
+            findings.add(finding.help("add `path:` with a folder, or `package.artifact:` with a .zip"));
+            return None;
+        };
+        let folder = self.documents.folder().join(folder);
+        let source = self.read(&folder, &wanted.place, &wanted.filter.exclude, findings)?;
+        Some(Found { source, is_built: false })
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        place: &Place,
+        exclude: &[String],
+        findings: &mut Findings,
+    ) -> Option<Source> {
+        let path = path.to_string_lossy();
+        // Serverless follows links, and has its own list of what to leave out.
+        let written = Written {
+            path: &path,
+            path_at: place.clone(),
+            follow: Some(true),
+            exclude,
+            exclude_at: place.clone(),
+            default_excludes: Some(false),
+        };
+        let source = source::read(&written, self.documents.folder(), findings)?;
+        Some(Source { definition: Some(self.documents.definition().file().to_owned()), ..source })
+    }
+
+    fn freshness(&self, package: &Path, wanted: &Wanted<'_>) -> Result<Freshness, FsError> {
+        if let Some(stage) = &self.other_stage {
+            return Ok(Freshness::OtherStage(stage.clone()));
+        }
+        let patterns = wanted.builder.is_none().then(|| wanted.filter.exclude.clone());
+        let folder = match (wanted.builder, wanted.folder) {
+            (None, Some(folder)) => self.documents.folder().join(folder),
+            _ => self.documents.folder().to_owned(),
+        };
+        let newest = self.newest(folder, patterns)?;
+        let mut documents = if self.documents.is_state() { Vec::new() } else { self.documents.paths() };
+        documents.extend(self.programs.iter().map(PathBuf::as_path));
+        freshness::of_package(package, &documents, &newest)
+    }
+
+    fn newest(&self, folder: PathBuf, patterns: Option<Vec<String>>) -> Result<Rc<Newest>, FsError> {
+        let key = (folder, patterns);
+        if let Some(known) = self.newest.borrow().get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in key.1.iter().flatten() {
+            // What is not a valid pattern is reported where it is used.
+            let _invalid = builder.add_line(None, pattern);
+        }
+        let newest = match (&key.1, builder.build()) {
+            (Some(_), Ok(patterns)) => freshness::newest(&key.0, Sources::Packaged(&patterns))?,
+            _ => freshness::newest(&key.0, Sources::Built)?,
+        };
+        let newest = Rc::new(newest);
+        self.newest.borrow_mut().insert(key, Rc::clone(&newest));
+        Ok(newest)
+    }
+}
+
+/// The finding about a package in S3.
+fn in_s3(what: &str, url: &Text) -> Finding {
+    let message = format!("{what} is in S3: {}", url.text);
+    let finding = Finding::error(Code::RemoteCode, url.place.clone(), message);
+    finding.help("download it, and name the file as `package.artifact`")
+}
