@@ -300,6 +300,9 @@ fn class(class: &str) -> Option<String> {
         Some(_) => return None,
         None => (characters, ""),
     };
+    if (negation, start, end) == ("", "", "!") {
+        return Some("!".to_owned());
+    }
     suits.then(|| format!("[{negation}{start}{end}{slash}]"))
 }
 
