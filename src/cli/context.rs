@@ -13,7 +13,6 @@ use crate::definition::Loaded;
 use crate::fs;
 #[cfg(not(feature = "aws"))]
 use crate::layer_version::WithoutAws;
-use crate::lock;
 use crate::pipeline::{Context, Pinning, Pins};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::Store;
@@ -116,9 +115,7 @@ impl ContextOptions {
         let configuration = configuration(settings)?;
         let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
         let store = if self.verify { store.verifying() } else { store };
-        // `limg.lock` next to `limg.yaml`. Every definition in a folder has a lock file of its own.
-        let lock_file = loaded.file.with_extension(lock::EXTENSION);
-        let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
+        let pins = Pins::read(loaded.lock_file.clone(), self.pinning).map_err(CommandError::Lock)?;
         let certificates = certificates(settings)?;
         #[cfg(feature = "aws")]
         let aws = self.aws.unwrap_or_else(|| {

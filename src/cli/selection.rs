@@ -116,19 +116,20 @@ pub(super) fn functions(
     let mut selected: Vec<&Function> = Vec::new();
     let mut errors: Vec<Finding> = Vec::new();
     for name in names {
+        let name = loaded.name_of(name);
         if let Some(function) = all.iter().find(|function| function.name == *name) {
             if selected.iter().all(|other| other.name != function.name) {
                 selected.push(function);
             }
         } else if let Some(other) = unbuildable.iter().find(|other| other.name == *name) {
             if let WhyUnbuildable::LeftAlone(why) = &other.why {
-                return Err(CommandError::LeftAlone { name: name.clone(), why: why.clone() });
+                return Err(CommandError::LeftAlone { name: name.to_owned(), why: why.clone() });
             }
             errors.extend(other.errors().iter().cloned());
         } else {
             let known = all.iter().map(|function| &function.name);
             let known = known.chain(unbuildable.iter().map(|other| &other.name)).cloned().collect();
-            return Err(CommandError::UnknownFunction { name: name.clone(), known });
+            return Err(CommandError::UnknownFunction { name: name.to_owned(), known });
         }
     }
     if names.is_empty() {

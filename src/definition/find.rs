@@ -32,6 +32,8 @@ const ASSEMBLY: &str = "cdk.out";
 /// The file of a cloud assembly that lists what is in it.
 pub(super) const ASSEMBLY_MANIFEST: &str = "manifest.json";
 
+const MIB: u64 = 1024 * 1024;
+
 /// The definition that governs the folder `start`: limg's own in it or in the nearest folder above, or else one of another
 /// tool.
 ///
@@ -53,6 +55,22 @@ pub(super) fn in_folder(path: PathBuf) -> PathBuf {
     let own = own.or_else(|| first(&path, &[serverless::STATE]));
     own.or_else(|| first(&path, OTHER_NAMES))
         .map_or(path, |found| if found.ends_with(ASSEMBLY) { found.join(ASSEMBLY_MANIFEST) } else { found })
+}
+
+/// The folder of the outermost cloud assembly around a folder, which CDK has written: each has a manifest, and a file that
+/// says so (aws-cdk-lib, `CloudAssembly`).
+pub(super) fn assembly_around(folder: &Path) -> Option<PathBuf> {
+    let exists = |path: PathBuf| fs::symlink_metadata(&path).is_ok();
+    let is_assembly =
+        |folder: &&Path| exists(folder.join(ASSEMBLY_MANIFEST)) && exists(folder.join(ASSEMBLY));
+    folder.ancestors().take_while(is_assembly).last().map(Path::to_owned)
+}
+
+/// How large a definition may be, in bytes. Tools write JSON that no person would: the manifest of a cloud assembly has a line
+/// for each construct.
+pub(super) fn bytes_at_most(file: &Path) -> u64 {
+    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if is_json { 64 * MIB } else { MIB }
 }
 
 /// The first of some names in a folder. A directory or a dangling link counts too: reading it then reports what is wrong.

@@ -37,7 +37,6 @@ const NEEDLESS: &str = "run `limg init` to create a limg.yaml: limg needs no Doc
 /// Top-level keys that only files of one kind have together, the most telling kinds first.
 const BY_KEYS: &[(&[&str], Foreign)] = &[
     (&["AWSTemplateFormatVersion"], Foreign { what: "a CloudFormation template", help: DESCRIBE }),
-    (&["artifacts", "version"], Foreign { what: "the manifest of a CDK output", help: DESCRIBE }),
     (&["app", "context"], Foreign { what: "a CDK configuration", help: DESCRIBE }),
     (&["services"], Foreign { what: "a Docker Compose file", help: DESCRIBE }),
     (&["apiVersion", "kind"], Foreign { what: "a Kubernetes manifest", help: DESCRIBE }),
@@ -149,12 +148,6 @@ mod tests {
                 b"export default { service: 'shop' };\n",
                 "a Serverless Framework service written as a program",
                 "`-f .serverless`",
-            ),
-            (
-                "manifest.json",
-                b"{\"version\": \"1\", \"artifacts\": {}}",
-                "the manifest of a CDK output",
-                "limg init",
             ),
             ("compose.yaml", b"services: { web: { image: x } }\n", "a Docker Compose file", "limg init"),
             ("package.json", b"{\"name\": \"a\", \"dependencies\": {}}", "a package.json", "`code`"),

@@ -1,5 +1,7 @@
 //! Which format a document has, by its content.
 
+use std::path::{Path, PathBuf};
+
 use super::document::{Node, Vocabulary};
 use super::{cloudformation, limg_yaml, serverless};
 
@@ -12,6 +14,8 @@ pub(super) enum Format {
     CloudFormation,
     /// Services of the Serverless Framework.
     Serverless,
+    /// Cloud assemblies of the AWS CDK.
+    CdkAssembly,
 }
 
 impl Format {
@@ -21,10 +25,23 @@ impl Format {
         let is_service = has("provider") && (has("service") || has("functions"));
         if is_service || serverless::is_state(root) {
             Self::Serverless
-        } else if has("Resources") && !has("functions") {
+        } else if has("functions") {
+            Self::LimgYaml
+        } else if has("Resources") {
             Self::CloudFormation
+        } else if has("artifacts") && has("version") {
+            Self::CdkAssembly
         } else {
             Self::LimgYaml
+        }
+    }
+
+    /// Where the pins of a definition are. Every `limg.yaml` or file like it in a folder has a lock file of its own; next to
+    /// the files of other tools, whose names say nothing about limg, it is `limg.lock`.
+    pub(super) fn lock_file(self, definition: &Path, root: &Path) -> PathBuf {
+        match self {
+            Self::LimgYaml => definition.with_extension("lock"),
+            Self::CloudFormation | Self::Serverless | Self::CdkAssembly => root.join("limg.lock"),
         }
     }
 
@@ -33,8 +50,8 @@ impl Format {
         match (self, has_architecture_option) {
             (Self::LimgYaml, false) => &limg_yaml::VOCABULARY,
             (Self::LimgYaml, true) => &limg_yaml::VOCABULARY_UNDER_OPTION,
-            (Self::CloudFormation, false) => &cloudformation::VOCABULARY,
-            (Self::CloudFormation, true) => &cloudformation::VOCABULARY_UNDER_OPTION,
+            (Self::CloudFormation | Self::CdkAssembly, false) => &cloudformation::VOCABULARY,
+            (Self::CloudFormation | Self::CdkAssembly, true) => &cloudformation::VOCABULARY_UNDER_OPTION,
             (Self::Serverless, false) => &serverless::VOCABULARY,
             (Self::Serverless, true) => &serverless::VOCABULARY_UNDER_OPTION,
         }

@@ -61,11 +61,30 @@ pub(crate) struct Loaded {
     pub(super) findings: Vec<Finding>,
     /// The absolute path of the definition.
     pub file: PathBuf,
+    /// The absolute path of its lock file, which need not exist.
+    pub lock_file: PathBuf,
     /// What it was read from.
     pub sources: Arc<Sources>,
 }
 
 impl Loaded {
+    /// The name of the function that a user means: the name itself, or the only function whose key in its document it is, such
+    /// as the logical id of a function that CDK calls by a path.
+    #[must_use]
+    pub(crate) fn name_of<'n>(&'n self, written: &'n str) -> &'n str {
+        let built = self.project.functions.iter().map(|it| (&it.name, &it.places.function));
+        let all = built.chain(self.unbuildable.iter().map(|it| (&it.name, &it.place)));
+        if all.clone().any(|(name, _)| name == written) {
+            return written;
+        }
+        let is_key = |place: &Place| matches!(place.path().steps(), [.., Step::Key(key)] if key == written);
+        let mut meant = all.filter(|(_, place)| is_key(place)).map(|(name, _)| name.as_str());
+        match (meant.next(), meant.next()) {
+            (Some(name), None) => name,
+            _ => written,
+        }
+    }
+
     /// The warnings that concern these functions: not those of other functions, or of bases, layers and extensions that
     /// only others use.
     #[must_use]

@@ -9,6 +9,7 @@
 //! - `limg_yaml` knows one format: its keys, their meaning, and its words. Each other format is a folder next to it that
 //!   yields the same [`Project`].
 //! - `cloudformation` evaluates the intrinsic functions of CloudFormation templates.
+//! - `cdk` finds the templates of a cloud assembly, which `cloudformation` then reads.
 //! - `serverless` reads services of the Serverless Framework.
 //! - `shared_images` decides which functions share an image.
 //! - `fields` has what all formats have in common: what a handler, a runtime or a path may be.
@@ -16,6 +17,7 @@
 //! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
 //! prints nothing.
 
+mod cdk;
 mod cloudformation;
 mod document;
 mod error;
@@ -79,6 +81,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
         Format::LimgYaml => limg_yaml::read(document, options),
         Format::CloudFormation => cloudformation::read(document, options),
         Format::Serverless => serverless::read(document, options),
+        Format::CdkAssembly => cdk::read(document, options),
     };
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });
@@ -88,7 +91,9 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     match project {
         Some(project) => {
             let project = replacements::apply(project, options);
-            Ok(Loaded { project, unbuildable, warnings: located, findings, file, sources: Arc::new(sources) })
+            let lock_file = format.lock_file(&file, &project.root);
+            let (warnings, sources) = (located, Arc::new(sources));
+            Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, sources })
         }
         None => Err(DefinitionError::Findings { file, findings: located }),
     }
@@ -97,7 +102,8 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
 /// Reads a document. What Serverless records has a whole template in it.
 fn read_document(file: &Path) -> Result<Document, DocumentError> {
     let is_state = file.ends_with(serverless::STATE);
-    if is_state { Document::read_at_most(file, serverless::STATE_AT_MOST) } else { Document::read(file) }
+    let at_most = if is_state { serverless::STATE_AT_MOST } else { find::bytes_at_most(file) };
+    Document::read_at_most(file, at_most)
 }
 
 /// The error about a file that cannot be parsed.

@@ -19,9 +19,6 @@ use crate::store::Digest;
 use crate::strict_yaml::YamlError;
 use crate::text::in_line;
 
-/// The file extension that makes a definition's path that of its lock: `limg.lock` for `limg.yaml`.
-pub(crate) const EXTENSION: &str = "lock";
-
 /// Enough for thousands of pins, small enough to be read whole.
 const BYTES_AT_MOST: u64 = 4 * 1024 * 1024;
 

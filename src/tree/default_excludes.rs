@@ -43,6 +43,9 @@ pub(super) struct DefinitionFiles {
     lock: PathBuf,
 }
 
+/// The lock file of definitions that other tools read, too.
+const LOCK: &str = "limg.lock";
+
 impl DefinitionFiles {
     pub(super) fn new(definition: &Path) -> Self {
         let name = Path::new(definition.file_name().unwrap_or_default());
@@ -55,7 +58,8 @@ impl DefinitionFiles {
 
     /// Whether an entry of a folder is one of them.
     pub(super) fn contain(&self, folder: &Path, name: &OsStr) -> bool {
-        (name == self.definition.as_os_str() || name == self.lock.as_os_str()) && folder == self.folder
+        (name == self.definition.as_os_str() || name == self.lock.as_os_str() || name == LOCK)
+            && folder == self.folder
     }
 }
 

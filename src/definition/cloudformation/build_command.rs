@@ -14,13 +14,16 @@ use crate::runtime::Language;
 pub(super) enum Tool<'a> {
     /// The AWS SAM CLI, with the full name of the resource.
     Sam { name: &'a str },
+    /// The AWS CDK, which builds all assets of an app.
+    Cdk,
 }
 
 impl Tool<'_> {
-    /// The command that builds the resource.
+    /// The command that builds the resource, as one would type it in a shell.
     pub(super) fn command(&self) -> String {
         match self {
             Self::Sam { name } => format!("sam build {name}"),
+            Self::Cdk => "cdk synth".to_owned(),
         }
     }
 }

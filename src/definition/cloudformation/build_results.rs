@@ -32,7 +32,7 @@ const NESTED: [(&str, &str); 2] =
     [("AWS::Serverless::Application", "Location"), ("AWS::CloudFormation::Stack", "TemplateURL")];
 
 /// The results of a project's build tool.
-pub(super) struct BuildResults {
+pub(in crate::definition) struct BuildResults {
     usage: Use,
     /// The results by the full name of the resource.
     results: BTreeMap<String, BuildResult>,
@@ -64,6 +64,11 @@ impl BuildResults {
             collect(&root.join(folder.unwrap_or(FOLDER)), "", DEPTH_LIMIT, &mut results);
         }
         Self { usage, results }
+    }
+
+    /// No results, for templates that the AWS SAM CLI does not build.
+    pub(in crate::definition) fn none(usage: Use) -> Self {
+        Self { usage, results: BTreeMap::new() }
     }
 
     /// Whether results are used where there are any.

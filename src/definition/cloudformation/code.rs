@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::assets::Asset;
 use super::inline;
 use super::intrinsics::{Expression, Stacks, Unresolved, Value};
 use super::properties::Properties;
@@ -18,6 +19,8 @@ pub(super) enum Location {
     Inline { text: String, place: Place },
     /// An object in S3.
     S3 { url: String, place: Place },
+    /// An asset of CDK.
+    Asset(Asset),
     /// A container image.
     Image,
 }

@@ -4,12 +4,15 @@
 //! to the deployed function.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
+use super::assets::Assets;
 use super::build_command::{self, Tool};
-use super::build_results::{BuildResults, Found};
+use super::build_results::Found;
 use super::cdk_helpers;
 use super::code::{self, Location};
+use super::context::Context;
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved};
 use super::layers::Layers;
 use super::properties::Properties;
@@ -40,23 +43,17 @@ enum Kind {
 pub(super) fn read(
     stacks: &Stacks<'_>,
     ids: &[StackId],
-    results: &BuildResults,
-    options: &Options,
+    context: &Context<'_>,
 ) -> (Vec<Function>, Vec<Unbuildable>) {
-    let mut reader = Reader { stacks, results, options, layers: Layers::new(stacks, results) };
+    let mut reader =
+        Reader { stacks, context, options: context.options, layers: Layers::new(stacks, context) };
     let (mut functions, mut unbuildable) = (Vec::new(), Vec::new());
-    let mut names = BTreeMap::new();
     for stack in ids {
         let resources = stacks.resources(*stack);
         for (logical_id, resource) in resources.iter() {
             match reader.resource(*stack, logical_id, resource) {
                 None => {}
-                Some(Ok(function)) => {
-                    match names.insert(function.image.name.to_lowercase(), function.name.clone()) {
-                        None => functions.push(function),
-                        Some(other) => unbuildable.push(clash(&function, &other)),
-                    }
-                }
+                Some(Ok(function)) => functions.push(function),
                 Some(Err(function)) => unbuildable.push(function),
             }
         }
@@ -70,9 +67,29 @@ pub(super) fn read(
     (functions, unbuildable)
 }
 
+/// Takes out the functions whose images would have the name of another's.
+pub(super) fn without_clashes(all: Vec<Function>) -> (Vec<Function>, Vec<Unbuildable>) {
+    let (mut functions, mut unbuildable) = (Vec::new(), Vec::new());
+    let mut names = BTreeMap::new();
+    for function in all {
+        match names.entry(function.image.name.to_lowercase()) {
+            Entry::Vacant(entry) => {
+                entry.insert(function.name.clone());
+                functions.push(function);
+            }
+            Entry::Occupied(other) => unbuildable.push(clash(&function, other.get())),
+        }
+    }
+    (functions, unbuildable)
+}
+
 fn clash(function: &Function, other: &str) -> Unbuildable {
     let place = function.places.function.clone();
-    let message = format!("`{}` and `{other}` differ only in case", function.name);
+    let message = if function.name.to_lowercase() == other.to_lowercase() {
+        format!("`{}` and `{other}` differ only in case", function.name)
+    } else {
+        format!("the images of `{}` and `{other}` would have the same name", function.name)
+    };
     let finding = Finding::error(Code::NameClash, place.clone().on_key(), message);
     let finding = finding.help("rename one of them: image names are in lower case");
     Unbuildable {
@@ -85,9 +102,19 @@ fn clash(function: &Function, other: &str) -> Unbuildable {
 
 struct Reader<'s, 't> {
     stacks: &'s Stacks<'t>,
-    results: &'s BuildResults,
+    context: &'s Context<'s>,
     options: &'s Options,
     layers: Layers<'s, 't>,
+}
+
+/// What a function is called.
+#[derive(Clone, Copy)]
+struct FunctionId<'n> {
+    /// Its name in limg.
+    name: &'n str,
+    logical_id: &'n str,
+    /// Its logical id with those of the stacks around it, as the AWS SAM CLI has it.
+    full_name: &'n str,
 }
 
 /// Why a function is not read further.
@@ -110,11 +137,18 @@ impl<'t> Reader<'_, 't> {
         logical_id: &str,
         resource: &Expression<'t>,
     ) -> Option<Result<Function, Unbuildable>> {
-        let name = self.stacks.full_name(stack, logical_id);
+        let name = self.context.names.name(self.stacks, stack, logical_id, resource);
         let mut runtime = None;
         let mut findings = Findings::new(resource.place().clone());
         let read = self.kind(resource).and_then(|kind| match kind {
-            Some(kind) => self.function(&name, kind, resource, &mut runtime, &mut findings).map(Some),
+            Some(kind) => {
+                let id = FunctionId {
+                    name: &name,
+                    logical_id,
+                    full_name: &self.stacks.full_name(stack, logical_id),
+                };
+                self.function(id, kind, resource, &mut runtime, &mut findings).map(Some)
+            }
             None => Ok(None),
         });
         let why = match read {
@@ -148,13 +182,13 @@ impl<'t> Reader<'_, 't> {
     /// Reads a function. Nothing if it has errors, which are in the findings.
     fn function(
         &mut self,
-        name: &str,
+        id: FunctionId<'_>,
         kind: Kind,
         resource: &Expression<'t>,
         runtime: &mut Option<String>,
         findings: &mut Findings,
     ) -> Result<Option<Function>, Stop> {
-        let stacks = self.stacks;
+        let (stacks, name) = (self.stacks, id.name);
         if let Some(condition) = stacks.get(resource, "Condition").ok().flatten()
             && let Ok(Some(condition)) = stacks.text(&condition)
             && let Ok(false) = stacks.condition(resource.stack(), &condition.text, resource.place())
@@ -164,7 +198,11 @@ impl<'t> Reader<'_, 't> {
         }
         let section = (kind == Kind::Serverless).then_some("Function");
         let properties = Properties::of(stacks, resource, section)?;
+        let property = if kind == Kind::Serverless { "CodeUri" } else { "Code" };
         let location = match kind {
+            _ if let Some(asset) = Assets::of_resource(stacks, resource, property) => {
+                Some(Ok(Location::Asset(asset)))
+            }
             Kind::Serverless => Some(Location::of_serverless(stacks, &properties)),
             Kind::Lambda => {
                 properties.find("Code").and_then(|code| Location::of_value(stacks, code).transpose())
@@ -177,8 +215,11 @@ impl<'t> Reader<'_, 't> {
                 "it is an image function already: its own build makes it".to_owned(),
             ));
         }
-        if let Some(path) = cdk_helpers::path(stacks, resource).filter(|_| !self.options.helper_functions) {
-            return Err(Stop::LeaveAlone(format!("CDK adds it for its own purposes ({path})")));
+        let written_handler = properties.text("Handler").ok().flatten();
+        if !self.options.helper_functions
+            && cdk_helpers::contain(stacks, resource, id.logical_id, written_handler.as_deref())
+        {
+            return Err(Stop::LeaveAlone("CDK adds it for its own purposes".to_owned()));
         }
         if properties.find("RuntimeConfig").is_some() {
             let why = "its runtime is managed by the customer, and its code stays a zip";
@@ -193,7 +234,7 @@ impl<'t> Reader<'_, 't> {
         let code = match (location, &base) {
             (Ok(Some(location)), Some(base)) => {
                 let language = (base.contract.as_str(), handler.as_deref().unwrap_or_default());
-                self.code(name, kind, location, language, resource, findings)
+                self.code(id, property, location, language, resource, findings)
             }
             (Ok(None), _) => {
                 let message = format!("the function `{name}` has no `Code`");
@@ -203,7 +244,7 @@ impl<'t> Reader<'_, 't> {
             }
             _ => None,
         };
-        let image_name = name.replace('/', "-");
+        let image_name = fields::name::of_image(name);
         if !fields::name::is_function(&image_name) {
             let message = format!("`{name}` cannot be the name of an image");
             findings.add(Finding::error(Code::BadName, resource.place().clone().on_key(), message));
@@ -216,7 +257,7 @@ impl<'t> Reader<'_, 't> {
                 function: resource.place().clone(),
                 runtime: properties.place("Runtime"),
                 handler: properties.place("Handler"),
-                code: properties.place(if kind == Kind::Serverless { "CodeUri" } else { "Code" }),
+                code: properties.place(property),
                 dependencies: resource.place().clone(),
                 extensions: resource.place().clone(),
             },
@@ -233,7 +274,11 @@ impl<'t> Reader<'_, 't> {
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
-            build_command: self.results.are_used().then(|| Tool::Sam { name }.command()),
+            build_command: match () {
+                () if !self.context.results.are_used() => None,
+                () if self.context.assets.assembly.is_some() => Some(Tool::Cdk.command()),
+                () => Some(Tool::Sam { name: id.full_name }.command()),
+            },
             timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),
             base,
@@ -299,32 +344,37 @@ impl<'t> Reader<'_, 't> {
 
     fn code(
         &self,
-        name: &str,
-        kind: Kind,
+        id: FunctionId<'_>,
+        property: &str,
         location: Location,
         (runtime, handler): (&str, &str),
         resource: &Expression<'t>,
         findings: &mut Findings,
     ) -> Option<FunctionCode> {
-        let what = format!("the code of `{name}`");
-        let property = if kind == Kind::Serverless { "CodeUri" } else { "Code" };
+        let what = format!("the code of `{}`", id.name);
         let (path, place) = match location {
             Location::Path { path, place } => (path, place),
             Location::Inline { text, place } => return code::inline(text, runtime, &place, findings),
+            Location::Asset(asset) => {
+                return self.context.assets.files(asset, findings).map(FunctionCode::Files);
+            }
             Location::S3 { url, place } => {
+                if let Some(asset) = self.context.assets.in_s3(&url, &place) {
+                    return self.context.assets.files(asset, findings).map(FunctionCode::Files);
+                }
                 findings.add(code::in_s3(&what, &url, &place, property));
                 return None;
             }
             Location::Image => return None,
         };
-        let tool = Tool::Sam { name };
+        let tool = Tool::Sam { name: id.full_name };
         let folder = place.file().parent().unwrap_or(Path::new("/")).join(&path);
-        let found = self.results.find(name, &place, &path);
+        let found = self.context.results.find(id.full_name, &place, &path);
         if let Found::Fresh(source) = found {
             return Some(FunctionCode::Files(source));
         }
         let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
-        if self.results.are_used()
+        if self.context.results.are_used()
             && is_folder
             && let Some(why) =
                 build_command::needed_by_function(self.stacks, resource, (runtime, handler), &folder)

@@ -3,26 +3,28 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::assets::Assets;
 use super::build_command::{self, Tool};
-use super::build_results::{BuildResults, Found};
+use super::build_results::Found;
 use super::code::{self, Location};
+use super::context::Context;
 use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
 use super::properties::Properties;
-use crate::definition::fields::{Findings, layer_version, source};
+use crate::definition::fields::{self, Findings, layer_version, source};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Layer, LayerSource};
 
 /// Finds the layers of functions, each layer of the template once.
 pub(super) struct Layers<'s, 't> {
     stacks: &'s Stacks<'t>,
-    results: &'s BuildResults,
+    context: &'s Context<'s>,
     /// The layers of the template by stack and logical id, with what is wrong with them.
     known: BTreeMap<Reference, Result<Layer, Vec<Finding>>>,
 }
 
 impl<'s, 't> Layers<'s, 't> {
-    pub(super) fn new(stacks: &'s Stacks<'t>, results: &'s BuildResults) -> Self {
-        Self { stacks, results, known: BTreeMap::new() }
+    pub(super) fn new(stacks: &'s Stacks<'t>, context: &'s Context<'s>) -> Self {
+        Self { stacks, context, known: BTreeMap::new() }
     }
 
     /// The layers that the values of a function's `Layers` name, in their order.
@@ -65,9 +67,9 @@ impl<'s, 't> Layers<'s, 't> {
             }
             Ok(Value::Reference(Reference { stack, logical_id, .. })) => {
                 let reference = Reference { stack, logical_id, attribute: None };
-                let (stacks, results) = (self.stacks, self.results);
+                let (stacks, context) = (self.stacks, self.context);
                 let layer = self.known.entry(reference.clone());
-                let layer = layer.or_insert_with(|| of_template(stacks, results, &reference, place));
+                let layer = layer.or_insert_with(|| of_template(stacks, context, &reference, place));
                 match layer {
                     Ok(layer) => Some(layer.clone()),
                     Err(errors) => {
@@ -94,7 +96,7 @@ impl<'s, 't> Layers<'s, 't> {
 /// A layer of the template.
 fn of_template(
     stacks: &Stacks<'_>,
-    results: &BuildResults,
+    context: &Context<'_>,
     reference: &Reference,
     at: &Place,
 ) -> Result<Layer, Vec<Finding>> {
@@ -104,19 +106,21 @@ fn of_template(
         return Err(vec![finding]);
     };
     let mut findings = Findings::new(resource.place().clone());
-    let layer = read(stacks, results, reference, &resource, &mut findings);
+    let layer = read(stacks, context, reference, &resource, &mut findings);
     layer.filter(|_| !findings.has_errors()).ok_or(findings.all)
 }
 
 fn read<'t>(
     stacks: &Stacks<'t>,
-    results: &BuildResults,
+    context: &Context<'_>,
     reference: &Reference,
     resource: &Expression<'t>,
     findings: &mut Findings,
 ) -> Option<Layer> {
     let Reference { stack, logical_id, .. } = reference;
+    let (results, assets) = (context.results, context.assets);
     let full_name = stacks.full_name(*stack, logical_id);
+    let name = context.names.name(stacks, *stack, logical_id, resource);
     let mut unresolved = |error: &Unresolved| findings.add(error.finding());
     let kind = stacks.get(resource, "Type").and_then(|kind| kind.map_or(Ok(None), |kind| stacks.text(&kind)));
     let kind = kind.map_err(|error| unresolved(&error)).ok()?.map(|kind| kind.text).unwrap_or_default();
@@ -132,9 +136,13 @@ fn read<'t>(
     };
     let properties = Properties::of(stacks, resource, section).map_err(|error| unresolved(&error)).ok()?;
     let place = properties.place(key);
-    let location = properties.find(key).map(|value| Location::of_value(stacks, value)).transpose();
-    let location = location.map_err(|error| unresolved(&error)).ok()?.flatten();
-    let what = format!("the content of the layer `{full_name}`");
+    let location = if let Some(asset) = Assets::of_resource(stacks, resource, key) {
+        Some(Location::Asset(asset))
+    } else {
+        let location = properties.find(key).map(|value| Location::of_value(stacks, value)).transpose();
+        location.map_err(|error| unresolved(&error)).ok()?.flatten()
+    };
+    let what = format!("the content of the layer `{name}`");
     let tool = Tool::Sam { name: &full_name };
     let source = match location {
         Some(Location::Path { path, place }) => {
@@ -152,19 +160,23 @@ fn read<'t>(
                 }
             }
         }
+        Some(Location::Asset(asset)) => assets.files(asset, findings)?,
         Some(Location::S3 { url, place }) => {
-            findings.add(code::in_s3(&what, &url, &place, key));
-            return None;
+            let Some(asset) = assets.in_s3(&url, &place) else {
+                findings.add(code::in_s3(&what, &url, &place, key));
+                return None;
+            };
+            assets.files(asset, findings)?
         }
         Some(Location::Inline { .. } | Location::Image) | None => {
-            let message = format!("the layer `{full_name}` has no `{key}` that limg can read");
+            let message = format!("the layer `{name}` has no `{key}` that limg can read");
             let finding = Finding::error(Code::MissingKey, place, message);
             findings.add(finding.help(format!("add `{key}:` with a directory or a .zip")));
             return None;
         }
     };
     source::is_tree(&source, &place, findings).then(|| Layer {
-        name: full_name.replace('/', "-"),
+        name: fields::name::of_image(&name),
         place: resource.place().clone(),
         source: LayerSource::Files(source),
         source_place: place,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use super::assets::Assets;
 use super::intrinsics::{Expression, Given, PseudoParameters, StackId, Stacks, Unresolved};
 use crate::definition::document::{Document, DocumentError};
 use crate::definition::{Unbuildable, WhyUnbuildable};
@@ -26,6 +28,7 @@ pub(super) struct Templates {
     nested: Vec<Nested>,
     /// Nested stacks that cannot be read.
     missing: Vec<Unbuildable>,
+    assets: Rc<Assets>,
 }
 
 /// A nested stack.
@@ -53,8 +56,10 @@ impl Templates {
         document: Document,
         parameters: BTreeMap<String, String>,
         pseudo: PseudoParameters,
+        assets: Rc<Assets>,
     ) -> Self {
-        Self { documents: vec![document], parameters, pseudo, nested: Vec::new(), missing: Vec::new() }
+        let (nested, missing) = Default::default();
+        Self { documents: vec![document], parameters, pseudo, nested, missing, assets }
     }
 
     /// Finds all nested templates, and passes all stacks to `read`.
@@ -62,8 +67,9 @@ impl Templates {
         let mut looked_at = 0;
         loop {
             let (stacks, ids) = self.stacks();
-            let found: Vec<Resource> =
-                (looked_at..ids.len()).flat_map(|position| resources(&stacks, &ids, position)).collect();
+            let found: Vec<Resource> = (looked_at..ids.len())
+                .flat_map(|position| resources(&stacks, &ids, position, &self.assets))
+                .collect();
             if found.is_empty() {
                 return read(&stacks, &ids);
             }
@@ -154,7 +160,7 @@ impl Templates {
 }
 
 /// The resources of a stack that nest templates.
-fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize) -> Vec<Resource> {
+fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize, assets: &Assets) -> Vec<Resource> {
     let stack = ids[position];
     let mut found = Vec::new();
     for (logical_id, resource) in stacks.resources(stack).iter() {
@@ -164,7 +170,7 @@ fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize) -> Vec<Resou
         };
         let kind = text("Type");
         let Some((_, key)) = NESTED.iter().find(|(own, _)| kind.as_deref() == Some(own)) else { continue };
-        let location = location(stacks, resource, key);
+        let location = location(stacks, resource, key, assets);
         let place = match stacks.get(resource, "Properties") {
             Ok(Some(properties)) => properties.place().key(key),
             _ => resource.place().clone(),
@@ -185,7 +191,11 @@ fn location<'t>(
     stacks: &Stacks<'t>,
     resource: &Expression<'t>,
     key: &str,
+    assets: &Assets,
 ) -> Result<Option<PathBuf>, Unresolved> {
+    if let Some(asset) = Assets::of_resource(stacks, resource, key) {
+        return Ok(Some(asset.path));
+    }
     let Some(properties) = stacks.get(resource, "Properties")? else { return Ok(None) };
     let Some(location) = stacks.get(&properties, key)? else { return Ok(None) };
     let Ok(Some(text)) = stacks.text(&location) else {
@@ -194,7 +204,7 @@ fn location<'t>(
     };
     let text = text.text;
     if text.contains("://") {
-        return Ok(None);
+        return Ok(assets.in_s3(&text, location.place()).map(|asset| asset.path));
     }
     let folder = location.place().file().parent().unwrap_or(Path::new("/"));
     Ok(Some(folder.join(text).components().collect()))

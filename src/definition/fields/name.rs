@@ -65,6 +65,16 @@ pub(in crate::definition) fn is_function(name: &str) -> bool {
     name.len() <= PROJECT_AT_MOST && is_image_name(&name.to_lowercase())
 }
 
+/// The name of the image of a function, whose own name may be a path.
+pub(in crate::definition) fn of_image(name: &str) -> String {
+    let image = name.replace('/', "-");
+    if is_function(&image) {
+        return image;
+    }
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
 /// Checks the name of `kind`: a layer, an extension or a base.
 pub(in crate::definition) fn entry(kind: &str, name: &str, at: &Place, findings: &mut Findings) {
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());

@@ -4,6 +4,8 @@ mod files;
 
 use std::path::{Path, PathBuf};
 
+use super::{DefinitionError, Listed, Loaded, Located, WhyUnbuildable};
+use crate::project::{FunctionCode, LayerSource};
 use crate::runtime::Date;
 
 /// The day on which the tests run.
@@ -47,4 +49,64 @@ impl Folder {
         crate::fs::create_dir_all(path.parent().unwrap()).unwrap();
         crate::fs::write_atomically(&path, content).unwrap();
     }
+}
+
+/// What a definition of another tool has, one line for each function: those that can be built, then the others with the
+/// reasons.
+pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>) -> String {
+    let root = format!("{}/", folder.root().display());
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return problems(&error).replace(&root, ""),
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for function in &loaded.project.functions {
+        let code = match &function.code {
+            FunctionCode::Files(source) => format!("{}/", source.path.display()),
+            FunctionCode::Inline(files) => {
+                files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join("+")
+            }
+        };
+        let layers = function.layers.iter().map(|layer| match &layer.source {
+            LayerSource::Files(source) => format!("{}={}", layer.name, source.path.display()),
+            LayerSource::Version(version) => version.arn.to_string(),
+            LayerSource::Image(_) => panic!("no other tool has such layers"),
+        });
+        lines.push(format!(
+            "{} {} {} {} {code} [{}] in {}",
+            function.name,
+            function.base.name,
+            function.handler.as_deref().unwrap_or("-"),
+            function.architecture.name(),
+            layers.collect::<Vec<_>>().join(" "),
+            function.image.name,
+        ));
+    }
+    for function in &loaded.unbuildable {
+        match &function.why {
+            WhyUnbuildable::LeftAlone(why) => lines.push(format!("{} left alone: {why}", function.name)),
+            WhyUnbuildable::Errors(findings) => {
+                lines.push(format!("{}:", function.name));
+                lines.push(shown(&loaded.sources.locate(findings)));
+            }
+        }
+    }
+    lines.join("\n").replace(&root, "")
+}
+
+/// What is wrong with a definition.
+pub(super) fn problems(error: &DefinitionError) -> String {
+    match error {
+        DefinitionError::Findings { findings, .. } => shown(findings),
+        other => other.to_string(),
+    }
+}
+
+fn shown(findings: &Listed) -> String {
+    let line = |located: &Located| {
+        let line = located.position.map_or(0, |at| at.line);
+        let help = located.help.as_ref().map(|help| format!("\n    help: {help}")).unwrap_or_default();
+        format!("  {line}: [{}] {}{help}", located.finding.code, located.finding.message)
+    };
+    findings.shown.iter().map(line).collect::<Vec<_>>().join("\n")
 }

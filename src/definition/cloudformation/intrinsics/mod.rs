@@ -32,7 +32,8 @@ mod unresolved;
 
 pub(super) use expression::{Expression, Reference, StackId, Value};
 pub(super) use for_each::PREFIX as LOOP_PREFIX;
-pub(super) use stack::{Given, PseudoParameters, Stacks};
+pub(in crate::definition) use stack::PseudoParameters;
+pub(super) use stack::{Given, Stacks};
 pub(super) use unresolved::Unresolved;
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ A left alone: it is an image function already: its own build makes it
 B left alone: it is an image function already: its own build makes it
 C left alone: its condition `Never` does not hold
 D left alone: web functions take their code from S3 only
-E left alone: CDK adds it for its own purposes (S/Custom::S3AutoDelete/Handler)
+S/Custom::S3AutoDelete/Handler left alone: CDK adds it for its own purposes
 H left alone: its runtime is managed by the customer, and its code stays a zip",
         )],
     );
