@@ -37,5 +37,6 @@ mod remote_layers;
 mod sam;
 mod starters;
 mod support;
+mod templates;
 mod trees;
 mod workspaces;

@@ -24,7 +24,7 @@ mod template;
 mod zip_only;
 
 use crate::definition::document::Document;
-use crate::definition::document::edit::EditError;
+use crate::definition::document::edit::{Change, EditError};
 use crate::finding::{Code, Finding};
 use template::Template;
 
@@ -86,19 +86,19 @@ pub(in crate::definition) fn rewrite(
     Ok(Rewritten { text: edited.text().to_owned(), notes })
 }
 
-fn edit(
-    document: &Document,
-    changes: &[crate::definition::document::edit::Change],
-) -> Result<Document, Vec<Finding>> {
+fn edit(document: &Document, changes: &[Change]) -> Result<Document, Vec<Finding>> {
     document.edit(changes).map_err(|error| {
-        let message = match &error {
-            EditError::NotEditable { place, why } => format!("limg cannot change `{}`: {why}", place.path()),
-            EditError::Internal { .. } => error.to_string(),
-        };
-        let finding = Finding::error(Code::UneditableValue, error.place().clone(), message);
-        vec![match error {
-            EditError::NotEditable { .. } => finding.help("write the value out where it is used"),
-            EditError::Internal { .. } => finding,
+        let place = error.place().clone();
+        vec![match &error {
+            EditError::NotEditable { place: written, why } => {
+                let message = format!("limg cannot change `{}`: {why}", written.path());
+                Finding::error(Code::UneditableValue, place, message)
+                    .help("write the value out where it is used")
+            }
+            EditError::DuplicateKey { .. } => {
+                Finding::error(Code::DuplicateKey, place, error.to_string()).help("remove one of them")
+            }
+            EditError::Internal { .. } => Finding::error(Code::UneditableValue, place, error.to_string()),
         }]
     })
 }

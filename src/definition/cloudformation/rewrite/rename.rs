@@ -84,8 +84,10 @@ fn check(edited: &Template<'_>, renamed: &[Resource<'_>], suffix: &str) -> Resul
     let mut errors = Vec::new();
     for function in renamed {
         let id = format!("{}{suffix}", function.id);
-        let why = if !suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()) || suffix.is_empty() {
-            "has characters other than letters and digits, or no suffix"
+        let why = if suffix.is_empty() {
+            "does not change with an empty suffix"
+        } else if !suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            "has characters other than letters and digits"
         } else if id.len() > ID_AT_MOST {
             "is longer than 255 characters"
         } else if edited.resource(&id).is_some() {

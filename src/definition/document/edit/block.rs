@@ -113,9 +113,9 @@ impl Document {
         let entry = own.entries.get(number).ok_or_else(internal)?;
         let text = self.text();
         if !self.begins_line(entry.range.start) {
-            let next = own.entries.get(number + 1);
             if new.is_empty() {
-                let next = next.ok_or_else(internal)?;
+                let kept = (number..own.entries.len()).find(|number| !removed.contains(number));
+                let next = kept.and_then(|kept| own.entries.get(kept)).ok_or_else(internal)?;
                 edits.remove(entry.range.start..next.range.start);
             } else {
                 edits.replace(entry.range.clone(), new);

@@ -42,7 +42,7 @@ impl OwnEntries {
             match (same.next(), same.next()) {
                 (Some((number, _)), None) => numbers.push(number),
                 (_, Some(_)) => {
-                    return Err(EditError::not_editable(&place.key(key).on_key(), "duplicate key"));
+                    return Err(EditError::DuplicateKey { place: place.key(key).on_key() });
                 }
                 (None, _) => return Err(EditError::Internal { place: place.key(key) }),
             }

@@ -42,6 +42,12 @@ pub(in crate::definition) enum EditError {
         /// Why: lower case, no full stop.
         why: &'static str,
     },
+    /// A mapping has a key twice that changes.
+    #[error("duplicate key")]
+    DuplicateKey {
+        /// The second one.
+        place: Place,
+    },
     /// The new text does not have the tree that it should have.
     #[error("internal error: the edited text does not have the intended content; please report it")]
     Internal {
@@ -58,7 +64,9 @@ impl EditError {
     /// What cannot be changed.
     pub(in crate::definition) fn place(&self) -> &Place {
         match self {
-            Self::NotEditable { place, .. } | Self::Internal { place } => place,
+            Self::NotEditable { place, .. } | Self::DuplicateKey { place } | Self::Internal { place } => {
+                place
+            }
         }
     }
 }

@@ -151,19 +151,19 @@ impl Document {
         let spans = self.spans(place.path()).ok_or_else(internal)?;
         let written = self.outline.range(target).ok_or_else(internal)?;
         let content = self.outline.content(target).ok_or_else(internal)?;
+        let tag = self.text.get(written.start..content).unwrap_or_default();
+        let tag: String = tag.split_whitespace().filter(|word| word.starts_with('!')).collect();
         if self.outline.form(target) != Some(Form::Block) {
-            let text = self.without_anchors(written.clone(), target).ok_or_else(internal)?;
-            let from = self.column(written.start);
-            let to = self.column(range.start);
-            edits.replace(range, moved(&text, from, to));
+            let text = self.without_anchors(content..written.end, target).ok_or_else(internal)?;
+            let text = moved(&text, self.column(content), self.column(range.start));
+            let space = if tag.is_empty() || text.is_empty() { "" } else { " " };
+            edits.replace(range, format!("{tag}{space}{text}"));
             return Ok(());
         }
         if spans.is_flow {
             let why = "it is in braces and repeats a value that is written by indentation";
             return Err(EditError::not_editable(place, why));
         }
-        let tag = self.text.get(written.start..content).unwrap_or_default();
-        let tag: String = tag.split_whitespace().filter(|word| word.starts_with('!')).collect();
         let text = self.without_anchors(content..written.end, target).ok_or_else(internal)?;
         let from = self.column(content);
         if spans.key.is_none() && tag.is_empty() {

@@ -76,7 +76,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 /// A template of nested values in all layouts that YAML has.
-pub(super) fn text() -> impl Strategy<Value = String> {
+pub(in crate::definition::document) fn text() -> impl Strategy<Value = String> {
     (
         prop::collection::vec(part(), 1..5),
         prop::sample::select(vec!["", "---\n", "\u{feff}# first\n\n"]),
@@ -150,7 +150,7 @@ fn value_of(value: &Part, indentation: usize, in_list: bool, depth: usize) -> St
 }
 
 /// Any value of JSON, under one key.
-pub(super) fn json() -> impl Strategy<Value = serde_json::Value> {
+pub(in crate::definition::document) fn json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),

@@ -1,6 +1,6 @@
 //! From text to nodes, and from places to lines.
 
-mod generate;
+pub(in crate::definition::document) mod generate;
 mod json;
 mod lines;
 mod rewriting;

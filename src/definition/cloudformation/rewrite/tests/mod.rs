@@ -3,7 +3,9 @@
 //! `templates/` has whole templates, each with what it becomes. The end-to-end tests run cfn-lint and AWS's own transform on
 //! the results.
 
+mod generated;
 mod notes;
+mod tables;
 mod whole;
 
 use std::path::Path;

@@ -1,3 +1,4 @@
 //! What changes do to texts.
 
+mod generated;
 mod tables;
