@@ -35,6 +35,7 @@ mod packages;
 mod push;
 mod remote_layers;
 mod sam;
+mod serverless;
 mod starters;
 mod support;
 mod templates;
