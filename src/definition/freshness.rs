@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ignore::gitignore::Gitignore;
 
 use crate::fs::{self, FsError};
+use crate::project::OUTPUT_FOLDER;
 
 /// How many files and folders are looked at. A service with all its dependencies has some ten thousand.
 const ENTRIES_AT_MOST: usize = 200_000;
@@ -64,11 +65,17 @@ pub(in crate::definition) enum Newest {
     Unknown,
 }
 
-/// Finds the newest of the sources in a folder. A file is the only source in itself.
+/// Finds the newest of the sources in a folder. A file is the only source in itself. What limg writes next to the definition
+/// is not a source.
 ///
 /// # Errors
 /// When a file or folder cannot be looked at.
-pub(in crate::definition) fn newest(folder: &Path, sources: Sources<'_>) -> Result<Newest, FsError> {
+pub(in crate::definition) fn newest(
+    folder: &Path,
+    sources: Sources<'_>,
+    definition: &Path,
+) -> Result<Newest, FsError> {
+    let lock = definition.with_extension("lock");
     if !fs::metadata(folder)?.is_dir() {
         return Ok(Newest::File(folder.to_owned()));
     }
@@ -85,7 +92,8 @@ pub(in crate::definition) fn newest(folder: &Path, sources: Sources<'_>) -> Resu
             let path = path.join(&name);
             let metadata = fs::symlink_metadata(&path)?;
             let below = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
-            if !sources.contain(&name, &below, metadata.is_dir()) {
+            let is_own = path == lock || (metadata.is_dir() && name == OUTPUT_FOLDER);
+            if is_own || !sources.contain(&name, &below, metadata.is_dir()) {
                 continue;
             }
             if metadata.is_dir() {
@@ -169,7 +177,7 @@ mod tests {
         let sources = patterns.as_ref().map_or(Sources::Built, Sources::Packaged);
         let package = folder.path().join(".serverless/p.zip");
         let definition = folder.path().join("serverless.yml");
-        let newest = newest(folder.path(), sources).unwrap();
+        let newest = newest(folder.path(), sources, &definition).unwrap();
         match of_package(&package, &[&definition], &newest).unwrap() {
             Freshness::Stale(path) => path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned(),
             other => format!("{other:?}"),
@@ -190,6 +198,9 @@ mod tests {
             (&[service, dependency], Some(""), "node_modules/a/index.js"),
             (&[service, dependency], Some("/node_modules/"), "Fresh"),
             (&[service, ("docs/x.md", 5)], Some("/docs/**"), "Fresh"),
+            (&[service, ("serverless.lock", 5), (".limg/images/index.json", 5)], None, "Fresh"),
+            (&[service, ("serverless.lock", 5), (".limg/images/index.json", 5)], Some(""), "Fresh"),
+            (&[service, ("src/serverless.lock", 5)], None, "src/serverless.lock"),
         ] {
             let expected = PathBuf::from(expected).display().to_string();
             assert_eq!(freshness(files, patterns), expected, "{files:?} {patterns:?}");

@@ -59,10 +59,10 @@ struct Service {
 impl Service {
     fn new(name: &str) -> Self {
         let (docker, workspace) = (Docker::new(name), Workspace::new());
-        workspace.write("serverless.yml", SERVICE.replace("NAME", &docker.prefix));
-        workspace.write("src/app.py", APP);
-        workspace.write("secret.txt", "secret");
-        workspace.write("layers/words/python/words.py", "GREETING = 'hello'\n");
+        workspace.write("shop/serverless.yml", SERVICE.replace("NAME", &docker.prefix));
+        workspace.write("shop/src/app.py", APP);
+        workspace.write("shop/secret.txt", "secret");
+        workspace.write("shop/layers/words/python/words.py", "GREETING = 'hello'\n");
         Self { docker, workspace }
     }
 
@@ -72,13 +72,14 @@ impl Service {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         zip.start_file("src/app.py", zip::write::SimpleFileOptions::default()).unwrap();
         zip.write_all(APP.replace("\"sources\"", "\"package\"").as_bytes()).unwrap();
-        let package = format!(".serverless/{}.zip", self.docker.prefix);
+        let package = format!("shop/.serverless/{}.zip", self.docker.prefix);
         self.workspace.write(package, zip.finish().unwrap().into_inner());
     }
 
     fn invoke(&self, function: &str, event: &str, options: &[&str]) -> Value {
         let image = format!("python3.11=oci:{}", base(Base::Python311).display());
-        let mut invoke = self.workspace.limg(&["invoke", function, "-e", event, "--base", &image]);
+        let mut invoke =
+            self.workspace.limg(&["invoke", function, "-f", "shop", "-e", event, "--base", &image]);
         let invoked = finish(invoke.args(options));
         assert_eq!(invoked.code, 0, "{}\n{}", invoked.text(), invoked.stderr);
         invoked.json()

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::intrinsics::{Expression, Stacks};
+use crate::definition::fields::build_output;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::fs;
 use crate::runtime::Language;
@@ -30,23 +31,7 @@ impl Tool<'_> {
 
 /// What to do about a path that does not exist yet, by the folders in which build tools put their results.
 pub(super) fn help(path: &Path, runtime: &str, tool: &Tool<'_>) -> Help {
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    let has = |folder: &[&str]| parts.windows(folder.len()).any(|parts| parts == folder);
-    let is_jar = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("jar"));
-    let language = Language::of(runtime);
-    let command = if has(&["target", "lambda"]) {
-        "cargo lambda build --release".to_owned()
-    } else if has(&["build", "libs"]) || has(&["build", "distributions"]) {
-        "gradle build".to_owned()
-    } else if has(&["target"]) && (is_jar || language == Some(Language::Java)) {
-        "mvn package".to_owned()
-    } else if has(&["publish"]) || has(&["bin", "Release"]) || has(&["bin", "Debug"]) {
-        "dotnet publish -c Release".to_owned()
-    } else if has(&["dist"]) && language == Some(Language::Node) {
-        "npm run build".to_owned()
-    } else {
-        tool.command()
-    };
+    let command = build_output::command(path, runtime).map_or_else(|| tool.command(), str::to_owned);
     format!("run `{command}` if it makes this path, or correct the path").into()
 }
 

@@ -83,7 +83,7 @@ impl BuildResults {
         let is_fresh = match self.usage {
             Use::Never => return Found::None,
             Use::Always => true,
-            Use::Fresh => freshness::newest(&sources, Sources::Built)
+            Use::Fresh => freshness::newest(&sources, Sources::Built, place.file())
                 .and_then(|newest| freshness::of_package(&result.template, &[], &newest))
                 .is_ok_and(|freshness| freshness == Freshness::Fresh),
         };

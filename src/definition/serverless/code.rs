@@ -16,8 +16,8 @@ use super::package::Filter;
 use super::values::Text;
 use super::variables::ServiceDocuments;
 use crate::definition::BuildResults;
-use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
+use crate::definition::fields::{Findings, build_output};
 use crate::definition::freshness::{self, Freshness, Newest, Sources};
 use crate::finding::{Code, Finding, Place};
 use crate::fs::FsError;
@@ -44,18 +44,33 @@ pub(super) struct Wanted<'w> {
     pub(super) what: String,
     /// Where its files are named, or it is defined.
     pub(super) place: Place,
+    /// The runtime, as far as it is known.
+    pub(super) runtime: String,
     /// What makes its package other than its files.
     pub(super) builder: Option<&'w Builder>,
     /// The folder of its sources: below the service's, or `.`. Nothing if there are none.
     pub(super) folder: Option<&'w str>,
     /// What decides about the files in it.
     pub(super) filter: Filter,
+    /// What is wrong with that.
+    pub(super) of_filter: Vec<Finding>,
 }
 
-/// Files, and whether they are a package that Serverless has made.
+/// Files that were found.
 pub(super) struct Found {
     pub(super) source: Source,
-    pub(super) is_built: bool,
+    pub(super) origin: Origin,
+}
+
+/// What the files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The package that Serverless has made.
+    Package,
+    /// The sources.
+    Sources,
+    /// A file that another tool makes.
+    Artifact,
 }
 
 impl<'a> Files<'a> {
@@ -88,8 +103,25 @@ impl<'a> Files<'a> {
         wanted: &Wanted<'_>,
         findings: &mut Findings,
     ) -> Option<Found> {
+        let found = self.look_up(package, wanted, findings);
+        let origin = found.as_ref().map(|found| found.origin);
+        for finding in &wanted.of_filter {
+            let matters = match origin {
+                // Then files outside of the folder may be newer than the package.
+                Some(Origin::Package) => finding.is_error() && self.usage == BuildResults::Fresh,
+                Some(Origin::Artifact) => false,
+                Some(Origin::Sources) | None => true,
+            };
+            if matters {
+                findings.add(finding.clone());
+            }
+        }
+        found
+    }
+
+    fn look_up(&self, package: Package, wanted: &Wanted<'_>, findings: &mut Findings) -> Option<Found> {
         let (package, is_there) = match package {
-            Package::Given(path, text) => return self.given(&path, &text, findings),
+            Package::Given(path, text) => return self.given(&path, &text, &wanted.runtime, findings),
             Package::InS3(url) => {
                 findings.add(in_s3(&wanted.what, &url));
                 return None;
@@ -125,14 +157,22 @@ impl<'a> Files<'a> {
     }
 
     /// A file that another tool makes.
-    fn given(&self, path: &Path, text: &Text, findings: &mut Findings) -> Option<Found> {
-        let source = self.read(path, &text.place, &[], findings)?;
-        Some(Found { source, is_built: false })
+    fn given(&self, path: &Path, text: &Text, runtime: &str, findings: &mut Findings) -> Option<Found> {
+        let mut found = Findings::new(text.place.clone());
+        let source = self.read(path, &text.place, &[], &mut found);
+        let command = build_output::command(Path::new(&text.text), runtime);
+        for finding in found.all {
+            findings.add(match command.filter(|_| finding.code == Code::MissingPath) {
+                Some(command) => finding.help(format!("run `{command}`")),
+                None => finding,
+            });
+        }
+        Some(Found { source: source?, origin: Origin::Artifact })
     }
 
     fn package(&self, package: &Path, place: &Place, findings: &mut Findings) -> Option<Found> {
         let source = self.read(package, place, &[], findings)?;
-        Some(Found { source, is_built: true })
+        Some(Found { source, origin: Origin::Package })
     }
 
     fn sources(&self, wanted: &Wanted<'_>, findings: &mut Findings) -> Option<Found> {
@@ -144,7 +184,7 @@ impl<'a> Files<'a> {
         };
         let folder = self.documents.folder().join(folder);
         let source = self.read(&folder, &wanted.place, &wanted.filter.exclude, findings)?;
-        Some(Found { source, is_built: false })
+        Some(Found { source, origin: Origin::Sources })
     }
 
     fn read(
@@ -188,14 +228,15 @@ impl<'a> Files<'a> {
         if let Some(known) = self.newest.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
+        let definition = self.documents.definition().file();
         let mut builder = GitignoreBuilder::new("");
         for pattern in key.1.iter().flatten() {
             // What is not a valid pattern is reported where it is used.
             let _invalid = builder.add_line(None, pattern);
         }
         let newest = match (&key.1, builder.build()) {
-            (Some(_), Ok(patterns)) => freshness::newest(&key.0, Sources::Packaged(&patterns))?,
-            _ => freshness::newest(&key.0, Sources::Built)?,
+            (Some(_), Ok(patterns)) => freshness::newest(&key.0, Sources::Packaged(&patterns), definition)?,
+            _ => freshness::newest(&key.0, Sources::Built, definition)?,
         };
         let newest = Rc::new(newest);
         self.newest.borrow_mut().insert(key, Rc::clone(&newest));

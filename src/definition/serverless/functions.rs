@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::artifacts::Artifacts;
 use super::builders::{Builder, COMMAND};
-use super::code::{Files, Found, Wanted};
+use super::code::{Files, Found, Origin, Wanted};
 use super::intrinsics::{Evaluated, Region};
 use super::layers::Layers;
 use super::package::{Packaging, ServicePackage};
@@ -203,19 +203,23 @@ impl<'a> Reader<'_, 'a> {
         let (handler, runtime) = (text("handler"), text("runtime"));
         let of_function = || Builder::of_function(self.resolver, function, &handler, &runtime, findings);
         let builder = self.builder.clone().or_else(of_function);
+        let mut of_filter = Findings::new(function.place().clone());
         let wanted = Wanted {
             what: format!("the code of `{name}`"),
             place: function.place().clone(),
+            runtime,
             builder: builder.as_ref(),
             folder: Some("."),
-            filter: self.package.filter_of_function(packaging, findings),
+            filter: self.package.filter_of_function(packaging, &mut of_filter),
+            of_filter: of_filter.all,
         };
         self.files.find(package, &wanted, findings)
     }
 
     /// The settings of a function: as written, or as they were recorded for the package that it uses. Plugins change them.
     fn settings(&self, name: &'a str, written: Value<'a>, found: Option<&Found>) -> Settings<'_, 'a> {
-        let is_recorded = found.is_some_and(|found| found.is_built) && self.files.has_packages_of_stage();
+        let is_recorded =
+            found.is_some_and(|found| found.origin == Origin::Package) && self.files.has_packages_of_stage();
         let recorded = || recorded_entry(self.resolver.documents(), "functions", name, written.place());
         let own = is_recorded.then(recorded).flatten();
         let provider = self.resolver.get(&self.resolver.root(), "provider").ok().flatten();

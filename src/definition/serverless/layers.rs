@@ -7,7 +7,7 @@ use super::artifacts::{Artifacts, Package};
 use super::builders::{Builder, COMMAND};
 use super::code::{Files, Wanted};
 use super::intrinsics::{Evaluated, Region};
-use super::package::{Packaging, ServicePackage};
+use super::package::{Filter, Packaging, ServicePackage};
 use super::values::{get, text};
 use super::variables::{Resolver, Value, recorded_entries};
 use crate::definition::fields::{Findings, layer_version, source};
@@ -130,12 +130,15 @@ impl<'r, 'a> Layers<'r, 'a> {
         let path = text(self.resolver, &layer, "path", findings);
         let place = path.as_ref().map_or_else(|| layer.place().clone(), |path| path.place.clone());
         let package = self.artifacts.of_layer(name, &packaging);
+        let mut of_filter = Findings::new(place.clone());
         let wanted = Wanted {
             what: format!("the layer `{name}`"),
             place: place.clone(),
+            runtime: String::new(),
             builder: None,
             folder: path.as_ref().map(|path| path.text.as_str()),
-            filter: self.package.filter_of_layer(&packaging, findings),
+            filter: self.package.filter_of_layer(&packaging, &mut of_filter),
+            of_filter: of_filter.all,
         };
         if let (Package::Absent(path), None) = (&package, &path) {
             let message =
@@ -160,9 +163,11 @@ impl<'r, 'a> Layers<'r, 'a> {
         let wanted = Wanted {
             what: format!("the layer `{name}`"),
             place: used_at.clone(),
+            runtime: String::new(),
             builder: Some(&builder),
             folder: None,
-            filter: self.package.filter_of_layer(&Packaging::default(), findings),
+            filter: Filter { exclude: Vec::new() },
+            of_filter: Vec::new(),
         };
         let found =
             self.files.find(self.artifacts.of_layer(name, &Packaging::default()), &wanted, findings)?;

@@ -15,7 +15,7 @@ use self::gitignore::{Effect, Inexact};
 use super::values::{Text, boolean, get, text, texts};
 use super::variables::{Resolver, Value};
 use crate::definition::fields::Findings;
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Help, Place};
 
 /// What Serverless leaves out by itself (`package-service.js`).
 const DEFAULT_EXCLUDES: &[&str] = &[
@@ -189,7 +189,8 @@ impl Inexact {
             Self::Outside => {
                 let message =
                     format!("`{pattern}` adds files from outside of the folder, which limg does not");
-                let help = "copy or link the files into the folder, or put them into a layer";
+                let help = Help::from("copy or link the files into the folder")
+                    .or("run `serverless package` and use `--built`");
                 Finding::error(Code::BadPattern, place.clone(), message).help(help)
             }
             Self::Approximate => {

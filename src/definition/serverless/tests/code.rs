@@ -112,8 +112,12 @@ fn an_artifact_of_another_tool_must_exist() {
         codes(&text("target/app.jar"), &[("target/app.jar", ZIP)], BuildResults::Fresh),
         ["target/app.jar"]
     );
-    let missing = codes(&text("target/app.jar"), &[], BuildResults::Fresh);
-    assert!(missing[0].starts_with("3: `target/app.jar` does not exist; "), "{missing:?}");
+    assert_eq!(
+        codes(&text("target/app.jar"), &[], BuildResults::Fresh),
+        ["3: `target/app.jar` does not exist; run `mvn package`"]
+    );
+    let missing = codes(&text("made/app.jar"), &[], BuildResults::Fresh);
+    assert!(missing[0].starts_with("3: `made/app.jar` does not exist; check the path"), "{missing:?}");
     assert_eq!(
         codes(&text("s3://bucket/app.jar"), &[], BuildResults::Fresh),
         [
@@ -174,4 +178,23 @@ functions:
     assert_eq!(excluded(1), always);
     let source = functions[0].code.files().unwrap();
     assert!(source.follow && !source.default_excludes);
+}
+
+#[test]
+fn patterns_outside_of_the_service_need_a_package() {
+    let text = "service: shop
+provider: { name: aws, runtime: nodejs22.x }
+package:
+  patterns: ['../shared/**', '!+(a|b)']
+functions:
+  a: { handler: src/a.handler }
+";
+    let files = [("src/a.js", ""), (".serverless/shop.zip", ZIP)];
+    let outside = "4: `../shared/**` adds files from outside of the folder, which limg does not; copy or link the files \
+                   into the folder, or run `serverless package` and use `--built`";
+    let inexact = "4: gitignore syntax cannot express `!+(a|b)`: the image may contain more files than the package; use \
+                   only `*`, `**`, `?`, `[…]`, `{…,…}` and `!` at the start";
+    assert_eq!(codes(text, &files, BuildResults::Always), [".serverless/shop.zip"]);
+    assert_eq!(codes(text, &files, BuildResults::Fresh), [outside]);
+    assert_eq!(codes(text, &files, BuildResults::Never), [outside, inexact]);
 }
