@@ -9,6 +9,7 @@
 
 mod support;
 
+mod assemblies;
 mod build;
 mod cache;
 mod definitions;

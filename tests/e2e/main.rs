@@ -19,6 +19,7 @@ mod arm64;
 mod aws;
 mod bases;
 mod bytecode;
+mod cdk;
 mod checkouts;
 mod clients;
 mod contexts;
