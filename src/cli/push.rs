@@ -60,8 +60,8 @@ async fn to_ecr(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let PushEcrArguments { account, profile, repository: template, create_repository, push } = arguments;
-    let region = push.common.definition.region.clone();
+    let PushEcrArguments { profile, repository: template, create_repository, push } = arguments;
+    let (region, account) = (push.common.definition.region.clone(), push.common.definition.account.clone());
     let job = PushJob::new(&push, settings, terminal)?;
     let project = &job.loaded.project;
     let template = match template {

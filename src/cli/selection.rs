@@ -56,7 +56,7 @@ fn options(
     settings: &Settings,
 ) -> Options {
     let DefinitionArguments { region, parameters, config_env, stage, service_parameters, .. } = arguments;
-    let DefinitionArguments { layers, runtimes, bases, .. } = arguments;
+    let DefinitionArguments { account, layers, runtimes, bases, .. } = arguments;
     let directory = &settings.directory;
     Options {
         architecture,
@@ -66,6 +66,7 @@ fn options(
         parameters: parameters.iter().flat_map(|ParameterOverrides(values)| values.clone()).collect(),
         region: region.clone().or_else(|| settings.region.clone()),
         region_of_option: region.clone(),
+        account: account.clone(),
         stage: stage.clone(),
         service_parameters: service_parameters.iter().cloned().collect(),
         environment: settings.environment.clone(),

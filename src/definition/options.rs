@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub region: Option<String>,
     /// The same, if an option of the command line names it and not only the environment.
     pub region_of_option: Option<String>,
+    /// The number of the account in which the functions will run.
+    pub account: Option<String>,
     /// The stage of a service of the Serverless Framework.
     pub stage: Option<String>,
     /// Values of the parameters of such a service by name.
@@ -66,6 +68,7 @@ impl Options {
             parameters: BTreeMap::new(),
             region: None,
             region_of_option: None,
+            account: None,
             stage: None,
             service_parameters: BTreeMap::new(),
             environment: BTreeMap::new(),

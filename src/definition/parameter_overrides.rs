@@ -15,6 +15,25 @@ impl FromStr for ParameterOverrides {
     }
 }
 
+impl ParameterOverrides {
+    /// The values in `samconfig.toml`. What the deployed stack or another file has is left out: `UsePreviousValue`, and
+    /// `file://` with the path of a file.
+    ///
+    /// # Errors
+    /// When a text has another form.
+    pub(crate) fn of_samconfig(text: &str) -> Result<Self, String> {
+        let words = words(text)?;
+        let is_elsewhere =
+            |word: &&String| word.starts_with("file://") || word.contains(",UsePreviousValue=");
+        words
+            .iter()
+            .filter(|word| !is_elsewhere(word))
+            .map(|word| assignment(word))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
 /// Splits a text at spaces outside of quotes, and removes the quotes.
 fn words(text: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
@@ -66,6 +85,18 @@ fn assignment(word: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_elsewhere_is_left_out_of_samconfig() {
+        let text =
+            "ParameterKey=A,ParameterValue=1 ParameterKey=B,UsePreviousValue=true file://c.json D=file://x";
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let expected = ParameterOverrides([("A", "1"), ("D", "file://x")].map(own).into());
+        assert_eq!(ParameterOverrides::of_samconfig(text), Ok(expected));
+        assert!(
+            ParameterOverrides::of_samconfig("A").is_err() && text.parse::<ParameterOverrides>().is_err()
+        );
+    }
 
     #[test]
     fn values_are_read_as_the_sam_cli_reads_them() {

@@ -92,7 +92,7 @@ fn a_function_builds_although_another_one_cannot() {
     let context = project(&template);
     context.limg(&[&["build", "One"], &BASE[..]].concat()).ok();
     let all = context.limg(&[&["build"], &BASE[..]].concat());
-    all.fails(2, &["template.yaml:15:", "nowhere` does not exist [missing-path]", "run `sam build Gone`"]);
+    all.fails(2, &["template.yaml:15:", "nowhere` does not exist [missing-path]", "correct the path"]);
     context
         .limg(&["build", "Docker"])
         .fails(2, &["limg leaves the function `Docker` alone", "limg functions"]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::definition::ParameterOverrides;
-use crate::project::{ImageLocation, LayerVersionArn};
+use crate::project::{ImageLocation, LayerVersionArn, is_account};
 use crate::runtime;
 
 /// The options of all commands that read a definition.
@@ -16,6 +16,11 @@ pub(in crate::cli) struct DefinitionArguments {
     /// The Region of the functions [default: `AWS_REGION`, or that of samconfig.toml]
     #[arg(long, value_name = "REGION")]
     pub(in crate::cli) region: Option<String>,
+
+    /// The account of the functions, which layers may name, and of the repositories in ECR [default: for ECR, that of the
+    /// credentials]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(in crate::cli) account: Option<String>,
 
     /// Values of the parameters of a template; repeatable
     ///
@@ -66,6 +71,15 @@ pub(in crate::cli) struct DefinitionArguments {
     /// Include the functions that CDK adds for its own purposes
     #[arg(long = "all")]
     pub(in crate::cli) all_functions: bool,
+}
+
+/// Reads the number of an account.
+fn account(text: &str) -> Result<String, String> {
+    if is_account(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the number of an account: 12 digits".to_owned())
+    }
 }
 
 /// Reads `ARN=PATH`.

@@ -57,10 +57,6 @@ Examples:
   aws lambda update-function-code --function-name greet --image-uri \"$image\""
 )]
 pub(in crate::cli) struct PushEcrArguments {
-    /// The account that owns the repositories [default: that of the credentials]
-    #[arg(long, value_name = "ID")]
-    pub(in crate::cli) account: Option<String>,
-
     /// The profile in the AWS configuration
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) profile: Option<String>,

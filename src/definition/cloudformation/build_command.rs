@@ -1,114 +1,137 @@
-//! Which sources are not what runs in Lambda, and the command that makes that of them.
+//! Which resources the AWS SAM CLI must build before they can be packed, and the command that builds them.
 //!
 //! limg packs files as they are. Where a project needs a compiler, a bundler or a package manager first, an image of its
 //! sources would fail when it starts.
 
 use std::path::Path;
 
+use super::build_need::{Builder, Need};
 use super::intrinsics::{Expression, Stacks};
-use crate::definition::fields::build_output;
+use super::uncompiled;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::fs;
 use crate::runtime::Language;
 
-/// The tool that builds a project.
-pub(super) enum Tool<'a> {
-    /// The AWS SAM CLI, with the full name of the resource.
-    Sam { name: &'a str },
-    /// The AWS CDK, which builds all assets of an app.
-    Cdk,
-}
+/// The names of templates that the AWS SAM CLI finds by itself (AWS SAM CLI, `sam build`, `--template-file`).
+const FOUND_BY_SAM: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 
-impl Tool<'_> {
-    /// The command that builds the resource, as one would type it in a shell.
-    pub(super) fn command(&self) -> String {
-        match self {
-            Self::Sam { name } => format!("sam build {name}"),
-            Self::Cdk => "cdk synth".to_owned(),
-        }
+/// The largest makefile that is read, in bytes: more than people write.
+const MAKEFILE_LIMIT: u64 = 1024 * 1024;
+
+/// The command that builds all resources of a template. It names none of them: a build of one resource removes the results
+/// of all others (AWS SAM CLI, `sam build`).
+pub(super) fn sam_build(template: &Path) -> String {
+    let name = template.file_name().unwrap_or_default().to_string_lossy();
+    if FOUND_BY_SAM.contains(&name.as_ref()) {
+        "sam build".to_owned()
+    } else {
+        format!("sam build -t {name}")
     }
-}
-
-/// What to do about a path that does not exist yet, by the folders in which build tools put their results.
-pub(super) fn help(path: &Path, runtime: &str, tool: &Tool<'_>) -> Help {
-    let command = build_output::command(path, runtime).map_or_else(|| tool.command(), str::to_owned);
-    format!("run `{command}` if it makes this path, or correct the path").into()
 }
 
 /// Why the folder of a function's code cannot be packed as it is.
 pub(super) fn needed_by_function<'t>(
     stacks: &Stacks<'t>,
     resource: &Expression<'t>,
+    logical_id: &str,
     (runtime, handler): (&str, &str),
     folder: &Path,
-) -> Option<String> {
-    let method = build_method(stacks, resource);
-    if let Some(method) = method.as_deref() {
-        let packs_as_is =
-            Language::of(method).is_some_and(|it| !matches!(it, Language::Java | Language::DotNet));
-        if !packs_as_is {
-            return Some(format!("its `BuildMethod` is `{method}`"));
-        }
+) -> Option<Need> {
+    if skips_build(stacks, resource) {
+        return None;
     }
-    let names = fs::names_in(folder).ok()?;
-    let has = |name: &str| names.iter().any(|own| own == name);
-    let has_suffix = |suffix: &str| names.iter().any(|own| own.ends_with(suffix));
-    let first = |suffixes: &[&str]| {
-        names.iter().find(|own| suffixes.iter().any(|suffix| own.ends_with(suffix))).cloned()
-    };
-    match Language::of(runtime) {
-        Some(Language::DotNet) if !has_suffix(".dll") => first(&[".csproj", ".fsproj", ".vbproj"])
-            .map(|project| format!("`{project}` has not been compiled")),
-        Some(Language::Java) if !has_suffix(".class") && !has_suffix(".jar") => {
-            let is_compiled = ["lib", "com", "org", "io", "META-INF"].iter().any(|name| has(name));
-            let project = ["pom.xml", "build.gradle", "build.gradle.kts"].into_iter().find(|name| has(name));
-            let project = project.filter(|_| !is_compiled)?;
-            Some(format!("the project of `{project}` has not been compiled"))
-        }
-        Some(Language::Node) => {
-            let module = handler.rsplit_once('.').map_or(handler, |(module, _)| module);
-            let file = |suffix: &str| folder.join(format!("{module}{suffix}"));
-            let exists = |suffix: &str| fs::symlink_metadata(&file(suffix)).is_ok();
-            let is_compiled = [".js", ".mjs", ".cjs"].into_iter().any(exists);
-            let source = [".ts", ".mts", ".cts", ".tsx"].into_iter().find(|suffix| exists(suffix))?;
-            (!is_compiled).then(|| format!("`{module}{source}` has not been compiled to JavaScript"))
-        }
-        None if !has("bootstrap") => {
-            let project =
-                ["Cargo.toml", "go.mod", "Package.swift", "Makefile"].into_iter().find(|name| has(name));
-            let project = project.map(str::to_owned).or_else(|| first(&[".go", ".csproj"]));
-            project.map(|project| format!("there is no `bootstrap` next to `{project}`"))
-        }
-        _ => None,
+    if let Some(method) = build_method(stacks, resource).filter(|method| !only_installs(method)) {
+        return Some(Need::of_sam(format!("its `BuildMethod` is `{method}`")));
     }
+    if Language::of(runtime).is_none() && has_target(folder, &format!("build-{logical_id}")) {
+        return Some(Need::of_sam(format!("`Makefile` has the target `build-{logical_id}`")));
+    }
+    uncompiled::needed(folder, runtime, handler)
 }
 
 /// Why the content of a layer cannot be packed as it is: `BuildMethod` puts files into folders of the layer.
-pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
-    build_method(stacks, resource).map(|method| format!("its `BuildMethod` is `{method}`"))
+pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<Need> {
+    if skips_build(stacks, resource) {
+        return None;
+    }
+    build_method(stacks, resource).map(|method| Need::of_sam(format!("its `BuildMethod` is `{method}`")))
 }
 
 /// The finding about sources that must be built first.
-pub(super) fn needed(what: &str, why: &str, stale: bool, tool: &Tool<'_>, place: &Place) -> Finding {
-    let command = tool.command();
-    let message = if stale {
+pub(super) fn needed(what: &str, need: &Need, is_stale: bool, command: &str, place: &Place) -> Finding {
+    let why = &need.why;
+    let message = if is_stale {
         format!("{what} must be built first, since {why}; the last build is older than its sources")
     } else {
         format!("{what} must be built first, since {why}")
     };
-    let help = Help::from(format!("run `{command}`"));
-    let help = if stale { help.or("use `--built` to take the last build") } else { help };
+    let help = Help::from(match &need.builder {
+        Builder::Sam => format!("run `{command}`"),
+        Builder::SamIn(folder) => format!("name the folder `{folder}` instead, and run `{command}`"),
+        Builder::Other(command) => format!("run `{command}`"),
+    });
+    let help = if is_stale { help.or("use `--built` to take the last build") } else { help };
     Finding::error(Code::MissingBuild, place.clone(), message)
         .help(help.or("use `--source` to pack the sources as they are"))
 }
 
+/// Whether the AWS SAM CLI packs a resource as it is: `SkipBuild` (AWS SAM developer guide, `sam build`).
+pub(super) fn skips_build<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> bool {
+    metadata(stacks, resource, "SkipBuild").is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
 /// `BuildMethod` of a resource (AWS SAM developer guide, Building layers; Building with custom runtimes).
 fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
-    let metadata = stacks.get(resource, "Metadata").ok()??;
     // `sam build` adds it to resources that it has built.
-    if stacks.get(&metadata, "SamResourceId").ok()?.is_some() {
+    if metadata(stacks, resource, "SamResourceId").is_some() {
         return None;
     }
-    let method = stacks.get(&metadata, "BuildMethod").ok()??;
-    stacks.text(&method).ok()?.map(|method| method.text)
+    metadata(stacks, resource, "BuildMethod")
+}
+
+fn metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>, key: &str) -> Option<String> {
+    let metadata = stacks.get(resource, "Metadata").ok()??;
+    let value = stacks.get(&metadata, key).ok()??;
+    stacks.text(&value).ok()?.map(|text| text.text)
+}
+
+/// Whether a method is the id of a runtime whose build only installs packages. Whether those are missing, their lists show.
+/// Others such as `python-uv` read a manifest of their own.
+fn only_installs(method: &str) -> bool {
+    ["python", "nodejs", "ruby"]
+        .iter()
+        .filter_map(|language| method.strip_prefix(language))
+        .any(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Whether the makefile of a folder has a target. The AWS SAM CLI builds functions of OS-only runtimes by makefile unless
+/// `BuildMethod` says otherwise.
+fn has_target(folder: &Path, target: &str) -> bool {
+    let Ok(text) = fs::read_text(&folder.join("Makefile"), MAKEFILE_LIMIT) else { return false };
+    text.lines()
+        .filter(|line| !line.starts_with(['\t', '#']))
+        .filter_map(|line| line.split_once(':'))
+        .any(|(targets, _)| targets.split_whitespace().any(|own| own == target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_that_sam_does_not_find_is_named() {
+        assert_eq!(sam_build(Path::new("/p/template.yml")), "sam build");
+        assert_eq!(sam_build(Path::new("/p/sam.yaml")), "sam build -t sam.yaml");
+    }
+
+    #[test]
+    fn runtimes_as_methods_only_install_packages() {
+        for method in ["python3.12", "nodejs22.x", "ruby3.3"] {
+            assert!(only_installs(method), "{method}");
+        }
+        for method in ["python-uv", "esbuild", "makefile", "java21", "dotnet8", "rust-cargolambda", "python"]
+        {
+            assert!(!only_installs(method), "{method}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::build_command;
 use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node, Scalar};
 use crate::definition::fields::Findings;
@@ -34,6 +35,8 @@ const NESTED: [(&str, &str); 2] =
 /// The results of a project's build tool.
 pub(in crate::definition) struct BuildResults {
     usage: Use,
+    /// The command that makes them.
+    command: String,
     /// The results by the full name of the resource.
     results: BTreeMap<String, BuildResult>,
 }
@@ -63,12 +66,17 @@ impl BuildResults {
         {
             collect(&root.join(folder.unwrap_or(FOLDER)), "", DEPTH_LIMIT, &mut results);
         }
-        Self { usage, results }
+        Self { usage, command: build_command::sam_build(template), results }
+    }
+
+    /// The command that makes them.
+    pub(super) fn command(&self) -> &str {
+        &self.command
     }
 
     /// No results, for templates that the AWS SAM CLI does not build.
     pub(in crate::definition) fn none(usage: Use) -> Self {
-        Self { usage, results: BTreeMap::new() }
+        Self { usage, command: String::new(), results: BTreeMap::new() }
     }
 
     /// Whether results are used where there are any.

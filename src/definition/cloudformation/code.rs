@@ -6,10 +6,18 @@ use super::assets::Asset;
 use super::inline;
 use super::intrinsics::{Expression, Stacks, Unresolved, Value};
 use super::properties::Properties;
-use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
-use crate::finding::{Code, Finding, Help, Place};
+use crate::definition::fields::{Findings, build_output};
+use crate::finding::{Code, Finding, Place};
 use crate::project::{FunctionCode, Source};
+use crate::runtime::Language;
+
+/// An object in S3.
+pub(super) struct Object {
+    bucket: String,
+    pub(super) key: String,
+    version: Option<String>,
+}
 
 /// What a property says about files.
 pub(super) enum Location {
@@ -18,7 +26,9 @@ pub(super) enum Location {
     /// A text in the template.
     Inline { text: String, place: Place },
     /// An object in S3.
-    S3 { url: String, place: Place },
+    S3 { object: Object, place: Place },
+    /// An object in S3 whose key is empty, which the tools of .NET fill in when they deploy.
+    ToBeFilled { place: Place },
     /// An asset of CDK.
     Asset(Asset),
     /// A container image.
@@ -51,12 +61,12 @@ impl Location {
         let place = value.place().clone();
         match stacks.evaluate(value)? {
             Value::Text(text) if text.text.starts_with("s3://") => {
-                Ok(Some(Self::S3 { url: text.text, place }))
+                Ok(Some(Self::S3 { object: Object::of_url(&text.text), place }))
             }
             // `aws cloudformation package` and the SAM CLI accept a path where CloudFormation has a mapping.
             Value::Text(text) => Ok(Some(Self::Path { path: text.text, place })),
             Value::Map(entries) => {
-                let text = |keys: [&str; 2]| {
+                let text = |keys: &[&str]| {
                     let entry = entries.iter().find(|(key, _)| keys.contains(&key.as_str()));
                     let text = entry.map(|(_, value)| stacks.text(value)).transpose()?.flatten();
                     Ok::<_, Unresolved>(text.map(|scalar| scalar.text))
@@ -64,27 +74,45 @@ impl Location {
                 if entries.iter().any(|(key, _)| key == "ImageUri") {
                     return Ok(Some(Self::Image));
                 }
-                if let Some(code) = text(["ZipFile", "ZipFile"])? {
+                if let Some(code) = text(&["ZipFile"])? {
                     return Ok(Some(Self::Inline { text: code, place: place.key("ZipFile") }));
                 }
-                let Some(key) = text(["S3Key", "Key"])? else { return Ok(None) };
+                let Some(key) = text(&["S3Key", "Key"])? else { return Ok(None) };
+                if key.is_empty() {
+                    return Ok(Some(Self::ToBeFilled { place }));
+                }
                 // Only AWS may know the name of the bucket, and the answer is the same.
                 let bucket =
-                    text(["S3Bucket", "Bucket"]).ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
-                Ok(Some(Self::S3 { url: format!("s3://{bucket}/{key}"), place }))
+                    text(&["S3Bucket", "Bucket"]).ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
+                let version = text(&["S3ObjectVersion", "Version"]).ok().flatten();
+                Ok(Some(Self::S3 { object: Object { bucket, key, version }, place }))
             }
             Value::Absent | Value::List(_) | Value::Reference(_) => Ok(None),
         }
     }
 }
 
-/// Finds files on this machine. `command` says what makes them if they do not exist.
-pub(super) fn files(
-    path: &str,
-    place: &Place,
-    command: impl Fn(&Path) -> Help,
-    findings: &mut Findings,
-) -> Option<Source> {
+impl Object {
+    fn of_url(url: &str) -> Self {
+        let rest = url.strip_prefix("s3://").unwrap_or(url);
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None }
+    }
+
+    /// The command that downloads it to a file.
+    fn download(&self) -> String {
+        let Self { bucket, key, version } = self;
+        match version {
+            None => format!("aws s3 cp s3://{bucket}/{key} FILE.zip"),
+            Some(version) => {
+                format!("aws s3api get-object --bucket {bucket} --key {key} --version-id {version} FILE.zip")
+            }
+        }
+    }
+}
+
+/// Finds files on this machine for a function with a runtime, or for a layer.
+pub(super) fn files(path: &str, place: &Place, runtime: &str, findings: &mut Findings) -> Option<Source> {
     let folder = place.file().parent().unwrap_or(Path::new("/"));
     // The SAM CLI follows links when it packs code.
     let written = Written {
@@ -99,7 +127,7 @@ pub(super) fn files(
     let source = source::read(&written, folder, &mut found);
     for finding in found.all {
         let is_missing = finding.code == Code::MissingPath;
-        let help = is_missing.then(|| command(&folder.join(path)));
+        let help = is_missing.then(|| build_output::help(Path::new(path), runtime)).flatten();
         findings.add(match help {
             Some(help) => finding.help(help),
             None => finding,
@@ -126,7 +154,19 @@ pub(super) fn inline(
 }
 
 /// The finding about an object in S3.
-pub(super) fn in_s3(what: &str, url: &str, place: &Place, property: &str) -> Finding {
-    let finding = Finding::error(Code::RemoteCode, place.clone(), format!("{what} is in S3: {url}"));
-    finding.help(format!("download it with `aws s3 cp {url} FILE.zip`, and write `{property}: FILE.zip`"))
+pub(super) fn in_s3(what: &str, object: &Object, place: &Place, property: &str) -> Finding {
+    let message = format!("{what} is in S3: s3://{}/{}", object.bucket, object.key);
+    let finding = Finding::error(Code::RemoteCode, place.clone(), message);
+    finding.help(format!("download it with `{}`, and write `{property}: FILE.zip`", object.download()))
+}
+
+/// The finding about an object in S3 that has no key yet.
+pub(super) fn to_be_filled(what: &str, runtime: &str, place: &Place, property: &str) -> Finding {
+    let message = format!("{what} must be built first, since its key in S3 is empty");
+    let finding = Finding::error(Code::MissingBuild, place.clone(), message);
+    let pack = match Language::of(runtime) {
+        Some(Language::DotNet) => "run `dotnet lambda package -o FILE.zip`",
+        _ => "pack it into a .zip",
+    };
+    finding.help(format!("{pack}, and write `{property}: FILE.zip`"))
 }

@@ -16,3 +16,10 @@ pub(super) struct Context<'a> {
     /// What the command adds.
     pub(super) options: &'a Options,
 }
+
+impl Context<'_> {
+    /// The command of the project's tool, which builds everything, as one would type it in a shell.
+    pub(super) fn build_command(&self) -> &str {
+        if self.assets.assembly.is_some() { "cdk synth" } else { self.results.command() }
+    }
+}

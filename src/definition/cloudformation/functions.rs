@@ -8,12 +8,12 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use super::assets::Assets;
-use super::build_command::{self, Tool};
+use super::build_command;
 use super::build_results::Found;
 use super::cdk_helpers;
 use super::code::{self, Location};
 use super::context::Context;
-use super::intrinsics::{Expression, StackId, Stacks, Unresolved};
+use super::intrinsics::{Expression, StackId, Stacks, Unresolved, Value};
 use super::layers::Layers;
 use super::properties::Properties;
 use crate::definition::fields::{self, Findings};
@@ -231,9 +231,11 @@ impl<'t> Reader<'_, 't> {
         let architecture = self.architecture(&properties, findings);
         let layers = self.layers.of_function(properties.both("Layers"), findings);
         let location = location.transpose().map_err(|unresolved| findings.add(unresolved.finding()));
-        let code = match (location, &base) {
-            (Ok(Some(location)), Some(base)) => {
-                let language = (base.contract.as_str(), handler.as_deref().unwrap_or_default());
+        // A runtime that Lambda no longer has does not hide what else is wrong.
+        let contract = base.as_ref().map(|base| base.contract.clone()).or_else(|| runtime.clone());
+        let code = match (location, contract) {
+            (Ok(Some(location)), Some(contract)) => {
+                let language = (contract.as_str(), handler.as_deref().unwrap_or_default());
                 self.code(id, property, location, language, resource, findings)
             }
             (Ok(None), _) => {
@@ -274,11 +276,8 @@ impl<'t> Reader<'_, 't> {
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
-            build_command: match () {
-                () if !self.context.results.are_used() => None,
-                () if self.context.assets.assembly.is_some() => Some(Tool::Cdk.command()),
-                () => Some(Tool::Sam { name: id.full_name }.command()),
-            },
+            build_command: (self.context.results.are_used() && !build_command::skips_build(stacks, resource))
+                .then(|| self.context.build_command().to_owned()),
             timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),
             base,
@@ -315,10 +314,13 @@ impl<'t> Reader<'_, 't> {
         base
     }
 
-    /// The first architecture of the list: Lambda accepts one.
+    /// The first architecture of the list: Lambda accepts one. As CloudFormation, limg takes a single value for a list.
     fn architecture(&self, properties: &Properties<'_, 't>, findings: &mut Findings) -> Architecture {
         let read = || -> Result<Option<String>, Unresolved> {
             let Some(list) = properties.find("Architectures") else { return Ok(None) };
+            if let Value::Text(text) = self.stacks.evaluate(list)? {
+                return Ok(Some(text.text));
+            }
             let Some(first) = self.stacks.list(list)?.and_then(|list| list.into_iter().next()) else {
                 return Ok(None);
             };
@@ -358,16 +360,19 @@ impl<'t> Reader<'_, 't> {
             Location::Asset(asset) => {
                 return self.context.assets.files(asset, findings).map(FunctionCode::Files);
             }
-            Location::S3 { url, place } => {
-                if let Some(asset) = self.context.assets.in_s3(&url, &place) {
+            Location::S3 { object, place } => {
+                if let Some(asset) = self.context.assets.in_s3(&object.key, &place) {
                     return self.context.assets.files(asset, findings).map(FunctionCode::Files);
                 }
-                findings.add(code::in_s3(&what, &url, &place, property));
+                findings.add(code::in_s3(&what, &object, &place, property));
+                return None;
+            }
+            Location::ToBeFilled { place } => {
+                findings.add(code::to_be_filled(&what, runtime, &place, property));
                 return None;
             }
             Location::Image => return None,
         };
-        let tool = Tool::Sam { name: id.full_name };
         let folder = place.file().parent().unwrap_or(Path::new("/")).join(&path);
         let found = self.context.results.find(id.full_name, &place, &path);
         if let Found::Fresh(source) = found {
@@ -376,15 +381,19 @@ impl<'t> Reader<'_, 't> {
         let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
         if self.context.results.are_used()
             && is_folder
-            && let Some(why) =
-                build_command::needed_by_function(self.stacks, resource, (runtime, handler), &folder)
+            && let Some(need) = build_command::needed_by_function(
+                self.stacks,
+                resource,
+                id.logical_id,
+                (runtime, handler),
+                &folder,
+            )
         {
             let is_stale = matches!(found, Found::Stale);
-            findings.add(build_command::needed(&what, &why, is_stale, &tool, &place));
+            findings.add(build_command::needed(&what, &need, is_stale, self.context.build_command(), &place));
             return None;
         }
-        let help = |path: &Path| build_command::help(path, runtime, &tool);
-        code::files(&path, &place, help, findings).map(FunctionCode::Files)
+        code::files(&path, &place, runtime, findings).map(FunctionCode::Files)
     }
 
     /// The variables of the function's configuration, and the names of those that only the deployed stack knows.

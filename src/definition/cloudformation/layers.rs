@@ -1,10 +1,9 @@
 //! The layers of a function: ARNs of layer versions, and layers that the template itself has.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::assets::Assets;
-use super::build_command::{self, Tool};
+use super::build_command;
 use super::build_results::Found;
 use super::code::{self, Location};
 use super::context::Context;
@@ -42,7 +41,7 @@ impl<'s, 't> Layers<'s, 't> {
             let items = match self.stacks.list(list) {
                 Ok(items) => items.unwrap_or_default(),
                 Err(unresolved) => {
-                    findings.add(unresolved.finding());
+                    findings.add(self.not_a_list(list).unwrap_or_else(|| unresolved.finding()));
                     continue;
                 }
             };
@@ -56,6 +55,17 @@ impl<'s, 't> Layers<'s, 't> {
             }
         }
         layers
+    }
+
+    /// The finding about one layer where a list of layers must be.
+    fn not_a_list(&self, value: &Expression<'t>) -> Option<Finding> {
+        let found = self.stacks.evaluate(value).ok()?;
+        if !matches!(found, Value::Text(_) | Value::Reference(_)) {
+            return None;
+        }
+        let message = "expected a list of layers, found one layer";
+        let finding = Finding::error(Code::WrongType, value.place().clone(), message);
+        Some(finding.help("write it as the item of a list"))
     }
 
     fn layer(&mut self, item: &Expression<'t>, findings: &mut Findings) -> Option<Layer> {
@@ -106,7 +116,7 @@ fn of_template(
         return Err(vec![finding]);
     };
     let mut findings = Findings::new(resource.place().clone());
-    let layer = read(stacks, context, reference, &resource, &mut findings);
+    let layer = read(stacks, context, reference, (&resource, at), &mut findings);
     layer.filter(|_| !findings.has_errors()).ok_or(findings.all)
 }
 
@@ -114,7 +124,7 @@ fn read<'t>(
     stacks: &Stacks<'t>,
     context: &Context<'_>,
     reference: &Reference,
-    resource: &Expression<'t>,
+    (resource, at): (&Expression<'t>, &Place),
     findings: &mut Findings,
 ) -> Option<Layer> {
     let Reference { stack, logical_id, .. } = reference;
@@ -127,6 +137,13 @@ fn read<'t>(
     let (section, key) = match kind.as_str() {
         "AWS::Serverless::LayerVersion" => (Some("LayerVersion"), "ContentUri"),
         "AWS::Lambda::LayerVersion" => (None, "Content"),
+        "AWS::Serverless::Application" | "AWS::CloudFormation::Stack" => {
+            let message = format!("only the deployed application `{logical_id}` knows its outputs");
+            let finding = Finding::error(Code::UnresolvedValue, at.clone(), message);
+            findings
+                .add(finding.help("use a parameter for the ARN, and pass `--parameter-overrides NAME=ARN`"));
+            return None;
+        }
         _ => {
             let message = format!("`{logical_id}` is not a layer, but has the type `{kind}`");
             let finding = Finding::error(Code::UnknownLayer, resource.place().clone().on_key(), message);
@@ -143,30 +160,36 @@ fn read<'t>(
         location.map_err(|error| unresolved(&error)).ok()?.flatten()
     };
     let what = format!("the content of the layer `{name}`");
-    let tool = Tool::Sam { name: &full_name };
     let source = match location {
         Some(Location::Path { path, place }) => {
-            let why = build_command::needed_by_layer(stacks, resource);
-            match (results.find(&full_name, &place, &path), why) {
+            let need = build_command::needed_by_layer(stacks, resource);
+            match (results.find(&full_name, &place, &path), need) {
                 (Found::Fresh(source), _) => source,
-                (found, Some(why)) if results.are_used() => {
+                (found, Some(need)) if results.are_used() => {
                     let is_stale = matches!(found, Found::Stale);
-                    findings.add(build_command::needed(&what, &why, is_stale, &tool, &place));
+                    findings.add(build_command::needed(
+                        &what,
+                        &need,
+                        is_stale,
+                        context.build_command(),
+                        &place,
+                    ));
                     return None;
                 }
-                _ => {
-                    let help = |path: &Path| build_command::help(path, "", &tool);
-                    code::files(&path, &place, help, findings)?
-                }
+                _ => code::files(&path, &place, "", findings)?,
             }
         }
         Some(Location::Asset(asset)) => assets.files(asset, findings)?,
-        Some(Location::S3 { url, place }) => {
-            let Some(asset) = assets.in_s3(&url, &place) else {
-                findings.add(code::in_s3(&what, &url, &place, key));
+        Some(Location::S3 { object, place }) => {
+            let Some(asset) = assets.in_s3(&object.key, &place) else {
+                findings.add(code::in_s3(&what, &object, &place, key));
                 return None;
             };
             assets.files(asset, findings)?
+        }
+        Some(Location::ToBeFilled { place }) => {
+            findings.add(code::to_be_filled(&what, "", &place, key));
+            return None;
         }
         Some(Location::Inline { .. } | Location::Image) | None => {
             let message = format!("the layer `{name}` has no `{key}` that limg can read");

@@ -9,7 +9,8 @@
 //! - `samconfig` and `nested` say which values parameters have, and which templates belong to the definition.
 //! - `functions`, `code`, `inline`, `layers` and `properties` give the resources their meaning.
 //! - `assets` finds the files of CDK, whose templates name places in S3.
-//! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first.
+//! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first, with `uncompiled`
+//!   for sources of compiled languages; a `build_need` is the reason.
 //! - `names` says what functions are called, and `cdk_helpers` which ones CDK has added itself.
 //! - `rewrite` gives back a template with functions as images.
 //! - `words` says how this format spells the settings that help asks for.
@@ -18,6 +19,7 @@
 
 mod assets;
 mod build_command;
+mod build_need;
 mod build_results;
 mod cdk_helpers;
 mod code;
@@ -32,6 +34,7 @@ mod properties;
 #[cfg_attr(not(test), expect(dead_code, reason = "no command rewrites templates yet"))]
 pub(in crate::definition) mod rewrite;
 mod samconfig;
+mod uncompiled;
 mod words;
 
 use std::collections::BTreeMap;
@@ -62,7 +65,7 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
     let samconfig = Samconfig::read(folder, options.environment_of_samconfig.as_deref(), &mut findings);
     let pseudo = PseudoParameters {
         region: options.region.clone().or_else(|| samconfig.region.clone()),
-        account: None,
+        account: options.account.clone(),
         stack_name: samconfig.stack_name.clone(),
     };
     let mut parameters = samconfig.parameters.clone();

@@ -107,8 +107,8 @@ impl Samconfig {
     }
 
     fn add(&mut self, overrides: &str) -> Result<(), String> {
-        let ParameterOverrides(values) =
-            overrides.parse().map_err(|why: String| format!("`parameter_overrides` is not valid: {why}"))?;
+        let ParameterOverrides(values) = ParameterOverrides::of_samconfig(overrides)
+            .map_err(|why| format!("`parameter_overrides` is not valid: {why}"))?;
         self.parameters.extend(values);
         Ok(())
     }

@@ -267,6 +267,7 @@ impl Why {
                 format!("add `{parameter}` to the `Parameters` of `{stack}`, or add a `Default`")
             }
             Self::NoRegion { .. } => "pass `--region REGION`".to_owned(),
+            Self::DeployedPseudo { pseudo } if pseudo == "AWS::AccountId" => "pass `--account ID`".to_owned(),
             Self::DeployedPseudo { .. }
             | Self::DeployedResource { .. }
             | Self::DeployedFunction { .. }
@@ -278,6 +279,12 @@ impl Why {
                 format!("change its type to `String`, and pass `--parameter-overrides {parameter}=VALUE`")
             }
             Self::Transform { .. } => "replace it with what it makes".to_owned(),
+            // Rain replaces its own functions when it packages a template (Rain documentation, Packaging).
+            Self::UnknownFunction { function, .. }
+                if function.trim_start_matches('!').starts_with("Rain::") =>
+            {
+                "run `rain pkg TEMPLATE`, and name the template that it prints".to_owned()
+            }
             Self::UnknownFunction { nearest, .. } => return did_you_mean(nearest),
             Self::Arguments { function, written } => {
                 let colon = if written.starts_with('!') { "" } else { ":" };

@@ -72,7 +72,7 @@ fn stale_results_are_named_with_the_command() {
     set_age(&folder, "src/app.py", 1);
     let text = report(&folder, TEMPLATE, &Options::of_tests());
     assert!(text.contains("`makefile`; the last build is older than its sources"), "{text}");
-    assert!(text.contains("help: run `sam build A`, use `--built` to take the last build, or use"), "{text}");
+    assert!(text.contains("help: run `sam build`, use `--built` to take the last build, or use"), "{text}");
     let always = Options { build_results: BuildResults::Always, ..Options::of_tests() };
     let text = report(&folder, TEMPLATE, &always);
     assert!(text.starts_with("A python3.12 app.handler x86_64 .aws-sam/build/A/"), "{text}");

@@ -81,10 +81,25 @@ C:
     help: run `mvn package` if it makes this path, or correct the path
 D:
   6: [missing-path] `functions/order` does not exist
-    help: run `sam build D` if it makes this path, or correct the path
+    help: did you mean `orders` in `functions`?
 E:
   7: [missing-key] the function `E` has no `Code`
     help: add `Code:` with a path, `ZipFile` or an object in S3",
+            ),
+            (
+                "a version, and keys that the tools of .NET fill in",
+                "
+Resources:
+  A: { Type: AWS::Serverless::Function, Properties: { CodeUri: { Bucket: b, Key: k, Version: v }, Handler: a.b, Runtime: python3.12 } }
+  B: { Type: AWS::Lambda::Function, Properties: { Code: { S3Bucket: '', S3Key: '' }, Handler: A::B::C, Runtime: dotnet8 } }
+",
+                "
+A:
+  3: [remote-code] the code of `A` is in S3: s3://b/k
+    help: download it with `aws s3api get-object --bucket b --key k --version-id v FILE.zip`, and write `CodeUri: FILE.zip`
+B:
+  4: [missing-build] the code of `B` must be built first, since its key in S3 is empty
+    help: run `dotnet lambda package -o FILE.zip`, and write `Code: FILE.zip`",
             ),
         ],
     );
@@ -166,6 +181,16 @@ Resources:
     assert!(text.contains("Lambda no longer has the runtime `nodejs12.x`"), "{text}");
     assert!(text.contains("help: use `--runtime nodejs12.x=nodejs22.x`, or change `Runtime`"), "{text}");
     assert!(text.contains("unknown runtime `cobol`"), "{text}");
+    // The other reasons are not hidden.
+    let both = report(
+        &folder,
+        &template.replace("functions, Handler: a.b, Runtime: n", "nowhere, Handler: a.b, Runtime: n"),
+        &Options::of_tests(),
+    );
+    assert!(
+        both.contains("has the runtime `nodejs12.x`") && both.contains("`nowhere` does not exist"),
+        "{both}"
+    );
     let runtimes = [("nodejs12.x".to_owned(), "nodejs22.x".to_owned())].into();
     let text = report(&folder, template, &Options { runtimes, ..Options::of_tests() });
     assert!(text.starts_with("A nodejs22.x a.b"), "{text}");
@@ -174,12 +199,19 @@ Resources:
 #[test]
 fn sources_that_must_be_built_first_are_named_with_the_command() {
     let folder = Folder::new();
-    for file in
-        ["net/Hello.csproj", "java/pom.xml", "ts/app.ts", "go/main.go", "rust/Cargo.toml", "net-built/x.dll"]
-    {
+    for file in [
+        "net/Hello.csproj",
+        "java/pom.xml",
+        "ts/app.ts",
+        "go/main.go",
+        "rust/Cargo.toml",
+        "net-built/app.handler.dll",
+        "make/bootstrap",
+    ] {
         folder.write(file, b"x");
     }
     folder.write("net-built/Hello.csproj", b"x");
+    folder.write("make/Makefile", b".PHONY: build-Other\nbuild-Make:\n\tgo build\n");
     let function = |id: &str, code: &str, runtime: &str, metadata: &str| {
         format!(
             "  {id}: {{ Type: AWS::Serverless::Function, Metadata: {{ {metadata} }}, \
@@ -196,6 +228,10 @@ fn sources_that_must_be_built_first_are_named_with_the_command() {
         function("Esbuild", "ts", "nodejs22.x", "BuildMethod: esbuild"),
         function("Built", "net-built", "dotnet8", ""),
         function("Python", "functions/orders", "python3.12", "BuildMethod: python3.12"),
+        function("Uv", "functions/orders", "python3.12", "BuildMethod: python-uv"),
+        function("Skipped", "ts", "nodejs22.x", "BuildMethod: esbuild, SkipBuild: true"),
+        function("Make", "make", "provided.al2023", ""),
+        function("Other", "make", "provided.al2023", ""),
     ]
     .concat();
     let text = report(&folder, &template, &Options::of_tests());
@@ -206,12 +242,17 @@ fn sources_that_must_be_built_first_are_named_with_the_command() {
         ("Go", "there is no `bootstrap` next to `main.go`"),
         ("Rust", "there is no `bootstrap` next to `Cargo.toml`"),
         ("Esbuild", "its `BuildMethod` is `esbuild`"),
+        ("Uv", "its `BuildMethod` is `python-uv`"),
+        ("Make", "`Makefile` has the target `build-Make`"),
     ] {
         let message = format!("[missing-build] the code of `{id}` must be built first, since {why}");
         assert!(text.contains(&message), "{id}: {text}");
-        assert!(text.contains(&format!("help: run `sam build {id}`, or use `--source`")), "{id}: {text}");
     }
-    assert!(text.contains("Built dotnet8") && text.contains("Python python3.12"), "{text}");
+    assert!(text.contains("help: run `sam build`, or use `--source`"), "{text}");
+    assert!(text.contains("help: run `npx tsc`, or use `--source`"), "{text}");
+    for built in ["Built dotnet8", "Python python3.12", "Skipped nodejs22.x", "Other provided.al2023"] {
+        assert!(text.contains(built), "{built}: {text}");
+    }
     let never = Options { build_results: crate::definition::BuildResults::Never, ..Options::of_tests() };
     let text = report(&folder, &template, &never);
     assert!(!text.contains("[missing-build]"), "{text}");

@@ -55,14 +55,54 @@ A:
   6: [unknown-layer] `Table` is not a layer, but has the type `AWS::DynamoDB::Table`
     help: name a layer version of the template, or an ARN
   7: [missing-build] the content of the layer `Built` must be built first, since its `BuildMethod` is `python3.12`
-    help: run `sam build Built`, or use `--source` to pack the sources as they are
+    help: run `sam build`, or use `--source` to pack the sources as they are
   8: [remote-code] the content of the layer `Remote` is in S3: s3://b/k
     help: download it with `aws s3 cp s3://b/k FILE.zip`, and write `Content: FILE.zip`
 B:
   5: [two-versions] versions 1 and 2 of the layer `arn:aws:lambda:us-east-1:123456789012:layer:l`
     help: remove one of them: Lambda rejects a function with two versions of a layer",
             ),
+            (
+                "values that only AWS knows, and one layer instead of a list",
+                "
+Globals: { Function: { Runtime: python3.12, Handler: a.b, CodeUri: functions, Architectures: arm64 } }
+Resources:
+  A: { Type: AWS::Serverless::Function, Properties: { Layers: [!GetAtt App.Outputs.Arn] } }
+  B: { Type: AWS::Serverless::Function, Properties: { Layers: [!Sub 'arn:aws:lambda:us-east-1:${AWS::AccountId}:layer:l:1'] } }
+  C: { Type: AWS::Serverless::Function, Properties: { Layers: !Ref Utils } }
+  Utils: { Type: AWS::Serverless::LayerVersion, Properties: { ContentUri: layers/utils } }
+  App: { Type: AWS::Serverless::Application, Properties: { Location: { ApplicationId: x, SemanticVersion: 1.0.0 } } }
+",
+                "
+A:
+  4: [unresolved-value] only the deployed application `App` knows its outputs
+    help: use a parameter for the ARN, and pass `--parameter-overrides NAME=ARN`
+B:
+  5: [unresolved-value] only the deployed stack knows `AWS::AccountId`
+    help: pass `--account ID`
+C:
+  6: [wrong-type] expected a list of layers, found one layer
+    help: write it as the item of a list
+App left alone: its template is not on this machine",
+            ),
         ],
+    );
+}
+
+#[test]
+fn an_account_that_is_given_completes_arns() {
+    let folder = Folder::new();
+    let template = "
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties: { Runtime: python3.12, Handler: a.b, CodeUri: functions, Architectures: arm64, Layers: [!Sub 'arn:aws:lambda:us-east-1:${AWS::AccountId}:layer:l:1'] }
+";
+    let account = Some("123456789012".to_owned());
+    let text = report(&folder, template, &Options { account, ..Options::of_tests() });
+    assert_eq!(
+        text,
+        "A python3.12 a.b arm64 functions/ [arn:aws:lambda:us-east-1:123456789012:layer:l:1] in A"
     );
 }
 

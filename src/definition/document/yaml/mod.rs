@@ -5,6 +5,7 @@
 
 mod core_schema;
 pub(super) mod lexical;
+mod lone_hyphens;
 mod properties;
 mod syntax;
 mod weight;
@@ -13,13 +14,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
 
 use super::node::{Entry, Node, Scalar, ScalarKind};
 use super::outline::{Form, MarkId, Outline};
 use super::{Position, Syntax};
 use crate::text::NESTING_AT_MOST;
 use lexical::{after_properties, end_of_block_scalar, gap, is_indicator};
+use lone_hyphens::Replaced;
 use properties::Properties;
 use weight::{NODE_COST, Weight};
 
@@ -32,12 +34,38 @@ const EXPANDED_AT_LEAST: usize = 32 * 1024 * 1024;
 
 /// Reads a text as one document.
 pub(super) fn parse(text: &str) -> Result<(Node, Outline), Syntax> {
+    let mut replaced = Replaced::none(text);
+    loop {
+        match parse_replaced(text, &replaced) {
+            Ok(parsed) => return Ok(parsed),
+            Err(Failure::Syntax(syntax)) => return Err(*syntax),
+            Err(Failure::Scan(error)) if !replaced.replace(&error) => {
+                return Err(syntax::syntax(&error, text));
+            }
+            Err(Failure::Scan(_)) => {}
+        }
+    }
+}
+
+/// Why a text cannot be read.
+enum Failure {
+    /// The parser rejects it.
+    Scan(ScanError),
+    Syntax(Box<Syntax>),
+}
+
+fn parse_replaced(text: &str, replaced: &Replaced<'_>) -> Result<(Node, Outline), Failure> {
     // As libyaml reads it, and with it most tools: no line break after the last line if the file has none.
     let options = granit_parser::options! { emit_comments: false, block_scalar_eof_without_line_feed: true };
     let mut reader = Reader::new(text);
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| syntax::syntax(&error, text))?;
-        reader.accept(event, &span)?;
+    for event in Parser::new_from_str_with_options(&replaced.text, options) {
+        let (mut event, span) = event.map_err(Failure::Scan)?;
+        if let Event::Scalar(text, ..) = &mut event
+            && span.byte_range().is_some_and(|span| replaced.is_at(span.start))
+        {
+            *text = Cow::Borrowed("-");
+        }
+        reader.accept(event, &span).map_err(|syntax| Failure::Syntax(Box::new(syntax)))?;
     }
     let mut root = reader.root.unwrap_or(Node::NULL);
     root.merge();
@@ -95,7 +123,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn accept(&mut self, event: Event<'t>, span: &Span) -> Result<(), Syntax> {
+    fn accept(&mut self, event: Event<'_>, span: &Span) -> Result<(), Syntax> {
         let span = span.byte_range().unwrap_or_default();
         match event {
             Event::DocumentStart(is_explicit, _) => {
@@ -170,7 +198,7 @@ impl<'t> Reader<'t> {
 
     fn scalar(
         &mut self,
-        text: Cow<'t, str>,
+        text: Cow<'_, str>,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,

@@ -36,7 +36,6 @@ fn values_of_the_deployed_stack_are_named() {
     let deployed =
         |what: &str| format!(" only the deployed stack knows {what} [unresolved-value]; {INSTEAD}");
     for (function, what) in [
-        ("!Ref AWS::AccountId", "`AWS::AccountId`"),
         ("!Ref AWS::StackName", "`AWS::StackName`"),
         ("!Ref AWS::StackId", "`AWS::StackId`"),
         ("!Ref AWS::NotificationARNs", "`AWS::NotificationARNs`"),
@@ -51,6 +50,8 @@ fn values_of_the_deployed_stack_are_named() {
         let shown = super::evaluate(function);
         assert!(shown.ends_with(&deployed(what)), "{shown}");
     }
+    let account = super::evaluate("!Ref AWS::AccountId");
+    assert!(account.ends_with("knows `AWS::AccountId` [unresolved-value]; pass `--account ID`"), "{account}");
     let given = PseudoParameters {
         region: Some("cn-north-1".into()),
         account: Some("123456789012".into()),
@@ -95,7 +96,7 @@ fn what_others_than_the_template_make_is_named() {
         ),
         (
             "!Rain::Embed a.sh",
-            "Resources.It.Value: limg does not know the function `!Rain::Embed` [unresolved-value]",
+            "Resources.It.Value: limg does not know the function `!Rain::Embed` [unresolved-value]; run `rain pkg TEMPLATE`, and name the template that it prints",
         ),
         (
             "!Subs a",
