@@ -75,6 +75,14 @@ pub(super) enum CommandError {
     LeftAlone { name: String, why: String },
     #[error("the definition has no function that limg builds: it leaves alone {}", listed(reasons))]
     AllLeftAlone { reasons: Vec<String> },
+    #[error("no image is known of {}", first_of(5, functions.iter()))]
+    NotPushed { functions: Vec<String> },
+    #[error("the new template must be in the folder of the original, `{}`", folder.display())]
+    TemplateElsewhere { folder: PathBuf },
+    #[error("the output is the template itself, `{}`", file.display())]
+    TemplateItself { file: PathBuf },
+    #[error("failed to read the record of pushed images")]
+    PushedImages(#[source] TextError),
     #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, meant: Vec<&'static str> },
     #[error("limg has no debugger for the runtime `{runtime}`")]
@@ -275,6 +283,19 @@ impl Failure for CommandError {
             Self::EnvFileLine { error, .. } => return error.help(),
             Self::EnvFile(_) => Some("use a text file with lines of the form NAME=VALUE".to_owned()),
             Self::SeveralStandardInputs => Some("use `-e -` once, and files for the other events".to_owned()),
+            Self::NotPushed { functions } => {
+                let first = functions.first().map_or("NAME", String::as_str);
+                Some(format!(
+                    "run `limg push ecr`, use `--uri {first}=URI`, or name the functions that become images"
+                ))
+            }
+            Self::TemplateElsewhere { .. } => {
+                Some("use a name in that folder: the paths in the template are relative to it".to_owned())
+            }
+            Self::TemplateItself { .. } => Some("use another name".to_owned()),
+            Self::PushedImages(_) => {
+                Some("remove `.limg/pushed.json` next to the definition, and push again".to_owned())
+            }
             Self::LeftAlone { .. } | Self::AllLeftAlone { .. } => {
                 Some("run `limg functions` for the list of functions".to_owned())
             }

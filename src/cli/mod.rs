@@ -19,10 +19,12 @@ mod interrupt;
 mod invoke;
 mod man;
 mod push;
+mod pushed;
 mod render;
 mod selection;
 mod settings;
 mod shard;
+mod template;
 mod units;
 mod update;
 
@@ -131,6 +133,7 @@ async fn run(
         }
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal, interrupt).await,
         Command::Functions(arguments) => functions::run(&arguments, settings, terminal),
+        Command::Template(arguments) => template::run(arguments, settings, terminal),
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

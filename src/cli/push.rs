@@ -9,6 +9,7 @@ use super::args::PushEcrArguments;
 use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
+use super::pushed::PushedImages;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -19,6 +20,7 @@ use crate::event::Event;
 use crate::failure::AnyFailure;
 use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
+use crate::text::with_causes;
 
 /// The tag without `--tag`.
 const DEFAULT_TAG: &str = "latest";
@@ -172,6 +174,12 @@ impl<'a> PushJob<'a> {
             .await
             .map_err(|error| CommandError::pipeline(error, loaded))?;
         terminal.summarize_overwrites();
+        let images = pushed.iter().map(|(built, pushed)| (built.name.clone(), uri(pushed)));
+        // The push itself is done.
+        if let Err(error) = PushedImages::add(&loaded.project, images) {
+            let message = format!("failed to record the pushed images: {}", with_causes(&error));
+            terminal.warning(&message, Some("pass them to `limg template` with `--uri`"));
+        }
         terminal.pushed(&pushed, uri);
         context::leak(pushed);
         Ok(ExitCode::SUCCESS)

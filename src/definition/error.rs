@@ -27,6 +27,12 @@ pub(crate) enum DefinitionError {
         /// What it is.
         foreign: Foreign,
     },
+    /// Only templates can have images in place of zip functions.
+    #[error("`{}` is not a SAM or CloudFormation template", file.display())]
+    NotATemplate {
+        /// The file.
+        file: PathBuf,
+    },
     /// A path could not be made absolute.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -58,9 +64,11 @@ impl Failure for DefinitionError {
             {
                 FailureKind::Environment
             }
-            Self::NotFound { .. } | Self::Foreign { .. } | Self::Document(_) | Self::Findings { .. } => {
-                FailureKind::User
-            }
+            Self::NotFound { .. }
+            | Self::Foreign { .. }
+            | Self::NotATemplate { .. }
+            | Self::Document(_)
+            | Self::Findings { .. } => FailureKind::User,
         }
     }
 
@@ -71,6 +79,7 @@ impl Failure for DefinitionError {
                     .into()
             }
             Self::Foreign { foreign, .. } => foreign.help.into(),
+            Self::NotATemplate { .. } => "name a template with `-f FILE`".into(),
             Self::Document(DocumentError::IsDirectory { .. }) => {
                 "name a folder with a limg.yaml, template.yaml, cdk.out or serverless.yml, or the file itself"
                     .into()

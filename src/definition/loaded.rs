@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::cloudformation::{self, ImageTemplate, TemplateChanges};
 use super::document::{Documents, Listed, Position, Vocabulary};
+use super::error::DefinitionError;
+use super::format::Format;
 use crate::finding::{Finding, Place, Setting, Step};
 use crate::project::{Function, Project};
 
@@ -63,6 +66,8 @@ pub(crate) struct Loaded {
     pub file: PathBuf,
     /// The absolute path of its lock file, which need not exist.
     pub lock_file: PathBuf,
+    /// Its format.
+    pub(super) format: Format,
     /// What it was read from.
     pub sources: Arc<Sources>,
 }
@@ -94,6 +99,28 @@ impl Loaded {
         let used: BTreeSet<_> = functions.iter().flat_map(Function::places).filter_map(entry).collect();
         let concerns = |finding: &&Finding| entry(&finding.place).is_none_or(|entry| used.contains(&entry));
         self.sources.locate(&self.findings.iter().filter(concerns).cloned().collect::<Vec<_>>())
+    }
+}
+
+impl Loaded {
+    /// The templates of the definition with functions as images, and what is worth knowing about them.
+    ///
+    /// # Errors
+    /// When a template cannot be changed in this way, or the definition is not a template.
+    pub(crate) fn image_templates(
+        &self,
+        changes: &TemplateChanges<'_>,
+    ) -> Result<(Vec<ImageTemplate>, Listed), DefinitionError> {
+        if self.format != Format::CloudFormation {
+            return Err(DefinitionError::NotATemplate { file: self.file.clone() });
+        }
+        match cloudformation::rewrite_templates(&self.sources.documents.0, changes) {
+            Ok((templates, notes)) => Ok((templates, self.sources.locate(&notes))),
+            Err(findings) => {
+                let findings = self.sources.locate(&findings);
+                Err(DefinitionError::Findings { file: self.file.clone(), findings })
+            }
+        }
     }
 }
 

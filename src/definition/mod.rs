@@ -37,6 +37,7 @@ mod shared_images;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use self::cloudformation::{ImageTemplate, TemplateChanges};
 pub(crate) use self::document::{DocumentError, Listed, Located, Position};
 pub(crate) use self::error::DefinitionError;
 pub(crate) use self::fields::environment::{VariableError, check_variable};
@@ -93,7 +94,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
             let project = replacements::apply(project, options);
             let lock_file = format.lock_file(&file, &project.root);
             let (warnings, sources) = (located, Arc::new(sources));
-            Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, sources })
+            Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, format, sources })
         }
         None => Err(DefinitionError::Findings { file, findings: located }),
     }

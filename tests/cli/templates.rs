@@ -114,3 +114,77 @@ fn definitions_are_found_by_name_and_read_by_content() {
         assert_eq!(run.code == Some(0), name != "any.json", "{name}: {}", run.stderr);
     }
 }
+
+/// An image by digest.
+fn uri(name: &str, digit: char) -> String {
+    format!(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/{name}@sha256:{}",
+        digit.to_string().repeat(64)
+    )
+}
+
+#[test]
+fn a_template_gets_images_and_keeps_everything_else() {
+    let template =
+        TEMPLATE.replace("Globals:", "# For all functions\nGlobals:").replace("fn\n", "fn # code\n");
+    let context = project(&template);
+    let (one, two) = (format!("One={}", uri("one", 'a')), format!("Two={}", uri("one", 'a')));
+    let rewrite = ["template", "--uri", &one, "--uri", &two];
+    let run = context.limg(&rewrite).ok();
+    for line in [
+        "# For all functions",
+        "  Docker: { Type: AWS::Serverless::Function, Properties: { PackageType: Image } }",
+    ] {
+        assert!(run.stdout.contains(line), "{line} is not in\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("Runtime") && !run.stdout.contains("CodeUri"), "{}", run.stdout);
+    assert_eq!(run.stdout.matches(&uri("one", 'a')).count(), 2);
+    assert_eq!(run.stdout.matches("Command: [").count(), 2, "both share an image: {}", run.stdout);
+    let written = context.limg(&[&rewrite[..], &["-o", "images.yaml"]].concat()).ok();
+    assert_eq!(written.stdout, "");
+    assert_eq!(std::fs::read_to_string(context.path("images.yaml")).unwrap(), run.stdout);
+    // limg reads what it has written.
+    let run = context.limg(&["functions", "-f", "images.yaml", "--format", "json"]).ok();
+    assert_eq!(json_of(&run)["functions"]["Two"]["left_alone"], json!(true));
+}
+
+#[test]
+fn a_template_needs_an_image_by_digest_for_each_function() {
+    let context = project(TEMPLATE);
+    let one = format!("One={}", uri("one", 'a'));
+    context.limg(&["template", "--uri", &one]).fails(2, &["no image is known of Two", "limg push ecr"]);
+    context.limg(&["template", "--uri", "One=shop/one:latest"]).fails(2, &["use a URI with a digest"]);
+    context
+        .limg(&["template", "One", "--uri", &one, "-o", "template.yaml"])
+        .fails(2, &["the template itself"]);
+    context.write("out/x", "");
+    context
+        .limg(&["template", "One", "--uri", &one, "-o", "out/t.yaml"])
+        .fails(2, &["folder of the original"]);
+    let run = context.limg(&["template", "One", "--uri", &one]).ok();
+    assert!(run.stdout.contains("Runtime: provided.al2023"), "Two stays a zip function: {}", run.stdout);
+    assert_eq!(std::fs::read_to_string(context.path("template.yaml")).unwrap(), TEMPLATE);
+    let limg_yaml = Context::with("functions: { tiny: { runtime: provided.al2023, code: fn } }\n");
+    let tiny = format!("tiny={}", uri("tiny", 'a'));
+    limg_yaml.limg(&["template", "--uri", &tiny]).fails(2, &["is not a SAM or CloudFormation template"]);
+}
+
+#[test]
+fn nested_templates_are_written_next_to_their_originals() {
+    let root = "\
+Resources:
+  App: { Type: AWS::Serverless::Application, Properties: { Location: app/template.yaml } } # nested
+  Other: { Type: AWS::Serverless::Application, Properties: { Location: other.yaml } }
+";
+    let context = project(root);
+    context.write("app/template.yaml", TEMPLATE.replace("CodeUri: fn", "CodeUri: ../fn"));
+    context.write("other.yaml", "Resources: { Table: { Type: AWS::DynamoDB::Table } }\n");
+    let uris = ["One", "Two"].map(|name| format!("App/{name}={}", uri("app-one", 'b')));
+    let rewrite = ["template", "--uri", &uris[0], "--uri", &uris[1]];
+    context.limg(&rewrite).fails(2, &["this nested template changes too", "use `-o FILE`"]);
+    context.limg(&[&rewrite[..], &["-o", "images.yaml"]].concat()).ok();
+    let text = |path: &str| std::fs::read_to_string(context.path(path)).unwrap();
+    assert_eq!(text("images.yaml"), root.replace("app/template.yaml", "app/images.yaml"));
+    assert_eq!(text("app/images.yaml").matches(&uri("app-one", 'b')).count(), 2);
+    assert!(!context.path("other.images.yaml").exists());
+}

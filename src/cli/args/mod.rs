@@ -12,6 +12,7 @@ mod init;
 mod invoke;
 mod man;
 mod push;
+mod template;
 mod update;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub(super) use self::man::ManArguments;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
+pub(super) use self::template::TemplateArguments;
 pub(super) use self::update::UpdateArguments;
 
 /// The heading of options that all commands have.
@@ -129,6 +131,8 @@ pub(super) enum Command {
     Invoke(InvokeArguments),
     /// List the functions of the definition, and whether each can be built
     Functions(FunctionsArguments),
+    /// Print the template with the functions as images
+    Template(TemplateArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build_command;
+use super::nested::NESTED;
 use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node, Scalar};
 use crate::definition::fields::Findings;
@@ -29,8 +30,6 @@ const PATHS: [(&str, &str); 4] = [
     ("AWS::Serverless::LayerVersion", "ContentUri"),
     ("AWS::Lambda::LayerVersion", "Content"),
 ];
-const NESTED: [(&str, &str); 2] =
-    [("AWS::Serverless::Application", "Location"), ("AWS::CloudFormation::Stack", "TemplateURL")];
 
 /// The results of a project's build tool.
 pub(in crate::definition) struct BuildResults {

@@ -25,13 +25,13 @@ mod cdk_helpers;
 mod code;
 mod context;
 mod functions;
+mod image_templates;
 mod inline;
 mod intrinsics;
 mod layers;
 mod names;
 mod nested;
 mod properties;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command rewrites templates yet"))]
 pub(in crate::definition) mod rewrite;
 mod samconfig;
 mod uncompiled;
@@ -54,6 +54,8 @@ use nested::Templates;
 use samconfig::Samconfig;
 
 pub(super) use build_results::BuildResults;
+pub(super) use image_templates::rewrite as rewrite_templates;
+pub(crate) use image_templates::{ImageTemplate, TemplateChanges};
 pub(super) use intrinsics::PseudoParameters;
 pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
 

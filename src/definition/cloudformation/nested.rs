@@ -12,7 +12,7 @@ use crate::finding::{Code, Finding, Place};
 use crate::text::with_causes;
 
 /// The types of nested stacks, and the property that names their template.
-const NESTED: [(&str, &str); 2] =
+pub(super) const NESTED: [(&str, &str); 2] =
     [("AWS::Serverless::Application", "Location"), ("AWS::CloudFormation::Stack", "TemplateURL")];
 
 /// How many stacks a definition may have, and how deep they may be nested: more than any has, and few enough that templates

@@ -24,8 +24,8 @@ mod template;
 mod zip_only;
 
 use crate::definition::document::Document;
-use crate::definition::document::edit::{Change, EditError};
-use crate::finding::{Code, Finding};
+use crate::definition::document::edit::{Change, EditError, NewValue};
+use crate::finding::{Code, Finding, Place};
 use template::Template;
 
 /// A function that became an image.
@@ -47,6 +47,8 @@ pub(in crate::definition) struct RewriteOptions {
     pub(in crate::definition) prune_layers: bool,
     /// What the logical ids of the functions get at their end.
     pub(in crate::definition) suffix: Option<String>,
+    /// Other values that change: new texts by their places.
+    pub(in crate::definition) values: Vec<(Place, String)>,
 }
 
 /// A rewritten template.
@@ -73,6 +75,11 @@ pub(in crate::definition) fn rewrite(
     let converted = template.converted(images, &mut notes)?;
     let mut changes = functions::changes(&converted)?;
     changes.extend(globals::changes(&template, &converted));
+    let value = |(place, text): &(Place, String)| Change::Value {
+        place: place.clone(),
+        value: NewValue::Text(text.clone()),
+    };
+    changes.extend(options.values.iter().map(value));
     let mut edited = edit(document, &changes)?;
     if options.prune_layers {
         let changes = layers::unused(&template, &converted, &Template::new(&edited), &mut notes);

@@ -3,7 +3,8 @@
 use super::{RewriteOptions, rewritten, shown};
 
 fn notes(file: &str, text: &str, functions: &[&str], suffix: Option<&str>) -> String {
-    let options = RewriteOptions { prune_layers: false, suffix: suffix.map(str::to_owned) };
+    let options =
+        RewriteOptions { prune_layers: false, suffix: suffix.map(str::to_owned), values: Vec::new() };
     match rewritten(file, text, functions, &options) {
         Ok(rewritten) => shown(&rewritten.notes),
         Err(errors) => panic!("{}", shown(&errors)),

@@ -82,7 +82,7 @@ fn handlers_are_quoted_where_yaml_requires_it() {
 
 #[test]
 fn a_layer_that_something_else_names_stays() {
-    let options = RewriteOptions { prune_layers: true, suffix: None };
+    let options = RewriteOptions { prune_layers: true, suffix: None, values: Vec::new() };
     let template = "Resources:\n  Orders:\n    Type: AWS::Serverless::Function\n    Properties:\n      Layers: [!Ref Utils]\n";
     let layer = "  # The layer.\n  Utils:\n    Type: AWS::Serverless::LayerVersion\n    Properties: { ContentUri: u }\n";
     let converted = "Resources:\n  Orders:\n    Type: AWS::Serverless::Function\n    Properties:\n      PackageType: Image\n      \
@@ -106,7 +106,8 @@ fn a_layer_that_something_else_names_stays() {
 #[test]
 fn what_cannot_be_rewritten_is_an_error_at_its_place() {
     let text = |text: &str, functions: &[&str], suffix: Option<&str>| {
-        let options = RewriteOptions { prune_layers: false, suffix: suffix.map(str::to_owned) };
+        let options =
+            RewriteOptions { prune_layers: false, suffix: suffix.map(str::to_owned), values: Vec::new() };
         match super::rewritten("t.yaml", text, functions, &options) {
             Ok(rewritten) => panic!("{}", rewritten.text),
             Err(errors) => shown(&errors),

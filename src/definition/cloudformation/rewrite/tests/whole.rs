@@ -24,7 +24,7 @@ macro_rules! whole {
 }
 
 fn pruned() -> RewriteOptions {
-    RewriteOptions { prune_layers: true, suffix: None }
+    RewriteOptions { prune_layers: true, suffix: None, values: Vec::new() }
 }
 
 #[test]
@@ -54,6 +54,7 @@ fn a_template_with_loops() {
 
 #[test]
 fn functions_with_new_logical_ids() {
-    let options = RewriteOptions { prune_layers: false, suffix: Some("Image".to_owned()) };
+    let options =
+        RewriteOptions { prune_layers: false, suffix: Some("Image".to_owned()), values: Vec::new() };
     whole!("renamed", "yaml", &["Orders"], options);
 }
