@@ -198,7 +198,18 @@ fn examples(context: &Context) -> Vec<String> {
 /// What an example must not contain to be run here: it needs Docker, a network, another program, or folders of the
 /// system. Its arguments are parsed by a test of the library.
 const NOT_HERE: &[&str] = &[
-    "invoke", "push", "update", "skopeo", "aws", "image=", "/etc/", "/usr/", "$PROFILE", "man -l", "--arch",
+    "invoke",
+    "push",
+    "update",
+    "limg template",
+    "skopeo",
+    "aws",
+    "image=",
+    "/etc/",
+    "/usr/",
+    "$PROFILE",
+    "man -l",
+    "--arch",
 ];
 
 #[test]

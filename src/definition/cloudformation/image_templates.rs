@@ -41,13 +41,13 @@ pub(in crate::definition) fn rewrite(
     changes: &TemplateChanges<'_>,
 ) -> Result<(Vec<ImageTemplate>, Vec<Finding>), Vec<Finding>> {
     let images = by_file(&changes.images)?;
-    let changed = changed_files(documents, &images);
+    let affected = changed_files(documents, &images);
     let (mut templates, mut notes) = (Vec::new(), Vec::new());
-    for document in documents.iter().filter(|document| changed.contains(document.file())) {
+    for document in documents.iter().filter(|document| affected.contains(document.file())) {
         let options = RewriteOptions {
             prune_layers: changes.prune_layers,
             suffix: changes.suffix.clone(),
-            values: locations(document, &changed, changes.file_name.as_deref())?,
+            values: locations(document, &affected, changes.file_name.as_deref())?,
         };
         let own = images.get(document.file()).map_or(&[][..], Vec::as_slice);
         let Rewritten { text, notes: further } = rewrite::rewrite(document, own, &options)?;
