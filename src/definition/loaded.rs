@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cloudformation::{self, ImageTemplate, TemplateChanges};
 use super::document::{Documents, Listed, Position, Vocabulary};
-use super::error::DefinitionError;
 use super::format::Format;
 use crate::finding::{Finding, Place, Setting, Step};
 use crate::project::{Function, Project};
@@ -102,32 +100,10 @@ impl Loaded {
     }
 }
 
-impl Loaded {
-    /// The templates of the definition with functions as images, and what is worth knowing about them.
-    ///
-    /// # Errors
-    /// When a template cannot be changed in this way, or the definition is not a template.
-    pub(crate) fn image_templates(
-        &self,
-        changes: &TemplateChanges<'_>,
-    ) -> Result<(Vec<ImageTemplate>, Listed), DefinitionError> {
-        if self.format != Format::CloudFormation {
-            return Err(DefinitionError::NotATemplate { file: self.file.clone() });
-        }
-        match cloudformation::rewrite_templates(&self.sources.documents.0, changes) {
-            Ok((templates, notes)) => Ok((templates, self.sources.locate(&notes))),
-            Err(findings) => {
-                let findings = self.sources.locate(&findings);
-                Err(DefinitionError::Findings { file: self.file.clone(), findings })
-            }
-        }
-    }
-}
-
 /// The documents that a definition was read from and the words of their format: what it takes to show a finding.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    documents: Documents,
+    pub(super) documents: Documents,
     words: &'static Vocabulary,
 }
 

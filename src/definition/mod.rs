@@ -26,6 +26,7 @@ mod find;
 mod foreign;
 mod format;
 mod freshness;
+mod image_templates;
 mod limg_yaml;
 mod loaded;
 mod options;
