@@ -95,6 +95,8 @@ pub(crate) struct Subject<'a> {
     pub trees: &'a FunctionTrees,
     /// The plan.
     pub plan: &'a ImagePlan<'a>,
+    /// The name that findings about the code have for it: that of the first of the functions in question that share the image.
+    pub code_of: &'a str,
 }
 
 /// A source of files of a function.
@@ -102,6 +104,8 @@ struct Source<'a> {
     /// Such as ``the layer `utils` ``.
     name: String,
     place: &'a Place,
+    /// Where its files are named.
+    files_place: &'a Place,
     tree: &'a SourceTree,
     /// Its files on this machine, if it has any.
     files: Option<&'a project::Source>,
@@ -124,10 +128,11 @@ impl Source<'_> {
 impl<'a> Subject<'a> {
     /// The layers, extensions and code of the function, in this order.
     fn sources(self) -> impl Iterator<Item = Source<'a>> {
-        let Self { function, trees, .. } = self;
+        let Self { function, trees, code_of, .. } = self;
         let layers = function.layers.iter().zip(&trees.layers).map(|(layer, tree)| Source {
             name: format!("the layer `{}`", layer.name),
             place: &layer.place,
+            files_place: &layer.source_place,
             tree,
             files: match &layer.source {
                 LayerSource::Files(files) => Some(files),
@@ -141,6 +146,7 @@ impl<'a> Subject<'a> {
         let extensions = function.extensions.iter().zip(&trees.extensions).map(|(extension, tree)| Source {
             name: format!("the extension `{}`", extension.name),
             place: &extension.place,
+            files_place: &extension.source_place,
             tree,
             files: extension.source.as_ref(),
             root: LAYER_ROOT,
@@ -149,8 +155,9 @@ impl<'a> Subject<'a> {
             is_trusted: false,
         });
         let code = Source {
-            name: format!("the code of `{}`", function.image.name),
+            name: format!("the code of `{code_of}`"),
             place: &function.places.code,
+            files_place: &function.places.code,
             tree: &trees.code,
             files: function.code.files(),
             root: TASK_ROOT,

@@ -8,6 +8,7 @@
 mod binary;
 mod elf_links;
 mod index;
+mod javascript_imports;
 mod layer_reader;
 mod merged;
 mod overlay;
@@ -24,6 +25,7 @@ pub use binary::Binary;
 pub(crate) use elf_links::tests::linked;
 pub use elf_links::{Libc, NodeInterface, program_libc};
 pub use index::{FileIndex, IndexEntry};
+pub use javascript_imports::JavaScriptImports;
 pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
 pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};

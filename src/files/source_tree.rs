@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::binary::{Binary, binaries};
+use super::javascript_imports::JavaScriptImports;
 use super::program::{HEAD, Program};
 use super::python_packages::PythonPackages;
 use super::secret_files;
@@ -20,6 +21,8 @@ pub struct SourceTree {
     pub binaries: Arc<[(ImagePath, Binary)]>,
     /// Its Python packages.
     pub python: Arc<PythonPackages>,
+    /// What its files of JavaScript import, once that is asked for.
+    pub javascript: Arc<JavaScriptImports>,
     /// The paths of its symbolic links.
     pub links: Arc<[ImagePath]>,
     /// The files that look like secrets.
@@ -45,6 +48,7 @@ impl SourceTree {
         let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
         let links = links.map(|(path, _)| path.clone()).collect();
         let secrets = secret_files::of_tree(&tree)?.into();
-        Ok(Self { tree: Shared::new(tree), binaries, python, links, secrets })
+        let javascript = Arc::default();
+        Ok(Self { tree: Shared::new(tree), binaries, python, javascript, links, secrets })
     }
 }

@@ -114,7 +114,7 @@ impl<'a> Loader<'a> {
             .collect();
         let image = &function.image.name;
         let load = || {
-            let what = format!("the code of `{image}`");
+            let what = format!("the code of `{}`", function.name);
             source_trees::of_code(function)
                 .map_err(|error| findings.source(what, &function.places.code, error))
                 .ok()

@@ -55,10 +55,12 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     let mut loader = Loader::new(remote_layers);
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
+    let mut code_of = BTreeMap::new();
     let (mut undecided, mut left_out) = (BTreeSet::new(), LeftOutPaths::new());
     // The findings that the files of a base may solve.
     let (mut open, mut certain) = (BTreeSet::new(), BTreeSet::new());
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
+        let code_of = *code_of.entry(&function.image.name).or_insert(function.name.as_str());
         let trees = loader.trees(function, &mut findings);
         let (Some(trees), Some(base)) = (trees, base) else { continue };
         for (owner, tree) in plan::owned_trees(function, &trees) {
@@ -77,8 +79,15 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
         let facts = BaseFacts { run: &base.run, index: &base.index };
         let checked = plan::plan(function, contract, facts, &trees, &mut stacks).and_then(|plan| {
             let (base_size, base) = (base.size, &base.run);
-            let found =
-                check::check(&Subject { function, contract, base, base_size, trees: &trees, plan: &plan })?;
+            let found = check::check(&Subject {
+                function,
+                contract,
+                base,
+                base_size,
+                trees: &trees,
+                plan: &plan,
+                code_of,
+            })?;
             Ok((plan, found))
         });
         match checked {

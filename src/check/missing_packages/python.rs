@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::requirements::{self, Environment, normalised};
-use super::{Source, Subject, finding, named, shown, text};
+use super::{Source, Subject, finding, is_of_tool, named, shown, text};
 use crate::files::package_of_metadata;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Help};
 use crate::project::{ImagePath, SourceKind};
 use crate::tree::TreeError;
 
@@ -42,16 +42,18 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
             let listed = listed(&list, subject, &source, folder);
             let installed = installed.get_or_insert_with(|| Installed::of(subject));
             let missing: Vec<_> = listed.iter().filter(|name| installed.lacks(name)).collect();
-            let is_certain = installed.has_metadata || missing.len() == listed.len();
             if missing.is_empty() {
                 continue;
             }
-            let finding = of_source(subject, &source, folder, &missing);
+            // Elsewhere a guess would often be wrong; here there is a tool that would have installed them.
+            let has_tool = subject.function.build_command.is_some();
+            let is_certain = has_tool || installed.has_metadata || missing.len() == listed.len();
             if is_certain && !installed.is_unknown {
-                findings.push(finding);
-            } else if subject.function.build_command.is_some() {
-                // Elsewhere a guess would often be wrong; here there is a tool that would have installed them.
-                findings.push(Finding { severity: Severity::Warning, ..finding });
+                findings.push(of_source(subject, &source, folder, &missing));
+            } else if has_tool {
+                let Finding { place, message, .. } = of_source(subject, &source, folder, &missing);
+                let help = "check whether the layers that limg cannot judge contain them";
+                findings.push(Finding::warning(Code::MissingPackages, place, message).help(help));
             }
         }
     }
@@ -88,16 +90,18 @@ impl<'a> Installed<'a> {
     fn of(subject: &'a Subject<'a>) -> Self {
         let mut names = BTreeSet::new();
         let mut is_unknown = false;
+        let has_tool = subject.function.build_command.is_some();
         for source in subject.sources() {
             let python = &source.tree.python;
             names.extend(python.names.iter().map(|name| normalised(name)));
-            is_unknown |= !source.is_code && python.names.is_empty() && python.has_modules;
+            // What is in a local layer of a project with a tool is what the project's sources say.
+            let is_judged = source.is_code || (has_tool && source.files.is_some());
+            is_unknown |= !is_judged && python.names.is_empty() && python.has_modules;
         }
         let has_metadata = !names.is_empty();
         // An error can be decided with all files of the base, a warning is not worth reading them.
-        let is_undecided = subject.function.build_command.is_none();
         let is_unread = !subject.plan.merged.base().is_full() && subject.function.base.image.is_some();
-        is_unknown = (is_unknown && !has_metadata) || (is_unread && is_undecided);
+        is_unknown = (is_unknown && !has_metadata) || (is_unread && !has_tool);
         Self { subject, names, of_base: OnceCell::new(), has_metadata, is_unknown }
     }
 
@@ -145,5 +149,13 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, folder: &str, missing: 
     } else {
         format!("install them with `{command}` into the folder that the archive is created from")
     };
-    finding(subject, source.place, message, help)
+    let help = Help::from(help);
+    let help = match is_of_tool(subject, "sam build") {
+        Some(command) if !source.is_code && folder == source.root => help.or(format!(
+            "add `BuildMethod: {}` to the layer's `Metadata` and run `{command}`",
+            subject.contract.id
+        )),
+        _ => help,
+    };
+    finding(subject, source, message, help)
 }

@@ -10,8 +10,8 @@ use crate::project::HandlerWrapper;
 fn not_found(fixture: &Fixture) -> Vec<Finding> {
     let (function, contract, base, plan) =
         (&fixture.function, fixture.contract(), &fixture.run, &fixture.planned());
-    let found =
-        check(&Subject { function, contract, base, base_size: 0, trees: &fixture.trees, plan }).unwrap();
+    let (trees, code_of) = (&fixture.trees, function.name.as_str());
+    let found = check(&Subject { function, contract, base, base_size: 0, trees, plan, code_of }).unwrap();
     found.into_iter().filter(|finding| finding.code == Code::HandlerNotFound).collect()
 }
 

@@ -27,8 +27,9 @@ impl Fixture {
 
     fn checked_with(&self, plan: &ImagePlan<'_>) -> Vec<Finding> {
         let (function, contract, base) = (&self.function, self.contract(), &self.run);
-        let found =
-            check(&Subject { function, contract, base, base_size: 0, trees: &self.trees, plan }).unwrap();
+        let code_of = function.name.as_str();
+        let trees = &self.trees;
+        let found = check(&Subject { function, contract, base, base_size: 0, trees, plan, code_of }).unwrap();
         // Hardly any of the fixtures has the file of its handler.
         found.into_iter().filter(|finding| finding.code != Code::HandlerNotFound).collect()
     }
@@ -418,7 +419,8 @@ fn an_image_that_is_too_large_is_an_error() {
     let plan = fixture.planned();
     let errors = |base_size| {
         let (function, contract, base) = (&fixture.function, fixture.contract(), &fixture.run);
-        check(&Subject { function, contract, base, base_size, trees: &fixture.trees, plan: &plan }).unwrap()
+        let (trees, code_of) = (&fixture.trees, function.name.as_str());
+        check(&Subject { function, contract, base, base_size, trees, plan: &plan, code_of }).unwrap()
     };
     let own: u64 = plan.layers.iter().map(|layer| layer.size).sum();
     assert_eq!(errors(crate::tree::IMAGE_SIZE_LIMIT - own), []);
