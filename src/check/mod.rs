@@ -219,6 +219,14 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     Ok(findings)
 }
 
+/// Applies the rule about packages alone, for which no file of AWS's bases matters.
+///
+/// # Errors
+/// When a list or a module cannot be read.
+pub(crate) fn missing_packages(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    missing_packages::check(subject)
+}
+
 /// Whether a finding can disappear once it is known which files the function's base really has.
 #[must_use]
 pub(crate) fn may_be_solved_by_base(function: &Function, finding: &Finding) -> bool {

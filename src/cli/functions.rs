@@ -10,8 +10,9 @@ use super::error::CommandError;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
-use crate::definition::{Loaded, Unbuildable, WhyUnbuildable};
-use crate::finding::Place;
+use crate::definition::{Loaded, Located, Unbuildable, WhyUnbuildable};
+use crate::finding::{Finding, Place};
+use crate::pipeline;
 use crate::project::{Function, FunctionCode};
 
 pub(super) fn run(
@@ -21,7 +22,9 @@ pub(super) fn run(
 ) -> Result<ExitCode, CommandError> {
     let loaded = selection::load(&arguments.definition, None, settings, terminal)?;
     terminal.warnings(&loaded.warnings);
-    let built = loaded.project.functions.iter().map(|function| FunctionReport::of(function, &loaded));
+    let errors = pipeline::certain_errors(&loaded.project.functions);
+    let built = loaded.project.functions.iter().zip(&errors);
+    let built = built.map(|(function, errors)| FunctionReport::of(function, errors, &loaded));
     let others = loaded.unbuildable.iter().map(|function| FunctionReport::of_unbuildable(function, &loaded));
     let functions: BTreeMap<_, _> = built.chain(others).collect();
     let report = FunctionsReport { functions };
@@ -50,13 +53,48 @@ struct FunctionReport<'a> {
     line: Option<usize>,
     can_be_built: bool,
     /// Why it cannot be built.
-    reasons: Vec<String>,
+    reasons: Vec<Reason>,
     /// Whether limg leaves it alone, as it is not for limg to build.
     left_alone: bool,
 }
 
+/// One of the reasons why a function cannot be built.
+#[derive(Serialize)]
+struct Reason {
+    file: String,
+    line: Option<usize>,
+    message: String,
+    help: Option<String>,
+    /// The stable name of the finding; none for a function that limg leaves alone.
+    code: Option<&'static str>,
+}
+
+impl Reason {
+    fn of(findings: &[Finding], loaded: &Loaded) -> Vec<Self> {
+        let shown = loaded.sources.locate(findings).shown;
+        let reason = |Located { finding, position, help, .. }: Located| Self {
+            file: finding.place.file().display().to_string(),
+            line: position.map(|position| position.line),
+            message: finding.message,
+            help,
+            code: Some(finding.code.name()),
+        };
+        shown.into_iter().map(reason).collect()
+    }
+
+    /// The lines of the table.
+    fn lines(&self, kind: &str) -> Vec<String> {
+        let Self { file, line, message, help, code } = self;
+        let Some(code) = code else { return vec![format!("  {kind}: {message}")] };
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let mut lines = vec![format!("  {kind}: {message} [{code}]"), format!("    at {file}{line}")];
+        lines.extend(help.iter().map(|help| format!("    help: {help}")));
+        lines
+    }
+}
+
 impl<'a> FunctionReport<'a> {
-    fn of(function: &'a Function, loaded: &Loaded) -> (&'a str, Self) {
+    fn of(function: &'a Function, errors: &[Finding], loaded: &Loaded) -> (&'a str, Self) {
         let code = match &function.code {
             FunctionCode::Files(source) => {
                 let path = source.path.strip_prefix(&loaded.project.root).unwrap_or(&source.path);
@@ -77,8 +115,8 @@ impl<'a> FunctionReport<'a> {
             image: Some(&function.image.name),
             file: function.places.function.file().display().to_string(),
             line: line(&function.places.function, loaded),
-            can_be_built: true,
-            reasons: Vec::new(),
+            can_be_built: errors.is_empty(),
+            reasons: Reason::of(errors, loaded),
             left_alone: false,
         };
         (&function.name, report)
@@ -86,17 +124,14 @@ impl<'a> FunctionReport<'a> {
 
     fn of_unbuildable(function: &'a Unbuildable, loaded: &Loaded) -> (&'a str, Self) {
         let reasons = match &function.why {
-            WhyUnbuildable::LeftAlone(why) => vec![why.clone()],
-            WhyUnbuildable::Errors(findings) => {
-                let shown = loaded.sources.locate(findings).shown;
-                shown
-                    .into_iter()
-                    .map(|located| match located.help {
-                        Some(help) => format!("{}: {help}", located.finding.message),
-                        None => located.finding.message,
-                    })
-                    .collect()
-            }
+            WhyUnbuildable::LeftAlone(why) => vec![Reason {
+                file: function.place.file().display().to_string(),
+                line: line(&function.place, loaded),
+                message: why.clone(),
+                help: None,
+                code: None,
+            }],
+            WhyUnbuildable::Errors(findings) => Reason::of(findings, loaded),
         };
         let report = Self {
             runtime: function.runtime.as_deref(),
@@ -148,7 +183,7 @@ fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
     for (row, report) in rows.iter().zip(functions.values()) {
         lines.push(line(row));
         let kind = if report.left_alone { "left alone" } else { "cannot be built" };
-        lines.extend(report.reasons.iter().map(|reason| format!("  {kind}: {reason}")));
+        lines.extend(report.reasons.iter().flat_map(|reason| reason.lines(kind)));
     }
     lines
 }

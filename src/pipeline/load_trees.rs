@@ -41,6 +41,11 @@ impl Findings {
         self.all.retain(condition);
     }
 
+    /// All of them.
+    pub(super) fn into_all(self) -> Vec<Finding> {
+        self.all
+    }
+
     /// Adds that the files of something cannot be read.
     pub(super) fn source(&mut self, what: String, place: &Place, source: TreeError) {
         let message = format!("failed to read the files of {what}: {}", with_causes(&source));

@@ -70,8 +70,11 @@ fn functions_are_listed_with_what_stops_them() {
     };
     let listed = functions(&[]);
     assert_eq!(listed["One"]["can_be_built"], json!(false));
-    let reason = listed["One"]["reasons"][0].as_str().unwrap();
-    assert!(reason.contains("`Where` has no value") && reason.contains("--parameter-overrides Where=VALUE"));
+    let reason = &listed["One"]["reasons"][0];
+    assert!(reason["message"].as_str().unwrap().contains("`Where` has no value"), "{reason}");
+    assert!(reason["help"].as_str().unwrap().contains("--parameter-overrides Where=VALUE"), "{reason}");
+    assert_eq!((&reason["code"], &reason["line"]), (&json!("unresolved-value"), &json!(3)), "{reason}");
+    assert!(reason["file"].as_str().unwrap().ends_with("template.yaml"), "{reason}");
     assert_eq!((&listed["Docker"]["left_alone"], &listed["One"]["line"]), (&json!(true), &json!(12)));
     let listed = functions(&["--parameter-overrides", "Where=fn"]);
     assert_eq!(listed["Two"]["can_be_built"], json!(true));
@@ -85,6 +88,27 @@ fn functions_are_listed_with_what_stops_them() {
 }
 
 #[test]
+fn a_function_with_missing_packages_is_not_listed_as_one_that_builds() {
+    let context = project(
+        "Resources:\n  One:\n    Type: AWS::Serverless::Function\n    Properties: { Runtime: python3.12, Handler: a.b, CodeUri: code }\n",
+    );
+    context.write("code/a.py", "import requests\n");
+    context.write("code/requirements.txt", "requests\n");
+    let listed = |more: &[&str]| {
+        json_of(&context.limg(&[&["functions", "--format", "json"], more].concat()).ok())["functions"].take()
+    };
+    let one = &listed(&[])["One"];
+    assert_eq!(
+        (&one["can_be_built"], &one["reasons"][0]["code"]),
+        (&json!(false), &json!("missing-packages"))
+    );
+    assert_eq!(one["reasons"][0]["line"], json!(4));
+    assert_eq!(listed(&["--source"])["One"]["can_be_built"], json!(true));
+    let table = context.limg(&["functions"]).ok().stdout;
+    assert!(table.contains("template.yaml:4") && table.contains("    help: run `sam build`"), "{table}");
+}
+
+#[test]
 fn a_function_builds_although_another_one_cannot() {
     let template = format!(
         "{TEMPLATE}  Gone: {{ Type: AWS::Serverless::Function, Properties: {{ CodeUri: nowhere }} }}\n"
@@ -92,7 +116,7 @@ fn a_function_builds_although_another_one_cannot() {
     let context = project(&template);
     context.limg(&[&["build", "One"], &BASE[..]].concat()).ok();
     let all = context.limg(&[&["build"], &BASE[..]].concat());
-    all.fails(2, &["template.yaml:15:", "nowhere` does not exist [missing-path]", "correct the path"]);
+    all.fails(2, &["template.yaml:15:", "nowhere` does not exist [missing-path]", "check the path"]);
     context
         .limg(&["build", "Docker"])
         .fails(2, &["limg leaves the function `Docker` alone", "limg functions"]);

@@ -34,9 +34,9 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let mut findings = Vec::new();
     for source in subject.sources().filter(|source| source.has_exclude) {
         if source.is_code {
-            of_code(subject, &source, &mut findings)?
+            of_code(subject, &source, &mut findings)?;
         } else {
-            of_layer(subject, &source, &mut findings)?
+            of_layer(subject, &source, &mut findings)?;
         }
     }
     Ok(findings)
