@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::{Node, Vocabulary};
-use super::{cloudformation, limg_yaml, serverless};
+use super::{cloudformation, limg_yaml, serverless, terraform};
 
 /// A format of definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Format {
     Serverless,
     /// Cloud assemblies of the AWS CDK.
     CdkAssembly,
+    /// Plans of Terraform, in JSON.
+    TerraformPlan,
 }
 
 impl Format {
@@ -31,6 +33,8 @@ impl Format {
             Self::CloudFormation
         } else if has("artifacts") && has("version") {
             Self::CdkAssembly
+        } else if terraform::is_plan(root) {
+            Self::TerraformPlan
         } else {
             Self::LimgYaml
         }
@@ -41,7 +45,9 @@ impl Format {
     pub(super) fn lock_file(self, definition: &Path, root: &Path) -> PathBuf {
         match self {
             Self::LimgYaml => definition.with_extension("lock"),
-            Self::CloudFormation | Self::Serverless | Self::CdkAssembly => root.join("limg.lock"),
+            Self::CloudFormation | Self::Serverless | Self::CdkAssembly | Self::TerraformPlan => {
+                root.join("limg.lock")
+            }
         }
     }
 
@@ -54,6 +60,8 @@ impl Format {
             (Self::CloudFormation | Self::CdkAssembly, true) => &cloudformation::VOCABULARY_UNDER_OPTION,
             (Self::Serverless, false) => &serverless::VOCABULARY,
             (Self::Serverless, true) => &serverless::VOCABULARY_UNDER_OPTION,
+            (Self::TerraformPlan, false) => &terraform::VOCABULARY,
+            (Self::TerraformPlan, true) => &terraform::VOCABULARY_UNDER_OPTION,
         }
     }
 }

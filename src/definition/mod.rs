@@ -11,6 +11,7 @@
 //! - `cloudformation` evaluates the intrinsic functions of CloudFormation templates.
 //! - `cdk` finds the templates of a cloud assembly, which `cloudformation` then reads.
 //! - `serverless` reads services of the Serverless Framework.
+//! - `terraform` reads plans of Terraform.
 //! - `shared_images` decides which functions share an image.
 //! - `fields` has what all formats have in common: what a handler, a runtime or a path may be.
 //!
@@ -34,6 +35,7 @@ mod parameter_overrides;
 mod replacements;
 mod serverless;
 mod shared_images;
+mod terraform;
 mod unbuildable;
 
 use std::path::{Path, PathBuf};
@@ -86,6 +88,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
         Format::CloudFormation => cloudformation::read(document, options),
         Format::Serverless => serverless::read(document, options),
         Format::CdkAssembly => cdk::read(document, options),
+        Format::TerraformPlan => terraform::read(document, options),
     };
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });

@@ -29,3 +29,4 @@ mod schema;
 mod serverless;
 mod sources;
 mod templates;
+mod terraform;

@@ -35,24 +35,24 @@ pub(super) struct StackArtifact {
 
 /// What a manifest lists, in its order.
 pub(super) fn artifacts(manifest: &Document) -> Vec<Artifact> {
-    let Some(artifacts) = get(manifest.root(), "artifacts") else { return Vec::new() };
+    let Some(artifacts) = manifest.root().entry("artifacts") else { return Vec::new() };
     let of_entry = |(id, artifact)| self::artifact(id, artifact, &manifest.place().keys(&["artifacts", id]));
     artifacts.entries().iter().map(|entry| (entry.key.as_str(), &entry.value)).filter_map(of_entry).collect()
 }
 
 fn artifact(id: &str, artifact: &Node, place: &Place) -> Option<Artifact> {
-    let properties = get(artifact, "properties");
-    let property = |key: &str| properties.and_then(|properties| get(properties, key)).and_then(text);
+    let properties = artifact.entry("properties");
+    let property = |key: &str| properties.and_then(|properties| properties.entry(key)).and_then(text);
     let place_of = |key: &str| place.keys(&["properties", key]);
-    match get(artifact, "type").and_then(text)? {
+    match artifact.entry("type").and_then(text)? {
         "aws:cloudformation:stack" => {
-            let name = get(artifact, "displayName").and_then(text).unwrap_or(id);
+            let name = artifact.entry("displayName").and_then(text).unwrap_or(id);
             // Older versions write `PATH (STACK)` where the name of the stack is not that of its path.
             let name = name.split(" (").next().unwrap_or(name);
-            let parameters = properties.and_then(|properties| get(properties, "parameters"));
+            let parameters = properties.and_then(|properties| properties.entry("parameters"));
             let parameters = parameters.map(Node::entries).unwrap_or_default().iter();
             let (account, region) =
-                get(artifact, "environment").and_then(text).map(environment).unwrap_or_default();
+                artifact.entry("environment").and_then(text).map(environment).unwrap_or_default();
             Some(Artifact::Stack(StackArtifact {
                 name: name.to_owned(),
                 stack_name: property("stackName").unwrap_or(id).to_owned(),
@@ -80,10 +80,6 @@ fn environment(text: &str) -> (Option<String>, Option<String>) {
     };
     let known = |part: &str| (!part.is_empty() && !part.starts_with("unknown-")).then(|| part.to_owned());
     (known(account), known(region))
-}
-
-fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
 }
 
 fn text(node: &Node) -> Option<&str> {

@@ -102,11 +102,11 @@ impl Assets {
 fn files(manifest: &Document) -> BTreeMap<String, PathBuf> {
     let folder = fs::folder_of(manifest.file());
     let mut files = BTreeMap::new();
-    for asset in get(manifest.root(), "files").into_iter().flat_map(Node::entries) {
-        let path = get(&asset.value, "source").and_then(|source| get(source, "path")).and_then(text);
+    for asset in manifest.root().entry("files").into_iter().flat_map(Node::entries) {
+        let path = asset.value.entry("source").and_then(|source| source.entry("path")).and_then(text);
         let Some(path) = path.filter(|path| !path.is_empty()) else { continue };
-        for destination in get(&asset.value, "destinations").into_iter().flat_map(Node::entries) {
-            let key = get(&destination.value, "objectKey").and_then(text);
+        for destination in asset.value.entry("destinations").into_iter().flat_map(Node::entries) {
+            let key = destination.value.entry("objectKey").and_then(text);
             if let Some(key) = key.and_then(|key| key.rsplit('/').next()) {
                 files.insert(key.to_owned(), absolute(folder, path));
             }
@@ -129,10 +129,6 @@ fn absolute(folder: &Path, path: &str) -> PathBuf {
         }
     }
     absolute
-}
-
-fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
 }
 
 fn text(node: &Node) -> Option<&str> {

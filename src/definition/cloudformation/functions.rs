@@ -16,19 +16,17 @@ use super::context::Context;
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved, Value};
 use super::layers::Layers;
 use super::properties::Properties;
+use crate::definition::fields::configuration::{
+    DEFAULT_MEMORY, DEFAULT_TIMEOUT, needs_snapstart_label, wrapper,
+};
 use crate::definition::fields::{self, Findings};
 use crate::definition::{Options, Unbuildable, WhyUnbuildable};
 use crate::finding::{Code, Finding};
 use crate::fs;
 use crate::project::{
-    Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces, Wrapper,
-    WrapperScript,
+    Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces,
 };
-use crate::runtime::{self, Language, WRAPPER_VARIABLE};
-
-/// Lambda's own defaults for `Timeout`, in seconds, and `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
-const DEFAULT_TIMEOUT: u32 = 3;
-const DEFAULT_MEMORY: u32 = 128;
+use crate::runtime;
 
 /// How a type of resource writes a function.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -270,9 +268,9 @@ impl<'t> Reader<'_, 't> {
             dependencies: Dependencies::Installed,
             layers,
             extensions: Vec::new(),
-            wrapper: wrapper(&configuration, &properties),
+            wrapper: wrapper(&configuration, &properties.place("Environment")),
             handler_wrapper: None,
-            snapstart: self.needs_snapstart_label(&properties, &base),
+            snapstart: self.publishes_snapshots(&properties) && needs_snapstart_label(&base, self.options),
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
@@ -412,17 +410,13 @@ impl<'t> Reader<'_, 't> {
         (known, deployed)
     }
 
-    /// Whether the function publishes snapshots, and its base does not support them by itself (facts 12.4).
-    fn needs_snapstart_label(&self, properties: &Properties<'_, 't>, base: &Base) -> bool {
+    /// Whether the function publishes snapshots.
+    fn publishes_snapshots(&self, properties: &Properties<'_, 't>) -> bool {
         let applies = || -> Option<String> {
             let on = self.stacks.get(properties.find("SnapStart")?, "ApplyOn").ok()??;
             Some(self.stacks.text(&on).ok()??.text)
         };
-        let language = Language::of(&base.contract);
-        let is_own = !self.options.bases.contains_key(&base.name);
-        let supports =
-            matches!(language, Some(Language::Java | Language::Python | Language::DotNet)) && is_own;
-        applies().as_deref() == Some("PublishedVersions") && !supports
+        applies().as_deref() == Some("PublishedVersions")
     }
 }
 
@@ -457,11 +451,4 @@ fn handler(
 /// A number that is not part of the image.
 fn number(properties: &Properties<'_, '_>, key: &str) -> Option<u32> {
     properties.text(key).ok()??.parse().ok()
-}
-
-/// The wrapper script that a variable of the configuration names.
-fn wrapper(configuration: &BTreeMap<String, String>, properties: &Properties<'_, '_>) -> Option<Wrapper> {
-    let path = configuration.get(WRAPPER_VARIABLE)?.parse().ok()?;
-    let place = properties.place("Environment");
-    Some(Wrapper { script: WrapperScript::InImage(path), place, is_configured: true })
 }

@@ -2,6 +2,7 @@
 //! do not. A format finds a value and its place; this part decides what the value means.
 
 pub(super) mod build_output;
+pub(super) mod configuration;
 pub(super) mod environment;
 mod findings;
 pub(super) mod handler;
