@@ -234,3 +234,15 @@ Resources:
     sam.write("words/python/words.py", "def greeting(words, name):\n    return f'{words}, {name}'\n");
     assert_eq!(sam.invoke(Base::Python311, "App/Function", &[]), "good morning, Ada");
 }
+
+#[test]
+#[ignore = "needs Docker and the open bases; `make test` runs it"]
+fn the_example_runs() {
+    let read = |path: &str| fs::read_to_string(repository().join("examples/sam").join(path)).unwrap();
+    let sam = Sam::new("example", &read("template.yaml"));
+    for path in ["src/app.py", "layer/python/words.py"] {
+        sam.write(path, &read(path));
+    }
+    assert_eq!(sam.invoke(Base::Python311, "Greet", &[]), json!({ "greeting": "Good morning, Ada!" }));
+    assert_eq!(sam.invoke(Base::Python311, "Stage", &[]), json!({ "stage": "dev" }));
+}
