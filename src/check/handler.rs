@@ -9,7 +9,7 @@ use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::plan::Startup;
 use crate::project::ImagePath;
-use crate::runtime::{AWS_ENTRYPOINT, TASK_ROOT};
+use crate::runtime::{AWS_ENTRYPOINT, LAYER_ROOT, TASK_ROOT};
 use crate::tree::TreeError;
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
@@ -67,7 +67,7 @@ fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Option<Findin
 
 fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
     let Subject { contract, plan, .. } = subject;
-    if module.may_be_in_archive() && plan.merged.paths().any(|path| path.suffix() == Some("jar")) {
+    if module.may_be_in_archive() && plan.merged.paths().any(|path| may_be_on_class_path(subject, path)) {
         return true;
     }
     let configuration = subject.function.configuration.iter();
@@ -81,6 +81,22 @@ fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
     let directory = plan.run.working_directory.as_deref();
     let mut folders = [TASK_ROOT].into_iter().chain(directory).chain(of_variables).chain(searched);
     folders.any(|folder| is_in_folder(subject, module, folder)) || is_installed(subject, module)
+}
+
+/// Whether a path is an archive from which Lambda loads classes: in `lib` of the code, in `java/lib` of a layer (facts 2.5), or
+/// anywhere in the base. A base with another working directory or a `CLASSPATH` is not judged.
+fn may_be_on_class_path(Subject { function, plan, .. }: &Subject<'_>, path: &ImagePath) -> bool {
+    let is_variable = |(name, _): &(String, String)| name == "CLASSPATH";
+    let is_changed = plan.run.working_directory.as_deref().is_some_and(|folder| folder != TASK_ROOT)
+        || plan.run.environment.iter().any(is_variable)
+        || function.configuration.contains_key("CLASSPATH");
+    let is_of_base = !path.is_below(TASK_ROOT) && !path.is_below(LAYER_ROOT);
+    let folder = path.folder();
+    path.suffix() == Some("jar")
+        && (is_changed
+            || is_of_base
+            || folder == format!("{TASK_ROOT}/lib")
+            || folder == format!("{LAYER_ROOT}/java/lib"))
 }
 
 fn is_in_folder(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>, folder: &str) -> bool {

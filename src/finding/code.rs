@@ -177,7 +177,7 @@ codes! {
     /// Warning: a layer, extension or the code is a virtual environment of Python, where Lambda does not look for packages,
     /// or `python/` of a layer for Python is one, which limg leaves out.
     VirtualEnvironment = "virtual-environment";
-    /// Warning: the code lists packages that are not installed.
+    /// The code or a layer needs packages that are not installed; a warning in projects without a tool that installs them.
     MissingPackages = "missing-packages";
     /// Warning: a file looks like a secret.
     SecretFile = "secret-file";

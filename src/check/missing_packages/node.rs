@@ -237,7 +237,7 @@ fn of_layer(subject: &Subject<'_>, layer: &Source<'_>, findings: &mut Vec<Findin
         let at_root = folder == LAYER_ROOT;
         let help = Help::from(match in_folder {
             Some(folder) if at_root => {
-                format!("move it from `{folder}` to a folder `nodejs` in it, and run `npm install` there")
+                format!("move `package.json` to `{folder}/nodejs`, and run `npm install` there")
             }
             Some(folder) => format!("run `npm install` in `{folder}`"),
             None => "run `npm install` in the folder `nodejs` that the archive is created from".to_owned(),

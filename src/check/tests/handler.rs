@@ -70,6 +70,12 @@ fn a_handler_without_a_file_gives_a_warning_with_what_was_meant() {
             "the nearest files are `app.py`",
         ),
         ("python3.12", "app.handler", &["/var/task/readme.txt"], "add its file to the code"),
+        (
+            "java21",
+            "com.shop.Handler::handle",
+            &["/var/task/tool.jar", "/var/task/libs/x.jar"],
+            "add its file to the code",
+        ),
         ("nodejs22.x", "index.handler", &["/var/task/index.ts"], "compile `index.ts` to JavaScript"),
         ("nodejs22.x", "index.handler", &["/var/task/dist/index.js"], "use `dist/index.handler`"),
         ("nodejs22.x", "src.app.handler", &["/var/task/src/app.js"], "use `src/app.handler`"),
