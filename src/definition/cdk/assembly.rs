@@ -80,11 +80,11 @@ impl Assembly {
 }
 
 fn stack(artifact: StackArtifact, document: Document, is_one_of_several: bool, options: &Options) -> Stack {
-    let StackArtifact { stack_name, region, account, mut parameters, .. } = artifact;
+    let StackArtifact { name, stack_name, region, account, mut parameters, .. } = artifact;
     parameters.extend(options.parameters.clone());
     let region = region.or_else(|| options.region.clone());
     let pseudo = PseudoParameters { region, account, stack_name: Some(stack_name) };
-    Stack { document, parameters, pseudo, is_one_of_several }
+    Stack { document, parameters, pseudo, name: is_one_of_several.then_some(name) }
 }
 
 /// A path in the folder of an assembly, which CDK never leaves.

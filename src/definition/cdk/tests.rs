@@ -266,6 +266,27 @@ LogRetentionaae0aa3c5b4d4f87b02d85b201efdd8aFD4BFC8A left alone: CDK adds it for
 }
 
 #[test]
+fn without_metadata_functions_of_several_stacks_have_the_names_of_their_stacks() {
+    let folder = Folder::new();
+    shop(&folder, &json!({ "Api5E7490E8": bare("code") }));
+    write(&folder, "cdk.out/Other.template.json", &json!({ "Resources": { "Api5E7490E8": bare("code") } }));
+    let mut other = stack("", "Other.template.json");
+    other["displayName"] = json!("Prod/Other (own-name)");
+    let artifacts = json!({ "Other": other, "Shop": stack("", "Shop.template.json") });
+    write(&folder, "cdk.out/manifest.json", &json!({ "version": "36.0.0", "artifacts": artifacts }));
+    let source =
+        json!({ "source": { "path": "asset.code" }, "destinations": { "a": { "objectKey": "code.zip" } } });
+    for stack in ["Other", "Shop"] {
+        write(&folder, &format!("cdk.out/{stack}.assets.json"), &json!({ "files": { "code": source } }));
+    }
+    let expected = "
+Prod/Other/Api5E7490E8 python3.12 app.handler x86_64 cdk.out/asset.code/ [] in Prod-Other-Api5E7490E8
+Shop/Api5E7490E8 python3.12 app.handler x86_64 cdk.out/asset.code/ [] in Prod-Other-Api5E7490E8
+";
+    assert_report(&report(&folder, "cdk.out", &Options::of_tests()), expected);
+}
+
+#[test]
 fn an_app_without_functions_is_an_error() {
     let folder = Folder::new();
     shop(&folder, &json!({ "Topic": { "Type": "AWS::SNS::Topic" } }));

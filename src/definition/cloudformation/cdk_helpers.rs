@@ -33,20 +33,27 @@ const ENDS: [&str; 4] =
 /// triggers, OIDC providers, `CfnJson`.
 const PROVIDER: &str = "CustomResourceProvider/Handler";
 
+/// The beginnings of the logical ids of custom resources that are not providers by CDK's small framework.
+const CUSTOM: [&str; 1] = ["CustomCDKBucketDeployment"];
+
+/// The lengths of a UUID without hyphens, and of the hash at the end of a logical id.
+const UUID: usize = 32;
+const HASH: usize = 8;
+
 /// The handlers of functions that CDK bundles: the entry point of its small framework, and the framework of providers.
 const HANDLERS: [&str; 4] =
     ["__entrypoint__.handler", "framework.onEvent", "framework.isComplete", "framework.onTimeout"];
 
-/// Whether CDK adds a function for its own purposes, by its path, or by its logical id where the template has no paths.
+/// Whether CDK adds a function for its own purposes, by its path, or by its logical id and those of the stacks around it where the template has no paths.
 pub(super) fn contain<'t>(
     stacks: &Stacks<'t>,
     resource: &Expression<'t>,
-    logical_id: &str,
+    full_name: &str,
     handler: Option<&str>,
 ) -> bool {
     let is_helper = match names::construct_path(stacks, resource) {
         Some(path) => is_helper(&path),
-        None => is_helper_by_id(logical_id),
+        None => is_helper_by_id(full_name),
     };
     is_helper || handler.is_some_and(|handler| HANDLERS.contains(&handler))
 }
@@ -60,14 +67,18 @@ fn is_helper(path: &str) -> bool {
         || ENDS.iter().any(|end| path.ends_with(end))
 }
 
-/// The same for a logical id, which has the letters and digits of the path.
-fn is_helper_by_id(logical_id: &str) -> bool {
-    let with_uuid = |part: &&&str| part.len() > 32;
-    let begins = PARTS.iter().filter(with_uuid).any(|part| logical_id.starts_with(*part));
-    let custom = ["CustomCDKBucketDeployment", "CustomS3AutoDeleteObjects", "CustomVpcRestrictDefaultSG"];
-    begins
-        || custom.iter().any(|part| logical_id.starts_with(part))
-        || logical_id.contains("CustomResourceProviderHandler")
+/// The same for logical ids, each of which has the letters and digits of a path and a hash.
+fn is_helper_by_id(full_name: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    let of_nested = PARTS.iter().filter(|part| part.starts_with('@'));
+    let with_uuid = PARTS.iter().filter(|part| part.len() > UUID);
+    let begins =
+        CUSTOM.into_iter().map(str::to_owned).chain(of_nested.chain(with_uuid).map(|part| letters(part)));
+    let begins: Vec<_> = begins.collect();
+    full_name.split('/').any(|id| begins.iter().any(|begin| id.starts_with(begin))) || {
+        let human = full_name.get(..full_name.len().saturating_sub(HASH)).unwrap_or_default();
+        ENDS.iter().chain([&PROVIDER]).any(|end| human.ends_with(&letters(end)))
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +127,8 @@ mod tests {
             "CustomS3AutoDeleteObjectsCustomResourceProviderHandler9D90184F",
             "LogRetentionaae0aa3c5b4d4f87b02d85b201efdd8aFD4BFC8A",
             "AWSCDKCfnUtilsProviderCustomResourceProviderHandlerCF82AA57",
+            "CertCertificateRequestorFunction98FDF273",
+            "awscdkawseksKubectlProviderNestedStackawscdkawseksKubectlProviderNestedStackResourceA7AEBA6B/Handler886CB40B",
             "CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C512MiB6723FB92",
         ] {
             assert!(is_helper_by_id(id), "{id}");

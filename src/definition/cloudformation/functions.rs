@@ -215,7 +215,7 @@ impl<'t> Reader<'_, 't> {
         }
         let written_handler = properties.text("Handler").ok().flatten();
         if !self.options.helper_functions
-            && cdk_helpers::contain(stacks, resource, id.logical_id, written_handler.as_deref())
+            && cdk_helpers::contain(stacks, resource, id.full_name, written_handler.as_deref())
         {
             return Err(Stop::LeaveAlone("CDK adds it for its own purposes".to_owned()));
         }

@@ -73,7 +73,7 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
     let mut parameters = samconfig.parameters.clone();
     parameters.extend(options.parameters.clone());
     let results = BuildResults::read(&file, samconfig.build_folder.as_deref(), options.build_results);
-    let stack = Stack { document, parameters, pseudo, is_one_of_several: false }.read(&results, options);
+    let stack = Stack { document, parameters, pseudo, name: None }.read(&results, options);
     // CDK replaces the folder of a cloud assembly, so nothing of the project belongs there.
     let root = find::assembly_around(folder).and_then(|assembly| assembly.parent().map(Path::to_owned));
     let root = root.unwrap_or_else(|| folder.to_owned());
@@ -91,8 +91,8 @@ pub(super) struct Stack {
     pub(super) parameters: BTreeMap<String, String>,
     /// What is known about where it is deployed.
     pub(super) pseudo: PseudoParameters,
-    /// Whether its definition has other stacks, so that the names of its functions begin with its own.
-    pub(super) is_one_of_several: bool,
+    /// Its name, with which those of its functions begin, if its definition has other stacks too.
+    pub(super) name: Option<String>,
 }
 
 /// What a stack has.
@@ -105,11 +105,11 @@ pub(super) struct ReadStack {
 impl Stack {
     /// Reads the functions of a stack and those of the stacks that it nests.
     pub(super) fn read(self, results: &BuildResults, options: &Options) -> ReadStack {
-        let Self { document, parameters, pseudo, is_one_of_several } = self;
+        let Self { document, parameters, pseudo, name } = self;
         let assets = Rc::new(Assets::of_template(document.file()));
         let mut templates = Templates::new(document, parameters, pseudo, Rc::clone(&assets));
         let (functions, mut unbuildable) = templates.read_all(|stacks, ids| {
-            let names = Names::of(stacks, ids[0], is_one_of_several);
+            let names = Names::of(stacks, ids[0], name);
             let context = Context { results, assets: &assets, names: &names, options };
             functions::read(stacks, ids, &context)
         });

@@ -18,11 +18,13 @@ const HASH: usize = 8;
 pub(super) struct Names {
     /// The part of construct paths that names leave out; none if the names are logical ids.
     left_out: Option<Vec<String>>,
+    /// The name of the stack, with which names begin where a definition has several stacks.
+    stack: Option<String>,
 }
 
 impl Names {
-    /// The names in a stack. Those of constructs begin with the path of the stack where a definition has several stacks.
-    pub(super) fn of(stacks: &Stacks<'_>, root: StackId, with_stack: bool) -> Self {
+    /// The names in a stack, which has a name itself where a definition has several.
+    pub(super) fn of(stacks: &Stacks<'_>, root: StackId, name: Option<String>) -> Self {
         let resources = stacks.resources(root);
         let of_stack = || {
             resources.iter().find_map(|(logical_id, resource)| {
@@ -34,8 +36,8 @@ impl Names {
         };
         let is_of_cdk = resources.iter().any(|(_, resource)| construct_path(stacks, resource).is_some());
         let left_out =
-            is_of_cdk.then(|| if with_stack { Vec::new() } else { of_stack().unwrap_or_default() });
-        Self { left_out }
+            is_of_cdk.then(|| if name.is_some() { Vec::new() } else { of_stack().unwrap_or_default() });
+        Self { left_out, stack: name }
     }
 
     /// The name of a resource.
@@ -56,7 +58,10 @@ impl Names {
             let path = if is_below { &path[left_out.len()..] } else { path };
             Some(path.join("/")).filter(|name| !name.is_empty())
         };
-        of_construct().unwrap_or_else(|| stacks.full_name(stack, logical_id))
+        of_construct().unwrap_or_else(|| {
+            let full_name = stacks.full_name(stack, logical_id);
+            self.stack.as_ref().map(|stack| format!("{stack}/{full_name}")).unwrap_or(full_name)
+        })
     }
 }
 
