@@ -1,5 +1,5 @@
 //! `config.yaml`: the configuration for all projects of a user or a machine, for example mirrors of registries. It
-//! never changes the content of an image.
+//! changes no image, except that `layers` names files that stand for layer versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::units::Size;
 use crate::failure::{Failure, FailureKind, kind_of_input};
 use crate::finding::Help;
 use crate::fs::{self, TextError};
-use crate::project::ImageReference;
+use crate::project::{ImageReference, LayerVersionArn};
 use crate::registry::{ClientSettings, Mirror, MirrorError};
 use crate::strict_yaml::{self, FromText, UniqueKeys, YamlError};
 use crate::text::in_line;
@@ -39,6 +39,8 @@ const DEFAULT_STORE_LIMIT: Size = Size(10_000_000_000);
 pub(super) struct Configuration {
     /// How to reach registries.
     pub(super) registries: RegistrySettings,
+    /// Files that stand for layer versions: absolute paths.
+    pub(super) layers: BTreeMap<LayerVersionArn, PathBuf>,
     /// The maximum size of the store.
     store_limit: Option<Size>,
 }
@@ -88,8 +90,8 @@ impl Failure for ConfigurationError {
             Self::Text(TextError::Fs(_)) => return None,
             Self::Text(_) => "save it as a text file in UTF-8, smaller than 1 MiB",
             Self::Form { fault, .. } => fault.help.as_deref().unwrap_or(
-                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }` or \
-                 `store: { limit: 10GB }`",
+                "use `registries: { HOST: { mirror: \"HOST[:PORT][/PREFIX]\", insecure: true } }`, \
+                 `layers: { ARN: PATH }` or `store: { limit: 10GB }`",
             ),
             Self::Variable { .. } => "set it to `HOST[:PORT][/PREFIX]`, or unset it",
         };
@@ -102,6 +104,7 @@ impl Failure for ConfigurationError {
 #[serde(deny_unknown_fields)]
 struct Written {
     registries: Option<UniqueKeys<Host, Registry>>,
+    layers: Option<UniqueKeys<LayerVersionArn, String>>,
     store: Option<WrittenStore>,
 }
 
@@ -171,7 +174,10 @@ impl Configuration {
         // A file that contains only comments has no value.
         let written: Option<Written> = strict_yaml::parse(text)
             .map_err(|fault| ConfigurationError::Form { path: path.to_owned(), fault })?;
-        let Written { registries, store } = written.unwrap_or_default();
+        let Written { registries, layers, store } = written.unwrap_or_default();
+        let folder = fs::folder_of(path);
+        let layers = layers.into_iter().flat_map(|layers| layers.0);
+        let layers = layers.map(|(arn, path)| (arn, folder.join(path))).collect();
         let mut settings = RegistrySettings::default();
         for (Host(host), registry) in registries.into_iter().flat_map(|registries| registries.0) {
             if registry.insecure == Some(true) {
@@ -182,7 +188,7 @@ impl Configuration {
             }
         }
         let store_limit = store.unwrap_or_default().limit.map(|FromText(limit)| limit);
-        Ok(Self { registries: settings, store_limit })
+        Ok(Self { registries: settings, layers, store_limit })
     }
 
     /// The maximum size of the store in bytes. `override_limit` is that of the environment.
@@ -237,6 +243,17 @@ registries:
                 "{text}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn files_that_stand_for_layer_versions_are_relative_to_the_file() {
+        let arn = "arn:aws:lambda:eu-west-1:580247275435:layer:Insights:53";
+        let text = format!("layers: {{ \"{arn}\": layers/insights.zip }}\n");
+        let configuration = Configuration::of_text(&text, Path::new("/etc/limg/config.yaml")).unwrap();
+        let expected = [(arn.parse().unwrap(), PathBuf::from("/etc/limg/layers/insights.zip"))];
+        assert_eq!(configuration.layers, expected.into());
+        let error = Configuration::of_text("layers: { x: y }\n", Path::new("config.yaml")).unwrap_err();
+        assert!(error.to_string().contains("`x` is not the ARN of a layer version"), "{error}");
     }
 
     fn mirror(text: &str) -> Mirror {

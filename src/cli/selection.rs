@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::args::{DefinitionArguments, ShardArguments};
+use super::context;
 use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
@@ -44,7 +45,7 @@ pub(super) fn read(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Loaded, CommandError> {
-    let loaded = definition::load(file, &options(arguments, architecture, settings))?;
+    let loaded = definition::load(file, &options(arguments, architecture, settings)?)?;
     terminal.definition(&loaded);
     Ok(loaded)
 }
@@ -54,13 +55,15 @@ fn options(
     arguments: &DefinitionArguments,
     architecture: Option<Architecture>,
     settings: &Settings,
-) -> Options {
+) -> Result<Options, CommandError> {
     let DefinitionArguments { region, parameters, config_env, stage, service_parameters, .. } = arguments;
     let DefinitionArguments { account, layers, runtimes, bases, .. } = arguments;
     let directory = &settings.directory;
-    Options {
+    let mut all_layers = context::configuration(settings)?.layers;
+    all_layers.extend(layers.iter().map(|(arn, path)| (arn.clone(), directory.join(path))));
+    Ok(Options {
         architecture,
-        layers: layers.iter().map(|(arn, path)| (arn.clone(), directory.join(path))).collect(),
+        layers: all_layers,
         runtimes: runtimes.iter().cloned().collect(),
         bases: bases.iter().map(|(id, image)| (id.clone(), image.clone().relative_to(directory))).collect(),
         parameters: parameters.iter().flat_map(|ParameterOverrides(values)| values.clone()).collect(),
@@ -79,7 +82,7 @@ fn options(
         image_per_function: arguments.image_per_function,
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
-    }
+    })
 }
 
 /// Lists the variables that are left to the deployed functions.

@@ -95,9 +95,9 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     }
     let sources = Sources::new(Documents(documents), format.vocabulary(options.architecture.is_some()));
     let located = sources.locate(&findings);
-    match project {
-        Some(project) => {
-            let project = replacements::apply(project, options);
+    match project.map(|project| replacements::apply(project, options)) {
+        Some(Err(errors)) => Err(DefinitionError::Findings { file, findings: sources.locate(&errors) }),
+        Some(Ok(project)) => {
             let lock_file = format.lock_file(&file, &project.root);
             let (warnings, sources) = (located, Arc::new(sources));
             Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, format, sources })

@@ -1,10 +1,19 @@
 //! Applies what a command replaces in any definition: architectures, layer versions and base images.
 
+use std::path::Path;
+
 use super::Options;
-use crate::project::{LayerSource, Project, Source, SourceKind};
+use super::fields::Findings;
+use super::fields::source::{self, Written};
+use crate::finding::{Finding, Place};
+use crate::project::{LayerSource, Project, Source};
 
 /// The project with the replacements.
-pub(super) fn apply(mut project: Project, options: &Options) -> Project {
+///
+/// # Errors
+/// When a path that stands for a layer version is neither a directory nor a zip.
+pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, Vec<Finding>> {
+    let mut findings = Findings::new(Place::document(&project.root));
     for function in &mut project.functions {
         if let Some(architecture) = options.architecture {
             function.architecture = architecture;
@@ -15,11 +24,26 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Project {
         for layer in &mut function.layers {
             if let LayerSource::Version(version) = &layer.source
                 && let Some(path) = options.layers.get(&version.arn)
+                && let Some(source) = files(path, &layer.source_place, &mut findings)
             {
-                let kind = if path.is_dir() { SourceKind::Directory } else { SourceKind::Zip };
-                layer.source = LayerSource::Files(Source::new(path.clone(), kind));
+                layer.source = LayerSource::Files(source);
             }
         }
     }
-    project
+    if findings.has_errors() { Err(findings.all) } else { Ok(project) }
+}
+
+/// Files that stand for a layer version, all of them.
+fn files(path: &Path, place: &Place, findings: &mut Findings) -> Option<Source> {
+    let text = path.to_string_lossy();
+    let written = Written {
+        path: &text,
+        path_at: place.clone(),
+        follow: None,
+        exclude: &[],
+        exclude_at: place.clone(),
+        default_excludes: None,
+    };
+    let source = source::read(&written, Path::new("/"), findings)?;
+    source::is_tree(&source, place, findings).then(|| Source::new(source.path, source.kind))
 }

@@ -212,3 +212,21 @@ Resources:
     assert_eq!(text("app/images.yaml").matches(&uri("app-one", 'b')).count(), 2);
     assert!(!context.path("other.images.yaml").exists());
 }
+
+#[test]
+fn files_stand_for_a_layer_version_from_an_option_or_the_configuration() {
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:layer:words:1";
+    let context = project(&TEMPLATE.replace("Handler: one", &format!("Handler: one\n    Layers: ['{arn}']")));
+    context.write("words/lib/words.txt", "hello\n");
+    let layer = |path: &str| format!("{arn}={path}");
+    let build = |path: &str| context.limg(&[&["build", "--layer", &layer(path)], &BASE[..]].concat());
+    build("words").ok();
+    let layout = Layout::open(&context.path(".limg/images"));
+    let files = format!("{:?}", layout.image("One").files);
+    assert!(files.contains("opt/lib/words.txt"), "{files}");
+    build("nowhere").fails(2, &["nowhere` does not exist [missing-path]"]);
+    build("template.yaml").fails(2, &["a layer must be a directory or a .zip"]);
+    context.write("config.yaml", format!("layers: {{ \"{arn}\": words }}\n"));
+    let mut command = context.command(&[&["build"], &BASE[..]].concat());
+    context.run(command.env("LIMG_CONFIG", context.path("config.yaml"))).ok();
+}
