@@ -61,3 +61,17 @@ fn a_lost_package_is_reported_without_the_variables_around_it() {
     assert!(!run.stderr.contains("sesame"), "{}", run.stderr);
     run.fails(2, &["plan.json", "[missing-path]", "in which Terraform runs"]);
 }
+
+#[test]
+fn the_images_go_back_to_terraform_as_a_variable() {
+    let context = project();
+    let image = |name: &str| format!("{name}=registry.example.com/{name}@sha256:{}", "a".repeat(64));
+    let uris = ["orders", "users", "late"].map(image);
+    let mut arguments = vec!["-f", "plan.json", "template", "-o", "limg.auto.tfvars.json"];
+    arguments.extend(uris.iter().flat_map(|uri| ["--uri", uri]));
+    context.limg(&arguments).ok();
+    let text = std::fs::read_to_string(context.path("limg.auto.tfvars.json")).unwrap();
+    let variables: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(variables["limg_image_uris"]["late"], uris[2].split_once('=').unwrap().1);
+    assert_eq!(variables["limg_image_uris"].as_object().unwrap().len(), 3);
+}

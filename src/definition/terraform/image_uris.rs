@@ -8,7 +8,7 @@ const VARIABLE: &str = "limg_image_uris";
 /// A variable definitions file in JSON (Terraform language, Input variables). Terraform reads it by itself if its name ends in
 /// `.auto.tfvars.json`.
 #[must_use]
-pub(crate) fn variables_file(image_uris: &BTreeMap<String, String>) -> String {
+pub(in crate::definition) fn variables_file(image_uris: &BTreeMap<String, String>) -> String {
     let value = serde_json::json!({ VARIABLE: image_uris });
     format!("{value:#}\n")
 }

@@ -16,12 +16,13 @@
 mod address;
 mod files;
 mod functions;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command writes the file yet"))]
-pub(in crate::definition) mod image_uris;
+mod image_uris;
 mod layers;
 mod plan;
 mod references;
 mod words;
+
+pub(super) use image_uris::variables_file;
 
 use super::document::{Document, Node};
 use super::fields::{Findings, name};

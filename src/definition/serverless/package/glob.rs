@@ -264,7 +264,7 @@ fn name(segment: &str) -> Option<String> {
             '*' if name.ends_with('*') && !name.ends_with("\\*") => {}
             '\\' => {
                 // The library that reads gitignore syntax does not know a backslash at the end of a name.
-                let escaped = rest.next().filter(|escaped| *escaped != '\\')?;
+                let escaped = rest.next().filter(|escaped| *escaped != '\\' && !is_dropped(*escaped))?;
                 name.extend([character, escaped]);
             }
             '[' => {
@@ -276,7 +276,12 @@ fn name(segment: &str) -> Option<String> {
             _ => name.push(character),
         }
     }
-    Some(escape_end(name))
+    (!name.ends_with(is_dropped)).then(|| escape_end(name))
+}
+
+/// Whether the library that reads gitignore syntax drops a character at the end of a line, escaped or not.
+fn is_dropped(character: char) -> bool {
+    character.is_whitespace() && character != ' '
 }
 
 /// Writes a class of characters. `^` negates it, `!` is one of its characters; it never matches a slash.
