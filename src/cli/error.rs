@@ -7,7 +7,7 @@ use super::config_yaml::ConfigurationError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
-use crate::definition::{DefinitionError, Listed, Loaded, VariableError};
+use crate::definition::{DefinitionError, Listed, Loaded, MigrationError, VariableError};
 use crate::engine::EngineError;
 use crate::engine::emulator::EmulatorError;
 use crate::failure::{Failure, FailureKind};
@@ -91,6 +91,10 @@ pub(super) enum CommandError {
     UnknownCommand { name: String },
     #[error("`{}` already exists", path.display())]
     FileExists { path: PathBuf },
+    #[error("`{}` already exists, and limg does not change it", path.display())]
+    OutputExists { path: PathBuf },
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     #[error("`{}` is not a folder", path.display())]
     NotAFolder { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
@@ -189,6 +193,7 @@ impl Failure for CommandError {
             Self::Definition(error) => error.kind(),
             Self::Configuration(error) => error.kind(),
             Self::Pipeline(error) => error.kind(),
+            Self::Migration(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Emulator(error) => error.kind(),
             Self::Lock(error) => error.kind(),
@@ -228,6 +233,10 @@ impl Failure for CommandError {
             ),
             Self::UnknownCommand { .. } => Some("run `limg help` for the list".to_owned()),
             Self::FileExists { .. } | Self::NotAFolder { .. } => Some("use an empty folder".to_owned()),
+            Self::OutputExists { .. } => {
+                Some("rename or remove it, or use `-o` to name a file in another folder".to_owned())
+            }
+            Self::Migration(error) => return error.help(),
             Self::Destination { .. } => {
                 Some("run `limg build --help` for the list of destinations".to_owned())
             }

@@ -18,6 +18,7 @@ mod init;
 mod interrupt;
 mod invoke;
 mod man;
+mod migrate;
 mod push;
 mod pushed;
 mod render;
@@ -134,6 +135,7 @@ async fn run(
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal, interrupt).await,
         Command::Functions(arguments) => functions::run(&arguments, settings, terminal),
         Command::Template(arguments) => template::run(arguments, settings, terminal),
+        Command::Migrate(arguments) => migrate::run(arguments, settings, terminal),
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

@@ -13,6 +13,7 @@
 //! - `serverless` reads services of the Serverless Framework.
 //! - `terraform` reads plans of Terraform.
 //! - `shared_images` decides which functions share an image.
+//! - `migrate` writes the `limg.yaml` that stands for a definition of another tool.
 //! - `fields` has what all formats have in common: what a handler, a runtime or a path may be.
 //!
 //! This room reads the definition and looks at the paths in it. It takes no clock, no environment and no network, and
@@ -30,6 +31,7 @@ mod freshness;
 mod image_templates;
 mod limg_yaml;
 mod loaded;
+mod migrate;
 mod options;
 mod parameter_overrides;
 mod replacements;
@@ -48,6 +50,7 @@ pub(crate) use self::fields::environment::{VariableError, check_variable};
 pub(crate) use self::find::{NAMES, find};
 pub(crate) use self::limg_yaml::{Starter, starter};
 pub(crate) use self::loaded::{Loaded, Sources};
+pub(crate) use self::migrate::{MigratedCode, Migration, MigrationError};
 pub(crate) use self::options::{BuildResults, Options};
 pub(crate) use self::parameter_overrides::ParameterOverrides;
 pub(crate) use self::unbuildable::{Unbuildable, WhyUnbuildable};

@@ -18,7 +18,7 @@ const EVERYWHERE: [&str; 8] = [
 #[test]
 fn help_names_every_flag() {
     let context = Context::new();
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (
             &[],
             &[
@@ -72,6 +72,7 @@ fn help_names_every_flag() {
                 "--arch <ARCH>",
             ],
         ),
+        (&["migrate"], &["-o, --output <FILE>", "-f, --file <FILE>", "--source", "--base <RUNTIME=IMAGE>"]),
         (&["event"], &["[NAME]", "sqs:", "Two messages from an SQS queue", "invoke -e @NAME"]),
         (&["cache"], &["show", "prune", "verify", "LIMG_STORE", "LIMG_STORE_LIMIT", "10GB"]),
         (&["cache", "prune"], &["--all", "--older-than <DAYS>", "--max-size <SIZE>", "--dry-run"]),
@@ -195,13 +196,14 @@ fn examples(context: &Context) -> Vec<String> {
     all
 }
 
-/// What an example must not contain to be run here: it needs Docker, a network, another program, or folders of the
+/// What an example must not contain to be run here: it needs Docker, a network, another program or definition, or folders of the
 /// system. Its arguments are parsed by a test of the library.
 const NOT_HERE: &[&str] = &[
     "invoke",
     "push",
     "update",
     "limg template",
+    "limg migrate",
     "skopeo",
     "aws",
     "image=",

@@ -21,6 +21,7 @@ mod help;
 mod init;
 mod json;
 mod killed;
+mod migrate;
 mod output;
 mod pins;
 mod readme;

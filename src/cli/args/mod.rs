@@ -11,6 +11,7 @@ mod functions;
 mod init;
 mod invoke;
 mod man;
+mod migrate;
 mod push;
 mod template;
 mod update;
@@ -29,6 +30,7 @@ pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
+pub(super) use self::migrate::MigrateArguments;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
@@ -133,6 +135,8 @@ pub(super) enum Command {
     Functions(FunctionsArguments),
     /// Print the template with the functions as images
     Template(TemplateArguments),
+    /// Write the limg.yaml that stands for a definition of another tool
+    Migrate(MigrateArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

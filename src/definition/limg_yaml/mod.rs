@@ -9,7 +9,7 @@
 //! - `validate` gives the keys their meaning and looks at what they name on disk.
 //! - `words` says how this format spells the settings that help asks for.
 //!
-//! What this format calls its keys does not leave this folder.
+//! What this format calls its keys does not leave this folder, except for `migrate`, which writes it.
 
 mod expected;
 mod format;

@@ -1,0 +1,17 @@
+//! The values of the new `limg.yaml`, before they are text.
+
+/// The keys of an entry in their order.
+pub(super) type Keys = Vec<(&'static str, Value)>;
+
+/// A value of `limg.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A text.
+    Text(String),
+    /// A number or boolean.
+    Literal(String),
+    /// A short list of words.
+    Names(Vec<String>),
+    /// A list of texts.
+    Texts(Vec<String>),
+}
