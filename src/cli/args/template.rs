@@ -18,7 +18,7 @@ changes: limg lists what that touches.
 Examples:
   limg template -o images.yaml                  # after `limg push`
   limg template Orders --prune-layers           # one function, to standard output
-  limg template -o images.yaml && sam deploy -t images.yaml"
+  limg template --suffix V2 -o images.yaml      # new functions instead of replaced ones"
 )]
 pub(in crate::cli) struct TemplateArguments {
     /// The functions that become images [default: all that limg builds]

@@ -305,7 +305,7 @@ fn invalid_arguments_are_refused_before_anything_is_sent() {
     refused(2, &mut template("{stage}/{function}"), &["`{stage}`", "help: use `{project}`"]);
     refused(2, &mut template("Team/{function}"), &["`Team/{function}`", "help: use 2 to 256 lower-case"]);
     refused(2, &mut push(&["--tag", ".x"]), &["`--tag .x`", "help: "]);
-    refused(2, &mut push(&["--account", "12345"]), &["`12345`", "12 digits"]);
+    refused(2, &mut push(&["--account", "12345"]), &["'12345'", "12 digits"]);
     refused(2, &mut push(&["--region", "nowhere"]), &["`nowhere`", "help: use the name of a region"]);
     refused(2, push(&[]).env_remove("AWS_REGION"), &["no AWS region", "help: pass `--region`"]);
     let no_credentials = &["no AWS credentials", "help: set AWS_ACCESS_KEY_ID", "--profile"];
