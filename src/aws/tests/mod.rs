@@ -3,8 +3,6 @@
 mod ecr;
 mod errors;
 mod layer_versions;
-mod parameter_store;
-mod s3;
 
 use crate::failure::help_text;
 

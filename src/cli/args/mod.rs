@@ -13,7 +13,6 @@ mod invoke;
 mod man;
 mod migrate;
 mod push;
-mod reading;
 mod template;
 mod update;
 
@@ -35,7 +34,6 @@ pub(super) use self::migrate::MigrateArguments;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
-pub(super) use self::reading::Reading;
 pub(super) use self::template::TemplateArguments;
 pub(super) use self::update::UpdateArguments;
 

@@ -1,6 +1,5 @@
-//! What only a limg with the feature `aws` does: Amazon ECR, layer versions by ARN, and `--fetch`.
+//! What only a limg with the feature `aws` does: Amazon ECR, and layer versions by ARN.
 
 mod ecr;
-mod fetch;
 mod layer_versions;
 mod push_ecr;

@@ -2,7 +2,6 @@
 
 mod build_results;
 mod environment;
-mod fetched;
 mod functions;
 mod layers;
 mod nested;
