@@ -51,17 +51,13 @@ impl Format {
         }
     }
 
-    /// What the format calls things, in a command whose option may override the architecture of all functions.
-    pub(super) fn vocabulary(self, has_architecture_option: bool) -> &'static Vocabulary {
-        match (self, has_architecture_option) {
-            (Self::LimgYaml, false) => &limg_yaml::VOCABULARY,
-            (Self::LimgYaml, true) => &limg_yaml::VOCABULARY_UNDER_OPTION,
-            (Self::CloudFormation | Self::CdkAssembly, false) => &cloudformation::VOCABULARY,
-            (Self::CloudFormation | Self::CdkAssembly, true) => &cloudformation::VOCABULARY_UNDER_OPTION,
-            (Self::Serverless, false) => &serverless::VOCABULARY,
-            (Self::Serverless, true) => &serverless::VOCABULARY_UNDER_OPTION,
-            (Self::TerraformPlan, false) => &terraform::VOCABULARY,
-            (Self::TerraformPlan, true) => &terraform::VOCABULARY_UNDER_OPTION,
+    /// What the format calls things.
+    pub(super) fn vocabulary(self) -> Vocabulary {
+        match self {
+            Self::LimgYaml => limg_yaml::VOCABULARY,
+            Self::CloudFormation | Self::CdkAssembly => cloudformation::VOCABULARY,
+            Self::Serverless => serverless::VOCABULARY,
+            Self::TerraformPlan => terraform::VOCABULARY,
         }
     }
 }

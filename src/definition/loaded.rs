@@ -65,11 +65,11 @@ impl Loaded {
 #[derive(Debug)]
 pub(crate) struct Sources {
     pub(super) documents: Documents,
-    words: &'static Vocabulary,
+    words: Vocabulary,
 }
 
 impl Sources {
-    pub(super) fn new(documents: Documents, words: &'static Vocabulary) -> Self {
+    pub(super) fn new(documents: Documents, words: Vocabulary) -> Self {
         Self { documents, words }
     }
 
@@ -81,7 +81,7 @@ impl Sources {
     /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one.
     #[must_use]
     pub(crate) fn locate(&self, findings: &[Finding]) -> Listed {
-        self.documents.locate(findings, self.words)
+        self.documents.locate(findings, &self.words)
     }
 
     /// Where in its file a place is.
@@ -100,6 +100,6 @@ impl Sources {
     /// How the definition's format spells a setting that help asks for.
     #[must_use]
     pub(crate) fn words(&self, setting: Setting) -> Option<String> {
-        (self.words.setting)(setting)
+        self.words.setting(setting)
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });
     }
-    let sources = Sources::new(Documents(documents), format.vocabulary(options.architecture.is_some()));
+    let sources = Sources::new(Documents(documents), format.vocabulary().under(options.architecture));
     let located = sources.locate(&findings);
     match project.map(|project| replacements::apply(project, options)) {
         Some(Err(errors)) => Err(DefinitionError::Findings { file, findings: sources.locate(&errors) }),
@@ -131,7 +131,7 @@ fn not_a_document(file: PathBuf, error: DocumentError) -> DefinitionError {
 /// How `limg.yaml` spells a setting that help asks for, where no definition has been read.
 #[must_use]
 pub(crate) fn words(setting: Setting) -> Option<String> {
-    (limg_yaml::VOCABULARY.setting)(setting)
+    limg_yaml::VOCABULARY.setting(setting)
 }
 
 /// The JSON Schema of `limg.yaml`, for editors.

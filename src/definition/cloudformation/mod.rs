@@ -57,7 +57,7 @@ pub(super) use build_results::BuildResults;
 pub(super) use image_templates::rewrite as rewrite_templates;
 pub(crate) use image_templates::{ImageTemplate, TemplateChanges};
 pub(super) use intrinsics::PseudoParameters;
-pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
+pub(super) use words::VOCABULARY;
 
 /// Reads a template and those that it nests.
 pub(super) fn read(document: Document, options: &Options) -> Outcome {

@@ -2,6 +2,7 @@
 
 use super::{BYTE_ORDER_MARK, Document, Position, secret};
 use crate::finding::{DocumentPath, Finding, Place, SHOWN_AT_MOST, Setting, Step};
+use crate::project::Architecture;
 
 /// The longest line that is shown, in bytes.
 const EXCERPT_AT_MOST: usize = 1000;
@@ -40,14 +41,45 @@ pub(crate) struct Located {
 }
 
 /// What a format of definitions calls things.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::definition) struct Vocabulary {
     /// How a setting is changed, as an imperative clause; nothing if the format has no such setting.
-    pub(in crate::definition) setting: fn(Setting) -> Option<String>,
+    setting: fn(Setting) -> Option<String>,
+    /// Whether `--arch` overrides the architecture of all functions.
+    has_architecture_option: bool,
     /// The key whose value maps variables to values.
     pub(in crate::definition) variables: &'static str,
     /// The keys at the top whose values map names to entries that functions use, and that of the functions themselves.
     pub(in crate::definition) sections: &'static [&'static str],
+}
+
+impl Vocabulary {
+    /// The words of a format; the parameters are those of the fields.
+    pub(in crate::definition) const fn new(
+        setting: fn(Setting) -> Option<String>,
+        variables: &'static str,
+        sections: &'static [&'static str],
+    ) -> Self {
+        Self { setting, has_architecture_option: false, variables, sections }
+    }
+
+    /// The same words in a command whose `--arch` may override the architecture of all functions.
+    pub(in crate::definition) fn under(self, architecture: Option<Architecture>) -> Self {
+        Self { has_architecture_option: architecture.is_some(), ..self }
+    }
+
+    /// How a setting is changed, as an imperative clause; nothing if the format has no such setting.
+    pub(in crate::definition) fn setting(&self, setting: Setting) -> Option<String> {
+        match setting {
+            Setting::Architecture(architecture) if self.has_architecture_option => {
+                Some(format!("use `--arch {architecture}`"))
+            }
+            Setting::OtherArchitecture if self.has_architecture_option => {
+                Some("use another `--arch`".to_owned())
+            }
+            other => (self.setting)(other),
+        }
+    }
 }
 
 /// The documents of one definition.
@@ -129,7 +161,7 @@ impl Located {
         excerpt: Option<String>,
         words: &Vocabulary,
     ) -> Self {
-        let help = finding.help.as_ref().and_then(|help| help.render(words.setting));
+        let help = finding.help.as_ref().and_then(|help| help.render(|setting| words.setting(setting)));
         Self { finding: finding.clone(), position, excerpt, help }
     }
 

@@ -29,7 +29,7 @@ use crate::runtime::Date;
 
 pub(super) use format::schema;
 pub(crate) use starter::{Starter, starter};
-pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
+pub(super) use words::VOCABULARY;
 
 /// Reads a document.
 pub(super) fn read(document: Document, options: &Options) -> Outcome {

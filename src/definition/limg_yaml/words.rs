@@ -4,23 +4,8 @@ use crate::definition::document::Vocabulary;
 use crate::finding::Setting;
 
 /// The words of this format.
-pub(in crate::definition) const VOCABULARY: Vocabulary = Vocabulary {
-    setting,
-    variables: "environment",
-    sections: &["bases", "layers", "extensions", "functions"],
-};
-
-/// The words where `--arch` overrides the definition.
-pub(in crate::definition) const VOCABULARY_UNDER_OPTION: Vocabulary =
-    Vocabulary { setting: setting_under_option, ..VOCABULARY };
-
-fn setting_under_option(of: Setting) -> Option<String> {
-    match of {
-        Setting::Architecture(architecture) => Some(format!("use `--arch {architecture}`")),
-        Setting::OtherArchitecture => Some("use another `--arch`".to_owned()),
-        other => setting(other),
-    }
-}
+pub(in crate::definition) const VOCABULARY: Vocabulary =
+    Vocabulary::new(setting, "environment", &["bases", "layers", "extensions", "functions"]);
 
 #[expect(clippy::unnecessary_wraps, reason = "other formats lack some of these settings")]
 fn setting(setting: Setting) -> Option<String> {

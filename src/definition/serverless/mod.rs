@@ -47,7 +47,7 @@ use variables::{Inputs, Resolver, ServiceDocuments, Value};
 
 pub(super) use artifacts::{STATE, STATE_AT_MOST};
 pub(super) use recorded_state::is_state;
-pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
+pub(super) use words::VOCABULARY;
 
 /// Reads a service.
 pub(super) fn read(document: Document, options: &Options) -> Outcome {

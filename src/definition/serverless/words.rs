@@ -5,19 +5,7 @@ use crate::finding::Setting;
 
 /// The words of this format.
 pub(in crate::definition) const VOCABULARY: Vocabulary =
-    Vocabulary { setting, variables: "environment", sections: &["functions", "layers"] };
-
-/// The words where `--arch` overrides the service.
-pub(in crate::definition) const VOCABULARY_UNDER_OPTION: Vocabulary =
-    Vocabulary { setting: setting_under_option, ..VOCABULARY };
-
-fn setting_under_option(of: Setting) -> Option<String> {
-    match of {
-        Setting::Architecture(architecture) => Some(format!("use `--arch {architecture}`")),
-        Setting::OtherArchitecture => Some("use another `--arch`".to_owned()),
-        other => setting(other),
-    }
-}
+    Vocabulary::new(setting, "environment", &["functions", "layers"]);
 
 fn setting(setting: Setting) -> Option<String> {
     Some(match setting {

@@ -32,7 +32,7 @@ use crate::fs;
 use crate::project::Project;
 use plan::Plan;
 
-pub(super) use words::{VOCABULARY, VOCABULARY_UNDER_OPTION};
+pub(super) use words::VOCABULARY;
 
 /// Whether a document is the JSON of a plan.
 pub(super) fn is_plan(root: &Node) -> bool {

@@ -4,20 +4,7 @@ use crate::definition::document::Vocabulary;
 use crate::finding::Setting;
 
 /// The words of this format.
-pub(in crate::definition) const VOCABULARY: Vocabulary =
-    Vocabulary { setting, variables: "variables", sections: &[] };
-
-/// The words where `--arch` overrides the plan.
-pub(in crate::definition) const VOCABULARY_UNDER_OPTION: Vocabulary =
-    Vocabulary { setting: setting_under_option, ..VOCABULARY };
-
-fn setting_under_option(of: Setting) -> Option<String> {
-    match of {
-        Setting::Architecture(architecture) => Some(format!("use `--arch {architecture}`")),
-        Setting::OtherArchitecture => Some("use another `--arch`".to_owned()),
-        other => setting(other),
-    }
-}
+pub(in crate::definition) const VOCABULARY: Vocabulary = Vocabulary::new(setting, "variables", &[]);
 
 fn setting(setting: Setting) -> Option<String> {
     Some(match setting {

@@ -41,7 +41,7 @@ fn order_duplicates_and_the_text_of_numbers_are_kept() {
 fn keys_values_and_items_have_positions() {
     let root = Place::document(Path::new(FILE));
     let orders = root.keys(&["Resources", "Orders"]);
-    let words = Vocabulary { setting: |_| None, variables: "Variables", sections: &[] };
+    let words = Vocabulary::new(|_| None, "Variables", &[]);
     for (place, expected) in [
         (root.clone(), (1, 1)),
         (root.key("Resources"), (2, 16)),

@@ -24,7 +24,7 @@ functions:
     timeout: 3
 ";
 
-const WORDS: Vocabulary = Vocabulary { setting: |_| None, variables: "environment", sections: &[] };
+const WORDS: Vocabulary = Vocabulary::new(|_| None, "environment", &[]);
 
 fn root() -> Place {
     Place::document(Path::new("limg.yaml"))

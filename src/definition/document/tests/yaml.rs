@@ -43,7 +43,7 @@ fn a_hyphen_alone_is_an_item_of_a_flow_list() {
     assert_eq!(value("[x, -]"), Node::List(vec![x(), hyphen()]));
     let document = parse("ä: 1\na: [-, -, { b: x }]\n");
     let place = Place::document(Path::new("template.yaml")).key("a").index(2).key("b");
-    let words = Vocabulary { setting: |_| None, variables: "Variables", sections: &[] };
+    let words = Vocabulary::new(|_| None, "Variables", &[]);
     let located = Documents(vec![document]).locate(&[Finding::error(Code::UnknownKey, place, "x")], &words);
     let at = located.shown[0].position.unwrap();
     assert_eq!((at.line, at.column), (2, 16));
@@ -53,7 +53,7 @@ fn a_hyphen_alone_is_an_item_of_a_flow_list() {
 fn a_place_below_a_tag_has_a_line() {
     let document = parse("a: !Sub\n  - text\n  - { Name: 5 }\n");
     let place = Place::document(Path::new("template.yaml")).key("a").index(1).key("Name");
-    let words = Vocabulary { setting: |_| None, variables: "Variables", sections: &[] };
+    let words = Vocabulary::new(|_| None, "Variables", &[]);
     let located =
         Documents(vec![document]).locate(&[Finding::error(Code::UnknownKey, place, "x")], &words).shown;
     let at = located[0].position.unwrap();
