@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Node, Vocabulary};
 use super::{cloudformation, limg_yaml, serverless, terraform};
+use crate::project::LOCK_FILE;
 
 /// A format of definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Format {
         match self {
             Self::LimgYaml => definition.with_extension("lock"),
             Self::CloudFormation | Self::Serverless | Self::CdkAssembly | Self::TerraformPlan => {
-                root.join("limg.lock")
+                root.join(LOCK_FILE)
             }
         }
     }

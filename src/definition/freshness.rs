@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ignore::gitignore::Gitignore;
 
 use crate::fs::{self, FsError};
-use crate::project::OUTPUT_FOLDER;
+use crate::project::{LOCK_FILE, OUTPUT_FOLDER};
 
 /// How many files and folders are looked at. A service with all its dependencies has some ten thousand.
 const ENTRIES_AT_MOST: usize = 200_000;
@@ -92,7 +92,7 @@ pub(in crate::definition) fn newest(
             let path = path.join(&name);
             let metadata = fs::symlink_metadata(&path)?;
             let below = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
-            let is_own = path == lock || (metadata.is_dir() && name == OUTPUT_FOLDER);
+            let is_own = path == lock || name == LOCK_FILE || (metadata.is_dir() && name == OUTPUT_FOLDER);
             if is_own || !sources.contain(&name, &below, metadata.is_dir()) {
                 continue;
             }
@@ -201,6 +201,8 @@ mod tests {
             (&[service, ("serverless.lock", 5), (".limg/images/index.json", 5)], None, "Fresh"),
             (&[service, ("serverless.lock", 5), (".limg/images/index.json", 5)], Some(""), "Fresh"),
             (&[service, ("src/serverless.lock", 5)], None, "src/serverless.lock"),
+            (&[service, ("limg.lock", 5)], None, "Fresh"),
+            (&[service, ("limg.lock", 5)], Some(""), "Fresh"),
         ] {
             let expected = PathBuf::from(expected).display().to_string();
             assert_eq!(freshness(files, patterns), expected, "{files:?} {patterns:?}");

@@ -36,6 +36,9 @@ pub use repository_template::{RepositoryTemplate, RepositoryTemplateError};
 /// The folder next to a definition that holds the built images; it is never part of an image.
 pub const OUTPUT_FOLDER: &str = ".limg";
 
+/// The lock file of the definitions of other tools, next to them.
+pub const LOCK_FILE: &str = "limg.lock";
+
 /// The name of a file that lists, in gitignore syntax, what to exclude from its directory.
 pub const IGNORE_FILE: &str = ".limgignore";
 

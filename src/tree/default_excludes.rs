@@ -6,6 +6,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::project::LOCK_FILE;
+
 /// The file that makes a folder a virtual environment of Python (PEP 405). Its packages are links into the machine that made
 /// it, and in no place where Lambda looks.
 pub(super) const VIRTUAL_ENVIRONMENT: &str = "pyvenv.cfg";
@@ -43,9 +45,6 @@ pub(super) struct DefinitionFiles {
     lock: PathBuf,
 }
 
-/// The lock file of definitions that other tools read, too.
-const LOCK: &str = "limg.lock";
-
 impl DefinitionFiles {
     pub(super) fn new(definition: &Path) -> Self {
         let name = Path::new(definition.file_name().unwrap_or_default());
@@ -58,7 +57,7 @@ impl DefinitionFiles {
 
     /// Whether an entry of a folder is one of them.
     pub(super) fn contain(&self, folder: &Path, name: &OsStr) -> bool {
-        (name == self.definition.as_os_str() || name == self.lock.as_os_str() || name == LOCK)
+        (name == self.definition.as_os_str() || name == self.lock.as_os_str() || name == LOCK_FILE)
             && folder == self.folder
     }
 }
