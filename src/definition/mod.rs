@@ -53,6 +53,7 @@ pub(crate) use self::loaded::{Loaded, Sources};
 pub(crate) use self::migrate::{MigratedCode, Migration, MigrationError};
 pub(crate) use self::options::{BuildResults, Options};
 pub(crate) use self::parameter_overrides::ParameterOverrides;
+use self::unbuildable::IS_IMAGE;
 pub(crate) use self::unbuildable::{Unbuildable, WhyUnbuildable};
 use crate::finding::{Finding, Setting};
 use crate::fs::FsError;

@@ -2,6 +2,9 @@
 
 use crate::finding::{Finding, Place};
 
+/// Why limg leaves alone what is an image function in its definition.
+pub(super) const IS_IMAGE: &str = "it is an image function already: its own build makes it";
+
 /// A function of which no image can be built.
 #[derive(Debug, Clone)]
 pub(crate) struct Unbuildable {

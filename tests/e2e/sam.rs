@@ -166,7 +166,7 @@ Resources:
 
 #[test]
 #[ignore = "needs Docker and the open bases; `make test` runs it"]
-fn an_extension_in_a_layer_runs_beside_the_function() {
+fn an_extension_in_a_layer_runs_with_the_function() {
     let template = "
 Resources:
   Function:

@@ -20,13 +20,12 @@ use crate::definition::fields::configuration::{
     DEFAULT_MEMORY, DEFAULT_TIMEOUT, needs_snapstart_label, wrapper,
 };
 use crate::definition::fields::{self, Findings};
-use crate::definition::{Options, Unbuildable, WhyUnbuildable};
+use crate::definition::{IS_IMAGE, Options, Unbuildable, WhyUnbuildable};
 use crate::finding::{Code, Finding};
 use crate::fs;
 use crate::project::{
     Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces,
 };
-use crate::runtime;
 
 /// How a type of resource writes a function.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -209,9 +208,7 @@ impl<'t> Reader<'_, 't> {
         let is_image = matches!(location, Some(Ok(Location::Image)))
             || properties.text("PackageType").ok().flatten().as_deref() == Some("Image");
         if is_image {
-            return Err(Stop::LeaveAlone(
-                "it is an image function already: its own build makes it".to_owned(),
-            ));
+            return Err(Stop::LeaveAlone(IS_IMAGE.to_owned()));
         }
         let written_handler = properties.text("Handler").ok().flatten();
         if !self.options.helper_functions
@@ -245,10 +242,7 @@ impl<'t> Reader<'_, 't> {
             _ => None,
         };
         let image_name = fields::name::of_image(name);
-        if !fields::name::is_function(&image_name) {
-            let message = format!("`{name}` cannot be the name of an image");
-            findings.add(Finding::error(Code::BadName, resource.place().clone().on_key(), message));
-        }
+        fields::name::image(name, &image_name, &resource.place().clone().on_key(), findings);
         let (Some(base), Some(code)) = (base, code) else { return Ok(None) };
         let (configuration, deployed_variables) = self.variables(&properties);
         Ok(Some(Function {
@@ -297,19 +291,7 @@ impl<'t> Reader<'_, 't> {
                 return None;
             }
         };
-        let id = self.options.runtimes.get(&runtime).unwrap_or(&runtime);
-        let base = fields::runtime::base(id, &at);
-        if base.is_none() {
-            let finding = Finding::error(Code::UnknownRuntime, at, fields::runtime::unknown(id));
-            let meant = runtime::meant(id, self.options.today);
-            findings.add(match meant.first() {
-                Some(meant) => {
-                    finding.help(format!("use `--runtime {id}={meant}`, or change `Runtime` to `{meant}`"))
-                }
-                None => finding.help(fields::runtime::help(id, &[], self.options.today)),
-            });
-        }
-        base
+        fields::runtime::replaceable_base(&runtime, "Runtime", &at, self.options, findings)
     }
 
     /// The first architecture of the list: Lambda accepts one. As CloudFormation, limg takes a single value for a list.
@@ -325,15 +307,7 @@ impl<'t> Reader<'_, 't> {
             Ok(self.stacks.text(&first)?.map(|text| text.text))
         };
         match read() {
-            Ok(Some(text)) => {
-                Architecture::ALL.into_iter().find(|it| it.name() == text).unwrap_or_else(|| {
-                    let message = format!("unknown architecture `{text}`");
-                    let finding =
-                        Finding::error(Code::UnknownValue, properties.place("Architectures"), message);
-                    findings.add(finding.help("use `x86_64` or `arm64`"));
-                    Architecture::default()
-                })
-            }
+            Ok(Some(text)) => fields::architecture::read(&text, &properties.place("Architectures"), findings),
             Err(unresolved) if self.options.architecture.is_none() => {
                 findings.add(unresolved.finding());
                 Architecture::default()

@@ -1,6 +1,7 @@
 //! The fields of functions and layers that every format of definitions has: what they may contain, and what to do if they
 //! do not. A format finds a value and its place; this part decides what the value means.
 
+pub(super) mod architecture;
 pub(super) mod build_output;
 pub(super) mod configuration;
 pub(super) mod environment;

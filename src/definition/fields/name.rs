@@ -61,8 +61,16 @@ pub(in crate::definition) fn functions<'n>(
 }
 
 /// Whether limg accepts the name of a function whose letters another tool has chosen.
-pub(in crate::definition) fn is_function(name: &str) -> bool {
+fn is_function(name: &str) -> bool {
     name.len() <= PROJECT_AT_MOST && is_image_name(&name.to_lowercase())
+}
+
+/// Checks the name of the image of the function `name` from a definition of another tool.
+pub(in crate::definition) fn image(name: &str, image: &str, at: &Place, findings: &mut Findings) {
+    if !is_function(image) {
+        let message = format!("`{name}` cannot be the name of an image");
+        findings.add(Finding::error(Code::BadName, at.clone(), message));
+    }
 }
 
 /// The name of the image of a function, whose own name may be a path.

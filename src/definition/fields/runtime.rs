@@ -1,6 +1,8 @@
 //! Runtimes: the base that a runtime id stands for, and what an unknown id may mean.
 
-use crate::finding::Place;
+use super::Findings;
+use crate::definition::Options;
+use crate::finding::{Code, Finding, Place};
 use crate::project::Base;
 use crate::runtime::{self, Date};
 use crate::text::nearest;
@@ -15,6 +17,28 @@ pub(in crate::definition) fn base(id: &str, at: &Place) -> Option<Base> {
         contract: id.to_owned(),
         entrypoint: None,
     })
+}
+
+/// The base of a runtime that a definition of another tool names under `key`, or of what the command uses in its place.
+pub(in crate::definition) fn replaceable_base(
+    written: &str,
+    key: &str,
+    at: &Place,
+    options: &Options,
+    findings: &mut Findings,
+) -> Option<Base> {
+    let id = options.runtimes.get(written).map_or(written, String::as_str);
+    let base = base(id, at);
+    if base.is_none() {
+        let finding = Finding::error(Code::UnknownRuntime, at.clone(), unknown(id));
+        findings.add(match runtime::meant(id, options.today).first() {
+            Some(meant) => {
+                finding.help(format!("use `--runtime {id}={meant}`, or change `{key}` to `{meant}`"))
+            }
+            None => finding.help(help(id, &[], options.today)),
+        });
+    }
+    base
 }
 
 /// Whether a contract is for custom runtimes, which start themselves and need no handler.

@@ -9,6 +9,7 @@ use super::names::Names;
 use super::paths::Folder;
 use super::sources::Sources;
 use super::values::{Keys, Value};
+use crate::definition::fields::configuration::{DEFAULT_MEMORY, DEFAULT_TIMEOUT};
 use crate::definition::{Loaded, Unbuildable, WhyUnbuildable, shared_images};
 use crate::fs;
 use crate::project::{
@@ -16,10 +17,7 @@ use crate::project::{
 };
 use crate::runtime::WRAPPER_VARIABLE;
 
-/// Lambda's own defaults for `Timeout`, in seconds, and `MemorySize`, in MB, and what `limg.yaml` accepts (Lambda API
-/// reference, `CreateFunction`; facts 12.1).
-const DEFAULT_TIMEOUT: u32 = 3;
-const DEFAULT_MEMORY: u32 = 128;
+/// The timeouts, in seconds, and the memory sizes, in MB, that `limg.yaml` accepts (facts 12.1).
 const TIMEOUTS: std::ops::RangeInclusive<u32> = 1..=5400;
 const MEMORIES: std::ops::RangeInclusive<u32> = 128..=32_768;
 

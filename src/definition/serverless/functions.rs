@@ -10,14 +10,13 @@ use super::layers::Layers;
 use super::package::{Packaging, ServicePackage};
 use super::values::{self, Text};
 use super::variables::{Resolver, Value, recorded_entry};
+use crate::definition::fields::configuration::{needs_snapstart_label, wrapper};
 use crate::definition::fields::{self, Findings};
-use crate::definition::{Options, Unbuildable, WhyUnbuildable};
+use crate::definition::{IS_IMAGE, Options, Unbuildable, WhyUnbuildable};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces, Wrapper,
-    WrapperScript,
+    Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces,
 };
-use crate::runtime::{self, Language, WRAPPER_VARIABLE};
 
 /// The defaults of Serverless for `timeout`, in seconds, and `memorySize`, in MB (providers/aws/guide/functions).
 const DEFAULT_TIMEOUT: u32 = 6;
@@ -133,9 +132,7 @@ impl<'a> Reader<'_, 'a> {
         }
         // Which image it is, or whether limg could know it, makes no difference.
         if !matches!(self.resolver.get(&resolved, "image"), Ok(None)) {
-            return Err(Stop::LeaveAlone(
-                "it is an image function already: its own build makes it".to_owned(),
-            ));
+            return Err(Stop::LeaveAlone(IS_IMAGE.to_owned()));
         }
         let packaging = Packaging::read(self.resolver, &resolved, findings);
         if packaging.is_disabled && packaging.artifact.is_none() {
@@ -150,10 +147,7 @@ impl<'a> Reader<'_, 'a> {
         let handler = settings.handler(base.as_ref(), findings);
         let architecture = self.architecture(&settings, findings);
         let layers = settings.layers(findings).map(|list| self.layers.of_list(&list, findings));
-        if !fields::name::is_function(name) {
-            let message = format!("`{name}` cannot be the name of an image");
-            findings.add(Finding::error(Code::BadName, written.place().clone().on_key(), message));
-        }
+        fields::name::image(name, name, &written.place().clone().on_key(), findings);
         let (Some(base), Some(Found { source, .. })) = (base, found) else { return Err(Stop::Errors) };
         let (configuration, deployed_variables) = self.variables(&settings, findings);
         let environment = settings.place("environment");
@@ -176,7 +170,7 @@ impl<'a> Reader<'_, 'a> {
             extensions: Vec::new(),
             wrapper: wrapper(&configuration, &environment),
             handler_wrapper: None,
-            snapstart: settings.is_on("snapStart") && self.needs_snapstart_label(&base),
+            snapstart: settings.is_on("snapStart") && needs_snapstart_label(&base, self.options),
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
@@ -239,18 +233,7 @@ impl<'a> Reader<'_, 'a> {
             }
             return None;
         };
-        let id = self.options.runtimes.get(&runtime).unwrap_or(&runtime);
-        let base = fields::runtime::base(id, &place);
-        if base.is_none() {
-            let finding = Finding::error(Code::UnknownRuntime, place, fields::runtime::unknown(id));
-            findings.add(match runtime::meant(id, self.options.today).first() {
-                Some(meant) => {
-                    finding.help(format!("use `--runtime {id}={meant}`, or change `runtime` to `{meant}`"))
-                }
-                None => finding.help(fields::runtime::help(id, &[], self.options.today)),
-            });
-        }
-        base
+        fields::runtime::replaceable_base(&runtime, "runtime", &place, self.options, findings)
     }
 
     fn architecture(&self, settings: &Settings<'_, 'a>, findings: &mut Findings) -> Architecture {
@@ -260,13 +243,7 @@ impl<'a> Reader<'_, 'a> {
         let Some(Text { text, place }) = settings.own_or_provider("architecture", findings) else {
             return Architecture::default();
         };
-        let known = Architecture::ALL.into_iter().find(|architecture| architecture.name() == text);
-        known.unwrap_or_else(|| {
-            let message = format!("unknown architecture `{text}`");
-            let finding = Finding::error(Code::UnknownValue, place, message);
-            findings.add(finding.help("use `x86_64` or `arm64`"));
-            Architecture::default()
-        })
+        fields::architecture::read(&text, &place, findings)
     }
 
     /// The variables of the function's configuration, and the names of those that only the deployed stack knows.
@@ -300,13 +277,6 @@ impl<'a> Reader<'_, 'a> {
             }
         }
         (known, deployed)
-    }
-
-    /// Whether the base does not support snapshots by itself (facts 12.4).
-    fn needs_snapstart_label(&self, base: &Base) -> bool {
-        let language = Language::of(&base.contract);
-        let is_own = !self.options.bases.contains_key(&base.name);
-        !(matches!(language, Some(Language::Java | Language::Python | Language::DotNet)) && is_own)
     }
 }
 
@@ -391,11 +361,4 @@ fn clash(name: &str, other: &str, place: &Place) -> Finding {
     };
     Finding::error(Code::NameClash, place.clone().on_key(), message)
         .help("rename one of them: image names are in lower case")
-}
-
-/// The wrapper script that a variable of the configuration names.
-fn wrapper(configuration: &BTreeMap<String, String>, environment: &Place) -> Option<Wrapper> {
-    let path = configuration.get(WRAPPER_VARIABLE)?.parse().ok()?;
-    let place = environment.clone();
-    Some(Wrapper { script: WrapperScript::InImage(path), place, is_configured: true })
 }

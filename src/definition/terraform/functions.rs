@@ -11,12 +11,11 @@ use crate::definition::fields::configuration::{
     DEFAULT_MEMORY, DEFAULT_TIMEOUT, needs_snapstart_label, wrapper,
 };
 use crate::definition::fields::{self, Findings};
-use crate::definition::{Options, Unbuildable, WhyUnbuildable};
+use crate::definition::{IS_IMAGE, Options, Unbuildable, WhyUnbuildable};
 use crate::finding::{Code, Finding};
 use crate::project::{
     Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces,
 };
-use crate::runtime;
 
 /// The resource type of functions.
 const FUNCTION: &str = "aws_lambda_function";
@@ -36,9 +35,7 @@ pub(super) fn read(
             resource.text("package_type") == Some("Image") || resource.value("image_uri").is_some();
         let function = if is_image { None } else { function(plan, resource, root, options, &mut findings) };
         let why = match function {
-            _ if is_image => WhyUnbuildable::LeftAlone(
-                "it is an image function already: its own build makes it".to_owned(),
-            ),
+            _ if is_image => WhyUnbuildable::LeftAlone(IS_IMAGE.to_owned()),
             Some(function) if !findings.has_errors() => {
                 match names.insert(function.image.name.to_lowercase(), resource.written) {
                     None => {
@@ -85,10 +82,7 @@ fn function(
     let what = format!("the code of `{name}`");
     let code = files::of_resource(plan, resource, &what, root, findings);
     let image_name = fields::name::of_image(&name);
-    if !fields::name::is_function(&image_name) {
-        let message = format!("`{name}` cannot be the name of an image");
-        findings.add(Finding::error(Code::BadName, resource.place.clone(), message));
-    }
+    fields::name::image(&name, &image_name, &resource.place, findings);
     let (base, code) = (base?, code?);
     let (configuration, deployed_variables) = variables(resource);
     let place = |key: &str| resource.place_of(key);
@@ -134,18 +128,7 @@ fn base(resource: &Resource<'_>, options: &Options, findings: &mut Findings) -> 
         findings.add(finding.help("set `runtime` to a runtime id such as `python3.12`"));
         return None;
     };
-    let id = options.runtimes.get(runtime).map_or(runtime, String::as_str);
-    let base = fields::runtime::base(id, &at);
-    if base.is_none() {
-        let finding = Finding::error(Code::UnknownRuntime, at, fields::runtime::unknown(id));
-        findings.add(match runtime::meant(id, options.today).first() {
-            Some(meant) => {
-                finding.help(format!("use `--runtime {id}={meant}`, or change `runtime` to `{meant}`"))
-            }
-            None => finding.help(fields::runtime::help(id, &[], options.today)),
-        });
-    }
-    base
+    fields::runtime::replaceable_base(runtime, "runtime", &at, options, findings)
 }
 
 /// The handler, which a custom runtime does not need.
@@ -169,13 +152,7 @@ fn architecture(resource: &Resource<'_>, options: &Options, findings: &mut Findi
     let Some(written) = written.filter(|_| options.architecture.is_none()) else {
         return Architecture::default();
     };
-    let known = Architecture::ALL.into_iter().find(|architecture| architecture.name() == written);
-    known.unwrap_or_else(|| {
-        let message = format!("unknown architecture `{written}`");
-        let finding = Finding::error(Code::UnknownValue, resource.place_of("architectures"), message);
-        findings.add(finding.help("use `x86_64` or `arm64`"));
-        Architecture::default()
-    })
+    fields::architecture::read(written, &resource.place_of("architectures"), findings)
 }
 
 /// The variables of the function's configuration, and the names of those that only the apply will know.

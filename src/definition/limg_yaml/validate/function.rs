@@ -6,6 +6,7 @@ use std::path::Path;
 use super::super::format;
 use super::base::Bases;
 use super::{Used, environment, handler};
+use crate::definition::fields::configuration::{DEFAULT_MEMORY, DEFAULT_TIMEOUT};
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
@@ -14,11 +15,6 @@ use crate::project::{
     LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
 };
 use crate::text::nearest;
-
-/// Lambda's own default for `Timeout`, in seconds (Lambda API reference, `CreateFunction`).
-const DEFAULT_TIMEOUT: u32 = 3;
-/// Lambda's own default for `MemorySize`, in MB (Lambda API reference, `CreateFunction`).
-const DEFAULT_MEMORY: u32 = 128;
 
 /// The longest `Timeout` that Lambda takes in every account and Region, in seconds (facts 12.1).
 const TIMEOUT_EVERYWHERE: u32 = 900;
