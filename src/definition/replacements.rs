@@ -36,14 +36,6 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
 /// Files that stand for a layer version, all of them.
 fn files(path: &Path, place: &Place, findings: &mut Findings) -> Option<Source> {
     let text = path.to_string_lossy();
-    let written = Written {
-        path: &text,
-        path_at: place.clone(),
-        follow: None,
-        exclude: &[],
-        exclude_at: place.clone(),
-        default_excludes: None,
-    };
-    let source = source::read(&written, Path::new("/"), findings)?;
+    let source = source::read(&Written::path(&text, place), Path::new("/"), findings)?;
     source::is_tree(&source, place, findings).then(|| Source::new(source.path, source.kind))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::document::{Document, Node};
 use crate::finding::Place;
 
 /// Something that a manifest lists.
@@ -42,17 +42,17 @@ pub(super) fn artifacts(manifest: &Document) -> Vec<Artifact> {
 
 fn artifact(id: &str, artifact: &Node, place: &Place) -> Option<Artifact> {
     let properties = artifact.entry("properties");
-    let property = |key: &str| properties.and_then(|properties| properties.entry(key)).and_then(text);
+    let property = |key: &str| properties.and_then(|properties| properties.entry(key)).and_then(Node::text);
     let place_of = |key: &str| place.keys(&["properties", key]);
-    match artifact.entry("type").and_then(text)? {
+    match artifact.entry("type").and_then(Node::text)? {
         "aws:cloudformation:stack" => {
-            let name = artifact.entry("displayName").and_then(text).unwrap_or(id);
+            let name = artifact.entry("displayName").and_then(Node::text).unwrap_or(id);
             // Older versions write `PATH (STACK)` where the name of the stack is not that of its path.
             let name = name.split(" (").next().unwrap_or(name);
             let parameters = properties.and_then(|properties| properties.entry("parameters"));
             let parameters = parameters.map(Node::entries).unwrap_or_default().iter();
             let (account, region) =
-                artifact.entry("environment").and_then(text).map(environment).unwrap_or_default();
+                artifact.entry("environment").and_then(Node::text).map(environment).unwrap_or_default();
             Some(Artifact::Stack(StackArtifact {
                 name: name.to_owned(),
                 stack_name: property("stackName").unwrap_or(id).to_owned(),
@@ -61,7 +61,7 @@ fn artifact(id: &str, artifact: &Node, place: &Place) -> Option<Artifact> {
                 region,
                 account,
                 parameters: parameters
-                    .filter_map(|entry| Some((entry.key.clone(), text(&entry.value)?.to_owned())))
+                    .filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned())))
                     .collect(),
             }))
         }
@@ -80,11 +80,4 @@ fn environment(text: &str) -> (Option<String>, Option<String>) {
     };
     let known = |part: &str| (!part.is_empty() && !part.starts_with("unknown-")).then(|| part.to_owned());
     (known(account), known(region))
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(Scalar { text, .. }) => Some(text),
-        _ => None,
-    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::intrinsics::{Expression, Stacks};
-use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::document::{Document, Node};
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::find;
@@ -77,14 +77,12 @@ impl Assets {
     /// The files of an asset.
     pub(super) fn files(&self, asset: Asset, findings: &mut Findings) -> Option<Source> {
         let Asset { path, place, is_bundled } = asset;
+        let path = path.to_string_lossy();
         let written = Written {
-            path: &path.to_string_lossy(),
-            path_at: place.clone(),
             // CDK follows links when it packs an asset.
             follow: Some(true),
-            exclude: &[],
-            exclude_at: place.clone(),
             default_excludes: is_bundled.then_some(false),
+            ..Written::path(&path, &place)
         };
         let mut found = Findings::new(place.clone());
         let source = source::read(&written, Path::new("/"), &mut found);
@@ -103,10 +101,10 @@ fn files(manifest: &Document) -> BTreeMap<String, PathBuf> {
     let folder = fs::folder_of(manifest.file());
     let mut files = BTreeMap::new();
     for asset in manifest.root().entry("files").into_iter().flat_map(Node::entries) {
-        let path = asset.value.entry("source").and_then(|source| source.entry("path")).and_then(text);
+        let path = asset.value.entry("source").and_then(|source| source.entry("path")).and_then(Node::text);
         let Some(path) = path.filter(|path| !path.is_empty()) else { continue };
         for destination in asset.value.entry("destinations").into_iter().flat_map(Node::entries) {
-            let key = destination.value.entry("objectKey").and_then(text);
+            let key = destination.value.entry("objectKey").and_then(Node::text);
             if let Some(key) = key.and_then(|key| key.rsplit('/').next()) {
                 files.insert(key.to_owned(), absolute(folder, path));
             }
@@ -129,11 +127,4 @@ fn absolute(folder: &Path, path: &str) -> PathBuf {
         }
     }
     absolute
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(Scalar { text, .. }) => Some(text),
-        _ => None,
-    }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::build_command;
 use super::nested::NESTED;
 use crate::definition::BuildResults as Use;
-use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::document::{Document, Node};
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::freshness::{self, Freshness, Sources};
@@ -86,7 +86,7 @@ impl BuildResults {
     /// The result for a resource whose sources are at a path; `place` names that path.
     pub(super) fn find(&self, full_name: &str, place: &Place, path: &str) -> Found {
         let Some(result) = self.results.get(full_name) else { return Found::None };
-        let sources = place.file().parent().unwrap_or(Path::new("/")).join(path);
+        let sources = fs::folder_of(place.file()).join(path);
         let is_fresh = match self.usage {
             Use::Never => return Found::None,
             Use::Always => true,
@@ -99,14 +99,8 @@ impl BuildResults {
         }
         let path = result.path.to_string_lossy();
         // Results are taken as they are.
-        let written = Written {
-            path: &path,
-            path_at: place.clone(),
-            follow: Some(true),
-            exclude: &[],
-            exclude_at: place.clone(),
-            default_excludes: Some(false),
-        };
+        let written =
+            Written { follow: Some(true), default_excludes: Some(false), ..Written::path(&path, place) };
         source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
             .map_or(Found::None, Found::Fresh)
     }
@@ -117,16 +111,16 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
     let Some(depth) = depth.checked_sub(1) else { return };
     let template = folder.join("template.yaml");
     let Ok(document) = Document::read(&template) else { return };
-    let Some(resources) = entry(document.root(), "Resources") else { return };
+    let Some(resources) = document.root().entry("Resources") else { return };
     for resource in resources.entries() {
         let (Some(kind), Some(properties)) =
-            (entry(&resource.value, "Type").and_then(text), entry(&resource.value, "Properties"))
+            (resource.value.entry("Type").and_then(Node::text), resource.value.entry("Properties"))
         else {
             continue;
         };
         let property = |table: &[(&str, &str)]| {
             let (_, key) = table.iter().find(|(own, _)| *own == kind)?;
-            entry(properties, key).and_then(text)
+            properties.entry(key).and_then(Node::text)
         };
         let name = format!("{prefix}{}", resource.key);
         if let Some(path) = property(&PATHS) {
@@ -139,16 +133,5 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
         {
             collect(nested, &format!("{name}/"), depth, results);
         }
-    }
-}
-
-fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(Scalar { text, .. }) => Some(text),
-        _ => None,
     }
 }

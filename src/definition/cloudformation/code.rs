@@ -9,6 +9,7 @@ use super::properties::Properties;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{Findings, build_output};
 use crate::finding::{Code, Finding, Place};
+use crate::fs;
 use crate::project::{FunctionCode, Source};
 use crate::runtime::Language;
 
@@ -113,16 +114,9 @@ impl Object {
 
 /// Finds files on this machine for a function with a runtime, or for a layer.
 pub(super) fn files(path: &str, place: &Place, runtime: &str, findings: &mut Findings) -> Option<Source> {
-    let folder = place.file().parent().unwrap_or(Path::new("/"));
+    let folder = fs::folder_of(place.file());
     // The SAM CLI follows links when it packs code.
-    let written = Written {
-        path,
-        path_at: place.clone(),
-        follow: Some(true),
-        exclude: &[],
-        exclude_at: place.clone(),
-        default_excludes: None,
-    };
+    let written = Written { follow: Some(true), ..Written::path(path, place) };
     let mut found = Findings::new(place.clone());
     let source = source::read(&written, folder, &mut found);
     for finding in found.all {

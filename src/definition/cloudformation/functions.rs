@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::Path;
 
 use super::assets::Assets;
 use super::build_command;
@@ -345,7 +344,7 @@ impl<'t> Reader<'_, 't> {
             }
             Location::Image => return None,
         };
-        let folder = place.file().parent().unwrap_or(Path::new("/")).join(&path);
+        let folder = fs::folder_of(place.file()).join(&path);
         let found = self.context.results.find(id.full_name, &place, &path);
         if let Found::Fresh(source) = found {
             return Some(FunctionCode::Files(source));

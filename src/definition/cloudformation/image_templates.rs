@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::nested::NESTED;
 use super::rewrite::{self, ImageFunction, RewriteOptions, Rewritten};
-use crate::definition::document::{Document, Node, Scalar};
+use crate::definition::document::{Document, Node};
 use crate::finding::{Code, Finding, Place, Step};
+use crate::fs;
 use crate::project::Function;
 
 /// What is changed in the templates of a definition.
@@ -142,22 +143,15 @@ fn locations(
 
 /// The places that name nested templates by a path, what is written there, and the files.
 fn nested(document: &Document) -> impl Iterator<Item = ((Place, String), PathBuf)> {
-    let folder = document.file().parent().unwrap_or(Path::new("/"));
+    let folder = fs::folder_of(document.file());
     let section = document.place().key("Resources");
     let resources = document.root().entry("Resources").map_or(&[][..], Node::entries);
     resources.iter().filter_map(move |resource| {
-        let kind = text(resource.value.entry("Type")?)?;
+        let kind = resource.value.entry("Type")?.text()?;
         let (_, key) = NESTED.iter().find(|(own, _)| *own == kind)?;
-        let written = text(resource.value.entry("Properties")?.entry(key)?)?;
+        let written = resource.value.entry("Properties")?.entry(key)?.text()?;
         let place = section.keys(&[&resource.key, "Properties", key]);
         let file: PathBuf = folder.join(written).components().collect();
         Some(((place, written.to_owned()), file))
     })
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(Scalar { text, .. }) => Some(text),
-        _ => None,
-    }
 }

@@ -9,6 +9,7 @@ use super::intrinsics::{Expression, Given, PseudoParameters, StackId, Stacks, Un
 use crate::definition::document::{Document, DocumentError};
 use crate::definition::{Unbuildable, WhyUnbuildable};
 use crate::finding::{Code, Finding, Place};
+use crate::fs;
 use crate::text::with_causes;
 
 /// The types of nested stacks, and the property that names their template.
@@ -206,7 +207,7 @@ fn location<'t>(
     if text.contains("://") {
         return Ok(assets.in_s3(&text, location.place()).map(|asset| asset.path));
     }
-    let folder = location.place().file().parent().unwrap_or(Path::new("/"));
+    let folder = fs::folder_of(location.place().file());
     Ok(Some(folder.join(text).components().collect()))
 }
 

@@ -71,6 +71,14 @@ impl Node {
         matches!(self, Self::Scalar(Scalar { kind: ScalarKind::Null, .. }))
     }
 
+    /// The text of a single value; nothing of anything else.
+    pub(in crate::definition) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
     /// The value under a tag, or the node itself.
     pub(in crate::definition) fn untagged(&self) -> &Self {
         match self {

@@ -26,6 +26,20 @@ pub(in crate::definition) struct Written<'a> {
     pub(in crate::definition) default_excludes: Option<bool>,
 }
 
+impl<'a> Written<'a> {
+    /// A path, with nothing written about its files.
+    pub(in crate::definition) fn path(path: &'a str, at: &Place) -> Self {
+        Self {
+            path,
+            path_at: at.clone(),
+            follow: None,
+            exclude: &[],
+            exclude_at: at.clone(),
+            default_excludes: None,
+        }
+    }
+}
+
 /// Looks up a source. `None` if it has errors, which are reported.
 pub(in crate::definition) fn read(
     written: &Written<'_>,

@@ -197,12 +197,10 @@ impl<'a> Files<'a> {
         let path = path.to_string_lossy();
         // Serverless follows links, and has its own list of what to leave out.
         let written = Written {
-            path: &path,
-            path_at: place.clone(),
             follow: Some(true),
             exclude,
-            exclude_at: place.clone(),
             default_excludes: Some(false),
+            ..Written::path(&path, place)
         };
         let source = source::read(&written, self.documents.folder(), findings)?;
         Some(Source { definition: Some(self.documents.definition().file().to_owned()), ..source })

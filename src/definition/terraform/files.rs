@@ -133,14 +133,7 @@ fn read(
     root: &Path,
     findings: &mut Findings,
 ) -> Option<Source> {
-    let written = Written {
-        path,
-        path_at: place.clone(),
-        follow: Some(true),
-        exclude,
-        exclude_at: place.clone(),
-        default_excludes: None,
-    };
+    let written = Written { follow: Some(true), exclude, ..Written::path(path, place) };
     let mut found = Findings::new(place.clone());
     let source = source::read(&written, root, &mut found);
     for finding in found.all {

@@ -162,12 +162,9 @@ pub(super) fn is_true(node: &Node) -> bool {
     matches!(node, Node::Scalar(Scalar { kind: ScalarKind::Boolean(true), .. }))
 }
 
-/// The text of a single value.
+/// The text of a single value, which plans set to null where there is none.
 pub(super) fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(Scalar { kind, text }) if *kind != ScalarKind::Null => Some(text),
-        _ => None,
-    }
+    node.text().filter(|_| !node.is_null())
 }
 
 /// The single value of a key.

@@ -5,7 +5,7 @@ use super::evaluate::{Call, mismatch};
 use super::expression::{Expression, StackId, Value};
 use super::function::Function;
 use super::memory::once;
-use super::stack::{Stacks, entry};
+use super::stack::Stacks;
 use super::unresolved::{Unresolved, Why};
 use crate::definition::document::{Node, Scalar};
 use crate::finding::Place;
@@ -56,7 +56,7 @@ impl<'t> Stacks<'t> {
         let failed = |why| Err(Unresolved::new(condition.place(), why));
         // The long form of `!Condition` is a key without `Fn::`.
         if let Some(node @ Node::Mapping(entries)) = condition.as_written()
-            && let (1, Some(name)) = (entries.len(), entry(node, "Condition"))
+            && let (1, Some(name)) = (entries.len(), node.entry("Condition"))
         {
             return self.named_condition(&condition.under_key("Condition", name));
         }

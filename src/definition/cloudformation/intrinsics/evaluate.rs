@@ -3,7 +3,7 @@
 use super::expression::{Expression, Value};
 use super::for_each;
 use super::function::Function;
-use super::stack::{Stacks, entry};
+use super::stack::Stacks;
 use super::unresolved::{Unresolved, Why};
 use crate::definition::document::{Entry, Node, Scalar};
 use crate::text::nearest;
@@ -268,7 +268,7 @@ pub(super) fn mismatch(expression: &Expression<'_>, expected: &'static str, foun
 /// Why the result of a transform is not known. `argument` is what is under `Fn::Transform`.
 pub(super) fn transform(argument: &Expression<'_>) -> Why {
     let name = argument.as_written().and_then(|node| {
-        let name = argument.under_key("Name", entry(node, "Name")?);
+        let name = argument.under_key("Name", node.entry("Name")?);
         name.literal().map(|name| name.text)
     });
     Why::Transform { name }

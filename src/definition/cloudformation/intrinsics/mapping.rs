@@ -2,7 +2,7 @@
 
 use super::evaluate::{Call, TRANSFORM, transform};
 use super::expression::{Expression, Value};
-use super::stack::{Stacks, entry};
+use super::stack::Stacks;
 use super::unresolved::{Unresolved, Why};
 use crate::definition::document::Node;
 
@@ -14,7 +14,7 @@ impl<'t> Stacks<'t> {
         let [mapping, first, second, rest @ ..] = &arguments[..] else { return Err(call.malformed()) };
         let default = match rest {
             [options] => {
-                let default = options.as_written().and_then(|node| entry(node, "DefaultValue"));
+                let default = options.as_written().and_then(|node| node.entry("DefaultValue"));
                 Some(options.under_key("DefaultValue", default.ok_or_else(|| call.malformed())?))
             }
             _ => None,

@@ -4,7 +4,7 @@ use super::entries::{Entries, Section};
 use super::evaluate::{Call, mismatch};
 use super::expression::{Expression, Reference, StackId, Value};
 use super::memory::once;
-use super::stack::{Stacks, entry};
+use super::stack::Stacks;
 use super::unresolved::{Unresolved, Why};
 use crate::definition::document::{Node, Scalar, ScalarKind};
 use crate::project::Partition;
@@ -113,7 +113,7 @@ impl<'t> Stacks<'t> {
     ) -> Result<Value<'t>, Unresolved> {
         let outputs = self.section(stack, Section::Outputs);
         let value = outputs.get(name).and_then(|output| {
-            entry(output.as_written()?, "Value").map(|node| output.under_key("Value", node))
+            output.as_written()?.entry("Value").map(|node| output.under_key("Value", node))
         });
         match value {
             Some(value) => once(&self.memory.outputs, stack, name, at.place(), || self.evaluate(&value)),
@@ -184,7 +184,7 @@ impl<'t> Stacks<'t> {
 
     /// The value of a parameter, whose declaration this is.
     fn parameter(&self, name: &str, declaration: &Expression<'t>) -> Result<Value<'t>, Unresolved> {
-        let of = |key| Some(declaration.under_key(key, entry(declaration.as_written()?, key)?));
+        let of = |key| Some(declaration.under_key(key, declaration.as_written()?.entry(key)?));
         let kind = of("Type").and_then(|kind| kind.literal()).map_or_else(String::new, |kind| kind.text);
         let value = match self.given(declaration.stack(), name, declaration) {
             Some(given) => given?,

@@ -127,7 +127,7 @@ impl<'t> Stacks<'t> {
     /// The value under a top-level key of a stack's template.
     pub(in crate::definition) fn top_level(&self, stack: StackId, key: &str) -> Option<Expression<'t>> {
         let template = self.template(stack);
-        entry(template.as_written()?, key).map(|node| template.under_key(key, node))
+        template.as_written()?.entry(key).map(|node| template.under_key(key, node))
     }
 
     /// The value of a key as it is written. `at` is where it is looked for.
@@ -140,7 +140,7 @@ impl<'t> Stacks<'t> {
         let Some(node) = mapping.as_written() else { return Ok(None) };
         // Each key is compared.
         self.memory.pay_for_bytes(at, node.entries().len())?;
-        Ok(entry(node, key).map(|node| mapping.under_key(key, node)))
+        Ok(node.entry(key).map(|node| mapping.under_key(key, node)))
     }
 
     /// Evaluates the value that the parent gives to a parameter of its nested stack, or the text from the command line.
@@ -161,9 +161,4 @@ impl Stack<'_> {
     pub(super) fn nested_as(&self) -> Option<&str> {
         self.nested_as.as_deref()
     }
-}
-
-/// The value of a key; the first one if the mapping has it twice.
-pub(super) fn entry<'t>(node: &'t Node, key: &str) -> Option<&'t Node> {
-    node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
 }
