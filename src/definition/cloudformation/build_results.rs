@@ -3,8 +3,10 @@
 //! `sam build` writes a template with the same resources, whose paths are those of the results. A result is fresh if it is
 //! newer than every file of its source.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::build_command;
 use super::nested::NESTED;
@@ -12,7 +14,7 @@ use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node};
 use crate::definition::fields::Findings;
 use crate::definition::fields::source::{self, Written};
-use crate::definition::freshness::{self, Freshness, Sources};
+use crate::definition::freshness::{self, Freshness, Newest, Sources};
 use crate::finding::Place;
 use crate::fs;
 use crate::project::Source;
@@ -38,7 +40,11 @@ pub(in crate::definition) struct BuildResults {
     command: String,
     /// The results by the full name of the resource.
     results: BTreeMap<String, BuildResult>,
+    newest: RefCell<BTreeMap<SourcesOf, Option<Rc<Newest>>>>,
 }
+
+/// The path of sources that functions may share, and the template that names it.
+type SourcesOf = (PathBuf, PathBuf);
 
 struct BuildResult {
     path: PathBuf,
@@ -65,7 +71,7 @@ impl BuildResults {
         {
             collect(&root.join(folder.unwrap_or(FOLDER)), "", DEPTH_LIMIT, &mut results);
         }
-        Self { usage, command: build_command::sam_build(template), results }
+        Self { usage, command: build_command::sam_build(template), results, newest: RefCell::default() }
     }
 
     /// The command that makes them.
@@ -75,7 +81,7 @@ impl BuildResults {
 
     /// No results, for templates that the AWS SAM CLI does not build.
     pub(in crate::definition) fn none(usage: Use) -> Self {
-        Self { usage, command: String::new(), results: BTreeMap::new() }
+        Self { usage, command: String::new(), results: BTreeMap::new(), newest: RefCell::default() }
     }
 
     /// Whether results are used where there are any.
@@ -86,13 +92,13 @@ impl BuildResults {
     /// The result for a resource whose sources are at a path; `place` names that path.
     pub(super) fn find(&self, full_name: &str, place: &Place, path: &str) -> Found {
         let Some(result) = self.results.get(full_name) else { return Found::None };
-        let sources = fs::folder_of(place.file()).join(path);
         let is_fresh = match self.usage {
             Use::Never => return Found::None,
             Use::Always => true,
-            Use::Fresh => freshness::newest(&sources, Sources::Built, place.file())
-                .and_then(|newest| freshness::of_package(&result.template, &[], &newest))
-                .is_ok_and(|freshness| freshness == Freshness::Fresh),
+            Use::Fresh => self
+                .newest(fs::folder_of(place.file()).join(path), place.file())
+                .and_then(|newest| freshness::of_package(&result.template, &[], &newest).ok())
+                .is_some_and(|freshness| freshness == Freshness::Fresh),
         };
         if !is_fresh {
             return Found::Stale;
@@ -103,6 +109,17 @@ impl BuildResults {
             Written { follow: Some(true), default_excludes: Some(false), ..Written::path(&path, place) };
         source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
             .map_or(Found::None, Found::Fresh)
+    }
+
+    /// The newest of some sources, which are read once; nothing if that fails.
+    fn newest(&self, sources: PathBuf, template: &Path) -> Option<Rc<Newest>> {
+        let mut known = self.newest.borrow_mut();
+        let newest = known.entry((sources, template.to_owned()));
+        newest
+            .or_insert_with_key(|(sources, template)| {
+                freshness::newest(sources, Sources::Built, template).ok().map(Rc::new)
+            })
+            .clone()
     }
 }
 
