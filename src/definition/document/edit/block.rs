@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
+use super::EditError;
 use super::change::{NewValue, Position};
 use super::entries::OwnEntries;
 use super::lines::{is_blank, line, line_break, line_end, line_start, next_line, previous_line};
 use super::render::Style;
 use super::text_edits::TextEdits;
-use super::{EditError, EditError::NotEditable};
 use crate::definition::document::Document;
 use crate::definition::document::outline::Form;
 use crate::finding::Place;
@@ -22,15 +22,11 @@ impl Document {
         &self,
         place: &Place,
         own: &OwnEntries,
-        removed: &[String],
+        removed: &[usize],
         added: &[(String, NewValue)],
         position: &Position,
         edits: &mut TextEdits,
     ) -> Result<(), EditError> {
-        let removed = own.numbers(place, removed)?;
-        if removed.len() == own.entries.len() && added.is_empty() {
-            return Err(NotEditable { place: place.clone(), why: "nothing would be left of the mapping" });
-        }
         let first = removed.first().copied();
         let style = self.block_style(own.indentation);
         let lines = if added.is_empty() { String::new() } else { self.render_block_entries(added, &style)? };
@@ -38,9 +34,9 @@ impl Document {
             Position::FirstRemoved => first,
             Position::After(_) => None,
         };
-        for number in &removed {
+        for number in removed {
             let new = if replaced == Some(*number) { lines.as_str() } else { "" };
-            self.remove_block_entry(place, own, &removed, *number, new, edits)?;
+            self.remove_block_entry(place, own, removed, *number, new, edits)?;
         }
         match position {
             _ if added.is_empty() => {}

@@ -18,16 +18,12 @@ impl Document {
         &self,
         place: &Place,
         own: &OwnEntries,
-        removed: &[String],
+        removed: &[usize],
         added: &[(String, NewValue)],
         position: &Position,
         edits: &mut TextEdits,
     ) -> Result<(), EditError> {
         let internal = || EditError::Internal { place: place.clone() };
-        let removed = own.numbers(place, removed)?;
-        if removed.len() == own.entries.len() && added.is_empty() {
-            return Err(EditError::not_editable(place, "nothing would be left of the mapping"));
-        }
         let style = self.flow_style(own);
         let text = self.render_flow_entries(added, &style)?;
         let replaced = match position {

@@ -108,10 +108,14 @@ impl Document {
         match change {
             Change::Entries { mapping, removed, added, position } => {
                 let own = self.own_entries(mapping)?;
+                let removed = own.numbers(mapping, removed)?;
+                if removed.len() == own.entries.len() && added.is_empty() {
+                    return Err(EditError::not_editable(mapping, "nothing would be left of the mapping"));
+                }
                 if own.is_flow() {
-                    self.write_flow(mapping, &own, removed, added, position, edits)
+                    self.write_flow(mapping, &own, &removed, added, position, edits)
                 } else {
-                    self.write_block(mapping, &own, removed, added, position, edits)
+                    self.write_block(mapping, &own, &removed, added, position, edits)
                 }
             }
             Change::Value { place, value } => self.write_value(place, value, edits),
