@@ -4,11 +4,12 @@ use std::error::Error;
 
 use super::AwsCredentialsError;
 use crate::failure::{Failure, FailureKind};
-use crate::finding::Help;
+use crate::finding::{Help, S3Object, StoredParameter};
 use crate::fs::FsError;
 use crate::project::{EcrHost, LayerVersionArn};
 use crate::registry::{RegistryError, Transient, is_transient_network_error};
 use crate::store::Digest;
+use crate::units;
 
 /// What can go wrong at AWS.
 #[derive(Debug, thiserror::Error)]
@@ -148,14 +149,14 @@ pub enum AwsError {
         /// The HTTP status.
         status: u16,
     },
-    /// The download of a layer version's zip ended early.
-    #[error("failed to download the layer {arn}: the connection closed after {found} of {size} bytes")]
+    /// A download ended early.
+    #[error("failed to {action}: the connection closed after {found} of {size} bytes")]
     Truncated {
-        /// The layer version.
-        arn: LayerVersionArn,
+        /// What limg was doing, and to what.
+        action: String,
         /// The number of bytes received.
         found: u64,
-        /// The size of the zip.
+        /// The size of what is downloaded.
         size: u64,
     },
     /// The downloaded zip is not the one that Lambda describes.
@@ -165,6 +166,62 @@ pub enum AwsError {
         arn: LayerVersionArn,
         /// What is wrong with it.
         why: String,
+    },
+    /// The object, its version or its bucket does not exist.
+    #[error("{object} does not exist{}", after_colon(message))]
+    ObjectNotFound {
+        /// The object.
+        object: S3Object,
+        /// The message of Amazon S3; may be empty.
+        message: String,
+    },
+    /// The credentials may not read the object.
+    #[error("failed to fetch {object}: access denied{}", after_colon(message))]
+    ObjectAccessDenied {
+        /// The object.
+        object: S3Object,
+        /// The message of Amazon S3; may be empty.
+        message: String,
+    },
+    /// The object is larger than any code.
+    #[error("{object} has {}, and at most {} are fetched", units::size(*size), units::limit(*limit))]
+    ObjectTooLarge {
+        /// The object.
+        object: S3Object,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size that is fetched, in bytes.
+        limit: u64,
+    },
+    /// The object's content is not what it was.
+    #[error("{object} has changed: its digest was {expected} and is now {found}")]
+    ObjectChanged {
+        /// The object.
+        object: S3Object,
+        /// The digest before.
+        expected: Digest,
+        /// The digest now.
+        found: Digest,
+    },
+    /// The object was replaced while it was downloaded.
+    #[error("failed to fetch {object}: it was replaced during the download")]
+    ObjectReplaced {
+        /// The object.
+        object: S3Object,
+    },
+    /// The parameter does not exist, or not in this version.
+    #[error("the parameter `{}` does not exist in {region}", parameter.name())]
+    ParameterNotFound {
+        /// The parameter.
+        parameter: StoredParameter,
+        /// The Region.
+        region: String,
+    },
+    /// The parameter is a secret.
+    #[error("the parameter `{}` is a secure string, which limg never decrypts", parameter.name())]
+    SecureParameter {
+        /// The parameter.
+        parameter: StoredParameter,
     },
     /// The store failed during a download.
     #[error(transparent)]
@@ -185,7 +242,12 @@ impl Failure for AwsError {
             | Self::UnknownAccount { .. }
             | Self::InvalidEndpoint { .. }
             | Self::LayerNotFound { .. }
-            | Self::LayerChanged { .. } => FailureKind::User,
+            | Self::LayerChanged { .. }
+            | Self::ParameterNotFound { .. }
+            | Self::SecureParameter { .. }
+            | Self::ObjectNotFound { .. }
+            | Self::ObjectTooLarge { .. }
+            | Self::ObjectChanged { .. } => FailureKind::User,
             _ => FailureKind::Environment,
         }
     }
@@ -220,8 +282,12 @@ impl Failure for AwsError {
                 );
                 return Some(help.into());
             }
-            Self::InvalidEndpoint { .. } => {
-                "correct AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL or the profile's `endpoint_url`"
+            Self::InvalidEndpoint { service } => {
+                let variable = service.to_uppercase();
+                let help = format!(
+                    "correct AWS_ENDPOINT_URL_{variable}, AWS_ENDPOINT_URL or the profile's `endpoint_url`"
+                );
+                return Some(help.into());
             }
             Self::LayerNotFound { arn, .. } => {
                 let help = format!(
@@ -252,6 +318,31 @@ impl Failure for AwsError {
             Self::InvalidDownload { .. } => {
                 "check for a proxy or scanner that changes downloads from Amazon S3"
             }
+            Self::ParameterNotFound { parameter, region } => {
+                let (name, _) = parameter.name().split_once(':').unwrap_or((parameter.name(), ""));
+                let help = format!(
+                    "run `aws ssm get-parameter --region {region} --name {name}` to look it up, or pass `--region` if it is in \
+                     another Region"
+                );
+                return Some(help.into());
+            }
+            Self::SecureParameter { .. } => {
+                "store what a build needs as a `String`, or use a parameter of the template and pass \
+                 `--parameter-overrides NAME=VALUE`"
+            }
+            Self::ObjectNotFound { object, .. } => {
+                let help = format!("run `aws s3 ls s3://{}/` to list what the bucket has", object.bucket());
+                return Some(help.into());
+            }
+            Self::ObjectAccessDenied { .. } => {
+                "grant these credentials s3:GetObject, and s3:GetObjectVersion if the definition names a version; \
+                 without s3:ListBucket, Amazon S3 also denies access to objects that do not exist"
+            }
+            Self::ObjectTooLarge { .. } => {
+                "name the zip of a function or layer, or download the object yourself"
+            }
+            Self::ObjectChanged { .. } => "run `limg update --fetch` to pin the new content",
+            Self::ObjectReplaced { .. } => "run the command again when nothing writes to the bucket",
             Self::StoreWrite(error) => return error.help(),
             Self::InvalidAccount { .. }
             | Self::UnexpectedResponse { .. }
@@ -271,7 +362,7 @@ impl Transient for AwsError {
             Self::Refused { status: Some(status), .. } | Self::Download { status, .. } => {
                 matches!(status, 408 | 416 | 429 | 500..=599)
             }
-            Self::Stalled { .. } | Self::Truncated { .. } => true,
+            Self::Stalled { .. } | Self::Truncated { .. } | Self::ObjectReplaced { .. } => true,
             _ => false,
         }
     }
@@ -283,9 +374,12 @@ fn refused_help(code: &str, permissions: &str) -> Option<String> {
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
             "the credentials have expired: run `aws sso login`, or assume the role again"
         }
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException" => {
-            "check the credentials, their partition and this machine's clock"
-        }
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed" => "check the credentials, their partition and this machine's clock",
         "AccessDeniedException" | "AccessDenied" => {
             return Some(format!("grant these credentials {permissions}"));
         }

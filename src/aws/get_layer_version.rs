@@ -4,17 +4,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use aws_types::service_config::ServiceConfigKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::signed_request::{Host, UnsignedRequest};
 use super::{Aws, AwsError};
 use crate::event::Reporter;
 use crate::project::LayerVersionArn;
@@ -28,9 +23,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest response that is read, in bytes.
 const RESPONSE_LIMIT: u64 = 1 << 20;
-
-/// How long before they expire credentials are renewed.
-const MARGIN: Duration = Duration::from_mins(5);
 
 /// What Lambda knows about a layer version (Lambda API reference, `GetLayerVersion`).
 #[derive(Debug, Clone)]
@@ -87,12 +79,15 @@ impl Aws {
 
     async fn try_get_layer_version(&self, arn: &LayerVersionArn) -> Result<LayerVersionDetails, AwsError> {
         let url = self.get_layer_version_url(arn).await?;
-        let credentials = self.signing_credentials(arn).await?;
+        let credentials = self.signing_credentials(|| action(arn)).await?;
         let network =
             |error: reqwest::Error| AwsError::Network { action: action(arn), source: error.without_url() };
         let unexpected = || AwsError::UnexpectedResponse { action: action(arn) };
         let mut request = self.http().await?.client(&url).get(url.clone()).timeout(TIMEOUT);
-        for (name, value) in signature(arn.region(), &url, credentials, SystemTime::now())
+        let unsigned =
+            UnsignedRequest { service: "lambda", region: arn.region(), method: "GET", url: &url, body: &[] };
+        for (name, value) in unsigned
+            .signature(&[], credentials, SystemTime::now())
             .map_err(|source| AwsError::Request { action: action(arn), source })?
         {
             request = request.header(name, value);
@@ -109,68 +104,17 @@ impl Aws {
     /// The URL of the request. The endpoint is chosen as the SDK would: `AWS_ENDPOINT_URL_LAMBDA`,
     /// `AWS_ENDPOINT_URL`, the profile's, or AWS's own.
     pub(super) async fn get_layer_version_url(&self, arn: &LayerVersionArn) -> Result<Url, AwsError> {
-        let config = self.config().await?;
-        let key =
-            ServiceConfigKey::builder().service_id("Lambda").env("AWS_ENDPOINT_URL").profile("endpoint_url");
-        let set = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
-        let set = set.or_else(|| config.endpoint_url().map(str::to_owned)).filter(|set| !set.is_empty());
-        let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
-        let endpoint = set.unwrap_or_else(|| {
-            format!("https://lambda{fips}.{}.{}", arn.region(), arn.partition().dns_suffix())
-        });
+        let host =
+            Host { service: "Lambda", name: "lambda", region: arn.region(), partition: arn.partition() };
+        let endpoint = self.endpoint(&host).await?.url;
         // An ARN has no other character that a path must escape.
         let layer = arn.layer().replace(':', "%3A");
-        let text = format!(
-            "{}/2018-10-31/layers/{layer}/versions/{}",
-            endpoint.trim_end_matches('/'),
-            arn.version()
-        );
-        Url::parse(&text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or(AwsError::InvalidEndpoint { service: "Lambda" })
-    }
-
-    /// Credentials that stay valid for some minutes.
-    async fn signing_credentials(&self, arn: &LayerVersionArn) -> Result<Credentials, AwsError> {
-        let mut cached = self.credentials().lock().await;
-        let is_fresh = |credentials: &&Credentials| {
-            credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + MARGIN)
-        };
-        if let Some(credentials) = cached.as_ref().filter(is_fresh) {
-            return Ok(credentials.clone());
-        }
-        let failed = |error: CredentialsError| self.no_credentials(action(arn), &error);
-        let provider = self.config().await?.credentials_provider();
-        let provider = provider.ok_or_else(|| failed(CredentialsError::not_loaded_no_source()))?;
-        let fresh = provider.provide_credentials().await.map_err(failed)?;
-        Ok(cached.insert(fresh).clone())
+        host.url(&format!("{endpoint}/2018-10-31/layers/{layer}/versions/{}", arn.version()))
     }
 }
 
 fn action(arn: &LayerVersionArn) -> String {
     format!("look up the layer {arn}")
-}
-
-/// The headers that sign a GET of `url` (AWS Signature Version 4).
-fn signature(
-    region: &str,
-    url: &Url,
-    credentials: Credentials,
-    now: SystemTime,
-) -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
-    let identity = credentials.into();
-    let params = SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("lambda")
-        .time(now)
-        .settings(SigningSettings::default())
-        .build()?
-        .into();
-    let request = SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[]))?;
-    let (instructions, _signature) = sign(request, &params)?.into_parts();
-    Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 fn parse(body: &[u8]) -> Option<LayerVersionDetails> {
@@ -249,26 +193,6 @@ mod tests {
         let config = SdkConfig::builder().use_fips(true).build();
         let url = url(config, "arn:aws:lambda:us-east-1:123456789012:layer:a:1").await.unwrap();
         assert!(url.starts_with("https://lambda-fips.us-east-1.amazonaws.com/"), "{url}");
-    }
-
-    #[test]
-    fn the_signature_is_the_same_as_botocores() {
-        let url = "https://lambda.us-east-1.amazonaws.com/2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A580247275435\
-                   %3Alayer%3ALambdaInsightsExtension/versions/53";
-        let credentials = Credentials::new(
-            "AKIDEXAMPLE",
-            "the-secret-key",
-            Some("the-session-token".to_owned()),
-            None,
-            "test",
-        );
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
-        let headers = signature("us-east-1", &Url::parse(url).unwrap(), credentials, now).unwrap();
-        let header =
-            |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-        assert_eq!(header("x-amz-date"), Some("20260102T030405Z"));
-        let signature = "08fa1c0d479fad97533ff05e86a77b6ec7413d4da049297f25b22ce0002cbd02";
-        assert!(header("authorization").unwrap().ends_with(signature), "{headers:?}");
     }
 
     #[tokio::test]

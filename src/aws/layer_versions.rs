@@ -11,9 +11,10 @@ use futures_util::future::BoxFuture;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::get_layer_version::LayerVersionDetails;
+use super::unless_stalled::unless_stalled;
 use super::{Aws, AwsError};
 use crate::event::{Activity, Progress, Reporter};
 use crate::failure::AnyFailure;
@@ -29,9 +30,6 @@ const RECORDS: &str = "layer-versions-1";
 /// The age at which a download URL is renewed. It is valid for ten minutes (Lambda API reference,
 /// `LayerVersionContentOutput`).
 const URL_AGE: Duration = Duration::from_mins(9);
-
-/// How long a download may receive nothing.
-const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Fetches layer versions from Lambda.
 #[derive(Clone)]
@@ -172,7 +170,7 @@ impl Download<'_> {
         if sink.written > 0 {
             request = request.header(RANGE, format!("bytes={}-", sink.written));
         }
-        let mut response = self.unless_stalled(request.send()).await?;
+        let mut response = unless_stalled(|| self.action(), request.send()).await?;
         let size = self.details.size;
         match response.status() {
             StatusCode::PARTIAL_CONTENT => self.check_range(&response, sink.written)?,
@@ -192,7 +190,7 @@ impl Download<'_> {
                 return Err(AwsError::Download { arn: self.arn.clone(), status: status.as_u16() });
             }
         }
-        while let Some(piece) = self.unless_stalled(response.chunk()).await? {
+        while let Some(piece) = unless_stalled(|| self.action(), response.chunk()).await? {
             if sink.written + piece.len() as u64 > size {
                 return Err(self.invalid(format!("it has more than {size} bytes")));
             }
@@ -202,7 +200,7 @@ impl Download<'_> {
         if sink.written == size {
             return Ok(());
         }
-        Err(AwsError::Truncated { arn: self.arn.clone(), found: sink.written, size })
+        Err(AwsError::Truncated { action: self.action(), found: sink.written, size })
     }
 
     /// The URL of the zip, which uses TLS unless the API's endpoint does not.
@@ -212,18 +210,6 @@ impl Download<'_> {
             .ok()
             .filter(|url| url.scheme() == "https" || url.scheme() == "http" && api.scheme() == "http")
             .ok_or_else(|| self.invalid("Lambda did not return a valid HTTPS URL for it".to_owned()))
-    }
-
-    /// Waits for the network, up to [`STALL_TIMEOUT`].
-    async fn unless_stalled<T>(
-        &self,
-        received: impl Future<Output = reqwest::Result<T>>,
-    ) -> Result<T, AwsError> {
-        match timeout(STALL_TIMEOUT, received).await {
-            Ok(Ok(received)) => Ok(received),
-            Ok(Err(error)) => Err(AwsError::Network { action: self.action(), source: error.without_url() }),
-            Err(_) => Err(AwsError::Stalled { action: self.action(), seconds: STALL_TIMEOUT.as_secs() }),
-        }
     }
 
     /// Fails unless a range begins where the last one ended and has the whole rest (RFC 9110, section 14.4).

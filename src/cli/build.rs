@@ -27,7 +27,7 @@ pub(super) async fn run(
     interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
     let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
-    let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
+    let (loaded, objects) = selection::load(common.reading(&functions), settings, terminal).await?;
     let functions = selection::functions(&loaded, &functions, settings, terminal)?;
     selection::report_deployed_variables(&functions, terminal);
     let directory = &settings.directory;
@@ -41,7 +41,7 @@ pub(super) async fn run(
     }
     let options =
         Options { time: settings.time.clone(), cache_from: cache.cache_from, labels: BTreeMap::new() };
-    let context = ContextOptions::of_build(&common).open(settings, terminal, &loaded)?;
+    let context = ContextOptions::of_build(&common, objects).open(settings, terminal, &loaded)?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = interrupt.defer();
     let built = {

@@ -1,5 +1,6 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments configure them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::args::CommonBuildArguments;
@@ -10,16 +11,20 @@ use super::settings::Settings;
 #[cfg(feature = "aws")]
 use crate::aws::{Aws, AwsLayerVersions, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
+use crate::finding::S3Object;
 use crate::fs;
 #[cfg(not(feature = "aws"))]
 use crate::layer_version::WithoutAws;
 use crate::pipeline::{Context, Pinning, Pins};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
-use crate::store::Store;
+use crate::store::{Digest, Store};
 use crate::text::with_causes;
 
 /// The most bytes of a file of certificates: many times the size of a system's own.
 const CERTIFICATES_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The digests of the objects that were fetched.
+pub(super) type ObjectPins = BTreeMap<S3Object, Digest>;
 
 /// How many requests to registries run at once, unless a command has an option for it.
 const CONNECTIONS: usize = 8;
@@ -83,6 +88,8 @@ pub(super) struct ContextOptions {
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
     /// AWS, unless the region and profile of the environment are to be used.
+    /// The objects in S3 that were fetched for the definition, for limg.lock to pin.
+    pub(super) objects: ObjectPins,
     #[cfg(feature = "aws")]
     pub(super) aws: Option<Aws>,
 }
@@ -94,15 +101,15 @@ impl ContextOptions {
             connections: CONNECTIONS,
             pinning,
             verify: false,
+            objects: ObjectPins::new(),
             #[cfg(feature = "aws")]
             aws: None,
         }
     }
 
     /// The options of a command that builds.
-    pub(super) fn of_build(arguments: &CommonBuildArguments) -> Self {
-        let pinning = if arguments.locked { Pinning::Locked } else { Pinning::Add };
-        Self { verify: arguments.verify, ..Self::new(pinning) }
+    pub(super) fn of_build(arguments: &CommonBuildArguments, objects: ObjectPins) -> Self {
+        Self { verify: arguments.verify, objects, ..Self::new(arguments.pinning()) }
     }
 
     /// Opens the store, reads the lock file, and creates the clients, which send nothing yet.
@@ -116,6 +123,9 @@ impl ContextOptions {
         let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
         let store = if self.verify { store.verifying() } else { store };
         let pins = Pins::read(loaded.lock_file.clone(), self.pinning).map_err(CommandError::Lock)?;
+        for (object, sha256) in self.objects {
+            pins.pin_object(&object, sha256);
+        }
         let certificates = certificates(settings)?;
         #[cfg(feature = "aws")]
         let aws = self.aws.unwrap_or_else(|| {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config_yaml::ConfigurationError;
+use super::fetch_error::FetchError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
 use crate::aws::AwsError;
@@ -124,6 +125,8 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Aws(AwsError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error("cannot push to `{prefix}`")]
     Prefix { prefix: String, why: &'static str },
     #[cfg(feature = "aws")]
@@ -264,6 +267,7 @@ impl Failure for CommandError {
                 "add `{function}` to the repository template, or push each function with a different `--tag`"
                     .to_owned(),
             ),
+            Self::Fetch(error) => Some(error.help().to_owned()),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => return error.help(),
             Self::Emulator(error) => return error.help(),

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::args::FunctionsArguments;
+use super::args::{FunctionsArguments, Reading};
 use super::error::CommandError;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::{Loaded, Located, Unbuildable, WhyUnbuildable};
 use crate::finding::{Finding, Place};
-use crate::pipeline;
+use crate::pipeline::{self, Pinning};
 use crate::project::{Function, FunctionCode};
 
-pub(super) fn run(
+pub(super) async fn run(
     arguments: &FunctionsArguments,
     settings: &Settings,
-    terminal: &Terminal,
+    terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let loaded = selection::load(&arguments.definition, None, settings, terminal)?;
+    let reading = Reading::all(&arguments.definition, Pinning::Add);
+    // A list pins nothing.
+    let (loaded, _objects) = selection::load(reading, settings, terminal).await?;
     terminal.warnings(&loaded.warnings);
     let errors = pipeline::certain_errors(&loaded.project.functions);
     let built = loaded.project.functions.iter().zip(&errors);
@@ -124,13 +127,11 @@ impl<'a> FunctionReport<'a> {
 
     fn of_unbuildable(function: &'a Unbuildable, loaded: &Loaded) -> (&'a str, Self) {
         let reasons = match &function.why {
-            WhyUnbuildable::LeftAlone(why) => vec![Reason {
-                file: function.place.file().display().to_string(),
-                line: line(&function.place, loaded),
-                message: why.clone(),
-                help: None,
-                code: None,
-            }],
+            WhyUnbuildable::LeftAlone(_) | WhyUnbuildable::Remote(_) => {
+                let message = function.why_left_alone().unwrap_or_default();
+                let file = function.place.file().display().to_string();
+                vec![Reason { file, line: line(&function.place, loaded), message, help: None, code: None }]
+            }
             WhyUnbuildable::Errors(findings) => Reason::of(findings, loaded),
         };
         let report = Self {
@@ -144,7 +145,7 @@ impl<'a> FunctionReport<'a> {
             line: line(&function.place, loaded),
             can_be_built: false,
             reasons,
-            left_alone: matches!(function.why, WhyUnbuildable::LeftAlone(_)),
+            left_alone: !matches!(function.why, WhyUnbuildable::Errors(_)),
         };
         (&function.name, report)
     }

@@ -2,30 +2,37 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::args::MigrateArguments;
+use super::args::{MigrateArguments, Reading};
 use super::error::CommandError;
+use super::fetch_error::FetchError;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::{self, MigratedCode, Migration};
 use crate::fs;
+use crate::pipeline::Pinning;
+use crate::project::{Function, FunctionCode, LayerSource};
 use crate::text::first_of;
 
 /// How many functions a line lists.
 const LISTED: usize = 10;
 
-pub(super) fn run(
+pub(super) async fn run(
     arguments: MigrateArguments,
     settings: &Settings,
-    terminal: &Terminal,
+    terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let MigrateArguments { output, mut definition } = arguments;
     let shares_images = !definition.image_per_function;
     definition.image_per_function = true;
-    let loaded = selection::load(&definition, None, settings, terminal)?;
+    // This builds nothing, so it pins nothing.
+    let reading = Reading::all(&definition, Pinning::Add);
+    let (loaded, _objects) = selection::load(reading, settings, terminal).await?;
+    check_files(&loaded.project.functions, settings)?;
     if loaded.project.functions.is_empty() {
         // Says why there is none.
         selection::functions(&loaded, &[], settings, terminal)?;
@@ -53,6 +60,26 @@ pub(super) fn run(
     let report = MigrateReport { written: written.iter().map(|(path, _)| path.as_str()).collect() };
     terminal.print(&terminal.with_findings(&report), Vec::new);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that the definition would name the user's own files only: those that were fetched are in the store, which another
+/// machine does not have.
+fn check_files(functions: &[Function], settings: &Settings) -> Result<(), CommandError> {
+    let has_fetched = |function: &&Function| {
+        let code = match &function.code {
+            FunctionCode::Files(source) => Some(source),
+            FunctionCode::Inline(_) => None,
+        };
+        let layers = function.layers.iter().filter_map(|layer| match &layer.source {
+            LayerSource::Files(source) => Some(source),
+            LayerSource::Image(_) | LayerSource::Version(_) => None,
+        });
+        code.into_iter().chain(layers).any(|source| settings.is_in_store(&source.path))
+    };
+    match functions.iter().find(has_fetched) {
+        Some(function) => Err(FetchError::Files { function: function.name.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Checks that nothing is overwritten or hidden: a folder of code must contain nothing else, and in a folder with a `limg.yml`

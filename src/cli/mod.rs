@@ -13,6 +13,8 @@ mod context;
 mod destination;
 mod error;
 mod event;
+mod fetch;
+mod fetch_error;
 mod functions;
 mod init;
 mod interrupt;
@@ -133,9 +135,9 @@ async fn run(
             unless_interrupted(update, interrupt, terminal).await
         }
         Command::Invoke(arguments) => invoke::run(arguments, settings, terminal, interrupt).await,
-        Command::Functions(arguments) => functions::run(&arguments, settings, terminal),
-        Command::Template(arguments) => template::run(arguments, settings, terminal),
-        Command::Migrate(arguments) => migrate::run(arguments, settings, terminal),
+        Command::Functions(arguments) => functions::run(&arguments, settings, terminal).await,
+        Command::Template(arguments) => template::run(arguments, settings, terminal).await,
+        Command::Migrate(arguments) => migrate::run(arguments, settings, terminal).await,
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

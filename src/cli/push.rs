@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "aws")]
 use super::args::PushEcrArguments;
-use super::args::{PushArguments, PushCommand, PushRegistryArguments, ShardArguments};
-use super::context::{self, ContextOptions};
+use super::args::{PushArguments, PushCommand, PushRegistryArguments, Reading, ShardArguments};
+use super::context::{self, ContextOptions, ObjectPins};
 use super::error::CommandError;
 use super::pushed::PushedImages;
 use super::render::Terminal;
@@ -43,9 +43,12 @@ async fn to_registry(
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let PushRegistryArguments { prefix, push } = arguments;
-    let job = PushJob::new(&push, settings, terminal)?;
-    let options =
-        ContextOptions { connections: push.connections.into(), ..ContextOptions::of_build(&push.common) };
+    let reading = push.common.reading(&push.functions);
+    let (job, objects) = PushJob::new(&push, reading, settings, terminal).await?;
+    let options = ContextOptions {
+        connections: push.connections.into(),
+        ..ContextOptions::of_build(&push.common, objects)
+    };
     let context = options.open(settings, terminal, &job.loaded)?;
     let target = |function: &Function| {
         repository(&prefix, &function.image.name).map(|repository| job.target(repository))
@@ -64,7 +67,8 @@ async fn to_ecr(
 ) -> Result<ExitCode, CommandError> {
     let PushEcrArguments { profile, repository: template, create_repository, push } = arguments;
     let (region, account) = (push.common.definition.region.clone(), push.common.definition.account.clone());
-    let job = PushJob::new(&push, settings, terminal)?;
+    let reading = Reading { profile: profile.as_deref(), ..push.common.reading(&push.functions) };
+    let (job, objects) = PushJob::new(&push, reading, settings, terminal).await?;
     let project = &job.loaded.project;
     let template = match template {
         Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
@@ -77,7 +81,7 @@ async fn to_ecr(
     let options = ContextOptions {
         connections: push.connections.into(),
         aws: Some(aws.clone()),
-        ..ContextOptions::of_build(&push.common)
+        ..ContextOptions::of_build(&push.common, objects)
     };
     let context = options.open(settings, terminal, &job.loaded)?;
     let registry = aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
@@ -110,12 +114,13 @@ struct PushJob<'a> {
 }
 
 impl<'a> PushJob<'a> {
-    fn new(
+    async fn new(
         arguments: &PushArguments,
+        reading: Reading<'_>,
         settings: &'a Settings,
         terminal: &'a Arc<Terminal>,
-    ) -> Result<Self, CommandError> {
-        let PushArguments { functions, shard, tags, connections: _, cache, common } = arguments;
+    ) -> Result<(Self, ObjectPins), CommandError> {
+        let PushArguments { functions, shard, tags, connections: _, cache, common: _ } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(CommandError::Tag(tag.clone()));
         }
@@ -124,11 +129,12 @@ impl<'a> PushJob<'a> {
         if tags.is_empty() {
             tags.push(DEFAULT_TAG.to_owned());
         }
-        let loaded = selection::load(&common.definition, common.arch, settings, terminal)?;
+        let (loaded, objects) = selection::load(reading, settings, terminal).await?;
         let functions = selection::functions(&loaded, functions, settings, terminal)?;
         selection::report_deployed_variables(&functions, terminal);
         let cache_from = cache.cache_from.clone();
-        Ok(Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal })
+        let job = Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal };
+        Ok((job, objects))
     }
 
     /// Checks that each image has a repository of its own. All get the same tags, so one image would overwrite the tags of

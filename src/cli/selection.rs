@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::args::{DefinitionArguments, ShardArguments};
-use super::context;
+use super::args::{DefinitionArguments, Reading, ShardArguments};
+use super::context::{self, ObjectPins};
 use super::error::CommandError;
+use super::fetch;
 use super::render::Terminal;
 use super::settings::Settings;
 use crate::check;
 use crate::definition::{
-    self, BuildResults, DefinitionError, Loaded, Options, ParameterOverrides, Unbuildable, WhyUnbuildable,
+    self, BuildResults, DefinitionError, Loaded, Options, ParameterOverrides, Unbuildable,
 };
 use crate::finding::{Code, Finding};
 use crate::project::{Architecture, Function};
@@ -19,14 +21,13 @@ use crate::text::first_of;
 /// How many variables a line lists.
 const LISTED: usize = 10;
 
-/// Finds the definition and reads it. `architecture` overrides that of all functions.
-pub(super) fn load(
-    arguments: &DefinitionArguments,
-    architecture: Option<Architecture>,
+/// Finds the definition and reads it.
+pub(super) async fn load(
+    reading: Reading<'_>,
     settings: &Settings,
-    terminal: &Terminal,
-) -> Result<Loaded, CommandError> {
-    read(&find(settings)?, arguments, architecture, settings, terminal)
+    terminal: &Arc<Terminal>,
+) -> Result<(Loaded, ObjectPins), CommandError> {
+    read(&find(settings)?, reading, settings, terminal).await
 }
 
 /// The definition that the user named, or the nearest one.
@@ -38,16 +39,16 @@ pub(super) fn find(settings: &Settings) -> Result<PathBuf, CommandError> {
 }
 
 /// Reads a definition, to which later findings refer.
-pub(super) fn read(
+pub(super) async fn read(
     file: &Path,
-    arguments: &DefinitionArguments,
-    architecture: Option<Architecture>,
+    reading: Reading<'_>,
     settings: &Settings,
-    terminal: &Terminal,
-) -> Result<Loaded, CommandError> {
-    let loaded = definition::load(file, &options(arguments, architecture, settings)?)?;
+    terminal: &Arc<Terminal>,
+) -> Result<(Loaded, ObjectPins), CommandError> {
+    let options = options(reading.arguments, reading.architecture, settings)?;
+    let (loaded, objects) = Box::pin(fetch::read(file, options, &reading, settings, terminal)).await?;
     terminal.definition(&loaded);
-    Ok(loaded)
+    Ok((loaded, objects))
 }
 
 /// What the arguments and the environment add to a definition.
@@ -126,8 +127,8 @@ pub(super) fn functions(
                 selected.push(function);
             }
         } else if let Some(other) = unbuildable.iter().find(|other| other.name == *name) {
-            if let WhyUnbuildable::LeftAlone(why) = &other.why {
-                return Err(CommandError::LeftAlone { name: name.to_owned(), why: why.clone() });
+            if let Some(why) = other.why_left_alone() {
+                return Err(CommandError::LeftAlone { name: name.to_owned(), why });
             }
             errors.extend(other.errors().iter().cloned());
         } else {

@@ -190,6 +190,11 @@ const AWS_VARIABLES: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
 
 impl Settings {
+    /// Whether a file is in the store, such as one that has been fetched.
+    pub(super) fn is_in_store(&self, file: &Path) -> bool {
+        self.store.as_deref().is_some_and(|store| file.starts_with(store))
+    }
+
     pub(super) fn resolve(arguments: &Arguments, environment: &Environment) -> Result<Self, CommandError> {
         let Arguments { file, ca_file, command, .. } = arguments;
         let store = match (environment.get("LIMG_STORE"), &environment.cache) {

@@ -3,31 +3,37 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::args::{Format, TemplateArguments};
+use super::args::{Format, Reading, TemplateArguments};
 use super::error::CommandError;
+use super::fetch_error::FetchError;
 use super::pushed::PushedImages;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::{ImageTemplate, TemplateChanges};
 use crate::fs;
+use crate::pipeline::Pinning;
 use crate::project::Function;
 
-pub(super) fn run(
+pub(super) async fn run(
     arguments: TemplateArguments,
     settings: &Settings,
-    terminal: &Terminal,
+    terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let TemplateArguments { functions, output, uris, prune_layers, suffix, definition } = arguments;
-    let loaded = selection::load(&definition, None, settings, terminal)?;
+    let reading = Reading { functions: &functions, ..Reading::all(&definition, Pinning::Add) };
+    // This builds nothing, so it pins nothing.
+    let (loaded, _objects) = selection::load(reading, settings, terminal).await?;
     let output = output.map(|output| settings.directory.join(output));
     if let Some(output) = &output {
         check_output(output, &loaded.file)?;
     }
     let functions = selection::functions(&loaded, &functions, settings, terminal)?;
+    check_originals(&functions, settings)?;
     let pushed = PushedImages::read(&loaded.project)?;
     let uris: BTreeMap<String, String> = uris.into_iter().collect();
     let unknown = uris.keys().find(|name| functions.iter().all(|function| function.name != **name));
@@ -72,6 +78,15 @@ fn check_output(output: &Path, original: &Path) -> Result<(), CommandError> {
         return Err(CommandError::TemplateItself { file: original.to_owned() });
     }
     Ok(())
+}
+
+/// Checks that the templates of all functions are the user's own files, and none has been fetched.
+fn check_originals(functions: &[Function], settings: &Settings) -> Result<(), CommandError> {
+    let is_fetched = |function: &&Function| settings.is_in_store(function.places.function.file());
+    match functions.iter().find(is_fetched) {
+        Some(function) => Err(FetchError::Template { function: function.name.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Writes each template next to its original.

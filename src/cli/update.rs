@@ -1,16 +1,18 @@
 //! `limg update`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::args::UpdateArguments;
+use super::args::{Reading, UpdateArguments};
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
+use crate::finding::S3Object;
 use crate::lock::PinChange;
 use crate::pipeline::{self, Pinning};
 use crate::store::Digest;
@@ -20,10 +22,19 @@ pub(super) async fn run(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let loaded = selection::load(&arguments.definition, None, settings, terminal)?;
+    let UpdateArguments { names, definition } = arguments;
+    let renews_all = names.is_empty();
+    let pinning = if renews_all { Pinning::Renew } else { Pinning::Add };
+    let (loaded, objects) = selection::load(Reading::all(&definition, pinning), settings, terminal).await?;
     terminal.warnings(&loaded.warnings);
-    let context = ContextOptions::new(Pinning::Renew).open(settings, terminal, &loaded)?;
-    let changes = pipeline::update(&loaded.project, &arguments.names, &context)
+    let used: BTreeSet<S3Object> = objects.keys().cloned().collect();
+    let options = ContextOptions { objects, ..ContextOptions::new(Pinning::Renew) };
+    let context = options.open(settings, terminal, &loaded)?;
+    // Without `--fetch` nothing shows which objects are in use.
+    if renews_all && definition.fetch {
+        context.pins.retain_objects(|object| used.contains(object));
+    }
+    let changes = pipeline::update(&loaded.project, &names, &context)
         .await
         .map_err(|error| CommandError::pipeline(error, &loaded))?;
     context::close(context, terminal);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::document::{Documents, Listed, Position, Vocabulary};
 use super::format::Format;
-use super::unbuildable::Unbuildable;
-use crate::finding::{Finding, Place, Setting, Step};
+use super::unbuildable::{Unbuildable, WhyUnbuildable};
+use crate::finding::{Finding, Place, RemoteValue, Setting, Step};
 use crate::project::{Function, Project};
 
 /// A definition that has been read and found valid.
@@ -47,6 +47,19 @@ impl Loaded {
             (Some(name), None) => name,
             _ => written,
         }
+    }
+
+    /// What can be fetched from AWS and would let more of the named functions be built, or of all if none are named. Nested
+    /// stacks are always in it, since only their templates say which functions they have.
+    #[must_use]
+    pub(crate) fn remote_values(&self, names: &[String]) -> BTreeSet<RemoteValue> {
+        let names: BTreeSet<&str> = names.iter().map(|name| self.name_of(name)).collect();
+        let is_needed = |it: &&Unbuildable| {
+            names.is_empty()
+                || names.contains(it.name.as_str())
+                || matches!(it.why, WhyUnbuildable::Remote(_))
+        };
+        self.unbuildable.iter().filter(is_needed).flat_map(Unbuildable::remote).cloned().collect()
     }
 
     /// The warnings that concern these functions: not those of other functions, or of bases, layers and extensions that

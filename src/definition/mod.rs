@@ -12,6 +12,7 @@
 //! - `cdk` finds the templates of a cloud assembly, which `cloudformation` then reads.
 //! - `serverless` reads services of the Serverless Framework.
 //! - `terraform` reads plans of Terraform.
+//! - `fetched` holds what a command has fetched from AWS for the definition.
 //! - `shared_images` decides which functions share an image.
 //! - `migrate` writes the `limg.yaml` that stands for a definition of another tool.
 //! - `fields` has what all formats have in common: what a handler, a runtime or a path may be.
@@ -23,6 +24,7 @@ mod cdk;
 mod cloudformation;
 mod document;
 mod error;
+mod fetched;
 mod fields;
 mod find;
 mod foreign;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 pub(crate) use self::cloudformation::{ImageTemplate, TemplateChanges};
 pub(crate) use self::document::{DocumentError, Listed, Located, Position};
 pub(crate) use self::error::DefinitionError;
+pub(crate) use self::fetched::Fetched;
 pub(crate) use self::fields::environment::{VariableError, check_variable};
 pub(crate) use self::find::{NAMES, find};
 pub(crate) use self::limg_yaml::{Starter, starter};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::Fetched;
 use crate::project::{Architecture, ImageLocation, LayerVersionArn};
 use crate::runtime::Date;
 
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     pub image_per_function: bool,
     /// Whether functions are included that a tool has added for its own purposes.
     pub helper_functions: bool,
+    /// What has been fetched from AWS.
+    pub fetched: Fetched,
 }
 
 /// Which results of the project's own build tool are used.
@@ -76,6 +79,7 @@ impl Options {
             build_results: BuildResults::default(),
             image_per_function: false,
             helper_functions: false,
+            fetched: Fetched::default(),
         }
     }
 

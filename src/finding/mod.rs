@@ -6,10 +6,12 @@
 mod code;
 mod help;
 mod place;
+mod remote_value;
 
 pub use code::Code;
 pub use help::{Help, Setting};
 pub use place::{DocumentPath, Place, Step};
+pub use remote_value::{RemoteValue, S3Object, S3UrlError, StoredParameter};
 
 /// How many findings of a definition are shown. A hostile or generated one can have tens of thousands.
 pub(crate) const SHOWN_AT_MOST: usize = 50;
@@ -27,6 +29,8 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub help: Option<Help>,
+    /// What settles it if it is fetched from AWS.
+    pub remote: Option<RemoteValue>,
 }
 
 /// Whether a finding stops the work.
@@ -52,7 +56,7 @@ impl Severity {
 impl Finding {
     /// An error without help.
     pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, place, message: message.into(), help: None }
+        Self { code, severity: Severity::Error, place, message: message.into(), help: None, remote: None }
     }
 
     /// A warning without help.
@@ -71,6 +75,13 @@ impl Finding {
     #[must_use]
     pub fn optional_help(mut self, help: Option<Help>) -> Self {
         self.help = help;
+        self
+    }
+
+    /// Adds what settles it if it is fetched from AWS.
+    #[must_use]
+    pub fn settled_by(mut self, remote: Option<RemoteValue>) -> Self {
+        self.remote = remote;
         self
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Lock, LockError, Pin};
+use crate::finding::S3Object;
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
 use crate::strict_yaml::{self, FromText, UniqueKeys};
@@ -26,6 +27,7 @@ struct Written {
     _version: u64,
     images: Option<UniqueKeys<ImageReference, Digests>>,
     layers: Option<UniqueKeys<LayerVersionArn, FromText<Digest>>>,
+    objects: Option<UniqueKeys<S3Object, FromText<Digest>>>,
 }
 
 /// The digests of one image.
@@ -66,19 +68,23 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
     for (arn, FromText(digest)) in written.layers.into_iter().flat_map(|layers| layers.0) {
         lock.pin_layer(&arn, digest);
     }
+    for (object, FromText(digest)) in written.objects.into_iter().flat_map(|objects| objects.0) {
+        lock.pin_object(&object, digest);
+    }
     Ok(lock)
 }
 
 /// The text of a lock.
 pub(super) fn render(lock: &Lock) -> String {
     let mut images: BTreeMap<&ImageReference, BTreeMap<&str, &Digest>> = BTreeMap::new();
-    let mut layers = Vec::new();
+    let (mut layers, mut objects) = (Vec::new(), Vec::new());
     for (pin, digest) in &lock.pins {
         match pin {
             Pin::Image { reference, architecture } => {
                 images.entry(reference).or_default().insert(architecture.name(), digest);
             }
             Pin::Layer(arn) => layers.push((arn, digest)),
+            Pin::Object(object) => objects.push((object, digest)),
         }
     }
     let mut text = String::from(HEADER);
@@ -100,6 +106,12 @@ pub(super) fn render(lock: &Lock) -> String {
     }
     for (arn, digest) in layers {
         line(2, &key(&arn.to_string()), &format!(" {digest}"));
+    }
+    if !objects.is_empty() {
+        line(0, "objects", "");
+    }
+    for (object, digest) in objects {
+        line(2, &key(&object.to_string()), &format!(" {digest}"));
     }
     text
 }

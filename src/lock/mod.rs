@@ -1,4 +1,4 @@
-//! `limg.lock`: the digests of base images and layer versions, so that later builds use the same bytes.
+//! `limg.lock`: the digests of base images, layer versions and objects in S3, so that later builds use the same bytes.
 //!
 //! An image tag can be moved, and a layer version can be deleted and published again; a digest always means the same bytes.
 //! The file is next to the definition and belongs under version control. This module reads and writes pins; it does not
@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, FailureKind, kind_of_input};
-use crate::finding::Help;
+use crate::finding::{Help, S3Object};
 use crate::fs::{self, FsError, Successor, TextError};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -40,6 +40,8 @@ pub(crate) enum Pin {
     },
     /// A layer version published in Lambda.
     Layer(LayerVersionArn),
+    /// An object in S3.
+    Object(S3Object),
 }
 
 impl Pin {
@@ -53,6 +55,7 @@ impl fmt::Display for Pin {
         match self {
             Self::Image { reference, architecture } => write!(f, "{reference} ({architecture})"),
             Self::Layer(arn) => arn.fmt(f),
+            Self::Object(object) => object.fmt(f),
         }
     }
 }
@@ -189,6 +192,26 @@ impl Lock {
         self.pins.insert(Pin::Layer(arn.clone()), digest);
     }
 
+    /// The pinned digest of an object's content.
+    #[must_use]
+    #[cfg_attr(not(any(test, feature = "aws")), expect(dead_code, reason = "only AWS can fetch"))]
+    pub(crate) fn object(&self, object: &S3Object) -> Option<&Digest> {
+        self.pins.get(&Pin::Object(object.clone()))
+    }
+
+    /// Pins an object, replacing an older pin.
+    pub(crate) fn pin_object(&mut self, object: &S3Object, digest: Digest) {
+        self.pins.insert(Pin::Object(object.clone()), digest);
+    }
+
+    /// Removes the pins of all objects that `is_used` rejects.
+    pub(crate) fn retain_objects(&mut self, is_used: impl Fn(&S3Object) -> bool) {
+        self.pins.retain(|pin, _| match pin {
+            Pin::Object(object) => is_used(object),
+            Pin::Image { .. } | Pin::Layer(_) => true,
+        });
+    }
+
     /// Applies a change from [`changes`](Self::changes) of another lock.
     pub(crate) fn apply(&mut self, change: &PinChange) {
         match &change.after {
@@ -197,12 +220,13 @@ impl Lock {
         }
     }
 
-    /// Removes the pins that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
+    /// Removes the pins of images and layers that a project no longer uses. An image that it uses keeps its pins for all architectures: builds
     /// for the others need them.
     pub(crate) fn retain(&mut self, references: &BTreeSet<ImageReference>, arns: &BTreeSet<LayerVersionArn>) {
         self.pins.retain(|pin, _| match pin {
             Pin::Image { reference, .. } => references.contains(reference),
             Pin::Layer(arn) => arns.contains(arn),
+            Pin::Object(_) => true,
         });
     }
 

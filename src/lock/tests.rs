@@ -18,6 +18,10 @@ fn reference(text: &str) -> ImageReference {
     text.parse().unwrap()
 }
 
+fn object(url: &str) -> S3Object {
+    S3Object::of_url(url).unwrap()
+}
+
 fn arn(text: &str) -> LayerVersionArn {
     text.parse().unwrap()
 }
@@ -30,6 +34,8 @@ fn example() -> Lock {
         &arn("arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:9"),
         digest('c'),
     );
+    lock.pin_object(&object("s3://shop/a b.zip"), digest('7'));
+    lock.pin_object(&object("s3://shop/code.zip?versionId=3"), digest('8'));
     lock.pin_image(&reference("python"), Architecture::X86_64, digest('e'));
     lock.pin_image(&reference(BASE), Architecture::X86_64, digest('a'));
     lock.pin_image(&reference(BASE), Architecture::Arm64, digest('b'));
@@ -77,6 +83,9 @@ images:
 layers:
   arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:9: sha256:{c}
   arn:aws:lambda:eu-west-1:580247275435:layer:LambdaInsightsExtension:53: sha256:{d}
+objects:
+  \"s3://shop/a b.zip\": sha256:{g}
+  \"s3://shop/code.zip?versionId=3\": sha256:{h}
 ",
         a = hex("a"),
         b = hex("b"),
@@ -84,6 +93,8 @@ layers:
         d = hex("d"),
         e = hex("e"),
         f = hex("f"),
+        g = hex("7"),
+        h = hex("8"),
     );
     assert_eq!(format::render(&example()), expected);
     assert_eq!(format::parse(&expected, Path::new("limg.lock")).unwrap(), example());
@@ -121,6 +132,8 @@ fn pins_are_found_by_the_reference_as_the_user_wrote_it() {
     assert_eq!(lock.image(&reference("python"), Architecture::Arm64), None);
     assert_eq!(lock.image(&reference("docker.io/library/python"), Architecture::X86_64), None);
     assert_eq!(lock.layer(&arn(INSIGHTS)), Some(&digest('d')));
+    assert_eq!(lock.object(&object("s3://shop/code.zip?versionId=3")), Some(&digest('8')));
+    assert_eq!(lock.object(&object("s3://shop/code.zip")), None, "another version");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::error::PipelineError;
+use crate::finding::S3Object;
 use crate::lock::{Lock, LockError, PinChange};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -80,7 +81,17 @@ impl Pins {
         lock(&self.current).pin_layer(arn, sha256);
     }
 
-    /// Removes all pins except those of these images and layer versions.
+    /// Pins the content of an object in S3.
+    pub(crate) fn pin_object(&self, object: &S3Object, sha256: Digest) {
+        lock(&self.current).pin_object(object, sha256);
+    }
+
+    /// Removes the pins of all objects in S3 that `is_used` rejects.
+    pub(crate) fn retain_objects(&self, is_used: impl Fn(&S3Object) -> bool) {
+        lock(&self.current).retain_objects(is_used);
+    }
+
+    /// Removes the pins of all other images and layer versions.
     pub(super) fn retain(&self, images: &BTreeSet<ImageReference>, versions: &BTreeSet<LayerVersionArn>) {
         lock(&self.current).retain(images, versions);
     }

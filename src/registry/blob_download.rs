@@ -194,6 +194,15 @@ impl BlobSink {
         let finish = move || write(writer, &self.store, self.batch)?.commit_as(&expected);
         Ok(tokio::task::spawn_blocking(finish).await??)
     }
+
+    /// Keeps the blob, the digest of which nothing says beforehand.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "registries name digests"))]
+    pub(crate) async fn finish_any(mut self) -> Result<(Blob, Digest), RegistryError> {
+        let writer = self.writer().await?;
+        let finish = move || write(writer, &self.store, self.batch)?.commit();
+        let (digest, blob) = tokio::task::spawn_blocking(finish).await??;
+        Ok((blob, digest))
+    }
 }
 
 /// Writes a batch, with a new writer if there is none.

@@ -230,3 +230,35 @@ fn files_stand_for_a_layer_version_from_an_option_or_the_configuration() {
     let mut command = context.command(&[&["build"], &BASE[..]].concat());
     context.run(command.env("LIMG_CONFIG", context.path("config.yaml"))).ok();
 }
+
+#[test]
+fn what_a_template_has_in_aws_is_an_error_that_names_the_option() {
+    let template = "\
+Parameters:
+  Runtime: { Type: 'AWS::SSM::Parameter::Value<String>', Default: /shop/runtime }
+Resources:
+  Code:
+    Type: AWS::Lambda::Function
+    Properties: { Runtime: provided.al2023, Code: { S3Bucket: shop, S3Key: code.zip } }
+  Stored: { Type: AWS::Serverless::Function, Properties: { Runtime: !Ref Runtime, Handler: any, CodeUri: fn } }
+  App: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: 'https://s3.amazonaws.com/shop/app.yaml' } }
+";
+    let context = project(template);
+    context.limg(&["build"]).fails(
+        2,
+        &[
+            "template.yaml:2:",
+            "stored in Parameter Store as `/shop/runtime`",
+            "use `--fetch` to read it",
+            "template.yaml:6:",
+            "the code of `Code` is in S3: s3://shop/code.zip [remote-code]",
+            "use `--fetch` to download it, or download it with `aws s3 cp s3://shop/code.zip FILE.zip`",
+        ],
+    );
+    let run = context.limg(&["functions"]).ok();
+    assert!(
+        run.stdout.contains("its template is in S3 as s3://shop/app.yaml; use `--fetch`"),
+        "{}",
+        run.stdout
+    );
+}

@@ -3,6 +3,8 @@
 mod ecr;
 mod errors;
 mod layer_versions;
+mod parameter_store;
+mod s3;
 
 use crate::failure::help_text;
 

@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::definition::DefinitionArguments;
+use super::reading::Reading;
 use crate::cli::shard::Shard;
+use crate::pipeline::Pinning;
 use crate::project::{Architecture, ReferenceTemplate};
 
 /// Which functions this machine builds.
@@ -46,6 +48,19 @@ pub(in crate::cli) struct CommonBuildArguments {
 
     #[command(flatten)]
     pub(in crate::cli) definition: DefinitionArguments,
+}
+
+impl CommonBuildArguments {
+    /// What happens to what limg.lock does not pin.
+    pub(in crate::cli) fn pinning(&self) -> Pinning {
+        if self.locked { Pinning::Locked } else { Pinning::Add }
+    }
+
+    /// How the definition of these functions is read.
+    pub(in crate::cli) fn reading<'a>(&'a self, functions: &'a [String]) -> Reading<'a> {
+        let all = Reading::all(&self.definition, self.pinning());
+        Reading { architecture: self.arch, functions, ..all }
+    }
 }
 
 /// Lambda's names of architectures, and OCI's for convenience.

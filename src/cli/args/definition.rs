@@ -40,6 +40,13 @@ pub(in crate::cli) struct DefinitionArguments {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = service_parameter)]
     pub(in crate::cli) service_parameters: Vec<(String, String)>,
 
+    /// Fetch what a template has in Amazon S3 and in Parameter Store
+    ///
+    /// The credentials and the Region are those of the AWS CLI. Objects are pinned in limg.lock. Secrets are never
+    /// fetched.
+    #[arg(long)]
+    pub(in crate::cli) fetch: bool,
+
     /// Use local files in place of a layer version; repeatable
     ///
     /// PATH is a directory or a .zip, laid out as Lambda lays it out: its root becomes /opt.

@@ -13,6 +13,7 @@ mod invoke;
 mod man;
 mod migrate;
 mod push;
+mod reading;
 mod template;
 mod update;
 
@@ -34,6 +35,7 @@ pub(super) use self::migrate::MigrateArguments;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
+pub(super) use self::reading::Reading;
 pub(super) use self::template::TemplateArguments;
 pub(super) use self::update::UpdateArguments;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::invocation_report::InvocationReport;
 use crate::cli::args::CommonBuildArguments;
-use crate::cli::context::{self, ContextOptions};
+use crate::cli::context::{self, ContextOptions, ObjectPins};
 use crate::cli::error::CommandError;
 use crate::cli::render::Terminal;
 use crate::cli::settings::Settings;
@@ -55,9 +55,14 @@ impl Version {
 
 impl Job<'_> {
     /// Builds the image, loads it into the engine, and finds the emulator.
-    pub(super) async fn build(&self, loaded: &Loaded, function: &Function) -> Result<Version, CommandError> {
+    pub(super) async fn build(
+        &self,
+        loaded: &Loaded,
+        objects: ObjectPins,
+        function: &Function,
+    ) -> Result<Version, CommandError> {
         let Self { settings, terminal, .. } = self;
-        let context = ContextOptions::of_build(&self.common).open(settings, terminal, loaded)?;
+        let context = ContextOptions::of_build(&self.common, objects).open(settings, terminal, loaded)?;
         let debugger =
             self.debug_port.map(|port| debugger(function).map(|debugger| (debugger, port))).transpose()?;
         let labels = labels(loaded, function);

@@ -52,10 +52,11 @@ pub(super) async fn run(
     if watch {
         return Box::pin(watch::run(&job, function, &read_events()?, interrupt)).await;
     }
-    let loaded = selection::load(&job.common.definition, job.common.arch, settings, terminal)?;
+    let names: Vec<String> = function.iter().cloned().collect();
+    let (loaded, objects) = selection::load(job.common.reading(&names), settings, terminal).await?;
     let function = selection::one_function(&loaded, function, settings, terminal)?;
     if arguments.shell {
-        return Box::pin(shell::run(&job, &loaded, &function, interrupt)).await;
+        return Box::pin(shell::run(&job, &loaded, objects, &function, interrupt)).await;
     }
     let events = read_events()?;
     // After the events are read: the command would not notice a signal while it waits for standard input.
@@ -64,7 +65,7 @@ pub(super) async fn run(
         biased;
         // No container exists yet. A later run removes an unfinished layer, and the engine drops an unfinished image.
         () = interrupt.wait() => return Ok(interrupt.report(terminal)),
-        version = Box::pin(job.build(&loaded, &function)) => version?,
+        version = Box::pin(job.build(&loaded, objects, &function)) => version?,
     };
     invoke(&version, &events, interrupt, &job.report(&version), port.is_some(), terminal).await
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::job::Job;
+use crate::cli::context::ObjectPins;
 use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
 use crate::definition::Loaded;
@@ -23,6 +24,7 @@ const USUAL_SIZE: (u16, u16) = (80, 24);
 pub(super) async fn run(
     job: &Job<'_>,
     loaded: &Loaded,
+    objects: ObjectPins,
     function: &Function,
     interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
@@ -30,7 +32,7 @@ pub(super) async fn run(
     let version = tokio::select! {
         biased;
         () = interrupt.wait() => return Ok(interrupt.report(job.terminal)),
-        version = Box::pin(job.build(loaded, function)) => version?,
+        version = Box::pin(job.build(loaded, objects, function)) => version?,
     };
     version.remove_older().await;
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();

@@ -180,14 +180,16 @@ impl Watch<'_> {
         self.seen = self.snapshot(self.function.clone()).await;
         let definition = self.snapshot(None).await;
         let Job { settings, terminal, common, .. } = self.job;
-        let loaded = selection::read(&self.file, &common.definition, common.arch, settings, terminal)?;
+        let names: Vec<String> = self.name.iter().cloned().collect();
+        let (loaded, objects) =
+            selection::read(&self.file, common.reading(&names), settings, terminal).await?;
         let function = selection::one_function(&loaded, self.name.clone(), settings, terminal)?;
         self.root.clone_from(&loaded.project.root);
         self.files = loaded.sources.files();
         self.name = Some(function.name.clone());
         self.function = Some(function.clone());
         self.seen = self.snapshot(Some(function.clone())).await.with(definition);
-        Box::pin(self.job.build(&loaded, &function)).await
+        Box::pin(self.job.build(&loaded, objects, &function)).await
     }
 
     /// Waits for a change, and until nothing more changes; reports it.

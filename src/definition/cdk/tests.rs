@@ -259,7 +259,7 @@ ApiHandler5E7490E8 python3.12 app.handler x86_64 cdk.out/asset.code/ [] in ApiHa
 Nested/Inner09E1DD49 python3.12 app.handler x86_64 cdk.out/asset.code/ [] in ApiHandler5E7490E8
 Elsewhere:
   18: [remote-code] the code of `Elsewhere` is in S3: s3://assets-111111111111/elsewhere.zip
-    help: download it with `aws s3 cp s3://assets-111111111111/elsewhere.zip FILE.zip`, and write `Code: FILE.zip`
+    help: use `--fetch` to download it, or download it with `aws s3 cp s3://assets-111111111111/elsewhere.zip FILE.zip`, and write `Code: FILE.zip`
 LogRetentionaae0aa3c5b4d4f87b02d85b201efdd8aFD4BFC8A left alone: CDK adds it for its own purposes
 ";
     assert_report(&report(&folder, "cdk.out", &Options::of_tests()), expected);

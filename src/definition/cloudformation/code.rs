@@ -6,11 +6,12 @@ use super::assets::Asset;
 use super::inline;
 use super::intrinsics::{Expression, Stacks, Unresolved, Value};
 use super::properties::Properties;
+use crate::definition::Fetched;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{Findings, build_output};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Help, Place, RemoteValue, S3Object};
 use crate::fs;
-use crate::project::{FunctionCode, Source};
+use crate::project::{FunctionCode, Source, SourceKind};
 use crate::runtime::Language;
 
 /// An object in S3.
@@ -18,6 +19,8 @@ pub(super) struct Object {
     bucket: String,
     pub(super) key: String,
     version: Option<String>,
+    /// What has to be fetched for it: the object itself, or what names it.
+    remote: Option<RemoteValue>,
 }
 
 /// What a property says about files.
@@ -82,11 +85,9 @@ impl Location {
                 if key.is_empty() {
                     return Ok(Some(Self::ToBeFilled { place }));
                 }
-                // Only AWS may know the name of the bucket, and the answer is the same.
-                let bucket =
-                    text(&["S3Bucket", "Bucket"]).ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
-                let version = text(&["S3ObjectVersion", "Version"]).ok().flatten();
-                Ok(Some(Self::S3 { object: Object { bucket, key, version }, place }))
+                let (bucket, version) =
+                    (text(&["S3Bucket", "Bucket"]), text(&["S3ObjectVersion", "Version"]));
+                Ok(Some(Self::S3 { object: Object::new(bucket, key, version), place }))
             }
             Value::Absent | Value::List(_) | Value::Reference(_) => Ok(None),
         }
@@ -97,12 +98,42 @@ impl Object {
     fn of_url(url: &str) -> Self {
         let rest = url.strip_prefix("s3://").unwrap_or(url);
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None }
+        match S3Object::of_url(url) {
+            Some(object) => Self {
+                bucket: object.bucket().to_owned(),
+                key: object.key().to_owned(),
+                version: object.version().map(str::to_owned),
+                remote: Some(RemoteValue::Object(object)),
+            },
+            None => Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None, remote: None },
+        }
+    }
+
+    /// The object of a key, as far as the rest is known.
+    fn new(
+        bucket: Result<Option<String>, Unresolved>,
+        key: String,
+        version: Result<Option<String>, Unresolved>,
+    ) -> Self {
+        let remote = match (&bucket, &version) {
+            (Err(unresolved), _) | (Ok(_), Err(unresolved)) => unresolved.remote().cloned(),
+            (Ok(bucket), Ok(version)) => {
+                let object = S3Object::new(bucket.as_deref().unwrap_or_default(), &key, version.as_deref());
+                object.map(RemoteValue::Object)
+            }
+        };
+        // Only AWS may know the name of the bucket, and the answer is the same.
+        let bucket = bucket.ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
+        Self { bucket, key, version: version.ok().flatten(), remote }
+    }
+
+    fn url(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
     }
 
     /// The command that downloads it to a file.
     fn download(&self) -> String {
-        let Self { bucket, key, version } = self;
+        let Self { bucket, key, version, .. } = self;
         match version {
             None => format!("aws s3 cp s3://{bucket}/{key} FILE.zip"),
             Some(version) => {
@@ -147,13 +178,6 @@ pub(super) fn inline(
     files.map(FunctionCode::Inline)
 }
 
-/// The finding about an object in S3.
-pub(super) fn in_s3(what: &str, object: &Object, place: &Place, property: &str) -> Finding {
-    let message = format!("{what} is in S3: s3://{}/{}", object.bucket, object.key);
-    let finding = Finding::error(Code::RemoteCode, place.clone(), message);
-    finding.help(format!("download it with `{}`, and write `{property}: FILE.zip`", object.download()))
-}
-
 /// The finding about an object in S3 that has no key yet.
 pub(super) fn to_be_filled(what: &str, runtime: &str, place: &Place, property: &str) -> Finding {
     let message = format!("{what} must be built first, since its key in S3 is empty");
@@ -163,4 +187,72 @@ pub(super) fn to_be_filled(what: &str, runtime: &str, place: &Place, property: &
         _ => "pack it into a .zip",
     };
     finding.help(format!("{pack}, and write `{property}: FILE.zip`"))
+}
+
+/// An object in S3 as the definition names it.
+pub(super) struct InS3<'a> {
+    /// What it is, such as "the code of `Orders`".
+    pub(super) what: &'a str,
+    pub(super) object: &'a Object,
+    pub(super) place: &'a Place,
+    /// The property that would name a file instead.
+    pub(super) property: &'a str,
+}
+
+impl InS3<'_> {
+    /// The object as a file, if it has been fetched; reports it otherwise.
+    pub(super) fn files(self, fetched: &Fetched, findings: &mut Findings) -> Option<Source> {
+        let Self { what, object, place, property } = self;
+        let fetched = match &object.remote {
+            Some(RemoteValue::Object(remote)) => fetched.object(remote),
+            _ => None,
+        };
+        let Some(path) = fetched else {
+            findings.add(in_s3(what, object, place, property));
+            return None;
+        };
+        let written = Written {
+            path: &path.to_string_lossy(),
+            path_at: place.clone(),
+            follow: None,
+            exclude: &[],
+            exclude_at: place.clone(),
+            default_excludes: None,
+        };
+        let source = source::read(&written, Path::new("/"), findings)?;
+        if source.kind != SourceKind::Zip {
+            let message = format!("{what} is not a zip archive: {}", object.url());
+            let finding = Finding::error(Code::WrongFile, place.clone(), message);
+            findings.add(finding.help("name the object that a packaging command has uploaded"));
+            return None;
+        }
+        Some(source)
+    }
+}
+
+/// The finding about an object in S3 that is not on this machine.
+fn in_s3(what: &str, object: &Object, place: &Place, property: &str) -> Finding {
+    let message = format!("{what} is in S3: {}", object.url());
+    let finding = Finding::error(Code::RemoteCode, place.clone(), message);
+    let download = format!("download it with `{}`, and write `{property}: FILE.zip`", object.download());
+    let help = match &object.remote {
+        Some(_) => Help::from("use `--fetch` to download it").or(download),
+        None => download.into(),
+    };
+    finding.help(help).settled_by(object.remote.clone())
+}
+
+/// Whether a path in a template may name files on this machine; reports it if the template comes from S3, where a path means
+/// nothing.
+pub(super) fn may_be_on_this_machine(
+    what: &str,
+    place: &Place,
+    fetched: &Fetched,
+    findings: &mut Findings,
+) -> bool {
+    let Some(template) = fetched.object_in(place.file()) else { return true };
+    let message = format!("{what} is a path, and its template is in S3: {template}");
+    let finding = Finding::error(Code::RemoteCode, place.clone(), message);
+    findings.add(finding.help("run `aws cloudformation package` or `sam package` on that template"));
+    false
 }

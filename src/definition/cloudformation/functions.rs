@@ -10,7 +10,7 @@ use super::assets::Assets;
 use super::build_command;
 use super::build_results::Found;
 use super::cdk_helpers;
-use super::code::{self, Location};
+use super::code::{self, InS3, Location};
 use super::context::Context;
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved, Value};
 use super::layers::Layers;
@@ -335,8 +335,8 @@ impl<'t> Reader<'_, 't> {
                 if let Some(asset) = self.context.assets.in_s3(&object.key, &place) {
                     return self.context.assets.files(asset, findings).map(FunctionCode::Files);
                 }
-                findings.add(code::in_s3(&what, &object, &place, property));
-                return None;
+                let object = InS3 { what: &what, object: &object, place: &place, property };
+                return object.files(&self.options.fetched, findings).map(FunctionCode::Files);
             }
             Location::ToBeFilled { place } => {
                 findings.add(code::to_be_filled(&what, runtime, &place, property));
@@ -344,6 +344,9 @@ impl<'t> Reader<'_, 't> {
             }
             Location::Image => return None,
         };
+        if !code::may_be_on_this_machine(&what, &place, &self.options.fetched, findings) {
+            return None;
+        }
         let folder = fs::folder_of(place.file()).join(&path);
         let found = self.context.results.find(id.full_name, &place, &path);
         if let Found::Fresh(source) = found {

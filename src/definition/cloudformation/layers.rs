@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::assets::Assets;
 use super::build_command;
 use super::build_results::Found;
-use super::code::{self, Location};
+use super::code::{self, InS3, Location};
 use super::context::Context;
 use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
 use super::properties::Properties;
@@ -161,6 +161,11 @@ fn read<'t>(
     };
     let what = format!("the content of the layer `{name}`");
     let source = match location {
+        Some(Location::Path { place, .. })
+            if !code::may_be_on_this_machine(&what, &place, &context.options.fetched, findings) =>
+        {
+            return None;
+        }
         Some(Location::Path { path, place }) => {
             let need = build_command::needed_by_layer(stacks, resource);
             match (results.find(&full_name, &place, &path), need) {
@@ -181,11 +186,12 @@ fn read<'t>(
         }
         Some(Location::Asset(asset)) => assets.files(asset, findings)?,
         Some(Location::S3 { object, place }) => {
-            let Some(asset) = assets.in_s3(&object.key, &place) else {
-                findings.add(code::in_s3(&what, &object, &place, key));
-                return None;
-            };
-            assets.files(asset, findings)?
+            if let Some(asset) = assets.in_s3(&object.key, &place) {
+                assets.files(asset, findings)?
+            } else {
+                let object = InS3 { what: &what, object: &object, place: &place, property: key };
+                object.files(&context.options.fetched, findings)?
+            }
         }
         Some(Location::ToBeFilled { place }) => {
             findings.add(code::to_be_filled(&what, "", &place, key));

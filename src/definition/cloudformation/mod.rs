@@ -107,7 +107,8 @@ impl Stack {
     pub(super) fn read(self, results: &BuildResults, options: &Options) -> ReadStack {
         let Self { document, parameters, pseudo, name } = self;
         let assets = Rc::new(Assets::of_template(document.file()));
-        let mut templates = Templates::new(document, parameters, pseudo, Rc::clone(&assets));
+        let mut templates =
+            Templates::new(document, parameters, pseudo, Rc::clone(&assets), options.fetched.clone());
         let (functions, mut unbuildable) = templates.read_all(|stacks, ids| {
             let names = Names::of(stacks, ids[0], name);
             let context = Context { results, assets: &assets, names: &names, options };

@@ -1,4 +1,4 @@
-//! The templates of a definition: the one that the user names, and those that it nests by a path on this machine.
+//! The templates of a definition: the one that the user names, and those that it nests by a path on this machine or in S3.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::assets::Assets;
 use super::intrinsics::{Expression, Given, PseudoParameters, StackId, Stacks, Unresolved};
 use crate::definition::document::{Document, DocumentError};
-use crate::definition::{Unbuildable, WhyUnbuildable};
-use crate::finding::{Code, Finding, Place};
+use crate::definition::{Fetched, Unbuildable, WhyUnbuildable};
+use crate::finding::{Code, Finding, Place, RemoteValue, S3Object};
 use crate::fs;
 use crate::text::with_causes;
 
@@ -30,6 +30,7 @@ pub(super) struct Templates {
     /// Nested stacks that cannot be read.
     missing: Vec<Unbuildable>,
     assets: Rc<Assets>,
+    fetched: Fetched,
 }
 
 /// A nested stack.
@@ -48,7 +49,17 @@ struct Resource {
     logical_id: String,
     name: String,
     place: Place,
-    location: Result<Option<PathBuf>, Finding>,
+    location: Result<Location, Finding>,
+}
+
+/// Where a nested template is.
+enum Location {
+    /// On this machine.
+    File(PathBuf),
+    /// In S3.
+    Remote(RemoteValue),
+    /// In the AWS Serverless Application Repository, or another place that limg does not fetch from.
+    Elsewhere,
 }
 
 impl Templates {
@@ -58,9 +69,10 @@ impl Templates {
         parameters: BTreeMap<String, String>,
         pseudo: PseudoParameters,
         assets: Rc<Assets>,
+        fetched: Fetched,
     ) -> Self {
         let (nested, missing) = Default::default();
-        Self { documents: vec![document], parameters, pseudo, nested, missing, assets }
+        Self { documents: vec![document], parameters, pseudo, nested, missing, assets, fetched }
     }
 
     /// Finds all nested templates, and passes all stacks to `read`.
@@ -68,9 +80,8 @@ impl Templates {
         let mut looked_at = 0;
         loop {
             let (stacks, ids) = self.stacks();
-            let found: Vec<Resource> = (looked_at..ids.len())
-                .flat_map(|position| resources(&stacks, &ids, position, &self.assets))
-                .collect();
+            let found: Vec<Resource> =
+                (looked_at..ids.len()).flat_map(|position| self.resources(&stacks, &ids, position)).collect();
             if found.is_empty() {
                 return read(&stacks, &ids);
             }
@@ -94,7 +105,7 @@ impl Templates {
 
     /// The stacks of all templates, with their ids in the order of parents before children.
     fn stacks(&self) -> (Stacks<'_>, Vec<StackId>) {
-        let mut stacks = Stacks::new(self.pseudo.clone());
+        let mut stacks = Stacks::new(self.pseudo.clone()).with_fetched(self.fetched.clone());
         let given = self.parameters.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone())));
         let mut ids = vec![stacks.add(&self.documents[0], given)];
         for Nested { parent, logical_id, document, .. } in &self.nested {
@@ -109,16 +120,14 @@ impl Templates {
         let Resource { parent, logical_id, name, place, location } = resource;
         let depth = parent.checked_sub(1).map_or(1, |parent| self.nested[parent].depth + 1);
         let document = match location {
-            Ok(Some(path)) => self.document(&path, &place, depth),
-            // A template in S3 or in the AWS Serverless Application Repository.
-            Ok(None) => {
-                let why = "its template is not on this machine".to_owned();
-                return self.missing.push(Unbuildable {
-                    name,
-                    place,
-                    runtime: None,
-                    why: WhyUnbuildable::LeftAlone(why),
-                });
+            Ok(Location::File(path)) => self.document(&path, &place, depth),
+            Ok(Location::Remote(value)) => {
+                let why = WhyUnbuildable::Remote(value);
+                return self.missing.push(Unbuildable { name, place, runtime: None, why });
+            }
+            Ok(Location::Elsewhere) => {
+                let why = WhyUnbuildable::LeftAlone("its template is not on this machine".to_owned());
+                return self.missing.push(Unbuildable { name, place, runtime: None, why });
             }
             Err(finding) => Err(finding),
         };
@@ -158,57 +167,74 @@ impl Templates {
             }
         }
     }
-}
 
-/// The resources of a stack that nest templates.
-fn resources(stacks: &Stacks<'_>, ids: &[StackId], position: usize, assets: &Assets) -> Vec<Resource> {
-    let stack = ids[position];
-    let mut found = Vec::new();
-    for (logical_id, resource) in stacks.resources(stack).iter() {
-        let text = |key: &str| match stacks.get(resource, key) {
-            Ok(Some(value)) => stacks.text(&value).ok().flatten().map(|text| text.text),
-            _ => None,
-        };
-        let kind = text("Type");
-        let Some((_, key)) = NESTED.iter().find(|(own, _)| kind.as_deref() == Some(own)) else { continue };
-        let location = location(stacks, resource, key, assets);
-        let place = match stacks.get(resource, "Properties") {
-            Ok(Some(properties)) => properties.place().key(key),
-            _ => resource.place().clone(),
-        };
-        found.push(Resource {
-            parent: position,
-            logical_id: logical_id.clone(),
-            name: stacks.full_name(stack, logical_id),
-            place,
-            location: location.map_err(|unresolved| unresolved.finding()),
-        });
+    /// The resources of a stack that nest templates.
+    fn resources(&self, stacks: &Stacks<'_>, ids: &[StackId], position: usize) -> Vec<Resource> {
+        let stack = ids[position];
+        let mut found = Vec::new();
+        for (logical_id, resource) in stacks.resources(stack).iter() {
+            let text = |key: &str| match stacks.get(resource, key) {
+                Ok(Some(value)) => stacks.text(&value).ok().flatten().map(|text| text.text),
+                _ => None,
+            };
+            let kind = text("Type");
+            let Some((_, key)) = NESTED.iter().find(|(own, _)| kind.as_deref() == Some(own)) else {
+                continue;
+            };
+            let location = self.location(stacks, resource, key);
+            let place = match stacks.get(resource, "Properties") {
+                Ok(Some(properties)) => properties.place().key(key),
+                _ => resource.place().clone(),
+            };
+            found.push(Resource {
+                parent: position,
+                logical_id: logical_id.clone(),
+                name: stacks.full_name(stack, logical_id),
+                place,
+                location: location.map_err(|unresolved| unresolved.finding()),
+            });
+        }
+        found
     }
-    found
-}
 
-/// The path of a nested template, if it is on this machine.
-fn location<'t>(
-    stacks: &Stacks<'t>,
-    resource: &Expression<'t>,
-    key: &str,
-    assets: &Assets,
-) -> Result<Option<PathBuf>, Unresolved> {
-    if let Some(asset) = Assets::of_resource(stacks, resource, key) {
-        return Ok(Some(asset.path));
+    /// Where a nested template is.
+    fn location<'t>(
+        &self,
+        stacks: &Stacks<'t>,
+        resource: &Expression<'t>,
+        key: &str,
+    ) -> Result<Location, Unresolved> {
+        if let Some(asset) = Assets::of_resource(stacks, resource, key) {
+            return Ok(Location::File(asset.path));
+        }
+        let Some(properties) = stacks.get(resource, "Properties")? else { return Ok(Location::Elsewhere) };
+        let Some(location) = stacks.get(&properties, key)? else { return Ok(Location::Elsewhere) };
+        let text = match stacks.text(&location) {
+            Ok(Some(text)) => text.text,
+            Ok(None) => return Ok(Location::Elsewhere),
+            // `ApplicationId` and `SemanticVersion` of a published application.
+            Err(_) if stacks.map(&location).is_ok() => return Ok(Location::Elsewhere),
+            Err(unresolved) => {
+                return unresolved.remote().cloned().map(Location::Remote).ok_or(unresolved);
+            }
+        };
+        if text.contains("://") {
+            if let Some(asset) = self.assets.in_s3(&text, location.place()) {
+                return Ok(Location::File(asset.path));
+            }
+            let Some(object) = S3Object::of_url(&text) else { return Ok(Location::Elsewhere) };
+            return Ok(match self.fetched.object(&object) {
+                Some(path) => Location::File(path.to_owned()),
+                None => Location::Remote(RemoteValue::Object(object)),
+            });
+        }
+        // A path in a template from S3 means nothing.
+        if self.fetched.object_in(location.place().file()).is_some() {
+            return Ok(Location::Elsewhere);
+        }
+        let folder = fs::folder_of(location.place().file());
+        Ok(Location::File(folder.join(text).components().collect()))
     }
-    let Some(properties) = stacks.get(resource, "Properties")? else { return Ok(None) };
-    let Some(location) = stacks.get(&properties, key)? else { return Ok(None) };
-    let Ok(Some(text)) = stacks.text(&location) else {
-        // `ApplicationId` and `SemanticVersion` of a published application.
-        return if stacks.map(&location).is_ok() { Ok(None) } else { stacks.text(&location).map(|_| None) };
-    };
-    let text = text.text;
-    if text.contains("://") {
-        return Ok(assets.in_s3(&text, location.place()).map(|asset| asset.path));
-    }
-    let folder = fs::folder_of(location.place().file());
-    Ok(Some(folder.join(text).components().collect()))
 }
 
 /// The values that a resource gives to the parameters of its nested stack.

@@ -146,7 +146,9 @@ fn left_out(
     root: &str,
 ) -> Result<String, MigrationError> {
     let why = match &function.why {
-        WhyUnbuildable::LeftAlone(why) => why.clone(),
+        WhyUnbuildable::LeftAlone(_) | WhyUnbuildable::Remote(_) => {
+            function.why_left_alone().unwrap_or_default()
+        }
         WhyUnbuildable::Errors(findings) => {
             let located = loaded.sources.locate(findings).shown.into_iter();
             let reasons = located.map(|located| match located.help {

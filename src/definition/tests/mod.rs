@@ -84,7 +84,10 @@ pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>
     }
     for function in &loaded.unbuildable {
         match &function.why {
-            WhyUnbuildable::LeftAlone(why) => lines.push(format!("{} left alone: {why}", function.name)),
+            WhyUnbuildable::LeftAlone(_) | WhyUnbuildable::Remote(_) => {
+                let why = function.why_left_alone().unwrap_or_default();
+                lines.push(format!("{} left alone: {why}", function.name));
+            }
             WhyUnbuildable::Errors(findings) => {
                 lines.push(format!("{}:", function.name));
                 lines.push(shown(&loaded.sources.locate(findings)));

@@ -78,10 +78,9 @@ impl<'t> Stacks<'t> {
         self.memory.pay_for_values(expression.place(), 1)?;
         self.memory.pay_for_bytes(expression.place(), value.bytes())?;
         if let Value::Text(Scalar { text, .. }) = &value
-            && let Some(reference) = dynamic_reference(text)
+            && let Some(resolved) = self.with_stored_values(expression, text)?
         {
-            let why = Why::DynamicReference { reference: reference.to_owned() };
-            return Err(Unresolved::new(expression.place(), why));
+            return Ok(Value::text(resolved));
         }
         Ok(value)
     }
@@ -285,11 +284,4 @@ fn unknown_function(written: &str) -> Why {
         _ => format!("{prefix}{name}"),
     });
     Why::UnknownFunction { function: written.to_owned(), nearest }
-}
-
-/// The first dynamic reference in a text (CloudFormation user guide, Dynamic references).
-fn dynamic_reference(text: &str) -> Option<&str> {
-    let from = &text[text.find("{{resolve:")?..];
-    let end = from.find("}}")?;
-    from.get(..end + 2)
 }

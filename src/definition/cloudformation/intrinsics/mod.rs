@@ -7,7 +7,7 @@
 //! - `stack` holds the templates, with the values of their parameters, and which resource is which nested stack.
 //! - `expression` is a value that has not been evaluated: a node with the scope that it is read in.
 //! - `evaluate` recognises functions. Each group of them has its file: `reference`, `substitute`, `texts`, `mapping`,
-//!   `condition`, `json_text`.
+//!   `condition`, `json_text`, `dynamic_reference`.
 //! - `section` lists resources, conditions and outputs, with those that the loops of `for_each` make.
 //! - `memory` evaluates nothing twice that may be expensive, and ends what takes too long.
 //! - `unresolved` says why a value is not known, in limg's words.
@@ -15,6 +15,7 @@
 //! This part knows no resource and no property, and reads no file. It never calls AWS.
 
 mod condition;
+mod dynamic_reference;
 mod entries;
 mod evaluate;
 mod expression;

@@ -7,6 +7,7 @@ use super::memory::once;
 use super::stack::Stacks;
 use super::unresolved::{Unresolved, Why};
 use crate::definition::document::{Node, Scalar, ScalarKind};
+use crate::finding::{RemoteValue, StoredParameter};
 use crate::project::Partition;
 
 /// The pseudo parameters (CloudFormation user guide, Pseudo parameters).
@@ -190,16 +191,19 @@ impl<'t> Stacks<'t> {
             Some(given) => given?,
             None => of("Default").map_or(Ok(Value::Absent), |default| self.evaluate(&default))?,
         };
+        // CloudFormation reads the parameter's value from Parameter Store, by the name that it is given.
+        let stored = kind.strip_prefix("AWS::SSM::Parameter::Value<").and_then(|kind| kind.strip_suffix('>'));
+        let (kind, value) = match (stored, value) {
+            (Some(kind), Value::Text(Scalar { text, .. })) => {
+                (kind, self.stored_parameter(name, declaration, text)?)
+            }
+            (_, value) => (kind.as_str(), value),
+        };
         let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
         match value {
             Value::Absent => {
                 let nested = self.stack(declaration.stack()).nested_as().map(str::to_owned);
                 Err(Unresolved::new(declaration.place(), Why::NoValue { parameter: name.to_owned(), nested }))
-            }
-            // CloudFormation reads the parameter's value from Parameter Store, by this name.
-            Value::Text(Scalar { text, .. }) if kind.starts_with("AWS::SSM::Parameter::Value<") => {
-                let why = Why::StoredParameter { parameter: name.to_owned(), stored: text };
-                Err(Unresolved::new(declaration.place(), why))
             }
             Value::Text(Scalar { text, .. }) if is_list => {
                 self.memory.pay_for_values(declaration.place(), text.matches(',').count() + 1)?;
@@ -216,6 +220,22 @@ impl<'t> Stacks<'t> {
             Value::List(items) if is_list => Ok(Value::List(items)),
             other => Err(mismatch(declaration, "a single value", &other)),
         }
+    }
+
+    /// The value in Parameter Store, if it has been fetched.
+    fn stored_parameter(
+        &self,
+        name: &str,
+        declaration: &Expression<'t>,
+        stored: String,
+    ) -> Result<Value<'t>, Unresolved> {
+        let remote = StoredParameter::new(&stored, self.pseudo.region.as_deref());
+        if let Some(value) = remote.as_ref().and_then(|remote| self.fetched.parameter(remote)) {
+            return Ok(Value::text(value));
+        }
+        let remote = remote.map(RemoteValue::Parameter);
+        let why = Why::StoredParameter { parameter: name.to_owned(), stored, remote };
+        Err(Unresolved::new(declaration.place(), why))
     }
 }
 

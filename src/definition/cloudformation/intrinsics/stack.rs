@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::expression::{Expression, StackId, Value};
 use super::memory::Memory;
 use super::unresolved::Unresolved;
+use crate::definition::Fetched;
 use crate::definition::document::{Document, Node};
 use crate::finding::Place;
 
@@ -13,6 +14,7 @@ use crate::finding::Place;
 pub(in crate::definition) struct Stacks<'t> {
     by_id: Vec<Stack<'t>>,
     pub(super) pseudo: PseudoParameters,
+    pub(super) fetched: Fetched,
     pub(super) memory: Memory<'t>,
 }
 
@@ -53,7 +55,12 @@ pub(in crate::definition) struct PseudoParameters {
 impl<'t> Stacks<'t> {
     /// No stacks yet.
     pub(in crate::definition) fn new(pseudo: PseudoParameters) -> Self {
-        Self { by_id: Vec::new(), pseudo, memory: Memory::new() }
+        Self { by_id: Vec::new(), pseudo, fetched: Fetched::default(), memory: Memory::new() }
+    }
+
+    /// The same with the values of stored parameters that have been fetched.
+    pub(in crate::definition) fn with_fetched(self, fetched: Fetched) -> Self {
+        Self { fetched, ..self }
     }
 
     /// Adds the stack of a template with the values of its parameters. Names that the template does not declare are ignored.

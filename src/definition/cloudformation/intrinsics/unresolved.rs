@@ -1,7 +1,7 @@
 //! Why a value is not known, and what to do about it.
 
 use super::function::Function;
-use crate::finding::{Code, Finding, Help, Place};
+use crate::finding::{Code, Finding, Help, Place, RemoteValue};
 use crate::text::excerpt;
 
 /// A value that is not known, or cannot be.
@@ -56,11 +56,15 @@ pub(in crate::definition) enum Why {
         parameter: String,
         /// The name in Parameter Store.
         stored: String,
+        /// What has to be fetched for it.
+        remote: Option<RemoteValue>,
     },
     /// The text has a dynamic reference to Parameter Store or Secrets Manager, such as `{{resolve:ssm:/shop/layer}}`.
     DynamicReference {
         /// The reference, with its braces.
         reference: String,
+        /// What has to be fetched for it; nothing if it is a secret, which stays in AWS.
+        remote: Option<RemoteValue>,
     },
     /// A macro or `AWS::Include` makes the value.
     Transform {
@@ -158,11 +162,21 @@ impl Unresolved {
         Self { place: place.clone(), why }
     }
 
+    /// What settles it if it is fetched from AWS.
+    #[must_use]
+    pub(in crate::definition) fn remote(&self) -> Option<&RemoteValue> {
+        match &self.why {
+            Why::StoredParameter { remote, .. } | Why::DynamicReference { remote, .. } => remote.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The finding about it, an error.
     #[must_use]
     pub(in crate::definition) fn finding(&self) -> Finding {
         let help = self.why.help().map(Help::from);
-        Finding::error(self.why.code(), self.place.clone(), self.why.message()).optional_help(help)
+        let finding = Finding::error(self.why.code(), self.place.clone(), self.why.message());
+        finding.optional_help(help).settled_by(self.remote().cloned())
     }
 }
 
@@ -218,13 +232,15 @@ impl Why {
                 format!("another stack exports the value of `{}`", excerpt(name))
             }
             Self::Import { name: None } => "another stack exports the value".to_owned(),
-            Self::StoredParameter { parameter, stored } => {
+            Self::StoredParameter { parameter, stored, .. } => {
                 format!(
                     "the value of the parameter `{parameter}` is stored in Parameter Store as `{}`",
                     excerpt(stored)
                 )
             }
-            Self::DynamicReference { reference } => format!("only AWS can resolve `{}`", excerpt(reference)),
+            Self::DynamicReference { reference, .. } => {
+                format!("only AWS can resolve `{}`", excerpt(reference))
+            }
             Self::Transform { name: Some(name) } => {
                 format!("limg does not run the transform `{}`", excerpt(name))
             }
@@ -268,6 +284,16 @@ impl Why {
             }
             Self::NoRegion { .. } => "pass `--region REGION`".to_owned(),
             Self::DeployedPseudo { pseudo } if pseudo == "AWS::AccountId" => "pass `--account ID`".to_owned(),
+            Self::StoredParameter { parameter, remote: Some(_), .. } => {
+                format!(
+                    "use `--fetch` to read it, or change its type to `String`, and pass `--parameter-overrides \
+                     {parameter}=VALUE`"
+                )
+            }
+            Self::DynamicReference { remote: Some(_), .. } => {
+                "use `--fetch` to read it, or use a parameter instead, and pass `--parameter-overrides NAME=VALUE`"
+                    .to_owned()
+            }
             Self::DeployedPseudo { .. }
             | Self::DeployedResource { .. }
             | Self::DeployedFunction { .. }

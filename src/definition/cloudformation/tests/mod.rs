@@ -2,6 +2,7 @@
 
 mod build_results;
 mod environment;
+mod fetched;
 mod functions;
 mod layers;
 mod nested;

@@ -63,7 +63,7 @@ pub(super) fn messages(outcome: &Outcome) -> Vec<String> {
     let documents = Documents(documents);
     let of_functions = outcome.unbuildable.iter().flat_map(|function| match &function.why {
         WhyUnbuildable::Errors(errors) => errors.clone(),
-        WhyUnbuildable::LeftAlone(_) => Vec::new(),
+        WhyUnbuildable::LeftAlone(_) | WhyUnbuildable::Remote(_) => Vec::new(),
     });
     let all: Vec<_> = outcome.findings.iter().cloned().chain(of_functions).collect();
     let folder = outcome.documents[0].file().parent().unwrap().display().to_string() + "/";

@@ -16,7 +16,7 @@ fn an_option_that_settles_a_value_is_named() {
         (
             "!Ref Stored",
             "Parameters.Stored: the value of the parameter `Stored` is stored in Parameter Store as `/shop/layer` \
-             [unresolved-value]; change its type to `String`, and pass `--parameter-overrides Stored=VALUE`",
+             [unresolved-value]; use `--fetch` to read it, or change its type to `String`, and pass `--parameter-overrides Stored=VALUE`",
         ),
     ]);
     for (name, function) in [
@@ -77,7 +77,7 @@ fn what_others_than_the_template_make_is_named() {
         (
             "'{{resolve:ssm:/shop/layer:3}}'",
             &format!(
-                "Resources.It.Value: only AWS can resolve `{{{{resolve:ssm:/shop/layer:3}}}}` [unresolved-value]; {INSTEAD}"
+                "Resources.It.Value: only AWS can resolve `{{{{resolve:ssm:/shop/layer:3}}}}` [unresolved-value]; use `--fetch` to read it, or {INSTEAD}"
             ),
         ),
         (
