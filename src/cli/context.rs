@@ -87,9 +87,9 @@ pub(super) struct ContextOptions {
     pub(super) pinning: Pinning,
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
-    /// AWS, unless the region and profile of the environment are to be used.
     /// The objects in S3 that were fetched for the definition, for limg.lock to pin.
     pub(super) objects: ObjectPins,
+    /// AWS, unless the region and profile of the environment are to be used.
     #[cfg(feature = "aws")]
     pub(super) aws: Option<Aws>,
 }
