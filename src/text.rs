@@ -17,6 +17,17 @@ fn turns(character: char) -> bool {
     )
 }
 
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digits = String::with_capacity(2 * bytes.len());
+    bytes.iter().fold(digits, |mut digits, byte| {
+        // Writing to a string cannot fail.
+        let _infallible = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
 /// A text on one line, safe to show: control characters other than tabs are escaped, as are those that change the direction
 /// of writing. A name with a line break in it must not look like a line of limg's own: a CI service takes some lines as
 /// commands.

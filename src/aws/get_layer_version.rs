@@ -17,6 +17,7 @@ use crate::registry::{Attempts, Secret};
 use crate::response_body;
 use crate::store::Digest;
 use crate::text::excerpt;
+use crate::text::hex;
 
 /// How long the API may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -120,10 +121,9 @@ fn action(arn: &LayerVersionArn) -> String {
 fn parse(body: &[u8]) -> Option<LayerVersionDetails> {
     let response: GetLayerVersionResponse = serde_json::from_slice(body).ok()?;
     let hash = STANDARD.decode(&response.content.code_sha256).ok()?;
-    let hex = hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     Some(LayerVersionDetails {
         location: Secret::new(response.content.location),
-        sha256: format!("sha256:{hex}").parse().ok()?,
+        sha256: format!("sha256:{}", hex(&hash)).parse().ok()?,
         size: response.content.code_size,
         runtimes: response.compatible_runtimes.unwrap_or_default(),
         architectures: response.compatible_architectures.unwrap_or_default(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::fs::{self, FsError};
+use crate::text::hex;
 
 /// The digest of a blob: `sha256:` and 64 lower-case hexadecimal digits.
 ///
@@ -43,14 +44,7 @@ impl Digest {
     /// The digest of a finished hasher.
     #[must_use]
     pub fn finish(hasher: Sha256) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in hasher.finalize() {
-            // Writing to a string cannot fail.
-            let _infallible = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(format!("sha256:{}", hex(&hasher.finalize())))
     }
 
     /// The whole text, `sha256:…`.

@@ -58,19 +58,22 @@ pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>
 }
 
 /// The finding about sources that must be built first.
-pub(super) fn needed(what: &str, need: &Need, is_stale: bool, command: &str, place: &Place) -> Finding {
+pub(super) fn needed(
+    what: &str,
+    need: &Need,
+    why_stale: Option<&str>,
+    command: &str,
+    place: &Place,
+) -> Finding {
     let why = &need.why;
-    let message = if is_stale {
-        format!("{what} must be built first, since {why}; the last build is older than its sources")
-    } else {
-        format!("{what} must be built first, since {why}")
-    };
+    let stale = why_stale.map(|why| format!("; {why}")).unwrap_or_default();
+    let message = format!("{what} must be built first, since {why}{stale}");
     let help = Help::from(match &need.builder {
         Builder::Sam => format!("run `{command}`"),
         Builder::SamIn(folder) => format!("name the folder `{folder}` instead, and run `{command}`"),
         Builder::Other(command) => format!("run `{command}`"),
     });
-    let help = if is_stale { help.or("use `--built` to take the last build") } else { help };
+    let help = if why_stale.is_some() { help.or("use `--built` to take the last build") } else { help };
     Finding::error(Code::MissingBuild, place.clone(), message)
         .help(help.or("use `--source` to pack the sources as they are"))
 }

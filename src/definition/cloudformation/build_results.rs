@@ -1,7 +1,7 @@
 //! What the AWS SAM CLI has built: `.aws-sam/build` next to the template.
 //!
 //! `sam build` writes a template with the same resources, whose paths are those of the results. A result is fresh if it is
-//! newer than every file of its source.
+//! for the function's runtime and architecture, and newer than every file of its source or built from the same content.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::build_command;
+use super::build_graph::{BuildGraph, Target};
 use super::nested::NESTED;
 use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node};
@@ -40,6 +41,7 @@ pub(in crate::definition) struct BuildResults {
     command: String,
     /// The results by the full name of the resource.
     results: BTreeMap<String, BuildResult>,
+    graph: BuildGraph,
     newest: RefCell<BTreeMap<SourcesOf, Option<Rc<Newest>>>>,
 }
 
@@ -50,28 +52,49 @@ struct BuildResult {
     path: PathBuf,
     /// The built template that names it, which is as old as the build.
     template: PathBuf,
+    settings: BuiltSettings,
+}
+
+/// What `sam build` has set for a function whose code it has bundled with esbuild (AWS SAM CLI, `samcli/lib/build/bundler.py`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct BuiltSettings {
+    /// The handler in the bundle.
+    pub(super) handler: Option<String>,
+    /// The value of `NODE_OPTIONS`, which turns source maps on.
+    pub(super) node_options: Option<String>,
 }
 
 /// A result, as far as it can be used.
 pub(super) enum Found {
     /// It is to be used.
-    Fresh(Source),
-    /// There is one, but its sources are newer.
-    Stale,
+    Fresh(Source, BuiltSettings),
+    /// There is one that must not be used, with a clause that says why.
+    Stale(String),
     /// There is none, or it must not be used.
     None,
+}
+
+impl Found {
+    /// A clause that says why there is a result that must not be used.
+    pub(super) fn why_stale(&self) -> Option<&str> {
+        match self {
+            Self::Stale(why) => Some(why),
+            Self::Fresh(..) | Self::None => None,
+        }
+    }
 }
 
 impl BuildResults {
     /// The results next to a template, or in the folder that the user's configuration names.
     pub(super) fn read(template: &Path, folder: Option<&str>, usage: Use) -> Self {
-        let mut results = BTreeMap::new();
-        if usage != Use::Never
-            && let Some(root) = template.parent()
-        {
-            collect(&root.join(folder.unwrap_or(FOLDER)), "", DEPTH_LIMIT, &mut results);
+        let command = build_command::sam_build(template);
+        if usage == Use::Never {
+            return Self { command, ..Self::none(usage) };
         }
-        Self { usage, command: build_command::sam_build(template), results, newest: RefCell::default() }
+        let folder = fs::folder_of(template).join(folder.unwrap_or(FOLDER));
+        let mut results = BTreeMap::new();
+        collect(&folder, "", DEPTH_LIMIT, &mut results);
+        Self { command, results, graph: BuildGraph::read(&folder), ..Self::none(usage) }
     }
 
     /// The command that makes them.
@@ -81,7 +104,8 @@ impl BuildResults {
 
     /// No results, for templates that the AWS SAM CLI does not build.
     pub(in crate::definition) fn none(usage: Use) -> Self {
-        Self { usage, command: String::new(), results: BTreeMap::new(), newest: RefCell::default() }
+        let (command, results, graph, newest) = Default::default();
+        Self { usage, command, results, graph, newest }
     }
 
     /// Whether results are used where there are any.
@@ -89,26 +113,34 @@ impl BuildResults {
         self.usage != Use::Never
     }
 
-    /// The result for a resource whose sources are at a path; `place` names that path.
-    pub(super) fn find(&self, full_name: &str, place: &Place, path: &str) -> Found {
+    /// The result for a resource whose sources are at a path; `place` names that path. Layers have no target.
+    pub(super) fn find(
+        &self,
+        full_name: &str,
+        place: &Place,
+        path: &str,
+        target: Option<&Target<'_>>,
+    ) -> Found {
         let Some(result) = self.results.get(full_name) else { return Found::None };
-        let is_fresh = match self.usage {
-            Use::Never => return Found::None,
-            Use::Always => true,
-            Use::Fresh => self
-                .newest(fs::folder_of(place.file()).join(path), place.file())
+        if self.usage == Use::Fresh {
+            if let Some(other) = target.and_then(|target| self.graph.other_target(full_name, target)) {
+                return Found::Stale(format!("the last build is for {other}"));
+            }
+            let sources = fs::folder_of(place.file()).join(path);
+            let is_newer = self
+                .newest(sources.clone(), place.file())
                 .and_then(|newest| freshness::of_package(&result.template, &[], &newest).ok())
-                .is_some_and(|freshness| freshness == Freshness::Fresh),
-        };
-        if !is_fresh {
-            return Found::Stale;
+                .is_some_and(|freshness| freshness == Freshness::Fresh);
+            if !is_newer && !self.graph.was_built_from(full_name, &sources, &result.path) {
+                return Found::Stale("the last build is older than its sources".to_owned());
+            }
         }
         let path = result.path.to_string_lossy();
         // Results are taken as they are.
         let written =
             Written { follow: Some(true), default_excludes: Some(false), ..Written::path(&path, place) };
         source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
-            .map_or(Found::None, Found::Fresh)
+            .map_or(Found::None, |source| Found::Fresh(source, result.settings.clone()))
     }
 
     /// The newest of some sources, which are read once; nothing if that fails.
@@ -120,6 +152,22 @@ impl BuildResults {
                 freshness::newest(sources, Sources::Built, template).ok().map(Rc::new)
             })
             .clone()
+    }
+}
+
+impl BuiltSettings {
+    /// Those of a resource in a built template.
+    fn of(resource: &Node) -> Self {
+        let text =
+            |keys: &[&str]| keys.iter().try_fold(resource, |node, key| node.entry(key)).and_then(Node::text);
+        if text(&["Metadata", "BuildMethod"]) != Some("esbuild") {
+            return Self::default();
+        }
+        Self {
+            handler: text(&["Properties", "Handler"]).map(str::to_owned),
+            node_options: text(&["Properties", "Environment", "Variables", "NODE_OPTIONS"])
+                .map(|options| options.trim().to_owned()),
+        }
     }
 }
 
@@ -143,7 +191,8 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
         if let Some(path) = property(&PATHS) {
             let path = folder.join(path);
             if fs::symlink_metadata(&path).is_ok() {
-                results.insert(name, BuildResult { path, template: template.clone() });
+                let settings = BuiltSettings::of(&resource.value);
+                results.insert(name, BuildResult { path, template: template.clone(), settings });
             }
         } else if let Some(path) = property(&NESTED)
             && let Some(nested) = folder.join(path).parent()

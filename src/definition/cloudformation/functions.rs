@@ -8,7 +8,8 @@ use std::collections::btree_map::Entry;
 
 use super::assets::Assets;
 use super::build_command;
-use super::build_results::Found;
+use super::build_graph::Target;
+use super::build_results::{BuiltSettings, Found};
 use super::cdk_helpers;
 use super::code::{self, InS3, Location};
 use super::context::Context;
@@ -101,6 +102,17 @@ struct Reader<'s, 't> {
     context: &'s Context<'s>,
     options: &'s Options,
     layers: Layers<'s, 't>,
+}
+
+/// What runs a function's code, and how.
+#[derive(Clone, Copy)]
+struct HowItRuns<'a> {
+    /// The runtime of the image.
+    runtime: &'a str,
+    /// The runtime that the template names.
+    written_runtime: &'a str,
+    handler: &'a str,
+    architecture: Architecture,
 }
 
 /// What a function is called.
@@ -229,8 +241,13 @@ impl<'t> Reader<'_, 't> {
         let contract = base.as_ref().map(|base| base.contract.clone()).or_else(|| runtime.clone());
         let code = match (location, contract) {
             (Ok(Some(location)), Some(contract)) => {
-                let language = (contract.as_str(), handler.as_deref().unwrap_or_default());
-                self.code(id, property, location, language, resource, findings)
+                let runs = HowItRuns {
+                    runtime: &contract,
+                    written_runtime: runtime.as_deref().unwrap_or_default(),
+                    handler: handler.as_deref().unwrap_or_default(),
+                    architecture: self.options.architecture.unwrap_or(architecture),
+                };
+                self.code(id, property, location, runs, resource, findings)
             }
             (Ok(None), _) => {
                 let message = format!("the function `{name}` has no `Code`");
@@ -242,8 +259,11 @@ impl<'t> Reader<'_, 't> {
         };
         let image_name = fields::name::of_image(name);
         fields::name::image(name, &image_name, &resource.place().clone().on_key(), findings);
-        let (Some(base), Some(code)) = (base, code) else { return Ok(None) };
+        let (Some(base), Some((code, built))) = (base, code) else { return Ok(None) };
         let (configuration, deployed_variables) = self.variables(&properties);
+        let handler = built.handler.or(handler);
+        // The function's own value would take the place of the image's.
+        let node_options = built.node_options.filter(|_| !configuration.contains_key("NODE_OPTIONS"));
         Ok(Some(Function {
             name: name.to_owned(),
             places: FunctionPlaces {
@@ -264,7 +284,7 @@ impl<'t> Reader<'_, 't> {
             wrapper: wrapper(&configuration, &properties.place("Environment")),
             handler_wrapper: None,
             snapstart: self.publishes_snapshots(&properties) && needs_snapstart_label(&base, self.options),
-            environment: BTreeMap::new(),
+            environment: node_options.map(|value| ("NODE_OPTIONS".to_owned(), value)).into_iter().collect(),
             configuration,
             deployed_variables,
             build_command: (self.context.results.are_used() && !build_command::skips_build(stacks, resource))
@@ -315,43 +335,33 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
+    /// The code of a function, and what its build has set.
     fn code(
         &self,
         id: FunctionId<'_>,
         property: &str,
         location: Location,
-        (runtime, handler): (&str, &str),
+        runs: HowItRuns<'_>,
         resource: &Expression<'t>,
         findings: &mut Findings,
-    ) -> Option<FunctionCode> {
+    ) -> Option<(FunctionCode, BuiltSettings)> {
         let what = format!("the code of `{}`", id.name);
         let (path, place) = match location {
             Location::Path { path, place } => (path, place),
-            Location::Inline { text, place } => return code::inline(text, runtime, &place, findings),
-            Location::Asset(asset) => {
-                return self.context.assets.files(asset, findings).map(FunctionCode::Files);
+            other => {
+                let code = self.code_without_path(&what, property, other, runs.runtime, findings);
+                return code.map(|code| (code, BuiltSettings::default()));
             }
-            Location::S3 { object, place } => {
-                if let Some(asset) = self.context.assets.in_s3(&object.key, &place) {
-                    return self.context.assets.files(asset, findings).map(FunctionCode::Files);
-                }
-                let object = InS3 { what: &what, object: &object, place: &place, property };
-                return object.files(&self.options.fetched, findings).map(FunctionCode::Files);
-            }
-            Location::ToBeFilled { place } => {
-                findings.add(code::to_be_filled(&what, runtime, &place, property));
-                return None;
-            }
-            Location::Image => return None,
         };
         if !code::may_be_on_this_machine(&what, &place, &self.options.fetched, findings) {
             return None;
         }
-        let folder = fs::folder_of(place.file()).join(&path);
-        let found = self.context.results.find(id.full_name, &place, &path);
-        if let Found::Fresh(source) = found {
-            return Some(FunctionCode::Files(source));
+        let target = Target { runtime: runs.written_runtime, architecture: runs.architecture };
+        let found = self.context.results.find(id.full_name, &place, &path, Some(&target));
+        if let Found::Fresh(source, settings) = found {
+            return Some((FunctionCode::Files(source), settings));
         }
+        let folder = fs::folder_of(place.file()).join(&path);
         let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
         if self.context.results.are_used()
             && is_folder
@@ -359,15 +369,43 @@ impl<'t> Reader<'_, 't> {
                 self.stacks,
                 resource,
                 id.logical_id,
-                (runtime, handler),
+                (runs.runtime, runs.handler),
                 &folder,
             )
         {
-            let is_stale = matches!(found, Found::Stale);
-            findings.add(build_command::needed(&what, &need, is_stale, self.context.build_command(), &place));
+            let command = self.context.build_command();
+            findings.add(build_command::needed(&what, &need, found.why_stale(), command, &place));
             return None;
         }
-        code::files(&path, &place, runtime, findings).map(FunctionCode::Files)
+        let code = code::files(&path, &place, runs.runtime, findings);
+        code.map(|code| (FunctionCode::Files(code), BuiltSettings::default()))
+    }
+
+    /// Code that is not a path next to the template.
+    fn code_without_path(
+        &self,
+        what: &str,
+        property: &str,
+        location: Location,
+        runtime: &str,
+        findings: &mut Findings,
+    ) -> Option<FunctionCode> {
+        match location {
+            Location::Inline { text, place } => code::inline(text, runtime, &place, findings),
+            Location::Asset(asset) => self.context.assets.files(asset, findings).map(FunctionCode::Files),
+            Location::S3 { object, place } => {
+                if let Some(asset) = self.context.assets.in_s3(&object.key, &place) {
+                    return self.context.assets.files(asset, findings).map(FunctionCode::Files);
+                }
+                let object = InS3 { what, object: &object, place: &place, property };
+                object.files(&self.options.fetched, findings).map(FunctionCode::Files)
+            }
+            Location::ToBeFilled { place } => {
+                findings.add(code::to_be_filled(what, runtime, &place, property));
+                None
+            }
+            Location::Path { .. } | Location::Image => None,
+        }
     }
 
     /// The variables of the function's configuration, and the names of those that only the deployed stack knows.

@@ -168,17 +168,11 @@ fn read<'t>(
         }
         Some(Location::Path { path, place }) => {
             let need = build_command::needed_by_layer(stacks, resource);
-            match (results.find(&full_name, &place, &path), need) {
-                (Found::Fresh(source), _) => source,
+            match (results.find(&full_name, &place, &path, None), need) {
+                (Found::Fresh(source, _), _) => source,
                 (found, Some(need)) if results.are_used() => {
-                    let is_stale = matches!(found, Found::Stale);
-                    findings.add(build_command::needed(
-                        &what,
-                        &need,
-                        is_stale,
-                        context.build_command(),
-                        &place,
-                    ));
+                    let command = context.build_command();
+                    findings.add(build_command::needed(&what, &need, found.why_stale(), command, &place));
                     return None;
                 }
                 _ => code::files(&path, &place, "", findings)?,

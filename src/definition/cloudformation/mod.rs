@@ -19,6 +19,7 @@
 
 mod assets;
 mod build_command;
+mod build_graph;
 mod build_need;
 mod build_results;
 mod cdk_helpers;

@@ -216,6 +216,9 @@ impl Writer<'_> {
         if !layers.is_empty() {
             keys.push(("layers", Value::Names(layers)));
         }
+        if !function.environment.is_empty() {
+            keys.push(("environment", Value::Variables(function.environment.clone())));
+        }
         if function.snapstart {
             keys.push(("snapstart", Value::Literal("true".to_owned())));
         }

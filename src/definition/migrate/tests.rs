@@ -178,9 +178,10 @@ fn what_another_build_makes_is_named_with_its_command() {
     folder.write(".aws-sam/build/One/app.py", b"");
     folder.write(
         ".aws-sam/build/template.yaml",
-        b"Resources: { One: { Type: AWS::Serverless::Function, Properties: { CodeUri: One } } }",
+        b"Resources: { One: { Type: AWS::Serverless::Function, Metadata: { BuildMethod: esbuild }, Properties: { \
+          CodeUri: One, Environment: { Variables: { NODE_OPTIONS: --enable-source-maps } } } } }",
     );
-    let expected = r"
+    let expected = r#"
 project: shop
 
 functions:
@@ -191,7 +192,9 @@ functions:
     code: .aws-sam/build/One
     follow: true
     default_excludes: false
-";
+    environment:
+      NODE_OPTIONS: "--enable-source-maps"
+"#;
     let built = Options { build_results: BuildResults::Always, ..options() };
     assert_migrated(&folder, "template.yaml", &built, expected);
     let source = Options { build_results: BuildResults::Never, ..options() };

@@ -75,7 +75,7 @@ fn line(text: &mut String, indent: usize, key: &str, value: &Value) {
             let names: Vec<_> = names.iter().map(|name| yaml::text(name)).collect();
             Some(format!("[{}]", names.join(", "))).filter(|list| list.chars().count() <= LIST_WIDTH)
         }
-        Value::Texts(_) => None,
+        Value::Texts(_) | Value::Variables(_) => None,
     };
     // Writing to a string cannot fail.
     let _ = match (in_one_line, value) {
@@ -83,6 +83,12 @@ fn line(text: &mut String, indent: usize, key: &str, value: &Value) {
         (None, Value::Names(items) | Value::Texts(items)) => {
             let items = items.iter().map(|item| format!("{:indent$}  - {}", "", yaml::text(item)));
             writeln!(text, "{:indent$}{key}:\n{}", "", items.collect::<Vec<_>>().join("\n"))
+        }
+        (None, Value::Variables(variables)) => {
+            let variables = variables
+                .iter()
+                .map(|(name, value)| format!("{:indent$}  {}: {}", "", yaml::text(name), yaml::text(value)));
+            writeln!(text, "{:indent$}{key}:\n{}", "", variables.collect::<Vec<_>>().join("\n"))
         }
         (None, Value::Text(_) | Value::Literal(_)) => Ok(()),
     };

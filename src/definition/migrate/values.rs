@@ -1,5 +1,7 @@
 //! The values of the new `limg.yaml`, before they are text.
 
+use std::collections::BTreeMap;
+
 /// The keys of an entry in their order.
 pub(super) type Keys = Vec<(&'static str, Value)>;
 
@@ -14,4 +16,6 @@ pub(super) enum Value {
     Names(Vec<String>),
     /// A list of texts.
     Texts(Vec<String>),
+    /// Texts by their names.
+    Variables(BTreeMap<String, String>),
 }

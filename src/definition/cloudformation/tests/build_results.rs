@@ -79,6 +79,51 @@ fn stale_results_are_named_with_the_command() {
 }
 
 #[test]
+fn a_result_for_another_runtime_is_named() {
+    let folder = project();
+    folder.write(
+        ".aws-sam/build.toml",
+        b"[function_build_definitions.1]\nruntime = 'python3.11'\narchitecture = 'x86_64'\nfunctions = ['A', 'App/B']\n",
+    );
+    let text = report(&folder, TEMPLATE, &Options::of_tests());
+    assert!(text.starts_with("App/B python3.12 app.handler x86_64 app/"), "{text}");
+    assert!(text.contains("`makefile`; the last build is for python3.11"), "{text}");
+}
+
+#[test]
+fn a_bundle_has_the_handler_and_the_source_maps_that_sam_has_set() {
+    let template = "
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: esbuild }
+    Properties: { Runtime: nodejs22.x, Handler: src/app.handler, CodeUri: fn }
+";
+    let built = template.replace(
+        "src/app.handler, CodeUri: fn",
+        "app.handler, CodeUri: A, Environment: { Variables: { X: x } }",
+    );
+    let folder = Folder::new();
+    folder.write("fn/src/app.ts", b"x");
+    set_age(&folder, "fn/src/app.ts", 120);
+    folder.write(".aws-sam/build/A/app.js", b"x");
+    let read = |built: &str, template: &str| {
+        folder.write(".aws-sam/build/template.yaml", built.as_bytes());
+        let loaded = loaded(&folder, template, &Options::of_tests());
+        let function = loaded.project.functions.into_iter().next().unwrap();
+        (function.handler.unwrap(), function.environment.into_values().collect::<String>())
+    };
+    assert_eq!(read(&built, template), ("app.handler".to_owned(), String::new()));
+    let with_maps = built.replace("X: x", "NODE_OPTIONS: ' --enable-source-maps'");
+    assert_eq!(read(&with_maps, template), ("app.handler".to_owned(), "--enable-source-maps".to_owned()));
+    let own =
+        template.replace("CodeUri: fn", "CodeUri: fn, Environment: { Variables: { NODE_OPTIONS: -a } }");
+    assert_eq!(read(&with_maps, &own), ("app.handler".to_owned(), String::new()));
+    let without_esbuild = with_maps.replace("esbuild", "nodejs22.x");
+    assert_eq!(read(&without_esbuild, template), ("src/app.handler".to_owned(), String::new()));
+}
+
+#[test]
 fn a_built_template_is_a_template() {
     let folder = project();
     let loaded = load(&folder.path(".aws-sam/build/template.yaml"), &Options::of_tests()).unwrap();
