@@ -90,7 +90,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     };
     let format = Format::of(document.root());
     let recognised = foreign::recognise(&file, Some(document.root()));
-    let Outcome { project, unbuildable, findings, documents } = match format {
+    let Outcome { project, unbuildable, mut findings, documents } = match format {
         Format::LimgYaml => limg_yaml::read(document, options),
         Format::CloudFormation => cloudformation::read(document, options),
         Format::Serverless => serverless::read(document, options),
@@ -99,6 +99,10 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     };
     if let (None, Some(foreign), Format::LimgYaml) = (&project, recognised, format) {
         return Err(DefinitionError::Foreign { file, foreign });
+    }
+    // A limg.yaml with one is wrong.
+    if format != Format::LimgYaml {
+        findings.extend(documents.iter().flat_map(Document::duplicate_keys));
     }
     let sources = Sources::new(Documents(documents), format.vocabulary().under(options.architecture));
     let located = sources.locate(&findings);

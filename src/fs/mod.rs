@@ -5,7 +5,7 @@ mod temporary;
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub(crate) use temporary::{
     Successor, is_temporary, persist, remove_abandoned, remove_if_abandoned, temporary_file, write_atomically,
@@ -149,6 +149,21 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
         Ok(names)
     };
     names().map_err(FsError::because("list", folder))
+}
+
+/// An absolute path without `.` and `..`, to compare or show it; links are not followed.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 /// The folder that a path is in.

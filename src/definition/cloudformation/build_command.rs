@@ -49,6 +49,14 @@ pub(super) fn needed_by_function<'t>(
     uncompiled::needed(folder, runtime, handler)
 }
 
+/// The same need of a function whose runtime was replaced by another one.
+pub(super) fn for_replaced_runtime(need: Need, runtime: &str) -> Need {
+    match need.builder {
+        Builder::Sam => Need { builder: Builder::SamFor(runtime.to_owned()), ..need },
+        _ => need,
+    }
+}
+
 /// Why the content of a layer cannot be packed as it is: `BuildMethod` puts files into folders of the layer.
 pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<Need> {
     if skips_build(stacks, resource) {
@@ -70,6 +78,17 @@ pub(super) fn needed(
     let message = format!("{what} must be built first, since {why}{stale}");
     let help = Help::from(match &need.builder {
         Builder::Sam => format!("run `{command}`"),
+        Builder::SamWith(method) => {
+            format!("add `BuildMethod: {method}` to the function's `Metadata`, and run `{command}`")
+        }
+        Builder::SamWithTarget => {
+            format!(
+                "add the target `build-` with the function's logical id to `Makefile`, and run `{command}`"
+            )
+        }
+        Builder::SamFor(runtime) => {
+            format!("change `Runtime` to `{runtime}` in the template, and run `{command}`")
+        }
         Builder::SamIn(folder) => format!("name the folder `{folder}` instead, and run `{command}`"),
         Builder::Other(command) => format!("run `{command}`"),
     });

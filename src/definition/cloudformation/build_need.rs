@@ -16,6 +16,12 @@ pub(super) enum Builder {
     Sam,
     /// The AWS SAM CLI, once the code is this folder below it.
     SamIn(String),
+    /// The AWS SAM CLI, once the function has this `BuildMethod`.
+    SamWith(&'static str),
+    /// The AWS SAM CLI, once the makefile has a target for the function.
+    SamWithTarget,
+    /// The AWS SAM CLI, once the template names this runtime: it builds for none that Lambda no longer has.
+    SamFor(String),
     /// Another command.
     Other(&'static str),
 }

@@ -16,7 +16,8 @@ use crate::runtime::Language;
 
 /// An object in S3.
 pub(super) struct Object {
-    bucket: String,
+    /// Its bucket, if the template knows it.
+    bucket: Result<String, Box<Unresolved>>,
     pub(super) key: String,
     version: Option<String>,
     /// What has to be fetched for it: the object itself, or what names it.
@@ -100,12 +101,12 @@ impl Object {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         match S3Object::of_url(url) {
             Some(object) => Self {
-                bucket: object.bucket().to_owned(),
+                bucket: Ok(object.bucket().to_owned()),
                 key: object.key().to_owned(),
                 version: object.version().map(str::to_owned),
                 remote: Some(RemoteValue::Object(object)),
             },
-            None => Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None, remote: None },
+            None => Self { bucket: Ok(bucket.to_owned()), key: key.to_owned(), version: None, remote: None },
         }
     }
 
@@ -122,23 +123,19 @@ impl Object {
                 object.map(RemoteValue::Object)
             }
         };
-        // Only AWS may know the name of the bucket, and the answer is the same.
-        let bucket = bucket.ok().flatten().unwrap_or_else(|| "BUCKET".to_owned());
+        let bucket = bucket.map(Option::unwrap_or_default).map_err(Box::new);
         Self { bucket, key, version: version.ok().flatten(), remote }
     }
 
-    fn url(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
-    }
-
-    /// The command that downloads it to a file.
+    /// What downloads it to a file.
     fn download(&self) -> String {
         let Self { bucket, key, version, .. } = self;
-        match version {
-            None => format!("aws s3 cp s3://{bucket}/{key} FILE.zip"),
-            Some(version) => {
-                format!("aws s3api get-object --bucket {bucket} --key {key} --version-id {version} FILE.zip")
-            }
+        match (bucket, version) {
+            (Err(_), _) => "download it".to_owned(),
+            (Ok(bucket), None) => format!("download it with `aws s3 cp s3://{bucket}/{key} FILE.zip`"),
+            (Ok(bucket), Some(version)) => format!(
+                "download it with `aws s3api get-object --bucket {bucket} --key {key} --version-id {version} FILE.zip`"
+            ),
         }
     }
 }
@@ -204,10 +201,10 @@ impl InS3<'_> {
     pub(super) fn files(self, fetched: &Fetched, findings: &mut Findings) -> Option<Source> {
         let Self { what, object, place, property } = self;
         let fetched = match &object.remote {
-            Some(RemoteValue::Object(remote)) => fetched.object(remote),
+            Some(RemoteValue::Object(remote)) => fetched.object(remote).map(|path| (remote, path)),
             _ => None,
         };
-        let Some(path) = fetched else {
+        let Some((remote, path)) = fetched else {
             findings.add(in_s3(what, object, place, property));
             return None;
         };
@@ -221,7 +218,7 @@ impl InS3<'_> {
         };
         let source = source::read(&written, Path::new("/"), findings)?;
         if source.kind != SourceKind::Zip {
-            let message = format!("{what} is not a zip archive: {}", object.url());
+            let message = format!("{what} is not a zip archive: {remote}");
             let finding = Finding::error(Code::WrongFile, place.clone(), message);
             findings.add(finding.help("name the object that a packaging command has uploaded"));
             return None;
@@ -232,14 +229,22 @@ impl InS3<'_> {
 
 /// The finding about an object in S3 that is not on this machine.
 fn in_s3(what: &str, object: &Object, place: &Place, property: &str) -> Finding {
-    let message = format!("{what} is in S3: {}", object.url());
-    let finding = Finding::error(Code::RemoteCode, place.clone(), message);
-    let download = format!("download it with `{}`, and write `{property}: FILE.zip`", object.download());
-    let help = match &object.remote {
-        Some(_) => Help::from("use `--fetch` to download it").or(download),
+    let download = format!("{}, and write `{property}: FILE.zip`", object.download());
+    let (message, help) = match &object.bucket {
+        Ok(bucket) => {
+            let help = object.remote.as_ref().map(|_| Help::from("use `--fetch` to download it"));
+            (format!("{what} is in S3: s3://{bucket}/{}", object.key), help)
+        }
+        Err(unresolved) => {
+            let Finding { message: why, help, .. } = unresolved.finding();
+            (format!("{what} is in S3 as `{}`, and its bucket is not known: {why}", object.key), help)
+        }
+    };
+    let help = match help {
+        Some(help) => help.or(download),
         None => download.into(),
     };
-    finding.help(help).settled_by(object.remote.clone())
+    Finding::error(Code::RemoteCode, place.clone(), message).help(help).settled_by(object.remote.clone())
 }
 
 /// Whether a path in a template may name files on this machine; reports it if the template comes from S3, where a path means

@@ -373,6 +373,11 @@ impl<'t> Reader<'_, 't> {
                 &folder,
             )
         {
+            let need = if runs.runtime == runs.written_runtime {
+                need
+            } else {
+                build_command::for_replaced_runtime(need, runs.runtime)
+            };
             let command = self.context.build_command();
             findings.add(build_command::needed(&what, &need, found.why_stale(), command, &place));
             return None;

@@ -1,6 +1,7 @@
 //! The templates of a definition: the one that the user names, and those that it nests by a path on this machine or in S3.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -8,7 +9,7 @@ use super::assets::Assets;
 use super::intrinsics::{Expression, Given, PseudoParameters, StackId, Stacks, Unresolved};
 use crate::definition::document::{Document, DocumentError};
 use crate::definition::{Fetched, Unbuildable, WhyUnbuildable};
-use crate::finding::{Code, Finding, Place, RemoteValue, S3Object};
+use crate::finding::{Code, Finding, Help, Place, RemoteValue, S3Object};
 use crate::fs;
 use crate::text::with_causes;
 
@@ -161,9 +162,15 @@ impl Templates {
                 Err(syntax.located(path, language).finding)
             }
             Err(error) => {
-                let message = format!("the nested template cannot be read: {}", with_causes(&error));
+                let message = match &error {
+                    DocumentError::Fs(error) if error.source.kind() == ErrorKind::NotFound => {
+                        format!("the nested template `{}` does not exist", fs::normal(path).display())
+                    }
+                    _ => format!("the nested template cannot be read: {}", with_causes(&error)),
+                };
+                let help = Help::from("correct the path").or("build the template first");
                 Err(Finding::error(Code::NestedTemplate, place.clone(), message)
-                    .help("correct the path, or build the template first"))
+                    .help(help.or("name the functions to build")))
             }
         }
     }

@@ -85,6 +85,6 @@ fn globals<'t>(
 
 /// The value of a key, unless it is written without one.
 fn entry<'e, 't>(entries: &'e [(String, Expression<'t>)], key: &str) -> Option<&'e Expression<'t>> {
-    let value = entries.iter().find(|(own, _)| own == key).map(|(_, value)| value)?;
+    let value = entries.iter().rfind(|(own, _)| own == key).map(|(_, value)| value)?;
     (!value.as_written().is_some_and(Node::is_null)).then_some(value)
 }

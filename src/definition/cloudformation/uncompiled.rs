@@ -99,11 +99,20 @@ fn custom_runtime(folder: &Path) -> Option<Need> {
     if names.iter().any(|name| name == "bootstrap") {
         return None;
     }
-    let projects = ["Cargo.toml", "go.mod", "Package.swift", "Makefile"];
-    let project = projects.into_iter().find(|project| names.iter().any(|name| name == project));
-    let has_suffix = |name: &&String| [".go", ".csproj"].iter().any(|suffix| name.ends_with(suffix));
-    let project = project.or_else(|| names.iter().find(has_suffix).map(String::as_str))?;
-    Some(Need::of_sam(format!("there is no `bootstrap` next to `{project}`")))
+    // The endings of names, with the build method of the AWS SAM CLI, which by itself runs a makefile only.
+    let projects = [
+        ("Cargo.toml", Builder::SamWith("rust-cargolambda")),
+        ("go.mod", Builder::SamWith("go1.x")),
+        (".go", Builder::SamWith("go1.x")),
+        (".csproj", Builder::SamWith("dotnet8")),
+        ("Package.swift", Builder::SamWithTarget),
+        ("Makefile", Builder::SamWithTarget),
+    ];
+    let project = projects.into_iter().find_map(|(ending, builder)| {
+        names.iter().find(|name| name.ends_with(ending)).map(|name| (name, builder))
+    });
+    let (project, builder) = project?;
+    Some(Need { why: format!("there is no `bootstrap` next to `{project}`"), builder })
 }
 
 /// The path of the first file that a name fits, in the folder or at most `depth` levels below it.

@@ -21,7 +21,7 @@ pub(super) use locate::{Documents, Vocabulary};
 pub(crate) use locate::{Listed, Located};
 pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Place, Step};
 use crate::fs::{self, FsError, TextError};
 use crate::units;
 use outline::Outline;
@@ -204,6 +204,21 @@ impl Document {
     /// Its value.
     pub(super) fn root(&self) -> &Node {
         &self.root
+    }
+
+    /// Warnings about keys that are written twice. The last value of a key counts, as for the tools of other formats.
+    pub(super) fn duplicate_keys(&self) -> Vec<Finding> {
+        let mut places = Vec::new();
+        self.root.duplicate_keys(&self.place(), &mut places);
+        let warning = |place: Place| {
+            let key = match place.path().steps().last() {
+                Some(Step::Key(key)) => key.clone(),
+                _ => String::new(),
+            };
+            let message = format!("duplicate key `{key}`: the last one counts");
+            Finding::warning(Code::DuplicateKey, place, message).help("remove the others")
+        };
+        places.into_iter().map(warning).collect()
     }
 
     /// The place of its value.

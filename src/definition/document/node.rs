@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::outline::MarkId;
+use crate::finding::Place;
 
 /// One value of the document.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,9 +96,32 @@ impl Node {
         }
     }
 
-    /// The value of a key, the first one if a mapping has it twice; nothing of anything else.
+    /// The value of a key, the last one if a mapping has it twice; nothing of anything else.
     pub(in crate::definition) fn entry(&self, key: &str) -> Option<&Self> {
-        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+        self.entries().iter().rfind(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// The places of the keys that a mapping in this node, which is at `place`, has had before.
+    pub(super) fn duplicate_keys(&self, place: &Place, found: &mut Vec<Place>) {
+        match self {
+            Self::Scalar(_) => {}
+            Self::Tagged(_, value) => value.duplicate_keys(place, found),
+            Self::List(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    item.duplicate_keys(&place.index(position), found);
+                }
+            }
+            Self::Mapping(entries) => {
+                let mut keys = BTreeSet::new();
+                for entry in entries {
+                    let at = place.key(&entry.key);
+                    entry.value.duplicate_keys(&at, found);
+                    if !keys.insert(&entry.key) {
+                        found.push(at.on_key());
+                    }
+                }
+            }
+        }
     }
 
     /// Replaces each `<<` by the entries of the mappings that it names, after the mapping's own entries and in order, as the

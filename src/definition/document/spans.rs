@@ -49,7 +49,7 @@ struct Target<'d> {
 impl Document {
     /// Where the value at a path is written. Nothing if the document has no such value.
     ///
-    /// Of duplicate keys, the first one counts, or the last if the path means the key itself.
+    /// Of duplicate keys, the last one counts.
     pub(in crate::definition) fn spans(&self, path: &DocumentPath) -> Option<Spans> {
         let Target { key, value, is_shared, is_complete, .. } = self.target(path);
         let text = self.text.as_str();
@@ -107,16 +107,12 @@ impl Document {
     fn target(&self, path: &DocumentPath) -> Target<'_> {
         let mut target =
             Target { node: &self.root, key: None, value: MarkId::ROOT, is_shared: false, is_complete: true };
-        for (depth, step) in path.steps().iter().enumerate() {
-            let is_last = depth + 1 == path.steps().len();
+        for step in path.steps() {
             let parent = self.outline.resolve(target.value);
             target.is_shared |= parent != target.value;
             let next = match (step, target.node.untagged()) {
                 (Step::Key(key), Node::Mapping(entries)) => {
-                    let mut same = entries.iter().filter(|entry| entry.key == *key);
-                    // Of a duplicate key, the second one is wrong.
-                    let entry = if is_last && path.is_on_key() { same.next_back() } else { same.next() };
-                    entry.map(|entry| {
+                    entries.iter().rfind(|entry| entry.key == *key).map(|entry| {
                         target.is_shared |= entry.is_merged;
                         (&entry.value, Some(entry.mark), entry.mark.value_of_key())
                     })

@@ -22,7 +22,7 @@ impl Folder {
 
     /// The path relative to the folder, or absolute if none leads there. It is never empty.
     pub(super) fn relative(&self, path: &Path) -> PathBuf {
-        let plain = normal(path);
+        let plain = fs::normal(path);
         // `..` after a symbolic link leads elsewhere.
         let is_same = plain == path || plain.canonicalize().ok() == path.canonicalize().ok();
         let path = if is_same { plain.as_path() } else { path };
@@ -50,21 +50,6 @@ impl Folder {
 pub(super) fn text(path: &Path) -> Result<String, MigrationError> {
     let text = path.to_str().ok_or_else(|| MigrationError::NotUtf8 { path: path.to_owned() })?;
     Ok(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
-}
-
-/// An absolute path without `.` and `..`, to compare it with others.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                normal.pop();
-            }
-            Component::CurDir => {}
-            other => normal.push(other),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -47,8 +47,8 @@ impl Sources<'_> {
         if source.kind != SourceKind::Directory {
             return Ok(Vec::new());
         }
-        let root = paths::normal(&source.path);
-        let below = |path: &Path| paths::normal(path).strip_prefix(&root).map(Path::to_owned).ok();
+        let root = fs::normal(&source.path);
+        let below = |path: &Path| fs::normal(path).strip_prefix(&root).map(Path::to_owned).ok();
         let mut files: Vec<PathBuf> = Vec::new();
         if source.default_excludes {
             // limg's own list has the new definition.
@@ -107,7 +107,7 @@ impl Sources<'_> {
     /// The comment on a `.limgignore` that applies to only one of the definitions.
     pub(super) fn ignore_comment(&self, source: &Source) -> Result<Option<String>, MigrationError> {
         let found = |source: &Source| {
-            let file = source.outer_ignore_file().map(|file| paths::normal(&file));
+            let file = source.outer_ignore_file().map(|file| fs::normal(&file));
             file.filter(|file| fs::symlink_metadata(file).is_ok())
         };
         let now = found(&Source { definition: Some(self.output.to_owned()), ..source.clone() });

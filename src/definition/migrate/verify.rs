@@ -8,6 +8,7 @@ use super::{MigrationError, paths, text};
 use crate::definition::document::Document;
 use crate::definition::{Options, limg_yaml};
 use crate::finding::Finding;
+use crate::fs;
 use crate::project::{Function, FunctionCode, ImageLocation, Layer, LayerSource, Project, Source};
 use crate::runtime::Date;
 
@@ -115,7 +116,7 @@ fn same_layer(before: &Layer, now: &Layer) -> bool {
 
 /// Whether two sources have the same files. The later one may leave out files that limg writes.
 fn same_source(before: &Source, now: &Source) -> bool {
-    paths::normal(&before.path) == paths::normal(&now.path)
+    fs::normal(&before.path) == fs::normal(&now.path)
         && before.kind == now.kind
         && before.follow == now.follow
         && before.default_excludes == now.default_excludes
@@ -123,5 +124,5 @@ fn same_source(before: &Source, now: &Source) -> bool {
 }
 
 fn normal_location(image: ImageLocation) -> ImageLocation {
-    image.map_path(|path| paths::normal(&path))
+    image.map_path(|path| fs::normal(&path))
 }

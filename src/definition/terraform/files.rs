@@ -37,12 +37,15 @@ pub(super) fn of_resource(
         if let Some(package) = objects.find(is_it).and_then(|object| object.text("source")) {
             return package_or_sources(plan, package, &resource.place_of("s3_key"), root, findings);
         }
-        let url = format!("s3://{}/{key}", bucket.unwrap_or("BUCKET"));
-        let message = format!("{what} is in S3: {url}");
+        let (place, download) = if let Some(bucket) = bucket {
+            let url = format!("s3://{bucket}/{key}");
+            (format!(": {url}"), format!("download it with `aws s3 cp {url} FILE.zip`"))
+        } else {
+            (format!(" as `{key}`, in a bucket that the plan does not know"), "download it".to_owned())
+        };
+        let message = format!("{what} is in S3{place}");
         let finding = Finding::error(Code::RemoteCode, resource.place_of("s3_key"), message);
-        findings.add(finding.help(format!(
-            "download it with `aws s3 cp {url} FILE.zip`, write `filename = \"FILE.zip\"`, and plan again"
-        )));
+        findings.add(finding.help(format!("{download}, write `filename = \"FILE.zip\"`, and plan again")));
         return None;
     }
     // A package that will only be made by the apply.

@@ -1,6 +1,7 @@
 //! The entries of a section of a template.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::expression::Expression;
 use super::unresolved::Unresolved;
@@ -28,7 +29,7 @@ impl<'t> Entries<'t> {
         self.in_order.iter()
     }
 
-    /// The value of a name; the first one if the document has it twice.
+    /// The value of a name; the last one if the document has it twice.
     pub(in crate::definition) fn get(&self, name: &str) -> Option<&Expression<'t>> {
         self.in_order.get(*self.positions.get(name)?).map(|(_, value)| value)
     }
@@ -44,8 +45,17 @@ impl<'t> Entries<'t> {
     }
 
     pub(super) fn push(&mut self, name: String, value: Expression<'t>) {
-        self.positions.entry(name.clone()).or_insert(self.in_order.len());
-        self.in_order.push((name, value));
+        match self.positions.entry(name) {
+            Entry::Occupied(known) => {
+                if let Some((_, earlier)) = self.in_order.get_mut(*known.get()) {
+                    *earlier = value;
+                }
+            }
+            Entry::Vacant(new) => {
+                self.in_order.push((new.key().clone(), value));
+                new.insert(self.in_order.len() - 1);
+            }
+        }
     }
 }
 

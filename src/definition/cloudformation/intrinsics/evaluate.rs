@@ -8,6 +8,10 @@ use super::unresolved::{Unresolved, Why};
 use crate::definition::document::{Entry, Node, Scalar};
 use crate::text::nearest;
 
+/// How the keys of functions begin: CloudFormation's own, and those of Rain, which packs templates.
+const FUNCTION: &str = "Fn::";
+const RAIN: &str = "Rain::";
+
 /// The key of a transform. Unlike other functions it may have keys next to it, to which it adds.
 pub(super) const TRANSFORM: &str = "Fn::Transform";
 
@@ -31,10 +35,13 @@ impl<'t> Call<'t> {
         Ok(match expression.as_written() {
             Some(Node::Tagged(tag, value)) => call(format!("!{tag}"), tag, expression.under_tag(value)),
             Some(Node::Mapping(entries)) => {
-                let is_call = |key: &str| key.starts_with("Fn::") && !key.starts_with(for_each::PREFIX);
+                let is_call = |key: &str| {
+                    [FUNCTION, RAIN].iter().any(|prefix| key.starts_with(prefix))
+                        && !key.starts_with(for_each::PREFIX)
+                };
                 match &entries[..] {
                     [only] if only.key == "Ref" || is_call(&only.key) => {
-                        let name = only.key.strip_prefix("Fn::").unwrap_or(&only.key);
+                        let name = only.key.strip_prefix(FUNCTION).unwrap_or(&only.key);
                         call(only.key.clone(), name, expression.under_key(&only.key, &only.value))
                     }
                     several => {
@@ -215,11 +222,11 @@ impl<'t> Stacks<'t> {
             let named = |entry: &&Entry| expression.substitute_identifiers(&entry.key) == key;
             return Ok(entries
                 .iter()
-                .find(named)
+                .rfind(named)
                 .map(|entry| expression.under_key(&entry.key, &entry.value)));
         }
         let entries = self.map(expression)?.unwrap_or_default();
-        Ok(entries.into_iter().find(|(own, _)| own == key).map(|(_, value)| value))
+        Ok(entries.into_iter().rfind(|(own, _)| own == key).map(|(_, value)| value))
     }
 
     /// The single value that a function needs, as text.
@@ -277,7 +284,7 @@ pub(super) fn transform(argument: &Expression<'_>) -> Why {
 fn unknown_function(written: &str) -> Why {
     let (prefix, name) = match written.strip_prefix('!') {
         Some(name) => ("!", name),
-        None => ("Fn::", written.strip_prefix("Fn::").unwrap_or(written)),
+        None => ("Fn::", written.strip_prefix(FUNCTION).unwrap_or(written)),
     };
     let nearest = nearest(name, Function::ALL.map(Function::name)).map(|name| match (prefix, name) {
         ("Fn::", "Ref") => name.to_owned(),

@@ -23,7 +23,7 @@ pub(super) fn unused(
         .flatten()
         .collect();
     if let Some((place, globals)) = template.globals()
-        && let Some(layers) = globals.iter().find(|entry| entry.key == "Layers")
+        && let Some(layers) = globals.iter().rfind(|entry| entry.key == "Layers")
     {
         used_before.extend(references_in(&layers.value, &place.key("Layers")));
     }

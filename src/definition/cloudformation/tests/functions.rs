@@ -1,6 +1,7 @@
 //! Where code is, and what a function needs.
 
 use super::*;
+use crate::definition::Located;
 
 #[test]
 fn each_way_to_name_code_is_read() {
@@ -74,8 +75,8 @@ A:
   3: [remote-code] the code of `A` is in S3: s3://b/k.zip
     help: download it with `aws s3 cp s3://b/k.zip FILE.zip`, and write `CodeUri: FILE.zip`
 B:
-  4: [remote-code] the code of `B` is in S3: s3://BUCKET/k
-    help: download it with `aws s3 cp s3://BUCKET/k FILE.zip`, and write `Code: FILE.zip`
+  4: [remote-code] the code of `B` is in S3 as `k`, and its bucket is not known: only the deployed stack knows the value of `X`
+    help: use a parameter instead, and pass `--parameter-overrides NAME=VALUE`, or download it, and write `Code: FILE.zip`
 C:
   5: [missing-path] `target/app.jar` does not exist
     help: run `mvn package` if it makes this path, or correct the path
@@ -248,14 +249,58 @@ fn sources_that_must_be_built_first_are_named_with_the_command() {
         let message = format!("[missing-build] the code of `{id}` must be built first, since {why}");
         assert!(text.contains(&message), "{id}: {text}");
     }
-    assert!(text.contains("help: run `sam build`, or use `--source`"), "{text}");
-    assert!(text.contains("help: run `npx tsc`, or use `--source`"), "{text}");
+    for help in [
+        "run `sam build`, or",
+        "run `npx tsc`, or",
+        "add `BuildMethod: go1.x` to the function's `Metadata`, and run `sam build`, or",
+        "add `BuildMethod: rust-cargolambda` to the function's `Metadata`, and run `sam build`, or",
+    ] {
+        assert!(text.contains(&format!("help: {help} use `--source`")), "{help}: {text}");
+    }
     for built in ["Built dotnet8", "Python python3.12", "Skipped nodejs22.x", "Other provided.al2023"] {
         assert!(text.contains(built), "{built}: {text}");
     }
     let never = Options { build_results: crate::definition::BuildResults::Never, ..Options::of_tests() };
     let text = report(&folder, &template, &never);
     assert!(!text.contains("[missing-build]"), "{text}");
+}
+
+#[test]
+fn sam_cannot_build_for_a_runtime_that_is_gone() {
+    let folder = Folder::new();
+    folder.write("net/Hello.csproj", b"x");
+    let template = "Resources: { A: { Type: AWS::Serverless::Function, Properties: { \
+                    CodeUri: net, Handler: a.b, Runtime: dotnetcore3.1 } } }";
+    let runtimes = [("dotnetcore3.1".to_owned(), "dotnet8".to_owned())].into();
+    let text = report(&folder, template, &Options { runtimes, ..Options::of_tests() });
+    let help = "change `Runtime` to `dotnet8` in the template, and run `sam build`, or use `--source`";
+    assert!(text.contains(help), "{text}");
+}
+
+#[test]
+fn of_keys_that_are_written_twice_the_last_one_counts() {
+    let folder = Folder::new();
+    let template = "
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri:
+      Runtime: python3.12
+      CodeUri: functions/orders
+      Handler: app.handler
+  B: { Type: AWS::Serverless::Function, Properties: { Handler: x.y, Runtime: nowhere } }
+  B: { Type: AWS::Serverless::Function, Properties: { Handler: a.b, Runtime: python3.12, CodeUri: functions } }
+";
+    let loaded = loaded(&folder, template, &Options::of_tests());
+    let warning = |it: &Located| format!("{}: {}", it.position.unwrap().line, it.finding.message);
+    let warnings: Vec<_> = loaded.warnings.shown.iter().map(warning).collect();
+    let message = |line: usize, key: &str| format!("{line}: duplicate key `{key}`: the last one counts");
+    assert_eq!(warnings, [message(8, "CodeUri"), message(11, "B")]);
+    assert_eq!(
+        described(&folder, Ok(loaded)),
+        "A python3.12 app.handler x86_64 functions/orders/ [] in A\nB python3.12 a.b x86_64 functions/ [] in B"
+    );
 }
 
 #[test]

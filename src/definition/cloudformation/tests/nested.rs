@@ -41,8 +41,8 @@ App/Function python3.12 app.handler x86_64 app/code/ [Utils=layers/utils] in App
 Stack/Function python3.12 c.d x86_64 app/code/ [App-Own=app/layer] in Stack-Function
 Published left alone: its template is not on this machine
 Missing:
-  7: [nested-template] the nested template cannot be read: failed to access `nowhere.yaml`: No such file or directory (os error 2)
-    help: correct the path, or build the template first",
+  7: [nested-template] the nested template `nowhere.yaml` does not exist
+    help: correct the path, build the template first, or name the functions to build",
         )],
     );
 }

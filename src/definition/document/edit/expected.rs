@@ -50,7 +50,7 @@ impl Document {
                     return Err(internal(place));
                 };
                 let entry =
-                    entries.iter_mut().find(|entry| entry.key == *old).ok_or_else(|| internal(place))?;
+                    entries.iter_mut().rfind(|entry| entry.key == *old).ok_or_else(|| internal(place))?;
                 entry.key.clone_from(name);
             }
             Change::Reword { place, old, new, is_whole } => {
@@ -89,7 +89,7 @@ fn find<'n>(node: &'n mut Node, steps: &[Step]) -> Option<&'n mut Node> {
     for step in steps {
         let next = match (step, node) {
             (Step::Key(key), Node::Mapping(entries)) => {
-                &mut entries.iter_mut().find(|entry| entry.key == *key)?.value
+                &mut entries.iter_mut().rfind(|entry| entry.key == *key)?.value
             }
             (Step::Index(index), Node::List(items)) => items.get_mut(*index)?,
             _ => return None,

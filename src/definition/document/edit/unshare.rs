@@ -99,7 +99,7 @@ impl Document {
             let next = match step {
                 Step::Key(key) => {
                     let entries = self.value(here.path())?.untagged().entries();
-                    if entries.iter().find(|entry| entry.key == *key)?.is_merged {
+                    if entries.iter().rfind(|entry| entry.key == *key)?.is_merged {
                         return Some(Shared::MergeKey(here));
                     }
                     here.key(key)

@@ -11,8 +11,8 @@ const FILE: &str = "template.json";
 
 const TEXT: &str = r#"{
   "Resources": {
-    "Orders": { "Type" : "AWS::Lambda::Function", "Memory": 1.10, "Layers": ["a", "\ud83d\ude00"] },
-    "Orders": null
+    "Orders": null,
+    "Orders": { "Type" : "AWS::Lambda::Function", "Memory": 1.10, "Layers": ["a", "\ud83d\ude00"] }
   },
   "Empty": {}, "No\"tes": [ true, -3 ]
 }"#;
@@ -29,8 +29,8 @@ fn order_duplicates_and_the_text_of_numbers_are_kept() {
     assert_eq!(keys(root), ["Resources", "Empty", "No\"tes"]);
     let functions = root[0].value.entries();
     assert_eq!(keys(functions), ["Orders", "Orders"]);
-    assert!(functions[1].value.is_null());
-    let values: Vec<_> = functions[0].value.entries().iter().map(|entry| &entry.value).collect();
+    assert!(functions[0].value.is_null());
+    let values: Vec<_> = functions[1].value.entries().iter().map(|entry| &entry.value).collect();
     let scalar = |kind, text: &str| Node::Scalar(Scalar { kind, text: text.to_owned() });
     assert_eq!(*values[1], scalar(ScalarKind::Decimal(1.1), "1.10"));
     let face = scalar(ScalarKind::Text, "\u{1f600}");
@@ -45,10 +45,10 @@ fn keys_values_and_items_have_positions() {
     for (place, expected) in [
         (root.clone(), (1, 1)),
         (root.key("Resources"), (2, 16)),
-        (orders.key("Type"), (3, 26)),
-        (orders.key("Type").on_key(), (3, 17)),
-        (orders.key("Memory").on_key(), (3, 51)),
-        (orders.key("Layers").index(1), (3, 83)),
+        (orders.key("Type"), (4, 26)),
+        (orders.key("Type").on_key(), (4, 17)),
+        (orders.key("Memory").on_key(), (4, 51)),
+        (orders.key("Layers").index(1), (4, 83)),
         (orders.clone().on_key(), (4, 5)),
         (root.key("No\"tes").on_key(), (6, 16)),
         (root.key("No\"tes").index(1), (6, 35)),

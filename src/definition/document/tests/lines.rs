@@ -20,8 +20,8 @@ functions:
   billing:
     <<: [{ memory: 512 }, *orders]
     \"quoted key\": 5
-    timeout: 2 # abcdef
     timeout: 3
+    timeout: 2 # abcdef
 ";
 
 const WORDS: Vocabulary = Vocabulary::new(|_| None, "environment", &[]);
@@ -66,8 +66,8 @@ fn keys_values_and_items_have_their_own_places() {
         (billing.key("runtime"), (5, 14)),
         (billing.key("layers").index(0), (8, 9)),
         (billing.key("quoted key").on_key(), (14, 5)),
-        // Twice: the first value, the second key.
-        (billing.key("timeout"), (15, 14)),
+        // Twice: the last one.
+        (billing.key("timeout"), (16, 14)),
         (billing.key("timeout").on_key(), (16, 5)),
     ] {
         assert_eq!(position(&at), expected, "{at:?}");

@@ -47,7 +47,7 @@ fn has_own_lines(document: &Document, place: &Place) -> bool {
         steps[..steps.len() - 1].iter().fold(document.root(), |node, step| match (step, node.untagged()) {
             (Step::Index(index), Node::List(items)) => &items[*index],
             (Step::Key(key), Node::Mapping(entries)) => {
-                &entries.iter().find(|entry| entry.key == *key).unwrap().value
+                &entries.iter().rfind(|entry| entry.key == *key).unwrap().value
             }
             other => panic!("{other:?}"),
         });

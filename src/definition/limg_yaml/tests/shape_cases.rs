@@ -115,15 +115,15 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
     Case {
         name: "a key twice",
         text: "functions:
-  orders: { timeout: 1, timeout: 2 }
   orders: {}
+  orders: { timeout: 1, timeout: 2 }
 ",
         report: "
-2:25 error[duplicate-key] duplicate key `timeout`
+3:3 error[duplicate-key] duplicate key `orders`
   | orders: { timeout: 1, timeout: 2 }
   help: remove one of them
-3:3 error[duplicate-key] duplicate key `orders`
-  | orders: {}
+3:25 error[duplicate-key] duplicate key `timeout`
+  | orders: { timeout: 1, timeout: 2 }
   help: remove one of them
 ",
     },

@@ -17,9 +17,7 @@ pub(super) fn value<'a>(documents: &'a ServiceDocuments, place: &Place) -> Optio
     let node =
         place.path().steps().iter().try_fold(service(documents)?, |node, step| match (node, step) {
             (Node::List(items), Step::Index(index)) => items.get(*index),
-            (_, Step::Key(key)) => {
-                node.entries().iter().find(|entry| entry.key == *key).map(|entry| &entry.value)
-            }
+            (_, Step::Key(key)) => node.entry(key),
             _ => None,
         })?;
     (!node.is_null()).then(|| Value::node(node, place.clone()))
@@ -32,10 +30,7 @@ pub(in crate::definition::serverless) fn entry<'a>(
     name: &str,
     place: &Place,
 ) -> Option<Value<'a>> {
-    let child = |node: &'a Node, key: &str| {
-        node.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-    };
-    let node = child(child(service(documents)?, section)?, name)?;
+    let node = service(documents)?.entry(section)?.entry(name)?;
     (!node.is_null()).then(|| Value::node(node, place.clone()))
 }
 
@@ -44,12 +39,10 @@ pub(in crate::definition::serverless) fn entries<'a>(
     documents: &'a ServiceDocuments,
     section: &str,
 ) -> impl Iterator<Item = &'a str> {
-    let service = service(documents).map(Node::entries).unwrap_or_default();
-    let section = service.iter().find(|entry| entry.key == section).map(|entry| entry.value.entries());
-    section.unwrap_or_default().iter().map(|entry| entry.key.as_str())
+    let section = service(documents).and_then(|service| service.entry(section));
+    section.map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
 }
 
 fn service(documents: &ServiceDocuments) -> Option<&Node> {
-    let state = documents.recorded()?.root();
-    state.entries().iter().find(|entry| entry.key == SERVICE).map(|entry| &entry.value)
+    documents.recorded()?.root().entry(SERVICE)
 }

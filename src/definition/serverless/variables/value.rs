@@ -97,7 +97,7 @@ impl<'a> Value<'a> {
     pub(super) fn step(&self, step: &str) -> Option<Self> {
         match self.as_node()? {
             Node::Mapping(entries) => {
-                let entry = entries.iter().find(|entry| entry.key == step)?;
+                let entry = entries.iter().rfind(|entry| entry.key == step)?;
                 Some(Self::node(&entry.value, self.place.key(step)))
             }
             Node::List(items) => {
