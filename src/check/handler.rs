@@ -29,7 +29,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 }
 
 /// Whether the language's client gets the handler.
-fn calls_handlers(Subject { contract, plan, .. }: &Subject<'_>) -> bool {
+pub(super) fn calls_handlers(Subject { contract, plan, .. }: &Subject<'_>) -> bool {
     let package = contract.client.as_ref().and_then(|client| client.package.as_deref());
     match &plan.startup {
         Startup::Script { .. } | Startup::Client(_) => true,

@@ -13,6 +13,7 @@ mod layer_reader;
 mod merged;
 mod overlay;
 mod program;
+mod python_imports;
 mod python_packages;
 mod resolve;
 mod secret_files;
@@ -30,6 +31,7 @@ pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
 pub use overlay::{Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout};
 pub use program::{HEAD, Program, ScriptFault};
+pub use python_imports::{PythonImport, PythonImports, PythonModule};
 pub use python_packages::{
     EditablePackage, PythonPackages, Wheel, package_of_metadata, recorded, recorded_by,
 };

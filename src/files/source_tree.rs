@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::binary::{Binary, binaries};
 use super::javascript_imports::JavaScriptImports;
 use super::program::{HEAD, Program};
+use super::python_imports::PythonImports;
 use super::python_packages::PythonPackages;
 use super::secret_files;
 use crate::project::ImagePath;
@@ -23,6 +24,8 @@ pub struct SourceTree {
     pub python: Arc<PythonPackages>,
     /// What its files of JavaScript import, once that is asked for.
     pub javascript: Arc<JavaScriptImports>,
+    /// What its files of Python import, once that is asked for.
+    pub python_imports: Arc<PythonImports>,
     /// The paths of its symbolic links.
     pub links: Arc<[ImagePath]>,
     /// The files that look like secrets.
@@ -48,7 +51,8 @@ impl SourceTree {
         let links = tree.iter().filter(|(_, node)| matches!(node, Node::Symlink(_)));
         let links = links.map(|(path, _)| path.clone()).collect();
         let secrets = secret_files::of_tree(&tree)?.into();
-        let javascript = Arc::default();
-        Ok(Self { tree: Shared::new(tree), binaries, python, javascript, links, secrets })
+        let (javascript, python_imports) = Default::default();
+        let tree = Shared::new(tree);
+        Ok(Self { tree, binaries, python, javascript, python_imports, links, secrets })
     }
 }

@@ -1,12 +1,15 @@
 //! Packages that the code lists and that are not installed.
 
 use super::*;
-use crate::project::{LayerSource, VersionSource};
+use crate::project::{FunctionCode, InlineFile, LayerSource, VersionSource};
+
+/// A handler's module that imports packages in each way.
+const HANDLER: &str = "/var/task/app.py=import os, requests\ndef handler(event, context):\n  import yaml";
 
 #[test]
 fn packages_of_a_requirements_txt_must_be_installed() {
     let list = "/var/task/requirements.txt=requests>=2\nboto3\nPyYAML\n";
-    let text = Fixture::with_code("python3.12", &["/var/task/app.py", list]).warning(Code::MissingPackages);
+    let text = Fixture::with_code("python3.12", &[HANDLER, list]).warning(Code::MissingPackages);
     assert!(text.contains("lists `requests`, `pyyaml`, which"), "{text}");
     assert!(
         text.contains(
@@ -16,20 +19,112 @@ fn packages_of_a_requirements_txt_must_be_installed() {
         "{text}"
     );
     let installed = ["/opt/python/requests-2.dist-info/METADATA", "/opt/python/requests/x.py"];
-    let text = Fixture::with_code("python3.12", &["/var/task/app.py", list])
+    let text = Fixture::with_code("python3.12", &[HANDLER, list])
         .layer("deps", &installed)
         .warning(Code::MissingPackages);
     assert!(text.contains("lists `pyyaml`, which"), "{text}");
     let both = [&installed[..], &["/opt/python/PyYAML-6.0.dist-info/METADATA"]].concat();
-    Fixture::with_code("python3.12", &["/var/task/app.py", list])
-        .layer("deps", &both)
-        .checked_without_warnings();
+    Fixture::with_code("python3.12", &[HANDLER, list]).layer("deps", &both).checked_without_warnings();
     // Without metadata, only what no name resembles is certain.
     let stripped = ["/opt/python/yaml/x.py", "/opt/python/requests/x.py"];
-    Fixture::with_code("python3.12", &["/var/task/app.py", list])
-        .layer("deps", &stripped)
-        .checked_without_warnings();
+    Fixture::with_code("python3.12", &[HANDLER, list]).layer("deps", &stripped).checked_without_warnings();
     Fixture::with_code("nodejs22.x", &["/var/task/app.js", list]).checked_without_warnings();
+}
+
+#[test]
+fn packages_of_a_requirements_txt_that_nothing_imports_are_not_missing() {
+    let of = |nodes: &[&str]| {
+        let list = "/var/task/requirements.txt=requests\nPyYAML\nPillow\n";
+        let mut fixture = Fixture::with_code("python3.12", &[&[list], nodes].concat());
+        fixture.function.build_command = Some("sam build".to_owned());
+        fixture
+    };
+    for handler in [
+        "import json, boto3.session, botocore, dateutil.parser\n# import requests",
+        "from lib import x",
+        "if TYPE_CHECKING:\n  import requests",
+        "if __name__ == '__main__':\n  import requests",
+        "'''\nimport requests'''",
+    ] {
+        of(&[&format!("/var/task/app.py={handler}"), "/var/task/lib/x.py=from . import y"])
+            .checked_without_warnings();
+    }
+    let listed = |nodes: &[&str]| {
+        let errors = of(nodes).errors().concat();
+        errors
+            .split(" lists ")
+            .nth(1)
+            .unwrap_or_default()
+            .split(", which")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let app = |text: &str| listed(&[&format!("/var/task/app.py={text}")]);
+    assert_eq!(app("import requests.auth"), "`requests`");
+    assert_eq!(app("try:\n  import yaml\nexcept ImportError:\n  pass"), "`pyyaml`");
+    // Of which package a module is that resembles none, is not known.
+    assert_eq!(app("import PIL"), "`requests`, `pyyaml`, `pillow`");
+    assert_eq!(app("importlib.import_module(name)"), "`requests`, `pyyaml`, `pillow`");
+    // Modules of the code are followed.
+    let lib = "/var/task/lib/__init__.py=from .deep import (a,\n  b)";
+    let deep = "/var/task/lib/deep/b.py=import requests";
+    assert_eq!(listed(&["/var/task/app.py=from lib import y", lib, deep]), "`requests`");
+    assert_eq!(listed(&["/var/task/app.py=import lib.deep.b", deep]), "`requests`");
+    let unused = ["/var/task/app.py=import other", deep, "/var/task/other.py=from . import x"];
+    of(&unused).checked_without_warnings();
+    // Without the handler's module, all modules of the code count.
+    assert_eq!(listed(&["/var/task/src/other.py=import yaml"]), "`pyyaml`");
+}
+
+#[test]
+fn modules_that_no_list_has_and_nothing_contains_give_a_warning() {
+    let of = |text: &str| Fixture::with_code("python3.12", &[&format!("/var/task/app.py={text}")]);
+    let text = of("import os, pymysql\nfrom yaml import load").warning(Code::MissingPackages);
+    assert_eq!(
+        text,
+        "`app.py` in the code of `orders` imports `pymysql`, `yaml`, which neither the code nor a layer contains; install \
+         what is missing with `pip install PACKAGE -t /nowhere --platform manylinux2014_x86_64 --python-version 3.12 \
+         --only-binary=:all:`, or add a layer that contains it"
+    );
+    let text = of("import urllib2").warning(Code::MissingPackages);
+    assert!(
+        text.ends_with("change the code: Python 3 removed `urllib2` from the standard library"),
+        "{text}"
+    );
+    let text = of("import imp").warning(Code::MissingPackages);
+    assert!(text.ends_with("Python 3.12 removed `imp` from the standard library"), "{text}");
+    let mut fixture = of("import greengrasssdk");
+    let content = "import greengrasssdk".to_owned();
+    fixture.function.code = FunctionCode::Inline(vec![InlineFile { name: "app.py".to_owned(), content }]);
+    let text = fixture.warning(Code::MissingPackages);
+    assert_eq!(
+        text,
+        "the inline code of `orders` imports `greengrasssdk`, which neither the code nor a layer contains; add a layer that \
+         contains it"
+    );
+    // What may work is not questioned.
+    for text in [
+        "try:\n  import a\nexcept ImportError:\n  a = None",
+        "def f():\n  import a",
+        "import sys\nsys.path.append('/opt/lib')\nimport a",
+        "try:\n  import lib\nexcept ImportError:\n  pass",
+        "import _private, awscrt",
+    ] {
+        let lib = "/var/task/lib.py=import a";
+        Fixture::with_code("python3.12", &[&format!("/var/task/app.py={text}"), lib])
+            .checked_without_warnings();
+    }
+    let nodes = ["/var/task/app.py=import lib.x", "/var/task/lib/x.py=import a"];
+    let text = Fixture::with_code("python3.12", &nodes).warning(Code::MissingPackages);
+    assert!(text.starts_with("`lib/x.py` in the code of `orders` imports `a`, which"), "{text}");
+    of("import a, b, c")
+        .layer("deps", &["/opt/python/a.py", "/opt/python/b.abi3.so", "/opt/python/c/x.py"])
+        .checked_without_warnings();
+    of("import a").variable("PYTHONPATH", "/opt/lib").checked_without_warnings();
+    let mut fixture = of("import a");
+    fixture.function.wrapper = Some(in_image("/bin/sh"));
+    fixture.checked_without_warnings();
 }
 
 #[test]
@@ -55,7 +150,7 @@ fn packages_that_a_node_handler_imports_must_be_installed() {
 #[test]
 fn in_a_project_with_a_build_tool_missing_packages_are_errors_that_name_its_command() {
     let list = "/var/task/requirements.txt=requests>=2\n";
-    let mut fixture = Fixture::with_code("python3.12", &["/var/task/app.py", list]);
+    let mut fixture = Fixture::with_code("python3.12", &[HANDLER, list]);
     fixture.function.build_command = Some("sam build Orders".to_owned());
     let text = fixture.errors().concat();
     assert!(text.starts_with("missing-packages: `requirements.txt`"), "{text}");
@@ -63,8 +158,8 @@ fn in_a_project_with_a_build_tool_missing_packages_are_errors_that_name_its_comm
     let errors = fixture.layer("deps", &["/opt/python/x.py"]).errors().concat();
     assert!(errors.contains("lists `requests`, which"), "{errors}");
     // A published layer without metadata may contain them under any name.
-    let mut fixture =
-        Fixture::with_code("python3.12", &["/var/task/app.py", list]).layer("deps", &["/opt/python/x.py"]);
+    let handler = "/var/task/app.py=import named_otherwise";
+    let mut fixture = Fixture::with_code("python3.12", &[handler, list]).layer("deps", &["/opt/python/x.py"]);
     fixture.function.build_command = Some("sam build".to_owned());
     let arn = "arn:aws:lambda:us-east-1:123456789012:layer:deps:1".parse().unwrap();
     let source = LayerSource::Version(VersionSource { arn, ignore_compatibility: true });
@@ -73,7 +168,7 @@ fn in_a_project_with_a_build_tool_missing_packages_are_errors_that_name_its_comm
     assert!(text.ends_with("check whether the layers that limg cannot judge contain them"), "{text}");
     // What one folder in the code resembles says nothing about the others.
     let list = "/var/task/requirements.txt=requests>=2\nyaml_thing\n";
-    let mut fixture = Fixture::with_code("python3.12", &["/var/task/yaml_thing/__init__.py", list]);
+    let mut fixture = Fixture::with_code("python3.12", &[HANDLER, "/var/task/yaml_thing/__init__.py", list]);
     fixture.function.build_command = Some("sam build".to_owned());
     assert!(fixture.errors().concat().contains("lists `requests`, which"));
 }
@@ -81,7 +176,8 @@ fn in_a_project_with_a_build_tool_missing_packages_are_errors_that_name_its_comm
 #[test]
 fn a_list_of_a_layer_is_installed_in_the_layer() {
     let list = "/opt/requirements.txt=requests>=2\n";
-    let mut fixture = Fixture::with_code("python3.12", &["/var/task/app.py"]).layer("deps", &[list]);
+    let mut fixture =
+        Fixture::with_code("python3.12", &["/var/task/app.py=import requests"]).layer("deps", &[list]);
     fixture.function.build_command = Some("sam build".to_owned());
     let (finding, text) = only(&fixture);
     assert_eq!(finding.place, place(&["layers", "deps", "path"]));
@@ -93,6 +189,11 @@ fn a_list_of_a_layer_is_installed_in_the_layer() {
         text.contains("add `BuildMethod: python3.12` to the layer's `Metadata` and run `sam build`"),
         "{text}"
     );
+    // The handler needs none of them.
+    let mut fixture =
+        Fixture::with_code("python3.12", &["/var/task/app.py=import json"]).layer("deps", &[list]);
+    fixture.function.build_command = Some("sam build".to_owned());
+    fixture.checked_without_warnings();
 
     let list = r#"/opt/nodejs/package.json={"dependencies":{"lodash":"4","@aws-sdk/client-s3":"3"}}"#;
     let node = |nodes: &[&str]| Fixture::with_code("nodejs22.x", &["/var/task/app.js"]).layer("deps", nodes);
