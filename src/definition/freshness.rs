@@ -1,5 +1,6 @@
 //! Whether a package is newer than what it was made from.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::Gitignore;
@@ -65,8 +66,8 @@ pub(in crate::definition) enum Newest {
     Unknown,
 }
 
-/// Finds the newest of the sources in a folder. A file is the only source in itself. What limg writes next to the definition
-/// is not a source.
+/// Finds the newest of the sources in a folder. A file is the only source in itself. Links are followed, as build tools do,
+/// each folder once. What limg writes next to the definition is not a source.
 ///
 /// # Errors
 /// When a file or folder cannot be looked at.
@@ -79,6 +80,8 @@ pub(in crate::definition) fn newest(
     if !fs::metadata(folder)?.is_dir() {
         return Ok(Newest::File(folder.to_owned()));
     }
+    let root = folder.canonicalize().map_err(FsError::because("access", folder))?;
+    let mut linked = BTreeSet::new();
     let mut newest = None;
     let mut entries = 0;
     let mut folders = vec![String::new()];
@@ -90,14 +93,19 @@ pub(in crate::definition) fn newest(
                 return Ok(Newest::Unknown);
             }
             let path = path.join(&name);
-            let metadata = fs::symlink_metadata(&path)?;
+            let metadata = metadata(&path)?;
             let below = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
             let is_own = path == lock || name == LOCK_FILE || (metadata.is_dir() && name == OUTPUT_FOLDER);
             if is_own || !sources.contain(&name, &below, metadata.is_dir()) {
                 continue;
             }
             if metadata.is_dir() {
-                folders.push(below);
+                let is_link = fs::symlink_metadata(&path)?.is_symlink();
+                let target = is_link.then(|| path.canonicalize()).transpose();
+                let target = target.map_err(FsError::because("access", &path))?;
+                if target.is_none_or(|target| !root.starts_with(&target) && linked.insert(target)) {
+                    folders.push(below);
+                }
                 continue;
             }
             let modified = metadata.modified().map_err(FsError::because("access", &path))?;
@@ -137,10 +145,14 @@ pub(in crate::definition) fn of_package(
 /// When one of them cannot be looked at.
 pub(in crate::definition) fn is_newer(path: &Path, other: &Path) -> Result<bool, FsError> {
     let modified = |path: &Path| {
-        fs::symlink_metadata(path)
-            .and_then(|metadata| metadata.modified().map_err(FsError::because("access", path)))
+        metadata(path).and_then(|metadata| metadata.modified().map_err(FsError::because("access", path)))
     };
     Ok(modified(path)? > modified(other)?)
+}
+
+/// The metadata of what a path leads to, or of a link that leads nowhere.
+fn metadata(path: &Path) -> Result<fs::Metadata, FsError> {
+    fs::metadata(path).or_else(|_| fs::symlink_metadata(path))
 }
 
 impl Sources<'_> {
@@ -207,6 +219,31 @@ mod tests {
             let expected = PathBuf::from(expected).display().to_string();
             assert_eq!(freshness(files, patterns), expected, "{files:?} {patterns:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_behind_links_are_sources() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        crate::fs::create_dir_all(&path("shared")).unwrap();
+        crate::fs::create_dir_all(&path("code")).unwrap();
+        for (name, age) in [("code/a.py", 300), ("package", 200), ("shared/b.py", 100)] {
+            write_atomically(&path(name), b"x").unwrap();
+            let file = std::fs::File::options().write(true).open(path(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(age)).unwrap();
+        }
+        let freshness = || {
+            let newest = newest(&path("code"), Sources::Built, &path("template.yaml")).unwrap();
+            of_package(&path("package"), &[], &newest).unwrap()
+        };
+        assert_eq!(freshness(), Freshness::Fresh);
+        std::os::unix::fs::symlink("../shared", path("code/shared")).unwrap();
+        std::os::unix::fs::symlink("..", path("shared/all")).unwrap();
+        assert_eq!(freshness(), Freshness::Stale(path("code/shared/b.py")));
+        std::fs::remove_file(path("code/shared")).unwrap();
+        std::os::unix::fs::symlink("../shared/b.py", path("code/b.py")).unwrap();
+        assert_eq!(freshness(), Freshness::Stale(path("code/b.py")));
     }
 
     #[test]

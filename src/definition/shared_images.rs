@@ -26,6 +26,7 @@ fn are_alike(one: &Function, other: &Function) -> bool {
         && base(one) == base(other)
         && one.architecture == other.architecture
         && one.dependencies == other.dependencies
+        && one.environment == other.environment
         && one.snapstart == other.snapstart
         && one.extensions.is_empty()
         && other.extensions.is_empty()

@@ -3,7 +3,8 @@
 
 mod temporary;
 
-use std::fs::{File, Metadata};
+use std::fs::File;
+pub(crate) use std::fs::Metadata;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 

@@ -8,12 +8,13 @@ use std::path::Path;
 use super::build_need::{Builder, Need};
 use super::intrinsics::{Expression, Stacks};
 use super::uncompiled;
+use crate::definition::document::Node;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::fs;
 use crate::runtime::Language;
 
 /// The names of templates that the AWS SAM CLI finds by itself (AWS SAM CLI, `sam build`, `--template-file`).
-const FOUND_BY_SAM: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
+pub(super) const FOUND_BY_SAM: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 
 /// The largest makefile that is read, in bytes: more than people write.
 const MAKEFILE_LIMIT: u64 = 1024 * 1024;
@@ -109,6 +110,11 @@ fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<St
         return None;
     }
     metadata(stacks, resource, "BuildMethod")
+}
+
+/// `Metadata` of a resource as it is written.
+pub(super) fn written_metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<&'t Node> {
+    stacks.get(resource, "Metadata").ok()??.as_written()
 }
 
 fn metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>, key: &str) -> Option<String> {

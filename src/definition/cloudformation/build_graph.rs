@@ -11,6 +11,7 @@ use md5::Md5;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::definition::document::{Node, ScalarKind};
 use crate::fs::{self, FsError};
 use crate::project::Architecture;
 use crate::text::hex;
@@ -37,15 +38,20 @@ pub(super) struct BuildGraph {
     definitions: BTreeMap<String, Definition>,
 }
 
-/// What a function's code runs on.
-pub(super) struct Target<'a> {
-    /// The runtime that the template names.
-    pub(super) runtime: &'a str,
-    pub(super) architecture: Architecture,
+/// What the template says about how a function or layer is built, and what the command adds.
+pub(super) struct Wanted<'a> {
+    /// The runtime that the template names; nothing for a layer.
+    pub(super) runtime: Option<&'a str>,
+    /// Nothing for a layer.
+    pub(super) architecture: Option<Architecture>,
+    /// The path of the sources.
+    pub(super) sources: PathBuf,
+    /// `Metadata` of the resource.
+    pub(super) metadata: Option<&'a Node>,
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct File {
     #[serde(default)]
     function_build_definitions: BTreeMap<String, Entry>,
     #[serde(default)]
@@ -64,13 +70,78 @@ struct Entry {
 
 #[derive(Clone, Deserialize)]
 struct Definition {
+    codeuri: Option<PathBuf>,
     runtime: Option<String>,
     architecture: Option<String>,
+    metadata: Option<toml::Table>,
+    /// `BuildMethod` of a layer.
+    build_method: Option<String>,
     /// The hash of the sources, if the build was cached, and not of a language whose packages alone are.
     source_hash: Option<String>,
     /// The copy of the result.
     #[serde(skip)]
     cached: PathBuf,
+    /// The first function that has the result.
+    #[serde(skip)]
+    first: Option<String>,
+}
+
+/// The keys of `Metadata` that say how to build.
+const OF_BUILDS: [&str; 2] = ["BuildMethod", "BuildProperties"];
+
+impl Definition {
+    /// Whether the build was made with the values of a resource's `Metadata`. The AWS SAM CLI may have added some.
+    fn has_metadata(&self, metadata: Option<&Node>) -> bool {
+        OF_BUILDS.iter().all(|key| {
+            let built = self.metadata.as_ref().and_then(|metadata| metadata.get(*key));
+            match (metadata.and_then(|metadata| metadata.entry(key)), built, &self.build_method) {
+                (Some(wanted), Some(built), _) => is_made_with(built, wanted),
+                (Some(wanted), None, Some(built)) => wanted.text().is_none_or(|wanted| wanted == built),
+                (Some(_), None, None) => false,
+                (None, built, _) => built.is_none(),
+            }
+        })
+    }
+}
+
+/// Whether a value in the file is one of the template. What a function computes there is not compared.
+fn is_made_with(built: &toml::Value, wanted: &Node) -> bool {
+    match wanted {
+        Node::Tagged(..) => true,
+        // The identifier of a loop.
+        Node::Scalar(scalar) if scalar.text.contains("${") || scalar.text.contains("&{") => true,
+        Node::Scalar(scalar) => match built {
+            toml::Value::String(text) => *text == scalar.text,
+            toml::Value::Boolean(built) => {
+                scalar.kind == ScalarKind::Boolean(*built)
+                    || scalar.text.eq_ignore_ascii_case(&built.to_string())
+            }
+            // The texts of numbers may differ.
+            other => !other.is_table() && !other.is_array(),
+        },
+        Node::List(items) => built.as_array().is_some_and(|built| {
+            built.len() == items.len()
+                && built.iter().zip(items).all(|(built, item)| is_made_with(built, item))
+        }),
+        Node::Mapping(entries)
+            if entries.iter().any(|entry| entry.key == "Ref" || entry.key.starts_with("Fn::")) =>
+        {
+            true
+        }
+        Node::Mapping(entries) => built.as_table().is_some_and(|built| {
+            entries
+                .iter()
+                .all(|entry| built.get(&entry.key).is_some_and(|built| is_made_with(built, &entry.value)))
+        }),
+    }
+}
+
+/// Whether the path of sources in the file, which is absolute, is that of the template. The project may have been moved.
+fn are_same_path(built: &Path, sources: &Path) -> bool {
+    match (built.canonicalize(), sources.canonicalize()) {
+        (Ok(built), Ok(sources)) => built == sources,
+        _ => true,
+    }
 }
 
 impl BuildGraph {
@@ -78,13 +149,14 @@ impl BuildGraph {
     pub(super) fn read(results: &Path) -> Self {
         let folder = fs::folder_of(results);
         let text = fs::read_text(&folder.join(FILE), SIZE_LIMIT).ok();
-        let Some(document) = text.and_then(|text| toml::from_str::<Document>(&text).ok()) else {
+        let Some(file) = text.and_then(|text| toml::from_str::<File>(&text).ok()) else {
             return Self::default();
         };
         let mut definitions = BTreeMap::new();
-        let entries = document.function_build_definitions.into_iter().chain(document.layer_build_definitions);
+        let entries = file.function_build_definitions.into_iter().chain(file.layer_build_definitions);
         for (id, Entry { functions, layer, mut definition }) in entries {
             definition.cached = folder.join(CACHE).join(id);
+            definition.first = functions.first().cloned();
             for name in functions.into_iter().chain(layer) {
                 definitions.insert(name, definition.clone());
             }
@@ -92,12 +164,36 @@ impl BuildGraph {
         Self { definitions }
     }
 
-    /// The runtime or architecture that a result was built for, if the code is to run on another one.
-    pub(super) fn other_target(&self, full_name: &str, target: &Target<'_>) -> Option<&str> {
-        let Definition { runtime, architecture, .. } = self.definitions.get(full_name)?;
-        let runtime = runtime.as_deref().filter(|built| *built != target.runtime);
-        let architecture = architecture.as_deref().filter(|built| *built != target.architecture.name());
-        runtime.or(architecture)
+    /// How the build differs from what is wanted, as a clause; nothing if it does not, or is not known.
+    pub(super) fn difference(&self, full_name: &str, wanted: &Wanted<'_>) -> Option<String> {
+        let definition = self.definitions.get(full_name)?;
+        let runtime =
+            definition.runtime.as_deref().filter(|built| wanted.runtime.is_some_and(|it| it != *built));
+        let architecture = definition
+            .architecture
+            .as_deref()
+            .filter(|built| wanted.architecture.is_some_and(|it| it.name() != *built));
+        if let Some(other) = runtime.or(architecture) {
+            return Some(format!("the last build is for {other}"));
+        }
+        if definition.codeuri.as_ref().is_some_and(|built| !are_same_path(built, &wanted.sources)) {
+            return Some("the last build is of other sources".to_owned());
+        }
+        (!definition.has_metadata(wanted.metadata))
+            .then(|| "its `Metadata` has changed since the last build".to_owned())
+    }
+
+    /// The first function that has the same result as this one, as the AWS SAM CLI lists them.
+    pub(super) fn first_alike<'a>(&'a self, full_name: &'a str) -> &'a str {
+        self.definitions
+            .get(full_name)
+            .and_then(|definition| definition.first.as_deref())
+            .unwrap_or(full_name)
+    }
+
+    /// Whether a function was built.
+    pub(super) fn has(&self, full_name: &str) -> bool {
+        self.definitions.contains_key(full_name)
     }
 
     /// Whether a result was built from sources with exactly this content. Only the copy of a result that is as the result
@@ -179,6 +275,7 @@ fn content_hash(path: &Path) -> Result<String, FsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::document::Document;
     use crate::definition::tests::Folder;
 
     /// As the AWS SAM CLI 1.170 has written it for the files of [`project`].
@@ -250,16 +347,60 @@ layer = "L"
     }
 
     #[test]
-    fn a_result_is_for_one_runtime_and_architecture() {
-        let graph = BuildGraph::read(&project().path(".aws-sam/build"));
-        let other = |name, runtime, architecture| {
-            graph.other_target(name, &Target { runtime, architecture }).map(str::to_owned)
+    fn a_result_that_was_built_otherwise_is_recognised() {
+        let folder = project();
+        folder.write("other/x", b"");
+        folder.write(
+            ".aws-sam/build.toml",
+            GRAPH.replace("/home/ada/shop", folder.root().to_str().unwrap()).as_bytes(),
+        );
+        let graph = BuildGraph::read(&folder.path(".aws-sam/build"));
+        let metadata = |text: &str| {
+            let document = Document::parse(Path::new("template.yaml"), text.to_owned()).unwrap();
+            document.root().clone()
         };
-        let (x86, arm) = (Architecture::X86_64, Architecture::Arm64);
-        assert_eq!(other("Mk", "provided.al2023", x86), None);
-        assert_eq!(other("Mk", "provided.al2", x86).as_deref(), Some("provided.al2023"));
-        assert_eq!(other("Mk", "provided.al2023", arm).as_deref(), Some("x86_64"));
-        assert_eq!(other("Other", "provided.al2", arm), None);
+        let makefile = metadata("{ BuildMethod: makefile, Other: 1 }");
+        let wanted = || Wanted {
+            runtime: Some("provided.al2023"),
+            architecture: Some(Architecture::X86_64),
+            sources: folder.path("mk"),
+            metadata: Some(&makefile),
+        };
+        let difference = |wanted: Wanted<'_>| graph.difference("Mk", &wanted);
+        assert_eq!(difference(wanted()), None);
+        let other = difference(Wanted { runtime: Some("provided.al2"), ..wanted() });
+        assert_eq!(other.as_deref(), Some("the last build is for provided.al2023"));
+        let other = difference(Wanted { architecture: Some(Architecture::Arm64), ..wanted() });
+        assert_eq!(other.as_deref(), Some("the last build is for x86_64"));
+        let other = difference(Wanted { sources: folder.path("other"), ..wanted() });
+        assert_eq!(other.as_deref(), Some("the last build is of other sources"));
+        for text in ["{}", "{ BuildMethod: go1.x }", "{ BuildMethod: makefile, BuildProperties: { A: b } }"] {
+            let metadata = metadata(text);
+            let other = difference(Wanted { metadata: Some(&metadata), ..wanted() });
+            assert_eq!(other.as_deref(), Some("its `Metadata` has changed since the last build"), "{text}");
+        }
+        assert_eq!(graph.difference("Other", &wanted()), None);
+        assert_eq!((graph.first_alike("App/Mk"), graph.first_alike("Other")), ("Mk", "Other"));
+    }
+
+    #[test]
+    fn values_of_templates_are_compared_with_those_of_the_file() {
+        let built: toml::Table =
+            "A = { Minify = true, Target = 'es2020', Entries = ['a.ts', 'b.ts'], Level = 2, Added = 1 }"
+                .parse()
+                .unwrap();
+        for (text, expected) in [
+            ("{ Minify: true, Target: es2020, Entries: [a.ts, b.ts], Level: 2 }", true),
+            ("{ Minify: 'True', Target: !Ref Target, Entries: { Ref: Entries } }", true),
+            ("{ Minify: false }", false),
+            ("{ Target: es2022 }", false),
+            ("{ Entries: [a.ts] }", false),
+            ("{ Sourcemap: true }", false),
+            ("x", false),
+        ] {
+            let document = Document::parse(Path::new("template.yaml"), text.to_owned()).unwrap();
+            assert_eq!(is_made_with(&built["A"], document.root()), expected, "{text}");
+        }
     }
 
     #[test]

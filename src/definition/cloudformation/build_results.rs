@@ -1,7 +1,9 @@
-//! What the AWS SAM CLI has built: `.aws-sam/build` next to the template.
+//! What the AWS SAM CLI has built: `.aws-sam/build` next to the template, or in a folder above it where `sam build -t` was
+//! run.
 //!
-//! `sam build` writes a template with the same resources, whose paths are those of the results. A result is fresh if it is
-//! for the function's runtime and architecture, and newer than every file of its source or built from the same content.
+//! `sam build` writes a template with the same resources, whose paths are those of the results, or of the sources that it has
+//! not built. A result is fresh if it was built as the template says, and is newer than every file of its source or was built
+//! from the same content.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::build_command;
-use super::build_graph::{BuildGraph, Target};
+use super::build_graph::{BuildGraph, Wanted};
 use super::nested::NESTED;
 use crate::definition::BuildResults as Use;
 use crate::definition::document::{Document, Node};
@@ -22,6 +24,9 @@ use crate::project::Source;
 
 /// The folder of results (AWS SAM CLI, `sam build`, `--build-dir`).
 const FOLDER: &str = ".aws-sam/build";
+
+/// The name of built templates.
+const TEMPLATE: &str = "template.yaml";
 
 /// How deep applications may be nested in each other.
 const DEPTH_LIMIT: usize = 16;
@@ -42,12 +47,15 @@ pub(in crate::definition) struct BuildResults {
     /// The results by the full name of the resource.
     results: BTreeMap<String, BuildResult>,
     graph: BuildGraph,
+    /// The folder of results.
+    folder: PathBuf,
     newest: RefCell<BTreeMap<SourcesOf, Option<Rc<Newest>>>>,
 }
 
 /// The path of sources that functions may share, and the template that names it.
 type SourcesOf = (PathBuf, PathBuf);
 
+#[derive(Clone)]
 struct BuildResult {
     path: PathBuf,
     /// The built template that names it, which is as old as the build.
@@ -91,10 +99,13 @@ impl BuildResults {
         if usage == Use::Never {
             return Self { command, ..Self::none(usage) };
         }
-        let folder = fs::folder_of(template).join(folder.unwrap_or(FOLDER));
+        let folder = match folder {
+            Some(named) => fs::folder_of(template).join(named),
+            None => folder_for(template),
+        };
         let mut results = BTreeMap::new();
-        collect(&folder, "", DEPTH_LIMIT, &mut results);
-        Self { command, results, graph: BuildGraph::read(&folder), ..Self::none(usage) }
+        collect(&folder, &folder, "", DEPTH_LIMIT, &mut results);
+        Self { command, results, graph: BuildGraph::read(&folder), folder, ..Self::none(usage) }
     }
 
     /// The command that makes them.
@@ -104,8 +115,8 @@ impl BuildResults {
 
     /// No results, for templates that the AWS SAM CLI does not build.
     pub(in crate::definition) fn none(usage: Use) -> Self {
-        let (command, results, graph, newest) = Default::default();
-        Self { usage, command, results, graph, newest }
+        let (command, results, graph, folder, newest) = Default::default();
+        Self { usage, command, results, graph, folder, newest }
     }
 
     /// Whether results are used where there are any.
@@ -113,34 +124,41 @@ impl BuildResults {
         self.usage != Use::Never
     }
 
-    /// The result for a resource whose sources are at a path; `place` names that path. Layers have no target.
-    pub(super) fn find(
-        &self,
-        full_name: &str,
-        place: &Place,
-        path: &str,
-        target: Option<&Target<'_>>,
-    ) -> Found {
-        let Some(result) = self.results.get(full_name) else { return Found::None };
+    /// The result for a resource; `place` names the path of its sources.
+    pub(super) fn find(&self, full_name: &str, place: &Place, wanted: &Wanted<'_>) -> Found {
+        let Some(result) = self.result(full_name) else { return Found::None };
         if self.usage == Use::Fresh {
-            if let Some(other) = target.and_then(|target| self.graph.other_target(full_name, target)) {
-                return Found::Stale(format!("the last build is for {other}"));
+            if let Some(why) = self.graph.difference(full_name, wanted) {
+                return Found::Stale(why);
             }
-            let sources = fs::folder_of(place.file()).join(path);
             let is_newer = self
-                .newest(sources.clone(), place.file())
+                .newest(wanted.sources.clone(), place.file())
                 .and_then(|newest| freshness::of_package(&result.template, &[], &newest).ok())
                 .is_some_and(|freshness| freshness == Freshness::Fresh);
-            if !is_newer && !self.graph.was_built_from(full_name, &sources, &result.path) {
+            if !is_newer && !self.graph.was_built_from(full_name, &wanted.sources, &result.path) {
                 return Found::Stale("the last build is older than its sources".to_owned());
             }
         }
-        let path = result.path.to_string_lossy();
+        // Copies of one result are one image.
+        let first = self.results.get(self.graph.first_alike(full_name)).unwrap_or(&result);
+        let path = first.path.to_string_lossy();
         // Results are taken as they are.
         let written =
             Written { follow: Some(true), default_excludes: Some(false), ..Written::path(&path, place) };
         source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
             .map_or(Found::None, |source| Found::Fresh(source, result.settings.clone()))
+    }
+
+    /// What was built for a resource. The built template names the results of loops by their collections, in folders with
+    /// the names of the resources.
+    fn result(&self, full_name: &str) -> Option<BuildResult> {
+        if let Some(result) = self.results.get(full_name) {
+            return Some(result.clone());
+        }
+        let path = self.folder.join(full_name);
+        let is_built = self.graph.has(full_name) && fs::metadata(&path).is_ok_and(|it| it.is_dir());
+        let template = self.folder.join(TEMPLATE);
+        is_built.then(|| BuildResult { path, template, settings: BuiltSettings::default() })
     }
 
     /// The newest of some sources, which are read once; nothing if that fails.
@@ -171,10 +189,31 @@ impl BuiltSettings {
     }
 }
 
-/// Reads the paths of a built template, and of those that it nests.
-fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<String, BuildResult>) {
+/// The folder of results for a template: next to it, or in the nearest folder above it that has one, but no template that the
+/// AWS SAM CLI would find there.
+fn folder_for(template: &Path) -> PathBuf {
+    let own = fs::folder_of(template).join(FOLDER);
+    if fs::metadata(&own).is_ok() {
+        return own;
+    }
+    let above = fs::folder_of(template).ancestors().skip(1).take(DEPTH_LIMIT);
+    let has = |folder: &Path, name: &str| fs::metadata(&folder.join(name)).is_ok();
+    let mut found = above
+        .filter(|folder| has(folder, FOLDER))
+        .filter(|folder| !build_command::FOUND_BY_SAM.iter().any(|name| has(folder, name)));
+    found.next().map_or(own, |folder| folder.join(FOLDER))
+}
+
+/// Reads the paths of a built template, and of those that it nests. Only those below the folder of all results are results.
+fn collect(
+    root: &Path,
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    results: &mut BTreeMap<String, BuildResult>,
+) {
     let Some(depth) = depth.checked_sub(1) else { return };
-    let template = folder.join("template.yaml");
+    let template = folder.join(TEMPLATE);
     let Ok(document) = Document::read(&template) else { return };
     let Some(resources) = document.root().entry("Resources") else { return };
     for resource in resources.entries() {
@@ -189,15 +228,15 @@ fn collect(folder: &Path, prefix: &str, depth: usize, results: &mut BTreeMap<Str
         };
         let name = format!("{prefix}{}", resource.key);
         if let Some(path) = property(&PATHS) {
-            let path = folder.join(path);
-            if fs::symlink_metadata(&path).is_ok() {
+            let path = fs::normal(&folder.join(path));
+            if path.starts_with(fs::normal(root)) && fs::symlink_metadata(&path).is_ok() {
                 let settings = BuiltSettings::of(&resource.value);
                 results.insert(name, BuildResult { path, template: template.clone(), settings });
             }
         } else if let Some(path) = property(&NESTED)
             && let Some(nested) = folder.join(path).parent()
         {
-            collect(nested, &format!("{name}/"), depth, results);
+            collect(root, nested, &format!("{name}/"), depth, results);
         }
     }
 }

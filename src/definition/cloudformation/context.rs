@@ -2,6 +2,7 @@
 
 use super::assets::Assets;
 use super::build_results::BuildResults;
+use super::intrinsics::Expression;
 use super::names::Names;
 use crate::definition::Options;
 
@@ -18,8 +19,13 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The command of the project's tool, which builds everything, as one would type it in a shell.
-    pub(super) fn build_command(&self) -> &str {
-        if self.assets.assembly.is_some() { "cdk synth" } else { self.results.command() }
+    /// The command of the project's tool, which builds everything, as one would type it in a shell. The AWS SAM CLI does not
+    /// expand loops by itself (AWS SAM CLI, `--language-extensions`).
+    pub(super) fn build_command(&self, resource: &Expression<'_>) -> String {
+        if self.assets.assembly.is_some() {
+            return "cdk synth".to_owned();
+        }
+        let option = if resource.loops() > 0 { " --language-extensions" } else { "" };
+        format!("{}{option}", self.results.command())
     }
 }

@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 
 use super::assets::Assets;
 use super::build_command;
-use super::build_graph::Target;
+use super::build_graph::Wanted;
 use super::build_results::{BuiltSettings, Found};
 use super::cdk_helpers;
 use super::code::{self, InS3, Location};
@@ -288,7 +288,7 @@ impl<'t> Reader<'_, 't> {
             configuration,
             deployed_variables,
             build_command: (self.context.results.are_used() && !build_command::skips_build(stacks, resource))
-                .then(|| self.context.build_command().to_owned()),
+                .then(|| self.context.build_command(resource)),
             timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),
             base,
@@ -356,12 +356,17 @@ impl<'t> Reader<'_, 't> {
         if !code::may_be_on_this_machine(&what, &place, &self.options.fetched, findings) {
             return None;
         }
-        let target = Target { runtime: runs.written_runtime, architecture: runs.architecture };
-        let found = self.context.results.find(id.full_name, &place, &path, Some(&target));
+        let folder = fs::folder_of(place.file()).join(&path);
+        let wanted = Wanted {
+            runtime: Some(runs.written_runtime),
+            architecture: Some(runs.architecture),
+            sources: folder.clone(),
+            metadata: build_command::written_metadata(self.stacks, resource),
+        };
+        let found = self.context.results.find(id.full_name, &place, &wanted);
         if let Found::Fresh(source, settings) = found {
             return Some((FunctionCode::Files(source), settings));
         }
-        let folder = fs::folder_of(place.file()).join(&path);
         let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
         if self.context.results.are_used()
             && is_folder
@@ -378,8 +383,8 @@ impl<'t> Reader<'_, 't> {
             } else {
                 build_command::for_replaced_runtime(need, runs.runtime)
             };
-            let command = self.context.build_command();
-            findings.add(build_command::needed(&what, &need, found.why_stale(), command, &place));
+            let command = self.context.build_command(resource);
+            findings.add(build_command::needed(&what, &need, found.why_stale(), &command, &place));
             return None;
         }
         let code = code::files(&path, &place, runs.runtime, findings);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::assets::Assets;
 use super::build_command;
+use super::build_graph::Wanted;
 use super::build_results::Found;
 use super::code::{self, InS3, Location};
 use super::context::Context;
@@ -11,6 +12,7 @@ use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
 use super::properties::Properties;
 use crate::definition::fields::{self, Findings, layer_version, source};
 use crate::finding::{Code, Finding, Place};
+use crate::fs;
 use crate::project::{Layer, LayerSource};
 
 /// Finds the layers of functions, each layer of the template once.
@@ -168,11 +170,17 @@ fn read<'t>(
         }
         Some(Location::Path { path, place }) => {
             let need = build_command::needed_by_layer(stacks, resource);
-            match (results.find(&full_name, &place, &path, None), need) {
+            let wanted = Wanted {
+                runtime: None,
+                architecture: None,
+                sources: fs::folder_of(place.file()).join(&path),
+                metadata: build_command::written_metadata(stacks, resource),
+            };
+            match (results.find(&full_name, &place, &wanted), need) {
                 (Found::Fresh(source, _), _) => source,
                 (found, Some(need)) if results.are_used() => {
-                    let command = context.build_command();
-                    findings.add(build_command::needed(&what, &need, found.why_stale(), command, &place));
+                    let command = context.build_command(resource);
+                    findings.add(build_command::needed(&what, &need, found.why_stale(), &command, &place));
                     return None;
                 }
                 _ => code::files(&path, &place, "", findings)?,

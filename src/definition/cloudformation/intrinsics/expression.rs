@@ -154,7 +154,7 @@ impl<'t> Expression<'t> {
     }
 
     /// The number of loops around it.
-    pub(super) fn loops(&self) -> usize {
+    pub(in crate::definition) fn loops(&self) -> usize {
         self.bindings.iter().count()
     }
 

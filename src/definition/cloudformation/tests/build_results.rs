@@ -124,6 +124,90 @@ Resources:
 }
 
 #[test]
+fn sources_that_were_not_built_are_no_results() {
+    let folder = project();
+    let built = TEMPLATE.replace("BuildMethod:", "SamResourceId: x, BuildMethod:");
+    let built = built
+        .replace("CodeUri: src", "CodeUri: ../../src")
+        .replace("ContentUri: layer", "ContentUri: ../../layer");
+    folder.write(".aws-sam/build/template.yaml", built.as_bytes());
+    let text = report(&folder, TEMPLATE, &Options::of_tests());
+    assert!(
+        text.contains("the code of `A` must be built first, since its `BuildMethod` is `makefile`\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn functions_with_copies_of_one_result_share_an_image() {
+    let template = "
+Resources:
+  A: { Type: AWS::Serverless::Function, Properties: { Runtime: python3.12, Handler: app.a, CodeUri: src } }
+  B: { Type: AWS::Serverless::Function, Properties: { Runtime: python3.12, Handler: app.b, CodeUri: src } }
+";
+    let folder = Folder::new();
+    folder.write("src/app.py", b"x");
+    set_age(&folder, "src/app.py", 120);
+    folder.write(".aws-sam/build/A/app.py", b"x");
+    folder.write(".aws-sam/build/B/app.py", b"x");
+    let built = template
+        .replace("app.a, CodeUri: src", "app.a, CodeUri: A")
+        .replace("app.b, CodeUri: src", "app.b, CodeUri: B");
+    folder.write(".aws-sam/build/template.yaml", built.as_bytes());
+    let text = report(&folder, template, &Options::of_tests());
+    assert!(text.contains("B python3.12 app.b x86_64 .aws-sam/build/B/ [] in B"), "{text}");
+    folder.write(".aws-sam/build.toml", b"[function_build_definitions.1]\nfunctions = ['A', 'B']\n");
+    let text = report(&folder, template, &Options::of_tests());
+    assert!(text.contains("B python3.12 app.b x86_64 .aws-sam/build/A/ [] in A"), "{text}");
+}
+
+#[test]
+fn results_of_loops_are_in_folders_with_the_names_of_functions() {
+    let template = "
+Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
+Resources:
+  Fn::ForEach::Functions:
+    - Name
+    - [A, B]
+    - ${Name}Function:
+        Type: AWS::Serverless::Function
+        Metadata: { BuildMethod: makefile }
+        Properties: { Runtime: python3.12, Handler: app.handler, CodeUri: !Sub 'src/${Name}' }
+";
+    let folder = Folder::new();
+    for path in ["src/A/app.py", "src/B/app.py"] {
+        folder.write(path, b"x");
+        set_age(&folder, path, 120);
+    }
+    let text = report(&folder, template, &Options::of_tests());
+    assert!(text.contains("help: run `sam build --language-extensions`, or use"), "{text}");
+    folder.write(".aws-sam/build/AFunction/app.py", b"x");
+    folder.write(".aws-sam/build/template.yaml", template.as_bytes());
+    folder.write(
+        ".aws-sam/build.toml",
+        b"[function_build_definitions.1]\nfunctions = ['AFunction', 'BFunction']\n\
+                  [function_build_definitions.1.metadata]\nBuildMethod = 'makefile'\n",
+    );
+    let text = report(&folder, template, &Options::of_tests());
+    assert!(text.starts_with("AFunction python3.12 app.handler x86_64 .aws-sam/build/AFunction/"), "{text}");
+    assert!(text.contains("the code of `BFunction` must be built first"), "{text}");
+}
+
+#[test]
+fn results_may_be_where_the_build_of_another_folders_template_was_run() {
+    let folder = project();
+    for path in ["src/app.py", "layer/requirements.txt", "app/template.yaml", "app/app.py"] {
+        folder.write(&format!("infra/{path}"), &std::fs::read(folder.path(path)).unwrap());
+        set_age(&folder, &format!("infra/{path}"), 120);
+    }
+    folder.write("infra/template.yaml", TEMPLATE.as_bytes());
+    let read = || described(&folder, load(&folder.path("infra/template.yaml"), &Options::of_tests()));
+    assert!(read().starts_with("A python3.12 app.handler x86_64 .aws-sam/build/A/"), "{}", read());
+    folder.write("template.yaml", TEMPLATE.as_bytes());
+    assert!(read().contains("the code of `A` must be built first"), "{}", read());
+}
+
+#[test]
 fn a_built_template_is_a_template() {
     let folder = project();
     let loaded = load(&folder.path(".aws-sam/build/template.yaml"), &Options::of_tests()).unwrap();
