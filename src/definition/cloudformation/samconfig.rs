@@ -1,17 +1,22 @@
-//! `samconfig.toml` next to a template: the values that the AWS SAM CLI takes from it (AWS SAM developer guide, AWS SAM CLI
+//! `samconfig.toml`, or the same in YAML, next to a template: the values that the AWS SAM CLI takes from it (AWS SAM developer guide, AWS SAM CLI
 //! configuration file).
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
 use crate::definition::ParameterOverrides;
+use crate::definition::document::Document;
 use crate::definition::fields::Findings;
 use crate::finding::{Code, Finding, Place};
 use crate::fs::{self, TextError};
+use crate::text::with_causes;
 
-/// The name of the file.
-const FILE: &str = "samconfig.toml";
+/// The names of the file. The first that is there counts (AWS SAM CLI, `SamConfig.get_default_file`).
+const FILES: [&str; 3] = ["samconfig.toml", "samconfig.yaml", "samconfig.yml"];
 
 /// The largest file that is read, in bytes: many times what any needs.
 const SIZE_LIMIT: u64 = 1024 * 1024;
@@ -38,37 +43,35 @@ pub(super) struct Samconfig {
 impl Samconfig {
     /// Reads the file in a folder, if there is one, for an environment that the user names or the default one.
     pub(super) fn read(folder: &Path, environment: Option<&str>, findings: &mut Findings) -> Self {
-        let file = folder.join(FILE);
-        let place = Place::document(&file);
+        let files = FILES.map(|name| folder.join(name));
+        let file = files.iter().find(|file| fs::metadata(file).is_ok()).unwrap_or(&files[0]);
+        let place = Place::document(file);
         let mut failed = |message: String, help: &str| {
             findings.add(Finding::error(Code::Samconfig, place.clone(), message).help(help));
             Self::default()
         };
-        let text = match fs::read_text(&file, SIZE_LIMIT) {
+        let text = match fs::read_text(file, SIZE_LIMIT) {
             Ok(text) => text,
             Err(TextError::Fs(error)) if error.source.kind() == ErrorKind::NotFound => match environment {
                 None => return Self::default(),
                 Some(name) => {
-                    let message = format!("there is no `{FILE}` with the environment `{name}`");
+                    let message = format!("there is no `{}` with the environment `{name}`", FILES[0]);
                     return failed(message, "remove `--config-env`, or create the file");
                 }
             },
             Err(error) => return failed(format!("the file cannot be read: {error}"), "correct the file"),
         };
-        let table: toml::Table = match text.parse() {
-            Ok(table) => table,
-            Err(error) => {
-                let message = toml::de::Error::message(&error).to_owned();
-                return failed(format!("the file is not valid TOML: {message}"), "correct the file");
-            }
+        let environments = match environments(file, text) {
+            Ok(environments) => environments,
+            Err(why) => return failed(why, "correct the file"),
         };
         let name = environment.unwrap_or(DEFAULT_ENVIRONMENT);
-        let Some(section) = table.get(name) else {
+        let Some(section) = environments.get(name) else {
             if environment.is_none() {
                 return Self::default();
             }
-            let known: Vec<_> =
-                table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str()).collect();
+            let known = environments.iter().filter(|(_, value)| value.is_object());
+            let known: Vec<_> = known.map(|(name, _)| name.as_str()).collect();
             let help = format!("use one of {}", known.join(", "));
             return failed(format!("there is no environment `{name}`"), &help);
         };
@@ -78,24 +81,24 @@ impl Samconfig {
         }
     }
 
-    fn of(section: &toml::Value) -> Result<Self, String> {
+    fn of(section: &Value) -> Result<Self, String> {
         let mut samconfig = Self::default();
         for command in COMMANDS {
             let Some(parameters) = section.get(command).and_then(|command| command.get("parameters")) else {
                 continue;
             };
-            let text = |key: &str| parameters.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+            let text = |key: &str| parameters.get(key).and_then(Value::as_str).map(str::to_owned);
             samconfig.region = text("region").or(samconfig.region);
             samconfig.stack_name = text("stack_name").or(samconfig.stack_name);
             samconfig.build_folder = text("build_dir").or(samconfig.build_folder);
             match parameters.get("parameter_overrides") {
-                Some(toml::Value::String(overrides)) => samconfig.add(overrides)?,
-                Some(toml::Value::Array(list)) => {
-                    for overrides in list.iter().filter_map(toml::Value::as_str) {
+                Some(Value::String(overrides)) => samconfig.add(overrides)?,
+                Some(Value::Array(list)) => {
+                    for overrides in list.iter().filter_map(Value::as_str) {
                         samconfig.add(overrides)?;
                     }
                 }
-                Some(toml::Value::Table(table)) => {
+                Some(Value::Object(table)) => {
                     let values =
                         table.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?)));
                     samconfig.parameters.extend(values);
@@ -114,14 +117,24 @@ impl Samconfig {
     }
 }
 
+/// The sections of the file by the names of environments, with its other values; or why there are none.
+fn environments(file: &Path, text: String) -> Result<Map<String, Value>, String> {
+    let is_toml = file.extension().is_some_and(|extension| extension == "toml");
+    if is_toml {
+        return toml::from_str(&text)
+            .map_err(|error| format!("the file is not valid TOML: {}", toml::de::Error::message(&error)));
+    }
+    let document = Document::parse(file, text).map_err(|error| with_causes(&error))?;
+    Map::deserialize(document.root()).map_err(|error| format!("the file has no environments: {error}"))
+}
+
 /// The text of a value that is not a list or table.
-fn scalar(value: &toml::Value) -> Option<String> {
+fn scalar(value: &Value) -> Option<String> {
     match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Float(number) => Some(number.to_string()),
-        toml::Value::Boolean(value) => Some(value.to_string()),
-        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -130,7 +143,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Result<Samconfig, String> {
-        Samconfig::of(&toml::Value::Table(text.parse().unwrap()))
+        Samconfig::of(&Value::Object(environments(Path::new(FILES[0]), text.to_owned()).unwrap()))
     }
 
     #[test]
@@ -153,6 +166,13 @@ mod tests {
         let parameters = [("A", "2"), ("B", "two words"), ("C", "3")];
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         assert_eq!(samconfig.parameters, parameters.map(own).into());
+        let yaml = "deploy: { parameters: { region: eu-west-1, parameter_overrides: { A: 2, B: [x] } } }";
+        let of_yaml = environments(Path::new("samconfig.yaml"), yaml.to_owned()).unwrap();
+        let samconfig = Samconfig::of(&Value::Object(of_yaml)).unwrap();
+        assert_eq!(
+            (samconfig.region.as_deref(), samconfig.parameters),
+            (Some("eu-west-1"), [own(("A", "2"))].into())
+        );
         assert_eq!(of("").unwrap(), Samconfig::default());
         assert!(of("[deploy.parameters]\nparameter_overrides = \"A\"\n").is_err());
     }
