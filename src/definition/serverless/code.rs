@@ -81,8 +81,7 @@ impl<'a> Files<'a> {
         artifacts: &Artifacts,
         programs: Vec<PathBuf>,
     ) -> Self {
-        let other_stage = artifacts.stage().filter(|own| stage.is_some_and(|stage| stage != *own));
-        let other_stage = other_stage.map(str::to_owned);
+        let other_stage = artifacts.stage().filter(|own| stage.is_some_and(|stage| stage != own));
         Self { documents, usage, other_stage, programs, newest: RefCell::default() }
     }
 

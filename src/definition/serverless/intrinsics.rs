@@ -9,6 +9,9 @@ use crate::project::Partition;
 /// How deep functions may be in each other.
 const DEPTH_AT_MOST: usize = 16;
 
+/// The longest text that is evaluated, in bytes: far more than AWS Lambda takes for all variables of a function.
+const TEXT_AT_MOST: usize = 64 * 1024;
+
 /// What a value is that Serverless passes on to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Evaluated {
@@ -39,7 +42,11 @@ impl Region {
         let Some(depth) = depth.checked_sub(1) else { return Evaluated::Deployed };
         let Ok(value) = resolver.resolve(value) else { return Evaluated::Deployed };
         if let Some(text) = value.text() {
-            return Evaluated::Text(text.to_owned());
+            return if text.len() > TEXT_AT_MOST {
+                Evaluated::Deployed
+            } else {
+                Evaluated::Text(text.to_owned())
+            };
         }
         let (name, argument) = match (value.tagged(), value.entries()) {
             (Some((tag, argument)), _) => (tag.trim_start_matches('!').to_owned(), argument),
@@ -70,11 +77,17 @@ impl Region {
     fn join(&self, resolver: &Resolver<'_>, argument: &Value<'_>, depth: usize) -> Option<String> {
         let mut parts = argument.items()?;
         let (separator, list) = (parts.next()?, resolver.resolve(&parts.next()?).ok()?);
-        let texts = list.items()?.map(|item| match self.value(resolver, &item, depth) {
-            Evaluated::Text(text) => Some(text),
-            _ => None,
-        });
-        Some(texts.collect::<Option<Vec<_>>>()?.join(separator.text()?))
+        let separator = separator.text()?;
+        let mut joined = String::new();
+        for (index, item) in list.items()?.enumerate() {
+            let Evaluated::Text(text) = self.value(resolver, &item, depth) else { return None };
+            if joined.len() + separator.len() + text.len() > TEXT_AT_MOST {
+                return None;
+            }
+            joined += if index == 0 { "" } else { separator };
+            joined += &text;
+        }
+        Some(joined)
     }
 
     /// Replaces pseudo parameters in a text; nothing if there is anything else to replace. The plugin

@@ -86,8 +86,8 @@ impl<'r, 'a> Layers<'r, 'a> {
         let written = layers.as_ref().and_then(Value::entries).into_iter().flatten();
         let written = written.map(|(name, _)| name.to_owned());
         // Plugins add layers that are not in the definition.
-        let recorded = recorded_entries(self.resolver.documents(), "layers").map(str::to_owned);
-        let names: Vec<String> = written.chain(recorded).collect();
+        let recorded = recorded_entries(self.resolver.documents(), "layers").into_iter();
+        let names: Vec<String> = written.chain(recorded.map(str::to_owned)).collect();
         let Some(name) = names.iter().find(|name| logical_id(name) == id) else {
             let message = format!("no layer of this service becomes `{id}`");
             let known =

@@ -7,10 +7,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value as Json;
-
 use super::package::{Packaging, ServicePackage};
 use super::values::Text;
+use super::variables::{Work, text_in_state};
+use crate::definition::document::Document;
 use crate::fs;
 
 /// The folder of packages next to the definition.
@@ -42,7 +42,9 @@ pub(super) struct Artifacts {
     service: PathBuf,
     /// The folder of the packages.
     folder: PathBuf,
-    state: Json,
+    /// The state, if it can be read, and the work that references in it have caused.
+    state: Option<Document>,
+    work: Work,
     /// Whether the state is the definition of the service, so that the paths in it are those of packages.
     is_definition: bool,
 }
@@ -51,24 +53,21 @@ impl Artifacts {
     /// Looks up the packages of a service. A state file that cannot be read counts as missing.
     pub(super) fn open(service: &Path, package: &ServicePackage) -> Self {
         let folder = service.join(package.path.as_ref().map_or(FOLDER, |path| &path.text));
-        let state = fs::read(&folder.join(STATE), STATE_AT_MOST).ok();
-        let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { service: service.to_owned(), folder, state, is_definition: false }
+        Self { is_definition: false, ..Self::of_state(service, &folder.join(STATE)) }
     }
 
     /// The packages in the folder of a state file that is the definition of a service.
     pub(super) fn of_state(service: &Path, state_file: &Path) -> Self {
-        let state = fs::read(state_file, STATE_AT_MOST).ok();
-        let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let state = Document::read_at_most(state_file, STATE_AT_MOST).ok();
         let folder = fs::folder_of(state_file).to_owned();
-        Self { service: service.to_owned(), folder, state, is_definition: true }
+        Self { service: service.to_owned(), folder, state, work: Work::default(), is_definition: true }
     }
 
     /// The stage that the packages were made for, if that was recorded: the folder in the deployment bucket has the form
     /// `PREFIX/SERVICE/STAGE/TIME` (`generate-artifact-directory-name.js`).
-    pub(super) fn stage(&self) -> Option<&str> {
-        let folder = self.state.pointer("/package/artifactDirectoryName")?.as_str()?;
-        folder.rsplit('/').nth(1).filter(|stage| !stage.is_empty())
+    pub(super) fn stage(&self) -> Option<String> {
+        let folder = self.recorded(&["package", "artifactDirectoryName"])?;
+        folder.rsplit('/').nth(1).filter(|stage| !stage.is_empty()).map(str::to_owned)
     }
 
     /// The package of a function. `name` is that of the service, as far as it is known.
@@ -86,10 +85,9 @@ impl Artifacts {
             return self.given(artifact);
         }
         let individual = service.is_individual(own);
-        let recorded = self.recorded("functions", function).or_else(|| {
-            let shared = file_name(self.state.pointer("/package/artifact")?)?;
-            (!individual).then_some(shared)
-        });
+        let recorded = self.recorded_file(&["service", "functions", function, "package", "artifact"]);
+        let shared = || self.recorded_file(&["package", "artifact"]).filter(|_| !individual);
+        let recorded = recorded.or_else(shared);
         let name = name.unwrap_or("service");
         // With its own esbuild, version 4 puts the name of the service in front.
         let names = if individual {
@@ -102,10 +100,11 @@ impl Artifacts {
 
     /// The package of a layer.
     pub(super) fn of_layer(&self, layer: &str, own: &Packaging) -> Package {
-        match &own.artifact {
-            Some(artifact) => self.given(artifact),
-            None => self.first_of(self.recorded("layers", layer).into_iter().chain([format!("{layer}.zip")])),
+        if let Some(artifact) = &own.artifact {
+            return self.given(artifact);
         }
+        let recorded = self.recorded_file(&["service", "layers", layer, "package", "artifact"]);
+        self.first_of(recorded.into_iter().chain([format!("{layer}.zip")]))
     }
 
     fn given(&self, artifact: &Text) -> Package {
@@ -124,9 +123,14 @@ impl Artifacts {
         }
     }
 
-    /// The name of a file that the state file has for a function or layer.
-    fn recorded(&self, section: &str, name: &str) -> Option<String> {
-        file_name(self.state.get("service")?.get(section)?.get(name)?.get("package")?.get("artifact")?)
+    /// A text that the state file has.
+    fn recorded(&self, steps: &[&str]) -> Option<String> {
+        text_in_state(self.state.as_ref()?, &self.work, steps)
+    }
+
+    /// The name of a file whose path the state file has.
+    fn recorded_file(&self, steps: &[&str]) -> Option<String> {
+        file_name(&self.recorded(steps)?)
     }
 
     /// The first of these files that is there.
@@ -145,8 +149,8 @@ fn is_file(path: &Path) -> bool {
 }
 
 /// The name at the end of a path of this or another system.
-fn file_name(path: &Json) -> Option<String> {
-    let name = path.as_str()?.rsplit(['/', '\\']).next()?;
+fn file_name(path: &str) -> Option<String> {
+    let name = path.rsplit(['/', '\\']).next()?;
     (!matches!(name, "" | "." | "..")).then(|| name.to_owned())
 }
 

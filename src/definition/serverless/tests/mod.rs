@@ -6,6 +6,7 @@ mod layers;
 mod never_panics;
 mod settings;
 mod state;
+mod state_references;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

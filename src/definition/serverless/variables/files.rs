@@ -5,6 +5,7 @@
 use std::cell::{Cell, OnceCell};
 use std::path::{Component, Path, PathBuf};
 
+use super::references::Work;
 use crate::definition::document::{Document, DocumentError};
 use crate::fs::{self, FsError, TextError};
 
@@ -37,6 +38,8 @@ pub(in crate::definition::serverless) struct ServiceDocuments {
     recorded: Option<Document>,
     /// Whether what was recorded does not count.
     ignores_recorded: Cell<bool>,
+    /// The work that references in the state have caused.
+    pub(super) work: Work,
     read: Box<dyn Fn(&Path) -> FileOutcome>,
     files: Link,
 }
@@ -64,6 +67,7 @@ impl ServiceDocuments {
             is_state: false,
             recorded: None,
             ignores_recorded: Cell::default(),
+            work: Work::default(),
             read: Box::new(read),
             files: Link::default(),
         }

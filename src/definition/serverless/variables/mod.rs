@@ -10,6 +10,7 @@
 
 mod files;
 mod recorded;
+mod references;
 mod sources;
 mod syntax;
 mod unresolved;
@@ -21,7 +22,10 @@ use std::collections::BTreeMap;
 #[cfg(test)]
 pub(super) use self::files::FileOutcome;
 pub(super) use self::files::{ServiceDocuments, read_file};
-pub(super) use self::recorded::{entries as recorded_entries, entry as recorded_entry};
+pub(super) use self::recorded::{
+    entries as recorded_entries, entry as recorded_entry, text_in as text_in_state,
+};
+pub(super) use self::references::Work;
 use self::syntax::{Part, Source, Template, Variable};
 pub(super) use self::unresolved::{Cause, Unresolved};
 pub(super) use self::value::Value;
@@ -74,11 +78,11 @@ impl<'a> Resolver<'a> {
     /// The whole service.
     pub(super) fn root(&self) -> Value<'a> {
         let definition = self.documents.definition();
-        let root = Value::node(definition.root(), definition.place());
-        match root.step(recorded::SERVICE) {
-            Some(service) if self.documents.is_state() => service,
-            _ => root,
+        if !self.documents.is_state() {
+            return Value::node(definition.root(), definition.place());
         }
+        let state = Value::state(definition.root(), &self.documents.work, definition.place());
+        state.step(recorded::SERVICE).unwrap_or(state)
     }
 
     /// The documents of the service.

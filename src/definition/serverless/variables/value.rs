@@ -1,6 +1,7 @@
 //! A value of a service with its place in the document where it was written.
 
-use crate::definition::document::{Node, Scalar, ScalarKind};
+use super::references::{References, Work};
+use crate::definition::document::{Entry, Node, Scalar, ScalarKind};
 use crate::finding::Place;
 
 /// A value and its place.
@@ -8,6 +9,8 @@ use crate::finding::Place;
 pub(in crate::definition::serverless) struct Value<'a> {
     content: Content<'a>,
     place: Place,
+    /// The references of the state that it is in, which its entries and items may be.
+    references: Option<References<'a>>,
 }
 
 #[derive(Debug, Clone)]
@@ -20,11 +23,27 @@ enum Content<'a> {
 
 impl<'a> Value<'a> {
     pub(super) fn node(node: &'a Node, place: Place) -> Self {
-        Self { content: Content::Node(node), place }
+        Self { content: Content::Node(node), place, references: None }
+    }
+
+    /// The whole of a state that Serverless has recorded. References in it are followed when its values are read.
+    pub(super) fn state(root: &'a Node, work: &'a Work, place: Place) -> Self {
+        Self { references: Some(References { root, work }), ..Self::node(root, place) }
+    }
+
+    /// The same value as if it were at another place.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// A node inside of this value.
+    fn inner(&self, node: &'a Node, place: Place) -> Self {
+        let node = self.references.map_or(node, |references| references.follow(node));
+        Self { references: self.references, ..Self::node(node, place) }
     }
 
     pub(super) fn computed(scalar: Scalar, place: Place) -> Self {
-        Self { content: Content::Scalar(scalar), place }
+        Self { content: Content::Scalar(scalar), place, references: None }
     }
 
     pub(super) fn of_text(text: impl Into<String>, place: &Place) -> Self {
@@ -70,7 +89,7 @@ impl<'a> Value<'a> {
     /// The tag, such as `Ref` of `!Ref`, and what is under it.
     pub(in crate::definition::serverless) fn tagged(&self) -> Option<(&'a str, Self)> {
         match self.as_node()? {
-            Node::Tagged(tag, value) => Some((tag, Self::node(value, self.place.clone()))),
+            Node::Tagged(tag, value) => Some((tag, self.inner(value, self.place.clone()))),
             _ => None,
         }
     }
@@ -78,19 +97,15 @@ impl<'a> Value<'a> {
     /// The items of a list, in which variables are not replaced yet.
     pub(in crate::definition::serverless) fn items(&self) -> Option<impl Iterator<Item = Self>> {
         let Node::List(items) = self.as_node()? else { return None };
-        let place = self.place.clone();
-        Some(items.iter().enumerate().map(move |(index, item)| Self::node(item, place.index(index))))
+        let items = items.iter().enumerate();
+        Some(items.map(|(index, item)| self.inner(item, self.place.index(index))))
     }
 
     /// The entries of a mapping, in whose values variables are not replaced yet.
     pub(in crate::definition::serverless) fn entries(&self) -> Option<impl Iterator<Item = (&'a str, Self)>> {
         let Node::Mapping(entries) = self.as_node()? else { return None };
-        let place = self.place.clone();
-        Some(
-            entries
-                .iter()
-                .map(move |entry| (entry.key.as_str(), Self::node(&entry.value, place.key(&entry.key)))),
-        )
+        let inner = |entry: &'a Entry| self.inner(&entry.value, self.place.key(&entry.key));
+        Some(entries.iter().map(move |entry| (entry.key.as_str(), inner(entry))))
     }
 
     /// The entry of a mapping, or item of a list, that one step of an address names.
@@ -98,11 +113,11 @@ impl<'a> Value<'a> {
         match self.as_node()? {
             Node::Mapping(entries) => {
                 let entry = entries.iter().rfind(|entry| entry.key == step)?;
-                Some(Self::node(&entry.value, self.place.key(step)))
+                Some(self.inner(&entry.value, self.place.key(step)))
             }
             Node::List(items) => {
                 let index = step.parse().ok()?;
-                Some(Self::node(items.get(index)?, self.place.index(index)))
+                Some(self.inner(items.get(index)?, self.place.index(index)))
             }
             Node::Scalar(_) | Node::Tagged(..) => None,
         }
