@@ -3,8 +3,8 @@
 //! How a runtime reads a handler is that of its client (aws-lambda-python-runtime-interface-client and its siblings). What
 //! limg cannot know is not judged: the content of Java archives, and entry points that do what they want with a handler.
 
-use super::Subject;
 use super::handler_module::Module;
+use super::{Subject, handler_function};
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::plan::Startup;
@@ -25,7 +25,11 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         function.handler_wrapper.as_ref().map(|wrapper| (wrapper.handler.as_str(), &places.function));
     let own = function.handler.as_deref().map(|handler| (handler, &places.handler));
     let handlers = extensions.chain(wrapper).chain(own);
-    Ok(handlers.filter_map(|(handler, place)| missing(subject, handler, place)).collect())
+    let mut findings = Vec::new();
+    for (handler, place) in handlers {
+        findings.extend(missing(subject, handler, place)?);
+    }
+    Ok(findings)
 }
 
 /// Whether the language's client gets the handler.
@@ -40,29 +44,30 @@ pub(super) fn calls_handlers(Subject { contract, plan, .. }: &Subject<'_>) -> bo
     }
 }
 
-fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Option<Finding> {
+fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Result<Option<Finding>, TreeError> {
     let Subject { contract, plan, .. } = subject;
-    let module = Module::of(handler, &contract.id)?;
+    let Some(module) = Module::of(handler, &contract.id) else { return Ok(None) };
     let script = || format!("{TASK_ROOT}/{handler}").parse().ok();
     let is_script = !plan.wrappers.is_empty() && script().is_some_and(|path| plan.merged.is_file(&path));
     if is_script {
-        return None;
+        return Ok(None);
     }
     // What a wrapper does with a handler is not known.
     if module.lacks_function() && plan.wrappers.is_empty() {
         let message =
             format!("the handler `{handler}` names {}, but no function in it", module.description());
         let help = format!("add the function's name: `{}.handler`", module.name());
-        return Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help));
+        return Ok(Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help)));
     }
     if exists(subject, &module) {
-        return None;
+        let is_known = plan.wrappers.is_empty();
+        return if is_known { handler_function::missing(subject, handler, &module, place) } else { Ok(None) };
     }
     let message = format!(
         "the handler `{handler}` is in {}, which is neither in the code nor in a layer or the base",
         module.description()
     );
-    Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help(subject, &module)))
+    Ok(Some(Finding::warning(Code::HandlerNotFound, place.clone(), message).help(help(subject, &module))))
 }
 
 fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {

@@ -22,11 +22,10 @@ impl<'a> Module<'a> {
         let end = match language {
             Language::Python => handler.rfind('.'),
             // The first full stop of the file's name.
-            Language::Node => {
+            Language::Node | Language::Ruby => {
                 let name = handler.rfind('/').map_or(0, |end| end + 1);
                 handler[name..].find('.').map(|end| name + end)
             }
-            Language::Ruby => handler.find('.'),
             Language::Java | Language::DotNet => handler.find("::"),
         };
         let (name, function) = handler.split_at(end.unwrap_or(handler.len()));
@@ -53,6 +52,24 @@ impl<'a> Module<'a> {
     pub(super) fn lacks_function(&self) -> bool {
         let calls_function = matches!(self.language, Language::Python | Language::Node | Language::Ruby);
         calls_function && self.function.trim_start_matches('.').is_empty()
+    }
+
+    /// Its language.
+    pub(super) fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The name in the handler that the module itself must define. Nothing where none is called by name.
+    pub(super) fn function_name(&self) -> Option<&'a str> {
+        let function = self.function.trim_start_matches('.');
+        let name = match self.language {
+            Language::Python => function,
+            // A function may be in an object that is exported, and a method in a class.
+            Language::Node => function.split('.').next()?,
+            Language::Ruby => function.rsplit(['.', ':']).next()?,
+            Language::Java | Language::DotNet => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
     }
 
     /// The variables with folders in which it is searched.

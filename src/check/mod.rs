@@ -19,6 +19,7 @@ mod extensions;
 mod followed_packages;
 mod foreign_entry_point;
 mod handler;
+mod handler_function;
 mod handler_module;
 mod links;
 mod misplaced;

@@ -208,7 +208,7 @@ codes! {
     WrapperCollision = "wrapper-collision";
     /// The base's entry script requires a handler, and the function has none.
     NoHandler = "no-handler";
-    /// Warning: the file of the handler is not in the image.
+    /// Warning: the file of the handler is not in the image, or does not have the function.
     HandlerNotFound = "handler-not-found";
     /// Nothing in the base image starts the handler.
     NoEntrypoint = "no-entrypoint";

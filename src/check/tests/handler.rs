@@ -7,6 +7,9 @@ use crate::finding::{Code, Finding};
 use crate::plan::tests::fixture::{Fixture, in_image};
 use crate::project::HandlerWrapper;
 
+/// The content of files without one: the functions of all handlers.
+const NAMES: &str = "handler api process run handle Handle";
+
 fn not_found(fixture: &Fixture) -> Vec<Finding> {
     let (function, contract, base, plan) =
         (&fixture.function, fixture.contract(), &fixture.run, &fixture.planned());
@@ -16,7 +19,9 @@ fn not_found(fixture: &Fixture) -> Vec<Finding> {
 }
 
 fn of(runtime: &str, handler: &str, code: &[&str]) -> Fixture {
-    let mut fixture = Fixture::new(runtime).code(code);
+    let node = |node: &&str| if node.contains('=') { (*node).to_owned() } else { format!("{node}={NAMES}") };
+    let nodes: Vec<_> = code.iter().map(node).collect();
+    let mut fixture = Fixture::new(runtime).code(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
     fixture.function.handler = Some(handler.to_owned());
     fixture
 }
@@ -146,4 +151,46 @@ fn a_handler_without_a_function_gives_a_warning() {
         assert!(found[0].message.ends_with("but no function in it"), "{handler}: {}", found[0].message);
     }
     assert_eq!(not_found(&of("java21", "Hello", &["/var/task/Hello.class"])), [], "Java calls an interface");
+}
+
+#[test]
+fn a_function_that_the_module_does_not_have_gives_a_warning() {
+    for (runtime, handler, file, advice) in [
+        ("nodejs22.x", "app.lambdaHandler", "/var/task/app.js=exports.handler = 1", "use `app.handler`"),
+        (
+            "python3.12",
+            "src/app.main",
+            "/var/task/src/app.py=def lambda_handler(): x",
+            "use `src/app.lambda_handler`",
+        ),
+        ("ruby3.3", "app.Shop.run", "/var/task/app.rb=class Shop\nend", "correct the handler"),
+    ] {
+        let found = not_found(&of(runtime, handler, &[file]));
+        assert_eq!(found.len(), 1, "{handler}");
+        assert!(!found[0].is_error() && found[0].message.contains("does not have"), "{}", found[0].message);
+        assert!(help(&found[0]).contains(advice), "{}", help(&found[0]));
+    }
+    let found = not_found(&of("nodejs22.x", "a.b.c", &["/var/task/a.mjs=export const c = 1"]));
+    let message = "the handler `a.b.c` names the function `b`, which `a.mjs` does not have";
+    assert_eq!(found[0].message, message);
+    let bundled = format!("/var/task/app.js=exports.a = 1; //{}", "x".repeat(1000));
+    for (runtime, handler, files) in [
+        ("nodejs22.x", "app.handler", &[bundled.as_str()][..]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=x", "/var/task/app.mjs=export { handler }"]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=module.exports = lib"]),
+        ("python3.12", "app.handler", &["/var/task/app.py=from lib import *"]),
+        ("python3.12", "app.handler", &["/var/task/app/__init__.py=x", "/var/task/app.pyc"]),
+        ("ruby3.3", "app.run", &["/var/task/app.rb=require_relative 'lib'"]),
+    ] {
+        assert_eq!(not_found(&of(runtime, handler, files)), [], "{files:?}");
+    }
+    let mut fixture = of("python3.12", "app.handler", &["/var/task/app.py=x"]);
+    fixture.function.wrapper = Some(in_image("/bin/sh"));
+    assert_eq!(not_found(&fixture), []);
+}
+
+#[test]
+fn a_file_of_ruby_may_be_above_the_code() {
+    let found = not_found(&of("ruby3.3", "../../lib/app.handler", &["/var/task/x.rb"]));
+    assert!(found[0].message.contains("is in the file `../../lib/app`, which"), "{}", found[0].message);
 }

@@ -415,7 +415,7 @@ fn a_base_that_names_a_bad_wrapper_is_an_error() {
 
 #[test]
 fn an_image_that_is_too_large_is_an_error() {
-    let fixture = Fixture::new("python3.12");
+    let fixture = Fixture::with_code("python3.12", &["/var/task/app.py=def handler(event, context): pass"]);
     let plan = fixture.planned();
     let errors = |base_size| {
         let (function, contract, base) = (&fixture.function, fixture.contract(), &fixture.run);
