@@ -9,8 +9,11 @@ use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::plan::Startup;
 use crate::project::ImagePath;
-use crate::runtime::{AWS_ENTRYPOINT, LAYER_ROOT, TASK_ROOT};
+use crate::runtime::{AWS_ENTRYPOINT, LAYER_ROOT, RUNTIME_DIR, TASK_ROOT};
 use crate::tree::TreeError;
+
+/// Where bases have the archives of Lambda's Java client and of the JDK: those of AWS in the first two.
+const OF_JAVA: [&str; 3] = [RUNTIME_DIR, "/var/lang", "/usr/lib/jvm"];
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     if !calls_handlers(subject) {
@@ -89,13 +92,14 @@ fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
 }
 
 /// Whether a path is an archive from which Lambda loads classes: in `lib` of the code, in `java/lib` of a layer (facts 2.5), or
-/// anywhere in the base. A base with another working directory or a `CLASSPATH` is not judged.
+/// anywhere in the base but in the folders of Lambda's client and of the JDK, which contain no handlers. A base with another
+/// working directory or a `CLASSPATH` is not judged.
 fn may_be_on_class_path(Subject { function, plan, .. }: &Subject<'_>, path: &ImagePath) -> bool {
     let is_variable = |(name, _): &(String, String)| name == "CLASSPATH";
     let is_changed = plan.run.working_directory.as_deref().is_some_and(|folder| folder != TASK_ROOT)
         || plan.run.environment.iter().any(is_variable)
         || function.configuration.contains_key("CLASSPATH");
-    let is_of_base = !path.is_below(TASK_ROOT) && !path.is_below(LAYER_ROOT);
+    let is_of_base = ![TASK_ROOT, LAYER_ROOT].iter().chain(&OF_JAVA).any(|folder| path.is_below(folder));
     let folder = path.folder();
     path.suffix() == Some("jar")
         && (is_changed

@@ -140,6 +140,18 @@ fn what_runs_a_script_or_calls_another_handler_is_taken_into_account() {
 }
 
 #[test]
+fn archives_of_the_java_runtime_have_no_handlers() {
+    let base = |archive: &'static str| {
+        let mut fixture = of("java21", "com.shop.Handler::handle", &["/var/task/Handler.java"]);
+        fixture.index = base_of(&[&[archive]]);
+        not_found(&fixture).len()
+    };
+    assert_eq!(base("var/runtime/lib/aws-lambda-java-core-1.2.2.jar"), 1);
+    assert_eq!(base("var/lang/lib/jrt-fs.jar"), 1);
+    assert_eq!(base("app/shop.jar"), 0);
+}
+
+#[test]
 fn a_handler_without_a_function_gives_a_warning() {
     for (runtime, handler, file) in [
         ("python3.12", "app", "/var/task/app.py"),
