@@ -96,7 +96,8 @@ pub(crate) struct Subject<'a> {
     pub trees: &'a FunctionTrees,
     /// The plan.
     pub plan: &'a ImagePlan<'a>,
-    /// The name that findings about the code have for it: that of the first of the functions in question that share the image.
+    /// The name that findings about the code have for it: that of the first of the functions in question that share the image and
+    /// the place where the code is named.
     pub code_of: &'a str,
 }
 

@@ -60,7 +60,9 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
     // The findings that the files of a base may solve.
     let (mut open, mut certain) = (BTreeSet::new(), BTreeSet::new());
     for (position, (function, base)) in functions.iter().zip(bases.iter()).enumerate() {
-        let code_of = *code_of.entry(&function.image.name).or_insert(function.name.as_str());
+        // Functions whose code is named at one place get one finding, and others one each.
+        let code = (&function.image.name, &function.places.code);
+        let code_of = *code_of.entry(code).or_insert(function.name.as_str());
         let trees = loader.trees(function, &mut findings);
         let (Some(trees), Some(base)) = (trees, base) else { continue };
         for (owner, tree) in plan::owned_trees(function, &trees) {
