@@ -3,6 +3,7 @@
 use super::{Fault, Host};
 use crate::files::{Libc, Wheel};
 use crate::project::{Architecture, ImagePath};
+use crate::tree::{Node, Tree};
 
 /// What begins the tags of another implementation of Python, which loads none of the usual modules, and the reverse.
 const PYPY: &str = "pypy";
@@ -104,4 +105,31 @@ impl<'a> Tag<'a> {
         let later = if self.abi == "abi3" { " or later" } else { "" };
         (!fits).then(|| Fault::version(format!("{display}{later}")))
     }
+}
+
+/// Native modules that their packages import in a `try` statement and can do without: those of `MarkupSafe`, simplejson and
+/// `PyYAML`.
+const OPTIONAL: [&str; 2] = ["_speedups", "_yaml"];
+
+/// What mypyc adds to the names of libraries that only the modules of the same build load (mypyc documentation).
+const OF_MYPYC: &str = "__mypyc";
+
+/// Whether Python passes over an extension module and finds the same module in Python: the interpreter of the function tries
+/// only the endings of its own platform (PEP 3149).
+pub(super) fn has_fallback(path: &ImagePath, tree: &Tree, host: &Host<'_>) -> bool {
+    let Some(version) = host.python else { return false };
+    let Some((module, ending)) = path.name().split_once('.') else { return false };
+    let own = format!("cpython-{}-{}-linux-gnu.so", version.replace('.', ""), host.architecture.linux_name());
+    let is_tried = ["so", "abi3.so", &own].contains(&ending);
+    let is_module = matches!(path.suffix(), Some("so" | "pyd"));
+    let has = |file: &str| {
+        let path = format!("{}/{file}", path.folder()).parse().ok();
+        path.is_some_and(|path| matches!(tree.get(&path), Some(Node::File(_))))
+    };
+    is_module
+        && !is_tried
+        && (OPTIONAL.contains(&module)
+            || module.ends_with(OF_MYPYC)
+            || has(&format!("{module}.py"))
+            || has(&format!("{module}/__init__.py")))
 }

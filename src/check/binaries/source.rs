@@ -43,6 +43,7 @@ pub(super) fn findings(
         wrong.retain(|(file, _)| !recorded.contains(file.path));
         if let Some(fault) = fault
             && !is_served_otherwise(&recorded, fault.kind, &judged, host)
+            && !runs_without(&recorded, &judged, source, host)
         {
             wheels.push((wheel, fault));
         }
@@ -70,6 +71,7 @@ fn wrong_files<'a>(
         if let Some(fault) = &file.fault
             && !started.contains(file.path.as_str())
             && !is_served(fault.kind, file.key())
+            && !python::has_fallback(file.path, &source.tree.tree, host)
             && !is_inert(file, judged, source, host)?
         {
             wrong.push((file, fault));
@@ -91,6 +93,17 @@ fn is_served_otherwise(
         let is_right = file.fault.is_none() && (file.is_versioned || kind != Kind::Version);
         is_right && !recorded.contains(file.path) && file.key().is_some_and(|key| keys.contains(key))
     })
+}
+
+/// Whether the native modules of a package that a wheel records all have a fallback.
+fn runs_without(
+    recorded: &BTreeSet<ImagePath>,
+    judged: &[Judged<'_>],
+    source: &Source<'_>,
+    host: &Host<'_>,
+) -> bool {
+    let mut native = judged.iter().filter(|file| recorded.contains(file.path)).peekable();
+    native.peek().is_some() && native.all(|file| python::has_fallback(file.path, &source.tree.tree, host))
 }
 
 /// Whether nothing on Linux would load a file for another system.

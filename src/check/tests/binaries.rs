@@ -388,3 +388,35 @@ fn libraries_for_another_c_library_are_errors() {
     alpine.trees.code = of_bytes(&[(&of_musl, musl())], &[]);
     alpine.checked();
 }
+
+#[test]
+fn a_native_module_next_to_the_same_in_python_is_passed_over() {
+    let package = "/var/task/charset_normalizer";
+    let tag = "cpython-39-darwin.so";
+    let metadata = "/var/task/charset_normalizer-3.0.dist-info";
+    let wheel = format!("{metadata}/WHEEL=Tag: cp39-cp39-macosx_11_0_arm64\n");
+    let record = format!(
+        "{metadata}/RECORD=charset_normalizer/md.py,,\ncharset_normalizer/md.{tag},,\ncharset_normalizer/md__mypyc.{tag},,\n"
+    );
+    let python = format!("{package}/md.py");
+    let native = format!("{package}/md.{tag}");
+    let mypyc = format!("{package}/md__mypyc.{tag}");
+    let files = [(native.as_str(), mac()), (mypyc.as_str(), mac())];
+    assert_eq!(codes("python3.11", &files, &[&wheel, &record, &python]), []);
+    assert_eq!(codes("python3.11", &files, &[&wheel, &record]), [Code::WrongArchitecture]);
+    assert_eq!(codes("python3.11", &files, &[&python]), [], "without metadata");
+    for (name, others, is_found) in [
+        ("yaml/_yaml.cpython-39-darwin.so", "yaml/__init__.py", false),
+        ("markupsafe/_speedups.cp39-win_amd64.pyd", "markupsafe/__init__.py", false),
+        ("a/b.cpython-39-darwin.so", "a/b/__init__.py", false),
+        ("a/b.cpython-39-darwin.so", "a/c.py", true),
+        // Python tries these first.
+        ("a/b.so", "a/b.py", true),
+        ("a/b.abi3.so", "a/b.py", true),
+        ("a/b.cpython-311-x86_64-linux-gnu.so", "a/b.py", true),
+    ] {
+        let (name, others) = (format!("/var/task/{name}"), format!("/var/task/{others}"));
+        let found = codes("python3.11", &[(&name, mac())], &[&others]);
+        assert_eq!(found.contains(&Code::WrongArchitecture), is_found, "{name}");
+    }
+}
