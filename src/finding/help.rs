@@ -41,6 +41,8 @@ pub enum Setting {
     IgnoreCompatibility,
     /// Use a downloaded copy of a published layer.
     LayerFiles,
+    /// Let the tool that the definition belongs to install the packages of a `requirements.txt`.
+    InstallRequirements,
 }
 
 impl Help {

@@ -1,6 +1,7 @@
 //! Packages that the code lists and that are not installed.
 
 use super::*;
+use crate::finding::Setting;
 use crate::project::{FunctionCode, InlineFile, LayerSource, VersionSource};
 
 /// A handler's module that imports packages in each way.
@@ -18,6 +19,11 @@ fn packages_of_a_requirements_txt_must_be_installed() {
         ),
         "{text}"
     );
+    // A plugin of the Serverless Framework would install them.
+    let (_, found) = Fixture::with_code("python3.12", &[HANDLER, list]).checked();
+    let words = |setting| (setting == Setting::InstallRequirements).then(|| "use a plugin".to_owned());
+    let help = found[0].help.as_ref().and_then(|help| help.render(words)).unwrap();
+    assert!(help.ends_with(", or use a plugin"), "{help}");
     let installed = ["/opt/python/requests-2.dist-info/METADATA", "/opt/python/requests/x.py"];
     let text = Fixture::with_code("python3.12", &[HANDLER, list])
         .layer("deps", &installed)

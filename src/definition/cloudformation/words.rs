@@ -19,6 +19,11 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::KeepMatching(pattern) => format!("add `!{pattern}` to `.limgignore` to keep `{pattern}`"),
         Setting::Handler => "add `Handler:`".to_owned(),
         Setting::LayerFiles => "download the layer, and use `--layer ARN=PATH`".to_owned(),
-        Setting::FollowLinks | Setting::EntryPoint | Setting::IgnoreCompatibility => return None,
+        Setting::FollowLinks
+        | Setting::EntryPoint
+        | Setting::IgnoreCompatibility
+        | Setting::InstallRequirements => {
+            return None;
+        }
     })
 }

@@ -7,7 +7,6 @@ use crate::finding::Setting;
 pub(in crate::definition) const VOCABULARY: Vocabulary =
     Vocabulary::new(setting, "environment", &["bases", "layers", "extensions", "functions"]);
 
-#[expect(clippy::unnecessary_wraps, reason = "other formats lack some of these settings")]
 fn setting(setting: Setting) -> Option<String> {
     Some(match setting {
         Setting::Architecture(architecture) => format!("set `architecture: {architecture}` for the function"),
@@ -23,5 +22,6 @@ fn setting(setting: Setting) -> Option<String> {
             "set `ignore_compatibility: true` if you know that the layer works".to_owned()
         }
         Setting::LayerFiles => "download the layer and give its `path`".to_owned(),
+        Setting::InstallRequirements => return None,
     })
 }

@@ -85,11 +85,6 @@ impl<'a> Files<'a> {
         Self { documents, usage, other_stage, programs, newest: RefCell::default() }
     }
 
-    /// Whether packages are used where there are any.
-    pub(super) fn uses_packages(&self) -> bool {
-        self.usage != BuildResults::Never
-    }
-
     /// Whether the packages are those of the stage for which the images are.
     pub(super) fn has_packages_of_stage(&self) -> bool {
         self.other_stage.is_none()
@@ -128,7 +123,7 @@ impl<'a> Files<'a> {
             Package::Built(path) => (path, true),
             Package::Absent(path) => (path, false),
         };
-        if !self.uses_packages() {
+        if self.usage == BuildResults::Never {
             return self.sources(wanted, findings);
         }
         if !is_there {

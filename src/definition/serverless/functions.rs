@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::artifacts::Artifacts;
-use super::builders::{Builder, COMMAND};
+use super::builders::Builder;
 use super::code::{Files, Found, Origin, Wanted};
 use super::intrinsics::{Evaluated, Region};
 use super::layers::Layers;
@@ -174,7 +174,8 @@ impl<'a> Reader<'_, 'a> {
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
-            build_command: self.files.uses_packages().then(|| COMMAND.to_owned()),
+            // Serverless itself installs nothing, and what a plugin has left out of a fresh package stays out.
+            build_command: None,
             timeout: settings.number("timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: settings.number("memorySize").unwrap_or(DEFAULT_MEMORY),
             base,

@@ -17,6 +17,9 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::KeepMatching(pattern) => format!("add `{pattern}` to `package.patterns` to keep it"),
         Setting::Handler => "add `handler:`".to_owned(),
         Setting::LayerFiles => "download the layer, and use `--layer ARN=PATH`".to_owned(),
+        Setting::InstallRequirements => {
+            "use the plugin `serverless-python-requirements` and run `serverless package`".to_owned()
+        }
         Setting::FollowLinks | Setting::EntryPoint | Setting::IgnoreCompatibility => return None,
     })
 }

@@ -18,6 +18,11 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::KeepMatching(pattern) => format!("add `!{pattern}` to `.limgignore` to keep `{pattern}`"),
         Setting::Handler => "add `handler`".to_owned(),
         Setting::LayerFiles => "download the layer, and use `--layer ARN=PATH`".to_owned(),
-        Setting::FollowLinks | Setting::EntryPoint | Setting::IgnoreCompatibility => return None,
+        Setting::FollowLinks
+        | Setting::EntryPoint
+        | Setting::IgnoreCompatibility
+        | Setting::InstallRequirements => {
+            return None;
+        }
     })
 }

@@ -16,7 +16,7 @@ use self::imports::Imports;
 use self::installed::{Installed, resembling};
 use super::requirements::{self, Environment};
 use super::{Source, Subject, finding, is_of_tool, named, shown, text};
-use crate::finding::{Code, Finding, Help};
+use crate::finding::{Code, Finding, Help, Setting};
 use crate::project::{ImagePath, SourceKind};
 use crate::runtime::TASK_ROOT;
 use crate::tree::TreeError;
@@ -180,6 +180,7 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, folder: &str, missing: 
         format!("install them with `{command}` into the folder that the archive is created from")
     };
     let help = Help::from(help);
+    let help = if source.is_code { help.or(Setting::InstallRequirements) } else { help };
     let help = match is_of_tool(subject, "sam build") {
         Some(command) if !source.is_code && folder == source.root => help.or(format!(
             "add `BuildMethod: {}` to the layer's `Metadata` and run `{command}`",

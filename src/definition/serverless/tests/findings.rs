@@ -2,6 +2,8 @@
 
 use super::{messages, outcome, project};
 use crate::definition::Options;
+use crate::definition::serverless::VOCABULARY;
+use crate::finding::Setting;
 
 fn wrong(definition: &str) -> Vec<String> {
     let folder = project(definition, &[]);
@@ -107,4 +109,12 @@ fn an_environment_that_a_program_computes_is_only_a_warning() {
     assert_eq!(messages(&outcome).len(), 1);
     assert!(outcome.findings.iter().all(|finding| !finding.is_error()));
     assert_eq!(outcome.project.unwrap().functions.len(), 1);
+}
+
+#[test]
+fn the_packages_of_a_list_are_installed_by_a_plugin() {
+    assert_eq!(
+        VOCABULARY.setting(Setting::InstallRequirements).as_deref(),
+        Some("use the plugin `serverless-python-requirements` and run `serverless package`")
+    );
 }

@@ -50,7 +50,8 @@ functions:
     let least =
         function("service: s\nprovider: aws\nfunctions: { f: { handler: a.b, runtime: python3.12 } }\n", &[]);
     assert_eq!((least.memory, least.timeout, least.architecture), (1024, 6, Architecture::X86_64));
-    assert_eq!(least.build_command.as_deref(), Some("serverless package"));
+    // `serverless package` does not install packages.
+    assert_eq!(least.build_command, None);
     assert!(least.environment.is_empty());
 }
 
