@@ -101,10 +101,14 @@ impl Builder {
                 Err(unresolved) => findings.add(unresolved.finding()),
             }
         }
-        // Version 4 installs requirements by itself if there is this setting.
+        // Version 4 installs requirements by itself if there is this setting, unless it is turned off (`plugin-manager.js`).
         let custom = get(resolver, &root, "custom", findings)?;
         let requirements =
             get(resolver, &custom, "pythonRequirements", findings).filter(Value::is_mapping)?;
+        let enabled = get(resolver, &requirements, "enabled", findings);
+        if enabled.as_ref().and_then(Value::text) == Some("false") {
+            return None;
+        }
         Some(Self { name: "`custom.pythonRequirements`".to_owned(), place: requirements.place().clone() })
     }
 

@@ -86,6 +86,12 @@ fn a_service_names_what_makes_its_packages() {
             &[],
             Some("custom.pythonRequirements: `custom.pythonRequirements`"),
         ),
+        (service("custom: { pythonRequirements: { enabled: false } }"), &[], None),
+        (
+            service("custom: { pythonRequirements: { enabled: '${sls:stage}' } }"),
+            &[],
+            Some("custom.pythonRequirements: `custom.pythonRequirements`"),
+        ),
         (service(""), typescript, Some("functions.a.handler: esbuild")),
         (service("").replace("nodejs22.x", "python3.12"), typescript, None),
         (service(""), &["src/a.js", "src/a.ts"], None),
