@@ -16,9 +16,9 @@ const OTHER_NAMES: &[&str] = &[
     "serverless.template",
     "sam.yaml",
     ASSEMBLY,
-    "serverless.yml",
-    "serverless.yaml",
-    "serverless.json",
+    serverless::FILE_NAMES[0],
+    serverless::FILE_NAMES[1],
+    serverless::FILE_NAMES[2],
     // limg does not run programs, and says what to do instead.
     "serverless.ts",
     "serverless.js",

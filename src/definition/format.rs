@@ -22,11 +22,13 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format of a document with this value: limg's own unless it is another.
-    pub(super) fn of(root: &Node) -> Self {
+    /// The format of a document with this value in a file: limg's own unless it is another.
+    pub(super) fn of(root: &Node, file: &Path) -> Self {
         let has = |key: &str| root.entries().iter().any(|entry| entry.key == key);
-        let is_service = has("provider") && (has("service") || has("functions"));
-        if is_service || serverless::is_state(root) {
+        // A service may lack any of its keys by mistake; templates may have the name of one.
+        let keys = ["service", "provider", "functions"].into_iter().filter(|key| has(key)).count();
+        let has_name = serverless::is_file_name(file);
+        if keys >= 2 || (has_name && keys == 1) || serverless::is_state(root) {
             Self::Serverless
         } else if has("functions") {
             Self::LimgYaml
@@ -59,6 +61,30 @@ impl Format {
             Self::CloudFormation | Self::CdkAssembly => cloudformation::VOCABULARY,
             Self::Serverless => serverless::VOCABULARY,
             Self::TerraformPlan => terraform::VOCABULARY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::document::Document;
+
+    #[test]
+    fn a_service_is_one_although_a_key_is_missing() {
+        for (file, text, expected) in [
+            ("x.yml", "service: s\nprovider: aws\n", Format::Serverless),
+            ("x.yml", "service: s\nfunctions: {}\n", Format::Serverless),
+            ("x.yml", "provider: aws\nfunctions: {}\n", Format::Serverless),
+            ("x.yml", "functions: {}\n", Format::LimgYaml),
+            ("serverless.yml", "functions: {}\n", Format::Serverless),
+            ("serverless.json", "{ \"service\": \"s\" }", Format::Serverless),
+            ("serverless.yaml", "x: 1\n", Format::LimgYaml),
+            ("serverless.yml", "Resources: {}\n", Format::CloudFormation),
+            ("serverless.template", "{ \"Resources\": {} }", Format::CloudFormation),
+        ] {
+            let document = Document::parse(Path::new(file), text.to_owned()).unwrap();
+            assert_eq!(Format::of(document.root(), document.file()), expected, "{file}: {text}");
         }
     }
 }

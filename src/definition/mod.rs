@@ -88,7 +88,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
         Err(error @ (DocumentError::Fs(_) | DocumentError::IsDirectory { .. })) => return Err(error.into()),
         Err(error) => return Err(not_a_document(file, error)),
     };
-    let format = Format::of(document.root());
+    let format = Format::of(document.root(), document.file());
     let recognised = foreign::recognise(&file, Some(document.root()));
     let Outcome { project, unbuildable, mut findings, documents } = match format {
         Format::LimgYaml => limg_yaml::read(document, options),

@@ -31,6 +31,8 @@ mod values;
 mod variables;
 mod words;
 
+use std::path::Path;
+
 use super::document::Document;
 use super::fields::{Findings, name};
 use super::{BuildResults, Options, Outcome, Unbuildable, shared_images};
@@ -48,6 +50,14 @@ use variables::{Inputs, Resolver, ServiceDocuments, Value};
 pub(super) use artifacts::{STATE, STATE_AT_MOST};
 pub(super) use recorded_state::is_state;
 pub(super) use words::VOCABULARY;
+
+/// The names of definitions that are not programs (`resolve-path.js`), in the order in which they are looked for.
+pub(super) const FILE_NAMES: [&str; 3] = ["serverless.yml", "serverless.yaml", "serverless.json"];
+
+/// Whether a file has the name of a definition.
+pub(super) fn is_file_name(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| FILE_NAMES.iter().any(|known| name == *known))
+}
 
 /// Reads a service.
 pub(super) fn read(document: Document, options: &Options) -> Outcome {
@@ -129,6 +139,7 @@ fn service_name(resolver: &Resolver<'_>) -> Option<String> {
 /// Whether the service is for AWS; reports it otherwise.
 fn check_provider(resolver: &Resolver<'_>, findings: &mut Findings) -> Option<()> {
     let provider = values::get(resolver, &resolver.root(), "provider", findings);
+    let is_missing = provider.is_none();
     let name = match provider {
         Some(provider) if provider.is_mapping() => values::get(resolver, &provider, "name", findings),
         provider => provider,
@@ -144,6 +155,12 @@ fn check_provider(resolver: &Resolver<'_>, findings: &mut Findings) -> Option<()
             let place =
                 name.map_or_else(|| resolver.root().place().key("provider"), |name| name.place().clone());
             findings.add(Finding::error(Code::UnknownValue, place, message));
+            None
+        }
+        None if is_missing => {
+            let place = resolver.root().place().key("provider");
+            let finding = Finding::error(Code::MissingKey, place, "the service has no `provider`");
+            findings.add(finding.help("add `provider: { name: aws, runtime: ... }`"));
             None
         }
         None => {

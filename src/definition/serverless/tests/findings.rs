@@ -23,6 +23,8 @@ fn another_provider_is_one_error_about_the_whole_service() {
         wrong("service: shop\nprovider: azure\n"),
         ["2: this service is for `azure`, and limg builds functions for AWS Lambda only"]
     );
+    let missing = "1: the service has no `provider`; add `provider: { name: aws, runtime: ... }`";
+    assert_eq!(wrong("service: shop\nfunctions: { a: { handler: x.y } }\n"), [missing]);
     assert_eq!(wrong("service: shop\nprovider: {}\n"), ["2: the provider has no `name`; add `name: aws`"]);
 }
 
