@@ -28,6 +28,7 @@ pub(super) async fn run(
     let reading = Reading { functions: &functions, ..Reading::all(&definition, Pinning::Add) };
     // This builds nothing, so it pins nothing.
     let (loaded, _objects) = selection::load(reading, settings, terminal).await?;
+    loaded.check_template()?;
     let output = output.map(|output| settings.directory.join(output));
     if let Some(output) = &output {
         check_output(output, &loaded.file)?;
@@ -62,7 +63,7 @@ pub(super) async fn run(
     let (templates, notes) = loaded.image_templates(&changes)?;
     terminal.warnings(&notes);
     match &output {
-        Some(output) => write(&templates, output, terminal)?,
+        Some(_) => write(&templates, terminal)?,
         None => print(&templates, terminal),
     }
     Ok(ExitCode::SUCCESS)
@@ -89,14 +90,13 @@ fn check_originals(functions: &[Function], settings: &Settings) -> Result<(), Co
     }
 }
 
-/// Writes each template next to its original.
-fn write(templates: &[ImageTemplate], output: &Path, terminal: &Terminal) -> Result<(), CommandError> {
-    let name = output.file_name().unwrap_or_default();
+/// Writes each template to its file.
+fn write(templates: &[ImageTemplate], terminal: &Terminal) -> Result<(), CommandError> {
     let mut written = Vec::new();
-    for template in templates {
-        let file = template.original.with_file_name(name);
-        fs::write_atomically(&file, template.text.as_bytes())?;
-        written.push(file);
+    for ImageTemplate { text, file } in templates {
+        let Some(file) = file else { continue };
+        fs::write_atomically(file, text.as_bytes())?;
+        written.push(file.clone());
     }
     for file in &written {
         terminal.status(&format!("wrote {}", file.display()));

@@ -32,6 +32,8 @@ pub(crate) enum DefinitionError {
     NotATemplate {
         /// The file.
         file: PathBuf,
+        /// A template that it lists, as one names it in the folder of the project.
+        template: Option<PathBuf>,
     },
     /// A path could not be made absolute.
     #[error(transparent)]
@@ -79,6 +81,9 @@ impl Failure for DefinitionError {
                     .into()
             }
             Self::Foreign { foreign, .. } => foreign.help.into(),
+            Self::NotATemplate { template: Some(template), .. } => {
+                format!("name that of one stack: `-f {}`", template.display()).into()
+            }
             Self::NotATemplate { .. } => "name a template with `-f FILE`".into(),
             Self::Document(DocumentError::IsDirectory { .. }) => {
                 "name a folder with a limg.yaml, template.yaml, cdk.out or serverless.yml, or the file itself"

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::cloudformation::NestedTemplate;
 use super::document::{Documents, Listed, Position, Vocabulary};
 use super::format::Format;
 use super::unbuildable::{Unbuildable, WhyUnbuildable};
@@ -29,6 +30,8 @@ pub(crate) struct Loaded {
     pub(super) format: Format,
     /// What it was read from.
     pub sources: Arc<Sources>,
+    /// Where its templates name each other.
+    pub(super) nested: Vec<NestedTemplate>,
 }
 
 impl Loaded {

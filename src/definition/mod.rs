@@ -45,6 +45,7 @@ mod unbuildable;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::cloudformation::NestedTemplate;
 pub(crate) use self::cloudformation::{ImageTemplate, TemplateChanges};
 pub(crate) use self::document::{DocumentError, Listed, Located, Position};
 pub(crate) use self::error::DefinitionError;
@@ -74,6 +75,8 @@ struct Outcome {
     findings: Vec<Finding>,
     /// The documents that the definition consists of, the first one first.
     documents: Vec<Document>,
+    /// Where the templates among them name each other.
+    nested: Vec<NestedTemplate>,
 }
 
 /// Reads the definition in a file or folder.
@@ -90,7 +93,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     };
     let format = Format::of(document.root(), document.file());
     let recognised = foreign::recognise(&file, Some(document.root()));
-    let Outcome { project, unbuildable, mut findings, documents } = match format {
+    let Outcome { project, unbuildable, mut findings, documents, nested } = match format {
         Format::LimgYaml => limg_yaml::read(document, options),
         Format::CloudFormation => cloudformation::read(document, options),
         Format::Serverless => serverless::read(document, options),
@@ -111,7 +114,7 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
         Some(Ok(project)) => {
             let lock_file = format.lock_file(&file, &project.root);
             let (warnings, sources) = (located, Arc::new(sources));
-            Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, format, sources })
+            Ok(Loaded { project, unbuildable, warnings, findings, file, lock_file, format, sources, nested })
         }
         None => Err(DefinitionError::Findings { file, findings: located }),
     }

@@ -194,6 +194,26 @@ fn a_template_needs_an_image_by_digest_for_each_function() {
 }
 
 #[test]
+fn a_cloud_assembly_is_not_a_template() {
+    let context = Context::new();
+    let manifest = json!({ "version": "36.0.0", "artifacts": { "Shop": {
+        "type": "aws:cloudformation:stack", "properties": { "templateFile": "Shop.template.json" } } } });
+    let template = json!({ "Resources": { "Fn": { "Type": "AWS::Lambda::Function", "Properties": {
+        "Runtime": "nodejs22.x", "Handler": "a.b", "Code": { "ZipFile": "exports.b = () => {};" } } } } });
+    context.write("cdk.out/manifest.json", manifest.to_string());
+    context.write("cdk.out/Shop.template.json", template.to_string());
+    // Without an image: the definition is wrong first.
+    let run = context.limg(&["template"]);
+    run.fails(
+        2,
+        &[
+            "is not a SAM or CloudFormation template",
+            "name that of one stack: `-f cdk.out/Shop.template.json`",
+        ],
+    );
+}
+
+#[test]
 fn nested_templates_are_written_next_to_their_originals() {
     let root = "\
 Resources:
@@ -211,6 +231,131 @@ Resources:
     assert_eq!(text("images.yaml"), root.replace("app/template.yaml", "app/images.yaml"));
     assert_eq!(text("app/images.yaml").matches(&uri("app-one", 'b')).count(), 2);
     assert!(!context.path("other.images.yaml").exists());
+}
+
+/// A template with a function of this logical id, whose code is in `fn` of the project.
+fn with_function(id: &str, fn_folder: &str, more: &str) -> String {
+    format!(
+        "Resources:\n  {id}: {{ Type: AWS::Serverless::Function, Properties: {{ Runtime: provided.al2023, CodeUri: {fn_folder} }} }}\n{more}"
+    )
+}
+
+fn application(id: &str, location: &str) -> String {
+    format!("  {id}: {{ Type: AWS::Serverless::Application, Properties: {{ Location: {location} }} }}\n")
+}
+
+#[test]
+fn templates_of_one_folder_are_written_to_different_files() {
+    let nested =
+        [application("Back", "back.yaml"), application("A", "sub/a.yaml"), application("B", "sub/b.yaml")];
+    let root = with_function("Front", "fn", &nested.concat());
+    let context = project(&root);
+    context.write("back.yaml", with_function("Worker", "fn", ""));
+    // Two spellings of one path.
+    context.write("sub/a.yaml", with_function("Fn", "../fn", &application("B", "../sub/b.yaml")));
+    context.write("sub/b.yaml", with_function("Fn", "../fn", ""));
+    let names = ["Front", "Back/Worker", "A/Fn", "A/B/Fn", "B/Fn"];
+    let uris = names.map(|name| format!("--uri={name}={}", uri("shop", 'b')));
+    let rewrite = |output: &str| {
+        let uris = uris.iter().map(String::as_str);
+        context.limg(&["template", "-o", output].into_iter().chain(uris).collect::<Vec<_>>())
+    };
+    let run = rewrite("images.yaml").ok();
+    let text = |path: &str| std::fs::read_to_string(context.path(path)).unwrap();
+    let front = text("images.yaml");
+    for location in
+        ["Location: back.images.yaml }", "Location: sub/a.images.yaml }", "Location: sub/b.images.yaml }"]
+    {
+        assert!(front.contains(location), "{location} is not in\n{front}");
+    }
+    assert!(text("back.images.yaml").contains("Worker: { Type"));
+    assert!(text("sub/a.images.yaml").contains("../sub/b.images.yaml"));
+    assert_eq!(run.stderr.matches("wrote ").count(), 4, "{}", run.stderr);
+    for path in ["images.yaml", "back.images.yaml", "sub/a.images.yaml", "sub/b.images.yaml"] {
+        assert_eq!(text(path).matches(&uri("shop", 'b')).count(), 1, "{path}");
+    }
+}
+
+#[test]
+fn no_template_is_overwritten() {
+    let root = with_function(
+        "Front",
+        "fn",
+        &[application("Back", "back.yaml"), application("Sub", "sub/sub.yaml")].concat(),
+    );
+    let context = project(&root);
+    let (back, sub) = (with_function("Worker", "fn", ""), with_function("Worker", "../fn", ""));
+    context.write("back.yaml", &back);
+    context.write("sub/sub.yaml", &sub);
+    let uris =
+        ["Front", "Back/Worker", "Sub/Worker"].map(|name| format!("--uri={name}={}", uri("shop", 'b')));
+    for output in ["back.yaml", "sub.yaml"] {
+        let arguments = [&["template", "-o", output][..], &uris.each_ref().map(String::as_str)].concat();
+        context
+            .limg(&arguments)
+            .fails(2, &["is a template of this definition, which `-o` would overwrite", "use another name"]);
+    }
+    let text = |path: &str| std::fs::read_to_string(context.path(path)).unwrap();
+    assert_eq!((text("back.yaml"), text("sub/sub.yaml")), (back, sub));
+    assert!(!context.path("sub.yaml").exists() && !context.path("back.sub.yaml").exists());
+    // `t.yaml` and `t.yml` would both become `t.x.yaml`.
+    let same = project(&format!("Resources:\n{}{}", application("A", "t.yaml"), application("B", "t.yml")));
+    same.write("t.yaml", with_function("Fn", "fn", ""));
+    same.write("t.yml", with_function("Fn", "fn", ""));
+    let uris = ["A/Fn", "B/Fn"].map(|name| format!("--uri={name}={}", uri("shop", 'b')));
+    same.limg(&["template", "-o", "x.yaml", &uris[0], &uris[1]])
+        .fails(2, &["two templates would be written to"]);
+    assert!(!same.path("x.yaml").exists());
+}
+
+#[test]
+fn a_computed_path_of_a_nested_template_is_an_error_if_it_has_to_change() {
+    let stack = |url: &str| {
+        format!(
+            "Transform: AWS::LanguageExtensions\nParameters: {{ Dir: {{ Type: String, Default: shared }} }}\nResources:\n{url}"
+        )
+    };
+    let resource = |url: &str| {
+        format!("  Back: {{ Type: AWS::CloudFormation::Stack, Properties: {{ TemplateURL: {url} }} }}\n")
+    };
+    let looped = |location: &str| {
+        format!(
+            "  Fn::ForEach::Apps: [Name, [shared, other], {{ 'App${{Name}}': {{ Type: AWS::Serverless::Application, \
+             Properties: {{ Location: {location} }} }} }}]\n"
+        )
+    };
+    for (resources, why) in [
+        (resource("!Sub '${Dir}/back.yaml'"), "a function computes it"),
+        (looped("'${Name}/back.yaml'"), "a loop makes it"),
+    ] {
+        let context = project(&stack(&resources));
+        for folder in ["shared", "other"] {
+            context.write(&format!("{folder}/back.yaml"), with_function("Worker", "../fn", ""));
+        }
+        let listed = json_of(&context.limg(&["functions", "--format", "json"]).ok())["functions"].take();
+        let names: Vec<String> = listed.as_object().unwrap().keys().cloned().collect();
+        let uris: Vec<String> =
+            names.iter().map(|name| format!("--uri={name}={}", uri("shop", 'b'))).collect();
+        for output in [&[][..], &["-o", "images.yaml"]] {
+            let arguments: Vec<&str> = ["template"]
+                .into_iter()
+                .chain(output.iter().copied())
+                .chain(uris.iter().map(String::as_str))
+                .collect();
+            context
+                .limg(&arguments)
+                .fails(2, &["limg cannot change", "names a template with image functions", why]);
+        }
+        assert!(!context.path("images.yaml").exists() && !context.path("shared/images.yaml").exists());
+    }
+    // The same path in every round.
+    let context = project(&stack(&looped("shared/back.yaml")));
+    context.write("shared/back.yaml", with_function("Worker", "../fn", ""));
+    let uris =
+        ["Appshared/Worker", "Appother/Worker"].map(|name| format!("--uri={name}={}", uri("shop", 'b')));
+    context.limg(&["template", "-o", "images.yaml", &uris[0], &uris[1]]).ok();
+    let text = std::fs::read_to_string(context.path("images.yaml")).unwrap();
+    assert!(text.contains("Location: shared/images.yaml"), "{text}");
 }
 
 #[test]

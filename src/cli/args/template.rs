@@ -27,7 +27,8 @@ pub(in crate::cli) struct TemplateArguments {
 
     /// Where to write the template, in the folder of the original [default: standard output]
     ///
-    /// Templates that it nests get the same name in their folders.
+    /// Templates that it nests get the same name in their folders, after their own names where several are in one folder:
+    /// back.images.yaml.
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
 

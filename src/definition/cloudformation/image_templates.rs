@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::nested::NESTED;
+use super::intrinsics::LOOP_PREFIX;
+use super::nested::NestedTemplate;
+use super::output_files::OutputFiles;
 use super::rewrite::{self, ImageFunction, RewriteOptions, Rewritten};
 use crate::definition::document::{Document, Node};
-use crate::finding::{Code, Finding, Place, Step};
+use crate::finding::{Code, Finding, Help, Place, Step};
 use crate::fs;
 use crate::project::Function;
 
@@ -20,39 +22,43 @@ pub(crate) struct TemplateChanges<'a> {
     pub prune_layers: bool,
     /// What the logical ids of these functions get at their end.
     pub suffix: Option<String>,
-    /// The new name of the first template's file, in the same folder. Nested templates get it too.
+    /// The new name of the first template's file, in the same folder. Nested templates get it too, after their own names where
+    /// several are in one folder.
     pub file_name: Option<String>,
 }
 
 /// A template with its changes.
 #[derive(Debug)]
 pub(crate) struct ImageTemplate {
-    /// The file of the original.
-    pub original: PathBuf,
-    /// The text of the new one.
+    /// Its text.
     pub text: String,
+    /// The file that it is written to, next to the original; nothing if the changes have no file name.
+    pub file: Option<PathBuf>,
 }
 
 /// Rewrites the templates in which something changes, and always the first one.
 ///
 /// # Errors
-/// When a function is written in a way that allows no change of it alone, or is two functions of the deployed stacks.
+/// When a function, or the path of a nested template, is written in a way that allows no change of it alone, when a function is two
+/// functions of the deployed stacks, or when a template would overwrite another one.
 pub(in crate::definition) fn rewrite(
     documents: &[Document],
+    nested: &[NestedTemplate],
     changes: &TemplateChanges<'_>,
 ) -> Result<(Vec<ImageTemplate>, Vec<Finding>), Vec<Finding>> {
     let images = by_file(&changes.images)?;
-    let affected = changed_files(documents, &images);
+    let affected = changed_files(documents, nested, &images);
+    let outputs = OutputFiles::decide(documents, &affected, changes.file_name.as_deref())?;
     let (mut templates, mut notes) = (Vec::new(), Vec::new());
     for document in documents.iter().filter(|document| affected.contains(document.file())) {
         let options = RewriteOptions {
             prune_layers: changes.prune_layers,
             suffix: changes.suffix.clone(),
-            values: locations(document, &affected, changes.file_name.as_deref())?,
+            values: locations(document, nested, &outputs)?,
         };
         let own = images.get(document.file()).map_or(&[][..], Vec::as_slice);
         let Rewritten { text, notes: further } = rewrite::rewrite(document, own, &options)?;
-        templates.push(ImageTemplate { original: document.file().to_owned(), text });
+        templates.push(ImageTemplate { text, file: outputs.file(document.file()) });
         notes.extend(further);
     }
     Ok((templates, notes))
@@ -100,15 +106,19 @@ fn logical_id(function: &Function, place: &Place) -> String {
 }
 
 /// The files that change: those with functions that become images, those that nest them, and the first one.
-fn changed_files(documents: &[Document], images: &BTreeMap<&Path, Vec<ImageFunction>>) -> BTreeSet<PathBuf> {
+fn changed_files(
+    documents: &[Document],
+    nested: &[NestedTemplate],
+    images: &BTreeMap<&Path, Vec<ImageFunction>>,
+) -> BTreeSet<PathBuf> {
     let mut changed: BTreeSet<PathBuf> = images.keys().map(|file| (*file).to_owned()).collect();
     changed.extend(documents.first().map(|document| document.file().to_owned()));
     loop {
-        let nests_changed = |document: &&Document| {
-            !changed.contains(document.file()) && nested(document).any(|(_, file)| changed.contains(&file))
+        let nests_changed = |nested: &&NestedTemplate| {
+            changed.contains(&nested.file) && !changed.contains(nested.place.file())
         };
         let more: Vec<_> =
-            documents.iter().filter(nests_changed).map(|document| document.file().to_owned()).collect();
+            nested.iter().filter(nests_changed).map(|nested| nested.place.file().to_owned()).collect();
         if more.is_empty() {
             return changed;
         }
@@ -116,42 +126,71 @@ fn changed_files(documents: &[Document], images: &BTreeMap<&Path, Vec<ImageFunct
     }
 }
 
-/// The new values of the places that name nested templates.
+/// The new values of the places in a document that name nested templates.
 fn locations(
     document: &Document,
-    changed: &BTreeSet<PathBuf>,
-    file_name: Option<&str>,
+    nested: &[NestedTemplate],
+    outputs: &OutputFiles,
 ) -> Result<Vec<(Place, String)>, Vec<Finding>> {
-    let mut values = Vec::new();
-    for ((place, written), file) in nested(document) {
-        if !changed.contains(&file) {
+    let mut places: BTreeMap<&Place, BTreeSet<&Path>> = BTreeMap::new();
+    for NestedTemplate { place, file } in
+        nested.iter().filter(|nested| nested.place.file() == document.file())
+    {
+        places.entry(place).or_default().insert(file);
+    }
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for (place, files) in places {
+        if !files.iter().any(|file| outputs.is_changed(file)) {
             continue;
         }
-        let Some(name) = file_name else {
-            let finding = Finding::error(
-                Code::NestedTemplate,
-                place,
-                "this nested template changes too, and standard output is one template",
-            );
-            return Err(vec![finding.help("use `-o FILE` with a new name in the folder of the template")]);
-        };
-        let folder = written.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
-        values.push((place, format!("{folder}{name}")));
+        match location(document, place, &files, outputs) {
+            Ok(value) => values.push((place.clone(), value)),
+            Err(finding) => errors.push(finding),
+        }
     }
-    Ok(values)
+    if errors.is_empty() { Ok(values) } else { Err(errors) }
 }
 
-/// The places that name nested templates by a path, what is written there, and the files.
-fn nested(document: &Document) -> impl Iterator<Item = ((Place, String), PathBuf)> {
-    let folder = fs::folder_of(document.file());
-    let section = document.place().key("Resources");
-    let resources = document.root().entry("Resources").map_or(&[][..], Node::entries);
-    resources.iter().filter_map(move |resource| {
-        let kind = resource.value.entry("Type")?.text()?;
-        let (_, key) = NESTED.iter().find(|(own, _)| *own == kind)?;
-        let written = resource.value.entry("Properties")?.entry(key)?.text()?;
-        let place = section.keys(&[&resource.key, "Properties", key]);
-        let file: PathBuf = folder.join(written).components().collect();
-        Some(((place, written.to_owned()), file))
-    })
+/// The new path of the nested template that a place names.
+fn location(
+    document: &Document,
+    place: &Place,
+    files: &BTreeSet<&Path>,
+    outputs: &OutputFiles,
+) -> Result<String, Finding> {
+    let key = match place.path().steps().last() {
+        Some(Step::Key(key)) => key.as_str(),
+        _ => "Location",
+    };
+    let uneditable = |why: &str, help: &str| {
+        let message =
+            format!("limg cannot change `{key}`, which names a template with image functions: {why}");
+        let help =
+            Help::from(help).or("name the functions that become images without those of this template");
+        Finding::error(Code::UneditableValue, place.clone(), message).help(help)
+    };
+    let is_looped = |step: &Step| matches!(step, Step::Key(key) if key.starts_with(LOOP_PREFIX));
+    let is_looped = place.path().steps().iter().any(is_looped);
+    let written = match document.value(place.path()) {
+        Some(Node::Scalar(written)) if is_looped && written.text.contains(['$', '&']) => {
+            return Err(uneditable("a loop makes it", "write each nested stack as a resource of its own"));
+        }
+        Some(Node::Scalar(written)) => written.text.as_str(),
+        _ => return Err(uneditable("a function computes it", "write the path of the template")),
+    };
+    let path = fs::normal(&fs::folder_of(document.file()).join(written));
+    let file = match files.first() {
+        Some(file) if files.len() == 1 && fs::normal(file) == path => file,
+        _ => return Err(uneditable("it is not the path of a file", "write the path of the template")),
+    };
+    let Some(name) = outputs.name(file) else {
+        let finding = Finding::error(
+            Code::NestedTemplate,
+            place.clone(),
+            "this nested template changes too, and standard output is one template",
+        );
+        return Err(finding.help("use `-o FILE` with a new name in the folder of the template"));
+    };
+    let folder = written.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    Ok(format!("{folder}{name}"))
 }

@@ -32,6 +32,7 @@ mod intrinsics;
 mod layers;
 mod names;
 mod nested;
+mod output_files;
 mod properties;
 pub(in crate::definition) mod rewrite;
 mod samconfig;
@@ -58,6 +59,7 @@ pub(super) use build_results::BuildResults;
 pub(super) use image_templates::rewrite as rewrite_templates;
 pub(crate) use image_templates::{ImageTemplate, TemplateChanges};
 pub(super) use intrinsics::PseudoParameters;
+pub(super) use nested::NestedTemplate;
 pub(super) use words::VOCABULARY;
 
 /// Reads a template and those that it nests.
@@ -101,6 +103,7 @@ pub(super) struct ReadStack {
     functions: Vec<Function>,
     unbuildable: Vec<Unbuildable>,
     documents: Vec<Document>,
+    nested: Vec<NestedTemplate>,
 }
 
 impl Stack {
@@ -116,7 +119,8 @@ impl Stack {
             functions::read(stacks, ids, &context)
         });
         unbuildable.extend(templates.missing());
-        ReadStack { functions, unbuildable, documents: templates.into_documents() }
+        let (documents, nested) = templates.into_documents();
+        ReadStack { functions, unbuildable, documents, nested }
     }
 }
 
@@ -130,11 +134,12 @@ pub(super) fn finish(
     none: Finding,
     options: &Options,
 ) -> Outcome {
-    let mut functions = Vec::new();
+    let (mut functions, mut nested) = (Vec::new(), Vec::new());
     for stack in stacks {
         functions.extend(stack.functions);
         unbuildable.extend(stack.unbuildable);
         documents.extend(stack.documents);
+        nested.extend(stack.nested);
     }
     let (mut functions, clashing) = functions::without_clashes(functions);
     unbuildable.extend(clashing);
@@ -148,7 +153,7 @@ pub(super) fn finish(
     let (ecr_repository, ecr) = Default::default();
     let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr };
     let project = (!findings.has_errors()).then_some(project);
-    Outcome { project, unbuildable, findings: findings.all, documents }
+    Outcome { project, unbuildable, findings: findings.all, documents, nested }
 }
 
 #[cfg(test)]

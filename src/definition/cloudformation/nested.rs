@@ -28,10 +28,21 @@ pub(super) struct Templates {
     parameters: BTreeMap<String, String>,
     pseudo: PseudoParameters,
     nested: Vec<Nested>,
+    /// Where they are named.
+    named: Vec<NestedTemplate>,
     /// Nested stacks that cannot be read.
     missing: Vec<Unbuildable>,
     assets: Rc<Assets>,
     fetched: Fetched,
+}
+
+/// Where a template names one that it nests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::definition) struct NestedTemplate {
+    /// The value that names it, also if a function computes it.
+    pub(in crate::definition) place: Place,
+    /// The file that this value leads to.
+    pub(in crate::definition) file: PathBuf,
 }
 
 /// A nested stack.
@@ -72,8 +83,8 @@ impl Templates {
         assets: Rc<Assets>,
         fetched: Fetched,
     ) -> Self {
-        let (nested, missing) = Default::default();
-        Self { documents: vec![document], parameters, pseudo, nested, missing, assets, fetched }
+        let (nested, named, missing) = Default::default();
+        Self { documents: vec![document], parameters, pseudo, nested, named, missing, assets, fetched }
     }
 
     /// Finds all nested templates, and passes all stacks to `read`.
@@ -99,9 +110,9 @@ impl Templates {
         std::mem::take(&mut self.missing)
     }
 
-    /// All templates, the one that the user names first.
-    pub(super) fn into_documents(self) -> Vec<Document> {
-        self.documents
+    /// All templates, the one that the user names first, and where they name each other.
+    pub(super) fn into_documents(self) -> (Vec<Document>, Vec<NestedTemplate>) {
+        (self.documents, self.named)
     }
 
     /// The stacks of all templates, with their ids in the order of parents before children.
@@ -133,7 +144,11 @@ impl Templates {
             Err(finding) => Err(finding),
         };
         match document {
-            Ok(document) => self.nested.push(Nested { parent, logical_id, document, depth }),
+            Ok(document) => {
+                let file = self.documents[document].file().to_owned();
+                self.named.push(NestedTemplate { place, file });
+                self.nested.push(Nested { parent, logical_id, document, depth });
+            }
             Err(finding) => {
                 let why = WhyUnbuildable::Errors(vec![finding]);
                 self.missing.push(Unbuildable { name, place, runtime: None, why });
@@ -150,7 +165,13 @@ impl Templates {
             let finding = Finding::error(Code::NestedTemplate, place.clone(), message);
             return Err(finding.help("check whether a template nests itself"));
         }
-        if let Some(known) = self.documents.iter().position(|document| document.file() == path) {
+        // Two templates may spell the path of a third one differently.
+        let is_same = |document: &Document| {
+            document.file() == path
+                || (fs::normal(document.file()) == fs::normal(path)
+                    && document.file().canonicalize().ok() == path.canonicalize().ok())
+        };
+        if let Some(known) = self.documents.iter().position(is_same) {
             return Ok(known);
         }
         match Document::read(path) {

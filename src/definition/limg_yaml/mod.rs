@@ -34,7 +34,7 @@ pub(super) use words::VOCABULARY;
 /// Reads a document.
 pub(super) fn read(document: Document, options: &Options) -> Outcome {
     let (project, findings) = project(&document, options.today);
-    Outcome { project, unbuildable: Vec::new(), findings, documents: vec![document] }
+    Outcome { project, unbuildable: Vec::new(), findings, documents: vec![document], nested: Vec::new() }
 }
 
 /// The project of a document, if no finding is an error. The day decides which runtimes help suggests.

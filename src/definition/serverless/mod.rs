@@ -66,7 +66,8 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
     let mut unbuildable = Vec::new();
     let project = project(&documents, options, &mut unbuildable, &mut findings);
     let project = project.filter(|_| !findings.has_errors());
-    Outcome { project, unbuildable, findings: findings.all, documents: documents.into_documents() }
+    let (documents, nested) = (documents.into_documents(), Vec::new());
+    Outcome { project, unbuildable, findings: findings.all, documents, nested }
 }
 
 fn project(

@@ -56,7 +56,7 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
     let (ecr_repository, ecr) = Default::default();
     let project = Project { name, root, functions, ecr_repository, ecr };
     let project = (!findings.has_errors()).then_some(project);
-    Outcome { project, unbuildable, findings: findings.all, documents: vec![document] }
+    Outcome { project, unbuildable, findings: findings.all, documents: vec![document], nested: Vec::new() }
 }
 
 #[cfg(test)]
