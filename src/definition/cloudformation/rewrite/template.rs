@@ -92,9 +92,9 @@ impl<'d> Template<'d> {
         }
     }
 
-    /// The resource with a logical id, if no loop makes it.
+    /// The resource with a logical id, if no loop makes it; the last one of several.
     pub(super) fn resource(&self, id: &str) -> Option<&Resource<'d>> {
-        self.resources.iter().find(|resource| resource.id == id)
+        self.resources.iter().rfind(|resource| resource.id == id)
     }
 
     /// The properties that SAM gives to all functions, with their place.

@@ -51,6 +51,21 @@ pub(in crate::definition) enum Change {
 }
 
 impl Change {
+    /// The places that it names.
+    pub(super) fn places(&self) -> Vec<&Place> {
+        match self {
+            Self::Entries { mapping: place, .. }
+            | Self::RenameKey { place, .. }
+            | Self::Reword { place, .. }
+            | Self::Value { place, value: NewValue::Text(_) | NewValue::Texts(_) | NewValue::Map(_) } => {
+                vec![place]
+            }
+            Self::Value { place, value: NewValue::Copy(source) } | Self::Prepend { list: place, source } => {
+                vec![place, source]
+            }
+        }
+    }
+
     /// The same changes with one for each mapping.
     pub(super) fn coalesced(changes: &[Self]) -> Vec<Self> {
         let mut result: Vec<Self> = Vec::with_capacity(changes.len());

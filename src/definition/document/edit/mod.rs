@@ -28,7 +28,7 @@ pub(in crate::definition) use change::{Change, NewValue, Position};
 
 use super::Document;
 use super::node::Node;
-use crate::finding::Place;
+use crate::finding::{Place, Step};
 use text_edits::TextEdits;
 
 /// Why a document cannot be changed.
@@ -42,7 +42,7 @@ pub(in crate::definition) enum EditError {
         /// Why: lower case, no full stop.
         why: &'static str,
     },
-    /// A mapping has a key twice that changes.
+    /// A mapping has a key twice that changes, or in whose value something changes.
     #[error("duplicate key")]
     DuplicateKey {
         /// The second one.
@@ -76,9 +76,10 @@ impl Document {
     /// add to one mapping come where those of the first one do.
     ///
     /// # Errors
-    /// When a place is written in a way that allows no change of it alone.
+    /// When a place is written in a way that allows no change of it alone, or below a key that is there twice.
     pub(in crate::definition) fn edit(&self, changes: &[Change]) -> Result<Self, EditError> {
         let changes = Change::coalesced(changes);
+        changes.iter().flat_map(Change::places).try_for_each(|place| self.check_unique(place))?;
         let unshared = self.unshare(&changes)?;
         let document = unshared.as_ref().unwrap_or(self);
         let mut edits = TextEdits::default();
@@ -93,6 +94,33 @@ impl Document {
             document.expect(change, &mut tree)?;
         }
         document.edited(edits, |found| *found == tree)
+    }
+
+    /// Checks that no key on the way to a place is in its mapping twice: a change would reach one of the two, and readers differ
+    /// in which one counts.
+    fn check_unique(&self, place: &Place) -> Result<(), EditError> {
+        let (mut node, mut at) = (&self.root, self.place());
+        for step in place.path().steps() {
+            let next = match (step, node.untagged()) {
+                (Step::Key(key), Node::Mapping(entries)) => {
+                    at = at.key(key);
+                    let mut same = entries.iter().rev().filter(|entry| entry.key == *key);
+                    let last = same.next();
+                    if same.next().is_some() {
+                        return Err(EditError::DuplicateKey { place: at.on_key() });
+                    }
+                    last.map(|entry| &entry.value)
+                }
+                (Step::Index(index), Node::List(items)) => {
+                    at = at.index(*index);
+                    items.get(*index)
+                }
+                _ => None,
+            };
+            let Some(next) = next else { return Ok(()) };
+            node = next;
+        }
+        Ok(())
     }
 
     /// The document with a new text, if its tree is as it should be.
@@ -131,7 +159,7 @@ impl Document {
     fn write_key(&self, place: &Place, name: &str, edits: &mut TextEdits) -> Result<(), EditError> {
         let not_editable = || EditError::not_editable(place, "the key is written with escapes");
         let key = self.spans(place.path()).and_then(|spans| spans.key).ok_or_else(not_editable)?;
-        let Some(crate::finding::Step::Key(old)) = place.path().steps().last() else {
+        let Some(Step::Key(old)) = place.path().steps().last() else {
             return Err(not_editable());
         };
         let written = self.text.get(key.clone()).unwrap_or_default();

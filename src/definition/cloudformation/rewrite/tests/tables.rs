@@ -64,6 +64,25 @@ fn the_image_comes_where_the_code_was_in_every_style() {
 }
 
 #[test]
+fn a_key_that_is_there_twice_is_not_changed() {
+    let duplicate = |path: &str| format!("{path}: duplicate key [duplicate-key]; remove one of them");
+    let function = "  Orders: { Type: AWS::Serverless::Function, Properties: { CodeUri: . } }\n";
+    let other = "  Orders: { Type: AWS::Serverless::Api, Properties: { StageName: x } }\n";
+    let renamed = RewriteOptions { suffix: Some("V2".to_owned()), ..RewriteOptions::default() };
+    for resources in [format!("{function}{function}"), format!("{other}{function}")] {
+        for options in [&RewriteOptions::default(), &renamed] {
+            let text = format!("Resources:\n{resources}");
+            check("t.yaml", &text, options, &duplicate("Resources.Orders"));
+        }
+    }
+    let outputs = "Outputs:\n  A: { Value: !GetAtt Orders.Arn }\n  A: { Value: !Ref Orders }\n";
+    check("t.yaml", &format!("Resources:\n{function}{outputs}"), &renamed, &duplicate("Outputs.A"));
+    // Where nothing changes, it does not matter.
+    let text = format!("Resources:\n{function}{outputs}");
+    assert!(text_of("t.yaml", &text, &["Orders"], &RewriteOptions::default()).ends_with(outputs));
+}
+
+#[test]
 fn handlers_are_quoted_where_yaml_requires_it() {
     let template =
         "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: .\n";
