@@ -3,8 +3,8 @@
 //! Only what an image needs must have a value. A variable, timeout or memory size that only the deployed stack knows is left
 //! to the deployed function.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assets::Assets;
 use super::build_command;
@@ -14,6 +14,7 @@ use super::cdk_helpers;
 use super::code::{self, InS3, Location};
 use super::context::Context;
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved, Value};
+use super::lambda_edge;
 use super::layers::Layers;
 use super::properties::Properties;
 use crate::definition::fields::configuration::{
@@ -42,10 +43,20 @@ pub(super) fn read(
     ids: &[StackId],
     context: &Context<'_>,
 ) -> (Vec<Function>, Vec<Unbuildable>) {
-    let mut reader =
-        Reader { stacks, context, options: context.options, layers: Layers::new(stacks, context) };
+    let mut reader = Reader {
+        stacks,
+        context,
+        options: context.options,
+        layers: Layers::new(stacks, context),
+        at_edge: BTreeSet::new(),
+    };
     let (mut functions, mut unbuildable) = (Vec::new(), Vec::new());
     for stack in ids {
+        let template = stacks.template(*stack);
+        reader.at_edge = match template.as_written() {
+            Some(root) => lambda_edge::functions(root, template.place()),
+            None => BTreeSet::new(),
+        };
         let resources = stacks.resources(*stack);
         for (logical_id, resource) in resources.iter() {
             match reader.resource(*stack, logical_id, resource) {
@@ -102,6 +113,8 @@ struct Reader<'s, 't> {
     context: &'s Context<'s>,
     options: &'s Options,
     layers: Layers<'s, 't>,
+    /// The logical ids of the current stack's functions that run in Lambda@Edge.
+    at_edge: BTreeSet<&'t str>,
 }
 
 /// What runs a function's code, and how.
@@ -226,6 +239,10 @@ impl<'t> Reader<'_, 't> {
             && cdk_helpers::contain(stacks, resource, id.full_name, written_handler.as_deref())
         {
             return Err(Stop::LeaveAlone("CDK adds it for its own purposes".to_owned()));
+        }
+        if self.at_edge.contains(id.logical_id) {
+            let why = "it runs in Lambda@Edge, which does not support container images";
+            return Err(Stop::LeaveAlone(why.to_owned()));
         }
         if properties.find("RuntimeConfig").is_some() {
             let why = "its runtime is managed by the customer, and its code stays a zip";

@@ -11,7 +11,8 @@
 //! - `assets` finds the files of CDK, whose templates name places in S3.
 //! - `build_results` finds what the AWS SAM CLI has built, `build_command` says what must be built first, with `uncompiled`
 //!   for sources of compiled languages; a `build_need` is the reason.
-//! - `names` says what functions are called, and `cdk_helpers` which ones CDK has added itself.
+//! - `names` says what functions are called, `cdk_helpers` which ones CDK has added itself, and `lambda_edge` which
+//!   ones run in Lambda@Edge.
 //! - `rewrite` gives back a template with functions as images.
 //! - `words` says how this format spells the settings that help asks for.
 //!
@@ -29,6 +30,7 @@ mod functions;
 mod image_templates;
 mod inline;
 mod intrinsics;
+mod lambda_edge;
 mod layers;
 mod names;
 mod nested;

@@ -28,6 +28,8 @@ use crate::definition::document::edit::{Change, EditError, NewValue};
 use crate::finding::{Code, Finding, Place};
 use template::Template;
 
+pub(super) use references::references_in;
+
 /// A function that became an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::definition) struct ImageFunction {

@@ -5,7 +5,7 @@ use crate::finding::{Place, Step};
 
 /// A name of a resource, parameter or pseudo parameter, with what follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reference {
+pub(in crate::definition::cloudformation) struct Reference {
     /// The single value that has it.
     pub(super) place: Place,
     /// The name, with an attribute if it is written in the same text: `Id`, `Id.Arn`.
@@ -16,7 +16,7 @@ pub(super) struct Reference {
 
 impl Reference {
     /// The name without its attribute.
-    pub(super) fn resource(&self) -> &str {
+    pub(in crate::definition::cloudformation) fn resource(&self) -> &str {
         self.name.split('.').next().unwrap_or_default()
     }
 
@@ -37,7 +37,7 @@ pub(super) fn references(document: &Document) -> Vec<Reference> {
 }
 
 /// The references in a value.
-pub(super) fn references_in(node: &Node, place: &Place) -> Vec<Reference> {
+pub(in crate::definition::cloudformation) fn references_in(node: &Node, place: &Place) -> Vec<Reference> {
     let mut found = Vec::new();
     collect(node, place, &mut found);
     found

@@ -164,6 +164,31 @@ C left alone: its condition `Never` does not hold
 D left alone: web functions take their code from S3 only
 S/Custom::S3AutoDelete/Handler left alone: CDK adds it for its own purposes
 H left alone: its runtime is managed by the customer, and its code stays a zip",
+        ),
+        (
+            "functions of Lambda@Edge, by a distribution, a version or the role",
+            "
+Globals: { Function: { Runtime: python3.12, Handler: a.b, CodeUri: functions } }
+Resources:
+  A: { Type: AWS::Serverless::Function }
+  B: { Type: AWS::Serverless::Function, Properties: { Role: !GetAtt Edge.Arn } }
+  C: { Type: AWS::Serverless::Function, Properties: { Role: !GetAtt Plain.Arn } }
+  D: { Type: AWS::Serverless::Function }
+  V: { Type: AWS::Lambda::Version, Properties: { FunctionName: !Ref D } }
+  Edge: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: { Statement: [{ Principal: { Service: [lambda.amazonaws.com, edgelambda.amazonaws.com] } }] } } }
+  Plain: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: { Statement: [{ Principal: { Service: lambda.amazonaws.com } }] } } }
+  Site:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        DefaultCacheBehavior: { LambdaFunctionAssociations: [{ EventType: viewer-request, LambdaFunctionARN: !Ref A.Version }] }
+        CacheBehaviors: [{ LambdaFunctionAssociations: [{ EventType: origin-request, LambdaFunctionARN: !Ref V }] }]
+",
+            "
+C python3.12 a.b x86_64 functions/ [] in C
+A left alone: it runs in Lambda@Edge, which does not support container images
+B left alone: it runs in Lambda@Edge, which does not support container images
+D left alone: it runs in Lambda@Edge, which does not support container images",
         )],
     );
     let template = "Resources: { T: { Type: AWS::DynamoDB::Table } }\n";
