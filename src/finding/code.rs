@@ -154,6 +154,8 @@ codes! {
     UneditableValue = "uneditable-value";
     /// Warning: a loop of a template makes the function, and is left as it is.
     LoopFunction = "loop-function";
+    /// Warning: a template chooses something by a parameter, condition or mapping, and the image is built for one value.
+    FixedValue = "fixed-value";
     /// Warning: a function that CloudFormation replaces has a fixed name, which the old function still has.
     FixedName = "fixed-name";
     /// Warning: something in the template depends on a function that CloudFormation replaces.

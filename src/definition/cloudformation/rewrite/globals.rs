@@ -39,7 +39,7 @@ pub(super) fn changes(template: &Template<'_>, converted: &[Converted<'_>]) -> V
 }
 
 /// Whether a function does not get a property from `Globals`.
-fn ignores(function: &Resource<'_>, key: &str) -> bool {
+pub(super) fn ignores(function: &Resource<'_>, key: &str) -> bool {
     match function.node.entry(IGNORED) {
         Some(Node::Scalar(all)) => all.text == "*",
         Some(Node::List(keys)) => {

@@ -1,6 +1,8 @@
 //! Drops the layers that only functions used which became images.
 
-use super::references::{references, references_in};
+use super::includes::includes;
+use super::loops::{self, Made};
+use super::references::{Reference, references, references_in};
 use super::template::{Converted, Template};
 use crate::definition::document::edit::{Change, Position};
 use crate::finding::{Code, Finding};
@@ -28,6 +30,7 @@ pub(super) fn unused(
         used_before.extend(references_in(&layers.value, &place.key("Layers")));
     }
     let still_used = references(edited.document);
+    let included = includes(edited.document);
     let mut removed = Vec::new();
     for layer in edited.resources.iter().filter(|resource| {
         ["AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"].contains(&resource.kind)
@@ -39,12 +42,20 @@ pub(super) fn unused(
         if !is_unused {
             continue;
         }
-        // A loop may make the name.
-        if let Some(looped) = edited.looped.iter().find(|looped| {
-            references_in(looped.node, &looped.place).iter().any(|used| used.name.contains(['$', '&']))
-        }) {
-            let message = format!("the layer `{}` is kept because a loop may use it", layer.id);
-            notes.push(Finding::warning(Code::Unused, looped.place.clone(), message));
+        let in_loop = still_used.iter().find(|reference| match loops::made(edited.document, reference) {
+            Made::Nothing => false,
+            Made::Names(made) => made.iter().any(|name| name.split('.').next() == Some(layer.id)),
+            Made::Unknown => true,
+        });
+        let in_file = included.iter().find(|include| {
+            let names_it = |used: &Vec<Reference>| used.iter().any(|it| it.resource() == layer.id);
+            include.references.as_ref().is_none_or(names_it)
+        });
+        let user =
+            in_loop.map(|it| (&it.place, "a loop")).or(in_file.map(|it| (&it.place, "an included file")));
+        if let Some((place, user)) = user {
+            let message = format!("the layer `{}` is kept because {user} may use it", layer.id);
+            notes.push(Finding::warning(Code::Unused, place.clone(), message));
             continue;
         }
         removed.push(layer.id.to_owned());

@@ -8,15 +8,20 @@
 //! - `template` finds the functions of a document, and `zip_only` names the properties that image functions must not have.
 //! - `functions` changes a function, and `globals` the section whose properties SAM gives to all of them.
 //! - `layers` drops layers that no function uses any longer; `rename` gives functions other logical ids.
-//! - `references` finds what names a resource.
+//! - `references` finds what names a resource; `loops` knows the names that `Fn::ForEach` makes, and `includes` what is in files
+//!   that CloudFormation inserts.
+//! - `fixed_values` warns of what a template chooses and an image has fixed.
 //! - `replacement` warns of what depends on a function that CloudFormation replaces.
 //!
 //! A nested template is a document of its own, and is rewritten by itself. This part knows the names of properties and how a
 //! template refers to resources; it builds nothing, evaluates nothing, and writes no file.
 
+mod fixed_values;
 mod functions;
 mod globals;
+mod includes;
 mod layers;
+mod loops;
 mod references;
 mod rename;
 mod replacement;
@@ -88,9 +93,10 @@ pub(in crate::definition) fn rewrite(
         edited = edit(&edited, &changes)?;
     }
     if let Some(suffix) = &options.suffix {
-        let changes = rename::changes(&Template::new(&edited), &converted, suffix)?;
+        let changes = rename::changes(&Template::new(&edited), &converted, suffix, &mut notes)?;
         edited = edit(&edited, &changes)?;
     }
+    notes.extend(fixed_values::notes(&template, &converted));
     notes.extend(replacement::notes(&template, &converted, options.suffix.as_deref()));
     Ok(Rewritten { text: edited.text().to_owned(), notes })
 }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::includes::{Include, includes};
+use super::loops::{self, Made};
 use super::references::{Reference, references};
 use super::template::{Converted, Resource, Template};
 use crate::definition::document::edit::Change;
@@ -24,6 +26,7 @@ pub(super) fn changes(
     edited: &Template<'_>,
     converted: &[Converted<'_>],
     suffix: &str,
+    notes: &mut Vec<Finding>,
 ) -> Result<Vec<Change>, Vec<Finding>> {
     let renamed: Vec<Resource<'_>> = edited
         .resources
@@ -54,7 +57,10 @@ pub(super) fn changes(
         }
     }
     let defined = defined(edited);
-    for Reference { place, name, fragment } in references(edited.document) {
+    let references = references(edited.document);
+    in_loops(edited, &references, &renamed, &defined, notes)?;
+    in_includes(edited, &renamed, suffix, notes);
+    for Reference { place, name, fragment } in references {
         let Some(id) = renamed_by(&name, &renamed, &defined) else { continue };
         let new = format!("{id}{suffix}{}", &name[id.len()..]);
         changes.push(match fragment {
@@ -66,6 +72,66 @@ pub(super) fn changes(
         });
     }
     Ok(unique(changes))
+}
+
+/// Rejects references to renamed functions whose names loops make, and notes those that may be some.
+fn in_loops(
+    edited: &Template<'_>,
+    references: &[Reference],
+    renamed: &[Resource<'_>],
+    defined: &BTreeSet<&str>,
+    notes: &mut Vec<Finding>,
+) -> Result<(), Vec<Finding>> {
+    let mut errors = Vec::new();
+    for reference in references {
+        let place = reference.place.clone();
+        let (made, is_known) = match loops::made(edited.document, reference) {
+            Made::Nothing => continue,
+            Made::Names(made) => (made, true),
+            Made::Unknown => (Vec::new(), false),
+        };
+        let id = made.iter().find_map(|name| Some((renamed_by(name, renamed, defined)?, name)));
+        match id {
+            // A loop may also make a resource that has a name as SAM generates them.
+            Some((id, name)) if name.split('.').next() == Some(id) => {
+                let message =
+                    format!("`--suffix` changes the logical id of `{id}`, whose name a loop makes here");
+                let help = format!("write what the loop makes for `{id}` as an entry of its own");
+                errors.push(Finding::error(Code::UneditableValue, place, message).help(help));
+            }
+            None if is_known => {}
+            _ => {
+                let message =
+                    "a loop makes this name, which may be that of a function whose logical id changes";
+                let finding = Finding::warning(Code::UneditableValue, place, message);
+                notes.push(finding.help("check the names that the loop makes, or omit `--suffix`"));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Notes files that CloudFormation inserts and that refer to renamed functions, or may.
+fn in_includes(edited: &Template<'_>, renamed: &[Resource<'_>], suffix: &str, notes: &mut Vec<Finding>) {
+    let nothing = BTreeSet::new();
+    for Include { place, location, references } in includes(edited.document) {
+        let file =
+            location.map_or_else(|| "the included file".to_owned(), |location| format!("`{location}`"));
+        let finding = |message: String, help: String| {
+            Finding::warning(Code::UneditableValue, place.clone(), message).help(help)
+        };
+        let Some(references) = references else {
+            let message = format!("{file} may refer to functions whose logical ids change");
+            notes.push(finding(message, format!("add `{suffix}` to their names in that file")));
+            continue;
+        };
+        let ids = references.iter().filter_map(|it| renamed_by(&it.name, renamed, &nothing));
+        for id in ids.collect::<BTreeSet<_>>() {
+            let message =
+                format!("{file} refers to the function `{id}`, which is `{id}{suffix}` in the new template");
+            notes.push(finding(message, "change the name in that file".to_owned()));
+        }
+    }
 }
 
 /// A text may have one variable twice.

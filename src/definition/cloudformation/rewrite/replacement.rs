@@ -27,6 +27,7 @@ pub(super) fn notes(
     let functions: Vec<Resource<'_>> = converted.iter().map(|function| function.resource.clone()).collect();
     for resource in template.resources.iter().chain(&template.looped) {
         dependent(resource, &functions, &mut notes);
+        service_token(resource, &functions, &mut notes);
     }
     exports(template, &functions, &mut notes);
     notes
@@ -129,6 +130,25 @@ fn dependent(resource: &Resource<'_>, functions: &[Resource<'_>], notes: &mut Ve
         ),
     };
     notes.push(Finding::warning(Code::ReplacedFunction, place, message));
+}
+
+/// A custom resource that a replaced function serves. Its type may be any, but this property is always there.
+///
+/// CloudFormation rejects an update that changes the property (CloudFormation user guide, "Custom resources": updates of the
+/// service token are not supported), and the ARN of a replaced function changes, under its old logical id too.
+fn service_token(resource: &Resource<'_>, functions: &[Resource<'_>], notes: &mut Vec<Finding>) {
+    let place = resource.properties().key("ServiceToken");
+    let Some(value) = resource.property("ServiceToken") else { return };
+    let Some(function) = named(value, &place, functions) else { return };
+    let id = resource.id;
+    let message = format!(
+        "the deployment fails at the custom resource `{id}`: CloudFormation does not change a service token, and replaces the \
+         function `{function}` that it names"
+    );
+    let help = format!(
+        "give `{id}` another logical id, so that CloudFormation deletes it and creates it again, or name only the other functions"
+    );
+    notes.push(Finding::warning(Code::ReplacedFunction, place, message).help(help));
 }
 
 #[derive(Clone, Copy)]

@@ -112,8 +112,10 @@ fn a_layer_that_something_else_names_stays() {
         "  Other:\n    Type: AWS::Serverless::Function\n    Properties:\n      Layers: [!Ref Utils]\n",
         "  Table:\n    Type: AWS::Serverless::SimpleTable\n    DependsOn: Utils\n",
         "  P:\n    Type: AWS::Lambda::LayerVersionPermission\n    Properties: { LayerVersionArn: !Sub \"${Utils}\" }\n",
-        "  Fn::ForEach::F:\n    - N\n    - [a]\n    - F${N}:\n        Type: AWS::Serverless::Function\n        Properties: { Layers: \
-         [!Ref \"${N}Utils\"] }\n",
+        "  Fn::ForEach::F:\n    - N\n    - [a, Ut]\n    - F${N}:\n        Type: AWS::Serverless::Function\n        Properties: { \
+         Layers: [!Ref \"${N}ils\"] }\n",
+        "  Fn::ForEach::F:\n    - N\n    - !Ref Names\n    - F${N}:\n        Type: AWS::Serverless::Function\n        Properties: { \
+         Layers: [!Ref \"${N}\"] }\n",
     ] {
         check("t.yaml", &format!("{template}{layer}{rest}"), &options, &format!("{converted}{layer}{rest}"));
     }
