@@ -26,7 +26,7 @@ functions:
     exclude: [\"*.md\"]
   bills:
     runtime: python3.12
-    handler: app.other
+    handler: app.handler
     code: orders
     layers: [words]
 ";

@@ -88,7 +88,7 @@ fn a_store_in_use_is_not_pruned() {
     user.lock_shared().unwrap();
     let expected = ["another limg uses the store in `[DIR]/store`, so nothing was removed", "help: "];
     context.limg(&["cache", "prune", "--all"]).fails(3, &expected);
-    context.write("orders/app.py", "changed = True\n");
+    context.write("orders/app.py", "handler = True\n");
     let mut build = context.command(&["build"]);
     context.run(build.env("LIMG_STORE_LIMIT", "0")).ok();
     assert!(blobs(&context) > all, "nothing was removed");

@@ -31,7 +31,7 @@ fn a_second_build_reuses_all_layers() {
 fn unchanged_layers_take_one_line() {
     let context = shop().settled();
     context.build(&[]);
-    context.write("orders/app.py", "changed = True\n");
+    context.write("orders/app.py", "handler = True\n");
     let run = context.limg(&["build"]).ok();
     let steady = run.steady_stderr();
     let lines: Vec<_> = steady.lines().filter(|line| !line.starts_with("note: ")).collect();
@@ -44,7 +44,7 @@ fn unchanged_layers_take_one_line() {
         ]
     );
     assert_eq!(context.limg(&["build", "-q"]).ok().stderr, "");
-    context.write("orders/app.py", "changed = 2\n");
+    context.write("orders/app.py", "handler = 2\n");
     let colored = context.limg(&["build", "--color", "always"]).ok();
     assert!(colored.stderr.contains("\u{1b}[1mbuilt \u{1b}[0m  code of orders"), "{}", colored.stderr);
 }
@@ -74,7 +74,7 @@ fn a_read_only_store_works_where_everything_is_in_it() {
     run(&["cache", "show"]).ok();
     run(&["cache", "prune", "--all"])
         .fails(3, &["[DIR]/store", "set LIMG_STORE to a folder that you can write to"]);
-    context.write("orders/app.py", "changed = True\n");
+    context.write("orders/app.py", "handler = True\n");
     run(&["build", "-o", "oci:out"]).fails(3, &["failed to create a temporary file in `[DIR]/store/tmp`"]);
     chmod("u+w", &context.store());
 }

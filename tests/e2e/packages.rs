@@ -7,8 +7,8 @@ use crate::support::{Base, Workspace, base, succeed, tool};
 /// Functions on the open bases: `python` with the code in `python`, `node` with the code in `node`.
 fn project() -> Workspace {
     let workspace = Workspace::new();
-    workspace.write("python/app.py", "");
-    workspace.write("node/app.js", "");
+    workspace.write("python/app.py", "def handler(event, context): ...\n");
+    workspace.write("node/app.js", "exports.handler = () => {};\n");
     let definition = json!({
         "bases": {
             "python3.11": { "image": format!("oci:{}", base(Base::Python311).display()) },
