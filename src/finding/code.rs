@@ -148,7 +148,7 @@ codes! {
     RemoteCode = "remote-code";
     /// `samconfig.toml` cannot be read.
     Samconfig = "bad-samconfig";
-    /// A nested template cannot be read.
+    /// A nested template cannot be read, or has no file of its own to be written to.
     NestedTemplate = "nested-template";
     /// A value of a template cannot be changed alone where it is written.
     UneditableValue = "uneditable-value";

@@ -42,7 +42,8 @@ pub(in crate::cli) struct TemplateArguments {
 
     /// Add this to the logical ids of the functions, and change every reference to them
     ///
-    /// CloudFormation then creates new functions and deletes the old ones, instead of replacing them.
+    /// CloudFormation then creates new functions and deletes the old ones, instead of replacing them. References that loops
+    /// make, or that are in included files, do not change: limg reports them.
     #[arg(long, value_name = "SUFFIX", value_parser = suffix)]
     pub(in crate::cli) suffix: Option<String>,
 

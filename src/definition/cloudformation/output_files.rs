@@ -33,13 +33,17 @@ impl OutputFiles {
         };
         let originals: BTreeSet<PathBuf> = documents.iter().map(|document| real(document.file())).collect();
         let folder = |file: &Path| real(fs::folder_of(file));
+        let mut in_folder: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        for file in changed {
+            *in_folder.entry(folder(file)).or_default() += 1;
+        }
         let (mut taken, mut errors) = (BTreeSet::new(), Vec::new());
         for (position, document) in documents.iter().enumerate() {
             let original = document.file();
             if !changed.contains(original) || by_original.contains_key(original) {
                 continue;
             }
-            let shares = changed.iter().any(|other| other != original && folder(other) == folder(original));
+            let shares = in_folder.get(&folder(original)).is_some_and(|templates| *templates > 1);
             let output = if position > 0 && shares {
                 let stem = original.file_stem().unwrap_or_default().to_string_lossy();
                 original.with_file_name(format!("{stem}.{name}"))
