@@ -221,12 +221,15 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     Ok(findings)
 }
 
-/// Applies the rule about packages alone, for which no file of AWS's bases matters.
+/// Applies the rules for which no file of AWS's bases matters: those contain no packages of functions and no custom runtime.
 ///
 /// # Errors
 /// When a list or a module cannot be read.
-pub(crate) fn missing_packages(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
-    missing_packages::check(subject)
+pub(crate) fn without_base(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
+    let mut findings = missing_packages::check(subject)?;
+    let runtime = custom_runtime::check(subject)?;
+    findings.extend(runtime.into_iter().filter(|finding| finding.code == Code::NoBootstrap));
+    Ok(findings)
 }
 
 /// Whether a finding can disappear once it is known which files the function's base really has.

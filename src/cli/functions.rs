@@ -13,7 +13,7 @@ use super::selection;
 use super::settings::Settings;
 use crate::definition::{Loaded, Located, Unbuildable, WhyUnbuildable};
 use crate::finding::{Finding, Place};
-use crate::pipeline::{self, Pinning};
+use crate::pipeline::{self, Judgement, Pinning};
 use crate::project::{Function, FunctionCode};
 
 pub(super) async fn run(
@@ -25,9 +25,9 @@ pub(super) async fn run(
     // A list pins nothing.
     let (loaded, _objects) = selection::load(reading, settings, terminal).await?;
     terminal.warnings(&loaded.warnings);
-    let errors = pipeline::certain_errors(&loaded.project.functions);
-    let built = loaded.project.functions.iter().zip(&errors);
-    let built = built.map(|(function, errors)| FunctionReport::of(function, errors, &loaded));
+    let judgements = pipeline::judge(&loaded.project.functions);
+    let built = loaded.project.functions.iter().zip(&judgements);
+    let built = built.map(|(function, judgement)| FunctionReport::of(function, judgement, &loaded));
     let others = loaded.unbuildable.iter().map(|function| FunctionReport::of_unbuildable(function, &loaded));
     let functions: BTreeMap<_, _> = built.chain(others).collect();
     let report = FunctionsReport { functions };
@@ -49,13 +49,14 @@ struct FunctionReport<'a> {
     architecture: Option<&'static str>,
     /// The path of the code, or the names of files whose content is in the definition.
     code: Option<String>,
-    layers: Vec<&'a str>,
+    /// Not known if the function cannot be read.
+    layers: Option<Vec<&'a str>>,
     /// The name of the image, which several functions may share.
     image: Option<&'a str>,
     file: String,
     line: Option<usize>,
     can_be_built: bool,
-    /// Why it cannot be built.
+    /// Why it cannot be built, or may fail if no layer in AWS and no base of its own has what is missing.
     reasons: Vec<Reason>,
     /// Whether limg leaves it alone, as it is not for limg to build.
     left_alone: bool,
@@ -97,7 +98,7 @@ impl Reason {
 }
 
 impl<'a> FunctionReport<'a> {
-    fn of(function: &'a Function, errors: &[Finding], loaded: &Loaded) -> (&'a str, Self) {
+    fn of(function: &'a Function, judgement: &Judgement, loaded: &Loaded) -> (&'a str, Self) {
         let code = match &function.code {
             FunctionCode::Files(source) => {
                 let path = source.path.strip_prefix(&loaded.project.root).unwrap_or(&source.path);
@@ -114,12 +115,12 @@ impl<'a> FunctionReport<'a> {
             handler: function.handler.as_deref(),
             architecture: Some(function.architecture.name()),
             code: Some(code),
-            layers: function.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            layers: Some(function.layers.iter().map(|layer| layer.name.as_str()).collect()),
             image: Some(&function.image.name),
             file: function.places.function.file().display().to_string(),
             line: line(&function.places.function, loaded),
-            can_be_built: errors.is_empty(),
-            reasons: Reason::of(errors, loaded),
+            can_be_built: judgement.errors.is_empty() || judgement.may_be_elsewhere,
+            reasons: Reason::of(&judgement.errors, loaded),
             left_alone: false,
         };
         (&function.name, report)
@@ -139,7 +140,7 @@ impl<'a> FunctionReport<'a> {
             handler: None,
             architecture: None,
             code: None,
-            layers: Vec::new(),
+            layers: None,
             image: None,
             file: function.place.file().display().to_string(),
             line: line(&function.place, loaded),
@@ -161,12 +162,12 @@ fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
     let header = ["FUNCTION", "RUNTIME", "CODE", "LAYERS", "IMAGE"].map(str::to_owned);
     let row = |(name, report): (&&str, &FunctionReport<'_>)| {
         let or_none = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
-        let layers = report.layers.join(", ");
+        let layers = report.layers.as_ref().map(|layers| layers.join(", "));
         [
             (*name).to_owned(),
             or_none(report.runtime),
             or_none(report.code.as_deref()),
-            or_none(Some(&layers)),
+            or_none(layers.as_deref()),
             or_none(report.image),
         ]
     };
@@ -183,7 +184,11 @@ fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
     let mut lines = vec![line(&header)];
     for (row, report) in rows.iter().zip(functions.values()) {
         lines.push(line(row));
-        let kind = if report.left_alone { "left alone" } else { "cannot be built" };
+        let kind = match report {
+            FunctionReport { left_alone: true, .. } => "left alone",
+            FunctionReport { can_be_built: true, .. } => "may fail",
+            _ => "cannot be built",
+        };
         lines.extend(report.reasons.iter().flat_map(|reason| reason.lines(kind)));
     }
     lines

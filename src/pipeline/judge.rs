@@ -10,10 +10,16 @@ use crate::project::{Function, Layer, LayerSource, RunConfig};
 use crate::runtime::{self, AWS_ENTRYPOINT};
 use crate::shared::Shared;
 
-/// The errors that building each function is certain to have, in the order of the functions: files that cannot be read, and
-/// packages that are missing. Of a function with a base of its own, or with a layer that is not on this machine, nothing is
-/// certain.
-pub(crate) fn certain_errors(functions: &[Function]) -> Vec<Vec<Finding>> {
+/// What is wrong with a function as far as its own files tell.
+pub(crate) struct Judgement {
+    /// Files that cannot be read, packages that are missing, and a custom runtime that is.
+    pub(crate) errors: Vec<Finding>,
+    /// Whether a base of its own, or a layer that is not on this machine, may have what is missing.
+    pub(crate) may_be_elsewhere: bool,
+}
+
+/// Judges functions, in their order.
+pub(crate) fn judge(functions: &[Function]) -> Vec<Judgement> {
     let remote_layers = RemoteLayers::default();
     let mut judge = Judge {
         loader: Loader::new(&remote_layers),
@@ -23,17 +29,19 @@ pub(crate) fn certain_errors(functions: &[Function]) -> Vec<Vec<Finding>> {
         unreadable: Vec::new(),
     };
     let is_local = |layer: &Layer| matches!(layer.source, LayerSource::Files(_));
-    let is_known =
-        |function: &Function| function.base.image.is_none() && function.layers.iter().all(is_local);
-    let errors =
-        functions.iter().map(|function| if is_known(function) { judge.errors(function) } else { Vec::new() });
-    errors.collect()
+    let judgement = |function: &Function| {
+        let may_be_elsewhere = function.base.image.is_some() || !function.layers.iter().all(is_local);
+        let mut local = function.clone();
+        local.layers.retain(is_local);
+        Judgement { errors: judge.errors(&local), may_be_elsewhere }
+    };
+    functions.iter().map(judgement).collect()
 }
 
 struct Judge<'a> {
     loader: Loader<'a>,
     stacks: Stacks,
-    /// What is known of all of AWS's bases. None of their files decides about packages.
+    /// What is known of all of AWS's bases. None of their files decides about packages and custom runtimes.
     base: RunConfig,
     index: Shared<FileIndex>,
     /// The findings about trees that other functions may share.
@@ -50,7 +58,7 @@ impl Judge<'_> {
         let Some(contract) = runtime::contract(&function.base.contract) else { return Vec::new() };
         let facts = BaseFacts { run: &self.base, index: &self.index };
         let checked = plan::plan(function, contract, facts, &trees, &mut self.stacks).and_then(|plan| {
-            check::missing_packages(&check::Subject {
+            check::without_base(&check::Subject {
                 function,
                 contract,
                 base: &self.base,

@@ -35,7 +35,7 @@ pub(crate) use built::Built;
 pub(crate) use context::Context;
 pub(crate) use deliver::{Delivered, Destination, docker_name};
 pub(crate) use error::{PipelineError, PushError};
-pub(crate) use judge::certain_errors;
+pub(crate) use judge::{Judgement, judge};
 pub(crate) use pins::{Pinning, Pins};
 pub(crate) use push::{BlobTotal, Pushed, Target};
 pub(crate) use snapshot::snapshot;

@@ -106,6 +106,27 @@ fn a_function_with_missing_packages_is_not_listed_as_one_that_builds() {
     assert_eq!(listed(&["--source"])["One"]["can_be_built"], json!(true));
     let table = context.limg(&["functions"]).ok().stdout;
     assert!(table.contains("template.yaml:4") && table.contains("    help: run `sam build`"), "{table}");
+    // A layer in AWS may have them.
+    let arn = "arn:aws:lambda:eu-west-1:580247275435:layer:Words:2";
+    let template = std::fs::read_to_string(context.path("template.yaml")).unwrap();
+    context.write(
+        "template.yaml",
+        template.replace("CodeUri: code", &format!("CodeUri: code, Layers: [\"{arn}\"]")),
+    );
+    assert_eq!(listed(&[])["One"]["can_be_built"], json!(true));
+    let table = context.limg(&["functions"]).ok().stdout;
+    assert!(table.contains("  may fail: `requirements.txt` of the code of `One` lists"), "{table}");
+}
+
+#[test]
+fn a_function_without_a_custom_runtime_is_not_listed_as_one_that_builds() {
+    let context = project(
+        "Resources:\n  One: { Type: AWS::Lambda::Function, Properties: { Runtime: provided.al2023, Code: code } }\n",
+    );
+    context.write("code/words.txt", "one\n");
+    let listed = json_of(&context.limg(&["functions", "--format", "json"]).ok())["functions"].take();
+    let one = &listed["One"];
+    assert_eq!((&one["can_be_built"], &one["reasons"][0]["code"]), (&json!(false), &json!("no-bootstrap")));
 }
 
 #[test]
