@@ -14,6 +14,7 @@
 //! | `definition` | reads `limg.yaml` into a [`project::Project`], or reports all its [`finding`]s at once |
 //! | `lock` | pins what names in registries and layer versions stand for, in `limg.lock` |
 //! | [`tree`] | reads directories, zips and files into a [`tree::Tree`] of image paths |
+//! | [`wheel`] | reads Python wheels as trees of files, and lays them into one |
 //! | [`files`] | knows the files of an image: layers on top of each other, and where links lead |
 //! | `plan` | puts the trees where Lambda expects them, and completes the image config |
 //! | `check` | checks a planned image against Lambda's rules |
@@ -43,6 +44,7 @@ mod fs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod image;
+mod install;
 pub mod layer;
 mod layer_version;
 pub mod layout;
@@ -61,3 +63,4 @@ mod sync;
 mod text;
 pub mod tree;
 mod units;
+pub mod wheel;

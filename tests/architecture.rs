@@ -38,6 +38,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("check", &["plan", "files", "tree", "runtime", "project"]),
     ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "store", "project"]),
+    ("install", &["wheel", "tree", "store", "event", "project"]),
+    ("wheel", &["tree", "project"]),
     ("tree", &["project"]),
     ("definition", &["runtime", "project"]),
     ("lock", &["store", "strict_yaml", "project"]),

@@ -13,6 +13,7 @@ use crate::aws::{Aws, AwsLayerVersions, AwsOptions, EcrCredentials};
 use crate::definition::Loaded;
 use crate::finding::S3Object;
 use crate::fs;
+use crate::install::Programs;
 #[cfg(not(feature = "aws"))]
 use crate::layer_version::WithoutAws;
 use crate::pipeline::{Context, Pinning, Pins};
@@ -157,6 +158,7 @@ impl ContextOptions {
             registry,
             pins,
             verify: self.verify,
+            programs: Programs::new(&settings.credentials.path),
             layer_versions: Arc::new(layer_versions),
             reporter,
             stop: Arc::default(),

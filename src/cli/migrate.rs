@@ -72,7 +72,7 @@ fn check_files(functions: &[Function], settings: &Settings) -> Result<(), Comman
         };
         let layers = function.layers.iter().filter_map(|layer| match &layer.source {
             LayerSource::Files(source) => Some(source),
-            LayerSource::Image(_) | LayerSource::Version(_) => None,
+            LayerSource::Image(_) | LayerSource::Version(_) | LayerSource::Packages(_) => None,
         });
         code.into_iter().chain(layers).any(|source| settings.is_in_store(&source.path))
     };

@@ -81,6 +81,7 @@ fn options(
             (false, false) => BuildResults::Fresh,
         },
         image_per_function: arguments.image_per_function,
+        install: arguments.install,
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
     })

@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub image_per_function: bool,
     /// Whether functions are included that a tool has added for its own purposes.
     pub helper_functions: bool,
+    /// Whether the packages of functions are installed whose directory has a list of them.
+    pub install: bool,
     /// What has been fetched from AWS.
     pub fetched: Fetched,
 }
@@ -78,6 +80,7 @@ impl Options {
             environment_of_samconfig: None,
             build_results: BuildResults::default(),
             image_per_function: false,
+            install: false,
             helper_functions: false,
             fetched: Fetched::default(),
         }

@@ -1,12 +1,14 @@
-//! Applies what a command replaces in any definition: architectures, layer versions and base images.
+//! Applies what a command replaces in any definition: architectures, layer versions and base images; and what it adds:
+//! packages to install.
 
 use std::path::Path;
 
 use super::Options;
-use super::fields::Findings;
 use super::fields::source::{self, Written};
+use super::fields::{Findings, package_list};
 use crate::finding::{Finding, Place};
-use crate::project::{LayerSource, Project, Source};
+use crate::project::{Function, Install, LayerSource, Project, Source, SourceKind};
+use crate::runtime::Language;
 
 /// The project with the replacements.
 ///
@@ -21,6 +23,9 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         if let Some(image) = options.bases.get(&function.base.name) {
             function.base.image = Some(image.clone());
         }
+        if options.install && function.install.is_none() {
+            function.install = install(function);
+        }
         for layer in &mut function.layers {
             if let LayerSource::Version(version) = &layer.source
                 && let Some(path) = options.layers.get(&version.arn)
@@ -31,6 +36,15 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         }
     }
     if findings.has_errors() { Err(findings.all) } else { Ok(project) }
+}
+
+/// The packages that the directory of a function's code lists, if none is installed there.
+fn install(function: &Function) -> Option<Install> {
+    let code = function.code.files().filter(|code| code.kind == SourceKind::Directory)?;
+    let is_python = Language::of(&function.base.contract) == Some(Language::Python);
+    let list =
+        package_list::find(&code.path).filter(|_| is_python && !package_list::has_packages(&code.path))?;
+    Some(Install { list, place: function.places.code.clone() })
 }
 
 /// Files that stand for a layer version, all of them.

@@ -22,11 +22,13 @@ fn are_alike(one: &Function, other: &Function) -> bool {
     };
     // On a base without a shell, the wrapper script is part of the entry point.
     let wrapper = |function: &Function| function.wrapper.as_ref().map(|wrapper| wrapper.script.clone());
+    let install = |function: &Function| function.install.as_ref().map(|install| install.list.clone());
     one.code == other.code
         && base(one) == base(other)
         && one.architecture == other.architecture
         && one.dependencies == other.dependencies
         && one.environment == other.environment
+        && install(one) == install(other)
         && one.snapstart == other.snapstart
         && one.extensions.is_empty()
         && other.extensions.is_empty()

@@ -20,6 +20,11 @@ pub enum Event {
         /// The base image, as the definition names it.
         base: String,
     },
+    /// Another program is run, or has written a line.
+    Program {
+        /// Its command line, or the line.
+        line: String,
+    },
     /// Something about the definition, or the files that it names, is worth knowing and does not stop the work.
     Finding(Finding),
     /// Files that no function needs did not become part of layers, without a pattern that says so.

@@ -181,6 +181,10 @@ codes! {
     VirtualEnvironment = "virtual-environment";
     /// The code or a layer needs packages that are not installed; a warning in projects without a tool that installs them.
     MissingPackages = "missing-packages";
+    /// The packages that `install` asks for cannot be installed.
+    UninstallablePackages = "uninstallable-packages";
+    /// Warning: two packages contain a file with different content.
+    PackageConflict = "package-conflict";
     /// Warning: a file looks like a secret.
     SecretFile = "secret-file";
     /// A published layer declares other runtimes or architectures.

@@ -19,6 +19,9 @@ const HEADER: &str = "# Pinned by limg: commit this file. `limg update` moves th
 /// The starts of the lines that git writes into a file with conflicts (git-merge(1), "How conflicts are presented").
 const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
 
+/// The key of a list's own digest among its wheels.
+const LIST: &str = "list";
+
 /// The content of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +31,7 @@ struct Written {
     images: Option<UniqueKeys<ImageReference, Digests>>,
     layers: Option<UniqueKeys<LayerVersionArn, FromText<Digest>>>,
     objects: Option<UniqueKeys<S3Object, FromText<Digest>>>,
+    packages: Option<UniqueKeys<String, UniqueKeys<String, FromText<Digest>>>>,
 }
 
 /// The digests of one image.
@@ -71,6 +75,14 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
     for (object, FromText(digest)) in written.objects.into_iter().flat_map(|objects| objects.0) {
         lock.pin_object(&object, digest);
     }
+    for (list, UniqueKeys(pins)) in written.packages.into_iter().flat_map(|packages| packages.0) {
+        let (own, wheels): (Vec<_>, Vec<_>) = pins.into_iter().partition(|(key, _)| key == LIST);
+        // Without its digest, a list is resolved again.
+        if let Some((_, FromText(digest))) = own.into_iter().next() {
+            let wheels = wheels.into_iter().map(|(url, FromText(digest))| (url, digest));
+            lock.pin_packages(&list, digest, wheels);
+        }
+    }
     Ok(lock)
 }
 
@@ -78,6 +90,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
 pub(super) fn render(lock: &Lock) -> String {
     let mut images: BTreeMap<&ImageReference, BTreeMap<&str, &Digest>> = BTreeMap::new();
     let (mut layers, mut objects) = (Vec::new(), Vec::new());
+    let mut packages: BTreeMap<&str, Vec<(&str, &Digest)>> = BTreeMap::new();
     for (pin, digest) in &lock.pins {
         match pin {
             Pin::Image { reference, architecture } => {
@@ -85,6 +98,8 @@ pub(super) fn render(lock: &Lock) -> String {
             }
             Pin::Layer(arn) => layers.push((arn, digest)),
             Pin::Object(object) => objects.push((object, digest)),
+            Pin::List(list) => packages.entry(list).or_default().insert(0, (LIST, digest)),
+            Pin::Wheel(list, url) => packages.entry(list).or_default().push((url, digest)),
         }
     }
     let mut text = String::from(HEADER);
@@ -112,6 +127,15 @@ pub(super) fn render(lock: &Lock) -> String {
     }
     for (object, digest) in objects {
         line(2, &key(&object.to_string()), &format!(" {digest}"));
+    }
+    if !packages.is_empty() {
+        line(0, "packages", "");
+    }
+    for (list, pins) in packages {
+        line(2, &key(list), "");
+        for (name, digest) in pins {
+            line(4, &key(name), &format!(" {digest}"));
+        }
     }
     text
 }

@@ -1,4 +1,4 @@
-//! `limg.lock`: the digests of base images, layer versions and objects in S3, so that later builds use the same bytes.
+//! `limg.lock`: the digests of base images, layer versions, objects in S3 and packages, so that later builds use the same bytes.
 //!
 //! An image tag can be moved, and a layer version can be deleted and published again; a digest always means the same bytes.
 //! The file is next to the definition and belongs under version control. This module reads and writes pins; it does not
@@ -42,7 +42,14 @@ pub(crate) enum Pin {
     Layer(LayerVersionArn),
     /// An object in S3.
     Object(S3Object),
+    /// A list of packages: the digest is that of what it requires.
+    List(ListKey),
+    /// A wheel that a list stands for, by its URL.
+    Wheel(ListKey, String),
 }
+
+/// A list of packages and what it is for: `functions/requirements.txt python3.12 x86_64`.
+pub(crate) type ListKey = String;
 
 impl Pin {
     fn image(reference: &ImageReference, architecture: Architecture) -> Self {
@@ -56,6 +63,8 @@ impl fmt::Display for Pin {
             Self::Image { reference, architecture } => write!(f, "{reference} ({architecture})"),
             Self::Layer(arn) => arn.fmt(f),
             Self::Object(object) => object.fmt(f),
+            Self::List(list) => list.fmt(f),
+            Self::Wheel(list, url) => write!(f, "{list}: {}", url.rsplit('/').next().unwrap_or_default()),
         }
     }
 }
@@ -208,7 +217,38 @@ impl Lock {
     pub(crate) fn retain_objects(&mut self, is_used: impl Fn(&S3Object) -> bool) {
         self.pins.retain(|pin, _| match pin {
             Pin::Object(object) => is_used(object),
-            Pin::Image { .. } | Pin::Layer(_) => true,
+            Pin::Image { .. } | Pin::Layer(_) | Pin::List(_) | Pin::Wheel(..) => true,
+        });
+    }
+
+    /// What a list of packages stands for: the digest of what it requires, and the URLs and digests of its wheels.
+    #[must_use]
+    pub(crate) fn packages(&self, list: &str) -> Option<(Digest, Vec<(String, Digest)>)> {
+        let digest = self.pins.get(&Pin::List(list.to_owned()))?;
+        let wheels = self.pins.iter().filter_map(|(pin, digest)| match pin {
+            Pin::Wheel(own, url) if own == list => Some((url.clone(), digest.clone())),
+            _ => None,
+        });
+        Some((digest.clone(), wheels.collect()))
+    }
+
+    /// Pins a list of packages to wheels, replacing older pins.
+    pub(crate) fn pin_packages(
+        &mut self,
+        list: &str,
+        digest: Digest,
+        wheels: impl IntoIterator<Item = (String, Digest)>,
+    ) {
+        self.pins.retain(|pin, _| !matches!(pin, Pin::Wheel(own, _) if own == list));
+        self.pins.insert(Pin::List(list.to_owned()), digest);
+        self.pins.extend(wheels.into_iter().map(|(url, digest)| (Pin::Wheel(list.to_owned(), url), digest)));
+    }
+
+    /// Removes the pins of all lists of packages that `is_used` rejects.
+    pub(crate) fn retain_packages(&mut self, is_used: impl Fn(&str) -> bool) {
+        self.pins.retain(|pin, _| match pin {
+            Pin::List(list) | Pin::Wheel(list, _) => is_used(list),
+            Pin::Image { .. } | Pin::Layer(_) | Pin::Object(_) => true,
         });
     }
 
@@ -226,7 +266,7 @@ impl Lock {
         self.pins.retain(|pin, _| match pin {
             Pin::Image { reference, .. } => references.contains(reference),
             Pin::Layer(arn) => arns.contains(arn),
-            Pin::Object(_) => true,
+            Pin::Object(_) | Pin::List(_) | Pin::Wheel(..) => true,
         });
     }
 

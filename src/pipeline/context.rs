@@ -8,6 +8,7 @@ use tokio::task::JoinError;
 use super::pins::Pins;
 use crate::engine::DockerHost;
 use crate::event::{Event, Reporter};
+use crate::install::Programs;
 use crate::layer_version::LayerVersions;
 use crate::registry::Client;
 use crate::store::{Digest, Store};
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub registry: Client,
     /// The pins of `limg.lock` and of this run.
     pub pins: Pins,
+    /// The programs that install packages.
+    pub programs: Programs,
     /// Fetches layer versions.
     pub layer_versions: Arc<dyn LayerVersions>,
     /// Whether contents are verified instead of trusting times and names. The store must be one that verifies, too.

@@ -9,6 +9,7 @@ use crate::files::LayerReadError;
 use crate::finding::{Finding, Help};
 use crate::fs::FsError;
 use crate::image::ImageError;
+use crate::install::InstallError;
 use crate::layer::LayerError;
 use crate::layer_version::LayerVersionError;
 use crate::layout::LayoutError;
@@ -42,6 +43,15 @@ pub(crate) enum PipelineError {
         /// Why.
         #[source]
         source: BaseError,
+    },
+    /// Packages cannot be installed for a reason outside the definition.
+    #[error("failed to install the packages of `{list}`")]
+    Install {
+        /// The path of their list.
+        list: String,
+        /// Why.
+        #[source]
+        source: InstallError,
     },
     /// A layer cannot be made.
     #[error("failed to make the {name}")]
@@ -291,6 +301,7 @@ impl Failure for PipelineError {
             Self::LayerVersion { source, .. } => source.kind(),
             Self::Push(source) => source.kind(),
             Self::Source { source, .. } => source.kind(),
+            Self::Install { source, .. } => source.kind(),
             Self::Layer { source, .. } => source.kind(),
             Self::Lost { .. } | Self::Image { .. } | Self::Cancelled | Self::Worker(_) => kind_of_work(self),
         }
@@ -301,6 +312,7 @@ impl Failure for PipelineError {
         match self {
             Self::Source { source, .. } => source.help(),
             Self::Base { source, .. } => source.help(),
+            Self::Install { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
             Self::Deliver { source, .. } => source.help(),
             Self::Lock(source) => source.help(),

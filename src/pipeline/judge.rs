@@ -1,6 +1,7 @@
 //! Finds what can be judged of functions without their bases and without the network.
 
 use super::load_trees::{Findings, Loader};
+use super::packages::Packages;
 use super::remote_layers::RemoteLayers;
 use crate::check;
 use crate::files::FileIndex;
@@ -20,16 +21,24 @@ pub(crate) struct Judgement {
 
 /// Judges functions, in their order.
 pub(crate) fn judge(functions: &[Function]) -> Vec<Judgement> {
-    let remote_layers = RemoteLayers::default();
+    let (remote_layers, packages) = (RemoteLayers::default(), Packages::default());
     let mut judge = Judge {
-        loader: Loader::new(&remote_layers),
+        loader: Loader::new(&remote_layers, &packages),
         stacks: Stacks::default(),
         base: RunConfig { entrypoint: Some(vec![AWS_ENTRYPOINT.to_owned()]), ..RunConfig::default() },
         index: Shared::new(FileIndex::default()),
         unreadable: Vec::new(),
     };
     let is_local = |layer: &Layer| matches!(layer.source, LayerSource::Files(_));
+    let installs = |function: &Function| {
+        let is_installed = |layer: &Layer| matches!(layer.source, LayerSource::Packages(_));
+        function.install.is_some() || function.layers.iter().any(is_installed)
+    };
     let judgement = |function: &Function| {
+        // What is missing now will be there.
+        if installs(function) {
+            return Judgement { errors: Vec::new(), may_be_elsewhere: false };
+        }
         let may_be_elsewhere = function.base.image.is_some() || !function.layers.iter().all(is_local);
         let mut local = function.clone();
         local.layers.retain(is_local);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::PipelineError;
+use super::packages::Packages;
 use super::remote_layers::{RemoteLayer, RemoteLayers};
 use super::source_trees;
 use crate::failure::{Failure as _, FailureKind};
@@ -11,7 +12,7 @@ use crate::finding::{Code, Finding, Place};
 use crate::plan::FunctionTrees;
 use crate::project::{Architecture, Function, ImagePath, LayerSource};
 use crate::text::with_causes;
-use crate::tree::TreeError;
+use crate::tree::{Tree, TreeError};
 
 /// The findings about a definition and the files that it names.
 #[derive(Default)]
@@ -70,6 +71,7 @@ impl Findings {
 /// Loads the trees of functions. A tree that cannot be loaded is reported once.
 pub(super) struct Loader<'a> {
     remote_layers: &'a RemoteLayers,
+    packages: &'a Packages,
     layers: BTreeMap<(String, LayerSource, Architecture), Option<SourceTree>>,
     extensions: BTreeMap<String, Option<SourceTree>>,
     /// The code of images, by the names of these, as several functions may share one.
@@ -77,8 +79,14 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(remote_layers: &'a RemoteLayers) -> Self {
-        Self { remote_layers, layers: BTreeMap::new(), extensions: BTreeMap::new(), codes: BTreeMap::new() }
+    pub(super) fn new(remote_layers: &'a RemoteLayers, packages: &'a Packages) -> Self {
+        Self {
+            remote_layers,
+            packages,
+            layers: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            codes: BTreeMap::new(),
+        }
     }
 
     /// The trees of a function; none if any of them cannot be loaded.
@@ -91,6 +99,10 @@ impl<'a> Loader<'a> {
                 let load = || {
                     let source = match &layer.source {
                         LayerSource::Files(source) => source,
+                        LayerSource::Packages(list) => {
+                            let tree = Tree::clone(self.packages.of_layer(list, function)?);
+                            return source_trees::read(tree).ok();
+                        }
                         // There is a finding already about a layer that could not be fetched.
                         remote => match self.remote_layers.get(remote, function.architecture)? {
                             RemoteLayer::Zip(source) => source,
@@ -120,7 +132,11 @@ impl<'a> Loader<'a> {
         let image = &function.image.name;
         let load = || {
             let what = format!("the code of `{}`", function.name);
-            source_trees::of_code(function)
+            let packages = match (&function.install, self.packages.of_code(function)) {
+                (Some(_), None) => return None,
+                (_, packages) => packages,
+            };
+            source_trees::of_code(function, packages.map(|tree| &**tree))
                 .map_err(|error| findings.source(what, &function.places.code, error))
                 .ok()
         };

@@ -224,6 +224,7 @@ fn next<'a>(
 #[cfg(test)]
 mod tests {
     use super::super::base::LoadedBase;
+    use super::super::packages::Packages;
     use super::super::plan_images::{Inputs, Planning, plan_all};
     use super::super::remote_layers::RemoteLayers;
     use super::*;
@@ -266,6 +267,7 @@ mod tests {
             functions: project.functions,
             bases: vec![Some(Arc::clone(&base)), Some(base)],
             remote_layers: RemoteLayers::default(),
+            packages: Packages::default(),
             findings: Vec::new(),
         };
         let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };

@@ -16,6 +16,7 @@ mod layer_bytes;
 mod layer_version;
 mod load_trees;
 mod make_layers;
+mod packages;
 mod pins;
 mod plan_images;
 mod push;

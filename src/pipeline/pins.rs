@@ -1,11 +1,12 @@
 //! The pins of one run: those that `limg.lock` contains, with the changes that the run makes.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::error::PipelineError;
 use crate::finding::S3Object;
+use crate::fs;
 use crate::lock::{Lock, LockError, PinChange};
 use crate::project::{Architecture, ImageReference, LayerVersionArn};
 use crate::store::Digest;
@@ -89,6 +90,30 @@ impl Pins {
     /// Removes the pins of all objects in S3 that `is_used` rejects.
     pub(crate) fn retain_objects(&self, is_used: impl Fn(&S3Object) -> bool) {
         lock(&self.current).retain_objects(is_used);
+    }
+
+    /// The name of a list of packages in the lock file, for a runtime and an architecture.
+    pub(super) fn list_key(&self, list: &Path, target: &str) -> String {
+        let folder = fs::folder_of(&self.file);
+        let path = list.strip_prefix(folder).unwrap_or(list).display().to_string();
+        format!("{} {target}", path.replace('\\', "/"))
+    }
+
+    /// What a list of packages stands for, if it is pinned.
+    pub(super) fn packages(&self, list: &str) -> Option<(Digest, Vec<(String, Digest)>)> {
+        match self.pinning {
+            Pinning::Renew => None,
+            Pinning::Add | Pinning::Locked => lock(&self.current).packages(list),
+        }
+    }
+
+    pub(super) fn pin_packages(&self, list: &str, digest: Digest, wheels: Vec<(String, Digest)>) {
+        lock(&self.current).pin_packages(list, digest, wheels);
+    }
+
+    /// Removes the pins of all other lists of packages.
+    pub(super) fn retain_packages(&self, used: &BTreeSet<String>) {
+        lock(&self.current).retain_packages(|list| used.contains(list));
     }
 
     /// Removes the pins of all other images and layer versions.

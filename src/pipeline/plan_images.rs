@@ -7,6 +7,7 @@ use super::base::{self, LoadedBase};
 use super::context::Context;
 use super::error::PipelineError;
 use super::load_trees::{Findings, Loader};
+use super::packages::Packages;
 use super::remote_layers::RemoteLayers;
 use crate::check::{self, Subject};
 use crate::event::Event;
@@ -22,6 +23,8 @@ pub(super) struct Inputs {
     /// The base of each function, if it can be used.
     pub(super) bases: Vec<Option<Arc<LoadedBase>>>,
     pub(super) remote_layers: RemoteLayers,
+    /// The packages that limg installs.
+    pub(super) packages: Packages,
     /// The findings so far.
     pub(super) findings: Vec<Finding>,
 }
@@ -49,10 +52,10 @@ pub(super) enum Planning<'a> {
 
 /// Loads each source once, places every function that has a base, and checks the result, collecting all findings.
 pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
-    let Inputs { functions, bases, remote_layers, findings: known } = inputs;
+    let Inputs { functions, bases, remote_layers, packages, findings: known } = inputs;
     let mut findings = Findings::default();
     findings.extend(known.iter().cloned());
-    let mut loader = Loader::new(remote_layers);
+    let mut loader = Loader::new(remote_layers, packages);
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
     let mut code_of = BTreeMap::new();

@@ -95,7 +95,7 @@ pub(super) async fn load_all(
                         Err(finding) => findings.push(finding),
                     }
                 }
-                LayerSource::Image(_) | LayerSource::Files(_) => {}
+                LayerSource::Image(_) | LayerSource::Files(_) | LayerSource::Packages(_) => {}
             }
         }
     }

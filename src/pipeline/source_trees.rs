@@ -38,13 +38,22 @@ pub(super) fn of_extension(extension: &Extension) -> Result<SourceTree, TreeErro
     read(tree)
 }
 
-/// The function's own code, at the task root, which always exists; and the paths that installed packages list.
-pub(super) fn of_code(function: &Function) -> Result<(SourceTree, BTreeSet<ImagePath>), TreeError> {
+/// The function's own code over the packages that are installed for it, at the task root, which always exists; and the paths
+/// that installed packages list.
+pub(super) fn of_code(
+    function: &Function,
+    packages: Option<&Tree>,
+) -> Result<(SourceTree, BTreeSet<ImagePath>), TreeError> {
     let root = plan::image_path(TASK_ROOT)?;
     let mut tree = match &function.code {
         FunctionCode::Files(source) => Tree::load(source, &root)?,
         FunctionCode::Inline(files) => inline(files, &root)?,
     };
+    for (path, node) in packages.into_iter().flat_map(Tree::iter) {
+        if tree.get(path).is_none() {
+            tree.insert(path.clone(), node.clone());
+        }
+    }
     tree.insert(root, Node::Directory);
     let recorded = match function.dependencies {
         Dependencies::Installed => files::recorded(&tree)?,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::{Context, blocking};
 use super::error::PipelineError;
-use super::{base, layer_version, remote_image};
+use super::{base, layer_version, packages, remote_image};
 use crate::failure::{Failure as _, FailureKind};
 use crate::lock::PinChange;
 use crate::project::{
@@ -66,8 +66,10 @@ pub(crate) async fn update(
     for arn in to_fetch {
         layer_version::fetch(arn, context).await?;
     }
+    let lists = packages::update(&project.functions, names, context).await?;
     if names.is_empty() {
         context.pins.retain(&images, &layers);
+        context.pins.retain_packages(&lists);
     }
     let pins = context.pins.clone();
     blocking(move || pins.write().map(|()| pins.changes())).await
@@ -109,7 +111,7 @@ fn uses(function: &Function) -> Vec<([String; 2], Pinnable)> {
     }
     for layer in &function.layers {
         match &layer.source {
-            LayerSource::Files(_) => {}
+            LayerSource::Files(_) | LayerSource::Packages(_) => {}
             LayerSource::Image(files) => uses.push(image(&layer.name, &files.reference)),
             LayerSource::Version(version) => {
                 let arn = version.arn.clone();

@@ -10,6 +10,7 @@ mod ecr_host;
 mod image_path;
 mod layer_arn;
 mod location;
+mod packages;
 mod partition;
 mod reference;
 mod reference_template;
@@ -26,6 +27,7 @@ pub use ecr_host::EcrHost;
 pub use image_path::{ImagePath, ImagePathError, PATH_LIMIT, is_in, why_not_on_linux};
 pub use layer_arn::{LayerVersionArn, LayerVersionArnError};
 pub use location::{ImageLocation, ImageLocationError, split_tag};
+pub use packages::{Install, PackageList, PackageListKind};
 pub use partition::{Partition, is_account};
 pub use reference::{
     DOCKER_HUB, DOCKER_HUB_API, DOCKER_HUB_HOSTS, ImageReference, ImageReferenceError, Repository, is_tag,
@@ -72,6 +74,8 @@ pub struct Function {
     pub architecture: Architecture,
     /// The function's own code, rooted at the task root.
     pub code: FunctionCode,
+    /// Packages that limg installs below the code.
+    pub install: Option<Install>,
     /// Which files of the code go into a layer of dependencies, below the rest of the code.
     pub dependencies: Dependencies,
     /// Layers in merge order: a later one wins.
@@ -211,6 +215,8 @@ pub enum LayerSource {
     Version(VersionSource),
     /// Files of another image.
     Image(ImageFiles),
+    /// Packages that limg installs.
+    Packages(PackageList),
 }
 
 /// A version of a layer that was published in Lambda.

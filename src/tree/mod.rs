@@ -132,6 +132,16 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Lists a Python wheel as pip would unpack it, with its root at `root` in the image. Only its central directory is read.
+    ///
+    /// # Errors
+    /// When it cannot be listed or contains what a wheel or an image cannot: links, a path twice, a path out of the wheel.
+    pub fn load_wheel(wheel: &Path, root: &ImagePath) -> Result<Self, TreeError> {
+        let tree = zip::load_wheel(wheel, root)?;
+        check_listing(tree.nodes.keys(), &wheel.display())?;
+        Ok(tree)
+    }
+
     /// Whether the files' times reveal every later change: each file was last changed so long before it was listed
     /// that a later change has another time.
     #[must_use]

@@ -19,6 +19,7 @@ mod excludes;
 mod failures;
 mod help;
 mod init;
+mod install;
 mod json;
 mod killed;
 mod migrate;

@@ -119,6 +119,24 @@ fn a_function_with_missing_packages_is_not_listed_as_one_that_builds() {
 }
 
 #[test]
+fn packages_that_limg_is_to_install_are_not_missing() {
+    let context = project(
+        "Resources:\n  One:\n    Type: AWS::Serverless::Function\n    Properties: { Runtime: python3.12, Handler: a.b, CodeUri: code }\n",
+    );
+    context.write("code/a.py", "import requests\n");
+    context.write("code/requirements.txt", "requests\n");
+    let listed = |more: &[&str]| {
+        json_of(&context.limg(&[&["functions", "--format", "json"], more].concat()).ok())["functions"].take()
+    };
+    assert_eq!(listed(&[])["One"]["can_be_built"], json!(false));
+    assert_eq!(listed(&["--install"])["One"]["can_be_built"], json!(true));
+    let migrated = context.limg(&["migrate", "--install"]).ok();
+    assert!(migrated.stdout.contains("limg.yaml") || migrated.stderr.contains("limg.yaml"));
+    let text = std::fs::read_to_string(context.path("limg.yaml")).unwrap();
+    assert!(text.contains("    install: code/requirements.txt\n"), "{text}");
+}
+
+#[test]
 fn a_function_without_a_custom_runtime_is_not_listed_as_one_that_builds() {
     let context = project(
         "Resources:\n  One: { Type: AWS::Lambda::Function, Properties: { Runtime: provided.al2023, Code: code } }\n",

@@ -69,6 +69,13 @@ pub(in crate::cli) struct DefinitionArguments {
     #[arg(long)]
     pub(in crate::cli) source: bool,
 
+    /// Install the Python packages of functions whose directory has a list of them
+    ///
+    /// uv.lock, pylock.toml, poetry.lock, Pipfile.lock, requirements.txt or pyproject.toml, the first that is there; not where
+    /// packages are installed already. It needs uv or pip. In a limg.yaml, `install` does the same for one function.
+    #[arg(long)]
+    pub(in crate::cli) install: bool,
+
     /// Build an image of each function of a template
     ///
     /// By default, functions that differ only in handler, timeout, memory and environment share one image.

@@ -27,6 +27,7 @@ impl Reporter for Terminal {
         match event {
             Event::Layer(layer) => self.layer(layer),
             Event::LayersFinished { reused, cached } => self.unchanged_layers(reused, cached),
+            Event::Program { line } => self.status(&visible_line(&line)),
             Event::BaseImport { base } => self.status(&format!("importing the base image {base}")),
             Event::Overwritten { path, winner, loser } => {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));

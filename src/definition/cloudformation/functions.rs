@@ -295,6 +295,7 @@ impl<'t> Reader<'_, 't> {
             handler,
             architecture,
             code,
+            install: None,
             dependencies: Dependencies::Installed,
             layers,
             extensions: Vec::new(),

@@ -10,6 +10,7 @@ pub(super) mod handler;
 pub(super) mod image;
 pub(super) mod layer_version;
 pub(super) mod name;
+pub(super) mod package_list;
 pub(super) mod runtime;
 pub(super) mod source;
 

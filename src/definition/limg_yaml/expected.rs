@@ -5,9 +5,19 @@ use serde_json::{Map, Value};
 /// What a schema requires of a value.
 pub(super) enum Expected<'s> {
     /// A mapping with these keys and no others.
-    Record { properties: &'s Map<String, Value>, required: Vec<&'s str> },
+    Record {
+        properties: &'s Map<String, Value>,
+        required: Vec<&'s str>,
+    },
     /// Text, or a mapping with these keys and no others.
-    TextOrRecord { properties: &'s Map<String, Value>, required: Vec<&'s str> },
+    TextOrRecord {
+        properties: &'s Map<String, Value>,
+        required: Vec<&'s str>,
+    },
+    BooleanTextOrRecord {
+        properties: &'s Map<String, Value>,
+        required: Vec<&'s str>,
+    },
     /// A mapping from any names to values of one schema.
     Names(&'s Value),
     /// A list of values of one schema.
@@ -21,7 +31,10 @@ pub(super) enum Expected<'s> {
     /// One of these words.
     Word(Vec<&'s str>),
     /// A whole number within bounds.
-    Integer { minimum: i128, maximum: i128 },
+    Integer {
+        minimum: i128,
+        maximum: i128,
+    },
     /// `true` or `false`.
     Boolean,
     /// Text, a number or a boolean.
@@ -62,6 +75,10 @@ impl<'s> Expected<'s> {
                 Self::Record { properties, required } => Self::TextOrRecord { properties, required },
                 _ => return None,
             },
+            ["boolean", "string", "object"] => match Self::read_object(schema)? {
+                Self::Record { properties, required } => Self::BooleanTextOrRecord { properties, required },
+                _ => return None,
+            },
             ["string", "number", "boolean"] => Self::AnyScalar,
             _ => return None,
         };
@@ -82,6 +99,7 @@ impl<'s> Expected<'s> {
         match self {
             Self::Record { .. } | Self::Names(_) => "a mapping",
             Self::TextOrRecord { .. } => "text or a mapping",
+            Self::BooleanTextOrRecord { .. } => "a boolean, text or a mapping",
             Self::List(_) => "a list",
             Self::BooleanOrList(_) => "a boolean or a list",
             Self::Text | Self::Example => "text",

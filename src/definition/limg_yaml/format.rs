@@ -78,6 +78,9 @@ pub(super) struct Layer {
     pub(super) ignore_compatibility: Option<bool>,
     /// A reference to an image in a registry that contains the files at `path`.
     pub(super) image: Option<String>,
+    /// Python packages to install into `/opt/python`: the path of a list or lock file, or a mapping with `list`, `groups` and
+    /// `extras`. Needs `uv` and `pip`.
+    pub(super) install: Option<Install>,
     /// With `image`: the path of the files in the function's image, `/opt` or below it. Default: the same as `path`.
     pub(super) to: Option<String>,
     /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link. Only for local
@@ -149,6 +152,9 @@ pub(super) struct Function {
     pub(super) default_excludes: Option<bool>,
     /// Copy what a symbolic link points to if it leaves the code's directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
+    /// Python packages to install below `code`, for the function's runtime and architecture: the path of a list or lock file,
+    /// `true` for one in the code's directory, or a mapping with `list`, `groups` and `extras`. Needs `uv` and `pip`.
+    pub(super) install: Option<Install>,
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
     /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
     pub(super) dependencies: Option<Dependencies>,
@@ -215,6 +221,71 @@ impl JsonSchema for HandlerWrapper {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = AnyHandlerWrapper::json_schema(generator);
         schema.insert("type".to_owned(), serde_json::json!(["string", "object"]));
+        schema
+    }
+}
+
+/// Packages to install.
+#[derive(Debug)]
+pub(super) enum Install {
+    /// Whether to install those of a list in the code's directory.
+    Automatic(bool),
+    /// Those of this list.
+    List(String),
+    /// Those of a list with further ones.
+    More(MoreInstall),
+}
+
+/// Packages to install, with those that are optional.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoreInstall {
+    /// The list or lock file. Default: one in the code's directory.
+    pub(super) list: Option<String>,
+    /// Dependency groups to install too.
+    pub(super) groups: Option<Vec<String>>,
+    /// Extras to install too.
+    pub(super) extras: Option<Vec<String>>,
+}
+
+impl<'de> Deserialize<'de> for Install {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InstallVisitor;
+        impl<'de> Visitor<'de> for InstallVisitor {
+            type Value = Install;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a boolean, text or a mapping")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Install::Automatic(value))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Install::List(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                MoreInstall::deserialize(MapAccessDeserializer::new(map)).map(Install::More)
+            }
+        }
+        deserializer.deserialize_any(InstallVisitor)
+    }
+}
+
+impl JsonSchema for Install {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Install".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = MoreInstall::json_schema(generator);
+        schema.insert("type".to_owned(), serde_json::json!(["boolean", "string", "object"]));
         schema
     }
 }
@@ -422,7 +493,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 18 + 3 + 8 + 9 + 18 + 8);
+        assert_eq!(keys, 7 + 22 + 3 + 12 + 9 + 22 + 8);
     }
 
     #[test]

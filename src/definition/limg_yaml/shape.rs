@@ -63,7 +63,9 @@ impl Walk {
         }
         match (&expected, node) {
             (
-                Expected::Record { properties, required } | Expected::TextOrRecord { properties, required },
+                Expected::Record { properties, required }
+                | Expected::TextOrRecord { properties, required }
+                | Expected::BooleanTextOrRecord { properties, required },
                 Node::Mapping(entries),
             ) => {
                 self.record(at, entries, properties, required);
@@ -90,8 +92,14 @@ impl Walk {
 
     fn scalar(&mut self, at: &Place, scalar: &Scalar, node: &Node, expected: &Expected<'_>) {
         match (expected, scalar.kind) {
-            (Expected::Text | Expected::TextOrRecord { .. }, ScalarKind::Text)
-            | (Expected::Boolean | Expected::BooleanOrList(_), ScalarKind::Boolean(_))
+            (
+                Expected::Text | Expected::TextOrRecord { .. } | Expected::BooleanTextOrRecord { .. },
+                ScalarKind::Text,
+            )
+            | (
+                Expected::Boolean | Expected::BooleanOrList(_) | Expected::BooleanTextOrRecord { .. },
+                ScalarKind::Boolean(_),
+            )
             | (
                 Expected::AnyScalar,
                 ScalarKind::Text | ScalarKind::Boolean(_) | ScalarKind::Integer(_) | ScalarKind::Decimal(_),
@@ -181,7 +189,9 @@ mod tests {
         fn understand(schema: &Value, path: &str) -> usize {
             let (expected, _) = Expected::read(schema).unwrap_or_else(|| panic!("{path}: {schema}"));
             1 + match expected {
-                Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. } => {
+                Expected::Record { properties, .. }
+                | Expected::TextOrRecord { properties, .. }
+                | Expected::BooleanTextOrRecord { properties, .. } => {
                     assert_eq!(schema["additionalProperties"], false, "{path}");
                     properties.iter().map(|(key, schema)| understand(schema, &format!("{path}.{key}"))).sum()
                 }

@@ -70,7 +70,13 @@ pub(super) fn for_type(node: &Node, expected: &Expected<'_>) -> Option<String> {
             let key = required.first().copied().unwrap_or(if is_arn { "arn" } else { "path" });
             format!("write `{{ {key}: {} }}`", in_brackets(text, &properties[key]))
         }
-        (Expected::Record { properties, .. } | Expected::TextOrRecord { properties, .. }, ..) => {
+        (Expected::BooleanTextOrRecord { .. }, Some(_), _) => "write `true`, or the path of a list".into(),
+        (
+            Expected::Record { properties, .. }
+            | Expected::TextOrRecord { properties, .. }
+            | Expected::BooleanTextOrRecord { properties, .. },
+            ..,
+        ) => {
             let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
             format!("write its keys on the lines below, indented; the keys are {}", list(&keys))
         }

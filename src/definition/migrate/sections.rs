@@ -208,6 +208,9 @@ impl Writer<'_> {
                 keys.push(("code", Value::Text(format!("{INLINE_FOLDER}/{name}"))));
             }
         }
+        if let Some(install) = &function.install {
+            keys.push(("install", Value::Text(self.sources.folder.written(&install.list.path)?)));
+        }
         let mut layers = Vec::new();
         for layer in &function.layers {
             let name = self.layer(layer, &layers)?;
@@ -277,6 +280,9 @@ impl Writer<'_> {
                     keys.push(("ignore_compatibility", Value::Literal("true".to_owned())));
                 }
                 keys
+            }
+            LayerSource::Packages(list) => {
+                vec![("install", Value::Text(self.sources.folder.written(&list.path)?))]
             }
             LayerSource::Image(ImageFiles { reference, path, to }) => vec![
                 ("image", Value::Text(reference.to_string())),

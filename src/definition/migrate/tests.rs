@@ -389,7 +389,9 @@ proptest! {
         prop_assert!(now_code.exclude.starts_with(&before_code.exclude));
         let path = |source: &LayerSource| match source {
             LayerSource::Files(source) => source.path.clone(),
-            LayerSource::Version(_) | LayerSource::Image(_) => panic!("the layer is in files"),
+            LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Packages(_) => {
+                panic!("the layer is in files")
+            },
         };
         prop_assert_eq!(path(&before.layers[0].source), path(&now.layers[0].source));
     }

@@ -165,6 +165,7 @@ impl<'a> Reader<'_, 'a> {
             handler,
             architecture,
             code: FunctionCode::Files(source),
+            install: None,
             dependencies: Dependencies::Installed,
             layers: layers.unwrap_or_default(),
             extensions: Vec::new(),

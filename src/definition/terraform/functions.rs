@@ -103,6 +103,7 @@ fn function(
         handler,
         architecture,
         code: FunctionCode::Files(code),
+        install: None,
         dependencies: Dependencies::Installed,
         layers,
         extensions: Vec::new(),

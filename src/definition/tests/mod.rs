@@ -70,7 +70,7 @@ pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>
         let layers = function.layers.iter().map(|layer| match &layer.source {
             LayerSource::Files(source) => format!("{}={}", layer.name, source.path.display()),
             LayerSource::Version(version) => version.arn.to_string(),
-            LayerSource::Image(_) => panic!("no other tool has such layers"),
+            LayerSource::Image(_) | LayerSource::Packages(_) => panic!("no other tool has such layers"),
         });
         lines.push(format!(
             "{} {} {} {} {code} [{}] in {}",

@@ -112,6 +112,7 @@ impl Fixture {
                 handler: Some("app.handler".to_owned()),
                 architecture: Architecture::X86_64,
                 code: FunctionCode::Files(source()),
+                install: None,
                 dependencies: Dependencies::Installed,
                 layers: Vec::new(),
                 extensions: Vec::new(),

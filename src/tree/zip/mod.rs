@@ -1,4 +1,4 @@
-//! A zip archive as a tree, as Lambda would unpack it.
+//! A zip archive as a tree, as Lambda would unpack it, or pip if it is a Python wheel.
 //!
 //! Archives come from many tools and from strangers. An entry with one sensible reading is accepted; where another
 //! reading was possible, an adjustment is recorded. Everything else is rejected by name.
@@ -10,6 +10,9 @@
 //! | with a name that ends in `/` | a directory; directories need no entries |
 //! | with the path of an earlier entry | the file at that path; the earlier entry is dropped |
 //! | that an image cannot contain | an error, unless the entry is excluded |
+//!
+//! Nothing makes up for the faults of a wheel, since pip has one reading of it: links and repeated paths are errors, only a
+//! mode makes a file executable, and nothing in it says what is left out.
 //!
 //! `entry_name` decides about names, `exclusions` about what is left out, `end_record` and `central_directory` about whole
 //! archives, and `entry` verifies the bytes of entries. Files that other tools leave behind (`__MACOSX`) are ordinary files.
@@ -25,6 +28,7 @@ mod fields;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use archive::ZipArchive;
@@ -38,7 +42,7 @@ use super::path_rules::{abbreviated, join, leaves_root};
 use super::{Content, FileNode, IMAGE_SIZE_LIMIT, Node, SPECIAL_BITS_REMOVED, Tree, TreeError, is_program};
 use crate::finding::{Help, Setting};
 use crate::fs::read_at_most;
-use crate::project::{ImagePath, PATH_LIMIT, Source};
+use crate::project::{ImagePath, PATH_LIMIT, Source, SourceKind};
 use crate::text::count;
 use crate::units;
 
@@ -48,8 +52,26 @@ const LINK: u32 = 0o120_000;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 
+/// Whose reading of an archive counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unpacker {
+    /// Lambda, or the tools that unpack what it is given.
+    Lambda,
+    /// pip, for wheels.
+    Pip,
+}
+
 /// Lists a zip archive.
 pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
+    load_as(Unpacker::Lambda, source, root)
+}
+
+/// Lists a Python wheel.
+pub(super) fn load_wheel(path: &Path, root: &ImagePath) -> Result<Tree, TreeError> {
+    load_as(Unpacker::Pip, &Source::new(path.to_owned(), SourceKind::Zip), root)
+}
+
+fn load_as(unpacker: Unpacker, source: &Source, root: &ImagePath) -> Result<Tree, TreeError> {
     let archive = ZipArchive::open(&source.path)?;
     let records = central_directory::read(&archive)?;
     let listed = Arc::new(ListedArchive { archive, records });
@@ -58,7 +80,8 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
     for (index, record) in listed.records.iter().enumerate() {
         let name = read_name(&listed.archive, record)?;
         let kind = EntryKind::of(record, &name);
-        let is_ignore_file = kind == EntryKind::File
+        let is_ignore_file = unpacker == Unpacker::Lambda
+            && kind == EntryKind::File
             && exclusions.add_ignore_file(&name.path, || ZipEntry::new(&listed, index))?;
         if !is_ignore_file && !name.path.is_empty() {
             entries.push(Entry { name, kind, index });
@@ -73,6 +96,7 @@ pub(super) fn load(source: &Source, root: &ImagePath) -> Result<Tree, TreeError>
         tree,
         nodes: Vec::with_capacity(entries.len()),
         listed: &listed,
+        unpacker,
         root,
         size: 0,
         replaced: BTreeSet::new(),
@@ -147,6 +171,7 @@ struct TreeBuilder<'a> {
     /// half empty.
     nodes: Vec<(ImagePath, Node)>,
     listed: &'a Arc<ListedArchive>,
+    unpacker: Unpacker,
     root: &'a ImagePath,
     /// The uncompressed size so far.
     size: u64,
@@ -165,6 +190,9 @@ impl TreeBuilder<'_> {
             return Err(self.rejected(entry, "is both a directory and a file in the archive"));
         }
         if !is_directory {
+            if self.unpacker == Unpacker::Pip {
+                return Err(self.rejected(entry, "is in the wheel more than once"));
+            }
             self.replaced.insert(self.path(entry)?);
         }
         Ok(())
@@ -182,6 +210,9 @@ impl TreeBuilder<'_> {
                 return Err(
                     self.rejected(entry, "is a socket, pipe or device, which an image cannot contain")
                 );
+            }
+            EntryKind::Link if self.unpacker == Unpacker::Pip => {
+                return Err(self.rejected(entry, "is a symbolic link, which a wheel cannot contain"));
             }
             EntryKind::Directory => Some(Node::Directory),
             EntryKind::Link => self.link(entry, &path)?,
@@ -252,7 +283,10 @@ impl TreeBuilder<'_> {
         if mode & 0o6000 != 0 {
             self.tree.add_adjustment(path, SPECIAL_BITS_REMOVED);
         }
-        let executable = if mode & 0o111 != 0 {
+        let executable = if self.unpacker == Unpacker::Pip {
+            // pip ignores a mode without a type.
+            mode & TYPE == REGULAR && mode & 0o111 != 0
+        } else if mode & 0o111 != 0 {
             true
         } else if mode != 0 && !record.is_from_windows() {
             false

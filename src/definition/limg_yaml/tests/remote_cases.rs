@@ -19,7 +19,7 @@ functions: { orders: { runtime: python3.12, handler: a.b, code: functions } }
         report: r#"
 3:3 error[missing-key] the layer `nothing` has no source of files
   | nothing: { exclude: ["*.md"] }
-  help: add `path:` with a directory or .zip, `arn:` with a layer version, or `image:`
+  help: add `path:` with a directory or .zip, `arn:` with a layer version, `image:` or `install:`
 4:31 error[several-sources] the layer `both` has both `path` and `arn`
   | both: { path: layers/utils, arn: "arn:aws:lambda:eu-west-1:580247275435:layer:x:1" }
   help: remove one, or define two layers

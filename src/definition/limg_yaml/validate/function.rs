@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::super::format;
 use super::base::Bases;
-use super::{Used, environment, handler};
+use super::{Used, environment, handler, install};
 use crate::definition::fields::configuration::{DEFAULT_MEMORY, DEFAULT_TIMEOUT};
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces, HandlerWrapper, Layer,
-    LayerSource, LayerVersionArn, Source, VersionSource, Wrapper,
+    Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces, HandlerWrapper, Install,
+    Layer, LayerSource, LayerVersionArn, Source, SourceKind, VersionSource, Wrapper,
 };
 use crate::text::nearest;
 
@@ -43,6 +43,7 @@ pub(super) fn validate<'a>(
     let handler = settings.handler(base.as_ref().map(|base| base.contract.as_str()), findings);
     let code = settings.code(context.root, findings);
     let dependencies = settings.dependencies(findings);
+    let install = settings.install(context.root, code.as_ref(), findings);
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
@@ -73,6 +74,7 @@ pub(super) fn validate<'a>(
             .copied()
             .unwrap_or_default(),
         code: FunctionCode::Files(code?),
+        install,
         dependencies: dependencies?,
         layers,
         extensions,
@@ -213,6 +215,13 @@ impl<'a> Settings<'a, '_> {
                 are_good.then(|| Dependencies::Matching(patterns.clone()))
             }
         }
+    }
+
+    fn install(&self, root: &Path, code: Option<&Source>, findings: &mut Findings) -> Option<Install> {
+        let (written, at) = self.pick("install", |from| from.install.as_ref(), findings);
+        let folder = code.filter(|code| code.kind == SourceKind::Directory).map(|code| code.path.as_path());
+        let list = install::list(written?, &at, root, folder, findings)?;
+        Some(Install { list, place: at })
     }
 
     fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::format;
+use super::install;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{Findings, image, name};
 use crate::finding::{Code, Finding, Place};
@@ -32,6 +33,7 @@ pub(super) fn all<'a>(
                 LayerSource::Files(_) => "path",
                 LayerSource::Version(_) => "arn",
                 LayerSource::Image(_) => "image",
+                LayerSource::Packages(_) => "install",
             };
             let source_place = at.key(key_of_source);
             Layer { name: key.clone(), place: at.clone(), source, source_place }
@@ -48,9 +50,21 @@ fn source(
     root: &Path,
     findings: &mut Findings,
 ) -> Option<LayerSource> {
-    let format::Layer { path, arn, ignore_compatibility, image, to, follow, exclude, default_excludes } =
-        written;
+    let format::Layer {
+        path,
+        arn,
+        ignore_compatibility,
+        image,
+        install,
+        to,
+        follow,
+        exclude,
+        default_excludes,
+    } = written;
+    let others = [("path", path.is_some()), ("arn", arn.is_some()), ("image", image.is_some())];
+    let other = others.into_iter().find(|(_, is_there)| *is_there && install.is_some());
     if let Some((first, second)) = match (path, arn, image) {
+        _ if let Some((other, _)) = other => Some((other, "install")),
         (_, Some(_), Some(_)) => Some(("arn", "image")),
         (Some(_), Some(_), None) => Some(("path", "arn")),
         _ => None,
@@ -68,7 +82,7 @@ fn source(
         let finding = misplaced(at, "ignore_compatibility", "`ignore_compatibility` requires `arn`");
         findings.add(finding.help("remove it: only published layers declare compatibility"));
     }
-    if arn.is_some() || image.is_some() {
+    if arn.is_some() || image.is_some() || install.is_some() {
         let keys = [
             ("follow", follow.is_some()),
             ("exclude", exclude.is_some()),
@@ -78,6 +92,9 @@ fn source(
             let message = format!("`{key}` applies only to layers with local files");
             findings.add(misplaced(at, key, message).help("remove it"));
         }
+    }
+    if let Some(install) = install {
+        return install::list(install, &at.key("install"), root, None, findings).map(LayerSource::Packages);
     }
     match (path.as_deref(), arn.as_deref(), image.as_deref()) {
         (_, Some(arn), _) => version(arn, ignore_compatibility.unwrap_or_default(), &at.key("arn"), findings),
@@ -93,10 +110,9 @@ fn source(
         (None, None, None) => {
             let message = format!("the layer `{name}` has no source of files");
             let finding = Finding::error(Code::MissingKey, at.clone().on_key(), message);
-            findings.add(
-                finding
-                    .help("add `path:` with a directory or .zip, `arn:` with a layer version, or `image:`"),
-            );
+            findings.add(finding.help(
+                "add `path:` with a directory or .zip, `arn:` with a layer version, `image:` or `install:`",
+            ));
             None
         }
     }

@@ -8,6 +8,7 @@ mod ecr;
 mod environment;
 mod function;
 mod handler;
+mod install;
 mod layer;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -53,6 +53,7 @@ impl Fixture {
             pins: Pins::read(folder.path().join("limg.lock"), Pinning::Add).unwrap(),
             layer_versions: Arc::new(WithoutAws),
             verify: false,
+            programs: crate::install::Programs::default(),
             reporter,
             stop: Arc::default(),
         };

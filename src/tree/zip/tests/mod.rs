@@ -81,6 +81,19 @@ fn without_modes_the_first_bytes_decide_what_is_executable() {
 }
 
 #[test]
+fn only_a_mode_makes_a_file_of_a_wheel_executable() {
+    let zip = Zip::of(&[
+        file("bits", "").mode(0o100_744),
+        file("dos", "").made_on(DOS, 0o100_755 << 16),
+        file("program", "#!/bin/sh\n").made_on(DOS, 0x20),
+        file("typeless", "").mode(0o755),
+    ]);
+    let tree = Tree::load_wheel(&zip.path(), &"/opt".parse().unwrap()).unwrap();
+    assert_eq!(lines(&tree), "bits x \ndos x \nprogram - #!/bin/sh\\n\ntypeless - ");
+    assert!(tree.adjustments().is_empty());
+}
+
+#[test]
 fn names_are_utf8_or_cp437() {
     let flagged = |name: &[u8]| fixture::NewEntry { flags: 0x800, ..file(name, "") };
     let mut unicode = vec![1];

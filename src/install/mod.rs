@@ -1,0 +1,265 @@
+//! Installs the Python packages that a list names, as wheels in the store: resolved by uv, downloaded by pip, for the machine
+//! on which the function runs.
+//!
+//! Nothing is unpacked or built, and no code of a package runs. What a tool would have to build is refused before the tool
+//! runs (`requirement_files`), and the tools get only what they can do with wheels. This room does not know where packages
+//! belong in an image, and writes to no folder but the store and temporary ones.
+
+mod error;
+mod lists;
+mod pip;
+mod program;
+mod pylock;
+mod requirement_files;
+mod scratch;
+mod unsolved;
+mod uv;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub(crate) use error::InstallError;
+use pip::Download;
+pub(crate) use program::Programs;
+use pylock::LockedPackage;
+
+use crate::event::{Event, Reporter};
+use crate::fs::{self, FsError};
+use crate::project::PackageList;
+use crate::store::{Blob, Digest, Store};
+use crate::wheel::{Mismatch, PythonTarget, WheelArchive, WheelName};
+
+/// The kind of the store's records of wheels that are in it.
+const RECORD: &str = "wheels-1";
+
+/// A wheel that a list stands for on a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PinnedWheel {
+    /// Where it is.
+    pub url: String,
+    /// The digest of its bytes.
+    pub sha256: Digest,
+}
+
+/// What a list stands for on a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resolution {
+    /// The digest of what the list requires: another one stands for something else.
+    pub list: Digest,
+    /// The wheels, in the order of the names of their packages.
+    pub wheels: Vec<PinnedWheel>,
+    /// Whether the list itself pins all files, so that limg.lock need not.
+    pub is_locked: bool,
+}
+
+/// Which wheels may be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// Those that were pinned for this list, if it has not changed since.
+    Pinned {
+        /// The digest of the list.
+        list: &'a Digest,
+        /// What it stood for.
+        wheels: &'a [PinnedWheel],
+    },
+    /// None is known: the list is resolved.
+    Nothing,
+}
+
+/// Receives what only answers a question of limg's own.
+struct Silent;
+
+impl Reporter for Silent {
+    fn report(&self, _event: Event) {}
+}
+
+/// Installs packages.
+pub(crate) struct Installer {
+    programs: Programs,
+    store: Store,
+    reporter: Arc<dyn Reporter>,
+}
+
+impl Installer {
+    /// Wheels go to `store`; `programs` has the tools.
+    #[must_use]
+    pub(crate) fn new(programs: Programs, store: Store, reporter: Arc<dyn Reporter>) -> Self {
+        Self { programs, store, reporter }
+    }
+
+    /// Finds what a list stands for on a target. This blocks, and runs uv unless it is known.
+    ///
+    /// # Errors
+    /// When the list cannot be read, there is no uv, it finds no solution, or no wheel of a package fits.
+    pub(crate) fn resolve(
+        &self,
+        list: &PackageList,
+        target: &PythonTarget,
+        known: Known<'_>,
+    ) -> Result<Resolution, InstallError> {
+        let uv = self.programs.find("uv");
+        let requested = lists::read(list, uv.as_ref(), &*self.reporter)?;
+        let digest = digest_of(&requested, target);
+        let is_locked = requested.is_resolved;
+        if let Known::Pinned { list, wheels } = known
+            && *list == digest
+        {
+            return Ok(Resolution { list: digest, wheels: wheels.to_vec(), is_locked });
+        }
+        if let Some(wheels) = self.store.record(RECORD, &digest).filter(|_| is_locked) {
+            return Ok(Resolution { list: digest, wheels, is_locked });
+        }
+        let folder = fs::folder_of(&list.path);
+        let python = pip::python(&self.programs);
+        let solve = |target: &PythonTarget, reporter: &dyn Reporter| match (&uv, &python) {
+            (Some(uv), _) => uv::resolve(uv, &requested, target, folder, reporter),
+            (None, Some(python)) => pip::resolve(python.clone(), &requested, target, folder, reporter),
+            (None, None) => Err(InstallError::no_uv(&list.path)),
+        };
+        let packages = solve(target, &*self.reporter).map_err(|error| {
+            unsolved::explained(error, list, &requested, target, |newer| solve(newer, &Silent).is_ok())
+        })?;
+        let wheels = chosen(&packages, &requested, target)?;
+        if is_locked {
+            // The record only saves work, and the store may be read-only.
+            let _unrecorded = self.store.write_record(RECORD, &digest, &wheels);
+        }
+        Ok(Resolution { list: digest, wheels, is_locked })
+    }
+
+    /// Brings wheels into the store. This blocks, and runs pip if any is missing.
+    ///
+    /// # Errors
+    /// When there is no pip, it fails, or a file is not what it should be.
+    pub(crate) fn fetch(
+        &self,
+        wheels: &[PinnedWheel],
+        target: &PythonTarget,
+    ) -> Result<Vec<WheelArchive>, InstallError> {
+        let named: Vec<(&PinnedWheel, WheelName)> =
+            wheels.iter().map(|wheel| Ok((wheel, wheel.name()?))).collect::<Result<_, InstallError>>()?;
+        let missing: Vec<_> =
+            named.iter().filter(|(wheel, _)| self.store.blob(&wheel.sha256).is_none()).collect();
+        if !missing.is_empty() {
+            let folder = scratch::empty()?;
+            let downloads: Vec<_> = missing
+                .iter()
+                .map(|(wheel, name)| Download { package: &name.name, url: &wheel.url, sha256: &wheel.sha256 })
+                .collect();
+            pip::download(&downloads, target, folder.path(), &self.programs, &*self.reporter)?;
+            let files: BTreeMap<String, PathBuf> = pip::downloaded(folder.path())?.into_iter().collect();
+            for (wheel, name) in missing {
+                let file = files.get(name.as_str()).ok_or_else(|| InstallError::Lock {
+                    what: "the output of `pip download`".to_owned(),
+                    why: format!("it has no {name}"),
+                })?;
+                let blob = self.add(file, name, &wheel.sha256)?;
+                WheelArchive::read(&blob.path, name.clone())?.verify()?;
+            }
+        }
+        let read = |(wheel, name): (&PinnedWheel, WheelName)| {
+            let blob = self.store.blob(&wheel.sha256).ok_or_else(|| InstallError::Lock {
+                what: "the store".to_owned(),
+                why: format!("it has lost {name}"),
+            })?;
+            Ok(WheelArchive::read(&blob.path, name)?)
+        };
+        named.into_iter().map(read).collect()
+    }
+
+    /// Moves a downloaded file into the store.
+    fn add(&self, file: &Path, name: &WheelName, expected: &Digest) -> Result<Blob, InstallError> {
+        let mut input = fs::open(file)?;
+        let mut writer = self.store.writer()?;
+        std::io::copy(&mut input, &mut writer).map_err(FsError::because("copy", file))?;
+        writer.commit_as(expected)?.map_err(|found| InstallError::Changed {
+            file: name.to_string(),
+            expected: expected.clone(),
+            found,
+        })
+    }
+}
+
+impl PinnedWheel {
+    /// The name of its file, which its URL ends with.
+    fn name(&self) -> Result<WheelName, InstallError> {
+        let path = self.url.split(['#', '?']).next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+");
+        name.parse().map_err(|error: crate::wheel::InvalidWheelName| InstallError::Lock {
+            what: "the address of a wheel".to_owned(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// The digest of all that decides which wheels a list stands for.
+fn digest_of(requested: &lists::Requested, target: &PythonTarget) -> Digest {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    };
+    add(&format!("{target:?} {}", requested.is_resolved));
+    let requirements = &requested.requirements;
+    for option in &requirements.options {
+        add(option);
+    }
+    for (kind, list) in [("requirement", &requirements.lines), ("constraint", &requirements.constraints)] {
+        for requirement in list {
+            add(kind);
+            add(&requirement.text);
+            requirement.hashes.iter().for_each(|hash| add(hash));
+        }
+    }
+    Digest::finish(hash)
+}
+
+/// The best wheel of each package.
+fn chosen(
+    packages: &[LockedPackage],
+    requested: &lists::Requested,
+    target: &PythonTarget,
+) -> Result<Vec<PinnedWheel>, InstallError> {
+    let mut wheels = BTreeMap::new();
+    for package in packages {
+        let hashes = requested.requirements.hashes_of(&package.name);
+        let version = package.version.clone().unwrap_or_default();
+        let candidates: Vec<(WheelName, &pylock::LockedWheel)> = package
+            .wheels
+            .iter()
+            .filter_map(|wheel| Some((wheel.file_name()?.parse().ok()?, wheel)))
+            .filter(|(_, wheel)| {
+                let is_allowed = |sha256: Digest| hashes.iter().any(|hash| *hash == sha256.as_str());
+                hashes.is_empty() || wheel.sha256().is_some_and(is_allowed)
+            })
+            .collect();
+        let best = target.best(candidates.iter().map(|(name, _)| name));
+        let best = best.and_then(|best| candidates.iter().find(|(name, _)| name == best));
+        let pinned = best
+            .and_then(|(_, wheel)| Some(PinnedWheel { url: wheel.url.clone()?, sha256: wheel.sha256()? }));
+        let Some(pinned) = pinned else {
+            let nearest: Option<Mismatch> =
+                candidates.iter().filter_map(|(name, _)| target.mismatch(name)).min();
+            return Err(InstallError::NoWheel {
+                package: package.name.clone(),
+                version,
+                target: target_of(target),
+                why: match nearest {
+                    Some(nearest) => format!("the nearest one {nearest}"),
+                    None if hashes.is_empty() => "the index has none".to_owned(),
+                    None => "the index has none with a hash of the list".to_owned(),
+                },
+            });
+        };
+        wheels.insert(package.name.clone(), pinned);
+    }
+    Ok(wheels.into_values().collect())
+}
+
+fn target_of(target: &PythonTarget) -> String {
+    format!("Python 3.{} for {}", target.python_minor, target.architecture.linux_name())
+}

@@ -1,0 +1,95 @@
+//! Resolves requirements with uv, for another machine than this one, from the metadata of wheels alone.
+
+use std::path::Path;
+
+use super::error::InstallError;
+use super::lists::Requested;
+use super::program::Program;
+use super::pylock::{self, LockedPackage};
+use super::scratch::Scratch;
+use crate::event::Reporter;
+use crate::fs;
+use crate::wheel::PythonTarget;
+
+/// The platforms of uv by the least minor version of glibc 2 (uv documentation, `--python-platform`). It has no others below
+/// that of Amazon Linux 2023.
+const PLATFORMS: [(u32, &str); 3] = [(34, "manylinux_2_34"), (28, "manylinux_2_28"), (17, "manylinux_2_17")];
+
+/// The packages that requirements need on a target, with the wheels that fit.
+///
+/// # Errors
+/// When uv finds no solution, or fails.
+pub(super) fn resolve(
+    uv: &Program,
+    requested: &Requested,
+    target: &PythonTarget,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<LockedPackage>, InstallError> {
+    refuse_builds(folder)?;
+    let scratch = Scratch::write(requested, false)?;
+    let platform = PLATFORMS
+        .iter()
+        .find(|(least, _)| *least <= target.glibc_minor)
+        .map_or("manylinux_2_17", |(_, name)| *name);
+    let platform = format!("{}-{platform}", target.architecture.linux_name());
+    let version = format!("3.{}", target.python_minor);
+    let mut arguments = vec!["pip", "compile", &scratch.list, "--python-version", &version];
+    arguments.extend(["--python-platform", &platform, "--only-binary", ":all:"]);
+    arguments.extend(["--no-header", "--no-annotate", "--format", "pylock.toml"]);
+    if !requested.requirements.constraints.is_empty() {
+        arguments.extend(["--constraint", &scratch.constraints]);
+    }
+    if requested.is_resolved {
+        arguments.push("--no-deps");
+    }
+    // An interpreter of this machine is enough, and its version does not matter.
+    let output = uv.run(&arguments, &[("UV_PYTHON_DOWNLOADS", "never")], folder, reporter)?;
+    pylock::parse(&output, "the output of `uv pip compile`", folder)
+}
+
+/// Refuses settings of a project that make uv build packages although it is to use wheels only: they count for more than
+/// `--only-binary` (uv documentation, Settings, `no-binary-package`).
+fn refuse_builds(folder: &Path) -> Result<(), InstallError> {
+    for folder in folder.ancestors() {
+        for (name, keys) in [("uv.toml", &[][..]), ("pyproject.toml", &["tool", "uv"])] {
+            let file = folder.join(name);
+            let Ok(text) = fs::read_text(&file, SETTINGS_LIMIT) else { continue };
+            let Ok(settings) = text.parse::<toml::Table>() else { continue };
+            let settings = keys.iter().try_fold(&settings, |table, key| table.get(*key)?.as_table());
+            let pip = settings.and_then(|settings| settings.get("pip")?.as_table());
+            let mut tables = settings.into_iter().chain(pip);
+            if let Some(key) = tables.find_map(|table| BUILDS.iter().find(|key| table.contains_key(**key))) {
+                return Err(InstallError::Setting { file, key });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The settings that make uv build packages.
+const BUILDS: [&str; 2] = ["no-binary", "no-binary-package"];
+
+/// The largest file of settings that is read, in bytes.
+const SETTINGS_LIMIT: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_uv_build_packages_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("functions/orders");
+        fs::create_dir_all(&below).unwrap();
+        let refused = |name: &str, text: &str| {
+            fs::write_atomically(&folder.path().join(name), text.as_bytes()).unwrap();
+            refuse_builds(&below).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused("pyproject.toml", "[tool.uv]\nno-build = true\n"), Ok(()));
+        let error = refused("pyproject.toml", "[tool.uv]\nno-binary-package = ['x']\n").unwrap_err();
+        assert!(error.contains("pyproject.toml") && error.contains("`no-binary-package`"), "{error}");
+        assert_eq!(refused("pyproject.toml", "[project]\nno-binary = true\n"), Ok(()));
+        assert!(refused("uv.toml", "[pip]\nno-binary = [':all:']\n").is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! Packages that limg installs: the wheels that lists stand for, and the trees that these become.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::context::{Context, blocking};
+use super::error::PipelineError;
+use crate::failure::{Failure as _, FailureKind};
+use crate::finding::{Code, Finding, Place};
+use crate::install::{InstallError, Installer, Known, PinnedWheel, Resolution};
+use crate::plan;
+use crate::project::{Architecture, Function, LayerSource, PackageList};
+use crate::runtime::TASK_ROOT;
+use crate::text::with_causes;
+use crate::tree::Tree;
+use crate::wheel::{self, Installation, PythonTarget};
+
+/// Where the programs of packages find Python on AWS's bases.
+const INTERPRETER: &str = "/var/lang/bin/python3";
+
+/// The last Python whose runtime is based on Amazon Linux 2 (Lambda developer guide, lambda-runtimes).
+const LAST_ON_AL2: u32 = 11;
+
+/// The second number of the version of glibc of Amazon Linux 2 and 2023 (facts 5).
+const GLIBC_OF_AL2: u32 = 26;
+const GLIBC_OF_AL2023: u32 = 34;
+
+/// What is installed where: the list, the runtime and the architecture.
+type Key = (PackageList, String, Architecture, &'static str);
+
+/// The trees of installed packages.
+#[derive(Default)]
+pub(super) struct Packages {
+    trees: BTreeMap<Key, Arc<Tree>>,
+}
+
+/// A list that a function or one of its layers asks for.
+struct Wanted<'a> {
+    list: &'a PackageList,
+    place: &'a Place,
+    /// The folder of the image that becomes their root.
+    root: &'static str,
+}
+
+impl Packages {
+    /// Those of a function's code; none if there is a finding about them.
+    pub(super) fn of_code(&self, function: &Function) -> Option<&Arc<Tree>> {
+        let install = function.install.as_ref()?;
+        self.trees.get(&key(&install.list, function, TASK_ROOT))
+    }
+
+    /// Those of a layer.
+    pub(super) fn of_layer(&self, list: &PackageList, function: &Function) -> Option<&Arc<Tree>> {
+        self.trees.get(&key(list, function, OF_LAYERS))
+    }
+}
+
+/// The folder of a layer in which every Python finds packages (Lambda developer guide, packaging-layers).
+const OF_LAYERS: &str = "/opt/python";
+
+fn key(list: &PackageList, function: &Function, root: &'static str) -> Key {
+    (list.clone(), function.base.contract.clone(), function.architecture, root)
+}
+
+/// Installs the packages of functions and their layers. Also returns findings about those that cannot be installed.
+///
+/// # Errors
+/// When a tool is not there, or fails for a reason outside the lists.
+pub(super) async fn load_all(
+    functions: &[&Function],
+    context: &Context,
+) -> Result<(Packages, Vec<Finding>), PipelineError> {
+    let (mut all, mut findings) = (Packages::default(), Vec::new());
+    let mut seen = BTreeSet::new();
+    for function in functions {
+        for Wanted { list, place, root } in wanted(function) {
+            let key = key(list, function, root);
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            match install(list, function, root, context).await {
+                Ok(Installation { tree, conflicts }) => {
+                    findings.extend(conflicts.into_iter().map(|conflict| {
+                        let message = format!(
+                            "`{}` is in {} and in {}: the image has the first one",
+                            conflict.path, conflict.kept, conflict.dropped
+                        );
+                        Finding::warning(Code::PackageConflict, place.clone(), message)
+                    }));
+                    all.trees.insert(key, Arc::new(tree));
+                }
+                Err(error) if error.kind() == FailureKind::User => {
+                    let message = format!("the packages cannot be installed: {}", with_causes(&error));
+                    let finding = Finding::error(Code::UninstallablePackages, place.clone(), message);
+                    findings.push(finding.optional_help(error.help()));
+                }
+                Err(source) => {
+                    return Err(PipelineError::Install { list: list.path.display().to_string(), source });
+                }
+            }
+        }
+    }
+    Ok((all, findings))
+}
+
+/// Resolves the lists of functions again, and pins what they stand for. Returns the names of all lists in the lock file.
+///
+/// # Errors
+/// When one cannot be resolved.
+pub(super) async fn update(
+    functions: &[Function],
+    names: &[String],
+    context: &Context,
+) -> Result<BTreeSet<String>, PipelineError> {
+    let mut used = BTreeSet::new();
+    for function in functions {
+        for Wanted { list, .. } in wanted(function) {
+            let failed = |source| PipelineError::Install { list: list.path.display().to_string(), source };
+            let target = target(function).map_err(failed)?;
+            let name = name_in_lock(list, function, context);
+            if names.is_empty() && used.insert(name.clone()) {
+                let resolution = resolve(list, target, None, context).await.map_err(failed)?;
+                pin(&name, &resolution, context);
+            }
+        }
+    }
+    Ok(used)
+}
+
+fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
+    let code = function.install.iter();
+    let code = code.map(|install| Wanted { list: &install.list, place: &install.place, root: TASK_ROOT });
+    let layers = function.layers.iter().filter_map(|layer| match &layer.source {
+        LayerSource::Packages(list) => Some(Wanted { list, place: &layer.source_place, root: OF_LAYERS }),
+        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
+    });
+    code.chain(layers)
+}
+
+async fn install(
+    list: &PackageList,
+    function: &Function,
+    root: &'static str,
+    context: &Context,
+) -> Result<Installation, InstallError> {
+    let target = target(function)?;
+    let name = name_in_lock(list, function, context);
+    let pinned = context.pins.packages(&name);
+    let resolution = resolve(list, target, pinned.clone(), context).await?;
+    let is_pinned = pinned.is_some_and(|(list, _)| list == resolution.list);
+    if !is_pinned && !resolution.is_locked {
+        if context.pins.are_locked() {
+            return Err(InstallError::NotPinned { list: name });
+        }
+        pin(&name, &resolution, context);
+    }
+    let installer = installer(context);
+    let fetch = move || {
+        let wheels = installer.fetch(&resolution.wheels, &target)?;
+        let root = plan::image_path(root).map_err(InstallError::Tree)?;
+        Ok::<_, InstallError>(wheel::install(&wheels, &root, INTERPRETER)?)
+    };
+    blocking(fetch).await
+}
+
+async fn resolve(
+    list: &PackageList,
+    target: PythonTarget,
+    pinned: Option<(crate::store::Digest, Vec<(String, crate::store::Digest)>)>,
+    context: &Context,
+) -> Result<Resolution, InstallError> {
+    let (installer, list) = (installer(context), list.clone());
+    let work = move || {
+        let pinned = pinned.map(|(list, wheels)| {
+            let wheel = |(url, sha256)| PinnedWheel { url, sha256 };
+            (list, wheels.into_iter().map(wheel).collect::<Vec<_>>())
+        });
+        let known = match &pinned {
+            Some((list, wheels)) => Known::Pinned { list, wheels },
+            None => Known::Nothing,
+        };
+        installer.resolve(&list, &target, known)
+    };
+    blocking(work).await
+}
+
+fn pin(name: &str, resolution: &Resolution, context: &Context) {
+    if !resolution.is_locked {
+        let wheels = resolution.wheels.iter().map(|wheel| (wheel.url.clone(), wheel.sha256.clone()));
+        context.pins.pin_packages(name, resolution.list.clone(), wheels.collect());
+    }
+}
+
+fn installer(context: &Context) -> Installer {
+    Installer::new(context.programs.clone(), context.store.clone(), Arc::clone(&context.reporter))
+}
+
+fn name_in_lock(list: &PackageList, function: &Function, context: &Context) -> String {
+    let target = format!("{} {}", function.base.contract, function.architecture.name());
+    context.pins.list_key(&list.path, &target)
+}
+
+/// What the function's packages run on.
+fn target(function: &Function) -> Result<PythonTarget, InstallError> {
+    let contract = &function.base.contract;
+    let minor = contract.strip_prefix("python3.").and_then(|minor| minor.parse().ok());
+    let python_minor = minor.ok_or_else(|| InstallError::OtherRuntime { runtime: contract.clone() })?;
+    let glibc_minor = if python_minor <= LAST_ON_AL2 { GLIBC_OF_AL2 } else { GLIBC_OF_AL2023 };
+    Ok(PythonTarget { python_minor, glibc_minor, architecture: function.architecture })
+}
