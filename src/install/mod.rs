@@ -31,7 +31,8 @@ use crate::event::{Event, Reporter};
 use crate::fs::{self, FsError};
 use crate::project::PackageList;
 use crate::store::{Blob, Digest, Store};
-use crate::wheel::{Mismatch, PythonTarget, WheelArchive, WheelName};
+use crate::text::excerpt;
+use crate::wheel::{InvalidWheelName, Mismatch, PythonTarget, WheelArchive, WheelName};
 
 /// The kind of the store's records of wheels that are in it.
 const RECORD: &str = "wheels-1";
@@ -186,13 +187,18 @@ impl Installer {
 
 impl PinnedWheel {
     /// The name of its file, which its URL ends with.
+    ///
+    /// # Errors
+    /// When the URL is not one of a wheel, or would be more than that in a line for pip.
     fn name(&self) -> Result<WheelName, InstallError> {
+        let invalid = |why: String| InstallError::Lock { what: "the address of a wheel".to_owned(), why };
+        let is_url = ["https://", "http://", "file:///"].iter().any(|scheme| self.url.starts_with(scheme));
+        if !is_url || self.url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+            return Err(invalid(format!("`{}` is not a URL", excerpt(&self.url))));
+        }
         let path = self.url.split(['#', '?']).next().unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+");
-        name.parse().map_err(|error: crate::wheel::InvalidWheelName| InstallError::Lock {
-            what: "the address of a wheel".to_owned(),
-            why: error.to_string(),
-        })
+        name.parse().map_err(|error: InvalidWheelName| invalid(error.to_string()))
     }
 }
 
@@ -262,4 +268,70 @@ fn chosen(
 
 fn target_of(target: &PythonTarget) -> String {
     format!("Python 3.{} for {}", target.python_minor, target.architecture.linux_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::Architecture;
+
+    const TARGET: PythonTarget =
+        PythonTarget { python_minor: 12, glibc_minor: 34, architecture: Architecture::X86_64 };
+
+    fn name(url: &str) -> Result<String, String> {
+        let wheel = PinnedWheel { url: url.to_owned(), sha256: Digest::of(b"x") };
+        wheel.name().map(|name| name.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_address_of_a_wheel_is_one_word_that_ends_with_its_name() {
+        let url = "https://example.com/ab/torch-2.4.0%2Bcpu-cp312-cp312-linux_x86_64.whl#sha256=ab";
+        assert_eq!(name(url).as_deref(), Ok("torch-2.4.0+cpu-cp312-cp312-linux_x86_64.whl"));
+        for url in [
+            "https://example.com/six-1-py3-none-any.whl\n--index-url=https://other.example",
+            "https://example.com/six-1-py3-none-any.whl --hash=x",
+            "six-1-py3-none-any.whl",
+            "git+https://example.com/six-1-py3-none-any.whl",
+            "https://example.com/six-1.tar.gz",
+        ] {
+            assert!(name(url).is_err(), "{url}");
+        }
+    }
+
+    fn packages(wheels: &str) -> Vec<LockedPackage> {
+        let text =
+            format!("lock-version = '1.0'\n[[packages]]\nname = 'six'\nversion = '1'\nwheels = [{wheels}]\n");
+        pylock::parse(&text, "x", Path::new("x")).unwrap()
+    }
+
+    fn choose(wheels: &str, list: &str) -> Result<String, String> {
+        let requirements = requirement_files::of_text(list, Path::new("x")).unwrap();
+        let requested = lists::Requested { requirements, is_resolved: false };
+        let chosen = chosen(&packages(wheels), &requested, &TARGET).map_err(|error| error.to_string())?;
+        Ok(chosen.into_iter().map(|wheel| wheel.url).collect())
+    }
+
+    #[test]
+    fn the_best_wheel_with_a_hash_of_the_list_is_chosen() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let wheel = |tags: &str, digest: &Digest| {
+            format!(
+                "{{ url = 'https://e.com/six-1-{tags}.whl', hashes = {{ sha256 = '{}' }} }},",
+                digest.hex()
+            )
+        };
+        let native = wheel("cp312-cp312-manylinux_2_34_x86_64", &one);
+        let pure = wheel("py3-none-any", &other);
+        let both = format!("{pure}{native}");
+        assert!(choose(&both, "six").unwrap().contains("manylinux"));
+        assert!(choose(&both, &format!("six==1 --hash={other}")).unwrap().contains("none-any"));
+        let error = choose(&native, &format!("six==1 --hash={other}")).unwrap_err();
+        assert_eq!(
+            error,
+            "no wheel of six 1 runs on Python 3.12 for x86_64: the index has none with a hash of the list"
+        );
+        let error = choose(&wheel("cp312-cp312-manylinux_2_39_x86_64", &one), "six").unwrap_err();
+        assert!(error.ends_with("the nearest one needs glibc 2.39, but the image has 2.34"), "{error}");
+        assert!(choose("", "six").unwrap_err().ends_with("the index has none"));
+    }
 }
