@@ -3,6 +3,26 @@
 use super::*;
 
 #[test]
+fn a_layer_of_a_list_alone_is_installed_if_the_command_says_so() {
+    let folder = Folder::new();
+    folder.write("deps/requirements.txt", b"six\n");
+    let template = "
+Resources:
+  A: { Type: AWS::Serverless::Function, Properties: { CodeUri: functions/orders, Handler: app.h, Runtime: python3.12, Layers: [!Ref L] } }
+  L: { Type: AWS::Serverless::LayerVersion, Metadata: { BuildMethod: python3.12 }, Properties: { ContentUri: deps } }
+";
+    let text = report(&folder, template, &Options::of_tests());
+    assert!(text.contains("must be built first, since its `BuildMethod` is `python3.12`"), "{text}");
+    let install = Options { install: true, ..Options::of_tests() };
+    let loaded = loaded(&folder, template, &install);
+    let source = &loaded.project.functions[0].layers[0].source;
+    let crate::project::LayerSource::Packages(list) = source else { panic!("{source:?}") };
+    assert_eq!(list.path, folder.path("deps/requirements.txt"));
+    folder.write("deps/words.py", b"");
+    assert!(report(&folder, template, &install).contains("must be built first"));
+}
+
+#[test]
 fn layers_are_found_by_reference_and_by_arn() {
     let folder = Folder::new();
     let region = Some("eu-west-1".to_owned());
