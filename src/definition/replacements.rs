@@ -41,9 +41,12 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
 /// The packages that the directory of a function's code lists, if none is installed there.
 fn install(function: &Function) -> Option<Install> {
     let code = function.code.files().filter(|code| code.kind == SourceKind::Directory)?;
-    let is_python = Language::of(&function.base.contract) == Some(Language::Python);
-    let list =
-        package_list::find(&code.path).filter(|_| is_python && !package_list::has_packages(&code.path))?;
+    let contract = function.base.contract.as_str();
+    let is_known = matches!(Language::of(contract), Some(Language::Python | Language::Node));
+    if !is_known || package_list::has_packages(&code.path) {
+        return None;
+    }
+    let list = package_list::find(&code.path, Some(contract))?;
     Some(Install { list, place: function.places.code.clone() })
 }
 

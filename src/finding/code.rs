@@ -185,6 +185,8 @@ codes! {
     UninstallablePackages = "uninstallable-packages";
     /// Warning: two packages contain a file with different content.
     PackageConflict = "package-conflict";
+    /// Warning: packages of Node.js have install scripts, which ran on the build machine or did not run.
+    InstallScripts = "install-scripts";
     /// Warning: a file looks like a secret.
     SecretFile = "secret-file";
     /// A published layer declares other runtimes or architectures.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinError;
 
+use super::node::NodeError;
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Help;
 use crate::fs::{FsError, TextError};
@@ -112,12 +113,19 @@ pub(crate) enum InstallError {
         /// The digest that it has.
         found: Digest,
     },
-    /// The runtime is not Python.
-    #[error("limg installs packages for Python, and the runtime is {runtime}")]
+    /// The packages are for another language than the runtime's.
+    #[error("`{}` lists packages of {language}, and the runtime is {runtime}", list.display())]
     OtherRuntime {
+        /// The list.
+        list: PathBuf,
+        /// The language of its packages.
+        language: &'static str,
         /// The runtime.
         runtime: String,
     },
+    /// Packages of Node.js cannot be installed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// limg.lock does not pin the packages, or pins those of another list.
     #[error("limg.lock does not pin the packages of {list}")]
     NotPinned {
@@ -174,6 +182,7 @@ impl Failure for InstallError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Tree(error) => error.kind(),
+            Self::Node(error) => error.kind(),
             Self::Interrupted(_) => FailureKind::Work,
             Self::List(_)
             | Self::Refused { .. }
@@ -209,9 +218,10 @@ impl Failure for InstallError {
             }
             Self::NoSolution { help, .. } => return help.clone().map(Help::from),
             Self::NoWheel { .. } => "use another version of the package, or a runtime that it supports",
-            Self::OtherRuntime { .. } => "remove `install`",
+            Self::OtherRuntime { .. } => "remove `install`, or name another list",
             Self::NotPinned { .. } => "run `limg update`, or build without `--locked`",
             Self::Tree(error) => return error.help(),
+            Self::Node(error) => return error.help(),
             Self::Changed { .. } => "check the index, and lock the packages again",
             Self::List(_)
             | Self::Run { .. }

@@ -50,6 +50,14 @@ pub(super) fn read(
         PackageListKind::Pylock => of_pylock(list)?,
         PackageListKind::PoetryLock => of_poetry_lock(list)?,
         PackageListKind::PipfileLock => of_pipfile_lock(list)?,
+        PackageListKind::PackageLock
+        | PackageListKind::Shrinkwrap
+        | PackageListKind::PnpmLock
+        | PackageListKind::YarnLock
+        | PackageListKind::PackageJson => {
+            let why = "it lists packages of Node.js".to_owned();
+            return Err(InstallError::Lock { what: list.path.display().to_string(), why });
+        }
     };
     Ok(Requested { requirements, is_resolved: true })
 }
@@ -331,7 +339,7 @@ mod tests {
             PackageListKind::PipfileLock => (more, Vec::new()),
             _ => (Vec::new(), more),
         };
-        let list = PackageList { path, kind, groups, extras };
+        let list = PackageList { path, kind, groups, extras, scripts: None };
         let requested = read(&list, None, &Silent).map_err(|error| error.to_string())?;
         let line = |it: &Requirement| format!("{} {}", it.text, it.hashes.join(" ")).trim().to_owned();
         let options = requested.requirements.options.iter().cloned();

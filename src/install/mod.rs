@@ -1,12 +1,13 @@
-//! Installs the Python packages that a list names, as wheels in the store: resolved by uv, downloaded by pip, for the machine
-//! on which the function runs.
+//! Installs the packages that a list names into the store, for the machine on which the function runs: those of Python as
+//! wheels, resolved by uv and downloaded by pip; those of Node.js by the tool that has written the lock file (`node`).
 //!
-//! Nothing is unpacked or built, and no code of a package runs. What a tool would have to build is refused before the tool
+//! Of Python, nothing is unpacked or built, and no code of a package runs. What a tool would have to build is refused before the tool
 //! runs (`requirement_files`), and the tools get only what they can do with wheels. This room does not know where packages
 //! belong in an image, and writes to no folder but the store and temporary ones.
 
 mod error;
 mod lists;
+mod node;
 mod pip;
 mod program;
 mod pylock;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use error::InstallError;
+pub(crate) use node::{NodePackages, NodeTarget};
 use pip::Download;
 pub(crate) use program::Programs;
 use pylock::LockedPackage;

@@ -73,7 +73,7 @@ mod tests {
         let requirements = requirement_files::of_text("six\nnumpy==2.4.6\nNum_Py2\n", &path).unwrap();
         let requested = Requested { requirements, is_resolved: false };
         let kind = PackageListKind::Requirements;
-        let list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new() };
+        let list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new(), scripts: None };
         let target = PythonTarget { python_minor: 11, glibc_minor: 26, architecture: Architecture::X86_64 };
         let error = InstallError::Program { command: "uv pip".to_owned(), message: message.to_owned() };
         explained(error, &list, &requested, &target, |_| resolves)

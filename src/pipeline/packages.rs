@@ -1,4 +1,4 @@
-//! Packages that limg installs: the wheels that lists stand for, and the trees that these become.
+//! Packages that limg installs: the wheels and packages of Node.js that lists stand for, and the trees that these become.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use super::context::{Context, blocking};
 use super::error::PipelineError;
 use crate::failure::{Failure as _, FailureKind};
 use crate::finding::{Code, Finding, Place};
-use crate::install::{InstallError, Installer, Known, PinnedWheel, Resolution};
+use crate::install::{InstallError, Installer, Known, NodePackages, NodeTarget, PinnedWheel, Resolution};
 use crate::plan;
 use crate::project::{Architecture, Function, LayerSource, PackageList};
-use crate::runtime::TASK_ROOT;
-use crate::text::with_causes;
+use crate::runtime::{Language, TASK_ROOT};
+use crate::text::{first_of, with_causes};
 use crate::tree::Tree;
 use crate::wheel::{self, Installation, PythonTarget};
 
@@ -24,6 +24,9 @@ const LAST_ON_AL2: u32 = 11;
 /// The second number of the version of glibc of Amazon Linux 2 and 2023 (facts 5).
 const GLIBC_OF_AL2: u32 = 26;
 const GLIBC_OF_AL2023: u32 = 34;
+
+/// How many packages a warning names.
+const NAMED_PACKAGES: usize = 10;
 
 /// What is installed where: the list, the runtime and the architecture.
 type Key = (PackageList, String, Architecture, &'static str);
@@ -51,12 +54,15 @@ impl Packages {
 
     /// Those of a layer.
     pub(super) fn of_layer(&self, list: &PackageList, function: &Function) -> Option<&Arc<Tree>> {
-        self.trees.get(&key(list, function, OF_LAYERS))
+        self.trees.get(&key(list, function, root_of_layer(list)))
     }
 }
 
-/// The folder of a layer in which every Python finds packages (Lambda developer guide, packaging-layers).
-const OF_LAYERS: &str = "/opt/python";
+/// The folder of a layer in which every Python finds packages, and the one in which every Node.js finds `node_modules` (Lambda
+/// developer guide, packaging-layers).
+fn root_of_layer(list: &PackageList) -> &'static str {
+    if list.kind.is_of_node() { "/opt/nodejs" } else { "/opt/python" }
+}
 
 fn key(list: &PackageList, function: &Function, root: &'static str) -> Key {
     (list.clone(), function.base.contract.clone(), function.architecture, root)
@@ -79,13 +85,10 @@ pub(super) async fn load_all(
                 continue;
             }
             match install(list, function, root, context).await {
-                Ok(Installation { tree, conflicts }) => {
-                    findings.extend(conflicts.into_iter().map(|conflict| {
-                        let message = format!(
-                            "`{}` is in {} and in {}: the image has the first one",
-                            conflict.path, conflict.kept, conflict.dropped
-                        );
-                        Finding::warning(Code::PackageConflict, place.clone(), message)
+                Ok((tree, warnings)) => {
+                    findings.extend(warnings.into_iter().map(|(code, message, help)| {
+                        let warning = Finding::warning(code, place.clone(), message);
+                        warning.optional_help(help.map(Into::into))
                     }));
                     all.trees.insert(key, Arc::new(tree));
                 }
@@ -114,9 +117,9 @@ pub(super) async fn update(
 ) -> Result<BTreeSet<String>, PipelineError> {
     let mut used = BTreeSet::new();
     for function in functions {
-        for Wanted { list, .. } in wanted(function) {
+        for Wanted { list, .. } in wanted(function).filter(|wanted| !wanted.list.kind.is_of_node()) {
             let failed = |source| PipelineError::Install { list: list.path.display().to_string(), source };
-            let target = target(function).map_err(failed)?;
+            let target = target(list, function).map_err(failed)?;
             let name = name_in_lock(list, function, context);
             if names.is_empty() && used.insert(name.clone()) {
                 let resolution = resolve(list, target, None, context).await.map_err(failed)?;
@@ -131,19 +134,83 @@ fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
     let code = function.install.iter();
     let code = code.map(|install| Wanted { list: &install.list, place: &install.place, root: TASK_ROOT });
     let layers = function.layers.iter().filter_map(|layer| match &layer.source {
-        LayerSource::Packages(list) => Some(Wanted { list, place: &layer.source_place, root: OF_LAYERS }),
+        LayerSource::Packages(list) => {
+            Some(Wanted { list, place: &layer.source_place, root: root_of_layer(list) })
+        }
         LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
     });
     code.chain(layers)
 }
 
+/// A warning about packages: its code, message and help.
+type Warning = (Code, String, Option<&'static str>);
+
+/// The tree of the packages of a list, and what is worth knowing about them.
 async fn install(
     list: &PackageList,
     function: &Function,
     root: &'static str,
     context: &Context,
+) -> Result<(Tree, Vec<Warning>), InstallError> {
+    if list.kind.is_of_node() {
+        return install_node(list, function, root, context).await;
+    }
+    let Installation { tree, conflicts } = install_wheels(list, function, root, context).await?;
+    let warning = |conflict: wheel::FileConflict| {
+        let message = format!(
+            "`{}` is in {} and in {}: the image has the first one",
+            conflict.path, conflict.kept, conflict.dropped
+        );
+        (Code::PackageConflict, message, None)
+    };
+    Ok((tree, conflicts.into_iter().map(warning).collect()))
+}
+
+async fn install_node(
+    list: &PackageList,
+    function: &Function,
+    root: &'static str,
+    context: &Context,
+) -> Result<(Tree, Vec<Warning>), InstallError> {
+    let runtime = function.base.contract.clone();
+    if Language::of(&runtime) != Some(Language::Node) {
+        return Err(other_runtime(list, function));
+    }
+    let target = NodeTarget { runtime, architecture: function.architecture };
+    let (installer, own) = (installer(context), list.clone());
+    let work = move || {
+        let root = plan::image_path(root).map_err(InstallError::Tree)?;
+        installer.install_node(&own, &target, &root)
+    };
+    let NodePackages { tree, with_scripts } = blocking(work).await?;
+    let warning = about_scripts(&with_scripts, list.scripts);
+    Ok((tree, warning.into_iter().collect()))
+}
+
+/// What is worth knowing about the install scripts of packages, unless the definition forbids them.
+fn about_scripts(packages: &[String], scripts: Option<bool>) -> Option<Warning> {
+    let names = first_of(NAMED_PACKAGES, packages.iter().map(|name| format!("`{name}`")));
+    let (message, help) = match scripts {
+        _ if packages.is_empty() => return None,
+        Some(false) => return None,
+        Some(true) => (format!("install scripts ran on this machine: {names}"), None),
+        None => (
+            format!("install scripts did not run, so that native modules may be missing: {names}"),
+            Some(
+                "check that the function works without them, and add `scripts: false`; or run them with `scripts: true`",
+            ),
+        ),
+    };
+    Some((Code::InstallScripts, message, help))
+}
+
+async fn install_wheels(
+    list: &PackageList,
+    function: &Function,
+    root: &'static str,
+    context: &Context,
 ) -> Result<Installation, InstallError> {
-    let target = target(function)?;
+    let target = target(list, function)?;
     let name = name_in_lock(list, function, context);
     let pinned = context.pins.packages(&name);
     let resolution = resolve(list, target, pinned.clone(), context).await?;
@@ -200,11 +267,16 @@ fn name_in_lock(list: &PackageList, function: &Function, context: &Context) -> S
     context.pins.list_key(&list.path, &target)
 }
 
-/// What the function's packages run on.
-fn target(function: &Function) -> Result<PythonTarget, InstallError> {
+fn other_runtime(list: &PackageList, function: &Function) -> InstallError {
+    let language = if list.kind.is_of_node() { "Node.js" } else { "Python" };
+    InstallError::OtherRuntime { list: list.path.clone(), language, runtime: function.base.contract.clone() }
+}
+
+/// What the function's packages of Python run on.
+fn target(list: &PackageList, function: &Function) -> Result<PythonTarget, InstallError> {
     let contract = &function.base.contract;
     let minor = contract.strip_prefix("python3.").and_then(|minor| minor.parse().ok());
-    let python_minor = minor.ok_or_else(|| InstallError::OtherRuntime { runtime: contract.clone() })?;
+    let python_minor = minor.ok_or_else(|| other_runtime(list, function))?;
     let glibc_minor = if python_minor <= LAST_ON_AL2 { GLIBC_OF_AL2 } else { GLIBC_OF_AL2023 };
     Ok(PythonTarget { python_minor, glibc_minor, architecture: function.architecture })
 }

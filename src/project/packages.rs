@@ -15,6 +15,8 @@ pub struct PackageList {
     pub groups: Vec<String>,
     /// The extras that are installed too.
     pub extras: Vec<String>,
+    /// Whether install scripts of Node.js packages run, if the definition says so.
+    pub scripts: Option<bool>,
 }
 
 /// Packages that are installed below a function's code.
@@ -26,7 +28,7 @@ pub struct Install {
     pub place: Place,
 }
 
-/// How a list of Python packages is written.
+/// How a list of packages is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PackageListKind {
     /// `uv.lock`.
@@ -41,12 +43,26 @@ pub enum PackageListKind {
     Requirements,
     /// `pyproject.toml`.
     Pyproject,
+    /// `package-lock.json`.
+    PackageLock,
+    /// `npm-shrinkwrap.json`.
+    Shrinkwrap,
+    /// `pnpm-lock.yaml`.
+    PnpmLock,
+    /// `yarn.lock`.
+    YarnLock,
+    /// `package.json`, which pins nothing.
+    PackageJson,
 }
 
 impl PackageListKind {
-    /// The names of lists that are found without being named, those that pin the most first.
-    pub const FOUND: [&str; 6] =
-        ["uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml"];
+    /// The names of lists of Python packages that are found without being named, those that pin the most first.
+    pub const OF_PYTHON: &[&str] =
+        &["uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml"];
+
+    /// The names of lists of Node.js packages that are found without being named, lock files first.
+    pub const OF_NODE: &[&str] =
+        &["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "package.json"];
 
     /// The kind of a file, by its name: a requirement file may have any.
     #[must_use]
@@ -57,10 +73,31 @@ impl PackageListKind {
             "poetry.lock" => Self::PoetryLock,
             "Pipfile.lock" => Self::PipfileLock,
             "pyproject.toml" => Self::Pyproject,
+            "package-lock.json" => Self::PackageLock,
+            "npm-shrinkwrap.json" => Self::Shrinkwrap,
+            "pnpm-lock.yaml" => Self::PnpmLock,
+            "yarn.lock" => Self::YarnLock,
+            "package.json" => Self::PackageJson,
             name if name.starts_with("pylock.") && path.extension().is_some_and(|it| it == "toml") => {
                 Self::Pylock
             }
             _ => Self::Requirements,
+        }
+    }
+
+    /// Whether it lists packages of Node.js, and not of Python.
+    #[must_use]
+    pub fn is_of_node(self) -> bool {
+        match self {
+            Self::PackageLock | Self::Shrinkwrap | Self::PnpmLock | Self::YarnLock | Self::PackageJson => {
+                true
+            }
+            Self::UvLock
+            | Self::Pylock
+            | Self::PoetryLock
+            | Self::PipfileLock
+            | Self::Requirements
+            | Self::Pyproject => false,
         }
     }
 }
@@ -80,8 +117,23 @@ mod tests {
             ("pyproject.toml", PackageListKind::Pyproject),
             ("requirements.txt", PackageListKind::Requirements),
             ("requirements/lambda.in", PackageListKind::Requirements),
+            ("package-lock.json", PackageListKind::PackageLock),
+            ("web/npm-shrinkwrap.json", PackageListKind::Shrinkwrap),
+            ("pnpm-lock.yaml", PackageListKind::PnpmLock),
+            ("yarn.lock", PackageListKind::YarnLock),
+            ("package.json", PackageListKind::PackageJson),
         ] {
             assert_eq!(PackageListKind::of(Path::new(name)), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_list_that_is_found_belongs_to_the_language_that_looks_for_it() {
+        for name in PackageListKind::OF_PYTHON {
+            assert!(!PackageListKind::of(Path::new(name)).is_of_node(), "{name}");
+        }
+        for name in PackageListKind::OF_NODE {
+            assert!(PackageListKind::of(Path::new(name)).is_of_node(), "{name}");
         }
     }
 }

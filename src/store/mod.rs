@@ -8,6 +8,7 @@
 mod digest;
 mod in_use;
 mod prune;
+mod temporary_folder;
 mod verify;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
 pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
+pub use temporary_folder::TemporaryFolder;
 use verify::Verified;
 
 use crate::fs::{self, FsError};
@@ -75,9 +77,11 @@ impl Store {
         }
         let open = Open { _lock: in_use::lock_shared(root)?, added: AtomicBool::new(false) };
         let store = Self { root: root.to_owned(), open: Arc::new(open), limit: u64::MAX, verified: None };
-        for name in fs::names_in(&store.temporary())? {
+        let names = fs::names_in(&store.temporary())?;
+        for name in &names {
             fs::remove_if_abandoned(&store.temporary().join(name));
         }
+        temporary_folder::remove_abandoned(&store.temporary(), &names);
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Backup tools skip a folder with this file (Cache Directory Tagging Specification).
@@ -167,6 +171,11 @@ impl Store {
     pub fn temporary_file(&self) -> Result<tempfile::NamedTempFile, FsError> {
         let folder = self.temporary();
         fs::temporary_file(&folder).map_err(FsError::because("create a temporary file in", &folder))
+    }
+
+    /// A new temporary folder in the store for the work of another program, removed when dropped.
+    pub fn temporary_folder(&self) -> Result<TemporaryFolder, FsError> {
+        TemporaryFolder::new(&self.temporary())
     }
 
     /// The record of this kind and key. One that cannot be read counts as absent: a record only saves work.

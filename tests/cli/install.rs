@@ -56,5 +56,5 @@ fn a_list_must_be_there_and_the_runtime_must_be_python() {
         .limg(&["build"])
         .fails(2, &["`fn/requirement.txt` is not a file", "did you mean `requirements.txt`?"]);
     context.write("limg.yaml", DEFINITION.replace("python3.12", "ruby3.4"));
-    context.limg(&["build"]).fails(2, &["limg installs packages for Python, and the runtime is ruby3.4"]);
+    context.limg(&["build"]).fails(2, &["lists packages of Python, and the runtime is ruby3.4"]);
 }

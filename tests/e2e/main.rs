@@ -33,6 +33,7 @@ mod install;
 mod invoke;
 mod matrix;
 mod memory;
+mod node_packages;
 mod packages;
 mod push;
 mod remote_layers;

@@ -1,14 +1,12 @@
 //! Functions of workspaces that real package managers install: the image has what the function needs, or limg says why not.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Base, Docker, Finished, Workspace, base, fails, lock, succeed, tool};
-
-/// The package managers, from the npm registry.
-const TOOLS: &[&str] = &["pnpm@10.34.9", "yarn@1.22.22", "@yarnpkg/cli-dist@4.18.1"];
+use crate::support::{
+    Base, Docker, Finished, PNPM, Workspace, YARN, YARN_1, base, fails, package_manager, succeed, tool,
+};
 
 const HANDLER: &str = "\
 const debug = require('debug');
@@ -49,7 +47,7 @@ impl Monorepo {
             tool("npm")
         } else {
             let mut node = tool("node");
-            node.arg(tools().join("node_modules").join(program));
+            node.arg(package_manager(program));
             node
         };
         command.args(arguments).env("CI", "1").env("HOME", self.workspace.path("home"));
@@ -93,19 +91,6 @@ impl Monorepo {
     }
 }
 
-/// The folder of the package managers.
-fn tools() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("package-managers");
-    let _lock = lock("package-managers");
-    if !folder.join("complete").exists() {
-        succeed(tool("npm").args(["install", "--silent", "--prefix"]).arg(&folder).args(TOOLS));
-        std::fs::write(folder.join("complete"), "").unwrap();
-    }
-    folder
-}
-
-const PNPM: &str = "pnpm/bin/pnpm.cjs";
-
 #[test]
 #[ignore = "needs Docker, npm and the open bases; `make test` runs it"]
 fn a_function_of_a_pnpm_workspace_answers() {
@@ -132,13 +117,13 @@ fn a_function_of_a_pnpm_workspace_answers() {
 fn a_function_of_an_npm_or_yarn_workspace_answers_from_its_root() {
     for (program, version, arguments) in [
         ("npm", "*", &["install", "--silent"][..]),
-        ("yarn/bin/yarn.js", "*", &["install", "--silent"]),
-        ("@yarnpkg/cli-dist/bin/yarn.js", "workspace:*", &["install", "--no-immutable"]),
+        (YARN_1, "*", &["install", "--silent"]),
+        (YARN, "workspace:*", &["install", "--no-immutable"]),
     ] {
         let monorepo = Monorepo::new(version);
         monorepo.run(program, arguments);
         monorepo.answers(json!({ "code": "ws", "handler": "packages/fn/index.handler" }));
-        if program == "yarn/bin/yarn.js" {
+        if program == YARN_1 {
             let function = json!({ "code": "ws/packages/fn", "handler": "index.handler", "follow": true });
             monorepo.is_refused(function, &[".bin/semver` leads to", "the root of the workspace"]);
         }

@@ -4,27 +4,46 @@ use std::path::Path;
 
 use crate::fs;
 use crate::project::{PackageList, PackageListKind};
+use crate::runtime::Language;
 
 /// How the folder of an installed package's metadata ends (`PyPA`, recording installed projects).
 const METADATA: &str = ".dist-info";
 
-/// The list in a directory that pins the most.
-pub(in crate::definition) fn find(folder: &Path) -> Option<PackageList> {
-    let mut paths = PackageListKind::FOUND.iter().map(|name| folder.join(name));
+/// The folder of installed packages of Node.js.
+const NODE_MODULES: &str = "node_modules";
+
+/// The names of lists that are found for a runtime, those that pin the most first.
+pub(in crate::definition) fn names_for(runtime: Option<&str>) -> &'static [&'static str] {
+    match runtime.and_then(Language::of) {
+        Some(Language::Node) => PackageListKind::OF_NODE,
+        _ => PackageListKind::OF_PYTHON,
+    }
+}
+
+/// The list for a runtime in a directory that pins the most.
+pub(in crate::definition) fn find(folder: &Path, runtime: Option<&str>) -> Option<PackageList> {
+    find_named(folder, names_for(runtime))
+}
+
+fn find_named(folder: &Path, names: &[&str]) -> Option<PackageList> {
+    let mut paths = names.iter().map(|name| folder.join(name));
     let path = paths.find(|path| is_file(path))?;
-    Some(PackageList { kind: PackageListKind::of(&path), path, groups: Vec::new(), extras: Vec::new() })
+    let kind = PackageListKind::of(&path);
+    Some(PackageList { kind, path, groups: Vec::new(), extras: Vec::new(), scripts: None })
 }
 
 /// The list in a directory that has nothing else: a layer of which only the packages are wanted.
 pub(in crate::definition) fn alone_in(folder: &Path) -> Option<PackageList> {
     let names = fs::names_in(folder).ok()?;
-    let is_list = |name: &String| PackageListKind::FOUND.contains(&name.as_str());
-    names.iter().all(is_list).then(|| find(folder)).flatten()
+    let lists = [PackageListKind::OF_PYTHON, PackageListKind::OF_NODE];
+    let lists = lists.into_iter().find(|lists| names.iter().all(|name| lists.contains(&name.as_str())))?;
+    find_named(folder, lists)
 }
 
 /// Whether a directory has installed packages, such as the result of another build.
 pub(in crate::definition) fn has_packages(folder: &Path) -> bool {
-    fs::names_in(folder).is_ok_and(|names| names.iter().any(|name| name.ends_with(METADATA)))
+    fs::names_in(folder)
+        .is_ok_and(|names| names.iter().any(|name| name.ends_with(METADATA) || name == NODE_MODULES))
 }
 
 /// Whether a path leads to a file.

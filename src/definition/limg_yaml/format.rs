@@ -78,8 +78,9 @@ pub(super) struct Layer {
     pub(super) ignore_compatibility: Option<bool>,
     /// A reference to an image in a registry that contains the files at `path`.
     pub(super) image: Option<String>,
-    /// Python packages to install into `/opt/python`: the path of a list or lock file, or a mapping with `list`, `groups` and
-    /// `extras`. Needs `uv` and `pip`.
+    /// Packages to install, those of Python into `/opt/python` and those of Node.js into `/opt/nodejs/node_modules`: the path
+    /// of a list or lock file, or a mapping with `list`, `groups` and `extras`, or `scripts`. Needs `uv` and `pip`, or the
+    /// `npm`, `pnpm` or `yarn` that has made the lock file.
     pub(super) install: Option<Install>,
     /// With `image`: the path of the files in the function's image, `/opt` or below it. Default: the same as `path`.
     pub(super) to: Option<String>,
@@ -152,8 +153,9 @@ pub(super) struct Function {
     pub(super) default_excludes: Option<bool>,
     /// Copy what a symbolic link points to if it leaves the code's directory, instead of rejecting the link.
     pub(super) follow: Option<bool>,
-    /// Python packages to install below `code`, for the function's runtime and architecture: the path of a list or lock file,
-    /// `true` for one in the code's directory, or a mapping with `list`, `groups` and `extras`. Needs `uv` and `pip`.
+    /// Packages to install below `code`, for the function's runtime and architecture: the path of a list or lock file, `true`
+    /// for one in the code's directory, or a mapping with `list`, `groups` and `extras`, or `scripts`. Needs `uv` and `pip`, or
+    /// the `npm`, `pnpm` or `yarn` that has made the lock file.
     pub(super) install: Option<Install>,
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
     /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
@@ -237,15 +239,17 @@ pub(super) enum Install {
 }
 
 /// Packages to install, with those that are optional.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MoreInstall {
     /// The list or lock file. Default: one in the code's directory.
     pub(super) list: Option<String>,
-    /// Dependency groups to install too.
+    /// Python: dependency groups to install too.
     pub(super) groups: Option<Vec<String>>,
-    /// Extras to install too.
+    /// Python: extras to install too.
     pub(super) extras: Option<Vec<String>>,
+    /// Node.js: whether the install scripts of packages run, on this machine. `false` is the default without its warning.
+    pub(super) scripts: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for Install {
@@ -493,7 +497,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 22 + 3 + 12 + 9 + 22 + 8);
+        assert_eq!(keys, 7 + 23 + 3 + 13 + 9 + 23 + 8);
     }
 
     #[test]

@@ -209,7 +209,7 @@ fn contents(root: &Path) -> Result<StoreContents, FsError> {
             {
                 contents.records.push(StoredRecord { path, size, used });
             }
-            Some(folder) if folder == super::temporary(root) => {}
+            Some(folder) if folder.starts_with(super::temporary(root)) => {}
             _ => contents.other += size,
         }
     }

@@ -43,7 +43,8 @@ pub(super) fn validate<'a>(
     let handler = settings.handler(base.as_ref().map(|base| base.contract.as_str()), findings);
     let code = settings.code(context.root, findings);
     let dependencies = settings.dependencies(findings);
-    let install = settings.install(context.root, code.as_ref(), findings);
+    let contract = base.as_ref().map(|base| base.contract.as_str());
+    let install = settings.install(context.root, code.as_ref(), contract, findings);
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
@@ -217,10 +218,16 @@ impl<'a> Settings<'a, '_> {
         }
     }
 
-    fn install(&self, root: &Path, code: Option<&Source>, findings: &mut Findings) -> Option<Install> {
+    fn install(
+        &self,
+        root: &Path,
+        code: Option<&Source>,
+        contract: Option<&str>,
+        findings: &mut Findings,
+    ) -> Option<Install> {
         let (written, at) = self.pick("install", |from| from.install.as_ref(), findings);
         let folder = code.filter(|code| code.kind == SourceKind::Directory).map(|code| code.path.as_path());
-        let list = install::list(written?, &at, root, folder, findings)?;
+        let list = install::list(written?, &at, root, folder, contract, findings)?;
         Some(Install { list, place: at })
     }
 

@@ -9,41 +9,55 @@ use crate::fs;
 use crate::project::{PackageList, PackageListKind};
 use crate::text::nearest;
 
-/// The list that is installed: a named one, or the first one in `folder`, the directory of the code.
+/// The list that is installed: a named one, or the first one in `folder`, the directory of the code, that is for `runtime`.
 pub(super) fn list(
     written: &format::Install,
     at: &Place,
     root: &Path,
     folder: Option<&Path>,
+    runtime: Option<&str>,
     findings: &mut Findings,
 ) -> Option<PackageList> {
-    let (written_path, groups, extras) = match written {
+    let nothing_more = format::MoreInstall::default();
+    let (written_path, more) = match written {
         format::Install::Automatic(false) => return None,
-        format::Install::Automatic(true) => (None, None, None),
-        format::Install::List(list) => (Some(list), None, None),
-        format::Install::More(more) => (more.list.as_ref(), more.groups.as_ref(), more.extras.as_ref()),
+        format::Install::Automatic(true) => (None, &nothing_more),
+        format::Install::List(list) => (Some(list), &nothing_more),
+        format::Install::More(more) => (more.list.as_ref(), more),
     };
     let path = match written_path {
         Some(written) => Some(fs::normal(&root.join(written))).filter(|path| package_list::is_file(path)),
-        None => folder.and_then(package_list::find).map(|list| list.path),
+        None => folder.and_then(|folder| package_list::find(folder, runtime)).map(|list| list.path),
     };
     let Some(path) = path else {
-        findings.add(missing(written_path, at, root));
+        findings.add(missing(written_path, package_list::names_for(runtime), at, root));
         return None;
     };
-    Some(PackageList {
-        kind: PackageListKind::of(&path),
-        path,
-        groups: groups.cloned().unwrap_or_default(),
-        extras: extras.cloned().unwrap_or_default(),
-    })
+    let kind = PackageListKind::of(&path);
+    check_keys(more, kind, at, findings);
+    let format::MoreInstall { list: _, groups, extras, scripts } = more;
+    let (groups, extras) = (groups.clone().unwrap_or_default(), extras.clone().unwrap_or_default());
+    Some(PackageList { kind, path, groups, extras, scripts: *scripts })
+}
+
+/// Reports keys that only lists of the other language have.
+fn check_keys(more: &format::MoreInstall, kind: PackageListKind, at: &Place, findings: &mut Findings) {
+    let of_python = [("groups", more.groups.is_some()), ("extras", more.extras.is_some())];
+    let of_node = [("scripts", more.scripts.is_some())];
+    let (misplaced, language) =
+        if kind.is_of_node() { (&of_python[..], "Python") } else { (&of_node[..], "Node.js") };
+    for (key, _) in misplaced.iter().filter(|(_, is_there)| *is_there) {
+        let message = format!("`{key}` applies only to packages of {language}");
+        let finding = Finding::error(Code::MisplacedKey, at.key(key).on_key(), message);
+        findings.add(finding.help("remove it"));
+    }
 }
 
 /// The finding about a list that is not there.
-fn missing(written_path: Option<&String>, at: &Place, root: &Path) -> Finding {
+fn missing(written_path: Option<&String>, found: &[&str], at: &Place, root: &Path) -> Finding {
     let Some(written) = written_path else {
         let message = "there is no list of packages in the directory of the code";
-        let help = format!("name one, or add one of `{}`", PackageListKind::FOUND.join("`, `"));
+        let help = format!("name one, or add one of `{}`", found.join("`, `"));
         return Finding::error(Code::MissingPath, at.clone(), message).help(help);
     };
     let path = root.join(written);

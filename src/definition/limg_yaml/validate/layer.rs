@@ -94,7 +94,8 @@ fn source(
         }
     }
     if let Some(install) = install {
-        return install::list(install, &at.key("install"), root, None, findings).map(LayerSource::Packages);
+        let list = install::list(install, &at.key("install"), root, None, None, findings);
+        return list.map(LayerSource::Packages);
     }
     match (path.as_deref(), arn.as_deref(), image.as_deref()) {
         (_, Some(arn), _) => version(arn, ignore_compatibility.unwrap_or_default(), &at.key("arn"), findings),

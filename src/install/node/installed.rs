@@ -1,0 +1,242 @@
+//! What a tool has installed: the files that belong into the image, and what the packages say about themselves.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::fs;
+use crate::install::error::InstallError;
+use crate::project::{ImagePath, Source, SourceKind};
+use crate::tree::{FileNode, Node, Tree, TreeError};
+
+/// The name of the folder of packages.
+pub(super) const FOLDER: &str = "node_modules";
+
+/// The largest manifest of a package that is read, in bytes.
+const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What the tools write for themselves, with paths and times.
+const STATE: [&str; 9] = [
+    ".cache",
+    ".modules.yaml",
+    ".package-lock.json",
+    ".package-map.json",
+    ".pnpm",
+    ".pnpm-workspace-state-v1.json",
+    ".pnpm-workspace-state.json",
+    ".yarn-integrity",
+    ".yarn-state.yml",
+];
+
+/// The scripts that tools run when they install a package (npm documentation, "scripts").
+const SCRIPTS: [&str; 3] = ["preinstall", "install", "postinstall"];
+
+/// Without a script, npm builds a package with this file.
+const NATIVE_SOURCES: &str = "binding.gyp";
+
+/// What is in a folder of packages.
+#[derive(Debug)]
+pub(super) struct Installed {
+    /// The packages, below `/node_modules`.
+    pub(super) tree: Tree,
+    /// The names of the packages with install scripts.
+    pub(super) with_scripts: Vec<String>,
+    /// The names of the packages that are for another system or architecture. They are not in the tree.
+    pub(super) foreign: Vec<String>,
+}
+
+/// Reads a folder of packages. `cpu` is the word of Node.js for the function's architecture.
+///
+/// # Errors
+/// When it cannot be read, or has what an image cannot contain.
+pub(super) fn read(folder: &Path, cpu: &str) -> Result<Installed, InstallError> {
+    let mut installed = Installed { tree: Tree::new(), with_scripts: Vec::new(), foreign: Vec::new() };
+    // All dependencies may be optional, and for other systems.
+    if !fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(installed);
+    }
+    let root: ImagePath =
+        format!("/{FOLDER}").parse().map_err(|source| TreeError::Path { what: FOLDER.to_owned(), source })?;
+    installed.tree = Tree::load(&Source::new(folder.to_owned(), SourceKind::Directory), &root)?;
+    let mut dropped: Vec<String> = STATE.iter().map(|name| format!("{root}/{name}")).collect();
+    for (path, node) in installed.tree.iter() {
+        let Some((package, name)) = package_of(path) else { continue };
+        let Node::File(file) = node else { continue };
+        let manifest = manifest(file)?;
+        let is_for = |key: &str, value: &str| accepts(manifest.get(key), value);
+        let is_native = is_for("os", "linux") && is_for("cpu", cpu);
+        if !is_native {
+            installed.foreign.push(name.to_owned());
+        }
+        if !is_native || !is_for("libc", "glibc") {
+            dropped.push(package.to_owned());
+            continue;
+        }
+        let script =
+            |script: &str| manifest.get("scripts").is_some_and(|scripts| scripts.get(script).is_some());
+        let builds = installed.tree.get_or_implied(&format!("{package}/{NATIVE_SOURCES}")).is_some()
+            && manifest.get("gypfile") != Some(&Value::Bool(false));
+        if SCRIPTS.iter().any(|name| script(name)) || builds {
+            installed.with_scripts.push(name.to_owned());
+        }
+    }
+    installed.with_scripts.sort();
+    installed.with_scripts.dedup();
+    let is_dropped = |path: &str| {
+        dropped.iter().any(|dropped| path.strip_prefix(dropped.as_str()).is_some_and(is_end_of_name))
+    };
+    let programs: Vec<ImagePath> = installed
+        .tree
+        .iter()
+        .filter(|(path, node)| match node {
+            Node::Symlink(target) => is_dropped(&resolved(path.folder(), target)),
+            Node::File(_) | Node::Directory => false,
+        })
+        .map(|(path, _)| path.clone())
+        .collect();
+    let _dropped = installed.tree.split_off(|path| is_dropped(path.as_str()) || programs.contains(path));
+    Ok(installed)
+}
+
+fn is_end_of_name(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
+}
+
+/// Folder and name of the package that a file is the manifest of.
+fn package_of(path: &ImagePath) -> Option<(&str, &str)> {
+    let package = path.as_str().strip_suffix("/package.json")?;
+    let (above, name) = package.rsplit_once('/')?;
+    let above_scope = above.rsplit_once('/').filter(|(_, scope)| scope.starts_with('@'));
+    let (folder, name) = match above_scope {
+        Some((folder, scope)) => (folder, package.get(package.len() - scope.len() - name.len() - 1..)?),
+        None => (above, name),
+    };
+    let is_folder_of_packages = folder.rsplit('/').next() == Some(FOLDER);
+    (is_folder_of_packages && !name.starts_with('.')).then_some((package, name))
+}
+
+/// The manifest of a package. One that is not JSON says nothing; Node.js itself reports it.
+fn manifest(file: &FileNode) -> Result<Value, TreeError> {
+    Ok(serde_json::from_slice(&file.content.head(MANIFEST_LIMIT)?).unwrap_or_default())
+}
+
+/// Whether a package with such an `os`, `cpu` or `libc` can be used (npm documentation, package.json): a list of names, or of
+/// names with `!` that are excluded.
+fn accepts(written: Option<&Value>, value: &str) -> bool {
+    let names: Vec<&str> = match written {
+        Some(Value::String(name)) => vec![name],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => return true,
+    };
+    let (excluded, included): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.starts_with('!'));
+    let is_included = included.is_empty() || included.iter().any(|name| *name == value || *name == "any");
+    is_included && !excluded.iter().any(|name| &name[1..] == value)
+}
+
+/// The path that a link in a folder leads to.
+fn resolved(folder: &str, target: &str) -> String {
+    let mut names: Vec<&str> = folder.split('/').collect();
+    for name in target.split('/') {
+        match name {
+            ".." => drop(names.pop()),
+            "" | "." => {}
+            name => names.push(name),
+        }
+    }
+    names.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn names_exclude_and_include() {
+        for (written, is_accepted) in [
+            (json!(null), true),
+            (json!([]), true),
+            (json!("linux"), true),
+            (json!(["darwin", "linux"]), true),
+            (json!(["darwin"]), false),
+            (json!(["!win32"]), true),
+            (json!(["!linux"]), false),
+            (json!(["!win32", "darwin"]), false),
+            (json!(["any"]), true),
+            (json!({ "linux": true }), true),
+        ] {
+            assert_eq!(accepts(Some(&written), "linux"), is_accepted, "{written}");
+        }
+        assert!(accepts(None, "linux"));
+    }
+
+    #[test]
+    fn only_manifests_of_packages_count_as_such() {
+        for (path, expected) in [
+            ("/node_modules/ms/package.json", Some(("/node_modules/ms", "ms"))),
+            ("/node_modules/@a/b/package.json", Some(("/node_modules/@a/b", "@a/b"))),
+            (
+                "/node_modules/a/node_modules/@b/c/package.json",
+                Some(("/node_modules/a/node_modules/@b/c", "@b/c")),
+            ),
+            ("/node_modules/ms/lib/package.json", None),
+            ("/node_modules/ms/package.json5", None),
+            ("/node_modules/.bin/package.json", None),
+            ("/node_modules/package.json", None),
+        ] {
+            assert_eq!(package_of(&path.parse().unwrap()), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_tools_write_for_themselves_and_packages_for_others_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join(FOLDER);
+        for name in STATE {
+            write(&root, name, "x");
+        }
+        write(&root, "ms/package.json", "{}");
+        write(&root, "ms/index.js", "");
+        write(&root, "broken/package.json", "{");
+        write(&root, "native/package.json", r#"{"scripts": {"postinstall": "node-gyp rebuild"}}"#);
+        write(&root, "native/node_modules/gyp/package.json", "{}");
+        write(&root, "native/node_modules/gyp/binding.gyp", "{}");
+        write(&root, "tested/package.json", r#"{"scripts": {"test": "x", "prepare": "x"}}"#);
+        write(&root, "mac/package.json", r#"{"os": ["darwin"]}"#);
+        write(&root, "mac/node_modules/ms/package.json", "{}");
+        write(&root, "@a/arm/package.json", r#"{"cpu": ["arm64"], "scripts": {"install": "x"}}"#);
+        write(&root, "@a/musl/package.json", r#"{"libc": ["musl"]}"#);
+        write(&root, "mac-tools/package.json", "{}");
+        #[cfg(unix)]
+        {
+            std::fs::create_dir(root.join(".bin")).unwrap();
+            std::os::unix::fs::symlink("../mac/index.js", root.join(".bin/mac")).unwrap();
+            std::os::unix::fs::symlink("../ms/index.js", root.join(".bin/ms")).unwrap();
+        }
+        let installed = read(&root, "x64").unwrap();
+        assert_eq!(installed.with_scripts, ["gyp", "native"]);
+        assert_eq!(installed.foreign, ["@a/arm", "mac"]);
+        let files = installed.tree.iter().filter(|(_, node)| !matches!(node, Node::Directory));
+        let files: Vec<_> = files.map(|(path, _)| &path.as_str()["/node_modules/".len()..]).collect();
+        let links: &[&str] = if cfg!(unix) { &[".bin/ms"] } else { &[] };
+        let others = [
+            "broken/package.json",
+            "mac-tools/package.json",
+            "ms/index.js",
+            "ms/package.json",
+            "native/node_modules/gyp/binding.gyp",
+            "native/node_modules/gyp/package.json",
+            "native/package.json",
+            "tested/package.json",
+        ];
+        assert_eq!(files, [links, &others].concat());
+        assert!(read(&folder.path().join("none"), "x64").unwrap().tree.is_empty());
+    }
+}
