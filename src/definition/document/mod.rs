@@ -19,9 +19,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) use locate::{Documents, Vocabulary};
 pub(crate) use locate::{Listed, Located};
+use node::Way;
 pub(super) use node::{Entry, Node, Scalar, ScalarKind};
 
-use crate::finding::{Code, Finding, Place, Step};
+use crate::finding::{Code, Finding, Place};
 use crate::fs::{self, FsError, TextError};
 use crate::units;
 use outline::Outline;
@@ -208,17 +209,17 @@ impl Document {
 
     /// Warnings about keys that are written twice. The last value of a key counts, as for the tools of other formats.
     pub(super) fn duplicate_keys(&self) -> Vec<Finding> {
-        let mut places = Vec::new();
-        self.root.duplicate_keys(&self.place(), &mut places);
-        let warning = |place: Place| {
-            let key = match place.path().steps().last() {
-                Some(Step::Key(key)) => key.clone(),
-                _ => String::new(),
-            };
+        let mut findings = Vec::new();
+        self.root.duplicate_keys(&mut Vec::new(), &mut |way, key| {
+            let mapping = way.iter().fold(self.place(), |place, step| match step {
+                Way::Key(key) => place.key(key),
+                Way::Index(position) => place.index(*position),
+            });
             let message = format!("duplicate key `{key}`: the last one counts");
-            Finding::warning(Code::DuplicateKey, place, message).help("remove the others")
-        };
-        places.into_iter().map(warning).collect()
+            let warning = Finding::warning(Code::DuplicateKey, mapping.key(key).on_key(), message);
+            findings.push(warning.help("remove the others"));
+        });
+        findings
     }
 
     /// The place of its value.

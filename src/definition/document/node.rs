@@ -3,10 +3,9 @@
 //! `serde_yaml::Value` does not suffice: it rejects duplicate keys one at a time and turns `1.10` into `1.1`. This module
 //! knows no key of any format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::outline::MarkId;
-use crate::finding::Place;
 
 /// One value of the document.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +55,13 @@ impl Entry {
     }
 }
 
+/// One step from a node to one that it contains, borrowed from the document.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
 /// Entries are equal if key and value are, regardless of where they are written.
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -101,23 +107,31 @@ impl Node {
         self.entries().iter().rfind(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
-    /// The places of the keys that a mapping in this node, which is at `place`, has had before.
-    pub(super) fn duplicate_keys(&self, place: &Place, found: &mut Vec<Place>) {
+    /// Gives `found` each key that a mapping in this node has had before, with the way to it: what a place is made of, which
+    /// most nodes of a document do not need.
+    pub(super) fn duplicate_keys<'a>(
+        &'a self,
+        way: &mut Vec<Way<'a>>,
+        found: &mut impl FnMut(&[Way<'a>], &'a str),
+    ) {
         match self {
             Self::Scalar(_) => {}
-            Self::Tagged(_, value) => value.duplicate_keys(place, found),
+            Self::Tagged(_, value) => value.duplicate_keys(way, found),
             Self::List(items) => {
                 for (position, item) in items.iter().enumerate() {
-                    item.duplicate_keys(&place.index(position), found);
+                    way.push(Way::Index(position));
+                    item.duplicate_keys(way, found);
+                    way.pop();
                 }
             }
             Self::Mapping(entries) => {
-                let mut keys = BTreeSet::new();
-                for entry in entries {
-                    let at = place.key(&entry.key);
-                    entry.value.duplicate_keys(&at, found);
-                    if !keys.insert(&entry.key) {
-                        found.push(at.on_key());
+                let mut keys = HashSet::with_capacity(entries.len());
+                for Entry { key, value, .. } in entries {
+                    way.push(Way::Key(key));
+                    value.duplicate_keys(way, found);
+                    way.pop();
+                    if !keys.insert(key.as_str()) {
+                        found(way, key);
                     }
                 }
             }
