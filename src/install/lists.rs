@@ -14,9 +14,16 @@ use super::requirement_files::{self, Position, Requirement, Requirements};
 use crate::event::Reporter;
 use crate::fs;
 use crate::project::{PackageList, PackageListKind};
+use crate::store::{Digest, FieldHasher, Store};
 
 /// The largest lock file that is read, in bytes.
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The kind of the store's records of what uv exports.
+const EXPORTED: &str = "uv-exports-1";
+
+/// The manifest of the project that a `uv.lock` belongs to.
+const MANIFEST: &str = "pyproject.toml";
 
 /// What a list requires.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +40,7 @@ pub(super) struct Requested {
 pub(super) fn read(
     list: &PackageList,
     uv: Option<&Program>,
+    store: &Store,
     reporter: &dyn Reporter,
 ) -> Result<Requested, InstallError> {
     let requirements = match list.kind {
@@ -46,7 +54,7 @@ pub(super) fn read(
             let requirements = of_pyproject(list)?;
             return Ok(Requested { requirements, is_resolved: false });
         }
-        PackageListKind::UvLock => of_uv_lock(list, uv, reporter)?,
+        PackageListKind::UvLock => of_uv_lock(list, uv, store, reporter)?,
         PackageListKind::Pylock => of_pylock(list)?,
         PackageListKind::PoetryLock => of_poetry_lock(list)?,
         PackageListKind::PipfileLock => of_pipfile_lock(list)?,
@@ -105,12 +113,18 @@ fn of_pyproject(list: &PackageList) -> Result<Requirements, InstallError> {
     requirement_files::of_text(&texts.join("\n"), &list.path)
 }
 
-/// `uv.lock`, which only uv reads. With `--frozen` it neither builds nor changes anything.
+/// `uv.lock`, which only uv reads. With `--frozen` it neither builds nor changes anything, and what it exports depends on the
+/// lock file and the project's manifest alone, so that uv runs once for these.
 fn of_uv_lock(
     list: &PackageList,
     uv: Option<&Program>,
+    store: &Store,
     reporter: &dyn Reporter,
 ) -> Result<Requirements, InstallError> {
+    let key = key_of_export(list)?;
+    if let Some(text) = store.record::<String>(EXPORTED, &key) {
+        return requirement_files::of_text(&text, &list.path);
+    }
     let uv = uv.ok_or_else(|| InstallError::no_uv(&list.path))?;
     let mut arguments = vec!["export", "--frozen", "--no-dev", "--no-emit-project", "--no-header"];
     arguments.extend(["--no-annotate", "--quiet", "--format", "requirements.txt"]);
@@ -118,7 +132,23 @@ fn of_uv_lock(
         arguments.extend(names.iter().flat_map(|name| [option, name.as_str()]));
     }
     let text = uv.run(&arguments, &[], fs::folder_of(&list.path), reporter)?;
-    requirement_files::of_text(&text, &list.path)
+    let requirements = requirement_files::of_text(&text, &list.path)?;
+    // The record only saves work, and the store may be read-only.
+    let _unrecorded = store.write_record(EXPORTED, &key, &text);
+    Ok(requirements)
+}
+
+/// The digest of all that decides what uv exports.
+fn key_of_export(list: &PackageList) -> Result<Digest, InstallError> {
+    let mut hasher = FieldHasher::default();
+    hasher.add(text_of(&list.path)?);
+    // If it is not there, uv says so.
+    hasher.add(fs::read_text(&list.path.with_file_name(MANIFEST), SIZE_LIMIT).unwrap_or_default());
+    for (kind, names) in [("extras", &list.extras), ("groups", &list.groups)] {
+        hasher.add(kind);
+        names.iter().for_each(|name| hasher.add(name));
+    }
+    Ok(hasher.finish())
 }
 
 fn of_pylock(list: &PackageList) -> Result<Requirements, InstallError> {
@@ -319,17 +349,12 @@ fn of_toml<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, InstallError>
 
 #[cfg(test)]
 mod tests {
+    use super::super::Silent;
     use super::*;
-    use crate::event::Event;
-
-    struct Silent;
-
-    impl Reporter for Silent {
-        fn report(&self, _event: Event) {}
-    }
 
     /// The requirements of a list with this name and text, and of the extras and groups `more`.
     fn requirements(name: &str, text: &str, more: &[&str]) -> Result<Vec<String>, String> {
+        let (_store_folder, store) = Store::for_test();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -340,7 +365,7 @@ mod tests {
             _ => (Vec::new(), more),
         };
         let list = PackageList { path, kind, groups, extras, scripts: None };
-        let requested = read(&list, None, &Silent).map_err(|error| error.to_string())?;
+        let requested = read(&list, None, &store, &Silent).map_err(|error| error.to_string())?;
         let line = |it: &Requirement| format!("{} {}", it.text, it.hashes.join(" ")).trim().to_owned();
         let options = requested.requirements.options.iter().cloned();
         Ok(options.chain(requested.requirements.lines.iter().map(line)).collect())

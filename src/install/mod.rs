@@ -17,11 +17,10 @@ mod unsolved;
 mod uv;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub(crate) use error::InstallError;
 pub(crate) use node::{NodePackages, NodeTarget};
@@ -32,7 +31,7 @@ use pylock::LockedPackage;
 use crate::event::{Event, Reporter};
 use crate::fs::{self, FsError};
 use crate::project::PackageList;
-use crate::store::{Blob, Digest, Store};
+use crate::store::{Blob, Digest, FieldHasher, Store};
 use crate::text::excerpt;
 use crate::wheel::{InvalidWheelName, Mismatch, PythonTarget, WheelArchive, WheelName};
 
@@ -59,18 +58,14 @@ pub(crate) struct Resolution {
     pub is_locked: bool,
 }
 
-/// Which wheels may be used.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Known<'a> {
-    /// Those that were pinned for this list, if it has not changed since.
-    Pinned {
-        /// The digest of the list.
-        list: &'a Digest,
-        /// What it stood for.
-        wheels: &'a [PinnedWheel],
-    },
-    /// None is known: the list is resolved.
-    Nothing,
+/// What is resolved, and where a tool does it.
+struct Job<'a> {
+    requested: &'a lists::Requested,
+    target: PythonTarget,
+    /// The folder of the list, whose settings count.
+    folder: &'a Path,
+    store: &'a Store,
+    reporter: &'a dyn Reporter,
 }
 
 /// Receives what only answers a question of limg's own.
@@ -94,7 +89,8 @@ impl Installer {
         Self { programs, store, reporter }
     }
 
-    /// Finds what a list stands for on a target. This blocks, and runs uv unless it is known.
+    /// Finds what a list stands for on a target: the wheels that were pinned for a list, named by its digest, if it has not
+    /// changed since. Otherwise this runs uv, or pip. It blocks.
     ///
     /// # Errors
     /// When the list cannot be read, there is no uv, it finds no solution, or no wheel of a package fits.
@@ -102,29 +98,35 @@ impl Installer {
         &self,
         list: &PackageList,
         target: &PythonTarget,
-        known: Known<'_>,
+        pinned: Option<(Digest, Vec<PinnedWheel>)>,
     ) -> Result<Resolution, InstallError> {
         let uv = self.programs.find("uv");
-        let requested = lists::read(list, uv.as_ref(), &*self.reporter)?;
+        let requested = lists::read(list, uv.as_ref(), &self.store, &*self.reporter)?;
         let digest = digest_of(&requested, target);
         let is_locked = requested.is_resolved;
-        if let Known::Pinned { list, wheels } = known
-            && *list == digest
-        {
-            return Ok(Resolution { list: digest, wheels: wheels.to_vec(), is_locked });
+        if let Some((_, wheels)) = pinned.filter(|(list, _)| *list == digest) {
+            return Ok(Resolution { list: digest, wheels, is_locked });
         }
         if let Some(wheels) = self.store.record(RECORD, &digest).filter(|_| is_locked) {
             return Ok(Resolution { list: digest, wheels, is_locked });
         }
         let folder = fs::folder_of(&list.path);
         let python = pip::python(&self.programs);
-        let solve = |target: &PythonTarget, reporter: &dyn Reporter| match (&uv, &python) {
-            (Some(uv), _) => uv::resolve(uv, &requested, target, folder, reporter),
-            (None, Some(python)) => pip::resolve(python.clone(), &requested, target, folder, reporter),
+        let solve = |job: &Job<'_>| match (&uv, &python) {
+            (Some(uv), _) => uv::resolve(uv, job),
+            (None, Some(python)) => pip::resolve(python.clone(), job),
             (None, None) => Err(InstallError::no_uv(&list.path)),
         };
-        let packages = solve(target, &*self.reporter).map_err(|error| {
-            unsolved::explained(error, list, &requested, target, |newer| solve(newer, &Silent).is_ok())
+        let job = Job {
+            requested: &requested,
+            target: *target,
+            folder,
+            store: &self.store,
+            reporter: &*self.reporter,
+        };
+        let packages = solve(&job).map_err(|error| {
+            let resolves = |target| solve(&Job { target, reporter: &Silent, ..job }).is_ok();
+            unsolved::explained(error, list, &requested, target, resolves)
         })?;
         let wheels = chosen(&packages, &requested, target)?;
         if is_locked {
@@ -148,19 +150,21 @@ impl Installer {
         let missing: Vec<_> =
             named.iter().filter(|(wheel, _)| self.store.blob(&wheel.sha256).is_none()).collect();
         if !missing.is_empty() {
-            let folder = scratch::empty()?;
+            let folder = self.store.temporary_folder()?;
             let downloads: Vec<_> = missing
                 .iter()
                 .map(|(wheel, name)| Download { package: &name.name, url: &wheel.url, sha256: &wheel.sha256 })
                 .collect();
-            pip::download(&downloads, target, folder.path(), &self.programs, &*self.reporter)?;
-            let files: BTreeMap<String, PathBuf> = pip::downloaded(folder.path())?.into_iter().collect();
+            let files = pip::download(&downloads, target, folder.path(), &self.programs, &*self.reporter)?;
             for (wheel, name) in missing {
-                let file = files.get(name.as_str()).ok_or_else(|| InstallError::Lock {
-                    what: "the output of `pip download`".to_owned(),
-                    why: format!("it has no {name}"),
-                })?;
-                let blob = self.add(file, name, &wheel.sha256)?;
+                let file = files.join(name.as_str());
+                if !file.is_file() {
+                    return Err(InstallError::Lock {
+                        what: "the output of `pip download`".to_owned(),
+                        why: format!("it has no {name}"),
+                    });
+                }
+                let blob = self.add(&file, name, &wheel.sha256)?;
                 WheelArchive::read(&blob.path, name.clone())?.verify()?;
             }
         }
@@ -206,24 +210,20 @@ impl PinnedWheel {
 
 /// The digest of all that decides which wheels a list stands for.
 fn digest_of(requested: &lists::Requested, target: &PythonTarget) -> Digest {
-    let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update(text.len().to_le_bytes());
-        hash.update(text);
-    };
-    add(&format!("{target:?} {}", requested.is_resolved));
+    let mut hasher = FieldHasher::default();
+    hasher.add(format!("{target:?} {}", requested.is_resolved));
     let requirements = &requested.requirements;
     for option in &requirements.options {
-        add(option);
+        hasher.add(option);
     }
     for (kind, list) in [("requirement", &requirements.lines), ("constraint", &requirements.constraints)] {
         for requirement in list {
-            add(kind);
-            add(&requirement.text);
-            requirement.hashes.iter().for_each(|hash| add(hash));
+            hasher.add(kind);
+            hasher.add(&requirement.text);
+            requirement.hashes.iter().for_each(|hash| hasher.add(hash));
         }
     }
-    Digest::finish(hash)
+    hasher.finish()
 }
 
 /// The best wheel of each package.

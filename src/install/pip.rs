@@ -2,19 +2,22 @@
 //! or built.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::Job;
 use super::error::InstallError;
-use super::lists::Requested;
 use super::program::{Program, Programs};
 use super::pylock::LockedPackage;
 use super::scratch::Scratch;
 use crate::event::Reporter;
-use crate::fs::{self, FsError};
+use crate::fs;
 use crate::store::Digest;
 use crate::wheel::{PythonTarget, normalised};
+
+/// The largest report of pip that is read, in bytes: some thousand for each package.
+const REPORT_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// A wheel to be downloaded.
 pub(super) struct Download<'a> {
@@ -38,7 +41,8 @@ sys.exit(main(sys.argv[1:]))
 /// What pip says if Python does not have it.
 const NO_PIP: &str = "No module named pip";
 
-/// Downloads wheels into a folder. pip looks for credentials and proxies, and compares the hashes.
+/// Downloads wheels, by their names, into a folder below another one, and returns it. pip looks for credentials and proxies,
+/// and compares the hashes.
 ///
 /// # Errors
 /// When there is no pip, or it fails.
@@ -48,24 +52,24 @@ pub(super) fn download(
     folder: &Path,
     programs: &Programs,
     reporter: &dyn Reporter,
-) -> Result<(), InstallError> {
+) -> Result<PathBuf, InstallError> {
     let lines =
         wheels.iter().map(|Download { package, url, sha256 }| format!("{package} @ {url} --hash={sha256}\n"));
     let list = folder.join("wheels.txt");
     fs::write_atomically(&list, lines.collect::<String>().as_bytes())?;
     let files = folder.join("wheels");
     fs::create_dir_all(&files)?;
-    let (list, files) = (list.display().to_string(), files.display().to_string());
+    let (list, destination) = (list.display().to_string(), files.display().to_string());
     let mut arguments = vec!["download", "--quiet", "--no-input", "--disable-pip-version-check"];
     arguments.extend(["--no-deps", "--no-index", "--only-binary", ":all:", "--ignore-requires-python"]);
-    arguments.extend(["--require-hashes", "--dest", &files, "--requirement", &list]);
+    arguments.extend(["--require-hashes", "--dest", &destination, "--requirement", &list]);
     let platform = of_target(target);
     arguments.extend(platform.iter().map(String::as_str));
     for pip in pips(programs) {
         match pip.run(&arguments, &[], folder, reporter) {
             // The next one may be there.
             Err(InstallError::Program { message, .. }) if message.contains(NO_PIP) => {}
-            result => return result.map(drop),
+            result => return result.map(|_| files),
         }
     }
     Err(InstallError::NoProgram {
@@ -79,14 +83,9 @@ pub(super) fn download(
 ///
 /// # Errors
 /// When pip finds no solution, or fails.
-pub(super) fn resolve(
-    python: Program,
-    requested: &Requested,
-    target: &PythonTarget,
-    folder: &Path,
-    reporter: &dyn Reporter,
-) -> Result<Vec<LockedPackage>, InstallError> {
-    let scratch = Scratch::write(requested, true)?;
+pub(super) fn resolve(python: Program, job: &Job<'_>) -> Result<Vec<LockedPackage>, InstallError> {
+    let Job { requested, target, folder, store, reporter } = *job;
+    let scratch = Scratch::write(requested, true, store)?;
     let report = scratch.folder().join("report.json").display().to_string();
     let nowhere = scratch.folder().join("nowhere").display().to_string();
     let version = format!("3.{}", target.python_minor);
@@ -112,7 +111,7 @@ pub(super) fn resolve(
     if requested.is_resolved {
         arguments.extend(["--no-deps", "--require-hashes"]);
     }
-    let platform = of_target(target);
+    let platform = of_target(&target);
     arguments.extend(platform.iter().map(String::as_str));
     let pip = python.with_code(WITH_MARKERS, "-m pip");
     pip.run(&arguments, &[], folder, reporter)?;
@@ -125,9 +124,6 @@ pub(super) fn resolve(
     };
     Ok(report.install.into_iter().map(package).collect())
 }
-
-/// The largest report that is read, in bytes: some thousand for each package.
-const REPORT_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// What pip would install (pip documentation, Installation Report).
 #[derive(Deserialize)]
@@ -178,11 +174,4 @@ pub(super) fn python(programs: &Programs) -> Option<Program> {
 fn pips(programs: &Programs) -> impl Iterator<Item = Program> {
     let python = python(programs).into_iter().map(|python| python.with(&["-m", "pip"]));
     python.chain(programs.find("uv").map(|uv| uv.with(&["tool", "run", "--quiet", "pip"])))
-}
-
-/// The files that were downloaded.
-pub(super) fn downloaded(folder: &Path) -> Result<Vec<(String, std::path::PathBuf)>, FsError> {
-    let files = folder.join("wheels");
-    let names = fs::names_in(&files)?;
-    Ok(names.into_iter().map(|name| (name.clone(), files.join(name))).collect())
 }

@@ -1,16 +1,15 @@
-//! Requirements as files for the tools, in a temporary folder.
+//! Requirements as files for the tools, in a temporary folder of the store.
 
 use std::path::Path;
-
-use tempfile::TempDir;
 
 use super::lists::Requested;
 use super::requirement_files::Requirement;
 use crate::fs::{self, FsError};
+use crate::store::{Store, TemporaryFolder};
 
 /// Files for a tool. They are removed with it.
 pub(super) struct Scratch {
-    folder: TempDir,
+    folder: TemporaryFolder,
     /// The path of the requirements, with the options of their lists.
     pub(super) list: String,
     /// The path of the constraints.
@@ -19,8 +18,8 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Writes requirements and constraints; `hashes` also those that their files may have.
-    pub(super) fn write(requested: &Requested, hashes: bool) -> Result<Self, FsError> {
-        let folder = empty()?;
+    pub(super) fn write(requested: &Requested, hashes: bool, store: &Store) -> Result<Self, FsError> {
+        let folder = store.temporary_folder()?;
         let write = |name: &str, text: String| {
             let path = folder.path().join(name);
             fs::write_atomically(&path, text.as_bytes()).map(|()| path.display().to_string())
@@ -43,9 +42,4 @@ impl Scratch {
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
-}
-
-/// An empty temporary folder.
-pub(super) fn empty() -> Result<TempDir, FsError> {
-    tempfile::tempdir().map_err(FsError::because("create", Path::new("a temporary folder")))
 }

@@ -24,7 +24,7 @@ pub(super) fn explained(
     list: &PackageList,
     requested: &Requested,
     target: &PythonTarget,
-    resolves: impl FnOnce(&PythonTarget) -> bool,
+    resolves: impl FnOnce(PythonTarget) -> bool,
 ) -> InstallError {
     let InstallError::Program { message, .. } = &error else { return error };
     if NOT_OF_LIST.iter().any(|words| message.contains(words)) {
@@ -37,7 +37,7 @@ pub(super) fn explained(
     let places = if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) };
     let has_no_wheel = NO_WHEEL.iter().any(|words| message.contains(words));
     let newer = PythonTarget { glibc_minor: NEWER_GLIBC, ..*target };
-    let help = if has_no_wheel && target.glibc_minor < NEWER_GLIBC && resolves(&newer) {
+    let help = if has_no_wheel && target.glibc_minor < NEWER_GLIBC && resolves(newer) {
         let of_runtime = target.glibc_minor;
         Some(format!(
             "use a runtime from python3.{NEWER_PYTHON} on, which has glibc 2.{NEWER_GLIBC}, or an older version of the package: \

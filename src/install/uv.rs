@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
+use super::Job;
 use super::error::InstallError;
-use super::lists::Requested;
 use super::program::Program;
 use super::pylock::{self, LockedPackage};
 use super::scratch::Scratch;
-use crate::event::Reporter;
 use crate::fs;
-use crate::wheel::PythonTarget;
 
 /// The platforms of uv by the least minor version of glibc 2 (uv documentation, `--python-platform`). It has no others below
 /// that of Amazon Linux 2023.
@@ -19,15 +17,10 @@ const PLATFORMS: [(u32, &str); 3] = [(34, "manylinux_2_34"), (28, "manylinux_2_2
 ///
 /// # Errors
 /// When uv finds no solution, or fails.
-pub(super) fn resolve(
-    uv: &Program,
-    requested: &Requested,
-    target: &PythonTarget,
-    folder: &Path,
-    reporter: &dyn Reporter,
-) -> Result<Vec<LockedPackage>, InstallError> {
+pub(super) fn resolve(uv: &Program, job: &Job<'_>) -> Result<Vec<LockedPackage>, InstallError> {
+    let Job { requested, target, folder, store, reporter } = *job;
     refuse_builds(folder)?;
-    let scratch = Scratch::write(requested, false)?;
+    let scratch = Scratch::write(requested, false, store)?;
     let platform = PLATFORMS
         .iter()
         .find(|(least, _)| *least <= target.glibc_minor)

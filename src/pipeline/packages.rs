@@ -7,10 +7,11 @@ use super::context::{Context, blocking};
 use super::error::PipelineError;
 use crate::failure::{Failure as _, FailureKind};
 use crate::finding::{Code, Finding, Place};
-use crate::install::{InstallError, Installer, Known, NodePackages, NodeTarget, PinnedWheel, Resolution};
+use crate::install::{InstallError, Installer, NodePackages, NodeTarget, PinnedWheel, Resolution};
 use crate::plan;
 use crate::project::{Architecture, Function, LayerSource, PackageList};
 use crate::runtime::{Language, TASK_ROOT};
+use crate::store::Digest;
 use crate::text::{first_of, with_causes};
 use crate::tree::Tree;
 use crate::wheel::{self, Installation, PythonTarget};
@@ -179,7 +180,7 @@ async fn install_node(
     let target = NodeTarget { runtime, architecture: function.architecture };
     let (installer, own) = (installer(context), list.clone());
     let work = move || {
-        let root = plan::image_path(root).map_err(InstallError::Tree)?;
+        let root = plan::image_path(root)?;
         installer.install_node(&own, &target, &root)
     };
     let NodePackages { tree, with_scripts } = blocking(work).await?;
@@ -213,8 +214,9 @@ async fn install_wheels(
     let target = target(list, function)?;
     let name = name_in_lock(list, function, context);
     let pinned = context.pins.packages(&name);
-    let resolution = resolve(list, target, pinned.clone(), context).await?;
-    let is_pinned = pinned.is_some_and(|(list, _)| list == resolution.list);
+    let of_pin = pinned.as_ref().map(|(list, _)| list.clone());
+    let resolution = resolve(list, target, pinned, context).await?;
+    let is_pinned = of_pin.is_some_and(|list| list == resolution.list);
     if !is_pinned && !resolution.is_locked {
         if context.pins.are_locked() {
             return Err(InstallError::NotPinned { list: name });
@@ -224,7 +226,7 @@ async fn install_wheels(
     let installer = installer(context);
     let fetch = move || {
         let wheels = installer.fetch(&resolution.wheels, &target)?;
-        let root = plan::image_path(root).map_err(InstallError::Tree)?;
+        let root = plan::image_path(root)?;
         Ok::<_, InstallError>(wheel::install(&wheels, &root, INTERPRETER)?)
     };
     blocking(fetch).await
@@ -233,22 +235,15 @@ async fn install_wheels(
 async fn resolve(
     list: &PackageList,
     target: PythonTarget,
-    pinned: Option<(crate::store::Digest, Vec<(String, crate::store::Digest)>)>,
+    pinned: Option<(Digest, Vec<(String, Digest)>)>,
     context: &Context,
 ) -> Result<Resolution, InstallError> {
     let (installer, list) = (installer(context), list.clone());
-    let work = move || {
-        let pinned = pinned.map(|(list, wheels)| {
-            let wheel = |(url, sha256)| PinnedWheel { url, sha256 };
-            (list, wheels.into_iter().map(wheel).collect::<Vec<_>>())
-        });
-        let known = match &pinned {
-            Some((list, wheels)) => Known::Pinned { list, wheels },
-            None => Known::Nothing,
-        };
-        installer.resolve(&list, &target, known)
-    };
-    blocking(work).await
+    let pinned = pinned.map(|(list, wheels)| {
+        let wheel = |(url, sha256)| PinnedWheel { url, sha256 };
+        (list, wheels.into_iter().map(wheel).collect())
+    });
+    blocking(move || installer.resolve(&list, &target, pinned)).await
 }
 
 fn pin(name: &str, resolution: &Resolution, context: &Context) {

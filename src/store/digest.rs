@@ -91,6 +91,25 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Computes the digest of a sequence of fields. Each counts with its length, so that no other sequence is the same bytes.
+#[derive(Debug, Default)]
+pub struct FieldHasher(Sha256);
+
+impl FieldHasher {
+    /// Adds a field.
+    pub fn add(&mut self, field: impl AsRef<[u8]>) {
+        let field = field.as_ref();
+        self.0.update((field.len() as u64).to_le_bytes());
+        self.0.update(field);
+    }
+
+    /// The digest of all fields.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest::finish(self.0)
+    }
+}
+
 /// Passes bytes to a writer and computes their digest and number.
 #[derive(Debug)]
 pub struct HashingWriter<W> {
@@ -173,6 +192,19 @@ mod tests {
             ["", "sha256:", "sha256:../../etc/passwd", "sha512:00", &EMPTY[..70], &EMPTY.to_uppercase()]
         {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fields_count_with_their_lengths() {
+        let of = |fields: &[&str]| {
+            let mut hasher = FieldHasher::default();
+            fields.iter().for_each(|field| hasher.add(field));
+            hasher.finish()
+        };
+        assert_eq!(of(&["a", "bc"]), of(&["a", "bc"]));
+        for other in [&["ab", "c"][..], &["abc"], &["a", "bc", ""]] {
+            assert_ne!(of(&["a", "bc"]), of(other), "{other:?}");
         }
     }
 

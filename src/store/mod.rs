@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use digest::{Digest, DigestError, HashingReader, HashingWriter};
+pub use digest::{Digest, DigestError, FieldHasher, HashingReader, HashingWriter};
 pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
 pub use temporary_folder::TemporaryFolder;
 use verify::Verified;

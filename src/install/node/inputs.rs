@@ -36,8 +36,10 @@ pub(super) struct Inputs {
     pub(super) manifest: Value,
     /// The text of the lock file.
     pub(super) lock: String,
-    /// The files, by their paths in the folder.
-    files: BTreeMap<String, Vec<u8>>,
+    /// The name of the lock file.
+    lock_name: String,
+    /// The other files, by their paths in the folder.
+    settings: BTreeMap<String, Vec<u8>>,
 }
 
 impl Inputs {
@@ -68,24 +70,23 @@ impl Inputs {
         if is_of_workspace(&manifest, list.kind, &lock) {
             return Err(NodeError::Workspace { lock: list.path.clone() }.into());
         }
-        let mut files = BTreeMap::from([(MANIFEST.to_owned(), text.into_bytes())]);
-        let name = list.path.file_name().unwrap_or_default().to_string_lossy();
-        files.insert(name.into_owned(), lock.clone().into_bytes());
+        let mut settings = BTreeMap::from([(MANIFEST.to_owned(), text.into_bytes())]);
         for name in SETTINGS {
             let file = folder.join(name);
             if is_file(&file) {
-                files.insert(name.to_owned(), fs::read(&file, SIZE_LIMIT)?);
+                settings.insert(name.to_owned(), fs::read(&file, SIZE_LIMIT)?);
             }
         }
         for name in FOLDERS {
-            add_folder(name, &folder.join(name), &mut files)?;
+            add_folder(name, &folder.join(name), &mut settings)?;
         }
-        Ok(Some(Self { manifest, lock, files }))
+        let lock_name = list.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Some(Self { manifest, lock, lock_name, settings }))
     }
 
     /// Writes them into another folder.
     pub(super) fn write(&self, folder: &Path) -> Result<(), FsError> {
-        for (name, content) in &self.files {
+        for (name, content) in self.files() {
             let path = folder.join(name);
             fs::create_dir_all(fs::folder_of(&path))?;
             fs::write_atomically(&path, content)?;
@@ -95,12 +96,12 @@ impl Inputs {
 
     /// The names and contents of all files.
     pub(super) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.files.iter().map(|(name, content)| (name.as_str(), content.as_slice()))
+        self.settings().chain([(self.lock_name.as_str(), self.lock.as_bytes())])
     }
 
     /// As [`files`](Self::files), without the lock file: what decides which version of a tool runs.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.files().filter(|(_, content)| *content != self.lock.as_bytes())
+        self.settings.iter().map(|(name, content)| (name.as_str(), content.as_slice()))
     }
 }
 

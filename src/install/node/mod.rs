@@ -9,8 +9,6 @@ mod installed;
 mod kept;
 mod tool;
 
-use sha2::{Digest as _, Sha256};
-
 pub(crate) use error::NodeError;
 use inputs::Inputs;
 use kept::Kept;
@@ -20,7 +18,7 @@ use super::Installer;
 use super::error::InstallError;
 use super::program::Program;
 use crate::project::{Architecture, ImagePath, PackageList};
-use crate::store::Digest;
+use crate::store::{Digest, FieldHasher};
 use crate::tree::Tree;
 
 /// The kind of the store's records of versions of tools.
@@ -117,10 +115,10 @@ impl Installer {
 
     /// The version of a tool, which the settings of the project may choose. It is only asked when one of them has changed.
     fn version(&self, program: &Program, inputs: &Inputs) -> Result<Version, InstallError> {
-        let mut hash = Sha256::new();
-        hash.update(program.stamp()?.as_str());
-        add_files(inputs.settings(), &mut hash);
-        let key = Digest::finish(hash);
+        let mut hasher = FieldHasher::default();
+        hasher.add(program.stamp()?.as_str());
+        add_files(inputs.settings(), &mut hasher);
+        let key = hasher.finish();
         let recorded: Option<String> = self.store.record(VERSIONS, &key);
         if let Some(version) = recorded.as_deref().and_then(Version::parse) {
             return Ok(version);
@@ -135,19 +133,17 @@ impl Installer {
 
 /// All that decides what is installed.
 fn key(inputs: &Inputs, tool: Tool, version: &Version, target: &NodeTarget, scripts: bool) -> Digest {
-    let mut hash = Sha256::new();
+    let mut hasher = FieldHasher::default();
     let (tool, major) = (tool.name(), version.major);
-    hash.update(format!("{tool} {major}\0{}\0{} glibc\0{scripts}\0", target.runtime, target.cpu()));
-    add_files(inputs.files(), &mut hash);
-    Digest::finish(hash)
+    hasher.add(format!("{tool} {major}\0{}\0{} glibc\0{scripts}", target.runtime, target.cpu()));
+    add_files(inputs.files(), &mut hasher);
+    hasher.finish()
 }
 
-fn add_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>, hash: &mut Sha256) {
+fn add_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>, hasher: &mut FieldHasher) {
     for (name, content) in files {
-        for bytes in [name.as_bytes(), content] {
-            hash.update(bytes.len().to_le_bytes());
-            hash.update(bytes);
-        }
+        hasher.add(name);
+        hasher.add(content);
     }
 }
 
