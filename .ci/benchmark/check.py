@@ -35,14 +35,15 @@ def held(bench):
     return files, programs
 
 
-def differences(bench, wanted):
-    """What is wrong with the image in the registry, in words; empty if nothing is."""
+def differences(bench, folder, kind):
+    """What is wrong with the image in the registry, in words; empty if nothing is. `kind` is the module of the work load."""
+    wanted = kind.contents(folder)
     files, programs = held(bench)
     found = [f"{name} is missing" for name in wanted.keys() - files.keys()]
-    found += [f"{name} is not expected" for name in files.keys() - wanted.keys()]
+    if kind.IS_EXACT:
+        found += [f"{name} is not expected" for name in files.keys() - wanted.keys()]
     found += [f"{name} differs" for name in wanted.keys() & files.keys() if wanted[name] != files[name]]
-    if "opt/extensions/bench" not in programs:
-        found.append("opt/extensions/bench is not executable")
+    found += [f"{name} is not executable" for name in kind.PROGRAMS if name not in programs]
     manifest, base = bench.manifest("latest"), bench.manifest("base")
     config, stock = (
         json.loads(bench.blob(image["config"]["digest"]).read_bytes()) for image in (manifest, base)

@@ -6,6 +6,7 @@ Nothing here measures or knows a tool; the definition and the Dockerfile beside
 the files say the same thing twice, for limg and for the others.
 """
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -42,6 +43,13 @@ CMD ["app.handler"]
 
 # Where the folders of a work load stand in the image, in the order of layers.
 PLACES = {"layer": "opt", "extension": "opt/extensions", "function": "var/task"}
+
+# What the tools get in their environment.
+VARIABLES = {}
+
+# The image has these programs, and nothing that is not in the folder.
+PROGRAMS = ("opt/extensions/bench",)
+IS_EXACT = True
 
 # A statically linked program of 8 MB, as extensions often are.
 EXTENSION = "esbuild-linux-64@0.14.54"
@@ -156,6 +164,23 @@ def make(name, work):
     (folder / "Dockerfile").write_text(DOCKERFILE)
     mark.write_text(recipe)
     return folder
+
+
+@contextlib.contextmanager
+def changed(folder):
+    """The work load with a change to one file of the function."""
+    file = folder / "function/app.py"
+    original = file.read_text()
+    try:
+        file.write_text(f"{original}\n# edited\n")
+        yield
+    finally:
+        file.write_text(original)
+
+
+def servers(_folder):
+    """The servers that the tools need, as ports and commands by name."""
+    return {}
 
 
 def contents(folder):

@@ -81,8 +81,9 @@ class Received:
 class Bench:
     """A context manager; `store` is the folder of the tool."""
 
-    def __init__(self, folder, base, limg, engine):
-        self.folder, self.base, self.limg, self.engine = folder, base, limg, engine
+    def __init__(self, folder, base, limg, tool, variables):
+        self.folder, self.base, self.limg, self.variables = folder, base, limg, variables
+        self.engine, self.makes_image = tool.engine, tool.makes_image
         self.store = folder / "store"
         self.daemons = {}
 
@@ -128,6 +129,16 @@ class Bench:
                 sys.exit(f".ci/bench: {name} does not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.05)
 
+    def serve(self, name, server):
+        """Starts a server, given as its port and command."""
+        port, command = server
+
+        def ready():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        self.start(name, command, ready)
+
     def start_registry(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -140,12 +151,7 @@ class Bench:
         }
         file = self.folder / "registry.yml"
         file.write_text(json.dumps(configuration))  # JSON is YAML
-
-        def ready():
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-        self.start("registry", ["docker-registry", "serve", file], ready)
+        self.serve("registry", (self.port, ["docker-registry", "serve", file]))
 
     def start_engine(self):
         """Starts an engine without networks: the builds run no programs that need one.
@@ -181,6 +187,7 @@ class Bench:
             "BASE": str(self.base),
             "REGISTRY": f"127.0.0.1:{self.port}",
             "IMAGE": f"127.0.0.1:{self.port}/bench/function",
+            **self.variables,
         }
 
     def run(self, script, cwd):
@@ -224,7 +231,7 @@ class Bench:
             "cpu": usage.ru_utime + usage.ru_stime + after - before,
             "peak": max([int(peak.read_text()) * 1024, *map(peak_memory, engine)]),
             "sent": sent,
-            "layers": sum(layer["size"] for layer in self.layers()),
+            "layers": sum(layer["size"] for layer in self.layers()) if self.makes_image else None,
         }
 
     def manifest(self, tag):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import packages
 from .extras import FUNCTIONS, SHARED_LAYERS
 from .tools import TOOLS
 
@@ -57,10 +58,17 @@ def median(samples, key):
     return None if None in values else statistics.median(values)
 
 
-def table(load):
+def tools_of(name):
+    """The tools that are measured with a work load."""
+    return packages.TOOLS.get(name, TOOLS)
+
+
+def table(name, load):
     """The table of one work load: a row for each tool, including those that did not run."""
+    is_bump = name in packages.LOADS
+    change, sent = ("bump", "bump sent") if is_bump else ("edit", "sent")
     rows = [
-        "| tool | cold s | unchanged s | edit s | cold CPU s | unchanged CPU s | peak MB | layers MB | sent MB |",
+        f"| tool | cold s | unchanged s | {change} s | cold CPU s | unchanged CPU s | peak MB | layers MB | {sent} MB |",
         "| --- " + "| ---: " * 8 + "|",
     ]
     limg = load["tools"].get("limg")
@@ -71,7 +79,7 @@ def table(load):
             return f"{value:.2f}"
         return f"{value:.2f} ({value / median(limg[step], key):.1f} ×)"
 
-    for key, tool in TOOLS.items():
+    for key, tool in tools_of(name).items():
         if key in load["missing"]:
             rows.append(f"| {tool.title} | {load['missing'][key]} |" + " |" * 7)
         if key not in load["tools"]:
@@ -85,7 +93,7 @@ def table(load):
             f"{median(steps['unchanged'], 'cpu'):.2f}",
             f"{peak / 1e6:.0f}",
             megabytes(median(steps["cold"], "layers")),
-            megabytes(median(steps["cold"], "sent")),
+            megabytes(median(steps["edit" if is_bump else "cold"], "sent")),
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return rows
@@ -121,7 +129,8 @@ def alone(extras):
 
 def commands():
     lines = ["### Commands", ""]
-    for tool in TOOLS.values():
+    # Of tools with the same title, the commands are the same.
+    for tool in {tool.title: tool for name in [None, *packages.LOADS] for tool in tools_of(name).values()}.values():
         lines += [f"{tool.title}:", "", "```bash", *tool.build.rstrip().splitlines(), "```", ""]
     return lines
 
@@ -148,7 +157,7 @@ def write(document, results):
             "",
             f"Medians of {load['runs']} run{'s' * (load['runs'] != 1)}; in brackets how many times limg's.",
             "",
-            *table(load),
+            *table(name, load),
             "",
         ]
     lines += alone(results["extras"]) + commands() + [END]

@@ -17,13 +17,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tool:
-    """`needs` lists programs in PATH; `engine` is true if the tool needs a Docker engine."""
+    """`needs` lists programs in PATH; `engine` is true if the tool needs a Docker engine; `makes_image` is false if it
+    makes something else, which is not pushed."""
 
     title: str
     needs: tuple
     prepare: str
     build: str
     engine: bool = False
+    makes_image: bool = True
 
 
 def docker(buildkit):
