@@ -3,21 +3,19 @@
 //! Files are searched, not parsed: `import … from "NAME"`, `import("NAME")` and `require("NAME")` outside of comments. What a
 //! program puts together at run time is not found.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::file_facts::FileFacts;
 use crate::project::ImagePath;
-use crate::tree::{Node, Tree, TreeError};
-
-/// How much of a file is read, in bytes.
-const READ: usize = 1024 * 1024;
+use crate::tree::{Tree, TreeError};
 
 /// The longest specifier that is kept, in bytes: that of a path.
 const LONGEST: usize = 512;
 
-/// What the files of one tree import. Each file is read when it is first asked for, once for all functions that share the tree.
+/// What the files of one tree import.
 #[derive(Debug, Default)]
-pub struct JavaScriptImports(Mutex<BTreeMap<ImagePath, Arc<BTreeSet<String>>>>);
+pub struct JavaScriptImports(FileFacts<BTreeSet<String>>);
 
 impl JavaScriptImports {
     /// The specifiers that a file imports, such as `./helper` and `lodash/fp`. Nothing if the tree has no such file.
@@ -25,16 +23,7 @@ impl JavaScriptImports {
     /// # Errors
     /// When the file cannot be read.
     pub fn of(&self, tree: &Tree, path: &ImagePath) -> Result<Option<Arc<BTreeSet<String>>>, TreeError> {
-        let Some(Node::File(file)) = tree.get(path) else { return Ok(None) };
-        // A panic elsewhere cannot leave a half-written entry.
-        let known = |all: &Self| all.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(known) = known(self) {
-            return Ok(Some(known));
-        }
-        let specifiers = Arc::new(specifiers(&String::from_utf8_lossy(&file.content.head(READ)?)));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(path.clone(), Arc::clone(&specifiers));
-        Ok(Some(specifiers))
+        self.0.of(tree, path, |text, _is_cut| specifiers(text))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod binary;
 mod elf_links;
+mod file_facts;
 mod index;
 mod javascript_imports;
 mod layer_reader;

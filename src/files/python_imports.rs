@@ -3,14 +3,11 @@
 //! Files are scanned, not parsed: `import` and `from` statements outside of strings and comments, in whatever block they are.
 //! What a program puts together at run time is not found, but a file that may do so is marked.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::file_facts::FileFacts;
 use crate::project::ImagePath;
-use crate::tree::{Node, Tree, TreeError};
-
-/// How much of a file is read, in bytes.
-const READ: usize = 1024 * 1024;
+use crate::tree::{Tree, TreeError};
 
 /// The longest statement that is looked at, in bytes: many times the longest list of names.
 const LONGEST: usize = 64 * 1024;
@@ -46,9 +43,9 @@ pub struct PythonModule {
     pub changes_search: bool,
 }
 
-/// What the files of one tree import. Each file is read when it is first asked for, once for all functions that share the tree.
+/// What the files of one tree import.
 #[derive(Debug, Default)]
-pub struct PythonImports(Mutex<BTreeMap<ImagePath, Arc<PythonModule>>>);
+pub struct PythonImports(FileFacts<PythonModule>);
 
 impl PythonImports {
     /// What a file imports. Nothing if the tree has no such file.
@@ -56,19 +53,11 @@ impl PythonImports {
     /// # Errors
     /// When the file cannot be read.
     pub fn of(&self, tree: &Tree, path: &ImagePath) -> Result<Option<Arc<PythonModule>>, TreeError> {
-        let Some(Node::File(file)) = tree.get(path) else { return Ok(None) };
-        // A panic elsewhere cannot leave a half-written entry.
-        let known = |all: &Self| all.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(known) = known(self) {
-            return Ok(Some(known));
-        }
-        let head = file.content.head(READ)?;
-        let mut module = module(&String::from_utf8_lossy(&head));
-        module.may_import_more |= head.len() == READ;
-        let module = Arc::new(module);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(path.clone(), Arc::clone(&module));
-        Ok(Some(module))
+        self.0.of(tree, path, |text, is_cut| {
+            let mut module = module(text);
+            module.may_import_more |= is_cut;
+            module
+        })
     }
 }
 
