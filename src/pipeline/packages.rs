@@ -55,14 +55,8 @@ impl Packages {
 
     /// Those of a layer.
     pub(super) fn of_layer(&self, list: &PackageList, function: &Function) -> Option<&Arc<Tree>> {
-        self.trees.get(&key(list, function, root_of_layer(list)))
+        self.trees.get(&key(list, function, plan::root_of_packages(list)))
     }
-}
-
-/// The folder of a layer in which every Python finds packages, and the one in which every Node.js finds `node_modules` (Lambda
-/// developer guide, packaging-layers).
-fn root_of_layer(list: &PackageList) -> &'static str {
-    if list.kind.is_of_node() { "/opt/nodejs" } else { "/opt/python" }
 }
 
 fn key(list: &PackageList, function: &Function, root: &'static str) -> Key {
@@ -136,7 +130,7 @@ fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
     let code = code.map(|install| Wanted { list: &install.list, place: &install.place, root: TASK_ROOT });
     let layers = function.layers.iter().filter_map(|layer| match &layer.source {
         LayerSource::Packages(list) => {
-            Some(Wanted { list, place: &layer.source_place, root: root_of_layer(list) })
+            Some(Wanted { list, place: &layer.source_place, root: plan::root_of_packages(list) })
         }
         LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
     });

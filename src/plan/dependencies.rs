@@ -1,6 +1,8 @@
-//! Separates a function's dependencies from its own code, so that an edit of the code does not change their layer.
+//! Separates a function's dependencies from its own code, so that an edit of the code does not change their layer; and large
+//! packages from the others, so that another version of one package does not change the layer of all.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, Glob};
@@ -8,6 +10,60 @@ use ignore::gitignore::{Gitignore, Glob};
 use crate::project::{Dependencies, Function, ImagePath};
 use crate::runtime::TASK_ROOT;
 use crate::tree::{Node, Tree, TreeError, compile_patterns, source_of_bytecode};
+
+/// The least size of the files of a package with a layer of its own, in bytes. What it costs and saves is in
+/// docs/decisions/031-layers-of-large-packages.md.
+const LARGE: u64 = 8 * 1024 * 1024;
+
+/// How many packages have a layer of their own at most.
+const LARGE_AT_MOST: usize = 8;
+
+/// Divides packages that are at `root`: first the large ones by their names, then all others, without a name. Nothing of
+/// nothing.
+pub(super) fn by_size(mut packages: Tree, root: &str) -> Vec<(Option<String>, Tree)> {
+    if packages.is_empty() {
+        return Vec::new();
+    }
+    let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
+    for (path, node) in packages.iter() {
+        if let (Some(name), Node::File(file)) = (package_of(path, root), node) {
+            let size = sizes.entry(name.to_owned()).or_default();
+            *size = size.saturating_add(file.size);
+        }
+    }
+    let mut large: Vec<(String, u64)> = sizes.into_iter().filter(|(_, size)| *size >= LARGE).collect();
+    large.sort_by_key(|(_, size)| Reverse(*size));
+    large.truncate(LARGE_AT_MOST);
+    large.sort();
+    let mut parts: Vec<_> = large
+        .into_iter()
+        .map(|(name, _)| {
+            let own = packages.split_off(|path| package_of(path, root) == Some(&name));
+            (Some(name), own)
+        })
+        .collect();
+    let has_files = packages.iter().any(|(_, node)| !matches!(node, Node::Directory));
+    match parts.as_mut_slice() {
+        // Directories alone are no reason for a layer.
+        [.., (_, last)] if !has_files => {
+            packages.iter().for_each(|(path, node)| last.insert(path.clone(), node.clone()))
+        }
+        _ => parts.push((None, packages)),
+    }
+    parts
+}
+
+/// The package that a path at `root` belongs to, as its folder tells: `numpy` for `numpy/a.py`, `numpy.libs/a.so` and
+/// `numpy-2.0.dist-info/RECORD`; `@a/b` for `node_modules/@a/b/c.js`.
+fn package_of<'a>(path: &'a ImagePath, root: &str) -> Option<&'a str> {
+    let below = path.as_str().strip_prefix(root)?.strip_prefix('/')?;
+    if let Some(below) = below.strip_prefix("node_modules/") {
+        let ends = below.match_indices('/').map(|(end, _)| end);
+        return below.get(..ends.skip(usize::from(below.starts_with('@'))).next()?);
+    }
+    let (folder, _) = below.split_once('/')?;
+    folder.split(['.', '-']).next().filter(|name| !name.is_empty())
+}
 
 /// Moves dependencies out of the code; `recorded` are the paths that installed packages list as theirs. Bytecode goes
 /// where its source goes: only next to it can be checked whether the two fit. Gives the dependencies, and the patterns that
@@ -63,5 +119,77 @@ fn matched<'a>(patterns: &'a Gitignore, path: &ImagePath, node: &Node) -> Match<
     match path.as_str().strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')) {
         Some(path) => patterns.matched_path_or_any_parents(path, matches!(node, Node::Directory)),
         None => Match::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::FileNode;
+
+    /// What each part of a tree has: files of a size below `/var/task`.
+    fn parts(files: &[(&str, u64)]) -> Vec<(Option<String>, Vec<String>)> {
+        let mut tree = Tree::new();
+        tree.insert("/var/task/lib".parse().unwrap(), Node::Directory);
+        for (path, size) in files {
+            let file = FileNode { size: *size, ..FileNode::of_bytes(b"", false) };
+            tree.insert(format!("/var/task/{path}").parse().unwrap(), Node::File(file));
+        }
+        let paths = |tree: Tree| {
+            tree.iter().map(|(path, _)| path.as_str()["/var/task/".len()..].to_owned()).collect()
+        };
+        by_size(tree, "/var/task").into_iter().map(|(name, tree)| (name, paths(tree))).collect()
+    }
+
+    fn part(name: &str, paths: &[&str]) -> (Option<String>, Vec<String>) {
+        let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+        (name, paths.iter().map(|&path| path.to_owned()).collect())
+    }
+
+    #[test]
+    fn a_large_package_is_apart_with_its_libraries_and_metadata() {
+        let files = [
+            ("numpy/core.so", LARGE - 2),
+            ("numpy.libs/blas.so", 1),
+            ("numpy-2.0.dist-info/RECORD", 1),
+            ("numpydoc/a.py", 1),
+            ("six.py", LARGE),
+            ("requests/api.py", LARGE - 1),
+            ("node_modules/@a/b/c.js", LARGE),
+            ("node_modules/@a/c/c.js", 1),
+            ("node_modules/.package-lock.json", 1),
+        ];
+        let expected = [
+            part("@a/b", &["node_modules/@a/b/c.js"]),
+            part("numpy", &["numpy-2.0.dist-info/RECORD", "numpy.libs/blas.so", "numpy/core.so"]),
+            part(
+                "",
+                &[
+                    "lib",
+                    "node_modules/.package-lock.json",
+                    "node_modules/@a/c/c.js",
+                    "numpydoc/a.py",
+                    "requests/api.py",
+                    "six.py",
+                ],
+            ),
+        ];
+        assert_eq!(parts(&files), expected);
+    }
+
+    #[test]
+    fn directories_alone_are_no_part() {
+        assert_eq!(parts(&[("numpy/core.so", LARGE)]), [part("numpy", &["lib", "numpy/core.so"])]);
+        assert_eq!(parts(&[("a/b.py", 1)]), [part("", &["a/b.py", "lib"])]);
+        assert_eq!(parts(&[]), [part("", &["lib"])]);
+    }
+
+    #[test]
+    fn only_the_largest_are_apart_if_there_are_many() {
+        let paths: Vec<String> = (0..2 * LARGE_AT_MOST).map(|number| format!("p{number:02}/a.so")).collect();
+        let files: Vec<(&str, u64)> =
+            paths.iter().zip(0..).map(|(path, number)| (path.as_str(), LARGE + number)).collect();
+        let names: Vec<_> = parts(&files).into_iter().filter_map(|(name, _)| name).collect();
+        assert_eq!(names, ["p08", "p09", "p10", "p11", "p12", "p13", "p14", "p15"]);
     }
 }

@@ -15,7 +15,7 @@ mod wrapper;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub(crate) use places::{EXTENSIONS, PROGRAMS, bootstraps, image_path, started};
+pub(crate) use places::{EXTENSIONS, PROGRAMS, bootstraps, image_path, root_of_packages, started};
 pub(crate) use stack::{Stacks, owned_trees};
 pub(crate) use startup::Startup;
 pub(crate) use working_directory::WorkingDirectory;
@@ -24,7 +24,7 @@ pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
 use crate::finding::Place;
 use crate::project::{Function, ImagePath, RunConfig};
-use crate::runtime::Contract;
+use crate::runtime::{Contract, TASK_ROOT};
 use crate::shared::Shared;
 use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecode};
 
@@ -161,8 +161,9 @@ impl Planner<'_, '_> {
         }
         let mut code = Tree::clone(&trees.code.tree);
         let (dependencies, idle) = dependencies::split_off(&mut code, self.function, &trees.recorded)?;
-        if !dependencies.is_empty() {
-            self.add(format!("dependencies of {name}"), &places.code, Shared::new(dependencies));
+        for (package, tree) in dependencies::by_size(dependencies, TASK_ROOT) {
+            let what = package.map_or("dependencies".to_owned(), |package| format!("dependency {package}"));
+            self.add(format!("{what} of {name}"), &places.code, Shared::new(tree));
         }
         self.add(stack::code_name(self.function), &places.code, Shared::new(code));
         Ok(idle)

@@ -1,6 +1,6 @@
 //! The fixed places of an image where Lambda looks for what it runs.
 
-use crate::project::ImagePath;
+use crate::project::{ImagePath, PackageList};
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Tree, TreeError};
 
@@ -20,6 +20,12 @@ pub(crate) const PROGRAMS: &str = "/opt/bin";
 /// Never: the paths are fixed.
 pub(crate) fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
     Ok([image_path(&format!("{TASK_ROOT}/bootstrap"))?, image_path(&format!("{LAYER_ROOT}/bootstrap"))?])
+}
+
+/// The folder of a layer in which every Python finds packages, and the one in which every Node.js finds `node_modules` (Lambda
+/// developer guide, packaging-layers).
+pub(crate) fn root_of_packages(list: &PackageList) -> &'static str {
+    if list.kind.is_of_node() { "/opt/nodejs" } else { "/opt/python" }
 }
 
 /// The paths of a tree where Lambda starts what it finds as a program, sorted.

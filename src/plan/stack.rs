@@ -2,11 +2,13 @@
 //!
 //! What belongs to one function alone (wrapper, dependencies, code) is above a stack and never in one.
 
+use std::iter;
 use std::sync::Arc;
 
-use super::{FunctionTrees, LayerPlan};
+use super::places::root_of_packages;
+use super::{FunctionTrees, LayerPlan, dependencies};
 use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
-use crate::project::Function;
+use crate::project::{Function, LayerSource, PackageList};
 use crate::shared::{Shared, SharedId};
 use crate::tree::{Adjustment, Tree};
 
@@ -45,9 +47,15 @@ impl Stacks {
         }
         let mut stack = Stack::default();
         let mut merged = Merged::new(base, Vec::new());
-        for (owner, tree) in trees {
+        let lists = function.layers.iter().map(|layer| match &layer.source {
+            LayerSource::Packages(list) => Some(list),
+            LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
+        });
+        for ((owner, tree), list) in trees.into_iter().zip(lists.chain(iter::repeat(None))) {
             stack.adjustments.extend(tree.adjustments().iter().cloned());
-            lay(&mut stack.layers, &mut merged, &mut stack.merge, owner, tree);
+            for (owner, tree) in parts(owner, tree, list) {
+                lay(&mut stack.layers, &mut merged, &mut stack.merge, owner, tree);
+            }
         }
         stack.trees = merged.into_trees();
         let stack = Arc::new(stack);
@@ -79,6 +87,18 @@ fn shared_trees<'a>(
         (Owner { name, place: extension.place.clone() }, &source.tree)
     });
     layers.chain(extensions)
+}
+
+/// A tree as it is laid: of installed packages, the large ones alone.
+fn parts(owner: Owner, tree: Shared<Tree>, list: Option<&PackageList>) -> Vec<(Owner, Shared<Tree>)> {
+    let Some(list) = list else { return vec![(owner, tree)] };
+    let parts = dependencies::by_size(Tree::clone(&tree), root_of_packages(list)).into_iter();
+    let part = |(package, tree): (Option<String>, Tree)| {
+        let name =
+            package.map_or(owner.name.clone(), |package| format!("dependency {package} of {}", owner.name));
+        (Owner { name, place: owner.place.clone() }, Shared::new(tree))
+    };
+    parts.map(part).collect()
 }
 
 /// The trees of a function as they were loaded, with their owners: layers, extensions, and the code.
