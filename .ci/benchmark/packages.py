@@ -249,7 +249,8 @@ def files(archive, place):
     if place is None:
         with zipfile.ZipFile(archive) as wheel:
             for name in wheel.namelist():
-                if not name.endswith("/") and ".dist-info/" not in name and ".data/" not in name:
+                # pip writes bytecode, also over that of a wheel.
+                if not name.endswith(("/", ".pyc")) and ".dist-info/" not in name and ".data/" not in name:
                     yield name, wheel.read(name)
     else:
         with tarfile.open(archive) as package:
