@@ -170,6 +170,14 @@ fn every_package_manager_installs_what_its_lock_file_pins() {
             assert_paths(who, &paths, &["@img/sharp-linux-arm64/package.json"], &["@img/sharp-linux-x64"]);
         }
 
+        if manager.program.is_none() {
+            let mut limg = project.limg(&["build", "intel", "-o", "oci:out"]);
+            let cached = succeed(limg.env("LIMG_STORE", project.workspace.path("empty")));
+            assert!(!cached.stderr.contains("npm ci"), "npm's cache has all archives: {}", cached.stderr);
+            let image = Image::of_layout(&project.workspace.path("out"), Some("intel"));
+            assert_eq!(image.digest, built.digest, "the same as npm would install");
+        }
+
         // Another store, and another folder.
         let elsewhere = Project { workspace: Workspace::new(), manager };
         let (from, to) = (project.workspace.path("."), elsewhere.workspace.path("."));

@@ -159,6 +159,14 @@ fn is_file(path: &Path) -> bool {
 }
 
 #[cfg(test)]
+impl Inputs {
+    /// A manifest and a lock file.
+    pub(super) fn for_test(manifest: Value, lock: String) -> Self {
+        Self { manifest, lock, lock_name: "package-lock.json".to_owned(), settings: BTreeMap::new() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

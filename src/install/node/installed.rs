@@ -37,7 +37,7 @@ const NATIVE_SOURCES: &str = "binding.gyp";
 /// What is in a folder of packages.
 #[derive(Debug)]
 pub(super) struct Installed {
-    /// The packages, below `/node_modules`.
+    /// The packages.
     pub(super) tree: Tree,
     /// The names of the packages with install scripts.
     pub(super) with_scripts: Vec<String>,
@@ -50,15 +50,24 @@ pub(super) struct Installed {
 /// # Errors
 /// When it cannot be read, or has what an image cannot contain.
 pub(super) fn read(folder: &Path, cpu: &str) -> Result<Installed, InstallError> {
-    let mut installed = Installed { tree: Tree::new(), with_scripts: Vec::new(), foreign: Vec::new() };
-    // All dependencies may be optional, and for other systems.
-    if !fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
-        return Ok(installed);
-    }
     let root: ImagePath =
         format!("/{FOLDER}").parse().map_err(|source| TreeError::Path { what: FOLDER.to_owned(), source })?;
-    installed.tree = Tree::load(&Source::new(folder.to_owned(), SourceKind::Directory), &root)?;
-    let mut dropped: Vec<String> = STATE.iter().map(|name| format!("{root}/{name}")).collect();
+    // All dependencies may be optional, and for other systems.
+    let tree = if fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        Tree::load(&Source::new(folder.to_owned(), SourceKind::Directory), &root)?
+    } else {
+        Tree::new()
+    };
+    of_tree(tree, root.as_str(), cpu)
+}
+
+/// What of the packages below a `node_modules` belongs into the image.
+///
+/// # Errors
+/// When the manifest of a package cannot be read.
+pub(super) fn of_tree(tree: Tree, folder: &str, cpu: &str) -> Result<Installed, InstallError> {
+    let mut installed = Installed { tree, with_scripts: Vec::new(), foreign: Vec::new() };
+    let mut dropped: Vec<String> = STATE.iter().map(|name| format!("{folder}/{name}")).collect();
     for (path, node) in installed.tree.iter() {
         let Some((package, name)) = package_of(path) else { continue };
         let Node::File(file) = node else { continue };
@@ -122,7 +131,7 @@ fn manifest(file: &FileNode) -> Result<Value, TreeError> {
 
 /// Whether a package with such an `os`, `cpu` or `libc` can be used (npm documentation, package.json): a list of names, or of
 /// names with `!` that are excluded.
-fn accepts(written: Option<&Value>, value: &str) -> bool {
+pub(super) fn accepts(written: Option<&Value>, value: &str) -> bool {
     let names: Vec<&str> = match written {
         Some(Value::String(name)) => vec![name],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),

@@ -3,7 +3,7 @@
 //! One blob for all, because the store syncs every finished blob to the disk. Both are removed as other blobs and records are.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::fs::FsError;
 use crate::install::error::InstallError;
 use crate::project::ImagePath;
-use crate::store::{Digest, HashingWriter, Store};
+use crate::store::{BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{self, Node, StoredFile, Tree, TreeError};
 
 /// The kind of the record. Its name changes when its meaning does.
@@ -63,51 +63,56 @@ impl Kept {
         with_scripts: Vec<String>,
         store: &Store,
     ) -> Result<Self, InstallError> {
-        let because = || FsError::because("write into", store.root());
-        let mut writer = BufWriter::with_capacity(BUFFER, store.writer()?);
-        let (mut entries, mut offset) = (BTreeMap::new(), 0);
+        let mut writer = KeptWriter::new(store)?;
         for (path, node) in packages.iter() {
-            let entry = match node {
-                Node::Directory => Entry::Directory,
-                Node::Symlink(target) => Entry::Symlink(target.clone()),
+            let path = path.relative().to_owned();
+            match node {
+                Node::Directory => writer.directory(path),
+                Node::Symlink(target) => writer.symlink(path, target.clone()),
                 Node::File(file) => {
-                    let mut hashed = HashingWriter::new(&mut writer);
-                    let copied = io::copy(&mut file.content.open()?, &mut hashed);
+                    let copied = writer.file(path, file.executable, &mut file.content.open()?);
                     copied.map_err(TreeError::reading(&file.content))?;
-                    let (_, digest, size) = hashed.finish();
-                    let entry = Entry::File(file.executable, offset, size, digest);
-                    offset += size;
-                    entry
                 }
-            };
-            entries.insert(path.relative().to_owned(), entry);
+            }
         }
-        writer.flush().map_err(because())?;
-        let writer = writer.into_inner().map_err(|error| because()(error.into_error()))?;
-        let (digest, blob) = writer.commit()?;
-        let kept = Self { entries, contents: (digest, blob.size), with_scripts };
-        store.write_record(RECORD, key, &kept)?;
+        let kept = Self { with_scripts, ..writer.finish()? };
+        kept.record(key, store)?;
         Ok(kept)
+    }
+
+    /// Keeps only some of the entries, and notes the packages with install scripts.
+    pub(super) fn narrowed(mut self, is_kept: impl Fn(&str) -> bool, with_scripts: Vec<String>) -> Self {
+        self.entries.retain(|path, _| is_kept(path));
+        Self { with_scripts, ..self }
+    }
+
+    /// Makes the store find it under a key.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) fn record(&self, key: &Digest, store: &Store) -> Result<(), InstallError> {
+        Ok(store.write_record(RECORD, key, self)?)
     }
 
     /// The tree with its root at `root`.
     ///
     /// # Errors
     /// When a path is not one of an image, or the blob has been removed.
-    pub(super) fn tree(self, root: &ImagePath, store: &Store) -> Result<Tree, InstallError> {
+    pub(super) fn tree(&self, root: &ImagePath, store: &Store) -> Result<Tree, InstallError> {
         let blob = self.blob(store).ok_or_else(|| InstallError::Lock {
             what: "the store".to_owned(),
             why: "it has lost installed packages".to_owned(),
         })?;
         let mut placed = Tree::new();
-        for (relative, entry) in self.entries {
-            let path = tree::join(root, &relative, &relative)?;
+        for (relative, entry) in &self.entries {
+            let path = tree::join(root, relative, relative)?;
             match entry {
                 Entry::Directory => placed.insert(path, Node::Directory),
-                Entry::Symlink(target) => placed.insert(path, Node::Symlink(target)),
+                Entry::Symlink(target) => placed.insert(path, Node::Symlink(target.clone())),
                 Entry::File(is_executable, offset, size, digest) => {
-                    let file = StoredFile { path: Arc::clone(&blob), offset, size, digest: digest.into() };
-                    let mode = if is_executable { 0o755 } else { 0o644 };
+                    let (blob, digest) = (Arc::clone(&blob), digest.to_string());
+                    let file = StoredFile { path: blob, offset: *offset, size: *size, digest };
+                    let mode = if *is_executable { 0o755 } else { 0o644 };
                     placed.add_stored(path, file, mode, None);
                 }
             }
@@ -119,5 +124,65 @@ impl Kept {
         let (digest, size) = &self.contents;
         let blob = store.blob(digest).filter(|blob| blob.size == *size)?;
         Some(Arc::from(blob.path.as_path()))
+    }
+}
+
+/// Files on their way into the store. What is not finished leaves nothing there.
+pub(super) struct KeptWriter<'a> {
+    writer: BufWriter<BlobWriter>,
+    entries: BTreeMap<String, Entry>,
+    offset: u64,
+    store: &'a Store,
+}
+
+impl<'a> KeptWriter<'a> {
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) fn new(store: &'a Store) -> Result<Self, FsError> {
+        let writer = BufWriter::with_capacity(BUFFER, store.writer()?);
+        Ok(Self { writer, entries: BTreeMap::new(), offset: 0, store })
+    }
+
+    pub(super) fn directory(&mut self, path: String) {
+        self.entries.insert(path, Entry::Directory);
+    }
+
+    pub(super) fn symlink(&mut self, path: String, target: String) {
+        self.entries.insert(path, Entry::Symlink(target));
+    }
+
+    /// Copies the content of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the store cannot be written.
+    pub(super) fn file(
+        &mut self,
+        path: String,
+        is_executable: bool,
+        content: &mut impl Read,
+    ) -> io::Result<()> {
+        let mut hashed = HashingWriter::new(&mut self.writer);
+        io::copy(content, &mut hashed)?;
+        let (_, digest, size) = hashed.finish();
+        self.entries.insert(path, Entry::File(is_executable, self.offset, size, digest));
+        self.offset += size;
+        Ok(())
+    }
+
+    /// Whether something is at a path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.entries.contains_key(path)
+    }
+
+    /// Adds the contents to the store; [`Kept::record`] makes them found.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) fn finish(self) -> Result<Kept, InstallError> {
+        let Self { writer, entries, store, .. } = self;
+        let because = |source| FsError::because("write into", store.root())(source);
+        let writer = writer.into_inner().map_err(|error| because(error.into_error()))?;
+        let (digest, blob) = writer.commit()?;
+        Ok(Kept { entries, contents: (digest, blob.size), with_scripts: Vec::new() })
     }
 }

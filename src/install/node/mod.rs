@@ -7,11 +7,14 @@ mod error;
 mod inputs;
 mod installed;
 mod kept;
+mod npm_cache;
 mod tool;
 
 pub(crate) use error::NodeError;
 use inputs::Inputs;
+use installed::Installed;
 use kept::Kept;
+use npm_cache::NpmCache;
 use tool::{Job, Tool, Version};
 
 use super::Installer;
@@ -19,10 +22,13 @@ use super::error::InstallError;
 use super::program::Program;
 use crate::project::{Architecture, ImagePath, PackageList};
 use crate::store::{Digest, FieldHasher};
-use crate::tree::Tree;
+use crate::tree::{Tree, TreeError};
 
 /// The kind of the store's records of versions of tools.
 const VERSIONS: &str = "node-tools-1";
+
+/// The root of packages while they are looked at: every path of a tree is below one.
+const ROOT: &str = "/packages";
 
 /// What packages of Node.js run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +105,10 @@ impl Installer {
     }
 
     fn install(&self, job: &Job<'_>, key: &Digest, target: &NodeTarget) -> Result<Kept, InstallError> {
+        if let Some(kept) = self.from_npm_cache(job)? {
+            kept.record(key, &self.store)?;
+            return Ok(kept);
+        }
         job.run()?;
         let installed = installed::read(&job.folder.join(installed::FOLDER), target.cpu())?;
         if let Some(package) = installed.foreign.into_iter().next() {
@@ -111,6 +121,24 @@ impl Installer {
             .into());
         }
         Kept::add(key, &installed.tree, installed.with_scripts, &self.store)
+    }
+
+    /// What npm would install, if its cache has all of it and nothing needs npm itself.
+    fn from_npm_cache(&self, job: &Job<'_>) -> Result<Option<Kept>, InstallError> {
+        if job.tool != Tool::Npm || job.scripts {
+            return Ok(None);
+        }
+        let Some(packages) = npm_cache::packages(job.inputs, job.cpu) else { return Ok(None) };
+        // An npm without these settings installs in its own way.
+        let settings = job.npm_settings().unwrap_or_default();
+        let Some(cache) = NpmCache::of(&settings) else { return Ok(None) };
+        let Some(kept) = cache.unpack(&packages, &self.store)? else { return Ok(None) };
+        let root = ROOT.parse().map_err(|source| TreeError::Path { what: ROOT.to_owned(), source })?;
+        let tree = kept.tree(&root, &self.store)?;
+        let folder = format!("{ROOT}/{}", installed::FOLDER);
+        let Installed { tree, with_scripts, foreign } = installed::of_tree(tree, &folder, job.cpu)?;
+        let is_kept = |path: &str| tree.get_or_implied(&format!("{ROOT}/{path}")).is_some();
+        Ok(foreign.is_empty().then(|| kept.narrowed(is_kept, with_scripts)))
     }
 
     /// The version of a tool, which the settings of the project may choose. It is only asked when one of them has changed.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::NodeError;
 use super::inputs::Inputs;
+use super::npm_cache;
 use crate::event::Reporter;
 use crate::fs;
 use crate::install::error::InstallError;
@@ -186,6 +187,16 @@ impl Job<'_> {
             Tool::Pnpm => self.pnpm(),
             Tool::Yarn => self.yarn(),
         }
+    }
+
+    /// Settings of npm in the folder, as lines `KEY=VALUE`.
+    ///
+    /// # Errors
+    /// When npm fails.
+    pub(super) fn npm_settings(&self) -> Result<String, InstallError> {
+        let keys = npm_cache::SETTINGS.iter().map(|(key, _)| *key);
+        let arguments: Vec<&str> = ["config", "get", "cache"].into_iter().chain(keys).collect();
+        self.program.run(&arguments, &VARIABLES, self.folder, self.reporter)
     }
 
     /// An npm that does not know `--cpu`, `--os` and `--libc` ignores them; then what it has installed is refused.
