@@ -28,6 +28,7 @@ mod programs;
 mod scripts;
 mod secret_files;
 mod size;
+mod uncompiled;
 mod working_directory;
 mod wrappers;
 
@@ -73,6 +74,7 @@ const RULES: &[Rule] = &[
     client::check,
     handler::check,
     custom_runtime::check,
+    uncompiled::check,
     wrappers::check,
     scripts::check,
     binaries::check,

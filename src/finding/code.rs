@@ -218,6 +218,8 @@ codes! {
     NoHandler = "no-handler";
     /// Warning: the file of the handler is not in the image, or does not have the function.
     HandlerNotFound = "handler-not-found";
+    /// The code is a project of Java or .NET that has not been compiled.
+    UncompiledCode = "uncompiled-code";
     /// Nothing in the base image starts the handler.
     NoEntrypoint = "no-entrypoint";
     /// The entry point only runs the handler's name as a command; a warning if it is a script that may do more.

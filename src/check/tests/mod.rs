@@ -257,6 +257,43 @@ fn a_custom_runtime_must_be_there_and_be_a_program() {
 }
 
 #[test]
+fn projects_that_a_tool_compiles_are_named_with_its_command() {
+    let findings = |runtime: &str, files: &[&str]| {
+        let fixture = Fixture::new(runtime).code(files);
+        let findings = fixture.findings().into_iter().filter(Finding::is_error);
+        let line = |finding: Finding| format!("{}: {}", finding.message, help(&finding));
+        findings.map(line).collect::<Vec<_>>().join("\n")
+    };
+    for (runtime, files, command) in [
+        (
+            "provided.al2023",
+            &["/var/task/go.mod", "/var/task/main.go"][..],
+            "GOARCH=amd64 go build -o bootstrap",
+        ),
+        ("provided.al2023", &["/var/task/Cargo.toml"], "cargo lambda build --release"),
+        ("java21", &["/var/task/pom.xml", "/var/task/src/A.java"], "run `mvn package`"),
+        ("java21", &["/var/task/build.gradle.kts"], "run `gradle build`"),
+        (
+            "dotnet8",
+            &["/var/task/Shop.csproj", "/var/task/A.cs"],
+            "run `dotnet publish -c Release -o publish`",
+        ),
+    ] {
+        let found = findings(runtime, files);
+        assert!(found.contains(command), "{found}");
+    }
+    for (runtime, files) in [
+        ("java21", &["/var/task/pom.xml", "/var/task/com/A.class"][..]),
+        ("java21", &["/var/task/build.gradle", "/var/task/lib/a.jar"]),
+        ("java21", &["/var/task/module/pom.xml"]),
+        ("dotnet8", &["/var/task/Shop.csproj", "/var/task/Shop.dll"]),
+        ("python3.12", &["/var/task/pom.xml"]),
+    ] {
+        assert_eq!(findings(runtime, files), "", "{files:?}");
+    }
+}
+
+#[test]
 fn a_base_with_its_own_runtime_keeps_it() {
     let mut fixture = Fixture::new("provided.al2023");
     fixture.index = base_of(&[&["bin/", "bin/sh", "var/", "var/runtime/", "var/runtime/bootstrap"]]);

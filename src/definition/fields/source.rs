@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ignore::gitignore::GitignoreBuilder;
 
-use super::Findings;
+use super::{Findings, build_output};
 use crate::finding::{Code, Finding, Place};
 use crate::fs::{self, FsError};
 use crate::project::{ImagePath, Source, SourceKind, Wrapper, WrapperScript};
@@ -288,11 +288,14 @@ fn missing_help(path: &Path) -> String {
     let Ok(beside) = fs::names_in(folder) else {
         return format!("check `{}`, which is not a readable directory", folder.display());
     };
-    match nearest(&name, beside.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}` in `{}`?", folder.display()),
-        None if missing == path => {
+    // A path of a language's tool needs no runtime to be known.
+    let command = build_output::command(path, "");
+    match (nearest(&name, beside.iter().map(String::as_str)), command) {
+        (Some(near), _) => format!("did you mean `{near}` in `{}`?", folder.display()),
+        (None, Some(command)) => format!("run `{command}` if it makes this path, or correct the path"),
+        (None, None) if missing == path => {
             format!("check the path: `{}` contains nothing with a similar name", folder.display())
         }
-        None => format!("check the path: `{}` does not exist", missing.display()),
+        (None, None) => format!("check the path: `{}` does not exist", missing.display()),
     }
 }
