@@ -5,6 +5,9 @@
 #             the tables in docs/performance.md; needs root, 16 GB of memory and
 #             half an hour. BENCH='--loads small --runs 1' measures less, see
 #             .ci/bench
+# make bench-cold
+#             measures the start of Python functions without and with bytecode, and
+#             writes its table in docs/performance.md
 # make chaos  injects faults into limg for 15 minutes and checks that it keeps its
 #             guarantees; needs root. CHAOS='--minutes 2' takes less, see .ci/chaos
 #
@@ -17,7 +20,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 limg := $(target)/release/limg
 
-.PHONY: demo test bench chaos
+.PHONY: demo test bench bench-cold chaos
 
 demo:
 	.ci/install
@@ -37,6 +40,12 @@ bench:
 	base-images/debian/build python3.11
 	.ci/bench --limg $(limg) $(BENCH)
 	.ci/bench --write
+
+bench-cold:
+	.ci/install
+	cargo build --release --locked
+	base-images/debian/build python3.11
+	.ci/with-docker .ci/bench-cold --limg $(limg)
 
 chaos:
 	.ci/install

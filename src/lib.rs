@@ -16,6 +16,7 @@
 //! | [`tree`] | reads directories, zips and files into a [`tree::Tree`] of image paths |
 //! | [`wheel`] | reads Python wheels as trees of files, and lays them into one |
 //! | [`files`] | knows the files of an image: layers on top of each other, and where links lead |
+//! | `bytecode` | compiles Python sources of trees |
 //! | `plan` | puts the trees where Lambda expects them, and completes the image config |
 //! | `check` | checks a planned image against Lambda's rules |
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
@@ -31,6 +32,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 mod build_time;
+mod bytecode;
 mod check;
 pub mod cli;
 mod definition;

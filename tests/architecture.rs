@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("check", &["plan", "files", "tree", "runtime", "project"]),
     ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "store", "project"]),
+    ("bytecode", &["install", "tree", "store", "event", "project"]),
     ("install", &["wheel", "tree", "store", "event", "project"]),
     ("wheel", &["tree", "project"]),
     ("tree", &["project"]),

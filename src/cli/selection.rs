@@ -82,6 +82,7 @@ fn options(
         },
         image_per_function: arguments.image_per_function,
         install: arguments.install,
+        bytecode: arguments.bytecode,
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
     })

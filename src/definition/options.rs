@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Fetched;
-use crate::project::{Architecture, ImageLocation, LayerVersionArn};
+use crate::project::{Architecture, BytecodeMode, ImageLocation, LayerVersionArn};
 use crate::runtime::Date;
 
 /// What a command adds to a definition.
@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub helper_functions: bool,
     /// Whether the packages of functions are installed whose directory has a list of them.
     pub install: bool,
+    /// What becomes of the bytecode of Python where the definition does not say so.
+    pub bytecode: Option<BytecodeMode>,
     /// What has been fetched from AWS.
     pub fetched: Fetched,
 }
@@ -81,6 +83,7 @@ impl Options {
             build_results: BuildResults::default(),
             image_per_function: false,
             install: false,
+            bytecode: None,
             helper_functions: false,
             fetched: Fetched::default(),
         }

@@ -1,5 +1,5 @@
 //! Applies what a command replaces in any definition: architectures, layer versions and base images; and what it adds:
-//! packages to install.
+//! packages to install, and bytecode.
 
 use std::path::Path;
 
@@ -26,7 +26,14 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         if options.install && function.install.is_none() {
             function.install = install(function);
         }
+        if Language::of(&function.base.contract) == Some(Language::Python) {
+            function.bytecode = function.bytecode.or(options.bytecode);
+        }
+        for extension in &mut function.extensions {
+            extension.bytecode = extension.bytecode.or(options.bytecode);
+        }
         for layer in &mut function.layers {
+            layer.bytecode = layer.bytecode.or(options.bytecode);
             if let LayerSource::Version(version) = &layer.source
                 && let Some(path) = options.layers.get(&version.arn)
                 && let Some(source) = files(path, &layer.source_place, &mut findings)

@@ -29,6 +29,7 @@ fn are_alike(one: &Function, other: &Function) -> bool {
         && one.dependencies == other.dependencies
         && one.environment == other.environment
         && install(one) == install(other)
+        && one.bytecode == other.bytecode
         && one.snapstart == other.snapstart
         && one.extensions.is_empty()
         && other.extensions.is_empty()

@@ -175,6 +175,11 @@ pub enum Activity {
         /// The repository, with its host.
         repository: String,
     },
+    /// Python sources are compiled.
+    Compile {
+        /// What contains them.
+        what: String,
+    },
     /// A layer is made: its files are read, and packed into a tar.
     Pack {
         /// What the layer contains.

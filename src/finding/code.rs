@@ -170,6 +170,10 @@ codes! {
     UnusableSource = "unusable-source";
     /// Warning: bytecode of Python does not match its source, so that it is compiled again at every cold start.
     StaleBytecode = "stale-bytecode";
+    /// Warning: sources of Python do not compile, so that they have no bytecode.
+    UncompilableSource = "uncompilable-source";
+    /// Warning: many sources of Python have no bytecode, so that they are compiled at every cold start.
+    MissingBytecode = "missing-bytecode";
     /// Warning: a layer, extension or the code has no files.
     NoFiles = "no-files";
     /// Warning: a layer, extension or the code has only an archive in it, which Lambda does not unpack.

@@ -41,6 +41,10 @@ pub enum Setting {
     IgnoreCompatibility,
     /// Use a downloaded copy of a published layer.
     LayerFiles,
+    /// Do without bytecode that limg would make.
+    KeepBytecode,
+    /// Let limg make bytecode.
+    CompileBytecode,
     /// Let the tool that the definition belongs to install the packages of a `requirements.txt`.
     InstallRequirements,
 }

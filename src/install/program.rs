@@ -49,15 +49,20 @@ impl Programs {
         Self(folders.iter().filter(|folder| folder.is_absolute()).cloned().collect())
     }
 
-    /// A program by its name.
-    pub(super) fn find(&self, name: &str) -> Option<Program> {
+    /// The paths of all programs of a name, in the order of the search path.
+    pub(crate) fn paths(&self, name: &str) -> Vec<PathBuf> {
         // The programs of Node.js are scripts there.
         let suffixes = if cfg!(windows) { &[".exe", ".cmd"][..] } else { &[""] };
-        let mut paths = self
+        let paths = self
             .0
             .iter()
             .flat_map(|folder| suffixes.iter().map(move |suffix| folder.join(format!("{name}{suffix}"))));
-        let path = paths.find(|path| path.is_file())?;
+        paths.filter(|path| path.is_file()).collect()
+    }
+
+    /// A program by its name.
+    pub(super) fn find(&self, name: &str) -> Option<Program> {
+        let path = self.paths(name).into_iter().next()?;
         Some(Program { path, shown: name.to_owned(), arguments: Vec::new() })
     }
 }

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::LayerError;
 use crate::project::ImagePath;
 use crate::store::{Digest, Store};
-use crate::tree::{FileNode, Node, Tree, TreeError, source_of_bytecode};
+use crate::tree::{BytecodeHeader, FileNode, Node, Tree, TreeError, source_of_bytecode};
 
-/// Magic number, flags, modification time, source size: four bytes each, little-endian.
-const HEADER: usize = 16;
+/// The length of a header.
+const HEADER: usize = BytecodeHeader::LENGTH;
 
 /// The kind of the records of stale bytecode, by the key of the layer.
 const RECORD: &str = "stale-bytecode-1";
@@ -47,8 +47,8 @@ pub fn stale_bytecode(
     let files: Vec<_> = tree.iter().filter_map(|(path, node)| with_source(path, node, tree)).collect();
     let is_stale = |(path, file, source): &(&ImagePath, &FileNode, &FileNode)| {
         let header = file.content.head(HEADER)?;
-        let stale = Header::of(&header)
-            .is_some_and(|header| !header.matches(source) && !header.is_of(source, low_bits(mtime)));
+        let stale = BytecodeHeader::of(&header)
+            .is_some_and(|header| !header.matches(source) && !header.matches_at(source, mtime));
         Ok::<_, TreeError>(stale.then(|| (*path).clone()))
     };
     let stale =
@@ -74,37 +74,10 @@ pub(super) fn adjust<'a>(
     };
     let mut header = [0; HEADER];
     content.read_exact(&mut header)?;
-    if Header::of(&header).is_some_and(|header| header.matches(source)) {
-        header[8..12].copy_from_slice(&low_bits(mtime).to_le_bytes());
+    if BytecodeHeader::of(&header).is_some_and(|header| header.matches(source)) {
+        header[BytecodeHeader::MODIFIED].copy_from_slice(&BytecodeHeader::time(mtime));
     }
     Ok(Box::new(Cursor::new(header).chain(content)))
-}
-
-/// What a header says about the source. Time and size are stored modulo 2^32.
-struct Header {
-    modified: u32,
-    size: u32,
-}
-
-impl Header {
-    /// Nothing if a hash takes the place of the time, which is so if the flags are not 0; or if it is not a whole header.
-    fn of(header: &[u8]) -> Option<Self> {
-        let word = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
-        (word(4)? == 0).then_some(Self { modified: word(8)?, size: word(12)? })
-    }
-
-    fn matches(&self, source: &FileNode) -> bool {
-        source.modified.is_some_and(|modified| self.is_of(source, low_bits(modified.cast_unsigned())))
-    }
-
-    /// Whether the source has this size and would have this time.
-    fn is_of(&self, source: &FileNode, modified: u32) -> bool {
-        self.size == low_bits(source.size) && self.modified == modified
-    }
-}
-
-fn low_bits(number: u64) -> u32 {
-    u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// A bytecode file of a tree and its source in the same tree.

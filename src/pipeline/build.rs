@@ -14,7 +14,7 @@ use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use super::remote_cache::RemoteCache;
-use super::{packages, remote_layers, stale_bytecode};
+use super::{bytecode, packages, remote_layers, stale_bytecode};
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
 use crate::event::Event;
@@ -96,7 +96,7 @@ fn make_images(
     sender: Option<&UnboundedSender<FinishedLayer>>,
     context: &Context,
 ) -> Result<Attempt, PipelineError> {
-    let planned = match plan_images::plan_all(inputs)? {
+    let mut planned = match plan_images::plan_all(inputs)? {
         Planning::Done { planned, warnings, left_out } => {
             plan_images::report(&planned, warnings, left_out, context);
             planned
@@ -104,6 +104,9 @@ fn make_images(
         Planning::NeedsFullIndexes(positions) => return Ok(Attempt::NeedsFullIndexes(positions)),
     };
     let mtime = options.time.seconds();
+    for warning in bytecode::add(&mut planned, mtime, context)? {
+        context.reporter.report(Event::Finding(warning));
+    }
     let reusable = &inputs.remote_layers.reusable;
     let mut keys = Keys::new(reusable, mtime);
     let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();

@@ -2,6 +2,7 @@
 
 use tokio::task::JoinError;
 
+use crate::bytecode::BytecodeError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::failure::{AnyFailure, Failure, FailureKind, kind_of_input, kind_of_work, report_bug};
@@ -52,6 +53,15 @@ pub(crate) enum PipelineError {
         /// Why.
         #[source]
         source: InstallError,
+    },
+    /// Python sources cannot be compiled.
+    #[error("failed to compile the Python sources of the {name}")]
+    Bytecode {
+        /// What contains them.
+        name: String,
+        /// Why.
+        #[source]
+        source: BytecodeError,
     },
     /// A layer cannot be made.
     #[error("failed to make the {name}")]
@@ -302,6 +312,7 @@ impl Failure for PipelineError {
             Self::Push(source) => source.kind(),
             Self::Source { source, .. } => source.kind(),
             Self::Install { source, .. } => source.kind(),
+            Self::Bytecode { source, .. } => source.kind(),
             Self::Layer { source, .. } => source.kind(),
             Self::Lost { .. } | Self::Image { .. } | Self::Cancelled | Self::Worker(_) => kind_of_work(self),
         }
@@ -313,6 +324,7 @@ impl Failure for PipelineError {
             Self::Source { source, .. } => source.help(),
             Self::Base { source, .. } => source.help(),
             Self::Install { source, .. } => source.help(),
+            Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
             Self::Deliver { source, .. } => source.help(),
             Self::Lock(source) => source.help(),

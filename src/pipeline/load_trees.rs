@@ -1,16 +1,16 @@
 //! Loads the trees of functions, each layer and extension once, and collects everything that is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::error::PipelineError;
 use super::packages::Packages;
 use super::remote_layers::{RemoteLayer, RemoteLayers};
-use super::source_trees;
+use super::source_trees::{self, CodeTree};
 use crate::failure::{Failure as _, FailureKind};
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::FunctionTrees;
-use crate::project::{Architecture, Function, ImagePath, LayerSource};
+use crate::project::{Architecture, BytecodeMode, Function, LayerSource};
 use crate::text::with_causes;
 use crate::tree::{Tree, TreeError};
 
@@ -75,7 +75,7 @@ pub(super) struct Loader<'a> {
     layers: BTreeMap<(String, LayerSource, Architecture), Option<SourceTree>>,
     extensions: BTreeMap<String, Option<SourceTree>>,
     /// The code of images, by the names of these, as several functions may share one.
-    codes: BTreeMap<String, Option<(SourceTree, BTreeSet<ImagePath>)>>,
+    codes: BTreeMap<String, Option<CodeTree>>,
 }
 
 impl<'a> Loader<'a> {
@@ -101,17 +101,21 @@ impl<'a> Loader<'a> {
                         LayerSource::Files(source) => source,
                         LayerSource::Packages(list) => {
                             let tree = Tree::clone(self.packages.of_layer(list, function)?);
-                            return source_trees::read(tree).ok();
+                            return source_trees::with_mode(tree, layer.bytecode).ok();
                         }
                         // There is a finding already about a layer that could not be fetched.
                         remote => match self.remote_layers.get(remote, function.architecture)? {
                             RemoteLayer::Zip(source) => source,
-                            RemoteLayer::Files(tree) => return Some(tree.clone()),
+                            RemoteLayer::Files(source) if layer.bytecode == Some(BytecodeMode::Strip) => {
+                                let tree = Tree::clone(&source.tree);
+                                return source_trees::with_mode(tree, layer.bytecode).ok();
+                            }
+                            RemoteLayer::Files(source) => return Some(source.clone()),
                         },
                     };
                     let failed =
                         |error| findings.source(format!("the layer `{}`", layer.name), &layer.place, error);
-                    source_trees::of_layer(source).map_err(failed).ok()
+                    source_trees::of_layer(source, layer.bytecode).map_err(failed).ok()
                 };
                 self.layers.entry(key).or_insert_with(load).clone()
             })
@@ -145,13 +149,14 @@ impl<'a> Loader<'a> {
         let what = || format!("the function `{}`", function.name);
         let wrapper = wrapper.map_err(|error| findings.source(what(), &function.places.function, error)).ok();
         // Only here, after all of them have been tried.
-        let (code, recorded) = code?;
+        let CodeTree { tree: code, recorded, installed } = code?;
         Some(FunctionTrees {
             layers: layers.into_iter().collect::<Option<_>>()?,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             wrapper: wrapper?,
             code,
             recorded,
+            installed,
         })
     }
 }

@@ -7,6 +7,7 @@
 mod base;
 mod build;
 mod built;
+mod bytecode;
 mod context;
 mod deliver;
 mod error;

@@ -1,11 +1,12 @@
 //! Loads the trees of layers, extensions, code and wrapper scripts, each to its place in the image.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::files::{self, SourceTree};
 use crate::plan;
 use crate::project::{
-    Dependencies, Extension, Function, FunctionCode, ImagePath, InlineFile, Source, SourceKind,
+    BytecodeMode, Dependencies, Extension, Function, FunctionCode, ImagePath, InlineFile, Source, SourceKind,
 };
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{FileNode, Node, Tree, TreeError};
@@ -16,9 +17,21 @@ pub(super) fn read(tree: Tree) -> Result<SourceTree, TreeError> {
     SourceTree::read(tree, &started)
 }
 
+/// A tree that is loaded already, in this mode.
+pub(super) fn with_mode(mut tree: Tree, mode: Option<BytecodeMode>) -> Result<SourceTree, TreeError> {
+    strip(&mut tree, mode);
+    read(tree)
+}
+
+fn strip(tree: &mut Tree, mode: Option<BytecodeMode>) {
+    if mode == Some(BytecodeMode::Strip) {
+        tree.strip_bytecode();
+    }
+}
+
 /// The files of a layer: their root is `/opt` (Lambda developer guide, packaging-layers).
-pub(super) fn of_layer(source: &Source) -> Result<SourceTree, TreeError> {
-    read(Tree::load(source, &plan::image_path(LAYER_ROOT)?)?)
+pub(super) fn of_layer(source: &Source, mode: Option<BytecodeMode>) -> Result<SourceTree, TreeError> {
+    with_mode(Tree::load(source, &plan::image_path(LAYER_ROOT)?)?, mode)
 }
 
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
@@ -35,31 +48,41 @@ pub(super) fn of_extension(extension: &Extension) -> Result<SourceTree, TreeErro
         None => Tree::new(),
     };
     plan::add_local_wrapper(&mut tree, extension.wrapper.as_ref())?;
-    read(tree)
+    with_mode(tree, extension.bytecode)
 }
 
-/// The function's own code over the packages that are installed for it, at the task root, which always exists; and the paths
-/// that installed packages list.
-pub(super) fn of_code(
-    function: &Function,
-    packages: Option<&Tree>,
-) -> Result<(SourceTree, BTreeSet<ImagePath>), TreeError> {
+/// A function's code.
+#[derive(Clone)]
+pub(super) struct CodeTree {
+    pub(super) tree: SourceTree,
+    /// The paths that installed packages list.
+    pub(super) recorded: BTreeSet<ImagePath>,
+    /// The paths that limg has installed, if it has installed any.
+    pub(super) installed: Option<Arc<BTreeSet<ImagePath>>>,
+}
+
+/// The function's own code over the packages that are installed for it, at the task root, which always exists.
+pub(super) fn of_code(function: &Function, packages: Option<&Tree>) -> Result<CodeTree, TreeError> {
     let root = plan::image_path(TASK_ROOT)?;
     let mut tree = match &function.code {
         FunctionCode::Files(source) => Tree::load(source, &root)?,
         FunctionCode::Inline(files) => inline(files, &root)?,
     };
+    let mut installed = BTreeSet::new();
     for (path, node) in packages.into_iter().flat_map(Tree::iter) {
         if tree.get(path).is_none() {
             tree.insert(path.clone(), node.clone());
+            installed.insert(path.clone());
         }
     }
     tree.insert(root, Node::Directory);
+    strip(&mut tree, function.bytecode);
     let recorded = match function.dependencies {
         Dependencies::Installed => files::recorded(&tree)?,
         Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
     };
-    Ok((read(tree)?, recorded))
+    let installed = packages.map(|_| Arc::new(installed));
+    Ok(CodeTree { tree: read(tree)?, recorded, installed })
 }
 
 /// Files whose content is in the definition.

@@ -23,7 +23,7 @@ pub(crate) use wrapper::{PlacedWrapper, add_local as add_local_wrapper};
 
 use crate::files::{FileIndex, Merge, Merged, Owner, SourceTree};
 use crate::finding::Place;
-use crate::project::{Function, ImagePath, RunConfig};
+use crate::project::{BytecodeMode, Function, ImagePath, RunConfig};
 use crate::runtime::{Contract, TASK_ROOT};
 use crate::shared::Shared;
 use crate::tree::{Adjustment, FileNode, Node, Tree, TreeError, source_of_bytecode};
@@ -62,6 +62,8 @@ pub(crate) struct LayerPlan {
     pub tree: Shared<Tree>,
     /// The size of its files in bytes.
     pub size: u64,
+    /// Which of its Python sources limg compiles.
+    pub compiled: Compiled,
     /// The sources of the bytecode in it.
     sources: Arc<BTreeSet<ImagePath>>,
 }
@@ -71,12 +73,36 @@ impl LayerPlan {
     pub(crate) fn new(owner: Owner, tree: Shared<Tree>) -> Self {
         let Owner { name, place } = owner;
         let sources = tree.iter().filter_map(|(path, _)| source_of_bytecode(path)).collect();
-        Self { name, place, size: tree.size(), sources: Arc::new(sources), tree }
+        Self { name, place, size: tree.size(), compiled: Compiled::None, sources: Arc::new(sources), tree }
     }
 
     /// Whether it contains bytecode of Python.
     pub(crate) fn has_bytecode(&self) -> bool {
         !self.sources.is_empty()
+    }
+}
+
+/// Which Python sources of a layer limg compiles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Compiled {
+    /// None.
+    None,
+    /// None, since the definition does not say so.
+    Unset,
+    /// Those that limg has installed: these, or all.
+    Installed(Option<Arc<BTreeSet<ImagePath>>>),
+    /// All, since the definition says so.
+    All,
+}
+
+impl Compiled {
+    /// What the definition says, or what holds without that.
+    fn of(mode: Option<BytecodeMode>, default: Self) -> Self {
+        match mode {
+            Some(BytecodeMode::Compile) => Self::All,
+            Some(BytecodeMode::Keep | BytecodeMode::Strip) => Self::None,
+            None => default,
+        }
     }
 }
 
@@ -93,6 +119,8 @@ pub(crate) struct FunctionTrees {
     pub code: SourceTree,
     /// The paths of the code that installed packages list as theirs.
     pub recorded: BTreeSet<ImagePath>,
+    /// The paths of the code that limg has installed, if it has installed any.
+    pub installed: Option<Arc<BTreeSet<ImagePath>>>,
 }
 
 /// The base of a function.
@@ -157,29 +185,34 @@ impl Planner<'_, '_> {
         let name = &image.name;
         if let Some(wrapper) = &trees.wrapper {
             let place = self.function.wrapper.as_ref().map_or(&places.function, |wrapper| &wrapper.place);
-            self.add(format!("wrapper of {name}"), place, wrapper.tree.clone());
+            self.add(format!("wrapper of {name}"), place, wrapper.tree.clone(), Compiled::None);
         }
         let mut code = Tree::clone(&trees.code.tree);
         let (dependencies, idle) = dependencies::split_off(&mut code, self.function, &trees.recorded)?;
+        let installed = trees.installed.clone().map(Some);
+        let compiled =
+            Compiled::of(self.function.bytecode, installed.map_or(Compiled::Unset, Compiled::Installed));
         for (package, tree) in dependencies::by_size(dependencies, TASK_ROOT) {
             let what = package.map_or("dependencies".to_owned(), |package| format!("dependency {package}"));
-            self.add(format!("{what} of {name}"), &places.code, Shared::new(tree));
+            self.add(format!("{what} of {name}"), &places.code, Shared::new(tree), compiled.clone());
         }
-        self.add(stack::code_name(self.function), &places.code, Shared::new(code));
+        self.add(stack::code_name(self.function), &places.code, Shared::new(code), compiled);
         Ok(idle)
     }
 
-    fn add(&mut self, name: String, place: &Place, tree: Shared<Tree>) {
+    fn add(&mut self, name: String, place: &Place, tree: Shared<Tree>, compiled: Compiled) {
         let owner = Owner { name, place: place.clone() };
         self.adjustments.extend(tree.adjustments().iter().cloned());
-        stack::lay(&mut self.layers, &mut self.merged, &mut self.merge, owner, tree);
+        let mut laid = LayerPlan::new(owner, tree);
+        laid.compiled = compiled;
+        stack::lay(&mut self.layers, &mut self.merged, &mut self.merge, laid);
     }
 
     /// Adds a program of limg's own.
     fn add_own(&mut self, name: String, path: ImagePath, content: &str) {
         let mut tree = Tree::new();
         tree.insert(path, Node::File(FileNode::of_bytes(content.as_bytes(), true)));
-        self.add(name, &self.function.places.function, Shared::new(tree));
+        self.add(name, &self.function.places.function, Shared::new(tree), Compiled::None);
     }
 
     /// Adds a program of limg's own below everything else: it never changes.

@@ -6,9 +6,9 @@ use std::iter;
 use std::sync::Arc;
 
 use super::places::root_of_packages;
-use super::{FunctionTrees, LayerPlan, dependencies};
+use super::{Compiled, FunctionTrees, LayerPlan, dependencies};
 use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
-use crate::project::{Function, LayerSource, PackageList};
+use crate::project::{Extension, Function, LayerSource, PackageList};
 use crate::shared::{Shared, SharedId};
 use crate::tree::{Adjustment, Tree};
 
@@ -39,22 +39,20 @@ impl Stacks {
         trees: &FunctionTrees,
         base: &Shared<FileIndex>,
     ) -> Arc<Stack> {
-        let trees: Vec<_> =
-            shared_trees(function, trees).map(|(owner, tree)| (owner, tree.clone())).collect();
-        let key = (base.id(), trees.iter().map(|(owner, tree)| (owner.clone(), tree.id())).collect());
+        let trees: Vec<_> = shared_trees(function, trees).zip(compiled(function)).collect();
+        let key = (base.id(), trees.iter().map(|((owner, tree), _)| (owner.clone(), tree.id())).collect());
         if let Some((_, stack)) = self.0.iter().find(|(known, _)| *known == key) {
             return Arc::clone(stack);
         }
         let mut stack = Stack::default();
         let mut merged = Merged::new(base, Vec::new());
-        let lists = function.layers.iter().map(|layer| match &layer.source {
-            LayerSource::Packages(list) => Some(list),
-            LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
-        });
-        for ((owner, tree), list) in trees.into_iter().zip(lists.chain(iter::repeat(None))) {
+        let lists = lists(function).chain(iter::repeat(None));
+        for (((owner, tree), compiled), list) in trees.into_iter().zip(lists) {
             stack.adjustments.extend(tree.adjustments().iter().cloned());
             for (owner, tree) in parts(owner, tree, list) {
-                lay(&mut stack.layers, &mut merged, &mut stack.merge, owner, tree);
+                let mut laid = LayerPlan::new(owner, tree);
+                laid.compiled = compiled.clone();
+                lay(&mut stack.layers, &mut merged, &mut stack.merge, laid);
             }
         }
         stack.trees = merged.into_trees();
@@ -89,16 +87,35 @@ fn shared_trees<'a>(
     layers.chain(extensions)
 }
 
+/// The list of packages that each layer consists of, if it does.
+fn lists(function: &Function) -> impl Iterator<Item = Option<&PackageList>> {
+    function.layers.iter().map(|layer| match &layer.source {
+        LayerSource::Packages(list) => Some(list),
+        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
+    })
+}
+
 /// A tree as it is laid: of installed packages, the large ones alone.
-fn parts(owner: Owner, tree: Shared<Tree>, list: Option<&PackageList>) -> Vec<(Owner, Shared<Tree>)> {
-    let Some(list) = list else { return vec![(owner, tree)] };
-    let parts = dependencies::by_size(Tree::clone(&tree), root_of_packages(list)).into_iter();
+fn parts(owner: Owner, tree: &Shared<Tree>, list: Option<&PackageList>) -> Vec<(Owner, Shared<Tree>)> {
+    let Some(list) = list else { return vec![(owner, tree.clone())] };
+    let parts = dependencies::by_size(Tree::clone(tree), root_of_packages(list)).into_iter();
     let part = |(package, tree): (Option<String>, Tree)| {
         let name =
             package.map_or(owner.name.clone(), |package| format!("dependency {package} of {}", owner.name));
         (Owner { name, place: owner.place.clone() }, Shared::new(tree))
     };
     parts.map(part).collect()
+}
+
+/// Which sources of each layer and extension limg compiles.
+fn compiled(function: &Function) -> impl Iterator<Item = Compiled> {
+    let layers = function.layers.iter().zip(lists(function)).map(|(layer, list)| {
+        let is_installed = list.is_some_and(|list| !list.kind.is_of_node());
+        let default = if is_installed { Compiled::Installed(None) } else { Compiled::Unset };
+        Compiled::of(layer.bytecode, default)
+    });
+    let extension = |extension: &Extension| Compiled::of(extension.bytecode, Compiled::Unset);
+    layers.chain(function.extensions.iter().map(extension))
 }
 
 /// The trees of a function as they were loaded, with their owners: layers, extensions, and the code.
@@ -116,21 +133,16 @@ pub(super) fn code_name(function: &Function) -> String {
 }
 
 /// Lays a tree over layers.
-pub(super) fn lay(
-    layers: &mut Vec<LayerPlan>,
-    merged: &mut Merged<'_>,
-    merge: &mut Merge,
-    owner: Owner,
-    tree: Shared<Tree>,
-) {
-    if tree.is_empty() {
+pub(super) fn lay(layers: &mut Vec<LayerPlan>, merged: &mut Merged<'_>, merge: &mut Merge, laid: LayerPlan) {
+    if laid.tree.is_empty() {
         return;
     }
     for lower in &mut *layers {
-        forget_overwritten(lower, &tree);
+        forget_overwritten(lower, &laid.tree);
     }
-    merged.add(owner.clone(), tree.clone(), merge);
-    layers.push(LayerPlan::new(owner, tree));
+    let owner = Owner { name: laid.name.clone(), place: laid.place.clone() };
+    merged.add(owner, laid.tree.clone(), merge);
+    layers.push(laid);
 }
 
 /// Where a Python source of the upper tree replaces one of the lower, the lower's bytecode was compiled from another source.

@@ -5,6 +5,7 @@
 //! does not access the disk, and does not know where Lambda expects files: `plan` does.
 
 mod architecture;
+mod bytecode;
 mod ecr;
 mod ecr_host;
 mod image_path;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use crate::finding::Place;
 
 pub use architecture::Architecture;
+pub use bytecode::BytecodeMode;
 pub use ecr::{EcrSettings, Encryption};
 pub use ecr_host::EcrHost;
 pub use image_path::{ImagePath, ImagePathError, PATH_LIMIT, is_in, why_not_on_linux};
@@ -76,6 +78,8 @@ pub struct Function {
     pub code: FunctionCode,
     /// Packages that limg installs below the code.
     pub install: Option<Install>,
+    /// What becomes of the bytecode of Python in the code, if that is set.
+    pub bytecode: Option<BytecodeMode>,
     /// Which files of the code go into a layer of dependencies, below the rest of the code.
     pub dependencies: Dependencies,
     /// Layers in merge order: a later one wins.
@@ -204,6 +208,8 @@ pub struct Layer {
     pub source: LayerSource,
     /// Where the definition names the source.
     pub source_place: Place,
+    /// What becomes of the bytecode of Python in it, if that is set.
+    pub bytecode: Option<BytecodeMode>,
 }
 
 /// Where the files of a layer come from.
@@ -250,6 +256,8 @@ pub struct Extension {
     pub source: Option<Source>,
     /// Where the definition names the source.
     pub source_place: Place,
+    /// What becomes of the bytecode of Python in it, if that is set.
+    pub bytecode: Option<BytecodeMode>,
     /// Variables that it sets in the function's image, without the one that names a wrapper script.
     pub environment: BTreeMap<String, String>,
     /// Its wrapper script.

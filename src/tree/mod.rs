@@ -4,6 +4,7 @@
 //! files and symbolic links, and of a file's metadata only whether it is executable. This module lists and opens
 //! files; it writes nothing and does not decide where Lambda needs a file.
 
+mod bytecode;
 mod content;
 mod default_excludes;
 mod directory;
@@ -24,6 +25,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::time::SystemTime;
 
+pub use bytecode::{BytecodeHeader, source_of_bytecode};
 pub use content::{Content, HostFile, StoredFile};
 pub use error::TreeError;
 pub use outward_link::MachineLink;
@@ -349,18 +351,6 @@ impl Node {
             Self::Symlink(_) => "symbolic link",
         }
     }
-}
-
-/// The Python source of a bytecode file: `DIR/NAME.py` of `DIR/__pycache__/NAME.TAG.pyc` or of `DIR/NAME.pyc` (PEP
-/// 3147). Nothing for other files.
-#[must_use]
-pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
-    // Checked first because it decides for nearly all files.
-    let name = path.as_str().strip_suffix(".pyc")?.rsplit('/').next()?;
-    let module = name.split('.').next().filter(|module| !module.is_empty())?;
-    let folder = path.parent()?;
-    let folder = if folder.name() == "__pycache__" { folder.parent()? } else { folder };
-    folder.join(&format!("{module}.py")).ok()
 }
 
 /// Whether a file's first four bytes are those of a program: ELF or the `#!` of a script.

@@ -11,6 +11,7 @@ mod support;
 
 mod assemblies;
 mod build;
+mod bytecode;
 mod cache;
 mod definitions;
 mod destinations;

@@ -160,6 +160,49 @@ fn a_function_runs_with_installed_packages_in_its_code_and_in_a_layer() {
     assert_eq!(invoked.json(), json!(["1.17.0", true]));
 }
 
+/// A function that says which of its imports Python has compiled.
+const COMPILED: &str = "\
+import sys
+
+compiled = []
+sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == 'compile' else None)
+import six
+import yaml
+
+def handler(event, context):
+    return [compiled[:1], six.__cached__, yaml.__cached__]
+";
+
+#[test]
+#[ignore = "needs Docker, PyPI and the open bases; `make test` runs it"]
+fn installed_packages_are_imported_from_bytecode() {
+    let docker = Docker::new("bytecode");
+    let workspace = project(&json!(true));
+    workspace.write("code/requirements.txt", "six==1.17.0\n");
+    workspace.write("layer.txt", "pyyaml==6.0.3\n");
+    workspace.write("code/app.py", COMPILED);
+    let definition = std::fs::read_to_string(workspace.path("limg.yaml")).unwrap();
+    let mut definition: Value = serde_json::from_str(&definition).unwrap();
+    definition["project"] = json!(docker.prefix);
+    definition["layers"] = json!({ "yaml": { "install": "layer.txt" } });
+    definition["functions"]["f"]["layers"] = json!(["yaml"]);
+    let mut compiled_with = |mode: Option<&str>| {
+        if let Some(mode) = mode {
+            definition["defaults"] = json!({ "bytecode": mode });
+        }
+        workspace.write("limg.yaml", serde_json::to_vec_pretty(&definition).unwrap());
+        let arguments = ["invoke", "f", "-e", "{}", "--as-lambda"];
+        succeed(&mut limg(&workspace, &arguments, true)).json()
+    };
+    let cached = [
+        "/var/task/__pycache__/six.cpython-311.pyc",
+        "/opt/python/yaml/__pycache__/__init__.cpython-311.pyc",
+    ];
+    assert_eq!(compiled_with(None), json!([[], cached[0], cached[1]]));
+    assert_eq!(compiled_with(Some("compile")), json!([[], cached[0], cached[1]]));
+    assert_eq!(compiled_with(Some("strip")), json!([["/var/task/six.py"], cached[0], cached[1]]));
+}
+
 #[test]
 #[ignore = "needs the open bases; `make test` runs it"]
 fn a_missing_tool_is_named_with_what_brings_it() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::definition::ParameterOverrides;
-use crate::project::{ImageLocation, LayerVersionArn, is_account};
+use crate::project::{BytecodeMode, ImageLocation, LayerVersionArn, is_account};
 use crate::runtime;
 
 /// The options of all commands that read a definition.
@@ -76,6 +76,13 @@ pub(in crate::cli) struct DefinitionArguments {
     #[arg(long)]
     pub(in crate::cli) install: bool,
 
+    /// Compile, keep or leave out the bytecode of Python
+    ///
+    /// `compile` makes bytecode of the sources that have no valid one, which Lambda would do at every cold start. It needs the
+    /// function's version of Python. In a limg.yaml, `bytecode` does the same, and counts for more.
+    #[arg(long, value_name = "MODE", value_parser = bytecode)]
+    pub(in crate::cli) bytecode: Option<BytecodeMode>,
+
     /// Build an image of each function of a template
     ///
     /// By default, functions that differ only in handler, timeout, memory and environment share one image.
@@ -94,6 +101,12 @@ fn account(text: &str) -> Result<String, String> {
     } else {
         Err("use the number of an account: 12 digits".to_owned())
     }
+}
+
+/// Reads what becomes of bytecode.
+fn bytecode(text: &str) -> Result<BytecodeMode, String> {
+    let mode = BytecodeMode::ALL.into_iter().find(|mode| mode.name() == text);
+    mode.ok_or_else(|| "use `compile`, `keep` or `strip`".to_owned())
 }
 
 /// Reads `ARN=PATH`.

@@ -186,6 +186,7 @@ impl Terminal {
             Activity::Send { digest, repository } => {
                 format!("uploading {}{size} to {repository}", self.blob_name(digest))
             }
+            Activity::Compile { what } => format!("compiling the Python sources of the {what}{size}"),
             Activity::Pack { layer } => format!("packing {layer}{size}"),
         }
     }

@@ -296,6 +296,7 @@ impl<'t> Reader<'_, 't> {
             architecture,
             code,
             install: None,
+            bytecode: None,
             dependencies: Dependencies::Installed,
             layers,
             extensions: Vec::new(),

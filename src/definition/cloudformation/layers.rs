@@ -186,6 +186,7 @@ fn read<'t>(
                         place: resource.place().clone(),
                         source: LayerSource::Packages(list),
                         source_place: place,
+                        bytecode: None,
                     });
                 }
                 (found, Some(need)) if results.are_used() => {
@@ -221,5 +222,6 @@ fn read<'t>(
         place: resource.place().clone(),
         source: LayerSource::Files(source),
         source_place: place,
+        bytecode: None,
     })
 }

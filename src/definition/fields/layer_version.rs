@@ -28,6 +28,7 @@ pub(in crate::definition) fn read(
         // These formats have no word for it, and Lambda itself does not check the compatibility.
         source: LayerSource::Version(VersionSource { arn, ignore_compatibility: true }),
         source_place: place.clone(),
+        bytecode: None,
     })
 }
 

@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::project::Architecture;
+use crate::project::{Architecture, BytecodeMode};
 use crate::runtime;
 
 /// The name of the schema, which tools show and compare. Nothing is fetched from it.
@@ -82,6 +82,10 @@ pub(super) struct Layer {
     /// of a list or lock file, or a mapping with `list`, `groups` and `extras`, or `scripts`. Needs `uv` and `pip`, or the
     /// `npm`, `pnpm` or `yarn` that has made the lock file.
     pub(super) install: Option<Install>,
+    /// Python: `compile` the sources that have no valid bytecode, which Lambda would do at every cold start; `keep` what
+    /// is there; or `strip` it. Default: that of `defaults`, or else `compile` for packages that limg installs and `keep` for all
+    /// else.
+    pub(super) bytecode: Option<BytecodeMode>,
     /// With `image`: the path of the files in the function's image, `/opt` or below it. Default: the same as `path`.
     pub(super) to: Option<String>,
     /// Copy what a symbolic link points to if it leaves the directory, instead of rejecting the link. Only for local
@@ -107,6 +111,9 @@ pub(super) struct Extension {
     /// Leave out of a directory what extensions do not need, such as `.git`, virtual environments and caches; a pattern with
     /// `!` in `exclude` brings it back. Default: `true`.
     pub(super) default_excludes: Option<bool>,
+    /// Python: `compile` the sources that have no valid bytecode, which Lambda would do at every cold start; `keep` what
+    /// is there; or `strip` it. Default: that of `defaults`, or else `keep`.
+    pub(super) bytecode: Option<BytecodeMode>,
     /// Variables that the extension sets in the image of every function that uses it.
     pub(super) environment: Option<Entries<AsWritten>>,
     /// A wrapper script that starts the runtime: a path in the image, which begins with `/`, or a local file, which
@@ -157,6 +164,10 @@ pub(super) struct Function {
     /// for one in the code's directory, or a mapping with `list`, `groups` and `extras`, or `scripts`. Needs `uv` and `pip`, or
     /// the `npm`, `pnpm` or `yarn` that has made the lock file.
     pub(super) install: Option<Install>,
+    /// Python: `compile` the sources that have no valid bytecode, which Lambda would do at every cold start; `keep` what
+    /// is there; or `strip` it. Applies to `code` and its packages; in `defaults` to layers and extensions too. Default: `compile`
+    /// for packages that limg installs and `keep` for all else.
+    pub(super) bytecode: Option<BytecodeMode>,
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
     /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
     pub(super) dependencies: Option<Dependencies>,
@@ -497,7 +508,7 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 23 + 3 + 13 + 9 + 23 + 8);
+        assert_eq!(keys, 7 + 24 + 3 + 14 + 10 + 24 + 8);
     }
 
     #[test]

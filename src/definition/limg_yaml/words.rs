@@ -21,6 +21,8 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::IgnoreCompatibility => {
             "set `ignore_compatibility: true` if you know that the layer works".to_owned()
         }
+        Setting::KeepBytecode => "set `bytecode: keep`".to_owned(),
+        Setting::CompileBytecode => "set `bytecode: compile`".to_owned(),
         Setting::LayerFiles => "download the layer and give its `path`".to_owned(),
         Setting::InstallRequirements => return None,
     })

@@ -208,6 +208,9 @@ impl Writer<'_> {
                 keys.push(("code", Value::Text(format!("{INLINE_FOLDER}/{name}"))));
             }
         }
+        if let Some(bytecode) = function.bytecode {
+            keys.push(("bytecode", Value::Text(bytecode.to_string())));
+        }
         if let Some(install) = &function.install {
             keys.push(("install", Value::Text(self.sources.folder.written(&install.list.path)?)));
         }
@@ -268,7 +271,7 @@ impl Writer<'_> {
                 layer.name
             ));
         }
-        let keys = match &layer.source {
+        let mut keys = match &layer.source {
             LayerSource::Files(source) => {
                 comments.extend(self.sources.build_comment(source, None));
                 comments.extend(self.sources.ignore_comment(source)?);
@@ -290,6 +293,9 @@ impl Writer<'_> {
                 ("to", Value::Text(to.to_string())),
             ],
         };
+        if let Some(bytecode) = layer.bytecode {
+            keys.push(("bytecode", Value::Text(bytecode.to_string())));
+        }
         self.layers.entries.push(Entry { name: name.clone(), comments, keys });
         self.layers.known.push((layer.clone(), name.clone()));
         Ok(name)

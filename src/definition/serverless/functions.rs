@@ -166,6 +166,7 @@ impl<'a> Reader<'_, 'a> {
             architecture,
             code: FunctionCode::Files(source),
             install: None,
+            bytecode: None,
             dependencies: Dependencies::Installed,
             layers: layers.unwrap_or_default(),
             extensions: Vec::new(),

@@ -154,6 +154,7 @@ impl<'r, 'a> Layers<'r, 'a> {
             place: layer.place().clone(),
             source: LayerSource::Files(found.source),
             source_place: place,
+            bytecode: None,
         })
     }
 
@@ -176,6 +177,7 @@ impl<'r, 'a> Layers<'r, 'a> {
             place: used_at.clone(),
             source: LayerSource::Files(found.source),
             source_place: used_at.clone(),
+            bytecode: None,
         })
     }
 }

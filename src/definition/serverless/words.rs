@@ -16,6 +16,8 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::Keep => "add it to `package.patterns` to keep it".to_owned(),
         Setting::KeepMatching(pattern) => format!("add `{pattern}` to `package.patterns` to keep it"),
         Setting::Handler => "add `handler:`".to_owned(),
+        Setting::KeepBytecode => "use `--bytecode keep`".to_owned(),
+        Setting::CompileBytecode => "use `--bytecode compile`".to_owned(),
         Setting::LayerFiles => "download the layer, and use `--layer ARN=PATH`".to_owned(),
         Setting::InstallRequirements => {
             "use the plugin `serverless-python-requirements` and run `serverless package`".to_owned()

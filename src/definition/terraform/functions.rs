@@ -104,6 +104,7 @@ fn function(
         architecture,
         code: FunctionCode::Files(code),
         install: None,
+        bytecode: None,
         dependencies: Dependencies::Installed,
         layers,
         extensions: Vec::new(),

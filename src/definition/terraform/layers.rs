@@ -112,5 +112,6 @@ fn read(plan: &Plan<'_>, layer: &Resource<'_>, root: &Path, findings: &mut Findi
         place: layer.place.clone(),
         source: LayerSource::Files(source),
         source_place: place,
+        bytecode: None,
     })
 }

@@ -17,6 +17,8 @@ fn setting(setting: Setting) -> Option<String> {
         Setting::Keep => "add `!PATTERN` to `.limgignore` to keep it".to_owned(),
         Setting::KeepMatching(pattern) => format!("add `!{pattern}` to `.limgignore` to keep `{pattern}`"),
         Setting::Handler => "add `handler`".to_owned(),
+        Setting::KeepBytecode => "use `--bytecode keep`".to_owned(),
+        Setting::CompileBytecode => "use `--bytecode compile`".to_owned(),
         Setting::LayerFiles => "download the layer, and use `--layer ARN=PATH`".to_owned(),
         Setting::FollowLinks
         | Setting::EntryPoint

@@ -113,6 +113,7 @@ impl Fixture {
                 architecture: Architecture::X86_64,
                 code: FunctionCode::Files(source()),
                 install: None,
+                bytecode: None,
                 dependencies: Dependencies::Installed,
                 layers: Vec::new(),
                 extensions: Vec::new(),
@@ -133,6 +134,7 @@ impl Fixture {
                 wrapper: None,
                 code: files(&["/var/task/app.py"]),
                 recorded: BTreeSet::new(),
+                installed: None,
             },
             run: RunConfig {
                 environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
@@ -169,7 +171,13 @@ impl Fixture {
         let place = place(&["layers", name]);
         let source_place = place.key("path");
         let source = LayerSource::Files(source());
-        self.function.layers.push(Layer { name: name.to_owned(), place, source, source_place });
+        self.function.layers.push(Layer {
+            name: name.to_owned(),
+            place,
+            source,
+            source_place,
+            bytecode: None,
+        });
         self.trees.layers.push(files(nodes));
         self
     }
@@ -190,6 +198,7 @@ impl Fixture {
             environment: environment.iter().map(own).collect(),
             wrapper: wrapper.map(in_image),
             handler_wrapper: None,
+            bytecode: None,
             place,
         });
         self.trees.extensions.push(files(nodes));

@@ -11,9 +11,10 @@ use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces, HandlerWrapper, Install,
-    Layer, LayerSource, LayerVersionArn, Source, SourceKind, VersionSource, Wrapper,
+    BytecodeMode, Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces,
+    HandlerWrapper, Install, Layer, LayerSource, LayerVersionArn, Source, SourceKind, VersionSource, Wrapper,
 };
+use crate::runtime::Language;
 use crate::text::nearest;
 
 /// The longest `Timeout` that Lambda takes in every account and Region, in seconds (facts 12.1).
@@ -45,6 +46,7 @@ pub(super) fn validate<'a>(
     let dependencies = settings.dependencies(findings);
     let contract = base.as_ref().map(|base| base.contract.as_str());
     let install = settings.install(context.root, code.as_ref(), contract, findings);
+    let bytecode = settings.bytecode(contract, findings);
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
@@ -76,6 +78,7 @@ pub(super) fn validate<'a>(
             .unwrap_or_default(),
         code: FunctionCode::Files(code?),
         install,
+        bytecode,
         dependencies: dependencies?,
         layers,
         extensions,
@@ -229,6 +232,17 @@ impl<'a> Settings<'a, '_> {
         let folder = code.filter(|code| code.kind == SourceKind::Directory).map(|code| code.path.as_path());
         let list = install::list(written?, &at, root, folder, contract, findings)?;
         Some(Install { list, place: at })
+    }
+
+    /// What becomes of bytecode, in functions of Python.
+    fn bytecode(&self, contract: Option<&str>, findings: &mut Findings) -> Option<BytecodeMode> {
+        let (mode, at) = self.pick("bytecode", |from| from.bytecode.as_ref(), findings);
+        let contract = contract.filter(|contract| Language::of(contract) != Some(Language::Python));
+        if let (Some(contract), Some(_)) = (contract, self.own.bytecode) {
+            let message = format!("`bytecode` applies only to Python, and the runtime is {contract}");
+            findings.add(Finding::error(Code::MisplacedKey, at.on_key(), message).help("remove it"));
+        }
+        mode.copied()
     }
 
     fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {

@@ -10,7 +10,7 @@ use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{Findings, image, name};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    ImageFiles, ImageLocation, ImagePath, ImagePathError, ImageReference, Layer, LayerSource,
+    BytecodeMode, ImageFiles, ImageLocation, ImagePath, ImagePathError, ImageReference, Layer, LayerSource,
     LayerVersionArnError, VersionSource,
 };
 
@@ -20,6 +20,7 @@ const LAYER_ROOT: &str = "/opt";
 /// All layers by name; `None` for a layer with errors.
 pub(super) fn all<'a>(
     written: Option<&'a format::Entries<format::Layer>>,
+    default: Option<BytecodeMode>,
     root: &Path,
     findings: &mut Findings,
 ) -> BTreeMap<&'a str, Option<Layer>> {
@@ -36,7 +37,8 @@ pub(super) fn all<'a>(
                 LayerSource::Packages(_) => "install",
             };
             let source_place = at.key(key_of_source);
-            Layer { name: key.clone(), place: at.clone(), source, source_place }
+            let bytecode = written.bytecode.or(default);
+            Layer { name: key.clone(), place: at.clone(), source, source_place, bytecode }
         });
         layers.insert(key.as_str(), layer);
     }
@@ -56,6 +58,7 @@ fn source(
         ignore_compatibility,
         image,
         install,
+        bytecode: _,
         to,
         follow,
         exclude,

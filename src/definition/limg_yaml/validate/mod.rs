@@ -20,7 +20,7 @@ use crate::definition::document::Document;
 use crate::definition::fields::source::{self, Written};
 use crate::definition::fields::{self, Findings, name};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Extension, Project};
+use crate::project::{BytecodeMode, Extension, Project};
 use crate::runtime::Date;
 
 /// Validates a definition.
@@ -33,16 +33,12 @@ pub(super) fn validate(
     let mut findings = Findings::new(document.place());
     let name = name::project(definition.project.as_deref(), root, &mut findings);
     let bases = Bases::validate(definition.bases.as_ref(), root, today, &mut findings);
-    let layers = layer::all(definition.layers.as_ref(), root, &mut findings);
-    let extensions = extensions(definition, root, &mut findings);
     let defaults = format::Function::default();
-    let context = function::Context {
-        root,
-        defaults: definition.defaults.as_ref().unwrap_or(&defaults),
-        bases: &bases,
-        layers: &layers,
-        extensions: &extensions,
-    };
+    let defaults = definition.defaults.as_ref().unwrap_or(&defaults);
+    let layers = layer::all(definition.layers.as_ref(), defaults.bytecode, root, &mut findings);
+    let extensions = extensions(definition, defaults.bytecode, root, &mut findings);
+    let context =
+        function::Context { root, defaults, bases: &bases, layers: &layers, extensions: &extensions };
     if let Some(variables) = &context.defaults.environment {
         environment::check(&findings.at(&["defaults", "environment"]), variables, &mut findings);
     }
@@ -84,6 +80,7 @@ struct Used<'a> {
 /// All extensions by name; `None` for an extension with errors.
 fn extensions<'a>(
     definition: &'a format::Definition,
+    default: Option<BytecodeMode>,
     root: &Path,
     findings: &mut Findings,
 ) -> BTreeMap<&'a str, Option<Extension>> {
@@ -91,7 +88,11 @@ fn extensions<'a>(
     for (name, written) in definition.extensions.iter().flat_map(|entries| &entries.0) {
         let at = findings.at(&["extensions", name]);
         name::entry("an extension", name, &at, findings);
-        extensions.insert(name.as_str(), extension(name, written, &at, root, findings));
+        let mut extension = extension(name, written, &at, root, findings);
+        if let Some(extension) = &mut extension {
+            extension.bytecode = extension.bytecode.or(default);
+        }
+        extensions.insert(name.as_str(), extension);
     }
     extensions
 }
@@ -144,6 +145,7 @@ fn extension(
         place: at.clone(),
         source,
         source_place: at.key("path"),
+        bytecode: written.bytecode,
         environment,
         wrapper: wrapper.or(variable),
         handler_wrapper,

@@ -1,0 +1,152 @@
+//! Adds the bytecode of Python sources to planned images, in layers of their own above the sources.
+//!
+//! Bytecode of limg's making is used whatever its source is. So a source that an upper layer replaces gets none here: its
+//! successor does. Layers that functions of one version of Python share also share their bytecode.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::error::PipelineError;
+use super::plan_images::Planned;
+use crate::bytecode::{self, Bytecode, BytecodeError, Compiler, PythonVersion, Request};
+use crate::files::{Overwrite, Owner};
+use crate::finding::{Code, Finding, Help, Setting};
+use crate::plan::{Compiled, ImagePlan, LayerPlan};
+use crate::project::ImagePath;
+use crate::runtime::Language;
+use crate::shared::{Shared, SharedId};
+use crate::text::count;
+use crate::tree::Tree;
+
+/// From how many sources without bytecode on limg says that compiling them helps: fewer take Python less than a tenth of a
+/// second.
+const MANY: usize = 200;
+
+/// What the bytecode of a layer depends on: its tree, the version, and the sources that are not in the image.
+type Key = (SharedId, PythonVersion, BTreeSet<ImagePath>);
+
+/// Compiles what the plans ask for, and adds the results to them. Gives what is worth knowing.
+pub(super) fn add(
+    planned: &mut [Planned<'_>],
+    mtime: u64,
+    context: &Context,
+) -> Result<Vec<Finding>, PipelineError> {
+    let Context { programs, store, reporter, verify, .. } = context;
+    let compiler = Compiler { programs, store, reporter, verify: *verify };
+    let mut adder = Adder { compiler, mtime, known: BTreeMap::new(), findings: Vec::new() };
+    for planned in planned {
+        let runtime = &planned.function.base.contract;
+        if Language::of(runtime) == Some(Language::Python) {
+            adder.add(&mut planned.plan, runtime)?;
+        }
+    }
+    Ok(adder.findings)
+}
+
+struct Adder<'a> {
+    compiler: Compiler<'a>,
+    mtime: u64,
+    known: BTreeMap<Key, Shared<Tree>>,
+    findings: Vec<Finding>,
+}
+
+impl Adder<'_> {
+    fn add(&mut self, plan: &mut ImagePlan<'_>, runtime: &str) -> Result<(), PipelineError> {
+        let version = PythonVersion::of(runtime);
+        let mut layers = Vec::new();
+        for layer in std::mem::take(&mut plan.layers) {
+            let bytecode = match (&layer.compiled, version) {
+                (Compiled::All | Compiled::Installed(_), Some(version)) => {
+                    let is_hidden = |overwrite: &&Overwrite| overwrite.loser == layer.name;
+                    let hidden = plan.merge.overwrites.iter().filter(is_hidden);
+                    let hidden = hidden.map(|overwrite| overwrite.path.clone()).collect();
+                    self.of_layer(&layer, version, hidden)?
+                }
+                (Compiled::All, None) => {
+                    let source = BytecodeError::UnknownVersion(runtime.to_owned());
+                    return Err(PipelineError::Bytecode { name: layer.name, source });
+                }
+                (Compiled::Unset, Some(version)) => {
+                    self.suggest(&layer, version);
+                    None
+                }
+                _ => None,
+            };
+            let above = bytecode.map(|tree| {
+                let name = format!("bytecode of {}", layer.name);
+                LayerPlan::new(Owner { name, place: layer.place.clone() }, tree)
+            });
+            layers.push(layer);
+            layers.extend(above);
+        }
+        plan.layers = layers;
+        Ok(())
+    }
+
+    /// The bytecode of a layer, if it has any.
+    fn of_layer(
+        &mut self,
+        layer: &LayerPlan,
+        version: PythonVersion,
+        hidden: BTreeSet<ImagePath>,
+    ) -> Result<Option<Shared<Tree>>, PipelineError> {
+        let key = (layer.tree.id(), version, hidden);
+        if let Some(known) = self.known.get(&key) {
+            return Ok(Some(known.clone()).filter(|tree| !tree.is_empty()));
+        }
+        let chosen = match &layer.compiled {
+            Compiled::Installed(paths) => paths.as_deref(),
+            Compiled::All | Compiled::None | Compiled::Unset => None,
+        };
+        let is_wanted =
+            |path: &ImagePath| !key.2.contains(path) && chosen.is_none_or(|chosen| chosen.contains(path));
+        let request = Request {
+            name: &layer.name,
+            tree: &layer.tree,
+            version,
+            mtime: self.mtime,
+            is_wanted: &is_wanted,
+        };
+        let failed = |source| PipelineError::Bytecode { name: layer.name.clone(), source };
+        let Bytecode { tree, failed } = self.compiler.compile(&request).map_err(failed)?;
+        if let Some((first, why)) = failed.first() {
+            self.warn_of_failed(layer, failed.len(), first, why);
+        }
+        let tree = Shared::new(tree);
+        self.known.insert(key, tree.clone());
+        Ok(Some(tree).filter(|tree| !tree.is_empty()))
+    }
+
+    fn warn_of_failed(&mut self, layer: &LayerPlan, number: usize, first: &ImagePath, why: &str) {
+        let verb = if number == 1 { "does" } else { "do" };
+        let message = format!(
+            "{} of the {} {verb} not compile and {verb} not get bytecode, such as `{first}`: {why}",
+            count(number, "Python source"),
+            layer.name,
+        );
+        let help = Help::from("correct it if the function imports it").or(Setting::ExcludeSeveral);
+        self.warn(Finding::warning(Code::UncompilableSource, layer.place.clone(), message).help(help));
+    }
+
+    /// Says that compiling a layer would help, if it would help noticeably.
+    fn suggest(&mut self, layer: &LayerPlan, version: PythonVersion) {
+        // The stack of layers is the same for many functions, and this is quickly counted.
+        let sources = layer.tree.iter().filter(|(path, _)| path.suffix() == Some("py")).count();
+        if sources < MANY || bytecode::uncompiled(&layer.tree, version) < MANY {
+            return;
+        }
+        let message = format!(
+            "the {} has {} without bytecode, which Python compiles again at every cold start",
+            layer.name,
+            count(bytecode::uncompiled(&layer.tree, version), "source"),
+        );
+        let finding = Finding::warning(Code::MissingBytecode, layer.place.clone(), message);
+        self.warn(finding.help(Setting::CompileBytecode));
+    }
+
+    fn warn(&mut self, finding: Finding) {
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Bytecode files of Python: which source one belongs to, and what its header says about that.
+
+use super::default_excludes::BYTECODE_FOLDER;
+use super::{FileNode, Node, Tree};
+use crate::project::ImagePath;
+
+/// The head of a bytecode file, as far as Python decides by it whether the file fits its source (PEP 552): magic number, flags,
+/// and the time and size of the source or its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BytecodeHeader {
+    /// The first two bytes of the magic number, which is that of one version of Python.
+    pub magic: u16,
+    /// The time of modification of the source. Time and size are stored modulo 2^32.
+    modified: u32,
+    size: u32,
+}
+
+impl BytecodeHeader {
+    /// Magic number, flags, modification time, source size: four bytes each, little-endian.
+    pub const LENGTH: usize = 16;
+
+    /// Where the modification time is.
+    pub const MODIFIED: std::ops::Range<usize> = 8..12;
+
+    /// Reads the start of a file. Nothing if a hash takes the place of the time, which is so if the flags are not 0; or if it
+    /// is not a whole header.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let magic = u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?);
+        (word(4)? == 0).then_some(Self { magic, modified: word(8)?, size: word(12)? })
+    }
+
+    /// Whether a source on disk has its time and size.
+    #[must_use]
+    pub fn matches(&self, source: &FileNode) -> bool {
+        source.modified.is_some_and(|modified| self.is_of(source, low_bits(modified.cast_unsigned())))
+    }
+
+    /// Whether the source has its size, and would have its time if that were `mtime`.
+    #[must_use]
+    pub fn matches_at(&self, source: &FileNode, mtime: u64) -> bool {
+        self.is_of(source, low_bits(mtime))
+    }
+
+    /// The bytes of a time in a header.
+    #[must_use]
+    pub fn time(mtime: u64) -> [u8; 4] {
+        low_bits(mtime).to_le_bytes()
+    }
+
+    fn is_of(&self, source: &FileNode, modified: u32) -> bool {
+        self.size == low_bits(source.size) && self.modified == modified
+    }
+}
+
+fn low_bits(number: u64) -> u32 {
+    u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+impl Tree {
+    /// Removes the bytecode whose source is in the tree, and the folders that this leaves empty.
+    pub fn strip_bytecode(&mut self) {
+        let has_source = |(path, node): &(&ImagePath, &Node)| {
+            let source = source_of_bytecode(path).and_then(|source| self.get(&source));
+            matches!((node, source), (Node::File(_), Some(Node::File(_))))
+        };
+        let bytecode: Vec<ImagePath> = self.iter().filter(has_source).map(|(path, _)| path.clone()).collect();
+        for path in &bytecode {
+            self.nodes.remove(path);
+        }
+        for folder in bytecode.iter().filter_map(ImagePath::parent) {
+            if folder.name() == BYTECODE_FOLDER && self.below(folder.as_str()).next().is_none() {
+                self.nodes.remove(&folder);
+            }
+        }
+    }
+}
+
+/// The Python source of a bytecode file: `DIR/NAME.py` of `DIR/__pycache__/NAME.TAG.pyc` or of `DIR/NAME.pyc` (PEP
+/// 3147). Nothing for other files.
+#[must_use]
+pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
+    // Checked first because it decides for nearly all files.
+    let name = path.as_str().strip_suffix(".pyc")?.rsplit('/').next()?;
+    let module = name.split('.').next().filter(|module| !module.is_empty())?;
+    let folder = path.parent()?;
+    let folder = if folder.name() == BYTECODE_FOLDER { folder.parent()? } else { folder };
+    folder.join(&format!("{module}.py")).ok()
+}
