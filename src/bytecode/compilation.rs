@@ -213,7 +213,7 @@ impl<'a> Compilation<'a> {
             };
             record.outcomes.push(outcome);
         }
-        packages.add(compiled, new.as_slice());
+        packages.add(&compiled, new.as_slice());
         Ok(record)
     }
 }

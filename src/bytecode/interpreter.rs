@@ -36,7 +36,7 @@ pub(super) fn find(programs: &Programs, version: PythonVersion) -> Option<PathBu
     })
 }
 
-/// The path of the interpreter that a program is or starts, if it is CPython of a version, in its usual build.
+/// The path of the interpreter that a program is or starts, if it is `CPython` of a version, in its usual build.
 fn accept(program: &Path, version: PythonVersion) -> Option<PathBuf> {
     let answer = answer(Command::new(program).args(ISOLATED).args(["-c", PROBE]))?;
     let expected = format!("{} {} - ", version.tag(), crate::text::hex(&version.magic()));

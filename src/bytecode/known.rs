@@ -161,9 +161,9 @@ impl<'a> Packages<'a> {
     }
 
     /// Adds what became of sources that were compiled: path, digest and outcome, whose blobs are those of `blobs`.
-    pub(super) fn add(&mut self, compiled: Vec<(ImagePath, Digest, Outcome)>, blobs: &[(Digest, u64)]) {
+    pub(super) fn add(&mut self, compiled: &[(ImagePath, Digest, Outcome)], blobs: &[(Digest, u64)]) {
         let mut by_package = BTreeMap::<&str, Vec<_>>::new();
-        for source in &compiled {
+        for source in compiled {
             by_package.entry(package(&source.0, self.version)).or_default().push(source);
         }
         for (folder, compiled) in by_package {

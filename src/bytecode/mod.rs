@@ -11,7 +11,8 @@ mod interpreter;
 mod known;
 mod marshal;
 mod sources;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod version;
 mod worker;
@@ -75,15 +76,14 @@ impl Compiler<'_> {
         let sources = sources::of_tree(tree, version, is_wanted);
         let key = sources::key(&sources, version, mtime);
         let known = TreeRecord::find(&key, sources.len(), self.store).filter(|_| !self.verify);
-        let record = match known {
-            Some(record) => record,
-            None => {
-                let record = Compilation::new(self, request, &sources).run()?;
-                if tree.has_reliable_times() {
-                    record.write(&key, self.store);
-                }
-                record
+        let record = if let Some(record) = known {
+            record
+        } else {
+            let record = Compilation::new(self, request, &sources).run()?;
+            if tree.has_reliable_times() {
+                record.write(&key, self.store);
             }
+            record
         };
         let failed = sources.iter().zip(&record.outcomes).filter_map(|(source, outcome)| match outcome {
             Outcome::Failed(why) => Some((source.path.clone(), why.clone())),
@@ -91,9 +91,4 @@ impl Compiler<'_> {
         });
         Ok(Bytecode { failed: failed.collect(), tree: record.tree(&sources, self.store) })
     }
-}
-
-/// How many sources of a tree have no bytecode for a version in it, valid or not.
-pub(crate) fn uncompiled(tree: &Tree, version: PythonVersion) -> usize {
-    sources::of_tree(tree, version, &|_| true).iter().filter(|source| !source.has_bytecode()).count()
 }

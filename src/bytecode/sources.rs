@@ -60,11 +60,6 @@ fn is_of_other_version(path: &ImagePath, version: PythonVersion) -> bool {
 }
 
 impl Source<'_> {
-    /// Whether the tree has bytecode for it, valid or not.
-    pub(super) fn has_bytecode(&self) -> bool {
-        self.existing.is_some()
-    }
-
     /// Whether the tree has valid bytecode for it, where every file gets the time `mtime`.
     pub(super) fn is_compiled(&self, version: PythonVersion, mtime: u64) -> Result<bool, TreeError> {
         let Some(existing) = self.existing else { return Ok(false) };

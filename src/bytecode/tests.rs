@@ -233,8 +233,8 @@ fn fragile(python: &str) -> (tempfile::TempDir, Programs) {
     let script = format!(
         "#!{python}\nimport os, sys\nsource = sys.argv[-1]\n\
          source = source.replace('code = compile', \"b'CRASH' in source and __import__('os').abort()\\n        code = compile\")\n\
-         sys.executable = {:?}\nsys.argv = sys.argv[:1]\nexec(source)\n",
-        folder.path().join("python3"),
+         sys.executable = '{}'\nsys.argv = sys.argv[:1]\nexec(source)\n",
+        folder.path().join("python3").display(),
     );
     let path = folder.path().join("python3");
     fs::write(&path, script).unwrap();
@@ -285,7 +285,7 @@ fn an_interpreter_of_another_version_is_not_used() {
 fn sources_are_never_run() {
     let folder = tempfile::tempdir().unwrap();
     let marker: PathBuf = folder.path().join("ran");
-    let source = format!("open({:?}, 'w')\n", marker);
+    let source = format!("open('{}', 'w')\n", marker.display());
     fs::write(folder.path().join("marshal.py"), &source).unwrap();
     let names = ["marshal", "importlib/util", "sitecustomize", "encodings/utf_8", "usercustomize"];
     let files: Vec<_> = names.iter().map(|name| format!("/var/task/{name}.py")).collect();

@@ -37,6 +37,8 @@ use std::fmt::Display;
 use std::path::Path;
 
 pub(crate) use self::deprecation::deprecated_runtimes;
+pub(crate) use size::of_image as image_too_large;
+
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::Context;
 use super::error::PipelineError;
 use super::plan_images::Planned;
-use crate::bytecode::{self, Bytecode, BytecodeError, Compiler, PythonVersion, Request};
+use crate::bytecode::{Bytecode, BytecodeError, Compiler, PythonVersion, Request};
+use crate::check;
 use crate::files::{Overwrite, Owner};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::plan::{Compiled, ImagePlan, LayerPlan};
@@ -33,11 +34,15 @@ pub(super) fn add(
 ) -> Result<Vec<Finding>, PipelineError> {
     let Context { programs, store, reporter, verify, .. } = context;
     let compiler = Compiler { programs, store, reporter, verify: *verify };
-    let mut adder = Adder { compiler, mtime, known: BTreeMap::new(), findings: Vec::new() };
+    let mut adder =
+        Adder { compiler, mtime, known: BTreeMap::new(), counted: BTreeSet::new(), findings: Vec::new() };
     for planned in planned {
         let runtime = &planned.function.base.contract;
         if Language::of(runtime) == Some(Language::Python) {
             adder.add(&mut planned.plan, runtime)?;
+            if let Some(error) = check::image_too_large(planned.function, &planned.plan, planned.base.size) {
+                return Err(PipelineError::Findings(vec![error]));
+            }
         }
     }
     Ok(adder.findings)
@@ -47,6 +52,8 @@ struct Adder<'a> {
     compiler: Compiler<'a>,
     mtime: u64,
     known: BTreeMap<Key, Shared<Tree>>,
+    /// The trees whose sources without bytecode have been counted.
+    counted: BTreeSet<(SharedId, PythonVersion)>,
     findings: Vec<Finding>,
 }
 
@@ -130,18 +137,22 @@ impl Adder<'_> {
 
     /// Says that compiling a layer would help, if it would help noticeably.
     fn suggest(&mut self, layer: &LayerPlan, version: PythonVersion) {
-        // The stack of layers is the same for many functions, and this is quickly counted.
-        let sources = layer.tree.iter().filter(|(path, _)| path.suffix() == Some("py")).count();
-        if sources < MANY || bytecode::uncompiled(&layer.tree, version) < MANY {
+        if !self.counted.insert((layer.tree.id(), version)) {
             return;
         }
-        let message = format!(
-            "the {} has {} without bytecode, which Python compiles again at every cold start",
-            layer.name,
-            count(bytecode::uncompiled(&layer.tree, version), "source"),
-        );
-        let finding = Finding::warning(Code::MissingBytecode, layer.place.clone(), message);
-        self.warn(finding.help(Setting::CompileBytecode));
+        let bytecode = format!(".{}.pyc", version.tag());
+        let names = |end: &str| layer.tree.iter().filter(|(path, _)| path.as_str().ends_with(end)).count();
+        let sources = names(".py");
+        let uncompiled = if sources < MANY { 0 } else { sources.saturating_sub(names(&bytecode)) };
+        if uncompiled >= MANY {
+            let message = format!(
+                "the {} has {} without bytecode, which Python compiles again at every cold start",
+                layer.name,
+                count(uncompiled, "source"),
+            );
+            let finding = Finding::warning(Code::MissingBytecode, layer.place.clone(), message);
+            self.warn(finding.help(Setting::CompileBytecode));
+        }
     }
 
     fn warn(&mut self, finding: Finding) {

@@ -7,7 +7,7 @@ use super::error::PipelineError;
 use super::plan_images::Planned;
 use crate::finding::{Code, Finding};
 use crate::layer;
-use crate::plan::{Compiled, LayerPlan};
+use crate::plan::LayerPlan;
 use crate::project::LayerSource;
 use crate::store::Digest;
 use crate::text::count;
@@ -23,9 +23,8 @@ pub(super) fn findings(
     let mut findings = Vec::new();
     for (planned, keys) in planned.iter().zip(keyed) {
         for (plan, key) in planned.plan.layers.iter().zip(keys) {
-            // What limg compiles is above it.
-            let is_replaced = plan.compiled == Compiled::All;
-            if is_replaced || !plan.has_bytecode() || is_published(plan, planned) || !seen.insert(key) {
+            if plan.is_compiled() || !plan.has_bytecode() || is_published(plan, planned) || !seen.insert(key)
+            {
                 continue;
             }
             let failed = |source| PipelineError::Layer { name: plan.name.clone(), source };

@@ -76,6 +76,15 @@ impl LayerPlan {
         Self { name, place, size: tree.size(), compiled: Compiled::None, sources: Arc::new(sources), tree }
     }
 
+    /// Whether limg compiles all sources of the bytecode in it, so that it does not matter whether that is valid.
+    pub(crate) fn is_compiled(&self) -> bool {
+        match &self.compiled {
+            Compiled::All | Compiled::Installed(None) => true,
+            Compiled::Installed(Some(installed)) => self.sources.is_subset(installed),
+            Compiled::None | Compiled::Unset => false,
+        }
+    }
+
     /// Whether it contains bytecode of Python.
     pub(crate) fn has_bytecode(&self) -> bool {
         !self.sources.is_empty()

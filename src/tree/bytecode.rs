@@ -88,3 +88,61 @@ pub fn source_of_bytecode(path: &ImagePath) -> Option<ImagePath> {
     let folder = if folder.name() == BYTECODE_FOLDER { folder.parent()? } else { folder };
     folder.join(&format!("{module}.py")).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(size: u64, modified: Option<i64>) -> FileNode {
+        FileNode { size, modified, ..FileNode::of_bytes(b"", false) }
+    }
+
+    #[test]
+    fn bytecode_with_its_source_is_stripped_and_folders_that_it_leaves_empty() {
+        let mut tree = Tree::new();
+        for path in [
+            "/a/m.py",
+            "/a/m.pyc",
+            "/a/__pycache__/m.cpython-312.pyc",
+            "/b/__pycache__/n.cpython-312.pyc",
+            "/a/alone.pyc",
+            "/a/data.bin",
+        ] {
+            tree.insert(path.parse().unwrap(), Node::File(file(1, None)));
+        }
+        for path in ["/a/__pycache__", "/b/__pycache__"] {
+            tree.insert(path.parse().unwrap(), Node::Directory);
+        }
+        tree.strip_bytecode();
+        let paths: Vec<_> = tree.iter().map(|(path, _)| path.as_str()).collect();
+        let left =
+            ["/a/alone.pyc", "/a/data.bin", "/a/m.py", "/b/__pycache__", "/b/__pycache__/n.cpython-312.pyc"];
+        assert_eq!(paths, left);
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_fits_the_time_and_size_that_it_contains(
+            magic in any::<u16>(), flags in 0_u32..4, time in any::<u32>(), size in any::<u32>(),
+            high in 0_u64..3, rest in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let head = [&magic.to_le_bytes()[..], b"\r\n", &flags.to_le_bytes(), &time.to_le_bytes(), &size.to_le_bytes()];
+            let bytes = [&head.concat()[..], &rest].concat();
+            for length in 0..BytecodeHeader::LENGTH {
+                prop_assert_eq!(BytecodeHeader::of(&bytes[..length]), None);
+            }
+            let header = BytecodeHeader::of(&bytes);
+            prop_assert_eq!(header.is_some(), flags == 0, "a hash is in the place of the time");
+            let Some(header) = header else { return Ok(()) };
+            prop_assert_eq!(header.magic, magic);
+            let source = |size: u64, time: i64| file(size, Some(time));
+            let (long, time) = (u64::from(size) + (high << 32), i64::from(time));
+            prop_assert!(header.matches(&source(long, time)) && header.matches(&source(long, time + (1 << 32))));
+            prop_assert!(!header.matches(&source(long + 1, time)) && !header.matches(&source(long, time + 1)));
+            prop_assert!(!header.matches(&file(long, None)));
+            prop_assert!(header.matches_at(&file(long, None), time.cast_unsigned()));
+        }
+    }
+}

@@ -40,7 +40,7 @@ fn texts_of_one_character_are_as_if_interned() {
 }
 
 #[test]
-fn what_is_no_code_is_refused() {
+fn other_bytes_than_those_of_code_are_refused() {
     for bytes in [
         &b""[..],
         b"NN",

@@ -22,7 +22,7 @@ use crate::definition::fields::configuration::{
 };
 use crate::definition::fields::{self, Findings};
 use crate::definition::{IS_IMAGE, Options, Unbuildable, WhyUnbuildable};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Place};
 use crate::fs;
 use crate::project::{
     Architecture, Base, Dependencies, Function, FunctionCode, FunctionImage, FunctionPlaces,
@@ -283,14 +283,7 @@ impl<'t> Reader<'_, 't> {
         let node_options = built.node_options.filter(|_| !configuration.contains_key("NODE_OPTIONS"));
         Ok(Some(Function {
             name: name.to_owned(),
-            places: FunctionPlaces {
-                function: resource.place().clone(),
-                runtime: properties.place("Runtime"),
-                handler: properties.place("Handler"),
-                code: properties.place(property),
-                dependencies: resource.place().clone(),
-                extensions: resource.place().clone(),
-            },
+            places: places(&properties, property, resource.place()),
             image: FunctionImage { name: image_name, handler: handler.clone() },
             handler,
             architecture,
@@ -494,4 +487,16 @@ fn handler(
 /// A number that is not part of the image.
 fn number(properties: &Properties<'_, '_>, key: &str) -> Option<u32> {
     properties.text(key).ok()??.parse().ok()
+}
+
+/// Where a function of a place is defined, and its code by a property.
+fn places(properties: &Properties<'_, '_>, code: &str, own: &Place) -> FunctionPlaces {
+    FunctionPlaces {
+        function: own.clone(),
+        runtime: properties.place("Runtime"),
+        handler: properties.place("Handler"),
+        code: properties.place(code),
+        dependencies: own.clone(),
+        extensions: own.clone(),
+    }
 }
