@@ -12,8 +12,8 @@ use crate::tree::TreeError;
 /// Why sources cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BytecodeError {
-    /// No interpreter of the version is on this machine.
-    #[error("there is no Python {0} on this machine")]
+    /// No interpreter of the version is found.
+    #[error("there is no Python {0} on the search path, and uv knows none")]
     NoInterpreter(PythonVersion),
     /// The version of Python is not known.
     #[error("limg does not know the bytecode of {0}")]

@@ -114,6 +114,50 @@ fn a_source_gets_unchecked_bytecode_with_its_path_in_the_image() {
     assert_eq!(String::from_utf8_lossy(&python.stdout), "/var/task/shop/a.py\n", "{python:?}");
 }
 
+/// Compares bytecode with what Python itself makes of the same sources: every attribute of all code in it.
+const COMPARE: &str = "
+import marshal, pathlib, sys, types, warnings
+warnings.simplefilter('ignore')
+
+def same(a, b):
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, types.CodeType):
+        names = [name for name in dir(a) if name.startswith('co_') and name != 'co_lnotab']
+        return all(callable(getattr(a, name)) or same(getattr(a, name), getattr(b, name)) for name in names)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return repr(a) == repr(b) if isinstance(a, float) else a == b
+
+for file in sorted(pathlib.Path('.').glob('*.pyc')):
+    source = pathlib.Path(sys.argv[1], file.stem + '.py').read_bytes()
+    expected = compile(source, '/var/task/' + file.stem + '.py', 'exec', dont_inherit=True, optimize=0)
+    assert same(marshal.loads(file.read_bytes()[16:]), expected), file
+    print(file.stem)
+";
+
+#[test]
+fn the_code_of_real_modules_is_that_of_python_itself() {
+    let which = "import os; print(os.path.dirname(os.__file__))";
+    let output = Command::new("python3").args(["-c", which]).output().unwrap();
+    let library = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    let mut tree = Tree::new();
+    for name in ["ast", "argparse", "dataclasses", "enum", "ftplib", "inspect", "opcode", "pydoc", "typing"] {
+        let path = format!("/var/task/{name}.py").parse().unwrap();
+        tree.add_file(&library.join(format!("{name}.py")), path).unwrap();
+    }
+    let compiled = contents(&Fixture::new().compile(&tree).tree);
+    let folder = tempfile::tempdir().unwrap();
+    for (path, bytes) in &compiled {
+        let module = path.rsplit('/').next().unwrap().split('.').next().unwrap();
+        fs::write(folder.path().join(format!("{module}.pyc")), bytes).unwrap();
+    }
+    let mut compare = Command::new("python3");
+    let compared = compare.args(["-c", COMPARE]).arg(library).current_dir(folder.path()).output().unwrap();
+    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
+    assert_eq!(String::from_utf8_lossy(&compared.stdout).lines().count(), 9);
+}
+
 #[test]
 fn a_source_has_the_same_bytecode_alone_among_others_and_in_any_order() {
     let names = ["/var/task/a.py", "/var/task/b/a.py", "/var/task/c/a.py", "/var/task/d.py"];

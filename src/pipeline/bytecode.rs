@@ -131,7 +131,8 @@ impl Adder<'_> {
             count(number, "Python source"),
             layer.name,
         );
-        let help = Help::from("correct it if the function imports it").or(Setting::ExcludeSeveral);
+        let exclude = if number == 1 { Setting::Exclude } else { Setting::ExcludeSeveral };
+        let help = Help::from("correct it if the function imports it").or(exclude);
         self.warn(Finding::warning(Code::UncompilableSource, layer.place.clone(), message).help(help));
     }
 

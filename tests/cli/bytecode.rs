@@ -68,7 +68,7 @@ fn compiled_sources_are_in_layers_of_their_own_above_the_sources() {
     assert_eq!(unchanged.built(), [""; 0]);
     context.write("fn/app.py", "def handler(event, context): return 2\n");
     context.settle();
-    let why = format!("there is no Python {} on this machine", version());
+    let why = format!("there is no Python {} on the search path, and uv knows none", version());
     let help = format!("`uv python install {}`, or set `bytecode: keep`", version());
     let words = ["compile the Python sources of the code of f", &why, &help];
     context.limg(&["build"]).fails(3, &words);
