@@ -216,7 +216,7 @@ extensions: { tracer: layers/tracer }
   help: write `{ path: layers/utils }`
 17:9 error[wrong-type] expected a mapping, found a list
   | more: [layers/utils]
-  help: write its keys on the lines below, indented; the keys are `arn`, `default_excludes`, `exclude`, `follow`, `ignore_compatibility`, `image`, `install`, `path`, `to`
+  help: write its keys on the lines below, indented; the keys are `arn`, `bytecode`, `default_excludes`, `exclude`, `follow`, `ignore_compatibility`, `image`, `install`, `path`, `to`
 18:10 error[wrong-type] expected a mapping, found text
   | short: arn:aws:lambda:eu-west-1:1:layer:x:1
   help: write `{ arn: arn:aws:lambda:eu-west-1:1:layer:x:1 }`
