@@ -1,5 +1,6 @@
 //! `bytecode`: what is compiled, kept and left out, with the `python3` of this machine.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Context, Layout, write_base};
@@ -39,6 +40,10 @@ fn limg(context: &Context, arguments: &[&str]) -> Command {
     let mut command = context.command(arguments);
     command.env("PATH", std::env::var_os("PATH").unwrap());
     command
+}
+
+fn is_bytecode(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|suffix| suffix == "pyc")
 }
 
 fn files(context: &Context) -> Vec<String> {
@@ -116,13 +121,13 @@ fn stripped_bytecode_is_left_out_and_kept_bytecode_stays() {
     context.write(&compiled("layer/python/tools", "a"), "any");
     context.build(&[]);
     let paths = files(&context);
-    let bytecode: Vec<_> = paths.iter().filter(|path| path.ends_with(".pyc")).collect();
+    let bytecode: Vec<_> = paths.iter().filter(|path| is_bytecode(path)).collect();
     assert_eq!(bytecode.len(), 1, "{bytecode:?}");
     assert!(bytecode[0].ends_with("/alone.pyc"), "it has no source");
     let kept = project(&format!(", bytecode: keep, {all}"), "");
     kept.write(&compiled("layer/python/tools", "a"), "any");
     kept.build(&[]);
-    assert!(files(&kept).iter().any(|path| path.ends_with(".pyc")));
+    assert!(files(&kept).iter().any(|path| is_bytecode(path)));
 }
 
 #[test]
@@ -170,7 +175,7 @@ fn only_functions_of_python_can_be_compiled() {
 fn the_option_counts_where_the_definition_says_nothing() {
     let context = project(", bytecode: keep", "");
     context.run(&mut limg(&context, &["build", "--bytecode", "compile"])).ok();
-    let bytecode: Vec<_> = files(&context).into_iter().filter(|path| path.ends_with(".pyc")).collect();
+    let bytecode: Vec<_> = files(&context).into_iter().filter(|path| is_bytecode(path)).collect();
     assert_eq!(bytecode.len(), 1, "{bytecode:?}");
     assert!(bytecode[0].ends_with(&compiled("var/task", "app")), "{bytecode:?}");
     context.limg(&["build", "--bytecode", "all"]).fails(2, &["use `compile`, `keep` or `strip`"]);

@@ -165,7 +165,12 @@ const COMPILED: &str = "\
 import sys
 
 compiled = []
-sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == 'compile' else None)
+
+def watch(event, args):
+    if event == 'compile' and str(args[1]).endswith('.py'):
+        compiled.append(args[1])
+
+sys.addaudithook(watch)
 import six
 import yaml
 
