@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::definition::{Loaded, Located, Unbuildable, WhyUnbuildable};
 use crate::finding::{Finding, Place};
 use crate::pipeline::{self, Judgement, Pinning};
-use crate::project::{Function, FunctionCode};
+use crate::project::{Build, Function, FunctionCode};
 
 pub(super) async fn run(
     arguments: &FunctionsArguments,
@@ -100,7 +100,7 @@ impl Reason {
 impl<'a> FunctionReport<'a> {
     fn of(function: &'a Function, judgement: &Judgement, loaded: &Loaded) -> (&'a str, Self) {
         let code = match &function.code {
-            FunctionCode::Files(source) => {
+            FunctionCode::Files(source) | FunctionCode::Built(Build { source, .. }) => {
                 let path = source.path.strip_prefix(&loaded.project.root).unwrap_or(&source.path);
                 let is_root = path.as_os_str().is_empty();
                 if is_root { ".".to_owned() } else { path.display().to_string() }

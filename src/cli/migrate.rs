@@ -15,7 +15,7 @@ use super::settings::Settings;
 use crate::definition::{self, MigratedCode, Migration};
 use crate::fs;
 use crate::pipeline::Pinning;
-use crate::project::{Function, FunctionCode, LayerSource};
+use crate::project::{Build, Function, LayerSource};
 use crate::text::first_of;
 
 /// How many functions a line lists.
@@ -66,12 +66,9 @@ pub(super) async fn run(
 /// machine does not have.
 fn check_files(functions: &[Function], settings: &Settings) -> Result<(), CommandError> {
     let has_fetched = |function: &&Function| {
-        let code = match &function.code {
-            FunctionCode::Files(source) => Some(source),
-            FunctionCode::Inline(_) => None,
-        };
+        let code = function.code.sources();
         let layers = function.layers.iter().filter_map(|layer| match &layer.source {
-            LayerSource::Files(source) => Some(source),
+            LayerSource::Files(source) | LayerSource::Built(Build { source, .. }) => Some(source),
             LayerSource::Image(_) | LayerSource::Version(_) | LayerSource::Packages(_) => None,
         });
         code.into_iter().chain(layers).any(|source| settings.is_in_store(&source.path))

@@ -83,6 +83,7 @@ fn options(
         image_per_function: arguments.image_per_function,
         install: arguments.install,
         bytecode: arguments.bytecode,
+        run_makefiles: arguments.run_makefiles,
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
     })

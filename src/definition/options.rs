@@ -9,6 +9,7 @@ use crate::runtime::Date;
 
 /// What a command adds to a definition.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Options {
     /// The day, which decides which runtimes help suggests.
     pub today: Date,
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     pub install: bool,
     /// What becomes of the bytecode of Python where the definition does not say so.
     pub bytecode: Option<BytecodeMode>,
+    /// Whether targets of makefiles run that build functions and layers.
+    pub run_makefiles: bool,
     /// What has been fetched from AWS.
     pub fetched: Fetched,
 }
@@ -84,6 +87,7 @@ impl Options {
             image_per_function: false,
             install: false,
             bytecode: None,
+            run_makefiles: false,
             helper_functions: false,
             fetched: Fetched::default(),
         }

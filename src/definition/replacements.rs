@@ -23,7 +23,7 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         if let Some(image) = options.bases.get(&function.base.name) {
             function.base.image = Some(image.clone());
         }
-        if options.install && function.install.is_none() {
+        if options.install && function.install.is_none() && !function.is_complete {
             function.install = install(function);
         }
         if Language::of(&function.base.contract) == Some(Language::Python) {

@@ -187,6 +187,8 @@ codes! {
     MissingPackages = "missing-packages";
     /// The packages that `install` asks for cannot be installed.
     UninstallablePackages = "uninstallable-packages";
+    /// esbuild or make fails, or makes nothing, when limg builds the code or a layer.
+    FailedBuild = "failed-build";
     /// Warning: two packages contain a file with different content.
     PackageConflict = "package-conflict";
     /// Warning: packages of Node.js have install scripts, which ran on the build machine or did not run.

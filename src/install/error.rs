@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinError;
 
+use super::build::BuildError;
 use super::node::NodeError;
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Help;
@@ -126,6 +127,9 @@ pub(crate) enum InstallError {
     /// Packages of Node.js cannot be installed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A program of the project has not made files.
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// limg.lock does not pin the packages, or pins those of another list.
     #[error("limg.lock does not pin the packages of {list}")]
     NotPinned {
@@ -183,6 +187,7 @@ impl Failure for InstallError {
         match self {
             Self::Tree(error) => error.kind(),
             Self::Node(error) => error.kind(),
+            Self::Build(error) => error.kind(),
             Self::Interrupted(_) => FailureKind::Work,
             Self::List(_)
             | Self::Refused { .. }
@@ -222,6 +227,7 @@ impl Failure for InstallError {
             Self::NotPinned { .. } => "run `limg update`, or build without `--locked`",
             Self::Tree(error) => return error.help(),
             Self::Node(error) => return error.help(),
+            Self::Build(error) => return error.help(),
             Self::Changed { .. } => "check the index, and lock the packages again",
             Self::List(_)
             | Self::Run { .. }

@@ -5,7 +5,10 @@
 //! runs (`requirement_files`), and the tools get only what they can do with wheels. This room does not know where packages
 //! belong in an image, and writes to no folder but the store and temporary ones.
 
+mod build;
 mod error;
+mod folder;
+mod kept;
 mod lists;
 mod node;
 mod pip;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use build::{Built, BundleTarget};
 pub(crate) use error::InstallError;
 pub(crate) use node::{NodePackages, NodeTarget};
 use pip::Download;

@@ -29,6 +29,23 @@ const KEPT_LINES: usize = 1000;
 /// The longest line of a program, in bytes. A longer one counts as several.
 const LONGEST_LINE: u64 = 64 * 1024;
 
+/// The system of the machine that builds.
+const SYSTEM: &str = if cfg!(windows) {
+    "windows"
+} else if cfg!(target_os = "macos") {
+    "macos"
+} else {
+    "linux"
+};
+
+/// Its architecture.
+const PROCESSOR: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+/// The machine that builds, which decides what programs for it make.
+pub(super) fn machine() -> String {
+    format!("{SYSTEM} {PROCESSOR}")
+}
+
 /// A program with its first arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Program {
@@ -68,6 +85,18 @@ impl Programs {
 }
 
 impl Program {
+    /// The program at a path; `shown` is what a user would type.
+    pub(super) fn at(path: PathBuf, shown: &str) -> Self {
+        Self { path, shown: shown.to_owned(), arguments: Vec::new() }
+    }
+
+    /// An interpreter with a script; `shown` is what a user would type.
+    pub(super) fn with_script(mut self, script: &Path, shown: &str) -> Self {
+        self.arguments.push(script.display().to_string());
+        shown.clone_into(&mut self.shown);
+        self
+    }
+
     /// The same with further arguments, which are part of what runs: `python3 -m pip`.
     pub(super) fn with(mut self, arguments: &[&str]) -> Self {
         for argument in arguments {

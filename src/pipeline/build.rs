@@ -14,7 +14,7 @@ use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use super::remote_cache::RemoteCache;
-use super::{bytecode, packages, remote_layers, stale_bytecode};
+use super::{builds, bytecode, packages, remote_layers, stale_bytecode};
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
 use crate::event::Event;
@@ -55,13 +55,15 @@ pub(super) async fn build(
     findings.extend(further);
     let (packages, further) = packages::load_all(functions, context).await?;
     findings.extend(further);
+    let (builds, further) = builds::load_all(functions, context).await?;
+    findings.extend(further);
     let cache_from = match form {
         LayerForm::Blobs => &options.cache_from[..],
         LayerForm::Tars => &[],
     };
     let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
     let functions = functions.iter().map(|function| (*function).clone()).collect();
-    let mut inputs = Inputs { functions, bases, remote_layers, packages, findings };
+    let mut inputs = Inputs { functions, bases, remote_layers, packages, builds, findings };
     loop {
         let work = {
             let (cache, options) = (Arc::clone(&cache), options.clone());

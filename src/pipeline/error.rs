@@ -63,6 +63,15 @@ pub(crate) enum PipelineError {
         #[source]
         source: BytecodeError,
     },
+    /// A program of the project has not made files, for a reason outside the definition.
+    #[error("failed to build {what}")]
+    Build {
+        /// Whose files.
+        what: String,
+        /// Why.
+        #[source]
+        source: InstallError,
+    },
     /// A layer cannot be made.
     #[error("failed to make the {name}")]
     Layer {
@@ -311,7 +320,7 @@ impl Failure for PipelineError {
             Self::LayerVersion { source, .. } => source.kind(),
             Self::Push(source) => source.kind(),
             Self::Source { source, .. } => source.kind(),
-            Self::Install { source, .. } => source.kind(),
+            Self::Install { source, .. } | Self::Build { source, .. } => source.kind(),
             Self::Bytecode { source, .. } => source.kind(),
             Self::Layer { source, .. } => source.kind(),
             Self::Lost { .. } | Self::Image { .. } | Self::Cancelled | Self::Worker(_) => kind_of_work(self),
@@ -323,7 +332,7 @@ impl Failure for PipelineError {
         match self {
             Self::Source { source, .. } => source.help(),
             Self::Base { source, .. } => source.help(),
-            Self::Install { source, .. } => source.help(),
+            Self::Install { source, .. } | Self::Build { source, .. } => source.help(),
             Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
             Self::Deliver { source, .. } => source.help(),

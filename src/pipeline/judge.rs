@@ -1,5 +1,6 @@
 //! Finds what can be judged of functions without their bases and without the network.
 
+use super::builds::Builds;
 use super::load_trees::{Findings, Loader};
 use super::packages::Packages;
 use super::remote_layers::RemoteLayers;
@@ -7,7 +8,7 @@ use crate::check;
 use crate::files::FileIndex;
 use crate::finding::Finding;
 use crate::plan::{self, BaseFacts, Stacks};
-use crate::project::{Function, Layer, LayerSource, RunConfig};
+use crate::project::{Function, FunctionCode, Layer, LayerSource, RunConfig};
 use crate::runtime::{self, AWS_ENTRYPOINT};
 use crate::shared::Shared;
 
@@ -22,8 +23,9 @@ pub(crate) struct Judgement {
 /// Judges functions, in their order.
 pub(crate) fn judge(functions: &[Function]) -> Vec<Judgement> {
     let (remote_layers, packages) = (RemoteLayers::default(), Packages::default());
+    let builds = Builds::default();
     let mut judge = Judge {
-        loader: Loader::new(&remote_layers, &packages),
+        loader: Loader::new(&remote_layers, &packages, &builds),
         stacks: Stacks::default(),
         base: RunConfig { entrypoint: Some(vec![AWS_ENTRYPOINT.to_owned()]), ..RunConfig::default() },
         index: Shared::new(FileIndex::default()),
@@ -31,8 +33,11 @@ pub(crate) fn judge(functions: &[Function]) -> Vec<Judgement> {
     };
     let is_local = |layer: &Layer| matches!(layer.source, LayerSource::Files(_));
     let installs = |function: &Function| {
-        let is_installed = |layer: &Layer| matches!(layer.source, LayerSource::Packages(_));
-        function.install.is_some() || function.layers.iter().any(is_installed)
+        let is_installed =
+            |layer: &Layer| matches!(layer.source, LayerSource::Packages(_) | LayerSource::Built(_));
+        function.install.is_some()
+            || matches!(function.code, FunctionCode::Built(_))
+            || function.layers.iter().any(is_installed)
     };
     let judgement = |function: &Function| {
         // What is missing now will be there.

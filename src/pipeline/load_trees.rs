@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::builds::Builds;
 use super::error::PipelineError;
 use super::packages::Packages;
 use super::remote_layers::{RemoteLayer, RemoteLayers};
@@ -10,7 +11,7 @@ use crate::failure::{Failure as _, FailureKind};
 use crate::files::SourceTree;
 use crate::finding::{Code, Finding, Place};
 use crate::plan::FunctionTrees;
-use crate::project::{Architecture, BytecodeMode, Function, LayerSource};
+use crate::project::{Architecture, Build, BuildMethod, BytecodeMode, Function, FunctionCode, LayerSource};
 use crate::text::with_causes;
 use crate::tree::{Tree, TreeError};
 
@@ -72,6 +73,7 @@ impl Findings {
 pub(super) struct Loader<'a> {
     remote_layers: &'a RemoteLayers,
     packages: &'a Packages,
+    builds: &'a Builds,
     layers: BTreeMap<(String, LayerSource, Architecture), Option<SourceTree>>,
     extensions: BTreeMap<String, Option<SourceTree>>,
     /// The code of images, by the names of these, as several functions may share one.
@@ -79,10 +81,11 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(remote_layers: &'a RemoteLayers, packages: &'a Packages) -> Self {
+    pub(super) fn new(remote_layers: &'a RemoteLayers, packages: &'a Packages, builds: &'a Builds) -> Self {
         Self {
             remote_layers,
             packages,
+            builds,
             layers: BTreeMap::new(),
             extensions: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -97,8 +100,28 @@ impl<'a> Loader<'a> {
             .map(|layer| {
                 let key = (layer.name.clone(), layer.source.clone(), function.architecture);
                 let load = || {
+                    let failed =
+                        |error| findings.source(format!("the layer `{}`", layer.name), &layer.place, error);
                     let source = match &layer.source {
                         LayerSource::Files(source) => source,
+                        LayerSource::Built(Build { source, method: BuildMethod::Packages(packages) }) => {
+                            let installed = match &packages.list {
+                                Some(list) => Some(&**self.packages.of_layer(list, function)?),
+                                None => None,
+                            };
+                            return source_trees::of_layer_with_packages(
+                                source,
+                                packages,
+                                installed,
+                                layer.bytecode,
+                            )
+                            .map_err(failed)
+                            .ok();
+                        }
+                        LayerSource::Built(build) => {
+                            let tree = Tree::clone(self.builds.of_layer(build, function)?);
+                            return source_trees::with_mode(tree, layer.bytecode).ok();
+                        }
                         LayerSource::Packages(list) => {
                             let tree = Tree::clone(self.packages.of_layer(list, function)?);
                             return source_trees::with_mode(tree, layer.bytecode).ok();
@@ -113,8 +136,6 @@ impl<'a> Loader<'a> {
                             RemoteLayer::Files(source) => return Some(source.clone()),
                         },
                     };
-                    let failed =
-                        |error| findings.source(format!("the layer `{}`", layer.name), &layer.place, error);
                     source_trees::of_layer(source, layer.bytecode).map_err(failed).ok()
                 };
                 self.layers.entry(key).or_insert_with(load).clone()
@@ -140,7 +161,11 @@ impl<'a> Loader<'a> {
                 (Some(_), None) => return None,
                 (_, packages) => packages,
             };
-            source_trees::of_code(function, packages.map(|tree| &**tree))
+            let built = match &function.code {
+                FunctionCode::Built(build) => Some(&**self.builds.of_code(build, function)?),
+                FunctionCode::Files(_) | FunctionCode::Inline(_) => None,
+            };
+            source_trees::of_code(function, built, packages.map(|tree| &**tree))
                 .map_err(|error| findings.source(what, &function.places.code, error))
                 .ok()
         };

@@ -224,6 +224,7 @@ fn next<'a>(
 #[cfg(test)]
 mod tests {
     use super::super::base::LoadedBase;
+    use super::super::builds::Builds;
     use super::super::packages::Packages;
     use super::super::plan_images::{Inputs, Planning, plan_all};
     use super::super::remote_layers::RemoteLayers;
@@ -268,6 +269,7 @@ mod tests {
             bases: vec![Some(Arc::clone(&base)), Some(base)],
             remote_layers: RemoteLayers::default(),
             packages: Packages::default(),
+            builds: Builds::default(),
             findings: Vec::new(),
         };
         let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };

@@ -6,6 +6,7 @@
 
 mod base;
 mod build;
+mod builds;
 mod built;
 mod bytecode;
 mod context;

@@ -9,7 +9,7 @@ use crate::failure::{Failure as _, FailureKind};
 use crate::finding::{Code, Finding, Place};
 use crate::install::{InstallError, Installer, NodePackages, NodeTarget, PinnedWheel, Resolution};
 use crate::plan;
-use crate::project::{Architecture, Function, LayerSource, PackageList};
+use crate::project::{Architecture, Build, BuildMethod, Function, LayerPackages, LayerSource, PackageList};
 use crate::runtime::{Language, TASK_ROOT};
 use crate::store::Digest;
 use crate::text::{first_of, with_causes};
@@ -55,7 +55,7 @@ impl Packages {
 
     /// Those of a layer.
     pub(super) fn of_layer(&self, list: &PackageList, function: &Function) -> Option<&Arc<Tree>> {
-        self.trees.get(&key(list, function, plan::root_of_packages(list)))
+        self.trees.get(&key(list, function, plan::root_of_packages(list.kind.is_of_node())))
     }
 }
 
@@ -129,16 +129,24 @@ fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
     let code = function.install.iter();
     let code = code.map(|install| Wanted { list: &install.list, place: &install.place, root: TASK_ROOT });
     let layers = function.layers.iter().filter_map(|layer| match &layer.source {
-        LayerSource::Packages(list) => {
-            Some(Wanted { list, place: &layer.source_place, root: plan::root_of_packages(list) })
+        LayerSource::Packages(list)
+        | LayerSource::Built(Build {
+            method: BuildMethod::Packages(LayerPackages { list: Some(list), .. }),
+            ..
+        }) => Some(Wanted {
+            list,
+            place: &layer.source_place,
+            root: plan::root_of_packages(list.kind.is_of_node()),
+        }),
+        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Built(_) => {
+            None
         }
-        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
     });
     code.chain(layers)
 }
 
 /// A warning about packages: its code, message and help.
-type Warning = (Code, String, Option<&'static str>);
+pub(super) type Warning = (Code, String, Option<&'static str>);
 
 /// The tree of the packages of a list, and what is worth knowing about them.
 async fn install(
@@ -183,7 +191,7 @@ async fn install_node(
 }
 
 /// What is worth knowing about the install scripts of packages, unless the definition forbids them.
-fn about_scripts(packages: &[String], scripts: Option<bool>) -> Option<Warning> {
+pub(super) fn about_scripts(packages: &[String], scripts: Option<bool>) -> Option<Warning> {
     let names = first_of(NAMED_PACKAGES, packages.iter().map(|name| format!("`{name}`")));
     let (message, help) = match scripts {
         _ if packages.is_empty() => return None,
@@ -247,7 +255,7 @@ fn pin(name: &str, resolution: &Resolution, context: &Context) {
     }
 }
 
-fn installer(context: &Context) -> Installer {
+pub(super) fn installer(context: &Context) -> Installer {
     Installer::new(context.programs.clone(), context.store.clone(), Arc::clone(&context.reporter))
 }
 

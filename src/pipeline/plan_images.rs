@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::base::{self, LoadedBase};
+use super::builds::Builds;
 use super::context::Context;
 use super::error::PipelineError;
 use super::load_trees::{Findings, Loader};
@@ -25,6 +26,8 @@ pub(super) struct Inputs {
     pub(super) remote_layers: RemoteLayers,
     /// The packages that limg installs.
     pub(super) packages: Packages,
+    /// What programs of the project have made.
+    pub(super) builds: Builds,
     /// The findings so far.
     pub(super) findings: Vec<Finding>,
 }
@@ -52,10 +55,10 @@ pub(super) enum Planning<'a> {
 
 /// Loads each source once, places every function that has a base, and checks the result, collecting all findings.
 pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
-    let Inputs { functions, bases, remote_layers, packages, findings: known } = inputs;
+    let Inputs { functions, bases, remote_layers, packages, builds, findings: known } = inputs;
     let mut findings = Findings::default();
     findings.extend(known.iter().cloned());
-    let mut loader = Loader::new(remote_layers, packages);
+    let mut loader = Loader::new(remote_layers, packages, builds);
     let mut stacks = Stacks::default();
     let mut planned = Vec::new();
     let mut code_of = BTreeMap::new();

@@ -95,7 +95,10 @@ pub(super) async fn load_all(
                         Err(finding) => findings.push(finding),
                     }
                 }
-                LayerSource::Image(_) | LayerSource::Files(_) | LayerSource::Packages(_) => {}
+                LayerSource::Image(_)
+                | LayerSource::Files(_)
+                | LayerSource::Packages(_)
+                | LayerSource::Built(_) => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::project::{Function, LayerSource, WrapperScript};
+use crate::project::{Build, Function, LayerSource, WrapperScript};
 use crate::tree::Snapshot;
 
 /// The state of the files of a definition and of all local files that a function is built from, except its base.
@@ -13,11 +13,11 @@ pub(crate) fn snapshot(definition: &[PathBuf], function: Option<&Function>) -> S
         snapshot.add_file(file);
     }
     let Some(function) = function else { return snapshot };
-    if let Some(source) = function.code.files() {
+    if let Some(source) = function.code.sources() {
         snapshot.add(source);
     }
     for layer in &function.layers {
-        if let LayerSource::Files(source) = &layer.source {
+        if let LayerSource::Files(source) | LayerSource::Built(Build { source, .. }) = &layer.source {
             snapshot.add(source);
         }
     }

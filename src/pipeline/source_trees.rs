@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::files::{self, SourceTree};
 use crate::plan;
 use crate::project::{
-    BytecodeMode, Dependencies, Extension, Function, FunctionCode, ImagePath, InlineFile, Source, SourceKind,
+    BytecodeMode, Dependencies, Extension, Function, FunctionCode, ImagePath, InlineFile, LayerPackages,
+    Source, SourceKind,
 };
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{FileNode, Node, Tree, TreeError};
@@ -32,6 +33,33 @@ fn strip(tree: &mut Tree, mode: Option<BytecodeMode>) {
 /// The files of a layer: their root is `/opt` (Lambda developer guide, packaging-layers).
 pub(super) fn of_layer(source: &Source, mode: Option<BytecodeMode>) -> Result<SourceTree, TreeError> {
     with_mode(Tree::load(source, &plan::image_path(LAYER_ROOT)?)?, mode)
+}
+
+/// The sources of a layer over the packages that are installed for it, in the folder where the language looks for them.
+pub(super) fn of_layer_with_packages(
+    source: &Source,
+    packages: &LayerPackages,
+    installed: Option<&Tree>,
+    mode: Option<BytecodeMode>,
+) -> Result<SourceTree, TreeError> {
+    let mut source = source.clone();
+    source.exclude.extend(packages.are_of_node.then(|| "/node_modules".to_owned()));
+    let root = plan::root_of_packages(packages.are_of_node);
+    let mut tree = Tree::load(&source, &plan::image_path(root)?)?;
+    add_below(&mut tree, installed);
+    with_mode(tree, mode)
+}
+
+/// Adds packages below files, which win. Gives the paths that were added.
+fn add_below(tree: &mut Tree, packages: Option<&Tree>) -> BTreeSet<ImagePath> {
+    let mut added = BTreeSet::new();
+    for (path, node) in packages.into_iter().flat_map(Tree::iter) {
+        if tree.get(path).is_none() {
+            tree.insert(path.clone(), node.clone());
+            added.insert(path.clone());
+        }
+    }
+    added
 }
 
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
@@ -61,20 +89,20 @@ pub(super) struct CodeTree {
     pub(super) installed: Option<Arc<BTreeSet<ImagePath>>>,
 }
 
-/// The function's own code over the packages that are installed for it, at the task root, which always exists.
-pub(super) fn of_code(function: &Function, packages: Option<&Tree>) -> Result<CodeTree, TreeError> {
+/// The function's own code over the packages that are installed for it, at the task root, which always exists. `built` is what
+/// was made from its sources.
+pub(super) fn of_code(
+    function: &Function,
+    built: Option<&Tree>,
+    packages: Option<&Tree>,
+) -> Result<CodeTree, TreeError> {
     let root = plan::image_path(TASK_ROOT)?;
     let mut tree = match &function.code {
         FunctionCode::Files(source) => Tree::load(source, &root)?,
         FunctionCode::Inline(files) => inline(files, &root)?,
+        FunctionCode::Built(_) => built.cloned().unwrap_or_default(),
     };
-    let mut installed = BTreeSet::new();
-    for (path, node) in packages.into_iter().flat_map(Tree::iter) {
-        if tree.get(path).is_none() {
-            tree.insert(path.clone(), node.clone());
-            installed.insert(path.clone());
-        }
-    }
+    let installed = add_below(&mut tree, packages);
     tree.insert(root, Node::Directory);
     strip(&mut tree, function.bytecode);
     let recorded = match function.dependencies {

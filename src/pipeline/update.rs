@@ -111,7 +111,7 @@ fn uses(function: &Function) -> Vec<([String; 2], Pinnable)> {
     }
     for layer in &function.layers {
         match &layer.source {
-            LayerSource::Files(_) | LayerSource::Packages(_) => {}
+            LayerSource::Files(_) | LayerSource::Packages(_) | LayerSource::Built(_) => {}
             LayerSource::Image(files) => uses.push(image(&layer.name, &files.reference)),
             LayerSource::Version(version) => {
                 let arn = version.arn.clone();

@@ -1,6 +1,6 @@
 //! The fixed places of an image where Lambda looks for what it runs.
 
-use crate::project::{ImagePath, PackageList};
+use crate::project::ImagePath;
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{Tree, TreeError};
 
@@ -24,8 +24,8 @@ pub(crate) fn bootstraps() -> Result<[ImagePath; 2], TreeError> {
 
 /// The folder of a layer in which every Python finds packages, and the one in which every Node.js finds `node_modules` (Lambda
 /// developer guide, packaging-layers).
-pub(crate) fn root_of_packages(list: &PackageList) -> &'static str {
-    if list.kind.is_of_node() { "/opt/nodejs" } else { "/opt/python" }
+pub(crate) fn root_of_packages(are_of_node: bool) -> &'static str {
+    if are_of_node { "/opt/nodejs" } else { "/opt/python" }
 }
 
 /// The paths of a tree where Lambda starts what it finds as a program, sorted.

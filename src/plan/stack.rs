@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::places::root_of_packages;
 use super::{Compiled, FunctionTrees, LayerPlan, dependencies};
 use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
-use crate::project::{Extension, Function, LayerSource, PackageList};
+use crate::project::{Build, BuildMethod, Extension, Function, LayerPackages, LayerSource, PackageList};
 use crate::shared::{Shared, SharedId};
 use crate::tree::{Adjustment, Tree};
 
@@ -87,18 +87,25 @@ fn shared_trees<'a>(
     layers.chain(extensions)
 }
 
-/// The list of packages that each layer consists of, if it does.
+/// The list of the packages that are installed as each layer, if there is one.
 fn lists(function: &Function) -> impl Iterator<Item = Option<&PackageList>> {
     function.layers.iter().map(|layer| match &layer.source {
-        LayerSource::Packages(list) => Some(list),
-        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) => None,
+        LayerSource::Packages(list)
+        | LayerSource::Built(Build {
+            method: BuildMethod::Packages(LayerPackages { list: Some(list), .. }),
+            ..
+        }) => Some(list),
+        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Built(_) => {
+            None
+        }
     })
 }
 
 /// A tree as it is laid: of installed packages, the large ones alone.
 fn parts(owner: Owner, tree: &Shared<Tree>, list: Option<&PackageList>) -> Vec<(Owner, Shared<Tree>)> {
     let Some(list) = list else { return vec![(owner, tree.clone())] };
-    let parts = dependencies::by_size(Tree::clone(tree), root_of_packages(list)).into_iter();
+    let parts =
+        dependencies::by_size(Tree::clone(tree), root_of_packages(list.kind.is_of_node())).into_iter();
     let part = |(package, tree): (Option<String>, Tree)| {
         let name =
             package.map_or(owner.name.clone(), |package| format!("dependency {package} of {}", owner.name));

@@ -5,6 +5,7 @@
 //! does not access the disk, and does not know where Lambda expects files: `plan` does.
 
 mod architecture;
+mod build;
 mod bytecode;
 mod ecr;
 mod ecr_host;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use crate::finding::Place;
 
 pub use architecture::Architecture;
+pub use build::{Build, BuildMethod, Bundle, BundleOption, LayerPackages, MakeTarget};
 pub use bytecode::BytecodeMode;
 pub use ecr::{EcrSettings, Encryption};
 pub use ecr_host::EcrHost;
@@ -80,6 +82,8 @@ pub struct Function {
     pub install: Option<Install>,
     /// What becomes of the bytecode of Python in the code, if that is set.
     pub bytecode: Option<BytecodeMode>,
+    /// Whether the code has all that it needs, so that no packages are installed although it has a list of them.
+    pub is_complete: bool,
     /// Which files of the code go into a layer of dependencies, below the rest of the code.
     pub dependencies: Dependencies,
     /// Layers in merge order: a later one wins.
@@ -134,14 +138,25 @@ pub enum FunctionCode {
     Files(Source),
     /// Files whose content is in the definition.
     Inline(Vec<InlineFile>),
+    /// Files that are made from sources on this machine.
+    Built(Build),
 }
 
 impl FunctionCode {
-    /// The source, if it is on this machine.
+    /// The files themselves, if they are on this machine.
     #[must_use]
     pub fn files(&self) -> Option<&Source> {
         match self {
             Self::Files(source) => Some(source),
+            Self::Inline(_) | Self::Built(_) => None,
+        }
+    }
+
+    /// What is on this machine: the files themselves, or those that they are made from.
+    #[must_use]
+    pub fn sources(&self) -> Option<&Source> {
+        match self {
+            Self::Files(source) | Self::Built(Build { source, .. }) => Some(source),
             Self::Inline(_) => None,
         }
     }
@@ -223,6 +238,8 @@ pub enum LayerSource {
     Image(ImageFiles),
     /// Packages that limg installs.
     Packages(PackageList),
+    /// Files that are made from sources on this machine.
+    Built(Build),
 }
 
 /// A version of a layer that was published in Lambda.

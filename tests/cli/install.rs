@@ -58,3 +58,56 @@ fn a_list_must_be_there_and_the_runtime_must_be_python() {
     context.write("limg.yaml", DEFINITION.replace("python3.12", "ruby3.4"));
     context.limg(&["build"]).fails(2, &["lists packages of Python, and the runtime is ruby3.4"]);
 }
+
+const BUNDLE: &str = "\
+bases: { node: { image: \"oci:base\", contract: nodejs22.x } }
+functions:
+  f: { runtime: node, handler: src/app.handler, code: fn, bundle: true }
+";
+
+fn bundled(definition: &str) -> Context {
+    let context = Context::with(definition);
+    write_base(&context.path("base"), "amd64");
+    context.write("fn/src/app.ts", "export const handler = async (): Promise<number> => 1;\n");
+    context
+}
+
+#[test]
+fn without_esbuild_the_command_that_brings_it_is_named() {
+    let context = bundled(BUNDLE);
+    let mut build = context.command(&["build"]);
+    let words = [
+        "failed to build the code of `f`",
+        "there is no `esbuild` to bundle `src/app.ts`",
+        "npm install --save-dev",
+    ];
+    context.run(build.env("PATH", "/nowhere")).fails(3, &words);
+}
+
+#[test]
+fn slips_in_a_bundle_are_found_before_anything_runs() {
+    for (written, words) in [
+        ("bundle: { minfy: true }", ["limg.yaml:3:", "unknown key `minfy`", "minify"]),
+        ("bundle: { minify: often }", ["limg.yaml:3:", "expected a boolean, found text", "[wrong-type]"]),
+        ("bundle: { target: true }", ["limg.yaml:3:", "esbuild takes a text as `target`", "[wrong-type]"]),
+        (
+            "bundle: ../app.ts",
+            ["limg.yaml:3:", "`../app.ts` is not in the folder of the code", "[missing-path]"],
+        ),
+        (
+            "bundle: src/apq.ts",
+            ["limg.yaml:3:", "there is no module `src/apq.ts`", "did you mean `src/app.ts`?"],
+        ),
+        (
+            "runtime: python3.12, bundle: true",
+            ["limg.yaml:3:", "only to runtimes of Node.js", "[misplaced-key]"],
+        ),
+    ] {
+        let definition = BUNDLE.replace("bundle: true", written).replace("runtime: node, ", "");
+        let runtime = if written.starts_with("runtime") { "" } else { "runtime: node, " };
+        let definition = definition.replace("f: { ", &format!("f: {{ {runtime}"));
+        let context = bundled(&definition);
+        let mut build = context.command(&["build"]);
+        context.run(build.env("PATH", "/nowhere")).fails(2, &words);
+    }
+}

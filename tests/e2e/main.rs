@@ -18,6 +18,7 @@ mod arm64;
 #[cfg(feature = "aws")]
 mod aws;
 mod bases;
+mod bundles;
 mod bytecode;
 mod cdk;
 mod checkouts;

@@ -105,7 +105,7 @@ impl Project {
 }
 
 /// limg with the certificates of this machine's proxy, if it has one: the tools inherit them.
-fn with_certificates(mut limg: Command) -> Command {
+pub(crate) fn with_certificates(mut limg: Command) -> Command {
     for name in ["NODE_EXTRA_CA_CERTS", "HTTPS_PROXY"] {
         if let Some(value) = std::env::var_os(name) {
             limg.env(name, value);

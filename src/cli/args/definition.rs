@@ -69,10 +69,11 @@ pub(in crate::cli) struct DefinitionArguments {
     #[arg(long)]
     pub(in crate::cli) source: bool,
 
-    /// Install the Python packages of functions whose directory has a list of them
+    /// Install the packages of functions whose directory has a list of them, and bundle with esbuild
     ///
-    /// uv.lock, pylock.toml, poetry.lock, Pipfile.lock, requirements.txt or pyproject.toml, the first that is there; not where
-    /// packages are installed already. It needs uv or pip. In a limg.yaml, `install` does the same for one function.
+    /// The first list or lock file of Python or Node.js that is there, but not where packages are installed already. It needs uv
+    /// or pip, or the npm, pnpm or yarn that has made the lock file. Functions of a template with `BuildMethod: esbuild` are
+    /// bundled by the project's own esbuild. In a limg.yaml, `install` and `bundle` do the same for one function.
     #[arg(long)]
     pub(in crate::cli) install: bool,
 
@@ -82,6 +83,12 @@ pub(in crate::cli) struct DefinitionArguments {
     /// function's version of Python. In a limg.yaml, `bytecode` does the same, and counts for more.
     #[arg(long, value_name = "MODE", value_parser = bytecode)]
     pub(in crate::cli) bytecode: Option<BytecodeMode>,
+    /// Run the makefiles of functions and layers with `BuildMethod: makefile`, on this machine
+    ///
+    /// `make build-LOGICALID` runs in a copy of the folder, with a folder for its result, as the AWS SAM CLI runs it. A makefile may run any
+    /// program.
+    #[arg(long)]
+    pub(in crate::cli) run_makefiles: bool,
 
     /// Build an image of each function of a template
     ///

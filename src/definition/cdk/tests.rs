@@ -174,6 +174,20 @@ fn nothing_of_the_project_is_in_the_folder_that_cdk_writes() {
 }
 
 #[test]
+fn packages_are_not_installed_into_what_a_bundler_has_made() {
+    for (is_bundled, installs) in [(true, false), (false, true)] {
+        let folder = Folder::new();
+        let mut resource = function("Shop/Api/Handler/Resource", "asset.code");
+        resource["Metadata"]["aws:asset:is-bundled"] = json!(is_bundled);
+        shop(&folder, &json!({ "ApiHandler5E7490E8": resource }));
+        folder.write("cdk.out/asset.code/requirements.txt", b"six\n");
+        let options = Options { install: true, ..Options::of_tests() };
+        let loaded = load(&folder.path("cdk.out"), &options).unwrap();
+        assert_eq!(loaded.project.functions[0].install.is_some(), installs);
+    }
+}
+
+#[test]
 fn a_function_can_be_named_by_its_logical_id() {
     let folder = whole_shop();
     let loaded = load(&folder.path("cdk.out"), &Options::of_tests()).unwrap();

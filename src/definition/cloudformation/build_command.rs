@@ -16,6 +16,9 @@ use crate::runtime::Language;
 /// The names of templates that the AWS SAM CLI finds by itself (AWS SAM CLI, `sam build`, `--template-file`).
 pub(super) const FOUND_BY_SAM: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 
+/// The option with which limg runs makefiles.
+const RUN_MAKEFILES: &str = "--run-makefiles";
+
 /// The largest makefile that is read, in bytes: more than people write.
 const MAKEFILE_LIMIT: u64 = 1024 * 1024;
 
@@ -42,10 +45,11 @@ pub(super) fn needed_by_function<'t>(
         return None;
     }
     if let Some(method) = build_method(stacks, resource).filter(|method| !only_installs(method)) {
-        return Some(Need::of_sam(format!("its `BuildMethod` is `{method}`")));
+        return Some(of_method(&method));
     }
-    if Language::of(runtime).is_none() && has_target(folder, &format!("build-{logical_id}")) {
-        return Some(Need::of_sam(format!("`Makefile` has the target `build-{logical_id}`")));
+    if has_own_target(runtime, folder, logical_id) {
+        let why = format!("`Makefile` has the target `build-{logical_id}`");
+        return Some(Need { why, builder: Builder::SamOrLimg(RUN_MAKEFILES) });
     }
     uncompiled::needed(folder, runtime, handler)
 }
@@ -63,7 +67,31 @@ pub(super) fn needed_by_layer<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>
     if skips_build(stacks, resource) {
         return None;
     }
-    build_method(stacks, resource).map(|method| Need::of_sam(format!("its `BuildMethod` is `{method}`")))
+    build_method(stacks, resource).map(|method| match method.as_str() {
+        // The AWS SAM CLI knows it for functions only.
+        "esbuild" => Need::of_sam(why(&method)),
+        method => of_method(method),
+    })
+}
+
+/// The need of a `BuildMethod`.
+fn of_method(method: &str) -> Need {
+    let builder = match method {
+        "esbuild" => Builder::SamOrLimg("--install"),
+        "makefile" => Builder::SamOrLimg(RUN_MAKEFILES),
+        method if only_installs(method) && !method.starts_with("ruby") => Builder::SamOrLimg("--install"),
+        _ => Builder::Sam,
+    };
+    Need { why: why(method), builder }
+}
+
+fn why(method: &str) -> String {
+    format!("its `BuildMethod` is `{method}`")
+}
+
+/// Whether the makefile of a folder has the target of a function for whose runtime the AWS SAM CLI runs makefiles.
+pub(super) fn has_own_target(runtime: &str, folder: &Path, logical_id: &str) -> bool {
+    Language::of(runtime).is_none() && has_target(folder, &format!("build-{logical_id}"))
 }
 
 /// The finding about sources that must be built first.
@@ -78,7 +106,7 @@ pub(super) fn needed(
     let stale = why_stale.map(|why| format!("; {why}")).unwrap_or_default();
     let message = format!("{what} must be built first, since {why}{stale}");
     let help = Help::from(match &need.builder {
-        Builder::Sam => format!("run `{command}`"),
+        Builder::Sam | Builder::SamOrLimg(_) => format!("run `{command}`"),
         Builder::SamWith(method) => {
             format!("add `BuildMethod: {method}` to the function's `Metadata`, and run `{command}`")
         }
@@ -91,8 +119,15 @@ pub(super) fn needed(
             format!("change `Runtime` to `{runtime}` in the template, and run `{command}`")
         }
         Builder::SamIn(folder) => format!("name the folder `{folder}` instead, and run `{command}`"),
-        Builder::Other(command) => format!("run `{command}`"),
+        Builder::TypeScript(command) => format!("run `{command}`"),
     });
+    let help = match need.builder {
+        Builder::SamOrLimg(option) => help.or(format!("use `{option}` to build it with limg")),
+        Builder::TypeScript(_) => {
+            help.or("add `BuildMethod: esbuild` to the function's `Metadata`, and use `--install`")
+        }
+        _ => help,
+    };
     let help = if why_stale.is_some() { help.or("use `--built` to take the last build") } else { help };
     Finding::error(Code::MissingBuild, place.clone(), message)
         .help(help.or("use `--source` to pack the sources as they are"))
@@ -104,7 +139,7 @@ pub(super) fn skips_build<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) ->
 }
 
 /// `BuildMethod` of a resource (AWS SAM developer guide, Building layers; Building with custom runtimes).
-fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
+pub(super) fn build_method<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>) -> Option<String> {
     // `sam build` adds it to resources that it has built.
     if metadata(stacks, resource, "SamResourceId").is_some() {
         return None;
@@ -117,7 +152,8 @@ pub(super) fn written_metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t
     stacks.get(resource, "Metadata").ok()??.as_written()
 }
 
-fn metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>, key: &str) -> Option<String> {
+/// A text in `Metadata` of a resource.
+pub(super) fn metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>, key: &str) -> Option<String> {
     let metadata = stacks.get(resource, "Metadata").ok()??;
     let value = stacks.get(&metadata, key).ok()??;
     stacks.text(&value).ok()?.map(|text| text.text)
@@ -125,7 +161,7 @@ fn metadata<'t>(stacks: &Stacks<'t>, resource: &Expression<'t>, key: &str) -> Op
 
 /// Whether a method is the id of a runtime whose build only installs packages. Whether those are missing, their lists show.
 /// Others such as `python-uv` read a manifest of their own.
-fn only_installs(method: &str) -> bool {
+pub(super) fn only_installs(method: &str) -> bool {
     ["python", "nodejs", "ruby"]
         .iter()
         .filter_map(|language| method.strip_prefix(language))

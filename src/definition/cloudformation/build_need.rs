@@ -14,6 +14,8 @@ pub(super) struct Need {
 pub(super) enum Builder {
     /// The AWS SAM CLI.
     Sam,
+    /// The AWS SAM CLI, or limg itself with this option.
+    SamOrLimg(&'static str),
     /// The AWS SAM CLI, once the code is this folder below it.
     SamIn(String),
     /// The AWS SAM CLI, once the function has this `BuildMethod`.
@@ -22,8 +24,8 @@ pub(super) enum Builder {
     SamWithTarget,
     /// The AWS SAM CLI, once the template names this runtime: it builds for none that Lambda no longer has.
     SamFor(String),
-    /// Another command.
-    Other(&'static str),
+    /// A compiler of TypeScript; or limg itself, once the function has the `BuildMethod` for esbuild.
+    TypeScript(&'static str),
 }
 
 impl Need {

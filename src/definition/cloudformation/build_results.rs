@@ -63,13 +63,16 @@ struct BuildResult {
     settings: BuiltSettings,
 }
 
-/// What `sam build` has set for a function whose code it has bundled with esbuild (AWS SAM CLI, `samcli/lib/build/bundler.py`).
+/// What a build has set for a function, of which the AWS SAM CLI writes only what it has bundled with esbuild (AWS SAM CLI,
+/// `samcli/lib/build/bundler.py`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct BuiltSettings {
     /// The handler in the bundle.
     pub(super) handler: Option<String>,
     /// The value of `NODE_OPTIONS`, which turns source maps on.
     pub(super) node_options: Option<String>,
+    /// Whether the code has all that it needs.
+    pub(super) is_complete: bool,
 }
 
 /// A result, as far as it can be used.
@@ -146,7 +149,9 @@ impl BuildResults {
         let written =
             Written { follow: Some(true), default_excludes: Some(false), ..Written::path(&path, place) };
         source::read(&written, Path::new("/"), &mut Findings::new(place.clone()))
-            .map_or(Found::None, |source| Found::Fresh(source, result.settings.clone()))
+            .map_or(Found::None, |source| {
+                Found::Fresh(source, BuiltSettings { is_complete: true, ..result.settings.clone() })
+            })
     }
 
     /// What was built for a resource. The built template names the results of loops by their collections, in folders with
@@ -185,6 +190,7 @@ impl BuiltSettings {
             handler: text(&["Properties", "Handler"]).map(str::to_owned),
             node_options: text(&["Properties", "Environment", "Variables", "NODE_OPTIONS"])
                 .map(|options| options.trim().to_owned()),
+            is_complete: false,
         }
     }
 }

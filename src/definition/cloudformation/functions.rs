@@ -16,6 +16,7 @@ use super::context::Context;
 use super::intrinsics::{Expression, StackId, Stacks, Unresolved, Value};
 use super::lambda_edge;
 use super::layers::Layers;
+use super::local_build::{Runs, Sources};
 use super::properties::Properties;
 use crate::definition::fields::configuration::{
     DEFAULT_MEMORY, DEFAULT_TIMEOUT, needs_snapstart_label, wrapper,
@@ -126,6 +127,8 @@ struct HowItRuns<'a> {
     written_runtime: &'a str,
     handler: &'a str,
     architecture: Architecture,
+    /// `NODE_OPTIONS` of its configuration.
+    node_options: Option<&'a str>,
 }
 
 /// What a function is called.
@@ -240,12 +243,7 @@ impl<'t> Reader<'_, 't> {
         {
             return Err(Stop::LeaveAlone("CDK adds it for its own purposes".to_owned()));
         }
-        if self.at_edge.contains(id.logical_id) {
-            let why = "it runs in Lambda@Edge, which does not support container images";
-            return Err(Stop::LeaveAlone(why.to_owned()));
-        }
-        if properties.find("RuntimeConfig").is_some() {
-            let why = "its runtime is managed by the customer, and its code stays a zip";
+        if let Some(why) = self.why_no_image(id.logical_id, &properties) {
             return Err(Stop::LeaveAlone(why.to_owned()));
         }
         *runtime = properties.text("Runtime").ok().flatten();
@@ -253,6 +251,7 @@ impl<'t> Reader<'_, 't> {
         let handler = handler(name, &properties, base.as_ref(), findings);
         let architecture = self.architecture(&properties, findings);
         let layers = self.layers.of_function(properties.both("Layers"), findings);
+        let (configuration, deployed_variables) = self.variables(&properties);
         let location = location.transpose().map_err(|unresolved| findings.add(unresolved.finding()));
         // A runtime that Lambda no longer has does not hide what else is wrong.
         let contract = base.as_ref().map(|base| base.contract.clone()).or_else(|| runtime.clone());
@@ -263,6 +262,7 @@ impl<'t> Reader<'_, 't> {
                     written_runtime: runtime.as_deref().unwrap_or_default(),
                     handler: handler.as_deref().unwrap_or_default(),
                     architecture: self.options.architecture.unwrap_or(architecture),
+                    node_options: configuration.get("NODE_OPTIONS").map(String::as_str),
                 };
                 self.code(id, property, location, runs, resource, findings)
             }
@@ -277,7 +277,6 @@ impl<'t> Reader<'_, 't> {
         let image_name = fields::name::of_image(name);
         fields::name::image(name, &image_name, &resource.place().clone().on_key(), findings);
         let (Some(base), Some((code, built))) = (base, code) else { return Ok(None) };
-        let (configuration, deployed_variables) = self.variables(&properties);
         let handler = built.handler.or(handler);
         // The function's own value would take the place of the image's.
         let node_options = built.node_options.filter(|_| !configuration.contains_key("NODE_OPTIONS"));
@@ -290,6 +289,7 @@ impl<'t> Reader<'_, 't> {
             code,
             install: None,
             bytecode: None,
+            is_complete: built.is_complete,
             dependencies: Dependencies::Installed,
             layers,
             extensions: Vec::new(),
@@ -299,12 +299,26 @@ impl<'t> Reader<'_, 't> {
             environment: node_options.map(|value| ("NODE_OPTIONS".to_owned(), value)).into_iter().collect(),
             configuration,
             deployed_variables,
-            build_command: (self.context.results.are_used() && !build_command::skips_build(stacks, resource))
-                .then(|| self.context.build_command(resource)),
+            build_command: self.build_command(resource),
             timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),
             base,
         }))
+    }
+
+    /// Why Lambda runs no image of a function.
+    fn why_no_image(&self, logical_id: &str, properties: &Properties<'_, 't>) -> Option<&'static str> {
+        if self.at_edge.contains(logical_id) {
+            return Some("it runs in Lambda@Edge, which does not support container images");
+        }
+        let is_managed = properties.find("RuntimeConfig").is_some();
+        is_managed.then_some("its runtime is managed by the customer, and its code stays a zip")
+    }
+
+    /// The command that installs what the code needs.
+    fn build_command(&self, resource: &Expression<'t>) -> Option<String> {
+        let skips_build = build_command::skips_build(self.stacks, resource);
+        (self.context.results.are_used() && !skips_build).then(|| self.context.build_command(resource))
     }
 
     fn base(&self, name: &str, properties: &Properties<'_, '_>, findings: &mut Findings) -> Option<Base> {
@@ -361,8 +375,9 @@ impl<'t> Reader<'_, 't> {
         let (path, place) = match location {
             Location::Path { path, place } => (path, place),
             other => {
+                let is_complete = matches!(&other, Location::Asset(asset) if asset.is_bundled);
                 let code = self.code_without_path(&what, property, other, runs.runtime, findings);
-                return code.map(|code| (code, BuiltSettings::default()));
+                return code.map(|code| (code, BuiltSettings { is_complete, ..BuiltSettings::default() }));
             }
         };
         if !code::may_be_on_this_machine(&what, &place, &self.options.fetched, findings) {
@@ -380,6 +395,12 @@ impl<'t> Reader<'_, 't> {
             return Some((FunctionCode::Files(source), settings));
         }
         let is_folder = fs::metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
+        let (stacks, context, logical_id) = (self.stacks, self.context, id.logical_id);
+        let sources = Sources { stacks, context, resource, logical_id, path: &path, place: &place };
+        let runner = Runs { runtime: runs.runtime, handler: runs.handler, node_options: runs.node_options };
+        if let Some(built) = is_folder.then(|| sources.of_function(&runner, findings)).flatten() {
+            return built.ok().map(|(build, settings)| (FunctionCode::Built(build), settings));
+        }
         if self.context.results.are_used()
             && is_folder
             && let Some(need) = build_command::needed_by_function(
@@ -399,8 +420,9 @@ impl<'t> Reader<'_, 't> {
             findings.add(build_command::needed(&what, &need, found.why_stale(), &command, &place));
             return None;
         }
-        let code = code::files(&path, &place, runs.runtime, findings);
-        code.map(|code| (FunctionCode::Files(code), BuiltSettings::default()))
+        let code = code::files(&path, &place, runs.runtime, findings)?;
+        let is_complete = build_command::skips_build(self.stacks, resource);
+        Some((FunctionCode::Files(code), BuiltSettings { is_complete, ..BuiltSettings::default() }))
     }
 
     /// Code that is not a path next to the template.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::assets::Assets;
 use super::build_command;
 use super::build_graph::Wanted;
-use super::build_need::{Builder, Need};
 use super::build_results::Found;
 use super::code::{self, InS3, Location};
 use super::context::Context;
 use super::intrinsics::{Expression, Reference, Stacks, Unresolved, Value};
+use super::local_build::Sources;
 use super::properties::Properties;
-use crate::definition::fields::{self, Findings, layer_version, package_list, source};
+use crate::definition::fields::{self, Findings, layer_version, source};
 use crate::finding::{Code, Finding, Place};
 use crate::fs;
 use crate::project::{Layer, LayerSource};
@@ -177,15 +177,15 @@ fn read<'t>(
                 sources: fs::folder_of(place.file()).join(&path),
                 metadata: build_command::written_metadata(stacks, resource),
             };
-            let packages = context.options.install.then(|| package_list::alone_in(&wanted.sources)).flatten();
+            let sources = Sources { stacks, context, resource, logical_id, path: &path, place: &place };
             match (results.find(&full_name, &place, &wanted), need) {
                 (Found::Fresh(source, _), _) => source,
-                (_, Some(Need { builder: Builder::Sam, .. })) if let Some(list) = packages => {
-                    return Some(Layer {
+                _ if let Some(built) = sources.of_layer(findings) => {
+                    return built.ok().map(|source| Layer {
                         name: fields::name::of_image(&name),
                         place: resource.place().clone(),
-                        source: LayerSource::Packages(list),
-                        source_place: place,
+                        source,
+                        source_place: place.clone(),
                         bytecode: None,
                     });
                 }

@@ -32,6 +32,7 @@ mod inline;
 mod intrinsics;
 mod lambda_edge;
 mod layers;
+mod local_build;
 mod names;
 mod nested;
 mod output_files;

@@ -90,7 +90,7 @@ fn typescript(folder: &Path, handler: &str) -> Option<Need> {
     let package: serde_json::Value = serde_json::from_str(&package).unwrap_or_default();
     let has_script = package.pointer("/scripts/build").is_some();
     let command = if has_script { "npm run build" } else { "npx tsc" };
-    Some(Need { why, builder: Builder::Other(command) })
+    Some(Need { why, builder: Builder::TypeScript(command) })
 }
 
 /// A custom runtime is the program `bootstrap`.
@@ -199,8 +199,8 @@ mod tests {
         let folder = Folder::new();
         folder.write("app.ts", b"x");
         let builder = || needed(folder.root(), "nodejs22.x", "app.handler").map(|need| need.builder);
-        assert_eq!(builder(), Some(Builder::Other("npx tsc")));
+        assert_eq!(builder(), Some(Builder::TypeScript("npx tsc")));
         folder.write("package.json", br#"{"scripts":{"build":"tsc"}}"#);
-        assert_eq!(builder(), Some(Builder::Other("npm run build")));
+        assert_eq!(builder(), Some(Builder::TypeScript("npm run build")));
     }
 }

@@ -3,6 +3,7 @@
 
 pub(super) mod architecture;
 pub(super) mod build_output;
+pub(super) mod bundle;
 pub(super) mod configuration;
 pub(super) mod environment;
 mod findings;

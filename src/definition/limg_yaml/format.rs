@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -14,6 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+pub(super) use super::bundle::Bundle;
+pub(super) use super::entries::{AsWritten, Entries};
 use crate::project::{Architecture, BytecodeMode};
 use crate::runtime;
 
@@ -168,6 +169,10 @@ pub(super) struct Function {
     /// is there; or `strip` it. Applies to `code` and its packages; in `defaults` to layers and extensions too. Default: `compile`
     /// for packages that limg installs and `keep` for all else.
     pub(super) bytecode: Option<BytecodeMode>,
+    /// Bundle `code` with the project's own esbuild, as the AWS SAM CLI does: `true` for the handler's module, the path of another
+    /// one, or a mapping with `entry_points` and options of esbuild. The packages of `install` are installed for it, or those of
+    /// the lock file in the code's directory.
+    pub(super) bundle: Option<Bundle>,
     /// Which files of `code` get a layer of their own, which does not change when the rest is edited: patterns in gitignore
     /// syntax, relative to the root of the code; or `false` for none. Default: `true`, for installed packages.
     pub(super) dependencies: Option<Dependencies>,
@@ -387,83 +392,6 @@ pub(super) enum Encryption {
     Kms,
 }
 
-/// A value that keeps its text, also if it is a number or boolean: `VERSION: 1.10` does not become `1.1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AsWritten(pub(super) String);
-
-impl<'de> Deserialize<'de> for AsWritten {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The document's tree gives the text of any scalar when it is asked for a string.
-        String::deserialize(deserializer).map(Self)
-    }
-}
-
-impl JsonSchema for AsWritten {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "AsWritten".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The value: text, a number or a boolean. Numbers keep their spelling.",
-            "type": ["string", "number", "boolean"]
-        })
-    }
-}
-
-/// A mapping from names to values that keeps the order in which they were written.
-#[derive(Debug)]
-pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
-            type Value = Entries<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor(PhantomData))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Entries<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("EntriesOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "additionalProperties": generator.subschema_for::<T>(),
-        })
-    }
-}
-
 /// The JSON Schema of the format.
 ///
 /// Draft 7 without references, since every editor's YAML support understands that.
@@ -508,7 +436,8 @@ mod tests {
             assert!(description.ends_with('.'), "{path}: {description:?}");
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
-        assert_eq!(keys, 7 + 24 + 3 + 14 + 10 + 24 + 8);
+        // The last are bundles, in defaults and functions.
+        assert_eq!(keys, 7 + 25 + 3 + 14 + 10 + 25 + 8 + 2 * 54);
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //!
 //! What this format calls its keys does not leave this folder, except for `migrate`, which writes it.
 
+mod bundle;
+mod entries;
 mod expected;
 mod format;
 mod shape;
@@ -27,6 +29,7 @@ use crate::finding::{Code, Finding};
 use crate::project::Project;
 use crate::runtime::Date;
 
+pub(super) use bundle::{ENTRY_POINTS, key_of};
 pub(super) use format::schema;
 pub(crate) use starter::{Starter, starter};
 pub(super) use words::VOCABULARY;

@@ -4,16 +4,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use super::MigrationError;
 use super::names::Names;
 use super::paths::Folder;
 use super::sources::Sources;
 use super::values::{Keys, Value};
+use crate::definition::fields::bundle::as_pairs;
 use crate::definition::fields::configuration::{DEFAULT_MEMORY, DEFAULT_TIMEOUT};
-use crate::definition::{Loaded, Unbuildable, WhyUnbuildable, shared_images};
+use crate::definition::{Loaded, Unbuildable, WhyUnbuildable, limg_yaml, shared_images};
 use crate::fs;
 use crate::project::{
-    Architecture, Base, Function, FunctionCode, ImageFiles, InlineFile, Layer, LayerSource, VersionSource,
+    Architecture, Base, BuildMethod, Bundle, BundleOption, Function, FunctionCode, ImageFiles, InlineFile,
+    Layer, LayerSource, MakeTarget, VersionSource,
 };
 use crate::runtime::WRAPPER_VARIABLE;
 
@@ -203,6 +207,15 @@ impl Writer<'_> {
                 comments.extend(self.sources.ignore_comment(source)?);
                 keys.extend(self.sources.keys("code", source)?);
             }
+            FunctionCode::Built(build) => {
+                comments.extend(self.sources.ignore_comment(&build.source)?);
+                keys.extend(self.sources.keys("code", &build.source)?);
+                match &build.method {
+                    BuildMethod::Esbuild(bundle) => keys.extend(self.bundle(bundle)?),
+                    BuildMethod::Make(target) => comments.push(makefile_comment(target)),
+                    BuildMethod::Packages(_) => {}
+                }
+            }
             FunctionCode::Inline(_) => {
                 comments.push("The definition contained the code, which is in files now.".to_owned());
                 keys.push(("code", Value::Text(format!("{INLINE_FOLDER}/{name}"))));
@@ -239,6 +252,32 @@ impl Writer<'_> {
             }
         }
         Ok(Entry { name: name.to_owned(), comments, keys })
+    }
+
+    /// The keys of a bundle.
+    fn bundle(&self, bundle: &Bundle) -> Result<Keys, MigrationError> {
+        let mut keys = Keys::new();
+        let options = bundle.options.iter().map(|(name, value)| {
+            let value = match value {
+                BundleOption::Flag(flag) => json!(flag),
+                BundleOption::Text(text) => json!(text),
+                BundleOption::List(items) => match as_pairs(name, items) {
+                    Some(pairs) => json!(pairs),
+                    None => json!(items),
+                },
+            };
+            (limg_yaml::key_of(name), value)
+        });
+        let entry_points = (limg_yaml::ENTRY_POINTS.to_owned(), json!(bundle.entry_points));
+        let entries: Vec<String> = std::iter::once(entry_points)
+            .chain(options)
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        keys.push(("bundle", Value::Literal(format!("{{ {} }}", entries.join(", ")))));
+        if let Some(list) = &bundle.packages {
+            keys.push(("install", Value::Text(self.sources.folder.written(&list.path)?)));
+        }
+        Ok(keys)
     }
 
     /// Adds the base of a function, if it is not the runtime's own.
@@ -287,6 +326,15 @@ impl Writer<'_> {
             LayerSource::Packages(list) => {
                 vec![("install", Value::Text(self.sources.folder.written(&list.path)?))]
             }
+            LayerSource::Built(build) => {
+                match &build.method {
+                    BuildMethod::Make(target) => comments.push(makefile_comment(target)),
+                    BuildMethod::Packages(_) | BuildMethod::Esbuild(_) => comments.push(
+                        "Put its sources into the folder `python` or `nodejs`, and install its packages there.".to_owned(),
+                    ),
+                }
+                self.sources.keys("path", &build.source)?
+            }
             LayerSource::Image(ImageFiles { reference, path, to }) => vec![
                 ("image", Value::Text(reference.to_string())),
                 ("path", Value::Text(path.to_string())),
@@ -300,6 +348,11 @@ impl Writer<'_> {
         self.layers.known.push((layer.clone(), name.clone()));
         Ok(name)
     }
+}
+
+/// The comment on files that a makefile makes.
+fn makefile_comment(target: &MakeTarget) -> String {
+    format!("`make {}` made it: run that first, and name its result here.", target.name)
 }
 
 /// What cannot be carried of a function.

@@ -34,6 +34,43 @@ fn assert_migrated(folder: &Folder, file: &str, options: &Options, expected: &st
 }
 
 #[test]
+fn a_bundle_stays_one_and_what_a_makefile_makes_is_named() {
+    let folder = Folder::new();
+    folder.write("web/src/app.ts", b"");
+    folder.write("web/package-lock.json", b"{}");
+    folder.write("rust/Makefile", b"build-Made:\n");
+    folder.write(
+        "template.yaml",
+        b"
+Resources:
+  Bundled:
+    Type: AWS::Serverless::Function
+    Properties: { CodeUri: web, Handler: src/app.handler, Runtime: nodejs22.x }
+    Metadata:
+      BuildMethod: esbuild
+      BuildProperties: { Minify: false, MainFields: 'module,main', Loader: [.png=file], External: [sharp], Sourcemap: true }
+  Made:
+    Type: AWS::Serverless::Function
+    Properties: { CodeUri: rust, Runtime: provided.al2023 }
+    Metadata: { BuildMethod: makefile }
+",
+    );
+    let options = Options { install: true, run_makefiles: true, ..options() };
+    // It compares what the text describes with the template.
+    let text = migrated(&folder, "template.yaml", &options).unwrap().text;
+    for line in [
+        "bundle: { entry_points: [\"src/app\"], minify: false, main_fields: \"module,main\", loader: {\".png\":\"file\"}, \
+         external: [\"sharp\"], sourcemap: true }",
+        "install: web/package-lock.json",
+        "handler: app.handler",
+        "NODE_OPTIONS: \"--enable-source-maps\"",
+        "# `make build-Made` made it: run that first, and name its result here.",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
+
+#[test]
 fn a_template_becomes_a_definition_with_comments() {
     let folder = Folder::new();
     let template = r#"
@@ -389,9 +426,7 @@ proptest! {
         prop_assert!(now_code.exclude.starts_with(&before_code.exclude));
         let path = |source: &LayerSource| match source {
             LayerSource::Files(source) => source.path.clone(),
-            LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Packages(_) => {
-                panic!("the layer is in files")
-            },
+            _ => panic!("the layer is in files"),
         };
         prop_assert_eq!(path(&before.layers[0].source), path(&now.layers[0].source));
     }

@@ -9,7 +9,9 @@ use crate::definition::document::Document;
 use crate::definition::{Options, limg_yaml};
 use crate::finding::Finding;
 use crate::fs;
-use crate::project::{Function, FunctionCode, ImageLocation, Layer, LayerSource, Project, Source};
+use crate::project::{
+    Build, BuildMethod, Function, FunctionCode, ImageLocation, Layer, LayerSource, Project, Source,
+};
 use crate::runtime::Date;
 
 /// Checks that the sections describe the project.
@@ -78,9 +80,11 @@ fn difference(before: &Function, now: &Function) -> Option<&'static str> {
     };
     let code = match (&before.code, &now.code) {
         (FunctionCode::Files(before), FunctionCode::Files(now)) => same_source(before, now),
-        // Its files do not exist yet.
-        (FunctionCode::Inline(_), _) => true,
-        (FunctionCode::Files(_), FunctionCode::Inline(_)) => false,
+        (FunctionCode::Built(before), FunctionCode::Built(now)) => same_build(before, now),
+        // Its files do not exist yet: `limg.yaml` has no makefiles, and names the result.
+        (FunctionCode::Built(Build { method: BuildMethod::Make(_), .. }), FunctionCode::Files(_))
+        | (FunctionCode::Inline(_), _) => true,
+        (FunctionCode::Files(_), _) | (_, FunctionCode::Inline(_) | FunctionCode::Files(_)) => false,
     };
     let layers = before.layers.len() == now.layers.len()
         && before.layers.iter().zip(&now.layers).all(|(before, now)| same_layer(before, now));
@@ -105,6 +109,11 @@ fn difference(before: &Function, now: &Function) -> Option<&'static str> {
     .into_iter()
     .find(|(is_same, _)| !is_same)
     .map(|(_, what)| what)
+}
+
+/// Whether the same is made of the same files.
+fn same_build(before: &Build, now: &Build) -> bool {
+    before.method == now.method && same_source(&before.source, &now.source)
 }
 
 fn same_layer(before: &Layer, now: &Layer) -> bool {

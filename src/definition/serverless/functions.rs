@@ -167,6 +167,7 @@ impl<'a> Reader<'_, 'a> {
             code: FunctionCode::Files(source),
             install: None,
             bytecode: None,
+            is_complete: false,
             dependencies: Dependencies::Installed,
             layers: layers.unwrap_or_default(),
             extensions: Vec::new(),

@@ -105,6 +105,7 @@ fn function(
         code: FunctionCode::Files(code),
         install: None,
         bytecode: None,
+        is_complete: false,
         dependencies: Dependencies::Installed,
         layers,
         extensions: Vec::new(),

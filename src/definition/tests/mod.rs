@@ -5,7 +5,7 @@ mod files;
 use std::path::{Path, PathBuf};
 
 use super::{DefinitionError, Listed, Loaded, Located, WhyUnbuildable};
-use crate::project::{FunctionCode, LayerSource};
+use crate::project::{Build, BuildMethod, FunctionCode, LayerSource, PackageList};
 use crate::runtime::Date;
 
 /// The day on which the tests run.
@@ -63,6 +63,7 @@ pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>
     for function in &loaded.project.functions {
         let code = match &function.code {
             FunctionCode::Files(source) => format!("{}/", source.path.display()),
+            FunctionCode::Built(build) => built(build),
             FunctionCode::Inline(files) => {
                 files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join("+")
             }
@@ -70,7 +71,9 @@ pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>
         let layers = function.layers.iter().map(|layer| match &layer.source {
             LayerSource::Files(source) => format!("{}={}", layer.name, source.path.display()),
             LayerSource::Version(version) => version.arn.to_string(),
-            LayerSource::Image(_) | LayerSource::Packages(_) => panic!("no other tool has such layers"),
+            LayerSource::Packages(list) => format!("{}=packages of {}", layer.name, list.path.display()),
+            LayerSource::Built(build) => format!("{}={}", layer.name, built(build)),
+            LayerSource::Image(_) => panic!("no other tool has such layers"),
         });
         lines.push(format!(
             "{} {} {} {} {code} [{}] in {}",
@@ -95,6 +98,29 @@ pub(super) fn described(folder: &Folder, loaded: Result<Loaded, DefinitionError>
         }
     }
     lines.join("\n").replace(&root, "")
+}
+
+/// What is made from sources, and how.
+fn built(build: &Build) -> String {
+    let list = |list: &Option<PackageList>| {
+        list.as_ref().map_or("no packages".to_owned(), |list| format!("packages of {}", list.path.display()))
+    };
+    let how = match &build.method {
+        BuildMethod::Esbuild(bundle) => {
+            let options: Vec<_> =
+                bundle.options.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+            let options = options.join(" ");
+            format!("esbuild {} {options} with {}", bundle.entry_points.join("+"), list(&bundle.packages))
+        }
+        BuildMethod::Make(target) => {
+            format!("make {} of {} in `{}`", target.name, target.makefile.display(), target.folder)
+        }
+        BuildMethod::Packages(packages) => {
+            let language = if packages.are_of_node { "Node.js" } else { "Python" };
+            format!("{language} with {}", list(&packages.list))
+        }
+    };
+    format!("{}/ by {how}", build.source.path.display())
 }
 
 /// What is wrong with a definition.

@@ -20,6 +20,9 @@ const FILES_AT_MOST: usize = 1000;
 
 const MANIFEST: &str = "package.json";
 
+/// The sections of a manifest with packages: those for development first, then those that are needed when it runs.
+const SECTIONS: [&str; 4] = ["devDependencies", "dependencies", "optionalDependencies", "peerDependencies"];
+
 /// The settings of the tools in a project.
 const SETTINGS: [&str; 5] = [".npmrc", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml"];
 
@@ -43,11 +46,11 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads what there is. Nothing if there are no dependencies.
+    /// Reads what there is. Nothing if there are no dependencies, of which those for development count only if they are wanted.
     ///
     /// # Errors
     /// When a file cannot be read, or names what cannot be installed elsewhere.
-    pub(super) fn read(list: &PackageList) -> Result<Option<Self>, InstallError> {
+    pub(super) fn read(list: &PackageList, with_development: bool) -> Result<Option<Self>, InstallError> {
         let folder = fs::folder_of(&list.path);
         let path = folder.join(MANIFEST);
         let text = fs::read_text(&path, SIZE_LIMIT)?;
@@ -55,13 +58,14 @@ impl Inputs {
             what: path.display().to_string(),
             why: error.to_string(),
         })?;
-        if dependencies(&manifest).next().is_none() {
+        let sections = if with_development { &SECTIONS[..] } else { &SECTIONS[1..] };
+        if dependencies(&manifest, sections).next().is_none() {
             return Ok(None);
         }
         if list.kind == PackageListKind::PackageJson {
             return Err(NodeError::NoLock { manifest: path }.into());
         }
-        let local = dependencies(&manifest).find(|(_, location)| is_local(location));
+        let local = dependencies(&manifest, sections).find(|(_, location)| is_local(location));
         if let Some((package, location)) = local {
             let (package, location) = (package.to_owned(), location.to_owned());
             return Err(NodeError::Local { manifest: path, package, location }.into());
@@ -105,10 +109,9 @@ impl Inputs {
     }
 }
 
-/// The packages that a manifest needs when it runs, and where they are.
-fn dependencies(manifest: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let sections = ["dependencies", "optionalDependencies", "peerDependencies"];
-    let sections = sections.into_iter().filter_map(|key| manifest.get(key)?.as_object());
+/// The packages that a manifest has in some sections, and where they are.
+fn dependencies<'m>(manifest: &'m Value, sections: &'m [&str]) -> impl Iterator<Item = (&'m str, &'m str)> {
+    let sections = sections.iter().filter_map(|key| manifest.get(key)?.as_object());
     sections.flatten().map(|(name, location)| (name.as_str(), location.as_str().unwrap_or_default()))
 }
 
@@ -181,7 +184,7 @@ mod tests {
         let kind = PackageListKind::of(&path);
         let list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new(), scripts: None };
         let names = |inputs: Inputs| inputs.files().map(|(name, _)| name.to_owned()).collect();
-        Inputs::read(&list)
+        Inputs::read(&list, false)
             .map(|inputs| inputs.map(names))
             .map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
     }

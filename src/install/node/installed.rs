@@ -45,11 +45,12 @@ pub(super) struct Installed {
     pub(super) foreign: Vec<String>,
 }
 
-/// Reads a folder of packages. `cpu` is the word of Node.js for the function's architecture.
+/// Reads a folder of packages. `cpu` is the word of Node.js for the function's architecture; without it, they are for the
+/// machine that builds, and all are taken.
 ///
 /// # Errors
 /// When it cannot be read, or has what an image cannot contain.
-pub(super) fn read(folder: &Path, cpu: &str) -> Result<Installed, InstallError> {
+pub(super) fn read(folder: &Path, cpu: Option<&str>) -> Result<Installed, InstallError> {
     let root: ImagePath =
         format!("/{FOLDER}").parse().map_err(|source| TreeError::Path { what: FOLDER.to_owned(), source })?;
     // All dependencies may be optional, and for other systems.
@@ -61,11 +62,11 @@ pub(super) fn read(folder: &Path, cpu: &str) -> Result<Installed, InstallError> 
     of_tree(tree, root.as_str(), cpu)
 }
 
-/// What of the packages below a `node_modules` belongs into the image.
+/// What of the packages below a `node_modules` belongs into the image, as [`read`] does.
 ///
 /// # Errors
 /// When the manifest of a package cannot be read.
-pub(super) fn of_tree(tree: Tree, folder: &str, cpu: &str) -> Result<Installed, InstallError> {
+pub(super) fn of_tree(tree: Tree, folder: &str, cpu: Option<&str>) -> Result<Installed, InstallError> {
     let mut installed = Installed { tree, with_scripts: Vec::new(), foreign: Vec::new() };
     let mut dropped: Vec<String> = STATE.iter().map(|name| format!("{folder}/{name}")).collect();
     for (path, node) in installed.tree.iter() {
@@ -73,11 +74,11 @@ pub(super) fn of_tree(tree: Tree, folder: &str, cpu: &str) -> Result<Installed, 
         let Node::File(file) = node else { continue };
         let manifest = manifest(file)?;
         let is_for = |key: &str, value: &str| accepts(manifest.get(key), value);
-        let is_native = is_for("os", "linux") && is_for("cpu", cpu);
+        let is_native = cpu.is_none_or(|cpu| is_for("os", "linux") && is_for("cpu", cpu));
         if !is_native {
             installed.foreign.push(name.to_owned());
         }
-        if !is_native || !is_for("libc", "glibc") {
+        if !is_native || (cpu.is_some() && !is_for("libc", "glibc")) {
             dropped.push(package.to_owned());
             continue;
         }
@@ -229,7 +230,7 @@ mod tests {
             std::os::unix::fs::symlink("../mac/index.js", root.join(".bin/mac")).unwrap();
             std::os::unix::fs::symlink("../ms/index.js", root.join(".bin/ms")).unwrap();
         }
-        let installed = read(&root, "x64").unwrap();
+        let installed = read(&root, Some("x64")).unwrap();
         assert_eq!(installed.with_scripts, ["gyp", "native"]);
         assert_eq!(installed.foreign, ["@a/arm", "mac"]);
         let files = installed.tree.iter().filter(|(_, node)| !matches!(node, Node::Directory));
@@ -246,6 +247,10 @@ mod tests {
             "tested/package.json",
         ];
         assert_eq!(files, [links, &others].concat());
-        assert!(read(&folder.path().join("none"), "x64").unwrap().tree.is_empty());
+        assert!(read(&folder.path().join("none"), Some("x64")).unwrap().tree.is_empty());
+        let for_builds = read(&root, None).unwrap();
+        assert_eq!(for_builds.with_scripts, ["@a/arm", "gyp", "native"]);
+        assert!(for_builds.foreign.is_empty());
+        assert!(for_builds.tree.get_or_implied("/node_modules/mac/package.json").is_some());
     }
 }

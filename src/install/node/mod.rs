@@ -6,20 +6,24 @@
 mod error;
 mod inputs;
 mod installed;
-mod kept;
 mod npm_cache;
 mod tool;
+
+use std::path::Path;
+
+use serde_json::Value;
 
 pub(crate) use error::NodeError;
 use inputs::Inputs;
 use installed::Installed;
-use kept::Kept;
 use npm_cache::NpmCache;
 use tool::{Job, Tool, Version};
 
 use super::Installer;
 use super::error::InstallError;
-use super::program::Program;
+use super::folder;
+use super::kept::Kept;
+use super::program::{Program, machine};
 use crate::project::{Architecture, ImagePath, PackageList};
 use crate::store::{Digest, FieldHasher};
 use crate::tree::{Tree, TreeError};
@@ -58,6 +62,50 @@ impl NodeTarget {
     }
 }
 
+/// Which packages are installed, and for which machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// Those that the code needs when it runs, for a function's machine.
+    Image(&'a NodeTarget),
+    /// All, those for development among them, for the machine that builds.
+    Build,
+}
+
+/// An installation.
+#[derive(Debug)]
+pub(super) struct Planned<'a> {
+    /// The digest of all that decides what is installed.
+    pub(super) key: Digest,
+    inputs: Inputs,
+    tool: Tool,
+    program: Program,
+    version: Version,
+    list: &'a PackageList,
+    scope: Scope<'a>,
+}
+
+impl Scope<'_> {
+    /// The word of Node.js for the function's architecture.
+    fn cpu(self) -> Option<&'static str> {
+        match self {
+            Self::Image(target) => Some(target.cpu()),
+            Self::Build => None,
+        }
+    }
+}
+
+impl Planned<'_> {
+    /// `package.json`.
+    pub(super) fn manifest(&self) -> &Value {
+        &self.inputs.manifest
+    }
+
+    /// Whether install scripts run.
+    fn runs_scripts(&self) -> bool {
+        self.list.scripts == Some(true)
+    }
+}
+
 impl Installer {
     /// Installs the packages of a list, and places `node_modules` below `root`. This blocks, and runs a tool unless the store
     /// has the result.
@@ -70,9 +118,25 @@ impl Installer {
         target: &NodeTarget,
         root: &ImagePath,
     ) -> Result<NodePackages, InstallError> {
-        let Some(inputs) = Inputs::read(list)? else {
+        let Some(planned) = self.plan(list, Scope::Image(target))? else {
             return Ok(NodePackages { tree: Tree::new(), with_scripts: Vec::new() });
         };
+        let kept = if let Some(kept) = Kept::find(&planned.key, &self.store) {
+            kept
+        } else {
+            self.install(&planned, self.store.temporary_folder()?.path())?
+        };
+        let tree = kept.tree(root, &self.store)?;
+        Ok(NodePackages { tree, with_scripts: kept.with_scripts })
+    }
+
+    /// Finds out what installs a list. Nothing if there are no packages in it.
+    pub(super) fn plan<'a>(
+        &self,
+        list: &'a PackageList,
+        scope: Scope<'a>,
+    ) -> Result<Option<Planned<'a>>, InstallError> {
+        let Some(inputs) = Inputs::read(list, matches!(scope, Scope::Build))? else { return Ok(None) };
         let tool = Tool::of(list.kind);
         let program = self.programs.find(tool.name()).ok_or_else(|| InstallError::NoProgram {
             program: tool.name(),
@@ -80,55 +144,66 @@ impl Installer {
             help: tool.help(),
         })?;
         let version = self.version(&program, &inputs)?;
-        let scripts = list.scripts == Some(true);
-        let key = key(&inputs, tool, &version, target, scripts);
-        let kept = if let Some(kept) = Kept::find(&key, &self.store) {
-            kept
-        } else {
-            let folder = self.store.temporary_folder()?;
-            inputs.write(folder.path())?;
-            let job = Job {
-                tool,
-                program: &program,
-                version: &version,
-                inputs: &inputs,
-                lock: &list.path,
-                cpu: target.cpu(),
-                scripts,
-                folder: folder.path(),
-                reporter: &*self.reporter,
-            };
-            self.install(&job, &key, target)?
-        };
-        let with_scripts = kept.with_scripts.clone();
-        Ok(NodePackages { tree: kept.tree(root, &self.store)?, with_scripts })
+        let key = key(&inputs, tool, &version, scope, list.scripts == Some(true));
+        Ok(Some(Planned { key, inputs, tool, program, version, list, scope }))
     }
 
-    fn install(&self, job: &Job<'_>, key: &Digest, target: &NodeTarget) -> Result<Kept, InstallError> {
-        if let Some(kept) = self.from_npm_cache(job)? {
+    /// Installs packages into a folder, from the store if it has them. Returns the names of those whose install scripts have
+    /// not run.
+    pub(super) fn install_into(
+        &self,
+        planned: &Planned<'_>,
+        folder: &Path,
+    ) -> Result<Vec<String>, InstallError> {
+        let kept = if let Some(kept) = Kept::find(&planned.key, &self.store) {
+            let tree = kept.tree(&folder::root()?, &self.store)?;
+            folder::write(&tree, folder)?;
+            kept
+        } else {
+            self.install(planned, folder)?
+        };
+        Ok(if planned.runs_scripts() { Vec::new() } else { kept.with_scripts })
+    }
+
+    fn install(&self, planned: &Planned<'_>, folder: &Path) -> Result<Kept, InstallError> {
+        let Planned { inputs, key, tool, program, version, list, scope } = planned;
+        inputs.write(folder)?;
+        let job = Job {
+            tool: *tool,
+            program,
+            version,
+            inputs,
+            lock: &list.path,
+            cpu: scope.cpu(),
+            scripts: planned.runs_scripts(),
+            folder,
+            reporter: &*self.reporter,
+        };
+        if let Some(kept) = self.from_npm_cache(&job)? {
             kept.record(key, &self.store)?;
             return Ok(kept);
         }
         job.run()?;
-        let installed = installed::read(&job.folder.join(installed::FOLDER), target.cpu())?;
-        if let Some(package) = installed.foreign.into_iter().next() {
+        let installed = installed::read(&folder.join(installed::FOLDER), scope.cpu())?;
+        if let Scope::Image(target) = scope
+            && let Some(package) = installed.foreign.into_iter().next()
+        {
             return Err(NodeError::OtherMachine {
-                program: job.tool.name(),
-                version: job.version.text.clone(),
+                program: tool.name(),
+                version: version.text.clone(),
                 package,
                 target: format!("Linux on {}", target.architecture.name()),
             }
             .into());
         }
-        Kept::add(key, &installed.tree, installed.with_scripts, &self.store)
+        Kept::add(key, (&installed.tree, ""), installed.with_scripts, &self.store)
     }
 
     /// What npm would install, if its cache has all of it and nothing needs npm itself.
     fn from_npm_cache(&self, job: &Job<'_>) -> Result<Option<Kept>, InstallError> {
-        if job.tool != Tool::Npm || job.scripts {
-            return Ok(None);
-        }
-        let Some(packages) = npm_cache::packages(job.inputs, job.cpu) else { return Ok(None) };
+        // Without a target, the packages are for programs of this machine, which run in the folder.
+        let Some(cpu) = job.cpu.filter(|_| job.tool == Tool::Npm && !job.scripts) else { return Ok(None) };
+        let Some(packages) = npm_cache::packages(job.inputs, cpu) else { return Ok(None) };
         // An npm without these settings installs in its own way.
         let settings = job.npm_settings().unwrap_or_default();
         let Some(cache) = NpmCache::of(&settings) else { return Ok(None) };
@@ -160,10 +235,14 @@ impl Installer {
 }
 
 /// All that decides what is installed.
-fn key(inputs: &Inputs, tool: Tool, version: &Version, target: &NodeTarget, scripts: bool) -> Digest {
+fn key(inputs: &Inputs, tool: Tool, version: &Version, scope: Scope<'_>, scripts: bool) -> Digest {
     let mut hasher = FieldHasher::default();
     let (tool, major) = (tool.name(), version.major);
-    hasher.add(format!("{tool} {major}\0{}\0{} glibc\0{scripts}", target.runtime, target.cpu()));
+    let machine = match scope {
+        Scope::Image(target) => format!("{}\0{} glibc", target.runtime, target.cpu()),
+        Scope::Build => format!("build\0{}", machine()),
+    };
+    hasher.add(format!("{tool} {major}\0{machine}\0{scripts}"));
     add_files(inputs.files(), &mut hasher);
     hasher.finish()
 }

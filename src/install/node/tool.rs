@@ -1,6 +1,7 @@
 //! npm, pnpm and Yarn: which one a lock file belongs to, how each is called, and what its errors mean.
 //!
-//! They install what the lock file pins and nothing for development, for Linux with glibc and the function's architecture.
+//! They install what the lock file pins: for an image nothing for development, for Linux with glibc and the function's
+//! architecture; for a build also what is for development, for the machine that builds.
 
 use std::path::Path;
 
@@ -51,8 +52,8 @@ pub(super) struct Job<'a> {
     pub(super) inputs: &'a Inputs,
     /// The lock file of the user.
     pub(super) lock: &'a Path,
-    /// The word of Node.js for the function's architecture.
-    pub(super) cpu: &'static str,
+    /// The word of Node.js for the function's architecture, or nothing for a build on this machine.
+    pub(super) cpu: Option<&'static str>,
     /// Whether install scripts run.
     pub(super) scripts: bool,
     /// The folder with the inputs, where the packages go.
@@ -201,9 +202,12 @@ impl Job<'_> {
 
     /// An npm that does not know `--cpu`, `--os` and `--libc` ignores them; then what it has installed is refused.
     fn npm(&self) -> Result<(), InstallError> {
-        let cpu = format!("--cpu={}", self.cpu);
-        let mut arguments = vec!["ci", "--omit=dev", "--no-audit", "--no-fund", "--no-progress"];
-        arguments.extend([cpu.as_str(), "--os=linux", "--libc=glibc"]);
+        let development = if self.cpu.is_some() { "--omit=dev" } else { "--include=dev" };
+        let mut arguments = vec!["ci", development, "--no-audit", "--no-fund", "--no-progress"];
+        let cpu = self.cpu.map(|cpu| format!("--cpu={cpu}"));
+        if let Some(cpu) = &cpu {
+            arguments.extend([cpu.as_str(), "--os=linux", "--libc=glibc"]);
+        }
         // npm starts others of itself for packages in Git repositories, which only get the variable.
         let variables: &[_] = if self.scripts { &[] } else { &[("npm_config_ignore_scripts", "true")] };
         arguments.extend((!self.scripts).then_some("--ignore-scripts"));
@@ -213,8 +217,8 @@ impl Job<'_> {
     /// pnpm takes the target as options since version 10.14, and before that only from the manifest. With a workspace file of
     /// its own, the folder does not belong to a workspace above it.
     fn pnpm(&self) -> Result<(), InstallError> {
-        let cpu = format!("--cpu={}", self.cpu);
-        let mut arguments = vec!["install", "--frozen-lockfile", "--prod", "--reporter=append-only"];
+        let development = if self.cpu.is_some() { "--prod" } else { "--prod=false" };
+        let mut arguments = vec!["install", "--frozen-lockfile", development, "--reporter=append-only"];
         arguments.push("--config.node-linker=hoisted");
         if self.version.is_at_least(10, 0) {
             let file = self.folder.join("pnpm-workspace.yaml");
@@ -224,11 +228,16 @@ impl Job<'_> {
         } else {
             arguments.push("--ignore-workspace");
         }
-        if self.version.is_at_least(10, 14) {
-            arguments.extend([cpu.as_str(), "--os=linux", "--libc=glibc"]);
-        } else {
-            let manifest = with_target(self.inputs.manifest.clone(), self.cpu);
-            fs::write_atomically(&self.folder.join("package.json"), manifest.to_string().as_bytes())?;
+        let cpu = self.cpu.map(|cpu| format!("--cpu={cpu}"));
+        match (self.cpu, &cpu) {
+            (Some(_), Some(option)) if self.version.is_at_least(10, 14) => {
+                arguments.extend([option.as_str(), "--os=linux", "--libc=glibc"]);
+            }
+            (Some(cpu), _) => {
+                let manifest = with_target(self.inputs.manifest.clone(), cpu);
+                fs::write_atomically(&self.folder.join("package.json"), manifest.to_string().as_bytes())?;
+            }
+            (None, _) => {}
         }
         arguments.extend((!self.scripts).then_some("--ignore-scripts"));
         self.call(&arguments, &[])
@@ -249,21 +258,25 @@ impl Job<'_> {
             return Err(NodeError::Repository { lock: self.lock.to_owned() }.into());
         }
         if !is_berry {
-            let mut arguments = vec!["install", "--frozen-lockfile", "--production"];
+            let development = if self.cpu.is_some() { "--production" } else { "--production=false" };
+            let mut arguments = vec!["install", "--frozen-lockfile", development];
             arguments.extend(["--non-interactive", "--no-progress"]);
             arguments.extend((!self.scripts).then_some("--ignore-scripts"));
             return self.call(&arguments, &[]);
         }
-        let target = json!({ "os": ["linux"], "cpu": [self.cpu], "libc": ["glibc"] }).to_string();
         let scripts = ("YARN_ENABLE_SCRIPTS", if self.scripts { "true" } else { "false" });
         let quiet = ("YARN_ENABLE_TELEMETRY", "false");
         let linker = |name| ("YARN_NODE_LINKER", name);
+        let packages = [scripts, quiet, linker("node-modules"), ("YARN_NM_MODE", "classic")];
+        let Some(cpu) = self.cpu else {
+            return self.call(&["install", "--immutable"], &packages);
+        };
+        let target = json!({ "os": ["linux"], "cpu": [cpu], "libc": ["glibc"] }).to_string();
         self.call(&["config", "set", "supportedArchitectures", "--json", &target], &[scripts, quiet])?;
         // Only this compares the lock file, and it cannot leave out what is for development. This linker writes no packages.
         let check = ["install", "--immutable", "--mode=skip-build"];
         self.call(&check, &[scripts, quiet, linker("pnp")])?;
-        let variables = [scripts, quiet, linker("node-modules"), ("YARN_NM_MODE", "classic")];
-        self.call(&["workspaces", "focus", "--production"], &variables)
+        self.call(&["workspaces", "focus", "--production"], &packages)
     }
 
     fn call(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), InstallError> {

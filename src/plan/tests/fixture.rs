@@ -114,6 +114,7 @@ impl Fixture {
                 code: FunctionCode::Files(source()),
                 install: None,
                 bytecode: None,
+                is_complete: false,
                 dependencies: Dependencies::Installed,
                 layers: Vec::new(),
                 extensions: Vec::new(),

@@ -59,7 +59,7 @@ fn finding(
 ) -> Finding {
     let name = match &subject.function.code {
         FunctionCode::Inline(_) => format!("the inline code of `{}`", subject.function.name),
-        FunctionCode::Files(_) => {
+        FunctionCode::Files(_) | FunctionCode::Built(_) => {
             let file = file.as_str().get(TASK_ROOT.len() + 1..).unwrap_or_default();
             format!("`{file}` in {}", code.name)
         }

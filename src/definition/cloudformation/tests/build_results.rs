@@ -72,7 +72,7 @@ fn stale_results_are_named_with_the_command() {
     set_age(&folder, "src/app.py", 1);
     let text = report(&folder, TEMPLATE, &Options::of_tests());
     assert!(text.contains("`makefile`; the last build is older than its sources"), "{text}");
-    assert!(text.contains("help: run `sam build`, use `--built` to take the last build, or use"), "{text}");
+    assert!(text.contains("help: run `sam build`, use `--run-makefiles` to build it with limg, use `--built` to take the last build, or use"), "{text}");
     let always = Options { build_results: BuildResults::Always, ..Options::of_tests() };
     let text = report(&folder, TEMPLATE, &always);
     assert!(text.starts_with("A python3.12 app.handler x86_64 .aws-sam/build/A/"), "{text}");
@@ -180,7 +180,12 @@ Resources:
         set_age(&folder, path, 120);
     }
     let text = report(&folder, template, &Options::of_tests());
-    assert!(text.contains("help: run `sam build --language-extensions`, or use"), "{text}");
+    assert!(
+        text.contains(
+            "help: run `sam build --language-extensions`, use `--run-makefiles` to build it with limg, or use"
+        ),
+        "{text}"
+    );
     folder.write(".aws-sam/build/AFunction/app.py", b"x");
     folder.write(".aws-sam/build/template.yaml", template.as_bytes());
     folder.write(

@@ -276,7 +276,9 @@ fn sources_that_must_be_built_first_are_named_with_the_command() {
     }
     for help in [
         "run `sam build`, or",
-        "run `npx tsc`, or",
+        "run `npx tsc`, add `BuildMethod: esbuild` to the function's `Metadata`, and use `--install`, or",
+        "run `sam build`, use `--install` to build it with limg, or",
+        "run `sam build`, use `--run-makefiles` to build it with limg, or",
         "add `BuildMethod: go1.x` to the function's `Metadata`, and run `sam build`, or",
         "add `BuildMethod: rust-cargolambda` to the function's `Metadata`, and run `sam build`, or",
     ] {

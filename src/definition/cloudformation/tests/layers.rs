@@ -18,8 +18,6 @@ Resources:
     let source = &loaded.project.functions[0].layers[0].source;
     let crate::project::LayerSource::Packages(list) = source else { panic!("{source:?}") };
     assert_eq!(list.path, folder.path("deps/requirements.txt"));
-    folder.write("deps/words.py", b"");
-    assert!(report(&folder, template, &install).contains("must be built first"));
 }
 
 #[test]
@@ -75,7 +73,7 @@ A:
   6: [unknown-layer] `Table` is not a layer, but has the type `AWS::DynamoDB::Table`
     help: name a layer version of the template, or an ARN
   7: [missing-build] the content of the layer `Built` must be built first, since its `BuildMethod` is `python3.12`
-    help: run `sam build`, or use `--source` to pack the sources as they are
+    help: run `sam build`, use `--install` to build it with limg, or use `--source` to pack the sources as they are
   8: [remote-code] the content of the layer `Remote` is in S3: s3://b/k
     help: download it with `aws s3 cp s3://b/k FILE.zip`, and write `Content: FILE.zip`
 B:

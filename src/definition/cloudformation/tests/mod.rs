@@ -5,6 +5,7 @@ mod environment;
 mod fetched;
 mod functions;
 mod layers;
+mod local_build;
 mod nested;
 mod never_panics;
 

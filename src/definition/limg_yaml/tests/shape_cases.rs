@@ -62,7 +62,7 @@ pub(super) const CASES: &[Case] = &[
         report: "
 2:3 error[empty-value] missing value: expected a mapping
   | orders:
-  help: write its keys on the lines below, indented; the keys are `architecture`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys on the lines below, indented; the keys are `architecture`, `bundle`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 ",
     },
     Case {
@@ -90,7 +90,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 2:13 error[unknown-key] unknown key `zzz`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
-  help: use one of `architecture`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: use one of `architecture`, `bundle`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 2:21 error[unknown-key] unknown key `Handler`
   | defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
   help: did you mean `handler`?
@@ -210,7 +210,7 @@ extensions: { tracer: layers/tracer }
   help: put it in quotes: `"1"`
 14:12 error[wrong-type] expected a mapping, found text
   | billing: functions/billing
-  help: write its keys on the lines below, indented; the keys are `architecture`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
+  help: write its keys on the lines below, indented; the keys are `architecture`, `bundle`, `bytecode`, `code`, `default_excludes`, `dependencies`, `environment`, `exclude`, `extensions`, `follow`, `handler`, `handler_wrapper`, `install`, `layers`, `memory`, `runtime`, `snapstart`, `timeout`, `wrapper`
 16:10 error[wrong-type] expected a mapping, found text
   | utils: layers/utils
   help: write `{ path: layers/utils }`

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use super::super::format;
 use super::base::Bases;
-use super::{Used, environment, handler, install};
+use super::{Used, bundle, environment, handler, install};
 use crate::definition::fields::configuration::{DEFAULT_MEMORY, DEFAULT_TIMEOUT};
 use crate::definition::fields::source::{self, Written};
-use crate::definition::fields::{self, Findings};
+use crate::definition::fields::{self, Findings, package_list};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{
-    BytecodeMode, Dependencies, Extension, Function, FunctionCode, FunctionImage, FunctionPlaces,
-    HandlerWrapper, Install, Layer, LayerSource, LayerVersionArn, Source, SourceKind, VersionSource, Wrapper,
+    Build, BuildMethod, BytecodeMode, Dependencies, Extension, Function, FunctionCode, FunctionImage,
+    FunctionPlaces, HandlerWrapper, Install, Layer, LayerSource, LayerVersionArn, Source, SourceKind,
+    VersionSource, Wrapper,
 };
 use crate::runtime::Language;
 use crate::text::nearest;
@@ -47,11 +48,15 @@ pub(super) fn validate<'a>(
     let contract = base.as_ref().map(|base| base.contract.as_str());
     let install = settings.install(context.root, code.as_ref(), contract, findings);
     let bytecode = settings.bytecode(contract, findings);
+    let (code, install, handler, source_maps) = settings.bundle(code, install, handler, contract, findings);
     let layers = settings.layers(context, used, findings);
     let extensions = settings.extensions(context, used, findings);
     let wrapper = settings.wrapper(context.root, findings);
     let handler_wrapper = settings.handler_wrapper(findings);
     let mut environment = settings.environment(findings);
+    if source_maps {
+        fields::bundle::read_source_maps(&mut environment);
+    }
     fields::environment::check_size(
         name,
         settings.at.key("environment").on_key(),
@@ -76,9 +81,10 @@ pub(super) fn validate<'a>(
             .0
             .copied()
             .unwrap_or_default(),
-        code: FunctionCode::Files(code?),
+        code: code?,
         install,
         bytecode,
+        is_complete: false,
         dependencies: dependencies?,
         layers,
         extensions,
@@ -243,6 +249,45 @@ impl<'a> Settings<'a, '_> {
             findings.add(Finding::error(Code::MisplacedKey, at.on_key(), message).help("remove it"));
         }
         mode.copied()
+    }
+
+    /// The code, the packages and the handler, and whether the code has source maps: if it is bundled, the packages are those of
+    /// the bundle.
+    fn bundle(
+        &self,
+        code: Option<Source>,
+        install: Option<Install>,
+        handler: Option<String>,
+        contract: Option<&str>,
+        findings: &mut Findings,
+    ) -> (Option<FunctionCode>, Option<Install>, Option<String>, bool) {
+        let (written, at) = self.pick("bundle", |from| from.bundle.as_ref(), findings);
+        let (Some(written), Some(source)) = (written, &code) else {
+            return (code.map(FunctionCode::Files), install, handler, false);
+        };
+        let (of_install, _) = self.pick("install", |from| from.install.as_ref(), findings);
+        let found = || package_list::find(&source.path, contract);
+        let packages = match (&install, of_install) {
+            (Some(install), _) => Some(install.list.clone()),
+            (None, Some(_)) => None,
+            (None, None) => found(),
+        };
+        let Some(bundle) = bundle::read(written, &at, handler.as_deref(), packages, findings) else {
+            return (code.map(FunctionCode::Files), install, handler, false);
+        };
+        bundle::check_code(source, &at, findings);
+        if contract.is_some_and(|contract| Language::of(contract) != Some(Language::Node)) {
+            let finding = Finding::error(
+                Code::MisplacedKey,
+                at.on_key(),
+                "`bundle` applies only to runtimes of Node.js",
+            );
+            findings.add(finding.help("remove it"));
+        }
+        let handler = handler.map(|handler| fields::bundle::handler_in(&bundle, &handler));
+        let source_maps = fields::bundle::has_source_maps(&bundle);
+        let build = Build { source: source.clone(), method: BuildMethod::Esbuild(bundle) };
+        (Some(FunctionCode::Built(build)), None, handler, source_maps)
     }
 
     fn layers(&self, context: &Context<'a>, used: &mut Used<'a>, findings: &mut Findings) -> Vec<Layer> {

@@ -34,7 +34,7 @@ pub(super) fn all<'a>(
                 LayerSource::Files(_) => "path",
                 LayerSource::Version(_) => "arn",
                 LayerSource::Image(_) => "image",
-                LayerSource::Packages(_) => "install",
+                LayerSource::Packages(_) | LayerSource::Built(_) => "install",
             };
             let source_place = at.key(key_of_source);
             let bytecode = written.bytecode.or(default);

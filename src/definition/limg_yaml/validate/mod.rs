@@ -4,6 +4,7 @@
 //! found with all others, but only the first bytes of files are read. Rules about the image belong to later stages.
 
 mod base;
+mod bundle;
 mod ecr;
 mod environment;
 mod function;

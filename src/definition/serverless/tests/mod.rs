@@ -98,7 +98,9 @@ pub(super) fn layers(function: &Function) -> Vec<String> {
             format!("{} {}", layer.name, source.path.file_name().unwrap().to_string_lossy())
         }
         LayerSource::Version(version) => format!("{} {}", layer.name, version.arn.region()),
-        LayerSource::Image(_) | LayerSource::Packages(_) => panic!("a service names neither"),
+        LayerSource::Image(_) | LayerSource::Packages(_) | LayerSource::Built(_) => {
+            panic!("a service names none of these")
+        }
     };
     function.layers.iter().map(shown).collect()
 }

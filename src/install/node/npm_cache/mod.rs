@@ -19,8 +19,9 @@ use tar::{Archive, Entry, EntryType};
 
 use super::inputs::Inputs;
 use super::installed::accepts;
-use super::kept::{Kept, KeptWriter};
+
 use crate::install::error::InstallError;
+use crate::install::kept::{Kept, KeptWriter};
 use crate::store::Store;
 use crate::text::hex;
 

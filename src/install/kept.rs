@@ -1,4 +1,4 @@
-//! Installed packages in the store: one blob with the contents of all files, and a record with their places.
+//! What a tool has made, in the store: one blob with the contents of all files, and a record with their places.
 //!
 //! One blob for all, because the store syncs every finished blob to the disk. Both are removed as other blobs and records are.
 
@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::InstallError;
 use crate::fs::FsError;
-use crate::install::error::InstallError;
 use crate::project::ImagePath;
 use crate::store::{BlobWriter, Digest, HashingWriter, Store};
 use crate::tree::{self, Node, StoredFile, Tree, TreeError};
@@ -21,7 +21,7 @@ const RECORD: &str = "node-packages-1";
 /// Bytes that are written at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// Installed packages.
+/// Files that a tool has made.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// What is below the root, by path.
@@ -53,19 +53,21 @@ impl Kept {
         Some(kept)
     }
 
-    /// Copies a tree into the store.
+    /// Copies what a tree has below a folder into the store.
     ///
     /// # Errors
     /// When a file cannot be read, or the store cannot be written.
     pub(super) fn add(
         key: &Digest,
-        packages: &Tree,
+        (tree, folder): (&Tree, &str),
         with_scripts: Vec<String>,
         store: &Store,
     ) -> Result<Self, InstallError> {
         let mut writer = KeptWriter::new(store)?;
-        for (path, node) in packages.iter() {
-            let path = path.relative().to_owned();
+        for (path, node) in tree.iter() {
+            let below = path.as_str().strip_prefix(folder).and_then(|below| below.strip_prefix('/'));
+            let Some(below) = below else { continue };
+            let path = below.to_owned();
             match node {
                 Node::Directory => writer.directory(path),
                 Node::Symlink(target) => writer.symlink(path, target.clone()),
@@ -101,7 +103,7 @@ impl Kept {
     pub(super) fn tree(&self, root: &ImagePath, store: &Store) -> Result<Tree, InstallError> {
         let blob = self.blob(store).ok_or_else(|| InstallError::Lock {
             what: "the store".to_owned(),
-            why: "it has lost installed packages".to_owned(),
+            why: "it has lost files that a tool has made".to_owned(),
         })?;
         let mut placed = Tree::new();
         for (relative, entry) in &self.entries {
