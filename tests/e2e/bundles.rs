@@ -50,9 +50,10 @@ impl Project {
     }
 
     fn build(&self, function: &str, more: &[&str]) -> Image {
-        let arguments = [&["build", function, "-o", "oci:out"], more].concat();
-        succeed(&mut self.limg(&arguments));
-        Image::of_layout(&self.path("out"), Some(&function.to_lowercase()))
+        let layout = self.workspace.path("out");
+        let output = format!("oci:{}", layout.display());
+        succeed(&mut self.limg(&[&["build", function, "-o", &output], more].concat()));
+        Image::of_layout(&layout, Some(function))
     }
 
     fn invoke(&self, function: &str, event: &Value, more: &[&str]) -> Value {
@@ -219,10 +220,10 @@ fn a_bundle_is_the_same_in_every_folder_and_is_made_once() {
     let digest = |name: &str| {
         let project = typescript(name);
         let images = ["Readable", "Mapped", "Modules"].map(|it| project.build(it, &["--install"]).digest);
-        let again = succeed(&mut project.limg(&["build", "Mapped", "-o", "oci:out", "--install"]));
+        let again = succeed(&mut project.limg(&["build", "Mapped", "--install"]));
         assert!(!again.stderr.contains("running"), "{}", again.stderr);
         project.write("src/lib/words.ts", "export const greeting = (name: string): string => name;\n");
-        let changed = succeed(&mut project.limg(&["build", "Mapped", "-o", "oci:out", "--install"]));
+        let changed = succeed(&mut project.limg(&["build", "Mapped", "--install"]));
         assert!(changed.stderr.contains("running `esbuild"), "{}", changed.stderr);
         assert!(!changed.stderr.contains("running `npm"), "{}", changed.stderr);
         images
@@ -265,7 +266,7 @@ fn express(name: &str) -> Project {
     let function = |runtime: &str, architecture: &str| {
         json!({
             "runtime": runtime, "architecture": architecture, "handler": "app.handler", "code": ".",
-            "exclude": ["/out"], "install": { "scripts": false }, "timeout": 20,
+            "install": { "scripts": false }, "timeout": 20,
             "bundle": { "target": "node22", "external": ["sharp"] },
             "environment": { "LIMG_E2E": project.docker.prefix },
         })

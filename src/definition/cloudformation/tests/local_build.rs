@@ -121,7 +121,7 @@ fn makefiles_run_only_with_consent() {
         // The runtime alone decides.
         ("", "rust/app/ by make build-A of rust/app/Makefile in ``"),
         (
-            "Metadata: { BuildMethod: makefile, ProjectRootDirectory: ./rust, ContextPath: rust/app, WorkingDirectory: ./rust/app }",
+            "Metadata: { BuildMethod: makefile, ProjectRootDirectory: rust, ContextPath: rust/app, WorkingDirectory: ./rust/app }",
             "rust/ by make build-A of rust/app/Makefile in `app`",
         ),
     ] {
