@@ -437,7 +437,7 @@ mod tests {
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
         // The last are bundles, in defaults and functions.
-        assert_eq!(keys, 7 + 25 + 3 + 14 + 10 + 25 + 8 + 2 * 54);
+        assert_eq!(keys, 7 + 24 + 3 + 14 + 10 + 24 + 8 + 2 * 54);
     }
 
     #[test]
