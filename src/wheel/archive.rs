@@ -10,6 +10,7 @@ use super::error::WheelError;
 use super::headers::{Metadata, check_wheel_version};
 use super::name::{WheelName, normalised};
 use super::record::{self, Row};
+use super::version::is_same_version;
 use crate::fs::read_at_most;
 use crate::project::ImagePath;
 use crate::text::visible_line;
@@ -72,7 +73,7 @@ impl WheelArchive {
         };
         let required = |file: &str| text(file)?.ok_or_else(|| invalid(format!("it has no `{info}/{file}`")));
         check_wheel_version(&required("WHEEL")?).map_err(invalid)?;
-        let metadata = Metadata::parse(&required("METADATA")?, &name.name).map_err(invalid)?;
+        let metadata = Metadata::parse(&required("METADATA")?, &name).map_err(invalid)?;
         let programs = text("entry_points.txt")?.unwrap_or_default();
         let entry_points = entry_points::parse(&programs).map_err(invalid)?;
         let rows = record::parse(&required(RECORD)?).map_err(invalid)?;
@@ -148,16 +149,24 @@ fn info_folder(files: &BTreeMap<String, WheelFile>, name: &WheelName) -> Result<
     folders.dedup();
     match folders[..] {
         [] => Err("it has no `.dist-info` folder".to_owned()),
-        [folder] if normalised(folder).starts_with(&format!("{}-", normalised(&name.name))) => {
-            Ok(folder.to_owned())
+        [folder] if is_info_of(folder, name) => Ok(folder.to_owned()),
+        [folder] => {
+            Err(format!("its metadata is in `{}`, that of another package or version", visible_line(folder)))
         }
-        [folder] => Err(format!("its metadata is in `{}`, that of another package", visible_line(folder))),
         [one, other, ..] => Err(format!(
             "it has the `.dist-info` folders of two packages, `{}` and `{}`",
             visible_line(one),
             visible_line(other)
         )),
     }
+}
+
+/// Whether a folder is `NAME-VERSION.dist-info` of a wheel's name. Old tools wrote a `-` in a name as it is.
+fn is_info_of(folder: &str, name: &WheelName) -> bool {
+    let stem = folder.strip_suffix(".dist-info").unwrap_or_default();
+    stem.match_indices('-').any(|(at, _)| {
+        normalised(&stem[..at]) == normalised(&name.name) && is_same_version(&stem[at + 1..], &name.version)
+    })
 }
 
 fn read_text(file: &FileNode) -> Result<String, TreeError> {

@@ -1,6 +1,7 @@
 //! The files `WHEEL` and `METADATA`, which have the headers of an e-mail (core metadata specifications).
 
-use super::name::{is_package_name, normalised};
+use super::name::{WheelName, is_package_name, normalised};
+use super::version::is_same_version;
 
 /// What a wheel's `METADATA` declares that installing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads `METADATA` of the wheel of the package `name`; or says what is wrong with it.
-    pub(super) fn parse(text: &str, name: &str) -> Result<Self, String> {
+    /// Reads `METADATA` of the wheel `wheel`; or says what is wrong with it.
+    pub(super) fn parse(text: &str, wheel: &WheelName) -> Result<Self, String> {
         let mut metadata = Self {
             name: String::new(),
             version: String::new(),
@@ -33,12 +34,17 @@ impl Metadata {
                 _ => {}
             }
         }
+        let WheelName { name, version, .. } = wheel;
         if !is_package_name(&metadata.name) || normalised(&metadata.name) != normalised(name) {
             let found = crate::text::excerpt(&metadata.name);
             return Err(format!("its `METADATA` is that of `{found}`, not of `{name}`"));
         }
         if metadata.version.is_empty() {
             return Err("its `METADATA` has no version".to_owned());
+        }
+        if !is_same_version(&metadata.version, version) {
+            let found = crate::text::excerpt(&metadata.version);
+            return Err(format!("its `METADATA` is that of version `{found}`, not of `{version}`"));
         }
         Ok(metadata)
     }
@@ -84,7 +90,8 @@ mod tests {
     fn metadata_is_read_up_to_the_description() {
         let text = "Metadata-Version: 2.1\r\nName: Zope.Interface\r\nVersion: 6.4\r\nrequires-python: >=3.7\r\n\
                     Requires-Dist: setuptools\r\nRequires-Dist: a ;\r\n  extra == 'x'\r\n\r\nRequires-Dist: b\r\n";
-        let metadata = Metadata::parse(text, "zope_interface").unwrap();
+        let wheel = "zope_interface-6.4.0-py3-none-any.whl".parse().unwrap();
+        let metadata = Metadata::parse(text, &wheel).unwrap();
         assert_eq!((metadata.name.as_str(), metadata.version.as_str()), ("Zope.Interface", "6.4"));
         assert_eq!(metadata.requires_python.as_deref(), Some(">=3.7"));
         assert_eq!(metadata.requires_dist, ["setuptools", "a ; extra == 'x'"]);
@@ -92,10 +99,12 @@ mod tests {
 
     #[test]
     fn metadata_of_another_package_is_refused() {
-        let why = |text| Metadata::parse(text, "a").unwrap_err();
+        let why = |text| Metadata::parse(text, &"a-1-py3-none-any.whl".parse().unwrap()).unwrap_err();
         assert_eq!(why("Name: b\nVersion: 1\n"), "its `METADATA` is that of `b`, not of `a`");
         assert_eq!(why("Version: 1\n"), "its `METADATA` is that of ``, not of `a`");
         assert_eq!(why("Name: a\n\nVersion: 1\n"), "its `METADATA` has no version");
+        let other = why("Name: a\nVersion: 1.1\n");
+        assert_eq!(other, "its `METADATA` is that of version `1.1`, not of `1`");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!
 //! | checked | when | costs |
 //! | --- | --- | --- |
-//! | names, sizes, types of all entries; that `RECORD` lists exactly these files, each with a hash | [`WheelArchive::read`] | its lists are read |
+//! | names, sizes, types of all entries; that its metadata has the package and version of its name; that `RECORD` lists exactly these files, each with a hash | [`WheelArchive::read`] | its lists are read |
 //! | every file has the hash in `RECORD` | [`WheelArchive::verify`] | everything is inflated |
 //! | every file has the size and checksum in the zip | by the tree, when a file is read | nothing |
 //!
@@ -31,6 +31,7 @@ mod record;
 mod target;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use archive::{DirectUrl, WheelArchive};
 pub use entry_points::EntryPoint;

@@ -1,7 +1,6 @@
 //! Wheels that the tests make, and what is installed of them.
 
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -93,10 +92,7 @@ impl NewWheel {
     }
 
     pub(super) fn read(&self) -> Result<OnDisk, WheelError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path: PathBuf = folder.path().join("stored");
-        std::fs::write(&path, self.bytes()).unwrap();
-        Ok(OnDisk { wheel: WheelArchive::read(&path, self.name())?, _folder: folder })
+        read_bytes(&self.bytes(), self.name().as_str())
     }
 
     /// Why it cannot be read or installed, with the causes.
@@ -107,6 +103,33 @@ impl NewWheel {
         };
         with_causes(&error)
     }
+}
+
+/// Changes both headers of an entry in the bytes of a wheel: the fields at these positions in the local header and in that of
+/// the central directory.
+pub(super) fn with_header(
+    mut bytes: Vec<u8>,
+    entry: &str,
+    (local, central): (usize, usize),
+    value: &[u8],
+) -> Vec<u8> {
+    // Signature, length of the header and position of the field (APPNOTE.TXT, 4.3).
+    for (signature, length, field) in [(&b"PK\x03\x04"[..], 30, local), (b"PK\x01\x02", 46, central)] {
+        let is_of_entry = |&start: &usize| {
+            bytes[start..].starts_with(signature) && bytes[start + length..].starts_with(entry.as_bytes())
+        };
+        let start = (0..bytes.len() - length).find(is_of_entry).unwrap();
+        bytes[start + field..start + field + value.len()].copy_from_slice(value);
+    }
+    bytes
+}
+
+/// Reads bytes as the wheel of this name.
+pub(super) fn read_bytes(bytes: &[u8], name: &str) -> Result<OnDisk, WheelError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stored");
+    std::fs::write(&path, bytes).unwrap();
+    Ok(OnDisk { wheel: WheelArchive::read(&path, name.parse().unwrap())?, _folder: folder })
 }
 
 /// A wheel and the folder with its file.
