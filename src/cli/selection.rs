@@ -84,6 +84,7 @@ fn options(
         install: arguments.install,
         bytecode: arguments.bytecode,
         run_makefiles: arguments.run_makefiles,
+        allow_source: arguments.allow_source,
         helper_functions: arguments.all_functions,
         ..Options::new(settings.today)
     })

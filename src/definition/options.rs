@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub bytecode: Option<BytecodeMode>,
     /// Whether targets of makefiles run that build functions and layers.
     pub run_makefiles: bool,
+    /// Whether source distributions of Python packages are built, in addition to lists that allow it.
+    pub allow_source: bool,
     /// What has been fetched from AWS.
     pub fetched: Fetched,
 }
@@ -88,6 +90,7 @@ impl Options {
             install: false,
             bytecode: None,
             run_makefiles: false,
+            allow_source: false,
             helper_functions: false,
             fetched: Fetched::default(),
         }

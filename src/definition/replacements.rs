@@ -7,7 +7,7 @@ use super::Options;
 use super::fields::source::{self, Written};
 use super::fields::{Findings, package_list};
 use crate::finding::{Finding, Place};
-use crate::project::{Function, Install, LayerSource, Project, Source, SourceKind};
+use crate::project::{Function, Install, LayerSource, PackageList, Project, Source, SourceKind};
 use crate::runtime::Language;
 
 /// The project with the replacements.
@@ -32,6 +32,9 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         for extension in &mut function.extensions {
             extension.bytecode = extension.bytecode.or(options.bytecode);
         }
+        if options.allow_source {
+            lists(function).for_each(|list| list.allow_source = true);
+        }
         for layer in &mut function.layers {
             layer.bytecode = layer.bytecode.or(options.bytecode);
             if let LayerSource::Version(version) = &layer.source
@@ -43,6 +46,12 @@ pub(super) fn apply(mut project: Project, options: &Options) -> Result<Project, 
         }
     }
     if findings.has_errors() { Err(findings.all) } else { Ok(project) }
+}
+
+/// The lists of packages of a function's code and layers.
+fn lists(function: &mut Function) -> impl Iterator<Item = &mut PackageList> {
+    let layers = function.layers.iter_mut().filter_map(|layer| layer.source.packages_mut());
+    function.install.iter_mut().map(|install| &mut install.list).chain(layers)
 }
 
 /// The packages that the directory of a function's code lists, if none is installed there.

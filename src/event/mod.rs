@@ -33,6 +33,15 @@ pub enum Event {
         /// folders end in `/`.
         owners: Vec<(String, Vec<String>)>,
     },
+    /// Packages of a list were left to the base image, or not although it has them.
+    BaseProvides {
+        /// The list.
+        list: String,
+        /// The packages that are left out, with their versions in the base, if these are known.
+        left_out: Vec<(String, Option<String>)>,
+        /// The packages that are installed nevertheless, each with the reason.
+        installed: Vec<(String, String)>,
+    },
     /// A file of a later layer or extension replaced one of an earlier layer or extension.
     Overwritten {
         /// The path in the image.

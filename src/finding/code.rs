@@ -193,6 +193,8 @@ codes! {
     PackageConflict = "package-conflict";
     /// Warning: packages of Node.js have install scripts, which ran on the build machine or did not run.
     InstallScripts = "install-scripts";
+    /// Warning: Python packages were built from source on this machine, which ran their code.
+    BuiltFromSource = "built-from-source";
     /// Warning: a file looks like a secret.
     SecretFile = "secret-file";
     /// A published layer declares other runtimes or architectures.

@@ -101,6 +101,18 @@ pub(crate) enum InstallError {
         version: String,
         /// The runtime and architecture.
         target: String,
+        /// Whether the index has its source distribution.
+        has_source: bool,
+        /// Why not.
+        why: String,
+    },
+    /// A package cannot be built for the function on this machine.
+    #[error("{package} cannot be built from source for {target}: {why}")]
+    Unbuildable {
+        /// The package.
+        package: String,
+        /// The runtime and architecture.
+        target: String,
         /// Why not.
         why: String,
     },
@@ -171,6 +183,9 @@ impl fmt::Display for RefusedLine {
     }
 }
 
+/// What a package of a lock file is that has no wheel.
+pub(super) const SOURCE_ARCHIVE: &str = "a source archive";
+
 impl InstallError {
     /// uv is needed for a list.
     pub(super) fn no_uv(list: &Path) -> Self {
@@ -186,6 +201,7 @@ impl Failure for InstallError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Tree(error) => error.kind(),
+            Self::Wheel(error) => error.kind(),
             Self::Node(error) => error.kind(),
             Self::Build(error) => error.kind(),
             Self::Interrupted(_) => FailureKind::Work,
@@ -196,13 +212,13 @@ impl Failure for InstallError {
             | Self::NotAWheel { .. }
             | Self::NoSolution { .. }
             | Self::NoWheel { .. }
+            | Self::Unbuildable { .. }
             | Self::OtherRuntime { .. }
             | Self::NotPinned { .. } => FailureKind::User,
             Self::NoProgram { .. }
             | Self::Run { .. }
             | Self::Program { .. }
             | Self::Changed { .. }
-            | Self::Wheel(_)
             | Self::Fs(_) => FailureKind::Environment,
         }
     }
@@ -218,14 +234,25 @@ impl Failure for InstallError {
             }
             Self::Setting { .. } => "remove it: limg installs wheels only",
             Self::NoProgram { help, .. } => help,
+            Self::NotAWheel { what: SOURCE_ARCHIVE, .. } => {
+                "build it from source with `--allow-source`, which runs its code; or put the package into the folder of the code"
+            }
             Self::NotAWheel { .. } => {
                 "put the package into the folder of the code, and leave it out of the lock"
             }
             Self::NoSolution { help, .. } => return help.clone().map(Help::from),
+            Self::NoWheel { has_source: true, .. } => {
+                "use another version of the package, or a runtime that it supports; or build it from source with \
+                 `--allow-source`, which runs its code"
+            }
+            Self::Unbuildable { .. } => {
+                "build a wheel on a machine like the function's, and name that; or use a version that has one"
+            }
             Self::NoWheel { .. } => "use another version of the package, or a runtime that it supports",
             Self::OtherRuntime { .. } => "remove `install`, or name another list",
             Self::NotPinned { .. } => "run `limg update`, or build without `--locked`",
             Self::Tree(error) => return error.help(),
+            Self::Wheel(error) => return error.help(),
             Self::Node(error) => return error.help(),
             Self::Build(error) => return error.help(),
             Self::Changed { .. } => "check the index, and lock the packages again",
@@ -233,7 +260,6 @@ impl Failure for InstallError {
             | Self::Run { .. }
             | Self::Program { .. }
             | Self::Lock { .. }
-            | Self::Wheel(_)
             | Self::Interrupted(_)
             | Self::Fs(_) => return None,
         };

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::error::InstallError;
+use super::error::{InstallError, SOURCE_ARCHIVE};
 use super::program::Program;
 use super::pylock;
 use super::requirement_files::{self, Position, Requirement, Requirements};
@@ -156,7 +156,8 @@ fn of_pylock(list: &PackageList) -> Result<Requirements, InstallError> {
     let packages = pylock::parse(&text_of(&list.path)?, &what, &list.path)?;
     let mut requirements = Requirements::default();
     for package in packages {
-        let hashes = package.wheels.iter().filter_map(|wheel| Some(wheel.sha256()?.to_string()));
+        let source = package.sdist.iter().filter(|_| list.allow_source);
+        let hashes = package.wheels.iter().chain(source).filter_map(|file| Some(file.sha256()?.to_string()));
         let hashes: Vec<_> = hashes.collect();
         let locked = Locked {
             name: &package.name,
@@ -241,8 +242,8 @@ fn of_poetry_lock(list: &PackageList) -> Result<Requirements, InstallError> {
             Some(other) => other.as_str(),
             None => None,
         };
-        let wheels = package.files.iter().filter(|file| requirement_files::is_wheel(&file.file));
-        let hashes = wheels.map(|file| file.hash.clone()).collect();
+        let is_usable = |file: &&PackageFile| list.allow_source || requirement_files::is_wheel(&file.file);
+        let hashes = package.files.iter().filter(is_usable).map(|file| file.hash.clone()).collect();
         let locked = Locked { name: &package.name, version: &package.version, marker, hashes };
         requirements.lines.push(locked.requirement(list)?);
     }
@@ -326,7 +327,7 @@ impl Locked<'_> {
             });
         }
         if hashes.is_empty() {
-            let (package, list, what) = (name.to_owned(), list.path.clone(), "a source archive");
+            let (package, list, what) = (name.to_owned(), list.path.clone(), SOURCE_ARCHIVE);
             return Err(InstallError::NotAWheel { package, list, what });
         }
         let marker = marker.filter(|marker| !marker.is_empty());
@@ -349,8 +350,8 @@ fn of_toml<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, InstallError>
 
 #[cfg(test)]
 mod tests {
-    use super::super::Silent;
     use super::*;
+    use crate::install::solver::Silent;
 
     /// The requirements of a list with this name and text, and of the extras and groups `more`.
     fn requirements(name: &str, text: &str, more: &[&str]) -> Result<Vec<String>, String> {
@@ -364,7 +365,7 @@ mod tests {
             PackageListKind::PipfileLock => (more, Vec::new()),
             _ => (Vec::new(), more),
         };
-        let list = PackageList { path, kind, groups, extras, scripts: None };
+        let list = PackageList { groups, extras, ..PackageList::new(path) };
         let requested = read(&list, None, &store, &Silent).map_err(|error| error.to_string())?;
         let line = |it: &Requirement| format!("{} {}", it.text, it.hashes.join(" ")).trim().to_owned();
         let options = requested.requirements.options.iter().cloned();

@@ -5,6 +5,7 @@
 //! runs (`requirement_files`), and the tools get only what they can do with wheels. This room does not know where packages
 //! belong in an image, and writes to no folder but the store and temporary ones.
 
+mod base_provides;
 mod build;
 mod error;
 mod folder;
@@ -16,6 +17,8 @@ mod program;
 mod pylock;
 mod requirement_files;
 mod scratch;
+mod solver;
+mod source;
 mod unsolved;
 mod uv;
 
@@ -25,17 +28,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use base_provides::{Choice as ProvidedPackages, Split, leave_out_of_node, split};
 pub(crate) use build::{Built, BundleTarget};
 pub(crate) use error::InstallError;
+use lists::Requested;
 pub(crate) use node::{NodePackages, NodeTarget};
 use pip::Download;
 pub(crate) use program::Programs;
 use pylock::LockedPackage;
+use solver::Solver;
+use uv::Sources;
 
-use crate::event::{Event, Reporter};
+use crate::event::Reporter;
 use crate::fs::{self, FsError};
 use crate::project::PackageList;
-use crate::store::{Blob, Digest, FieldHasher, Store};
+use crate::store::{Digest, FieldHasher, Store};
 use crate::text::excerpt;
 use crate::wheel::{InvalidWheelName, Mismatch, PythonTarget, WheelArchive, WheelName};
 
@@ -62,21 +69,13 @@ pub(crate) struct Resolution {
     pub is_locked: bool,
 }
 
-/// What is resolved, and where a tool does it.
-struct Job<'a> {
-    requested: &'a lists::Requested,
-    target: PythonTarget,
-    /// The folder of the list, whose settings count.
-    folder: &'a Path,
-    store: &'a Store,
-    reporter: &'a dyn Reporter,
-}
-
-/// Receives what only answers a question of limg's own.
-struct Silent;
-
-impl Reporter for Silent {
-    fn report(&self, _event: Event) {}
+/// The wheels of a list.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// All of them.
+    pub(crate) wheels: Vec<WheelArchive>,
+    /// The names of the packages that were built from source, now or before.
+    pub(crate) built: Vec<String>,
 }
 
 /// Installs packages.
@@ -106,7 +105,7 @@ impl Installer {
     ) -> Result<Resolution, InstallError> {
         let uv = self.programs.find("uv");
         let requested = lists::read(list, uv.as_ref(), &self.store, &*self.reporter)?;
-        let digest = digest_of(&requested, target);
+        let digest = digest_of(&requested, list.allow_source, target);
         let is_locked = requested.is_resolved;
         if let Some((_, wheels)) = pinned.filter(|(list, _)| *list == digest) {
             return Ok(Resolution { list: digest, wheels, is_locked });
@@ -114,25 +113,32 @@ impl Installer {
         if let Some(wheels) = self.store.record(RECORD, &digest).filter(|_| is_locked) {
             return Ok(Resolution { list: digest, wheels, is_locked });
         }
-        let folder = fs::folder_of(&list.path);
-        let python = pip::python(&self.programs);
-        let solve = |job: &Job<'_>| match (&uv, &python) {
-            (Some(uv), _) => uv::resolve(uv, job),
-            (None, Some(python)) => pip::resolve(python.clone(), job),
-            (None, None) => Err(InstallError::no_uv(&list.path)),
-        };
-        let job = Job {
+        let solver = Solver {
+            list,
             requested: &requested,
-            target: *target,
-            folder,
+            target,
+            uv: uv.as_ref(),
+            programs: &self.programs,
             store: &self.store,
-            reporter: &*self.reporter,
         };
-        let packages = solve(&job).map_err(|error| {
-            let resolves = |target| solve(&Job { target, reporter: &Silent, ..job }).is_ok();
-            unsolved::explained(error, list, &requested, target, resolves)
-        })?;
-        let wheels = chosen(&packages, &requested, target)?;
+        let resolved = match (solver.solve(&requested, target, &*self.reporter), &uv) {
+            // Wheels are better, even of older versions.
+            (Err(InstallError::Program { .. }), Some(uv)) if list.allow_source => {
+                let job = solver.job(&requested, target, &*self.reporter);
+                uv::resolve(uv, Sources::WithoutWheel, &job)
+            }
+            (result, _) => result,
+        };
+        let packages =
+            resolved.map_err(|error| unsolved::explained(error, list, &requested, target, &solver))?;
+        let wheels = chosen(&packages, &requested, list.allow_source, target)?;
+        // Before a long build whose result would not be used.
+        for source in wheels.iter().filter(|wheel| wheel.is_source()) {
+            let package = packages.iter().find(|package| package.has_source(&source.url));
+            if let Some(package) = package.filter(|package| solver.is_compiled(package)) {
+                source::check_machine(&package.name, target, &self.programs)?;
+            }
+        }
         if is_locked {
             // The record only saves work, and the store may be read-only.
             let _unrecorded = self.store.write_record(RECORD, &digest, &wheels);
@@ -140,17 +146,36 @@ impl Installer {
         Ok(Resolution { list: digest, wheels, is_locked })
     }
 
-    /// Brings wheels into the store. This blocks, and runs pip if any is missing.
+    /// Brings wheels into the store, and builds those that are source distributions if `allow_source` is set. This blocks, and
+    /// runs pip if any is missing.
     ///
     /// # Errors
     /// When there is no pip, it fails, or a file is not what it should be.
     pub(crate) fn fetch(
         &self,
-        wheels: &[PinnedWheel],
+        pinned: &[PinnedWheel],
+        target: &PythonTarget,
+        allow_source: bool,
+    ) -> Result<Fetched, InstallError> {
+        let (sources, wheels): (Vec<_>, Vec<_>) =
+            pinned.iter().partition(|it| allow_source && it.is_source());
+        let mut wheels = self.fetch_wheels(&wheels, target)?;
+        let mut built = Vec::new();
+        for source in sources {
+            let package = source.source_package()?;
+            wheels.push(self.built(source, &package, target)?);
+            built.push(package);
+        }
+        Ok(Fetched { wheels, built })
+    }
+
+    fn fetch_wheels(
+        &self,
+        wheels: &[&PinnedWheel],
         target: &PythonTarget,
     ) -> Result<Vec<WheelArchive>, InstallError> {
         let named: Vec<(&PinnedWheel, WheelName)> =
-            wheels.iter().map(|wheel| Ok((wheel, wheel.name()?))).collect::<Result<_, InstallError>>()?;
+            wheels.iter().map(|wheel| Ok((*wheel, wheel.name()?))).collect::<Result<_, InstallError>>()?;
         let missing: Vec<_> =
             named.iter().filter(|(wheel, _)| self.store.blob(&wheel.sha256).is_none()).collect();
         if !missing.is_empty() {
@@ -168,8 +193,9 @@ impl Installer {
                         why: format!("it has no {name}"),
                     });
                 }
-                let blob = self.add(&file, name, &wheel.sha256)?;
-                WheelArchive::read(&blob.path, name.clone())?.verify()?;
+                // What is in the store is not verified again.
+                WheelArchive::read(&file, name.clone())?.verify()?;
+                self.add(&file, name, &wheel.sha256)?;
             }
         }
         let read = |(wheel, name): (&PinnedWheel, WheelName)| {
@@ -183,15 +209,16 @@ impl Installer {
     }
 
     /// Moves a downloaded file into the store.
-    fn add(&self, file: &Path, name: &WheelName, expected: &Digest) -> Result<Blob, InstallError> {
+    fn add(&self, file: &Path, name: &WheelName, expected: &Digest) -> Result<(), InstallError> {
         let mut input = fs::open(file)?;
         let mut writer = self.store.writer()?;
         std::io::copy(&mut input, &mut writer).map_err(FsError::because("copy", file))?;
-        writer.commit_as(expected)?.map_err(|found| InstallError::Changed {
-            file: name.to_string(),
-            expected: expected.clone(),
-            found,
-        })
+        match writer.commit_as(expected)? {
+            Ok(_) => Ok(()),
+            Err(found) => {
+                Err(InstallError::Changed { file: name.to_string(), expected: expected.clone(), found })
+            }
+        }
     }
 }
 
@@ -201,21 +228,48 @@ impl PinnedWheel {
     /// # Errors
     /// When the URL is not one of a wheel, or would be more than that in a line for pip.
     fn name(&self) -> Result<WheelName, InstallError> {
-        let invalid = |why: String| InstallError::Lock { what: "the address of a wheel".to_owned(), why };
+        let name = self.file_name()?;
+        name.parse().map_err(|error: InvalidWheelName| not_an_address(error.to_string()))
+    }
+
+    /// Whether its URL ends like those of source distributions.
+    fn is_source(&self) -> bool {
+        self.file_name().is_ok_and(|name| source::package_of(&name).is_some())
+    }
+
+    /// The name of the package of a source distribution.
+    ///
+    /// # Errors
+    /// As [`Self::name`].
+    fn source_package(&self) -> Result<String, InstallError> {
+        let name = self.file_name()?;
+        let package = source::package_of(&name).filter(|package| requirement_files::is_name(package));
+        let package = package.filter(|package| !package.contains('['));
+        let why = || not_an_address(format!("`{}` is not a source distribution", excerpt(&name)));
+        package.map(str::to_owned).ok_or_else(why)
+    }
+
+    fn file_name(&self) -> Result<String, InstallError> {
         let is_url = ["https://", "http://", "file:///"].iter().any(|scheme| self.url.starts_with(scheme));
         if !is_url || self.url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-            return Err(invalid(format!("`{}` is not a URL", excerpt(&self.url))));
+            return Err(not_an_address(format!("`{}` is not a URL", excerpt(&self.url))));
         }
         let path = self.url.split(['#', '?']).next().unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+");
-        name.parse().map_err(|error: InvalidWheelName| invalid(error.to_string()))
+        Ok(path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+"))
     }
 }
 
+fn not_an_address(why: String) -> InstallError {
+    InstallError::Lock { what: "the address of a wheel".to_owned(), why }
+}
+
 /// The digest of all that decides which wheels a list stands for.
-fn digest_of(requested: &lists::Requested, target: &PythonTarget) -> Digest {
+fn digest_of(requested: &Requested, allow_source: bool, target: &PythonTarget) -> Digest {
     let mut hasher = FieldHasher::default();
     hasher.add(format!("{target:?} {}", requested.is_resolved));
+    if allow_source {
+        hasher.add("source");
+    }
     let requirements = &requested.requirements;
     for option in &requirements.options {
         hasher.add(option);
@@ -230,29 +284,38 @@ fn digest_of(requested: &lists::Requested, target: &PythonTarget) -> Digest {
     hasher.finish()
 }
 
-/// The best wheel of each package.
+/// The best wheel of each package; with `allow_source`, the source distribution of those that have none.
 fn chosen(
     packages: &[LockedPackage],
-    requested: &lists::Requested,
+    requested: &Requested,
+    allow_source: bool,
     target: &PythonTarget,
 ) -> Result<Vec<PinnedWheel>, InstallError> {
     let mut wheels = BTreeMap::new();
     for package in packages {
         let hashes = requested.requirements.hashes_of(&package.name);
         let version = package.version.clone().unwrap_or_default();
-        let candidates: Vec<(WheelName, &pylock::LockedWheel)> = package
+        let is_allowed =
+            |sha256: Digest| hashes.is_empty() || hashes.iter().any(|hash| *hash == sha256.as_str());
+        let candidates: Vec<(WheelName, &pylock::LockedFile)> = package
             .wheels
             .iter()
             .filter_map(|wheel| Some((wheel.file_name()?.parse().ok()?, wheel)))
-            .filter(|(_, wheel)| {
-                let is_allowed = |sha256: Digest| hashes.iter().any(|hash| *hash == sha256.as_str());
-                hashes.is_empty() || wheel.sha256().is_some_and(is_allowed)
-            })
+            .filter(|(_, wheel)| hashes.is_empty() || wheel.sha256().is_some_and(is_allowed))
             .collect();
         let best = target.best(candidates.iter().map(|(name, _)| name));
         let best = best.and_then(|best| candidates.iter().find(|(name, _)| name == best));
         let pinned = best
             .and_then(|(_, wheel)| Some(PinnedWheel { url: wheel.url.clone()?, sha256: wheel.sha256()? }));
+        let source = package.sdist.as_ref().and_then(|source| {
+            Some(PinnedWheel {
+                url: source.url.clone()?,
+                sha256: source.sha256().filter(|it| is_allowed(it.clone()))?,
+            })
+        });
+        let source = source.filter(PinnedWheel::is_source);
+        let has_source = source.is_some();
+        let pinned = pinned.or(source.filter(|_| allow_source));
         let Some(pinned) = pinned else {
             let nearest: Option<Mismatch> =
                 candidates.iter().filter_map(|(name, _)| target.mismatch(name)).min();
@@ -260,6 +323,7 @@ fn chosen(
                 package: package.name.clone(),
                 version,
                 target: target_of(target),
+                has_source,
                 why: match nearest {
                     Some(nearest) => format!("the nearest one {nearest}"),
                     None if hashes.is_empty() => "the index has none".to_owned(),
@@ -271,6 +335,15 @@ fn chosen(
     }
     Ok(wheels.into_values().collect())
 }
+
+/// The full version of a target's Python for uv and pip. Without its last number, they take it for the first release of the
+/// minor version, and refuse what needs a later one (`>=3.11.5`). Lambda keeps its runtimes at the last.
+fn python_version(target: &PythonTarget) -> String {
+    format!("3.{}.{LAST_PATCH}", target.python_minor)
+}
+
+/// More than any minor version of Python has had.
+const LAST_PATCH: u32 = 99;
 
 fn target_of(target: &PythonTarget) -> String {
     format!("Python 3.{} for {}", target.python_minor, target.architecture.linux_name())
@@ -310,11 +383,47 @@ mod tests {
         pylock::parse(&text, "x", Path::new("x")).unwrap()
     }
 
-    fn choose(wheels: &str, list: &str) -> Result<String, String> {
+    fn choose_with(wheels: &str, list: &str, allow_source: bool) -> Result<String, String> {
         let requirements = requirement_files::of_text(list, Path::new("x")).unwrap();
-        let requested = lists::Requested { requirements, is_resolved: false };
-        let chosen = chosen(&packages(wheels), &requested, &TARGET).map_err(|error| error.to_string())?;
-        Ok(chosen.into_iter().map(|wheel| wheel.url).collect())
+        let requested = Requested { requirements, is_resolved: false };
+        let chosen = chosen(&packages(wheels), &requested, allow_source, &TARGET);
+        Ok(chosen.map_err(|error| error.to_string())?.into_iter().map(|wheel| wheel.url).collect())
+    }
+
+    fn choose(wheels: &str, list: &str) -> Result<String, String> {
+        choose_with(wheels, list, false)
+    }
+
+    #[test]
+    fn a_source_distribution_is_chosen_if_it_is_allowed_and_there_is_no_wheel() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let file = |name: &str, digest: &Digest| {
+            format!("{{ url = 'https://e.com/{name}', hashes = {{ sha256 = '{}' }} }}", digest.hex())
+        };
+        let wheel = |tags: &str| file(&format!("six-1-{tags}.whl"), &one);
+        let package = |wheel: &str| format!("{wheel}]\nsdist = {}\nx = [", file("six-1.tar.gz", &other));
+        let (foreign, pure) = (package(&wheel("cp312-cp312-win32")), package(&wheel("py3-none-any")));
+        assert!(choose(&foreign, "six").unwrap_err().ends_with("is built for Windows"));
+        assert!(choose_with(&foreign, "six", true).unwrap().ends_with("/six-1.tar.gz"));
+        assert!(choose_with(&pure, "six", true).unwrap().ends_with("/six-1-py3-none-any.whl"));
+        let hash = |digest: &Digest| format!("six==1 --hash={digest}");
+        assert!(choose_with(&pure, &hash(&other), true).unwrap().ends_with("/six-1.tar.gz"));
+        assert!(choose_with(&foreign, &hash(&one), true).is_err());
+    }
+
+    #[test]
+    fn a_pinned_source_distribution_is_not_built_unless_that_is_allowed() {
+        let url = "https://example.com/six-1.tar.gz".to_owned();
+        let pinned = PinnedWheel { url, sha256: Digest::of(b"x") };
+        assert_eq!(pinned.source_package().unwrap(), "six");
+        let store = tempfile::tempdir().unwrap();
+        let installer =
+            Installer::new(Programs::default(), Store::open(store.path()).unwrap(), Arc::new(solver::Silent));
+        let error = |allow_source| {
+            installer.fetch(std::slice::from_ref(&pinned), &TARGET, allow_source).unwrap_err().to_string()
+        };
+        assert!(error(false).contains("`six-1.tar.gz` is not the name of a wheel"), "{}", error(false));
+        assert_eq!(error(true), "there is no `pip` to build `six` from source");
     }
 
     #[test]

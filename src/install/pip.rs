@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Job;
 use super::error::InstallError;
 use super::program::{Program, Programs};
 use super::pylock::LockedPackage;
 use super::scratch::Scratch;
+use super::solver::Job;
 use crate::event::Reporter;
 use crate::fs;
 use crate::store::Digest;
@@ -39,7 +39,7 @@ sys.exit(main(sys.argv[1:]))
 ";
 
 /// What pip says if Python does not have it.
-const NO_PIP: &str = "No module named pip";
+pub(super) const NO_PIP: &str = "No module named pip";
 
 /// Downloads wheels, by their names, into a folder below another one, and returns it. pip looks for credentials and proxies,
 /// and compares the hashes.
@@ -88,7 +88,7 @@ pub(super) fn resolve(python: Program, job: &Job<'_>) -> Result<Vec<LockedPackag
     let scratch = Scratch::write(requested, true, store)?;
     let report = scratch.folder().join("report.json").display().to_string();
     let nowhere = scratch.folder().join("nowhere").display().to_string();
-    let version = format!("3.{}", target.python_minor);
+    let version = super::python_version(&target);
     let markers = serde_json::json!({
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -97,8 +97,8 @@ pub(super) fn resolve(python: Program, job: &Job<'_>) -> Result<Vec<LockedPackag
         "platform_release": "",
         "platform_system": "Linux",
         "platform_version": "",
-        "python_full_version": format!("{version}.0"),
-        "python_version": version,
+        "python_full_version": version,
+        "python_version": format!("3.{}", target.python_minor),
         "sys_platform": "linux",
     });
     let markers = markers.to_string();
@@ -158,7 +158,7 @@ struct Metadata {
 /// The options that select wheels for a target. pip knows no tag that is not named.
 fn of_target(target: &PythonTarget) -> Vec<String> {
     let minor = target.python_minor;
-    let options = ["--python-version", &format!("3.{minor}"), "--implementation", "cp", "--abi"];
+    let options = ["--python-version", &super::python_version(&target), "--implementation", "cp", "--abi"];
     let options = options.into_iter().map(str::to_owned).chain([format!("cp3{minor}")]);
     options
         .chain(target.platforms().into_iter().flat_map(|platform| ["--platform".to_owned(), platform]))
@@ -168,6 +168,12 @@ fn of_target(target: &PythonTarget) -> Vec<String> {
 /// The interpreter of this machine.
 pub(super) fn python(programs: &Programs) -> Option<Program> {
     ["python3", "python"].into_iter().find_map(|name| programs.find(name))
+}
+
+/// The interpreters of this machine, that of the function's version first.
+pub(super) fn interpreters(programs: &Programs, python_minor: u32) -> impl Iterator<Item = Program> {
+    let names = [format!("python3.{python_minor}"), "python3".to_owned(), "python".to_owned()];
+    names.into_iter().filter_map(|name| programs.find(&name))
 }
 
 /// The ways to run pip, the fastest first.

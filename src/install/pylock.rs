@@ -19,15 +19,17 @@ pub(super) struct LockedPackage {
     pub(super) marker: Option<String>,
     /// Its wheels.
     #[serde(default)]
-    pub(super) wheels: Vec<LockedWheel>,
+    pub(super) wheels: Vec<LockedFile>,
+    /// Its source distribution.
+    pub(super) sdist: Option<LockedFile>,
     vcs: Option<toml::Table>,
     directory: Option<toml::Table>,
     archive: Option<toml::Table>,
 }
 
-/// A wheel.
+/// A wheel or source distribution.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct LockedWheel {
+pub(super) struct LockedFile {
     name: Option<String>,
     /// Where it is.
     pub(super) url: Option<String>,
@@ -76,14 +78,27 @@ impl LockedPackage {
         url: String,
         hashes: BTreeMap<String, String>,
     ) -> Self {
-        let wheel = LockedWheel { name: None, url: Some(url), path: None, hashes };
+        let wheel = LockedFile { name: None, url: Some(url), path: None, hashes };
         let (vcs, directory, archive) = (None, None, None);
         let (name, version) = (name.to_owned(), Some(version));
-        Self { name, version, marker: None, wheels: vec![wheel], vcs, directory, archive }
+        Self { name, version, marker: None, wheels: vec![wheel], sdist: None, vcs, directory, archive }
     }
 }
 
-impl LockedWheel {
+impl LockedPackage {
+    /// Whether its source distribution is at an address.
+    pub(super) fn has_source(&self, url: &str) -> bool {
+        self.sdist.as_ref().is_some_and(|source| source.url.as_deref() == Some(url))
+    }
+
+    /// Whether it has compiled code, as all its wheels say.
+    pub(super) fn is_compiled(&self) -> bool {
+        let is_pure = |wheel: &LockedFile| wheel.file_name().is_some_and(|name| name.ends_with("-any.whl"));
+        !self.wheels.is_empty() && !self.wheels.iter().any(is_pure)
+    }
+}
+
+impl LockedFile {
     /// The name of its file.
     pub(super) fn file_name(&self) -> Option<&str> {
         let location = self.url.as_deref().or(self.path.as_deref());

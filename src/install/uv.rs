@@ -2,22 +2,38 @@
 
 use std::path::Path;
 
-use super::Job;
 use super::error::InstallError;
 use super::program::Program;
 use super::pylock::{self, LockedPackage};
 use super::scratch::Scratch;
+use super::solver::Job;
 use crate::fs;
+use crate::wheel::PythonTarget;
 
 /// The platforms of uv by the least minor version of glibc 2 (uv documentation, `--python-platform`). It has no others below
 /// that of Amazon Linux 2023.
 const PLATFORMS: [(u32, &str); 3] = [(34, "manylinux_2_34"), (28, "manylinux_2_28"), (17, "manylinux_2_17")];
 
+/// Whether source distributions may be part of a solution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sources {
+    /// No.
+    None,
+    /// If no wheel fits. To find out what they require, uv runs code of those that do not say it.
+    WithoutWheel,
+    /// As the former, and the solution has the wheels for all machines.
+    OfAnyMachine,
+}
+
 /// The packages that requirements need on a target, with the wheels that fit.
 ///
 /// # Errors
 /// When uv finds no solution, or fails.
-pub(super) fn resolve(uv: &Program, job: &Job<'_>) -> Result<Vec<LockedPackage>, InstallError> {
+pub(super) fn resolve(
+    uv: &Program,
+    sources: Sources,
+    job: &Job<'_>,
+) -> Result<Vec<LockedPackage>, InstallError> {
     let Job { requested, target, folder, store, reporter } = *job;
     refuse_builds(folder)?;
     let scratch = Scratch::write(requested, false, store)?;
@@ -26,9 +42,13 @@ pub(super) fn resolve(uv: &Program, job: &Job<'_>) -> Result<Vec<LockedPackage>,
         .find(|(least, _)| *least <= target.glibc_minor)
         .map_or("manylinux_2_17", |(_, name)| *name);
     let platform = format!("{}-{platform}", target.architecture.linux_name());
-    let version = format!("3.{}", target.python_minor);
+    let version = super::python_version(&target);
     let mut arguments = vec!["pip", "compile", &scratch.list, "--python-version", &version];
-    arguments.extend(["--python-platform", &platform, "--only-binary", ":all:"]);
+    match sources {
+        Sources::None => arguments.extend(["--python-platform", &platform, "--only-binary", ":all:"]),
+        Sources::WithoutWheel => arguments.extend(["--python-platform", &platform]),
+        Sources::OfAnyMachine => arguments.push("--universal"),
+    }
     arguments.extend(["--no-header", "--no-annotate", "--format", "pylock.toml"]);
     if !requested.requirements.constraints.is_empty() {
         arguments.extend(["--constraint", &scratch.constraints]);
@@ -39,6 +59,11 @@ pub(super) fn resolve(uv: &Program, job: &Job<'_>) -> Result<Vec<LockedPackage>,
     // An interpreter of this machine is enough, and its version does not matter.
     let output = uv.run(&arguments, &[("UV_PYTHON_DOWNLOADS", "never")], folder, reporter)?;
     pylock::parse(&output, "the output of `uv pip compile`", folder)
+}
+
+/// Whether uv has a platform for the target's glibc, and not only for an older one.
+pub(super) fn knows_glibc(target: &PythonTarget) -> bool {
+    PLATFORMS.iter().any(|(minor, _)| *minor == target.glibc_minor)
 }
 
 /// Refuses settings of a project that make uv build packages although it is to use wheels only: they count for more than

@@ -50,10 +50,12 @@ pub(super) async fn build(
     sender: Option<UnboundedSender<FinishedLayer>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let (bases, mut findings) = base::load_all(functions, context).await?;
+    let (mut bases, mut findings) = base::load_all(functions, context).await?;
     let (remote_layers, further) = remote_layers::load_all(functions, context).await?;
     findings.extend(further);
-    let (packages, further) = packages::load_all(functions, context).await?;
+    let positions = packages::needing_full_indexes(functions, &bases);
+    base::index_fully(&mut bases, &positions, context).await?;
+    let (packages, further) = packages::load_all(functions, &bases, context).await?;
     findings.extend(further);
     let (builds, further) = builds::load_all(functions, context).await?;
     findings.extend(further);

@@ -5,6 +5,7 @@
 //! threads; registries and Docker are used from the async runtime. It makes no decision that a room below can make.
 
 mod base;
+mod base_packages;
 mod build;
 mod builds;
 mod built;

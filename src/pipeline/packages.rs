@@ -3,13 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::base::LoadedBase;
+use super::base_packages::BasePackages;
 use super::context::{Context, blocking};
 use super::error::PipelineError;
+use crate::event::Event;
 use crate::failure::{Failure as _, FailureKind};
 use crate::finding::{Code, Finding, Place};
-use crate::install::{InstallError, Installer, NodePackages, NodeTarget, PinnedWheel, Resolution};
+use crate::install::{
+    Fetched, InstallError, Installer, NodePackages, NodeTarget, PinnedWheel, ProvidedPackages, Resolution,
+    Split, leave_out_of_node, split,
+};
 use crate::plan;
-use crate::project::{Architecture, Build, BuildMethod, Function, LayerPackages, LayerSource, PackageList};
+use crate::project::{Architecture, Function, ImageLocation, PackageList};
 use crate::runtime::{Language, TASK_ROOT};
 use crate::store::Digest;
 use crate::text::{first_of, with_causes};
@@ -29,8 +35,8 @@ const GLIBC_OF_AL2023: u32 = 34;
 /// How many packages a warning names.
 const NAMED_PACKAGES: usize = 10;
 
-/// What is installed where: the list, the runtime and the architecture.
-type Key = (PackageList, String, Architecture, &'static str);
+/// What is installed where: the list, the runtime and the architecture, and the base if that decides what is left out.
+type Key = (PackageList, String, Architecture, &'static str, Option<ImageLocation>);
 
 /// The trees of installed packages.
 #[derive(Default)]
@@ -60,7 +66,8 @@ impl Packages {
 }
 
 fn key(list: &PackageList, function: &Function, root: &'static str) -> Key {
-    (list.clone(), function.base.contract.clone(), function.architecture, root)
+    let base = function.base.image.clone().filter(|_| list.base_provides);
+    (list.clone(), function.base.contract.clone(), function.architecture, root, base)
 }
 
 /// Installs the packages of functions and their layers. Also returns findings about those that cannot be installed.
@@ -69,17 +76,20 @@ fn key(list: &PackageList, function: &Function, root: &'static str) -> Key {
 /// When a tool is not there, or fails for a reason outside the lists.
 pub(super) async fn load_all(
     functions: &[&Function],
+    bases: &[Option<Arc<LoadedBase>>],
     context: &Context,
 ) -> Result<(Packages, Vec<Finding>), PipelineError> {
     let (mut all, mut findings) = (Packages::default(), Vec::new());
     let mut seen = BTreeSet::new();
-    for function in functions {
+    for (function, base) in functions.iter().zip(bases) {
         for Wanted { list, place, root } in wanted(function) {
             let key = key(list, function, root);
             if !seen.insert(key.clone()) {
                 continue;
             }
-            match install(list, function, root, context).await {
+            let base = base.as_ref().filter(|_| list.base_provides);
+            let base = base.map(|base| BasePackages::of(&base.index, &function.base.contract));
+            match install(list, function, root, base, context).await {
                 Ok((tree, warnings)) => {
                     findings.extend(warnings.into_iter().map(|(code, message, help)| {
                         let warning = Finding::warning(code, place.clone(), message);
@@ -125,22 +135,27 @@ pub(super) async fn update(
     Ok(used)
 }
 
+/// The positions of the functions whose packages depend on what their base has, and whose bases are not read completely.
+pub(super) fn needing_full_indexes(
+    functions: &[&Function],
+    bases: &[Option<Arc<LoadedBase>>],
+) -> BTreeSet<usize> {
+    let needs = |function: &Function, base: &Option<Arc<LoadedBase>>| {
+        let mut lists = wanted(function);
+        lists.any(|wanted| wanted.list.base_provides)
+            && base.as_ref().is_some_and(|base| !base.index.is_full())
+    };
+    let both = functions.iter().zip(bases).enumerate();
+    both.filter(|(_, (function, base))| needs(function, base)).map(|(position, _)| position).collect()
+}
+
 fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
     let code = function.install.iter();
     let code = code.map(|install| Wanted { list: &install.list, place: &install.place, root: TASK_ROOT });
-    let layers = function.layers.iter().filter_map(|layer| match &layer.source {
-        LayerSource::Packages(list)
-        | LayerSource::Built(Build {
-            method: BuildMethod::Packages(LayerPackages { list: Some(list), .. }),
-            ..
-        }) => Some(Wanted {
-            list,
-            place: &layer.source_place,
-            root: plan::root_of_packages(list.kind.is_of_node()),
-        }),
-        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Built(_) => {
-            None
-        }
+    let layers = function.layers.iter().filter_map(|layer| {
+        let list = layer.source.packages()?;
+        let root = plan::root_of_packages(list.kind.is_of_node());
+        Some(Wanted { list, place: &layer.source_place, root })
     });
     code.chain(layers)
 }
@@ -148,17 +163,19 @@ fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
 /// A warning about packages: its code, message and help.
 pub(super) type Warning = (Code, String, Option<&'static str>);
 
-/// The tree of the packages of a list, and what is worth knowing about them.
+/// The tree of the packages of a list without those that are left to `base`, and what is worth knowing about them.
 async fn install(
     list: &PackageList,
     function: &Function,
     root: &'static str,
+    base: Option<BasePackages>,
     context: &Context,
 ) -> Result<(Tree, Vec<Warning>), InstallError> {
     if list.kind.is_of_node() {
-        return install_node(list, function, root, context).await;
+        return install_node(list, function, root, base, context).await;
     }
-    let Installation { tree, conflicts } = install_wheels(list, function, root, context).await?;
+    let (Installation { tree, conflicts }, mut warnings) =
+        install_wheels(list, function, root, base, context).await?;
     let warning = |conflict: wheel::FileConflict| {
         let message = format!(
             "`{}` is in {} and in {}: the image has the first one",
@@ -166,13 +183,21 @@ async fn install(
         );
         (Code::PackageConflict, message, None)
     };
-    Ok((tree, conflicts.into_iter().map(warning).collect()))
+    warnings.extend(conflicts.into_iter().map(warning));
+    Ok((tree, warnings))
+}
+
+fn report(choice: ProvidedPackages, list: &PackageList, context: &Context) {
+    let ProvidedPackages { left_out, installed } = choice;
+    let list = list.path.display().to_string();
+    context.reporter.report(Event::BaseProvides { list, left_out, installed });
 }
 
 async fn install_node(
     list: &PackageList,
     function: &Function,
     root: &'static str,
+    base: Option<BasePackages>,
     context: &Context,
 ) -> Result<(Tree, Vec<Warning>), InstallError> {
     let runtime = function.base.contract.clone();
@@ -183,9 +208,14 @@ async fn install_node(
     let (installer, own) = (installer(context), list.clone());
     let work = move || {
         let root = plan::image_path(root)?;
-        installer.install_node(&own, &target, &root)
+        let mut packages = installer.install_node(&own, &target, &root)?;
+        let choice = base.map(|base| leave_out_of_node(&mut packages.tree, &root, &own.path, &base.node));
+        Ok::<_, InstallError>((packages, choice.transpose()?))
     };
-    let NodePackages { tree, with_scripts } = blocking(work).await?;
+    let (NodePackages { tree, with_scripts }, choice) = blocking(work).await?;
+    if let Some(choice) = choice {
+        report(choice, list, context);
+    }
     let warning = about_scripts(&with_scripts, list.scripts);
     Ok((tree, warning.into_iter().collect()))
 }
@@ -211,8 +241,9 @@ async fn install_wheels(
     list: &PackageList,
     function: &Function,
     root: &'static str,
+    base: Option<BasePackages>,
     context: &Context,
-) -> Result<Installation, InstallError> {
+) -> Result<(Installation, Vec<Warning>), InstallError> {
     let target = target(list, function)?;
     let name = name_in_lock(list, function, context);
     let pinned = context.pins.packages(&name);
@@ -225,13 +256,32 @@ async fn install_wheels(
         }
         pin(&name, &resolution, context);
     }
-    let installer = installer(context);
+    let (installer, allow_source) = (installer(context), list.allow_source);
     let fetch = move || {
-        let wheels = installer.fetch(&resolution.wheels, &target)?;
+        let Fetched { wheels, built } = installer.fetch(&resolution.wheels, &target, allow_source)?;
+        let warnings: Vec<_> = about_sources(&built).into_iter().collect();
+        let (wheels, choice) = match base {
+            Some(base) => {
+                let Split { installed, choice } = split(wheels, &base.python, target.python_minor);
+                (installed, Some(choice))
+            }
+            None => (wheels, None),
+        };
         let root = plan::image_path(root)?;
-        Ok::<_, InstallError>(wheel::install(&wheels, &root, INTERPRETER)?)
+        Ok::<_, InstallError>((wheel::install(&wheels, &root, INTERPRETER)?, warnings, choice))
     };
-    blocking(fetch).await
+    let (installation, warnings, choice) = blocking(fetch).await?;
+    if let Some(choice) = choice {
+        report(choice, list, context);
+    }
+    Ok((installation, warnings))
+}
+
+/// What is worth knowing about packages that were built from source.
+fn about_sources(packages: &[String]) -> Option<Warning> {
+    let names = first_of(NAMED_PACKAGES, packages.iter().map(|name| format!("`{name}`")));
+    let message = format!("built from source, which ran code of the packages on this machine: {names}");
+    (!packages.is_empty()).then_some((Code::BuiltFromSource, message, None))
 }
 
 async fn resolve(

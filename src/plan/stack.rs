@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::places::root_of_packages;
 use super::{Compiled, FunctionTrees, LayerPlan, dependencies};
 use crate::files::{FileIndex, LaidTree, Merge, Merged, Owner};
-use crate::project::{Build, BuildMethod, Extension, Function, LayerPackages, LayerSource, PackageList};
+use crate::project::{Extension, Function, PackageList};
 use crate::shared::{Shared, SharedId};
 use crate::tree::{Adjustment, Tree};
 
@@ -89,16 +89,7 @@ fn shared_trees<'a>(
 
 /// The list of the packages that are installed as each layer, if there is one.
 fn lists(function: &Function) -> impl Iterator<Item = Option<&PackageList>> {
-    function.layers.iter().map(|layer| match &layer.source {
-        LayerSource::Packages(list)
-        | LayerSource::Built(Build {
-            method: BuildMethod::Packages(LayerPackages { list: Some(list), .. }),
-            ..
-        }) => Some(list),
-        LayerSource::Files(_) | LayerSource::Version(_) | LayerSource::Image(_) | LayerSource::Built(_) => {
-            None
-        }
-    })
+    function.layers.iter().map(|layer| layer.source.packages())
 }
 
 /// A tree as it is laid: of installed packages, the large ones alone.

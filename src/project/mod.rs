@@ -242,6 +242,27 @@ pub enum LayerSource {
     Built(Build),
 }
 
+impl LayerSource {
+    /// The packages that limg installs as the layer, or below its sources.
+    #[must_use]
+    pub fn packages(&self) -> Option<&PackageList> {
+        match self {
+            Self::Packages(list) => Some(list),
+            Self::Built(Build { method: BuildMethod::Packages(packages), .. }) => packages.list.as_ref(),
+            Self::Files(_) | Self::Version(_) | Self::Image(_) | Self::Built(_) => None,
+        }
+    }
+
+    /// As [`packages`](Self::packages), to be changed.
+    pub fn packages_mut(&mut self) -> Option<&mut PackageList> {
+        match self {
+            Self::Packages(list) => Some(list),
+            Self::Built(Build { method: BuildMethod::Packages(packages), .. }) => packages.list.as_mut(),
+            Self::Files(_) | Self::Version(_) | Self::Image(_) | Self::Built(_) => None,
+        }
+    }
+}
+
 /// A version of a layer that was published in Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionSource {

@@ -17,6 +17,26 @@ pub struct PackageList {
     pub extras: Vec<String>,
     /// Whether install scripts of Node.js packages run, if the definition says so.
     pub scripts: Option<bool>,
+    /// Whether packages that the base image has are left to it.
+    pub base_provides: bool,
+    /// Whether source distributions of Python packages are built, which runs their code.
+    pub allow_source: bool,
+}
+
+impl PackageList {
+    /// A list with nothing but what is installed by default.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            kind: PackageListKind::of(&path),
+            path,
+            groups: Vec::new(),
+            extras: Vec::new(),
+            scripts: None,
+            base_provides: false,
+            allow_source: false,
+        }
+    }
 }
 
 /// Packages that are installed below a function's code.

@@ -89,6 +89,12 @@ pub(in crate::cli) struct DefinitionArguments {
     /// program.
     #[arg(long)]
     pub(in crate::cli) run_makefiles: bool,
+    /// Build Python packages that have no wheel for the function, which runs their code on this machine
+    ///
+    /// Where packages are installed, by `install` or `--install`. A package with compiled code is only built on a machine like
+    /// the function's. In a limg.yaml, `install: { allow_source: true }` does the same for one list.
+    #[arg(long)]
+    pub(in crate::cli) allow_source: bool,
 
     /// Build an image of each function of a template
     ///

@@ -33,6 +33,9 @@ impl Reporter for Terminal {
                 self.overwrite(&format!("note: {winner} replaces `{path}` of {loser}"));
             }
             Event::LeftOut { owners } => self.left_out(&owners),
+            Event::BaseProvides { list, left_out, installed } => {
+                self.base_provides(&list, &left_out, &installed);
+            }
             Event::Adjusted { path, what } => self.status(&format!("note: `{path}` {what}")),
             Event::Finding(finding) => self.finding(finding),
             Event::CacheFailed { image, why, help } => {
@@ -136,6 +139,25 @@ impl Terminal {
         *overwrites += 1;
         if self.is_verbose() || *overwrites <= LISTED_OVERWRITES {
             self.status(line);
+        }
+    }
+
+    fn base_provides(
+        &self,
+        list: &str,
+        left_out: &[(String, Option<String>)],
+        installed: &[(String, String)],
+    ) {
+        let shown = |(name, version): &(String, Option<String>)| match version {
+            Some(version) => format!("{name} {version}"),
+            None => name.clone(),
+        };
+        let names: Vec<_> = left_out.iter().map(shown).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        self.status(&visible_line(&format!("note: {list}: left {names} to the base image")));
+        for (name, why) in installed {
+            let line = format!("note: `{name}` is installed although the base image has it: {why}");
+            self.status(&visible_line(&line));
         }
     }
 

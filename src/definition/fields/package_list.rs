@@ -27,9 +27,7 @@ pub(in crate::definition) fn find(folder: &Path, runtime: Option<&str>) -> Optio
 
 fn find_named(folder: &Path, names: &[&str]) -> Option<PackageList> {
     let mut paths = names.iter().map(|name| folder.join(name));
-    let path = paths.find(|path| is_file(path))?;
-    let kind = PackageListKind::of(&path);
-    Some(PackageList { kind, path, groups: Vec::new(), extras: Vec::new(), scripts: None })
+    paths.find(|path| is_file(path)).map(PackageList::new)
 }
 
 /// The list in a directory that has nothing else: a layer of which only the packages are wanted.

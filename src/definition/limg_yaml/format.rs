@@ -266,6 +266,12 @@ pub(super) struct MoreInstall {
     pub(super) extras: Option<Vec<String>>,
     /// Node.js: whether the install scripts of packages run, on this machine. `false` is the default without its warning.
     pub(super) scripts: Option<bool>,
+    /// Whether packages that the base image has, such as boto3 or the AWS SDK for JavaScript, are left to it. Their versions
+    /// are then those of the base. Default: false.
+    pub(super) base_provides: Option<bool>,
+    /// Python: whether packages without a wheel that fits are built from source, which runs their code on this machine.
+    /// Default: false.
+    pub(super) allow_source: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for Install {
@@ -437,7 +443,7 @@ mod tests {
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
         // The last are bundles, in defaults and functions.
-        assert_eq!(keys, 7 + 24 + 3 + 14 + 10 + 24 + 8 + 2 * 54);
+        assert_eq!(keys, 7 + 26 + 3 + 16 + 10 + 26 + 8 + 2 * 54);
     }
 
     #[test]

@@ -225,6 +225,10 @@ impl Writer<'_> {
             keys.push(("bytecode", Value::Text(bytecode.to_string())));
         }
         if let Some(install) = &function.install {
+            if install.list.allow_source {
+                comments
+                    .push("Build it with `--allow-source`, or set `allow_source` in `install`.".to_owned());
+            }
             keys.push(("install", Value::Text(self.sources.folder.written(&install.list.path)?)));
         }
         let mut layers = Vec::new();

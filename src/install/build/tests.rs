@@ -8,7 +8,7 @@ use super::*;
 use crate::event::{Event, Events};
 use crate::failure::Failure as _;
 use crate::install::Programs;
-use crate::project::{Architecture, BundleOption, PackageListKind};
+use crate::project::{Architecture, BundleOption};
 use crate::store::Store;
 use crate::tree::Node;
 
@@ -87,8 +87,7 @@ impl Fixture {
 
     fn bundle(&self, options: &[(&str, BundleOption)]) -> Result<Built, InstallError> {
         let path = self.path("project/package-lock.json");
-        let kind = PackageListKind::of(&path);
-        let list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new(), scripts: None };
+        let list = PackageList::new(path);
         let bundle = Bundle {
             packages: Some(list).filter(|list| list.path.exists()),
             entry_points: vec!["src/app".to_owned()],

@@ -180,9 +180,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let path = folder.path().join(list);
-        let kind = PackageListKind::of(&path);
-        let list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new(), scripts: None };
+        let list = PackageList::new(folder.path().join(list));
         let names = |inputs: Inputs| inputs.files().map(|(name, _)| name.to_owned()).collect();
         Inputs::read(&list, false)
             .map(|inputs| inputs.map(names))

@@ -63,8 +63,7 @@ impl Fixture {
         let programs = Programs::new(&[self.path("bin")]);
         let installer = Installer::new(programs, self.store.clone(), self.events.clone());
         let path = self.path("project/package-lock.json");
-        let kind = PackageListKind::of(&path);
-        let mut list = PackageList { path, kind, groups: Vec::new(), extras: Vec::new(), scripts: None };
+        let mut list = PackageList::new(path);
         let mut target = NodeTarget { runtime: "nodejs22.x".to_owned(), architecture: Architecture::X86_64 };
         change(&mut list, &mut target);
         installer.install_node(&list, &target, &"/opt/nodejs".parse().unwrap())

@@ -14,10 +14,13 @@ Resources:
     let text = report(&folder, template, &Options::of_tests());
     assert!(text.contains("must be built first, since its `BuildMethod` is `python3.12`"), "{text}");
     let install = Options { install: true, ..Options::of_tests() };
-    let loaded = loaded(&folder, template, &install);
-    let source = &loaded.project.functions[0].layers[0].source;
-    let crate::project::LayerSource::Packages(list) = source else { panic!("{source:?}") };
-    assert_eq!(list.path, folder.path("deps/requirements.txt"));
+    for allow_source in [false, true] {
+        let loaded = loaded(&folder, template, &Options { allow_source, ..install.clone() });
+        let source = &loaded.project.functions[0].layers[0].source;
+        let crate::project::LayerSource::Packages(list) = source else { panic!("{source:?}") };
+        assert_eq!(list.path, folder.path("deps/requirements.txt"));
+        assert_eq!(list.allow_source, allow_source);
+    }
 }
 
 #[test]

@@ -35,14 +35,25 @@ pub(super) fn list(
     };
     let kind = PackageListKind::of(&path);
     check_keys(more, kind, at, findings);
-    let format::MoreInstall { list: _, groups, extras, scripts } = more;
-    let (groups, extras) = (groups.clone().unwrap_or_default(), extras.clone().unwrap_or_default());
-    Some(PackageList { kind, path, groups, extras, scripts: *scripts })
+    let format::MoreInstall { list: _, groups, extras, scripts, base_provides, allow_source } = more;
+    Some(PackageList {
+        kind,
+        path,
+        groups: groups.clone().unwrap_or_default(),
+        extras: extras.clone().unwrap_or_default(),
+        scripts: *scripts,
+        base_provides: base_provides.unwrap_or_default(),
+        allow_source: allow_source.unwrap_or_default(),
+    })
 }
 
 /// Reports keys that only lists of the other language have.
 fn check_keys(more: &format::MoreInstall, kind: PackageListKind, at: &Place, findings: &mut Findings) {
-    let of_python = [("groups", more.groups.is_some()), ("extras", more.extras.is_some())];
+    let of_python = [
+        ("groups", more.groups.is_some()),
+        ("extras", more.extras.is_some()),
+        ("allow_source", more.allow_source.is_some()),
+    ];
     let of_node = [("scripts", more.scripts.is_some())];
     let (misplaced, language) =
         if kind.is_of_node() { (&of_python[..], "Python") } else { (&of_node[..], "Node.js") };

@@ -1,5 +1,8 @@
 //! Packages that limg installs, with the real uv and pip, from `PyPI`.
 
+mod frameworks;
+mod sources;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -138,6 +141,10 @@ fn wheels_that_need_a_newer_c_library_are_named_with_what_would_do() {
     for has_uv in [true, false] {
         let stderr = fails(2, &mut limg(&workspace, &["build"], has_uv)).stderr;
         assert!(stderr.contains("requirements.txt:2"), "{stderr}");
+        assert!(
+            stderr.contains("use numpy 2.2.6, the newest version with a wheel for python3.11"),
+            "{stderr}"
+        );
         assert!(stderr.contains("python3.12 on, which has glibc 2.34"), "{stderr}");
     }
 }
