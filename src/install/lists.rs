@@ -146,7 +146,9 @@ fn key_of_export(list: &PackageList) -> Result<Digest, InstallError> {
     hasher.add(fs::read_text(&list.path.with_file_name(MANIFEST), SIZE_LIMIT).unwrap_or_default());
     for (kind, names) in [("extras", &list.extras), ("groups", &list.groups)] {
         hasher.add(kind);
-        names.iter().for_each(|name| hasher.add(name));
+        for name in names {
+            hasher.add(name);
+        }
     }
     Ok(hasher.finish())
 }

@@ -158,7 +158,7 @@ struct Metadata {
 /// The options that select wheels for a target. pip knows no tag that is not named.
 fn of_target(target: &PythonTarget) -> Vec<String> {
     let minor = target.python_minor;
-    let options = ["--python-version", &super::python_version(&target), "--implementation", "cp", "--abi"];
+    let options = ["--python-version", &super::python_version(target), "--implementation", "cp", "--abi"];
     let options = options.into_iter().map(str::to_owned).chain([format!("cp3{minor}")]);
     options
         .chain(target.platforms().into_iter().flat_map(|platform| ["--platform".to_owned(), platform]))

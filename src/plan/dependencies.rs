@@ -46,7 +46,9 @@ pub(super) fn by_size(mut packages: Tree, root: &str) -> Vec<(Option<String>, Tr
     match parts.as_mut_slice() {
         // Directories alone are no reason for a layer.
         [.., (_, last)] if !has_files => {
-            packages.iter().for_each(|(path, node)| last.insert(path.clone(), node.clone()))
+            for (path, node) in packages.iter() {
+                last.insert(path.clone(), node.clone());
+            }
         }
         _ => parts.push((None, packages)),
     }
@@ -58,8 +60,8 @@ pub(super) fn by_size(mut packages: Tree, root: &str) -> Vec<(Option<String>, Tr
 fn package_of<'a>(path: &'a ImagePath, root: &str) -> Option<&'a str> {
     let below = path.as_str().strip_prefix(root)?.strip_prefix('/')?;
     if let Some(below) = below.strip_prefix("node_modules/") {
-        let ends = below.match_indices('/').map(|(end, _)| end);
-        return below.get(..ends.skip(usize::from(below.starts_with('@'))).next()?);
+        let (end, _) = below.match_indices('/').nth(usize::from(below.starts_with('@')))?;
+        return below.get(..end);
     }
     let (folder, _) = below.split_once('/')?;
     folder.split(['.', '-']).next().filter(|name| !name.is_empty())

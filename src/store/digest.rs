@@ -199,7 +199,9 @@ mod tests {
     fn fields_count_with_their_lengths() {
         let of = |fields: &[&str]| {
             let mut hasher = FieldHasher::default();
-            fields.iter().for_each(|field| hasher.add(field));
+            for field in fields {
+                hasher.add(field);
+            }
             hasher.finish()
         };
         assert_eq!(of(&["a", "bc"]), of(&["a", "bc"]));

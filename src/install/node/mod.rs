@@ -179,7 +179,7 @@ impl Installer {
             folder,
             reporter: &*self.reporter,
         };
-        if let Some(kept) = self.from_npm_cache(&job)? {
+        if let Some(kept) = self.unpack_npm_cache(&job)? {
             kept.record(key, &self.store)?;
             return Ok(kept);
         }
@@ -200,7 +200,7 @@ impl Installer {
     }
 
     /// What npm would install, if its cache has all of it and nothing needs npm itself.
-    fn from_npm_cache(&self, job: &Job<'_>) -> Result<Option<Kept>, InstallError> {
+    fn unpack_npm_cache(&self, job: &Job<'_>) -> Result<Option<Kept>, InstallError> {
         // Without a target, the packages are for programs of this machine, which run in the folder.
         let Some(cpu) = job.cpu.filter(|_| job.tool == Tool::Npm && !job.scripts) else { return Ok(None) };
         let Some(packages) = npm_cache::packages(job.inputs, cpu) else { return Ok(None) };

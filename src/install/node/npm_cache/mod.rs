@@ -53,6 +53,7 @@ struct Lock {
 }
 
 /// A package in it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the lock file")]
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Package {
@@ -107,13 +108,14 @@ impl NpmCache {
     /// When the store cannot be written.
     pub(super) fn unpack(&self, packages: &Packages, store: &Store) -> Result<Option<Kept>, InstallError> {
         let Packages(packages) = packages;
-        let archives = packages.iter().map(|(place, package)| self.archive(place, package));
+        // A bundled package is in the archive of another one.
+        let unpacked = || packages.iter().filter(|(_, package)| !package.in_bundle);
+        let archives = unpacked().map(|(_, package)| self.archive(package));
         let Some(archives) = archives.collect::<Option<Vec<_>>>() else { return Ok(None) };
         let Ok(programs) = programs(packages) else { return Ok(None) };
         let executable: BTreeSet<&str> = programs.values().map(|program| program.path.as_str()).collect();
         let mut tree = KeptWriter::new(store)?;
-        for ((place, package), archive) in packages.iter().zip(archives) {
-            let Some(archive) = archive else { continue };
+        for ((place, package), archive) in unpacked().zip(archives) {
             if unpack(place, package, &archive, &executable, &mut tree).is_err() {
                 return Ok(None);
             }
@@ -127,19 +129,15 @@ impl NpmCache {
         tree.finish().map(Some)
     }
 
-    /// Where the archive of a package is, if there is one: that of a bundled package is part of another. Nothing if it is
-    /// not in the cache, or not one of a registry.
-    fn archive(&self, place: &str, package: &Package) -> Option<Option<PathBuf>> {
-        if package.in_bundle {
-            return Some(None);
-        }
+    /// Where the archive of a package is. Nothing if it is not in the cache, or not one of a registry.
+    fn archive(&self, package: &Package) -> Option<PathBuf> {
         let is_of_registry = package.resolved.as_deref().is_none_or(|url| url.starts_with("http"));
         let digest =
             package.integrity.as_deref()?.split_whitespace().find_map(|it| it.strip_prefix("sha512-"))?;
         let digest = hex(&STANDARD.decode(digest).ok()?);
         let (first, second, rest) = (digest.get(..2)?, digest.get(2..4)?, digest.get(4..)?);
         let path = self.0.join("sha512").join(first).join(second).join(rest);
-        (is_of_registry && is_place(place) && path.is_file()).then_some(Some(path))
+        (is_of_registry && path.is_file()).then_some(path)
     }
 }
 
@@ -172,17 +170,22 @@ impl Lock {
         while let Some(place) = open.pop() {
             for (name, is_optional) in self.packages.get(place)?.needs() {
                 let Some((place, package)) = self.resolve(place, name) else {
-                    if is_optional { continue } else { return None }
-                };
-                if package.link || package.dev {
+                    if is_optional {
+                        continue;
+                    }
                     return None;
-                }
-                if !fits(package) {
-                    // What is in another package's archive would be unpacked with it.
-                    if package.optional && !package.in_bundle { continue } else { return None }
-                }
-                if found.insert(place) {
-                    open.push(place);
+                };
+                // What is in another package's archive would be unpacked with it.
+                let may_be_left_out = package.optional && !package.in_bundle;
+                if fits(package) {
+                    let is_as_pinned = !package.link && !package.dev && is_place(place);
+                    if is_as_pinned && found.insert(place) {
+                        open.push(place);
+                    } else if !is_as_pinned {
+                        return None;
+                    }
+                } else if !may_be_left_out {
+                    return None;
                 }
             }
         }
@@ -320,7 +323,7 @@ fn unpack(
 }
 
 /// The content of a program. npm changes the end of a first line `#!…` that was written on Windows.
-fn with_unix_line<'a, R: Read>(mut entry: Entry<'a, R>) -> Result<impl Read + use<'a, R>, NotHere> {
+fn with_unix_line<R: Read>(mut entry: Entry<'_, R>) -> Result<impl Read + use<'_, R>, NotHere> {
     let mut head = Vec::new();
     entry.by_ref().take(FIRST_LINE).read_to_end(&mut head)?;
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -40,6 +40,7 @@ impl Fixture {
 
     /// Adds a package with further keys, whose archive has some files.
     fn package(mut self, place: &str, keys: Value, files: &[(&str, &str)]) -> Self {
+        let Value::Object(keys) = keys else { panic!("{keys}") };
         let content = archive(files);
         let digest = Sha512::digest(&content);
         let digits = hex(&digest);
@@ -50,7 +51,7 @@ impl Fixture {
         let integrity = format!("sha1-x sha512-{}", STANDARD.encode(digest));
         let mut package =
             json!({ "version": "1.0.0", "resolved": "https://example.com/a.tgz", "integrity": integrity });
-        package.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        package.as_object_mut().unwrap().extend(keys);
         self.lock["packages"][place] = package;
         self
     }
