@@ -1,14 +1,16 @@
 //! Installs the packages that a list names into the store, for the machine on which the function runs: those of Python as
 //! wheels, resolved by uv and downloaded by pip; those of Node.js by the tool that has written the lock file (`node`).
 //!
-//! Of Python, nothing is unpacked or built, and no code of a package runs. What a tool would have to build is refused before the tool
-//! runs (`requirement_files`), and the tools get only what they can do with wheels. This room does not know where packages
-//! belong in an image, and writes to no folder but the store and temporary ones.
+//! Of Python, nothing is unpacked or built, and no code of a package runs, unless a list allows source distributions (`source`). What
+//! a tool would have to build is refused before the tool runs (`requirement_files`), and the tools get only what they can do with
+//! wheels. `build` runs the programs of a project that make files from its sources: esbuild and make. This room does not know
+//! where packages belong in an image, and writes to no folder but the store and temporary ones.
 
 mod base_provides;
 mod build;
 mod error;
 mod folder;
+mod job;
 mod kept;
 mod lists;
 mod node;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::InstallError;
+use super::job::Job;
 use super::program::{Program, Programs};
 use super::pylock::LockedPackage;
 use super::scratch::Scratch;
-use super::solver::Job;
 use crate::event::Reporter;
 use crate::fs;
 use crate::store::Digest;

@@ -1,8 +1,7 @@
 //! Resolves requirements, with uv if it is there and else with pip.
 
-use std::path::Path;
-
 use super::error::InstallError;
+use super::job::Job;
 use super::lists::Requested;
 use super::program::{Program, Programs};
 use super::pylock::LockedPackage;
@@ -20,16 +19,6 @@ pub(super) struct Silent;
 
 impl Reporter for Silent {
     fn report(&self, _event: Event) {}
-}
-
-/// What is resolved, and where a tool does it.
-pub(super) struct Job<'a> {
-    pub(super) requested: &'a Requested,
-    pub(super) target: PythonTarget,
-    /// The folder of the list, whose settings count.
-    pub(super) folder: &'a Path,
-    pub(super) store: &'a Store,
-    pub(super) reporter: &'a dyn Reporter,
 }
 
 /// Resolves requirements with uv, or else with pip.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::error::InstallError;
+use super::job::Job;
 use super::program::Program;
 use super::pylock::{self, LockedPackage};
 use super::scratch::Scratch;
-use super::solver::Job;
 use crate::fs;
 use crate::wheel::PythonTarget;
 
