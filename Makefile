@@ -37,7 +37,7 @@ bench:
 	.ci/install
 	.ci/install-bench
 	cargo build --release --locked
-	base-images/debian/build python3.11
+	base-images/debian/build python3.11 nodejs22.x
 	.ci/bench --limg $(limg) $(BENCH)
 	.ci/bench --write
 

@@ -280,7 +280,7 @@ skopeo copy --quiet --dest-tls-verify=false oci:$STORE/layout:function docker://
 
 # Leaves nothing in the store but wheels and their records.
 ONLY_WHEELS = """\
-$LIMG build --quiet --output oci:$TMPDIR/layout
+$LIMG build --quiet --bytecode keep --output oci:$TMPDIR/layout
 find $STORE -type f | while read -r file; do
     [[ $file == */wheels-1/* || $(head --bytes=2 $file) == PK ]] || rm $file
 done
@@ -318,12 +318,17 @@ cp app/package.json app/package-lock.json $TMPDIR/packages
 LAYOUT = "cp --recursive $BASE $STORE/layout\n"
 
 LIMG = "$LIMG push registry $REGISTRY/bench\n"
-LIMG_EMPTY = Tool("the same, an empty store", (), "LIMG_STORE=$TMPDIR/other $LIMG build --quiet --output oci:$TMPDIR/layout\n", LIMG)
+LIMG_SOURCES = LIMG.replace("\n", " --bytecode keep\n")
+# Fills the caches of uv, pip and npm.
+OTHER_STORE = "LIMG_STORE=$TMPDIR/other $LIMG build --quiet --bytecode keep --output oci:$TMPDIR/layout\n"
 DOCKER = ("docker", "dockerd")
 TOOLS = {
     "python-lock": {
-        "limg": Tool("limg push registry", ("uv",), ONLY_WHEELS, LIMG),
-        "limg-empty": LIMG_EMPTY,
+        "limg": Tool("limg push registry --bytecode keep", ("uv",), ONLY_WHEELS, LIMG_SOURCES),
+        "limg-empty": Tool("the same, an empty store", ("uv",), OTHER_STORE, LIMG_SOURCES),
+        "limg-compiled": Tool("limg push registry, with bytecode", ("uv",), ONLY_WHEELS, LIMG),
+        "uv-compiled": Tool("uv pip install --compile-bytecode + umoci insert + skopeo copy", ("uv", "umoci", "skopeo"),
+                            LAYOUT + UV, UV.replace("--quiet", "--quiet --compile-bytecode") + INSERT),
         "umoci": Tool("uv pip install + umoci insert + skopeo copy", ("uv", "umoci", "skopeo"), LAYOUT + UV, UV + INSERT),
         "pip": Tool("pip install + umoci insert + skopeo copy", ("umoci", "skopeo"), LAYOUT + PIP, PIP + INSERT),
         "buildkit": Tool("pip in a Dockerfile with a cache mount, BuildKit", DOCKER,
@@ -332,7 +337,7 @@ TOOLS = {
                     makes_image=False),
     },
     "node-lock": {
-        "limg": Tool("limg push registry, an empty store", ("npm",), LIMG_EMPTY.prepare, LIMG),
+        "limg": Tool("limg push registry, an empty store", ("npm",), OTHER_STORE, LIMG),
         "umoci": Tool("npm ci + umoci insert + skopeo copy", ("npm", "umoci", "skopeo"), LAYOUT + NPM, NPM + INSERT),
         "buildkit": Tool("npm ci in a Dockerfile with a cache mount, BuildKit", DOCKER,
                          "docker pull --quiet $IMAGE:base\n", BUILDKIT, engine=True),
