@@ -55,16 +55,16 @@ pub(super) fn by_size(mut packages: Tree, root: &str) -> Vec<(Option<String>, Tr
     parts
 }
 
-/// The package that a path at `root` belongs to, as its folder tells: `numpy` for `numpy/a.py`, `numpy.libs/a.so` and
+/// The package that a path at `root` belongs to, as its first name tells: `numpy` for `numpy`, `numpy.libs/a.so` and
 /// `numpy-2.0.dist-info/RECORD`; `@a/b` for `node_modules/@a/b/c.js`.
 fn package_of<'a>(path: &'a ImagePath, root: &str) -> Option<&'a str> {
     let below = path.as_str().strip_prefix(root)?.strip_prefix('/')?;
-    if let Some(below) = below.strip_prefix("node_modules/") {
-        let (end, _) = below.match_indices('/').nth(usize::from(below.starts_with('@')))?;
-        return below.get(..end);
+    if let Some(packages) = below.strip_prefix("node_modules/") {
+        let mut ends = packages.match_indices('/').map(|(end, _)| end).chain([packages.len()]);
+        return packages.get(..ends.nth(usize::from(packages.starts_with('@')))?);
     }
-    let (folder, _) = below.split_once('/')?;
-    folder.split(['.', '-']).next().filter(|name| !name.is_empty())
+    let name = below.split('/').next()?;
+    name.split(['.', '-']).next().filter(|name| !name.is_empty())
 }
 
 /// Moves dependencies out of the code; `recorded` are the paths that installed packages list as theirs. Bytecode goes
@@ -156,6 +156,7 @@ mod tests {
             ("numpy-2.0.dist-info/RECORD", 1),
             ("numpydoc/a.py", 1),
             ("six.py", LARGE),
+            ("six-1.0.dist-info/RECORD", 1),
             ("requests/api.py", LARGE - 1),
             ("node_modules/@a/b/c.js", LARGE),
             ("node_modules/@a/c/c.js", 1),
@@ -164,6 +165,7 @@ mod tests {
         let expected = [
             part("@a/b", &["node_modules/@a/b/c.js"]),
             part("numpy", &["numpy-2.0.dist-info/RECORD", "numpy.libs/blas.so", "numpy/core.so"]),
+            part("six", &["six-1.0.dist-info/RECORD", "six.py"]),
             part(
                 "",
                 &[
@@ -172,7 +174,6 @@ mod tests {
                     "node_modules/@a/c/c.js",
                     "numpydoc/a.py",
                     "requests/api.py",
-                    "six.py",
                 ],
             ),
         ];
@@ -180,7 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn directories_alone_are_no_part() {
+    fn directories_alone_are_no_part_and_that_of_a_package_is_with_it() {
+        let mut tree = Tree::new();
+        let file = FileNode { size: LARGE, ..FileNode::of_bytes(b"", false) };
+        for path in ["/var/task/node_modules", "/var/task/node_modules/@a", "/var/task/node_modules/@a/b"] {
+            tree.insert(path.parse().unwrap(), Node::Directory);
+        }
+        tree.insert("/var/task/node_modules/@a/b/c.js".parse().unwrap(), Node::File(file));
+        tree.insert("/var/task/node_modules/d.js".parse().unwrap(), Node::Symlink("x".to_owned()));
+        let rest = by_size(tree, "/var/task").pop().unwrap().1;
+        let paths: Vec<_> = rest.iter().map(|(path, _)| path.as_str().to_owned()).collect();
+        assert_eq!(
+            paths,
+            ["/var/task/node_modules", "/var/task/node_modules/@a", "/var/task/node_modules/d.js"]
+        );
         assert_eq!(parts(&[("numpy/core.so", LARGE)]), [part("numpy", &["lib", "numpy/core.so"])]);
         assert_eq!(parts(&[("a/b.py", 1)]), [part("", &["a/b.py", "lib"])]);
         assert_eq!(parts(&[]), [part("", &["lib"])]);
