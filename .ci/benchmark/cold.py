@@ -2,7 +2,8 @@
 
 import json
 import statistics
-import sys
+
+from . import report
 
 BEGIN, END = "<!-- bench-cold -->", "<!-- /bench-cold -->"
 
@@ -81,20 +82,14 @@ def table(results):
 
 
 def write(document, results):
-    """Replaces the text between the marks of the document."""
-    text = document.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f".ci/bench-cold: {document} must have the marks {BEGIN} and {END}, once each")
+    """Writes the table into the document."""
     about = results["machine"]
+    versions = about["versions"]
     lines = [
-        BEGIN,
-        f"Machine: {about['cores']} cores of {about['cpu']}, {about['memory'] / 2**30:.0f} GiB, {about['system']}, "
-        f"Linux {about['kernel']}. limg {about['versions'].get('limg')}, docker {about['versions'].get('docker')}.",
+        f"{report.measured_on(about)} limg {versions.get('limg')}, docker {versions.get('docker')}.",
         "",
         f"Medians of {results['starts']} starts, in turns.",
         "",
         *table(results),
-        END,
     ]
-    before, rest = text.split(BEGIN)
-    document.write_text(before + "\n".join(lines) + rest.split(END)[1])
+    report.replace(document, BEGIN, END, lines)

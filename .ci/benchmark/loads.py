@@ -141,17 +141,27 @@ LOADS = {
 }
 
 
+def made(folder, fill):
+    """The folder of a work load, filled by `fill` if it is not there as the file of that function makes it."""
+    recipe = hashlib.sha256(Path(inspect.getfile(fill)).read_bytes()).hexdigest()
+    mark = folder / ".recipe"
+    if not mark.exists() or mark.read_text() != recipe:
+        print(f".ci/bench: making the work load {folder.name}", file=sys.stderr, flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fill(folder)
+        mark.write_text(recipe)
+    return folder
+
+
 def make(name, work):
     """The folder of the work load `name`, made if it is not there as it should be."""
-    folder = work / name
-    recipe = hashlib.sha256(Path(inspect.getfile(make)).read_bytes()).hexdigest()
-    mark = folder / ".recipe"
-    if mark.exists() and mark.read_text() == recipe:
-        return folder
-    print(f".ci/bench: making the work load {name}", file=sys.stderr, flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    layer, files = LOADS[name]
-    (folder / "layer").mkdir(parents=True)
+    return made(work / name, fill)
+
+
+def fill(folder):
+    layer, files = LOADS[folder.name]
+    (folder / "layer").mkdir()
     layer(folder / "layer")
     extension(folder / "extension")
     modules(folder / "function", files - 1)
@@ -162,8 +172,6 @@ def make(name, work):
     )
     (folder / "limg.yaml").write_text(DEFINITION)
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    mark.write_text(recipe)
-    return folder
 
 
 @contextlib.contextmanager

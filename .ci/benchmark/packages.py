@@ -10,7 +10,6 @@ Nothing here measures.
 import contextlib
 import hashlib
 import html
-import inspect
 import json
 import shutil
 import sys
@@ -18,7 +17,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from .loads import modules, run
+from .loads import made, modules, run
 from .tools import Tool
 
 # Where the server has the downloads: the folder of a lock file has addresses of this port.
@@ -169,15 +168,12 @@ def base(name):
 
 def make(name, work):
     """The folder of the work load `name`, made if it is not there as it should be."""
-    folder = work / name
-    recipe = hashlib.sha256(Path(inspect.getfile(make)).read_bytes()).hexdigest()
-    mark = folder / ".recipe"
-    if mark.exists() and mark.read_text() == recipe:
-        return folder
-    print(f".ci/bench: making the work load {name}", file=sys.stderr, flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    runtime, packages, dockerfile = LOADS[name]
-    (folder / "app").mkdir(parents=True)
+    return made(work / name, fill)
+
+
+def fill(folder):
+    runtime, packages, dockerfile = LOADS[folder.name]
+    (folder / "app").mkdir()
     packages(folder)
     if runtime.startswith("python"):
         modules(folder / "app", 19)
@@ -187,8 +183,6 @@ def make(name, work):
     (folder / "template.yaml").write_text(TEMPLATE.format(runtime=runtime))
     (folder / "Dockerfile").write_text(dockerfile.replace("{HOST}", HOST))
     (folder / ".dockerignore").write_text("served\n")
-    mark.write_text(recipe)
-    return folder
 
 
 @contextlib.contextmanager

@@ -135,21 +135,30 @@ def commands():
     return lines
 
 
-def write(document, results):
-    """Replaces the text between the marks of the document."""
+def replace(document, begin, end, lines):
+    """Replaces the text between two marks of a document."""
     text = document.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f".ci/bench: {document} must have the marks {BEGIN} and {END}, once each")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        sys.exit(f".ci/bench: {document} must have the marks {begin} and {end}, once each")
+    before, rest = text.split(begin)
+    document.write_text(before + "\n".join([begin, *lines, end]) + rest.split(end)[1])
+
+
+def measured_on(about):
+    """A line about the machine of results, without the versions of programs."""
+    return (
+        f"Machine: {about['cores']} cores of {about['cpu']}, {about['memory'] / 2**30:.0f} GiB, "
+        f"{about['system']}, Linux {about['kernel']}."
+    )
+
+
+def write(document, results):
+    """Writes the tables into the document."""
     if not results["loads"]:
         sys.exit(".ci/bench: no results yet: run make bench")
     about = results["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    lines = [
-        BEGIN,
-        f"Machine: {about['cores']} cores of {about['cpu']}, {about['memory'] / 2**30:.0f} GiB, "
-        f"{about['system']}, Linux {about['kernel']}. {versions}.",
-        "",
-    ]
+    lines = [f"{measured_on(about)} {versions}.", ""]
     for name, load in results["loads"].items():
         size = load["size"]
         lines += [
@@ -160,6 +169,4 @@ def write(document, results):
             *table(name, load),
             "",
         ]
-    lines += alone(results["extras"]) + commands() + [END]
-    before, rest = text.split(BEGIN)
-    document.write_text(before + "\n".join(lines) + rest.split(END)[1])
+    replace(document, BEGIN, END, lines + alone(results["extras"]) + commands())
