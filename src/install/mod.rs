@@ -14,6 +14,7 @@ mod job;
 mod kept;
 mod lists;
 mod node;
+mod node_modules;
 mod pip;
 mod program;
 mod pylock;

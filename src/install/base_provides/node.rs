@@ -7,28 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::Choice;
 use crate::fs;
 use crate::install::error::InstallError;
+use crate::install::node_modules::{self, MANIFEST, MANIFEST_LIMIT};
 use crate::project::ImagePath;
 use crate::tree::{Node, Tree, TreeError};
 
 /// The scopes of the SDK and of the libraries that are made for it.
 const SCOPES: [&str; 2] = ["@aws-sdk/", "@smithy/"];
-
-/// The name of the folder of packages.
-const FOLDER: &str = "node_modules";
-
-/// The name of a package's manifest.
-const MANIFEST: &str = "package.json";
-
-/// The largest manifest that is read, in bytes.
-const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
-
-/// The keys of a manifest that name packages which its modules may import.
-const DEPENDENCIES: [&str; 3] = ["dependencies", "optionalDependencies", "peerDependencies"];
 
 /// Removes the packages of the SDK that the manifest next to `list` names and the base has, and their dependencies that nothing
 /// else needs, from the folder of packages below `root`.
@@ -42,22 +29,28 @@ pub(crate) fn leave_out(
     base: &BTreeSet<String>,
 ) -> Result<Choice, InstallError> {
     let packages = packages(tree, root)?;
-    let manifest = fs::read_text(&fs::folder_of(list).join(MANIFEST), MANIFEST_LIMIT as u64)?;
+    let manifest = fs::read_text(&list.with_file_name(MANIFEST), MANIFEST_LIMIT as u64)?;
     // The tool has read it.
     let manifest = serde_json::from_str(&manifest).unwrap_or_default();
     let is_provided =
         |name: &&String| SCOPES.iter().any(|scope| name.starts_with(scope)) && base.contains(*name);
-    let direct = dependencies(&manifest);
-    let roots = |provided: bool| {
-        let names = direct.iter().filter(move |name| is_provided(name) == provided);
-        names.filter_map(|name| find(name, root.as_str(), root, &packages)).collect::<Vec<_>>()
+    let direct = node_modules::needed(&manifest);
+    let find = |name: &str, from: &str| {
+        node_modules::resolve(name, from, root.as_str(), |path| packages.contains_key(path))
     };
-    let kept = reachable(roots(false), root, &packages);
-    let mut removed = reachable(roots(true), root, &packages);
+    let reachable = |provided: bool| {
+        let names = direct.iter().filter(|name| is_provided(name) == provided);
+        let open = names.filter_map(|name| find(name, root.as_str())).collect();
+        node_modules::reachable(open, |package| {
+            let names = packages.get(package).into_iter().flatten();
+            Ok::<_, InstallError>(names.filter_map(|name| find(name, package)).collect())
+        })
+    };
+    let (kept, mut removed) = (reachable(false)?, reachable(true)?);
     let needed = |path: &String| kept.contains(path);
     let provided = direct.iter().filter(is_provided);
-    let (installed, left_out): (Vec<_>, Vec<_>) = provided
-        .partition(|name| find(name, root.as_str(), root, &packages).is_some_and(|path| needed(&path)));
+    let (installed, left_out): (Vec<_>, Vec<_>) =
+        provided.partition(|name| find(name, root.as_str()).is_some_and(|path| needed(&path)));
     removed.retain(|path| !needed(path));
     remove(tree, &removed);
     let why = "another package needs it".to_owned();
@@ -72,98 +65,26 @@ fn packages(tree: &Tree, root: &ImagePath) -> Result<BTreeMap<String, BTreeSet<S
     let mut packages = BTreeMap::new();
     for (path, node) in tree.below(root.as_str()) {
         let Node::File(file) = node else { continue };
-        let Some(folder) = path.as_str().strip_suffix(MANIFEST).and_then(|path| path.strip_suffix('/'))
-        else {
-            continue;
-        };
-        let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
-        let above =
-            above.rsplit_once('/').filter(|(_, scope)| scope.starts_with('@')).map_or(above, |it| it.0);
-        if above.rsplit('/').next() == Some(FOLDER) {
-            // Node.js itself reports a manifest that is not JSON.
-            let manifest = serde_json::from_slice(&file.content.head(MANIFEST_LIMIT)?).unwrap_or_default();
-            packages.insert(folder.to_owned(), dependencies(&manifest));
+        if let Some((folder, _)) = node_modules::package_of_manifest(path.as_str()) {
+            packages.insert(folder.to_owned(), node_modules::needed(&node_modules::manifest(file)?));
         }
     }
     Ok(packages)
 }
 
-fn dependencies(manifest: &Value) -> BTreeSet<String> {
-    let names = DEPENDENCIES.iter().filter_map(|key| manifest.get(key)?.as_object());
-    names.flat_map(|packages| packages.keys().cloned()).collect()
-}
-
-/// The package that a module in `folder` gets by a name.
-fn find(
-    name: &str,
-    folder: &str,
-    root: &ImagePath,
-    packages: &BTreeMap<String, BTreeSet<String>>,
-) -> Option<String> {
-    let mut folder = folder;
-    loop {
-        let path = format!("{folder}/{FOLDER}/{name}");
-        if packages.contains_key(&path) {
-            return Some(path);
-        }
-        folder = folder
-            .rsplit_once('/')
-            .map(|(above, _)| above)
-            .filter(|above| above.len() >= root.as_str().len())?;
-    }
-}
-
-/// These packages and all that they need.
-fn reachable(
-    mut open: Vec<String>,
-    root: &ImagePath,
-    packages: &BTreeMap<String, BTreeSet<String>>,
-) -> BTreeSet<String> {
-    let mut reached = BTreeSet::new();
-    while let Some(path) = open.pop() {
-        let names = packages.get(&path).into_iter().flatten();
-        let needed = names.filter_map(|name| find(name, &path, root, packages));
-        let needed: Vec<_> = needed.filter(|path| !reached.contains(path)).collect();
-        reached.insert(path);
-        open.extend(needed);
-    }
-    reached
-}
-
-/// Removes folders, but not the packages in them that stay, and links to what is removed.
+/// Removes packages, but not those in them that stay, and links to what is removed.
 fn remove(tree: &mut Tree, removed: &BTreeSet<String>) {
-    let package_of = |path: &str| {
-        let name = path.rfind(&format!("/{FOLDER}/"))? + FOLDER.len() + 2;
-        let end = |from: usize| path[from..].find('/').map_or(path.len(), |at| from + at);
-        let first = end(name);
-        Some(
-            path[..if path[name..].starts_with('@') { end((first + 1).min(path.len())) } else { first }]
-                .to_owned(),
-        )
-    };
-    let is_removed = |path: &str| package_of(path).is_some_and(|package| removed.contains(&package));
+    let is_removed =
+        |path: &str| node_modules::package_of(path).is_some_and(|package| removed.contains(package));
     let links: BTreeSet<ImagePath> = tree
         .iter()
         .filter(|(path, node)| match node {
-            Node::Symlink(target) => is_removed(&target_of(path, target)),
+            Node::Symlink(target) => is_removed(&node_modules::target_of(path.folder(), target)),
             Node::File(_) | Node::Directory => false,
         })
         .map(|(path, _)| path.clone())
         .collect();
     let _removed = tree.split_off(|path| is_removed(path.as_str()) || links.contains(path));
-}
-
-/// The path that a relative link leads to.
-fn target_of(link: &ImagePath, target: &str) -> String {
-    let mut names: Vec<&str> = link.folder().split('/').collect();
-    for name in target.split('/') {
-        match name {
-            "." | "" => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    names.join("/")
 }
 
 #[cfg(test)]

@@ -1,20 +1,15 @@
 //! The packages that a bundle leaves out: the image needs them and what they depend on, unless the runtime has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::install::node_modules;
 use crate::project::{Bundle, BundleOption, ImagePath};
 use crate::tree::{Node, Tree, TreeError};
 
 /// The pattern with which the AWS SAM CLI leaves out all packages (AWS Lambda Builders, `nodejs_npm_esbuild`).
 const ALL: &str = "./node_modules/*";
-
-/// The folder of packages.
-const FOLDER: &str = "node_modules";
-
-/// The largest manifest of a package that is read, in bytes.
-const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Packages with all that they depend on.
 pub(super) struct External {
@@ -66,55 +61,29 @@ pub(super) fn with_dependencies(
     mut installed: Tree,
     root: &ImagePath,
 ) -> Result<External, TreeError> {
-    let mut folders = BTreeMap::new();
-    let mut open: Vec<(String, String)> =
-        names.iter().map(|name| (root.to_string(), (*name).to_owned())).collect();
-    while let Some((from, name)) = open.pop() {
-        let Some(folder) = resolve(&installed, root, &from, &name) else { continue };
-        if folders.contains_key(&folder) {
-            continue;
-        }
-        for dependency in dependencies(&installed, &folder)? {
-            open.push((folder.clone(), dependency));
-        }
-        folders.insert(folder, name);
-    }
-    let tree = installed.split_off(|path| owner(path.as_str()).is_some_and(|it| folders.contains_key(it)));
-    Ok(External { tree, names: folders.into_values().collect() })
-}
-
-/// The folder of the package that a name stands for in a folder (Node.js documentation, Loading from `node_modules` folders).
-fn resolve(installed: &Tree, root: &ImagePath, from: &str, name: &str) -> Option<String> {
-    let mut folder = from;
-    loop {
-        let candidate = format!("{folder}/{FOLDER}/{name}");
-        if folder.rsplit('/').next() != Some(FOLDER) && installed.get_or_implied(&candidate).is_some() {
-            return Some(candidate);
-        }
-        if folder == root.as_str() {
-            return None;
-        }
-        (folder, _) = folder.rsplit_once('/')?;
-    }
+    let find = |name: &str, from: &str| {
+        let exists = |path: &str| installed.get_or_implied(path).is_some();
+        node_modules::resolve(name, from, root.as_str(), exists)
+    };
+    let direct = names.iter().filter_map(|name| find(name, root.as_str())).collect();
+    let folders = node_modules::reachable(direct, |package| {
+        let names = dependencies(&installed, package)?;
+        Ok::<_, TreeError>(names.iter().filter_map(|name| find(name, package)).collect())
+    })?;
+    let tree = installed.split_off(|path| {
+        node_modules::package_of(path.as_str()).is_some_and(|package| folders.contains(package))
+    });
+    Ok(External {
+        tree,
+        names: folders.iter().map(|folder| node_modules::name_of(folder).to_owned()).collect(),
+    })
 }
 
 /// The names of the packages that a package may import.
-fn dependencies(installed: &Tree, folder: &str) -> Result<Vec<String>, TreeError> {
-    let manifest = format!("{folder}/package.json");
-    let Some(Node::File(file)) = installed.get_or_implied(&manifest) else { return Ok(Vec::new()) };
-    let manifest: Value = serde_json::from_slice(&file.content.head(MANIFEST_LIMIT)?).unwrap_or_default();
-    let sections = ["dependencies", "optionalDependencies", "peerDependencies"];
-    let sections = sections.iter().filter_map(|section| manifest.get(section)?.as_object());
-    Ok(sections.flatten().map(|(name, _)| name.clone()).collect())
-}
-
-/// The folder of the package that a file belongs to.
-fn owner(path: &str) -> Option<&str> {
-    let marker = "/node_modules/";
-    let start = path.rfind(marker)? + marker.len();
-    let mut ends = path[start..].match_indices('/').map(|(at, _)| start + at).chain([path.len()]);
-    let end = if path[start..].starts_with('@') { ends.nth(1) } else { ends.next() };
-    Some(&path[..end?])
+fn dependencies(installed: &Tree, package: &str) -> Result<BTreeSet<String>, TreeError> {
+    let manifest = format!("{package}/{}", node_modules::MANIFEST);
+    let Some(Node::File(file)) = installed.get_or_implied(&manifest) else { return Ok(BTreeSet::new()) };
+    Ok(node_modules::needed(&node_modules::manifest(file)?))
 }
 
 #[cfg(test)]

@@ -6,14 +6,9 @@ use serde_json::Value;
 
 use crate::fs;
 use crate::install::error::InstallError;
+use crate::install::node_modules::{FOLDER, manifest, package_of_manifest, target_of};
 use crate::project::{ImagePath, Source, SourceKind};
-use crate::tree::{FileNode, Node, Tree, TreeError};
-
-/// The name of the folder of packages.
-pub(super) const FOLDER: &str = "node_modules";
-
-/// The largest manifest of a package that is read, in bytes.
-const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
+use crate::tree::{Node, Tree, TreeError};
 
 /// What the tools write for themselves, with paths and times.
 const STATE: [&str; 9] = [
@@ -70,7 +65,7 @@ pub(super) fn of_tree(tree: Tree, folder: &str, cpu: Option<&str>) -> Result<Ins
     let mut installed = Installed { tree, with_scripts: Vec::new(), foreign: Vec::new() };
     let mut dropped: Vec<String> = STATE.iter().map(|name| format!("{folder}/{name}")).collect();
     for (path, node) in installed.tree.iter() {
-        let Some((package, name)) = package_of(path) else { continue };
+        let Some((package, name)) = package_of_manifest(path.as_str()) else { continue };
         let Node::File(file) = node else { continue };
         let manifest = manifest(file)?;
         let is_for = |key: &str, value: &str| accepts(manifest.get(key), value);
@@ -99,7 +94,7 @@ pub(super) fn of_tree(tree: Tree, folder: &str, cpu: Option<&str>) -> Result<Ins
         .tree
         .iter()
         .filter(|(path, node)| match node {
-            Node::Symlink(target) => is_dropped(&resolved(path.folder(), target)),
+            Node::Symlink(target) => is_dropped(&target_of(path.folder(), target)),
             Node::File(_) | Node::Directory => false,
         })
         .map(|(path, _)| path.clone())
@@ -110,24 +105,6 @@ pub(super) fn of_tree(tree: Tree, folder: &str, cpu: Option<&str>) -> Result<Ins
 
 fn is_end_of_name(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
-}
-
-/// Folder and name of the package that a file is the manifest of.
-fn package_of(path: &ImagePath) -> Option<(&str, &str)> {
-    let package = path.as_str().strip_suffix("/package.json")?;
-    let (above, name) = package.rsplit_once('/')?;
-    let above_scope = above.rsplit_once('/').filter(|(_, scope)| scope.starts_with('@'));
-    let (folder, name) = match above_scope {
-        Some((folder, scope)) => (folder, package.get(package.len() - scope.len() - name.len() - 1..)?),
-        None => (above, name),
-    };
-    let is_folder_of_packages = folder.rsplit('/').next() == Some(FOLDER);
-    (is_folder_of_packages && !name.starts_with('.')).then_some((package, name))
-}
-
-/// The manifest of a package. One that is not JSON says nothing; Node.js itself reports it.
-fn manifest(file: &FileNode) -> Result<Value, TreeError> {
-    Ok(serde_json::from_slice(&file.content.head(MANIFEST_LIMIT)?).unwrap_or_default())
 }
 
 /// Whether a package with such an `os`, `cpu` or `libc` can be used (npm documentation, package.json): a list of names, or of
@@ -141,19 +118,6 @@ pub(super) fn accepts(written: Option<&Value>, value: &str) -> bool {
     let (excluded, included): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.starts_with('!'));
     let is_included = included.is_empty() || included.iter().any(|name| *name == value || *name == "any");
     is_included && !excluded.iter().any(|name| &name[1..] == value)
-}
-
-/// The path that a link in a folder leads to.
-fn resolved(folder: &str, target: &str) -> String {
-    let mut names: Vec<&str> = folder.split('/').collect();
-    for name in target.split('/') {
-        match name {
-            ".." => drop(names.pop()),
-            "" | "." => {}
-            name => names.push(name),
-        }
-    }
-    names.join("/")
 }
 
 #[cfg(test)]
@@ -185,24 +149,6 @@ mod tests {
             assert_eq!(accepts(Some(&written), "linux"), is_accepted, "{written}");
         }
         assert!(accepts(None, "linux"));
-    }
-
-    #[test]
-    fn only_manifests_of_packages_count_as_such() {
-        for (path, expected) in [
-            ("/node_modules/ms/package.json", Some(("/node_modules/ms", "ms"))),
-            ("/node_modules/@a/b/package.json", Some(("/node_modules/@a/b", "@a/b"))),
-            (
-                "/node_modules/a/node_modules/@b/c/package.json",
-                Some(("/node_modules/a/node_modules/@b/c", "@b/c")),
-            ),
-            ("/node_modules/ms/lib/package.json", None),
-            ("/node_modules/ms/package.json5", None),
-            ("/node_modules/.bin/package.json", None),
-            ("/node_modules/package.json", None),
-        ] {
-            assert_eq!(package_of(&path.parse().unwrap()), expected, "{path}");
-        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::Installer;
 use super::error::InstallError;
 use super::folder;
 use super::kept::Kept;
+use super::node_modules::FOLDER;
 use super::program::{Program, machine};
 use crate::project::{Architecture, ImagePath, PackageList};
 use crate::store::{Digest, FieldHasher};
@@ -184,7 +185,7 @@ impl Installer {
             return Ok(kept);
         }
         job.run()?;
-        let installed = installed::read(&folder.join(installed::FOLDER), scope.cpu())?;
+        let installed = installed::read(&folder.join(FOLDER), scope.cpu())?;
         if let Scope::Image(target) = scope
             && let Some(package) = installed.foreign.into_iter().next()
         {
@@ -210,7 +211,7 @@ impl Installer {
         let Some(kept) = cache.unpack(&packages, &self.store)? else { return Ok(None) };
         let root = ROOT.parse().map_err(|source| TreeError::Path { what: ROOT.to_owned(), source })?;
         let tree = kept.tree(&root, &self.store)?;
-        let folder = format!("{ROOT}/{}", installed::FOLDER);
+        let folder = format!("{ROOT}/{FOLDER}");
         let Installed { tree, with_scripts, foreign } = installed::of_tree(tree, &folder, job.cpu)?;
         let is_kept = |path: &str| tree.get_or_implied(&format!("{ROOT}/{path}")).is_some();
         Ok(foreign.is_empty().then(|| kept.narrowed(is_kept, with_scripts)))

@@ -22,6 +22,7 @@ use super::installed::accepts;
 
 use crate::install::error::InstallError;
 use crate::install::kept::{Kept, KeptWriter};
+use crate::install::node_modules;
 use crate::store::Store;
 use crate::text::hex;
 
@@ -199,20 +200,10 @@ impl Lock {
         Some(found.into_iter().map(str::to_owned).collect())
     }
 
-    /// The package that a name means for the one at a place: in its own folder, or in the nearest one above (Node.js
-    /// documentation, "Loading from `node_modules` folders").
-    fn resolve(&self, mut place: &str, name: &str) -> Option<(&str, &Package)> {
-        loop {
-            let separator = if place.is_empty() { "" } else { "/" };
-            let found = self.packages.get_key_value(&format!("{place}{separator}{PACKAGES}{name}"));
-            if let Some((place, package)) = found {
-                return Some((place, package));
-            }
-            if place.is_empty() {
-                return None;
-            }
-            place = place.rfind(PACKAGES).map_or("", |end| place[..end].trim_end_matches('/'));
-        }
+    /// The package that a name means for the one at a place.
+    fn resolve(&self, place: &str, name: &str) -> Option<(&str, &Package)> {
+        let found = node_modules::resolve(name, place, "", |place| self.packages.contains_key(place))?;
+        self.packages.get_key_value(&found).map(|(place, package)| (place.as_str(), package))
     }
 }
 
