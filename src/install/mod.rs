@@ -22,6 +22,9 @@ mod requirement_files;
 mod scratch;
 mod solver;
 mod source;
+#[cfg(test)]
+#[cfg(unix)]
+mod stand_ins;
 mod unsolved;
 mod uv;
 

@@ -1,15 +1,11 @@
 //! Builds with stand-ins for the programs: scripts that write what the real ones would.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::ops::Deref;
 
 use super::*;
-use crate::event::{Event, Events};
 use crate::failure::Failure as _;
-use crate::install::Programs;
+use crate::install::stand_ins::StandIns;
 use crate::project::{Architecture, BundleOption};
-use crate::store::Store;
 use crate::tree::Node;
 
 /// An esbuild that writes its arguments and what it finds of the project, and names what it has read.
@@ -29,17 +25,22 @@ echo '{}' > node_modules/color/package.json
 cp "$(dirname "$0")/esbuild-of-project" node_modules/esbuild/bin/esbuild
 "#;
 
-struct Fixture {
-    folder: tempfile::TempDir,
-    store: Store,
-    events: Arc<Events>,
+/// The stand-ins need programs such as `ls`.
+const SYSTEM: [&str; 2] = ["/usr/bin", "/bin"];
+
+struct Fixture(StandIns);
+
+impl Deref for Fixture {
+    type Target = StandIns;
+
+    fn deref(&self) -> &StandIns {
+        &self.0
+    }
 }
 
 impl Fixture {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        let fixture = Self { folder, store, events: Arc::default() };
+        let fixture = Self(StandIns::new());
         fixture.write("project/src/app.ts", "export {}");
         fixture.write("project/node_modules/old.js", "");
         fixture
@@ -59,28 +60,6 @@ impl Fixture {
         fixture
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn program(&self, name: &str, script: &str) {
-        let name = format!("bin/{name}");
-        self.write(&name, &format!("#!/bin/sh\n{script}"));
-        std::fs::set_permissions(self.path(&name), std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn installer(&self) -> Installer {
-        // The stand-ins need programs such as `ls`.
-        let folders = [self.path("bin"), "/usr/bin".into(), "/bin".into()];
-        Installer::new(Programs::new(&folders), self.store.clone(), self.events.clone())
-    }
-
     fn source(&self) -> Source {
         Source::new(self.path("project"), SourceKind::Directory)
     }
@@ -95,7 +74,7 @@ impl Fixture {
         };
         let target = NodeTarget { runtime: "nodejs22.x".to_owned(), architecture: Architecture::X86_64 };
         let target = BundleTarget { machine: &target, provided: &["aws-sdk"], root: &root() };
-        self.installer().bundle(&self.source(), &bundle, &target)
+        self.installer(&SYSTEM).bundle(&self.source(), &bundle, &target)
     }
 
     fn make(&self, folder: &str, again: bool) -> Result<Built, InstallError> {
@@ -104,17 +83,12 @@ impl Fixture {
             makefile: self.path("project/Makefile"),
             folder: folder.to_owned(),
         };
-        self.installer().make(&self.source(), &target, &root(), again)
+        self.installer(&SYSTEM).make(&self.source(), &target, &root(), again)
     }
 
-    /// The calls of programs since the last time.
-    fn calls(&self) -> Vec<String> {
-        let events = std::mem::take(&mut *self.events.0.lock().unwrap());
-        let calls = events.into_iter().filter_map(|event| match event {
-            Event::Program { line } => Some(line.strip_prefix("running `")?.split(' ').next()?.to_owned()),
-            _ => None,
-        });
-        calls.collect()
+    /// The programs that were called since the last time.
+    fn programs(&self) -> Vec<String> {
+        self.calls().iter().filter_map(|call| Some(call.split(' ').next()?.to_owned())).collect()
     }
 }
 
@@ -153,7 +127,7 @@ fn the_esbuild_of_the_project_runs_in_a_copy_and_only_when_something_changes() {
         found.split_whitespace().collect::<Vec<_>>(),
         ["node_modules", "package-lock.json", "package.json", "src"]
     );
-    assert_eq!(fixture.calls(), ["npm", "npm", "esbuild"]);
+    assert_eq!(fixture.programs(), ["npm", "npm", "esbuild"]);
     assert!(built.with_scripts.is_empty(), "nothing of them is in the image");
     assert_eq!(std::fs::read_dir(fixture.path("store/tmp")).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(fixture.path("project/node_modules")).unwrap().count(), 1);
@@ -161,13 +135,13 @@ fn the_esbuild_of_the_project_runs_in_a_copy_and_only_when_something_changes() {
     fixture.bundle(&[]).unwrap();
     fixture.write("project/node_modules/new.js", "");
     fixture.bundle(&[]).unwrap();
-    assert!(fixture.calls().is_empty(), "nothing that decides has changed");
+    assert!(fixture.programs().is_empty(), "nothing that decides has changed");
     fixture.write("project/src/other.ts", "");
     fixture.bundle(&[]).unwrap();
-    assert_eq!(fixture.calls(), ["esbuild"], "the packages are in the store");
+    assert_eq!(fixture.programs(), ["esbuild"], "the packages are in the store");
     fixture.write("project/package-lock.json", "{ }");
     fixture.bundle(&[]).unwrap();
-    assert_eq!(fixture.calls(), ["npm", "esbuild"]);
+    assert_eq!(fixture.programs(), ["npm", "esbuild"]);
 }
 
 #[test]
@@ -199,7 +173,7 @@ fn packages_that_are_left_out_are_installed_for_the_function() {
     assert_eq!(paths(&built.tree), expected);
     assert_eq!(built.with_scripts, ["sharp"]);
     assert!(text(&built.tree, "/var/task/app.js").ends_with("--external:sharp --external:aws-sdk"));
-    assert_eq!(fixture.calls(), ["npm", "npm", "esbuild", "npm"]);
+    assert_eq!(fixture.programs(), ["npm", "npm", "esbuild", "npm"]);
     let all = BundleOption::List(vec!["./node_modules/*".to_owned(), "fsevents".to_owned()]);
     let built = fixture.bundle(&[("external", all)]).unwrap();
     assert_eq!(paths(&built.tree), expected);
@@ -216,10 +190,10 @@ fn without_packages_the_esbuild_of_the_search_path_runs() {
     fixture.program("esbuild", ESBUILD);
     fixture.bundle(&[]).unwrap();
     fixture.bundle(&[]).unwrap();
-    assert_eq!(fixture.calls(), ["esbuild"]);
+    assert_eq!(fixture.programs(), ["esbuild"]);
     fixture.program("esbuild", &format!("{ESBUILD}\n# another version"));
     fixture.bundle(&[]).unwrap();
-    assert_eq!(fixture.calls(), ["esbuild"], "another program may write another bundle");
+    assert_eq!(fixture.programs(), ["esbuild"], "another program may write another bundle");
 }
 
 #[test]
@@ -263,9 +237,9 @@ fn a_target_of_a_makefile_runs_in_a_copy_and_is_kept() {
     );
     assert!(!fixture.path("project/written-here").exists());
     fixture.make("", false).unwrap();
-    assert_eq!(fixture.calls(), ["make"]);
+    assert_eq!(fixture.programs(), ["make"]);
     fixture.make("", true).unwrap();
-    assert_eq!(fixture.calls(), ["make"], "it is made again if that is asked for");
+    assert_eq!(fixture.programs(), ["make"], "it is made again if that is asked for");
     fixture.write("project/src/app.ts", "changed");
     let built = fixture.make("", false).unwrap();
     assert_eq!(text(&built.tree, "/var/task/lib/app.ts"), "changed");

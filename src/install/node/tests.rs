@@ -1,21 +1,25 @@
 //! Installations with stand-ins for the tools: scripts that write what the real ones would.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{Event, Events};
+use crate::event::Event;
 use crate::failure::Failure as _;
-use crate::install::Programs;
+use crate::install::stand_ins::StandIns;
 use crate::project::PackageListKind;
 use crate::store::{Retention, Store};
 use crate::tree::Node;
 
-struct Fixture {
-    folder: tempfile::TempDir,
-    store: Store,
-    events: Arc<Events>,
+struct Fixture(StandIns);
+
+impl Deref for Fixture {
+    type Target = StandIns;
+
+    fn deref(&self) -> &StandIns {
+        &self.0
+    }
 }
 
 /// What a stand-in writes: one package with a program, and the state of the tool.
@@ -30,57 +34,30 @@ ln -s ../ms/index.js node_modules/.bin/ms
 
 impl Fixture {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        let fixture = Self { folder, store, events: Arc::default() };
+        let fixture = Self(StandIns::new());
         fixture.write("project/package.json", r#"{"dependencies": {"ms": "2"}}"#);
         fixture.write("project/package-lock.json", "{}");
         fixture
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
     /// A tool of a version that otherwise runs a script.
     fn tool(&self, name: &str, version: &str, script: &str) {
-        let text = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo {version} && exit\n{script}");
-        self.write(&format!("bin/{name}"), &text);
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(self.path(&format!("bin/{name}")), mode).unwrap();
+        self.program(name, &format!("[ \"$1\" = --version ] && echo {version} && exit\n{script}"));
     }
 
     fn install_as(
         &self,
         change: impl FnOnce(&mut PackageList, &mut NodeTarget),
     ) -> Result<NodePackages, InstallError> {
-        let programs = Programs::new(&[self.path("bin")]);
-        let installer = Installer::new(programs, self.store.clone(), self.events.clone());
         let path = self.path("project/package-lock.json");
         let mut list = PackageList::new(path);
         let mut target = NodeTarget { runtime: "nodejs22.x".to_owned(), architecture: Architecture::X86_64 };
         change(&mut list, &mut target);
-        installer.install_node(&list, &target, &"/opt/nodejs".parse().unwrap())
+        self.installer(&[]).install_node(&list, &target, &"/opt/nodejs".parse().unwrap())
     }
 
     fn install(&self) -> Result<NodePackages, InstallError> {
         self.install_as(|_, _| {})
-    }
-
-    /// The calls of tools since the last time.
-    fn calls(&self) -> Vec<String> {
-        let events = std::mem::take(&mut *self.events.0.lock().unwrap());
-        let calls = events.into_iter().filter_map(|event| match event {
-            Event::Program { line } => Some(line.strip_prefix("running `")?.trim_end_matches('`').to_owned()),
-            _ => None,
-        });
-        calls.collect()
     }
 }
 
@@ -165,11 +142,11 @@ fn packages_that_were_pruned_are_installed_again() {
     let fixture = Fixture::new();
     fixture.tool("npm", "11.2.0", PACKAGES);
     fixture.install().unwrap();
-    let Fixture { folder, store, .. } = fixture;
+    let StandIns { folder, store, .. } = fixture.0;
     let removal = store.prune(&Retention { bytes: Some(0), ..Retention::of_bytes(0) }).unwrap().unwrap();
     assert_eq!(removal.blobs.len(), 1);
     let store = Store::open(&folder.path().join("store")).unwrap();
-    let fixture = Fixture { folder, store, events: Arc::default() };
+    let fixture = Fixture(StandIns { folder, store, events: Arc::default() });
     assert_eq!(fixture.install().unwrap().tree.files(), 3);
     assert!(fixture.calls().iter().any(|call| call.starts_with("npm ci")));
 }
