@@ -28,7 +28,7 @@ pub(super) fn find(programs: &Programs, version: PythonVersion) -> Option<PathBu
     let names = [format!("python{version}"), "python3".to_owned(), "python".to_owned()];
     let mut on_path = names.iter().flat_map(|name| programs.paths(name));
     on_path.find_map(|path| accept(&path, version)).or_else(|| {
-        let uv = programs.paths("uv").into_iter().next()?;
+        let uv = programs.paths("uv").next()?;
         let mut find = Command::new(uv);
         find.args(["python", "find", "--no-project", "--offline", &version.to_string()]);
         let path = PathBuf::from(answer(&mut find)?.trim_end());

@@ -5,12 +5,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
 use super::error::InstallError;
 use crate::fs::{self, FsError};
 use crate::project::{ImagePath, Source};
-use crate::store::{Digest, HashingWriter};
+use crate::store::{Digest, FieldHasher, HashingWriter};
 use crate::tree::{FileNode, Node, Tree, TreeError};
 
 /// Where the trees of these folders have their root: every path of a tree is below a folder.
@@ -60,30 +58,26 @@ impl Sources {
 
 /// The digest of the paths and contents of a tree.
 fn digest(tree: &Tree) -> Result<Digest, TreeError> {
-    let mut hash = Sha256::new();
-    let mut add = |text: &[u8]| {
-        hash.update(text.len().to_le_bytes());
-        hash.update(text);
-    };
+    let mut hasher = FieldHasher::default();
     for (path, node) in tree.iter() {
-        add(path.as_str().as_bytes());
+        hasher.add(path.as_str());
         match node {
-            Node::Directory => add(b"directory"),
+            Node::Directory => hasher.add("directory"),
             Node::Symlink(target) => {
-                add(b"link");
-                add(target.as_bytes());
+                hasher.add("link");
+                hasher.add(target);
             }
             Node::File(file) => {
-                let mut hashed = HashingWriter::new(io::sink());
-                let read = io::copy(&mut file.content.open()?, &mut hashed);
+                let mut content = HashingWriter::new(io::sink());
+                let read = io::copy(&mut file.content.open()?, &mut content);
                 read.map_err(TreeError::reading(&file.content))?;
-                let (_, digest, _) = hashed.finish();
-                add(if file.executable { b"program" } else { b"file" });
-                add(digest.as_str().as_bytes());
+                let (_, digest, _) = content.finish();
+                hasher.add(if file.executable { "program" } else { "file" });
+                hasher.add(digest.as_str());
             }
         }
     }
-    Ok(Digest::finish(hash))
+    Ok(hasher.finish())
 }
 
 /// Writes what a tree has below [`ROOT`] into a folder.

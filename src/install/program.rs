@@ -67,19 +67,18 @@ impl Programs {
     }
 
     /// The paths of all programs of a name, in the order of the search path.
-    pub(crate) fn paths(&self, name: &str) -> Vec<PathBuf> {
+    pub(crate) fn paths<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
         // The programs of Node.js are scripts there.
         let suffixes = if cfg!(windows) { &[".exe", ".cmd"][..] } else { &[""] };
-        let paths = self
-            .0
-            .iter()
-            .flat_map(|folder| suffixes.iter().map(move |suffix| folder.join(format!("{name}{suffix}"))));
-        paths.filter(|path| path.is_file()).collect()
+        let paths = self.0.iter().flat_map(move |folder| {
+            suffixes.iter().map(move |suffix| folder.join(format!("{name}{suffix}")))
+        });
+        paths.filter(|path| path.is_file())
     }
 
     /// A program by its name.
     pub(super) fn find(&self, name: &str) -> Option<Program> {
-        let path = self.paths(name).into_iter().next()?;
+        let path = self.paths(name).next()?;
         Some(Program { path, shown: name.to_owned(), arguments: Vec::new() })
     }
 }

@@ -75,9 +75,7 @@ impl Solver<'_> {
             resolved => resolved,
         }
     }
-}
 
-impl Solver<'_> {
     /// Whether a package that is built from source has compiled code. If that is not known, the build tells.
     pub(super) fn is_compiled(&self, package: &LockedPackage) -> bool {
         let (Some(uv), Some(version)) = (self.uv, &package.version) else { return package.is_compiled() };

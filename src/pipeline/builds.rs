@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::{Context, blocking};
 use super::error::PipelineError;
-use super::packages::{about_scripts, installer};
+use super::packages::{self, about_scripts, installer};
 use crate::failure::{Failure as _, FailureKind};
 use crate::finding::{Code, Finding, Place};
 use crate::install::{Built, BundleTarget, InstallError, NodeTarget};
@@ -75,10 +75,8 @@ pub(super) async fn load_all(
             }
             match make(build, function, root, context).await {
                 Ok(Built { tree, with_scripts }) => {
-                    if let Some((code, message, help)) = about_scripts(&with_scripts, scripts(build)) {
-                        let warning = Finding::warning(code, place.clone(), message);
-                        findings.push(warning.optional_help(help.map(Into::into)));
-                    }
+                    let warning = about_scripts(&with_scripts, scripts(build));
+                    findings.extend(warning.map(|warning| packages::finding(warning, place)));
                     all.trees.insert(key, Arc::new(tree));
                 }
                 Err(error) if error.kind() == FailureKind::User => {
@@ -124,7 +122,7 @@ async fn make(
     let provided = provided(&runtime);
     let target = NodeTarget { runtime, architecture: function.architecture };
     let work = move || {
-        let root = plan::image_path(root).map_err(InstallError::Tree)?;
+        let root = plan::image_path(root)?;
         match &own.method {
             BuildMethod::Esbuild(bundle) => {
                 let target = BundleTarget { machine: &target, provided, root: &root };

@@ -91,10 +91,7 @@ pub(super) async fn load_all(
             let base = base.map(|base| BasePackages::of(&base.index, &function.base.contract));
             match install(list, function, root, base, context).await {
                 Ok((tree, warnings)) => {
-                    findings.extend(warnings.into_iter().map(|(code, message, help)| {
-                        let warning = Finding::warning(code, place.clone(), message);
-                        warning.optional_help(help.map(Into::into))
-                    }));
+                    findings.extend(warnings.into_iter().map(|warning| finding(warning, place)));
                     all.trees.insert(key, Arc::new(tree));
                 }
                 Err(error) if error.kind() == FailureKind::User => {
@@ -162,6 +159,11 @@ fn wanted(function: &Function) -> impl Iterator<Item = Wanted<'_>> {
 
 /// A warning about packages: its code, message and help.
 pub(super) type Warning = (Code, String, Option<&'static str>);
+
+/// A warning at the place that asks for the packages.
+pub(super) fn finding((code, message, help): Warning, place: &Place) -> Finding {
+    Finding::warning(code, place.clone(), message).optional_help(help.map(Into::into))
+}
 
 /// The tree of the packages of a list without those that are left to `base`, and what is worth knowing about them.
 async fn install(

@@ -13,8 +13,6 @@ mod tests;
 
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
-
 pub(super) use error::BuildError;
 
 use super::Installer;
@@ -25,7 +23,7 @@ use super::node::{NodeTarget, Planned, Scope};
 use super::program::{Program, machine};
 use crate::fs::{self, FsError};
 use crate::project::{Bundle, ImagePath, MakeTarget, PackageList, Source, SourceKind};
-use crate::store::{Digest, TemporaryFolder};
+use crate::store::{Digest, FieldHasher, TemporaryFolder};
 use crate::tree::Tree;
 
 /// The folders of a temporary folder: what the program reads, and what it makes.
@@ -78,8 +76,7 @@ impl Installer {
         let entry_points = esbuild::entry_points(bundle, &sources)?;
         let arguments = esbuild::arguments(&entry_points, bundle, manifest);
         let on_path = self.programs.find("esbuild").filter(|_| !manifest.is_some_and(esbuild::is_named));
-        let mut key = Key::new("esbuild", &sources);
-        key.add(&machine());
+        let mut key = key_of("esbuild", &sources);
         key.add(packages.as_ref().map_or("", |packages| packages.key.as_str()));
         key.add(on_path.as_ref().map(Program::stamp).transpose()?.as_ref().map_or("", Digest::as_str));
         for argument in &arguments {
@@ -147,8 +144,7 @@ impl Installer {
     ) -> Result<Built, InstallError> {
         let sources = Sources::read(source, make::NOT_COPIED)?;
         let makefile = make::read(target)?;
-        let mut key = Key::new("make", &sources);
-        key.add(&machine());
+        let mut key = key_of("make", &sources);
         for text in [&target.name, &target.folder, &makefile] {
             key.add(text);
         }
@@ -190,23 +186,11 @@ impl Installer {
     }
 }
 
-/// The digest of everything that decides about a result.
-struct Key(Sha256);
-
-impl Key {
-    fn new(program: &str, sources: &Sources) -> Self {
-        let mut key = Self(Sha256::new());
-        key.add(program);
-        key.add(sources.digest.as_str());
-        key
-    }
-
-    fn add(&mut self, text: &str) {
-        self.0.update(text.len().to_le_bytes());
-        self.0.update(text);
-    }
-
-    fn finish(self) -> Digest {
-        Digest::finish(self.0)
-    }
+/// Begins the digest of everything that decides about a result.
+fn key_of(program: &str, sources: &Sources) -> FieldHasher {
+    let mut key = FieldHasher::default();
+    key.add(program);
+    key.add(sources.digest.as_str());
+    key.add(machine());
+    key
 }
