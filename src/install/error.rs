@@ -185,6 +185,7 @@ impl fmt::Display for RefusedLine {
 
 /// What a package of a lock file is that has no wheel.
 pub(super) const SOURCE_ARCHIVE: &str = "a source archive";
+pub(super) const MEMBER: &str = "a member of the workspace";
 
 impl InstallError {
     /// uv is needed for a list.
@@ -234,7 +235,7 @@ impl Failure for InstallError {
             }
             Self::Setting { .. } => "remove it: limg installs wheels only",
             Self::NoProgram { help, .. } => help,
-            Self::NotAWheel { what: SOURCE_ARCHIVE, .. } => {
+            Self::NotAWheel { what: SOURCE_ARCHIVE | MEMBER, .. } => {
                 "build it from source with `--allow-source`, which runs its code; or put the package into the folder of the code"
             }
             Self::NotAWheel { .. } => {

@@ -30,6 +30,9 @@ pub(super) struct Kept {
     contents: (Digest, u64),
     /// The names of the packages with install scripts.
     pub(super) with_scripts: Vec<String>,
+    /// The places of packages that are members of a workspace, whose files stay in the user's folder, and their folders there.
+    #[serde(default)]
+    pub(super) members: BTreeMap<String, String>,
 }
 
 /// What is at a path.
@@ -53,16 +56,11 @@ impl Kept {
         Some(kept)
     }
 
-    /// Copies what a tree has below a folder into the store.
+    /// Copies what a tree has below a folder into the store; [`record`](Self::record) makes it found.
     ///
     /// # Errors
     /// When a file cannot be read, or the store cannot be written.
-    pub(super) fn add(
-        key: &Digest,
-        (tree, folder): (&Tree, &str),
-        with_scripts: Vec<String>,
-        store: &Store,
-    ) -> Result<Self, InstallError> {
+    pub(super) fn add((tree, folder): (&Tree, &str), store: &Store) -> Result<Self, InstallError> {
         let mut writer = KeptWriter::new(store)?;
         for (path, node) in tree.iter() {
             let below = path.as_str().strip_prefix(folder).and_then(|below| below.strip_prefix('/'));
@@ -77,9 +75,7 @@ impl Kept {
                 }
             }
         }
-        let kept = Self { with_scripts, ..writer.finish()? };
-        kept.record(key, store)?;
-        Ok(kept)
+        writer.finish()
     }
 
     /// Keeps only some of the entries, and notes the packages with install scripts.
@@ -185,6 +181,7 @@ impl<'a> KeptWriter<'a> {
         let because = |source| FsError::because("write into", store.root())(source);
         let writer = writer.into_inner().map_err(|error| because(error.into_error()))?;
         let (digest, blob) = writer.commit()?;
-        Ok(Kept { entries, contents: (digest, blob.size), with_scripts: Vec::new() })
+        let contents = (digest, blob.size);
+        Ok(Kept { entries, contents, with_scripts: Vec::new(), members: BTreeMap::new() })
     }
 }

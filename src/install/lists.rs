@@ -7,20 +7,19 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::error::{InstallError, SOURCE_ARCHIVE};
+use super::error::{InstallError, MEMBER, SOURCE_ARCHIVE};
 use super::program::Program;
 use super::pylock;
 use super::requirement_files::{self, Position, Requirement, Requirements};
+use super::text_files::{SIZE_LIMIT, of_toml, text_of};
+use super::uv_workspace::{Member, UvProject};
 use crate::event::Reporter;
 use crate::fs;
 use crate::project::{PackageList, PackageListKind};
 use crate::store::{Digest, FieldHasher, Store};
 
-/// The largest lock file that is read, in bytes.
-const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
-
 /// The kind of the store's records of what uv exports.
-const EXPORTED: &str = "uv-exports-1";
+const EXPORTED: &str = "uv-exports-2";
 
 /// The manifest of the project that a `uv.lock` belongs to.
 const MANIFEST: &str = "pyproject.toml";
@@ -31,6 +30,15 @@ pub(super) struct Requested {
     pub(super) requirements: Requirements,
     /// Whether these are all packages with exact versions, so that nothing is to be resolved.
     pub(super) is_resolved: bool,
+    /// The members of a workspace that are needed too, whose wheels limg builds.
+    pub(super) members: Vec<Member>,
+}
+
+impl Requested {
+    /// What a list requires of an index.
+    pub(super) fn new(requirements: Requirements, is_resolved: bool) -> Self {
+        Self { requirements, is_resolved, members: Vec::new() }
+    }
 }
 
 /// Reads a list. `uv` is needed for its own lock file.
@@ -48,13 +56,14 @@ pub(super) fn read(
             let requirements = requirement_files::read(&list.path)?;
             let is_resolved = !requirements.lines.is_empty()
                 && requirements.lines.iter().all(|requirement| !requirement.hashes.is_empty());
-            return Ok(Requested { requirements, is_resolved });
+            return Ok(Requested::new(requirements, is_resolved));
         }
-        PackageListKind::Pyproject => {
-            let requirements = of_pyproject(list)?;
-            return Ok(Requested { requirements, is_resolved: false });
+        PackageListKind::UvLock | PackageListKind::Pyproject => {
+            return match UvProject::of(list)? {
+                Some(project) => of_uv_project(list, project, uv, store, reporter),
+                None => Ok(Requested::new(of_pyproject(list)?, false)),
+            };
         }
-        PackageListKind::UvLock => of_uv_lock(list, uv, store, reporter)?,
         PackageListKind::Pylock => of_pylock(list)?,
         PackageListKind::PoetryLock => of_poetry_lock(list)?,
         PackageListKind::PipfileLock => of_pipfile_lock(list)?,
@@ -67,7 +76,7 @@ pub(super) fn read(
             return Err(InstallError::Lock { what: list.path.display().to_string(), why });
         }
     };
-    Ok(Requested { requirements, is_resolved: true })
+    Ok(Requested::new(requirements, true))
 }
 
 /// `[project]` of a `pyproject.toml`, with the extras and groups that are asked for (`PyPA`, pyproject.toml specification;
@@ -113,37 +122,49 @@ fn of_pyproject(list: &PackageList) -> Result<Requirements, InstallError> {
     requirement_files::of_text(&texts.join("\n"), &list.path)
 }
 
-/// `uv.lock`, which only uv reads. With `--frozen` it neither builds nor changes anything, and what it exports depends on the
-/// lock file and the project's manifest alone, so that uv runs once for these.
-fn of_uv_lock(
+/// A project in a `uv.lock`, which only uv reads. With `--frozen` it neither builds nor changes anything, and what it exports
+/// depends on the lock file and the manifests of the project and its workspace alone, so that uv runs once for these.
+fn of_uv_project(
     list: &PackageList,
+    project: UvProject,
     uv: Option<&Program>,
     store: &Store,
     reporter: &dyn Reporter,
-) -> Result<Requirements, InstallError> {
-    let key = key_of_export(list)?;
-    if let Some(text) = store.record::<String>(EXPORTED, &key) {
-        return requirement_files::of_text(&text, &list.path);
+) -> Result<Requested, InstallError> {
+    let UvProject { lock, name, members } = project;
+    if let Some(member) = members.first().filter(|_| !list.allow_source) {
+        return Err(InstallError::NotAWheel { package: member.name.clone(), list: lock, what: MEMBER });
     }
-    let uv = uv.ok_or_else(|| InstallError::no_uv(&list.path))?;
-    let mut arguments = vec!["export", "--frozen", "--no-dev", "--no-emit-project", "--no-header"];
+    let requested = |text: &str| {
+        let requirements = requirement_files::of_text(text, &lock)?;
+        Ok(Requested { members, ..Requested::new(requirements, true) })
+    };
+    let key = key_of_export(list, &lock)?;
+    if let Some(text) = store.record::<String>(EXPORTED, &key) {
+        return requested(&text);
+    }
+    let uv = uv.ok_or_else(|| InstallError::no_uv(&lock))?;
+    let mut arguments = vec!["export", "--frozen", "--no-dev", "--no-emit-workspace", "--no-header"];
     arguments.extend(["--no-annotate", "--quiet", "--format", "requirements.txt"]);
+    arguments.extend(name.iter().flat_map(|name| ["--package", name]));
     for (option, names) in [("--extra", &list.extras), ("--group", &list.groups)] {
         arguments.extend(names.iter().flat_map(|name| [option, name.as_str()]));
     }
-    let text = uv.run(&arguments, &[], fs::folder_of(&list.path), reporter)?;
-    let requirements = requirement_files::of_text(&text, &list.path)?;
+    let text = uv.run(&arguments, &[], fs::folder_of(&lock), reporter)?;
+    let requested = requested(&text)?;
     // The record only saves work, and the store may be read-only.
     let _unrecorded = store.write_record(EXPORTED, &key, &text);
-    Ok(requirements)
+    Ok(requested)
 }
 
 /// The digest of all that decides what uv exports.
-fn key_of_export(list: &PackageList) -> Result<Digest, InstallError> {
+fn key_of_export(list: &PackageList, lock: &Path) -> Result<Digest, InstallError> {
     let mut hasher = FieldHasher::default();
-    hasher.add(text_of(&list.path)?);
-    // If it is not there, uv says so.
-    hasher.add(fs::read_text(&list.path.with_file_name(MANIFEST), SIZE_LIMIT).unwrap_or_default());
+    hasher.add(text_of(lock)?);
+    for path in [lock.with_file_name(MANIFEST), list.path.with_file_name(MANIFEST)] {
+        // If it is not there, uv says so.
+        hasher.add(fs::read_text(&path, SIZE_LIMIT).unwrap_or_default());
+    }
     for (kind, names) in [("extras", &list.extras), ("groups", &list.groups)] {
         hasher.add(kind);
         for name in names {
@@ -337,17 +358,6 @@ impl Locked<'_> {
         let at = Position { file: list.path.clone(), line: 0 };
         Ok(Requirement { text: format!("{name}=={version}{marker}"), hashes, at })
     }
-}
-
-fn text_of(file: &Path) -> Result<String, InstallError> {
-    Ok(fs::read_text(file, SIZE_LIMIT)?)
-}
-
-fn of_toml<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, InstallError> {
-    toml::from_str(&text_of(file)?).map_err(|error| InstallError::Lock {
-        what: file.display().to_string(),
-        why: error.message().to_owned(),
-    })
 }
 
 #[cfg(test)]

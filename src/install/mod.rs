@@ -25,13 +25,16 @@ mod source;
 #[cfg(test)]
 #[cfg(unix)]
 mod stand_ins;
+mod text_files;
 mod unsolved;
 mod uv;
+mod uv_workspace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use base_provides::{Choice as ProvidedPackages, Split, leave_out_of_node, split};
@@ -44,6 +47,7 @@ pub(crate) use program::Programs;
 use pylock::LockedPackage;
 use solver::Solver;
 use uv::Sources;
+use uv_workspace::Member;
 
 use crate::event::Reporter;
 use crate::fs::{self, FsError};
@@ -73,6 +77,8 @@ pub(crate) struct Resolution {
     pub wheels: Vec<PinnedWheel>,
     /// Whether the list itself pins all files, so that limg.lock need not.
     pub is_locked: bool,
+    /// The members of a workspace that are needed too, whose wheels are built.
+    members: Vec<Member>,
 }
 
 /// The wheels of a list.
@@ -113,11 +119,10 @@ impl Installer {
         let requested = lists::read(list, uv.as_ref(), &self.store, &*self.reporter)?;
         let digest = digest_of(&requested, list.allow_source, target);
         let is_locked = requested.is_resolved;
-        if let Some((_, wheels)) = pinned.filter(|(list, _)| *list == digest) {
-            return Ok(Resolution { list: digest, wheels, is_locked });
-        }
-        if let Some(wheels) = self.store.record(RECORD, &digest).filter(|_| is_locked) {
-            return Ok(Resolution { list: digest, wheels, is_locked });
+        let known = pinned.filter(|(list, _)| *list == digest).map(|(_, wheels)| wheels);
+        let known = known.or_else(|| self.store.record(RECORD, &digest).filter(|_| is_locked));
+        if let Some(wheels) = known {
+            return Ok(Resolution { list: digest, wheels, is_locked, members: requested.members });
         }
         let solver = Solver {
             list,
@@ -149,28 +154,32 @@ impl Installer {
             // The record only saves work, and the store may be read-only.
             let _unrecorded = self.store.write_record(RECORD, &digest, &wheels);
         }
-        Ok(Resolution { list: digest, wheels, is_locked })
+        Ok(Resolution { list: digest, wheels, is_locked, members: requested.members })
     }
 
-    /// Brings wheels into the store, and builds those that are source distributions if `allow_source` is set. This blocks, and
-    /// runs pip if any is missing.
+    /// Brings wheels into the store. Builds those of members, and of source distributions if `allow_source` is set. This blocks,
+    /// and runs pip if any is missing.
     ///
     /// # Errors
     /// When there is no pip, it fails, or a file is not what it should be.
     pub(crate) fn fetch(
         &self,
-        pinned: &[PinnedWheel],
+        resolution: &Resolution,
         target: &PythonTarget,
         allow_source: bool,
     ) -> Result<Fetched, InstallError> {
         let (sources, wheels): (Vec<_>, Vec<_>) =
-            pinned.iter().partition(|it| allow_source && it.is_source());
+            resolution.wheels.iter().partition(|it| allow_source && it.is_source());
         let mut wheels = self.fetch_wheels(&wheels, target)?;
         let mut built = Vec::new();
         for source in sources {
             let package = source.source_package()?;
             wheels.push(self.built(source, &package, target)?);
             built.push(package);
+        }
+        for member in &resolution.members {
+            wheels.push(self.built_member(member, target)?);
+            built.push(member.name.clone());
         }
         Ok(Fetched { wheels, built })
     }
@@ -211,7 +220,7 @@ impl Installer {
             })?;
             Ok(WheelArchive::read(&blob.path, name)?)
         };
-        named.into_iter().map(read).collect()
+        named.into_par_iter().map(read).collect()
     }
 
     /// Moves a downloaded file into the store.
@@ -391,7 +400,7 @@ mod tests {
 
     fn choose_with(wheels: &str, list: &str, allow_source: bool) -> Result<String, String> {
         let requirements = requirement_files::of_text(list, Path::new("x")).unwrap();
-        let requested = Requested { requirements, is_resolved: false };
+        let requested = Requested::new(requirements, false);
         let chosen = chosen(&packages(wheels), &requested, allow_source, &TARGET);
         Ok(chosen.map_err(|error| error.to_string())?.into_iter().map(|wheel| wheel.url).collect())
     }
@@ -422,12 +431,13 @@ mod tests {
         let url = "https://example.com/six-1.tar.gz".to_owned();
         let pinned = PinnedWheel { url, sha256: Digest::of(b"x") };
         assert_eq!(pinned.source_package().unwrap(), "six");
+        let resolution =
+            Resolution { list: Digest::of(b"x"), wheels: vec![pinned], is_locked: true, members: Vec::new() };
         let store = tempfile::tempdir().unwrap();
         let installer =
             Installer::new(Programs::default(), Store::open(store.path()).unwrap(), Arc::new(solver::Silent));
-        let error = |allow_source| {
-            installer.fetch(std::slice::from_ref(&pinned), &TARGET, allow_source).unwrap_err().to_string()
-        };
+        let error =
+            |allow_source| installer.fetch(&resolution, &TARGET, allow_source).unwrap_err().to_string();
         assert!(error(false).contains("`six-1.tar.gz` is not the name of a wheel"), "{}", error(false));
         assert_eq!(error(true), "there is no `pip` to build `six` from source");
     }

@@ -89,7 +89,7 @@ impl Solver<'_> {
     fn alone(&self, requirement: &str, is_resolved: bool) -> Result<Requested, InstallError> {
         let mut requirements = requirement_files::of_text(requirement, &self.list.path)?;
         requirements.options.clone_from(&self.requested.requirements.options);
-        Ok(Requested { requirements, is_resolved })
+        Ok(Requested::new(requirements, is_resolved))
     }
 }
 

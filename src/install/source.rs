@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::InstallError;
+use super::folder::Sources;
 use super::pip::{self, NO_PIP};
 use super::program::{Program, Programs};
 use super::solver::Silent;
+use super::uv_workspace::Member;
 use super::{Installer, PinnedWheel, target_of};
 use crate::event::Reporter;
 use crate::fs::{self, FsError};
+use crate::project::{Source, SourceKind};
 use crate::store::Digest;
 use crate::wheel::{Mismatch, PythonTarget, WheelArchive, WheelName, normalised};
 
@@ -23,6 +26,9 @@ const RECORD: &str = "built-wheels-1";
 
 /// The endings of source distributions (`PyPA`, source distribution format; the others are of older packages).
 const ENDINGS: [&str; 4] = [".tar.gz", ".zip", ".tar.bz2", ".tgz"];
+
+/// What of a member's folder is not copied: environments, and what former builds have left.
+const NOT_COPIED: &[&str] = &[".git", ".venv", "__pycache__", "*.egg-info", "/build", "/dist"];
 
 /// The time that archives and build tools write, instead of the present (reproducible-builds.org, `SOURCE_DATE_EPOCH`): 1980,
 /// the first that a zip can have.
@@ -58,7 +64,41 @@ impl Installer {
         package: &str,
         target: &PythonTarget,
     ) -> Result<WheelArchive, InstallError> {
-        let key = format!("{} 3.{} {}", source.sha256, target.python_minor, target.architecture.name());
+        self.built_once(source.sha256.as_str(), package, target, |folder| {
+            let list = folder.join("sources.txt");
+            let line = format!("{package} @ {} --hash={}\n", source.url, source.sha256);
+            fs::write_atomically(&list, line.as_bytes())?;
+            Ok(["--require-hashes", "--requirement", &list.display().to_string()].map(str::to_owned).to_vec())
+        })
+    }
+
+    /// The wheel of a member of a workspace: from the store, or built from a copy of its folder.
+    ///
+    /// # Errors
+    /// When it cannot be built, or not for the target.
+    pub(super) fn built_member(
+        &self,
+        member: &Member,
+        target: &PythonTarget,
+    ) -> Result<WheelArchive, InstallError> {
+        let source = Source::new(member.folder.clone(), SourceKind::Directory);
+        let sources = Sources::read(&source, NOT_COPIED)?;
+        self.built_once(sources.digest.as_str(), &member.name, target, |folder| {
+            let copy = folder.join("source");
+            sources.write(&copy)?;
+            Ok(vec![copy.display().to_string()])
+        })
+    }
+
+    /// The wheel of the sources with a digest. `prepare` gives pip's arguments for them, and may write into a folder.
+    fn built_once(
+        &self,
+        digest: &str,
+        package: &str,
+        target: &PythonTarget,
+        prepare: impl FnOnce(&Path) -> Result<Vec<String>, InstallError>,
+    ) -> Result<WheelArchive, InstallError> {
+        let key = format!("{digest} 3.{} {}", target.python_minor, target.architecture.name());
         let key = Digest::of(key.as_bytes());
         if let Some(Built { name, sha256 }) = self.store.record(RECORD, &key)
             && let (Ok(name), Some(blob)) = (name.parse(), self.store.blob(&sha256))
@@ -66,7 +106,8 @@ impl Installer {
             return Ok(WheelArchive::read(&blob.path, name)?);
         }
         let folder = self.store.temporary_folder()?;
-        let (file, name) = build(source, package, target, folder.path(), &self.programs, &*self.reporter)?;
+        let sources = prepare(folder.path())?;
+        let (file, name) = build(&sources, package, target, folder.path(), &self.programs, &*self.reporter)?;
         WheelArchive::read(&file, name.clone())?.verify()?;
         let mut writer = self.store.writer()?;
         io::copy(&mut fs::open(&file)?, &mut writer).map_err(FsError::because("copy", &file))?;
@@ -77,20 +118,18 @@ impl Installer {
 }
 
 fn build(
-    source: &PinnedWheel,
+    sources: &[String],
     package: &str,
     target: &PythonTarget,
     folder: &Path,
     programs: &Programs,
     reporter: &dyn Reporter,
 ) -> Result<(PathBuf, WheelName), InstallError> {
-    let list = folder.join("sources.txt");
-    let line = format!("{package} @ {} --hash={}\n", source.url, source.sha256);
-    fs::write_atomically(&list, line.as_bytes())?;
-    let (list, wheels) = (list.display().to_string(), folder.join("wheels"));
+    let wheels = folder.join("wheels");
     let to = wheels.display().to_string();
     let mut arguments = vec!["wheel", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"];
-    arguments.extend(["--require-hashes", "--wheel-dir", &to, "--requirement", &list]);
+    arguments.extend(["--wheel-dir", &to]);
+    arguments.extend(sources.iter().map(String::as_str));
     let interpreters = pip::interpreters(programs, target.python_minor);
     for python in interpreters {
         let pip = python.clone().with(&["-m", "pip"]);

@@ -115,7 +115,7 @@ mod tests {
     fn explain(message: &str, answers: &Answers) -> InstallError {
         let path = std::path::PathBuf::from("requirements.txt");
         let requirements = requirement_files::of_text("six\nnumpy==2.4.6\nNum_Py2\n", &path).unwrap();
-        let requested = Requested { requirements, is_resolved: false };
+        let requested = Requested::new(requirements, false);
         let list = PackageList::new(path);
         let target = PythonTarget { python_minor: 11, glibc_minor: 26, architecture: Architecture::X86_64 };
         let error = InstallError::Program { command: "uv pip".to_owned(), message: message.to_owned() };

@@ -260,7 +260,7 @@ async fn install_wheels(
     }
     let (installer, allow_source) = (installer(context), list.allow_source);
     let fetch = move || {
-        let Fetched { wheels, built } = installer.fetch(&resolution.wheels, &target, allow_source)?;
+        let Fetched { wheels, built } = installer.fetch(&resolution, &target, allow_source)?;
         let warnings: Vec<_> = about_sources(&built).into_iter().collect();
         let (wheels, choice) = match base {
             Some(base) => {

@@ -12,6 +12,9 @@ use crate::project::{
 use crate::runtime::{LAYER_ROOT, TASK_ROOT};
 use crate::tree::{FileNode, Node, Tree, TreeError};
 
+/// The pattern of the folder of packages at the root of a source.
+const NODE_MODULES: &str = "/node_modules";
+
 /// Reads a tree whose files are at their places in the image.
 pub(super) fn read(tree: Tree) -> Result<SourceTree, TreeError> {
     let started = plan::started(&tree)?;
@@ -43,23 +46,13 @@ pub(super) fn of_layer_with_packages(
     mode: Option<BytecodeMode>,
 ) -> Result<SourceTree, TreeError> {
     let mut source = source.clone();
-    source.exclude.extend(packages.are_of_node.then(|| "/node_modules".to_owned()));
+    source.exclude.extend(packages.are_of_node.then(|| NODE_MODULES.to_owned()));
     let root = plan::root_of_packages(packages.are_of_node);
     let mut tree = Tree::load(&source, &plan::image_path(root)?)?;
-    add_below(&mut tree, installed);
-    with_mode(tree, mode)
-}
-
-/// Adds packages below files, which win. Gives the paths that were added.
-fn add_below(tree: &mut Tree, packages: Option<&Tree>) -> BTreeSet<ImagePath> {
-    let mut added = BTreeSet::new();
-    for (path, node) in packages.into_iter().flat_map(Tree::iter) {
-        if tree.get(path).is_none() {
-            tree.insert(path.clone(), node.clone());
-            added.insert(path.clone());
-        }
+    if let Some(installed) = installed {
+        tree.add_missing(installed);
     }
-    added
+    with_mode(tree, mode)
 }
 
 /// The files of an extension: one executable becomes `/opt/extensions/NAME`; a directory or zip is rooted at `/opt`; a
@@ -98,18 +91,30 @@ pub(super) fn of_code(
 ) -> Result<CodeTree, TreeError> {
     let root = plan::image_path(TASK_ROOT)?;
     let mut tree = match &function.code {
-        FunctionCode::Files(source) => Tree::load(source, &root)?,
+        FunctionCode::Files(source) => {
+            let mut source = source.clone();
+            let is_of_node = function.install.as_ref().is_some_and(|install| install.list.kind.is_of_node());
+            // What the user has installed there is for the machine that builds.
+            source.exclude.extend(is_of_node.then(|| NODE_MODULES.to_owned()));
+            Tree::load(&source, &root)?
+        }
         FunctionCode::Inline(files) => inline(files, &root)?,
         FunctionCode::Built(_) => built.cloned().unwrap_or_default(),
     };
-    let installed = add_below(&mut tree, packages);
+    let installed = packages.map(|packages| {
+        let mut added = tree.add_missing(packages);
+        // The members of a workspace change as often as the code.
+        for member in packages.followed_packages() {
+            added.retain(|path| !path.is_below(member.as_str()));
+        }
+        Arc::new(added)
+    });
     tree.insert(root, Node::Directory);
     strip(&mut tree, function.bytecode);
     let recorded = match function.dependencies {
         Dependencies::Installed => files::recorded(&tree)?,
         Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
     };
-    let installed = packages.map(|_| Arc::new(installed));
     Ok(CodeTree { tree: read(tree)?, recorded, installed })
 }
 

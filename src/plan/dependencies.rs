@@ -34,14 +34,13 @@ pub(super) fn by_size(mut packages: Tree, root: &str) -> Vec<(Option<String>, Tr
     let mut large: Vec<(String, u64)> = sizes.into_iter().filter(|(_, size)| *size >= LARGE).collect();
     large.sort_by_key(|(_, size)| Reverse(*size));
     large.truncate(LARGE_AT_MOST);
+    let mut large: Vec<String> = large.into_iter().map(|(name, _)| name).collect();
     large.sort();
-    let mut parts: Vec<_> = large
-        .into_iter()
-        .map(|(name, _)| {
-            let own = packages.split_off(|path| package_of(path, root) == Some(&name));
-            (Some(name), own)
-        })
-        .collect();
+    let own = packages.split_off_parts(large.len(), |path| {
+        let name = package_of(path, root)?;
+        large.binary_search_by(|large| large.as_str().cmp(name)).ok()
+    });
+    let mut parts: Vec<_> = large.into_iter().map(Some).zip(own).collect();
     let has_files = packages.iter().any(|(_, node)| !matches!(node, Node::Directory));
     match parts.as_mut_slice() {
         // Directories alone are no reason for a layer.
@@ -67,30 +66,38 @@ fn package_of<'a>(path: &'a ImagePath, root: &str) -> Option<&'a str> {
     name.split(['.', '-']).next().filter(|name| !name.is_empty())
 }
 
-/// Moves dependencies out of the code; `recorded` are the paths that installed packages list as theirs. Bytecode goes
+/// Moves dependencies out of the code; `recorded` are the paths that installed packages list as theirs, and `installed` those
+/// that limg has installed, if it has. Bytecode goes
 /// where its source goes: only next to it can be checked whether the two fit. Gives the dependencies, and the patterns that
 /// match nothing.
 pub(super) fn split_off(
     code: &mut Tree,
     function: &Function,
     recorded: &BTreeSet<ImagePath>,
+    installed: Option<&BTreeSet<ImagePath>>,
 ) -> Result<(Tree, Vec<String>), TreeError> {
     match &function.dependencies {
         Dependencies::Unsplit => Ok((Tree::new(), Vec::new())),
-        Dependencies::Installed => Ok((installed(code, recorded), Vec::new())),
+        Dependencies::Installed => Ok((packages(code, recorded, installed), Vec::new())),
         Dependencies::Matching(patterns) => matching(code, patterns),
     }
 }
 
 /// Moves out what is below a `node_modules`, what Python packages list, and the jars of `lib`.
-fn installed(code: &mut Tree, recorded: &BTreeSet<ImagePath>) -> Tree {
+fn packages(
+    code: &mut Tree,
+    recorded: &BTreeSet<ImagePath>,
+    installed: Option<&BTreeSet<ImagePath>>,
+) -> Tree {
     let jars = format!("{TASK_ROOT}/lib");
     code.split_off(|path| {
         let names = path.as_str().split('/');
         let is_jar = || path.folder() == jars && path.suffix() == Some("jar");
         let listed = source_of_bytecode(path)
             .map_or_else(|| recorded.contains(path), |source| recorded.contains(&source));
-        names.into_iter().any(|name| name == "node_modules") || listed || is_jar()
+        let is_of_node = names.into_iter().any(|name| name == "node_modules")
+            && installed.is_none_or(|installed| installed.contains(path));
+        is_of_node || listed || is_jar()
     })
 }
 

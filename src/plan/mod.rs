@@ -197,7 +197,9 @@ impl Planner<'_, '_> {
             self.add(format!("wrapper of {name}"), place, wrapper.tree.clone(), Compiled::None);
         }
         let mut code = Tree::clone(&trees.code.tree);
-        let (dependencies, idle) = dependencies::split_off(&mut code, self.function, &trees.recorded)?;
+        let installed = trees.installed.as_deref();
+        let (dependencies, idle) =
+            dependencies::split_off(&mut code, self.function, &trees.recorded, installed)?;
         let installed = trees.installed.clone().map(Some);
         let compiled =
             Compiled::of(self.function.bytecode, installed.map_or(Compiled::Unset, Compiled::Installed));

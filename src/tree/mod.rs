@@ -19,8 +19,8 @@ mod snapshot;
 mod stamp;
 mod zip;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::time::SystemTime;
@@ -157,6 +157,31 @@ impl Tree {
         })
     }
 
+    /// Lists the folder of a package of Node.js that takes the place of a link, and adds what is not there yet below `root`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn follow_package(&mut self, source: &Source, root: ImagePath) -> Result<(), TreeError> {
+        let package = Self::load(source, &root)?;
+        self.add_missing(&package);
+        self.followed_packages.push(root);
+        Ok(())
+    }
+
+    /// Adds what another tree has at paths where this one has nothing. Gives these paths.
+    pub fn add_missing(&mut self, other: &Self) -> BTreeSet<ImagePath> {
+        let missing = other.nodes.iter().filter(|(path, _)| !self.nodes.contains_key(*path));
+        let missing: BTreeMap<_, _> = missing.map(|(path, node)| (path.clone(), node.clone())).collect();
+        let added = missing.keys().cloned().collect();
+        self.nodes.extend(missing);
+        self.adjustments.extend(other.adjustments.iter().cloned());
+        self.left_out.append(&mut other.left_out.clone());
+        self.machine_links.extend(other.machine_links.iter().map(|(path, link)| (path.clone(), *link)));
+        self.followed_packages.extend(other.followed_packages.iter().cloned());
+        self.listed_at = self.listed_at.into_iter().chain(other.listed_at).min();
+        added
+    }
+
     /// Adds one file of this machine at a path; a symbolic link is followed.
     pub fn add_file(&mut self, file: &Path, path: ImagePath) -> Result<(), TreeError> {
         self.listed_at.get_or_insert_with(|| since_epoch(SystemTime::now()));
@@ -209,10 +234,26 @@ impl Tree {
     /// Moves every node for which `predicate` is true into a tree of its own.
     #[must_use]
     pub fn split_off(&mut self, mut predicate: impl FnMut(&ImagePath) -> bool) -> Self {
-        let nodes = std::mem::take(&mut self.nodes);
-        let (moved, kept): (BTreeMap<_, _>, _) = nodes.into_iter().partition(|(path, _)| predicate(path));
-        self.nodes = kept;
-        Self { nodes: moved, listed_at: self.listed_at, ..Self::default() }
+        let moved = self.split_off_parts(1, |path| predicate(path).then_some(0));
+        moved.into_iter().next().unwrap_or_default()
+    }
+
+    /// Moves nodes into `count` trees: each to that with the number that `part` gives, if it gives one.
+    #[must_use]
+    pub fn split_off_parts(
+        &mut self,
+        count: usize,
+        mut part: impl FnMut(&ImagePath) -> Option<usize>,
+    ) -> Vec<Self> {
+        let mut parts = vec![Vec::new(); count];
+        let mut kept = Vec::new();
+        for (path, node) in std::mem::take(&mut self.nodes) {
+            part(&path).and_then(|part| parts.get_mut(part)).unwrap_or(&mut kept).push((path, node));
+        }
+        self.nodes = BTreeMap::from_iter(kept);
+        let tree =
+            |nodes| Self { nodes: BTreeMap::from_iter(nodes), listed_at: self.listed_at, ..Self::default() };
+        parts.into_iter().map(tree).collect()
     }
 
     /// The node at a path.

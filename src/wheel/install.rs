@@ -1,7 +1,9 @@
 //! Lays wheels into one tree, with the files that an installer writes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde_json::json;
 
 use super::archive::{DirectUrl, RECORD, WheelArchive, WheelFile};
@@ -63,15 +65,18 @@ pub fn install<'a>(
     let mut wheels: Vec<_> =
         wheels.into_iter().map(|wheel| (normalised(&wheel.name().name), wheel)).collect();
     wheels.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let files = wheels.par_iter().map(|(_, wheel)| installed_files(wheel, interpreter));
+    let files: Vec<_> = files.collect();
     let mut merge = Merge { owned: BTreeMap::new(), conflicts: Vec::new() };
-    for (at, (name, wheel)) in wheels.iter().enumerate() {
+    for (at, ((name, wheel), files)) in wheels.iter().zip(files).enumerate() {
         if let Some((_, previous)) =
             at.checked_sub(1).map(|at| &wheels[at]).filter(|(other, _)| other == name)
         {
             return Err(together(previous, wheel, format!("both are of the package `{name}`")));
         }
-        for (path, file) in installed_files(wheel, interpreter)? {
-            let what = format!("{}: {}", wheel.name(), visible_line(&path));
+        for (path, file) in files? {
+            // Only a message needs the name.
+            let what = fmt::from_fn(|f| write!(f, "{}: {}", wheel.name(), visible_line(&path)));
             let path = tree::join(root, &path, &what).map_err(WheelError::reading(wheel.name()))?;
             merge.add(path, wheel, file);
         }

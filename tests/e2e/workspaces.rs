@@ -4,8 +4,10 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::node_packages::with_certificates;
 use crate::support::{
-    Base, Docker, Finished, PNPM, Workspace, YARN, YARN_1, base, fails, package_manager, succeed, tool,
+    Base, Docker, Finished, Image, PNPM, PNPM_9, Workspace, YARN, YARN_1, base, fails, package_manager,
+    succeed, tool,
 };
 
 const HANDLER: &str = "\
@@ -77,7 +79,32 @@ impl Monorepo {
     }
 
     fn invoke(&self) -> Command {
-        self.workspace.limg(&["invoke", "f"])
+        self.limg(&["invoke", "f"])
+    }
+
+    /// limg, which finds the programs of the workspace first.
+    fn limg(&self, arguments: &[&str]) -> Command {
+        let mut limg = with_certificates(self.workspace.limg(arguments));
+        let path = std::env::var("PATH").unwrap();
+        limg.env("PATH", format!("{}:{path}", self.workspace.path("bin").display()));
+        limg
+    }
+
+    /// Has a package manager write the lock file, and installs nothing. limg finds it by its name.
+    fn lock(&self, program: &str, name: &str, arguments: &[&str]) {
+        for other in ["yarn.lock", "pnpm-workspace.yaml", ".yarnrc.yml"] {
+            if (name == "yarn") != other.contains("yarn") {
+                std::fs::remove_file(self.workspace.path("ws").join(other)).unwrap();
+            }
+        }
+        if program != "npm" {
+            let script = format!("#!/bin/sh\nexec node {} \"$@\"\n", package_manager(program).display());
+            self.workspace.write_program(format!("bin/{name}"), script);
+        }
+        self.run(program, arguments);
+        for folder in ["ws", "ws/packages/fn", "ws/packages/shared", "ws/packages/other"] {
+            let _absent = std::fs::remove_dir_all(self.workspace.path(folder).join("node_modules"));
+        }
     }
 
     /// The image is not built, for these reasons.
@@ -137,6 +164,72 @@ fn a_function_of_an_npm_or_yarn_workspace_answers_from_its_root() {
             function,
             &["[incomplete-package]", "`is-odd` of `/var/task/node_modules/@ws/shared`"],
         );
+    }
+}
+
+/// Package managers: the program, its name, how a member names another one, and how it writes the lock file.
+const MANAGERS: [(&str, &str, &str, &[&str]); 5] = [
+    (PNPM, "pnpm", "workspace:*", &["install", "--lockfile-only"]),
+    (PNPM_9, "pnpm", "workspace:*", &["install", "--lockfile-only"]),
+    ("npm", "npm", "*", &["install", "--silent", "--package-lock-only"]),
+    (YARN_1, "yarn", "*", &["install", "--silent", "--ignore-scripts"]),
+    (YARN, "yarn", "workspace:*", &["install", "--no-immutable", "--mode=update-lockfile"]),
+];
+
+#[test]
+#[ignore = "needs Docker, npm and the open bases; `make test` runs it"]
+fn a_member_gets_its_packages_from_the_lock_file_of_its_workspace() {
+    for (program, name, version, arguments) in MANAGERS {
+        let monorepo = Monorepo::new(version);
+        let other = json!({ "name": "other", "version": "1.0.0", "dependencies": { "ms": "2.1.3", "uuid": "9.0.0" } });
+        monorepo.workspace.write("ws/packages/other/package.json", other.to_string());
+        monorepo.lock(program, name, arguments);
+        monorepo.answers(json!({ "code": "ws/packages/fn", "handler": "index.handler", "install": true }));
+        succeed(&mut monorepo.limg(&["build", "-o", "oci:out"]));
+        let files = Image::of_layout(&monorepo.workspace.path("out"), Some("f")).files();
+        let packages: Vec<_> =
+            files.keys().filter_map(|path| path.strip_prefix("var/task/node_modules/")).collect();
+        for expected in ["@ws/shared/index.js", "debug/src/index.js", "is-odd/index.js", "semver/index.js"] {
+            assert!(packages.contains(&expected), "{program}: {expected} is not in {packages:?}");
+        }
+        assert!(
+            !packages.iter().any(|path| path.starts_with("uuid/") || path.starts_with("fn/")),
+            "{program}"
+        );
+        monorepo.is_refused(
+            json!({ "code": "ws/packages/fn", "handler": "index.handler", "install": lock_file(name) }),
+            &["the lock file of a workspace", "package.json"],
+        );
+    }
+}
+
+fn lock_file(manager: &str) -> &'static str {
+    match manager {
+        "pnpm" => "ws/pnpm-lock.yaml",
+        "yarn" => "ws/yarn.lock",
+        _ => "ws/package-lock.json",
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, npm and the open bases; `make test` runs it"]
+fn a_bundle_of_a_member_contains_the_sources_of_another() {
+    for (program, name, version, arguments) in MANAGERS.into_iter().filter(|it| it.0 != PNPM_9) {
+        let monorepo = Monorepo::new(version);
+        let workspace = &monorepo.workspace;
+        let root = json!({
+            "name": "root", "private": true, "workspaces": ["packages/*"],
+            "devDependencies": { "esbuild": "0.21.5" },
+        });
+        workspace.write("ws/package.json", root.to_string());
+        workspace.write("ws/packages/fn/index.ts", HANDLER);
+        monorepo.lock(program, name, arguments);
+        let function = json!({ "code": "ws/packages/fn", "handler": "index.handler", "bundle": true });
+        monorepo.answers(function);
+        let build = || succeed(&mut monorepo.limg(&["build", "-o", "oci:out"])).stderr;
+        assert!(!build().contains("running `"), "{program}: nothing has changed");
+        workspace.write("ws/packages/shared/index.js", "module.exports = n => !require('is-odd')(n + 1);\n");
+        assert!(build().contains("esbuild"), "{program}: the source of another member has changed");
     }
 }
 

@@ -73,11 +73,17 @@ impl Installer {
         let packages =
             bundle.packages.as_ref().map(|list| self.plan(list, Scope::Build)).transpose()?.flatten();
         let manifest = packages.as_ref().map(Planned::manifest);
+        let members = packages.as_ref().map(|packages| packages.members(esbuild::NOT_COPIED)).transpose()?;
+        let members = members.unwrap_or_default();
         let entry_points = esbuild::entry_points(bundle, &sources)?;
         let arguments = esbuild::arguments(&entry_points, bundle, manifest);
         let on_path = self.programs.find("esbuild").filter(|_| !manifest.is_some_and(esbuild::is_named));
         let mut key = key_of("esbuild", &sources);
         key.add(packages.as_ref().map_or("", |packages| packages.key.as_str()));
+        for (member, sources) in &members {
+            key.add(member);
+            key.add(sources.digest.as_str());
+        }
         key.add(on_path.as_ref().map(Program::stamp).transpose()?.as_ref().map_or("", Digest::as_str));
         for argument in &arguments {
             key.add(argument);
@@ -89,7 +95,7 @@ impl Installer {
             let workshop = self.workshop()?;
             let code = workshop.path.join(SOURCES);
             let mut with_scripts = match &packages {
-                Some(packages) => self.install_into(packages, &code)?,
+                Some(packages) => self.install_into(packages, &members, &code)?,
                 None => Vec::new(),
             };
             // It works without.
@@ -182,7 +188,9 @@ impl Installer {
         if tree.is_empty() {
             return Err(BuildError::Nothing { program: program.to_string() }.into());
         }
-        Kept::add(key, (&tree, folder::ROOT), Vec::new(), &self.store)
+        let kept = Kept::add((&tree, folder::ROOT), &self.store)?;
+        kept.record(key, &self.store)?;
+        Ok(kept)
     }
 }
 

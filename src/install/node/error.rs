@@ -35,7 +35,7 @@ pub(crate) enum NodeError {
         location: String,
     },
     /// The lock file is that of a workspace.
-    #[error("`{}` is the lock file of a workspace, which limg cannot install from", lock.display())]
+    #[error("`{}` is the lock file of a workspace, and does not say which member to install", lock.display())]
     Workspace {
         /// The lock file.
         lock: PathBuf,
@@ -98,7 +98,7 @@ impl Failure for NodeError {
                 "install the packages next to the code (`npm install --install-links`), and remove `install`"
             }
             Self::Workspace { .. } => {
-                "use the folder that `pnpm deploy` writes, or a lock file of the function's own"
+                "name the `package.json` of the member that has the function, or use `install: true` with its folder as the code"
             }
             Self::Repository { .. } => "use a version in a registry, or allow it with `scripts: true`",
             Self::OtherVersion { help, .. } => help,

@@ -8,20 +8,17 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::NodeError;
+use super::manifest::{
+    SECTIONS, SIZE_LIMIT, WITHOUT_DEVELOPMENT, dependencies, importers, is_file, is_local, json,
+};
+use super::workspace::{Workspace, WorkspaceLock};
 use crate::fs::{self, FsError};
 use crate::install::error::InstallError;
+use crate::install::node_modules::MANIFEST;
 use crate::project::{PackageList, PackageListKind};
-
-/// The largest file that is read, in bytes: a release of Yarn in the project has some.
-const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// How many files the folders below may have.
 const FILES_AT_MOST: usize = 1000;
-
-const MANIFEST: &str = "package.json";
-
-/// The sections of a manifest with packages: those for development first, then those that are needed when it runs.
-const SECTIONS: [&str; 4] = ["devDependencies", "dependencies", "optionalDependencies", "peerDependencies"];
 
 /// The settings of the tools in a project.
 const SETTINGS: [&str; 5] = [".npmrc", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml"];
@@ -29,19 +26,20 @@ const SETTINGS: [&str; 5] = [".npmrc", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml"
 /// Folders with what settings and lock files refer to: patches of packages, and the project's own Yarn.
 const FOLDERS: [&str; 4] = ["patches", ".yarn/patches", ".yarn/plugins", ".yarn/releases"];
 
-/// How the locations of packages begin that are on this machine only.
-const LOCAL: [&str; 8] = ["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"];
-
 /// What a tool reads.
 #[derive(Debug)]
 pub(super) struct Inputs {
-    /// `package.json`.
+    /// `package.json` of the function.
     pub(super) manifest: Value,
     /// The text of the lock file.
     pub(super) lock: String,
-    /// The name of the lock file.
-    lock_name: String,
-    /// The other files, by their paths in the folder.
+    /// The user's lock file.
+    pub(super) lock_path: PathBuf,
+    /// How it is written.
+    pub(super) kind: PackageListKind,
+    /// The workspace that the lock file is for, if it is not for the function alone.
+    pub(super) workspace: Option<Workspace>,
+    /// The other files, by their paths in the folder of the lock file.
     settings: BTreeMap<String, Vec<u8>>,
 }
 
@@ -53,44 +51,48 @@ impl Inputs {
     pub(super) fn read(list: &PackageList, with_development: bool) -> Result<Option<Self>, InstallError> {
         let folder = fs::folder_of(&list.path);
         let path = folder.join(MANIFEST);
-        let text = fs::read_text(&path, SIZE_LIMIT)?;
-        let manifest: Value = serde_json::from_str(&text).map_err(|error| InstallError::Lock {
-            what: path.display().to_string(),
-            why: error.to_string(),
-        })?;
-        let sections = if with_development { &SECTIONS[..] } else { &SECTIONS[1..] };
-        if dependencies(&manifest, sections).next().is_none() {
-            return Ok(None);
-        }
+        let manifest = json(&fs::read_text(&path, SIZE_LIMIT)?, &path)?;
+        let sections = if with_development { SECTIONS } else { WITHOUT_DEVELOPMENT };
+        let has_dependencies = dependencies(&manifest, sections).next().is_some();
         if list.kind == PackageListKind::PackageJson {
-            return Err(NodeError::NoLock { manifest: path }.into());
+            return if has_dependencies {
+                Self::of_member(manifest, &path, with_development)
+            } else {
+                Ok(None)
+            };
+        }
+        let lock = fs::read_text(&list.path, SIZE_LIMIT)?;
+        if is_of_workspace(&manifest, list.kind, &lock) {
+            return Err(NodeError::Workspace { lock: list.path.clone() }.into());
+        }
+        if !has_dependencies {
+            return Ok(None);
         }
         let local = dependencies(&manifest, sections).find(|(_, location)| is_local(location));
         if let Some((package, location)) = local {
             let (package, location) = (package.to_owned(), location.to_owned());
             return Err(NodeError::Local { manifest: path, package, location }.into());
         }
-        let lock = fs::read_text(&list.path, SIZE_LIMIT)?;
-        if is_of_workspace(&manifest, list.kind, &lock) {
-            return Err(NodeError::Workspace { lock: list.path.clone() }.into());
-        }
-        let mut settings = BTreeMap::from([(MANIFEST.to_owned(), text.into_bytes())]);
-        for name in SETTINGS {
-            let file = folder.join(name);
-            if is_file(&file) {
-                settings.insert(name.to_owned(), fs::read(&file, SIZE_LIMIT)?);
-            }
-        }
-        for name in FOLDERS {
-            add_folder(name, &folder.join(name), &mut settings)?;
-        }
-        let lock_name = list.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Some(Self { manifest, lock, lock_name, settings }))
+        let (lock_path, kind) = (list.path.clone(), list.kind);
+        let settings = settings(folder)?;
+        Ok(Some(Self { manifest, lock, lock_path, kind, workspace: None, settings }))
+    }
+
+    /// Reads what there is for a manifest that has no lock file next to it.
+    fn of_member(manifest: Value, path: &Path, with_development: bool) -> Result<Option<Self>, InstallError> {
+        let (workspace, lock) = Workspace::above(fs::folder_of(path), with_development)?
+            .ok_or_else(|| NodeError::NoLock { manifest: path.to_owned() })?;
+        workspace.check_local()?;
+        let WorkspaceLock { path: lock_path, kind, text: lock } = lock;
+        let settings = settings(&workspace.root)?;
+        Ok(Some(Self { manifest, lock, lock_path, kind, workspace: Some(workspace), settings }))
     }
 
     /// Writes them into another folder.
     pub(super) fn write(&self, folder: &Path) -> Result<(), FsError> {
-        for (name, content) in self.files() {
+        let manifests = self.workspace.iter().flat_map(Workspace::manifests).collect::<Vec<_>>();
+        let manifests = manifests.iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
+        for (name, content) in self.files().chain(manifests) {
             let path = folder.join(name);
             fs::create_dir_all(fs::folder_of(&path))?;
             fs::write_atomically(&path, content)?;
@@ -98,25 +100,37 @@ impl Inputs {
         Ok(())
     }
 
-    /// The names and contents of all files.
+    /// The names and contents of all files, without the manifests of a workspace's members.
     pub(super) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.settings().chain([(self.lock_name.as_str(), self.lock.as_bytes())])
+        let name = self.lock_path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        self.settings().chain([(name, self.lock.as_bytes())])
     }
 
     /// As [`files`](Self::files), without the lock file: what decides which version of a tool runs.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.settings.iter().map(|(name, content)| (name.as_str(), content.as_slice()))
     }
+
+    /// The manifest next to the lock file.
+    pub(super) fn root_manifest(&self) -> Value {
+        let root = self.settings.get(MANIFEST).and_then(|text| serde_json::from_slice(text).ok());
+        root.unwrap_or_default()
+    }
 }
 
-/// The packages that a manifest has in some sections, and where they are.
-fn dependencies<'m>(manifest: &'m Value, sections: &'m [&str]) -> impl Iterator<Item = (&'m str, &'m str)> {
-    let sections = sections.iter().filter_map(|key| manifest.get(key)?.as_object());
-    sections.flatten().map(|(name, location)| (name.as_str(), location.as_str().unwrap_or_default()))
-}
-
-fn is_local(location: &str) -> bool {
-    LOCAL.iter().any(|start| location.starts_with(start))
+/// The manifest in a folder, and the settings next to it.
+fn settings(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, InstallError> {
+    let mut settings = BTreeMap::new();
+    for name in [MANIFEST].into_iter().chain(SETTINGS) {
+        let file = folder.join(name);
+        if is_file(&file) {
+            settings.insert(name.to_owned(), fs::read(&file, SIZE_LIMIT)?);
+        }
+    }
+    for name in FOLDERS {
+        add_folder(name, &folder.join(name), &mut settings)?;
+    }
+    Ok(settings)
 }
 
 /// Whether a lock file has the packages of several manifests.
@@ -127,14 +141,6 @@ fn is_of_workspace(manifest: &Value, kind: PackageListKind, lock: &str) -> bool 
         _ => false,
     };
     workspaces || (kind == PackageListKind::PnpmLock && importers(lock).any(|importer| importer != "."))
-}
-
-/// The folders of the manifests in a `pnpm-lock.yaml`. pnpm writes it in one form, so that lines are enough.
-fn importers(lock: &str) -> impl Iterator<Item = &str> {
-    let lines = lock.lines().skip_while(|line| line.trim_end() != "importers:").skip(1);
-    let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
-    let keys = lines.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
-    keys.filter_map(|key| key.split_once(':')).map(|(key, _)| key.trim_matches(['\'', '"']))
 }
 
 /// Adds the files of a folder and those below it, if it exists.
@@ -157,15 +163,18 @@ fn add_folder(name: &str, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) 
     Ok(())
 }
 
-fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
-}
-
 #[cfg(test)]
 impl Inputs {
     /// A manifest and a lock file.
     pub(super) fn for_test(manifest: Value, lock: String) -> Self {
-        Self { manifest, lock, lock_name: "package-lock.json".to_owned(), settings: BTreeMap::new() }
+        Self {
+            manifest,
+            lock,
+            lock_path: PathBuf::from("package-lock.json"),
+            kind: PackageListKind::PackageLock,
+            workspace: None,
+            settings: BTreeMap::new(),
+        }
     }
 }
 
@@ -244,7 +253,7 @@ mod tests {
             read(&[("package.json", npm), ("package-lock.json", "{}")], "package-lock.json").unwrap_err();
         assert_eq!(
             error,
-            "`package-lock.json` is the lock file of a workspace, which limg cannot install from"
+            "`package-lock.json` is the lock file of a workspace, and does not say which member to install"
         );
         let lock = |importers: &str| {
             format!("lockfileVersion: '9.0'\n\nimporters:\n\n{importers}\npackages:\n\n  ms@2:\n")

@@ -6,9 +6,13 @@
 mod error;
 mod inputs;
 mod installed;
+mod manifest;
 mod npm_cache;
+mod placement;
 mod tool;
+mod workspace;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -17,20 +21,24 @@ pub(crate) use error::NodeError;
 use inputs::Inputs;
 use installed::Installed;
 use npm_cache::NpmCache;
+use placement::Placed;
 use tool::{Job, Tool, Version};
 
 use super::Installer;
 use super::error::InstallError;
-use super::folder;
+use super::folder::{self, Sources};
 use super::kept::Kept;
 use super::node_modules::FOLDER;
 use super::program::{Program, machine};
-use crate::project::{Architecture, ImagePath, PackageList};
+use crate::project::{Architecture, ImagePath, PackageList, Source, SourceKind};
 use crate::store::{Digest, FieldHasher};
-use crate::tree::{Tree, TreeError};
+use crate::tree::{self, Tree, TreeError};
 
 /// The kind of the store's records of versions of tools.
 const VERSIONS: &str = "node-tools-1";
+
+/// How many archives npm is asked to download into its cache: more make too long a command line for some systems.
+const ADDED_AT_MOST: usize = 200;
 
 /// The root of packages while they are looked at: every path of a tree is below one.
 const ROOT: &str = "/packages";
@@ -101,6 +109,21 @@ impl Planned<'_> {
         &self.inputs.manifest
     }
 
+    /// The sources of the members of a workspace that the function needs, by their folders.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn members(&self, left_out: &[&str]) -> Result<BTreeMap<String, Sources>, InstallError> {
+        let workspace = self.inputs.workspace.iter();
+        let members = workspace.flat_map(|workspace| {
+            workspace.needed().into_iter().filter(|member| *member != workspace.member).map(|member| {
+                let source = Source::new(workspace.root.join(member), SourceKind::Directory);
+                Ok((member.to_owned(), Sources::read(&source, left_out)?))
+            })
+        });
+        members.collect()
+    }
+
     /// Whether install scripts run.
     fn runs_scripts(&self) -> bool {
         self.list.scripts == Some(true)
@@ -127,7 +150,14 @@ impl Installer {
         } else {
             self.install(&planned, self.store.temporary_folder()?.path())?
         };
-        let tree = kept.tree(root, &self.store)?;
+        let mut tree = kept.tree(root, &self.store)?;
+        if let Some(workspace) = &planned.inputs.workspace {
+            for (place, member) in &kept.members {
+                let mut source = Source::new(workspace.root.join(member), SourceKind::Directory);
+                source.exclude.push(format!("/{FOLDER}"));
+                tree.follow_package(&source, tree::join(root, place, place)?)?;
+            }
+        }
         Ok(NodePackages { tree, with_scripts: kept.with_scripts })
     }
 
@@ -138,7 +168,7 @@ impl Installer {
         scope: Scope<'a>,
     ) -> Result<Option<Planned<'a>>, InstallError> {
         let Some(inputs) = Inputs::read(list, matches!(scope, Scope::Build))? else { return Ok(None) };
-        let tool = Tool::of(list.kind);
+        let tool = Tool::of(inputs.kind);
         let program = self.programs.find(tool.name()).ok_or_else(|| InstallError::NoProgram {
             program: tool.name(),
             task: format!("install the packages of `{}`", list.path.display()),
@@ -149,32 +179,41 @@ impl Installer {
         Ok(Some(Planned { key, inputs, tool, program, version, list, scope }))
     }
 
-    /// Installs packages into a folder, from the store if it has them. Returns the names of those whose install scripts have
-    /// not run.
+    /// Installs packages into a folder, from the store if it has them. `members` are those of the workspace that the packages
+    /// are for. Returns the names of those whose install scripts have not run.
     pub(super) fn install_into(
         &self,
         planned: &Planned<'_>,
+        members: &BTreeMap<String, Sources>,
         folder: &Path,
     ) -> Result<Vec<String>, InstallError> {
-        let kept = if let Some(kept) = Kept::find(&planned.key, &self.store) {
-            let tree = kept.tree(&folder::root()?, &self.store)?;
-            folder::write(&tree, folder)?;
-            kept
-        } else {
-            self.install(planned, folder)?
+        let kept = match Kept::find(&planned.key, &self.store) {
+            None if planned.inputs.workspace.is_none() => self.install(planned, folder)?,
+            kept => {
+                let kept = kept.map_or_else(
+                    || self.install(planned, self.store.temporary_folder()?.path()),
+                    Ok::<_, InstallError>,
+                )?;
+                folder::write(&kept.tree(&folder::root()?, &self.store)?, folder)?;
+                kept
+            }
         };
+        for (place, member) in &kept.members {
+            if let Some(sources) = members.get(member) {
+                sources.write(&folder.join(place))?;
+            }
+        }
         Ok(if planned.runs_scripts() { Vec::new() } else { kept.with_scripts })
     }
 
     fn install(&self, planned: &Planned<'_>, folder: &Path) -> Result<Kept, InstallError> {
-        let Planned { inputs, key, tool, program, version, list, scope } = planned;
+        let Planned { inputs, key, tool, program, version, list: _, scope } = planned;
         inputs.write(folder)?;
         let job = Job {
             tool: *tool,
             program,
             version,
             inputs,
-            lock: &list.path,
             cpu: scope.cpu(),
             scripts: planned.runs_scripts(),
             folder,
@@ -185,7 +224,13 @@ impl Installer {
             return Ok(kept);
         }
         job.run()?;
-        let installed = installed::read(&folder.join(FOLDER), scope.cpu())?;
+        let (installed, members) = match &inputs.workspace {
+            Some(workspace) => {
+                let Placed { tree, members } = placement::of_member(folder, workspace)?;
+                (installed::of_tree(tree, &format!("/{FOLDER}"), scope.cpu())?, members)
+            }
+            None => (installed::read(&folder.join(FOLDER), scope.cpu())?, BTreeMap::new()),
+        };
         if let Scope::Image(target) = scope
             && let Some(package) = installed.foreign.into_iter().next()
         {
@@ -197,17 +242,26 @@ impl Installer {
             }
             .into());
         }
-        Kept::add(key, (&installed.tree, ""), installed.with_scripts, &self.store)
+        let mut kept = Kept::add((&installed.tree, ""), &self.store)?;
+        (kept.with_scripts, kept.members) = (installed.with_scripts, members);
+        kept.record(key, &self.store)?;
+        Ok(kept)
     }
 
-    /// What npm would install, if its cache has all of it and nothing needs npm itself.
+    /// What npm would install, from its cache, if nothing needs npm itself.
     fn unpack_npm_cache(&self, job: &Job<'_>) -> Result<Option<Kept>, InstallError> {
         // Without a target, the packages are for programs of this machine, which run in the folder.
-        let Some(cpu) = job.cpu.filter(|_| job.tool == Tool::Npm && !job.scripts) else { return Ok(None) };
+        let is_for_cache = job.tool == Tool::Npm && !job.scripts && job.inputs.workspace.is_none();
+        let Some(cpu) = job.cpu.filter(|_| is_for_cache) else { return Ok(None) };
         let Some(packages) = npm_cache::packages(job.inputs, cpu) else { return Ok(None) };
         // An npm without these settings installs in its own way.
         let settings = job.npm_settings().unwrap_or_default();
         let Some(cache) = NpmCache::of(&settings) else { return Ok(None) };
+        let missing = cache.missing(&packages);
+        // If that fails, npm says why when it does all of it.
+        if !missing.is_empty() && (missing.len() > ADDED_AT_MOST || job.fill_npm_cache(&missing).is_err()) {
+            return Ok(None);
+        }
         let Some(kept) = cache.unpack(&packages, &self.store)? else { return Ok(None) };
         let root = ROOT.parse().map_err(|source| TreeError::Path { what: ROOT.to_owned(), source })?;
         let tree = kept.tree(&root, &self.store)?;
@@ -245,6 +299,10 @@ fn key(inputs: &Inputs, tool: Tool, version: &Version, scope: Scope<'_>, scripts
     };
     hasher.add(format!("{tool} {major}\0{machine}\0{scripts}"));
     add_files(inputs.files(), &mut hasher);
+    if let Some(workspace) = &inputs.workspace {
+        hasher.add(&workspace.member);
+        add_files(workspace.deciding().map(|(folder, text)| (folder, text.as_bytes())), &mut hasher);
+    }
     hasher.finish()
 }
 

@@ -50,8 +50,6 @@ pub(super) struct Job<'a> {
     pub(super) program: &'a Program,
     pub(super) version: &'a Version,
     pub(super) inputs: &'a Inputs,
-    /// The lock file of the user.
-    pub(super) lock: &'a Path,
     /// The word of Node.js for the function's architecture, or nothing for a build on this machine.
     pub(super) cpu: Option<&'static str>,
     /// Whether install scripts run.
@@ -200,6 +198,18 @@ impl Job<'_> {
         self.program.run(&arguments, &VARIABLES, self.folder, self.reporter)
     }
 
+    /// Has npm download archives into its cache, which runs no code of a package.
+    ///
+    /// # Errors
+    /// When npm fails.
+    pub(super) fn fill_npm_cache(&self, packages: &[String]) -> Result<(), InstallError> {
+        let arguments: Vec<&str> = ["cache", "add", "--no-progress", "--ignore-scripts", "--"]
+            .into_iter()
+            .chain(packages.iter().map(String::as_str))
+            .collect();
+        self.call(&arguments, &[])
+    }
+
     /// An npm that does not know `--cpu`, `--os` and `--libc` ignores them; then what it has installed is refused.
     fn npm(&self) -> Result<(), InstallError> {
         let development = if self.cpu.is_some() { "--omit=dev" } else { "--include=dev" };
@@ -207,6 +217,12 @@ impl Job<'_> {
         let cpu = self.cpu.map(|cpu| format!("--cpu={cpu}"));
         if let Some(cpu) = &cpu {
             arguments.extend([cpu.as_str(), "--os=linux", "--libc=glibc"]);
+        }
+        let workspace = self.inputs.workspace.as_ref();
+        let member = workspace.map(|workspace| format!("--workspace={}", workspace.member));
+        if let (Some(workspace), Some(member)) = (workspace, &member) {
+            arguments.push(member);
+            arguments.extend(workspace.with_development.then_some("--include-workspace-root"));
         }
         // npm starts others of itself for packages in Git repositories, which only get the variable.
         let variables: &[_] = if self.scripts { &[] } else { &[("npm_config_ignore_scripts", "true")] };
@@ -225,7 +241,7 @@ impl Job<'_> {
             if !file.exists() {
                 fs::write_atomically(&file, b"packages: []\n")?;
             }
-        } else {
+        } else if self.inputs.workspace.is_none() {
             arguments.push("--ignore-workspace");
         }
         let cpu = self.cpu.map(|cpu| format!("--cpu={cpu}"));
@@ -234,7 +250,7 @@ impl Job<'_> {
                 arguments.extend([option.as_str(), "--os=linux", "--libc=glibc"]);
             }
             (Some(cpu), _) => {
-                let manifest = with_target(self.inputs.manifest.clone(), cpu);
+                let manifest = with_target(self.inputs.root_manifest(), cpu);
                 fs::write_atomically(&self.folder.join("package.json"), manifest.to_string().as_bytes())?;
             }
             (None, _) => {}
@@ -251,11 +267,11 @@ impl Job<'_> {
             } else {
                 ("Yarn 1", "run `npm install --global yarn`, or migrate the lock file with `yarn install`")
             };
-            let (lock, version) = (self.lock.to_owned(), self.version.text.clone());
+            let (lock, version) = (self.inputs.lock_path.clone(), self.version.text.clone());
             return Err(NodeError::OtherVersion { lock, writer, program: "yarn", version, help }.into());
         }
         if !self.scripts && names_repository(&self.inputs.lock) {
-            return Err(NodeError::Repository { lock: self.lock.to_owned() }.into());
+            return Err(NodeError::Repository { lock: self.inputs.lock_path.clone() }.into());
         }
         if !is_berry {
             let development = if self.cpu.is_some() { "--production" } else { "--production=false" };
@@ -276,7 +292,10 @@ impl Job<'_> {
         // Only this compares the lock file, and it cannot leave out what is for development. This linker writes no packages.
         let check = ["install", "--immutable", "--mode=skip-build"];
         self.call(&check, &[scripts, quiet, linker("pnp")])?;
-        self.call(&["workspaces", "focus", "--production"], &packages)
+        let mut focus = vec!["workspaces", "focus", "--production"];
+        // Without a name, it is the workspace of the folder.
+        focus.extend(self.inputs.workspace.as_ref().map(|it| it.name().unwrap_or(&it.member)));
+        self.call(&focus, &packages)
     }
 
     fn call(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), InstallError> {
@@ -286,7 +305,7 @@ impl Job<'_> {
             return Ok(());
         }
         if self.tool.finds_lock_outdated(&ended.lines) {
-            let (lock, details) = (self.lock.to_owned(), self.tool.details(&ended.lines));
+            let (lock, details) = (self.inputs.lock_path.clone(), self.tool.details(&ended.lines));
             return Err(NodeError::OutdatedLock { lock, details, command: self.tool.update() }.into());
         }
         Err(InstallError::Program { message: self.tool.message(&ended), command: ended.command })

@@ -28,6 +28,7 @@ mod fields;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -230,7 +231,8 @@ impl TreeBuilder<'_> {
     }
 
     fn path(&self, entry: &Entry) -> Result<ImagePath, TreeError> {
-        join(self.root, &entry.name.path, &self.name_of(entry))
+        // Only a message needs the name.
+        join(self.root, &entry.name.path, &fmt::from_fn(|f| f.write_str(&self.name_of(entry))))
     }
 
     /// How messages name an entry.

@@ -100,6 +100,46 @@ fn packages_of_every_kind_of_list_are_installed() {
 
 #[test]
 #[ignore = "needs PyPI and the open bases; `make test` runs it"]
+fn a_member_of_a_workspace_gets_what_it_needs_of_the_lock_file_and_of_other_members() {
+    let project_of = |name: &str, needs: &str, more: &str| {
+        format!(
+            "[project]\nname = \"{name}\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [{needs}]\n{more}"
+        )
+    };
+    let workspace = project(&json!(true));
+    workspace.write(
+        "pyproject.toml",
+        project_of("root", "\"attrs\"", "[tool.uv.workspace]\nmembers = [\"code\", \"words\"]\n"),
+    );
+    let words = "[tool.uv.sources]\nwords = { workspace = true }\n";
+    workspace.write("code/pyproject.toml", project_of("shop", "\"six==1.17.0\", \"idna==3.10\"", ""));
+    let backend = "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n";
+    workspace.write("words/pyproject.toml", project_of("words", "\"idna\"", backend));
+    workspace.write("words/src/words/__init__.py", "WORD = 'hello'\n");
+    uv(&workspace.path("."), &["lock", "--quiet"]);
+    succeed(&mut limg(&workspace, &["build"], true));
+    let names = installed(&workspace);
+    let has = |names: &[String], name: &str| names.iter().any(|own| own == name);
+    assert!(has(&names, "six.py") && has(&names, "idna") && !has(&names, "attr"), "{names:?}");
+
+    workspace.write("code/pyproject.toml", project_of("shop", "\"six==1.17.0\", \"words\"", words));
+    uv(&workspace.path("."), &["lock", "--quiet"]);
+    let refused = fails(2, &mut limg(&workspace, &["build"], true)).stderr;
+    assert!(
+        refused.contains("words is not a wheel") && refused.contains("a member of the workspace"),
+        "{refused}"
+    );
+    let built = succeed(&mut limg(&workspace, &["build", "--allow-source"], true)).stderr;
+    assert!(built.contains("[built-from-source]"), "{built}");
+    assert!(has(&installed(&workspace), "words") && has(&installed(&workspace), "idna"));
+    assert!(!workspace.path("words/build").exists(), "the folder of the member is as it was");
+    let mut again = workspace.limg(&["build", "--allow-source"]);
+    let again = succeed(again.env("PATH", "/nowhere")).stderr;
+    assert!(!again.contains("running"), "{again}");
+}
+
+#[test]
+#[ignore = "needs PyPI and the open bases; `make test` runs it"]
 fn pip_alone_installs_the_same_as_uv() {
     let workspace = project(&json!(true));
     workspace.write("code/requirements.txt", REQUIREMENTS);

@@ -1,8 +1,8 @@
-//! Installs what a `package-lock.json` pins without npm, from the archives in npm's cache.
+//! Installs what a `package-lock.json` pins from the archives in npm's cache, which npm fills.
 //!
 //! npm writes ten thousand files for what is a stream of bytes to limg. The lock file has the place and the digest of every
 //! package, and the cache has the archives under their digests. The result must be what npm would install: where a lock file
-//! has anything else than packages of a registry, or the cache lacks an archive, nothing is installed here, and npm does it.
+//! has anything else than packages of a registry, or the cache lacks an archive in the end, npm does it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -58,6 +58,7 @@ struct Lock {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Package {
+    version: Option<String>,
     resolved: Option<String>,
     integrity: Option<String>,
     link: bool,
@@ -103,6 +104,13 @@ impl NpmCache {
         (is_ordinary && cache.is_absolute()).then(|| Self(cache.join("_cacache/content-v2")))
     }
 
+    /// What names the packages to npm whose archives are not here.
+    pub(super) fn missing(&self, packages: &Packages) -> Vec<String> {
+        let missing =
+            packages.0.iter().filter(|(_, package)| !package.in_bundle && self.archive(package).is_none());
+        missing.filter_map(|(place, package)| package.name_for_npm(place)).collect()
+    }
+
     /// Unpacks packages into the store. Nothing if npm has to do it.
     ///
     /// # Errors
@@ -132,13 +140,12 @@ impl NpmCache {
 
     /// Where the archive of a package is. Nothing if it is not in the cache, or not one of a registry.
     fn archive(&self, package: &Package) -> Option<PathBuf> {
-        let is_of_registry = package.resolved.as_deref().is_none_or(|url| url.starts_with("http"));
         let digest =
             package.integrity.as_deref()?.split_whitespace().find_map(|it| it.strip_prefix("sha512-"))?;
         let digest = hex(&STANDARD.decode(digest).ok()?);
         let (first, second, rest) = (digest.get(..2)?, digest.get(2..4)?, digest.get(4..)?);
         let path = self.0.join("sha512").join(first).join(second).join(rest);
-        (is_of_registry && path.is_file()).then_some(path)
+        (package.is_of_registry() && path.is_file()).then_some(path)
     }
 }
 
@@ -208,6 +215,23 @@ impl Lock {
 }
 
 impl Package {
+    fn is_of_registry(&self) -> bool {
+        self.resolved.as_deref().is_none_or(|url| url.starts_with("https://") || url.starts_with("http://"))
+    }
+
+    /// What npm's cache takes for the package at a place. Nothing if that could run its code, as a repository would.
+    fn name_for_npm(&self, place: &str) -> Option<String> {
+        let name = node_modules::name_of(place);
+        if let Some(url) = &self.resolved {
+            // npm takes other addresses for repositories of well-known hosts.
+            let is_archive = url.split(['?', '#']).next()?.rsplit('.').next() == Some("tgz");
+            return (self.is_of_registry() && is_archive).then(|| url.clone());
+        }
+        let version = self.version.as_deref()?;
+        let is_version = version.bytes().all(|it| it.is_ascii_alphanumeric() || b".-+".contains(&it));
+        (is_version && !name.starts_with('-')).then(|| format!("{name}@{version}"))
+    }
+
     /// The names of the packages that it needs when it runs, and whether they may be missing.
     fn needs(&self) -> impl Iterator<Item = (&str, bool)> {
         let is_optional_peer = |name: &str| {

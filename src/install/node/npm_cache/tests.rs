@@ -226,3 +226,20 @@ fn other_settings_of_npm_are_for_npm() {
     assert!(of("").is_some() && of("optional").is_none());
     assert!(NpmCache::of("11.0.0\n").is_none() && NpmCache::of("").is_none());
 }
+
+#[test]
+fn npm_gets_names_of_archives_only() {
+    for (keys, expected) in [
+        (json!({ "resolved": "https://example.com/a-1.tgz" }), Some("https://example.com/a-1.tgz")),
+        (json!({ "resolved": "http://127.0.0.1:1/a-1.tgz?x#y" }), Some("http://127.0.0.1:1/a-1.tgz?x#y")),
+        (json!({ "version": "1.0.0-beta.1" }), Some("@s/a@1.0.0-beta.1")),
+        (json!({ "resolved": "https://github.com/s/a" }), None),
+        (json!({ "resolved": "git+ssh://git@github.com/s/a.tgz" }), None),
+        (json!({ "resolved": "file:a.tgz" }), None),
+        (json!({ "version": "npm:other@1" }), None),
+        (json!({}), None),
+    ] {
+        let package: Package = serde_json::from_value(keys.clone()).unwrap();
+        assert_eq!(package.name_for_npm("node_modules/b/node_modules/@s/a").as_deref(), expected, "{keys}");
+    }
+}
