@@ -21,6 +21,7 @@
 //! | `check` | checks a planned image against Lambda's rules |
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
 //! | `extract` | extracts files of another image as a tree |
+//! | `compare` | finds what differs between two images |
 //! | [`image`] | assembles a base, layers and a config into an image |
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
@@ -35,6 +36,7 @@ mod build_time;
 mod bytecode;
 mod check;
 pub mod cli;
+mod compare;
 mod definition;
 pub mod engine;
 mod event;

@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("registry", &["image", "store", "event", "project"]),
     ("layout", &["image", "layer", "files", "tree", "store", "project"]),
     ("layer_version", &["store", "project"]),
+    ("compare", &["image", "layer", "files", "store", "project"]),
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),

@@ -41,7 +41,8 @@ pub(super) async fn run(
     }
     let options =
         Options { time: settings.time.clone(), cache_from: cache.cache_from, labels: BTreeMap::new() };
-    let context = ContextOptions::of_build(&common, objects).open(settings, terminal, &loaded)?;
+    let context =
+        ContextOptions::of_build(&common, objects).open(settings, terminal, loaded.lock_file.clone())?;
     let functions: Vec<&Function> = functions.iter().collect();
     let mut interrupt = interrupt.defer();
     let built = {

@@ -1,6 +1,7 @@
 //! What commands work with: the store, registries, AWS and the lock, as settings and arguments configure them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::CommonBuildArguments;
@@ -10,7 +11,6 @@ use super::render::Terminal;
 use super::settings::Settings;
 #[cfg(feature = "aws")]
 use crate::aws::{Aws, AwsLayerVersions, AwsOptions, EcrCredentials};
-use crate::definition::Loaded;
 use crate::finding::S3Object;
 use crate::fs;
 use crate::install::Programs;
@@ -113,17 +113,17 @@ impl ContextOptions {
         Self { verify: arguments.verify, objects, ..Self::new(arguments.pinning()) }
     }
 
-    /// Opens the store, reads the lock file, and creates the clients, which send nothing yet.
+    /// Opens the store, reads the lock file, which need not exist, and creates the clients, which send nothing yet.
     pub(super) fn open(
         self,
         settings: &Settings,
         terminal: &Arc<Terminal>,
-        loaded: &Loaded,
+        lock_file: PathBuf,
     ) -> Result<Context, CommandError> {
         let configuration = configuration(settings)?;
         let store = store(settings)?.with_limit(configuration.store_limit(settings.store_limit));
         let store = if self.verify { store.verifying() } else { store };
-        let pins = Pins::read(loaded.lock_file.clone(), self.pinning).map_err(CommandError::Lock)?;
+        let pins = Pins::read(lock_file, self.pinning).map_err(CommandError::Lock)?;
         for (object, sha256) in self.objects {
             pins.pin_object(&object, sha256);
         }

@@ -11,6 +11,7 @@ mod completions;
 mod config_yaml;
 mod context;
 mod destination;
+mod diff;
 mod error;
 mod event;
 mod fetch;
@@ -138,6 +139,10 @@ async fn run(
         Command::Functions(arguments) => functions::run(&arguments, settings, terminal).await,
         Command::Template(arguments) => template::run(arguments, settings, terminal).await,
         Command::Migrate(arguments) => migrate::run(arguments, settings, terminal).await,
+        Command::Diff(arguments) => {
+            let diff = Box::pin(diff::run(arguments, settings, terminal));
+            unless_interrupted(diff, interrupt, terminal).await
+        }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),
         Command::Init(arguments) => init::run(&arguments, settings, terminal),

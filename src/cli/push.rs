@@ -49,7 +49,7 @@ async fn to_registry(
         connections: push.connections.into(),
         ..ContextOptions::of_build(&push.common, objects)
     };
-    let context = options.open(settings, terminal, &job.loaded)?;
+    let context = options.open(settings, terminal, job.loaded.lock_file.clone())?;
     let target = |function: &Function| {
         repository(&prefix, &function.image.name).map(|repository| job.target(repository))
     };
@@ -83,7 +83,7 @@ async fn to_ecr(
         aws: Some(aws.clone()),
         ..ContextOptions::of_build(&push.common, objects)
     };
-    let context = options.open(settings, terminal, &job.loaded)?;
+    let context = options.open(settings, terminal, job.loaded.lock_file.clone())?;
     let registry = aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
     let targets: Vec<Target> =
         names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();

@@ -29,7 +29,7 @@ pub(super) async fn run(
     terminal.warnings(&loaded.warnings);
     let used: BTreeSet<S3Object> = objects.keys().cloned().collect();
     let options = ContextOptions { objects, ..ContextOptions::new(Pinning::Renew) };
-    let context = options.open(settings, terminal, &loaded)?;
+    let context = options.open(settings, terminal, loaded.lock_file.clone())?;
     // Without `--fetch` nothing shows which objects are in use.
     if renews_all && definition.fetch {
         context.pins.retain_objects(|object| used.contains(object));

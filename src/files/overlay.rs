@@ -17,7 +17,7 @@ use crate::store::{Blob, Digest};
 use crate::tree::{LISTED_PATH, LISTING_LIMIT};
 
 /// The merged view of an image's layers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Overlay {
     /// Every folder above an entry is a directory here, whether or not a layer names it.
     entries: BTreeMap<ImagePath, OverlayEntry>,

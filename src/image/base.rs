@@ -99,6 +99,21 @@ impl BaseImage {
         &self.layers
     }
 
+    /// What the layers are called in the `history` of the config, the lowest first. Without one for each, their numbers.
+    #[must_use]
+    pub fn layer_names(&self) -> Vec<String> {
+        let history = self.config.get("history").and_then(Value::as_array).into_iter().flatten();
+        let of_layers = history.filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true)));
+        let name =
+            |entry: &Value| entry.get("created_by").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let names: Vec<String> = of_layers.map(name).collect();
+        if names.len() == self.layers.len() {
+            let plain = |name: String| name.strip_prefix("limg: ").map_or(name.clone(), str::to_owned);
+            return names.into_iter().map(plain).collect();
+        }
+        (1..=self.layers.len()).map(|number| format!("layer {number}")).collect()
+    }
+
     /// The digest of the config: equal for bases with equal content.
     #[must_use]
     pub fn config_digest(&self) -> &Digest {

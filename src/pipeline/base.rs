@@ -170,18 +170,19 @@ fn unusable(function: &Function, location: &ImageLocation, error: &BaseError) ->
     Finding::error(Code::UnusableBase, function.base.place.clone(), message).optional_help(error.help())
 }
 
-async fn load(
+/// Reads manifest and config of an image, and finds its layers. Those in the repository that is returned may still have to be
+/// fetched.
+pub(super) async fn read(
     location: &ImageLocation,
     architecture: Architecture,
-    keeps_entry: bool,
     context: &Context,
-) -> Result<LoadedBase, BaseError> {
+) -> Result<(BaseImage, Option<Repository>), BaseError> {
     let store = context.store.clone();
     let from_files = async |read: ReadFiles, path: &Path, reference: &Option<String>| {
         let (path, reference, store) = (path.to_owned(), reference.clone(), store.clone());
         blocking(move || Ok::<_, BaseError>(read(&path, reference.as_deref(), architecture, &store)?)).await
     };
-    let (image, origin) = match location {
+    Ok(match location {
         ImageLocation::Registry(reference) => {
             let RemoteImage { manifest, config, layers } =
                 remote_image::read(reference, architecture, context).await?;
@@ -198,7 +199,16 @@ async fn load(
         ImageLocation::DockerArchive(path, name) => {
             (from_files(layout::read_docker_archive, path, name).await?, None)
         }
-    };
+    })
+}
+
+async fn load(
+    location: &ImageLocation,
+    architecture: Architecture,
+    keeps_entry: bool,
+    context: &Context,
+) -> Result<LoadedBase, BaseError> {
+    let (image, origin) = read(location, architecture, context).await?;
     let run = image.run_config();
     let promised = keeps_entry && run.entrypoint.as_deref().is_some_and(|words| words == [AWS_ENTRYPOINT]);
     let guaranteed: &[&str] = if promised { &[AWS_ENTRYPOINT, EMULATOR_PATH] } else { &[] };

@@ -45,6 +45,15 @@ pub(crate) enum PipelineError {
         #[source]
         source: BaseError,
     },
+    /// An image cannot be read to compare it.
+    #[error("failed to read the image `{image}`")]
+    Compare {
+        /// Its location.
+        image: String,
+        /// Why.
+        #[source]
+        source: BaseError,
+    },
     /// Packages cannot be installed for a reason outside the definition.
     #[error("failed to install the packages of `{list}`")]
     Install {
@@ -314,7 +323,7 @@ impl Failure for PipelineError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Findings(_) | Self::NothingToPin { .. } => FailureKind::User,
-            Self::Base { source, .. } => source.kind(),
+            Self::Base { source, .. } | Self::Compare { source, .. } => source.kind(),
             Self::Deliver { source, .. } => source.kind(),
             Self::Lock(source) => source.kind(),
             Self::LayerVersion { source, .. } => source.kind(),
@@ -331,7 +340,7 @@ impl Failure for PipelineError {
     fn help(&self) -> Option<Help> {
         match self {
             Self::Source { source, .. } => source.help(),
-            Self::Base { source, .. } => source.help(),
+            Self::Base { source, .. } | Self::Compare { source, .. } => source.help(),
             Self::Install { source, .. } | Self::Build { source, .. } => source.help(),
             Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),

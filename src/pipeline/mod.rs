@@ -10,6 +10,7 @@ mod build;
 mod builds;
 mod built;
 mod bytecode;
+mod compare;
 mod context;
 mod deliver;
 mod error;
@@ -36,6 +37,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use build::Options;
 pub(crate) use built::Built;
+pub(crate) use compare::compare;
 pub(crate) use context::Context;
 pub(crate) use deliver::{Delivered, Destination, docker_name};
 pub(crate) use error::{PipelineError, PushError};

@@ -15,6 +15,7 @@ mod bytecode;
 mod cache;
 mod definitions;
 mod destinations;
+mod diff;
 mod documentation;
 mod excludes;
 mod failures;

@@ -64,7 +64,7 @@ impl CommonBuildArguments {
 }
 
 /// Lambda's names of architectures, and OCI's for convenience.
-fn architecture(text: &str) -> Result<Architecture, String> {
+pub(super) fn architecture(text: &str) -> Result<Architecture, String> {
     match text {
         "x86_64" | "amd64" => Ok(Architecture::X86_64),
         "arm64" | "aarch64" => Ok(Architecture::Arm64),

@@ -6,6 +6,7 @@ mod cache;
 mod common;
 mod completions;
 mod definition;
+mod diff;
 mod event;
 mod functions;
 mod init;
@@ -26,6 +27,7 @@ pub(super) use self::cache::{CacheArguments, CacheCommand, PruneArguments};
 pub(super) use self::common::{CommonBuildArguments, ShardArguments};
 pub(super) use self::completions::CompletionsArguments;
 pub(super) use self::definition::DefinitionArguments;
+pub(super) use self::diff::DiffArguments;
 pub(super) use self::event::EventArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
@@ -139,6 +141,8 @@ pub(super) enum Command {
     Template(TemplateArguments),
     /// Write the limg.yaml that stands for a definition of another tool
     Migrate(MigrateArguments),
+    /// Show what differs between two images: layers, packages, files and settings
+    Diff(DiffArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

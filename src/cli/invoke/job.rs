@@ -62,7 +62,11 @@ impl Job<'_> {
         function: &Function,
     ) -> Result<Version, CommandError> {
         let Self { settings, terminal, .. } = self;
-        let context = ContextOptions::of_build(&self.common, objects).open(settings, terminal, loaded)?;
+        let context = ContextOptions::of_build(&self.common, objects).open(
+            settings,
+            terminal,
+            loaded.lock_file.clone(),
+        )?;
         let debugger =
             self.debug_port.map(|port| debugger(function).map(|debugger| (debugger, port))).transpose()?;
         let labels = labels(loaded, function);

@@ -1,0 +1,111 @@
+//! Comparisons of images with small layers.
+
+use serde_json::json;
+
+use super::*;
+use crate::project::Architecture;
+use crate::store::{Digest, Store};
+
+/// A layer with files: `PATH`, its mode and content; a content `-> TARGET` is that of a link.
+fn layer(store: &Store, files: &[(&str, u32, &str)]) -> Layer {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, mode, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(*mode);
+        header.set_size(0);
+        if let Some(target) = content.strip_prefix("-> ") {
+            header.set_entry_type(tar::EntryType::Symlink);
+            tar.append_link(&mut header, path, target).unwrap();
+        } else {
+            header.set_size(content.len() as u64);
+            tar.append_data(&mut header, path, content.as_bytes()).unwrap();
+        }
+    }
+    let blob = store.add_blob(&tar.into_inner().unwrap()).unwrap();
+    let digest = Digest::of(&blob.read().unwrap());
+    Layer { digest: digest.clone(), diff_id: digest, size: blob.size, blob }
+}
+
+/// An image with layers by their names.
+fn image(layers: Vec<(&str, Layer)>, command: &str) -> BaseImage {
+    let diff_ids: Vec<_> = layers.iter().map(|(_, layer)| layer.diff_id.as_str()).collect();
+    let history: Vec<_> =
+        layers.iter().map(|(name, _)| json!({ "created_by": format!("limg: {name}") })).collect();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        "history": history, "config": { "Cmd": [command], "Env": ["A=1"] },
+    });
+    let layers = layers.into_iter().map(|(_, layer)| layer).collect();
+    BaseImage::without_manifest(config.to_string().as_bytes(), layers, Architecture::X86_64).unwrap()
+}
+
+fn names<T>(changes: &[Change<T>]) -> Vec<String> {
+    let sign = |change: &Change<T>| match (&change.before, &change.after) {
+        (Some(_), Some(_)) => '~',
+        (Some(_), None) => '-',
+        (None, _) => '+',
+    };
+    changes.iter().map(|change| format!("{} {}", sign(change), change.name)).collect()
+}
+
+#[test]
+fn an_image_is_the_same_as_itself() {
+    let (_folder, store) = Store::for_test();
+    let image = image(vec![("code", layer(&store, &[("var/task/app.py", 0o644, "x")]))], "app.handler");
+    let comparison = compare(&image, &image).unwrap();
+    assert!(comparison.is_empty(), "{comparison:?}");
+}
+
+#[test]
+fn files_differ_by_what_is_in_them_and_not_by_their_layers() {
+    let (_folder, store) = Store::for_test();
+    let base = layer(&store, &[("usr/lib/a", 0o644, "base"), ("usr/lib/gone", 0o644, "base")]);
+    let shared = ("var/task/same", 0o644, "same");
+    let before = layer(
+        &store,
+        &[
+            shared,
+            ("var/task/app.py", 0o644, "one"),
+            ("var/task/mode", 0o644, "x"),
+            ("var/task/link", 0o777, "-> app.py"),
+            ("var/task/removed", 0o644, "x"),
+            ("opt/six-1.16.0.dist-info/METADATA", 0o644, "Version: 1.16.0"),
+            ("opt/node_modules/ms/package.json", 0o644, r#"{"name": "ms", "version": "2.1.2"}"#),
+        ],
+    );
+    let after = layer(
+        &store,
+        &[
+            ("usr/lib/.wh.gone", 0o644, ""),
+            ("var/task/app.py", 0o644, "two"),
+            ("var/task/mode", 0o755, "x"),
+            ("var/task/link", 0o777, "-> other.py"),
+            ("var/task/new", 0o644, "x"),
+            ("opt/six-1.17.0.dist-info/METADATA", 0o644, "Version: 1.17.0"),
+            ("opt/node_modules/ms/package.json", 0o644, r#"{"name": "ms", "version": "2.1.3"}"#),
+        ],
+    );
+    let before = image(vec![("base", base.clone()), ("code", before)], "app.handler");
+    let after = image(vec![("base", base), ("data", layer(&store, &[shared])), ("code", after)], "app.main");
+    let comparison = compare(&before, &after).unwrap();
+    assert_eq!(names(&comparison.layers), ["~ code", "+ data"]);
+    let expected = [
+        "~ /opt/node_modules/ms/package.json",
+        "- /opt/six-1.16.0.dist-info/METADATA",
+        "+ /opt/six-1.17.0.dist-info/METADATA",
+        "- /usr/lib/gone",
+        "~ /var/task/app.py",
+        "~ /var/task/link",
+        "~ /var/task/mode",
+        "+ /var/task/new",
+        "- /var/task/removed",
+    ];
+    assert_eq!(names(&comparison.files), expected);
+    let change = |name: &str, before: &str, after: &str| Change {
+        name: name.to_owned(),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
+    };
+    assert_eq!(comparison.packages, [change("ms", "2.1.2", "2.1.3"), change("six", "1.16.0", "1.17.0")]);
+    assert_eq!(comparison.settings, [change("Cmd", "app.handler", "app.main")]);
+}
