@@ -5,8 +5,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Docker, Image, PNPM, PNPM_9, Workspace, YARN, YARN_1, assert_same, base, fails, listing,
-    package_manager, succeed, tool,
+    self, Base, Docker, Image, PNPM, Workspace, YARN, assert_same, base, fails, listing, package_manager,
+    succeed, tool,
 };
 
 /// A package manager: its name, its program if it is not npm, and how it writes its lock file.
@@ -16,17 +16,40 @@ struct Manager {
     writes_lock: &'static [&'static str],
 }
 
-const ALL: [Manager; 5] = [
-    Manager { name: "npm", program: None, writes_lock: &["install", "--silent", "--package-lock-only"] },
-    Manager { name: "pnpm", program: Some(PNPM), writes_lock: &["install", "--lockfile-only"] },
-    Manager { name: "pnpm", program: Some(PNPM_9), writes_lock: &["install", "--lockfile-only"] },
-    Manager { name: "yarn", program: Some(YARN_1), writes_lock: &["install", "--ignore-scripts"] },
-    Manager {
-        name: "yarn",
-        program: Some(YARN),
-        writes_lock: &["install", "--no-immutable", "--mode=update-lockfile"],
-    },
-];
+const NPM: Manager =
+    Manager { name: "npm", program: None, writes_lock: &["install", "--silent", "--package-lock-only"] };
+const PNPM_10: Manager =
+    Manager { name: "pnpm", program: Some(PNPM), writes_lock: &["install", "--lockfile-only"] };
+const PNPM_9: Manager =
+    Manager { name: "pnpm", program: Some(support::PNPM_9), writes_lock: &["install", "--lockfile-only"] };
+const YARN_1: Manager =
+    Manager { name: "yarn", program: Some(support::YARN_1), writes_lock: &["install", "--ignore-scripts"] };
+const YARN_4: Manager = Manager {
+    name: "yarn",
+    program: Some(YARN),
+    writes_lock: &["install", "--no-immutable", "--mode=update-lockfile"],
+};
+
+/// Defines a test of each package manager for a check, so that they run at the same time: `node_packages::CHECK::MANAGER`.
+macro_rules! every_package_manager {
+    ($($check:ident)+) => {$(
+        mod $check {
+            every_package_manager! { $check: npm NPM, pnpm_10 PNPM_10, pnpm_9 PNPM_9, yarn_1 YARN_1, yarn_4 YARN_4 }
+        }
+    )+};
+    ($check:ident: $($name:ident $manager:ident),+) => {$(
+        #[test]
+        #[ignore = "needs npm's registry and the open bases; `make test` runs it"]
+        fn $name() {
+            super::$check(&super::$manager);
+        }
+    )+};
+}
+
+every_package_manager! {
+    installs_what_its_lock_file_pins
+    a_lock_file_that_is_not_up_to_date_is_an_error_with_the_command_that_updates_it
+}
 
 /// Packages of one file and of many, with programs, native ones for each system, and one for development.
 fn manifest() -> Value {
@@ -129,84 +152,78 @@ fn assert_paths(who: &str, paths: &[String], expected: &[&str], unexpected: &[&s
     assert_eq!(paths.iter().find(is_unexpected), None, "{who}");
 }
 
-#[test]
-#[ignore = "needs npm's registry and the open bases; `make test` runs it"]
-fn every_package_manager_installs_what_its_lock_file_pins() {
-    for manager in &ALL {
-        let who = manager.program.unwrap_or("npm");
-        let project = Project::new(manager);
-        let before = listing(&project.workspace.path("code"));
-        let built = project.build("intel");
-        let common = ["ms/index.js", "express/index.js", "sharp/lib/index.js", ".bin/semver"];
-        let unexpected = [
-            "typescript/",
-            ".bin/tsc",
-            ".package",
-            ".modules",
-            ".pnpm",
-            ".yarn",
-            "@img/sharp-linuxmusl",
-            "@img/sharp-darwin",
-            "@img/sharp-win32",
-        ];
-        let paths = packages(&built);
+fn installs_what_its_lock_file_pins(manager: &'static Manager) {
+    let who = manager.program.unwrap_or("npm");
+    let project = Project::new(manager);
+    let before = listing(&project.workspace.path("code"));
+    let built = project.build("intel");
+    let common = ["ms/index.js", "express/index.js", "sharp/lib/index.js", ".bin/semver"];
+    let unexpected = [
+        "typescript/",
+        ".bin/tsc",
+        ".package",
+        ".modules",
+        ".pnpm",
+        ".yarn",
+        "@img/sharp-linuxmusl",
+        "@img/sharp-darwin",
+        "@img/sharp-win32",
+    ];
+    let paths = packages(&built);
+    assert_paths(who, &paths, &common, &unexpected);
+    assert_paths(who, &paths, &["@img/sharp-linux-x64/package.json"], &["@img/sharp-linux-arm64"]);
+    assert_same("before", &before, "after", &listing(&project.workspace.path("code")));
+    let again = succeed(&mut project.limg(&["build", "intel", "-o", "oci:out"]));
+    assert!(!again.stderr.contains("running"), "{who}: {}", again.stderr);
+    assert!(!again.stderr.contains("install-scripts"), "{who}: {}", again.stderr);
+
+    if manager.program == Some(support::YARN_1) {
+        let refused = fails(3, &mut project.limg(&["build", "arm", "-o", "oci:out"]));
+        assert!(
+            refused.stderr.contains("for this machine, and not for Linux on arm64"),
+            "{}",
+            refused.stderr
+        );
+    } else {
+        let paths = packages(&project.build("arm"));
         assert_paths(who, &paths, &common, &unexpected);
-        assert_paths(who, &paths, &["@img/sharp-linux-x64/package.json"], &["@img/sharp-linux-arm64"]);
-        assert_same("before", &before, "after", &listing(&project.workspace.path("code")));
-        let again = succeed(&mut project.limg(&["build", "intel", "-o", "oci:out"]));
-        assert!(!again.stderr.contains("running"), "{who}: {}", again.stderr);
-        assert!(!again.stderr.contains("install-scripts"), "{who}: {}", again.stderr);
-
-        if manager.program == Some(YARN_1) {
-            let refused = fails(3, &mut project.limg(&["build", "arm", "-o", "oci:out"]));
-            assert!(
-                refused.stderr.contains("for this machine, and not for Linux on arm64"),
-                "{}",
-                refused.stderr
-            );
-        } else {
-            let paths = packages(&project.build("arm"));
-            assert_paths(who, &paths, &common, &unexpected);
-            assert_paths(who, &paths, &["@img/sharp-linux-arm64/package.json"], &["@img/sharp-linux-x64"]);
-        }
-
-        if manager.program.is_none() {
-            let mut limg = project.limg(&["build", "intel", "-o", "oci:out"]);
-            let cached = succeed(limg.env("LIMG_STORE", project.workspace.path("empty")));
-            assert!(!cached.stderr.contains("npm ci"), "npm's cache has all archives: {}", cached.stderr);
-            let image = Image::of_layout(&project.workspace.path("out"), Some("intel"));
-            assert_eq!(image.digest, built.digest, "the same as npm would install");
-        }
-
-        // Another store, and another folder.
-        let elsewhere = Project { workspace: Workspace::new(), manager };
-        let (from, to) = (project.workspace.path("."), elsewhere.workspace.path("."));
-        for name in ["code", "bin", "limg.yaml"].into_iter().filter(|name| from.join(name).exists()) {
-            succeed(tool("cp").arg("-r").arg(from.join(name)).arg(&to));
-        }
-        assert_eq!(elsewhere.build("intel").digest, built.digest, "{who}");
+        assert_paths(who, &paths, &["@img/sharp-linux-arm64/package.json"], &["@img/sharp-linux-x64"]);
     }
+
+    if manager.program.is_none() {
+        let mut limg = project.limg(&["build", "intel", "-o", "oci:out"]);
+        let cached = succeed(limg.env("LIMG_STORE", project.workspace.path("empty")));
+        assert!(!cached.stderr.contains("npm ci"), "npm's cache has all archives: {}", cached.stderr);
+        let image = Image::of_layout(&project.workspace.path("out"), Some("intel"));
+        assert_eq!(image.digest, built.digest, "the same as npm would install");
+    }
+
+    // Another store, and another folder.
+    let elsewhere = Project { workspace: Workspace::new(), manager };
+    let (from, to) = (project.workspace.path("."), elsewhere.workspace.path("."));
+    for name in ["code", "bin", "limg.yaml"].into_iter().filter(|name| from.join(name).exists()) {
+        succeed(tool("cp").arg("-r").arg(from.join(name)).arg(&to));
+    }
+    assert_eq!(elsewhere.build("intel").digest, built.digest, "{who}");
 }
 
-#[test]
-#[ignore = "needs npm's registry and the open bases; `make test` runs it"]
-fn a_lock_file_that_is_not_up_to_date_is_an_error_with_the_command_that_updates_it() {
-    for manager in &ALL {
-        let project = Project::new(manager);
-        let mut manifest = manifest();
-        manifest["dependencies"]["left-pad"] = json!("1.3.0");
-        project.workspace.write("code/package.json", manifest.to_string());
-        let failed = fails(2, &mut project.limg(&["build", "intel", "-o", "oci:out"]));
-        for words in [
-            "[uninstallable-packages]",
-            "is not up to date with `package.json`",
-            "help: run `",
-            "commit the lock file",
-        ] {
-            assert!(failed.stderr.contains(words), "{:?}: {words}: {}", manager.program, failed.stderr);
-        }
-        assert_eq!(std::fs::read_dir(project.workspace.path("store/tmp")).unwrap().count(), 0);
+fn a_lock_file_that_is_not_up_to_date_is_an_error_with_the_command_that_updates_it(
+    manager: &'static Manager,
+) {
+    let project = Project::new(manager);
+    let mut manifest = manifest();
+    manifest["dependencies"]["left-pad"] = json!("1.3.0");
+    project.workspace.write("code/package.json", manifest.to_string());
+    let failed = fails(2, &mut project.limg(&["build", "intel", "-o", "oci:out"]));
+    for words in [
+        "[uninstallable-packages]",
+        "is not up to date with `package.json`",
+        "help: run `",
+        "commit the lock file",
+    ] {
+        assert!(failed.stderr.contains(words), "{:?}: {words}: {}", manager.program, failed.stderr);
     }
+    assert_eq!(std::fs::read_dir(project.workspace.path("store/tmp")).unwrap().count(), 0);
 }
 
 const EXPRESS: &str = "\

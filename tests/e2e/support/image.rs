@@ -73,6 +73,23 @@ impl Image {
         panic!("no layer of {} has {path}", self.digest)
     }
 
+    /// The contents of the files whose paths are wanted. Reads each layer once.
+    pub(crate) fn contents(&self, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Vec<u8>> {
+        let mut contents = BTreeMap::new();
+        for layer in &self.layers {
+            for entry in tar::Archive::new(open_layer(layer)).entries().unwrap() {
+                let mut entry = entry.unwrap();
+                let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+                if is_wanted(&path) {
+                    let mut content = Vec::new();
+                    entry.read_to_end(&mut content).unwrap();
+                    contents.insert(path, content);
+                }
+            }
+        }
+        contents
+    }
+
     /// The environment variables in the config.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let variables = self.config["config"]["Env"].as_array().cloned().unwrap_or_default();
