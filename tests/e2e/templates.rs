@@ -1,6 +1,6 @@
 //! Rewritten templates, as AWS's own transform of SAM and cfn-lint read them.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::{Base, Registry, Workspace, base, finish, repository, succeed};
@@ -15,12 +15,15 @@ const REWRITTEN: &[(&str, &[&str])] = &[
     ("serverless.after.yaml", &["Orders", "Inline", "Bare"]),
 ];
 
-/// What AWS's tools find wrong with a template; nothing if they accept it and these functions are deployed from images.
-fn faults(template: &Path, functions: &[&str]) -> Option<String> {
+/// What AWS's tools find wrong with templates; nothing if they accept them and these functions are deployed from images.
+fn faults(templates: &[(PathBuf, &[&str])]) -> Option<String> {
     let python = repository().join("target/sam/bin/python");
     assert!(python.is_file(), "cfn-lint is missing: run `.ci/install`, which installs it");
     let mut check = Command::new(python);
-    check.arg(repository().join("tests/e2e/support/check_template.py")).arg(template).args(functions);
+    check.arg(repository().join("tests/e2e/support/check_template.py"));
+    check.args(
+        templates.iter().map(|(path, functions)| format!("{}={}", path.display(), functions.join(","))),
+    );
     let finished = finish(&mut check);
     (finished.code != 0).then(|| format!("{}\n{}", finished.text(), finished.stderr))
 }
@@ -29,10 +32,10 @@ fn faults(template: &Path, functions: &[&str]) -> Option<String> {
 #[ignore = "needs cfn-lint and aws-sam-translator; `make test` runs it"]
 fn rewritten_templates_are_valid() {
     let folder = repository().join("src/definition/cloudformation/rewrite/tests/templates");
-    for (name, functions) in REWRITTEN {
-        assert_eq!(faults(&folder.join(name), functions), None, "{name}");
-    }
-    let original = faults(&folder.join("serverless.yaml"), &["Orders"]).unwrap();
+    let rewritten: Vec<_> =
+        REWRITTEN.iter().map(|(name, functions)| (folder.join(name), *functions)).collect();
+    assert_eq!(faults(&rewritten), None);
+    let original = faults(&[(folder.join("serverless.yaml"), &["Orders"])]).unwrap();
     assert!(original.contains("Orders is not deployed from an image"), "{original}");
 }
 
@@ -106,10 +109,10 @@ fn the_template_of_pushed_images_is_valid() {
     }
     // Lambda takes images of ECR only.
     let ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-    for (path, text, functions) in
-        [("images.yaml", root, &["Api", "Worker", "Inline"][..]), ("app/images.yaml", nested, &["Nested"])]
-    {
-        workspace.write(path, text.replace(&registry.address, ecr));
-        assert_eq!(faults(&workspace.path(path), functions), None, "{path}");
-    }
+    let written =
+        [("images.yaml", root, &["Api", "Worker", "Inline"][..]), ("app/images.yaml", nested, &["Nested"])];
+    let written = written.map(|(path, text, functions)| {
+        (workspace.write(path, text.replace(&registry.address, ecr)), functions)
+    });
+    assert_eq!(faults(&written), None);
 }

@@ -1,9 +1,9 @@
-"""Checks a template as AWS would: its own transform of SAM, then cfn-lint.
+"""Checks templates as AWS would: its own transform of SAM, then cfn-lint.
 
-usage: check_template.py FILE [FUNCTION]...
+usage: check_template.py FILE=FUNCTION[,FUNCTION]... ...
 
-Each FUNCTION is the logical id of a function that must be deployed from an image by digest. Exits with 1 and the reasons
-on standard output if a check fails.
+Each FUNCTION is the logical id of a function in FILE that must be deployed from an image by digest. Exits with 1 and the
+reasons on standard output if a check fails.
 """
 
 import os
@@ -67,7 +67,7 @@ def deployed(template):
         return {}, [f"SAM: {error.message}"] + [f"SAM: {cause.message}" for cause in error.causes]
 
 
-def main(file, *functions):
+def faults_of(file, functions):
     with open(file, encoding="utf-8-sig") as opened:
         template = yaml_parse(opened.read())
     result, faults = deployed(template)
@@ -77,8 +77,15 @@ def main(file, *functions):
         uri = properties.get("ImageUri") or (code.get("ImageUri") if isinstance(code, dict) else None)
         if properties.get("PackageType") != "Image" or "@sha256:" not in str(uri):
             faults.append(f"{function} is not deployed from an image by digest: {properties}")
+    return [f"{file}: {fault}" for fault in faults]
+
+
+def main(*templates):
+    files = dict(template.rsplit("=", 1) for template in templates)
+    faults = [fault for file, functions in files.items() for fault in faults_of(file, functions.split(","))]
+    # Once for all, since it takes seconds to start.
     program = os.path.join(os.path.dirname(sys.executable), "cfn-lint")
-    lint = [program, "--non-zero-exit-code", "error", file]
+    lint = [program, "--non-zero-exit-code", "error", *files]
     checked = subprocess.run(lint, stdout=subprocess.PIPE, text=True, check=False)
     if checked.returncode:
         faults.append(f"cfn-lint:\n{checked.stdout}")
