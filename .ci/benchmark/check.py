@@ -44,7 +44,7 @@ def differences(bench, folder, kind):
         found += [f"{name} is not expected" for name in files.keys() - wanted.keys()]
     found += [f"{name} differs" for name in wanted.keys() & files.keys() if wanted[name] != files[name]]
     found += [f"{name} is not executable" for name in kind.PROGRAMS if name not in programs]
-    manifest, base = bench.manifest("latest"), bench.manifest("base")
+    manifest, base = bench.pushed(), bench.manifest(bench.stock)
     config, stock = (
         json.loads(bench.blob(image["config"]["digest"]).read_bytes()) for image in (manifest, base)
     )

@@ -8,17 +8,19 @@ environment:
   $STORE       an empty folder for the tool's own files
   $BASE        the base, an OCI layout that must not be changed
   $REGISTRY    the registry, HOST:PORT
-  $IMAGE       a repository in it, which has the base under the tag `base`
+  $IMAGE       a repository in it
+  $STOCK       the base in a registry: $IMAGE:base, or in another registry
   $LIMG        the limg program
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Tool:
     """`needs` lists programs in PATH; `engine` is true if the tool needs a Docker engine; `makes_image` is false if it
-    makes something else, which is not pushed."""
+    makes something else; `base_elsewhere` is true if only another registry has the base; `emptied` has scripts by the
+    name of their step, which are run after the edit with $STORE as `prepare` leaves it."""
 
     title: str
     needs: tuple
@@ -26,6 +28,8 @@ class Tool:
     build: str
     engine: bool = False
     makes_image: bool = True
+    base_elsewhere: bool = False
+    emptied: dict = field(default_factory=dict)
 
 
 def docker(buildkit):
