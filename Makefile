@@ -3,7 +3,7 @@
 #             need root, Docker or the network
 # make bench  compares limg with other ways to build the same images, and writes
 #             the tables in docs/performance.md; needs root, 16 GB of memory and
-#             half an hour. BENCH='--loads small --runs 1' measures less, see
+#             an hour. BENCH='--loads small --runs 1' measures less, see
 #             .ci/bench
 # make bench-cold
 #             measures the start of Python functions without and with bytecode, and

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import packages
+from . import lines, packages
 from .extras import FUNCTIONS, SHARED_LAYERS
 from .tools import TOOLS
 
@@ -60,7 +60,7 @@ def median(samples, key):
 
 def tools_of(name):
     """The tools that are measured with a work load."""
-    return packages.TOOLS.get(name, TOOLS)
+    return lines.LOADS[name].tools if name in lines.LOADS else packages.TOOLS.get(name, TOOLS)
 
 
 def table(name, load):
@@ -99,6 +99,114 @@ def table(name, load):
     return rows
 
 
+LINE_STEPS = {
+    "cold": "cold s",
+    "unchanged": "unchanged s",
+    "edit": "edit s",
+    "empty": "store empty s",
+    "cached": "with `--cache-from` s",
+}
+
+
+def line_name(line):
+    if lines.LINES[line] is None:
+        return "no line"
+    rate, delay = lines.LINES[line]
+    return f"{rate:,} Mbit/s, {delay} ms"
+
+
+def least_sent(load, measured):
+    """The fewest bytes that a tool sends, by step."""
+    found = {}
+    for tools in (line["tools"] for line in measured["lines"].values()):
+        for steps in (steps for key, steps in tools.items() if load.tools[key].makes_image):
+            for step, samples in steps.items():
+                if (sent := median(samples, "sent")) is not None:
+                    found[step] = min(sent, found.get(step, sent))
+    return found
+
+
+def allowed(load, line, sent):
+    """Seconds by step that a line needs for bytes and for the round trips that cannot overlap."""
+    if lines.LINES[line] is None:
+        return {}
+    rate, delay = lines.LINES[line]
+    return {
+        step: sent[step] * 8 / rate / 1e6 + trips * delay / 1e3
+        for step, trips in load.round_trips.items()
+        if step in sent
+    }
+
+
+def line_table(name, measured):
+    """The table of a work load over lines: for each line what it allows, and the tools."""
+    load = lines.LOADS[name]
+    steps = {step: title for step, title in LINE_STEPS.items() if step in load.round_trips}
+    rows = [
+        "| line | tool | " + " | ".join(steps.values()) + " | cold sent MB | edit sent kB |",
+        "| --- | --- | " + " ".join(["---: |"] * (len(steps) + 2)),
+    ]
+    sent = least_sent(load, measured)
+    for line in (line for line in lines.LINES if line in measured["lines"]):
+        tools = measured["lines"][line]["tools"]
+        ideal = allowed(load, line, sent)
+        if ideal:
+            cells = [f"{ideal[step]:.3f}" if step in ideal else "" for step in steps]
+            rows.append(f"| {line_name(line)} | what the line allows | " + " | ".join(cells) + " | | |")
+        for key, samples in ((key, tools[key]) for key in load.tools if key in tools):
+            cells = [compared(samples, step, ideal.get(step)) for step in steps]
+            cold, edit = (median(samples[step], "sent") for step in ("cold", "edit"))
+            cells += [megabytes(cold), "not counted" if edit is None else f"{edit / 1e3:,.0f}"]
+            rows.append(f"| {line_name(line)} | {load.tools[key].title} | " + " | ".join(cells) + " |")
+        for key, why in measured["lines"][line]["missing"].items():
+            rows.append(f"| {line_name(line)} | {load.tools[key].title} | {why} |" + " |" * (len(steps) + 1))
+    return rows
+
+
+def compared(samples, step, ideal):
+    """The seconds of a step, and how many times those that the line allows."""
+    if step not in samples:
+        return ""
+    seconds = median(samples[step], "wall")
+    if not ideal:
+        return f"{seconds:.2f}"
+    times = seconds / ideal
+    return f"{seconds:.2f} ({times:.{int(times < 10)}f} ×)"
+
+
+def lines_measured(loads):
+    """The table of what the lines are, by plain connections."""
+    rows = [
+        "| line | opening a connection ms | round trip ms | up Mbit/s | down Mbit/s |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for line in filter(lines.LINES.get, lines.LINES):
+        found = [load["lines"][line]["plain"] for load in loads if line in load["lines"]]
+        if found:
+            cells = [f"{median(found, key):,.{places}f}" for key, places in
+                     [("opening", 1), ("round_trip", 1), ("up", 0), ("down", 0)]]  # fmt: skip
+            rows.append(f"| {line_name(line)} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def over_lines(loads):
+    """The tables of all work loads that were measured over lines."""
+    measured = {name: loads[name] for name in lines.LOADS if name in loads}
+    if not measured:
+        return []
+    text = ["### Over a line", "", *lines_measured(measured.values()), ""]
+    for name, load in measured.items():
+        text += [
+            f"#### {name}: {lines.LOADS[name].title}",
+            "",
+            f"{runs(load)}; in brackets how many times what the line allows.",
+            "",
+            *line_table(name, load),
+            "",
+        ]
+    return text
+
+
 def alone(extras):
     """The table of limg on its own."""
     rows = []
@@ -128,20 +236,21 @@ def alone(extras):
 
 
 def commands():
-    lines = ["### Commands", ""]
+    text = ["### Commands", ""]
     # Of tools with the same title, the commands are the same.
-    for tool in {tool.title: tool for name in [None, *packages.LOADS] for tool in tools_of(name).values()}.values():
-        lines += [f"{tool.title}:", "", "```bash", *tool.build.rstrip().splitlines(), "```", ""]
-    return lines
+    names = [None, *packages.LOADS, *lines.LOADS]
+    for tool in {tool.title: tool for name in names for tool in tools_of(name).values()}.values():
+        text += [f"{tool.title}:", "", "```bash", *tool.build.rstrip().splitlines(), "```", ""]
+    return text
 
 
-def replace(document, begin, end, lines):
-    """Replaces the text between two marks of a document."""
-    text = document.read_text()
-    if text.count(begin) != 1 or text.count(end) != 1:
+def replace(document, begin, end, text):
+    """Replaces the lines between two marks of a document."""
+    content = document.read_text()
+    if content.count(begin) != 1 or content.count(end) != 1:
         sys.exit(f".ci/bench: {document} must have the marks {begin} and {end}, once each")
-    before, rest = text.split(begin)
-    document.write_text(before + "\n".join([begin, *lines, end]) + rest.split(end)[1])
+    before, rest = content.split(begin)
+    document.write_text(before + "\n".join([begin, *text, end]) + rest.split(end)[1])
 
 
 def measured_on(about):
@@ -152,21 +261,28 @@ def measured_on(about):
     )
 
 
+def runs(load):
+    return f"Medians of {load['runs']} run{'s' * (load['runs'] != 1)}"
+
+
 def write(document, results):
     """Writes the tables into the document."""
     if not results["loads"]:
         sys.exit(".ci/bench: no results yet: run make bench")
     about = results["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    lines = [f"{measured_on(about)} {versions}.", ""]
+    text = [f"{measured_on(about)} {versions}.", ""]
     for name, load in results["loads"].items():
+        if name in lines.LOADS:
+            continue
         size = load["size"]
-        lines += [
+        text += [
             f"### {name}: {size['files']:,} files, {megabytes(size['bytes'])} MB",
             "",
-            f"Medians of {load['runs']} run{'s' * (load['runs'] != 1)}; in brackets how many times limg's.",
+            f"{runs(load)}; in brackets how many times limg's.",
             "",
             *table(name, load),
             "",
         ]
-    replace(document, BEGIN, END, lines + alone(results["extras"]) + commands())
+    text += over_lines(results["loads"])
+    replace(document, BEGIN, END, text + alone(results["extras"]) + commands())
