@@ -24,7 +24,7 @@ pub(super) async fn run(
     let DiffArguments { before, after, arch } = arguments;
     // What a reference means now counts, and nothing is pinned.
     let context = ContextOptions::new(Pinning::Renew).open(settings, terminal, PathBuf::new())?;
-    let comparison = pipeline::compare([&before, &after], arch, &context).await;
+    let comparison = Box::pin(pipeline::compare([&before, &after], arch, &context)).await;
     let comparison = comparison.map_err(|error| CommandError::Pipeline(Box::new(error)))?;
     context::close(context, terminal);
     terminal.print(&terminal.with_findings(&comparison), || {

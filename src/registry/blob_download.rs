@@ -4,6 +4,7 @@
 //! ever held in memory as a whole.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
@@ -18,7 +19,7 @@ use super::transport::Response;
 use crate::event::{Activity, Progress};
 use crate::fs::FsError;
 use crate::project::Repository;
-use crate::store::{Blob, BlobWriter, Digest, Store};
+use crate::store::{Blob, BlobWriter, Digest, Growth, Store};
 use crate::text::excerpt;
 
 /// How many further bytes justify a fresh series of attempts when a transfer breaks again and again.
@@ -39,28 +40,48 @@ impl Client {
         size: u64,
         store: &Store,
     ) -> Result<Blob, RegistryError> {
+        self.fetch_growing(repository, digest, size, store, None).await
+    }
+
+    /// As [`fetch`](Self::fetch), and shows what there is of the blob while it is fetched.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn fetch_growing(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        store: &Store,
+        growth: Option<Arc<Growth>>,
+    ) -> Result<Blob, RegistryError> {
         let stored = || store.blob(digest).filter(|blob| blob.size == size);
+        let complete = |blob: Blob| {
+            growth.as_ref().map_or(Ok(()), |growth| growth.complete(&blob))?;
+            Ok(blob)
+        };
         if let Some(blob) = stored() {
-            return Ok(blob);
+            return complete(blob);
         }
         let fetch_lock = self.inner.fetch_lock(digest);
         let _guard = fetch_lock.lock().await;
         if let Some(blob) = stored() {
-            return Ok(blob);
+            return complete(blob);
         }
         let endpoint = self.inner.endpoint(repository).await?;
         let action = format!("fetch {digest} from {endpoint}");
         let activity = Activity::Fetch { what: digest.to_string(), repository: repository.to_string() };
         let progress = &self.inner.progress(activity, size);
         let (inner, endpoint, action) = (&*self.inner, &endpoint, &*action);
-        let download = Download { inner, endpoint, digest, size, action, progress };
-        match download.run(store).await? {
+        let download = Download { inner, endpoint, digest, size, action, progress, growth: growth.clone() };
+        let fetched = match download.run(store).await? {
             Ok(blob) => Ok(blob),
             // A second download shows whether the wrong digest was an accident.
             Err(_) => download.run(store).await?.map_err(|found| {
                 RegistryError::content(action, ContentError::Digest { expected: digest.to_string(), found })
             }),
-        }
+        };
+        complete(fetched?)
     }
 }
 
@@ -72,12 +93,13 @@ struct Download<'a> {
     size: u64,
     action: &'a str,
     progress: &'a Progress,
+    growth: Option<Arc<Growth>>,
 }
 
 impl Download<'_> {
     /// Downloads the blob, resuming as often as necessary. The inner error is the wrong digest that it has.
     async fn run(&self, store: &Store) -> Result<Result<Blob, Digest>, RegistryError> {
-        let mut sink = BlobSink::new(store);
+        let mut sink = self.sink(store);
         let mut attempts = self.inner.attempts(self.action).await;
         let mut furthest = 0;
         while let Err(error) = self.resume(&mut sink, store).await {
@@ -89,6 +111,10 @@ impl Download<'_> {
             attempts.after(error).await?;
         }
         sink.finish(self.digest).await
+    }
+
+    fn sink(&self, store: &Store) -> BlobSink {
+        BlobSink { growth: self.growth.clone(), ..BlobSink::new(store) }
     }
 
     /// Downloads what is missing, in one request.
@@ -109,12 +135,12 @@ impl Download<'_> {
                 }
                 // The registry does not support ranges.
                 if sink.written > 0 {
-                    *sink = BlobSink::new(store);
+                    *sink = self.sink(store);
                 }
             }
             _ => {
                 let found = sink.written;
-                *sink = BlobSink::new(store);
+                *sink = self.sink(store);
                 return Err(self.error(ContentError::Truncated { expected: self.size, found }));
             }
         }
@@ -156,6 +182,8 @@ pub(crate) struct BlobSink {
     batched: usize,
     /// The last batch, while it is written.
     writing: Option<JoinHandle<Result<BlobWriter, FsError>>>,
+    /// Where what is written is shown.
+    growth: Option<Arc<Growth>>,
     /// How many bytes have been pushed.
     pub(crate) written: u64,
 }
@@ -163,7 +191,7 @@ pub(crate) struct BlobSink {
 impl BlobSink {
     /// An empty sink. If it is dropped unfinished, it leaves nothing in the store.
     pub(crate) fn new(store: &Store) -> Self {
-        Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, written: 0 }
+        Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, growth: None, written: 0 }
     }
 
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
@@ -174,7 +202,18 @@ impl BlobSink {
             let writer = self.writer().await?;
             let (store, batch) = (self.store.clone(), std::mem::take(&mut self.batch));
             self.batched = 0;
-            self.writing = Some(tokio::task::spawn_blocking(move || write(writer, &store, batch)));
+            let (growth, written) = (self.growth.clone(), self.written);
+            self.writing = Some(tokio::task::spawn_blocking(move || {
+                let is_first = writer.is_none();
+                let writer = write(writer, &store, batch)?;
+                if let Some(growth) = growth {
+                    if is_first {
+                        growth.begin(writer.reopen()?);
+                    }
+                    growth.wrote(written);
+                }
+                Ok(writer)
+            }));
         }
         Ok(())
     }

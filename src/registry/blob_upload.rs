@@ -5,6 +5,7 @@
 //! session is abandoned, since registries differ in its state. Which blobs are uploaded is decided elsewhere.
 
 use std::fmt;
+use std::io;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
@@ -23,7 +24,7 @@ use super::url::without_secrets;
 use crate::event::Activity;
 use crate::fs::FsError;
 use crate::project::Repository;
-use crate::store::{Blob, Digest, HashingReader};
+use crate::store::{Blob, Digest, GrowingBlob, HashingReader};
 
 /// The error codes for a session that can no longer be used.
 const LOST_SESSION: [&str; 2] = ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"];
@@ -57,6 +58,8 @@ pub enum MountOutcome {
 pub enum UploadContent<'a> {
     /// A blob on this machine.
     Blob(&'a Blob),
+    /// A blob that is still being written.
+    Growing(&'a GrowingBlob),
     /// Bytes in memory, such as an image config.
     Bytes(&'a [u8]),
 }
@@ -102,6 +105,7 @@ impl Client {
         let action = format!("upload {digest} to {endpoint}");
         let body = match content {
             UploadContent::Blob(blob) => UploadBody::from_blob(blob.clone()),
+            UploadContent::Growing(blob) => UploadBody::from_growing(blob.clone()),
             UploadContent::Bytes(bytes) => UploadBody::from_bytes(Bytes::copy_from_slice(bytes)),
         };
         let activity = Activity::Send { digest: digest.to_string(), repository: repository.to_string() };
@@ -121,7 +125,8 @@ impl Client {
             }
             // The session that a mount opened may be unusable.
             let new_session_may_help = is_session_error(&error) || (was_given && error.status().is_some());
-            attempts.after_if(error.is_transient() || new_session_may_help, error).await?;
+            let may_help = error.is_transient() || new_session_may_help || began_again(&error);
+            attempts.after_if(may_help, error).await?;
             // Perhaps only the response was lost.
             if self.inner.has_arrived(&endpoint, digest, &mut attempts, &action).await? {
                 return Ok(());
@@ -227,6 +232,11 @@ fn uploads_url(endpoint: &Endpoint) -> Url {
 fn is_session_error(error: &RegistryError) -> bool {
     error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
         || LOST_SESSION.iter().chain(&WRONG_CONTENT).any(|code| error.code() == Some(code))
+}
+
+/// Whether a blob that is still being written began again, so that what was sent of it is of no use.
+fn began_again(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Fs(error) if error.source.kind() == io::ErrorKind::Interrupted)
 }
 
 /// Fails if the blob on this machine does not match its digest.

@@ -1,10 +1,13 @@
-//! The body of an upload: bytes in memory, or a blob's file, read piece by piece and as often as there are attempts.
+//! The body of an upload: bytes in memory, or a blob's file, read piece by piece and as often as there are attempts. The file may
+//! still grow.
 //!
 //! A body that was sent in part cannot be resumed; each attempt starts from the beginning.
 
 use std::fs::File;
 use std::io::{self, Read as _, Take};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,11 +15,14 @@ use futures_util::stream;
 use super::stall_timeout::StallTimeout;
 use crate::event::Progress;
 use crate::fs::FsError;
-use crate::store::Blob;
+use crate::store::{Blob, GrowingBlob, GrowingReader};
 use crate::sync::lock;
 
 /// The size of a piece in bytes.
 const PIECE: usize = 256 * 1024;
+
+/// How long a body waits for a blob to grow before it reports that it still does.
+const WAITING: Duration = Duration::from_secs(1);
 
 /// What a request sends.
 pub(super) struct UploadBody {
@@ -29,6 +35,7 @@ pub(super) struct UploadBody {
 enum BodySource {
     Bytes(Bytes),
     Blob(Blob),
+    Growing(GrowingBlob),
 }
 
 impl UploadBody {
@@ -40,6 +47,11 @@ impl UploadBody {
     /// A body read from a blob on this machine.
     pub(super) fn from_blob(blob: Blob) -> Self {
         Self::new(BodySource::Blob(blob))
+    }
+
+    /// A body read from a blob that is still being written.
+    pub(super) fn from_growing(blob: GrowingBlob) -> Self {
+        Self::new(BodySource::Growing(blob))
     }
 
     fn new(source: BodySource) -> Self {
@@ -57,6 +69,7 @@ impl UploadBody {
         match &self.source {
             BodySource::Bytes(bytes) => bytes.len() as u64,
             BodySource::Blob(blob) => blob.size,
+            BodySource::Growing(blob) => blob.size,
         }
     }
 
@@ -70,6 +83,7 @@ impl UploadBody {
         let reader = BodyReader {
             source: self.source.clone(),
             file: None,
+            growing: None,
             sent: 0,
             size: self.size(),
             progress: self.progress.clone(),
@@ -98,6 +112,8 @@ struct BodyReader {
     source: BodySource,
     /// The blob's file, once it is open.
     file: Option<Take<File>>,
+    /// The reader of a growing blob, once it is read.
+    growing: Option<GrowingReader>,
     sent: u64,
     size: u64,
     progress: Option<Arc<Progress>>,
@@ -123,6 +139,10 @@ impl BodyReader {
                 self.file = Some(file);
                 piece
             }
+            BodySource::Growing(blob) => {
+                let reader = self.growing.get_or_insert_with(|| blob.reader());
+                growing(reader, length, &self.stall_timeout).await?.into()
+            }
         };
         self.sent += piece.len() as u64;
         self.stall_timeout.progress();
@@ -133,6 +153,21 @@ impl BodyReader {
             self.stall_timeout.expect_response(self.size);
         }
         Ok(Some(piece))
+    }
+}
+
+/// The next bytes of a growing blob. While it does not grow, it is not the registry that makes no progress.
+async fn growing(
+    reader: &mut GrowingReader,
+    length: usize,
+    stall_timeout: &StallTimeout,
+) -> Result<Vec<u8>, FsError> {
+    loop {
+        if let Ok(piece) = tokio::time::timeout(WAITING, reader.next(length)).await {
+            let failed = FsError::because("read what is being fetched into", Path::new("the store"));
+            return Ok(piece.map_err(failed)?.unwrap_or_default());
+        }
+        stall_timeout.progress();
     }
 }
 
@@ -152,7 +187,7 @@ mod tests {
 
     fn reader(source: BodySource, size: u64) -> BodyReader {
         let stall_timeout = Arc::new(StallTimeout::start(StallLimits::default()));
-        BodyReader { source, file: None, sent: 0, size, progress: None, stall_timeout }
+        BodyReader { source, file: None, growing: None, sent: 0, size, progress: None, stall_timeout }
     }
 
     async fn pieces(mut reader: BodyReader) -> Result<Vec<Bytes>, FsError> {

@@ -124,6 +124,11 @@ impl<W: Write> HashingWriter<W> {
         Self { inner, hasher: Sha256::new(), size: 0 }
     }
 
+    /// What it writes to.
+    pub(super) fn inner(&self) -> &W {
+        &self.inner
+    }
+
     /// Returns the wrapped writer, the digest of everything written, and its size in bytes.
     pub fn finish(self) -> (W, Digest, u64) {
         (self.inner, Digest::finish(self.hasher), self.size)

@@ -6,6 +6,7 @@
 //! contains; it only limits its own size.
 
 mod digest;
+mod growing;
 mod in_use;
 mod prune;
 mod temporary_folder;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use digest::{Digest, DigestError, FieldHasher, HashingReader, HashingWriter};
+pub use growing::{GrowingBlob, GrowingReader, Growth};
 pub use prune::{Removal, Retention, StoreContents, StoredBlob, StoredRecord};
 pub use temporary_folder::TemporaryFolder;
 use verify::Verified;
@@ -254,6 +256,12 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
+    /// Opens the file for reading. It has all bytes that were written.
+    pub fn reopen(&self) -> Result<File, FsError> {
+        let file = self.writer.inner();
+        file.reopen().map_err(FsError::because("open", file.path()))
+    }
+
     /// Syncs the blob and adds it to the store under its digest.
     pub fn commit(self) -> Result<(Digest, Blob), FsError> {
         let (temporary, digest, size) = self.writer.finish();

@@ -10,18 +10,22 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::try_join_all;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
+use super::known_places;
 use crate::event::Event;
 use crate::image::Layer;
 use crate::pipeline::context::Context;
 use crate::pipeline::error::PushError;
 use crate::pipeline::layer_bytes::{self, Origin};
 use crate::project::Repository;
-use crate::registry::{MountOutcome, UploadContent};
-use crate::store::Digest;
+use crate::registry::{MountOutcome, UploadContent, UploadSession};
+use crate::store::{Digest, Growth, Store};
 use crate::sync::lock;
 
 /// How many blobs are pushed at once. The client limits the requests of these.
 pub(super) const CONCURRENT_PUSHES: usize = 32;
+
+/// How many layers are sent while they are fetched: half as many as there usually are connections, since each needs two.
+const CONCURRENT_FLOWS: usize = 4;
 
 /// How many repositories are prepared at once.
 const CONCURRENT_PREPARATIONS: usize = 4;
@@ -54,6 +58,13 @@ impl<'a> BlobContent<'a> {
         }
     }
 
+    /// Repositories of the same registry that contained it in an earlier run.
+    fn known_places(self, repository: &Repository, store: &Store) -> Vec<Repository> {
+        let Self::Layer(layer, _) = self else { return Vec::new() };
+        let names = known_places::of(&layer.digest, layer.size, &repository.host, store);
+        names.into_iter().map(|name| Repository { name, ..repository.clone() }).collect()
+    }
+
     /// A repository that contains the blob.
     fn origin(self) -> Option<&'a Repository> {
         match self {
@@ -74,6 +85,7 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     prepared: Mutex<BTreeMap<Repository, Arc<OnceCell<()>>>>,
     preparations: Semaphore,
     pushes: Semaphore,
+    flows: Semaphore,
     /// Repositories from which a mount was refused.
     refused_sources: Mutex<BTreeSet<Repository>>,
     /// Registries that denied a look because of the credentials.
@@ -134,6 +146,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
             prepared: Mutex::default(),
             preparations: Semaphore::new(CONCURRENT_PREPARATIONS),
             pushes: Semaphore::new(CONCURRENT_PUSHES),
+            flows: Semaphore::new(CONCURRENT_FLOWS),
             refused_sources: Mutex::default(),
             denying_hosts: Mutex::default(),
             reported_hosts: Mutex::default(),
@@ -243,11 +256,20 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         repositories: impl IntoIterator<Item = &'r Repository>,
     ) -> Result<(), PushError> {
         // All are asked before anything is sent: the blob can be mounted from one that contains it.
-        let missing = self.missing_from(content.digest(), repositories).await?;
+        let repositories: Vec<_> = repositories.into_iter().collect();
+        let missing = self.missing_from(content.digest(), repositories.iter().copied()).await?;
         let blob = &self.blob(content.digest());
+        let remember = |repository: &Repository| {
+            if let BlobContent::Layer(layer, _) = content {
+                known_places::remember(&layer.digest, layer.size, repository, &self.context.store);
+            }
+        };
+        repositories.iter().filter(|repository| !missing.contains(repository)).for_each(|it| remember(it));
         let push = async |repository: &'r Repository| {
             let copy = blob.copy(repository);
-            copy.pushed.get_or_try_init(|| self.push_to(repository, content, blob)).await.map(drop)
+            copy.pushed.get_or_try_init(|| self.push_to(repository, content, blob)).await?;
+            remember(repository);
+            Ok::<_, PushError>(())
         };
         try_join_all(missing.into_iter().map(push)).await.map(drop)
     }
@@ -278,10 +300,13 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let Context { registry, reporter, .. } = self.context;
         let digest = content.digest();
         let origin = content.origin().filter(|origin| origin.host == repository.host);
-        let sources = sources.iter().chain(origin.filter(|origin| *origin != repository));
-        let sources = sources.filter(|source| !lock(&self.refused_sources).contains(source));
+        let sources = sources.iter().chain(origin).cloned();
+        let sources = sources.chain(content.known_places(repository, &self.context.store));
+        let sources: Vec<Repository> = sources
+            .filter(|source| source != repository && !lock(&self.refused_sources).contains(source))
+            .collect();
         let mut session = None;
-        for source in sources.take(MOUNT_ATTEMPTS) {
+        for source in sources.iter().take(MOUNT_ATTEMPTS) {
             match registry.mount(repository, digest, &source.name).await? {
                 MountOutcome::Mounted => {
                     reporter.report(Event::Mounted {
@@ -302,6 +327,10 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         }
         let upload = match content {
             BlobContent::Config(_, bytes) => UploadContent::Bytes(bytes),
+            BlobContent::Layer(layer, Some(Origin::Registry(from))) if !layer.blob.is_present() => {
+                self.flow(layer, from, repository, session).await?;
+                return Ok(BlobOutcome::Uploaded);
+            }
             BlobContent::Layer(layer, origin) => {
                 if let Some(origin) = origin {
                     layer_bytes::provide([(layer, origin)], self.context).await?;
@@ -311,6 +340,28 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         };
         registry.upload(repository, digest, upload, session).await?;
         Ok(BlobOutcome::Uploaded)
+    }
+
+    /// Sends a layer to a repository while it is fetched from another one.
+    async fn flow(
+        &self,
+        layer: &Layer,
+        from: &Repository,
+        to: &Repository,
+        session: Option<UploadSession>,
+    ) -> Result<(), PushError> {
+        let Context { registry, store, .. } = self.context;
+        let _permit = self.flows.acquire().await;
+        let (growth, growing) = Growth::new(layer.size);
+        let growth = Some(Arc::new(growth));
+        let fetch = registry.fetch_growing(from, &layer.digest, layer.size, store, growth);
+        let send = async {
+            // Each of both needs one of the connections: the fetch, on which the upload waits, gets it first.
+            growing.begun().await;
+            registry.upload(to, &layer.digest, UploadContent::Growing(&growing), session).await
+        };
+        tokio::try_join!(fetch, send)?;
+        Ok(())
     }
 
     /// Records that a registry did not mount from `source`. If it opened an upload session instead, it does not

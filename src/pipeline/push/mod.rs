@@ -6,6 +6,7 @@
 //! image. Blobs that were pushed during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
+mod known_places;
 pub(super) mod while_building;
 
 use std::collections::{BTreeMap, BTreeSet};

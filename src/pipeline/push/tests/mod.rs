@@ -1,3 +1,4 @@
+mod flow;
 mod remote_cache;
 mod while_building;
 
@@ -316,4 +317,20 @@ async fn a_layer_in_another_registry_is_fetched_if_it_is_missing() {
     *elsewhere.fake.state().repository("shop/a") = fixture.fake.state().repository("shop/a").clone();
     elsewhere.push(&[built]).await.unwrap();
     assert_eq!(other.count("GET", "/blobs/"), 1);
+}
+
+#[tokio::test]
+async fn a_new_repository_gets_a_large_layer_from_one_of_an_earlier_run() {
+    let fixture = Fixture::new(4);
+    fixture.fake.state().behaviour.mounts = true;
+    let (large, small) = ("l".repeat(2 << 20), "s".repeat(1000));
+    fixture.push(&[fixture.built("a", &[&large, &small])]).await.unwrap();
+    let pushed = fixture.push(&[fixture.built("b", &[&large, &small])]).await.unwrap();
+    assert_eq!((pushed[0].mounted.blobs, pushed[0].mounted.bytes), (1, large.len() as u64));
+
+    // A repository that is gone, or never had it, costs nothing but a request.
+    fixture.fake.state().repository("shop/a").blobs.clear();
+    fixture.fake.state().repository("shop/b").blobs.clear();
+    let pushed = fixture.push(&[fixture.built("c", &[&large, &small])]).await.unwrap();
+    assert_eq!((pushed[0].mounted.blobs, pushed[0].uploaded.blobs), (0, 3));
 }
