@@ -3,13 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
-use super::packages::is_manifest;
 use crate::files::{LayerReadError, Origin, TarEntries, read_layer};
 use crate::layer::Layer;
 use crate::store::{Digest, HashingReader};
 
 /// The most bytes of a manifest that are kept.
 const MANIFEST_LIMIT: usize = 1024 * 1024;
+
+/// The manifest of a package of Node.js.
+const MANIFEST: &str = "package.json";
+
+/// Whether a path is that of the manifest of a package of Node.js.
+fn is_manifest(path: &str) -> bool {
+    let folder = path.strip_suffix(MANIFEST).and_then(|path| path.strip_suffix('/'));
+    let below =
+        folder.and_then(|folder| Some(&folder[folder.rfind("node_modules/")? + "node_modules/".len()..]));
+    below.is_some_and(|name| name.matches('/').count() == usize::from(name.starts_with('@')))
+}
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -65,5 +75,23 @@ impl Contents {
     /// The text of a manifest, if it was read.
     pub(super) fn manifest(&self, origin: Origin) -> Option<&[u8]> {
         self.manifests.get(&origin).map(Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_of_packages_are_known_by_their_paths() {
+        for (path, expected) in [
+            ("/var/task/node_modules/ms/package.json", true),
+            ("var/task/node_modules/a/node_modules/@s/b/package.json", true),
+            ("/var/task/node_modules/ms/lib/package.json", false),
+            ("/var/task/package.json", false),
+            ("/package.json", false),
+        ] {
+            assert_eq!(is_manifest(path), expected, "{path}");
+        }
     }
 }

@@ -8,17 +8,6 @@ use super::contents::Contents;
 use super::{Change, Pair, changes};
 use crate::files::OverlayNode;
 
-/// The manifest of a package of Node.js.
-const MANIFEST: &str = "package.json";
-
-/// Whether a path is that of the manifest of a package of Node.js.
-pub(super) fn is_manifest(path: &str) -> bool {
-    let folder = path.strip_suffix(MANIFEST).and_then(|path| path.strip_suffix('/'));
-    let below =
-        folder.and_then(|folder| Some(&folder[folder.rfind("node_modules/")? + "node_modules/".len()..]));
-    below.is_some_and(|name| name.matches('/').count() == usize::from(name.starts_with('@')))
-}
-
 /// The packages of which the versions differ, of those whose files do.
 pub(super) fn version_changes(pairs: &[Pair<'_>], contents: &[Contents; 2]) -> Vec<Change<String>> {
     let versions = |side: usize| {
@@ -63,15 +52,6 @@ mod tests {
         let python = of_python("/var/task/Flask_Cors-4.0.1.dist-info/METADATA");
         assert_eq!(python, Some(("flask-cors".to_owned(), "4.0.1".to_owned())));
         assert_eq!(of_python("/var/task/app/METADATA"), None);
-        for (path, expected) in [
-            ("/var/task/node_modules/ms/package.json", true),
-            ("var/task/node_modules/a/node_modules/@s/b/package.json", true),
-            ("/var/task/node_modules/ms/lib/package.json", false),
-            ("/var/task/package.json", false),
-            ("/package.json", false),
-        ] {
-            assert_eq!(is_manifest(path), expected, "{path}");
-        }
         assert_eq!(
             of_node(b"{\"name\": \"ms\", \"version\": \"2\"}"),
             Some(("ms".to_owned(), "2".to_owned()))

@@ -1,7 +1,7 @@
 //! A blob that is read while it is still being written.
 //!
-//! Whoever reads it gets its last byte only when the blob is in the store, and so has its digest: what is sent elsewhere is
-//! complete there only if it is right.
+//! A reader gets the last byte only when the blob is in the store, and so has its digest: what is sent elsewhere is complete there
+//! only if it is right.
 
 use std::fs::File;
 use std::io;

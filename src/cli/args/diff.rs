@@ -11,7 +11,7 @@ use crate::project::{Architecture, ImageLocation};
     next_help_heading = "Diff options",
     after_help = "\
 Examples:
-  limg diff oci:.limg/images:orders oci:before:orders
+  limg build -o oci:new && limg diff oci:base oci:new
   limg diff 123456789012.dkr.ecr.eu-west-1.amazonaws.com/orders:1 docker-daemon:shop/orders:latest"
 )]
 pub(in crate::cli) struct DiffArguments {
