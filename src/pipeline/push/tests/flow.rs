@@ -20,8 +20,7 @@ struct Flow {
 impl Flow {
     fn new(connections: usize) -> Self {
         let (fixture, source) = (Fixture::new(connections), Fake::start());
-        let contents =
-            SIZES.map(|size| (0..size).map(|at| char::from(b' ' + (at % 89) as u8)).collect::<String>());
+        let contents = SIZES.map(|size| (b' '..=b'y').cycle().take(size).map(char::from).collect::<String>());
         let mut built = fixture.built("a", &contents.each_ref().map(String::as_str));
         let mut layers = Vec::new();
         for layer in built.image.layers().to_vec() {
@@ -37,7 +36,7 @@ impl Flow {
 
     async fn push(&self) -> Result<Vec<Pushed>, PushError> {
         let push = self.fixture.push(&self.built);
-        tokio::time::timeout(Duration::from_secs(60), push).await.unwrap()
+        tokio::time::timeout(Duration::from_mins(1), push).await.unwrap()
     }
 
     /// Everything is at the destination, and the store has what was fetched.
