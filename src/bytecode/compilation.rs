@@ -1,17 +1,17 @@
 //! One run over the sources of a tree: what the store does not know is compiled, on all processors.
 
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use super::error::BytecodeError;
+use super::interpreter::{self, Interpreter};
 use super::known::{Outcome, Packages, Range, TreeRecord};
 use super::sources::Source;
 use super::worker::Worker;
-use super::{Compiler, Request, interpreter};
+use super::{Compiler, Request};
 use crate::event::{Activity, Event, Progress};
 use crate::fs::FsError;
 use crate::store::{BlobWriter, Digest};
@@ -46,7 +46,7 @@ pub(super) struct Compilation<'a> {
     sources: &'a [Source<'a>],
     packages: Packages<'a>,
     /// The interpreter, once it has been looked for.
-    interpreter: Mutex<Option<PathBuf>>,
+    interpreter: Mutex<Option<Interpreter>>,
     /// The blob of the new bytecode and its size, once there is any.
     output: Mutex<Option<(BlobWriter, u64)>>,
     /// The number of the next source in the order of work.
@@ -151,11 +151,11 @@ impl<'a> Compilation<'a> {
     ) -> Result<Outcome, BytecodeError> {
         let worker = match worker {
             Some(worker) => worker,
-            none => none.insert(Worker::new(&self.interpreter()?, self.request.version)),
+            none => none.insert(Worker::new(self.interpreter()?, self.request.version)),
         };
         let compiled = worker
             .compile(source.path.as_str(), bytes)
-            .map_err(|source| BytecodeError::Run { interpreter: worker.interpreter().to_owned(), source })?;
+            .map_err(|source| BytecodeError::Run { interpreter: worker.interpreter().to_string(), source })?;
         match compiled {
             Ok(code) => Ok(Outcome::Code(self.write(&code)?)),
             Err(why) => Ok(Outcome::Failed(why)),
@@ -163,17 +163,20 @@ impl<'a> Compilation<'a> {
     }
 
     /// The interpreter, which is looked for once.
-    fn interpreter(&self) -> Result<PathBuf, BytecodeError> {
+    fn interpreter(&self) -> Result<Interpreter, BytecodeError> {
         let mut known = lock(&self.interpreter);
-        if let Some(path) = &*known {
-            return Ok(path.clone());
+        if let Some(interpreter) = &*known {
+            return Ok(interpreter.clone());
         }
-        let version = self.request.version;
-        let found = interpreter::find(self.compiler.programs, version);
-        let path = found.ok_or(BytecodeError::NoInterpreter(version))?;
-        let line = format!("compiling the {} with {}", self.request.name, path.display());
-        self.compiler.reporter.report(Event::Program { line });
-        Ok(known.insert(path).clone())
+        let Request { name, version, base, unpacked, .. } = self.request;
+        let find = || interpreter::find(self.compiler.programs, *version);
+        let found = unpacked.cloned().or_else(find);
+        let missing = || BytecodeError::NoInterpreter { version: *version, base: base.clone() };
+        let interpreter = found.ok_or_else(missing)?;
+        self.compiler
+            .reporter
+            .report(Event::Program { line: format!("compiling the {name} with {interpreter}") });
+        Ok(known.insert(interpreter).clone())
     }
 
     /// Adds bytecode to the new blob, which is the first of this run's until it is finished.

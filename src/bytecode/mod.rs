@@ -1,6 +1,6 @@
 //! Compiles the Python sources of a tree to bytecode, which Lambda would otherwise do at every cold start.
 //!
-//! An interpreter of the function's version of Python compiles, and never imports or runs, what may come from anybody. Its
+//! An interpreter of the function's version of Python, of this machine or of the base image, compiles, and never imports or runs, what may come from anybody. Its
 //! result is written in one form, so that the same source always gives the same bytes, and kept in the store: a tree that has not
 //! changed needs no interpreter, and no source of it is read. Which trees are compiled, and where their bytecode goes in an image, is
 //! decided elsewhere.
@@ -20,7 +20,8 @@ mod worker;
 use std::sync::Arc;
 
 use compilation::Compilation;
-pub(crate) use error::BytecodeError;
+pub(crate) use error::{BasePython, BytecodeError};
+pub(crate) use interpreter::{Interpreter, Unpacked};
 use known::{Outcome, TreeRecord};
 pub(crate) use version::PythonVersion;
 
@@ -54,6 +55,10 @@ pub(crate) struct Request<'a> {
     pub(crate) mtime: u64,
     /// Which of the sources are compiled.
     pub(crate) is_wanted: &'a (dyn Fn(&ImagePath) -> bool + Sync),
+    /// Whether the Python of the base image may run.
+    pub(crate) base: BasePython,
+    /// That Python, once it was needed and is unpacked.
+    pub(crate) unpacked: Option<&'a Interpreter>,
 }
 
 /// The bytecode of a tree.

@@ -10,6 +10,7 @@ use std::process::Command;
 use super::*;
 use crate::event::Events;
 use crate::failure::Failure as _;
+use crate::project::Architecture;
 use crate::tree::{BytecodeHeader, FileNode, Node};
 
 /// The folders of this machine's search path.
@@ -61,6 +62,8 @@ impl Fixture {
             version: version(),
             mtime: 315_532_800,
             is_wanted: &|_| true,
+            base: BasePython::Allowed,
+            unpacked: None,
         })
     }
 
@@ -175,6 +178,52 @@ fn a_source_has_the_same_bytecode_alone_among_others_and_in_any_order() {
             assert!(together[&path] == bytes, "{path}");
         }
     }
+}
+
+#[test]
+fn a_missing_interpreter_is_an_error_that_says_what_the_base_could_do() {
+    let refused = |base| {
+        let error = BytecodeError::NoInterpreter { version: version(), base };
+        let help = error.help().unwrap().render(|_| Some("use `keep`".to_owned())).unwrap();
+        format!("{error}; {help}").replace(&version().to_string(), "3.x")
+    };
+    let nowhere = "there is no Python 3.x on the search path";
+    let install = "install one with `uv python install 3.x`";
+    assert_eq!(
+        refused(BasePython::NotAllowed),
+        format!(
+            "{nowhere}, and uv knows none; {install}, use `--allow-base-programs` to run that of the base image, or use `keep`"
+        )
+    );
+    // Where the base does not help, the option is not named.
+    for (base, why) in [
+        (BasePython::Foreign(Architecture::Arm64), "that of the base image runs only on Linux on arm64"),
+        (BasePython::Missing("b".to_owned()), "the base image `b` has none in /var/lang, /usr/local or /usr"),
+        (BasePython::Unusable("b".to_owned()), "that of the base image `b` does not run on this machine"),
+    ] {
+        assert_eq!(refused(base), format!("{nowhere}, uv knows none, and {why}; {install}, or use `keep`"));
+    }
+}
+
+#[test]
+fn what_is_not_an_interpreter_of_the_version_is_not_accepted_from_a_base() {
+    let fixture = Fixture::new();
+    let unpacked = |loader: &str| {
+        let folder = fixture.store.temporary_folder().unwrap();
+        let path = folder.path().join("loader");
+        fs::write(&path, loader).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let (loader, program, name) = ("loader".to_owned(), "python".to_owned(), "a base".to_owned());
+        Interpreter::of_base(Unpacked { folder, loader, libraries: "libraries", program, name }, version())
+    };
+    assert!(unpacked("not a program").is_none());
+    assert!(unpacked("#!/bin/sh\necho cpython-27 00000000 - /python\n").is_none());
+    let magic = crate::text::hex(&version().magic());
+    // It is given its own libraries and nothing of the environment, in its own folder.
+    let checks = "test \"$1 $2 $3 $4\" = \"--inhibit-cache --library-path libraries $PWD/python\" || exit 1\n\
+        test -z \"$HOME$CARGO_MANIFEST_DIR\" || exit 1\n";
+    let found = unpacked(&format!("#!/bin/sh\n{checks}echo {} {magic} - /python\n", version().tag()));
+    assert_eq!(found.unwrap().to_string(), "a base");
 }
 
 #[test]
@@ -316,13 +365,14 @@ fn an_interpreter_of_another_version_is_not_used() {
     write("python", &format!("{} {magic} t /usr/bin/free-threaded", version().tag()));
     write(&format!("python{}", version()), "command not found");
     let programs = Programs::new(&[folder.path().to_owned()]);
-    assert_eq!(interpreter::find(&programs, version()), None);
+    assert!(interpreter::find(&programs, version()).is_none());
     // uv knows one that is not on the search path.
     let managed = folder.path().join("managed");
     fs::create_dir(&managed).unwrap();
     write("managed/python", &format!("{} {magic} - {}", version().tag(), managed.join("python").display()));
     write("uv", managed.join("python").to_str().unwrap());
-    assert_eq!(interpreter::find(&programs, version()), Some(managed.join("python")));
+    let found = interpreter::find(&programs, version()).map(|found| found.to_string());
+    assert_eq!(found, Some(managed.join("python").display().to_string()));
 }
 
 #[test]

@@ -3,10 +3,9 @@
 //! It compiles and never imports or runs a source. A source that makes it end is reported, and the next one gets a new process.
 
 use std::io::{self, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use super::interpreter::ISOLATED;
+use super::interpreter::Interpreter;
 use super::marshal;
 use super::version::PythonVersion;
 use crate::fs::read_at_most;
@@ -26,18 +25,18 @@ const UNCHECKED_HASH: u32 = 0b01;
 
 /// A worker, which starts its process when it has something to compile.
 pub(super) struct Worker {
-    interpreter: PathBuf,
+    interpreter: Interpreter,
     version: PythonVersion,
     process: Option<Process>,
 }
 
 impl Worker {
-    pub(super) fn new(interpreter: &Path, version: PythonVersion) -> Self {
-        Self { interpreter: interpreter.to_owned(), version, process: None }
+    pub(super) fn new(interpreter: Interpreter, version: PythonVersion) -> Self {
+        Self { interpreter, version, process: None }
     }
 
-    /// The path of its interpreter.
-    pub(super) fn interpreter(&self) -> &Path {
+    /// Its interpreter.
+    pub(super) fn interpreter(&self) -> &Interpreter {
         &self.interpreter
     }
 
@@ -89,9 +88,9 @@ struct Process {
 }
 
 impl Process {
-    fn start(interpreter: &Path) -> io::Result<Self> {
-        let mut child = Command::new(interpreter)
-            .args(ISOLATED)
+    fn start(interpreter: &Interpreter) -> io::Result<Self> {
+        let mut child = interpreter
+            .command()
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -16,7 +16,7 @@ use crate::fs;
 use crate::install::Programs;
 #[cfg(not(feature = "aws"))]
 use crate::layer_version::WithoutAws;
-use crate::pipeline::{Context, Pinning, Pins};
+use crate::pipeline::{BasePrograms, Context, Pinning, Pins};
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
@@ -88,6 +88,8 @@ pub(super) struct ContextOptions {
     pub(super) pinning: Pinning,
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
+    /// Whether programs of base images may run, and those that do.
+    pub(super) base_programs: BasePrograms,
     /// The objects in S3 that were fetched for the definition, for limg.lock to pin.
     pub(super) objects: ObjectPins,
     /// AWS, unless the region and profile of the environment are to be used.
@@ -102,6 +104,7 @@ impl ContextOptions {
             connections: CONNECTIONS,
             pinning,
             verify: false,
+            base_programs: BasePrograms::default(),
             objects: ObjectPins::new(),
             #[cfg(feature = "aws")]
             aws: None,
@@ -110,7 +113,8 @@ impl ContextOptions {
 
     /// The options of a command that builds.
     pub(super) fn of_build(arguments: &CommonBuildArguments, objects: ObjectPins) -> Self {
-        Self { verify: arguments.verify, objects, ..Self::new(arguments.pinning()) }
+        let base_programs = BasePrograms::new(arguments.definition.allow_base_programs);
+        Self { verify: arguments.verify, base_programs, objects, ..Self::new(arguments.pinning()) }
     }
 
     /// Opens the store, reads the lock file, which need not exist, and creates the clients, which send nothing yet.
@@ -159,6 +163,7 @@ impl ContextOptions {
             pins,
             verify: self.verify,
             programs: Programs::new(&settings.credentials.path),
+            base_programs: self.base_programs,
             layer_versions: Arc::new(layer_versions),
             reporter,
             stop: Arc::default(),

@@ -1,4 +1,5 @@
-//! Files of another image as the tree of a layer, like `COPY --from` but without unpacking the image and without Docker.
+//! Files of another image as the tree of a layer, like `COPY --from` but without unpacking the image and without Docker; and
+//! files that are unpacked to run a program of an image.
 //!
 //! The image's layers are on this machine. They are read at most twice: once to find what the image has at each path, and
 //! those that have selected files once more for the contents, which go into the store. The result is recorded: the next
@@ -9,9 +10,11 @@ mod pack;
 mod resolve;
 mod reusable_layer;
 mod selection;
+mod unpack;
 
 pub(crate) use error::ExtractError;
 pub(crate) use reusable_layer::fits_base;
+pub(crate) use unpack::{unpack, view};
 
 use crate::files::{Overlay, OverlayNode};
 use crate::image::Layer;

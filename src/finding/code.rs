@@ -174,6 +174,8 @@ codes! {
     UncompilableSource = "uncompilable-source";
     /// Warning: many sources of Python have no bytecode, so that they are compiled at every cold start.
     MissingBytecode = "missing-bytecode";
+    /// Warning: a program of a base image ran on this machine, as `--allow-base-programs` allows.
+    BaseProgram = "base-program";
     /// Warning: a layer, extension or the code has no files.
     NoFiles = "no-files";
     /// Warning: a layer, extension or the code has only an archive in it, which Lambda does not unpack.

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::LoadedBase;
+use super::base_python;
 use super::context::Context;
 use super::error::PipelineError;
 use super::plan_images::Planned;
-use crate::bytecode::{Bytecode, BytecodeError, Compiler, PythonVersion, Request};
+use crate::bytecode::{BasePython, Bytecode, BytecodeError, Compiler, PythonVersion, Request};
 use crate::check;
 use crate::files::{Overwrite, Owner};
 use crate::finding::{Code, Finding, Help, Setting};
 use crate::plan::{Compiled, ImagePlan, LayerPlan};
-use crate::project::ImagePath;
+use crate::project::{Function, ImagePath};
 use crate::runtime::Language;
 use crate::shared::{Shared, SharedId};
 use crate::text::count;
@@ -34,12 +36,18 @@ pub(super) fn add(
 ) -> Result<Vec<Finding>, PipelineError> {
     let Context { programs, store, reporter, verify, .. } = context;
     let compiler = Compiler { programs, store, reporter, verify: *verify };
-    let mut adder =
-        Adder { compiler, mtime, known: BTreeMap::new(), counted: BTreeSet::new(), findings: Vec::new() };
+    let mut adder = Adder {
+        compiler,
+        context,
+        mtime,
+        known: BTreeMap::new(),
+        counted: BTreeSet::new(),
+        findings: Vec::new(),
+    };
     for planned in planned {
         let runtime = &planned.function.base.contract;
         if Language::of(runtime) == Some(Language::Python) {
-            adder.add(&mut planned.plan, runtime)?;
+            adder.add(&mut planned.plan, planned.function, planned.base)?;
             if let Some(error) = check::image_too_large(planned.function, &planned.plan, planned.base.size) {
                 return Err(PipelineError::Findings(vec![error]));
             }
@@ -50,6 +58,7 @@ pub(super) fn add(
 
 struct Adder<'a> {
     compiler: Compiler<'a>,
+    context: &'a Context,
     mtime: u64,
     known: BTreeMap<Key, Shared<Tree>>,
     /// The trees whose sources without bytecode have been counted.
@@ -58,7 +67,13 @@ struct Adder<'a> {
 }
 
 impl Adder<'_> {
-    fn add(&mut self, plan: &mut ImagePlan<'_>, runtime: &str) -> Result<(), PipelineError> {
+    fn add(
+        &mut self,
+        plan: &mut ImagePlan<'_>,
+        function: &Function,
+        base: &LoadedBase,
+    ) -> Result<(), PipelineError> {
+        let runtime = &function.base.contract;
         let version = PythonVersion::of(runtime);
         let mut layers = Vec::new();
         for layer in std::mem::take(&mut plan.layers) {
@@ -67,10 +82,10 @@ impl Adder<'_> {
                     let is_hidden = |overwrite: &&Overwrite| overwrite.loser == layer.name;
                     let hidden = plan.merge.overwrites.iter().filter(is_hidden);
                     let hidden = hidden.map(|overwrite| overwrite.path.clone()).collect();
-                    self.of_layer(&layer, version, hidden)?
+                    self.of_layer(&layer, version, hidden, (function, base))?
                 }
                 (Compiled::All, None) => {
-                    let source = BytecodeError::UnknownVersion(runtime.to_owned());
+                    let source = BytecodeError::UnknownVersion(runtime.clone());
                     return Err(PipelineError::Bytecode { name: layer.name, source });
                 }
                 (Compiled::Unset, Some(version)) => {
@@ -96,6 +111,7 @@ impl Adder<'_> {
         layer: &LayerPlan,
         version: PythonVersion,
         hidden: BTreeSet<ImagePath>,
+        of: (&Function, &LoadedBase),
     ) -> Result<Option<Shared<Tree>>, PipelineError> {
         let key = (layer.tree.id(), version, hidden);
         if let Some(known) = self.known.get(&key) {
@@ -113,15 +129,40 @@ impl Adder<'_> {
             version,
             mtime: self.mtime,
             is_wanted: &is_wanted,
+            base: self.context.base_programs.python(of.0.architecture),
+            unpacked: None,
         };
-        let failed = |source| PipelineError::Bytecode { name: layer.name.clone(), source };
-        let Bytecode { tree, failed } = self.compiler.compile(&request).map_err(failed)?;
+        let Bytecode { tree, failed } = self.compile(request, of)?;
         if let Some((first, why)) = failed.first() {
             self.warn_of_failed(layer, failed.len(), first, why);
         }
         let tree = Shared::new(tree);
         self.known.insert(key, tree.clone());
         Ok(Some(tree).filter(|tree| !tree.is_empty()))
+    }
+
+    /// Compiles with a Python of this machine, or else with that of the base if the user allows it.
+    fn compile(
+        &mut self,
+        request: Request<'_>,
+        (function, base): (&Function, &LoadedBase),
+    ) -> Result<Bytecode, PipelineError> {
+        let (name, version) = (request.name, request.version);
+        let unpacked = self.context.base_programs.unpacked(base.image.config_digest(), version);
+        let request = Request { unpacked: unpacked.as_ref(), ..request };
+        let failed = |source| PipelineError::Bytecode { name: name.to_owned(), source };
+        match self.compiler.compile(&request) {
+            Err(BytecodeError::NoInterpreter { base: BasePython::Allowed, .. }) => {}
+            other => return other.map_err(failed),
+        }
+        let python = base_python::unpack(base, version, function.architecture, name, self.context)?;
+        let message = format!(
+            "{python} ran on this machine to compile Python sources, as `--allow-base-programs` allows"
+        );
+        let finding = Finding::warning(Code::BaseProgram, function.base.place.clone(), message);
+        let install = format!("install another one with `uv python install {version}`");
+        self.warn(finding.help(Help::from(install)));
+        self.compiler.compile(&Request { unpacked: Some(&python), ..request }).map_err(failed)
     }
 
     fn warn_of_failed(&mut self, layer: &LayerPlan, number: usize, first: &ImagePath, why: &str) {

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::task::JoinError;
 
+use super::base_programs::BasePrograms;
 use super::pins::Pins;
 use crate::engine::DockerHost;
 use crate::event::{Event, Reporter};
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub pins: Pins,
     /// The programs that install packages.
     pub programs: Programs,
+    /// Whether programs of base images may run, and those that do.
+    pub base_programs: BasePrograms,
     /// Fetches layer versions.
     pub layer_versions: Arc<dyn LayerVersions>,
     /// Whether contents are verified instead of trusting times and names. The store must be one that verifies, too.

@@ -6,6 +6,8 @@
 
 mod base;
 mod base_packages;
+mod base_programs;
+mod base_python;
 mod build;
 mod builds;
 mod built;
@@ -35,6 +37,7 @@ mod update;
 use futures_util::TryFutureExt as _;
 use tokio::sync::mpsc;
 
+pub(crate) use base_programs::BasePrograms;
 pub(crate) use build::Options;
 pub(crate) use built::Built;
 pub(crate) use compare::compare;

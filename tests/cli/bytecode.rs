@@ -74,10 +74,34 @@ fn compiled_sources_are_in_layers_of_their_own_above_the_sources() {
     context.write("fn/app.py", "def handler(event, context): return 2\n");
     context.settle();
     let why = format!("there is no Python {} on the search path, and uv knows none", version());
-    let help = format!("`uv python install {}`, or set `bytecode: keep`", version());
-    let words = ["compile the Python sources of the code of f", &why, &help];
+    let install = format!("`uv python install {}`", version());
+    let words = ["compile the Python sources of the code of f", &why, &install, "or set `bytecode: keep`"];
     context.limg(&["build"]).fails(3, &words);
     context.run(&mut limg(&context, &["build"])).ok();
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn the_python_of_the_base_runs_only_if_that_is_allowed() {
+    let context = project("", ", bytecode: compile");
+    let how = format!(
+        "help: install one with `uv python install {}`, use `--allow-base-programs` to run that of the base image, or set",
+        version()
+    );
+    context.limg(&["build"]).fails(3, &[&how]);
+    let missing = "/base` has none in /var/lang, /usr/local or /usr";
+    let allowed = ["build", "--allow-base-programs"];
+    let refused = context.limg(&allowed).fails(3, &[missing, "uv python install"]);
+    assert!(!refused.stderr.contains("--allow-base-programs"), "{}", refused.stderr);
+    // One of this machine comes first, so that the base is not read.
+    let built = context.run(&mut limg(&context, &allowed)).ok();
+    assert!(!built.stderr.contains("base-program"), "{}", built.stderr);
+
+    let foreign = project("", ", bytecode: compile, architecture: arm64");
+    write_base(&foreign.path("base"), "arm64");
+    let why = "uv knows none, and that of the base image runs only on Linux on arm64";
+    let refused = foreign.limg(&allowed).fails(3, &[why]);
+    assert!(!refused.stderr.contains("--allow-base-programs"), "{}", refused.stderr);
 }
 
 #[test]

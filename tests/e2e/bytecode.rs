@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Base, Docker, Image, Workspace, base, docker, succeed, tool};
+use crate::support::{Base, Docker, Image, Workspace, base, docker, fails, succeed, tool};
 
 /// A Python package as the code of two functions: a folder and a zip.
 struct Package {
@@ -193,4 +193,69 @@ fn byte_code_of_a_source_that_a_later_layer_replaces_is_not_used() {
             import.log
         );
     }
+}
+
+/// A function with the open base of Python 3.11, whose code and packages are compiled.
+fn compiled_on_python311() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write(
+        "code/app.py",
+        "NAMES = {'a', 'b'}\n\ndef handler(event, context):\n    return 1.5 in NAMES\n",
+    );
+    workspace
+        .write("layer/python/tools/a.py", "class A:\n    def a(self, *, b=b'c'): yield from (b, 2 ** 70)\n");
+    let layout = base(Base::Python311).display().to_string();
+    workspace.write(
+        "limg.yaml",
+        format!(
+            "project: bytecode\n\
+             bases: {{ python: {{ image: 'oci:{layout}', contract: python3.11 }} }}\n\
+             layers: {{ tools: {{ path: layer, bytecode: compile }} }}\n\
+             defaults: {{ runtime: python, bytecode: compile, layers: [tools] }}\n\
+             functions:\n  f: {{ handler: app.handler, code: code }}\n"
+        ),
+    );
+    workspace
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[ignore = "needs Python and the open bases; `make test` runs it"]
+fn the_python_of_the_base_compiles_the_same_bytecode_if_that_is_allowed() {
+    let workspace = compiled_on_python311();
+    let refused = fails(3, workspace.limg(&["build"]).env("PATH", "/nowhere")).stderr;
+    let help = "use `--allow-base-programs` to run that of the base image";
+    assert!(refused.contains("there is no Python 3.11") && refused.contains(help), "{refused}");
+
+    // Variables that would change what the loader and Python load do not reach it.
+    let variables = [("PATH", "/nowhere"), ("LD_PRELOAD", ""), ("PYTHONHOME", "/nowhere")];
+    let mut build = workspace.limg(&["build", "--allow-base-programs", "-o", "oci:images"]);
+    let messages = succeed(build.envs(variables)).stderr;
+    for (words, times) in [
+        ("unpacking Python 3.11 of the base image", 1),
+        ("compiling the code of f with `/var/lang/bin/python3.11` of the base image", 1),
+        ("compiling the layer tools with `/var/lang/bin/python3.11` of the base image", 1),
+        ("ran on this machine to compile Python sources", 1),
+        ("[base-program]", 1),
+    ] {
+        assert_eq!(messages.matches(words).count(), times, "{words}\n{messages}");
+    }
+    let of_base = Image::of_layout(&workspace.path("images"), Some("f"));
+    // Nothing of it is left, and an unchanged build runs nothing.
+    assert_eq!(fs::read_dir(workspace.path("store/tmp")).unwrap().count(), 0);
+    let again = succeed(workspace.limg(&["build", "--allow-base-programs"]).env("PATH", "/nowhere")).stderr;
+    assert!(!again.contains("unpacking") && !again.contains("base-program"), "{again}");
+
+    // Another Python 3.11 makes the same image.
+    let other = compiled_on_python311();
+    let messages = succeed(&mut other.limg(&["build", "--allow-base-programs", "-o", "oci:images"])).stderr;
+    assert!(
+        messages.contains("compiling the code of f with /") && !messages.contains("base-program"),
+        "{messages}"
+    );
+    let digests =
+        |image: &Image| image.layers.iter().map(|layer| layer.file_name().unwrap().to_owned()).collect();
+    let (of_base, of_machine): (Vec<_>, Vec<_>) =
+        (digests(&of_base), digests(&Image::of_layout(&other.path("images"), Some("f"))));
+    assert_eq!(of_base, of_machine);
 }

@@ -83,6 +83,11 @@ pub(in crate::cli) struct DefinitionArguments {
     /// function's version of Python. In a limg.yaml, `bytecode` does the same, and counts for more.
     #[arg(long, value_name = "MODE", value_parser = bytecode)]
     pub(in crate::cli) bytecode: Option<BytecodeMode>,
+    /// Run the Python of the base image to compile bytecode, on this machine, if it has no other of that version
+    ///
+    /// It runs outside a container, with its own loader and libraries, on Linux on the architecture of the function.
+    #[arg(long)]
+    pub(in crate::cli) allow_base_programs: bool,
     /// Run the makefiles of functions and layers with `BuildMethod: makefile`, on this machine
     ///
     /// `make build-LOGICALID` runs in a copy of the folder, with a folder for its result, as the AWS SAM CLI runs it. A makefile may run any

@@ -13,7 +13,7 @@ use crate::cli::settings::Settings;
 use crate::definition::Loaded;
 use crate::engine::emulator::{self, Emulator};
 use crate::engine::{Debugger, Engine, NetworkOptions, RunOptions, Sandbox};
-use crate::pipeline::{self, Options};
+use crate::pipeline::{self, BasePrograms, Options};
 use crate::project::Function;
 
 /// The timeout of a function that waits for a debugger, in seconds: a day.
@@ -34,6 +34,8 @@ pub(super) struct Job<'a> {
     pub(super) profile: Option<String>,
     pub(super) rie: Option<PathBuf>,
     pub(super) common: CommonBuildArguments,
+    /// Those that an earlier build has unpacked.
+    pub(super) base_programs: BasePrograms,
     pub(super) settings: &'a Settings,
     pub(super) terminal: &'a Arc<Terminal>,
 }
@@ -62,11 +64,9 @@ impl Job<'_> {
         function: &Function,
     ) -> Result<Version, CommandError> {
         let Self { settings, terminal, .. } = self;
-        let context = ContextOptions::of_build(&self.common, objects).open(
-            settings,
-            terminal,
-            loaded.lock_file.clone(),
-        )?;
+        let base_programs = self.base_programs.clone();
+        let options = ContextOptions { base_programs, ..ContextOptions::of_build(&self.common, objects) };
+        let context = options.open(settings, terminal, loaded.lock_file.clone())?;
         let debugger =
             self.debug_port.map(|port| debugger(function).map(|debugger| (debugger, port))).transpose()?;
         let labels = labels(loaded, function);

@@ -17,6 +17,7 @@ use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::engine::{EventPayload, FinishedRun, NetworkOptions, RunningFunction, Sandbox};
+use crate::pipeline::BasePrograms;
 use invocation_report::InvocationReport;
 use job::{Job, Version};
 
@@ -44,6 +45,7 @@ pub(super) async fn run(
         #[cfg(feature = "aws")]
         profile: arguments.profile,
         rie,
+        base_programs: BasePrograms::new(common.definition.allow_base_programs),
         common,
         settings,
         terminal,

@@ -2,6 +2,7 @@ mod fixture;
 mod hostile;
 mod random;
 mod reusable_layer;
+mod unpack;
 
 use super::*;
 use crate::tree::{Content, Node};

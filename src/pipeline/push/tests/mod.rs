@@ -15,7 +15,7 @@ use crate::image::{BaseImage, Image, ImageLayer, Layer, NewLayer};
 use crate::layer::{self, Recipe};
 use crate::layer_version::WithoutAws;
 use crate::pipeline::layer_bytes::Origin;
-use crate::pipeline::{Pinning, Pins};
+use crate::pipeline::{BasePrograms, Pinning, Pins};
 use crate::project::{Architecture, RunConfig};
 use crate::registry::fake::{ALWAYS, AuthScheme, Fake, InjectedFault, Response};
 use crate::registry::{
@@ -55,6 +55,7 @@ impl Fixture {
             layer_versions: Arc::new(WithoutAws),
             verify: false,
             programs: crate::install::Programs::default(),
+            base_programs: BasePrograms::default(),
             reporter,
             stop: Arc::default(),
         };
