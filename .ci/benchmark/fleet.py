@@ -4,10 +4,9 @@ The function that is changed and checked is called `function`, as in the other w
 tool.
 """
 
-import contextlib
 import hashlib
 
-from .loads import made, modules
+from .loads import edited, made, modules, servers
 
 # How many functions each work load has.
 LOADS = {"first": 1, "fleet": 50}
@@ -44,21 +43,9 @@ def fill(folder):
     (folder / "limg.yaml").write_text(DEFINITION.format(functions=listed))
 
 
-@contextlib.contextmanager
 def changed(folder):
     """The work load with a change to one file of one function."""
-    file = folder / "functions/function/app.py"
-    original = file.read_text()
-    try:
-        file.write_text(f"{original}\n# edited\n")
-        yield
-    finally:
-        file.write_text(original)
-
-
-def servers(_folder):
-    """The servers that the tools need, as ports and commands by name."""
-    return {}
+    return edited(folder / "functions/function/app.py")
 
 
 def files(folder):

@@ -174,10 +174,14 @@ def fill(folder):
     (folder / "Dockerfile").write_text(DOCKERFILE)
 
 
-@contextlib.contextmanager
 def changed(folder):
     """The work load with a change to one file of the function."""
-    file = folder / "function/app.py"
+    return edited(folder / "function/app.py")
+
+
+@contextlib.contextmanager
+def edited(file):
+    """A file with a further line."""
     original = file.read_text()
     try:
         file.write_text(f"{original}\n# edited\n")

@@ -1,7 +1,7 @@
 //! Some files of an image unpacked into a folder, for a program of the image that runs on this machine.
 //!
-//! Only regular files are written, and only at places that the caller names: whatever links the image has, nothing in the folder
-//! leads out of it.
+//! Only regular files are written, and only at places that the caller names: the links of the image are followed before,
+//! so that nothing in the folder leads out of it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write as _};

@@ -139,6 +139,11 @@ pub(crate) fn metadata(path: &Path) -> Result<Metadata, FsError> {
     std::fs::metadata(path).map_err(FsError::because("access", path))
 }
 
+/// Whether a path leads to a regular file; symbolic links are followed.
+pub(crate) fn is_file(path: &Path) -> bool {
+    metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
 /// The names in a folder, sorted, without those that are not UTF-8.
 pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, FsError> {
     let names = || -> io::Result<Vec<String>> {

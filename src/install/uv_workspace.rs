@@ -81,8 +81,7 @@ impl UvProject {
         }
         for root in folder.ancestors().skip(1) {
             let (lock, own) = (root.join(LOCK), folder.strip_prefix(root).ok().and_then(Path::to_str));
-            let Some(own) = own.filter(|_| fs::metadata(&lock).is_ok_and(|metadata| metadata.is_file()))
-            else {
+            let Some(own) = own.filter(|_| fs::is_file(&lock)) else {
                 continue;
             };
             if let Some(project) = Self::read(&lock, &own.replace('\\', "/"), list)? {

@@ -35,7 +35,7 @@ pub(super) fn needed(folder: &Path, runtime: &str, handler: &str) -> Option<Need
 /// csharp-handler).
 fn dotnet(folder: &Path, handler: &str) -> Option<Need> {
     let assembly = handler.split("::").next().filter(|name| !name.is_empty());
-    let exists = |name: String| fs::metadata(&folder.join(name)).is_ok_and(|metadata| metadata.is_file());
+    let exists = |name: String| fs::is_file(&folder.join(name));
     if assembly.is_some_and(|name| exists(format!("{name}.dll")) || exists(name.to_owned())) {
         return None;
     }
@@ -74,7 +74,7 @@ fn typescript(folder: &Path, handler: &str) -> Option<Need> {
     let exists = |file: &String| fs::symlink_metadata(&folder.join(file)).is_ok();
     let compiled = ["", ".js", ".mjs", ".cjs", "/index.js", "/index.mjs", "/index.cjs"];
     // A handler with an absolute path is in a layer.
-    let is_loaded = |suffix: &&str| fs::metadata(&folder.join(file(suffix))).is_ok_and(|it| it.is_file());
+    let is_loaded = |suffix: &&str| fs::is_file(&folder.join(file(suffix)));
     if module.is_empty() || module.starts_with('/') || compiled.iter().any(is_loaded) {
         return None;
     }

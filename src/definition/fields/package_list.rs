@@ -27,7 +27,7 @@ pub(in crate::definition) fn find(folder: &Path, runtime: Option<&str>) -> Optio
 
 fn find_named(folder: &Path, names: &[&str]) -> Option<PackageList> {
     let mut paths = names.iter().map(|name| folder.join(name));
-    paths.find(|path| is_file(path)).map(PackageList::new)
+    paths.find(|path| fs::is_file(path)).map(PackageList::new)
 }
 
 /// The list in a directory that has nothing else: a layer of which only the packages are wanted.
@@ -42,9 +42,4 @@ pub(in crate::definition) fn alone_in(folder: &Path) -> Option<PackageList> {
 pub(in crate::definition) fn has_packages(folder: &Path) -> bool {
     fs::names_in(folder)
         .is_ok_and(|names| names.iter().any(|name| name.ends_with(METADATA) || name == NODE_MODULES))
-}
-
-/// Whether a path leads to a file.
-pub(in crate::definition) fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

@@ -53,7 +53,7 @@ impl Sources<'_> {
         if source.default_excludes {
             // limg's own list has the new definition.
             let of_definition = source.definition.iter().flat_map(|file| [file.clone(), lock_file(file)]);
-            files.extend(of_definition.filter(|file| fs::metadata(file).is_ok_and(|it| it.is_file())));
+            files.extend(of_definition.filter(|file| fs::is_file(file)));
         } else {
             files.extend([self.output.to_owned(), lock_file(self.output)]);
         }

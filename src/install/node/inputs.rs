@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::NodeError;
-use super::manifest::{
-    SECTIONS, SIZE_LIMIT, WITHOUT_DEVELOPMENT, dependencies, importers, is_file, is_local, json,
-};
+use super::manifest::{SECTIONS, SIZE_LIMIT, WITHOUT_DEVELOPMENT, dependencies, importers, is_local, json};
 use super::workspace::{Workspace, WorkspaceLock};
 use crate::fs::{self, FsError};
 use crate::install::error::InstallError;
@@ -123,7 +121,7 @@ fn settings(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, InstallError> {
     let mut settings = BTreeMap::new();
     for name in [MANIFEST].into_iter().chain(SETTINGS) {
         let file = folder.join(name);
-        if is_file(&file) {
+        if fs::is_file(&file) {
             settings.insert(name.to_owned(), fs::read(&file, SIZE_LIMIT)?);
         }
     }
@@ -153,7 +151,7 @@ fn add_folder(name: &str, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) 
         }
         for entry in fs::names_in(&folder)? {
             let (name, path) = (format!("{name}/{entry}"), folder.join(&entry));
-            if is_file(&path) && files.len() < FILES_AT_MOST {
+            if fs::is_file(&path) && files.len() < FILES_AT_MOST {
                 files.insert(name, fs::read(&path, SIZE_LIMIT)?);
             } else {
                 folders.push((name, path));

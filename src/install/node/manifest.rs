@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fs;
 use crate::install::error::InstallError;
 
 /// The largest file that is read, in bytes: a release of Yarn in the project has some.
@@ -23,7 +22,7 @@ pub(super) const WITHOUT_DEVELOPMENT: &[&str] = SECTIONS.split_at(1).1;
 /// How the locations of packages begin that are on this machine only.
 const LOCAL: [&str; 8] = ["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"];
 
-/// Reads a file as JSON.
+/// The text of a file as JSON.
 pub(super) fn json(text: &str, path: &Path) -> Result<Value, InstallError> {
     serde_json::from_str(text)
         .map_err(|error| InstallError::Lock { what: path.display().to_string(), why: error.to_string() })
@@ -49,9 +48,4 @@ pub(super) fn importers(lock: &str) -> impl Iterator<Item = &str> {
     let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
     let keys = lines.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
     keys.filter_map(|key| key.split_once(':')).map(|(key, _)| key.trim_matches(['\'', '"']))
-}
-
-/// Whether a path leads to a file.
-pub(super) fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

@@ -26,22 +26,19 @@ use tool::{Job, Tool, Version};
 
 use super::Installer;
 use super::error::InstallError;
-use super::folder::{self, Sources};
+use super::folder::{self, ROOT, Sources};
 use super::kept::Kept;
 use super::node_modules::FOLDER;
 use super::program::{Program, machine};
 use crate::project::{Architecture, ImagePath, PackageList, Source, SourceKind};
 use crate::store::{Digest, FieldHasher};
-use crate::tree::{self, Tree, TreeError};
+use crate::tree::{self, Tree};
 
 /// The kind of the store's records of versions of tools.
 const VERSIONS: &str = "node-tools-1";
 
 /// How many archives npm is asked to download into its cache: more make too long a command line for some systems.
 const ADDED_AT_MOST: usize = 200;
-
-/// The root of packages while they are looked at: every path of a tree is below one.
-const ROOT: &str = "/packages";
 
 /// What packages of Node.js run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,7 +260,7 @@ impl Installer {
             return Ok(None);
         }
         let Some(kept) = cache.unpack(&packages, &self.store)? else { return Ok(None) };
-        let root = ROOT.parse().map_err(|source| TreeError::Path { what: ROOT.to_owned(), source })?;
+        let root = folder::root()?;
         let tree = kept.tree(&root, &self.store)?;
         let folder = format!("{ROOT}/{FOLDER}");
         let Installed { tree, with_scripts, foreign } = installed::of_tree(tree, &folder, job.cpu)?;

@@ -10,14 +10,12 @@ use std::path::Path;
 use super::manifest::{DEVELOPMENT, dependencies};
 use super::workspace::Workspace;
 use crate::install::error::InstallError;
+use crate::install::folder::{self, ROOT};
 use crate::install::node_modules::{
     FOLDER, MANIFEST, manifest, needed, package_of, package_of_manifest, resolve, target_of,
 };
-use crate::project::{ImagePath, Source, SourceKind};
+use crate::project::{Source, SourceKind};
 use crate::tree::{Node, Tree, TreeError};
-
-/// Where the tree of the workspace has its root: every path of a tree is below a folder.
-const ROOT: &str = "/workspace";
 
 /// Packages at their places.
 #[derive(Debug)]
@@ -33,8 +31,7 @@ pub(super) struct Placed {
 /// # Errors
 /// When the copy cannot be read.
 pub(super) fn of_member(copy: &Path, workspace: &Workspace) -> Result<Placed, InstallError> {
-    let root: ImagePath = ROOT.parse().map_err(|source| TreeError::Path { what: ROOT.to_owned(), source })?;
-    let tree = Tree::load(&Source::new(copy.to_owned(), SourceKind::Directory), &root)?;
+    let tree = Tree::load(&Source::new(copy.to_owned(), SourceKind::Directory), &folder::root()?)?;
     of_tree(&tree, workspace)
 }
 
@@ -86,7 +83,8 @@ struct Placement<'t> {
     whole: BTreeMap<String, String>,
     /// The places of the packages that need a name.
     uses: BTreeMap<String, BTreeSet<String>>,
-    open: VecDeque<String>,
+    /// The packages whose needs have not been placed yet, and their places.
+    open: VecDeque<(String, String)>,
 }
 
 impl<'t> Placement<'t> {
@@ -98,10 +96,11 @@ impl<'t> Placement<'t> {
     /// Places a package, and those that are below it.
     fn place(&mut self, folder: String, place: String) {
         for package in self.inner(&folder) {
-            self.packages.insert(join(&place, &package[folder.len()..]), package);
+            let at = join(&place, &package[folder.len()..]);
+            self.packages.insert(at.clone(), package.clone());
+            self.open.push_back((package, at));
         }
-        self.whole.insert(place.clone(), folder);
-        self.open.push_back(place);
+        self.whole.insert(place, folder);
     }
 
     /// The folders of a package and of those below it, which come after it.
@@ -119,11 +118,8 @@ impl<'t> Placement<'t> {
     /// This ends: the tools place packages above or next to those that need them, so that on the way from the function to a package
     /// none comes twice.
     fn run(&mut self) -> Result<(), TreeError> {
-        while let Some(place) = self.open.pop_front() {
-            let Some(folder) = self.whole.get(&place).cloned() else { continue };
-            for package in self.inner(&folder) {
-                self.place_needs(&package, &join(&place, &package[folder.len()..]))?;
-            }
+        while let Some((package, at)) = self.open.pop_front() {
+            self.place_needs(&package, &at)?;
         }
         Ok(())
     }

@@ -9,9 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::error::NodeError;
-use super::manifest::{
-    SECTIONS, SIZE_LIMIT, WITHOUT_DEVELOPMENT, dependencies, importers, is_file, is_local, json,
-};
+use super::manifest::{SECTIONS, SIZE_LIMIT, WITHOUT_DEVELOPMENT, dependencies, importers, is_local, json};
 use crate::fs;
 use crate::install::error::InstallError;
 use crate::install::node_modules::{FOLDER, MANIFEST};
@@ -62,7 +60,7 @@ impl Workspace {
     ) -> Result<Option<(Self, WorkspaceLock)>, InstallError> {
         for root in folder.ancestors().skip(1) {
             let Some(own) = below(folder, root) else { continue };
-            for path in LOCKS.iter().map(|name| root.join(name)).filter(|path| is_file(path)) {
+            for path in LOCKS.iter().map(|name| root.join(name)).filter(|path| fs::is_file(path)) {
                 let text = fs::read_text(&path, SIZE_LIMIT)?;
                 let kind = PackageListKind::of(&path);
                 let folders = folders(kind, &text, root)?;
@@ -193,7 +191,7 @@ fn of_berry(lock: &str) -> impl Iterator<Item = String> {
 /// Those that the manifest at the root names by patterns.
 fn of_patterns(root: &Path) -> Result<BTreeSet<String>, InstallError> {
     let path = root.join(MANIFEST);
-    if !is_file(&path) {
+    if !fs::is_file(&path) {
         return Ok(BTreeSet::new());
     }
     let manifest = json(&fs::read_text(&path, SIZE_LIMIT)?, &path)?;
@@ -211,7 +209,7 @@ fn of_patterns(root: &Path) -> Result<BTreeSet<String>, InstallError> {
     let patterns = compile_patterns(&written)?;
     let (mut members, mut open) = (BTreeSet::new(), vec![(String::new(), 0)]);
     while let Some((folder, depth)) = open.pop() {
-        if patterns.matched(&folder, true).is_ignore() && is_file(&root.join(&folder).join(MANIFEST)) {
+        if patterns.matched(&folder, true).is_ignore() && fs::is_file(&root.join(&folder).join(MANIFEST)) {
             members.insert(folder.clone());
         }
         if depth == deepest {
@@ -234,7 +232,7 @@ fn manifests(folders: &BTreeSet<String>, root: &Path) -> Result<BTreeMap<String,
     let mut manifests = BTreeMap::new();
     for folder in folders {
         let path = root.join(folder).join(MANIFEST);
-        if is_file(&path) {
+        if fs::is_file(&path) {
             let text = fs::read_text(&path, SIZE_LIMIT)?;
             let value = json(&text, &path)?;
             manifests.insert(folder.clone(), Manifest { text, value });

@@ -26,7 +26,7 @@ pub(super) fn list(
         format::Install::More(more) => (more.list.as_ref(), more),
     };
     let path = match written_path {
-        Some(written) => Some(fs::normal(&root.join(written))).filter(|path| package_list::is_file(path)),
+        Some(written) => Some(fs::normal(&root.join(written))).filter(|path| fs::is_file(path)),
         None => folder.and_then(|folder| package_list::find(folder, runtime)).map(|list| list.path),
     };
     let Some(path) = path else {

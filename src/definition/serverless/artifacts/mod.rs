@@ -117,8 +117,8 @@ impl Artifacts {
         let path: PathBuf = self.service.join(&artifact.text).components().collect();
         let name = artifact.text.rsplit(['/', '\\']).next().unwrap_or_default();
         match self.folder.join(name) {
-            built if self.is_definition && !name.is_empty() && is_file(&built) => Package::Built(built),
-            built if self.is_definition && !is_file(&path) => Package::Absent(built),
+            built if self.is_definition && !name.is_empty() && fs::is_file(&built) => Package::Built(built),
+            built if self.is_definition && !fs::is_file(&path) => Package::Absent(built),
             _ => Package::Given(path, artifact.clone()),
         }
     }
@@ -136,16 +136,12 @@ impl Artifacts {
     /// The first of these files that is there.
     fn first_of(&self, names: impl Iterator<Item = String>) -> Package {
         let paths: Vec<_> = names.map(|name| self.folder.join(name)).collect();
-        match (paths.iter().find(|path| is_file(path)), paths.first()) {
+        match (paths.iter().find(|path| fs::is_file(path)), paths.first()) {
             (Some(path), _) => Package::Built(path.clone()),
             (None, Some(path)) => Package::Absent(path.clone()),
             (None, None) => Package::Absent(self.folder.clone()),
         }
     }
-}
-
-fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// The name at the end of a path of this or another system.

@@ -189,8 +189,7 @@ fn changes_packages(plugin: &str) -> bool {
 /// Whether the file of a handler is in TypeScript.
 fn is_typescript(folder: &Path, handler: &str) -> bool {
     let stem = handler.rsplit_once('.').map_or(handler, |(stem, _)| stem);
-    let exists =
-        |suffix: &&&str| fs::metadata(&folder.join(format!("{stem}.{suffix}"))).is_ok_and(|it| it.is_file());
+    let exists = |suffix: &&&str| fs::is_file(&folder.join(format!("{stem}.{suffix}")));
     HANDLER_SUFFIXES.iter().find(exists).is_some_and(|suffix| TYPESCRIPT_SUFFIXES.contains(suffix))
 }
 
