@@ -1,5 +1,7 @@
 //! The programs and shared libraries of a tree, and what each is built for.
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::elf_links::{self, Links};
 use super::program::HEAD;
 use super::target::Target;
@@ -39,16 +41,15 @@ const LINKS_IN_NAME: &[&str] = &[".cpython-", ".abi3.so", ".libs/"];
 /// # Errors
 /// When a file cannot be read.
 pub(super) fn binaries(tree: &Tree) -> Result<Vec<(ImagePath, Binary)>, TreeError> {
-    let mut found = Vec::new();
-    for (path, node) in tree.iter() {
-        if let Node::File(file) = node
-            && is_candidate(path, file)
-            && let Some(binary) = read(path, file)?
-        {
-            found.push((path.clone(), binary));
-        }
-    }
-    Ok(found)
+    let candidates = tree.iter().filter_map(|(path, node)| match node {
+        Node::File(file) if is_candidate(path, file) => Some((path, file)),
+        _ => None,
+    });
+    let candidates: Vec<_> = candidates.collect();
+    let read =
+        |&(path, file): &(&ImagePath, &FileNode)| Ok(read(path, file)?.map(|binary| (path.clone(), binary)));
+    let found: Vec<_> = candidates.par_iter().map(read).collect::<Result<_, TreeError>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn read(path: &ImagePath, file: &FileNode) -> Result<Option<Binary>, TreeError> {

@@ -77,7 +77,7 @@ pub(super) fn of_extension(extension: &Extension) -> Result<SourceTree, TreeErro
 pub(super) struct CodeTree {
     pub(super) tree: SourceTree,
     /// The paths that installed packages list.
-    pub(super) recorded: BTreeSet<ImagePath>,
+    pub(super) recorded: Arc<BTreeSet<ImagePath>>,
     /// The paths that limg has installed, if it has installed any.
     pub(super) installed: Option<Arc<BTreeSet<ImagePath>>>,
 }
@@ -101,21 +101,23 @@ pub(super) fn of_code(
         FunctionCode::Inline(files) => inline(files, &root)?,
         FunctionCode::Built(_) => built.cloned().unwrap_or_default(),
     };
+    let mut recorded = match function.dependencies {
+        Dependencies::Installed => files::recorded(&tree)?,
+        Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
+    };
     let installed = packages.map(|packages| {
         let mut added = tree.add_missing(packages);
         // The members of a workspace change as often as the code.
         for member in packages.followed_packages() {
             added.retain(|path| !path.is_below(member.as_str()));
         }
+        // They need not be read to know what they list.
+        recorded.extend(added.iter().cloned());
         Arc::new(added)
     });
     tree.insert(root, Node::Directory);
     strip(&mut tree, function.bytecode);
-    let recorded = match function.dependencies {
-        Dependencies::Installed => files::recorded(&tree)?,
-        Dependencies::Unsplit | Dependencies::Matching(_) => BTreeSet::new(),
-    };
-    Ok(CodeTree { tree: read(tree)?, recorded, installed })
+    Ok(CodeTree { tree: read(tree)?, recorded: Arc::new(recorded), installed })
 }
 
 /// Files whose content is in the definition.

@@ -127,7 +127,7 @@ pub(crate) struct FunctionTrees {
     /// The function's own code.
     pub code: SourceTree,
     /// The paths of the code that installed packages list as theirs.
-    pub recorded: BTreeSet<ImagePath>,
+    pub recorded: Arc<BTreeSet<ImagePath>>,
     /// The paths of the code that limg has installed, if it has installed any.
     pub installed: Option<Arc<BTreeSet<ImagePath>>>,
 }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use memchr::memrchr;
 use serde::{Deserialize, Serialize};
@@ -20,10 +21,11 @@ const LEVEL_LIMIT: usize = 1024;
 
 /// An absolute, normalised path inside an image, with `/` between its names; never the root itself.
 ///
-/// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it.
+/// No name is empty, `.` or `..`, so that joining one to a folder can never lead out of it. Clones share the text: a file's
+/// path is in its source's tree, in the layer's, and in what all layers together have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ImagePath(String);
+pub struct ImagePath(Arc<str>);
 
 /// Why a path, absolute or not, cannot be unpacked on Linux: a clause that follows it.
 #[must_use]
@@ -69,7 +71,7 @@ impl ImagePath {
     /// When `relative` is empty, absolute, or has an empty name, `.`, `..` or a NUL.
     pub fn join(&self, relative: &str) -> Result<Self, ImagePathError> {
         let text = format!("{}/{relative}", self.0);
-        if are_plain(relative) { Ok(Self(text)) } else { Err(ImagePathError::NotPlain(text)) }
+        if are_plain(relative) { Ok(Self(text.into())) } else { Err(ImagePathError::NotPlain(text)) }
     }
 
     /// The path as text.
@@ -101,12 +103,12 @@ impl ImagePath {
     /// The folder that holds it, or none when that is the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
-        Some(self.folder()).filter(|folder| !folder.is_empty()).map(|folder| Self(folder.to_owned()))
+        Some(self.folder()).filter(|folder| !folder.is_empty()).map(|folder| Self(folder.into()))
     }
 
     /// All folders above it, the outermost first, without the root.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
-        self.folders().map(|folder| Self(folder.to_owned()))
+        self.folders().map(|folder| Self(folder.into()))
     }
 
     /// As [`parent`](Self::parent), of its text; nothing when that is the root.
@@ -159,7 +161,7 @@ impl TryFrom<String> for ImagePath {
         match text.strip_prefix('/') {
             None => Err(ImagePathError::NotAbsolute(text)),
             Some("") => Err(ImagePathError::Root(text)),
-            Some(names) if are_plain(names) => Ok(Self(text)),
+            Some(names) if are_plain(names) => Ok(Self(text.into())),
             Some(_) => Err(ImagePathError::NotPlain(text)),
         }
     }
@@ -167,7 +169,7 @@ impl TryFrom<String> for ImagePath {
 
 impl From<ImagePath> for String {
     fn from(path: ImagePath) -> Self {
-        path.0
+        path.0.as_ref().to_owned()
     }
 }
 

@@ -171,9 +171,14 @@ impl Tree {
     /// Adds what another tree has at paths where this one has nothing. Gives these paths.
     pub fn add_missing(&mut self, other: &Self) -> BTreeSet<ImagePath> {
         let missing = other.nodes.iter().filter(|(path, _)| !self.nodes.contains_key(*path));
-        let missing: BTreeMap<_, _> = missing.map(|(path, node)| (path.clone(), node.clone())).collect();
+        let mut missing: BTreeMap<_, _> = missing.map(|(path, node)| (path.clone(), node.clone())).collect();
         let added = missing.keys().cloned().collect();
-        self.nodes.extend(missing);
+        // Appending builds the whole map again, which pays only for many nodes.
+        if missing.len() > self.nodes.len() {
+            self.nodes.append(&mut missing);
+        } else {
+            self.nodes.extend(missing);
+        }
         self.adjustments.extend(other.adjustments.iter().cloned());
         self.left_out.append(&mut other.left_out.clone());
         self.machine_links.extend(other.machine_links.iter().map(|(path, link)| (path.clone(), *link)));
@@ -359,6 +364,12 @@ impl Tree {
 
     fn add_adjustment(&mut self, path: &ImagePath, what: &str) {
         self.adjustments.push(Adjustment { path: path.clone(), what: what.to_owned() });
+    }
+}
+
+impl FromIterator<(ImagePath, Node)> for Tree {
+    fn from_iter<I: IntoIterator<Item = (ImagePath, Node)>>(nodes: I) -> Self {
+        Self { nodes: nodes.into_iter().collect(), ..Self::default() }
     }
 }
 

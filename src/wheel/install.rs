@@ -65,69 +65,65 @@ pub fn install<'a>(
     let mut wheels: Vec<_> =
         wheels.into_iter().map(|wheel| (normalised(&wheel.name().name), wheel)).collect();
     wheels.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let files = wheels.par_iter().map(|(_, wheel)| installed_files(wheel, interpreter));
+    let files = wheels.par_iter().map(|(_, wheel)| {
+        let below_root = |(path, file): (String, WheelFile)| {
+            // Only a message needs the name.
+            let what = fmt::from_fn(|f| write!(f, "{}: {}", wheel.name(), visible_line(&path)));
+            let path = tree::join(root, &path, &what).map_err(WheelError::reading(wheel.name()))?;
+            Ok((path, file))
+        };
+        installed_files(wheel, interpreter)?.into_iter().map(below_root).collect::<Result<Vec<_>, _>>()
+    });
     let files: Vec<_> = files.collect();
-    let mut merge = Merge { owned: BTreeMap::new(), conflicts: Vec::new() };
+    let mut merged = Vec::new();
     for (at, ((name, wheel), files)) in wheels.iter().zip(files).enumerate() {
         if let Some((_, previous)) =
             at.checked_sub(1).map(|at| &wheels[at]).filter(|(other, _)| other == name)
         {
             return Err(together(previous, wheel, format!("both are of the package `{name}`")));
         }
-        for (path, file) in files? {
-            // Only a message needs the name.
-            let what = fmt::from_fn(|f| write!(f, "{}: {}", wheel.name(), visible_line(&path)));
-            let path = tree::join(root, &path, &what).map_err(WheelError::reading(wheel.name()))?;
-            merge.add(path, wheel, file);
-        }
+        merged.extend(files?.into_iter().map(|(path, file)| (path, *wheel, file)));
     }
-    merge.finish()
+    // Files at one path stay in the order of their wheels.
+    merged.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    merge(merged)
 }
 
-/// The files of all wheels so far.
-struct Merge<'a> {
-    owned: BTreeMap<ImagePath, (&'a WheelArchive, WheelFile)>,
-    conflicts: Vec<FileConflict>,
-}
-
-impl<'a> Merge<'a> {
-    fn add(&mut self, path: ImagePath, wheel: &'a WheelArchive, file: WheelFile) {
-        match self.owned.get(&path) {
-            None => {
-                self.owned.insert(path, (wheel, file));
-            }
-            Some((_, kept)) if kept.hash == file.hash => {}
-            Some((kept, _)) => self.conflicts.push(FileConflict {
-                path,
-                kept: kept.name().to_string(),
-                dropped: wheel.name().to_string(),
-            }),
+/// Keeps the first of the files at each path. They are sorted by path.
+fn merge(mut files: Vec<(ImagePath, &WheelArchive, WheelFile)>) -> Result<Installation, WheelError> {
+    let mut conflicts = Vec::new();
+    files.dedup_by(|(other_path, other, dropped), (path, wheel, kept)| {
+        if path == other_path && kept.hash != dropped.hash {
+            conflicts.push(FileConflict {
+                path: path.clone(),
+                kept: wheel.name().to_string(),
+                dropped: other.name().to_string(),
+            });
         }
-    }
-
-    fn finish(mut self) -> Result<Installation, WheelError> {
-        for (path, (wheel, _)) in &self.owned {
-            for folder in path.folders() {
-                if let Some((other, _)) = self.owned.get(folder) {
-                    let why = format!(
-                        "`{}` is a file, and `{}` is below it",
-                        visible_line(folder),
-                        visible_line(path.as_str())
-                    );
-                    return Err(together(other, wheel, why));
-                }
+        path == other_path
+    });
+    let mut last = "";
+    for (path, wheel, _) in &files {
+        // The files of one folder follow each other.
+        if path.folder() == std::mem::replace(&mut last, path.folder()) {
+            continue;
+        }
+        for folder in path.folders() {
+            if let Ok(at) = files.binary_search_by(|(other, ..)| other.as_str().cmp(folder)) {
+                let why = format!(
+                    "`{}` is a file, and `{}` is below it",
+                    visible_line(folder),
+                    visible_line(path.as_str())
+                );
+                return Err(together(files[at].1, wheel, why));
             }
         }
-        let mut tree = Tree::new();
-        for (path, (_, file)) in self.owned {
-            tree.insert(path, Node::File(file.node));
-        }
-        if tree.size() > IMAGE_SIZE_LIMIT {
-            return Err(WheelError::TooLarge { limit: units::limit(IMAGE_SIZE_LIMIT) });
-        }
-        self.conflicts.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(Installation { tree, conflicts: self.conflicts })
     }
+    let tree: Tree = files.into_iter().map(|(path, _, file)| (path, Node::File(file.node))).collect();
+    if tree.size() > IMAGE_SIZE_LIMIT {
+        return Err(WheelError::TooLarge { limit: units::limit(IMAGE_SIZE_LIMIT) });
+    }
+    Ok(Installation { tree, conflicts })
 }
 
 fn together(one: &WheelArchive, other: &WheelArchive, why: String) -> WheelError {

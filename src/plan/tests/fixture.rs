@@ -134,7 +134,7 @@ impl Fixture {
                 extensions: Vec::new(),
                 wrapper: None,
                 code: files(&["/var/task/app.py"]),
-                recorded: BTreeSet::new(),
+                recorded: BTreeSet::new().into(),
                 installed: None,
             },
             run: RunConfig {
@@ -208,7 +208,7 @@ impl Fixture {
 
     pub(crate) fn code(mut self, nodes: &[&str]) -> Self {
         let code = tree(nodes);
-        self.trees.recorded = crate::files::recorded(&code).unwrap();
+        self.trees.recorded = crate::files::recorded(&code).unwrap().into();
         self.trees.code = loaded(code);
         self
     }
