@@ -101,7 +101,10 @@ pub(crate) async fn build_and_push(
         let results = push::push(&unique, &targets, &pusher).await.map_err(PipelineError::Push)?;
         Ok(built.into_iter().zip(images.for_each(&results)).collect())
     });
-    let early = push::while_building::push_while_building(finished, targets, &pusher);
+    let early = async {
+        pusher.connect(targets.iter().map(|target| &target.repository)).await?;
+        push::while_building::push_while_building(finished, targets, &pusher).await
+    };
     // The first failure ends both: uploads are abandoned, and no further layer is started.
     tokio::try_join!(work, early.map_err(PipelineError::Push)).map(|(pushed, ())| pushed)
 }

@@ -1,8 +1,9 @@
 //! Mounts and uploads blobs (OCI distribution specification, "Pushing blobs", "Mounting a blob from another repository").
 //!
-//! A blob is sent in one stream: POST opens an upload session, one PATCH sends everything, PUT closes the session. Amazon
-//! ECR answers PATCH with 201 and a `Range` that does not advance, so neither is checked strictly. After a failure the
-//! session is abandoned, since registries differ in its state. Which blobs are uploaded is decided elsewhere.
+//! POST opens an upload session, one PATCH sends a large blob in one stream, PUT closes the session. The PUT of a smaller blob
+//! has its content, so that no PATCH is needed; and the POST of a small one has it too, which some registries accept and others
+//! ignore. Amazon ECR answers PATCH with 201 and a `Range` that does not advance, so neither is checked strictly. After a
+//! failure the session is abandoned, since registries differ in its state. Which blobs are uploaded is decided elsewhere.
 
 use std::fmt;
 use std::io;
@@ -25,12 +26,23 @@ use crate::event::Activity;
 use crate::fs::FsError;
 use crate::project::Repository;
 use crate::store::{Blob, Digest, GrowingBlob, HashingReader};
+use crate::sync::lock;
 
 /// The error codes for a session that can no longer be used.
 const LOST_SESSION: [&str; 2] = ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"];
 
 /// The error codes for a blob that does not match its digest.
 const WRONG_CONTENT: [&str; 2] = ["DIGEST_INVALID", "SIZE_INVALID"];
+
+/// The size in bytes up to which the PUT of a blob has its content. Of a larger blob, the time of one request is a small part.
+const IN_PUT: u64 = 1024 * 1024;
+
+/// The size in bytes up to which the POST of a blob has its content while it is not known whether the registry accepts that.
+/// It is small: a registry that does not has received it for nothing.
+const IN_FIRST_POST: u64 = 64 * 1024;
+
+/// The statuses of registries that reject a POST with content, and may accept one without.
+const NOT_IN_POST: [u16; 6] = [400, 405, 411, 413, 415, 501];
 
 /// An open upload of one blob.
 pub struct UploadSession {
@@ -51,6 +63,14 @@ pub enum MountOutcome {
     Mounted,
     /// The registry did not mount the blob. If it opened an upload session instead, the upload must use that.
     Refused(Option<UploadSession>),
+}
+
+/// The outcome of an attempt to start an upload.
+enum Started {
+    /// The registry has the whole blob.
+    Stored,
+    /// The content is sent here.
+    Session(Url),
 }
 
 /// Content to upload.
@@ -182,28 +202,66 @@ impl Inner {
         session: Option<UploadSession>,
         action: &str,
     ) -> Result<(), RegistryError> {
-        let request =
-            |method: Method, url: Url| Request::new(action, method, url, Scopes::push(&endpoint.name));
-        let url = if let Some(session) = session {
-            session.url
-        } else {
-            let response =
-                self.send(endpoint, &request(Method::POST, uploads_url(endpoint)), &WRITTEN).await?;
-            self.session_url(endpoint, &response, action)?
+        let mut url = match session {
+            Some(session) => session.url,
+            None => match self.start(endpoint, digest, body, action).await? {
+                Started::Stored => return Ok(()),
+                Started::Session(url) => url,
+            },
         };
-        let mut patch = Request { body: Some(body), ..request(Method::PATCH, url.clone()) };
-        patch.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let response = self.send(endpoint, &patch, &WRITTEN).await?;
-        // Each response may name a new URL; otherwise the last one stays valid.
-        let mut url = match response.header(&LOCATION) {
-            Some(_) => self.session_url(endpoint, &response, action)?,
-            None => url,
-        };
-        drop(response);
+        let is_in_put = body.size() <= IN_PUT;
+        if !is_in_put {
+            let patch = with_content(upload_request(endpoint, Method::PATCH, url.clone(), action), body);
+            let response = self.send(endpoint, &patch, &WRITTEN).await?;
+            // Each response may name a new URL; otherwise the last one stays valid.
+            if response.header(&LOCATION).is_some() {
+                url = self.session_url(endpoint, &response, action)?;
+            }
+        }
         url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let put = Request { completes: Some(body.size()), ..request(Method::PUT, url) };
+        let put = upload_request(endpoint, Method::PUT, url, action);
+        let put =
+            if is_in_put { with_content(put, body) } else { Request { completes: Some(body.size()), ..put } };
         let response = self.send(endpoint, &put, &WRITTEN).await?;
         verify_stored(action, digest, &response)
+    }
+
+    /// Opens an upload session. The request has the content of a small blob, so that no session is needed if the registry accepts
+    /// that.
+    async fn start(
+        &self,
+        endpoint: &Endpoint,
+        digest: &Digest,
+        body: &UploadBody,
+        action: &str,
+    ) -> Result<Started, RegistryError> {
+        let key = endpoint.root.to_string();
+        let accepts = lock(&self.accepts_content_in_post).get(&key).copied();
+        let limit = accepts.map_or(IN_FIRST_POST, |accepts| if accepts { IN_PUT } else { 0 });
+        if body.size() <= limit {
+            let mut url = uploads_url(endpoint);
+            url.query_pairs_mut().append_pair("digest", digest.as_str());
+            let post = with_content(upload_request(endpoint, Method::POST, url, action), body);
+            let sent = self.send(endpoint, &post, &WRITTEN).await;
+            let is_stored = sent.as_ref().is_ok_and(is_stored);
+            match sent {
+                Ok(response) => {
+                    lock(&self.accepts_content_in_post).insert(key, is_stored);
+                    if is_stored {
+                        verify_stored(action, digest, &response)?;
+                        return Ok(Started::Stored);
+                    }
+                    return self.session_url(endpoint, &response, action).map(Started::Session);
+                }
+                Err(error) if error.status().is_some_and(|status| NOT_IN_POST.contains(&status)) => {
+                    lock(&self.accepts_content_in_post).insert(key, false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let post = upload_request(endpoint, Method::POST, uploads_url(endpoint), action);
+        let response = self.send(endpoint, &post, &WRITTEN).await?;
+        self.session_url(endpoint, &response, action).map(Started::Session)
     }
 
     /// The URL at which a response opens or continues an upload session.
@@ -226,6 +284,23 @@ impl Inner {
 fn uploads_url(endpoint: &Endpoint) -> Url {
     // The empty segment gives the slash at the end that the specification requires.
     endpoint.url(&["blobs", "uploads", ""])
+}
+
+/// A request of an upload.
+fn upload_request<'a>(endpoint: &Endpoint, method: Method, url: Url, action: &'a str) -> Request<'a> {
+    Request::new(action, method, url, Scopes::push(&endpoint.name))
+}
+
+/// The same request with content.
+fn with_content<'a>(mut request: Request<'a>, body: &'a UploadBody) -> Request<'a> {
+    request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    Request { body: Some(body), ..request }
+}
+
+/// Whether the response to a POST with content says that the blob is stored, and not that a session is open.
+fn is_stored(response: &Response) -> bool {
+    let opens_session = |location: &str| location.contains("/blobs/uploads/");
+    response.status() == StatusCode::CREATED && !response.header(&LOCATION).is_some_and(opens_session)
 }
 
 /// Whether a new session may help: the session is the cause of an error, or content was changed on the way.

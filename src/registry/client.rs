@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) manifest_limit: Duration,
     /// Whether a registry on this machine uses TLS, by its root URL.
     uses_tls: Mutex<BTreeMap<String, Arc<OnceCell<bool>>>>,
+    /// Whether a registry accepts the content of a blob in the request that starts its upload, by its root URL.
+    pub(super) accepts_content_in_post: Mutex<BTreeMap<String, bool>>,
     /// One lock for each blob, held while it is fetched.
     fetch_locks: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -81,6 +83,7 @@ impl Client {
             backoff: Backoff::default(),
             manifest_limit: MANIFEST_LIMIT,
             uses_tls: Mutex::default(),
+            accepts_content_in_post: Mutex::default(),
             fetch_locks: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -198,6 +198,24 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         Ok(result)
     }
 
+    /// Connects to the registries of some repositories while there is nothing to send yet, so that the first request does not
+    /// wait for that, and so that a registry that is down is reported at once.
+    ///
+    /// # Errors
+    /// When one cannot be reached after several attempts.
+    pub(in crate::pipeline) async fn connect(
+        &self,
+        repositories: impl IntoIterator<Item = &Repository>,
+    ) -> Result<(), PushError> {
+        let by_host: BTreeMap<_, _> =
+            repositories.into_iter().map(|repository| (&repository.host, repository)).collect();
+        for repository in by_host.into_values() {
+            let connect = Box::pin(async { Ok(self.context.registry.connect(repository).await?) });
+            self.look(repository, connect).await?;
+        }
+        Ok(())
+    }
+
     /// Makes sure that a repository can receive blobs.
     pub(super) async fn prepare(&self, repository: &Repository) -> Result<(), PushError> {
         let prepared = Arc::clone(lock(&self.prepared).entry(repository.clone()).or_default());
@@ -212,6 +230,12 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     pub(super) fn set_present(&self, digest: &Digest, repository: &Repository) {
         // If the registry has said otherwise, the blob has been pushed since then or is being pushed.
         drop(self.blob(digest).copy(repository).present.set(true));
+    }
+
+    /// Records that a repository lacks a blob, which saves the request.
+    pub(super) fn set_missing(&self, digest: &Digest, repository: &Repository) {
+        // If the registry has said otherwise, that holds.
+        drop(self.blob(digest).copy(repository).present.set(false));
     }
 
     /// How a blob got into a repository, if it is known to be there.

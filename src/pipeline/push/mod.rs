@@ -2,8 +2,8 @@
 //!
 //! Before anything is sent, the registry is asked whether it has the image: an unchanged image costs one request. A
 //! blob that several repositories of one registry lack is uploaded to one of them and mounted into the others.
-//! Manifests follow when all blobs are there, and tags when the manifests are, so a tag never points to an incomplete
-//! image. Blobs that were pushed during the build (see [`while_building`]) are not asked for again.
+//! The manifest follows when all blobs are there, under its tags, so a tag never points to an incomplete image. Blobs that were
+//! pushed during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
 mod known_places;
@@ -19,7 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::built::Built;
 use super::context::Context;
 use super::error::PushError;
-use crate::event::Event;
+use crate::event::{Event, Provenance};
 use crate::image::{Layer, Manifest};
 use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
@@ -83,6 +83,8 @@ struct Outgoing<'a> {
 struct TargetState<'a> {
     /// Whether it has the image, by its digest.
     has_image: bool,
+    /// Whether it lacked layers of the image during the build.
+    lacked_layers: bool,
     /// The tags that do not point to the image.
     missing_tags: Vec<&'a str>,
 }
@@ -120,6 +122,10 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
             pusher.set_present(&blob.digest, &image.target.repository);
         }
     }
+    // The config names all layers, so a repository that lacked one has no use for it yet.
+    for (image, _) in all().filter(|(_, state)| state.lacked_layers) {
+        pusher.set_missing(image.built.image.config_digest(), &image.target.repository);
+    }
     let blobs = needed_blobs(absent(), pusher);
     let blobs = blobs.into_iter().map(|blob| pusher.push(blob.content, blob.repositories));
     stream::iter(blobs).buffer_unordered(CONCURRENT_PUSHES).try_collect::<()>().await?;
@@ -145,8 +151,6 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     pusher: &BlobPusher<'_, F>,
 ) -> Result<TargetState<'a>, PushError> {
     let Target { repository, tags } = target;
-    let blobs = built.image.unique_blobs();
-    let lacks_layers = || blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let has = async |version: &str| -> Result<bool, PushError> {
         // On the heap, to keep the futures that wait small.
         let request =
@@ -154,15 +158,22 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
         let found = pusher.look(repository, request).await?;
         Ok(found.flatten().as_ref() == Some(&manifest.digest))
     };
+    // New layers are asked for during the build; the answers are worth waiting for.
+    let new = built.layers.iter().filter(|layer| layer.provenance == Provenance::Built);
+    let new = new.filter_map(|layer| layer.digest.as_ref());
+    try_join_all(new.map(|digest| pusher.missing_from(digest, [repository]))).await?;
+    let blobs = built.image.unique_blobs();
+    let lacked_layers = blobs.iter().any(|blob| pusher.was_missing(&blob.digest, repository));
     let ask = async || {
         let tagged = try_join_all(tags.iter().map(|tag| has(tag))).await?;
         // A tag that points to the image shows that the image is there.
-        let has_image = tagged.contains(&true) || !lacks_layers() && has(manifest.digest.as_str()).await?;
+        let has_image = tagged.contains(&true) || has(manifest.digest.as_str()).await?;
         Ok::<_, PushError>((tagged, has_image))
     };
-    let (tagged, has_image) = if lacks_layers() { (vec![false; tags.len()], false) } else { ask().await? };
+    let (tagged, has_image) = if lacked_layers { (vec![false; tags.len()], false) } else { ask().await? };
     let missing = tags.iter().zip(tagged).filter(|(_, tagged)| !tagged);
-    Ok(TargetState { has_image, missing_tags: missing.map(|(tag, _)| tag.as_str()).collect() })
+    let missing_tags = missing.map(|(tag, _)| tag.as_str()).collect();
+    Ok(TargetState { has_image, lacked_layers, missing_tags })
 }
 
 /// The blobs of some images, each once.
@@ -186,8 +197,8 @@ fn needed_blobs<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     blobs
 }
 
-/// Sends the manifest under its digest, then under the tags that do not point to it. A tag that does is not written
-/// again: it may be immutable.
+/// Sends the manifest under the tags that do not point to it, or under its digest if there are none. A tag that does is not
+/// written again: it may be immutable.
 async fn push_manifest(
     Outgoing { manifest, target, .. }: Outgoing<'_>,
     state: &TargetState<'_>,
@@ -199,11 +210,19 @@ async fn push_manifest(
         pace.wait(repository).await;
         Ok(context.registry.put_manifest(repository, version, media_types.manifest(), bytes).await?)
     };
-    if !state.has_image {
+    let is_absent = !state.has_image;
+    if is_absent && state.missing_tags.is_empty() {
         put(digest.as_str()).await?;
     }
     for tag in &state.missing_tags {
-        put(tag).await.map_err(|error| error.of_tag(repository, tag))?;
+        if let Err(error) = put(tag).await {
+            let error = error.of_tag(repository, tag);
+            // The image can be used by its digest.
+            if is_absent && matches!(error, PushError::ImmutableTag { .. }) {
+                put(digest.as_str()).await?;
+            }
+            return Err(error);
+        }
     }
     Ok(())
 }

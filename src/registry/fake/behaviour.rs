@@ -11,6 +11,8 @@ pub(crate) struct Behaviour {
     pub(crate) omits_digest: bool,
     /// Whether it mounts blobs from its other repositories.
     pub(crate) mounts: bool,
+    /// Whether it stores a blob that is sent in the request that starts its upload.
+    pub(crate) accepts_content_in_post: bool,
     /// Whether a tag cannot be changed.
     pub(crate) immutable_tags: bool,
     /// Whether a repository must exist before a push.

@@ -109,7 +109,7 @@ impl Contents {
         match (head.method.as_str(), Target::of(&head.path)) {
             ("GET", Target::Storage(digest)) => self.storage(head, digest, behaviour),
             ("GET" | "HEAD", Target::Blob(name, digest)) => self.blob(head, name, digest, behaviour),
-            ("POST", Target::Uploads(name)) => self.begin(head, name, behaviour),
+            ("POST", Target::Uploads(name)) => self.begin(head, name, body, behaviour),
             ("PATCH", Target::Session(name, id)) => self.append(head, name, id, body, behaviour),
             ("PUT", Target::Session(name, id)) => self.finish(head, name, id, body, behaviour),
             ("GET" | "HEAD", Target::Manifest(name, version)) => self.manifest(head, name, version),
@@ -141,7 +141,7 @@ impl Contents {
         found.map_or_else(|| Response::new(404), |content| part(head, content, behaviour))
     }
 
-    fn begin(&mut self, head: &RequestHead, name: &str, behaviour: &Behaviour) -> Response {
+    fn begin(&mut self, head: &RequestHead, name: &str, body: &[u8], behaviour: &Behaviour) -> Response {
         if behaviour.requires_repository && !self.repositories.contains_key(name) {
             return unknown_name(name);
         }
@@ -152,6 +152,9 @@ impl Contents {
         {
             self.repositories.entry(name.to_owned()).or_default().blob(&content);
             return Response::new(201).header("location", format!("/v2/{name}/blobs/{digest}"));
+        }
+        if let Some(digest) = head.parameter("digest").filter(|_| behaviour.accepts_content_in_post) {
+            return self.store(name, digest, body, behaviour);
         }
         let id = format!("session-{}", self.sessions.len());
         self.sessions.insert(id.clone(), Session::default());
@@ -220,11 +223,14 @@ impl Contents {
         session.content.extend(body);
         session.broken = true;
         let content = std::mem::take(&mut session.content);
-        let digest = head.parameter("digest").unwrap_or_default();
-        if Digest::of(&content).as_str() != digest {
+        self.store(name, head.parameter("digest").unwrap_or_default(), &content, behaviour)
+    }
+
+    fn store(&mut self, name: &str, digest: &str, content: &[u8], behaviour: &Behaviour) -> Response {
+        if Digest::of(content).as_str() != digest {
             return Response::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
-        self.repositories.entry(name.to_owned()).or_default().blob(&content);
+        self.repositories.entry(name.to_owned()).or_default().blob(content);
         let response = Response::new(201).header("docker-content-digest", digest);
         if behaviour.ecr {
             response

@@ -5,6 +5,9 @@ use crate::registry::fake::{ALWAYS, InjectedFault, Locations};
 
 const UPLOADS: &str = "/blobs/uploads/";
 
+/// More bytes than the PUT of an upload has.
+const LARGE: usize = 1_500_000;
+
 impl Fixture {
     /// Uploads a blob of the store.
     async fn upload(&self, content: &[u8]) -> Result<(), RegistryError> {
@@ -24,7 +27,8 @@ impl Fixture {
         let mut steps: Vec<_> = state
             .log
             .iter()
-            .filter(|request| request.head.method == "PATCH" && !matches!(request.status, 307 | 308))
+            .filter(|request| matches!(request.head.method.as_str(), "PATCH" | "PUT"))
+            .filter(|request| !matches!(request.status, 307 | 308))
             .map(|request| (request.head.path.clone(), request.head.query.clone()))
             .collect();
         let all = steps.len();
@@ -34,24 +38,35 @@ impl Fixture {
     }
 }
 
+impl Fixture {
+    /// The methods of all requests, with the bytes that each sent.
+    fn sent(&self) -> Vec<(String, usize)> {
+        let state = self.fake.state();
+        state.log.iter().map(|request| (request.head.method.clone(), request.sent)).collect()
+    }
+}
+
 #[tokio::test]
-async fn a_blob_is_sent_in_one_stream() {
+async fn a_large_blob_is_sent_in_one_stream_and_a_smaller_one_in_one_request() {
     for (ecr, locations) in
         [(false, Locations::Relative), (true, Locations::Absolute), (true, Locations::Relative)]
     {
-        let fixture = Fixture::new();
-        let content = noise(3, 700_000);
-        {
-            let mut state = fixture.fake.state();
-            (state.behaviour.ecr, state.behaviour.locations) = (ecr, locations);
+        for length in [LARGE, 700_000] {
+            let fixture = Fixture::new();
+            let content = noise(3, length);
+            {
+                let mut state = fixture.fake.state();
+                (state.behaviour.ecr, state.behaviour.locations) = (ecr, locations.clone());
+            }
+            fixture.upload(&content).await.unwrap();
+            fixture.assert_only_blob(&content);
+            let sent = fixture.sent();
+            let sent: Vec<_> = sent.iter().map(|(method, sent)| (method.as_str(), *sent)).collect();
+            let steps = [("POST", 0), ("PATCH", length), ("PUT", 0)];
+            let expected = if length == LARGE { &steps[..] } else { &[("POST", 0), ("PUT", length)] };
+            assert_eq!(sent, expected);
+            assert_eq!(fixture.fake.state().log[1].head.headers["content-length"], length.to_string());
         }
-        fixture.upload(&content).await.unwrap();
-        fixture.assert_only_blob(&content);
-        let state = fixture.fake.state();
-        let sent: Vec<_> =
-            state.log.iter().map(|request| (request.head.method.as_str(), request.sent)).collect();
-        assert_eq!(sent, [("POST", 0), ("PATCH", content.len()), ("PUT", 0)]);
-        assert_eq!(state.log[1].head.headers["content-length"], "700000");
     }
     // Bytes in memory, even none.
     for content in [&b"{}"[..], b""] {
@@ -59,6 +74,51 @@ async fn a_blob_is_sent_in_one_stream() {
         fixture.upload_as(content, UploadContent::Bytes(content), None).await.unwrap();
         fixture.assert_only_blob(content);
     }
+}
+
+#[tokio::test]
+async fn a_small_blob_takes_one_request_where_the_registry_accepts_that() {
+    let fixture = Fixture::new();
+    fixture.fake.state().behaviour.accepts_content_in_post = true;
+    // Only a small one is sent to find out.
+    for length in [700_000, 1000, 700_000, 0] {
+        fixture.upload(&noise(3, length)).await.unwrap();
+        assert!(fixture.contents().blobs.contains_key(&Digest::of(&noise(3, length))));
+    }
+    let sent = fixture.sent();
+    let sent: Vec<_> = sent.iter().map(|(method, sent)| (method.as_str(), *sent)).collect();
+    assert_eq!(sent, [("POST", 0), ("PUT", 700_000), ("POST", 1000), ("POST", 700_000), ("POST", 0)]);
+}
+
+#[tokio::test]
+async fn a_registry_that_ignores_or_rejects_content_gets_none_in_a_second_post() {
+    for rejection in [None, Some(400), Some(405), Some(411), Some(501)] {
+        let fixture = Fixture::new();
+        if let Some(code) = rejection {
+            let response = Response::error(code, "UNSUPPORTED", "not in this request");
+            fixture.fake.fail("POST", UPLOADS, 1..=1, InjectedFault::Respond(response));
+        }
+        for length in [1000, 2000] {
+            fixture.upload(&noise(3, length)).await.unwrap();
+            assert!(fixture.contents().blobs.contains_key(&Digest::of(&noise(3, length))));
+        }
+        let posts: Vec<_> = fixture.sent().into_iter().filter(|(method, _)| method == "POST").collect();
+        let posts: Vec<_> = posts.into_iter().map(|(_, sent)| sent).collect();
+        let first: &[usize] = if rejection.is_some() { &[1000, 0] } else { &[1000] };
+        assert_eq!(posts, [first, &[0]].concat(), "{rejection:?}");
+        assert_eq!(fixture.retries(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_201_with_a_session_does_not_count_as_a_stored_blob() {
+    // As Amazon ECR answers PATCH.
+    let fixture = Fixture::new();
+    let session = Response::new(201).header("location", "/v2/shop/orders/blobs/uploads/session-0");
+    fixture.fake.fail("POST", UPLOADS, 1..=1, InjectedFault::Respond(session));
+    let content = noise(3, 1000);
+    fixture.upload(&content).await.unwrap();
+    fixture.assert_only_blob(&content);
 }
 
 #[tokio::test]
@@ -85,7 +145,7 @@ async fn an_upload_may_be_redirected_to_another_host() {
             fixture.client.has_blob(&fixture.repository(), &Digest::of(b"other")).await.unwrap();
             let second_host = fixture.fake.second_host();
             fixture.fake.fail(method, UPLOADS, 1..=1, InjectedFault::Redirect(code, second_host.clone()));
-            let content = noise(3, 600_000);
+            let content = noise(3, LARGE);
             fixture.upload(&content).await.unwrap();
             fixture.assert_only_blob(&content);
             assert_eq!(fixture.retries(), [""; 0]);
@@ -113,16 +173,17 @@ async fn a_transient_failure_is_retried_in_a_new_session() {
     ];
     for fault in faults.into_iter().chain(others) {
         for ecr in [false, true] {
-            for method in ["PATCH", "PUT"] {
+            for (method, length) in [("PATCH", LARGE), ("PUT", LARGE), ("PUT", 500_000)] {
                 let fixture = Fixture::new();
                 fixture.fake.state().behaviour.ecr = ecr;
-                let content = noise(3, 500_000);
+                let content = noise(3, length);
                 fixture.fake.fail(method, UPLOADS, 1..=2, fault.clone());
                 fixture.upload(&content).await.unwrap();
                 fixture.assert_only_blob(&content);
-                // The response to PUT has no body that could break off.
-                let passes = method == "PUT" && matches!(fault, InjectedFault::ResetAfter(_));
-                assert_eq!(fixture.retries().is_empty(), passes, "{method} {fault:?}");
+                // A PUT without content has no body that could break off.
+                let is_empty = method == "PUT" && length == LARGE;
+                let passes = is_empty && matches!(fault, InjectedFault::ResetAfter(_));
+                assert_eq!(fixture.retries().is_empty(), passes, "{method} {length} {fault:?}");
             }
         }
     }
@@ -141,7 +202,7 @@ async fn opening_a_session_is_retried() {
         fixture.fake.fail("POST", UPLOADS, 1..=2, fault);
         fixture.upload(&content).await.unwrap();
         fixture.assert_only_blob(&content);
-        assert_eq!(fixture.fake.count("PATCH", UPLOADS), 1);
+        assert_eq!(fixture.fake.count("PUT", UPLOADS), 1);
     }
 }
 
@@ -152,7 +213,7 @@ async fn a_blob_is_not_sent_again_if_only_the_response_was_lost() {
     fixture.fake.fail("PUT", UPLOADS, ALWAYS, InjectedFault::LoseResponse);
     fixture.upload(&content).await.unwrap();
     fixture.assert_only_blob(&content);
-    assert_eq!(fixture.fake.count("PATCH", UPLOADS), 1);
+    assert_eq!(fixture.fake.count("PUT", UPLOADS), 1);
 }
 
 #[tokio::test]
@@ -163,7 +224,7 @@ async fn a_lasting_failure_is_tried_five_times() {
         {
             let fixture = Fixture::new();
             fixture.fake.fail(method, UPLOADS, ALWAYS, fault.clone());
-            let (message, error) = fixture.fails(fixture.upload(&noise(3, 300_000)).await);
+            let (message, error) = fixture.fails(fixture.upload(&noise(3, LARGE)).await);
             assert!(message.starts_with("failed to upload sha256:"), "{message}");
             assert!(message.contains("to HOST/shop/orders: "), "{message}");
             let said = matches!(fault, InjectedFault::Respond(_));
@@ -178,12 +239,12 @@ async fn a_lasting_failure_is_tried_five_times() {
 #[tokio::test]
 async fn a_permanent_failure_is_tried_once() {
     for (method, code) in
-        [("POST", 400), ("POST", 403), ("POST", 404), ("PATCH", 403), ("PATCH", 413), ("PUT", 405)]
+        [("POST", 403), ("POST", 404), ("PATCH", 403), ("PATCH", 413), ("PUT", 405), ("PUT", 413)]
     {
         let fixture = Fixture::new();
         let response = Response::error(code, "DENIED", "not yours");
         fixture.fake.fail(method, UPLOADS, ALWAYS, InjectedFault::Respond(response));
-        let (message, error) = fixture.fails(fixture.upload(b"content").await);
+        let (message, error) = fixture.fails(fixture.upload(&noise(3, LARGE)).await);
         assert_eq!((error.status(), error.code()), (Some(code), Some("DENIED")));
         assert!(message.contains("DENIED: not yours"), "{message}");
         assert_eq!(fixture.fake.count(method, UPLOADS), 1);
@@ -221,7 +282,7 @@ async fn a_damaged_blob_is_distinguished_from_a_damaged_transfer() {
         message.contains(blob.path.to_str().unwrap()) && message.contains("does not match its digest"),
         "{message}"
     );
-    assert_eq!(fixture.fake.count("PATCH", UPLOADS), 1);
+    assert_eq!(fixture.fake.count("PUT", UPLOADS), 1);
 
     let fixture = Fixture::new();
     let response = Response::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
@@ -308,7 +369,7 @@ async fn a_lost_session_is_replaced() {
         panic!("no session");
     };
     let response = Response::error(416, "BLOB_UPLOAD_INVALID", "range");
-    fixture.fake.fail("PATCH", UPLOADS, 1..=1, InjectedFault::Respond(response));
+    fixture.fake.fail("PUT", UPLOADS, 1..=1, InjectedFault::Respond(response));
     fixture.upload_as(&content, UploadContent::Bytes(&content), Some(session)).await.unwrap();
     fixture.assert_only_blob(&content);
     assert_eq!(fixture.fake.count("POST", UPLOADS), 2);

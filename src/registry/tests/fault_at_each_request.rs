@@ -1,7 +1,12 @@
 //! A complete push and a complete pull, with a fault injected into each of their requests in turn.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::registry::fake::{Behaviour, InjectedFault};
+
+/// A blob that is too large for one request.
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(4, 1_200_000));
 
 /// Faults after which the next request succeeds.
 fn transient_faults() -> Vec<InjectedFault> {
@@ -17,7 +22,8 @@ fn transient_faults() -> Vec<InjectedFault> {
 }
 
 impl Fixture {
-    /// Pushes as a pipeline does: the missing blobs, mounted if possible; then the manifest by digest; then the tag.
+    /// Pushes as a pipeline does: the missing blobs, mounted if possible or else in a session of their own; then the manifest
+    /// by digest; then the tag.
     async fn push(&self, image: &Image) -> Result<(), RegistryError> {
         let repository = self.repository();
         for blob in &image.blobs {
@@ -25,11 +31,14 @@ impl Fixture {
             if self.client.has_blob(&repository, &digest).await? {
                 continue;
             }
-            if let MountOutcome::Refused(session) =
-                self.client.mount(&repository, &digest, "limg/base").await?
-            {
-                self.client.upload(&repository, &digest, UploadContent::Bytes(blob), session).await?;
+            let mut session = None;
+            if Some(blob) == image.blobs.get(1) {
+                match self.client.mount(&repository, &digest, "limg/base").await? {
+                    MountOutcome::Mounted => continue,
+                    MountOutcome::Refused(opened) => session = opened,
+                }
             }
+            self.client.upload(&repository, &digest, UploadContent::Bytes(blob), session).await?;
         }
         for version in [Digest::of(&image.manifest).as_str(), "v1"] {
             self.client.put_manifest(&repository, version, MANIFEST, &image.manifest).await?;
@@ -50,10 +59,12 @@ impl Fixture {
 
     /// A fixture whose registry requires authentication and has the image's first layer in another repository.
     fn prepare(scheme: AuthScheme, ecr: bool) -> (Self, Image) {
-        let (fixture, image) = (Self::of(Who::User), Image::new());
+        let (fixture, mut image) = (Self::of(Who::User), Image::new());
+        image.blobs.push(LARGE.clone());
         fixture.require_auth(scheme, usize::MAX);
         let mut state = fixture.fake.state();
-        state.behaviour = Behaviour { ecr, mounts: !ecr, ..Behaviour::default() };
+        let accepts_content_in_post = !ecr;
+        state.behaviour = Behaviour { ecr, mounts: !ecr, accepts_content_in_post, ..Behaviour::default() };
         state.repository("limg/base").blob(&image.blobs[1]);
         drop(state);
         (fixture, image)

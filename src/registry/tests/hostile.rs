@@ -153,7 +153,7 @@ async fn an_upload_is_not_redirected_to_a_forbidden_url() {
             let fixture = Fixture::new();
             let response = status(307).header("location", to);
             fixture.fake.fail(method, "/v2/", ALWAYS, InjectedFault::Respond(response));
-            fixture.fails(fixture.upload_bytes(b"content").await);
+            fixture.fails(fixture.upload_bytes(&noise(3, 1_500_000)).await);
             assert_eq!(fixture.fake.count(method, ""), 1, "{to}");
             assert_eq!(fixture.contents(), RepositoryContents::default());
         }
@@ -168,7 +168,7 @@ async fn a_redirect_that_would_lose_an_upload_is_not_followed() {
             let fixture = Fixture::new();
             let second_host = fixture.fake.second_host();
             fixture.fake.fail(method, "/v2/", ALWAYS, InjectedFault::Redirect(code, second_host));
-            let (message, _) = fixture.fails(fixture.upload_bytes(b"content").await);
+            let (message, _) = fixture.fails(fixture.upload_bytes(&noise(3, 1_500_000)).await);
             assert!(message.contains(&format!("{code} ")) && message.ends_with(method), "{message}");
             assert_eq!(fixture.fake.count(method, "/v2/"), 1);
         }
@@ -227,7 +227,7 @@ async fn an_upload_does_not_continue_at_a_forbidden_url() {
             let fixture = Fixture::new();
             let response = status(202).header("location", to);
             fixture.fake.fail(method, "/blobs/uploads/", ALWAYS, InjectedFault::Respond(response));
-            fixture.fails(fixture.upload_bytes(b"content").await);
+            fixture.fails(fixture.upload_bytes(&noise(3, 1_500_000)).await);
             assert_eq!(fixture.fake.count("PUT", ""), 0);
         }
     }

@@ -161,7 +161,7 @@ async fn a_shared_blob_is_uploaded_once_and_mounted_elsewhere() {
         fixture.fake.state().behaviour.mounts = true;
         let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
         let pushed = fixture.push(&built).await.unwrap();
-        assert_eq!(fixture.fake.count("PATCH", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
+        assert_eq!(fixture.fake.count("PUT", "/uploads/"), 1 + 3 + 3, "the shared layer, codes, configs");
         let mounted: Vec<_> = pushed.iter().map(|pushed| pushed.mounted.blobs).collect();
         assert_eq!((mounted, fixture.mount_hints()), (vec![0, 1, 1], 0));
         assert_eq!(fixture.tags(), 3);

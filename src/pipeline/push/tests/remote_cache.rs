@@ -131,9 +131,9 @@ async fn an_empty_store_makes_and_uploads_nothing_that_the_registry_has() {
     assert!(pushed.iter().all(|(_, pushed)| pushed.unchanged), "{pushed:?}");
     let asked = fake.lines().split_off(before);
     assert!(asked.iter().all(|line| line.starts_with("GET ") || line.starts_with("HEAD ")), "{asked:?}");
-    // Manifest and config of each, and the question for each tag.
-    assert_eq!(asked.iter().filter(|line| line.starts_with("HEAD ")).count(), 2, "{asked:?}");
-    assert_eq!(asked.iter().filter(|line| line.contains("/v2/shop/")).count(), 6, "{asked:?}");
+    // Manifest and config of each, the question for each tag, and the one that connects.
+    assert_eq!(asked.iter().filter(|line| line.starts_with("HEAD ")).count(), 3, "{asked:?}");
+    assert_eq!(asked.iter().filter(|line| line.contains("/v2/shop/")).count(), 7, "{asked:?}");
     assert_eq!(second.events(), []);
     let blobs = second.fixture.context.store.root().join("blobs/sha256");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0, "nothing was made or fetched");
@@ -146,11 +146,11 @@ async fn only_what_changed_is_made_and_uploaded() {
     Machine::new(&fake).push("shop", &[]).await;
     let change =
         |root: &std::path::Path| std::fs::write(root.join("a/bootstrap"), "#!/nothing\n: other\n").unwrap();
-    let sent = fake.count("PATCH", "/uploads/");
+    let sent = fake.count("PUT", "/uploads/");
     let pushed = Machine::with(&fake, "x86_64", change).push("shop", &each(&fake, "shop")).await;
     let [cached, built] = [Provenance::Cached, Provenance::Built];
     assert_eq!(provenances(&pushed), [cached, built, cached, cached]);
-    assert_eq!(fake.count("PATCH", "/uploads/") - sent, 2, "the code and the config");
+    assert_eq!(fake.count("PUT", "/uploads/") - sent, 2, "the code and the config");
     assert_eq!((pushed[0].1.uploaded.blobs, pushed[1].1.unchanged), (2, true));
     let without = Machine::with(&fake, "x86_64", change).push("other", &[]).await;
     assert_eq!(digests(&pushed), digests(&without));
@@ -162,15 +162,14 @@ async fn layers_of_the_cache_are_mounted_or_copied_into_the_target() {
         let fake = Fake::start();
         fake.state().behaviour.mounts = mounts;
         let first = Machine::new(&fake).push("shop", &[]).await;
-        let (sent, fetched) = (fake.count("PATCH", "/uploads/"), fake.count("GET", "/blobs/"));
+        let (sent, fetched) = (fake.count("PUT", "/uploads/"), fake.count("GET", "/blobs/"));
         let from = [format!("{}/shop/a", fake.host()), format!("{}/shop/b:latest", fake.host())];
         let pushed = Machine::new(&fake).push("other", &from).await;
         assert_eq!(
             (provenances(&pushed), digests(&pushed)),
             (all(Provenance::Cached).to_vec(), digests(&first))
         );
-        let (sent, fetched) =
-            (fake.count("PATCH", "/uploads/") - sent, fake.count("GET", "/blobs/") - fetched);
+        let (sent, fetched) = (fake.count("PUT", "/uploads/") - sent, fake.count("GET", "/blobs/") - fetched);
         // The configs are read from the cache and uploaded to the target.
         assert_eq!((sent, fetched), if mounts { (2, 2) } else { (6, 2 + 3) });
     }
