@@ -68,7 +68,7 @@ fn stages(criterion: &mut Criterion) {
             (Store::open(folder.path()).unwrap(), folder)
         };
         let build = |(store, folder): (Store, tempfile::TempDir)| {
-            (layer::build(&recipe, &store, &|_| ()).unwrap(), folder)
+            (layer::build(&recipe, &store, None, &|_| ()).unwrap(), folder)
         };
         bencher.iter_batched(store, build, BatchSize::PerIteration);
     });

@@ -83,7 +83,7 @@ pub fn zip(bytes: &[u8]) {
             return; // a bomb only costs time here
         }
         let recipe = Recipe::new("zip", Shared::new(tree), Shared::new(FileIndex::default()), 0);
-        if layer::build(&recipe, &scratch.store, &|_| ()).is_ok() {
+        if layer::build(&recipe, &scratch.store, None, &|_| ()).is_ok() {
             for (_, node) in recipe.tree.iter() {
                 let Node::File(file) = node else { continue };
                 let mut open = file.content.open().expect("a file of a layer can be opened");

@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 from . import hostile_inputs
-from .project import FUNCTIONS
+from .project import BASE_HOST, FUNCTIONS, LARGE
 from .proxy import Proxy
 from .scene import Broken, find, needs
 
@@ -124,7 +124,7 @@ def failing_call(stage, number, random, tell):
 
 def full_disk(stage, number, random, tell):
     """A file system for the project and the store that is too small."""
-    size = random.randint(600, 4000)
+    size = (LARGE >> 10) + random.randint(600, 6000)
     command = random.choice(COMMANDS)
     tell(f"limg {command} on a file system of {size} KiB")
     folder = stage.folder / f"scene-{number}"
@@ -148,10 +148,15 @@ def network(stage, number, random, tell):
     """A connection to the registry that breaks, sends something else, or answers with errors."""
     faults = [random.choice(Proxy.FAULTS) for _ in range(random.randint(1, 6))]
     plan = [(fault, random.randint(0, random.choice((300, 3000, 500_000)))) for fault in faults]
-    tell(f"limg push through a proxy: {', '.join(f'{fault} after {at} bytes' for fault, at in plan)}")
+    of_base = random.random() < 0.4
+    way = "a proxy to the registry of the base" if of_base else "a proxy"
+    tell(f"limg push through {way}: {', '.join(f'{fault} after {at} bytes' for fault, at in plan)}")
     scene = stage.scene(number)
-    with Proxy(stage.registry.address, plan, random) as proxy:
-        scene.mirror = proxy.address
+    with Proxy((stage.bases if of_base else stage.registry).address, plan, random) as proxy:
+        if of_base:
+            scene.base_mirror = proxy.address
+        else:
+            scene.mirror = proxy.address
         run = scene.run("push").orderly(0, 1, 3)
         if run.code == 0:
             needs(scene.pushed() == stage.digests, "limg push succeeded, so that all tags are there")
@@ -173,7 +178,7 @@ def at_once(stage, number, random, tell):
     for command, run in runs:
         run.orderly(*((0, 1, 3) if command == "prune" else (0,)))
     pins = (scene.project / "limg.lock").read_text() if "update" in commands or "build" in commands else ""
-    needs(not pins or "registry.test/base" in pins, "limg.lock has the pin of the base")
+    needs(not pins or f"{BASE_HOST}/base" in pins, "limg.lock has the pin of the base")
     scene.recover("build")
     scene.recover("push")
     return True

@@ -7,10 +7,16 @@ import random
 import tarfile
 import zipfile
 
-# Only a name: limg's traffic to it goes to a mirror on the loopback interface.
+# Only names: limg's traffic to them goes to mirrors on the loopback interface. The base is in a registry of its own, so that its
+# layers are sent while they are fetched.
 HOST = "registry.test"
+BASE_HOST = "bases.test"
 FUNCTIONS = ("one", "two", "three")
 OCI = "application/vnd.oci.image"
+
+
+# The size of the largest file in bytes.
+LARGE = 8 << 20
 
 
 def write(path, content):
@@ -33,7 +39,7 @@ def base_files():
         for name in ("lambda-entrypoint.sh", "usr/bin/sh", "var/runtime/bootstrap"):
             add(name, tarfile.REGTYPE, 0o755, b"#!/bin/sh\n")
         add("bin", tarfile.SYMTYPE, 0o777, link="usr/bin")
-        add("usr/filler", tarfile.REGTYPE, 0o644, random.Random(0).randbytes(300_000))
+        add("usr/filler", tarfile.REGTYPE, 0o644, random.Random(0).randbytes(1_300_000))
     return buffer.getvalue()
 
 
@@ -75,6 +81,8 @@ def write_project(folder):
     for number in range(60):
         write(layers / f"utils/python/package/module_{number}.py", f"VALUE = {noise.randbytes(200).hex()!r}\n")
     write(layers / "utils/python/package/table.bin", noise.randbytes(400_000))
+    # Large enough for the layer to be sent while it is made, and small when compressed.
+    write(layers / "utils/python/package/large.bin", bytes(LARGE))
     with zipfile.ZipFile(layers / "data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(20):
             archive.writestr(f"data/{number}.json", json.dumps([noise.random() for _ in range(500)]))
@@ -84,7 +92,7 @@ def write_project(folder):
         write(folder / f"functions/{name}/data.bin", noise.randbytes(50_000))
     write(folder / "limg.yaml", json.dumps({  # JSON is YAML
         "project": "chaos",
-        "bases": {"python3.11": {"image": f"{HOST}/base:latest"}},
+        "bases": {"python3.11": {"image": f"{BASE_HOST}/base:latest"}},
         "defaults": {"runtime": "python3.11", "handler": "app.handler",
                      "layers": ["utils", "data"], "extensions": ["shipper"]},
         "layers": {"utils": {"path": "layers/utils"}, "data": {"path": "layers/data.zip"}},

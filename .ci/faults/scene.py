@@ -1,6 +1,6 @@
 """What a fault happens to: limg with a project, a store and a registry.
 
-A `Stage` holds what all faults share: the registry, the project as it was written,
+A `Stage` holds what all faults share: two registries, the project as it was written,
 and the digests that an undisturbed limg builds from it. A `Scene` is a copy of the
 project for one fault, with a store and a repository of its own. This module injects
 nothing.
@@ -19,6 +19,7 @@ from .project import FUNCTIONS, HOST, base_files, write_layout, write_project
 from .registry import Registry
 
 MIRROR = "LIMG_REGISTRY_MIRROR_REGISTRY_TEST"
+BASE_MIRROR = "LIMG_REGISTRY_MIRROR_BASES_TEST"
 SECONDS = 120  # after which a run of limg counts as one that does not end
 
 
@@ -82,8 +83,9 @@ class Stage:
         write_project(self.project)
         write_layout(self.folder / "base", [base_files()])
         self.registry = Registry(self.folder / "registry")
+        self.bases = Registry(self.folder / "bases")
         try:
-            self.registry.copy(self.folder / "base", "base:latest")
+            self.bases.copy(self.folder / "base", "base:latest")
             scene = self.scene("reference")
             scene.run("build").orderly(0)
             self.digests = scene.layout()
@@ -95,6 +97,7 @@ class Stage:
 
     def __exit__(self, *_):
         self.registry.stop()
+        self.bases.stop()
         remove(self.folder)
 
     def forget(self, name):
@@ -118,6 +121,7 @@ class Scene:
     name: str
     folder: Path
     mirror: str = ""
+    base_mirror: str = ""
     environment: dict = field(default_factory=dict)
 
     @property
@@ -144,6 +148,7 @@ class Scene:
         return settings | {
             "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home),
             "LIMG_STORE": str(self.store), MIRROR: f"http://{self.mirror or self.stage.registry.address}",
+            BASE_MIRROR: f"http://{self.base_mirror or self.stage.bases.address}",
         } | self.environment  # fmt: skip
 
     def start(self, command, **options):
@@ -217,7 +222,7 @@ class Scene:
 
     def recover(self, command):
         """The next undisturbed run makes everything right, and leaves nothing behind."""
-        self.mirror = ""
+        self.mirror = self.base_mirror = ""
         self.environment.clear()
         self.check()
         self.run(command).orderly(0)

@@ -39,8 +39,13 @@ pub(super) async fn run(
         terminal.built(&[]);
         return Ok(ExitCode::SUCCESS);
     }
-    let options =
-        Options { time: settings.time.clone(), cache_from: cache.cache_from, labels: BTreeMap::new() };
+    let options = Options {
+        time: settings.time.clone(),
+        cache_from: cache.cache_from,
+        labels: BTreeMap::new(),
+        send_early_from: None,
+        store_base: true,
+    };
     let context =
         ContextOptions::of_build(&common, objects).open(settings, terminal, loaded.lock_file.clone())?;
     let functions: Vec<&Function> = functions.iter().collect();

@@ -22,6 +22,10 @@ use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
 use crate::text::with_causes;
 
+/// The size of its files, in bytes, from which a layer is sent while it is made. A smaller one is finished before an upload
+/// could begin.
+const SEND_EARLY_FROM: u64 = 8 * 1024 * 1024;
+
 /// The tag without `--tag`.
 const DEFAULT_TAG: &str = "latest";
 
@@ -109,6 +113,8 @@ struct PushJob<'a> {
     shard: ShardArguments,
     tags: Vec<String>,
     cache_from: Vec<ReferenceTemplate>,
+    send_early_from: Option<u64>,
+    store_base: bool,
     settings: &'a Settings,
     terminal: &'a Arc<Terminal>,
 }
@@ -120,7 +126,16 @@ impl<'a> PushJob<'a> {
         settings: &'a Settings,
         terminal: &'a Arc<Terminal>,
     ) -> Result<(Self, ObjectPins), CommandError> {
-        let PushArguments { functions, shard, tags, connections: _, cache, common: _ } = arguments;
+        let PushArguments {
+            functions,
+            shard,
+            tags,
+            connections: _,
+            no_speculation,
+            no_store_base,
+            cache,
+            common: _,
+        } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(CommandError::Tag(tag.clone()));
         }
@@ -133,7 +148,19 @@ impl<'a> PushJob<'a> {
         let functions = selection::functions(&loaded, functions, settings, terminal)?;
         selection::report_deployed_variables(&functions, terminal);
         let cache_from = cache.cache_from.clone();
-        let job = Self { loaded, functions, shard: *shard, tags, cache_from, settings, terminal };
+        let send_early_from = (!no_speculation).then_some(SEND_EARLY_FROM);
+        let (shard, store_base) = (*shard, !no_store_base);
+        let job = Self {
+            loaded,
+            functions,
+            shard,
+            tags,
+            cache_from,
+            send_early_from,
+            store_base,
+            settings,
+            terminal,
+        };
         Ok((job, objects))
     }
 
@@ -170,6 +197,8 @@ impl<'a> PushJob<'a> {
             time: settings.time.clone(),
             cache_from: self.cache_from.clone(),
             labels: BTreeMap::new(),
+            send_early_from: self.send_early_from,
+            store_base: self.store_base,
         };
         let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);

@@ -140,6 +140,11 @@ pub enum Event {
         /// The registry's host.
         host: String,
     },
+    /// Layers were sent while they were made, before limg knew that the registry has them.
+    SentForNothing {
+        /// How many bytes of them were sent.
+        bytes: u64,
+    },
 }
 
 /// A step of work that may take long.
@@ -158,8 +163,8 @@ pub enum Step {
     Begun {
         /// The work.
         activity: Activity,
-        /// Its size in bytes.
-        total: u64,
+        /// Its size in bytes, if it is known.
+        total: Option<u64>,
     },
     /// This many bytes are done. After a failed attempt it may be fewer than before.
     At(u64),
@@ -179,8 +184,8 @@ pub enum Activity {
     },
     /// A blob is sent to a registry.
     Send {
-        /// Its digest.
-        digest: String,
+        /// Its digest, or what the layer contains if that is still being made.
+        what: String,
         /// The repository, with its host.
         repository: String,
     },

@@ -28,8 +28,12 @@ struct State {
 }
 
 impl Progress {
-    /// Begins work on `total` bytes.
-    pub(crate) fn begin(reporter: Arc<dyn Reporter>, activity: Activity, total: u64) -> Self {
+    /// Begins work on `total` bytes, if that is known.
+    pub(crate) fn begin(
+        reporter: Arc<dyn Reporter>,
+        activity: Activity,
+        total: impl Into<Option<u64>>,
+    ) -> Self {
         let progress = Self::begin_after(Duration::ZERO, reporter, activity, total);
         progress.report_beginning(&mut lock(&progress.state));
         progress
@@ -41,9 +45,10 @@ impl Progress {
         delay: Duration,
         reporter: Arc<dyn Reporter>,
         activity: Activity,
-        total: u64,
+        total: impl Into<Option<u64>>,
     ) -> Self {
-        let state = State { beginning: Some(Step::Begun { activity, total }), next: Instant::now() + delay };
+        let beginning = Some(Step::Begun { activity, total: total.into() });
+        let state = State { beginning, next: Instant::now() + delay };
         Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), reporter, state: Mutex::new(state) }
     }
 
@@ -105,7 +110,7 @@ mod tests {
             let progress = Progress::begin(reporter, activity(), 10_000);
             (1..=10_000).for_each(|bytes| progress.at(bytes));
         });
-        assert_eq!(steps[..2], [Step::Begun { activity: activity(), total: 10_000 }, Step::At(1)]);
+        assert_eq!(steps[..2], [Step::Begun { activity: activity(), total: Some(10_000) }, Step::At(1)]);
         assert_eq!(steps.last(), Some(&Step::Ended));
         assert!(steps.len() < 5000, "{} reports", steps.len());
     }
@@ -123,6 +128,9 @@ mod tests {
             std::thread::sleep(Duration::from_millis(2));
             progress.at(1);
         });
-        assert_eq!(reported, [Step::Begun { activity: activity(), total: 2 }, Step::At(1), Step::Ended]);
+        assert_eq!(
+            reported,
+            [Step::Begun { activity: activity(), total: Some(2) }, Step::At(1), Step::Ended]
+        );
     }
 }

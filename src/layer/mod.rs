@@ -15,13 +15,14 @@ mod tar_layer;
 mod tar_writer;
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind, kind_of_work};
 use crate::finding::Help;
 use crate::fs::FsError;
-use crate::store::{Blob, BlobWriter, Digest, Store};
+use crate::store::{Blob, BlobWriter, Digest, Growth, Store};
 use crate::tree::{Tree, TreeError};
 use gzip::{GzipWriter, Workers};
 use tar_layer::TarRecord;
@@ -153,23 +154,27 @@ pub fn encoder(tree: &Tree) -> Option<&'static str> {
     entries::has_no_deflated(tree).then_some(ENCODER)
 }
 
-/// Makes a layer, or finds the one that was made from the same files before. Also returns whether it was found.
+/// Makes a layer. What there is of its blob meanwhile is shown in `growth`.
 ///
 /// Memory use does not depend on the size of the layer.
 ///
 /// # Errors
 /// When a file cannot be read or changes at the same time, or the store cannot be written. Nothing of the layer is then
 /// left in the store.
-pub fn build(recipe: &Recipe, store: &Store, progress: OnProgress<'_>) -> Result<(Layer, bool), LayerError> {
-    if let Some(found) = find(&recipe.key, store) {
-        return Ok((found, true));
-    }
-    let (writer, diff_id) = compress(store, |output| tar_writer::write(recipe, output, progress))?;
+pub fn build(
+    recipe: &Recipe,
+    store: &Store,
+    growth: Option<Arc<Growth>>,
+    progress: OnProgress<'_>,
+) -> Result<Layer, LayerError> {
+    let mut writer = store.writer()?;
+    growth.map_or(Ok(()), |growth| writer.show(growth))?;
+    let (writer, diff_id) = compress(writer, |output| tar_writer::write(recipe, output, progress))?;
     let (record, blob) = commit(writer, diff_id)?;
     if recipe.tree.has_reliable_times() {
         store.write_record(RECORD, &recipe.key, &record)?;
     }
-    Ok((record.into_layer(blob), false))
+    Ok(record.into_layer(blob))
 }
 
 /// The layer that [`build`] made for this key before. Its blob may have been removed from the store since; it is needed
@@ -212,7 +217,7 @@ pub fn rebuild(
     store: &Store,
     progress: OnProgress<'_>,
 ) -> Result<Blob, LayerError> {
-    let (writer, _) = compress(store, |output| tar_writer::write(recipe, output, progress))?;
+    let (writer, _) = compress(store.writer()?, |output| tar_writer::write(recipe, output, progress))?;
     writer.commit_as(expected)?.map_err(|found| LayerError::Changed { expected: expected.clone(), found })
 }
 
@@ -229,7 +234,7 @@ pub fn import(
         return Ok(found);
     }
     let mut input = open()?;
-    let (writer, found) = compress(store, |mut output| {
+    let (writer, found) = compress(store.writer()?, |mut output| {
         io::copy(&mut input, &mut output).map_err(LayerError::Import)?;
         Ok(output)
     })?;
@@ -256,10 +261,10 @@ type LayerWriter = GzipWriter<'static, BlobWriter>;
 /// Compresses what `write` writes, in one pass. Returns the blob and its `diff_id`. Nothing is left in the store after an
 /// error, or if the blob is not committed.
 fn compress(
-    store: &Store,
+    writer: BlobWriter,
     write: impl FnOnce(LayerWriter) -> Result<LayerWriter, LayerError>,
 ) -> Result<(BlobWriter, Digest), LayerError> {
-    let writer = GzipWriter::new(store.writer()?, Workers::all()).map_err(LayerError::Compress)?;
+    let writer = GzipWriter::new(writer, Workers::all()).map_err(LayerError::Compress)?;
     write(writer)?.finish().map_err(LayerError::compress)
 }
 

@@ -9,7 +9,7 @@ use super::base;
 use super::built::{Built, BuiltLayer};
 use super::context::{Context, blocking};
 use super::error::PipelineError;
-use super::finished_layers::{Announcer, FinishedLayer, MadeLayer};
+use super::finished_layers::{Announcement, Announcer, MadeLayer};
 use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
@@ -32,6 +32,10 @@ pub(crate) struct Options {
     pub cache_from: Vec<ReferenceTemplate>,
     /// Labels that every image gets.
     pub labels: BTreeMap<String, String>,
+    /// The size of its files, in bytes, from which a new layer is sent to a registry while it is made; none: never.
+    pub send_early_from: Option<u64>,
+    /// Whether layers of a base that are sent while they are fetched stay in the store.
+    pub store_base: bool,
 }
 
 /// The result of one attempt to make images.
@@ -47,7 +51,7 @@ pub(super) async fn build(
     functions: &[&Function],
     form: LayerForm,
     options: &Options,
-    sender: Option<UnboundedSender<FinishedLayer>>,
+    sender: Option<UnboundedSender<Announcement>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
     let (mut bases, mut findings) = base::load_all(functions, context).await?;
@@ -97,7 +101,7 @@ fn make_images(
     cache: &RemoteCache,
     form: LayerForm,
     options: &Options,
-    sender: Option<&UnboundedSender<FinishedLayer>>,
+    sender: Option<&UnboundedSender<Announcement>>,
     context: &Context,
 ) -> Result<Attempt, PipelineError> {
     let mut planned = match plan_images::plan_all(inputs)? {
@@ -117,7 +121,7 @@ fn make_images(
     for warning in stale_bytecode::findings(&planned, &keyed, mtime, context)? {
         context.reporter.report(Event::Finding(warning));
     }
-    let announcer = &Announcer::new(sender, &keyed);
+    let announcer = &Announcer::new(sender, &keyed, options.send_early_from);
     announcer.base_layers(planned.iter().map(|planned| &**planned.base))?;
     let maker = LayerMaker { form, mtime, cache, announcer, context };
     let made = maker.make(&planned, &keyed, reusable)?;

@@ -11,9 +11,10 @@ use super::error::BytesError;
 use crate::event::{Activity, Event, LayerEvent, Progress, Provenance};
 use crate::failure::Failure as _;
 use crate::image::{ImageLayer, Layer};
-use crate::layer::{self, LayerError, Recipe, TarLayer};
+use crate::layer::{self, LayerError, OnProgress, Recipe, TarLayer};
 use crate::project::Repository;
 use crate::registry::RegistryError;
+use crate::store::{Growth, Store};
 use crate::text::with_causes;
 
 /// How long making a layer may take before its progress is reported.
@@ -55,34 +56,30 @@ fn packing(recipe: &Recipe, context: &Context) -> Progress {
     Progress::begin_after(PROGRESS_DELAY, Arc::clone(&context.reporter), activity, recipe.tree.size())
 }
 
-/// Makes a layer, or finds it in the store. Also returns whether it was found.
-pub(super) fn make(
-    recipe: &Arc<Recipe>,
-    form: LayerForm,
-    context: &Context,
-) -> Result<(ImageLayer, bool), LayerError> {
-    let store = &context.store;
-    let found = match form {
+/// Finds a layer in the store.
+pub(super) fn find(recipe: &Arc<Recipe>, form: LayerForm, store: &Store) -> Option<ImageLayer> {
+    match form {
         LayerForm::Blobs => layer::find(&recipe.key, store).map(ImageLayer::from),
         LayerForm::Tars => TarLayer::find(recipe, store).map(ImageLayer::Tar).or_else(|| {
             // A blob in the store can be sent too, and none of the files has to be read for it.
             layer::find(&recipe.key, store).filter(|layer| layer.blob.is_present()).map(ImageLayer::from)
         }),
-    };
-    if let Some(found) = found {
-        return Ok((found, true));
     }
-    // Only now: its total is the size of all files.
+}
+
+/// Makes a layer. What there is of its blob is shown in `growth`.
+pub(super) fn make(
+    recipe: &Arc<Recipe>,
+    form: LayerForm,
+    growth: Option<Arc<Growth>>,
+    context: &Context,
+) -> Result<ImageLayer, LayerError> {
+    // Its total is the size of all files.
     let progress = packing(recipe, context);
+    let progress: OnProgress<'_> = &|bytes| progress.at(bytes);
     match form {
-        LayerForm::Blobs => {
-            let (layer, found) = layer::build(recipe, store, &|bytes| progress.at(bytes))?;
-            Ok((layer.into(), found))
-        }
-        LayerForm::Tars => {
-            let tar = TarLayer::read(recipe, store, &|bytes| progress.at(bytes))?;
-            Ok((ImageLayer::Tar(tar), false))
-        }
+        LayerForm::Blobs => layer::build(recipe, &context.store, growth, progress).map(ImageLayer::from),
+        LayerForm::Tars => TarLayer::read(recipe, &context.store, progress).map(ImageLayer::Tar),
     }
 }
 

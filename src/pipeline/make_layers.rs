@@ -174,10 +174,12 @@ impl LayerMaker<'_> {
         let cached = self.cache.find(&recipe, context).map_err(failed)?;
         let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
             (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
+        } else if let Some(layer) = layer_bytes::find(&recipe, self.form, &context.store) {
+            (layer, Provenance::Reused, Origin::Files(recipe))
         } else {
-            let (layer, found) = layer_bytes::make(&recipe, self.form, context).map_err(failed)?;
-            let provenance = if found { Provenance::Reused } else { Provenance::Built };
-            (layer, provenance, Origin::Files(recipe))
+            let growth = self.announcer.begin(key, name, plan.size)?;
+            let layer = layer_bytes::make(&recipe, self.form, growth, context).map_err(failed)?;
+            (layer, Provenance::Built, Origin::Files(recipe))
         };
         self.finish(key, MadeLayer { layer, provenance, origin, encoder }, plan, start.elapsed())
     }

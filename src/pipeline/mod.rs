@@ -35,7 +35,7 @@ mod stale_bytecode;
 mod update;
 
 use futures_util::TryFutureExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use base_programs::BasePrograms;
 pub(crate) use build::Options;
@@ -91,19 +91,22 @@ pub(crate) async fn build_and_push(
     prepare: impl AsyncFn(&Repository) -> Result<(), PushError>,
     context: &Context,
 ) -> Result<Vec<(Built, Pushed)>, PipelineError> {
-    let pusher = BlobPusher::new(prepare, context);
-    let (sender, finished) = mpsc::unbounded_channel();
+    let pusher = BlobPusher::new(prepare, context).keeping_base_layers(options.store_base);
+    let (sender, announced) = mpsc::unbounded_channel();
+    let (all_known, are_all_known) = oneshot::channel();
     // On the heap, because the future would be large.
     let work = Box::pin(async {
         let built = build(functions, LayerForm::Blobs, options, Some(sender), context).await?;
         let images = Images::of(&built);
         let (unique, targets) = (images.unique(&built), images.unique(targets));
+        // Uploads that have begun are not to begin again. If the sender is gone, so is this build.
+        drop(are_all_known.await);
         let results = push::push(&unique, &targets, &pusher).await.map_err(PipelineError::Push)?;
         Ok(built.into_iter().zip(images.for_each(&results)).collect())
     });
     let early = async {
         pusher.connect(targets.iter().map(|target| &target.repository)).await?;
-        push::while_building::push_while_building(finished, targets, &pusher).await
+        push::while_building::push_while_building(announced, all_known, targets, &pusher).await
     };
     // The first failure ends both: uploads are abandoned, and no further layer is started.
     tokio::try_join!(work, early.map_err(PipelineError::Push)).map(|(pushed, ())| pushed)

@@ -40,10 +40,11 @@ impl Client {
         size: u64,
         store: &Store,
     ) -> Result<Blob, RegistryError> {
-        self.fetch_growing(repository, digest, size, store, None).await
+        self.fetch_and_show(repository, digest, size, store, None, true).await
     }
 
-    /// As [`fetch`](Self::fetch), and shows what there is of the blob while it is fetched.
+    /// As [`fetch`](Self::fetch), and shows what there is of the blob while it is fetched. Unless it is to be kept, nothing of it
+    /// is in the store afterwards.
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
@@ -51,13 +52,26 @@ impl Client {
         &self,
         repository: &Repository,
         digest: &Digest,
+        store: &Store,
+        growth: Growth,
+        keep: bool,
+    ) -> Result<(), RegistryError> {
+        let size = growth.expected_size().unwrap_or_default();
+        self.fetch_and_show(repository, digest, size, store, Some(Arc::new(growth)), keep).await.map(drop)
+    }
+
+    async fn fetch_and_show(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
         size: u64,
         store: &Store,
         growth: Option<Arc<Growth>>,
+        keep: bool,
     ) -> Result<Blob, RegistryError> {
         let stored = || store.blob(digest).filter(|blob| blob.size == size);
         let complete = |blob: Blob| {
-            growth.as_ref().map_or(Ok(()), |growth| growth.complete(&blob))?;
+            growth.as_ref().map_or(Ok(()), |growth| growth.complete(digest, &blob))?;
             Ok(blob)
         };
         if let Some(blob) = stored() {
@@ -73,15 +87,15 @@ impl Client {
         let activity = Activity::Fetch { what: digest.to_string(), repository: repository.to_string() };
         let progress = &self.inner.progress(activity, size);
         let (inner, endpoint, action) = (&*self.inner, &endpoint, &*action);
-        let download = Download { inner, endpoint, digest, size, action, progress, growth: growth.clone() };
-        let fetched = match download.run(store).await? {
+        let growth = growth.clone();
+        let download = Download { inner, endpoint, digest, size, action, progress, growth, keep };
+        match download.run(store).await? {
             Ok(blob) => Ok(blob),
             // A second download shows whether the wrong digest was an accident.
             Err(_) => download.run(store).await?.map_err(|found| {
                 RegistryError::content(action, ContentError::Digest { expected: digest.to_string(), found })
             }),
-        };
-        complete(fetched?)
+        }
     }
 }
 
@@ -94,6 +108,7 @@ struct Download<'a> {
     action: &'a str,
     progress: &'a Progress,
     growth: Option<Arc<Growth>>,
+    keep: bool,
 }
 
 impl Download<'_> {
@@ -110,7 +125,7 @@ impl Download<'_> {
             }
             attempts.after(error).await?;
         }
-        sink.finish(self.digest).await
+        if self.keep { sink.finish(self.digest).await } else { sink.finish_unkept(self.digest).await }
     }
 
     fn sink(&self, store: &Store) -> BlobSink {
@@ -202,18 +217,8 @@ impl BlobSink {
             let writer = self.writer().await?;
             let (store, batch) = (self.store.clone(), std::mem::take(&mut self.batch));
             self.batched = 0;
-            let (growth, written) = (self.growth.clone(), self.written);
-            self.writing = Some(tokio::task::spawn_blocking(move || {
-                let is_first = writer.is_none();
-                let writer = write(writer, &store, batch)?;
-                if let Some(growth) = growth {
-                    if is_first {
-                        growth.begin(writer.reopen()?);
-                    }
-                    growth.wrote(written);
-                }
-                Ok(writer)
-            }));
+            let growth = self.growth.clone();
+            self.writing = Some(tokio::task::spawn_blocking(move || write(writer, &store, growth, batch)));
         }
         Ok(())
     }
@@ -230,7 +235,15 @@ impl BlobSink {
     pub(crate) async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
         let writer = self.writer().await?;
         let expected = expected.clone();
-        let finish = move || write(writer, &self.store, self.batch)?.commit_as(&expected);
+        let finish = move || write(writer, &self.store, self.growth, self.batch)?.commit_as(&expected);
+        Ok(tokio::task::spawn_blocking(finish).await??)
+    }
+
+    /// As [`finish`](Self::finish), but nothing of the blob is in the store afterwards.
+    async fn finish_unkept(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
+        let writer = self.writer().await?;
+        let expected = expected.clone();
+        let finish = move || write(writer, &self.store, self.growth, self.batch)?.discard_as(&expected);
         Ok(tokio::task::spawn_blocking(finish).await??)
     }
 
@@ -238,15 +251,27 @@ impl BlobSink {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "registries name digests"))]
     pub(crate) async fn finish_any(mut self) -> Result<(Blob, Digest), RegistryError> {
         let writer = self.writer().await?;
-        let finish = move || write(writer, &self.store, self.batch)?.commit();
+        let finish = move || write(writer, &self.store, self.growth, self.batch)?.commit();
         let (digest, blob) = tokio::task::spawn_blocking(finish).await??;
         Ok((blob, digest))
     }
 }
 
-/// Writes a batch, with a new writer if there is none.
-fn write(writer: Option<BlobWriter>, store: &Store, batch: Vec<Bytes>) -> Result<BlobWriter, FsError> {
-    let mut writer = writer.map_or_else(|| store.writer(), Ok)?;
+/// Writes a batch, with a new writer if there is none, which is shown in `growth`.
+fn write(
+    writer: Option<BlobWriter>,
+    store: &Store,
+    growth: Option<Arc<Growth>>,
+    batch: Vec<Bytes>,
+) -> Result<BlobWriter, FsError> {
+    let mut writer = match writer {
+        Some(writer) => writer,
+        None => {
+            let mut new = store.writer()?;
+            growth.map_or(Ok(()), |growth| new.show(growth))?;
+            new
+        }
+    };
     for piece in batch {
         writer.write_all(&piece).map_err(FsError::because("write into", store.root()))?;
     }

@@ -47,7 +47,7 @@ const NOT_IN_POST: [u16; 6] = [400, 405, 411, 413, 415, 501];
 /// An open upload of one blob.
 pub struct UploadSession {
     /// Where the content is sent. Its query may be a secret.
-    url: Url,
+    pub(super) url: Url,
 }
 
 impl fmt::Debug for UploadSession {
@@ -128,7 +128,7 @@ impl Client {
             UploadContent::Growing(blob) => UploadBody::from_growing(blob.clone()),
             UploadContent::Bytes(bytes) => UploadBody::from_bytes(Bytes::copy_from_slice(bytes)),
         };
-        let activity = Activity::Send { digest: digest.to_string(), repository: repository.to_string() };
+        let activity = Activity::Send { what: digest.to_string(), repository: repository.to_string() };
         let progress = self.inner.progress(activity, body.size());
         let body = body.with_progress(progress);
         let mut session = session;
@@ -209,7 +209,7 @@ impl Inner {
                 Started::Session(url) => url,
             },
         };
-        let is_in_put = body.size() <= IN_PUT;
+        let is_in_put = body.size().is_some_and(|size| size <= IN_PUT);
         if !is_in_put {
             let patch = with_content(upload_request(endpoint, Method::PATCH, url.clone(), action), body);
             let response = self.send(endpoint, &patch, &WRITTEN).await?;
@@ -221,7 +221,7 @@ impl Inner {
         url.query_pairs_mut().append_pair("digest", digest.as_str());
         let put = upload_request(endpoint, Method::PUT, url, action);
         let put =
-            if is_in_put { with_content(put, body) } else { Request { completes: Some(body.size()), ..put } };
+            if is_in_put { with_content(put, body) } else { Request { completes: Some(body.sent()), ..put } };
         let response = self.send(endpoint, &put, &WRITTEN).await?;
         verify_stored(action, digest, &response)
     }
@@ -238,7 +238,7 @@ impl Inner {
         let key = endpoint.root.to_string();
         let accepts = lock(&self.accepts_content_in_post).get(&key).copied();
         let limit = accepts.map_or(IN_FIRST_POST, |accepts| if accepts { IN_PUT } else { 0 });
-        if body.size() <= limit {
+        if body.size().is_some_and(|size| size <= limit) {
             let mut url = uploads_url(endpoint);
             url.query_pairs_mut().append_pair("digest", digest.as_str());
             let post = with_content(upload_request(endpoint, Method::POST, url, action), body);
@@ -265,7 +265,7 @@ impl Inner {
     }
 
     /// The URL at which a response opens or continues an upload session.
-    fn session_url(
+    pub(super) fn session_url(
         &self,
         endpoint: &Endpoint,
         response: &Response,
@@ -281,18 +281,23 @@ impl Inner {
 }
 
 /// The URL at which uploads to a repository start.
-fn uploads_url(endpoint: &Endpoint) -> Url {
+pub(super) fn uploads_url(endpoint: &Endpoint) -> Url {
     // The empty segment gives the slash at the end that the specification requires.
     endpoint.url(&["blobs", "uploads", ""])
 }
 
 /// A request of an upload.
-fn upload_request<'a>(endpoint: &Endpoint, method: Method, url: Url, action: &'a str) -> Request<'a> {
+pub(super) fn upload_request<'a>(
+    endpoint: &Endpoint,
+    method: Method,
+    url: Url,
+    action: &'a str,
+) -> Request<'a> {
     Request::new(action, method, url, Scopes::push(&endpoint.name))
 }
 
 /// The same request with content.
-fn with_content<'a>(mut request: Request<'a>, body: &'a UploadBody) -> Request<'a> {
+pub(super) fn with_content<'a>(mut request: Request<'a>, body: &'a UploadBody) -> Request<'a> {
     request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     Request { body: Some(body), ..request }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::auth::Auth;
@@ -89,6 +89,12 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// How many operations run at once.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.inner.settings.connections
+    }
+
     /// The same client, with short time-outs for stalled requests.
     #[cfg(test)]
     pub(crate) fn with_short_timeouts(self) -> Self {
@@ -151,13 +157,18 @@ impl Inner {
     /// Others wait until it has succeeded or failed for good. If they ran between its attempts, a push of many blobs to a
     /// registry that no longer responds would take the time of all attempts at all blobs, and not that of one blob.
     pub(super) async fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
-        // The semaphore is never closed.
-        let permit = self.operations.acquire().await.ok();
+        let permit = self.permit().await;
         Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
     }
 
-    /// Begins to report a transfer of `size` bytes.
-    pub(super) fn progress(&self, activity: Activity, size: u64) -> Progress {
+    /// Waits until another operation may run.
+    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.operations.acquire().await.ok()
+    }
+
+    /// Begins to report a transfer of `size` bytes, if that is known.
+    pub(super) fn progress(&self, activity: Activity, size: impl Into<Option<u64>>) -> Progress {
         Progress::begin(Arc::clone(&self.reporter), activity, size)
     }
 

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! manifests, blobs, blob_download, blob_upload   one operation; `retry` repeats it
+//! unfinished_upload  one operation, which nothing repeats
 //! client             sends a request, accepts expected statuses only; `endpoint` finds the registry
 //! auth               authenticates: `challenge`, `cache` of credential and tokens, `token_service`
 //! follow_redirects   follows redirects by `redirect_rules` and `public_hosts`
@@ -45,6 +46,7 @@ mod stall_timeout;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod unfinished_upload;
 mod upload_body;
 mod url;
 
@@ -60,6 +62,7 @@ pub use manifests::Manifest;
 pub use proxies::Proxies;
 pub use redirect_rules::RedirectError;
 pub use settings::{ClientSettings, Mirror, MirrorError};
+pub use unfinished_upload::UnfinishedUpload;
 
 // For downloads from other services, which retry and report in the same way.
 #[cfg(feature = "aws")]

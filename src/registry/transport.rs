@@ -93,7 +93,8 @@ impl Transport {
             http.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         if let Some(body) = request.body {
-            http.headers_mut().insert(CONTENT_LENGTH, body.size().into());
+            // Without a size, the body is sent in chunks (RFC 9112, section 7.1).
+            http.headers_mut().extend(body.size().map(|size| (CONTENT_LENGTH, size.into())));
             *http.body_mut() = Some(body.stream(&stall_timeout));
         }
         let sent = stall_timeout.watch(self.client(route)?.execute(http)).await;

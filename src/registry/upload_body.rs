@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Take};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ const WAITING: Duration = Duration::from_secs(1);
 pub(super) struct UploadBody {
     source: BodySource,
     progress: Option<Arc<Progress>>,
+    /// How many bytes the last attempt has sent.
+    sent: Arc<AtomicU64>,
     read_error: Arc<Mutex<Option<FsError>>>,
 }
 
@@ -55,7 +58,7 @@ impl UploadBody {
     }
 
     fn new(source: BodySource) -> Self {
-        Self { source, progress: None, read_error: Arc::default() }
+        Self { source, progress: None, sent: Arc::default(), read_error: Arc::default() }
     }
 
     /// Reports how much of the body has been sent.
@@ -64,13 +67,18 @@ impl UploadBody {
         self
     }
 
-    /// The size in bytes.
-    pub(super) fn size(&self) -> u64 {
+    /// The size in bytes, unless it is that of a blob that is still being made.
+    pub(super) fn size(&self) -> Option<u64> {
         match &self.source {
-            BodySource::Bytes(bytes) => bytes.len() as u64,
-            BodySource::Blob(blob) => blob.size,
-            BodySource::Growing(blob) => blob.size,
+            BodySource::Bytes(bytes) => Some(bytes.len() as u64),
+            BodySource::Blob(blob) => Some(blob.size),
+            BodySource::Growing(blob) => blob.size(),
         }
+    }
+
+    /// How many bytes the last attempt has sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// The error that ended the last attempt, if the file could not be read.
@@ -85,6 +93,7 @@ impl UploadBody {
             file: None,
             growing: None,
             sent: 0,
+            shown: Arc::clone(&self.sent),
             size: self.size(),
             progress: self.progress.clone(),
             stall_timeout: Arc::clone(stall_timeout),
@@ -115,7 +124,9 @@ struct BodyReader {
     /// The reader of a growing blob, once it is read.
     growing: Option<GrowingReader>,
     sent: u64,
-    size: u64,
+    /// Shows how many bytes were sent.
+    shown: Arc<AtomicU64>,
+    size: Option<u64>,
     progress: Option<Arc<Progress>>,
     stall_timeout: Arc<StallTimeout>,
 }
@@ -123,13 +134,25 @@ struct BodyReader {
 impl BodyReader {
     /// The next piece, or none at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, FsError> {
-        let left = usize::try_from(self.size.saturating_sub(self.sent)).unwrap_or(PIECE);
-        let length = left.min(PIECE);
-        if length == 0 {
-            return Ok(None);
+        let left = self.size.map(|size| size.saturating_sub(self.sent));
+        let length = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(PIECE).min(PIECE);
+        let piece = if length == 0 { None } else { self.read(length).await? };
+        let is_last = piece.is_none() || self.size == Some(self.sent);
+        self.shown.store(self.sent, Ordering::Relaxed);
+        self.stall_timeout.progress();
+        if let Some(progress) = &self.progress {
+            progress.at(self.sent);
         }
+        if is_last {
+            self.stall_timeout.expect_response(self.sent);
+        }
+        Ok(piece)
+    }
+
+    /// The next piece of at most so many bytes, or none at the end.
+    async fn read(&mut self, length: usize) -> Result<Option<Bytes>, FsError> {
         let piece = match &mut self.source {
-            BodySource::Bytes(bytes) => bytes.split_to(bytes.len().min(PIECE)),
+            BodySource::Bytes(bytes) => Some(bytes.split_to(bytes.len().min(length))),
             BodySource::Blob(blob) => {
                 let (own, file) = (blob.clone(), self.file.take());
                 // A thread is used for the reading only, since many uploads may be waiting for their registry.
@@ -137,22 +160,15 @@ impl BodyReader {
                 let (piece, file) =
                     read.map_err(|error| FsError::because("read", &blob.path)(error.into()))??;
                 self.file = Some(file);
-                piece
+                Some(piece)
             }
             BodySource::Growing(blob) => {
                 let reader = self.growing.get_or_insert_with(|| blob.reader());
-                growing(reader, length, &self.stall_timeout).await?.into()
+                growing(reader, length, &self.stall_timeout).await?.map(Bytes::from)
             }
         };
-        self.sent += piece.len() as u64;
-        self.stall_timeout.progress();
-        if let Some(progress) = &self.progress {
-            progress.at(self.sent);
-        }
-        if self.sent == self.size {
-            self.stall_timeout.expect_response(self.size);
-        }
-        Ok(Some(piece))
+        self.sent += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Ok(piece)
     }
 }
 
@@ -161,11 +177,11 @@ async fn growing(
     reader: &mut GrowingReader,
     length: usize,
     stall_timeout: &StallTimeout,
-) -> Result<Vec<u8>, FsError> {
+) -> Result<Option<Vec<u8>>, FsError> {
     loop {
         if let Ok(piece) = tokio::time::timeout(WAITING, reader.next(length)).await {
-            let failed = FsError::because("read what is being fetched into", Path::new("the store"));
-            return Ok(piece.map_err(failed)?.unwrap_or_default());
+            let failed = FsError::because("read what is being written into", Path::new("the store"));
+            return piece.map_err(failed);
         }
         stall_timeout.progress();
     }
@@ -187,7 +203,9 @@ mod tests {
 
     fn reader(source: BodySource, size: u64) -> BodyReader {
         let stall_timeout = Arc::new(StallTimeout::start(StallLimits::default()));
-        BodyReader { source, file: None, growing: None, sent: 0, size, progress: None, stall_timeout }
+        let size = Some(size);
+        let shown = Arc::default();
+        BodyReader { source, file: None, growing: None, sent: 0, shown, size, progress: None, stall_timeout }
     }
 
     async fn pieces(mut reader: BodyReader) -> Result<Vec<Bytes>, FsError> {

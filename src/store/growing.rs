@@ -1,7 +1,7 @@
 //! A blob that is read while it is still being written.
 //!
 //! A reader gets the last byte only when the blob is in the store, and so has its digest: what is sent elsewhere is complete there
-//! only if it is right.
+//! only if it is right. The size of a blob that is made here is unknown until then.
 
 use std::fs::File;
 use std::io;
@@ -9,19 +9,21 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Blob;
+use super::{Blob, Digest};
 use crate::fs::{self, FsError};
 
 /// The side that writes. When it is dropped before the blob is complete, readers fail.
 #[derive(Debug)]
-pub struct Growth(watch::Sender<State>);
+pub struct Growth {
+    state: watch::Sender<State>,
+    expected_size: Option<u64>,
+}
 
 /// The side that reads. Clones read on their own.
 #[derive(Debug, Clone)]
 pub struct GrowingBlob {
     state: watch::Receiver<State>,
-    /// The size that the blob will have, in bytes.
-    pub size: u64,
+    expected_size: Option<u64>,
 }
 
 /// What there is of a blob so far.
@@ -33,8 +35,15 @@ struct State {
     offset: u64,
     /// How many of its bytes are there.
     written: u64,
-    /// Whether the blob is in the store.
-    is_complete: bool,
+    /// Its digest, once it is in the store.
+    digest: Option<Digest>,
+}
+
+impl State {
+    /// How many bytes can be read.
+    fn readable(&self) -> u64 {
+        if self.digest.is_some() { self.written } else { self.written.saturating_sub(1) }
+    }
 }
 
 /// Reads a blob from its beginning.
@@ -44,38 +53,43 @@ pub struct GrowingReader {
     /// The file that was read so far.
     file: Option<Arc<File>>,
     position: u64,
-    size: u64,
 }
 
 impl Growth {
-    /// Both sides of a blob of `size` bytes.
+    /// Both sides of a blob, of which the size in bytes may be known.
     #[must_use]
-    pub fn new(size: u64) -> (Self, GrowingBlob) {
+    pub fn new(expected_size: Option<u64>) -> (Self, GrowingBlob) {
         let (sender, state) = watch::channel(State::default());
-        (Self(sender), GrowingBlob { state, size })
+        (Self { state: sender, expected_size }, GrowingBlob { state, expected_size })
+    }
+
+    /// The size in bytes that the blob will have, if that is known.
+    #[must_use]
+    pub fn expected_size(&self) -> Option<u64> {
+        self.expected_size
     }
 
     /// Begins to write, or begins again: nothing of the blob is there.
-    pub fn begin(&self, file: File) {
-        self.0.send_replace(State { file: Some(Arc::new(file)), ..State::default() });
+    pub(super) fn begin(&self, file: File) {
+        self.state.send_replace(State { file: Some(Arc::new(file)), ..State::default() });
     }
 
-    /// So many bytes are in the file.
-    pub fn wrote(&self, bytes: u64) {
-        self.0.send_modify(|state| state.written = bytes);
+    /// So many further bytes are in the file.
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.state.send_modify(|state| state.written += bytes);
     }
 
-    /// The blob is in the store.
+    /// The blob is complete, with this digest; it is in the store, unless it was written to be read only meanwhile.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn complete(&self, blob: &Blob) -> Result<(), FsError> {
-        let opened = self.0.borrow().file.is_none().then(|| fs::open(&blob.path)).transpose()?;
-        self.0.send_modify(|state| {
+    pub fn complete(&self, digest: &Digest, blob: &Blob) -> Result<(), FsError> {
+        let opened = self.state.borrow().file.is_none().then(|| fs::open(&blob.path)).transpose()?;
+        self.state.send_modify(|state| {
             if let Some(file) = opened {
                 (state.file, state.offset) = (Some(Arc::new(file)), blob.offset);
             }
-            (state.written, state.is_complete) = (blob.size, true);
+            (state.written, state.digest) = (blob.size, Some(digest.clone()));
         });
         Ok(())
     }
@@ -89,10 +103,29 @@ impl GrowingBlob {
         let _abandoned = state.wait_for(|state| state.file.is_some()).await;
     }
 
+    /// Its size in bytes, if that is known.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        let state = self.state.borrow();
+        state.digest.as_ref().map(|_| state.written).or(self.expected_size)
+    }
+
+    /// Its digest, if it is in the store.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.state.borrow().digest.clone()
+    }
+
+    /// Waits until it is in the store, or will never be.
+    pub async fn completed(&self) -> Option<Digest> {
+        let mut state = self.state.clone();
+        state.wait_for(|state| state.digest.is_some()).await.ok().and_then(|state| state.digest.clone())
+    }
+
     /// Starts to read.
     #[must_use]
     pub fn reader(&self) -> GrowingReader {
-        GrowingReader { state: self.state.clone(), file: None, position: 0, size: self.size }
+        GrowingReader { state: self.state.clone(), file: None, position: 0 }
     }
 }
 
@@ -108,18 +141,16 @@ impl GrowingReader {
     /// # Errors
     /// When writing has ended early or begun again, or the file cannot be read.
     pub async fn next(&mut self, length: usize) -> io::Result<Option<Vec<u8>>> {
-        if self.position == self.size {
-            return Ok(None);
-        }
         let state = self.available().await?;
-        let (Some(file), Some(end)) = (state.file, state.written.checked_sub(self.position)) else {
-            return Err(begun_again());
-        };
+        let Some(left) = state.readable().checked_sub(self.position) else { return Err(begun_again()) };
+        let Some(file) = state.file else { return Err(begun_again()) };
         if !Arc::ptr_eq(self.file.get_or_insert_with(|| Arc::clone(&file)), &file) {
             return Err(begun_again());
         }
-        let end = if state.is_complete { end } else { end.min(self.size - self.position - 1) };
-        let length = length.min(usize::try_from(end).unwrap_or(length));
+        if left == 0 {
+            return Ok(None);
+        }
+        let length = length.min(usize::try_from(left).unwrap_or(length));
         let at = state.offset + self.position;
         let piece = tokio::task::spawn_blocking(move || {
             let mut piece = vec![0; length];
@@ -131,13 +162,12 @@ impl GrowingReader {
         Ok(Some(piece))
     }
 
-    /// The state in which there are further bytes to read.
+    /// The state in which there are further bytes to read, or all have been read.
     async fn available(&mut self) -> io::Result<State> {
-        let (position, size, own) = (self.position, self.size, self.file.clone());
+        let (position, own) = (self.position, self.file.clone());
         let is_available = |state: &State| {
-            let has_more = state.written > position && (state.is_complete || position + 1 < size);
             let is_other = matches!((&own, &state.file), (Some(own), Some(file)) if !Arc::ptr_eq(own, file));
-            has_more || is_other
+            state.readable() > position || state.digest.is_some() || is_other
         };
         let state = self.state.wait_for(is_available).await;
         state.map(|state| state.clone()).map_err(|_| io::ErrorKind::UnexpectedEof.into())
@@ -187,58 +217,58 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_read_as_they_are_written_and_the_last_one_at_the_end() {
         let (_folder, store) = Store::for_test();
-        let (growth, blob) = Growth::new(11);
+        let (growth, blob) = Growth::new(Some(11));
         let mut reader = blob.reader();
         assert!(waits(&mut reader).await);
         let mut writer = store.writer().unwrap();
-        growth.begin(writer.reopen().unwrap());
+        writer.show(Arc::new(growth)).unwrap();
         blob.begun().await;
         writer.write_all(b"hello ").unwrap();
-        growth.wrote(6);
-        assert_eq!((text(&mut reader, 4).await, text(&mut reader, 4).await), ("hell".into(), "o ".into()));
+        assert_eq!((text(&mut reader, 4).await, text(&mut reader, 4).await), ("hell".into(), "o".into()));
         assert!(waits(&mut reader).await);
         writer.write_all(b"world").unwrap();
-        growth.wrote(11);
-        assert_eq!(text(&mut reader, 100).await, "worl");
+        assert_eq!(text(&mut reader, 100).await, " worl");
         assert!(waits(&mut reader).await, "it may still be another one than it should");
-        let stored = writer.commit_as(&Digest::of(b"hello world")).unwrap().unwrap();
-        growth.complete(&stored).unwrap();
+        assert_eq!((blob.digest(), blob.size()), (None, Some(11)));
+        let digest = Digest::of(b"hello world");
+        writer.commit_as(&digest).unwrap().unwrap();
+        assert_eq!((blob.completed().await, blob.size()), (Some(digest), Some(11)));
         assert_eq!(text(&mut reader, 100).await, "d");
         assert_eq!(reader.next(100).await.unwrap(), None);
-        drop(growth);
         assert_eq!(text(&mut blob.reader(), 100).await, "hello world");
     }
 
     #[tokio::test]
     async fn a_blob_that_is_written_again_or_given_up_is_an_error() {
         let (_folder, store) = Store::for_test();
-        let (growth, blob) = Growth::new(4);
+        let (growth, blob) = Growth::new(None);
+        let growth = Arc::new(growth);
         let mut reader = blob.reader();
         let begin = |content: &[u8]| {
             let mut writer = store.writer().unwrap();
-            growth.begin(writer.reopen().unwrap());
+            writer.show(Arc::clone(&growth)).unwrap();
             writer.write_all(content).unwrap();
-            growth.wrote(content.len() as u64);
         };
         begin(b"ab");
-        assert_eq!(text(&mut reader, 100).await, "ab");
-        begin(b"x");
+        assert_eq!(text(&mut reader, 100).await, "a");
+        begin(b"xy");
         assert_eq!(reader.next(100).await.unwrap_err().kind(), io::ErrorKind::Interrupted);
         let mut reader = blob.reader();
         assert_eq!(text(&mut reader, 100).await, "x");
         drop(growth);
         blob.begun().await;
         assert_eq!(reader.next(100).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!((blob.completed().await, blob.size()), (None, None));
     }
 
     #[tokio::test]
     async fn a_blob_of_the_store_is_there_at_once() {
         let (_folder, store) = Store::for_test();
         let stored = store.add_blob(b"stored").unwrap();
-        let (growth, blob) = Growth::new(6);
-        growth.complete(&stored).unwrap();
+        let (growth, blob) = Growth::new(None);
+        growth.complete(&Digest::of(b"stored"), &stored).unwrap();
         drop(growth);
         blob.begun().await;
-        assert_eq!(text(&mut blob.reader(), 100).await, "stored");
+        assert_eq!((text(&mut blob.reader(), 100).await, blob.size()), ("stored".to_owned(), Some(6)));
     }
 }

@@ -166,7 +166,7 @@ impl Store {
     /// Starts to write a blob whose digest is not known yet.
     pub fn writer(&self) -> Result<BlobWriter, FsError> {
         let writer = HashingWriter::new(self.temporary_file()?);
-        Ok(BlobWriter { writer, blobs: blobs(&self.root), open: Arc::clone(&self.open) })
+        Ok(BlobWriter { writer, blobs: blobs(&self.root), open: Arc::clone(&self.open), growth: None })
     }
 
     /// A new temporary file in the store, removed when dropped.
@@ -253,20 +253,27 @@ pub struct BlobWriter {
     blobs: PathBuf,
     /// Keeps the store in use until the blob is committed.
     open: Arc<Open>,
+    /// Where readers see what was written.
+    growth: Option<Arc<Growth>>,
 }
 
 impl BlobWriter {
-    /// Opens the file for reading. It has all bytes that were written.
-    pub fn reopen(&self) -> Result<File, FsError> {
+    /// Lets readers follow what is written from now on. Nothing has been written yet.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for them.
+    pub fn show(&mut self, growth: Arc<Growth>) -> Result<(), FsError> {
         let file = self.writer.inner();
-        file.reopen().map_err(FsError::because("open", file.path()))
+        growth.begin(file.reopen().map_err(FsError::because("open", file.path()))?);
+        self.growth = Some(growth);
+        Ok(())
     }
 
     /// Syncs the blob and adds it to the store under its digest.
     pub fn commit(self) -> Result<(Digest, Blob), FsError> {
         let (temporary, digest, size) = self.writer.finish();
         let blob = persist(temporary, &self.blobs, &digest, size)?;
-        self.open.set_added();
+        added(&digest, &blob, &self.open, self.growth.as_deref())?;
         Ok((digest, blob))
     }
 
@@ -274,14 +281,31 @@ impl BlobWriter {
     /// that it has.
     pub fn commit_as(self, expected: &Digest) -> Result<Result<Blob, Digest>, FsError> {
         let (temporary, digest, size) = self.writer.finish();
-        if digest == *expected {
-            let blob = persist(temporary, &self.blobs, &digest, size)?;
-            self.open.set_added();
-            Ok(Ok(blob))
-        } else {
-            Ok(Err(digest))
+        if digest != *expected {
+            return Ok(Err(digest));
         }
+        let blob = persist(temporary, &self.blobs, &digest, size)?;
+        added(&digest, &blob, &self.open, self.growth.as_deref())?;
+        Ok(Ok(blob))
     }
+
+    /// As [`commit_as`](Self::commit_as), but nothing of the blob is in the store afterwards: only those who read it meanwhile get
+    /// it.
+    pub fn discard_as(self, expected: &Digest) -> Result<Result<Blob, Digest>, FsError> {
+        let (_temporary, digest, size) = self.writer.finish();
+        if digest != *expected {
+            return Ok(Err(digest));
+        }
+        let blob = Blob { path: self.blobs.join(digest.hex()), offset: 0, size, in_store: true };
+        self.growth.map_or(Ok(()), |growth| growth.complete(&digest, &blob))?;
+        Ok(Ok(blob))
+    }
+}
+
+/// Records that a blob is in the store.
+fn added(digest: &Digest, blob: &Blob, open: &Open, growth: Option<&Growth>) -> Result<(), FsError> {
+    open.set_added();
+    growth.map_or(Ok(()), |growth| growth.complete(digest, blob))
 }
 
 /// Syncs a temporary file and renames it to its digest.
@@ -304,7 +328,11 @@ fn persist(
 
 impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        let written = self.writer.write(bytes)?;
+        if let Some(growth) = &self.growth {
+            growth.wrote(written as u64);
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -91,7 +91,7 @@ impl Fixture {
         }
         let base = Shared::new(FileIndex::default());
         let recipe = Recipe::new(description, Shared::new(tree), base, MTIME);
-        let (layer, _) = limg::layer::build(&recipe, &self.store, &|_| ()).unwrap();
+        let layer = limg::layer::build(&recipe, &self.store, None, &|_| ()).unwrap();
         NewLayer { layer: layer.into(), description: description.to_owned(), encoder: None }
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 
-use crate::support::{Workspace, succeed, tool};
+use crate::support::{Registry, Workspace, succeed, tool};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -57,16 +57,52 @@ fn peak(layer: &str, write: impl FnOnce(&Workspace), destinations: &[&str]) -> u
         ),
     );
     write(&workspace);
+    let outputs = destinations.iter().flat_map(|destination| ["-o", destination]);
+    peak_of(&workspace, &["build"].into_iter().chain(outputs).collect::<Vec<_>>())
+}
 
-    let limg = workspace.limg(&["build"]);
+/// Runs limg. Returns its peak memory in bytes.
+fn peak_of(workspace: &Workspace, arguments: &[&str]) -> u64 {
+    let limg = workspace.limg(arguments);
     let mut measured = tool("python3");
     measured.args(["-c", MEASURE]).arg(limg.get_program()).args(limg.get_args());
-    for destination in destinations {
-        measured.args(["-o", destination]);
-    }
     measured.current_dir(limg.get_current_dir().unwrap());
     measured.envs(limg.get_envs().filter_map(|(name, value)| Some((name, value?))));
     succeed(&mut measured).text().trim().parse::<u64>().unwrap() * 1024
+}
+
+/// Pushes a function with a layer of this size, on a base with a layer as large in another registry. Returns the peak memory
+/// in bytes.
+fn peak_of_push(size: u64) -> u64 {
+    let (workspace, registry, other) = (Workspace::new(), Registry::start(), Registry::start());
+    workspace.write_program("code/bootstrap", "#!/nothing\n");
+    let define = |name: &str, base: &str| {
+        workspace.write(
+            "limg.yaml",
+            format!(
+                "project: memory\n\
+                 bases: {{ nothing: {{ image: \"{base}\", contract: provided.al2023 }} }}\n\
+                 layers: {{ large: {{ path: layer }} }}\n\
+                 functions: {{ {name}: {{ runtime: nothing, code: code, layers: [large] }} }}\n"
+            ),
+        );
+        write_file(&workspace, size);
+    };
+    define("base", "scratch");
+    succeed(&mut workspace.limg(&["push", "registry", &other.address]));
+    define("f", &format!("{}/base:latest", other.address));
+    // Another one, so that nothing is found in the store.
+    std::fs::remove_dir_all(workspace.path("store")).unwrap();
+    peak_of(&workspace, &["push", "registry", &registry.address])
+}
+
+#[test]
+#[ignore = "needs Python and docker-registry; `make test` runs it"]
+fn a_push_of_large_layers_needs_as_little_memory_as_one_of_small_layers() {
+    let (small, large) = (peak_of_push(MEGABYTE), peak_of_push(400 * MEGABYTE));
+    eprintln!("peak: {} KiB for 1 MiB, {} KiB for 400 MiB", small / 1024, large / 1024);
+    assert!(large < small + 25 * MEGABYTE, "{small} bytes for 1 MiB, {large} bytes for 400 MiB");
+    assert!(large < 100 * MEGABYTE, "{large} bytes");
 }
 
 #[test]

@@ -92,6 +92,18 @@ pub(in crate::cli) struct PushArguments {
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) connections: u16,
 
+    /// Send large layers only when they are finished and the registry lacks them
+    ///
+    /// Otherwise they are sent while they are made. If the registry turns out to have one, what was sent of it is lost.
+    #[arg(long)]
+    pub(in crate::cli) no_speculation: bool,
+
+    /// Do not keep layers of base images that come from another registry
+    ///
+    /// For machines that are used once: the layers are sent to the registry while they are fetched, and nothing needs them afterwards.
+    #[arg(long)]
+    pub(in crate::cli) no_store_base: bool,
+
     #[command(flatten)]
     pub(in crate::cli) cache: CacheFromArguments,
 

@@ -14,10 +14,12 @@ use crate::sync::lock;
 const TEMPLATE: &str =
     "{bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>11}  {wide_msg}";
 
+/// The same while the size is unknown.
+const WITHOUT_TOTAL: &str = "{spinner:>20} {decimal_bytes:>9} {decimal_bytes_per_sec:>24}  {wide_msg}";
+
 /// The bars of the work under way, by the ids of its events.
 pub(super) struct Bars {
     all: MultiProgress,
-    style: ProgressStyle,
     by_id: Mutex<HashMap<u64, ProgressBar>>,
 }
 
@@ -29,15 +31,17 @@ impl fmt::Debug for Bars {
 
 impl Bars {
     pub(super) fn new() -> Self {
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { all: MultiProgress::new(), style: style.progress_chars("=> "), by_id: Mutex::default() }
+        Self { all: MultiProgress::new(), by_id: Mutex::default() }
     }
 
-    /// Shows a bar for work on `total` bytes, which `text` describes.
-    pub(super) fn begin(&self, id: u64, text: String, total: u64) {
+    /// Shows a bar for work on `total` bytes, if that is known, which `text` describes.
+    pub(super) fn begin(&self, id: u64, text: String, total: Option<u64>) {
         let mut bars = lock(&self.by_id);
-        let bar = bars.entry(id).or_insert_with(|| self.all.add(ProgressBar::new(total)));
-        bar.set_style(self.style.clone());
+        let new = || total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let bar = bars.entry(id).or_insert_with(|| self.all.add(new()));
+        let template = if total.is_some() { TEMPLATE } else { WITHOUT_TOTAL };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("=> "));
         bar.set_message(text);
     }
 

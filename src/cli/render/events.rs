@@ -74,6 +74,10 @@ impl Reporter for Terminal {
             Event::CacheUnusable { image, why } => {
                 self.status(&format!("note: cannot reuse layers of {image}: {why}"));
             }
+            Event::SentForNothing { bytes } => self.status(&format!(
+                "note: {} of layers were sent before limg knew that the registry has them; `--no-speculation` avoids that",
+                size(bytes)
+            )),
             Event::NotMounted { host } => self.warning(
                 &format!(
                     "`{host}` does not support cross-repository mounts; layers are uploaded to each repository"
@@ -193,7 +197,9 @@ impl Terminal {
             (Some(bars), Step::At(bytes)) => bars.move_to(*id, *bytes),
             (Some(bars), Step::Ended) => bars.end(*id),
             (None, Step::Begun { activity, total }) => {
-                self.status(&self.activity(activity, &format!(" ({})", size(*total))));
+                let total =
+                    total.map_or(" while it is made".to_owned(), |total| format!(" ({})", size(total)));
+                self.status(&self.activity(activity, &total));
             }
             (None, Step::At(_) | Step::Ended) => {}
         }
@@ -205,8 +211,8 @@ impl Terminal {
             Activity::Fetch { what, repository } => {
                 format!("fetching {}{size} from {repository}", self.blob_name(what))
             }
-            Activity::Send { digest, repository } => {
-                format!("uploading {}{size} to {repository}", self.blob_name(digest))
+            Activity::Send { what, repository } => {
+                format!("uploading {}{size} to {repository}", self.blob_name(what))
             }
             Activity::Compile { what } => format!("compiling the Python sources of the {what}{size}"),
             Activity::Pack { layer } => format!("packing {layer}{size}"),

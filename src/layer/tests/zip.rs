@@ -169,7 +169,7 @@ fn bytecode_in_an_archive_is_adjusted() {
     let tree = archive(&fixture, &files);
     let later = MTIME + 86_400;
     let recipe = Recipe::new("any", Shared::new(tree), Shared::new(FileIndex::default()), later);
-    let (adjusted, _) = build(&recipe, &fixture.store, &|_| ()).unwrap();
+    let adjusted = build(&recipe, &fixture.store, None, &|_| ()).unwrap();
     let listed = listed(&adjusted.blob);
     let cached = listed.iter().find(|entry| entry.0.contains("/__pycache__/m.")).unwrap();
     assert_eq!(cached.6[8..12], u32::try_from(later).unwrap().to_le_bytes());

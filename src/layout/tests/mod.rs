@@ -41,7 +41,7 @@ impl Fixture {
         let file = FileNode::of_bytes(content.as_bytes(), false);
         tree.insert("/opt/file".parse().unwrap(), Node::File(file));
         let recipe = Recipe::new("any", Shared::new(tree), Shared::new(FileIndex::default()), 0);
-        let (layer, _) = layer::build(&recipe, &self.store, &|_| ()).unwrap();
+        let layer = layer::build(&recipe, &self.store, None, &|_| ()).unwrap();
         let new = NewLayer { layer: layer.into(), description: "test".to_owned(), encoder: None };
         let run = RunConfig { command: Some(vec![content.to_owned()]), ..RunConfig::default() };
         Image::assemble(&BaseImage::scratch(architecture), &[new], &run, "1980-01-01T00:00:00Z").unwrap()

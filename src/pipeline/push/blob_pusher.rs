@@ -5,16 +5,19 @@
 //! neither decides which blobs an image needs nor writes manifests or tags.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::try_join_all;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
+use super::early_uploads::{EarlyUpload, EarlyUploads};
 use super::known_places;
 use crate::event::Event;
 use crate::image::Layer;
 use crate::pipeline::context::Context;
 use crate::pipeline::error::PushError;
+use crate::pipeline::finished_layers::BegunLayer;
 use crate::pipeline::layer_bytes::{self, Origin};
 use crate::project::Repository;
 use crate::registry::{MountOutcome, UploadContent, UploadSession};
@@ -26,6 +29,9 @@ pub(super) const CONCURRENT_PUSHES: usize = 32;
 
 /// How many layers are sent while they are fetched: half as many as there usually are connections, since each needs two.
 const CONCURRENT_FLOWS: usize = 4;
+
+/// How many layers are sent while they are made, at most. Other requests need connections too.
+const CONCURRENT_EARLY_UPLOADS: usize = 4;
 
 /// How many repositories are prepared at once.
 const CONCURRENT_PREPARATIONS: usize = 4;
@@ -79,6 +85,8 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     /// Called once for each repository, before anything is sent to it.
     prepare: F,
     context: &'a Context,
+    /// Whether layers that are sent while they are fetched stay in the store.
+    keeps_base_layers: bool,
     /// Whether a registry has answered yet.
     answered: AsyncMutex<bool>,
     blobs: Mutex<BTreeMap<Digest, Arc<BlobState>>>,
@@ -86,6 +94,10 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     preparations: Semaphore,
     pushes: Semaphore,
     flows: Semaphore,
+    /// The uploads of layers that began while these were made.
+    early_uploads: EarlyUploads,
+    /// How many bytes were sent for nothing.
+    sent_for_nothing: AtomicU64,
     /// Repositories from which a mount was refused.
     refused_sources: Mutex<BTreeSet<Repository>>,
     /// Registries that denied a look because of the credentials.
@@ -109,11 +121,15 @@ struct BlobCopy {
     present: OnceCell<bool>,
     /// How it got there, if it was not.
     pushed: OnceCell<BlobOutcome>,
+    /// Whether it was sent there while it was made. Then the question may have been answered before or after that.
+    sent_early: AtomicBool,
 }
 
 impl BlobCopy {
     fn outcome(&self) -> Option<BlobOutcome> {
-        if self.present.get() == Some(&true) {
+        if self.sent_early.load(Ordering::Relaxed) {
+            Some(BlobOutcome::Uploaded)
+        } else if self.present.get() == Some(&true) {
             Some(BlobOutcome::Present)
         } else {
             self.pushed.get().copied()
@@ -141,16 +157,24 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         Self {
             prepare,
             context,
+            keeps_base_layers: true,
             answered: AsyncMutex::default(),
             blobs: Mutex::default(),
             prepared: Mutex::default(),
             preparations: Semaphore::new(CONCURRENT_PREPARATIONS),
             pushes: Semaphore::new(CONCURRENT_PUSHES),
             flows: Semaphore::new(CONCURRENT_FLOWS),
+            early_uploads: EarlyUploads::default(),
+            sent_for_nothing: AtomicU64::default(),
             refused_sources: Mutex::default(),
             denying_hosts: Mutex::default(),
             reported_hosts: Mutex::default(),
         }
+    }
+
+    /// The same, which keeps layers that are sent while they are fetched in the store, or does not.
+    pub(in crate::pipeline) fn keeping_base_layers(self, keeps_base_layers: bool) -> Self {
+        Self { keeps_base_layers, ..self }
     }
 
     pub(super) fn context(&self) -> &'a Context {
@@ -238,6 +262,11 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         drop(self.blob(digest).copy(repository).present.set(false));
     }
 
+    /// Records that a blob was sent to a repository while it was made.
+    pub(super) fn set_sent_early(&self, digest: &Digest, repository: &Repository) {
+        self.blob(digest).copy(repository).sent_early.store(true, Ordering::Relaxed);
+    }
+
     /// How a blob got into a repository, if it is known to be there.
     pub(super) fn outcome(&self, digest: &Digest, repository: &Repository) -> Option<BlobOutcome> {
         lock(&self.blobs).get(digest)?.copy(repository).outcome()
@@ -247,6 +276,30 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     pub(super) fn was_missing(&self, digest: &Digest, repository: &Repository) -> bool {
         let blob = lock(&self.blobs).get(digest).cloned();
         blob.is_some_and(|blob| blob.copy(repository).present.get() == Some(&false))
+    }
+
+    /// Whether a repository had a blob when the registry was asked.
+    pub(super) fn is_present(&self, digest: &Digest, repository: &Repository) -> bool {
+        self.outcome(digest, repository) == Some(BlobOutcome::Present)
+    }
+
+    /// The upload of a layer that is being made; none if there are as many as there may be.
+    pub(super) fn early_upload(&self, layer: BegunLayer, repository: &Repository) -> Option<EarlyUpload> {
+        let at_most = CONCURRENT_EARLY_UPLOADS.min(self.context.registry.connections() / 2);
+        self.early_uploads.begin(layer, repository, at_most)
+    }
+
+    /// Counts bytes that were sent for nothing.
+    pub(super) fn sent_for_nothing(&self, bytes: u64) {
+        self.sent_for_nothing.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Reports how much was sent for nothing, if anything was.
+    pub(super) fn report_sent_for_nothing(&self) {
+        let bytes = self.sent_for_nothing.load(Ordering::Relaxed);
+        if bytes > 0 {
+            self.context.reporter.report(Event::SentForNothing { bytes });
+        }
     }
 
     /// Whether a blob is being pushed to the first repository of a registry.
@@ -306,9 +359,17 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         blob: &BlobState,
     ) -> Result<BlobOutcome, PushError> {
         self.prepare(repository).await?;
+        let early = match self.early_uploads.find(content.digest(), &repository.host) {
+            Some(upload) => upload.ended().await,
+            None => None,
+        };
+        if early.as_ref() == Some(repository) {
+            return Ok(BlobOutcome::Uploaded);
+        }
         // The first repository gets it alone. The others can then mount it from there, all at once.
         let first = blob.first_push.lock().await;
-        let sources = blob.other_copies(repository);
+        let mut sources = blob.other_copies(repository);
+        sources.extend(early.filter(|early| !sources.contains(early)));
         let _first = sources.is_empty().then_some(first);
         let _permit = self.pushes.acquire().await;
         self.ask(Box::pin(self.mount_or_upload(repository, content, &sources)), |_| true).await
@@ -376,9 +437,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     ) -> Result<(), PushError> {
         let Context { registry, store, .. } = self.context;
         let _permit = self.flows.acquire().await;
-        let (growth, growing) = Growth::new(layer.size);
-        let growth = Some(Arc::new(growth));
-        let fetch = registry.fetch_growing(from, &layer.digest, layer.size, store, growth);
+        let (growth, growing) = Growth::new(Some(layer.size));
+        let fetch = registry.fetch_growing(from, &layer.digest, store, growth, self.keeps_base_layers);
         let send = async {
             // Each of both needs one of the connections: the fetch, on which the upload waits, gets it first.
             growing.begun().await;

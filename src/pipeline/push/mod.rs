@@ -6,7 +6,9 @@
 //! pushed during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
+mod early_uploads;
 mod known_places;
+mod send_early;
 pub(super) mod while_building;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +143,7 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
         }
     }
     results.into_iter().collect::<Result<Vec<()>, _>>()?;
+    pusher.report_sent_for_nothing();
     Ok(all().map(|(image, state)| pushed(image, state, pusher)).collect())
 }
 

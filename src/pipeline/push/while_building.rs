@@ -4,6 +4,9 @@
 //! the function's image, and all finished layers of the image are pushed to it. For other functions nothing is asked
 //! here: once the image is complete, one request for its digest may show that nothing has to be pushed. No manifest
 //! or tag is written here.
+//!
+//! A large layer is sent while it is made. Its digest is not known yet, so that nothing can be asked; if the registry turns out
+//! to have it, the upload is cancelled.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,11 +14,13 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use super::Target;
 use super::blob_pusher::{BlobContent, BlobPusher};
+use super::early_uploads::EarlyUpload;
 use crate::pipeline::error::PushError;
-use crate::pipeline::finished_layers::FinishedLayer;
+use crate::pipeline::finished_layers::{Announcement, FinishedLayer};
 use crate::project::Repository;
 
 /// Something to do for a layer.
@@ -24,14 +29,18 @@ enum Task {
     Find(Arc<FinishedLayer>),
     /// Push it to the repositories of these functions.
     Push(Arc<FinishedLayer>, BTreeSet<usize>),
+    /// Send a layer that is being made.
+    SendEarly(EarlyUpload),
 }
 
-/// Pushes finished layers to the repositories that certainly need them, until the build ends and all are pushed.
+/// Pushes finished layers to the repositories that certainly need them, until the build ends and all are pushed. Says in
+/// `all_known` when the build has announced its last layer.
 ///
 /// # Errors
 /// When a registry refuses something, or cannot be reached after several attempts.
 pub(in crate::pipeline) async fn push_while_building<F: AsyncFn(&Repository) -> Result<(), PushError>>(
-    mut finished: UnboundedReceiver<FinishedLayer>,
+    mut announced: UnboundedReceiver<Announcement>,
+    all_known: oneshot::Sender<()>,
     targets: &[Target],
     pusher: &BlobPusher<'_, F>,
 ) -> Result<(), PushError> {
@@ -46,17 +55,27 @@ pub(in crate::pipeline) async fn push_while_building<F: AsyncFn(&Repository) -> 
     let mut reused: Vec<Arc<FinishedLayer>> = Vec::new();
     // The functions whose repositories do not contain their images.
     let mut absent = BTreeSet::new();
+    let mut all_known = Some(all_known);
     loop {
         tokio::select! {
-            Some(layer) = finished.recv() => {
-                let layer = Arc::new(layer);
-                if layer.is_new {
-                    start(&tasks, Task::Find(layer));
-                } else {
-                    push(&tasks, &layer, &layer.functions & &absent);
-                    reused.push(layer);
+            announcement = announced.recv(), if all_known.is_some() => match announcement {
+                Some(Announcement::Begun(layer)) => {
+                    let target = layer.functions.first().and_then(|first| targets.get(*first));
+                    let upload = target.and_then(|target| pusher.early_upload(layer, &target.repository));
+                    upload.into_iter().for_each(|upload| start(&tasks, Task::SendEarly(upload)));
                 }
-            }
+                Some(Announcement::Finished(layer)) => {
+                    let layer = Arc::new(layer);
+                    if layer.is_new {
+                        start(&tasks, Task::Find(layer));
+                    } else {
+                        push(&tasks, &layer, &layer.functions & &absent);
+                        reused.push(layer);
+                    }
+                }
+                // The receiver is gone if the build has failed.
+                None => drop(all_known.take().map(|all_known| all_known.send(()))),
+            },
             Some(found) = tasks.next() => {
                 let Some((layer, functions)) = found? else { continue };
                 let newly_absent = &functions - &absent;
@@ -91,6 +110,11 @@ async fn run<F: AsyncFn(&Repository) -> Result<(), PushError>>(
         Task::Push(layer, functions) => {
             let content = BlobContent::Layer(&layer.layer, layer.origin.as_ref());
             pusher.push(content, repositories(&functions)).await?;
+            Ok(None)
+        }
+        Task::SendEarly(upload) => {
+            // On the heap, to keep the futures that wait small.
+            Box::pin(pusher.send_early(upload)).await;
             Ok(None)
         }
     }

@@ -112,6 +112,7 @@ impl Contents {
             ("POST", Target::Uploads(name)) => self.begin(head, name, body, behaviour),
             ("PATCH", Target::Session(name, id)) => self.append(head, name, id, body, behaviour),
             ("PUT", Target::Session(name, id)) => self.finish(head, name, id, body, behaviour),
+            ("DELETE", Target::Session(_, id)) => self.cancel(head, id),
             ("GET" | "HEAD", Target::Manifest(name, version)) => self.manifest(head, name, version),
             ("PUT", Target::Manifest(name, version)) => {
                 self.put_manifest(head, name, version, body, behaviour)
@@ -206,6 +207,16 @@ impl Contents {
         Response::new(status)
             .header("location", self.location(head, name, id, behaviour))
             .header("range", range)
+    }
+
+    fn cancel(&mut self, head: &RequestHead, id: &str) -> Response {
+        match self.sessions.get_mut(id) {
+            Some(session) if head.parameter("_state").is_some() => {
+                session.broken = true;
+                Response::new(204)
+            }
+            _ => Response::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
+        }
     }
 
     fn finish(

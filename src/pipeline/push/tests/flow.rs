@@ -86,6 +86,22 @@ async fn a_layer_is_sent_before_all_of_it_was_fetched() {
 }
 
 #[tokio::test]
+async fn layers_that_are_not_to_be_kept_are_only_sent() {
+    let flow = Flow::new(8);
+    let context = &flow.fixture.context;
+    let pusher = BlobPusher::new(async |_: &Repository| Ok(()), context).keeping_base_layers(false);
+    push(&flow.built, &flow.fixture.targets(&flow.built), &pusher).await.unwrap();
+    let contents = flow.fixture.fake.state().repository("shop/a").clone();
+    for (digest, content) in &flow.layers {
+        assert_eq!(contents.blobs.get(digest), Some(content));
+        assert_eq!(context.store.blob(digest), None);
+    }
+    for folder in ["tmp", "blobs/sha256"] {
+        assert_eq!(std::fs::read_dir(context.store.root().join(folder)).unwrap().count(), 0, "{folder}");
+    }
+}
+
+#[tokio::test]
 async fn one_connection_is_enough() {
     for connections in [1, 2, 8] {
         let flow = Flow::new(connections);

@@ -1,3 +1,4 @@
+mod early_upload;
 mod flow;
 mod remote_cache;
 mod while_building;
@@ -107,7 +108,7 @@ impl Fixture {
         let mut tree = Tree::new();
         tree.insert("/opt/file".parse().unwrap(), Node::File(FileNode::of_bytes(b"content", false)));
         let recipe = Recipe::new("code", Shared::new(tree), Shared::new(FileIndex::default()), 0);
-        let (layer, _) = layer::build(&recipe, &self.context.store, &|_| ()).unwrap();
+        let layer = layer::build(&recipe, &self.context.store, None, &|_| ()).unwrap();
         let image = BaseImage::scratch(Architecture::X86_64);
         let mut built = self.built(name, &[]);
         built.origins.insert(layer.digest.clone(), Origin::Files(Arc::new(recipe)));

@@ -53,8 +53,13 @@ impl Machine {
 
     async fn try_push(&self, prefix: &str, from: &[String]) -> Result<AllPushed, PipelineError> {
         let cache_from = from.iter().map(|text| text.parse().unwrap()).collect();
-        let options =
-            Options { time: BuildTime::default(), cache_from, labels: std::collections::BTreeMap::default() };
+        let options = Options {
+            time: BuildTime::default(),
+            cache_from,
+            labels: std::collections::BTreeMap::default(),
+            send_early_from: None,
+            store_base: true,
+        };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
             repository: self.fixture.fake.repository(&format!("{prefix}/{}", function.name)),

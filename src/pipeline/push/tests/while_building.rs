@@ -6,11 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::build_time::BuildTime;
 use crate::event::LayerEvent;
-use crate::pipeline::finished_layers::FinishedLayer;
+use crate::pipeline::finished_layers::{Announcement, FinishedLayer};
 use crate::pipeline::push::while_building::push_while_building;
 use crate::pipeline::{Options, PipelineError, build_and_push};
 use crate::project::Project;
@@ -19,9 +20,10 @@ use crate::sync::lock;
 /// How long a step may take that is expected at once.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn finished(functions: &[usize], layer: &ImageLayer, is_new: bool) -> FinishedLayer {
+pub(super) fn finished(functions: &[usize], layer: &ImageLayer, is_new: bool) -> Announcement {
     let functions = functions.iter().copied().collect();
-    FinishedLayer { functions, layer: layer.blob().unwrap().clone(), origin: None, is_new }
+    let layer = layer.blob().unwrap().clone();
+    Announcement::Finished(FinishedLayer { functions, layer, origin: None, is_new })
 }
 
 impl Fixture {
@@ -34,19 +36,22 @@ impl Fixture {
     }
 
     /// Pushes the layers that `announce` sends, and the images once it has ended.
-    async fn push_with(
+    pub(super) async fn push_with(
         &self,
         built: &[Built],
-        announce: impl AsyncFnOnce(UnboundedSender<FinishedLayer>),
+        announce: impl AsyncFnOnce(UnboundedSender<Announcement>),
     ) -> Result<Vec<Pushed>, PushError> {
         let targets = self.targets(built);
         let pusher = BlobPusher::new(async |_: &Repository| Ok(()), &self.context);
         let (sender, layers) = mpsc::unbounded_channel();
+        let (all_known, are_all_known) = oneshot::channel();
         let work = async {
             announce(sender).await;
+            drop(are_all_known.await);
             push(built, &targets, &pusher).await
         };
-        let both = async { tokio::try_join!(work, push_while_building(layers, &targets, &pusher)) };
+        let both =
+            async { tokio::try_join!(work, push_while_building(layers, all_known, &targets, &pusher)) };
         tokio::time::timeout(PATIENCE, both).await.unwrap().map(|(pushed, ())| pushed)
     }
 }
@@ -58,7 +63,7 @@ async fn a_layer_is_uploaded_once_during_the_build() {
         fixture.fake.state().behaviour.mounts = true;
         let built = ["a", "b"].map(|name| fixture.built(name, &["shared", name]));
         let shared = &built[0].image.layers()[0];
-        let announce = async |sender: UnboundedSender<FinishedLayer>| {
+        let announce = async |sender: UnboundedSender<Announcement>| {
             sender.send(finished(&[0, 1], shared, true)).unwrap();
             // The build ends once both repositories have it.
             while !(fixture.has("shop/a", shared.digest()) && fixture.has("shop/b", shared.digest())) {
@@ -87,7 +92,7 @@ async fn an_image_without_new_layers_is_asked_for_as_a_whole() {
     fixture.push(std::slice::from_ref(&old)).await.unwrap();
     let [base, layer, code] = old.image.layers() else { panic!("three layers") };
     let before = fixture.fake.lines().len();
-    let announce = async |sender: UnboundedSender<FinishedLayer>| {
+    let announce = async |sender: UnboundedSender<Announcement>| {
         sender.send(finished(&[0], base, false)).unwrap();
         sender.send(finished(&[0], code, true)).unwrap();
         sender.send(finished(&[0], layer, false)).unwrap();
@@ -110,7 +115,7 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
         let fixture = Fixture::new(4);
         let built = [fixture.built("a", &["base", "code"]), fixture.built("b", &["base"])];
         let [base, code] = built[0].image.layers() else { panic!("two layers") };
-        let announce = async |sender: UnboundedSender<FinishedLayer>| {
+        let announce = async |sender: UnboundedSender<Announcement>| {
             let mut layers = [finished(&[0, 1], base, false), finished(&[0], code, true)];
             if !base_first {
                 layers.reverse();
@@ -134,7 +139,7 @@ async fn a_refused_login_is_not_tried_for_every_layer() {
     let refusal = Response::error(401, "UNAUTHORIZED", "not you");
     fixture.fake.fail("", "/v2/shop/", ALWAYS, InjectedFault::Respond(refusal));
     let built = ["a", "b", "c"].map(|name| fixture.built(name, &["shared", name]));
-    let announce = async |sender: UnboundedSender<FinishedLayer>| {
+    let announce = async |sender: UnboundedSender<Announcement>| {
         for (position, built) in built.iter().enumerate() {
             for layer in built.image.layers() {
                 sender.send(finished(&[position], layer, true)).unwrap();
@@ -229,6 +234,8 @@ fn build_held(
         time: BuildTime::default(),
         cache_from: Vec::new(),
         labels: std::collections::BTreeMap::default(),
+        send_early_from: None,
+        store_base: true,
     };
     let functions: Vec<_> = project.functions.iter().collect();
     let target = |function: &&crate::project::Function| Target {

@@ -1,0 +1,56 @@
+//! Sends layers to a repository while they are made.
+//!
+//! Such an upload may turn out to be for nothing, and it may fail: then the layer is pushed as any other once it is finished. Which
+//! layers are worth it is decided elsewhere.
+
+use super::blob_pusher::BlobPusher;
+use super::early_uploads::EarlyUpload;
+use crate::pipeline::error::PushError;
+use crate::pipeline::finished_layers::BegunLayer;
+use crate::project::Repository;
+use crate::store::GrowingBlob;
+
+impl<F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'_, F> {
+    /// Sends a layer while it is made.
+    pub(super) async fn send_early(&self, upload: EarlyUpload) {
+        let has_layer = self.try_to_send(&upload.layer, &upload.repository).await;
+        upload.end(has_layer);
+    }
+
+    /// Sends a layer, and gives up after any failure. Returns whether the repository has the layer now.
+    async fn try_to_send(&self, layer: &BegunLayer, repository: &Repository) -> bool {
+        let BegunLayer { blob, name, .. } = layer;
+        if self.prepare(repository).await.is_err() {
+            return false;
+        }
+        let registry = &self.context().registry;
+        let Ok(upload) = registry.open_upload(repository, blob, name).await else { return false };
+        let sent = tokio::select! {
+            sent = upload.send() => sent.ok(),
+            () = self.is_useless(blob, repository) => None,
+        };
+        let complete = sent.zip(blob.digest()).filter(|(_, digest)| !self.is_present(digest, repository));
+        let Some((session, digest)) = complete else {
+            self.sent_for_nothing(upload.sent());
+            upload.cancel().await;
+            return false;
+        };
+        let is_stored = upload.close(session, &digest).await.is_ok();
+        if is_stored {
+            self.set_sent_early(&digest, repository);
+        } else {
+            self.sent_for_nothing(upload.sent());
+        }
+        is_stored
+    }
+
+    /// Waits until it is known that a repository has a layer already, or that the layer cannot be made.
+    async fn is_useless(&self, blob: &GrowingBlob, repository: &Repository) {
+        if let Some(digest) = blob.completed().await {
+            let missing = self.missing_from(&digest, [repository]).await;
+            if missing.is_err() || !self.is_present(&digest, repository) {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
