@@ -186,6 +186,12 @@ pub fn find(key: &Digest, store: &Store) -> Option<Layer> {
     Some(record.into_layer(blob))
 }
 
+/// Whether the store knows any layer that [`build`] made.
+#[must_use]
+pub fn has_made_any(store: &Store) -> bool {
+    store.has_records(RECORD)
+}
+
 /// Reads all files of a layer that is recorded, and removes the record if they give another layer now. Returns
 /// whether it was removed.
 ///

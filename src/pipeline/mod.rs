@@ -105,7 +105,7 @@ pub(crate) async fn build_and_push(
         Ok(built.into_iter().zip(images.for_each(&results)).collect())
     });
     let early = async {
-        pusher.connect(targets.iter().map(|target| &target.repository)).await?;
+        pusher.connect(targets).await?;
         push::while_building::push_while_building(announced, all_known, targets, &pusher).await
     };
     // The first failure ends both: uploads are abandoned, and no further layer is started.

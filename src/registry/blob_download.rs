@@ -264,14 +264,12 @@ fn write(
     growth: Option<Arc<Growth>>,
     batch: Vec<Bytes>,
 ) -> Result<BlobWriter, FsError> {
-    let mut writer = match writer {
-        Some(writer) => writer,
-        None => {
-            let mut new = store.writer()?;
-            growth.map_or(Ok(()), |growth| new.show(growth))?;
-            new
-        }
+    let new = || {
+        let mut writer = store.writer()?;
+        growth.map_or(Ok(()), |growth| writer.show(growth))?;
+        Ok(writer)
     };
+    let mut writer = writer.map_or_else(new, Ok)?;
     for piece in batch {
         writer.write_all(&piece).map_err(FsError::because("write into", store.root()))?;
     }

@@ -26,21 +26,6 @@ impl Client {
         inner.attempts(&action).await.run(|| inner.has_blob_once(&endpoint, digest, &action)).await
     }
 
-    /// Opens a connection to the registry of a repository, and finds out how it authenticates. Later requests need not wait for
-    /// that.
-    ///
-    /// # Errors
-    /// When it cannot be reached, or denies that.
-    pub async fn connect(&self, repository: &Repository) -> Result<(), RegistryError> {
-        let inner = &self.inner;
-        let endpoint = inner.endpoint(repository).await?;
-        let action = format!("connect to {endpoint}");
-        // Any request does; that for a blob is cheap.
-        let nothing = Digest::of(b"");
-        let ask = || inner.has_blob_once(&endpoint, &nothing, &action);
-        inner.attempts(&action).await.run(ask).await.map(drop)
-    }
-
     /// Reads a small blob, such as an image config.
     ///
     /// # Errors

@@ -211,6 +211,12 @@ impl Store {
         write().map_err(FsError::because("write", path))
     }
 
+    /// Whether there is any record of a kind.
+    #[must_use]
+    pub fn has_records(&self, kind: &str) -> bool {
+        std::fs::read_dir(self.root.join(kind)).is_ok_and(|mut records| records.next().is_some())
+    }
+
     /// Removes a record, if it exists.
     pub fn remove_record(&self, kind: &str, key: &Digest) -> Result<(), FsError> {
         let path = self.record_path(kind, key);

@@ -212,9 +212,12 @@ fn a_push_uploads_only_what_the_registry_lacks() {
     let again = shop.push();
     let requests = shop.requests_since(before);
     let authorized: Vec<_> = requests.iter().filter(|request| request.status != 401).collect();
-    let of_tags = authorized.iter().filter(|request| request.path.contains("/manifests/latest"));
-    assert_eq!((authorized.len(), of_tags.count()), (1 + 3, 3), "one connects: {requests:#?}");
-    assert!(authorized.iter().all(|request| request.method == "HEAD"));
+    assert_eq!(authorized.len(), 3, "{requests:#?}");
+    assert!(
+        authorized
+            .iter()
+            .all(|request| request.method == "HEAD" && request.path.contains("/manifests/latest"))
+    );
     assert!(["orders", "billing", "stock"].iter().all(|name| again[name]["unchanged"] == true));
     assert_eq!(again["orders"]["image_uri"], pushed["orders"]["image_uri"]);
 }

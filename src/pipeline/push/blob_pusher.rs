@@ -7,14 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
+use super::Target;
 use super::early_uploads::{EarlyUpload, EarlyUploads};
 use super::known_places;
 use crate::event::Event;
 use crate::image::Layer;
+use crate::layer;
 use crate::pipeline::context::Context;
 use crate::pipeline::error::PushError;
 use crate::pipeline::finished_layers::BegunLayer;
@@ -35,6 +38,9 @@ const CONCURRENT_EARLY_UPLOADS: usize = 4;
 
 /// How many repositories are prepared at once.
 const CONCURRENT_PREPARATIONS: usize = 4;
+
+/// How long the answer to the first question of a push holds.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// From how many other repositories a registry is asked to mount a blob before it is uploaded.
 const MOUNT_ATTEMPTS: usize = 2;
@@ -87,8 +93,12 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     context: &'a Context,
     /// Whether layers that are sent while they are fetched stay in the store.
     keeps_base_layers: bool,
+    /// Whether the store knew no layer when the push began.
+    makes_first_layers: bool,
     /// Whether a registry has answered yet.
     answered: AsyncMutex<bool>,
+    /// The digests of tags that were asked for when the push began, and when.
+    first_answers: Mutex<Vec<(Repository, String, Option<Digest>, Instant)>>,
     blobs: Mutex<BTreeMap<Digest, Arc<BlobState>>>,
     prepared: Mutex<BTreeMap<Repository, Arc<OnceCell<()>>>>,
     preparations: Semaphore,
@@ -158,7 +168,9 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
             prepare,
             context,
             keeps_base_layers: true,
+            makes_first_layers: !layer::has_made_any(&context.store),
             answered: AsyncMutex::default(),
+            first_answers: Mutex::default(),
             blobs: Mutex::default(),
             prepared: Mutex::default(),
             preparations: Semaphore::new(CONCURRENT_PREPARATIONS),
@@ -222,22 +234,40 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         Ok(result)
     }
 
-    /// Connects to the registries of some repositories while there is nothing to send yet, so that the first request does not
-    /// wait for that, and so that a registry that is down is reported at once.
+    /// Asks each registry for the tag of one target while there is nothing to send yet: the connection is open then, and a
+    /// registry that is down is reported at once.
     ///
     /// # Errors
     /// When one cannot be reached after several attempts.
-    pub(in crate::pipeline) async fn connect(
-        &self,
-        repositories: impl IntoIterator<Item = &Repository>,
-    ) -> Result<(), PushError> {
+    pub(in crate::pipeline) async fn connect(&self, targets: &[Target]) -> Result<(), PushError> {
         let by_host: BTreeMap<_, _> =
-            repositories.into_iter().map(|repository| (&repository.host, repository)).collect();
-        for repository in by_host.into_values() {
-            let connect = Box::pin(async { Ok(self.context.registry.connect(repository).await?) });
-            self.look(repository, connect).await?;
+            targets.iter().map(|target| (&target.repository.host, target)).collect();
+        for Target { repository, tags } in by_host.into_values() {
+            if let Some(tag) = tags.first() {
+                let digest = self.manifest_digest(repository, tag).await?;
+                let answer = (repository.clone(), tag.clone(), digest, Instant::now());
+                lock(&self.first_answers).push(answer);
+            }
         }
         Ok(())
+    }
+
+    /// The digest of the manifest under a tag or digest of a repository; none if there is none, or the registry does not say.
+    pub(super) async fn manifest_digest(
+        &self,
+        repository: &Repository,
+        version: &str,
+    ) -> Result<Option<Digest>, PushError> {
+        let is_it = |(of, tag, _, at): &&(Repository, String, Option<Digest>, Instant)| {
+            of == repository && tag == version && at.elapsed() < FRESH
+        };
+        if let Some((_, _, digest, _)) = lock(&self.first_answers).iter().find(is_it) {
+            return Ok(digest.clone());
+        }
+        // On the heap, to keep the futures that wait small.
+        let registry = &self.context.registry;
+        let request = Box::pin(async { Ok(registry.manifest_digest(repository, version).await?) });
+        Ok(self.look(repository, request).await?.flatten())
     }
 
     /// Makes sure that a repository can receive blobs.
@@ -284,9 +314,14 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     }
 
     /// The upload of a layer that is being made; none if there are as many as there may be.
-    pub(super) fn early_upload(&self, layer: BegunLayer, repository: &Repository) -> Option<EarlyUpload> {
+    pub(super) fn early_upload(&self, layer: BegunLayer, target: &Target) -> Option<EarlyUpload> {
         let at_most = CONCURRENT_EARLY_UPLOADS.min(self.context.registry.connections() / 2);
-        self.early_uploads.begin(layer, repository, at_most)
+        self.early_uploads.begin(layer, target, at_most)
+    }
+
+    /// Whether the store knew no layer when the push began.
+    pub(super) fn makes_first_layers(&self) -> bool {
+        self.makes_first_layers
     }
 
     /// Counts bytes that were sent for nothing.

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use tokio::sync::watch;
 
+use super::Target;
 use crate::pipeline::finished_layers::BegunLayer;
 use crate::project::Repository;
 use crate::store::{Digest, GrowingBlob};
@@ -12,7 +13,7 @@ use crate::sync::lock;
 /// An upload that is to be made.
 pub(super) struct EarlyUpload {
     pub(super) layer: BegunLayer,
-    pub(super) repository: Repository,
+    pub(super) target: Target,
     outcome: watch::Sender<Option<bool>>,
 }
 
@@ -48,21 +49,16 @@ pub(super) struct EarlyUploads(Mutex<Vec<BegunUpload>>);
 
 impl EarlyUploads {
     /// Begins the upload of a layer, unless `at_most` uploads are running.
-    pub(super) fn begin(
-        &self,
-        layer: BegunLayer,
-        repository: &Repository,
-        at_most: usize,
-    ) -> Option<EarlyUpload> {
+    pub(super) fn begin(&self, layer: BegunLayer, target: &Target, at_most: usize) -> Option<EarlyUpload> {
         let mut uploads = lock(&self.0);
         let running = uploads.iter().filter(|upload| upload.outcome.borrow().is_none());
         if running.count() >= at_most {
             return None;
         }
         let (sender, outcome) = watch::channel(None);
-        let (blob, repository) = (layer.blob.clone(), repository.clone());
-        uploads.push(BegunUpload { blob, repository: repository.clone(), outcome });
-        Some(EarlyUpload { layer, repository, outcome: sender })
+        let (blob, repository) = (layer.blob.clone(), target.repository.clone());
+        uploads.push(BegunUpload { blob, repository, outcome });
+        Some(EarlyUpload { layer, target: target.clone(), outcome: sender })
     }
 
     /// The upload of a finished layer to a registry.

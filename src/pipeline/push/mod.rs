@@ -155,11 +155,7 @@ async fn target_state<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
 ) -> Result<TargetState<'a>, PushError> {
     let Target { repository, tags } = target;
     let has = async |version: &str| -> Result<bool, PushError> {
-        // On the heap, to keep the futures that wait small.
-        let request =
-            Box::pin(async { Ok(pusher.context().registry.manifest_digest(repository, version).await?) });
-        let found = pusher.look(repository, request).await?;
-        Ok(found.flatten().as_ref() == Some(&manifest.digest))
+        Ok(pusher.manifest_digest(repository, version).await?.as_ref() == Some(&manifest.digest))
     };
     // New layers are asked for during the build; the answers are worth waiting for.
     let new = built.layers.iter().filter(|layer| layer.provenance == Provenance::Built);

@@ -3,6 +3,7 @@
 //! Such an upload may turn out to be for nothing, and it may fail: then the layer is pushed as any other once it is finished. Which
 //! layers are worth it is decided elsewhere.
 
+use super::Target;
 use super::blob_pusher::BlobPusher;
 use super::early_uploads::EarlyUpload;
 use crate::pipeline::error::PushError;
@@ -13,14 +14,15 @@ use crate::store::GrowingBlob;
 impl<F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'_, F> {
     /// Sends a layer while it is made.
     pub(super) async fn send_early(&self, upload: EarlyUpload) {
-        let has_layer = self.try_to_send(&upload.layer, &upload.repository).await;
+        let has_layer = self.try_to_send(&upload.layer, &upload.target).await;
         upload.end(has_layer);
     }
 
     /// Sends a layer, and gives up after any failure. Returns whether the repository has the layer now.
-    async fn try_to_send(&self, layer: &BegunLayer, repository: &Repository) -> bool {
+    async fn try_to_send(&self, layer: &BegunLayer, target: &Target) -> bool {
         let BegunLayer { blob, name, .. } = layer;
-        if self.prepare(repository).await.is_err() {
+        let repository = &target.repository;
+        if self.has_probably(target).await || self.prepare(repository).await.is_err() {
             return false;
         }
         let registry = &self.context().registry;
@@ -42,6 +44,13 @@ impl<F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'_, F> {
             self.sent_for_nothing(upload.sent());
         }
         is_stored
+    }
+
+    /// Whether a target probably has the layers that are made now: it has an image, and this machine has none of its layers. With
+    /// the layers of the last push at hand, only those are made that have changed.
+    async fn has_probably(&self, Target { repository, tags }: &Target) -> bool {
+        let Some(tag) = tags.first().filter(|_| self.makes_first_layers()) else { return false };
+        self.manifest_digest(repository, tag).await.is_ok_and(|image| image.is_some())
     }
 
     /// Waits until it is known that a repository has a layer already, or that the layer cannot be made.

@@ -61,8 +61,10 @@ pub(in crate::pipeline) async fn push_while_building<F: AsyncFn(&Repository) -> 
             announcement = announced.recv(), if all_known.is_some() => match announcement {
                 Some(Announcement::Begun(layer)) => {
                     let target = layer.functions.first().and_then(|first| targets.get(*first));
-                    let upload = target.and_then(|target| pusher.early_upload(layer, &target.repository));
-                    upload.into_iter().for_each(|upload| start(&tasks, Task::SendEarly(upload)));
+                    let upload = target.and_then(|target| pusher.early_upload(layer, target));
+                    if let Some(upload) = upload {
+                        start(&tasks, Task::SendEarly(upload));
+                    }
                 }
                 Some(Announcement::Finished(layer)) => {
                     let layer = Arc::new(layer);

@@ -128,6 +128,22 @@ async fn a_layer_that_was_sent_early_is_mounted_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_machine_without_layers_sends_none_early_to_a_repository_with_an_image() {
+    let (first, second) = (Fixture::new(8), Fixture::new(8));
+    first.push(&images(&first, ["a"])).await.unwrap();
+    *second.fake.state().repository("shop/a") = first.fake.state().repository("shop/a").clone();
+    let built = images(&second, ["a"]);
+    let pushed = second.push_early(&built, |_| true).await.unwrap();
+    assert!(pushed[0].unchanged);
+    assert_eq!(second.fake.count("POST", "/uploads/"), 0);
+    // Once it knows a layer, the others are probably new.
+    second.made("b");
+    second.fake.state().repository("shop/a").blobs.clear();
+    second.push_early(&built, is_sending).await.unwrap();
+    second.assert_complete(&built, "");
+}
+
+#[tokio::test]
 async fn a_single_connection_is_left_to_other_requests() {
     let fixture = Fixture::new(1);
     let built = images(&fixture, ["a"]);
