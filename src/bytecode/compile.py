@@ -1,7 +1,6 @@
 # Compiles sources that limg sends, and never runs them. A request is the lengths of a path and of a source (8 bytes,
 # little-endian), the path, and the source. An answer is a letter, a length of 4 bytes, and so many bytes: `c` with the hash of
 # the source and the marshalled code, or `e` with a message.
-import gc
 import sys
 from importlib.util import source_hash
 from marshal import dumps
@@ -47,8 +46,6 @@ def answer(path, source):
 
 
 def main():
-    # Compiling leaves no cycles behind, and looking for them takes a tenth of the time.
-    gc.disable()
     read, write, flush = sys.stdin.buffer.read, sys.stdout.buffer.write, sys.stdout.buffer.flush
     if resource:
         limit(resource.RLIMIT_CORE, 0)

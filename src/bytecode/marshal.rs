@@ -33,13 +33,29 @@ type Id = usize;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Object<'a> {
     kind: u8,
-    parts: Vec<Part<'a>>,
+    content: Content<'a>,
+}
+
+/// What follows the type of an object. Most objects contain no others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Content<'a> {
+    One(Part<'a>),
+    Many(Vec<Part<'a>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Part<'a> {
     Bytes(&'a [u8]),
     Object(Id),
+}
+
+impl<'a> Object<'a> {
+    fn parts(&self) -> &[Part<'a>] {
+        match &self.content {
+            Content::One(part) => std::slice::from_ref(part),
+            Content::Many(parts) => parts,
+        }
+    }
 }
 
 /// Marshalled code in its one form.
@@ -111,7 +127,7 @@ impl<'a> Reader<'a> {
         }
         let object = match self.simple_width(kind)? {
             Some(width) => simple(kind, self.bytes(width)?),
-            None => Object { kind, parts: self.parts(kind, depth)? },
+            None => Object { kind, content: Content::Many(self.parts(kind, depth)?) },
         };
         let id = self.add(object);
         if is_flagged {
@@ -209,7 +225,7 @@ fn simple(kind: u8, content: &[u8]) -> Object<'_> {
         (b'u', [2, 0, 0, 0, 0xc2 | 0xc3, _]) => b't',
         _ => kind,
     };
-    Object { kind, parts: vec![Part::Bytes(content)] }
+    Object { kind, content: Content::One(Part::Bytes(content)) }
 }
 
 /// Writes a part without references.
@@ -223,7 +239,7 @@ fn spell(
         Part::Bytes(bytes) => output.extend_from_slice(bytes),
         Part::Object(id) => {
             output.push(objects[id].kind);
-            for part in &objects[id].parts {
+            for part in objects[id].parts() {
                 spell(objects, *part, at_most, output)?;
             }
         }
@@ -240,7 +256,7 @@ fn shared(objects: &[Object<'_>], root: Id) -> Vec<bool> {
             is_shared[id] = true;
             continue;
         }
-        rest.extend(objects[id].parts.iter().filter_map(|part| match part {
+        rest.extend(objects[id].parts().iter().filter_map(|part| match part {
             Part::Object(id) => Some(*id),
             Part::Bytes(_) => None,
         }));
@@ -275,7 +291,7 @@ impl Writer<'_> {
         } else {
             self.output.push(object.kind);
         }
-        for part in &object.parts {
+        for part in object.parts() {
             match part {
                 Part::Bytes(bytes) => self.output.extend_from_slice(bytes),
                 Part::Object(id) => self.write(*id),

@@ -1,6 +1,7 @@
 //! Layers that are sent while they are made.
 
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,14 +20,12 @@ const HALF: usize = 700_000;
 /// How long a step may take that is expected at once.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn content() -> String {
-    (b' '..=b'y').cycle().take(SIZE).map(char::from).collect()
-}
+/// The content of the large layer.
+static CONTENT: LazyLock<String> = LazyLock::new(|| text(SIZE));
 
 /// Images whose first layer is the large one.
 fn images<const N: usize>(fixture: &Fixture, names: [&str; N]) -> [Built; N] {
-    let content = content();
-    names.map(|name| fixture.built(name, &[&content, name]))
+    names.map(|name| fixture.built(name, &[&CONTENT, name]))
 }
 
 impl Fixture {
@@ -44,12 +43,11 @@ impl Fixture {
             let functions = positions.iter().copied().collect();
             let begun = BegunLayer { functions, name: "the large layer".to_owned(), blob };
             sender.send(Announcement::Begun(begun)).unwrap();
-            let content = content();
-            writer.write_all(&content.as_bytes()[..HALF]).unwrap();
+            writer.write_all(&CONTENT.as_bytes()[..HALF]).unwrap();
             while !condition(&self.fake) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            writer.write_all(&content.as_bytes()[HALF..]).unwrap();
+            writer.write_all(&CONTENT.as_bytes()[HALF..]).unwrap();
             writer.commit().unwrap();
             sender.send(finished(&positions, &built[0].image.layers()[0], true)).unwrap();
         };
@@ -73,7 +71,7 @@ impl Fixture {
             let contents = state.repository(&format!("shop/{}", built.name));
             let large = built.image.layers()[0].digest();
             assert_eq!(
-                contents.blobs.get(large).map(|blob| blob == content().as_bytes()),
+                contents.blobs.get(large).map(|blob| blob == CONTENT.as_bytes()),
                 Some(true),
                 "{what}"
             );
@@ -106,7 +104,7 @@ async fn a_layer_is_sent_once_while_it_is_made() {
 async fn the_upload_of_a_layer_that_the_registry_has_is_cancelled() {
     let fixture = Fixture::new(8);
     let built = images(&fixture, ["a"]);
-    fixture.fake.state().repository("shop/a").blob(content().as_bytes());
+    fixture.fake.state().repository("shop/a").blob(CONTENT.as_bytes());
     // Otherwise the upload may end before the registry has answered.
     fixture.fake.fail("PATCH", "/uploads/", ALWAYS, InjectedFault::Stall);
     let pushed = fixture.push_early(&built, is_sending).await.unwrap();
@@ -163,7 +161,7 @@ async fn the_upload_of_a_layer_that_cannot_be_made_is_cancelled() {
         writer.show(Arc::new(growth)).unwrap();
         let begun = BegunLayer { functions: [0].into(), name: "the large layer".to_owned(), blob };
         sender.send(Announcement::Begun(begun)).unwrap();
-        writer.write_all(&content().as_bytes()[..HALF]).unwrap();
+        writer.write_all(&CONTENT.as_bytes()[..HALF]).unwrap();
         while !is_sending(&fixture.fake) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

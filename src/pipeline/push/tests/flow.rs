@@ -1,6 +1,7 @@
 //! Layers of a base that are sent to one registry while they are fetched from another.
 
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::*;
@@ -8,6 +9,8 @@ use crate::store::Digest;
 
 /// Layers that a download writes in several batches, and one that it writes in one.
 const SIZES: [usize; 3] = [1_200_000, 600_007, 11];
+
+static CONTENTS: LazyLock<[String; 3]> = LazyLock::new(|| SIZES.map(text));
 
 /// A source with the layers of an image's base, which the store does not have.
 struct Flow {
@@ -20,8 +23,7 @@ struct Flow {
 impl Flow {
     fn new(connections: usize) -> Self {
         let (fixture, source) = (Fixture::new(connections), Fake::start());
-        let contents = SIZES.map(|size| (b' '..=b'y').cycle().take(size).map(char::from).collect::<String>());
-        let mut built = fixture.built("a", &contents.each_ref().map(String::as_str));
+        let mut built = fixture.built("a", &CONTENTS.each_ref().map(String::as_str));
         let mut layers = Vec::new();
         for layer in built.image.layers().to_vec() {
             let layer = layer.blob().unwrap().clone();

@@ -29,6 +29,11 @@ use crate::tree::{FileNode, Node, Tree};
 
 const CREATED: &str = "1980-01-01T00:00:00Z";
 
+/// A text of so many bytes.
+fn text(size: usize) -> String {
+    (b' '..=b'y').cycle().take(size).map(char::from).collect()
+}
+
 /// A registry, and a context to push to it.
 struct Fixture {
     fake: Fake,
