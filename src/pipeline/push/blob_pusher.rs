@@ -131,19 +131,19 @@ struct BlobCopy {
     present: OnceCell<bool>,
     /// How it got there, if it was not.
     pushed: OnceCell<BlobOutcome>,
+    /// Whether it is part of an image that is there.
+    is_in_image: AtomicBool,
     /// Whether it was sent there while it was made. Then the question may have been answered before or after that.
     sent_early: AtomicBool,
 }
 
 impl BlobCopy {
     fn outcome(&self) -> Option<BlobOutcome> {
+        let is_there = || self.present.get() == Some(&true) || self.is_in_image.load(Ordering::Relaxed);
         if self.sent_early.load(Ordering::Relaxed) {
-            Some(BlobOutcome::Uploaded)
-        } else if self.present.get() == Some(&true) {
-            Some(BlobOutcome::Present)
-        } else {
-            self.pushed.get().copied()
+            return Some(BlobOutcome::Uploaded);
         }
+        self.pushed.get().copied().or_else(|| is_there().then_some(BlobOutcome::Present))
     }
 }
 
@@ -282,8 +282,10 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
 
     /// Records that a repository contains a blob, which saves the request.
     pub(super) fn set_present(&self, digest: &Digest, repository: &Repository) {
-        // If the registry has said otherwise, the blob has been pushed since then or is being pushed.
-        drop(self.blob(digest).copy(repository).present.set(true));
+        let copy = self.blob(digest).copy(repository);
+        copy.is_in_image.store(true, Ordering::Relaxed);
+        // If the registry has said otherwise, or has yet to answer, the blob has been pushed since then or will be found.
+        drop(copy.present.set(true));
     }
 
     /// Records that a repository lacks a blob, which saves the request.

@@ -9,8 +9,8 @@ use crate::store::{Digest, Store};
 /// The kind of the store's records, by the digests of blobs.
 const RECORD: &str = "blob-places-1";
 
-/// The size in bytes from which a blob is worth a record.
-const LARGE: u64 = 1024 * 1024;
+/// The size in bytes from which a blob is worth a record, or a question.
+pub(super) const LARGE: u64 = 1024 * 1024;
 
 /// How many repositories of a blob are remembered.
 const REMEMBERED: usize = 8;

@@ -19,9 +19,13 @@ use tokio::sync::oneshot;
 use super::Target;
 use super::blob_pusher::{BlobContent, BlobPusher};
 use super::early_uploads::EarlyUpload;
+use super::known_places::LARGE;
 use crate::pipeline::error::PushError;
 use crate::pipeline::finished_layers::{Announcement, FinishedLayer};
 use crate::project::Repository;
+
+/// How many repositories of other functions are asked for a large layer before it is sent: it could be mounted from there.
+const ASKED_OTHERS: usize = 4;
 
 /// Something to do for a layer.
 enum Task {
@@ -110,6 +114,10 @@ async fn run<F: AsyncFn(&Repository) -> Result<(), PushError>>(
             Ok(Some((layer, functions)))
         }
         Task::Push(layer, functions) => {
+            if layer.layer.size >= LARGE {
+                let others = layer.functions.difference(&functions).filter_map(repository);
+                pusher.missing_from(&layer.layer.digest, others.take(ASKED_OTHERS)).await?;
+            }
             let content = BlobContent::Layer(&layer.layer, layer.origin.as_ref());
             pusher.push(content, repositories(&functions)).await?;
             Ok(None)

@@ -134,6 +134,23 @@ async fn reused_layers_are_pushed_early_once_the_image_is_known_to_be_new() {
 }
 
 #[tokio::test]
+async fn a_large_layer_is_mounted_from_the_repository_of_another_function() {
+    let (first, other) = (Fixture::new(4), Fixture::new(4));
+    other.fake.state().behaviour.mounts = true;
+    let base = text(2 << 20);
+    first.push(&[first.built("a", &[&base])]).await.unwrap();
+    // What one machine has pushed is not known on another.
+    *other.fake.state().repository("shop/a") = first.fake.state().repository("shop/a").clone();
+    let built = [other.built("a", &[&base]), other.built("b", &[&base, "code"])];
+    let announce = async |sender: UnboundedSender<Announcement>| {
+        sender.send(finished(&[0, 1], &built[0].image.layers()[0], false)).unwrap();
+        sender.send(finished(&[1], &built[1].image.layers()[1], true)).unwrap();
+    };
+    let pushed = other.push_with(&built, announce).await.unwrap();
+    assert_eq!((pushed[0].unchanged, pushed[1].mounted.blobs, pushed[1].uploaded.blobs), (true, 1, 2));
+}
+
+#[tokio::test]
 async fn a_refused_login_is_not_tried_for_every_layer() {
     let fixture = Fixture::new(8);
     let refusal = Response::error(401, "UNAUTHORIZED", "not you");
