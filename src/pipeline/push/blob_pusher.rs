@@ -5,14 +5,15 @@
 //! neither decides which blobs an image needs nor writes manifests or tags.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::try_join_all;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
 
 use super::Target;
+use super::blob_states::{BlobOutcome, BlobState, FirstAnswer};
 use super::early_uploads::{EarlyUpload, EarlyUploads};
 use super::known_places;
 use crate::event::Event;
@@ -39,19 +40,8 @@ const CONCURRENT_EARLY_UPLOADS: usize = 4;
 /// How many repositories are prepared at once.
 const CONCURRENT_PREPARATIONS: usize = 4;
 
-/// How long the answer to the first question of a push holds.
-const FRESH: Duration = Duration::from_secs(1);
-
 /// From how many other repositories a registry is asked to mount a blob before it is uploaded.
 const MOUNT_ATTEMPTS: usize = 2;
-
-/// How a blob got into a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BlobOutcome {
-    Uploaded,
-    Mounted,
-    Present,
-}
 
 /// A blob to push.
 #[derive(Clone, Copy)]
@@ -97,8 +87,8 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     makes_first_layers: bool,
     /// Whether a registry has answered yet.
     answered: AsyncMutex<bool>,
-    /// The digests of tags that were asked for when the push began, and when.
-    first_answers: Mutex<Vec<(Repository, String, Option<Digest>, Instant)>>,
+    /// What registries have answered when the push began.
+    first_answers: Mutex<Vec<FirstAnswer>>,
     blobs: Mutex<BTreeMap<Digest, Arc<BlobState>>>,
     prepared: Mutex<BTreeMap<Repository, Arc<OnceCell<()>>>>,
     preparations: Semaphore,
@@ -114,51 +104,6 @@ pub(in crate::pipeline) struct BlobPusher<'a, F> {
     denying_hosts: Mutex<BTreeSet<String>>,
     /// Registries of which the user knows that they do not mount.
     reported_hosts: Mutex<BTreeSet<String>>,
-}
-
-/// The state of a blob in all repositories.
-#[derive(Default)]
-struct BlobState {
-    /// Held while the blob is pushed to the first repository of a registry.
-    first_push: AsyncMutex<()>,
-    copies: Mutex<BTreeMap<Repository, Arc<BlobCopy>>>,
-}
-
-/// The state of a blob in one repository.
-#[derive(Default)]
-struct BlobCopy {
-    /// The answer to the question whether it was there.
-    present: OnceCell<bool>,
-    /// How it got there, if it was not.
-    pushed: OnceCell<BlobOutcome>,
-    /// Whether it is part of an image that is there.
-    is_in_image: AtomicBool,
-    /// Whether it was sent there while it was made. Then the question may have been answered before or after that.
-    sent_early: AtomicBool,
-}
-
-impl BlobCopy {
-    fn outcome(&self) -> Option<BlobOutcome> {
-        let is_there = || self.present.get() == Some(&true) || self.is_in_image.load(Ordering::Relaxed);
-        if self.sent_early.load(Ordering::Relaxed) {
-            return Some(BlobOutcome::Uploaded);
-        }
-        self.pushed.get().copied().or_else(|| is_there().then_some(BlobOutcome::Present))
-    }
-}
-
-impl BlobState {
-    fn copy(&self, repository: &Repository) -> Arc<BlobCopy> {
-        Arc::clone(lock(&self.copies).entry(repository.clone()).or_default())
-    }
-
-    /// The other repositories of the same registry that contain the blob.
-    fn other_copies(&self, repository: &Repository) -> Vec<Repository> {
-        let copies = lock(&self.copies);
-        let others =
-            copies.iter().filter(|(other, _)| other.host == repository.host && other.name != repository.name);
-        others.filter(|(_, copy)| copy.outcome().is_some()).map(|(other, _)| other.clone()).collect()
-    }
 }
 
 impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
@@ -245,8 +190,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         for Target { repository, tags } in by_host.into_values() {
             if let Some(tag) = tags.first() {
                 let digest = self.manifest_digest(repository, tag).await?;
-                let answer = (repository.clone(), tag.clone(), digest, Instant::now());
-                lock(&self.first_answers).push(answer);
+                let (repository, tag, at) = (repository.clone(), tag.clone(), Instant::now());
+                lock(&self.first_answers).push(FirstAnswer { repository, tag, digest, at });
             }
         }
         Ok(())
@@ -258,11 +203,10 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         repository: &Repository,
         version: &str,
     ) -> Result<Option<Digest>, PushError> {
-        let is_it = |(of, tag, _, at): &&(Repository, String, Option<Digest>, Instant)| {
-            of == repository && tag == version && at.elapsed() < FRESH
-        };
-        if let Some((_, _, digest, _)) = lock(&self.first_answers).iter().find(is_it) {
-            return Ok(digest.clone());
+        if let Some(answer) =
+            lock(&self.first_answers).iter().find(|answer| answer.is_to(repository, version))
+        {
+            return Ok(answer.digest.clone());
         }
         // On the heap, to keep the futures that wait small.
         let registry = &self.context.registry;

@@ -6,6 +6,7 @@
 //! pushed during the build (see [`while_building`]) are not asked for again.
 
 pub(super) mod blob_pusher;
+mod blob_states;
 mod early_uploads;
 mod known_places;
 mod send_early;
@@ -25,7 +26,8 @@ use crate::event::{Event, Provenance};
 use crate::image::{Layer, Manifest};
 use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
-use blob_pusher::{BlobContent, BlobOutcome, BlobPusher, CONCURRENT_PUSHES};
+use blob_pusher::{BlobContent, BlobPusher, CONCURRENT_PUSHES};
+use blob_states::BlobOutcome;
 
 /// The interval between two manifests that are sent to ECR, which accepts ten a second (Amazon ECR service quotas,
 /// `PutImage`).
