@@ -1,6 +1,5 @@
 //! `limg build`.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,13 +38,7 @@ pub(super) async fn run(
         terminal.built(&[]);
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options {
-        time: settings.time.clone(),
-        cache_from: cache.cache_from,
-        labels: BTreeMap::new(),
-        send_early_from: None,
-        store_base: true,
-    };
+    let options = Options { cache_from: cache.cache_from, ..Options::new(settings.time.clone()) };
     let context =
         ContextOptions::of_build(&common, objects).open(settings, terminal, loaded.lock_file.clone())?;
     let functions: Vec<&Function> = functions.iter().collect();

@@ -19,7 +19,7 @@ use crate::event::Event;
 #[cfg(feature = "aws")]
 use crate::failure::AnyFailure;
 use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
-use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, ReferenceTemplate, Repository, is_tag};
+use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, Repository, is_tag};
 use crate::text::with_causes;
 
 /// The size of its files, in bytes, from which a layer is sent while it is made. A smaller one is finished before an upload
@@ -112,10 +112,7 @@ struct PushJob<'a> {
     functions: Vec<Function>,
     shard: ShardArguments,
     tags: Vec<String>,
-    cache_from: Vec<ReferenceTemplate>,
-    send_early_from: Option<u64>,
-    store_base: bool,
-    settings: &'a Settings,
+    options: Options,
     terminal: &'a Arc<Terminal>,
 }
 
@@ -147,20 +144,13 @@ impl<'a> PushJob<'a> {
         let (loaded, objects) = selection::load(reading, settings, terminal).await?;
         let functions = selection::functions(&loaded, functions, settings, terminal)?;
         selection::report_deployed_variables(&functions, terminal);
-        let cache_from = cache.cache_from.clone();
-        let send_early_from = (!no_speculation).then_some(SEND_EARLY_FROM);
-        let (shard, store_base) = (*shard, !no_store_base);
-        let job = Self {
-            loaded,
-            functions,
-            shard,
-            tags,
-            cache_from,
-            send_early_from,
-            store_base,
-            settings,
-            terminal,
+        let options = Options {
+            cache_from: cache.cache_from.clone(),
+            send_early_from: (!no_speculation).then_some(SEND_EARLY_FROM),
+            store_base: !no_store_base,
+            ..Options::new(settings.time.clone())
         };
+        let job = Self { loaded, functions, shard: *shard, tags, options, terminal };
         Ok((job, objects))
     }
 
@@ -192,20 +182,13 @@ impl<'a> PushJob<'a> {
         ready: impl AsyncFn(&Repository) -> Result<(), PushError>,
         context: &Context,
     ) -> Result<ExitCode, CommandError> {
-        let Self { loaded, settings, terminal, .. } = self;
-        let options = Options {
-            time: settings.time.clone(),
-            cache_from: self.cache_from.clone(),
-            labels: BTreeMap::new(),
-            send_early_from: self.send_early_from,
-            store_base: self.store_base,
-        };
+        let Self { loaded, options, terminal, .. } = self;
         let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
         let is_own = |name: &str| own.iter().any(|function| function.name == name);
         let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
         let targets: Vec<Target> = targets.map(|(_, target)| target.clone()).collect();
         let functions: Vec<&Function> = own.iter().collect();
-        let pushed = pipeline::build_and_push(&functions, &targets, &options, ready, context)
+        let pushed = pipeline::build_and_push(&functions, &targets, options, ready, context)
             .await
             .map_err(|error| CommandError::pipeline(error, loaded))?;
         terminal.summarize_overwrites();

@@ -38,6 +38,19 @@ pub(crate) struct Options {
     pub store_base: bool,
 }
 
+impl Options {
+    /// Those of a build that does nothing else.
+    pub(crate) fn new(time: BuildTime) -> Self {
+        Self {
+            time,
+            cache_from: Vec::new(),
+            labels: BTreeMap::new(),
+            send_early_from: None,
+            store_base: true,
+        }
+    }
+}
+
 /// The result of one attempt to make images.
 enum Attempt {
     Done(Vec<Built>),

@@ -52,11 +52,11 @@ impl Client {
         &self,
         repository: &Repository,
         digest: &Digest,
+        size: u64,
         store: &Store,
         growth: Growth,
         keep: bool,
     ) -> Result<(), RegistryError> {
-        let size = growth.expected_size().unwrap_or_default();
         self.fetch_and_show(repository, digest, size, store, Some(Arc::new(growth)), keep).await.map(drop)
     }
 
@@ -125,11 +125,11 @@ impl Download<'_> {
             }
             attempts.after(error).await?;
         }
-        if self.keep { sink.finish(self.digest).await } else { sink.finish_unkept(self.digest).await }
+        sink.finish(self.digest).await
     }
 
     fn sink(&self, store: &Store) -> BlobSink {
-        BlobSink { growth: self.growth.clone(), ..BlobSink::new(store) }
+        BlobSink { growth: self.growth.clone(), keep: self.keep, ..BlobSink::new(store) }
     }
 
     /// Downloads what is missing, in one request.
@@ -199,6 +199,8 @@ pub(crate) struct BlobSink {
     writing: Option<JoinHandle<Result<BlobWriter, FsError>>>,
     /// Where what is written is shown.
     growth: Option<Arc<Growth>>,
+    /// Whether the blob is in the store afterwards.
+    keep: bool,
     /// How many bytes have been pushed.
     pub(crate) written: u64,
 }
@@ -206,7 +208,15 @@ pub(crate) struct BlobSink {
 impl BlobSink {
     /// An empty sink. If it is dropped unfinished, it leaves nothing in the store.
     pub(crate) fn new(store: &Store) -> Self {
-        Self { store: store.clone(), batch: Vec::new(), batched: 0, writing: None, growth: None, written: 0 }
+        Self {
+            store: store.clone(),
+            batch: Vec::new(),
+            batched: 0,
+            writing: None,
+            growth: None,
+            keep: true,
+            written: 0,
+        }
     }
 
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), RegistryError> {
@@ -231,19 +241,14 @@ impl BlobSink {
         }
     }
 
-    /// Keeps the blob if it has the expected digest. The inner error is the digest that it has instead.
+    /// Ends the blob, and keeps it if it has the expected digest and is to be kept. The inner error is the digest that it has instead.
     pub(crate) async fn finish(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
         let writer = self.writer().await?;
         let expected = expected.clone();
-        let finish = move || write(writer, &self.store, self.growth, self.batch)?.commit_as(&expected);
-        Ok(tokio::task::spawn_blocking(finish).await??)
-    }
-
-    /// As [`finish`](Self::finish), but nothing of the blob is in the store afterwards.
-    async fn finish_unkept(mut self, expected: &Digest) -> Result<Result<Blob, Digest>, RegistryError> {
-        let writer = self.writer().await?;
-        let expected = expected.clone();
-        let finish = move || write(writer, &self.store, self.growth, self.batch)?.discard_as(&expected);
+        let finish = move || {
+            let writer = write(writer, &self.store, self.growth, self.batch)?;
+            if self.keep { writer.commit_as(&expected) } else { writer.discard_as(&expected) }
+        };
         Ok(tokio::task::spawn_blocking(finish).await??)
     }
 

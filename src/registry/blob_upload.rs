@@ -211,19 +211,12 @@ impl Inner {
         };
         let is_in_put = body.size().is_some_and(|size| size <= IN_PUT);
         if !is_in_put {
-            let patch = with_content(upload_request(endpoint, Method::PATCH, url.clone(), action), body);
-            let response = self.send(endpoint, &patch, &WRITTEN).await?;
-            // Each response may name a new URL; otherwise the last one stays valid.
-            if response.header(&LOCATION).is_some() {
-                url = self.session_url(endpoint, &response, action)?;
-            }
+            url = self.send_content(endpoint, &url, body, action).await?;
         }
-        url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let put = upload_request(endpoint, Method::PUT, url, action);
+        let put = closing_request(endpoint, url, digest, action);
         let put =
             if is_in_put { with_content(put, body) } else { Request { completes: Some(body.sent()), ..put } };
-        let response = self.send(endpoint, &put, &WRITTEN).await?;
-        verify_stored(action, digest, &response)
+        self.close_session(endpoint, &put, digest).await
     }
 
     /// Opens an upload session. The request has the content of a small blob, so that no session is needed if the registry accepts
@@ -235,37 +228,84 @@ impl Inner {
         body: &UploadBody,
         action: &str,
     ) -> Result<Started, RegistryError> {
-        let key = endpoint.root.to_string();
-        let accepts = lock(&self.accepts_content_in_post).get(&key).copied();
+        let accepts = lock(&self.accepts_content_in_post).get(endpoint.root.as_str()).copied();
         let limit = accepts.map_or(IN_FIRST_POST, |accepts| if accepts { IN_PUT } else { 0 });
-        if body.size().is_some_and(|size| size <= limit) {
-            let mut url = uploads_url(endpoint);
-            url.query_pairs_mut().append_pair("digest", digest.as_str());
-            let post = with_content(upload_request(endpoint, Method::POST, url, action), body);
-            let sent = self.send(endpoint, &post, &WRITTEN).await;
-            let is_stored = sent.as_ref().is_ok_and(is_stored);
-            match sent {
-                Ok(response) => {
-                    lock(&self.accepts_content_in_post).insert(key, is_stored);
-                    if is_stored {
-                        verify_stored(action, digest, &response)?;
-                        return Ok(Started::Stored);
-                    }
-                    return self.session_url(endpoint, &response, action).map(Started::Session);
-                }
-                Err(error) if error.status().is_some_and(|status| NOT_IN_POST.contains(&status)) => {
-                    lock(&self.accepts_content_in_post).insert(key, false);
-                }
-                Err(error) => return Err(error),
-            }
+        if body.size().is_some_and(|size| size <= limit)
+            && let Some(started) = self.start_with_content(endpoint, digest, body, action).await?
+        {
+            return Ok(started);
         }
+        self.open_session(endpoint, action).await.map(Started::Session)
+    }
+
+    /// Sends a whole blob in the request that opens a session. Nothing if the registry rejects that.
+    async fn start_with_content(
+        &self,
+        endpoint: &Endpoint,
+        digest: &Digest,
+        body: &UploadBody,
+        action: &str,
+    ) -> Result<Option<Started>, RegistryError> {
+        let remember =
+            |accepts| lock(&self.accepts_content_in_post).insert(endpoint.root.to_string(), accepts);
+        let mut url = uploads_url(endpoint);
+        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        let post = with_content(upload_request(endpoint, Method::POST, url, action), body);
+        match self.send(endpoint, &post, &WRITTEN).await {
+            Ok(response) if is_stored(&response) => {
+                remember(true);
+                verify_stored(action, digest, &response)?;
+                Ok(Some(Started::Stored))
+            }
+            Ok(response) => {
+                remember(false);
+                self.session_url(endpoint, &response, action).map(|url| Some(Started::Session(url)))
+            }
+            Err(error) if error.status().is_some_and(|status| NOT_IN_POST.contains(&status)) => {
+                remember(false);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens an upload session. Returns the URL at which it continues.
+    pub(super) async fn open_session(&self, endpoint: &Endpoint, action: &str) -> Result<Url, RegistryError> {
         let post = upload_request(endpoint, Method::POST, uploads_url(endpoint), action);
         let response = self.send(endpoint, &post, &WRITTEN).await?;
-        self.session_url(endpoint, &response, action).map(Started::Session)
+        self.session_url(endpoint, &response, action)
+    }
+
+    /// Sends content to a session. Returns the URL at which that continues.
+    pub(super) async fn send_content(
+        &self,
+        endpoint: &Endpoint,
+        url: &Url,
+        body: &UploadBody,
+        action: &str,
+    ) -> Result<Url, RegistryError> {
+        let patch = with_content(upload_request(endpoint, Method::PATCH, url.clone(), action), body);
+        let response = self.send(endpoint, &patch, &WRITTEN).await?;
+        // Each response may name a new URL; otherwise the last one stays valid.
+        match response.header(&LOCATION) {
+            Some(_) => self.session_url(endpoint, &response, action),
+            None => Ok(url.clone()),
+        }
+    }
+
+    /// Sends the request that makes a blob of what a session has.
+    pub(super) async fn close_session(
+        &self,
+        endpoint: &Endpoint,
+        put: &Request<'_>,
+        digest: &Digest,
+    ) -> Result<(), RegistryError> {
+        let response = self.send(endpoint, put, &WRITTEN).await?;
+        verify_stored(put.action, digest, &response)
     }
 
     /// The URL at which a response opens or continues an upload session.
-    pub(super) fn session_url(
+    fn session_url(
         &self,
         endpoint: &Endpoint,
         response: &Response,
@@ -281,7 +321,7 @@ impl Inner {
 }
 
 /// The URL at which uploads to a repository start.
-pub(super) fn uploads_url(endpoint: &Endpoint) -> Url {
+fn uploads_url(endpoint: &Endpoint) -> Url {
     // The empty segment gives the slash at the end that the specification requires.
     endpoint.url(&["blobs", "uploads", ""])
 }
@@ -296,8 +336,19 @@ pub(super) fn upload_request<'a>(
     Request::new(action, method, url, Scopes::push(&endpoint.name))
 }
 
+/// The request that closes a session.
+pub(super) fn closing_request<'a>(
+    endpoint: &Endpoint,
+    mut url: Url,
+    digest: &Digest,
+    action: &'a str,
+) -> Request<'a> {
+    url.query_pairs_mut().append_pair("digest", digest.as_str());
+    upload_request(endpoint, Method::PUT, url, action)
+}
+
 /// The same request with content.
-pub(super) fn with_content<'a>(mut request: Request<'a>, body: &'a UploadBody) -> Request<'a> {
+fn with_content<'a>(mut request: Request<'a>, body: &'a UploadBody) -> Request<'a> {
     request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     Request { body: Some(body), ..request }
 }

@@ -5,12 +5,10 @@
 //! and this one ends quietly.
 
 use reqwest::Method;
-use reqwest::header::LOCATION;
 use tokio::sync::SemaphorePermit;
 
-use super::blob_upload::{UploadSession, upload_request, uploads_url, with_content};
+use super::blob_upload::{UploadSession, closing_request, upload_request};
 use super::client::{Client, Inner, WRITTEN};
-use super::content_digest::verify_stored;
 use super::endpoint::Endpoint;
 use super::error::RegistryError;
 use super::request::Request;
@@ -45,9 +43,7 @@ impl Client {
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("upload {what} to {endpoint}");
         let permit = inner.permit().await;
-        let post = upload_request(&endpoint, Method::POST, uploads_url(&endpoint), &action);
-        let response = inner.send(&endpoint, &post, &WRITTEN).await?;
-        let session = UploadSession { url: inner.session_url(&endpoint, &response, &action)? };
+        let session = UploadSession { url: inner.open_session(&endpoint, &action).await? };
         let activity = Activity::Send { what: what.to_owned(), repository: repository.to_string() };
         let body = UploadBody::from_growing(blob.clone()).with_progress(inner.progress(activity, None));
         Ok(UnfinishedUpload { inner, endpoint, action, session, body, _permit: permit })
@@ -61,12 +57,7 @@ impl UnfinishedUpload<'_> {
     /// When the registry rejects it, the connection breaks, or the blob is abandoned.
     pub async fn send(&self) -> Result<UploadSession, RegistryError> {
         let Self { inner, endpoint, action, session, body, .. } = self;
-        let patch = upload_request(endpoint, Method::PATCH, session.url.clone(), action);
-        let response = inner.send(endpoint, &with_content(patch, body), &WRITTEN).await?;
-        let url = match response.header(&LOCATION) {
-            Some(_) => inner.session_url(endpoint, &response, action)?,
-            None => session.url.clone(),
-        };
+        let url = inner.send_content(endpoint, &session.url, body, action).await?;
         Ok(UploadSession { url })
     }
 
@@ -75,12 +66,9 @@ impl UnfinishedUpload<'_> {
     /// # Errors
     /// When the registry rejects it, or the connection breaks.
     pub async fn close(&self, session: UploadSession, digest: &Digest) -> Result<(), RegistryError> {
-        let mut url = session.url;
-        url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let put = upload_request(&self.endpoint, Method::PUT, url, &self.action);
+        let put = closing_request(&self.endpoint, session.url, digest, &self.action);
         let put = Request { completes: Some(self.sent()), ..put };
-        let response = self.inner.send(&self.endpoint, &put, &WRITTEN).await?;
-        verify_stored(&self.action, digest, &response)
+        self.inner.close_session(&self.endpoint, &put, digest).await
     }
 
     /// Gives the session up. A registry that does not learn of it forgets it after a while.

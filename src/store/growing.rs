@@ -14,10 +14,7 @@ use crate::fs::{self, FsError};
 
 /// The side that writes. When it is dropped before the blob is complete, readers fail.
 #[derive(Debug)]
-pub struct Growth {
-    state: watch::Sender<State>,
-    expected_size: Option<u64>,
-}
+pub struct Growth(watch::Sender<State>);
 
 /// The side that reads. Clones read on their own.
 #[derive(Debug, Clone)]
@@ -60,23 +57,17 @@ impl Growth {
     #[must_use]
     pub fn new(expected_size: Option<u64>) -> (Self, GrowingBlob) {
         let (sender, state) = watch::channel(State::default());
-        (Self { state: sender, expected_size }, GrowingBlob { state, expected_size })
-    }
-
-    /// The size in bytes that the blob will have, if that is known.
-    #[must_use]
-    pub fn expected_size(&self) -> Option<u64> {
-        self.expected_size
+        (Self(sender), GrowingBlob { state, expected_size })
     }
 
     /// Begins to write, or begins again: nothing of the blob is there.
     pub(super) fn begin(&self, file: File) {
-        self.state.send_replace(State { file: Some(Arc::new(file)), ..State::default() });
+        self.0.send_replace(State { file: Some(Arc::new(file)), ..State::default() });
     }
 
     /// So many further bytes are in the file.
     pub(super) fn wrote(&self, bytes: u64) {
-        self.state.send_modify(|state| state.written += bytes);
+        self.0.send_modify(|state| state.written += bytes);
     }
 
     /// The blob is complete, with this digest; it is in the store, unless it was written to be read only meanwhile.
@@ -84,8 +75,8 @@ impl Growth {
     /// # Errors
     /// When it cannot be opened.
     pub fn complete(&self, digest: &Digest, blob: &Blob) -> Result<(), FsError> {
-        let opened = self.state.borrow().file.is_none().then(|| fs::open(&blob.path)).transpose()?;
-        self.state.send_modify(|state| {
+        let opened = self.0.borrow().file.is_none().then(|| fs::open(&blob.path)).transpose()?;
+        self.0.send_modify(|state| {
             if let Some(file) = opened {
                 (state.file, state.offset) = (Some(Arc::new(file)), blob.offset);
             }

@@ -70,13 +70,7 @@ impl Job<'_> {
         let debugger =
             self.debug_port.map(|port| debugger(function).map(|debugger| (debugger, port))).transpose()?;
         let labels = labels(loaded, function);
-        let options = Options {
-            time: settings.time.clone(),
-            cache_from: Vec::new(),
-            labels,
-            send_early_from: None,
-            store_base: true,
-        };
+        let options = Options { labels, ..Options::new(settings.time.clone()) };
         // First, because without an engine there is nothing to build for.
         let engine = Engine::connect(&context.docker).await.map_err(CommandError::Engine)?;
         let failed = |error| CommandError::pipeline(error, loaded);

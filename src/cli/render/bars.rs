@@ -20,6 +20,8 @@ const WITHOUT_TOTAL: &str = "{spinner:>20} {decimal_bytes:>9} {decimal_bytes_per
 /// The bars of the work under way, by the ids of its events.
 pub(super) struct Bars {
     all: MultiProgress,
+    style: ProgressStyle,
+    without_total: ProgressStyle,
     by_id: Mutex<HashMap<u64, ProgressBar>>,
 }
 
@@ -31,7 +33,12 @@ impl fmt::Debug for Bars {
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self { all: MultiProgress::new(), by_id: Mutex::default() }
+        let style = |template| {
+            let style = ProgressStyle::with_template(template);
+            style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+        };
+        let (style, without_total) = (style(TEMPLATE), style(WITHOUT_TOTAL));
+        Self { all: MultiProgress::new(), style, without_total, by_id: Mutex::default() }
     }
 
     /// Shows a bar for work on `total` bytes, if that is known, which `text` describes.
@@ -39,9 +46,8 @@ impl Bars {
         let mut bars = lock(&self.by_id);
         let new = || total.map_or_else(ProgressBar::no_length, ProgressBar::new);
         let bar = bars.entry(id).or_insert_with(|| self.all.add(new()));
-        let template = if total.is_some() { TEMPLATE } else { WITHOUT_TOTAL };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.progress_chars("=> "));
+        let style = if total.is_some() { &self.style } else { &self.without_total };
+        bar.set_style(style.clone());
         bar.set_message(text);
     }
 

@@ -340,17 +340,15 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         blob: &BlobState,
     ) -> Result<BlobOutcome, PushError> {
         self.prepare(repository).await?;
-        let early = match self.early_uploads.find(content.digest(), &repository.host) {
-            Some(upload) => upload.ended().await,
-            None => None,
-        };
-        if early.as_ref() == Some(repository) {
+        if let Some(upload) = self.early_uploads.find(content.digest(), &repository.host) {
+            upload.ended().await;
+        }
+        if blob.copy(repository).outcome() == Some(BlobOutcome::Uploaded) {
             return Ok(BlobOutcome::Uploaded);
         }
         // The first repository gets it alone. The others can then mount it from there, all at once.
         let first = blob.first_push.lock().await;
-        let mut sources = blob.other_copies(repository);
-        sources.extend(early.filter(|early| !sources.contains(early)));
+        let sources = blob.other_copies(repository);
         let _first = sources.is_empty().then_some(first);
         let _permit = self.pushes.acquire().await;
         self.ask(Box::pin(self.mount_or_upload(repository, content, &sources)), |_| true).await
@@ -419,7 +417,8 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         let Context { registry, store, .. } = self.context;
         let _permit = self.flows.acquire().await;
         let (growth, growing) = Growth::new(Some(layer.size));
-        let fetch = registry.fetch_growing(from, &layer.digest, store, growth, self.keeps_base_layers);
+        let fetch =
+            registry.fetch_growing(from, &layer.digest, layer.size, store, growth, self.keeps_base_layers);
         let send = async {
             // Each of both needs one of the connections: the fetch, on which the upload waits, gets it first.
             growing.begun().await;

@@ -10,18 +10,11 @@ use crate::project::Repository;
 use crate::store::{Digest, GrowingBlob};
 use crate::sync::lock;
 
-/// An upload that is to be made.
+/// An upload that is to be made. It has ended when this is dropped.
 pub(super) struct EarlyUpload {
     pub(super) layer: BegunLayer,
     pub(super) target: Target,
-    outcome: watch::Sender<Option<bool>>,
-}
-
-impl EarlyUpload {
-    /// Ends the upload: whether the repository has the layer now.
-    pub(super) fn end(self, has_layer: bool) {
-        self.outcome.send_replace(Some(has_layer));
-    }
+    _running: watch::Sender<()>,
 }
 
 /// An upload that has begun.
@@ -29,17 +22,18 @@ impl EarlyUpload {
 pub(super) struct BegunUpload {
     blob: GrowingBlob,
     repository: Repository,
-    /// Whether the repository has the layer, once the upload has ended.
-    outcome: watch::Receiver<Option<bool>>,
+    /// Closed once the upload has ended.
+    running: watch::Receiver<()>,
 }
 
 impl BegunUpload {
-    /// Waits for its end. Gives the repository if that has the layer.
-    pub(super) async fn ended(mut self) -> Option<Repository> {
-        let outcome = self.outcome.wait_for(Option::is_some).await;
-        // If the sender is gone, the upload has not succeeded.
-        let has_layer = outcome.is_ok_and(|outcome| *outcome == Some(true));
-        has_layer.then_some(self.repository)
+    fn is_running(&self) -> bool {
+        self.running.has_changed().is_ok()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(mut self) {
+        while self.running.changed().await.is_ok() {}
     }
 }
 
@@ -51,14 +45,13 @@ impl EarlyUploads {
     /// Begins the upload of a layer, unless `at_most` uploads are running.
     pub(super) fn begin(&self, layer: BegunLayer, target: &Target, at_most: usize) -> Option<EarlyUpload> {
         let mut uploads = lock(&self.0);
-        let running = uploads.iter().filter(|upload| upload.outcome.borrow().is_none());
-        if running.count() >= at_most {
+        if uploads.iter().filter(|upload| upload.is_running()).count() >= at_most {
             return None;
         }
-        let (sender, outcome) = watch::channel(None);
+        let (sender, running) = watch::channel(());
         let (blob, repository) = (layer.blob.clone(), target.repository.clone());
-        uploads.push(BegunUpload { blob, repository, outcome });
-        Some(EarlyUpload { layer, target: target.clone(), outcome: sender })
+        uploads.push(BegunUpload { blob, repository, running });
+        Some(EarlyUpload { layer, target: target.clone(), _running: sender })
     }
 
     /// The upload of a finished layer to a registry.

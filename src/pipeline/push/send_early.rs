@@ -12,38 +12,29 @@ use crate::project::Repository;
 use crate::store::GrowingBlob;
 
 impl<F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'_, F> {
-    /// Sends a layer while it is made.
+    /// Sends a layer while it is made, and gives up after any failure.
     pub(super) async fn send_early(&self, upload: EarlyUpload) {
-        let has_layer = self.try_to_send(&upload.layer, &upload.target).await;
-        upload.end(has_layer);
-    }
-
-    /// Sends a layer, and gives up after any failure. Returns whether the repository has the layer now.
-    async fn try_to_send(&self, layer: &BegunLayer, target: &Target) -> bool {
-        let BegunLayer { blob, name, .. } = layer;
-        let repository = &target.repository;
-        if self.has_probably(target).await || self.prepare(repository).await.is_err() {
-            return false;
+        let BegunLayer { blob, name, .. } = &upload.layer;
+        let repository = &upload.target.repository;
+        if self.has_probably(&upload.target).await || self.prepare(repository).await.is_err() {
+            return;
         }
         let registry = &self.context().registry;
-        let Ok(upload) = registry.open_upload(repository, blob, name).await else { return false };
+        let Ok(session) = registry.open_upload(repository, blob, name).await else { return };
         let sent = tokio::select! {
-            sent = upload.send() => sent.ok(),
+            sent = session.send() => sent.ok(),
             () = self.is_useless(blob, repository) => None,
         };
         let complete = sent.zip(blob.digest()).filter(|(_, digest)| !self.is_present(digest, repository));
-        let Some((session, digest)) = complete else {
-            self.sent_for_nothing(upload.sent());
-            upload.cancel().await;
-            return false;
+        let Some((all, digest)) = complete else {
+            self.sent_for_nothing(session.sent());
+            return session.cancel().await;
         };
-        let is_stored = upload.close(session, &digest).await.is_ok();
-        if is_stored {
+        if session.close(all, &digest).await.is_ok() {
             self.set_sent_early(&digest, repository);
         } else {
-            self.sent_for_nothing(upload.sent());
+            self.sent_for_nothing(session.sent());
         }
-        is_stored
     }
 
     /// Whether a target probably has the layers that are made now: it has an image, and this machine has none of its layers. With

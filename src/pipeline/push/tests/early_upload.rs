@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::while_building::finished;
 use super::*;
 use crate::pipeline::finished_layers::{Announcement, BegunLayer};
-use crate::store::Growth;
+use crate::store::{BlobWriter, Growth};
 
 /// More than a registry gets in the PUT of an upload.
 const SIZE: usize = 1_500_000;
@@ -29,6 +29,18 @@ fn images<const N: usize>(fixture: &Fixture, names: [&str; N]) -> [Built; N] {
 }
 
 impl Fixture {
+    /// Announces the large layer of some images, and writes half of it.
+    fn begin_large(&self, functions: &[usize], sender: &UnboundedSender<Announcement>) -> BlobWriter {
+        let (growth, blob) = Growth::new(None);
+        let mut writer = self.context.store.writer().unwrap();
+        writer.show(Arc::new(growth)).unwrap();
+        let functions = functions.iter().copied().collect();
+        let begun = BegunLayer { functions, name: "the large layer".to_owned(), blob };
+        sender.send(Announcement::Begun(begun)).unwrap();
+        writer.write_all(&CONTENT.as_bytes()[..HALF]).unwrap();
+        writer
+    }
+
     /// Makes the large layer of all images, and waits for a condition when half of it is written; then pushes them.
     async fn push_early(
         &self,
@@ -37,13 +49,7 @@ impl Fixture {
     ) -> Result<Vec<Pushed>, PushError> {
         let announce = async |sender: UnboundedSender<Announcement>| {
             let positions: Vec<usize> = (0..built.len()).collect();
-            let (growth, blob) = Growth::new(None);
-            let mut writer = self.context.store.writer().unwrap();
-            writer.show(Arc::new(growth)).unwrap();
-            let functions = positions.iter().copied().collect();
-            let begun = BegunLayer { functions, name: "the large layer".to_owned(), blob };
-            sender.send(Announcement::Begun(begun)).unwrap();
-            writer.write_all(&CONTENT.as_bytes()[..HALF]).unwrap();
+            let mut writer = self.begin_large(&positions, &sender);
             while !condition(&self.fake) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -156,12 +162,7 @@ async fn the_upload_of_a_layer_that_cannot_be_made_is_cancelled() {
     let fixture = Fixture::new(8);
     let built = images(&fixture, ["a"]);
     let announce = async |sender: UnboundedSender<Announcement>| {
-        let (growth, blob) = Growth::new(None);
-        let mut writer = fixture.context.store.writer().unwrap();
-        writer.show(Arc::new(growth)).unwrap();
-        let begun = BegunLayer { functions: [0].into(), name: "the large layer".to_owned(), blob };
-        sender.send(Announcement::Begun(begun)).unwrap();
-        writer.write_all(&CONTENT.as_bytes()[..HALF]).unwrap();
+        let _writer = fixture.begin_large(&[0], &sender);
         while !is_sending(&fixture.fake) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

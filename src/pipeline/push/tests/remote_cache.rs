@@ -53,13 +53,7 @@ impl Machine {
 
     async fn try_push(&self, prefix: &str, from: &[String]) -> Result<AllPushed, PipelineError> {
         let cache_from = from.iter().map(|text| text.parse().unwrap()).collect();
-        let options = Options {
-            time: BuildTime::default(),
-            cache_from,
-            labels: std::collections::BTreeMap::default(),
-            send_early_from: None,
-            store_base: true,
-        };
+        let options = Options { cache_from, ..Options::new(BuildTime::default()) };
         let functions: Vec<_> = self.project.functions.iter().collect();
         let target = |function: &&crate::project::Function| Target {
             repository: self.fixture.fake.repository(&format!("{prefix}/{}", function.name)),

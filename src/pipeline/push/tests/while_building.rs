@@ -247,13 +247,7 @@ fn build_held(
     let (events, fake) = (Events::default(), fixture.fake.clone());
     let held = Arc::new(Held { events, fake, is_over, is_ended: AtomicBool::new(false), lost });
     fixture.context.reporter = Arc::<Held>::clone(&held);
-    let options = Options {
-        time: BuildTime::default(),
-        cache_from: Vec::new(),
-        labels: std::collections::BTreeMap::default(),
-        send_early_from: None,
-        store_base: true,
-    };
+    let options = Options::new(BuildTime::default());
     let functions: Vec<_> = project.functions.iter().collect();
     let target = |function: &&crate::project::Function| Target {
         repository: fixture.fake.repository(&format!("shop/{}", function.name)),
