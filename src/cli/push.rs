@@ -1,6 +1,8 @@
 //! `limg push`.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(feature = "aws")]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
