@@ -84,6 +84,8 @@ pub(super) fn leak<T>(results: Vec<T>) {
 pub(super) struct ContextOptions {
     /// How many requests to registries run at once.
     pub(super) connections: usize,
+    /// How many of them may fetch one large layer.
+    pub(super) requests_per_layer: usize,
     /// What to do about references that `limg.lock` lacks.
     pub(super) pinning: Pinning,
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
@@ -102,6 +104,7 @@ impl ContextOptions {
     pub(super) fn new(pinning: Pinning) -> Self {
         Self {
             connections: CONNECTIONS,
+            requests_per_layer: 1,
             pinning,
             verify: false,
             base_programs: BasePrograms::default(),
@@ -114,7 +117,9 @@ impl ContextOptions {
     /// The options of a command that builds.
     pub(super) fn of_build(arguments: &CommonBuildArguments, objects: ObjectPins) -> Self {
         let base_programs = BasePrograms::new(arguments.definition.allow_base_programs);
-        Self { verify: arguments.verify, base_programs, objects, ..Self::new(arguments.pinning()) }
+        let requests_per_layer = arguments.requests_per_layer.into();
+        let verify = arguments.verify;
+        Self { requests_per_layer, verify, base_programs, objects, ..Self::new(arguments.pinning()) }
     }
 
     /// Opens the store, reads the lock file, which need not exist, and creates the clients, which send nothing yet.
@@ -147,6 +152,7 @@ impl ContextOptions {
             certificates,
             proxies: settings.proxies.clone(),
             connections: self.connections,
+            requests_per_blob: self.requests_per_layer,
             ..configuration.registries.for_client()
         };
         let reporter = Arc::<Terminal>::clone(terminal);

@@ -1,12 +1,14 @@
 //! Downloads blobs into the store (OCI distribution specification, "Pulling blobs").
 //!
-//! A blob is hashed while it is written, and kept only if its digest is right. A broken transfer is resumed. No blob is
-//! ever held in memory as a whole.
+//! A blob is hashed while it is written, and kept only if its digest is right. A broken transfer is resumed. If the user wants it,
+//! several requests fetch one blob. No blob is ever held in memory as a whole.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
 use tokio::task::JoinHandle;
@@ -24,6 +26,13 @@ use crate::text::excerpt;
 
 /// How many further bytes justify a fresh series of attempts when a transfer breaks again and again.
 const PROGRESS_FOR_NEW_ATTEMPTS: u64 = 16 * 1024 * 1024;
+
+/// The statuses of a blob, of the requested range of it, and of a range that the registry does not send.
+const ANSWERS_TO_RANGE: [StatusCode; 3] =
+    [StatusCode::OK, StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE];
+
+/// The size in bytes of the parts of a large blob, each of which is in memory until those in front of it are there.
+const PART: u64 = 4 * 1024 * 1024;
 
 /// How many bytes are collected before they are written.
 const BATCH: usize = 512 * 1024;
@@ -132,17 +141,79 @@ impl Download<'_> {
         BlobSink { growth: self.growth.clone(), keep: self.keep, ..BlobSink::new(store) }
     }
 
-    /// Downloads what is missing, in one request.
+    /// Downloads what is missing.
     async fn resume(&self, sink: &mut BlobSink, store: &Store) -> Result<(), RegistryError> {
+        let further = self.inner.further_permits(self.further_requests(self.size - sink.written));
+        if further.is_empty() || !self.resume_in_parts(sink, 1 + further.len()).await? {
+            drop(further);
+            self.resume_at_once(sink, store).await?;
+        }
+        Ok(())
+    }
+
+    /// How many requests, in addition to one, may download `missing` bytes at once.
+    fn further_requests(&self, missing: u64) -> usize {
+        let parts = usize::try_from(missing.div_ceil(PART)).unwrap_or(usize::MAX);
+        self.inner.requests_per_blob().min(parts).saturating_sub(1)
+    }
+
+    /// Downloads what is missing in parts, of which `at_once` are requested at a time. False if the registry sends no ranges.
+    async fn resume_in_parts(&self, sink: &mut BlobSink, at_once: usize) -> Result<bool, RegistryError> {
+        let mut begin = sink.written;
+        let ranges = std::iter::from_fn(|| {
+            let range = begin..(begin + PART).min(self.size);
+            begin = range.end;
+            (!range.is_empty()).then_some(range)
+        });
+        let mut parts = stream::iter(ranges.map(|range| self.part(range))).buffered(at_once);
+        while let Some(part) = parts.next().await {
+            let Some(pieces) = part? else { return Ok(false) };
+            for piece in pieces {
+                sink.push(piece).await?;
+            }
+            self.progress.at(sink.written);
+        }
+        Ok(true)
+    }
+
+    /// Downloads a part. None if the registry sends no ranges.
+    async fn part(&self, range: Range<u64>) -> Result<Option<Vec<Bytes>>, RegistryError> {
+        let mut request = blob_request(self.endpoint, Method::GET, self.digest, self.action);
+        let bytes = HeaderValue::from_str(&format!("bytes={}-{}", range.start, range.end - 1));
+        request.headers.extend(bytes.ok().map(|bytes| (RANGE, bytes)));
+        let mut response = self.inner.send(self.endpoint, &request, &ANSWERS_TO_RANGE).await?;
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            return Ok(None);
+        }
+        self.check_range(&response, &range)?;
+        let expected = range.end - range.start;
+        let (mut pieces, mut found) = (Vec::new(), 0);
+        while let Some(piece) = response.piece().await? {
+            found += piece.len() as u64;
+            if found > expected {
+                return Err(self.error(ContentError::TooLarge { limit: expected }));
+            }
+            pieces.push(piece);
+        }
+        if found < expected {
+            return Err(self.error(ContentError::Truncated { expected, found }));
+        }
+        Ok(Some(pieces))
+    }
+
+    /// Downloads what is missing, in one request.
+    async fn resume_at_once(&self, sink: &mut BlobSink, store: &Store) -> Result<(), RegistryError> {
         let mut request = blob_request(self.endpoint, Method::GET, self.digest, self.action);
         if sink.written > 0 {
             let range = HeaderValue::from_str(&format!("bytes={}-", sink.written));
             request.headers.extend(range.ok().map(|range| (RANGE, range)));
         }
-        let accepted = [StatusCode::OK, StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE];
-        let mut response = self.inner.send(self.endpoint, &request, &accepted).await?;
+        let mut response = self.inner.send(self.endpoint, &request, &ANSWERS_TO_RANGE).await?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT => self.check_range(&response, sink.written)?,
+            StatusCode::PARTIAL_CONTENT if sink.written > 0 => {
+                self.check_range(&response, &(sink.written..self.size))?;
+            }
+            StatusCode::PARTIAL_CONTENT => return Err(self.unexpected_range(&response, "the whole blob")),
             StatusCode::OK => {
                 let length = response.header(&CONTENT_LENGTH).and_then(|length| length.parse().ok());
                 if let Some(found) = length.filter(|length| *length != self.size) {
@@ -172,15 +243,19 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Fails unless a partial response starts at `from` and extends to the blob's end (RFC 9110, section 14.4).
-    fn check_range(&self, response: &Response, from: u64) -> Result<(), RegistryError> {
-        let expected = format!("bytes {from}-{}/{}", self.size.saturating_sub(1), self.size);
-        let range = response.header(&CONTENT_RANGE);
-        if from > 0 && range == Some(expected.as_str()) {
+    /// Fails unless a partial response has a range (RFC 9110, section 14.4).
+    fn check_range(&self, response: &Response, expected: &Range<u64>) -> Result<(), RegistryError> {
+        let expected = format!("bytes {}-{}/{}", expected.start, expected.end - 1, self.size);
+        if response.header(&CONTENT_RANGE) == Some(expected.as_str()) {
             return Ok(());
         }
+        Err(self.unexpected_range(response, &format!("`{expected}`")))
+    }
+
+    fn unexpected_range(&self, response: &Response, expected: &str) -> RegistryError {
+        let range = response.header(&CONTENT_RANGE);
         let range = range.map_or("no range".to_owned(), |range| format!("`{}`", excerpt(range)));
-        Err(RegistryError::protocol(self.action, format!("it contains {range} instead of `{expected}`")))
+        RegistryError::protocol(self.action, format!("it contains {range} instead of {expected}"))
     }
 
     fn error(&self, source: ContentError) -> RegistryError {

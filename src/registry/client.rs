@@ -52,6 +52,8 @@ pub(super) struct Inner {
     backoff: Backoff,
     /// Limits how many operations run at once. Each sends one request at a time.
     operations: Semaphore,
+    /// The same for questions that transfer no content.
+    questions: Semaphore,
     /// How long all attempts to write a manifest may take together.
     pub(super) manifest_limit: Duration,
     /// Whether a registry on this machine uses TLS, by its root URL.
@@ -74,9 +76,11 @@ impl Client {
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, RegistryError> {
         let transport = Transport::new(&settings)?;
+        let limit = |operations: usize| Semaphore::new(operations.clamp(1, Semaphore::MAX_PERMITS));
         let inner = Inner {
             auth: Auth::new(credentials, Arc::clone(&reporter)),
-            operations: Semaphore::new(settings.connections.clamp(1, Semaphore::MAX_PERMITS)),
+            operations: limit(settings.connections),
+            questions: limit(settings.questions()),
             settings,
             reporter,
             transport,
@@ -93,6 +97,12 @@ impl Client {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.inner.settings.connections
+    }
+
+    /// How many questions that transfer no content are asked at once.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.inner.settings.questions()
     }
 
     /// The same client, with short time-outs for stalled requests.
@@ -159,6 +169,23 @@ impl Inner {
     pub(super) async fn attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
         let permit = self.permit().await;
         Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
+    }
+
+    /// As [`attempts`](Self::attempts), for a question that transfers no content. It does not wait for transfers.
+    pub(super) async fn attempts_at_question<'a>(&'a self, action: &'a str) -> Attempts<'a> {
+        // The semaphore is never closed.
+        let permit = self.questions.acquire().await.ok();
+        Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
+    }
+
+    /// Permission for as many further operations as may run now, up to `most`.
+    pub(super) fn further_permits(&self, most: usize) -> Vec<SemaphorePermit<'_>> {
+        std::iter::from_fn(|| self.operations.try_acquire().ok()).take(most).collect()
+    }
+
+    /// How many requests fetch a large blob at once, if as many may run.
+    pub(super) fn requests_per_blob(&self) -> usize {
+        self.settings.requests_per_blob.max(1)
     }
 
     /// Waits until another operation may run.

@@ -104,7 +104,11 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("look for the manifest {version} in {endpoint}");
-        inner.attempts(&action).await.run(|| inner.manifest_digest_once(&endpoint, version, &action)).await
+        inner
+            .attempts_at_question(&action)
+            .await
+            .run(|| inner.manifest_digest_once(&endpoint, version, &action))
+            .await
     }
 
     /// Writes a manifest under `version`, a tag or its digest.

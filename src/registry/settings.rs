@@ -27,9 +27,23 @@ pub struct ClientSettings {
     pub proxies: Proxies,
     /// How many operations may run at once, at least 1. Each sends one request at a time.
     pub connections: usize,
+    /// How many requests may fetch a large blob at once; 0 and 1 stand for one request.
+    pub requests_per_blob: usize,
 }
 
+/// How many questions are asked at once for each operation that may run. The answer to a question takes a round trip and hardly any
+/// of the line's rate.
+const QUESTIONS_PER_CONNECTION: usize = 8;
+
 impl ClientSettings {
+    /// How many questions that transfer no content may be asked at once. A single connection is not exceeded.
+    pub(super) fn questions(&self) -> usize {
+        match self.connections {
+            0 | 1 => 1,
+            several => several * QUESTIONS_PER_CONNECTION,
+        }
+    }
+
     /// The mirror of a host.
     pub(super) fn mirror(&self, host: &str) -> Option<&Mirror> {
         let capital = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };

@@ -88,7 +88,9 @@ pub(in crate::cli) struct PushArguments {
     #[arg(long = "tag", value_name = "TAG")]
     pub(in crate::cli) tags: Vec<String>,
 
-    /// The number of parallel connections
+    /// The number of parallel transfers
+    ///
+    /// Questions to the registry, which transfer no content, may be eight times as many, unless this is 1.
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) connections: u16,
 

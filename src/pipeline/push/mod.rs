@@ -115,7 +115,8 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     };
     let images: Vec<_> = built.iter().zip(targets).map(outgoing).collect::<Result<_, PushError>>()?;
     let states = images.iter().map(|image| target_state(*image, pusher));
-    let states: Vec<_> = stream::iter(states).buffered(CONCURRENT_PUSHES).try_collect().await?;
+    let at_once = context.registry.questions();
+    let states: Vec<_> = stream::iter(states).buffered(at_once).try_collect().await?;
     let all = || images.iter().copied().zip(&states);
     let absent = || all().filter(|(_, state)| !state.has_image).map(|(image, _)| image);
     try_join_all(absent().map(|image| pusher.prepare(&image.target.repository))).await?;

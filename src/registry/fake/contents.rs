@@ -332,17 +332,17 @@ fn unknown_name(name: &str) -> Response {
 
 /// A blob, or the requested part of it.
 fn part(head: &RequestHead, content: &[u8], behaviour: &Behaviour) -> Response {
-    let start =
-        head.header("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
+    let range = head.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
     let total = content.len();
-    match (start, behaviour.ranges) {
+    let range = range.map(|(start, last)| (start.parse().unwrap(), last.parse().unwrap_or(total - 1)));
+    match (range, behaviour.ranges) {
         (None, _) | (_, Ranges::Ignored) => Response::new(200).body(content),
-        (Some(start), Ranges::Supported) if start >= total => {
+        (Some((start, _)), Ranges::Supported) if start >= total => {
             Response::new(416).header("content-range", format!("bytes */{total}"))
         }
-        (Some(start), Ranges::Supported) => Response::new(206)
-            .header("content-range", format!("bytes {start}-{}/{total}", total - 1))
-            .body(&content[start..]),
+        (Some((start, last)), Ranges::Supported) => Response::new(206)
+            .header("content-range", format!("bytes {start}-{last}/{total}"))
+            .body(&content[start..=last]),
         (Some(_), Ranges::Wrong) => Response::new(206)
             .header("content-range", format!("bytes 1-{}/{total}", total - 1))
             .body(&content[1..]),

@@ -1,5 +1,7 @@
 //! Downloads of blobs into the store.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::registry::fake::{ALWAYS, InjectedFault, Ranges};
 
@@ -196,6 +198,70 @@ async fn a_limit_of_one_connection_does_not_deadlock() {
     for (blob, content) in blobs.into_iter().zip(&contents) {
         assert_eq!(blob.unwrap().read().unwrap(), *content);
     }
+}
+
+/// More than three parts.
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(9, 13_000_000));
+
+/// A fixture with the large blob, which up to three requests may fetch.
+fn in_parts() -> Fixture {
+    let fixture = Fixture::with(Who::User, |settings| settings.requests_per_blob = 3);
+    fixture.add_blob(&LARGE);
+    fixture
+}
+
+#[tokio::test]
+async fn several_requests_fetch_a_large_blob() {
+    let fixture = in_parts();
+    assert!(fixture.fetch(&LARGE).await.unwrap().read().unwrap() == *LARGE);
+    let mut ranges = fixture.ranges();
+    ranges.sort();
+    let expected =
+        ["bytes=0-4194303", "bytes=12582912-12999999", "bytes=4194304-8388607", "bytes=8388608-12582911"];
+    assert_eq!(ranges, expected.map(|range| Some(range.to_owned())));
+
+    // Not a small one, and not if there is a single connection.
+    let small = fixture.add_layer();
+    fixture.fetch(&small).await.unwrap();
+    assert_eq!(fixture.ranges().last(), Some(&None));
+    let fixture =
+        Fixture::with(Who::User, |settings| (settings.requests_per_blob, settings.connections) = (3, 1));
+    fixture.add_blob(&LARGE);
+    assert!(fixture.fetch(&LARGE).await.unwrap().read().unwrap() == *LARGE);
+    assert_eq!(fixture.ranges(), [None]);
+}
+
+#[tokio::test]
+async fn parts_of_a_blob_are_fetched_again_after_any_fault() {
+    for position in 1..=5 {
+        for fault in [
+            InjectedFault::Reset,
+            InjectedFault::ResetAfter(1_000_000),
+            InjectedFault::TruncateAfter(1_000_000),
+            InjectedFault::Respond(status(503)),
+            InjectedFault::Respond(status(416)),
+            InjectedFault::Corrupt,
+            InjectedFault::WrongLength(-1),
+        ] {
+            let fixture = in_parts();
+            fixture.fake.fail("GET", "/blobs/", position..=position, fault.clone());
+            let blob = fixture.fetch(&LARGE).await.unwrap();
+            assert!(blob.read().unwrap() == *LARGE, "{fault:?} at {position}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registry_without_ranges_sends_a_large_blob_at_once() {
+    let fixture = in_parts();
+    fixture.fake.state().behaviour.ranges = Ranges::Ignored;
+    assert!(fixture.fetch(&LARGE).await.unwrap().read().unwrap() == *LARGE);
+
+    let fixture = in_parts();
+    fixture.fake.state().behaviour.ranges = Ranges::Wrong;
+    let (message, _) = fixture.fails(fixture.fetch(&LARGE).await);
+    assert!(message.contains("instead of `bytes "), "{message}");
+    fixture.assert_store_is_empty();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -179,7 +179,10 @@ async fn push_with_fault(method: &'static str, times: RangeInclusive<usize>, fau
     let path = if method.is_empty() { "/" } else { "/uploads/" };
     fixture.fake.fail(method, path, times.clone(), fault.clone());
     let what = format!("{fault:?} at {times:?} of {method}");
-    let is_asked = |fake: &Fake| fake.count("POST", "/uploads/") > 0;
+    // An early upload over a connection that has just broken ends before the registry sees anything of it.
+    let start = Instant::now();
+    let is_asked =
+        |fake: &Fake| fake.count("POST", "/uploads/") > 0 || start.elapsed() > Duration::from_secs(2);
     if let Err(error) = fixture.push_early(&built, is_asked).await {
         panic!("{what}: {}", crate::text::with_causes(&error));
     }

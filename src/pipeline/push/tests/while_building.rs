@@ -52,7 +52,9 @@ impl Fixture {
         };
         let both =
             async { tokio::try_join!(work, push_while_building(layers, all_known, &targets, &pusher)) };
-        tokio::time::timeout(PATIENCE, both).await.unwrap().map(|(pushed, ())| pushed)
+        let ended = tokio::time::timeout(PATIENCE, both).await;
+        let (pushed, ()) = ended.unwrap_or_else(|_| panic!("hangs after {:#?}", self.fake.lines()))?;
+        Ok(pushed)
     }
 }
 
