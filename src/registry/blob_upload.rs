@@ -100,7 +100,8 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("mount {digest} from {from} into {endpoint}");
-        match inner.attempts(&action).await.run(|| inner.mount_once(&endpoint, digest, from, &action)).await {
+        let attempts = inner.small_attempts(&action).await;
+        match attempts.run(|| inner.mount_once(&endpoint, digest, from, &action)).await {
             // If more than the mount is wrong, the upload that follows shows it.
             Err(RegistryError::Rejected { .. } | RegistryError::Unauthorised { .. }) => {
                 Ok(MountOutcome::Refused(None))
@@ -132,7 +133,12 @@ impl Client {
         let progress = self.inner.progress(activity, body.size());
         let body = body.with_progress(progress);
         let mut session = session;
-        let mut attempts = self.inner.attempts(&action).await;
+        let is_small = body.size().is_some_and(|size| size <= IN_FIRST_POST);
+        let mut attempts = if is_small {
+            self.inner.small_attempts(&action).await
+        } else {
+            self.inner.attempts(&action).await
+        };
         loop {
             let was_given = session.is_some();
             let error = match self.inner.upload_once(&endpoint, digest, &body, session.take(), &action).await

@@ -23,11 +23,7 @@ impl Client {
         let inner = &self.inner;
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("look for {digest} in {endpoint}");
-        inner
-            .attempts_at_question(&action)
-            .await
-            .run(|| inner.has_blob_once(&endpoint, digest, &action))
-            .await
+        inner.small_attempts(&action).await.run(|| inner.has_blob_once(&endpoint, digest, &action)).await
     }
 
     /// Reads a small blob, such as an image config.

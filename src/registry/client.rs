@@ -37,7 +37,7 @@ pub(super) const WRITTEN: [StatusCode; 4] =
 
 /// A client for registries (OCI distribution specification).
 ///
-/// Clones share connections, tokens and the limit on concurrent operations.
+/// Clones share connections, tokens and the limits on concurrent operations.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
@@ -50,10 +50,10 @@ pub(super) struct Inner {
     transport: Transport,
     auth: Auth,
     backoff: Backoff,
-    /// Limits how many operations run at once. Each sends one request at a time.
-    operations: Semaphore,
-    /// The same for questions that transfer no content.
-    questions: Semaphore,
+    /// Limits how many transfers run at once. Each sends one request at a time.
+    transfers: Semaphore,
+    /// The same for operations that transfer next to nothing.
+    small_operations: Semaphore,
     /// How long all attempts to write a manifest may take together.
     pub(super) manifest_limit: Duration,
     /// Whether a registry on this machine uses TLS, by its root URL.
@@ -79,8 +79,8 @@ impl Client {
         let limit = |operations: usize| Semaphore::new(operations.clamp(1, Semaphore::MAX_PERMITS));
         let inner = Inner {
             auth: Auth::new(credentials, Arc::clone(&reporter)),
-            operations: limit(settings.connections),
-            questions: limit(settings.questions()),
+            transfers: limit(settings.connections),
+            small_operations: limit(settings.small_operations()),
             settings,
             reporter,
             transport,
@@ -93,16 +93,16 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// How many operations run at once.
+    /// How many transfers run at once.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.inner.settings.connections
     }
 
-    /// How many questions that transfer no content are asked at once.
+    /// How many operations run at once that transfer next to nothing.
     #[must_use]
-    pub fn questions(&self) -> usize {
-        self.inner.settings.questions()
+    pub fn small_operations(&self) -> usize {
+        self.inner.settings.small_operations()
     }
 
     /// The same client, with short time-outs for stalled requests.
@@ -162,7 +162,7 @@ impl Inner {
         Arc::clone(lock(&self.fetch_locks).entry(digest.clone()).or_default())
     }
 
-    /// Starts the attempts at an operation once another one may run. An operation must not start a second one meanwhile.
+    /// Starts the attempts at a transfer once another one may run. An operation must not start a second one meanwhile.
     ///
     /// Others wait until it has succeeded or failed for good. If they ran between its attempts, a push of many blobs to a
     /// registry that no longer responds would take the time of all attempts at all blobs, and not that of one blob.
@@ -171,16 +171,16 @@ impl Inner {
         Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
     }
 
-    /// As [`attempts`](Self::attempts), for a question that transfers no content. It does not wait for transfers.
-    pub(super) async fn attempts_at_question<'a>(&'a self, action: &'a str) -> Attempts<'a> {
+    /// As [`attempts`](Self::attempts), at an operation that transfers next to nothing. It does not wait for transfers.
+    pub(super) async fn small_attempts<'a>(&'a self, action: &'a str) -> Attempts<'a> {
         // The semaphore is never closed.
-        let permit = self.questions.acquire().await.ok();
+        let permit = self.small_operations.acquire().await.ok();
         Attempts::new(self.backoff, &*self.reporter, action).with_permit(permit)
     }
 
-    /// Permission for as many further operations as may run now, up to `most`.
+    /// Permission for as many further transfers as may run now, up to `most`.
     pub(super) fn further_permits(&self, most: usize) -> Vec<SemaphorePermit<'_>> {
-        std::iter::from_fn(|| self.operations.try_acquire().ok()).take(most).collect()
+        std::iter::from_fn(|| self.transfers.try_acquire().ok()).take(most).collect()
     }
 
     /// How many requests fetch a large blob at once, if as many may run.
@@ -188,10 +188,10 @@ impl Inner {
         self.settings.requests_per_blob.max(1)
     }
 
-    /// Waits until another operation may run.
+    /// Waits until another transfer may run.
     pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        self.operations.acquire().await.ok()
+        self.transfers.acquire().await.ok()
     }
 
     /// Begins to report a transfer of `size` bytes, if that is known.

@@ -105,7 +105,7 @@ impl Client {
         let endpoint = inner.endpoint(repository).await?;
         let action = format!("look for the manifest {version} in {endpoint}");
         inner
-            .attempts_at_question(&action)
+            .small_attempts(&action)
             .await
             .run(|| inner.manifest_digest_once(&endpoint, version, &action))
             .await
@@ -135,7 +135,7 @@ impl Client {
         let mut request = Request { body: Some(&body), ..request };
         request.headers.insert(CONTENT_TYPE, media_type);
         let limit = self.inner.manifest_limit;
-        let attempts = self.inner.attempts(&action).await;
+        let attempts = self.inner.small_attempts(&action).await;
         let sent = timeout(limit, attempts.run(|| self.inner.send(&endpoint, &request, &WRITTEN))).await;
         match sent.unwrap_or_else(|_| Err(RegistryError::OutOfTime { action: action.clone(), limit })) {
             Ok(response) => content_digest::verify_stored(&action, &digest, &response),

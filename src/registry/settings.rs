@@ -25,22 +25,22 @@ pub struct ClientSettings {
     pub certificates: Option<Vec<u8>>,
     /// The proxies of the environment.
     pub proxies: Proxies,
-    /// How many operations may run at once, at least 1. Each sends one request at a time.
+    /// How many transfers may run at once, at least 1. Each sends one request at a time.
     pub connections: usize,
     /// How many requests may fetch a large blob at once; 0 and 1 stand for one request.
     pub requests_per_blob: usize,
 }
 
-/// How many questions are asked at once for each operation that may run. The answer to a question takes a round trip and hardly any
-/// of the line's rate.
-const QUESTIONS_PER_CONNECTION: usize = 8;
+/// How many operations that transfer next to nothing may run at once for each transfer. They wait for round trips, and take hardly
+/// any of the line's rate.
+const SMALL_OPERATIONS: usize = 8;
 
 impl ClientSettings {
-    /// How many questions that transfer no content may be asked at once. A single connection is not exceeded.
-    pub(super) fn questions(&self) -> usize {
+    /// How many operations that transfer next to nothing may run at once. Without parallel transfers, one.
+    pub(super) fn small_operations(&self) -> usize {
         match self.connections {
             0 | 1 => 1,
-            several => several * QUESTIONS_PER_CONNECTION,
+            several => several * SMALL_OPERATIONS,
         }
     }
 

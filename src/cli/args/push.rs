@@ -90,7 +90,7 @@ pub(in crate::cli) struct PushArguments {
 
     /// The number of parallel transfers
     ///
-    /// Questions to the registry, which transfer no content, may be eight times as many, unless this is 1.
+    /// Up to eight times as many requests that transfer next to nothing run at the same time, unless this is 1.
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) connections: u16,
 

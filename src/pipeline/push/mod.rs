@@ -115,7 +115,7 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
     };
     let images: Vec<_> = built.iter().zip(targets).map(outgoing).collect::<Result<_, PushError>>()?;
     let states = images.iter().map(|image| target_state(*image, pusher));
-    let at_once = context.registry.questions();
+    let at_once = context.registry.small_operations();
     let states: Vec<_> = stream::iter(states).buffered(at_once).try_collect().await?;
     let all = || images.iter().copied().zip(&states);
     let absent = || all().filter(|(_, state)| !state.has_image).map(|(image, _)| image);
