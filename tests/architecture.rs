@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),
-    ("check", &["plan", "files", "tree", "runtime", "project"]),
+    ("check", &["plan", "files", "tree", "runtime", "store", "project"]),
     ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "store", "project"]),
     ("bytecode", &["install", "tree", "store", "event", "project"]),

@@ -9,10 +9,10 @@ use crate::project::Extension;
 use crate::tree::{Node, Tree, TreeError};
 
 /// How many extensions may register (Lambda developer guide, runtimes-extensions-api).
-const LIMIT: usize = 10;
+pub(super) const LIMIT: usize = 10;
 
 /// A file that switches extensions off (aws-lambda-runtime-interface-emulator, extensions/extensions.go).
-const SWITCH: &str = "/opt/disable-extensions-jwigqn8j";
+pub(super) const SWITCH: &str = "/opt/disable-extensions-jwigqn8j";
 
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let (merged, function) = (&subject.plan.merged, subject.function);

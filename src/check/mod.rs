@@ -21,6 +21,7 @@ mod foreign_entry_point;
 mod handler;
 mod handler_function;
 mod handler_module;
+pub(crate) mod image;
 mod links;
 mod misplaced;
 mod missing_packages;

@@ -13,7 +13,7 @@ use super::args::{Arguments, Format};
 
 /// The options of commands that read a definition.
 const OF_DEFINITION: [&str; 2] = ["file", "ca_file"];
-/// The option whose value [`Format::Refs`] is for commands that print images.
+/// The option some of whose values are for some commands.
 const FORMAT: &str = "format";
 
 /// The whole command line.
@@ -21,7 +21,7 @@ pub(super) fn command() -> clap::Command {
     let mut command = Arguments::command();
     let option = |id: &str| command.get_arguments().find(|option| option.get_id() == id).cloned();
     let of_definition: Vec<Arg> = OF_DEFINITION.iter().filter_map(|id| option(id)).collect();
-    let without_refs = option(FORMAT).map(|option| option.value_parser(format_without_refs()));
+    let format = option(FORMAT);
     for id in OF_DEFINITION {
         // It may still stand before the command, but is no longer handed down to all commands.
         command = command.mut_arg(id, |option| option.global(false));
@@ -29,7 +29,7 @@ pub(super) fn command() -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     for name in names {
         let own = if reads_definition(&name) { of_definition.as_slice() } else { &[] };
-        let format = without_refs.as_ref().filter(|_| !prints_images(&name));
+        let format = format.clone().map(|option| option.value_parser(formats_of(&name)));
         command = command.mut_subcommand(name, |command| command.args(own).args(format));
     }
     command
@@ -44,7 +44,13 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
     let unused = match arguments {
         Arguments { file: Some(_), .. } if !reads_definition(name) => "--file",
         Arguments { ca_file: Some(_), .. } if !reads_definition(name) => "--ca-file",
-        Arguments { format: Format::Refs, .. } if !prints_images(name) => "--format refs",
+        Arguments { format, .. } if !has_format(name, format) => match format {
+            Format::Refs => "--format refs",
+            Format::Sarif => "--format sarif",
+            Format::Github => "--format github",
+            Format::Junit => "--format junit",
+            Format::Human | Format::Json => return Ok(arguments),
+        },
         _ => return Ok(arguments),
     };
     let message = format!("`{unused}` does not apply to `limg {name}`");
@@ -52,16 +58,21 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn reads_definition(command: &str) -> bool {
-    matches!(command, "build" | "push" | "invoke" | "update" | "functions" | "template" | "migrate")
+    matches!(command, "build" | "push" | "invoke" | "update" | "functions" | "template" | "migrate" | "check")
 }
 
-fn prints_images(command: &str) -> bool {
-    matches!(command, "build" | "push")
+/// Whether a command has results in a format.
+fn has_format(command: &str, format: Format) -> bool {
+    match format {
+        Format::Human | Format::Json => true,
+        Format::Refs => matches!(command, "build" | "push"),
+        Format::Sarif | Format::Github | Format::Junit => command == "check",
+    }
 }
 
-fn format_without_refs() -> ValueParser {
-    let others = Format::value_variants().iter().filter(|format| **format != Format::Refs);
-    let values: Vec<_> = others.filter_map(Format::to_possible_value).collect();
+fn formats_of(command: &str) -> ValueParser {
+    let own = Format::value_variants().iter().filter(|format| has_format(command, **format));
+    let values: Vec<_> = own.filter_map(Format::to_possible_value).collect();
     PossibleValuesParser::new(values).try_map(|word| Format::from_str(&word, false)).into()
 }
 
@@ -121,8 +132,10 @@ mod tests {
             }
             let format = command.get_arguments().find(|option| option.get_id() == FORMAT).unwrap();
             let formats: Vec<_> = format.get_possible_values();
-            let has_refs = formats.iter().any(|value| value.matches("refs", false));
-            assert_eq!(has_refs, first.is_none_or(prints_images), "`{name}`");
+            for (word, format) in [("refs", Format::Refs), ("sarif", Format::Sarif)] {
+                let has = formats.iter().any(|value| value.matches(word, false));
+                assert_eq!(has, first.is_none_or(|name| has_format(name, format)), "`{name}`: {word}");
+            }
             seen += 1;
         });
         assert!(seen > 15);

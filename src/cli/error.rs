@@ -16,12 +16,13 @@ use crate::finding::Help;
 use crate::fs::{FsError, TextError};
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
+use crate::project::ImageLocationError;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
 use crate::runtime;
 use crate::sample_event;
-use crate::text::{first_of, nearest};
+use crate::text::{count, first_of, nearest};
 
 /// The failure of a command.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,16 @@ pub(super) enum CommandError {
     Configuration(#[from] ConfigurationError),
     #[error("the images of `{}` cannot be built as defined", file.display())]
     Findings { file: PathBuf, findings: Listed },
+    #[error("limg has found {} that Lambda would reject or fail on", count(*number, "mistake"))]
+    Unfit { number: usize, findings: Listed },
+    #[error("there are {}, which `--deny warnings` treats as errors", count(*number, "warning"))]
+    DeniedWarnings { number: usize },
+    #[error("`{image}` is not the location of an image")]
+    ImageArgument {
+        image: String,
+        #[source]
+        source: Box<ImageLocationError>,
+    },
     #[error(transparent)]
     Pipeline(Box<PipelineError>),
     #[error(transparent)]
@@ -175,7 +186,8 @@ impl CommandError {
     pub(super) fn findings(&self) -> Option<&Listed> {
         match self {
             Self::Definition(DefinitionError::Findings { findings, .. })
-            | Self::Findings { findings, .. } => Some(findings),
+            | Self::Findings { findings, .. }
+            | Self::Unfit { findings, .. } => Some(findings),
             _ => None,
         }
     }
@@ -312,7 +324,9 @@ impl Failure for CommandError {
             Self::LeftAlone { .. } | Self::AllLeftAlone { .. } => {
                 Some("run `limg functions` for the list of functions".to_owned())
             }
-            Self::Findings { .. } | Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
+            Self::Findings { .. } | Self::Unfit { .. } | Self::DeniedWarnings { .. } => None,
+            Self::ImageArgument { .. } => Some("use a function's name, `oci:DIR`, `docker-daemon:NAME` or a reference with its registry".to_owned()),
+            Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,
         };
         text.map(Help::from)
     }

@@ -6,6 +6,7 @@
 mod args;
 mod build;
 mod cache;
+mod check;
 mod command_line;
 mod completions;
 mod config_yaml;
@@ -139,6 +140,10 @@ async fn run(
         Command::Functions(arguments) => functions::run(&arguments, settings, terminal).await,
         Command::Template(arguments) => template::run(arguments, settings, terminal).await,
         Command::Migrate(arguments) => migrate::run(arguments, settings, terminal).await,
+        Command::Check(arguments) => {
+            let check = Box::pin(check::run(arguments, settings, terminal));
+            unless_interrupted(check, interrupt, terminal).await
+        }
         Command::Diff(arguments) => {
             let diff = Box::pin(diff::run(arguments, settings, terminal));
             unless_interrupted(diff, interrupt, terminal).await

@@ -145,6 +145,12 @@ pub(crate) fn words(setting: Setting) -> Option<String> {
     limg_yaml::VOCABULARY.setting(setting)
 }
 
+/// Words the help of findings about something else than a definition, such as an image.
+#[must_use]
+pub(crate) fn without_document(findings: &[Finding]) -> Listed {
+    document::Documents(Vec::new()).locate(findings, &limg_yaml::VOCABULARY)
+}
+
 /// The JSON Schema of `limg.yaml`, for editors.
 #[must_use]
 pub(crate) fn schema() -> serde_json::Value {

@@ -64,7 +64,8 @@ fn read(path: &ImagePath, file: &FileNode) -> Result<Option<Binary>, TreeError> 
     Ok(Some(Binary { target, links }))
 }
 
-fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
+/// Whether a file is likely to be a program or library.
+pub(super) fn is_candidate(path: &ImagePath, file: &FileNode) -> bool {
     let text = path.as_str();
     let is_versioned = || {
         // Hardly any path has it, which is quicker to find than where the name begins.

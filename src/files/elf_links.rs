@@ -1,20 +1,11 @@
 //! What an ELF file of this architecture family is linked to: its C library, and the version of Node.js of an add-on.
-//!
-//! Files come from strangers: only tables of a plausible size are read, and a file that contradicts itself is linked to
-//! nothing.
 
 use memchr::memmem;
-use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64};
-use object::{LittleEndian, pod};
+use object::elf;
 
+use super::elf_dynamic::Dynamic;
 use super::program::HEAD;
 use crate::tree::{Content, TreeError};
-
-/// Far more than the dynamic section and its names need in any usual library.
-const TABLE_LIMIT: u64 = 4 * 1024 * 1024;
-
-/// How far into a compressed file a table may be: everything before it is decompressed.
-const COMPRESSED_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// What a file is linked to, as far as it shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,32 +69,13 @@ pub fn program_libc(content: &Content) -> Result<Option<Libc>, TreeError> {
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn links(content: &Content, head: &[u8]) -> Result<Links, TreeError> {
-    let mut links = Links::default();
-    let Some(segments) = segments(head) else { return Ok(links) };
-    if let Some(segment) = segments.iter().find(|segment| kind(segment) == elf::PT_INTERP)
-        && let Some(path) = table(content, head, offset(segment), size(segment))?
-    {
-        let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
-        links.libc = path.rsplit(|byte| *byte == b'/').next().and_then(Libc::of_library);
-    }
-    let Some(dynamic) = segments.iter().find(|segment| kind(segment) == elf::PT_DYNAMIC) else {
-        return Ok(links);
-    };
-    let Some(dynamic) = table(content, head, offset(dynamic), size(dynamic))? else { return Ok(links) };
-    let Ok(entries) = pod::slice_from_all_bytes::<Dyn64<LittleEndian>>(&dynamic) else { return Ok(links) };
-    let end = entries.iter().position(|entry| tag(entry) == elf::DT_NULL).unwrap_or(entries.len());
-    let entries = &entries[..end];
-    let find = |wanted| entries.iter().find(|entry| tag(entry) == wanted).map(value);
-    let (Some(address), Some(length)) = (find(elf::DT_STRTAB), find(elf::DT_STRSZ)) else { return Ok(links) };
-    let Some(at) = file_offset(segments, address) else { return Ok(links) };
-    let Some(names) = table(content, head, at, length)? else { return Ok(links) };
-    let needed = entries.iter().filter(|entry| tag(entry) == elf::DT_NEEDED);
-    let name = |entry: &Dyn64<LittleEndian>| {
-        let rest = names.get(usize::try_from(value(entry)).ok()?..)?;
-        rest.split(|byte| *byte == 0).next()
-    };
-    let libc = needed.filter_map(name).find_map(Libc::of_library);
-    Ok(Links { libc: libc.or(links.libc), node: node_interface(&names) })
+    let Some(dynamic) = Dynamic::read(content, head)? else { return Ok(Links::default()) };
+    let libc = dynamic.all(elf::DT_NEEDED).find_map(Libc::of_library);
+    let loader = dynamic.interpreter().and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+    Ok(Links {
+        libc: libc.or_else(|| loader.and_then(Libc::of_library)),
+        node: node_interface(dynamic.names()),
+    })
 }
 
 /// The interface of an add-on by the name of the function that registers it (Node.js documentation, "C++ addons" and
@@ -116,56 +88,6 @@ fn node_interface(names: &[u8]) -> Option<NodeInterface> {
         return digits.parse().ok().map(NodeInterface::Version);
     }
     memmem::find(names, b"napi_register_module_v").map(|_| NodeInterface::NodeApi)
-}
-
-/// The program headers, if they are in the first bytes, where all linkers put them.
-fn segments(head: &[u8]) -> Option<&[ProgramHeader64<LittleEndian>]> {
-    let (header, _) = pod::from_bytes::<FileHeader64<LittleEndian>>(head).ok()?;
-    let start = usize::try_from(header.e_phoff.get(LittleEndian)).ok()?;
-    let count = usize::from(header.e_phnum.get(LittleEndian));
-    pod::slice_from_bytes(head.get(start..)?, count).ok().map(|(segments, _)| segments)
-}
-
-/// Where the byte at an address of memory is in the file.
-fn file_offset(segments: &[ProgramHeader64<LittleEndian>], address: u64) -> Option<u64> {
-    segments.iter().filter(|segment| kind(segment) == elf::PT_LOAD).find_map(|segment| {
-        let distance = address.checked_sub(segment.p_vaddr.get(LittleEndian))?;
-        (distance < size(segment)).then(|| offset(segment).checked_add(distance)).flatten()
-    })
-}
-
-/// The bytes of a table. Nothing if the table is too large or the file too short.
-fn table(content: &Content, head: &[u8], offset: u64, size: u64) -> Result<Option<Vec<u8>>, TreeError> {
-    let Some(end) = offset.checked_add(size).filter(|_| size <= TABLE_LIMIT) else { return Ok(None) };
-    if matches!(content, Content::Zip(_)) && end > COMPRESSED_LIMIT {
-        return Ok(None);
-    }
-    let (Ok(start), Ok(end)) = (usize::try_from(offset), usize::try_from(end)) else { return Ok(None) };
-    if let Some(bytes) = head.get(start..end) {
-        return Ok(Some(bytes.to_vec()));
-    }
-    let bytes = content.range(offset, end - start)?;
-    Ok((bytes.len() == end - start).then_some(bytes))
-}
-
-fn kind(segment: &ProgramHeader64<LittleEndian>) -> elf::ProgramType {
-    segment.p_type.get(LittleEndian)
-}
-
-fn offset(segment: &ProgramHeader64<LittleEndian>) -> u64 {
-    segment.p_offset.get(LittleEndian)
-}
-
-fn size(segment: &ProgramHeader64<LittleEndian>) -> u64 {
-    segment.p_filesz.get(LittleEndian)
-}
-
-fn tag(entry: &Dyn64<LittleEndian>) -> elf::DynamicTag {
-    entry.d_tag.get(LittleEndian)
-}
-
-fn value(entry: &Dyn64<LittleEndian>) -> u64 {
-    entry.d_val.get(LittleEndian)
 }
 
 #[cfg(test)]

@@ -83,6 +83,11 @@ impl FileIndex {
         Ok(Self { entries: entries.into_iter().collect(), is_guaranteed: true })
     }
 
+    /// The entries by their paths.
+    pub(super) fn into_map(self) -> BTreeMap<ImagePath, IndexEntry> {
+        self.entries.into_iter().collect()
+    }
+
     /// The full index of an image with these entries, in the byte order of their paths.
     pub(super) fn full(entries: impl Iterator<Item = (ImagePath, IndexEntry)>) -> Self {
         Self { entries: entries.collect(), is_guaranteed: false }
@@ -97,6 +102,16 @@ impl FileIndex {
     /// All paths, in their byte order.
     pub fn paths(&self) -> impl Iterator<Item = &ImagePath> {
         self.entries.iter().map(|(path, _)| path)
+    }
+
+    /// All paths and what is there, in the byte order of the paths.
+    pub fn entries(&self) -> impl Iterator<Item = (&ImagePath, &IndexEntry)> {
+        self.entries.iter().map(|(path, entry)| (path, entry))
+    }
+
+    /// What is directly in a folder.
+    pub fn entries_in(&self, folder: &str) -> impl Iterator<Item = (&ImagePath, &IndexEntry)> {
+        self.entries().filter(move |(path, _)| path.folder() == folder)
     }
 
     /// What is at a path itself, without following links.

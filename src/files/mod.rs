@@ -6,8 +6,11 @@
 //! Nothing here knows where Lambda looks for a file.
 
 mod binary;
+mod elf_dynamic;
+mod elf_facts;
 mod elf_links;
 mod file_facts;
+mod image_files;
 mod index;
 mod javascript_imports;
 mod layer_reader;
@@ -23,9 +26,13 @@ mod tar_entries;
 mod target;
 
 pub use binary::Binary;
+pub use elf_facts::ElfFacts;
+#[cfg(test)]
+pub(crate) use elf_facts::tests::elf_file;
 #[cfg(test)]
 pub(crate) use elf_links::tests::linked;
 pub use elf_links::{Libc, NodeInterface, program_libc};
+pub use image_files::{FileContent, FileProgram, ImageFiles, LayerFacts, PackageMetadata};
 pub use index::{FileIndex, IndexEntry};
 pub use javascript_imports::JavaScriptImports;
 pub use layer_reader::{LayerForm, LayerReadError, read_layer};
@@ -43,7 +50,9 @@ pub use tar_entries::{TarEntries, TarEntry};
 pub(crate) use target::tests::{elf, mach_o, windows};
 pub use target::{Machine, Target};
 #[cfg(test)]
-pub(crate) use tests::{base_of, base_of_entries, fixture::parsed, index_of};
+pub(crate) use tests::fixture::{TestEntry, gzip, parsed, tar};
+#[cfg(test)]
+pub(crate) use tests::{base_of, base_of_entries, index_of};
 
 #[cfg(test)]
 pub(crate) mod tests;

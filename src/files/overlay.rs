@@ -91,10 +91,27 @@ impl Overlay {
         blob: &Blob,
         digest: &Digest,
         diff_id: &Digest,
-        see: impl FnMut(&TarEntry, Option<&ImagePath>),
+        mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
+    ) -> Result<LayerForm, LayerReadError> {
+        self.add_blob_reading(blob, digest, diff_id, |entry, path, _| {
+            see(entry, path);
+            Ok(())
+        })
+    }
+
+    /// As [`add_blob`](Self::add_blob), for a `see` that also reads the contents of entries.
+    ///
+    /// # Errors
+    /// As [`add_blob`](Self::add_blob), and when `see` fails.
+    pub fn add_blob_reading(
+        &mut self,
+        blob: &Blob,
+        digest: &Digest,
+        diff_id: &Digest,
+        see: impl FnMut(&TarEntry, Option<&ImagePath>, &mut dyn Read) -> io::Result<()>,
     ) -> Result<LayerForm, LayerReadError> {
         let failed = |source| LayerReadError::Tar { layer: digest.clone(), source };
-        let work = |tar: &mut dyn Read| self.add_layer(tar, see).map_err(failed);
+        let work = |tar: &mut dyn Read| self.add_layer_reading(tar, see).map_err(failed);
         read_layer(blob, digest, diff_id, work).map(|((), form)| form)
     }
 
@@ -108,6 +125,17 @@ impl Overlay {
         tar: impl Read,
         mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
     ) -> io::Result<()> {
+        self.add_layer_reading(tar, |entry, path, _| {
+            see(entry, path);
+            Ok(())
+        })
+    }
+
+    fn add_layer_reading(
+        &mut self,
+        tar: impl Read,
+        mut see: impl FnMut(&TarEntry, Option<&ImagePath>, &mut dyn Read) -> io::Result<()>,
+    ) -> io::Result<()> {
         let number = self.layers;
         let mut entries = TarEntries::after(self.listed, tar);
         let mut layer = Layer { number, nodes: Vec::new(), positions: None, below: &self.entries };
@@ -115,7 +143,7 @@ impl Overlay {
         let mut position = 0;
         while let Some(entry) = entries.next_entry()? {
             let path = entry_path(&entry.name);
-            see(&entry, path.as_ref());
+            see(&entry, path.as_ref(), &mut entries)?;
             if let Some(path) = path {
                 if let Some(why) = why_not_on_linux(path.as_str()) {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an entry {why}")));

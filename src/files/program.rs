@@ -1,5 +1,7 @@
 //! What the kernel makes of a file that it is to execute.
 
+use serde::{Deserialize, Serialize};
+
 use super::target::{Machine, Target};
 
 /// Enough bytes of a file to see what program it is: the headers of an executable. Of a script's first line, Linux reads 256.
@@ -21,7 +23,7 @@ pub enum Program {
 }
 
 /// Why the kernel cannot start a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptFault {
     /// Its first line contains a carriage return, which the kernel takes for part of the interpreter's name.
     CarriageReturn,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use object::read::pe::{ImageNtHeaders, optional_header_magic};
 use object::{macho, pe};
+use serde::{Deserialize, Serialize};
 
 use crate::project::Architecture;
 
@@ -112,7 +113,7 @@ fn machine_of<Headers: ImageNtHeaders>(head: &[u8]) -> Option<&'static str> {
 }
 
 /// The machine that an ELF file is built for, from its header (System V ABI, "ELF Header").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Machine {
     /// `e_machine`.
     number: u16,

@@ -251,6 +251,38 @@ codes! {
     WrongLibc = "wrong-libc";
     /// A module is built for another version of Python or Node.js than the runtime's; a warning as for `wrong-architecture`.
     WrongLanguageVersion = "wrong-language-version";
+    /// The reference names an index of several images, which Lambda does not accept.
+    ImageIndex = "image-index";
+    /// The manifest, config or a layer has a media type that Lambda does not accept.
+    UnsupportedMediaType = "unsupported-media-type";
+    /// Warning: an image mixes media types of Docker and OCI.
+    MixedMediaTypes = "mixed-media-types";
+    /// Warning: a manifest is larger than Lambda recommends.
+    LargeManifest = "large-manifest";
+    /// Warning: the settings of an image are larger than Lambda allows.
+    LargeSettings = "large-settings";
+    /// A layer has no entry for a folder in front of what is in it, which Lambda rejects.
+    MissingParent = "missing-parent";
+    /// A layer has a device, pipe or socket.
+    SpecialFile = "special-file";
+    /// Warning: a layer has a hard link, which Lambda is reported to reject.
+    HardLink = "hard-link";
+    /// Lambda's entry script gets more than the handler.
+    WrongArguments = "wrong-arguments";
+    /// The interpreter of a script, or the loader of a program, is not in the image.
+    MissingInterpreter = "missing-interpreter";
+    /// A library that a program needs is not in the image; a warning for a module, which may never be loaded.
+    MissingLibrary = "missing-library";
+    /// A program needs a newer version of a library than the image has, such as glibc; a warning for a module.
+    NewerLibrary = "newer-library";
+    /// The function's user cannot enter a folder, or read or run a file.
+    ClosedPath = "closed-path";
+    /// Warning: a search path that is set does not contain a folder with packages.
+    HiddenPackages = "hidden-packages";
+    /// Warning: a Python package is for another version of Python.
+    OtherPython = "other-python";
+    /// Warning: the image has several versions of one Python package.
+    DuplicatePackage = "duplicate-package";
     /// There are more than ten extensions in `/opt/extensions`.
     TooManyExtensions = "too-many-extensions";
     /// Warning: on this base, the last argument of a Python wrapper script is the handler.

@@ -21,6 +21,10 @@ pub struct BaseImage {
     pub(super) layers: Vec<Layer>,
     /// The digest of the original config, which identifies the base's content.
     config_digest: Digest,
+    /// The digest and the size in bytes of the original manifest, if it has one.
+    manifest_identity: Option<(Digest, u64)>,
+    /// Whether it was chosen from an index that was asked for.
+    is_in_index: bool,
 }
 
 impl BaseImage {
@@ -38,6 +42,8 @@ impl BaseImage {
             config,
             layers: Vec::new(),
             config_digest,
+            manifest_identity: None,
+            is_in_index: false,
         }
     }
 
@@ -52,7 +58,14 @@ impl BaseImage {
         architecture: Architecture,
     ) -> Result<Self, ImageError> {
         let media_types = media_types(&parse_manifest(manifest)?)?;
-        Self::of_config(media_types, decode("manifest", manifest)?, config, layers, architecture)
+        let base = Self::of_config(media_types, decode("manifest", manifest)?, config, layers, architecture)?;
+        Ok(Self { manifest_identity: Some((Digest::of(manifest), manifest.len() as u64)), ..base })
+    }
+
+    /// The same image, which was chosen from an index.
+    #[must_use]
+    pub fn in_index(self) -> Self {
+        Self { is_in_index: true, ..self }
     }
 
     /// Combines a config and layers without a manifest, as a Docker archive provides them.
@@ -84,6 +97,8 @@ impl BaseImage {
             config: decode("config", config)?,
             layers,
             config_digest: Digest::of(config),
+            manifest_identity: None,
+            is_in_index: false,
         };
         check_platform(config, architecture)?;
         let diff_ids = diff_ids(config)?;
@@ -118,6 +133,35 @@ impl BaseImage {
     #[must_use]
     pub fn config_digest(&self) -> &Digest {
         &self.config_digest
+    }
+
+    /// The digest and the size in bytes of its manifest, if it has one.
+    #[must_use]
+    pub fn manifest_identity(&self) -> Option<&(Digest, u64)> {
+        self.manifest_identity.as_ref()
+    }
+
+    /// Whether it was chosen from an index.
+    #[must_use]
+    pub fn is_in_index(&self) -> bool {
+        self.is_in_index
+    }
+
+    /// The media type of its manifest.
+    #[must_use]
+    pub fn manifest_media_type(&self) -> String {
+        let own = self.manifest.get("mediaType").and_then(Value::as_str);
+        own.unwrap_or_else(|| self.media_types.manifest()).to_owned()
+    }
+
+    /// The media types of its config and its layers, as its manifest has them.
+    #[must_use]
+    pub fn content_media_types(&self) -> (String, Vec<String>) {
+        let media_type = |descriptor: &Value| {
+            descriptor.get("mediaType").and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let layers = self.manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
+        (self.manifest.get("config").map(media_type).unwrap_or_default(), layers.map(media_type).collect())
     }
 
     /// The run configuration in the base's config.

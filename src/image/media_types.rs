@@ -21,6 +21,8 @@ pub enum Compression {
     Gzip,
     /// A plain tar, which must be compressed before it can be used.
     None,
+    /// Zstandard, which Lambda is not known to accept: it must be compressed again.
+    Zstd,
 }
 
 impl MediaTypes {
@@ -86,6 +88,8 @@ pub(super) fn compression(media_type: &str) -> Result<Compression, ImageError> {
         "application/vnd.docker.image.rootfs.diff.tar" | "application/vnd.oci.image.layer.v1.tar" => {
             Ok(Compression::None)
         }
+        "application/vnd.docker.image.rootfs.diff.tar.zstd"
+        | "application/vnd.oci.image.layer.v1.tar+zstd" => Ok(Compression::Zstd),
         _ => Err(ImageError::MediaType { what: "layer", media_type: media_type.to_owned() }),
     }
 }

@@ -4,6 +4,7 @@
 //! found in the store without reading any of them. Which file belongs into which layer is decided elsewhere.
 
 mod bytecode;
+mod decompressed;
 mod deflate;
 mod entries;
 #[cfg(any(test, fuzzing))]
@@ -28,6 +29,7 @@ use gzip::{GzipWriter, Workers};
 use tar_layer::TarRecord;
 
 pub use bytecode::{StaleBytecode, stale_bytecode};
+pub use decompressed::decompressed;
 pub use key::{ENCODER, key};
 pub use recipe::Recipe;
 pub use tar_layer::TarLayer;

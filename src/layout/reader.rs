@@ -4,17 +4,15 @@
 //! are compressed into the store once.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use oci_spec::image::Descriptor;
 use serde::Deserialize;
 
 use super::archive_members::ArchiveMembers;
 use super::unpacked_archive::{self, is_missing};
 use super::{DOCUMENT_LIMIT, LayoutError, REF_NAME, blob_name, invalid};
-use crate::fs::{self, FsError};
+use crate::fs;
 use crate::image::{self, BaseImage, Compression, ImageError, Layer, ManifestLayer};
 use crate::layer;
 use crate::project::Architecture;
@@ -138,7 +136,7 @@ impl<'a> LayoutReader<'a> {
         architecture: Architecture,
         store: &Store,
     ) -> Result<BaseImage, LayoutError> {
-        let mut found = self.manifests(reference)?;
+        let (mut found, is_in_index) = self.manifests(reference)?;
         if found.is_empty() {
             let help = "run `skopeo inspect` or read its `index.json` to see what it contains";
             return Err(self.not_found(reference, help));
@@ -161,7 +159,10 @@ impl<'a> LayoutReader<'a> {
         let lowest = found.iter().filter_map(rank).min();
         found.retain(|entry| rank(entry).is_none_or(|own| Some(own) == lowest));
         match &found[..] {
-            [entry] => self.image(entry, architecture, store),
+            [entry] => {
+                let image = self.image(entry, architecture, store)?;
+                Ok(if is_in_index { image.in_index() } else { image })
+            }
             [] => {
                 Err(self.unusable(ImageError::Platform { found: platforms.join(", "), wanted: architecture }))
             }
@@ -169,9 +170,9 @@ impl<'a> LayoutReader<'a> {
         }
     }
 
-    /// The descriptors of the image manifests that `index.json` and the indexes in it list. Each index is read once, so
-    /// nested indexes that multiply do no harm.
-    fn manifests(&self, reference: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
+    /// The descriptors of the image manifests that `index.json` and the indexes in it list, and whether there are such indexes. Each
+    /// is read once, so nested indexes that multiply do no harm.
+    fn manifests(&self, reference: Option<&str>) -> Result<(Vec<Descriptor>, bool), LayoutError> {
         let (mut manifests, mut indexes) = (Vec::new(), Vec::new());
         let mut read = |document: &[u8], reference: Option<&str>, indexes: &mut Vec<Descriptor>| {
             let index = image::parse_index(document).map_err(|error| self.unusable(error))?;
@@ -199,7 +200,7 @@ impl<'a> LayoutReader<'a> {
             read(&document, None, &mut indexes)?;
             next += 1;
         }
-        Ok(manifests)
+        Ok((manifests, next > 0))
     }
 
     fn image(
@@ -220,7 +221,7 @@ impl<'a> LayoutReader<'a> {
             }
             match compression {
                 Compression::Gzip => Ok(Layer { digest, diff_id, size, blob }),
-                Compression::None => self.import(&blob, &diff_id, store),
+                Compression::None | Compression::Zstd => self.import(&blob, &diff_id, store),
             }
         });
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
@@ -263,15 +264,9 @@ impl<'a> LayoutReader<'a> {
         BaseImage::without_manifest(&config, layers, architecture).map_err(|error| self.unusable(error))
     }
 
-    /// Imports a layer, which may be in gzip or not, into the store.
+    /// Imports a layer of any compression into the store.
     fn import(&self, blob: &Blob, diff_id: &Digest, store: &Store) -> Result<Layer, LayoutError> {
-        let open = || -> Result<Box<dyn std::io::Read>, FsError> {
-            let mut magic = [0; 2];
-            let is_gzip = blob.open()?.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-            let content = blob.open()?;
-            Ok(if is_gzip { Box::new(MultiGzDecoder::new(content)) } else { Box::new(content) })
-        };
-        layer::import(diff_id, store, open)
+        layer::import(diff_id, store, || layer::decompressed(blob))
             .map_err(|source| LayoutError::Layer { path: self.path.to_owned(), source })
     }
 

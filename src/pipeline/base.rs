@@ -20,7 +20,7 @@ use super::remote_image::{self, RemoteImage};
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::failure::{Failure as _, FailureKind};
-use crate::files::{FileIndex, LayerReadError, Overlay};
+use crate::files::{FileIndex, ImageFiles, LayerReadError, Overlay};
 use crate::finding::{Code, Finding};
 use crate::image::BaseImage;
 use crate::layout::{self, LayoutError};
@@ -38,6 +38,9 @@ type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseIma
 /// The kind of the records of file lists, by the digest of the base's config. Change it when the meaning of the record
 /// changes.
 const INDEX_RECORD: &str = "indexes-3";
+
+/// The kind of the records of what files contain, by the digest of the image's config.
+const CONTENTS_RECORD: &str = "contents-1";
 
 /// The kind of the records of images imported from an engine, by the engine's id: the digest of the config.
 const ENGINE_RECORD: &str = "engine-images-1";
@@ -250,6 +253,21 @@ async fn from_engine(
         Ok(image)
     })
     .await
+}
+
+/// The files of an image whose layers are on this machine, and what they contain: recorded, or else read from its layers, whose
+/// digests are verified.
+///
+/// # Errors
+/// When a layer cannot be read or is damaged.
+pub(super) fn contents(image: &BaseImage, store: &Store) -> Result<ImageFiles, BaseError> {
+    if let Some(files) = store.record(CONTENTS_RECORD, image.config_digest()) {
+        return Ok(files);
+    }
+    let layers = image.layers().iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));
+    let files = ImageFiles::read(layers)?;
+    store.write_record(CONTENTS_RECORD, image.config_digest(), &files)?;
+    Ok(files)
 }
 
 /// The file list of a base: recorded, or else read from its layers, whose digests are verified.

@@ -67,22 +67,12 @@ pub(super) async fn build(
     sender: Option<UnboundedSender<Announcement>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let (mut bases, mut findings) = base::load_all(functions, context).await?;
-    let (remote_layers, further) = remote_layers::load_all(functions, context).await?;
-    findings.extend(further);
-    let positions = packages::needing_full_indexes(functions, &bases);
-    base::index_fully(&mut bases, &positions, context).await?;
-    let (packages, further) = packages::load_all(functions, &bases, context).await?;
-    findings.extend(further);
-    let (builds, further) = builds::load_all(functions, context).await?;
-    findings.extend(further);
+    let mut inputs = load_inputs(functions, context).await?;
     let cache_from = match form {
         LayerForm::Blobs => &options.cache_from[..],
         LayerForm::Tars => &[],
     };
     let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
-    let functions = functions.iter().map(|function| (*function).clone()).collect();
-    let mut inputs = Inputs { functions, bases, remote_layers, packages, builds, findings };
     loop {
         let work = {
             let (cache, options) = (Arc::clone(&cache), options.clone());
@@ -107,6 +97,24 @@ pub(super) async fn build(
             }
         }
     }
+}
+
+/// Reads what images are planned from: bases, layers in AWS, packages, and what programs of the project make.
+///
+/// # Errors
+/// When something cannot be read for a reason outside the definition.
+pub(super) async fn load_inputs(functions: &[&Function], context: &Context) -> Result<Inputs, PipelineError> {
+    let (mut bases, mut findings) = base::load_all(functions, context).await?;
+    let (remote_layers, further) = remote_layers::load_all(functions, context).await?;
+    findings.extend(further);
+    let positions = packages::needing_full_indexes(functions, &bases);
+    base::index_fully(&mut bases, &positions, context).await?;
+    let (packages, further) = packages::load_all(functions, &bases, context).await?;
+    findings.extend(further);
+    let (builds, further) = builds::load_all(functions, context).await?;
+    findings.extend(further);
+    let functions = functions.iter().map(|function| (*function).clone()).collect();
+    Ok(Inputs { functions, bases, remote_layers, packages, builds, findings })
 }
 
 fn make_images(

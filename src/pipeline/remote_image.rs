@@ -35,7 +35,7 @@ pub(super) async fn read(
                 let blob = blocking(move || Ok::<_, BaseError>(store.expected_blob(&wanted, size))).await?;
                 Layer { digest, diff_id, size, blob }
             }
-            Compression::None => compressed(described, reference, context).await?,
+            Compression::None | Compression::Zstd => compressed(described, reference, context).await?,
         });
     }
     Ok(RemoteImage { manifest, config, layers })
@@ -54,7 +54,7 @@ async fn compressed(
     }
     let blob = context.registry.fetch(reference.repository(), &digest, size, &store).await?;
     context.reporter.report(Event::BaseImport { base: reference.to_string() });
-    blocking(move || Ok(layer::import(&diff_id, &store, || Ok(Box::new(blob.open()?)))?)).await
+    blocking(move || Ok(layer::import(&diff_id, &store, || layer::decompressed(&blob))?)).await
 }
 
 /// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one

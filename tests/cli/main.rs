@@ -13,6 +13,7 @@ mod assemblies;
 mod build;
 mod bytecode;
 mod cache;
+mod check;
 mod definitions;
 mod destinations;
 mod diff;

@@ -3,6 +3,7 @@
 
 mod build;
 mod cache;
+mod check;
 mod common;
 mod completions;
 mod definition;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use self::build::BuildArguments;
 pub(super) use self::cache::{CacheArguments, CacheCommand, PruneArguments};
+pub(super) use self::check::{CheckArguments, Denied};
 pub(super) use self::common::{CommonBuildArguments, ShardArguments};
 pub(super) use self::completions::CompletionsArguments;
 pub(super) use self::definition::DefinitionArguments;
@@ -103,6 +105,12 @@ pub(super) enum Format {
     Json,
     /// One image reference a line, for `$(...)` in a shell; only `build` and `push`
     Refs,
+    /// SARIF 2.1.0; only `check`
+    Sarif,
+    /// Workflow commands of GitHub Actions; only `check`
+    Github,
+    /// JUnit's XML; only `check`
+    Junit,
 }
 
 /// When to use colours.
@@ -141,6 +149,8 @@ pub(super) enum Command {
     Template(TemplateArguments),
     /// Write the limg.yaml that stands for a definition of another tool
     Migrate(MigrateArguments),
+    /// Find what would fail in Lambda, in functions or in any image
+    Check(CheckArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
     /// Print a sample event of an AWS service, or list all samples

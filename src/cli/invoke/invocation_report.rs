@@ -55,7 +55,6 @@ impl<'a> InvocationReport<'a> {
             self.failed.set(true);
         }
         match self.terminal.format() {
-            Format::Human | Format::Refs => self.terminal.print_bytes(&with_line_end(&response.body)),
             Format::Json => {
                 let report = JsonReport::of(self.run, invocation);
                 let report = self.terminal.with_findings(&report);
@@ -65,6 +64,7 @@ impl<'a> InvocationReport<'a> {
                     self.terminal.print_json(&report);
                 }
             }
+            _ => self.terminal.print_bytes(&with_line_end(&response.body)),
         }
         let mut lines = vec![summary(&response.outcome, *took, *start, self.run.timeout)];
         let memory = self.run.memory;

@@ -32,7 +32,7 @@ impl Terminal {
             }
             printed.push(warning.clone());
             drop(printed);
-            if self.format() == Format::Json {
+            if !matches!(self.format(), Format::Human | Format::Refs) {
                 lock(&self.unreported).push(warning.clone());
             } else if !self.is_quiet() {
                 self.located(warning);
@@ -41,6 +41,11 @@ impl Terminal {
         if self.format() == Format::Human && !self.is_quiet() {
             self.more(warnings);
         }
+    }
+
+    /// How many warnings were reported, of those that are listed.
+    pub(in crate::cli) fn number_of_warnings(&self) -> usize {
+        lock(&self.warnings).len()
     }
 
     /// Prints how many findings are not listed.

@@ -1,6 +1,7 @@
 //! What a user sees: results on standard output, everything else on standard error.
 
 mod bars;
+mod check_formats;
 mod events;
 mod findings;
 mod images;

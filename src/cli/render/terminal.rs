@@ -96,7 +96,7 @@ impl Terminal {
     ) {
         match self.options.format {
             Format::Json => self.print_json(json),
-            Format::Human | Format::Refs => self.print_lines(lines()),
+            _ => self.print_lines(lines()),
         }
     }
 

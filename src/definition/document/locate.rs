@@ -8,7 +8,7 @@ use crate::project::Architecture;
 const EXCERPT_AT_MOST: usize = 1000;
 
 /// The findings that are shown, and how many more there are.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Listed {
     /// At most [`SHOWN_AT_MOST`], errors first, each kind by file, then line.
     pub shown: Vec<Located>,

@@ -41,6 +41,12 @@ pub(crate) fn parsed(text: &str) -> TestEntry {
 }
 
 impl TestEntry {
+    /// Declares the size of its content.
+    pub(crate) fn sized(mut self) -> Self {
+        self.header.set_size(self.content.len() as u64);
+        self
+    }
+
     pub(crate) fn mode(mut self, mode: u32) -> Self {
         self.header.set_mode(mode);
         self

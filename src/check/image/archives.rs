@@ -1,0 +1,52 @@
+//! The archives of the layers: Lambda reads them more strictly than Docker does (facts 1.2).
+
+use super::{ImageSubject, is_of_function};
+use crate::finding::{Code, Finding};
+use crate::project::ImagePath;
+use crate::text::count;
+
+pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, layer) in (1..).zip(&subject.files.layers) {
+        let finding = |code, message: String, help: &'static str| {
+            Finding::error(code, subject.place.clone(), format!("layer {number} {message}")).help(help)
+        };
+        if let (number, Some(first)) = &layer.without_parent {
+            findings.push(finding(
+                Code::MissingParent,
+                format!(
+                    "has {} in folders that no layer has an entry for, such as `{first}`; Lambda rejects that with \
+                     `MissingParentDirectory`",
+                    count(*number, "entry")
+                ),
+                "add an entry for each folder in front of what is in it; `limg fix` does that",
+            ));
+        }
+        if let (number, Some(first)) = &layer.special {
+            findings.push(finding(
+                Code::SpecialFile,
+                format!(
+                    "has {} that are neither files, folders nor links, such as `{first}`",
+                    count(*number, "entry")
+                ),
+                "leave out devices, pipes and sockets",
+            ));
+        }
+        let links = layer
+            .hard_links
+            .iter()
+            .filter(|path| path.parse().is_ok_and(|path: ImagePath| is_of_function(&path)));
+        let links: Vec<&String> = links.collect();
+        if let Some(first) = links.first() {
+            let message = format!(
+                "layer {number} has {}, such as `{first}`, which Lambda is reported to reject",
+                count(links.len(), "hard link")
+            );
+            findings.push(
+                Finding::warning(Code::HardLink, subject.place.clone(), message)
+                    .help("use copies or symbolic links; `limg fix` makes copies"),
+            );
+        }
+    }
+    findings
+}

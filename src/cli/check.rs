@@ -1,0 +1,135 @@
+//! `limg check`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::args::{CheckArguments, Denied, Format};
+use super::context::{self, ContextOptions};
+use super::error::CommandError;
+use super::render::Terminal;
+use super::selection;
+use super::settings::Settings;
+use crate::definition::{self, Listed, Located};
+use crate::finding::Finding;
+use crate::pipeline::{self, Pinning, PipelineError};
+use crate::project::{Function, ImageLocation};
+use crate::text::{count, first_of};
+
+/// How many functions and images are named at the end.
+const LISTED: usize = 10;
+
+pub(super) async fn run(
+    arguments: CheckArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<ExitCode, CommandError> {
+    let is_image = |target: &&String| target.contains([':', '/']);
+    let (images, functions): (Vec<_>, Vec<_>) = arguments.targets.iter().partition(is_image);
+    let functions: Vec<String> = functions.into_iter().cloned().collect();
+    let mut checked = Vec::new();
+    let mut errors = Listed::default();
+    if images.is_empty() || !functions.is_empty() {
+        let (names, found) = of_functions(&functions, &arguments, settings, terminal).await?;
+        checked.extend(names);
+        report(found, &mut errors, terminal);
+    }
+    for image in images {
+        report(of_image(image, &arguments, settings, terminal).await?, &mut errors, terminal);
+        checked.push(image.clone());
+    }
+    finish(checked, errors, arguments.deny, settings, terminal)
+}
+
+/// Checks functions of the definition, and returns their names.
+async fn of_functions(
+    names: &[String],
+    CheckArguments { common, .. }: &CheckArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<(Vec<String>, Listed), CommandError> {
+    let (loaded, objects) = selection::load(common.reading(names), settings, terminal).await?;
+    let functions = selection::functions(&loaded, names, settings, terminal)?;
+    let options = ContextOptions::of_build(common, objects);
+    let context = options.open(settings, terminal, loaded.lock_file.clone())?;
+    let references: Vec<&Function> = functions.iter().collect();
+    let found = match Box::pin(pipeline::check_functions(&references, &context)).await {
+        Ok(found) | Err(PipelineError::Findings(found)) => found,
+        Err(error) => return Err(CommandError::pipeline(error, &loaded)),
+    };
+    context::close(context, terminal);
+    let names = functions.into_iter().map(|function| function.name).collect();
+    Ok((names, loaded.sources.locate(&found)))
+}
+
+/// Checks an image that exists.
+async fn of_image(
+    image: &str,
+    CheckArguments { common, .. }: &CheckArguments,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<Listed, CommandError> {
+    let location: ImageLocation = image
+        .parse()
+        .map_err(|error| CommandError::ImageArgument { image: image.to_owned(), source: Box::new(error) })?;
+    // What a reference means now counts, and nothing is pinned.
+    let options = ContextOptions { verify: common.verify, ..ContextOptions::new(Pinning::Renew) };
+    let context = options.open(settings, terminal, std::path::PathBuf::new())?;
+    let location = location.relative_to(&settings.directory);
+    let found: Vec<Finding> = Box::pin(pipeline::check_image(&location, common.arch, &context))
+        .await
+        .map_err(|error| CommandError::Pipeline(Box::new(error)))?;
+    context::close(context, terminal);
+    Ok(definition::without_document(&found))
+}
+
+/// Reports the warnings, and keeps the errors for the end.
+fn report(found: Listed, errors: &mut Listed, terminal: &Terminal) {
+    let Listed { shown, more_errors, more_warnings } = found;
+    let (own, warnings): (Vec<Located>, Vec<Located>) =
+        shown.into_iter().partition(|located| located.finding.is_error());
+    terminal.warnings(&Listed { shown: warnings, more_errors: 0, more_warnings });
+    errors.shown.extend(own);
+    errors.more_errors += more_errors;
+}
+
+/// What `--format json` prints if there are no errors.
+#[derive(Serialize)]
+struct CheckReport {
+    /// The functions and images that were checked.
+    checked: Vec<String>,
+}
+
+fn finish(
+    checked: Vec<String>,
+    errors: Listed,
+    deny: Option<Denied>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<ExitCode, CommandError> {
+    let warnings = terminal.number_of_warnings();
+    let failure = if errors.errors() > 0 {
+        Some(CommandError::Unfit { number: errors.errors(), findings: errors.clone() })
+    } else if deny == Some(Denied::Warnings) && warnings > 0 {
+        Some(CommandError::DeniedWarnings { number: warnings })
+    } else {
+        None
+    };
+    match (terminal.format(), failure) {
+        (Format::Sarif | Format::Github | Format::Junit, failure) => {
+            terminal.print_check(&checked, &errors.shown, &settings.directory);
+            let code = failure.map_or(0, |failure| failure.exit_code());
+            Ok(ExitCode::from(code))
+        }
+        (_, Some(failure)) => Err(failure),
+        (_, None) => {
+            let report = CheckReport { checked };
+            terminal.print(&terminal.with_findings(&report), || {
+                let subjects = first_of(LISTED, report.checked.iter());
+                [format!("checked {subjects}: no errors, {}", count(warnings, "warning"))]
+            });
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Checks functions, and images wherever they are, without making or writing any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::base::{self, LoadedBase};
+use super::build::load_inputs;
+use super::context::{Context, blocking};
+use super::error::{BaseError, PipelineError};
+use super::layer_bytes;
+use super::plan_images::{self, Inputs, Planned, Planning};
+use crate::check::image::{self as image_check, ImageForm, ImageSubject};
+use crate::files::ImageFiles;
+use crate::finding::{Finding, Place};
+use crate::image::{BaseImage, ImageError};
+use crate::layout::LayoutError;
+use crate::project::{Architecture, Function, ImageLocation};
+
+/// Finds what is wrong with, or worth knowing about, the images of functions. The layers of their bases are fetched: what is
+/// missing in an image shows only with all of its files.
+///
+/// # Errors
+/// When something cannot be read for a reason outside the definition.
+pub(crate) async fn check_functions(
+    functions: &[&Function],
+    context: &Context,
+) -> Result<Vec<Finding>, PipelineError> {
+    let mut inputs = load_inputs(functions, context).await?;
+    let all: BTreeSet<usize> = (0..inputs.functions.len()).collect();
+    base::index_fully(&mut inputs.bases, &all, context).await?;
+    let context = context.clone();
+    blocking(move || judge(&inputs, &context)).await
+}
+
+fn judge(inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, PipelineError> {
+    let (planned, mut findings) = match plan_images::plan_all(inputs) {
+        Ok(Planning::Done { planned, warnings, left_out: _ }) => (planned, warnings),
+        Err(PipelineError::Findings(findings)) => return Ok(findings),
+        // All indexes are full.
+        Ok(Planning::NeedsFullIndexes(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut known: BTreeMap<&str, ImageFiles> = BTreeMap::new();
+    for Planned { function, base, plan } in &planned {
+        let LoadedBase { name, image, .. } = &***base;
+        let failed = |source| PipelineError::Base { base: name.clone(), source };
+        if !known.contains_key(image.config_digest().as_str()) {
+            known.insert(
+                image.config_digest().as_str(),
+                base::contents(image, &context.store).map_err(failed)?,
+            );
+        }
+        let Some(of_base) = known.get(image.config_digest().as_str()) else { continue };
+        let trees = plan.layers.iter().map(|layer| &*layer.tree);
+        let files = of_base.clone().with_trees(trees).map_err(|source| PipelineError::Source {
+            what: format!("the function `{}`", function.name),
+            source,
+        })?;
+        findings.extend(image_check::check_planned(&ImageSubject {
+            place: &function.places.function,
+            architecture: function.architecture,
+            run: &plan.run,
+            files: &files,
+            form: None,
+        }));
+    }
+    Ok(findings)
+}
+
+/// Finds what is wrong with, or worth knowing about, an image. Its layers are fetched if it is in a registry. Without an
+/// architecture, the image may have any.
+///
+/// # Errors
+/// When the image cannot be read.
+pub(crate) async fn check_image(
+    location: &ImageLocation,
+    architecture: Option<Architecture>,
+    context: &Context,
+) -> Result<Vec<Finding>, PipelineError> {
+    let failed = |source| PipelineError::Compare { image: location.to_string(), source };
+    find(location, architecture, context).await.map_err(failed)
+}
+
+async fn find(
+    location: &ImageLocation,
+    architecture: Option<Architecture>,
+    context: &Context,
+) -> Result<Vec<Finding>, BaseError> {
+    let (image, architecture) = read(location, architecture, context).await?;
+    let form = form(&image, location, context).await?;
+    let (store, place) = (context.store.clone(), Place::document(location.to_string().as_ref()));
+    blocking(move || {
+        let files = base::contents(&image, &store)?;
+        let run = image.run_config();
+        let form = form.as_ref();
+        Ok(image_check::check(&ImageSubject { place: &place, architecture, run: &run, files: &files, form }))
+    })
+    .await
+}
+
+/// Reads an image with all of its layers.
+async fn read(
+    location: &ImageLocation,
+    architecture: Option<Architecture>,
+    context: &Context,
+) -> Result<(BaseImage, Architecture), BaseError> {
+    let (wanted, other) = match architecture {
+        Some(architecture) => (architecture, None),
+        None => (Architecture::X86_64, Some(Architecture::Arm64)),
+    };
+    let (found, architecture) = match (base::read(location, wanted, context).await, other) {
+        (Err(error), Some(other)) if is_other_platform(&error) => {
+            (base::read(location, other, context).await?, other)
+        }
+        (found, _) => (found?, wanted),
+    };
+    let (image, origin) = found;
+    if let Some(origin) = origin {
+        layer_bytes::fetch(image.layers().iter().map(|layer| (layer, &origin)), context).await?;
+    }
+    Ok((image, architecture))
+}
+
+/// Whether an image is for another architecture.
+fn is_other_platform(error: &BaseError) -> bool {
+    let platform = |error: &ImageError| matches!(error, ImageError::Platform { .. });
+    match error {
+        BaseError::Image(error) => platform(error),
+        BaseError::Layout(LayoutError::Image { source, .. }) => platform(source),
+        BaseError::Registry(error) => error.is_other_platform(),
+        _ => false,
+    }
+}
+
+/// What the manifest of an image says, if it has one.
+async fn form(
+    image: &BaseImage,
+    location: &ImageLocation,
+    context: &Context,
+) -> Result<Option<ImageForm>, BaseError> {
+    let Some((digest, size)) = image.manifest_identity().cloned() else { return Ok(None) };
+    let is_in_index = match location {
+        ImageLocation::Registry(reference) => {
+            let named = context.registry.manifest_digest(reference.repository(), reference.version()).await?;
+            named.is_some_and(|named| named != digest)
+        }
+        _ => image.is_in_index(),
+    };
+    let (config, layers) = image.content_media_types();
+    Ok(Some(ImageForm { digest, size, media_type: image.manifest_media_type(), config, layers, is_in_index }))
+}

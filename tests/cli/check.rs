@@ -1,0 +1,42 @@
+//! `limg check`.
+
+use serde_json::Value;
+
+use crate::build::shop;
+
+#[test]
+fn functions_and_images_are_checked_alike() {
+    let context = shop();
+    let checked = context.limg(&["check"]).ok();
+    assert!(checked.stdout.starts_with("checked "), "{}", checked.stdout);
+    assert!(!context.path(".limg").join("images").exists(), "nothing is built");
+    context.limg(&["build", "orders", "-o", "oci:out"]).ok();
+    context.limg(&["check", "oci:out:orders"]).ok();
+    // A command that Lambda's entry script does not accept.
+    context.limg(&["check", "oci:lost"]).fails(2, &["lost"]);
+    context.limg(&["check", "lost"]).fails(2, &["lost"]);
+}
+
+#[test]
+fn findings_have_the_formats_of_other_programs() {
+    let context = shop();
+    context.write("orders/deploy.pem", "-----BEGIN PRIVATE KEY-----\n");
+    let format = |format: &str| context.limg(&["check", "orders", "--format", format]).ok().stdout;
+    let sarif: Value = serde_json::from_str(&format("sarif")).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(
+        results.iter().any(|result| result["ruleId"] == "secret-file" && result["level"] == "warning"),
+        "{sarif}"
+    );
+    assert!(format("github").contains("::warning file=limg.yaml,line="), "{}", format("github"));
+    assert!(format("junit").contains("<testcase classname=\"checked\" name=\"orders\"/>"));
+    let json: Value = serde_json::from_str(&format("json")).unwrap();
+    assert_eq!(
+        (&json["checked"][0], &json["findings"][0]["code"]),
+        (&"orders".into(), &"secret-file".into())
+    );
+    context.limg(&["check", "orders", "--deny", "warnings"]).fails(2, &["--deny warnings"]);
+    let denied = context.limg(&["check", "orders", "--deny", "warnings", "--format", "github"]);
+    assert_eq!(denied.code, Some(2));
+    context.limg(&["build", "--format", "sarif"]).fails(2, &["sarif"]);
+}
