@@ -41,7 +41,7 @@ pub(crate) use self::deprecation::deprecated_runtimes;
 pub(crate) use size::of_image as image_too_large;
 
 use crate::files::SourceTree;
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Place, Severity};
 use crate::plan::{EXTENSIONS, FunctionTrees, ImagePlan};
 use crate::project::{self, Function, ImagePath, LayerSource, RunConfig};
 use crate::runtime::{Contract, LAYER_ROOT, TASK_ROOT};
@@ -224,6 +224,16 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         findings.append(&mut rule(subject)?);
     }
     Ok(findings)
+}
+
+/// The findings of a user who wants the images nevertheless: only those that no image can be made of stay errors.
+#[must_use]
+pub(crate) fn as_warnings(findings: Vec<Finding>) -> Vec<Finding> {
+    let warning = |finding: Finding| match finding.code {
+        Code::FileOverDirectory | Code::LinkToMachine | Code::MissingPackages => finding,
+        _ => Finding { severity: Severity::Warning, ..finding },
+    };
+    findings.into_iter().map(warning).collect()
 }
 
 /// Applies the rules for which no file of AWS's bases matters: those contain no packages of functions and no custom runtime.

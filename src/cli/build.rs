@@ -25,7 +25,7 @@ pub(super) async fn run(
     terminal: &Arc<Terminal>,
     interrupt: Interrupt,
 ) -> Result<ExitCode, CommandError> {
-    let BuildArguments { functions, shard, outputs, tag, cache, common } = arguments;
+    let BuildArguments { functions, shard, outputs, tag, cache, rules, common } = arguments;
     let (loaded, objects) = selection::load(common.reading(&functions), settings, terminal).await?;
     let functions = selection::functions(&loaded, &functions, settings, terminal)?;
     selection::report_deployed_variables(&functions, terminal);
@@ -38,7 +38,9 @@ pub(super) async fn run(
         terminal.built(&[]);
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options { cache_from: cache.cache_from, ..Options::new(settings.time.clone()) };
+    let enforce_rules = !rules.no_check;
+    let options =
+        Options { cache_from: cache.cache_from, enforce_rules, ..Options::new(settings.time.clone()) };
     let context =
         ContextOptions::of_build(&common, objects).open(settings, terminal, loaded.lock_file.clone())?;
     let functions: Vec<&Function> = functions.iter().collect();

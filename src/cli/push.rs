@@ -133,6 +133,7 @@ impl<'a> PushJob<'a> {
             no_speculation,
             no_store_base,
             cache,
+            rules,
             common: _,
         } = arguments;
         if let Some(tag) = tags.iter().find(|tag| !is_tag(tag)) {
@@ -150,6 +151,7 @@ impl<'a> PushJob<'a> {
             cache_from: cache.cache_from.clone(),
             send_early_from: (!no_speculation).then_some(SEND_EARLY_FROM),
             store_base: !no_store_base,
+            enforce_rules: !rules.no_check,
             ..Options::new(settings.time.clone())
         };
         let job = Self { loaded, functions, shard: *shard, tags, options, terminal };

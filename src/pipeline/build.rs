@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub labels: BTreeMap<String, String>,
     /// The size of its files, in bytes, from which a new layer is sent to a registry while it is made; none: never.
     pub send_early_from: Option<u64>,
+    /// Whether what Lambda would reject is an error.
+    pub enforce_rules: bool,
     /// Whether layers of a base that are sent while they are fetched stay in the store.
     pub store_base: bool,
 }
@@ -47,6 +49,7 @@ impl Options {
             labels: BTreeMap::new(),
             send_early_from: None,
             store_base: true,
+            enforce_rules: true,
         }
     }
 }
@@ -67,7 +70,8 @@ pub(super) async fn build(
     sender: Option<UnboundedSender<Announcement>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
-    let mut inputs = load_inputs(functions, context).await?;
+    let inputs = load_inputs(functions, context).await?;
+    let mut inputs = Inputs { enforce_rules: options.enforce_rules, ..inputs };
     let cache_from = match form {
         LayerForm::Blobs => &options.cache_from[..],
         LayerForm::Tars => &[],
@@ -114,7 +118,7 @@ pub(super) async fn load_inputs(functions: &[&Function], context: &Context) -> R
     let (builds, further) = builds::load_all(functions, context).await?;
     findings.extend(further);
     let functions = functions.iter().map(|function| (*function).clone()).collect();
-    Ok(Inputs { functions, bases, remote_layers, packages, builds, findings })
+    Ok(Inputs { functions, bases, remote_layers, packages, builds, findings, enforce_rules: true })
 }
 
 fn make_images(

@@ -273,6 +273,7 @@ mod tests {
             packages: Packages::default(),
             builds: Builds::default(),
             findings: Vec::new(),
+            enforce_rules: true,
         };
         let Ok(Planning::Done { planned, .. }) = plan_all(&inputs) else { panic!("it can be planned") };
 

@@ -30,6 +30,8 @@ pub(super) struct Inputs {
     pub(super) builds: Builds,
     /// The findings so far.
     pub(super) findings: Vec<Finding>,
+    /// Whether what Lambda would reject is an error.
+    pub(super) enforce_rules: bool,
 }
 
 /// A function with the plan of its image.
@@ -55,7 +57,7 @@ pub(super) enum Planning<'a> {
 
 /// Loads each source once, places every function that has a base, and checks the result, collecting all findings.
 pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
-    let Inputs { functions, bases, remote_layers, packages, builds, findings: known } = inputs;
+    let Inputs { functions, bases, remote_layers, packages, builds, findings: known, enforce_rules } = inputs;
     let mut findings = Findings::default();
     findings.extend(known.iter().cloned());
     let mut loader = Loader::new(remote_layers, packages, builds);
@@ -96,7 +98,7 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
                 plan: &plan,
                 code_of,
             })?;
-            Ok((plan, found))
+            Ok((plan, if *enforce_rules { found } else { check::as_warnings(found) }))
         });
         match checked {
             Ok((plan, found)) => {

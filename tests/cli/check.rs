@@ -18,6 +18,21 @@ fn functions_and_images_are_checked_alike() {
 }
 
 #[test]
+fn an_image_that_would_fail_is_built_only_if_the_user_says_so() {
+    let context = shop();
+    context.write("layers/words/extensions/readme.txt", "not a program\n");
+    context.limg(&["build", "orders"]).fails(2, &["[not-a-program]"]);
+    let built = context.limg(&["build", "orders", "--no-check", "-o", "oci:out"]).ok();
+    assert!(
+        built.stderr.contains("warning: the extension") && built.stderr.contains("[not-a-program]"),
+        "{}",
+        built.stderr
+    );
+    // The finished image is judged by its own files.
+    context.limg(&["check", "oci:out:orders"]).fails(2, &["`/opt/extensions/readme.txt` is not executable"]);
+}
+
+#[test]
 fn findings_have_the_formats_of_other_programs() {
     let context = shop();
     context.write("orders/deploy.pem", "-----BEGIN PRIVATE KEY-----\n");

@@ -205,6 +205,7 @@ const NOT_HERE: &[&str] = &[
     "limg template",
     "limg migrate",
     "skopeo",
+    "docker-daemon:",
     "aws",
     "image=",
     "/etc/",

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::ARGUMENTS;
-use super::common::{CacheFromArguments, CommonBuildArguments, ShardArguments};
+use super::common::{CacheFromArguments, CommonBuildArguments, RuleArguments, ShardArguments};
 
 #[derive(Debug, Args)]
 #[command(
@@ -42,6 +42,9 @@ pub(in crate::cli) struct BuildArguments {
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheFromArguments,
+
+    #[command(flatten)]
+    pub(in crate::cli) rules: RuleArguments,
 
     #[command(flatten)]
     pub(in crate::cli) common: CommonBuildArguments,

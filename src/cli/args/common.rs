@@ -30,6 +30,17 @@ pub(in crate::cli) struct CacheFromArguments {
     pub(in crate::cli) cache_from: Vec<ReferenceTemplate>,
 }
 
+/// Whether Lambda's rules count.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Build options")]
+pub(in crate::cli) struct RuleArguments {
+    /// Make images although limg has found that Lambda would reject them or fail on them
+    ///
+    /// These errors become warnings. What cannot be built is still an error.
+    #[arg(long)]
+    pub(in crate::cli) no_check: bool,
+}
+
 /// The options of all commands that build.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build options")]

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::ARGUMENTS;
-use super::common::{CacheFromArguments, CommonBuildArguments, ShardArguments};
+use super::common::{CacheFromArguments, CommonBuildArguments, RuleArguments, ShardArguments};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -108,6 +108,9 @@ pub(in crate::cli) struct PushArguments {
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheFromArguments,
+
+    #[command(flatten)]
+    pub(in crate::cli) rules: RuleArguments,
 
     #[command(flatten)]
     pub(in crate::cli) common: CommonBuildArguments,
