@@ -22,6 +22,7 @@
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
 //! | `extract` | extracts files of another image as a tree |
 //! | `compare` | finds what differs between two images |
+//! | `inspect` | finds what is in an image, layer by layer |
 //! | [`image`] | assembles a base, layers and a config into an image |
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
@@ -48,6 +49,7 @@ mod fs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod image;
+mod inspect;
 mod install;
 pub mod layer;
 mod layer_version;

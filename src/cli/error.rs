@@ -16,6 +16,7 @@ use crate::finding::Help;
 use crate::fs::{FsError, TextError};
 use crate::lock::LockError;
 use crate::pipeline::PipelineError;
+use crate::project::ImageLocationError;
 #[cfg(feature = "aws")]
 use crate::project::RepositoryTemplateError;
 use crate::registry::RegistryError;
@@ -40,7 +41,7 @@ pub(super) enum CommandError {
     Emulator(EmulatorError),
     #[error(transparent)]
     Fs(#[from] FsError),
-    #[error("the definition has several functions, and `limg invoke` runs one")]
+    #[error("the definition has several functions, and this command needs one")]
     WhichFunction { known: Vec<String> },
     #[error("`{event}` is neither a file nor JSON")]
     EventArgument {
@@ -84,6 +85,10 @@ pub(super) enum CommandError {
     TemplateItself { file: PathBuf },
     #[error("failed to read the record of pushed images")]
     PushedImages(#[source] TextError),
+    #[error("the image `{image}` has nothing at `{path}`")]
+    NotInImage { image: String, path: String },
+    #[error(transparent)]
+    ImageLocation(ImageLocationError),
     #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, meant: Vec<&'static str> },
     #[error("limg has no debugger for the runtime `{runtime}`")]
@@ -231,6 +236,10 @@ impl Failure for CommandError {
                     None => format!("use one of {all}"),
                 })
             }
+            Self::ImageLocation(_) => {
+                Some("run `limg inspect --help` for the forms of images".to_owned())
+            }
+            Self::NotInImage { .. } => Some("use `--files` for the list of files".to_owned()),
             Self::NoDebugger { .. } => Some(
                 "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
             ),

@@ -18,6 +18,7 @@ mod fetch;
 mod fetch_error;
 mod functions;
 mod init;
+mod inspect;
 mod interrupt;
 mod invoke;
 mod man;
@@ -142,6 +143,10 @@ async fn run(
         Command::Diff(arguments) => {
             let diff = Box::pin(diff::run(arguments, settings, terminal));
             unless_interrupted(diff, interrupt, terminal).await
+        }
+        Command::Inspect(arguments) => {
+            let inspect = Box::pin(inspect::run(arguments, settings, terminal));
+            unless_interrupted(inspect, interrupt, terminal).await
         }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),

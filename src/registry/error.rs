@@ -245,6 +245,12 @@ impl RegistryError {
         matches!(self, Self::Rejected { response, .. } if response.status == 404)
     }
 
+    /// Whether an index has images, but none for the architecture.
+    #[must_use]
+    pub fn is_other_platform(&self) -> bool {
+        matches!(self, Self::Content { source: ContentError::Platform { .. }, .. })
+    }
+
     /// Whether a tag cannot be changed because its repository has immutable tags.
     ///
     /// Amazon ECR answers `TAG_INVALID` with a message that calls the tag (or its repository) immutable, its API

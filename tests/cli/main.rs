@@ -21,6 +21,7 @@ mod excludes;
 mod failures;
 mod help;
 mod init;
+mod inspect;
 mod install;
 mod json;
 mod killed;

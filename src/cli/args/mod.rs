@@ -10,6 +10,7 @@ mod diff;
 mod event;
 mod functions;
 mod init;
+mod inspect;
 mod invoke;
 mod man;
 mod migrate;
@@ -31,6 +32,7 @@ pub(super) use self::diff::DiffArguments;
 pub(super) use self::event::EventArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
+pub(super) use self::inspect::InspectArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
 pub(super) use self::migrate::MigrateArguments;
@@ -141,6 +143,8 @@ pub(super) enum Command {
     Template(TemplateArguments),
     /// Write the limg.yaml that stands for a definition of another tool
     Migrate(MigrateArguments),
+    /// Show what is in an image: layers, files, packages, settings
+    Inspect(InspectArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
     /// Print a sample event of an AWS service, or list all samples
