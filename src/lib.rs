@@ -20,6 +20,7 @@
 //! | `plan` | puts the trees where Lambda expects them, and completes the image config |
 //! | `check` | checks a planned image against Lambda's rules |
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
+//! | `dockerfile` | writes a Dockerfile that makes the same image, and its context |
 //! | `extract` | extracts files of another image as a tree |
 //! | `compare` | finds what differs between two images |
 //! | `inspect` | finds what is in an image, layer by layer |
@@ -39,6 +40,7 @@ mod check;
 pub mod cli;
 mod compare;
 mod definition;
+mod dockerfile;
 pub mod engine;
 mod event;
 mod extract;

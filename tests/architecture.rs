@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("layer_version", &["store", "project"]),
     ("compare", &["image", "layer", "files", "store", "project"]),
     ("inspect", &["image", "files", "tree", "store", "project"]),
+    ("dockerfile", &["image", "files", "tree", "store", "project"]),
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),

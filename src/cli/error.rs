@@ -101,6 +101,8 @@ pub(super) enum CommandError {
     OutputExists { path: PathBuf },
     #[error(transparent)]
     Migration(#[from] MigrationError),
+    #[error("the folder `{}` is not empty", path.display())]
+    NotEmpty { path: PathBuf },
     #[error("`{}` is not a folder", path.display())]
     NotAFolder { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
@@ -148,6 +150,14 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Which of the known names a wrong one may mean.
+fn meant(name: &str, known: &[String]) -> String {
+    nearest(name, known.iter().map(String::as_str)).map_or_else(
+        || format!("use one of {}", known.join(", ")),
+        |nearest| format!("did you mean `{nearest}`?"),
+    )
 }
 
 /// The reasons why functions are left alone.
@@ -222,13 +232,7 @@ impl Failure for CommandError {
         let text = match self {
             Self::Definition(error) => return error.help(),
             Self::Configuration(error) => return error.help(),
-            Self::UnknownFunction { name, known } => {
-                let nearest = nearest(name, known.iter().map(String::as_str));
-                Some(nearest.map_or_else(
-                    || format!("use one of {}", known.join(", ")),
-                    |nearest| format!("did you mean `{nearest}`?"),
-                ))
-            }
+            Self::UnknownFunction { name, known } => Some(meant(name, known)),
             Self::UnknownRuntime { meant, .. } => {
                 let all = runtime::ids().join(", ");
                 Some(match meant.first() {
@@ -244,7 +248,7 @@ impl Failure for CommandError {
                 "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
             ),
             Self::UnknownCommand { .. } => Some("run `limg help` for the list".to_owned()),
-            Self::FileExists { .. } | Self::NotAFolder { .. } => Some("use an empty folder".to_owned()),
+            Self::FileExists { .. } | Self::NotAFolder { .. } | Self::NotEmpty { .. } => Some("use an empty folder".to_owned()),
             Self::OutputExists { .. } => {
                 Some("rename or remove it, or use `-o` to name a file in another folder".to_owned())
             }

@@ -12,6 +12,7 @@ mod config_yaml;
 mod context;
 mod destination;
 mod diff;
+mod dockerfile;
 mod error;
 mod event;
 mod fetch;
@@ -147,6 +148,10 @@ async fn run(
         Command::Inspect(arguments) => {
             let inspect = Box::pin(inspect::run(arguments, settings, terminal));
             unless_interrupted(inspect, interrupt, terminal).await
+        }
+        Command::Dockerfile(arguments) => {
+            let dockerfile = Box::pin(dockerfile::run(arguments, settings, terminal));
+            unless_interrupted(dockerfile, interrupt, terminal).await
         }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),

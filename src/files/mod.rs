@@ -34,7 +34,7 @@ pub use javascript_imports::JavaScriptImports;
 pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
 pub use overlay::{
-    HiddenEntry, Hiding, Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, is_whiteout,
+    HiddenEntry, Hiding, Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, entry_path, is_whiteout,
 };
 pub use packages::{node_manifest, node_package_folder, python_distribution};
 pub use program::{HEAD, Program, ScriptFault};

@@ -401,7 +401,8 @@ fn whiteout(path: &ImagePath) -> Option<Whiteout> {
 }
 
 /// The image path of a tar entry's name: `./etc/` is `/etc`. `None` for the root and for a name that leads out of it.
-fn entry_path(name: &str) -> Option<ImagePath> {
+#[must_use]
+pub fn entry_path(name: &str) -> Option<ImagePath> {
     let mut path = String::with_capacity(name.len() + 1);
     for name in name.split('/').filter(|name| !matches!(*name, "" | ".")) {
         path.extend(["/", name]);

@@ -3,6 +3,7 @@
 use tokio::task::JoinError;
 
 use crate::bytecode::BytecodeError;
+use crate::dockerfile::DockerfileError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::failure::{AnyFailure, Failure, FailureKind, kind_of_input, kind_of_work, report_bug};
@@ -53,6 +54,15 @@ pub(crate) enum PipelineError {
         /// Why.
         #[source]
         source: BaseError,
+    },
+    /// The Dockerfile of a function cannot be written.
+    #[error("failed to write the Dockerfile of `{function}`")]
+    Dockerfile {
+        /// The function.
+        function: String,
+        /// Why.
+        #[source]
+        source: DockerfileError,
     },
     /// Packages cannot be installed for a reason outside the definition.
     #[error("failed to install the packages of `{list}`")]
@@ -342,6 +352,7 @@ impl Failure for PipelineError {
             Self::Findings(_) | Self::NothingToPin { .. } => FailureKind::User,
             Self::Base { source, .. } | Self::ReadImage { source, .. } => source.kind(),
             Self::Deliver { source, .. } => source.kind(),
+            Self::Dockerfile { source, .. } => source.kind(),
             Self::Lock(source) => source.kind(),
             Self::LayerVersion { source, .. } => source.kind(),
             Self::Push(source) => source.kind(),
@@ -362,6 +373,7 @@ impl Failure for PipelineError {
             Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
             Self::Deliver { source, .. } => source.help(),
+            Self::Dockerfile { source, .. } => source.help(),
             Self::Lock(source) => source.help(),
             Self::LayerVersion { source, .. } => source.help(),
             Self::Push(source) => source.help(),

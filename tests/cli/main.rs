@@ -16,6 +16,7 @@ mod cache;
 mod definitions;
 mod destinations;
 mod diff;
+mod dockerfile;
 mod documentation;
 mod excludes;
 mod failures;

@@ -17,7 +17,7 @@ Examples:
   limg inspect oci:base --files
   limg inspect greet --largest 10 --format json
   limg inspect greet --path /var/task/app.py
-  limg inspect docker-daemon:shop/greet:latest --config
+  limg inspect oci:base --config
   limg inspect greet --mtree > greet.mtree  # for `bsdtar` and `mtree`")]
 pub(in crate::cli) struct InspectArguments {
     /// A function of the definition, or an image: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`,

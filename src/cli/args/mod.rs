@@ -7,6 +7,7 @@ mod common;
 mod completions;
 mod definition;
 mod diff;
+mod dockerfile;
 mod event;
 mod functions;
 mod init;
@@ -29,6 +30,7 @@ pub(super) use self::common::{CommonBuildArguments, ShardArguments};
 pub(super) use self::completions::CompletionsArguments;
 pub(super) use self::definition::DefinitionArguments;
 pub(super) use self::diff::DiffArguments;
+pub(super) use self::dockerfile::DockerfileArguments;
 pub(super) use self::event::EventArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
@@ -147,6 +149,8 @@ pub(super) enum Command {
     Inspect(InspectArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
+    /// Write a Dockerfile that makes the image of a function, with the files that it copies
+    Dockerfile(DockerfileArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

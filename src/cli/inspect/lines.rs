@@ -13,6 +13,10 @@ use crate::units::size;
 /// The longest name of a layer in a table, in characters.
 const LONGEST_NAME: usize = 60;
 
+/// The columns of the table of layers: texts, then numbers.
+const LAYERS: [Align; 6] =
+    [Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+
 /// The lines of a result.
 pub(super) fn of(report: &InspectReport) -> Vec<String> {
     let mut lines = heading(report);
@@ -74,8 +78,7 @@ fn layers(view: &LayersView) -> Vec<String> {
         size(view.total.uncompressed_size),
     ];
     let rows = [header].into_iter().chain(view.layers.iter().map(row)).chain([total]).collect();
-    use Align::{Left, Right};
-    let mut lines = table([Left, Left, Left, Right, Right, Right], rows);
+    let mut lines = table(LAYERS, rows);
     if view.hidden.files > 0 {
         lines.push(String::new());
         lines.push(format!(
