@@ -7,6 +7,7 @@
 
 mod binary;
 mod elf_links;
+mod entry_path;
 mod file_facts;
 mod file_state;
 mod index;
@@ -28,14 +29,13 @@ pub use binary::Binary;
 #[cfg(test)]
 pub(crate) use elf_links::tests::linked;
 pub use elf_links::{Libc, NodeInterface, program_libc};
+pub use entry_path::{entry_path, is_whiteout};
 pub use file_state::FileState;
 pub use index::{FileIndex, IndexEntry};
 pub use javascript_imports::JavaScriptImports;
 pub use layer_reader::{LayerForm, LayerReadError, read_layer};
 pub use merged::{Conflict, Found, LaidTree, Lower, Merge, Merged, Overwrite, Owner};
-pub use overlay::{
-    HiddenEntry, Hiding, Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode, entry_path, is_whiteout,
-};
+pub use overlay::{HiddenEntry, Hiding, Origin, Overlay, OverlayEntry, OverlayFile, OverlayNode};
 pub use packages::{node_manifest, node_package_folder, python_distribution};
 pub use program::{HEAD, Program, ScriptFault};
 pub use python_imports::{PythonImport, PythonImports, PythonModule};

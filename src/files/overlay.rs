@@ -10,6 +10,7 @@ use std::ops::Bound;
 
 use serde::Serialize;
 
+use super::entry_path::{Whiteout, entry_path, whiteout};
 use super::index::{FileIndex, IndexEntry};
 use super::layer_reader::{LayerForm, LayerReadError, read_layer};
 use super::resolve::{DeadEnd, Step, trace};
@@ -368,44 +369,4 @@ impl Layer<'_> {
             None => OverlayNode::Unsupported("is a hard link to a file that the image does not have"),
         }
     }
-}
-
-/// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
-#[derive(Debug)]
-enum Whiteout {
-    /// Everything in this folder, or in the root.
-    Below(Option<ImagePath>),
-    /// What is at this path, and everything below.
-    At(ImagePath),
-    /// Nothing, although it has the name of a whiteout.
-    Nothing,
-}
-
-/// Whether an entry with this path would be a whiteout, never a file.
-#[must_use]
-pub fn is_whiteout(path: &ImagePath) -> bool {
-    path.name().starts_with(".wh.")
-}
-
-fn whiteout(path: &ImagePath) -> Option<Whiteout> {
-    let deleted = path.name().strip_prefix(".wh.")?;
-    let folder = path.parent();
-    if deleted == ".wh..opq" {
-        return Some(Whiteout::Below(folder));
-    }
-    let sibling = match folder {
-        Some(folder) => folder.join(deleted),
-        None => format!("/{deleted}").parse(),
-    };
-    Some(sibling.map_or(Whiteout::Nothing, Whiteout::At))
-}
-
-/// The image path of a tar entry's name: `./etc/` is `/etc`. `None` for the root and for a name that leads out of it.
-#[must_use]
-pub fn entry_path(name: &str) -> Option<ImagePath> {
-    let mut path = String::with_capacity(name.len() + 1);
-    for name in name.split('/').filter(|name| !matches!(*name, "" | ".")) {
-        path.extend(["/", name]);
-    }
-    path.try_into().ok()
 }

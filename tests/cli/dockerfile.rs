@@ -28,7 +28,7 @@ impl Made {
             let (instruction, rest) = line.split_once(' ').unwrap();
             match instruction {
                 "ARG" => assert_eq!(rest, "BASE"),
-                "FROM" => made.from = rest.to_owned(),
+                "FROM" => rest.clone_into(&mut made.from),
                 "COPY" => {
                     let folder = rest.strip_suffix("/ /").unwrap_or_else(|| panic!("{line}"));
                     assert!(

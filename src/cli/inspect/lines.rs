@@ -14,8 +14,7 @@ use crate::units::size;
 const LONGEST_NAME: usize = 60;
 
 /// The columns of the table of layers: texts, then numbers.
-const LAYERS: [Align; 6] =
-    [Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+const LAYERS: [Align; 6] = [Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
 
 /// The lines of a result.
 pub(super) fn of(report: &InspectReport) -> Vec<String> {
