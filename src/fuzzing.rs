@@ -97,7 +97,9 @@ pub fn zip(bytes: &[u8]) {
 /// The tar archive of a layer, over another one.
 pub fn layer(bytes: &[u8]) {
     let mut overlay = Overlay::default();
-    if overlay.add_layer(bytes, |_, _| {}).is_ok() && overlay.add_layer(bytes, |_, _| {}).is_ok() {
+    if overlay.add_layer(bytes, |_, _, _| Ok(())).is_ok()
+        && overlay.add_layer(bytes, |_, _, _| Ok(())).is_ok()
+    {
         let _parsed = overlay.into_index();
     }
 }

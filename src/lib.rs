@@ -20,8 +20,10 @@
 //! | `plan` | puts the trees where Lambda expects them, and completes the image config |
 //! | `check` | checks a planned image against Lambda's rules |
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
+//! | `dockerfile` | writes a Dockerfile that makes the same image, and its context |
 //! | `extract` | extracts files of another image as a tree |
 //! | `compare` | finds what differs between two images |
+//! | `inspect` | finds what is in an image, layer by layer |
 //! | [`image`] | assembles a base, layers and a config into an image |
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
@@ -38,6 +40,7 @@ mod check;
 pub mod cli;
 mod compare;
 mod definition;
+mod dockerfile;
 pub mod engine;
 mod event;
 mod extract;
@@ -48,6 +51,7 @@ mod fs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod image;
+mod inspect;
 mod install;
 pub mod layer;
 mod layer_version;

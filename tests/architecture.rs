@@ -33,6 +33,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("layout", &["image", "layer", "files", "tree", "store", "project"]),
     ("layer_version", &["store", "project"]),
     ("compare", &["image", "layer", "files", "store", "project"]),
+    ("inspect", &["image", "files", "tree", "store", "project"]),
+    ("dockerfile", &["image", "files", "tree", "store", "project"]),
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),

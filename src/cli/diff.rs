@@ -9,7 +9,8 @@ use super::context::{self, ContextOptions};
 use super::error::CommandError;
 use super::render::Terminal;
 use super::settings::Settings;
-use crate::compare::{Change, Comparison, FileState, LayerState};
+use crate::compare::{Change, Comparison, LayerState};
+use crate::files::FileState;
 use crate::pipeline::{self, Pinning};
 use crate::units::size;
 
@@ -42,7 +43,7 @@ fn lines(comparison: &Comparison, all: bool) -> Vec<String> {
     section("layers", layers, |LayerState { size: bytes, .. }| size(*bytes), &mut lines);
     section("packages", packages, String::clone, &mut lines);
     let listed = if all { files.len() } else { files.len().min(LISTED) };
-    section("files", &files[..listed], state, &mut lines);
+    section("files", &files[..listed], FileState::to_string, &mut lines);
     if listed < files.len() {
         lines.push(format!("  and {} more, which `--verbose` lists", files.len() - listed));
     }
@@ -65,14 +66,5 @@ fn section<T>(heading: &str, changes: &[Change<T>], show: impl Fn(&T) -> String,
             (Some(before), None) => format!("  - {name}  {before}"),
             (None, after) => format!("  + {name}  {}", after.unwrap_or_default()),
         });
-    }
-}
-
-fn state(state: &FileState) -> String {
-    match state {
-        FileState::File { mode, size: bytes } => format!("{mode:04o} {}", size(*bytes)),
-        FileState::Symlink { target } => format!("link to {target}"),
-        FileState::Directory => "directory".to_owned(),
-        FileState::Other => "other".to_owned(),
     }
 }

@@ -51,7 +51,7 @@ pub(super) enum CommandError {
     Emulator(EmulatorError),
     #[error(transparent)]
     Fs(#[from] FsError),
-    #[error("the definition has several functions, and `limg invoke` runs one")]
+    #[error("the definition has several functions, and this command needs one")]
     WhichFunction { known: Vec<String> },
     #[error("`{event}` is neither a file nor JSON")]
     EventArgument {
@@ -95,6 +95,10 @@ pub(super) enum CommandError {
     TemplateItself { file: PathBuf },
     #[error("failed to read the record of pushed images")]
     PushedImages(#[source] TextError),
+    #[error("the image `{image}` has nothing at `{path}`")]
+    NotInImage { image: String, path: String },
+    #[error(transparent)]
+    ImageLocation(ImageLocationError),
     #[error("unknown runtime `{name}`")]
     UnknownRuntime { name: String, meant: Vec<&'static str> },
     #[error("limg has no debugger for the runtime `{runtime}`")]
@@ -107,6 +111,8 @@ pub(super) enum CommandError {
     OutputExists { path: PathBuf },
     #[error(transparent)]
     Migration(#[from] MigrationError),
+    #[error("the folder `{}` is not empty", path.display())]
+    NotEmpty { path: PathBuf },
     #[error("`{}` is not a folder", path.display())]
     NotAFolder { path: PathBuf },
     #[error("cannot write images to `{text}`: {why}")]
@@ -154,6 +160,14 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Which of the known names a wrong one may mean.
+fn meant(name: &str, known: &[String]) -> String {
+    nearest(name, known.iter().map(String::as_str)).map_or_else(
+        || format!("use one of {}", known.join(", ")),
+        |nearest| format!("did you mean `{nearest}`?"),
+    )
 }
 
 /// The reasons why functions are left alone.
@@ -229,13 +243,7 @@ impl Failure for CommandError {
         let text = match self {
             Self::Definition(error) => return error.help(),
             Self::Configuration(error) => return error.help(),
-            Self::UnknownFunction { name, known } => {
-                let nearest = nearest(name, known.iter().map(String::as_str));
-                Some(nearest.map_or_else(
-                    || format!("use one of {}", known.join(", ")),
-                    |nearest| format!("did you mean `{nearest}`?"),
-                ))
-            }
+            Self::UnknownFunction { name, known } => Some(meant(name, known)),
             Self::UnknownRuntime { meant, .. } => {
                 let all = runtime::ids().join(", ");
                 Some(match meant.first() {
@@ -243,11 +251,15 @@ impl Failure for CommandError {
                     None => format!("use one of {all}"),
                 })
             }
+            Self::ImageLocation(_) => {
+                Some("run `limg inspect --help` for the forms of images".to_owned())
+            }
+            Self::NotInImage { .. } => Some("use `--files` for the list of files".to_owned()),
             Self::NoDebugger { .. } => Some(
                 "start the debugger in the function, publish its port with `--publish`, and increase the `timeout`".to_owned(),
             ),
             Self::UnknownCommand { .. } => Some("run `limg help` for the list".to_owned()),
-            Self::FileExists { .. } | Self::NotAFolder { .. } => Some("use an empty folder".to_owned()),
+            Self::FileExists { .. } | Self::NotAFolder { .. } | Self::NotEmpty { .. } => Some("use an empty folder".to_owned()),
             Self::OutputExists { .. } => {
                 Some("rename or remove it, or use `-o` to name a file in another folder".to_owned())
             }

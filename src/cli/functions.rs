@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::args::{FunctionsArguments, Reading};
 use super::error::CommandError;
-use super::render::Terminal;
+use super::render::{Align, Terminal, table};
 use super::selection;
 use super::settings::Settings;
 use crate::definition::{Loaded, Located, Unbuildable, WhyUnbuildable};
@@ -171,19 +171,11 @@ fn lines(functions: &BTreeMap<&str, FunctionReport<'_>>) -> Vec<String> {
             or_none(report.image),
         ]
     };
-    let rows: Vec<_> = functions.iter().map(row).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().chain([&header]).map(|row| row[column].chars().count());
-        cells.max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..header.len()).map(width).collect();
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let mut lines = vec![line(&header)];
-    for (row, report) in rows.iter().zip(functions.values()) {
-        lines.push(line(row));
+    let rows = [header].into_iter().chain(functions.iter().map(row)).collect();
+    let mut rows = table([Align::Left; 5], rows).into_iter();
+    let mut lines: Vec<_> = rows.by_ref().take(1).collect();
+    for (row, report) in rows.zip(functions.values()) {
+        lines.push(row);
         let kind = match report {
             FunctionReport { left_alone: true, .. } => "left alone",
             FunctionReport { can_be_built: true, .. } => "may fail",

@@ -13,12 +13,14 @@ mod config_yaml;
 mod context;
 mod destination;
 mod diff;
+mod dockerfile;
 mod error;
 mod event;
 mod fetch;
 mod fetch_error;
 mod functions;
 mod init;
+mod inspect;
 mod interrupt;
 mod invoke;
 mod man;
@@ -147,6 +149,14 @@ async fn run(
         Command::Diff(arguments) => {
             let diff = Box::pin(diff::run(arguments, settings, terminal));
             unless_interrupted(diff, interrupt, terminal).await
+        }
+        Command::Inspect(arguments) => {
+            let inspect = Box::pin(inspect::run(arguments, settings, terminal));
+            unless_interrupted(inspect, interrupt, terminal).await
+        }
+        Command::Dockerfile(arguments) => {
+            let dockerfile = Box::pin(dockerfile::run(arguments, settings, terminal));
+            unless_interrupted(dockerfile, interrupt, terminal).await
         }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),

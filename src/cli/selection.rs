@@ -185,6 +185,18 @@ pub(super) fn of_shard(
     own
 }
 
+/// The one function that the user named, or the only one, to run it.
+pub(super) fn function_to_run(
+    loaded: &Loaded,
+    name: Option<String>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Function, CommandError> {
+    let function = one_function(loaded, name, settings, terminal)?;
+    warn_of_deployed_variables(&function, settings, terminal);
+    Ok(function)
+}
+
 /// The one function that the user named, or the only one.
 pub(super) fn one_function(
     loaded: &Loaded,
@@ -198,7 +210,5 @@ pub(super) fn one_function(
         return Err(CommandError::which_function(loaded));
     }
     let selected = functions(loaded, &names, settings, terminal)?;
-    let function = selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))?;
-    warn_of_deployed_variables(&function, settings, terminal);
-    Ok(function)
+    selected.into_iter().next().ok_or_else(|| CommandError::which_function(loaded))
 }

@@ -1,31 +1,16 @@
-//! The contents of some files of an image: their digests, and the text of manifests.
+//! The contents of some files of an image: their digests, and what the manifests of packages declare.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 
-use crate::files::{LayerReadError, Origin, TarEntries, read_layer};
+use crate::files::{LayerReadError, Origin, TarEntries, node_manifest, read_layer};
 use crate::layer::Layer;
 use crate::store::{Digest, HashingReader};
-
-/// The most bytes of a manifest that are kept.
-const MANIFEST_LIMIT: usize = 1024 * 1024;
-
-/// The manifest of a package of Node.js.
-const MANIFEST: &str = "package.json";
-
-/// Whether a path is that of the manifest of a package of Node.js.
-fn is_manifest(path: &str) -> bool {
-    let folder = path.strip_suffix(MANIFEST).and_then(|path| path.strip_suffix('/'));
-    let below =
-        folder.and_then(|folder| Some(&folder[folder.rfind("node_modules/")? + "node_modules/".len()..]));
-    below.is_some_and(|name| name.matches('/').count() == usize::from(name.starts_with('@')))
-}
 
 /// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     digests: BTreeMap<Origin, Digest>,
-    manifests: BTreeMap<Origin, Vec<u8>>,
+    packages: BTreeMap<Origin, (String, String)>,
 }
 
 impl Contents {
@@ -58,10 +43,8 @@ impl Contents {
 
     fn add(&mut self, origin: Origin, name: &str, content: &mut impl std::io::Read) -> std::io::Result<()> {
         let mut hashed = HashingReader::new(content);
-        if is_manifest(name) {
-            let mut manifest = Vec::new();
-            hashed.by_ref().take(MANIFEST_LIMIT as u64).read_to_end(&mut manifest)?;
-            self.manifests.insert(origin, manifest);
+        if let Some(package) = node_manifest(name, &mut hashed)? {
+            self.packages.insert(origin, package);
         }
         self.digests.insert(origin, hashed.finish()?);
         Ok(())
@@ -72,26 +55,8 @@ impl Contents {
         self.digests.get(&origin)
     }
 
-    /// The text of a manifest, if it was read.
-    pub(super) fn manifest(&self, origin: Origin) -> Option<&[u8]> {
-        self.manifests.get(&origin).map(Vec::as_slice)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn manifests_of_packages_are_known_by_their_paths() {
-        for (path, expected) in [
-            ("/var/task/node_modules/ms/package.json", true),
-            ("var/task/node_modules/a/node_modules/@s/b/package.json", true),
-            ("/var/task/node_modules/ms/lib/package.json", false),
-            ("/var/task/package.json", false),
-            ("/package.json", false),
-        ] {
-            assert_eq!(is_manifest(path), expected, "{path}");
-        }
+    /// Name and version of the package of Node.js whose manifest was read.
+    pub(super) fn package(&self, origin: Origin) -> Option<&(String, String)> {
+        self.packages.get(&origin)
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::files::{LayerReadError, Origin, Overlay, OverlayEntry, OverlayNode};
+use crate::files::{FileState, LayerReadError, Origin, Overlay, OverlayEntry, OverlayNode};
 use crate::image::BaseImage;
 use crate::layer::Layer;
 use crate::project::RunConfig;
@@ -68,28 +68,6 @@ pub(crate) struct LayerState {
     pub size: u64,
 }
 
-/// What is at a path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum FileState {
-    /// A file with its permission bits, and its size in bytes.
-    File {
-        /// The permission bits.
-        mode: u32,
-        /// The size in bytes.
-        size: u64,
-    },
-    /// A symbolic link.
-    Symlink {
-        /// Its target.
-        target: String,
-    },
-    /// A directory, where the other image has something else.
-    Directory,
-    /// Something that limg does not put into images.
-    Other,
-}
-
 /// Compares images whose layers are on this machine.
 ///
 /// # Errors
@@ -114,8 +92,8 @@ pub(crate) fn compare(before: &BaseImage, after: &BaseImage) -> Result<Compariso
         .collect();
     let files = changed.iter().map(|(path, [one, other])| Change {
         name: (*path).to_owned(),
-        before: one.as_ref().map(state),
-        after: other.as_ref().map(state),
+        before: one.as_ref().map(FileState::of),
+        after: other.as_ref().map(FileState::of),
     });
     Ok(Comparison {
         layers: layer_changes(before, after),
@@ -128,7 +106,7 @@ pub(crate) fn compare(before: &BaseImage, after: &BaseImage) -> Result<Compariso
 
 fn add(overlay: &mut Overlay, layers: &[Layer]) -> Result<(), LayerReadError> {
     layers.iter().try_for_each(|layer| {
-        overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ()).map(drop)
+        overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _, _| Ok(())).map(drop)
     })
 }
 
@@ -173,17 +151,8 @@ fn is_same(one: Option<&OverlayNode>, other: Option<&OverlayNode>, contents: &[C
                 && one.size == other.size
                 && contents[0].digest(one.origin) == contents[1].digest(other.origin)
         }
-        (Some(one), Some(other)) => state(one) == state(other),
+        (Some(one), Some(other)) => FileState::of(one) == FileState::of(other),
         _ => false,
-    }
-}
-
-fn state(node: &OverlayNode) -> FileState {
-    match node {
-        OverlayNode::File(file) => FileState::File { mode: file.mode, size: file.size },
-        OverlayNode::Symlink(target) => FileState::Symlink { target: target.to_string() },
-        OverlayNode::Directory(_) => FileState::Directory,
-        OverlayNode::Unsupported(_) => FileState::Other,
     }
 }
 

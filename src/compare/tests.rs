@@ -1,43 +1,8 @@
 //! Comparisons of images with small layers.
 
-use serde_json::json;
-
 use super::*;
-use crate::project::Architecture;
-use crate::store::{Digest, Store};
-
-/// A layer with files: `PATH`, its mode and content; a content `-> TARGET` is that of a link.
-fn layer(store: &Store, files: &[(&str, u32, &str)]) -> Layer {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, mode, content) in files {
-        let mut header = tar::Header::new_ustar();
-        header.set_mode(*mode);
-        header.set_size(0);
-        if let Some(target) = content.strip_prefix("-> ") {
-            header.set_entry_type(tar::EntryType::Symlink);
-            tar.append_link(&mut header, path, target).unwrap();
-        } else {
-            header.set_size(content.len() as u64);
-            tar.append_data(&mut header, path, content.as_bytes()).unwrap();
-        }
-    }
-    let blob = store.add_blob(&tar.into_inner().unwrap()).unwrap();
-    let digest = Digest::of(&blob.read().unwrap());
-    Layer { digest: digest.clone(), diff_id: digest, size: blob.size, blob }
-}
-
-/// An image with layers by their names.
-fn image(layers: Vec<(&str, Layer)>, command: &str) -> BaseImage {
-    let diff_ids: Vec<_> = layers.iter().map(|(_, layer)| layer.diff_id.as_str()).collect();
-    let history: Vec<_> =
-        layers.iter().map(|(name, _)| json!({ "created_by": format!("limg: {name}") })).collect();
-    let config = json!({
-        "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": diff_ids },
-        "history": history, "config": { "Cmd": [command], "Env": ["A=1"] },
-    });
-    let layers = layers.into_iter().map(|(_, layer)| layer).collect();
-    BaseImage::without_manifest(config.to_string().as_bytes(), layers, Architecture::X86_64).unwrap()
-}
+use crate::image::fixture::{image, layer};
+use crate::store::Store;
 
 fn names<T>(changes: &[Change<T>]) -> Vec<String> {
     let sign = |change: &Change<T>| match (&change.before, &change.after) {

@@ -16,6 +16,8 @@ pub(crate) use error::ExtractError;
 pub(crate) use reusable_layer::fits_base;
 pub(crate) use unpack::{unpack, view};
 
+use std::io::Read;
+
 use crate::files::{Overlay, OverlayNode};
 use crate::image::Layer;
 use crate::project::ImagePath;
@@ -115,7 +117,10 @@ fn read_selection(
     let mut candidates = Vec::new();
     for (number, layer) in (0..).zip(layers) {
         let mut candidate = Candidate::new(path);
-        let check = |entry: &_, path: Option<&_>| candidate.check(entry, path);
+        let check = |entry: &_, path: Option<&_>, _: &mut dyn Read| {
+            candidate.check(entry, path);
+            Ok(())
+        };
         let form = image.add_blob(&layer.blob, &layer.digest, &layer.diff_id, check)?;
         if form.is_one_member && form.is_complete {
             candidates.push((number, layer, candidate));

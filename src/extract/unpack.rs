@@ -29,7 +29,7 @@ type Places<'a> = BTreeMap<Origin, Vec<(&'a ImagePath, &'a OverlayFile)>>;
 pub(crate) fn view(layers: &[Layer]) -> Result<Overlay, LayerReadError> {
     let mut image = Overlay::default();
     for layer in layers {
-        image.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ())?;
+        image.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _, _| Ok(()))?;
     }
     Ok(image)
 }

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::binary::is_candidate;
 use super::elf_facts::ElfFacts;
+use super::entry_path::is_whiteout;
 use super::index::{FileIndex, IndexEntry};
 use super::layer_reader::LayerReadError;
-use super::overlay::{Origin, Overlay, OverlayNode, is_whiteout};
+use super::overlay::{Origin, Overlay, OverlayNode};
 use super::program::{HEAD, Program, ScriptFault};
 use super::tar_entries::TarEntry;
 use super::target::Machine;
@@ -116,7 +117,7 @@ impl ImageFiles {
         for (number, (blob, digest, diff_id)) in (0..).zip(layers) {
             let mut seen = LayerFacts::default();
             let mut entry = 0;
-            let form = overlay.add_blob_reading(blob, digest, diff_id, |tar_entry, path, content| {
+            let form = overlay.add_blob(blob, digest, diff_id, |tar_entry, path, content| {
                 seen.add(tar_entry, path, &mut folders);
                 if let Some(path) =
                     path.filter(|_| tar_entry.kind.is_file() || tar_entry.kind.is_contiguous())

@@ -8,9 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::ops::Bound;
 
+use serde::Serialize;
+
+use super::entry_path::{Whiteout, entry_path, whiteout};
 use super::index::{FileIndex, IndexEntry};
 use super::layer_reader::{LayerForm, LayerReadError, read_layer};
-use super::resolve::{Step, resolve};
+use super::resolve::{DeadEnd, Step, trace};
 use super::tar_entries::{MORE_THAN_LIMG_LISTS, TarEntries, TarEntry};
 use crate::project::{ImagePath, PATH_LIMIT, why_not_on_linux};
 use crate::store::{Blob, Digest};
@@ -25,6 +28,33 @@ pub struct Overlay {
     layers: u32,
     /// What the entries of all layers count against the limit of a listing.
     pub(super) listed: usize,
+    /// What is hidden, if that is kept.
+    hidden: Option<Vec<HiddenEntry>>,
+}
+
+/// An entry that a higher layer hides, or a later entry of its own layer.
+#[derive(Debug, Clone)]
+pub struct HiddenEntry {
+    /// Its path.
+    pub path: ImagePath,
+    /// What it is, and its layer.
+    pub entry: OverlayEntry,
+    /// The number of the layer that hides it.
+    pub by: u32,
+    /// How.
+    pub how: Hiding,
+}
+
+/// How an entry is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hiding {
+    /// A whiteout deletes it, or a folder above.
+    Deleted,
+    /// Another entry takes its place, or that of a folder above.
+    Replaced,
+    /// It is a directory, and another one at its path adds to it and sets the mode.
+    Merged,
 }
 
 /// What is at a path.
@@ -81,6 +111,18 @@ struct Layer<'a> {
 }
 
 impl Overlay {
+    /// An empty view that keeps what higher layers hide.
+    #[must_use]
+    pub fn keeping_hidden() -> Self {
+        Self { hidden: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What higher layers hide, in the order in which it was hidden, if that is kept.
+    #[must_use]
+    pub fn hidden(&self) -> &[HiddenEntry] {
+        self.hidden.as_deref().unwrap_or_default()
+    }
+
     /// Lays the next layer, whose blob is read and checked as by [`read_layer`], over the layers so far. `see` is as in
     /// [`add_layer`](Self::add_layer).
     ///
@@ -91,47 +133,21 @@ impl Overlay {
         blob: &Blob,
         digest: &Digest,
         diff_id: &Digest,
-        mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
-    ) -> Result<LayerForm, LayerReadError> {
-        self.add_blob_reading(blob, digest, diff_id, |entry, path, _| {
-            see(entry, path);
-            Ok(())
-        })
-    }
-
-    /// As [`add_blob`](Self::add_blob), for a `see` that also reads the contents of entries.
-    ///
-    /// # Errors
-    /// As [`add_blob`](Self::add_blob), and when `see` fails.
-    pub fn add_blob_reading(
-        &mut self,
-        blob: &Blob,
-        digest: &Digest,
-        diff_id: &Digest,
         see: impl FnMut(&TarEntry, Option<&ImagePath>, &mut dyn Read) -> io::Result<()>,
     ) -> Result<LayerForm, LayerReadError> {
         let failed = |source| LayerReadError::Tar { layer: digest.clone(), source };
-        let work = |tar: &mut dyn Read| self.add_layer_reading(tar, see).map_err(failed);
+        let work = |tar: &mut dyn Read| self.add_layer(tar, see).map_err(failed);
         read_layer(blob, digest, diff_id, work).map(|((), form)| form)
     }
 
-    /// Lays the next layer, an uncompressed tar stream, over the layers so far. `see` is shown every entry and its path,
-    /// which is `None` for the root and for names that lead out of the image: extractors place neither.
+    /// Lays the next layer, an uncompressed tar stream, over the layers so far. `see` is shown every entry, its path, and its
+    /// content, which need not be read. The path is `None` for the root and for names that lead out of the image: extractors
+    /// place neither.
     ///
     /// # Errors
-    /// When the stream is not a tar archive, a path is too long, or the layers together have more files than limg lists.
+    /// When the stream is not a tar archive, a path is too long, the layers together have more files than limg lists, or `see`
+    /// fails.
     pub fn add_layer(
-        &mut self,
-        tar: impl Read,
-        mut see: impl FnMut(&TarEntry, Option<&ImagePath>),
-    ) -> io::Result<()> {
-        self.add_layer_reading(tar, |entry, path, _| {
-            see(entry, path);
-            Ok(())
-        })
-    }
-
-    fn add_layer_reading(
         &mut self,
         tar: impl Read,
         mut see: impl FnMut(&TarEntry, Option<&ImagePath>, &mut dyn Read) -> io::Result<()>,
@@ -160,11 +176,14 @@ impl Overlay {
         // Whiteouts hide what lower layers have, wherever in their own layer they are.
         for whiteout in whiteouts {
             match whiteout {
-                Whiteout::Below(Some(folder)) => self.remove_below(folder.as_str()),
-                Whiteout::Below(None) => self.entries.clear(),
+                Whiteout::Below(folder) => {
+                    self.remove_below(folder.as_ref().map_or("", ImagePath::as_str), number, Hiding::Deleted);
+                }
                 Whiteout::At(path) => {
-                    self.remove_below(path.as_str());
-                    self.entries.remove(&path);
+                    self.remove_below(path.as_str(), number, Hiding::Deleted);
+                    if let Some(entry) = self.entries.remove(&path) {
+                        self.hide(path, entry, number, Hiding::Deleted);
+                    }
                 }
                 Whiteout::Nothing => {}
             }
@@ -184,16 +203,28 @@ impl Overlay {
         if !self.is_directory(path.folder()) {
             self.make_folders(&path, entry.layer);
         }
-        let is_directory = matches!(entry.node, OverlayNode::Directory(_));
+        let (by, is_directory) = (entry.layer, matches!(entry.node, OverlayNode::Directory(_)));
         match self.entries.entry(path) {
             Entry::Vacant(vacant) => drop(vacant.insert(entry)),
             Entry::Occupied(mut occupied) => {
                 let replaced = occupied.insert(entry);
-                if matches!(replaced.node, OverlayNode::Directory(_)) && !is_directory {
+                let was_directory = matches!(replaced.node, OverlayNode::Directory(_));
+                if was_directory && !is_directory {
                     let path = occupied.key().clone();
-                    self.remove_below(path.as_str());
+                    self.remove_below(path.as_str(), by, Hiding::Replaced);
+                    self.hide(path, replaced, by, Hiding::Replaced);
+                } else if self.hidden.is_some() {
+                    let path = occupied.key().clone();
+                    let how = if was_directory { Hiding::Merged } else { Hiding::Replaced };
+                    self.hide(path, replaced, by, how);
                 }
             }
+        }
+    }
+
+    fn hide(&mut self, path: ImagePath, entry: OverlayEntry, by: u32, how: Hiding) {
+        if let Some(hidden) = &mut self.hidden {
+            hidden.push(HiddenEntry { path, entry, by, how });
         }
     }
 
@@ -204,14 +235,20 @@ impl Overlay {
         while let Some(folder) = above.filter(|folder| !self.is_directory(folder.as_str())) {
             above = folder.parent();
             self.listed += folder.as_str().len() + LISTED_PATH;
-            self.entries.insert(folder, OverlayEntry { layer, node: OverlayNode::Directory(None) });
+            let implied = OverlayEntry { layer, node: OverlayNode::Directory(None) };
+            if let Some(replaced) = self.entries.insert(folder.clone(), implied) {
+                self.hide(folder, replaced, layer, Hiding::Replaced);
+            }
         }
     }
 
-    fn remove_below(&mut self, folder: &str) {
+    /// Removes everything below a folder, since the layer `by` hides it.
+    fn remove_below(&mut self, folder: &str, by: u32, how: Hiding) {
         let below: Vec<ImagePath> = self.below(folder).map(|(path, _)| path.clone()).collect();
         for path in below {
-            self.entries.remove(&path);
+            if let Some(entry) = self.entries.remove(&path) {
+                self.hide(path, entry, by, how);
+            }
         }
     }
 
@@ -219,6 +256,11 @@ impl Overlay {
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&OverlayEntry> {
         self.entries.get(path)
+    }
+
+    /// Everything, in the byte order of the paths: a folder always comes before its content.
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &OverlayEntry)> {
+        self.entries.iter()
     }
 
     /// Everything below a folder; the root is the empty text.
@@ -245,7 +287,15 @@ impl Overlay {
     /// Where a path leads when all links are followed; `None` if that is nowhere or the root.
     #[must_use]
     pub fn resolve(&self, path: &ImagePath) -> Option<&ImagePath> {
-        resolve(path, |path| {
+        self.trace(path).ok()
+    }
+
+    /// As [`resolve`](Self::resolve), with the reason if a path leads to nothing.
+    ///
+    /// # Errors
+    /// When it does: where it stops.
+    pub fn trace(&self, path: &ImagePath) -> Result<&ImagePath, DeadEnd> {
+        trace(path, |path| {
             let (path, entry) = self.entries.get_key_value(path)?;
             Some(match &entry.node {
                 OverlayNode::Symlink(target) => Step::Link(target),
@@ -319,43 +369,4 @@ impl Layer<'_> {
             None => OverlayNode::Unsupported("is a hard link to a file that the image does not have"),
         }
     }
-}
-
-/// What an entry of a layer deletes of the layers below (OCI image specification, layer.md, "Whiteouts").
-#[derive(Debug)]
-enum Whiteout {
-    /// Everything in this folder, or in the root.
-    Below(Option<ImagePath>),
-    /// What is at this path, and everything below.
-    At(ImagePath),
-    /// Nothing, although it has the name of a whiteout.
-    Nothing,
-}
-
-/// Whether an entry with this path would be a whiteout, never a file.
-#[must_use]
-pub fn is_whiteout(path: &ImagePath) -> bool {
-    path.name().starts_with(".wh.")
-}
-
-fn whiteout(path: &ImagePath) -> Option<Whiteout> {
-    let deleted = path.name().strip_prefix(".wh.")?;
-    let folder = path.parent();
-    if deleted == ".wh..opq" {
-        return Some(Whiteout::Below(folder));
-    }
-    let sibling = match folder {
-        Some(folder) => folder.join(deleted),
-        None => format!("/{deleted}").parse(),
-    };
-    Some(sibling.map_or(Whiteout::Nothing, Whiteout::At))
-}
-
-/// The image path of a tar entry's name: `./etc/` is `/etc`. `None` for the root and for a name that leads out of it.
-fn entry_path(name: &str) -> Option<ImagePath> {
-    let mut path = String::with_capacity(name.len() + 1);
-    for name in name.split('/').filter(|name| !matches!(*name, "" | ".")) {
-        path.extend(["/", name]);
-    }
-    path.try_into().ok()
 }

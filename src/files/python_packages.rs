@@ -1,6 +1,7 @@
 //! What installed Python packages list of themselves.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
 
 use serde_json::Value;
 
@@ -162,12 +163,20 @@ pub fn recorded_by(tree: &Tree, metadata: &ImagePath) -> Result<BTreeSet<ImagePa
 fn listed(tree: &Tree, record: &FileNode, metadata: &ImagePath) -> Result<BTreeSet<ImagePath>, TreeError> {
     let Some(site) = metadata.parent() else { return Ok(BTreeSet::new()) };
     let mut listed = BTreeSet::new();
-    fs::for_each_line(record.content.open()?, LONGEST_LINE, |line| {
+    for_each_recorded(record.content.open()?, |name| {
         // `join` rejects paths that climb out of the site's folder, such as those of scripts.
-        listed.extend(site.join(first_field(line)).ok().filter(|path| tree.get(path).is_some()));
+        listed.extend(site.join(name).ok().filter(|path| tree.get(path).is_some()));
     })
     .map_err(TreeError::reading(&record.content))?;
     Ok(listed)
+}
+
+/// Calls `work` with each path that a `RECORD` file lists, relative to the folder that the package is installed in.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn for_each_recorded(record: impl Read, mut work: impl FnMut(&str)) -> io::Result<()> {
+    fs::for_each_line(record, LONGEST_LINE, |line| work(first_field(line)))
 }
 
 /// The first field of a line of comma-separated values. A name that contains a quotation mark is not worth a parser: it

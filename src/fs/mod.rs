@@ -172,6 +172,24 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// Whether a folder has nothing in it.
+pub(crate) fn is_empty_folder(path: &Path) -> Result<bool, FsError> {
+    let mut entries = std::fs::read_dir(path).map_err(FsError::because("list the folder", path))?;
+    Ok(entries.next().is_none())
+}
+
+/// Creates a symbolic link, on systems where one needs not say what its target is.
+pub(crate) fn symlink(target: &str, path: &Path) -> Result<(), FsError> {
+    #[cfg(unix)]
+    let created = std::os::unix::fs::symlink(target, path);
+    #[cfg(not(unix))]
+    let created = {
+        let _unused = target;
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    };
+    created.map_err(FsError::because("create the symbolic link", path))
+}
+
 /// The folder that a path is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

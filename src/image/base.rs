@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::manifest::{check_platform, decode, diff_ids, media_types, parse_manifest};
-use super::{ImageError, Layer, MediaTypes, canonical};
+use super::{ImageError, LIMG, Layer, MediaTypes, canonical};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
@@ -114,19 +114,44 @@ impl BaseImage {
         &self.layers
     }
 
+    /// What the `history` of the config has as the origin of each layer, the lowest first. Nothing unless it has an entry for
+    /// each.
+    #[must_use]
+    pub fn layer_origins(&self) -> Option<Vec<&str>> {
+        let history = self.config.get("history").and_then(Value::as_array).into_iter().flatten();
+        let of_layers = history.filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true)));
+        let origins =
+            of_layers.map(|entry| entry.get("created_by").and_then(Value::as_str).unwrap_or_default());
+        Some(origins.collect::<Vec<_>>()).filter(|origins| origins.len() == self.layers.len())
+    }
+
     /// What the layers are called in the `history` of the config, the lowest first. Without one for each, their numbers.
     #[must_use]
     pub fn layer_names(&self) -> Vec<String> {
-        let history = self.config.get("history").and_then(Value::as_array).into_iter().flatten();
-        let of_layers = history.filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true)));
-        let name =
-            |entry: &Value| entry.get("created_by").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let names: Vec<String> = of_layers.map(name).collect();
-        if names.len() == self.layers.len() {
-            let plain = |name: String| name.strip_prefix("limg: ").map_or(name.clone(), str::to_owned);
-            return names.into_iter().map(plain).collect();
+        match self.layer_origins() {
+            Some(origins) => {
+                origins.into_iter().map(|it| it.strip_prefix(LIMG).unwrap_or(it).to_owned()).collect()
+            }
+            None => (1..=self.layers.len()).map(|number| format!("layer {number}")).collect(),
         }
-        (1..=self.layers.len()).map(|number| format!("layer {number}")).collect()
+    }
+
+    /// The architecture.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// The config, with keys that limg does not know.
+    #[must_use]
+    pub fn config(&self) -> &Map<String, Value> {
+        &self.config
+    }
+
+    /// The digest of the manifest, which identifies the image. An image of a Docker archive has none.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.manifest_identity.as_ref().map(|(digest, _)| digest)
     }
 
     /// The digest of the config: equal for bases with equal content.

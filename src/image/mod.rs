@@ -6,6 +6,8 @@
 //! reads nor writes files.
 
 mod base;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod image_layer;
 mod manifest;
 mod media_types;
@@ -28,6 +30,9 @@ use crate::finding::{Help, Setting};
 pub use crate::layer::Layer;
 use crate::project::{Architecture, RunConfig};
 use crate::store::{Digest, DigestError};
+
+/// What the `history` entries of limg's layers begin with.
+pub const LIMG: &str = "limg: ";
 
 /// An immutable image. Docker Engines need nothing but its config and layers.
 #[derive(Debug, Clone)]
@@ -250,7 +255,7 @@ fn config<'a>(
         history.push(json!({ "created": created, "created_by": "base image" }));
     }
     for NewLayer { description, encoder, .. } in added {
-        let mut entry = json!({ "created": created, "created_by": format!("limg: {description}") });
+        let mut entry = json!({ "created": created, "created_by": format!("{LIMG}{description}") });
         if let Some(encoder) = encoder {
             entry["comment"] = comment(encoder).into();
         }
@@ -287,7 +292,7 @@ fn present<'a>(object: &'a mut Map<String, Value>, key: &str, empty: Value) -> &
 
 /// The comment in the `history` entry of a layer that this encoder made.
 fn comment(encoder: &str) -> String {
-    format!("limg: {encoder}")
+    format!("{LIMG}{encoder}")
 }
 
 fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Value {

@@ -277,7 +277,7 @@ fn files(image: &BaseImage, store: &Store) -> Result<BaseFiles, BaseError> {
     }
     let (mut overlay, mut size) = (Overlay::default(), 0);
     for layer in image.layers() {
-        size += overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ())?.size;
+        size += overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _, _| Ok(()))?.size;
         if size > IMAGE_SIZE_LIMIT {
             let why = format!(
                 "with it, the base is larger than Lambda's limit of {}",

@@ -6,13 +6,12 @@ use super::base::{self, LoadedBase};
 use super::build::load_inputs;
 use super::context::{Context, blocking};
 use super::error::{BaseError, PipelineError};
-use super::layer_bytes;
+use super::local_image::{self, Parts};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use crate::check::image::{self as image_check, ImageForm, ImageSubject};
 use crate::files::ImageFiles;
 use crate::finding::{Finding, Place};
-use crate::image::{BaseImage, ImageError};
-use crate::layout::LayoutError;
+use crate::image::BaseImage;
 use crate::project::{Architecture, Function, ImageLocation};
 
 /// Finds what is wrong with, or worth knowing about, the images of functions. The layers of their bases are fetched: what is
@@ -76,59 +75,23 @@ pub(crate) async fn check_image(
     architecture: Option<Architecture>,
     context: &Context,
 ) -> Result<Vec<Finding>, PipelineError> {
-    let failed = |source| PipelineError::Compare { image: location.to_string(), source };
-    find(location, architecture, context).await.map_err(failed)
-}
-
-async fn find(
-    location: &ImageLocation,
-    architecture: Option<Architecture>,
-    context: &Context,
-) -> Result<Vec<Finding>, BaseError> {
-    let (image, architecture) = read(location, architecture, context).await?;
-    let form = form(&image, location, context).await?;
-    let (store, place) = (context.store.clone(), Place::document(location.to_string().as_ref()));
-    blocking(move || {
-        let files = base::contents(&image, &store)?;
-        let run = image.run_config();
-        let form = form.as_ref();
-        Ok(image_check::check(&ImageSubject { place: &place, architecture, run: &run, files: &files, form }))
-    })
-    .await
-}
-
-/// Reads an image with all of its layers.
-async fn read(
-    location: &ImageLocation,
-    architecture: Option<Architecture>,
-    context: &Context,
-) -> Result<(BaseImage, Architecture), BaseError> {
-    let (wanted, other) = match architecture {
-        Some(architecture) => (architecture, None),
-        None => (Architecture::X86_64, Some(Architecture::Arm64)),
+    let image = local_image::read_any(location, architecture, Parts::All, context).await?;
+    let judge = async {
+        let form = form(&image, location, context).await?;
+        let (store, place) = (context.store.clone(), Place::document(location.to_string().as_ref()));
+        blocking(move || {
+            let files = base::contents(&image, &store)?;
+            Ok(image_check::check(&ImageSubject {
+                place: &place,
+                architecture: image.architecture(),
+                run: &image.run_config(),
+                files: &files,
+                form: form.as_ref(),
+            }))
+        })
+        .await
     };
-    let (found, architecture) = match (base::read(location, wanted, context).await, other) {
-        (Err(error), Some(other)) if is_other_platform(&error) => {
-            (base::read(location, other, context).await?, other)
-        }
-        (found, _) => (found?, wanted),
-    };
-    let (image, origin) = found;
-    if let Some(origin) = origin {
-        layer_bytes::fetch(image.layers().iter().map(|layer| (layer, &origin)), context).await?;
-    }
-    Ok((image, architecture))
-}
-
-/// Whether an image is for another architecture.
-fn is_other_platform(error: &BaseError) -> bool {
-    let platform = |error: &ImageError| matches!(error, ImageError::Platform { .. });
-    match error {
-        BaseError::Image(error) => platform(error),
-        BaseError::Layout(LayoutError::Image { source, .. }) => platform(source),
-        BaseError::Registry(error) => error.is_other_platform(),
-        _ => false,
-    }
+    judge.await.map_err(|source| PipelineError::ReadImage { image: location.to_string(), source })
 }
 
 /// What the manifest of an image says, if it has one.

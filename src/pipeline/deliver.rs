@@ -184,7 +184,7 @@ pub(super) async fn load(
 
 impl Built {
     /// Makes sure that the store has the bytes of some of its layers.
-    async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
+    pub(super) async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
         let known = layers.into_iter().filter_map(|layer| Some((layer, self.origins.get(&layer.digest)?)));
         layer_bytes::provide(known, context).await
     }

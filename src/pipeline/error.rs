@@ -3,6 +3,7 @@
 use tokio::task::JoinError;
 
 use crate::bytecode::BytecodeError;
+use crate::dockerfile::DockerfileError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::failure::{AnyFailure, Failure, FailureKind, kind_of_input, kind_of_work, report_bug};
@@ -45,14 +46,23 @@ pub(crate) enum PipelineError {
         #[source]
         source: BaseError,
     },
-    /// An image cannot be read to compare it.
+    /// An image cannot be read.
     #[error("failed to read the image `{image}`")]
-    Compare {
-        /// Its location.
+    ReadImage {
+        /// Its location, or the function that it is of.
         image: String,
         /// Why.
         #[source]
         source: BaseError,
+    },
+    /// The Dockerfile of a function cannot be written.
+    #[error("failed to write the Dockerfile of `{function}`")]
+    Dockerfile {
+        /// The function.
+        function: String,
+        /// Why.
+        #[source]
+        source: DockerfileError,
     },
     /// Packages cannot be installed for a reason outside the definition.
     #[error("failed to install the packages of `{list}`")]
@@ -145,6 +155,20 @@ pub(crate) enum PipelineError {
     Worker(#[from] JoinError),
 }
 
+impl PipelineError {
+    /// Whether an image cannot be read since it is for another platform than the one that was wanted.
+    pub(super) fn is_other_platform(&self) -> bool {
+        let Self::ReadImage { source, .. } = self else { return false };
+        match source {
+            BaseError::Image(error) | BaseError::Layout(LayoutError::Image { source: error, .. }) => {
+                matches!(error, ImageError::Platform { .. })
+            }
+            BaseError::Registry(error) => error.is_other_platform(),
+            _ => false,
+        }
+    }
+}
+
 /// Why a base image cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BaseError {
@@ -197,6 +221,9 @@ pub(crate) enum BaseError {
     /// A layer is damaged or cannot be read.
     #[error(transparent)]
     LayerRead(#[from] LayerReadError),
+    /// The bytes of a layer cannot be provided.
+    #[error(transparent)]
+    Bytes(#[from] BytesError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] FsError),
@@ -323,8 +350,9 @@ impl Failure for PipelineError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Findings(_) | Self::NothingToPin { .. } => FailureKind::User,
-            Self::Base { source, .. } | Self::Compare { source, .. } => source.kind(),
+            Self::Base { source, .. } | Self::ReadImage { source, .. } => source.kind(),
             Self::Deliver { source, .. } => source.kind(),
+            Self::Dockerfile { source, .. } => source.kind(),
             Self::Lock(source) => source.kind(),
             Self::LayerVersion { source, .. } => source.kind(),
             Self::Push(source) => source.kind(),
@@ -340,11 +368,12 @@ impl Failure for PipelineError {
     fn help(&self) -> Option<Help> {
         match self {
             Self::Source { source, .. } => source.help(),
-            Self::Base { source, .. } | Self::Compare { source, .. } => source.help(),
+            Self::Base { source, .. } | Self::ReadImage { source, .. } => source.help(),
             Self::Install { source, .. } | Self::Build { source, .. } => source.help(),
             Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
             Self::Deliver { source, .. } => source.help(),
+            Self::Dockerfile { source, .. } => source.help(),
             Self::Lock(source) => source.help(),
             Self::LayerVersion { source, .. } => source.help(),
             Self::Push(source) => source.help(),
@@ -370,6 +399,7 @@ impl Failure for BaseError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Registry(source) => source.kind(),
+            Self::Bytes(source) => source.kind(),
             Self::NotPinned { .. } | Self::PinGone { .. } | Self::Engine(EngineError::NoImage { .. }) => {
                 FailureKind::User
             }
@@ -390,6 +420,7 @@ impl Failure for BaseError {
     fn help(&self) -> Option<Help> {
         match self {
             Self::Registry(source) => source.help(),
+            Self::Bytes(source) => source.help(),
             Self::Image(source) => source.help(),
             Self::NotPinned { .. } => Some("run the command without `--locked` and commit limg.lock".into()),
             Self::PinGone { .. } => Some("run `limg update` to pin the current image".into()),

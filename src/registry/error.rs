@@ -245,7 +245,7 @@ impl RegistryError {
         matches!(self, Self::Rejected { response, .. } if response.status == 404)
     }
 
-    /// Whether there are images for other platforms only.
+    /// Whether an index has images, but none for the architecture.
     #[must_use]
     pub fn is_other_platform(&self) -> bool {
         matches!(self, Self::Content { source: ContentError::Platform { .. }, .. })

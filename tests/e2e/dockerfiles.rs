@@ -1,6 +1,7 @@
-//! limg's image of each example is the same as that of its Dockerfile, file by file, and runs in the same way.
+//! limg's image of each example is the same as that of its Dockerfile, file by file, and as that of the Dockerfile that limg
+//! writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{
     Base, Entry, Example, Files, Image, assert_same, base, docker, finish, repository, succeed, tool,
@@ -14,10 +15,32 @@ struct Pair {
 }
 
 impl Pair {
+    /// With the Dockerfile in `Dockerfiles/`.
     fn build(name: &str, function: &str, on: Option<Base>) -> Self {
+        let dockerfile = repository().join("Dockerfiles").join(format!("{name}.Dockerfile"));
+        Self::build_with(name, function, on, |example| (dockerfile, example.workspace.path("")))
+    }
+
+    /// With the Dockerfile that limg writes.
+    fn of_limg(name: &str, function: &str, on: Option<Base>) -> Self {
+        Self::build_with(name, function, on, |example| {
+            let context = example.workspace.path("context");
+            succeed(example.workspace.limg(&["dockerfile", function, "-o"]).arg(&context));
+            (context.join("Dockerfile"), context)
+        })
+    }
+
+    /// With a Dockerfile and its context.
+    fn build_with(
+        name: &str,
+        function: &str,
+        on: Option<Base>,
+        dockerfile: impl FnOnce(&Example) -> (PathBuf, PathBuf),
+    ) -> Self {
         let example = Example::new(name);
         let archive = example.workspace.path("by-dockerfile.tar");
-        build_dockerfile(&example, name, on, &archive);
+        let (dockerfile, context) = dockerfile(&example);
+        build_dockerfile(&example, &dockerfile, &context, on, &archive);
         example.workspace.build(&[function, "-o", "oci:by-limg"]);
         let limg = Image::of_layout(&example.workspace.path("by-limg"), Some(function));
         Self { _example: example, limg, docker: Image::of_docker_archive(&archive) }
@@ -49,7 +72,7 @@ impl Pair {
 }
 
 /// Builds an example's Dockerfile and saves the image.
-fn build_dockerfile(example: &Example, name: &str, on: Option<Base>, archive: &Path) {
+fn build_dockerfile(example: &Example, dockerfile: &Path, context: &Path, on: Option<Base>, archive: &Path) {
     let base_name = example.docker.name("base");
     let mut build = docker();
     // Every client has the classic builder, and all that it leaves behind can be found and removed.
@@ -60,9 +83,8 @@ fn build_dockerfile(example: &Example, name: &str, on: Option<Base>, archive: &P
         succeed(tool("skopeo").args(["--insecure-policy", "copy", "--quiet", &layout, &to]));
         build.args(["--build-arg", &format!("BASE={base_name}")]);
     }
-    let dockerfile = repository().join("Dockerfiles").join(format!("{name}.Dockerfile"));
     let tag = example.docker.name("by-dockerfile");
-    build.args(["--tag", &tag, "--file"]).arg(dockerfile).arg(example.workspace.path(""));
+    build.args(["--tag", &tag, "--file"]).arg(dockerfile).arg(context);
     let finished = finish(&mut build);
     remove_stages(example, on.map(|_| base_name), &finished.text());
     assert!(finished.code == 0, "{}\n{}", finished.text(), finished.stderr);
@@ -104,4 +126,22 @@ fn custom_runtime() {
 #[ignore = "needs Docker and a C compiler; `make test` runs it"]
 fn static_binary() {
     Pair::build("static-binary", "words", None).compare(&[]);
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn limg_writes_the_dockerfile_of_python_layers() {
+    Pair::of_limg("python-layers", "greet", Some(Base::Python311)).compare(&[]);
+}
+
+#[test]
+#[ignore = "needs Docker, skopeo and the open bases; `make test` runs it"]
+fn limg_writes_the_dockerfile_of_a_custom_runtime() {
+    Pair::of_limg("custom-runtime", "echo", Some(Base::ProvidedAl2023)).compare(&[]);
+}
+
+#[test]
+#[ignore = "needs Docker and a C compiler; `make test` runs it"]
+fn limg_writes_the_dockerfile_of_a_static_binary() {
+    Pair::of_limg("static-binary", "words", None).compare(&[]);
 }

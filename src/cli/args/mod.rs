@@ -8,9 +8,11 @@ mod common;
 mod completions;
 mod definition;
 mod diff;
+mod dockerfile;
 mod event;
 mod functions;
 mod init;
+mod inspect;
 mod invoke;
 mod man;
 mod migrate;
@@ -30,9 +32,11 @@ pub(super) use self::common::{CommonBuildArguments, ShardArguments};
 pub(super) use self::completions::CompletionsArguments;
 pub(super) use self::definition::DefinitionArguments;
 pub(super) use self::diff::DiffArguments;
+pub(super) use self::dockerfile::DockerfileArguments;
 pub(super) use self::event::EventArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
+pub(super) use self::inspect::InspectArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
 pub(super) use self::migrate::MigrateArguments;
@@ -151,8 +155,12 @@ pub(super) enum Command {
     Migrate(MigrateArguments),
     /// Find what would fail in Lambda, in functions or in any image
     Check(CheckArguments),
+    /// Show what is in an image: layers, files, packages, settings
+    Inspect(InspectArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
+    /// Write a Dockerfile that makes the image of a function, with the files that it copies
+    Dockerfile(DockerfileArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

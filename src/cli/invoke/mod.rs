@@ -56,7 +56,7 @@ pub(super) async fn run(
     }
     let names: Vec<String> = function.iter().cloned().collect();
     let (loaded, objects) = selection::load(job.common.reading(&names), settings, terminal).await?;
-    let function = selection::one_function(&loaded, function, settings, terminal)?;
+    let function = selection::function_to_run(&loaded, function, settings, terminal)?;
     if arguments.shell {
         return Box::pin(shell::run(&job, &loaded, objects, &function, interrupt)).await;
     }

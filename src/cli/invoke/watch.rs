@@ -183,7 +183,7 @@ impl Watch<'_> {
         let names: Vec<String> = self.name.iter().cloned().collect();
         let (loaded, objects) =
             selection::read(&self.file, common.reading(&names), settings, terminal).await?;
-        let function = selection::one_function(&loaded, self.name.clone(), settings, terminal)?;
+        let function = selection::function_to_run(&loaded, self.name.clone(), settings, terminal)?;
         self.root.clone_from(&loaded.project.root);
         self.files = loaded.sources.files();
         self.name = Some(function.name.clone());

@@ -6,6 +6,8 @@ mod events;
 mod findings;
 mod images;
 mod json;
+mod table;
 mod terminal;
 
+pub(super) use self::table::{Align, table};
 pub(super) use self::terminal::{Terminal, TerminalOptions};

@@ -12,7 +12,7 @@ use fixture::{TestEntry, parsed, tar};
 pub(crate) fn overlay_of(tars: &[&[u8]]) -> Overlay {
     let mut overlay = Overlay::default();
     for tar in tars {
-        overlay.add_layer(*tar, |_, _| ()).unwrap();
+        overlay.add_layer(*tar, |_, _, _| Ok(())).unwrap();
     }
     overlay
 }

@@ -142,7 +142,7 @@ fn names_are_normalised_and_cannot_lead_out() {
 fn a_path_that_cannot_be_unpacked_is_refused() {
     let refused = |name: &str| {
         let layer = tar(&[parsed(&format!("{name}: 1"))]);
-        Overlay::default().add_layer(&layer[..], |_, _| ()).err().map(|error| error.to_string())
+        Overlay::default().add_layer(&layer[..], |_, _, _| Ok(())).err().map(|error| error.to_string())
     };
     // With the `/` in front of it, which the entry does not have.
     let long = |length: usize| "x/".repeat(400) + &["y".repeat(100).as_str(); 40].join("/")[..length - 801];
@@ -168,7 +168,7 @@ fn all_layers_share_one_limit_of_names() {
     let mut overlay = overlay_of(&[&layer]);
     let once = overlay.listed;
     assert!(once > 0);
-    overlay.add_layer(&layer[..], |_, _| ()).unwrap();
+    overlay.add_layer(&layer[..], |_, _, _| Ok(())).unwrap();
     assert_eq!(overlay.listed, 2 * once);
 }
 

@@ -81,7 +81,7 @@ fn plain_and_linked_layers_of_a_docker_archive_are_imported() {
     std::fs::remove_file(&path).unwrap();
     let mut overlay = Overlay::default();
     for layer in base.layers() {
-        overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _| ()).unwrap();
+        overlay.add_blob(&layer.blob, &layer.digest, &layer.diff_id, |_, _, _| Ok(())).unwrap();
     }
     assert!(overlay.get("/hello").is_some(), "the layers are in the store");
 }

@@ -8,17 +8,6 @@ use sha2::{Digest as _, Sha256};
 
 /// Writes the layout: one image for Linux on `architecture` with Lambda's entry script.
 pub(crate) fn write_base(folder: &Path, architecture: &str) {
-    let blobs = folder.join("blobs/sha256");
-    std::fs::create_dir_all(&blobs).unwrap();
-    let put = |media_type: &str, bytes: &[u8]| -> Value {
-        let hex = hex(bytes);
-        std::fs::write(blobs.join(&hex), bytes).unwrap();
-        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
-    };
-    let tar = root_files();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&tar).unwrap();
-    let layer = put("application/vnd.oci.image.layer.v1.tar+gzip", &gzip.finish().unwrap());
     let config = json!({
         "architecture": architecture,
         "os": "linux",
@@ -29,8 +18,28 @@ pub(crate) fn write_base(folder: &Path, architecture: &str) {
             "WorkingDir": "/var/task",
         },
         "history": [{ "created_by": "the tests" }],
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", hex(&tar))] },
     });
+    write(folder, &root_files(), config);
+}
+
+/// Writes the layout of an image with one layer, which `command` made.
+pub(crate) fn write_image(folder: &Path, tar: &[u8], command: &str) {
+    let config = json!({ "architecture": "amd64", "os": "linux", "history": [{ "created_by": command }] });
+    write(folder, tar, config);
+}
+
+fn write(folder: &Path, tar: &[u8], mut config: Value) {
+    let blobs = folder.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |media_type: &str, bytes: &[u8]| -> Value {
+        let hex = hex(bytes);
+        std::fs::write(blobs.join(&hex), bytes).unwrap();
+        json!({ "mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len() })
+    };
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(tar).unwrap();
+    let layer = put("application/vnd.oci.image.layer.v1.tar+gzip", &gzip.finish().unwrap());
+    config["rootfs"] = json!({ "type": "layers", "diff_ids": [format!("sha256:{}", hex(tar))] });
     let config = put("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
     let manifest = json!({
         "schemaVersion": 2,
