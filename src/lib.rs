@@ -26,6 +26,7 @@
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
 //! | `pipeline` | runs all of these for a build, a push or an update |
+//! | `explain` | explains findings and errors of Lambda |
 //! | [`cli`] | is the command line |
 //!
 //! Everything may use [`finding`], [`failure`], `text`, `units`, `fs` and `sync`.
@@ -40,6 +41,7 @@ mod compare;
 mod definition;
 pub mod engine;
 mod event;
+mod explain;
 mod extract;
 pub mod failure;
 pub mod files;

@@ -22,6 +22,7 @@ use crate::registry::RegistryError;
 use crate::runtime;
 use crate::sample_event;
 use crate::text::{first_of, nearest};
+use crate::units::limit;
 
 /// The failure of a command.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,12 @@ pub(super) enum CommandError {
     },
     #[error("unknown sample event `{0}`")]
     UnknownEvent(String),
+    #[error("`limg explain` requires a code or a text")]
+    NothingToExplain,
+    #[error("limg knows no finding or error in this text")]
+    Unexplained { meant: Option<&'static str> },
+    #[error("the text has more than {}", limit(*at_most))]
+    LongText { at_most: u64 },
     #[error("standard input can only be one of the events")]
     SeveralStandardInputs,
     #[error("{error}")]
@@ -209,6 +216,7 @@ impl Failure for CommandError {
             | Self::Fs(_)
             | Self::WriteResult(_)
             | Self::System { .. } => FailureKind::Environment,
+            Self::Unexplained { .. } => FailureKind::Work,
             _ => FailureKind::User,
         }
     }
@@ -279,6 +287,17 @@ impl Failure for CommandError {
                 || "run `limg event` for the list; for a file with this name, use `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
+            Self::NothingToExplain => Some(
+                "pass the code of a finding or the text of an error, or pipe a log to the command".to_owned(),
+            ),
+            Self::Unexplained { meant } => Some(meant.map_or_else(
+                || {
+                    "pass the whole message with the lines around it, or run `limg invoke` to see the error here"
+                        .to_owned()
+                },
+                |meant| format!("did you mean `{meant}`?"),
+            )),
+            Self::LongText { .. } => Some("pass only the lines around the error".to_owned()),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
             // In Lambda a function has credentials of its own; here it gets limg's.
             Self::Variable { name, error } => Some(if name.starts_with("AWS_") {

@@ -14,6 +14,7 @@ mod destination;
 mod diff;
 mod error;
 mod event;
+mod explain;
 mod fetch;
 mod fetch_error;
 mod functions;
@@ -142,6 +143,9 @@ async fn run(
         Command::Diff(arguments) => {
             let diff = Box::pin(diff::run(arguments, settings, terminal));
             unless_interrupted(diff, interrupt, terminal).await
+        }
+        Command::Explain(arguments) => {
+            unless_interrupted(explain::run(arguments, terminal), interrupt, terminal).await
         }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),

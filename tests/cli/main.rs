@@ -18,6 +18,7 @@ mod destinations;
 mod diff;
 mod documentation;
 mod excludes;
+mod explain;
 mod failures;
 mod help;
 mod init;

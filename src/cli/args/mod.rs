@@ -8,6 +8,7 @@ mod completions;
 mod definition;
 mod diff;
 mod event;
+mod explain;
 mod functions;
 mod init;
 mod invoke;
@@ -29,6 +30,7 @@ pub(super) use self::completions::CompletionsArguments;
 pub(super) use self::definition::DefinitionArguments;
 pub(super) use self::diff::DiffArguments;
 pub(super) use self::event::EventArguments;
+pub(super) use self::explain::ExplainArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
 pub(super) use self::invoke::InvokeArguments;
@@ -143,6 +145,8 @@ pub(super) enum Command {
     Migrate(MigrateArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
+    /// Explain a finding of limg, or a pasted error of Lambda, ECR or CloudFormation: its causes and the fix
+    Explain(ExplainArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes
