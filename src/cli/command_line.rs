@@ -52,7 +52,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn reads_definition(command: &str) -> bool {
-    matches!(command, "build" | "push" | "invoke" | "update" | "functions" | "template" | "migrate")
+    matches!(command, "build" | "push" | "plan" | "invoke" | "update" | "functions" | "template" | "migrate")
 }
 
 fn prints_images(command: &str) -> bool {

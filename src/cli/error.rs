@@ -142,6 +142,9 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     RepositoryTemplate(RepositoryTemplateError),
+    #[cfg(feature = "aws")]
+    #[error("`--offline` does not ask AWS for the account")]
+    OfflineAccount,
     #[error("failed to write the result to standard output")]
     WriteResult(#[source] io::Error),
     #[error("failed to {action}")]
@@ -275,6 +278,8 @@ impl Failure for CommandError {
                 "add `{function}` to the repository template, or push each function with a different `--tag`"
                     .to_owned(),
             ),
+            #[cfg(feature = "aws")]
+            Self::OfflineAccount => Some("add `--account`, and `--region` unless AWS_REGION is set".to_owned()),
             Self::Fetch(error) => Some(error.help().to_owned()),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => return error.help(),

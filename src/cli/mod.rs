@@ -23,6 +23,7 @@ mod interrupt;
 mod invoke;
 mod man;
 mod migrate;
+mod plan;
 mod push;
 mod pushed;
 mod render;
@@ -131,6 +132,10 @@ async fn run(
         Command::Push(command) => {
             let push = Box::pin(push::run(command, settings, terminal));
             unless_interrupted(push, interrupt, terminal).await
+        }
+        Command::Plan(command) => {
+            let plan = Box::pin(plan::run(command, settings, terminal));
+            unless_interrupted(plan, interrupt, terminal).await
         }
         Command::Update(arguments) => {
             let update = Box::pin(update::run(arguments, settings, terminal));

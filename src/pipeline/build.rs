@@ -14,6 +14,7 @@ use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use super::remote_cache::RemoteCache;
+use super::remote_layers::ReusableLayer;
 use super::{builds, bytecode, packages, remote_layers, stale_bytecode};
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
@@ -51,9 +52,17 @@ impl Options {
     }
 }
 
-/// The result of one attempt to make images.
-enum Attempt {
-    Done(Vec<Built>),
+/// The plans of images, with what identifies their layers.
+pub(super) struct KeyedPlans<'a> {
+    pub(super) planned: Vec<Planned<'a>>,
+    /// The keys of the layers of each function.
+    pub(super) keys: Vec<Vec<Digest>>,
+    pub(super) reusable: &'a [ReusableLayer],
+}
+
+/// The result of one attempt to plan images.
+enum Attempt<T> {
+    Done(T),
     /// Planning needs all files of the bases of these functions, by position.
     NeedsFullIndexes(BTreeSet<usize>),
 }
@@ -67,6 +76,30 @@ pub(super) async fn build(
     sender: Option<UnboundedSender<Announcement>>,
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
+    let cache_from = match form {
+        LayerForm::Blobs => &options.cache_from[..],
+        LayerForm::Tars => &[],
+    };
+    let mtime = options.time.seconds();
+    let (options, own) = (options.clone(), context.clone());
+    let make = move |keyed: &KeyedPlans<'_>, cache: &RemoteCache| {
+        make_images(keyed, cache, form, &options, sender.as_ref(), &own)
+    };
+    let built = with_plans(functions, cache_from, mtime, context, make).await?;
+    let pins = context.pins.clone();
+    blocking(move || pins.write()).await?;
+    context.report_damaged(context.store.removed_blobs());
+    Ok(built)
+}
+
+/// Plans the images of some functions, and does something with the plans. `mtime` is the time of every layer entry.
+pub(super) async fn with_plans<T: Send + 'static>(
+    functions: &[&Function],
+    cache_from: &[ReferenceTemplate],
+    mtime: u64,
+    context: &Context,
+    work: impl Fn(&KeyedPlans<'_>, &RemoteCache) -> Result<T, PipelineError> + Send + Sync + 'static,
+) -> Result<T, PipelineError> {
     let (mut bases, mut findings) = base::load_all(functions, context).await?;
     let (remote_layers, further) = remote_layers::load_all(functions, context).await?;
     findings.extend(further);
@@ -76,31 +109,25 @@ pub(super) async fn build(
     findings.extend(further);
     let (builds, further) = builds::load_all(functions, context).await?;
     findings.extend(further);
-    let cache_from = match form {
-        LayerForm::Blobs => &options.cache_from[..],
-        LayerForm::Tars => &[],
-    };
     let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
     let functions = functions.iter().map(|function| (*function).clone()).collect();
     let mut inputs = Inputs { functions, bases, remote_layers, packages, builds, findings };
+    let work = Arc::new(work);
     loop {
-        let work = {
-            let (cache, options) = (Arc::clone(&cache), options.clone());
-            let (sender, context) = (sender.clone(), context.clone());
+        let attempt = {
+            let (work, cache, context) = (Arc::clone(&work), Arc::clone(&cache), context.clone());
             move || {
-                let attempt = make_images(&inputs, &cache, form, &options, sender.as_ref(), &context)?;
+                let attempt = match plan_layers(&inputs, mtime, &context)? {
+                    Attempt::Done(keyed) => Attempt::Done(work(&keyed, &cache)?),
+                    Attempt::NeedsFullIndexes(positions) => Attempt::NeedsFullIndexes(positions),
+                };
                 Ok::<_, PipelineError>((inputs, attempt))
             }
         };
-        let attempt;
-        (inputs, attempt) = blocking(work).await?;
-        match attempt {
-            Attempt::Done(built) => {
-                let pins = context.pins.clone();
-                blocking(move || pins.write()).await?;
-                context.report_damaged(context.store.removed_blobs());
-                return Ok(built);
-            }
+        let done;
+        (inputs, done) = blocking(attempt).await?;
+        match done {
+            Attempt::Done(result) => return Ok(result),
             // A base with a full index needs none again, so this ends.
             Attempt::NeedsFullIndexes(positions) => {
                 base::index_fully(&mut inputs.bases, &positions, context).await?;
@@ -109,14 +136,12 @@ pub(super) async fn build(
     }
 }
 
-fn make_images(
-    inputs: &Inputs,
-    cache: &RemoteCache,
-    form: LayerForm,
-    options: &Options,
-    sender: Option<&UnboundedSender<Announcement>>,
+/// Plans the images, and reports what that finds.
+fn plan_layers<'a>(
+    inputs: &'a Inputs,
+    mtime: u64,
     context: &Context,
-) -> Result<Attempt, PipelineError> {
+) -> Result<Attempt<KeyedPlans<'a>>, PipelineError> {
     let mut planned = match plan_images::plan_all(inputs)? {
         Planning::Done { planned, warnings, left_out } => {
             plan_images::report(&planned, warnings, left_out, context);
@@ -124,26 +149,43 @@ fn make_images(
         }
         Planning::NeedsFullIndexes(positions) => return Ok(Attempt::NeedsFullIndexes(positions)),
     };
-    let mtime = options.time.seconds();
     for warning in bytecode::add(&mut planned, mtime, context)? {
         context.reporter.report(Event::Finding(warning));
     }
     let reusable = &inputs.remote_layers.reusable;
-    let mut keys = Keys::new(reusable, mtime);
-    let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
-    for warning in stale_bytecode::findings(&planned, &keyed, mtime, context)? {
+    let keys = keys(&planned, reusable, mtime);
+    for warning in stale_bytecode::findings(&planned, &keys, mtime, context)? {
         context.reporter.report(Event::Finding(warning));
     }
-    let announcer = &Announcer::new(sender, &keyed, options.send_early_from);
+    Ok(Attempt::Done(KeyedPlans { planned, keys, reusable }))
+}
+
+/// The keys of the layers of each function.
+fn keys(planned: &[Planned<'_>], reusable: &[ReusableLayer], mtime: u64) -> Vec<Vec<Digest>> {
+    let mut keys = Keys::new(reusable, mtime);
+    planned.iter().map(|planned| keys.of(planned)).collect()
+}
+
+/// Makes the layers that the store lacks, and assembles the images.
+fn make_images(
+    KeyedPlans { planned, keys, reusable }: &KeyedPlans<'_>,
+    cache: &RemoteCache,
+    form: LayerForm,
+    options: &Options,
+    sender: Option<&UnboundedSender<Announcement>>,
+    context: &Context,
+) -> Result<Vec<Built>, PipelineError> {
+    let mtime = options.time.seconds();
+    let announcer = &Announcer::new(sender, keys, options.send_early_from);
     announcer.base_layers(planned.iter().map(|planned| &**planned.base))?;
     let maker = LayerMaker { form, mtime, cache, announcer, context };
-    let made = maker.make(&planned, &keyed, reusable)?;
+    let made = maker.make(planned, keys, reusable)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, form, options);
-    Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
+    planned.iter().zip(keys).map(join).collect()
 }
 
 /// Assembles a function's image from its base and the made layers.
-fn join(
+pub(super) fn join(
     planned: &Planned<'_>,
     keys: &[Digest],
     made: &MadeLayers,

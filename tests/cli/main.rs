@@ -28,6 +28,7 @@ mod killed;
 mod migrate;
 mod output;
 mod pins;
+mod plan;
 mod readme;
 mod reuse;
 mod schema;

@@ -14,6 +14,7 @@ mod init;
 mod invoke;
 mod man;
 mod migrate;
+mod plan;
 mod push;
 mod reading;
 mod template;
@@ -36,6 +37,7 @@ pub(super) use self::init::InitArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
 pub(super) use self::migrate::MigrateArguments;
+pub(super) use self::plan::PlanCommand;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
@@ -135,6 +137,9 @@ pub(super) enum Command {
     /// Build images and push them to a registry, without a Docker daemon
     #[command(subcommand)]
     Push(PushCommand),
+    /// Show what a push would build, upload and mount
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Run a function in Docker under AWS's runtime interface emulator and send it events
     Invoke(InvokeArguments),
     /// List the functions of the definition, and whether each can be built
