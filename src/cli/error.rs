@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config_yaml::ConfigurationError;
+use super::explain::ExplainError;
 use super::fetch_error::FetchError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
@@ -22,7 +23,6 @@ use crate::registry::RegistryError;
 use crate::runtime;
 use crate::sample_event;
 use crate::text::{first_of, nearest};
-use crate::units::limit;
 
 /// The failure of a command.
 #[derive(Debug, thiserror::Error)]
@@ -57,12 +57,8 @@ pub(super) enum CommandError {
     },
     #[error("unknown sample event `{0}`")]
     UnknownEvent(String),
-    #[error("`limg explain` requires a code or a text")]
-    NothingToExplain,
-    #[error("limg knows no finding or error in this text")]
-    Unexplained { meant: Option<&'static str> },
-    #[error("the text has more than {}", limit(*at_most))]
-    LongText { at_most: u64 },
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[error("standard input can only be one of the events")]
     SeveralStandardInputs,
     #[error("{error}")]
@@ -142,9 +138,6 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     RepositoryTemplate(RepositoryTemplateError),
-    #[cfg(feature = "aws")]
-    #[error("`--offline` does not ask AWS for the account")]
-    OfflineAccount,
     #[error("failed to write the result to standard output")]
     WriteResult(#[source] io::Error),
     #[error("failed to {action}")]
@@ -219,7 +212,7 @@ impl Failure for CommandError {
             | Self::Fs(_)
             | Self::WriteResult(_)
             | Self::System { .. } => FailureKind::Environment,
-            Self::Unexplained { .. } => FailureKind::Work,
+            Self::Explain(error) => error.kind(),
             _ => FailureKind::User,
         }
     }
@@ -259,9 +252,7 @@ impl Failure for CommandError {
                     .to_owned(),
             ),
             Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
-            Self::StoreInUse { .. } => {
-                Some("run the command again when the other limg has finished".to_owned())
-            }
+            Self::StoreInUse { .. } => Some("try again when the other limg has finished".to_owned()),
             Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
@@ -278,8 +269,6 @@ impl Failure for CommandError {
                 "add `{function}` to the repository template, or push each function with a different `--tag`"
                     .to_owned(),
             ),
-            #[cfg(feature = "aws")]
-            Self::OfflineAccount => Some("add `--account`, and `--region` unless AWS_REGION is set".to_owned()),
             Self::Fetch(error) => Some(error.help().to_owned()),
             Self::Prefix { why, .. } => Some((*why).to_owned()),
             Self::Engine(error) => return error.help(),
@@ -292,17 +281,7 @@ impl Failure for CommandError {
                 || "run `limg event` for the list; for a file with this name, use `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
-            Self::NothingToExplain => Some(
-                "pass the code of a finding or the text of an error, or pipe a log to the command".to_owned(),
-            ),
-            Self::Unexplained { meant } => Some(meant.map_or_else(
-                || {
-                    "pass the whole message with the lines around it, or run `limg invoke` to see the error here"
-                        .to_owned()
-                },
-                |meant| format!("did you mean `{meant}`?"),
-            )),
-            Self::LongText { .. } => Some("pass only the lines around the error".to_owned()),
+            Self::Explain(error) => Some(error.help()),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
             // In Lambda a function has credentials of its own; here it gets limg's.
             Self::Variable { name, error } => Some(if name.starts_with("AWS_") {

@@ -10,9 +10,45 @@ use super::args::ExplainArguments;
 use super::error::CommandError;
 use super::render::Terminal;
 use crate::explain::{self, ErrorExplanation, Explanation, FindingExplanation};
+use crate::failure::FailureKind;
+use crate::units::limit;
 
 /// The most bytes of a text: logs of a day have fewer.
 const TEXT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Why a text is not explained. The text itself is not shown: it may contain secrets.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExplainError {
+    #[error("`limg explain` requires a code or a text")]
+    NoText,
+    #[error("limg knows no finding or error in this text")]
+    Unknown { meant: Option<&'static str> },
+    #[error("the text has more than {}", limit(TEXT_LIMIT))]
+    TooLong,
+}
+
+impl ExplainError {
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::Unknown { .. } => FailureKind::Work,
+            Self::NoText | Self::TooLong => FailureKind::User,
+        }
+    }
+
+    pub(super) fn help(&self) -> String {
+        match self {
+            Self::NoText => {
+                "pass the code of a finding or the text of an error, or pipe a log to the command".to_owned()
+            }
+            Self::Unknown { meant: Some(meant) } => format!("did you mean `{meant}`?"),
+            Self::Unknown { meant: None } => {
+                "pass the whole message with the lines around it, or run `limg invoke` to see the error here"
+                    .to_owned()
+            }
+            Self::TooLong => "pass only the lines around the error".to_owned(),
+        }
+    }
+}
 
 /// The result in JSON.
 #[derive(Serialize)]
@@ -25,14 +61,14 @@ pub(super) async fn run(
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
     let text = match arguments.text.as_slice() {
-        [] if io::stdin().is_terminal() => return Err(CommandError::NothingToExplain),
+        [] if io::stdin().is_terminal() => return Err(ExplainError::NoText.into()),
         [] => from_standard_input().await?,
         [word] if word == "-" => from_standard_input().await?,
         words => words.join(" "),
     };
     let report = Report { explanations: explain::explain(&text) };
     if report.explanations.is_empty() {
-        return Err(CommandError::Unexplained { meant: explain::code_like(text.trim()) });
+        return Err(ExplainError::Unknown { meant: explain::code_like(text.trim()) }.into());
     }
     let has_lines = text.trim().contains('\n');
     terminal.print(&terminal.with_findings(&report), || lines(&report.explanations, has_lines));
@@ -49,7 +85,7 @@ async fn from_standard_input() -> Result<String, CommandError> {
     let bytes =
         read.map_err(|source| CommandError::System { action: "read the text from standard input", source })?;
     if bytes.len() as u64 > TEXT_LIMIT {
-        return Err(CommandError::LongText { at_most: TEXT_LIMIT });
+        return Err(ExplainError::TooLong.into());
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -81,7 +117,7 @@ fn error_lines(error: &ErrorExplanation, has_lines: bool, lines: &mut Vec<String
     let place = if has_lines { format!(", in line {line}") } else { String::new() };
     lines.push(format!("  found: {matched}{place}"));
     for (number, cause) in causes.iter().enumerate() {
-        lines.push(format!("  {}. {}", number + 1, cause.cause));
+        lines.push(format!("  {}. {}", number + 1, cause.why));
         lines.push(format!("     confirm: {}", cause.confirm));
         lines.push(format!("     fix: {}", cause.fix));
     }

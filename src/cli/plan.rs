@@ -38,9 +38,6 @@ pub(super) async fn run(
         #[cfg(feature = "aws")]
         PlanCommand::Ecr(arguments) => {
             let offline = arguments.evidence.offline;
-            if offline && arguments.push.push.common.definition.account.is_none() {
-                return Err(CommandError::OfflineAccount);
-            }
             let (job, targets, context, _) =
                 push::ecr_job(&arguments.push, offline, settings, terminal).await?;
             plan(&job, &targets, offline, context, terminal).await

@@ -62,9 +62,10 @@ impl LogText {
     pub(super) fn find(&self, known: &str) -> Option<usize> {
         let known = known.to_ascii_lowercase();
         let (first, rest) = known.split_once(VARYING).unwrap_or((&known, ""));
+        let pieces: Vec<_> = rest.split(VARYING).map(memmem::Finder::new).collect();
         let is_whole = |start: usize| {
             let mut end = start + first.len();
-            for piece in rest.split(VARYING) {
+            for piece in &pieces {
                 end = self.end_after_varying(end, piece)?;
             }
             let starts_word = !self.joins(start);
@@ -76,14 +77,15 @@ impl LogText {
     }
 
     /// Where `piece` ends, if it follows after a run without spaces.
-    fn end_after_varying(&self, start: usize, piece: &str) -> Option<usize> {
-        let rest = self.text.get(start..)?;
-        if piece.is_empty() {
+    fn end_after_varying(&self, start: usize, piece: &memmem::Finder<'_>) -> Option<usize> {
+        let length = piece.needle().len();
+        if length == 0 {
             return Some(start);
         }
+        let rest = self.text.get(start..)?;
         let run = rest.iter().take(VARYING_AT_MOST).take_while(|byte| **byte != b' ').count();
-        let searched = rest.get(..run + piece.len()).unwrap_or(rest);
-        memmem::find(searched, piece.as_bytes()).map(|at| start + at + piece.len())
+        let searched = rest.get(..run + length).unwrap_or(rest);
+        piece.find(searched).map(|at| start + at + length)
     }
 
     /// Whether a position is inside of a word, so that a text that begins or ends there was cut out of it.

@@ -66,7 +66,8 @@ pub(crate) struct ErrorExplanation {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cause {
     /// Why it happens.
-    pub cause: String,
+    #[serde(rename = "cause")]
+    pub why: String,
     /// How to find out whether this is the cause.
     pub confirm: String,
     /// What to do about it.
@@ -145,8 +146,8 @@ fn finding(code: Code) -> Explanation {
 fn errors(text: &LogText) -> Vec<ErrorExplanation> {
     let found = KNOWN_ERRORS.iter().filter_map(|(name, error)| {
         let texts = error.texts.iter();
-        let matches = texts.filter_map(|known| Some((text.find(known)?, known)));
-        let (line, matched) = matches.min_by_key(|(line, _)| *line)?;
+        let found = texts.filter_map(|known| Some((text.find(known)?, known)));
+        let (line, matched) = found.min_by_key(|(line, _)| *line)?;
         Some((name, error, line, matched))
     });
     let found: Vec<_> = found.collect();

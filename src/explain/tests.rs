@@ -30,7 +30,7 @@ fn every_finding_is_explained() {
 fn explanations_are_sentences() {
     let findings = KNOWN_FINDINGS.values().flat_map(|known| [known.lambda.as_ref(), Some(&known.fix)]);
     let causes = KNOWN_ERRORS.iter().flat_map(|(_, error)| &error.causes);
-    let sentences = causes.flat_map(|cause| [&cause.cause, &cause.confirm, &cause.fix]);
+    let sentences = causes.flat_map(|cause| [&cause.why, &cause.confirm, &cause.fix]);
     for sentence in findings.flatten().chain(sentences) {
         assert!(sentence.ends_with('.'), "{sentence}");
         assert!(!sentence.contains('\n') && sentence.len() <= 200, "{sentence}");

@@ -131,7 +131,7 @@ pub(crate) async fn plan_push(
         Evidence::Registry => Evidence::Registry,
         Evidence::LastPush(last) => Evidence::LastPush(images.unique(last)),
     };
-    let plans = push::plan(&unique, &targets, &evidence, context).await.map_err(PipelineError::Push)?;
+    let plans = push::plan(&unique, &targets, &evidence, context).await.map_err(PipelineError::PlanPush)?;
     let names = functions.iter().map(|function| function.name.clone());
     Ok(names.zip(images.for_each(&plans)).collect())
 }

@@ -42,9 +42,9 @@ fn a_plan_without_the_registry_goes_from_layers_to_build_to_unchanged() {
 #[test]
 fn a_plan_that_cannot_be_made_says_why() {
     let context = shop();
-    context.limg(&["plan", "registry", NOWHERE]).fails(3, &["127.0.0.1:1"]);
+    context.limg(&["plan", "registry", NOWHERE]).fails(3, &["failed to plan the push", "127.0.0.1:1"]);
     context.limg(&["plan", "registry", "shop", "--offline"]).fails(2, &["cannot push to `shop`", "help: "]);
-    context.limg(&["plan", "ecr", "--offline"]).fails(2, &["does not ask AWS", "add `--account`"]);
+    context.limg(&["plan", "ecr", "--offline"]).fails(2, &["required", "--account <ID>"]);
     let remote = "bases: { python3.12: { image: \"127.0.0.1:1/base:1\" } }\n\
                   functions: { orders: { runtime: python3.12, handler: app.handler, code: orders } }\n";
     context.write("limg.yaml", remote);

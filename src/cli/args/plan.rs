@@ -14,6 +14,8 @@ Examples:
 pub(in crate::cli) enum PlanCommand {
     /// Show what `limg push ecr` would do
     #[cfg(feature = "aws")]
+    // Without it, AWS is asked for the account.
+    #[command(mut_arg("offline", |offline| offline.requires("account")))]
     #[command(after_help = "\
 The arguments are those of `limg push ecr`. No layer is compressed, and nothing is sent or created. The size of a layer that is \
 still to be built is that of its files. The exit code is 0 if nothing would change, and 4 otherwise.
