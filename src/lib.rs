@@ -28,6 +28,7 @@
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
 //! | `pipeline` | runs all of these for a build, a push or an update |
+//! | `explain` | explains findings and errors of Lambda |
 //! | [`cli`] | is the command line |
 //!
 //! Everything may use [`finding`], [`failure`], `text`, `units`, `fs` and `sync`.
@@ -43,6 +44,7 @@ mod definition;
 mod dockerfile;
 pub mod engine;
 mod event;
+mod explain;
 mod extract;
 pub mod failure;
 pub mod files;

@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("definition", &["runtime", "project"]),
     ("lock", &["store", "strict_yaml", "project"]),
     ("runtime", &["project"]),
+    ("explain", &["strict_yaml"]),
     ("sample_event", &[]),
     ("store", &[]),
     ("event", &["project"]),
@@ -65,7 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need from the world is a parameter.
-const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "sample_event"];
+const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
 
 /// What a pure room must not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

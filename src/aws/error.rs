@@ -20,6 +20,12 @@ pub enum AwsError {
     /// The additional CA certificates are empty.
     #[error("the file of additional CA certificates contains no certificate")]
     NoCertificate,
+    /// The command may not contact AWS.
+    #[error("the store lacks `{arn}`, and `--offline` does not contact AWS")]
+    Offline {
+        /// The layer version.
+        arn: LayerVersionArn,
+    },
     /// A region is needed and none is set.
     #[error("no AWS region is set")]
     NoRegion,
@@ -242,6 +248,7 @@ impl Failure for AwsError {
             | Self::UnknownAccount { .. }
             | Self::InvalidEndpoint { .. }
             | Self::LayerNotFound { .. }
+            | Self::Offline { .. }
             | Self::LayerChanged { .. }
             | Self::ParameterNotFound { .. }
             | Self::SecureParameter { .. }
@@ -257,6 +264,7 @@ impl Failure for AwsError {
             Self::Certificates(_) | Self::NoCertificate => {
                 "use a file with PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`"
             }
+            Self::Offline { .. } => "run `limg build` once, which fetches and pins it, or omit `--offline`",
             Self::NoRegion => "pass `--region`, set AWS_REGION, or set `region` in your profile",
             Self::InvalidRegion { .. } => "use the name of a region, as in `eu-west-1`",
             Self::UnknownAccount { .. } => "pass `--account`",

@@ -37,6 +37,7 @@ pub struct AwsLayerVersions {
     aws: Aws,
     store: Store,
     reporter: Arc<dyn Reporter>,
+    offline: bool,
 }
 
 /// What the store remembers about a layer version.
@@ -76,7 +77,13 @@ impl AwsLayerVersions {
     /// Zips go to `store`.
     #[must_use]
     pub fn new(aws: Aws, store: Store, reporter: Arc<dyn Reporter>) -> Self {
-        Self { aws, store, reporter }
+        Self { aws, store, reporter, offline: false }
+    }
+
+    /// The same, which does not contact AWS if `offline` is set.
+    #[must_use]
+    pub fn offline(self, offline: bool) -> Self {
+        Self { offline, ..self }
     }
 
     /// As [`LayerVersions::fetch`]. Nothing is kept of a zip with another digest than expected or than Lambda reports.
@@ -94,6 +101,9 @@ impl AwsLayerVersions {
             && let Some(blob) = self.store.blob(&record.sha256)
         {
             return Ok(record.with_blob(blob));
+        }
+        if self.offline {
+            return Err(AwsError::Offline { arn: arn.clone() });
         }
         let details = self.aws.get_layer_version(arn, &*self.reporter).await?;
         if let Some(expected) = expected.filter(|_| !is_expected(&details.sha256)) {
@@ -138,7 +148,7 @@ impl Download<'_> {
     /// Downloads the whole zip, in as many requests as necessary. The inner error is a digest other than expected.
     async fn whole(&mut self, progress: &Progress) -> Result<Result<Blob, Digest>, AwsError> {
         let action = self.action();
-        let AwsLayerVersions { aws, store, reporter } = self.fetcher;
+        let AwsLayerVersions { aws, store, reporter, offline: _ } = self.fetcher;
         let mut attempts = Attempts::new(aws.backoff(), &**reporter, &action);
         let mut sink = BlobSink::new(store);
         while let Err(error) = self.rest(&mut sink, progress).await {

@@ -58,7 +58,10 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn reads_definition(command: &str) -> bool {
-    matches!(command, "build" | "push" | "invoke" | "update" | "functions" | "template" | "migrate" | "check")
+    matches!(
+        command,
+        "build" | "push" | "plan" | "invoke" | "update" | "functions" | "template" | "migrate" | "check"
+    )
 }
 
 /// Whether a command has results in a format.

@@ -88,6 +88,8 @@ pub(super) struct ContextOptions {
     pub(super) requests_per_layer: usize,
     /// What to do about references that `limg.lock` lacks.
     pub(super) pinning: Pinning,
+    /// Whether no registry may be contacted.
+    pub(super) offline: bool,
     /// Whether to verify the contents of files and blobs instead of trusting timestamps and names.
     pub(super) verify: bool,
     /// Whether programs of base images may run, and those that do.
@@ -106,6 +108,7 @@ impl ContextOptions {
             connections: CONNECTIONS,
             requests_per_layer: 1,
             pinning,
+            offline: false,
             verify: false,
             base_programs: BasePrograms::default(),
             objects: ObjectPins::new(),
@@ -151,6 +154,7 @@ impl ContextOptions {
         let registries = ClientSettings {
             certificates,
             proxies: settings.proxies.clone(),
+            offline: self.offline,
             connections: self.connections,
             requests_per_blob: self.requests_per_layer,
             ..configuration.registries.for_client()
@@ -159,7 +163,8 @@ impl ContextOptions {
         let registry = Client::new(registries, Arc::new(credentials), reporter.clone())
             .map_err(CommandError::Registry)?;
         #[cfg(feature = "aws")]
-        let layer_versions = AwsLayerVersions::new(aws, store.clone(), reporter.clone());
+        let layer_versions =
+            AwsLayerVersions::new(aws, store.clone(), reporter.clone()).offline(self.offline);
         #[cfg(not(feature = "aws"))]
         let layer_versions = WithoutAws;
         Ok(Context {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config_yaml::ConfigurationError;
+use super::explain_error::ExplainError;
 use super::fetch_error::FetchError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]
@@ -67,6 +68,8 @@ pub(super) enum CommandError {
     },
     #[error("unknown sample event `{0}`")]
     UnknownEvent(String),
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[error("standard input can only be one of the events")]
     SeveralStandardInputs,
     #[error("{error}")]
@@ -235,6 +238,7 @@ impl Failure for CommandError {
             | Self::Fs(_)
             | Self::WriteResult(_)
             | Self::System { .. } => FailureKind::Environment,
+            Self::Explain(error) => error.kind(),
             _ => FailureKind::User,
         }
     }
@@ -272,9 +276,7 @@ impl Failure for CommandError {
                     .to_owned(),
             ),
             Self::SourceDateEpoch(_) => Some("set it to seconds since 1970, or unset it".to_owned()),
-            Self::StoreInUse { .. } => {
-                Some("run the command again when the other limg has finished".to_owned())
-            }
+            Self::StoreInUse { .. } => Some("try again when the other limg has finished".to_owned()),
             Self::StoreLimit(_) => Some("set it to a size, for example `10GB`, or unset it".to_owned()),
             Self::NoStore => Some("set LIMG_STORE to a folder".to_owned()),
             Self::Store { .. } => Some("set LIMG_STORE to a folder that you can write to".to_owned()),
@@ -303,6 +305,7 @@ impl Failure for CommandError {
                 || "run `limg event` for the list; for a file with this name, use `./@…`".to_owned(),
                 |nearest| format!("did you mean `@{nearest}`?"),
             )),
+            Self::Explain(error) => Some(error.help()),
             Self::EventContent { .. } => Some("use JSON; Lambda accepts no other events".to_owned()),
             // In Lambda a function has credentials of its own; here it gets limg's.
             Self::Variable { name, error } => Some(if name.starts_with("AWS_") {

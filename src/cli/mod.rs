@@ -16,6 +16,8 @@ mod diff;
 mod dockerfile;
 mod error;
 mod event;
+mod explain;
+mod explain_error;
 mod fetch;
 mod fetch_error;
 mod functions;
@@ -25,6 +27,7 @@ mod interrupt;
 mod invoke;
 mod man;
 mod migrate;
+mod plan;
 mod push;
 mod pushed;
 mod render;
@@ -134,6 +137,10 @@ async fn run(
             let push = Box::pin(push::run(command, settings, terminal));
             unless_interrupted(push, interrupt, terminal).await
         }
+        Command::Plan(command) => {
+            let plan = Box::pin(plan::run(command, settings, terminal));
+            unless_interrupted(plan, interrupt, terminal).await
+        }
         Command::Update(arguments) => {
             let update = Box::pin(update::run(arguments, settings, terminal));
             unless_interrupted(update, interrupt, terminal).await
@@ -157,6 +164,9 @@ async fn run(
         Command::Dockerfile(arguments) => {
             let dockerfile = Box::pin(dockerfile::run(arguments, settings, terminal));
             unless_interrupted(dockerfile, interrupt, terminal).await
+        }
+        Command::Explain(arguments) => {
+            unless_interrupted(explain::run(arguments, terminal), interrupt, terminal).await
         }
         Command::Event(arguments) => Ok(event::run(&arguments, terminal)),
         Command::Cache(arguments) => cache::run(arguments.command, settings, terminal),

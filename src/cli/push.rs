@@ -15,13 +15,16 @@ use super::pushed::PushedImages;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
+#[cfg(feature = "aws")]
+use crate::aws::{Aws, EcrRegistry};
 use crate::definition::Loaded;
 #[cfg(feature = "aws")]
 use crate::event::Event;
 #[cfg(feature = "aws")]
 use crate::failure::AnyFailure;
-use crate::pipeline::{self, Context, Options, PushError, Pushed, Target};
+use crate::pipeline::{self, Context, Options, PipelineError, PushError, Pushed, Target};
 use crate::project::{DOCKER_HUB, EcrHost, Function, ImageReference, Repository, is_tag};
+use crate::store::Digest;
 use crate::text::with_causes;
 
 /// The size of its files, in bytes, from which a layer is sent while it is made. A smaller one is finished before an upload
@@ -48,21 +51,33 @@ async fn to_registry(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
+    let (job, targets, context) = registry_job(&arguments, false, settings, terminal).await?;
+    let code = job.push(&targets, async |_| Ok(()), &context).await?;
+    context::close(context, terminal);
+    Ok(code)
+}
+
+/// Reads what to push to a registry, and where to: the targets are those of all functions.
+pub(super) async fn registry_job<'a>(
+    arguments: &PushRegistryArguments,
+    offline: bool,
+    settings: &'a Settings,
+    terminal: &'a Arc<Terminal>,
+) -> Result<(PushJob<'a>, Vec<Target>, Context), CommandError> {
     let PushRegistryArguments { prefix, push } = arguments;
     let reading = push.common.reading(&push.functions);
-    let (job, objects) = PushJob::new(&push, reading, settings, terminal).await?;
+    let (job, objects) = PushJob::new(push, reading, settings, terminal).await?;
     let options = ContextOptions {
         connections: push.connections.into(),
+        offline,
         ..ContextOptions::of_build(&push.common, objects)
     };
     let context = options.open(settings, terminal, job.loaded.lock_file.clone())?;
     let target = |function: &Function| {
-        repository(&prefix, &function.image.name).map(|repository| job.target(repository))
+        repository(prefix, &function.image.name).map(|repository| job.target(repository))
     };
     let targets = job.functions.iter().map(target).collect::<Result<Vec<_>, _>>()?;
-    let code = job.push(&targets, async |_| Ok(()), &context).await?;
-    context::close(context, terminal);
-    Ok(code)
+    Ok((job, targets, context))
 }
 
 #[cfg(feature = "aws")]
@@ -71,31 +86,10 @@ async fn to_ecr(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ExitCode, CommandError> {
-    let PushEcrArguments { profile, repository: template, create_repository, push } = arguments;
-    let (region, account) = (push.common.definition.region.clone(), push.common.definition.account.clone());
-    let reading = Reading { profile: profile.as_deref(), ..push.common.reading(&push.functions) };
-    let (job, objects) = PushJob::new(&push, reading, settings, terminal).await?;
-    let project = &job.loaded.project;
-    let template = match template {
-        Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
-        None => project.ecr_repository.clone(),
-    };
-    let names = job.functions.iter().map(|function| template.repository(&project.name, &function.image.name));
-    let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
-    job.check_repositories(&names)?;
-    let aws = context::aws(settings, region.clone(), profile)?;
-    let options = ContextOptions {
-        connections: push.connections.into(),
-        aws: Some(aws.clone()),
-        ..ContextOptions::of_build(&push.common, objects)
-    };
-    let context = options.open(settings, terminal, job.loaded.lock_file.clone())?;
-    let registry = aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
-    let targets: Vec<Target> =
-        names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();
+    let (job, targets, context, (aws, registry)) = ecr_job(&arguments, false, settings, terminal).await?;
     let ready = async |repository: &Repository| -> Result<(), PushError> {
-        if create_repository {
-            let created = aws.ensure_repository(&registry, &repository.name, &project.ecr).await;
+        if arguments.create_repository {
+            let created = aws.ensure_repository(&registry, &repository.name, &job.loaded.project.ecr).await;
             if created.map_err(|error| PushError::Prepare(AnyFailure::new(error)))? {
                 context.reporter.report(Event::RepositoryCreated { repository: repository.to_string() });
             }
@@ -107,8 +101,42 @@ async fn to_ecr(
     Ok(code)
 }
 
+/// Reads what to push to Amazon ECR, and where to: the targets are those of all functions.
+#[cfg(feature = "aws")]
+pub(super) async fn ecr_job<'a>(
+    arguments: &PushEcrArguments,
+    offline: bool,
+    settings: &'a Settings,
+    terminal: &'a Arc<Terminal>,
+) -> Result<(PushJob<'a>, Vec<Target>, Context, (Aws, EcrRegistry)), CommandError> {
+    let PushEcrArguments { profile, repository: template, create_repository: _, push } = arguments;
+    let (region, account) = (push.common.definition.region.clone(), push.common.definition.account.clone());
+    let reading = Reading { profile: profile.as_deref(), ..push.common.reading(&push.functions) };
+    let (job, objects) = PushJob::new(push, reading, settings, terminal).await?;
+    let project = &job.loaded.project;
+    let template = match template {
+        Some(text) => text.parse().map_err(CommandError::RepositoryTemplate)?,
+        None => project.ecr_repository.clone(),
+    };
+    let names = job.functions.iter().map(|function| template.repository(&project.name, &function.image.name));
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(CommandError::RepositoryTemplate)?;
+    job.check_repositories(&names)?;
+    let aws = context::aws(settings, region.clone(), profile.clone())?;
+    let options = ContextOptions {
+        connections: push.connections.into(),
+        offline,
+        aws: Some(aws.clone()),
+        ..ContextOptions::of_build(&push.common, objects)
+    };
+    let context = options.open(settings, terminal, job.loaded.lock_file.clone())?;
+    let registry = aws.registry(account.as_deref(), region.as_deref()).await.map_err(CommandError::Aws)?;
+    let targets: Vec<Target> =
+        names.into_iter().map(|name| job.target(Repository { host: registry.host.clone(), name })).collect();
+    Ok((job, targets, context, (aws, registry)))
+}
+
 /// What both ways to push have in common.
-struct PushJob<'a> {
+pub(super) struct PushJob<'a> {
     loaded: Loaded,
     /// The functions of all machines.
     functions: Vec<Function>,
@@ -179,6 +207,39 @@ impl<'a> PushJob<'a> {
         Target { repository, tags: self.tags.clone() }
     }
 
+    /// How the images are built.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The failure of a build, with the lines of findings in the definition.
+    pub(super) fn failure(&self, error: PipelineError) -> CommandError {
+        CommandError::pipeline(error, &self.loaded)
+    }
+
+    /// The functions of this machine and their targets, out of those of all functions.
+    pub(super) fn of_this_machine(&self, targets: &[Target]) -> (Vec<Function>, Vec<Target>) {
+        let own = selection::of_shard(self.shard, self.functions.clone(), self.terminal);
+        let is_own = |name: &str| own.iter().any(|function| function.name == name);
+        let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
+        let targets = targets.map(|(_, target)| target.clone()).collect();
+        (own, targets)
+    }
+
+    /// The digest of the image that each function was last pushed as, if that was to its target's repository.
+    pub(super) fn last_pushed(
+        &self,
+        functions: &[&Function],
+        targets: &[Target],
+    ) -> Result<Vec<Option<Digest>>, CommandError> {
+        let pushed = PushedImages::read(&self.loaded.project)?;
+        let last = |(function, target): (&&Function, &Target)| {
+            let (repository, digest) = pushed.get(&function.name)?.split_once('@')?;
+            (repository == uri_repository(&target.repository)).then(|| digest.parse().ok())?
+        };
+        Ok(functions.iter().zip(targets).map(last).collect())
+    }
+
     /// Pushes the functions of this machine. `targets` are those of all functions.
     async fn push(
         &self,
@@ -187,14 +248,11 @@ impl<'a> PushJob<'a> {
         context: &Context,
     ) -> Result<ExitCode, CommandError> {
         let Self { loaded, options, terminal, .. } = self;
-        let own = selection::of_shard(self.shard, self.functions.clone(), terminal);
-        let is_own = |name: &str| own.iter().any(|function| function.name == name);
-        let targets = self.functions.iter().zip(targets).filter(|(function, _)| is_own(&function.name));
-        let targets: Vec<Target> = targets.map(|(_, target)| target.clone()).collect();
+        let (own, targets) = self.of_this_machine(targets);
         let functions: Vec<&Function> = own.iter().collect();
         let pushed = pipeline::build_and_push(&functions, &targets, options, ready, context)
             .await
-            .map_err(|error| CommandError::pipeline(error, loaded))?;
+            .map_err(|error| self.failure(error))?;
         terminal.summarize_overwrites();
         let images = pushed.iter().map(|(built, pushed)| (built.name.clone(), uri(pushed)));
         // The push itself is done.
@@ -210,10 +268,14 @@ impl<'a> PushJob<'a> {
 
 /// The name of a pushed image by its digest.
 fn uri(pushed: &Pushed) -> String {
-    let Repository { host, name } = &pushed.target.repository;
+    format!("{}@{}", uri_repository(&pushed.target.repository), pushed.digest)
+}
+
+/// The name of a repository in the name of a pushed image.
+fn uri_repository(Repository { host, name }: &Repository) -> String {
     // For an image on a FIPS or dual-stack host, Lambda accepts only the ordinary host.
     let host = &EcrHost::parse(host).map_or_else(|| host.clone(), |ecr| ecr.lambda_uri_host());
-    format!("{host}/{name}@{}", pushed.digest)
+    format!("{host}/{name}")
 }
 
 /// The repository of a function under a prefix.

@@ -14,6 +14,7 @@ use super::layer_bytes::{LayerForm, Origin};
 use super::make_layers::{Keys, LayerMaker, MadeLayers};
 use super::plan_images::{self, Inputs, Planned, Planning};
 use super::remote_cache::RemoteCache;
+use super::remote_layers::ReusableLayer;
 use super::{builds, bytecode, packages, remote_layers, stale_bytecode};
 use crate::build_time::BuildTime;
 use crate::engine::emulator;
@@ -54,9 +55,17 @@ impl Options {
     }
 }
 
-/// The result of one attempt to make images.
-enum Attempt {
-    Done(Vec<Built>),
+/// The plans of images, with what identifies their layers.
+pub(super) struct KeyedPlans<'a> {
+    pub(super) planned: Vec<Planned<'a>>,
+    /// The keys of the layers of each function.
+    pub(super) keys: Vec<Vec<Digest>>,
+    pub(super) reusable: &'a [ReusableLayer],
+}
+
+/// The result of one attempt to plan images.
+enum Attempt<T> {
+    Done(T),
     /// Planning needs all files of the bases of these functions, by position.
     NeedsFullIndexes(BTreeSet<usize>),
 }
@@ -71,30 +80,50 @@ pub(super) async fn build(
     context: &Context,
 ) -> Result<Vec<Built>, PipelineError> {
     let inputs = load_inputs(functions, context).await?;
-    let mut inputs = Inputs { enforce_rules: options.enforce_rules, ..inputs };
+    let inputs = Inputs { enforce_rules: options.enforce_rules, ..inputs };
     let cache_from = match form {
         LayerForm::Blobs => &options.cache_from[..],
         LayerForm::Tars => &[],
     };
-    let cache = Arc::new(RemoteCache::read(functions, cache_from, context).await);
+    let mtime = options.time.seconds();
+    let (options, own) = (options.clone(), context.clone());
+    let make = move |keyed: &KeyedPlans<'_>, cache: &RemoteCache| {
+        make_images(keyed, cache, form, &options, sender.as_ref(), &own)
+    };
+    let built = with_plans(inputs, cache_from, mtime, context, make).await?;
+    let pins = context.pins.clone();
+    blocking(move || pins.write()).await?;
+    context.report_damaged(context.store.removed_blobs());
+    Ok(built)
+}
+
+/// Plans the images of some functions, and does something with the plans. `mtime` is the time of every layer entry.
+pub(super) async fn with_plans<T: Send + 'static>(
+    inputs: Inputs,
+    cache_from: &[ReferenceTemplate],
+    mtime: u64,
+    context: &Context,
+    work: impl Fn(&KeyedPlans<'_>, &RemoteCache) -> Result<T, PipelineError> + Send + Sync + 'static,
+) -> Result<T, PipelineError> {
+    let functions: Vec<&Function> = inputs.functions.iter().collect();
+    let cache = Arc::new(RemoteCache::read(&functions, cache_from, context).await);
+    let mut inputs = inputs;
+    let work = Arc::new(work);
     loop {
-        let work = {
-            let (cache, options) = (Arc::clone(&cache), options.clone());
-            let (sender, context) = (sender.clone(), context.clone());
+        let attempt = {
+            let (work, cache, context) = (Arc::clone(&work), Arc::clone(&cache), context.clone());
             move || {
-                let attempt = make_images(&inputs, &cache, form, &options, sender.as_ref(), &context)?;
+                let attempt = match plan_layers(&inputs, mtime, &context)? {
+                    Attempt::Done(keyed) => Attempt::Done(work(&keyed, &cache)?),
+                    Attempt::NeedsFullIndexes(positions) => Attempt::NeedsFullIndexes(positions),
+                };
                 Ok::<_, PipelineError>((inputs, attempt))
             }
         };
-        let attempt;
-        (inputs, attempt) = blocking(work).await?;
-        match attempt {
-            Attempt::Done(built) => {
-                let pins = context.pins.clone();
-                blocking(move || pins.write()).await?;
-                context.report_damaged(context.store.removed_blobs());
-                return Ok(built);
-            }
+        let done;
+        (inputs, done) = blocking(attempt).await?;
+        match done {
+            Attempt::Done(result) => return Ok(result),
             // A base with a full index needs none again, so this ends.
             Attempt::NeedsFullIndexes(positions) => {
                 base::index_fully(&mut inputs.bases, &positions, context).await?;
@@ -121,14 +150,12 @@ pub(super) async fn load_inputs(functions: &[&Function], context: &Context) -> R
     Ok(Inputs { functions, bases, remote_layers, packages, builds, findings, enforce_rules: true })
 }
 
-fn make_images(
-    inputs: &Inputs,
-    cache: &RemoteCache,
-    form: LayerForm,
-    options: &Options,
-    sender: Option<&UnboundedSender<Announcement>>,
+/// Plans the images, and reports what that finds.
+fn plan_layers<'a>(
+    inputs: &'a Inputs,
+    mtime: u64,
     context: &Context,
-) -> Result<Attempt, PipelineError> {
+) -> Result<Attempt<KeyedPlans<'a>>, PipelineError> {
     let mut planned = match plan_images::plan_all(inputs)? {
         Planning::Done { planned, warnings, left_out } => {
             plan_images::report(&planned, warnings, left_out, context);
@@ -136,26 +163,43 @@ fn make_images(
         }
         Planning::NeedsFullIndexes(positions) => return Ok(Attempt::NeedsFullIndexes(positions)),
     };
-    let mtime = options.time.seconds();
     for warning in bytecode::add(&mut planned, mtime, context)? {
         context.reporter.report(Event::Finding(warning));
     }
     let reusable = &inputs.remote_layers.reusable;
-    let mut keys = Keys::new(reusable, mtime);
-    let keyed: Vec<Vec<Digest>> = planned.iter().map(|planned| keys.of(planned)).collect();
-    for warning in stale_bytecode::findings(&planned, &keyed, mtime, context)? {
+    let keys = keys(&planned, reusable, mtime);
+    for warning in stale_bytecode::findings(&planned, &keys, mtime, context)? {
         context.reporter.report(Event::Finding(warning));
     }
-    let announcer = &Announcer::new(sender, &keyed, options.send_early_from);
+    Ok(Attempt::Done(KeyedPlans { planned, keys, reusable }))
+}
+
+/// The keys of the layers of each function.
+fn keys(planned: &[Planned<'_>], reusable: &[ReusableLayer], mtime: u64) -> Vec<Vec<Digest>> {
+    let mut keys = Keys::new(reusable, mtime);
+    planned.iter().map(|planned| keys.of(planned)).collect()
+}
+
+/// Makes the layers that the store lacks, and assembles the images.
+fn make_images(
+    KeyedPlans { planned, keys, reusable }: &KeyedPlans<'_>,
+    cache: &RemoteCache,
+    form: LayerForm,
+    options: &Options,
+    sender: Option<&UnboundedSender<Announcement>>,
+    context: &Context,
+) -> Result<Vec<Built>, PipelineError> {
+    let mtime = options.time.seconds();
+    let announcer = &Announcer::new(sender, keys, options.send_early_from);
     announcer.base_layers(planned.iter().map(|planned| &**planned.base))?;
     let maker = LayerMaker { form, mtime, cache, announcer, context };
-    let made = maker.make(&planned, &keyed, reusable)?;
+    let made = maker.make(planned, keys, reusable)?;
     let join = |(planned, keys): (&Planned<'_>, &Vec<Digest>)| join(planned, keys, &made, form, options);
-    Ok(Attempt::Done(planned.iter().zip(&keyed).map(join).collect::<Result<_, _>>()?))
+    planned.iter().zip(keys).map(join).collect()
 }
 
 /// Assembles a function's image from its base and the made layers.
-fn join(
+pub(super) fn join(
     planned: &Planned<'_>,
     keys: &[Digest],
     made: &MadeLayers,

@@ -74,7 +74,7 @@ impl Images {
         Self::of_names(built.iter().map(|built| built.image_name.as_str()))
     }
 
-    fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+    pub(super) fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         let (mut first, mut known) = (Vec::new(), BTreeMap::new());
         let of_functions = names.enumerate().map(|(position, name)| {
             *known.entry(name).or_insert_with(|| {

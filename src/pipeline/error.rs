@@ -147,6 +147,9 @@ pub(crate) enum PipelineError {
     /// The images cannot be pushed.
     #[error("failed to push")]
     Push(#[source] PushError),
+    /// A push cannot be planned.
+    #[error("failed to plan the push")]
+    PlanPush(#[source] PushError),
     /// The layers are no longer needed, because the push has failed.
     #[error("build cancelled because the push failed")]
     Cancelled,
@@ -355,7 +358,7 @@ impl Failure for PipelineError {
             Self::Dockerfile { source, .. } => source.kind(),
             Self::Lock(source) => source.kind(),
             Self::LayerVersion { source, .. } => source.kind(),
-            Self::Push(source) => source.kind(),
+            Self::Push(source) | Self::PlanPush(source) => source.kind(),
             Self::Source { source, .. } => source.kind(),
             Self::Install { source, .. } | Self::Build { source, .. } => source.kind(),
             Self::Bytecode { source, .. } => source.kind(),
@@ -376,7 +379,7 @@ impl Failure for PipelineError {
             Self::Dockerfile { source, .. } => source.help(),
             Self::Lock(source) => source.help(),
             Self::LayerVersion { source, .. } => source.help(),
-            Self::Push(source) => source.help(),
+            Self::Push(source) | Self::PlanPush(source) => source.help(),
             Self::NothingToPin { name, known } => {
                 let help = match nearest(name, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),

@@ -111,7 +111,7 @@ impl LayerMaker<'_> {
                     continue;
                 }
                 if let Some(layer) = find_reusable(plan, planned, reusable) {
-                    made.insert(key.clone(), self.reuse(key, layer, plan)?);
+                    made.insert(key.clone(), self.finish(key, reuse(layer), plan, Duration::ZERO)?);
                 } else {
                     jobs.push(Job { key, plan, base: &planned.base.index });
                 }
@@ -146,42 +146,21 @@ impl LayerMaker<'_> {
         Ok(made)
     }
 
-    /// Reuses a layer of another image.
-    fn reuse(
-        &self,
-        key: &Digest,
-        reusable: &ReusableLayer,
-        plan: &LayerPlan,
-    ) -> Result<MadeLayer, PipelineError> {
-        let (layer, origin) = (reusable.layer.clone().into(), Origin::Registry(reusable.origin.clone()));
-        // The encoder is not known.
-        let made = MadeLayer { layer, provenance: Provenance::Reused, origin, encoder: None };
-        self.finish(key, made, plan, Duration::ZERO)
-    }
-
     fn run(&self, job: &Job<'_>) -> Result<MadeLayer, PipelineError> {
         let start = Instant::now();
-        let Job { key, plan, base } = *job;
-        let LayerPlan { name, tree, .. } = plan;
+        let Job { key, plan, .. } = *job;
         let Self { mtime, context, .. } = *self;
-        let failed = |source| PipelineError::Layer { name: name.clone(), source };
-        let (tree, base) = (tree.clone(), base.clone());
-        let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
-        if context.verify && layer_bytes::forget_stale(&recipe, context).map_err(failed)? {
-            context.reporter.report(Event::Stale { name: name.clone() });
-        }
-        let encoder = layer::encoder(&recipe.tree);
-        let cached = self.cache.find(&recipe, context).map_err(failed)?;
-        let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
-            (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
-        } else if let Some(layer) = layer_bytes::find(&recipe, self.form, &context.store) {
-            (layer, Provenance::Reused, Origin::Files(recipe))
-        } else {
-            let growth = self.announcer.begin(key, name, plan.size)?;
-            let layer = layer_bytes::make(&recipe, self.form, growth, context).map_err(failed)?;
-            (layer, Provenance::Built, Origin::Files(recipe))
+        let made = match find(job, self.form, mtime, self.cache, context)? {
+            Found::Layer(made) => made,
+            Found::Recipe(recipe) => {
+                let growth = self.announcer.begin(key, &plan.name, plan.size)?;
+                let layer = layer_bytes::make(&recipe, self.form, growth, context)
+                    .map_err(|source| PipelineError::Layer { name: plan.name.clone(), source })?;
+                let encoder = layer::encoder(&recipe.tree);
+                MadeLayer { layer, provenance: Provenance::Built, origin: Origin::Files(recipe), encoder }
+            }
         };
-        self.finish(key, MadeLayer { layer, provenance, origin, encoder }, plan, start.elapsed())
+        self.finish(key, made, plan, start.elapsed())
     }
 
     /// Reports and announces a finished layer.
@@ -203,6 +182,79 @@ impl LayerMaker<'_> {
         self.announcer.layer(key, &made)?;
         Ok(made)
     }
+}
+
+/// The layers that exist already, in the store or in a registry. The others are not made.
+///
+/// # Errors
+/// When the files of a layer cannot be read.
+pub(super) fn existing(
+    planned: &[Planned<'_>],
+    keys: &[Vec<Digest>],
+    reusable: &[ReusableLayer],
+    mtime: u64,
+    cache: &RemoteCache,
+    context: &Context,
+) -> Result<MadeLayers, PipelineError> {
+    let mut existing = MadeLayers::new();
+    let mut seen = BTreeSet::new();
+    for (planned, keys) in planned.iter().zip(keys) {
+        for (plan, key) in planned.plan.layers.iter().zip(keys) {
+            if !seen.insert(key) {
+                continue;
+            }
+            let job = Job { key, plan, base: &planned.base.index };
+            let found = match find_reusable(plan, planned, reusable) {
+                Some(layer) => Found::Layer(reuse(layer)),
+                None => find(&job, LayerForm::Blobs, mtime, cache, context)?,
+            };
+            if let Found::Layer(layer) = found {
+                existing.insert(key.clone(), layer);
+            }
+        }
+    }
+    Ok(existing)
+}
+
+/// A layer that exists, or what it can be made of.
+enum Found {
+    Layer(MadeLayer),
+    Recipe(Arc<Recipe>),
+}
+
+/// Finds a layer in the store or the cache.
+fn find(
+    job: &Job<'_>,
+    form: LayerForm,
+    mtime: u64,
+    cache: &RemoteCache,
+    context: &Context,
+) -> Result<Found, PipelineError> {
+    let Job { key, plan, base } = *job;
+    let LayerPlan { name, tree, .. } = plan;
+    let failed = |source| PipelineError::Layer { name: name.clone(), source };
+    let (tree, base) = (tree.clone(), base.clone());
+    let recipe = Arc::new(Recipe { name: name.clone(), key: key.clone(), tree, base, mtime });
+    if context.verify && layer_bytes::forget_stale(&recipe, context).map_err(failed)? {
+        context.reporter.report(Event::Stale { name: name.clone() });
+    }
+    let encoder = layer::encoder(&recipe.tree);
+    let cached = cache.find(&recipe, context).map_err(failed)?;
+    let (layer, provenance, origin) = if let Some((layer, repository)) = cached {
+        (layer.into(), Provenance::Cached, Origin::Cache(repository.clone(), recipe))
+    } else if let Some(layer) = layer_bytes::find(&recipe, form, &context.store) {
+        (layer, Provenance::Reused, Origin::Files(recipe))
+    } else {
+        return Ok(Found::Recipe(recipe));
+    };
+    Ok(Found::Layer(MadeLayer { layer, provenance, origin, encoder }))
+}
+
+/// A layer of another image.
+fn reuse(reusable: &ReusableLayer) -> MadeLayer {
+    let (layer, origin) = (reusable.layer.clone().into(), Origin::Registry(reusable.origin.clone()));
+    // The encoder is not known.
+    MadeLayer { layer, provenance: Provenance::Reused, origin, encoder: None }
 }
 
 /// Sorts jobs by size; those of one size keep their order.

@@ -36,6 +36,7 @@ mod remote_layers;
 mod snapshot;
 mod source_trees;
 mod stale_bytecode;
+mod survey;
 mod update;
 
 use futures_util::TryFutureExt as _;
@@ -53,7 +54,7 @@ pub(crate) use error::{PipelineError, PushError};
 pub(crate) use inspect::{Subject, inspect};
 pub(crate) use judge::{Judgement, judge};
 pub(crate) use pins::{Pinning, Pins};
-pub(crate) use push::{BlobTotal, Pushed, Target};
+pub(crate) use push::{BlobTotal, Evidence, LayerStep, PlannedLayer, PushChange, PushPlan, Pushed, Target};
 pub(crate) use snapshot::snapshot;
 pub(crate) use update::update;
 
@@ -117,6 +118,29 @@ pub(crate) async fn build_and_push(
     };
     // The first failure ends both: uploads are abandoned, and no further layer is started.
     tokio::try_join!(work, early.map_err(PipelineError::Push)).map(|(pushed, ())| pushed)
+}
+
+/// Finds out what [`build_and_push`] would do. Nothing is made or sent. The names of the functions are in the results.
+///
+/// # Errors
+/// When an image cannot be planned as defined, or a registry cannot be asked.
+pub(crate) async fn plan_push(
+    functions: &[&Function],
+    targets: &[Target],
+    evidence: &Evidence,
+    options: &Options,
+    context: &Context,
+) -> Result<Vec<(String, PushPlan)>, PipelineError> {
+    let surveyed = survey::survey(functions, options, context).await?;
+    let images = Images::of_names(surveyed.iter().map(|surveyed| surveyed.image_name.as_str()));
+    let (unique, targets) = (images.unique(&Vec::from_iter(&surveyed)), images.unique(targets));
+    let evidence = match evidence {
+        Evidence::Registry => Evidence::Registry,
+        Evidence::LastPush(last) => Evidence::LastPush(images.unique(last)),
+    };
+    let plans = push::plan(&unique, &targets, &evidence, context).await.map_err(PipelineError::PlanPush)?;
+    let names = functions.iter().map(|function| function.name.clone());
+    Ok(names.zip(images.for_each(&plans)).collect())
 }
 
 /// Builds the images of some functions for a Docker Engine alone: no layer is compressed.

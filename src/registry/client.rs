@@ -134,6 +134,9 @@ impl fmt::Debug for Client {
 impl Inner {
     /// Finds the endpoint of a repository, and whether it uses TLS.
     pub(super) async fn endpoint(&self, repository: &Repository) -> Result<Endpoint, RegistryError> {
+        if self.settings.offline {
+            return Err(RegistryError::Offline { repository: repository.to_string() });
+        }
         let endpoint = Endpoint::of(repository, &self.settings)?;
         if !endpoint.may_use_plain_http() {
             return Ok(endpoint);

@@ -42,6 +42,12 @@ pub enum RegistryError {
     /// A text that is not a host with an optional port.
     #[error("`{0}` is not a valid registry host")]
     InvalidHost(String),
+    /// The command may not contact a registry.
+    #[error("the store lacks something of `{repository}`, and `--offline` does not contact registries")]
+    Offline {
+        /// The repository.
+        repository: String,
+    },
     /// The registry responded with an error.
     #[error("failed to {action}: the registry answered {response}")]
     Rejected {
@@ -300,7 +306,7 @@ impl Failure for RegistryError {
             )
         };
         let is_users = match self {
-            Self::Tls(_) | Self::PlainHttpMirror { .. } | Self::InvalidHost(_) => true,
+            Self::Tls(_) | Self::PlainHttpMirror { .. } | Self::InvalidHost(_) | Self::Offline { .. } => true,
             Self::Content { source, .. } => is_unusable(source),
             other => other.is_not_found() || other.is_immutable_tag(),
         };
@@ -316,6 +322,7 @@ impl Failure for RegistryError {
             Self::PlainHttpMirror { .. } => {
                 "use `https://` for the mirror, or mark its host as insecure in limg's configuration"
             }
+            Self::Offline { .. } => "run `limg build` once, which fetches and pins it, or omit `--offline`",
             Self::InvalidHost(_) => {
                 "name the registry by its host and, if needed, a port: `registry.example.com:5000`"
             }

@@ -25,6 +25,8 @@ pub struct ClientSettings {
     pub certificates: Option<Vec<u8>>,
     /// The proxies of the environment.
     pub proxies: Proxies,
+    /// Whether no registry may be contacted.
+    pub offline: bool,
     /// How many transfers may run at once, at least 1. Each sends one request at a time.
     pub connections: usize,
     /// How many requests may fetch a large blob at once; 0 and 1 stand for one request.

@@ -201,6 +201,7 @@ fn examples(context: &Context) -> Vec<String> {
 const NOT_HERE: &[&str] = &[
     "invoke",
     "push",
+    "limg plan",
     "update",
     "limg template",
     "limg migrate",

@@ -10,12 +10,14 @@ mod definition;
 mod diff;
 mod dockerfile;
 mod event;
+mod explain;
 mod functions;
 mod init;
 mod inspect;
 mod invoke;
 mod man;
 mod migrate;
+mod plan;
 mod push;
 mod reading;
 mod template;
@@ -34,12 +36,14 @@ pub(super) use self::definition::DefinitionArguments;
 pub(super) use self::diff::DiffArguments;
 pub(super) use self::dockerfile::DockerfileArguments;
 pub(super) use self::event::EventArguments;
+pub(super) use self::explain::ExplainArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
 pub(super) use self::inspect::InspectArguments;
 pub(super) use self::invoke::InvokeArguments;
 pub(super) use self::man::ManArguments;
 pub(super) use self::migrate::MigrateArguments;
+pub(super) use self::plan::PlanCommand;
 #[cfg(feature = "aws")]
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
@@ -145,6 +149,9 @@ pub(super) enum Command {
     /// Build images and push them to a registry, without a Docker daemon
     #[command(subcommand)]
     Push(PushCommand),
+    /// Show what a push would build, upload and mount
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Run a function in Docker under AWS's runtime interface emulator and send it events
     Invoke(InvokeArguments),
     /// List the functions of the definition, and whether each can be built
@@ -161,6 +168,8 @@ pub(super) enum Command {
     Diff(DiffArguments),
     /// Write a Dockerfile that makes the image of a function, with the files that it copies
     Dockerfile(DockerfileArguments),
+    /// Explain a finding of limg, or a pasted error of Lambda, ECR or CloudFormation: its causes and the fix
+    Explain(ExplainArguments),
     /// Print a sample event of an AWS service, or list all samples
     Event(EventArguments),
     /// Resolve image tags and layer versions again, pin them in limg.lock, and print the changes

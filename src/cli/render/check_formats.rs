@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::terminal::Terminal;
 use crate::cli::args::Format;
 use crate::definition::{Located, Position};
+use crate::explain::{self, FindingExplanation};
 use crate::finding::{Code, Finding};
 use crate::sync::lock;
 use crate::text::without_user_information;

@@ -354,6 +354,27 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
         self.ask(Box::pin(self.mount_or_upload(repository, content, &sources)), |_| true).await
     }
 
+    /// The repositories that a blob may be mounted from: `others`, its origin, and those of earlier runs.
+    fn mount_sources(
+        &self,
+        repository: &Repository,
+        content: BlobContent<'_>,
+        others: &[Repository],
+    ) -> Vec<Repository> {
+        let origin = content.origin().filter(|origin| origin.host == repository.host);
+        let sources = others.iter().chain(origin).cloned();
+        let sources = sources.chain(content.known_places(repository, &self.context.store));
+        sources
+            .filter(|source| source != repository && !lock(&self.refused_sources).contains(source))
+            .collect()
+    }
+
+    /// Whether a repository may mount a blob that it lacks, as far as is known.
+    pub(super) fn can_mount(&self, repository: &Repository, content: BlobContent<'_>) -> bool {
+        let others = self.blob(content.digest()).other_copies(repository);
+        !self.mount_sources(repository, content, &others).is_empty()
+    }
+
     /// Mounts a blob from one of `sources` or from its origin, or else uploads it.
     async fn mount_or_upload(
         &self,
@@ -363,12 +384,7 @@ impl<'a, F: AsyncFn(&Repository) -> Result<(), PushError>> BlobPusher<'a, F> {
     ) -> Result<BlobOutcome, PushError> {
         let Context { registry, reporter, .. } = self.context;
         let digest = content.digest();
-        let origin = content.origin().filter(|origin| origin.host == repository.host);
-        let sources = sources.iter().chain(origin).cloned();
-        let sources = sources.chain(content.known_places(repository, &self.context.store));
-        let sources: Vec<Repository> = sources
-            .filter(|source| source != repository && !lock(&self.refused_sources).contains(source))
-            .collect();
+        let sources = self.mount_sources(repository, content, sources);
         let mut session = None;
         for source in sources.iter().take(MOUNT_ATTEMPTS) {
             match registry.mount(repository, digest, &source.name).await? {

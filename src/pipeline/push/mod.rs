@@ -9,6 +9,8 @@ pub(super) mod blob_pusher;
 mod blob_states;
 mod early_uploads;
 mod known_places;
+mod push_plan;
+mod pushed_blobs;
 mod send_early;
 pub(super) mod while_building;
 
@@ -28,6 +30,8 @@ use crate::project::{EcrHost, Repository};
 use crate::store::Digest;
 use blob_pusher::{BlobContent, BlobPusher, CONCURRENT_PUSHES};
 use blob_states::BlobOutcome;
+pub(super) use push_plan::plan;
+pub(crate) use push_plan::{Evidence, LayerStep, PlannedLayer, PushChange, PushPlan};
 
 /// The interval between two manifests that are sent to ECR, which accepts ten a second (Amazon ECR service quotas,
 /// `PutImage`).
@@ -146,6 +150,9 @@ pub(super) async fn push<'a, F: AsyncFn(&Repository) -> Result<(), PushError>>(
         }
     }
     results.into_iter().collect::<Result<Vec<()>, _>>()?;
+    for (image, _) in all().filter(|(_, state)| !state.has_image) {
+        pushed_blobs::remember(&image.manifest.digest, image.built, &context.store);
+    }
     pusher.report_sent_for_nothing();
     Ok(all().map(|(image, state)| pushed(image, state, pusher)).collect())
 }

@@ -1,5 +1,6 @@
 mod early_upload;
 mod flow;
+mod push_plan;
 mod remote_cache;
 mod while_building;
 
