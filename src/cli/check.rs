@@ -39,7 +39,7 @@ pub(super) async fn run(
         report(of_image(image, &arguments, settings, terminal).await?, &mut errors, terminal);
         checked.push(image.clone());
     }
-    finish(checked, errors, arguments.deny, settings, terminal)
+    finish(checked, &errors, arguments.deny, settings, terminal)
 }
 
 /// Checks functions of the definition, and returns their names.
@@ -103,7 +103,7 @@ struct CheckReport {
 
 fn finish(
     checked: Vec<String>,
-    errors: Listed,
+    errors: &Listed,
     deny: Option<Denied>,
     settings: &Settings,
     terminal: &Terminal,

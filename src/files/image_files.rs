@@ -155,7 +155,7 @@ impl ImageFiles {
                 }
                 let entry = match node {
                     Node::Directory => IndexEntry::Directory { mode: 0o755, layer },
-                    Node::Symlink(target) => IndexEntry::Symlink { target: target.to_string().into(), layer },
+                    Node::Symlink(target) => IndexEntry::Symlink { target: target.clone().into(), layer },
                     Node::File(file) => {
                         let mode = if file.executable { 0o755 } else { 0o644 };
                         if is_candidate(path, file) || is_metadata(path) {

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_an_error() {
-        let whole = zstd(&[7; 100_000]);
+        let whole = zstd(&vec![7; 100_000]);
         assert!(read(&whole[..whole.len() - 1]).is_err());
         assert!(read(&[&whole[..], b"rubbish"].concat()).is_err());
     }

@@ -83,10 +83,10 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             .into_iter()
             .map(|layer| unknown("a layer", layer, "compress the layers with gzip; `limg fix` does that")),
     );
-    let of = |known: &dyn Fn(&(&str, &str, &[&str])) -> bool| FORMATS.iter().position(known);
-    let manifest = of(&|(manifest, ..)| *manifest == form.media_type);
-    let others = form.layers.iter().map(|layer| of(&|(_, _, layers)| layers.contains(&layer.as_str())));
-    let others = others.chain([of(&|(_, config, _)| *config == form.config)]).flatten();
+    let manifest = FORMATS.iter().position(|(manifest, ..)| *manifest == form.media_type);
+    let of_layer = |layer: &String| FORMATS.iter().position(|(_, _, own)| own.contains(&layer.as_str()));
+    let of_config = FORMATS.iter().position(|(_, config, _)| *config == form.config);
+    let others = form.layers.iter().map(of_layer).chain([of_config]).flatten();
     if let Some(manifest) = manifest
         && others.into_iter().any(|other| other != manifest)
     {

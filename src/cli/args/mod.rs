@@ -117,7 +117,7 @@ pub(super) enum Format {
     Sarif,
     /// Workflow commands of GitHub Actions; only `check`
     Github,
-    /// JUnit's XML; only `check`
+    /// An XML report of tests, as that of `JUnit`; only `check`
     Junit,
 }
 

@@ -1,4 +1,4 @@
-//! Findings in the formats of other programs: SARIF 2.1.0, the workflow commands of GitHub Actions, and JUnit's XML.
+//! Findings in the formats of other programs: SARIF 2.1.0, the workflow commands of GitHub Actions, and `JUnit`'s XML.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -54,7 +54,11 @@ impl<'a> Shown<'a> {
 
 fn sarif(findings: &[Shown<'_>]) -> Value {
     let codes: BTreeSet<Code> = findings.iter().map(|shown| shown.finding.code).collect();
-    let rule = |code: &Code| json!({ "id": code.name(), "shortDescription": { "text": code.description() } });
+    let rule = |code: &Code| {
+        let FindingExplanation { code, meaning, lambda, fix } = explain::of_code(*code);
+        let help: Vec<&str> = lambda.into_iter().chain([fix]).collect();
+        json!({ "id": code, "shortDescription": { "text": meaning }, "help": { "text": help.join(" ") } })
+    };
     let result = |Shown { finding, file, position, text }: &Shown<'_>| {
         let mut location = json!({ "artifactLocation": { "uri": file } });
         if let Some(Position { line, column }) = position {
