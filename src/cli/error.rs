@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config_yaml::ConfigurationError;
-use super::explain::ExplainError;
+use super::explain_error::ExplainError;
 use super::fetch_error::FetchError;
 use super::units::SizeError;
 #[cfg(feature = "aws")]

@@ -15,6 +15,7 @@ mod diff;
 mod error;
 mod event;
 mod explain;
+mod explain_error;
 mod fetch;
 mod fetch_error;
 mod functions;
