@@ -8,9 +8,12 @@ use serde::Serialize;
 
 use super::args::ExplainArguments;
 use super::error::CommandError;
-use super::explain_error::{ExplainError, TEXT_LIMIT};
+use super::explain_error::ExplainError;
 use super::render::Terminal;
 use crate::explain::{self, ErrorExplanation, Explanation, FindingExplanation};
+
+/// The most bytes of a text: a hundred times the log of an invocation that fails.
+const TEXT_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// The result in JSON.
 #[derive(Serialize)]
@@ -28,28 +31,37 @@ pub(super) async fn run(
         [word] if word == "-" => from_standard_input().await?,
         words => words.join(" "),
     };
-    let report = Report { explanations: explain::explain(&text) };
-    if report.explanations.is_empty() {
-        return Err(ExplainError::Unknown { meant: explain::code_like(text.trim()) }.into());
-    }
     let has_lines = text.trim().contains('\n');
+    let meant = explain::code_like(text.trim());
+    let explanations = in_background("explain the text", move || Ok(explain::explain(&text))).await?;
+    let report = Report { explanations };
+    if report.explanations.is_empty() {
+        return Err(ExplainError::Unknown { meant }.into());
+    }
     terminal.print(&terminal.with_findings(&report), || lines(&report.explanations, has_lines));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads in the background, so that an interrupt ends limg while a user types.
+/// The text on standard input, of at most [`TEXT_LIMIT`] bytes. What is not UTF-8 is replaced.
 async fn from_standard_input() -> Result<String, CommandError> {
     let read = || {
         let mut bytes = Vec::new();
         io::stdin().take(TEXT_LIMIT + 1).read_to_end(&mut bytes).map(|_| bytes)
     };
-    let read = tokio::task::spawn_blocking(read).await.map_err(io::Error::other).flatten();
-    let bytes =
-        read.map_err(|source| CommandError::System { action: "read the text from standard input", source })?;
+    let bytes = in_background("read the text from standard input", read).await?;
     if bytes.len() as u64 > TEXT_LIMIT {
-        return Err(ExplainError::TooLong.into());
+        return Err(ExplainError::TooLong { at_most: TEXT_LIMIT }.into());
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Runs blocking work so that an interrupt ends limg meanwhile.
+async fn in_background<T: Send + 'static>(
+    action: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, CommandError> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(io::Error::other).flatten();
+    done.map_err(|source| CommandError::System { action, source })
 }
 
 fn lines(explanations: &[Explanation], has_lines: bool) -> Vec<String> {

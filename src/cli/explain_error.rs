@@ -1,10 +1,7 @@
-//! Why `limg explain` cannot explain a text.
+//! What can go wrong with `limg explain`.
 
 use crate::failure::FailureKind;
 use crate::units::limit;
-
-/// The most bytes of a text: logs of a day have fewer.
-pub(super) const TEXT_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Why a text is not explained. The text itself is not shown: it may contain secrets.
 #[derive(Debug, thiserror::Error)]
@@ -13,15 +10,15 @@ pub(super) enum ExplainError {
     NoText,
     #[error("limg knows no finding or error in this text")]
     Unknown { meant: Option<&'static str> },
-    #[error("the text has more than {}", limit(TEXT_LIMIT))]
-    TooLong,
+    #[error("the text has more than {}", limit(*at_most))]
+    TooLong { at_most: u64 },
 }
 
 impl ExplainError {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::Unknown { .. } => FailureKind::Work,
-            Self::NoText | Self::TooLong => FailureKind::User,
+            Self::NoText | Self::TooLong { .. } => FailureKind::User,
         }
     }
 
@@ -35,7 +32,7 @@ impl ExplainError {
                 "pass the whole message with the lines around it, or run `limg invoke` to see the error here"
                     .to_owned()
             }
-            Self::TooLong => "pass only the lines around the error".to_owned(),
+            Self::TooLong { .. } => "pass only the lines around the error".to_owned(),
         }
     }
 }

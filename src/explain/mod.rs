@@ -21,6 +21,9 @@ use crate::text::nearest;
 const FINDINGS: &str = include_str!("findings.yaml");
 const ERRORS: &str = include_str!("errors.yaml");
 
+/// The most bytes of a word that may be a code with a typing error.
+const WORD_AT_MOST: usize = 64;
+
 /// What is known about a text.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -139,10 +142,11 @@ pub(crate) fn explain(text: &str) -> Vec<Explanation> {
     findings.chain(errors(&text).into_iter().map(Explanation::Error)).collect()
 }
 
-/// The code that was meant by a word.
+/// The code that was meant by a text, if that is a word. Comparing takes time that grows with its length.
 #[must_use]
-pub(crate) fn code_like(word: &str) -> Option<&'static str> {
-    nearest(word, Code::ALL.iter().map(|code| code.name()))
+pub(crate) fn code_like(text: &str) -> Option<&'static str> {
+    let is_word = text.len() <= WORD_AT_MOST && !text.contains(char::is_whitespace);
+    is_word.then(|| nearest(text, Code::ALL.iter().map(|code| code.name()))).flatten()
 }
 
 fn finding(code: Code) -> Explanation {

@@ -308,6 +308,7 @@ fn findings_of_limg_are_found_in_its_output() {
                   limg.yaml:9: warning: the base is old [deprecated-runtime]";
     assert_eq!(names(output), ["unknown-key", "deprecated-runtime"]);
     assert_eq!(code_like("wrong-lib"), Some("wrong-libc"));
+    assert_eq!([code_like("wrong lib"), code_like(&"wrong-lib".repeat(100_000))], [None, None]);
 }
 
 #[test]

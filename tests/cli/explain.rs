@@ -61,6 +61,6 @@ fn a_text_without_an_error_is_not_repeated() {
         assert!(!run.stderr.contains("hush"), "{}", run.stderr);
         run.fails(1, &["error: limg knows no finding or error in this text", "help: "]);
     }
-    let long = "x".repeat(16 * 1024 * 1024 + 1);
-    piped(&[], &long).fails(2, &["the text has more than 16 MiB", "the lines around the error"]);
+    let long = "x".repeat(4 * 1024 * 1024 + 1);
+    piped(&[], &long).fails(2, &["the text has more than 4 MiB", "the lines around the error"]);
 }
