@@ -21,6 +21,7 @@ mod bases;
 mod bundles;
 mod bytecode;
 mod cdk;
+mod check;
 mod checkouts;
 mod clients;
 mod contexts;
