@@ -66,6 +66,7 @@ pub mod registry;
 mod response_body;
 mod runtime;
 mod sample_event;
+mod secret;
 pub mod shared;
 pub mod store;
 mod strict_yaml;

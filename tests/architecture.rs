@@ -17,7 +17,8 @@ use syn::{
 };
 
 /// The rooms that every room above them may name.
-const GROUND: &[&str] = &["build_time", "failure", "finding", "fs", "shared", "sync", "text", "units"];
+const GROUND: &[&str] =
+    &["build_time", "failure", "finding", "fs", "secret", "shared", "sync", "text", "units"];
 
 /// Every room below.
 const ALL: &[&str] = &["all"];
@@ -59,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("finding", &[]),
     ("fs", &[]),
+    ("secret", &[]),
     ("shared", &[]),
     ("sync", &[]),
     ("text", &[]),

@@ -30,11 +30,12 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !folders.is_empty() {
         let message = format!("the function's user cannot enter {}", named(&folders));
-        findings.push(finding(message, "give folders the mode 755; `limg fix` does that"));
+        findings.push(finding(message, "give folders the mode 755 before they are added"));
     }
     if !unreadable.is_empty() {
         let message = format!("the function's user cannot read {}", named(&unreadable));
-        findings.push(finding(message, "give files the mode 644, or 755 for programs; `limg fix` does that"));
+        findings
+            .push(finding(message, "give files the mode 644, or 755 for programs, before they are added"));
     }
     findings
 }

@@ -19,7 +19,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
                      `MissingParentDirectory`",
                     count(*number, "entry")
                 ),
-                "add an entry for each folder in front of what is in it; `limg fix` does that",
+                "add an entry for each folder in front of what is in it, as Docker and limg do",
             ));
         }
         if let (number, Some(first)) = &layer.special {
@@ -44,7 +44,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             );
             findings.push(
                 Finding::warning(Code::HardLink, subject.place.clone(), message)
-                    .help("use copies or symbolic links; `limg fix` makes copies"),
+                    .help("use copies or symbolic links"),
             );
         }
     }

@@ -1,8 +1,10 @@
-//! Variables of the image that Lambda sets itself, or that hide where layers are (facts 1.4, 2.5).
+//! Variables of the image that Lambda sets itself, that hide where layers are, or that are secret (facts 1.4, 2.5). Values never
+//! appear in a message.
 
 use super::ImageSubject;
 use crate::finding::{Code, Finding};
 use crate::runtime::Language;
+use crate::secret::looks_secret;
 
 /// Variables that Lambda sets itself; AWS's bases contain others of them.
 const OVERWRITTEN: &[&str] = &[
@@ -29,6 +31,13 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
                 .help("remove the variable"),
         );
     }
+    let secrets = subject.run.environment.iter().filter(|(name, value)| looks_secret(name, value));
+    findings.extend(secrets.map(|(name, _)| {
+        let message = format!("`{name}` looks like a secret, and everyone who can pull the image can read it");
+        Finding::warning(Code::PossibleSecret, subject.place.clone(), message).help(
+            "set it in the function's configuration, or read it from Secrets Manager or Parameter Store at run time",
+        )
+    }));
     findings.extend(hidden_layers(subject));
     findings
 }

@@ -78,11 +78,13 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     }
     let layers: BTreeSet<&str> =
         form.layers.iter().map(String::as_str).filter(|layer| !known.contains(layer)).collect();
-    findings.extend(
-        layers
-            .into_iter()
-            .map(|layer| unknown("a layer", layer, "compress the layers with gzip; `limg fix` does that")),
-    );
+    findings.extend(layers.into_iter().map(|layer| {
+        unknown(
+            "a layer",
+            layer,
+            "compress the layers with gzip, for example with `skopeo copy --dest-compress-format gzip`",
+        )
+    }));
     let manifest = FORMATS.iter().position(|(manifest, ..)| *manifest == form.media_type);
     let of_layer = |layer: &String| FORMATS.iter().position(|(_, _, own)| own.contains(&layer.as_str()));
     let of_config = FORMATS.iter().position(|(_, config, _)| *config == form.config);

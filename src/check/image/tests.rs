@@ -316,5 +316,8 @@ fn variables_do_not_hide_what_lambda_sets() {
     layer(with("PYTHONPATH", "/app")).warns(Code::HiddenPackages, "does not contain `/opt/python`");
     layer(with("PYTHONPATH", "/app:/opt/python")).is_fine();
     with("PYTHONPATH", "/app").is_fine();
+    with("DB_PASSWORD", "hunter2").warns(Code::PossibleSecret, "`DB_PASSWORD` looks like a secret");
+    let (_, _, message) = with("API", "ghp_0123456789abcdefghijklmnopqrstuvwxyz").finding();
+    assert!(!message.contains("ghp_"), "{message}");
     with("LARGE", &"x".repeat(17_000)).warns(Code::LargeSettings, "Lambda allows 16384");
 }

@@ -11,7 +11,7 @@ mod json;
 mod locate;
 mod node;
 mod outline;
-pub(super) mod secret;
+mod secret;
 mod spans;
 mod yaml;
 

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
-use crate::definition::document::secret;
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Wrapper, WrapperScript};
 use crate::runtime::WRAPPER_VARIABLE;
+use crate::secret::looks_secret;
 
 /// Variables that Lambda sets and that a function's configuration must not set (Lambda developer guide,
 /// configuration-envvars, "Defined runtime environment variables": those marked as reserved).
@@ -74,7 +74,7 @@ pub(in crate::definition) fn check<'v>(
                  replaces it",
             ));
         }
-        if secret::looks_secret(name, value) {
+        if looks_secret(name, value) {
             let message =
                 format!("`{name}` looks like a secret, and everyone who can pull the image can read it");
             let warning = Finding::warning(Code::PossibleSecret, at.on_key(), message);
