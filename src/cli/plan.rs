@@ -10,7 +10,7 @@ use super::args::PlanCommand;
 use super::context;
 use super::error::CommandError;
 use super::push::{self, PushJob};
-use super::render::Terminal;
+use super::render::{AmountReport, Terminal};
 use super::settings::Settings;
 use crate::pipeline::{
     self, BlobTotal, Context, Evidence, LayerStep, PlannedLayer, PushChange, PushPlan, Target,
@@ -133,18 +133,6 @@ struct LayerReport<'a> {
     digest: Option<&'a Digest>,
     bytes: u64,
     step: &'static str,
-}
-
-#[derive(Serialize)]
-struct AmountReport {
-    blobs: u64,
-    bytes: u64,
-}
-
-impl From<BlobTotal> for AmountReport {
-    fn from(BlobTotal { blobs, bytes }: BlobTotal) -> Self {
-        Self { blobs, bytes }
-    }
 }
 
 impl<'a> Report<'a> {

@@ -2,13 +2,10 @@
 //! 1.5).
 
 use super::{ImageSubject, is_of_function};
+use crate::check::named;
 use crate::files::IndexEntry;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
-use crate::text::first_of;
-
-/// How many paths a message names.
-const NAMED: usize = 3;
 
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let entries =
@@ -23,7 +20,6 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             _ => {}
         }
     }
-    let named = |paths: &[&ImagePath]| first_of(NAMED, paths.iter().map(|path| format!("`{path}`")));
     let finding = |message: String, help: &'static str| {
         Finding::error(Code::ClosedPath, subject.place.clone(), message).help(help)
     };

@@ -6,23 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ImageSubject, is_of_function};
+use crate::check::named;
 use crate::files::{ElfFacts, FileProgram};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::project::ImagePath;
-use crate::text::first_of;
-
-/// How many files a message names.
-const NAMED: usize = 3;
 
 /// The libraries with versions that distributions raise, and that no package brings along.
 const VERSIONED: [&str; 6] = ["GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_", "GOMP_", "GFORTRAN_"];
-
-/// How bad a finding is: what Lambda starts must load, and a module may never be imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Severity {
-    Error,
-    Warning,
-}
 
 /// Judges all modules and programs of the function and its layers.
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
@@ -41,7 +31,6 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             missing.entry(library).or_default().push(path);
         }
     }
-    let named = |paths: &[&ImagePath]| first_of(NAMED, paths.iter().map(|path| format!("`{path}`")));
     let newer = newer.into_iter().map(|((library, version), paths)| {
         newer_library(subject, &named(&paths), paths.len() > 1, &library, &version, Severity::Warning, &known)
     });
@@ -51,13 +40,9 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     newer.chain(missing).collect()
 }
 
-/// Judges a program that Lambda starts.
-pub(super) fn of_file(
-    subject: &ImageSubject<'_>,
-    path: &str,
-    facts: &ElfFacts,
-    severity: Severity,
-) -> Vec<Finding> {
+/// Judges a program that Lambda starts: it must load, whereas a module may never be imported.
+pub(super) fn of_file(subject: &ImageSubject<'_>, path: &str, facts: &ElfFacts) -> Vec<Finding> {
+    let severity = Severity::Error;
     let known = Known::of(subject);
     let name = format!("`{path}`");
     let newer = known
@@ -156,8 +141,5 @@ fn missing_library(
 }
 
 fn finding(subject: &ImageSubject<'_>, severity: Severity, code: Code, message: String) -> Finding {
-    match severity {
-        Severity::Error => Finding::error(code, subject.place.clone(), message),
-        Severity::Warning => Finding::warning(code, subject.place.clone(), message),
-    }
+    Finding { severity, ..Finding::error(code, subject.place.clone(), message) }
 }

@@ -1,4 +1,4 @@
-//! Rules about a finished image, whatever made it: what Lambda would refuse, and what would not start in it.
+//! Rules about a finished image, of limg or of another tool: what Lambda would refuse, and what would not start in it.
 //!
 //! A rule is one function from an [`ImageSubject`] to findings, in a file of its own. To add one, add the file and a line to
 //! [`RULES`]. Files of the system are the business of the image's maker: rules look at the code, at layers, and at what Lambda

@@ -1,7 +1,7 @@
 //! What Lambda starts must be a program that the function's user may run and that the image can load. Several rules share this.
 
 use super::ImageSubject;
-use super::libraries::{self, Severity};
+use super::libraries;
 use crate::check::programs::damaged;
 use crate::files::{DeadEnd, FileProgram, Machine};
 use crate::finding::{Code, Finding};
@@ -79,7 +79,7 @@ pub(super) fn check(subject: &ImageSubject<'_>, path: &str, name: &str, missing:
                 };
                 return error(Code::MissingInterpreter, message, help);
             }
-            libraries::of_file(subject, &target.path, facts, Severity::Error)
+            libraries::of_file(subject, &target.path, facts)
         }
         Some(FileProgram::Elf(..)) => Vec::new(),
         None => {

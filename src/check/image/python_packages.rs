@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use pep440_rs::{Version, VersionSpecifiers};
 
 use super::{ImageSubject, is_of_function};
+use crate::check::missing_packages::requirements::normalised;
 use crate::files::PackageMetadata;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
@@ -33,15 +34,6 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         findings.extend(twice(subject, packages));
     }
     findings
-}
-
-/// The name by which packages are compared (Python packaging user guide, "Names and normalization").
-fn normalised(name: &str) -> String {
-    let mut normalised = name.to_lowercase().replace(['_', '.'], "-");
-    while normalised.contains("--") {
-        normalised = normalised.replace("--", "-");
-    }
-    normalised
 }
 
 fn other_python(

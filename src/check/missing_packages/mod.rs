@@ -6,7 +6,7 @@
 
 mod node;
 mod python;
-mod requirements;
+pub(super) mod requirements;
 mod ruby;
 
 use super::{Source, Subject, named, shown};

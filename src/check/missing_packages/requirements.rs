@@ -69,7 +69,7 @@ fn required(line: &str, environment: Environment) -> Option<String> {
 }
 
 /// A name as PEP 503 compares it.
-pub(super) fn normalised(name: &str) -> String {
+pub(in crate::check) fn normalised(name: &str) -> String {
     let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }

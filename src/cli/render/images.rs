@@ -125,8 +125,9 @@ struct PushReport<'a> {
     present: AmountReport,
 }
 
+/// A number of blobs and their size in JSON.
 #[derive(Serialize)]
-struct AmountReport {
+pub(in crate::cli) struct AmountReport {
     blobs: u64,
     bytes: u64,
 }

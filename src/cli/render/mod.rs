@@ -9,5 +9,6 @@ mod json;
 mod table;
 mod terminal;
 
+pub(super) use self::images::AmountReport;
 pub(super) use self::table::{Align, table};
 pub(super) use self::terminal::{Terminal, TerminalOptions};
