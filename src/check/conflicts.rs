@@ -20,5 +20,5 @@ fn finding(Conflict { owner, path, kind, lower }: &Conflict) -> Finding {
         ),
     };
     let message = format!("{} has a {kind} at `{path}` where {lower}", owner.name);
-    Finding::error(Code::FileOverDirectory, owner.place.clone(), message).help(help)
+    Finding::error(Code::FileOverDirectory, owner.place.clone(), message).about([path]).help(help)
 }

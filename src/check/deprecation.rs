@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Place};
 use crate::project::{Function, ImageLocation};
 use crate::runtime::{self, Contract, Date};
 
@@ -16,7 +16,7 @@ pub(crate) fn deprecated_runtimes(functions: &[Function], today: Date) -> Vec<Fi
     let functions = functions.iter().filter_map(contract);
     functions
         .filter(|(_, contract)| seen.insert(&contract.id))
-        .filter_map(|(function, contract)| deprecation(function, contract, today))
+        .filter_map(|(function, contract)| deprecation(&function.places.runtime, contract, today))
         .collect()
 }
 
@@ -38,7 +38,8 @@ fn contract_of_aws_base(function: &Function) -> Option<&'static Contract> {
     is_of_aws.then_some(contract)
 }
 
-fn deprecation(function: &Function, contract: &Contract, today: Date) -> Option<Finding> {
+/// The warning about a base of AWS with this runtime, if it is deprecated on a day.
+pub(super) fn deprecation(place: &Place, contract: &Contract, today: Date) -> Option<Finding> {
     let deprecated = contract.support.deprecated.filter(|deprecated| *deprecated <= today)?;
     let id = &contract.id;
     let zip = match (contract.support.no_create, contract.support.no_update) {
@@ -50,7 +51,7 @@ fn deprecation(function: &Function, contract: &Contract, today: Date) -> Option<
     let message = format!(
         "AWS deprecated `{id}` on {deprecated}: images keep running, but their base image gets no more patches{zip}"
     );
-    let finding = Finding::warning(Code::DeprecatedRuntime, function.places.runtime.clone(), message);
+    let finding = Finding::warning(Code::DeprecatedRuntime, place.clone(), message);
     let help = runtime::successor(id, today)
         .map(|successor| format!("use `{successor}`, which AWS supports").into());
     Some(finding.optional_help(help))

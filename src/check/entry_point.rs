@@ -22,6 +22,7 @@ fn given(subject: &Subject<'_>) -> Result<Option<Finding>, TreeError> {
         let message = format!("{name} is not in the image");
         return Ok(Some(
             Finding::error(Code::MissingEntrypoint, entry.place.clone(), message)
+                .about([path])
                 .help("add it to the base, a layer, an extension or the code"),
         ));
     }
@@ -60,6 +61,7 @@ fn link(Subject { function, plan, .. }: &Subject<'_>) -> Option<Finding> {
     plan.merged.is_link(&program).then(|| {
         let message = format!("the entry point `{program}` is a symbolic link, which Lambda rejects");
         Finding::error(Code::EntryPointLink, function.places.function.clone(), message)
+            .about([program])
             .help("put the program itself there instead of a link to it")
     })
 }

@@ -47,6 +47,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
             format!("{} has the file `{SWITCH}`, which keeps Lambda from starting any extension", owner.name);
         findings.push(
             Finding::warning(Code::ExtensionsSwitchedOff, owner.place.clone(), message)
+                .about([SWITCH])
                 .help("remove the file, unless it is intended"),
         );
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{LISTED, Source, Subject};
 use crate::files::DeadEnd;
 use crate::finding::{Code, Finding, Help, Setting};
-use crate::project::{SourceKind, is_in};
+use crate::project::{ImagePath, SourceKind, is_in};
 use crate::text::{count, excerpt, first_of};
 use crate::tree::{MachineLink, Node, TreeError};
 
@@ -42,6 +42,12 @@ const OF_BASE: &[&str] = &[
     "/var/tmp",
 ];
 
+/// A link in a source.
+struct Link<'a> {
+    path: &'a ImagePath,
+    target: &'a str,
+}
+
 pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let started = subject.started();
     Ok(subject.sources().flat_map(|source| of_source(subject, &source, &started)).collect())
@@ -54,14 +60,14 @@ fn of_source(subject: &Subject<'_>, source: &Source<'_>, started: &BTreeSet<Stri
         let (Err(end), Some(Node::Symlink(target))) = (merged.trace(path), merged.get(path)) else {
             continue;
         };
-        let shown = format!("`{path}` -> `{}`", excerpt(target));
+        let link = Link { path, target };
         // The links of a published layer are not the user's to change, and every image has its root.
         let is_judged = source.has_exclude && end != DeadEnd::Root;
         match source.tree.tree.machine_links().get(path).filter(|_| is_judged) {
-            Some(MachineLink::Certain) => to_machine.push(shown),
-            Some(MachineLink::UnlessInBase) => to_system.push(shown),
+            Some(MachineLink::Certain) => to_machine.push(link),
+            Some(MachineLink::UnlessInBase) => to_system.push(link),
             None if !started.contains(path.as_str()) && leads_nowhere(subject, &end) => {
-                to_nothing.push(shown);
+                to_nothing.push(link);
             }
             None => {}
         }
@@ -86,13 +92,17 @@ fn is_in_one_of(folders: &[&str], path: &str) -> bool {
     folders.iter().any(|folder| is_in(path, folder))
 }
 
-fn to_machine_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
+fn to_machine_found(source: &Source<'_>, links: &[Link<'_>]) -> Option<Finding> {
     let finding = Finding::error(
         Code::LinkToMachine,
         source.place.clone(),
         message(source, links, "files of the build machine, which the image does not have"),
-    );
-    let help = if links.iter().any(|link| link.contains("/node_modules/")) {
+    )
+    .about(links.iter().map(|link| link.path));
+    let help = if links
+        .iter()
+        .any(|link| [link.path.as_str(), link.target].iter().any(|path| path.contains("/node_modules/")))
+    {
         Help::from("use the root of the workspace as the function's code")
             .or("install the packages next to the code (`pnpm deploy`, `npm install --install-links`)")
     } else {
@@ -101,12 +111,13 @@ fn to_machine_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
     (!links.is_empty()).then(|| finding.help(or_follow(help, source)))
 }
 
-fn to_system_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
+fn to_system_found(source: &Source<'_>, links: &[Link<'_>]) -> Option<Finding> {
     let finding = Finding::error(
         Code::LinkToSystem,
         source.place.clone(),
         message(source, links, "system files of the build machine, which the image does not have"),
-    );
+    )
+    .about(links.iter().map(|link| link.path));
     let help = Help::from("use a base image that has them").or(Setting::Exclude);
     (!links.is_empty()).then(|| finding.help(or_follow(help, source)))
 }
@@ -117,18 +128,20 @@ fn or_follow(help: Help, source: &Source<'_>) -> Help {
     if can_follow { help.or(Setting::FollowLinks) } else { help }
 }
 
-fn to_nothing_found(source: &Source<'_>, links: &[String]) -> Option<Finding> {
+fn to_nothing_found(source: &Source<'_>, links: &[Link<'_>]) -> Option<Finding> {
     let finding = Finding::warning(
         Code::DanglingLink,
         source.place.clone(),
         message(source, links, "nothing in the image"),
-    );
+    )
+    .about(links.iter().map(|link| link.path));
     let help = Help::from("add what it should lead to, or remove it");
     let help = if source.has_exclude { help.or(Setting::Exclude) } else { help };
     (!links.is_empty()).then(|| finding.help(help))
 }
 
-fn message(source: &Source<'_>, links: &[String], to: &str) -> String {
-    let listed = first_of(LISTED, links.iter());
+fn message(source: &Source<'_>, links: &[Link<'_>], to: &str) -> String {
+    let shown = links.iter().map(|Link { path, target }| format!("`{path}` -> `{}`", excerpt(target)));
+    let listed = first_of(LISTED, shown);
     format!("{} contains {} to {to}: {listed}", source.name, count(links.len(), "symbolic link"))
 }

@@ -10,7 +10,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let warn = |code, path: &str, what: &str, help: &str| {
         let owner = merged.owner(path).filter(|_| merged.is_directory(path))?;
         let message = format!("{} {what}", owner.name);
-        Some(Finding::warning(code, owner.place.clone(), message).help(help))
+        Some(Finding::warning(code, owner.place.clone(), message).about([path]).help(help))
     };
     let is_node = subject.contract.language() == Some(Language::Node);
     let node_modules = is_node.then(|| {

@@ -29,6 +29,7 @@ mod programs;
 mod scripts;
 mod secret_files;
 mod size;
+mod split_packages;
 mod uncompiled;
 mod working_directory;
 mod wrappers;
@@ -82,6 +83,7 @@ const RULES: &[Rule] = &[
     scripts::check,
     binaries::check,
     secret_files::check,
+    split_packages::check,
     size::check,
     working_directory::check,
 ];
@@ -229,9 +231,9 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 /// The findings of a user who wants the images nevertheless: only those that no image can be made of stay errors.
 #[must_use]
 pub(crate) fn as_warnings(findings: Vec<Finding>) -> Vec<Finding> {
-    let warning = |finding: Finding| match finding.code {
-        Code::FileOverDirectory | Code::LinkToMachine | Code::MissingPackages => finding,
-        _ => Finding { severity: Severity::Warning, ..finding },
+    let warning = |finding: Finding| match finding.code.stops_every_image() {
+        true => finding,
+        false => Finding { severity: Severity::Warning, ..finding },
     };
     findings.into_iter().map(warning).collect()
 }

@@ -14,6 +14,15 @@ pub(super) fn check(
     name: &str,
     place: &Place,
 ) -> Result<Option<Finding>, TreeError> {
+    Ok(fault(subject, path, name, place)?.map(|finding| finding.about([path])))
+}
+
+fn fault(
+    subject: &Subject<'_>,
+    path: &ImagePath,
+    name: &str,
+    place: &Place,
+) -> Result<Option<Finding>, TreeError> {
     let (why, help) = match subject.plan.merged.resolve(path) {
         // The base's own programs are its maker's business.
         Some(Found::BaseFile(mode)) if mode & 0o111 != 0 => return Ok(None),

@@ -17,14 +17,18 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         if let Some((why, help)) = damaged(subject, path)? {
             // Nothing may ever run it.
             let message = format!("the script `{path}` of {} {why}", owner.name);
-            findings.push(Finding::warning(Code::NotAProgram, owner.place.clone(), message).help(help));
+            findings.push(
+                Finding::warning(Code::NotAProgram, owner.place.clone(), message).about([path]).help(help),
+            );
         }
     }
     if let Some(path) = handler(subject)
         && let Some((why, help)) = damaged(subject, &path)?
     {
         let message = format!("the handler `{path}`, a script, {why}");
-        findings.push(Finding::error(Code::NotAProgram, function.places.code.clone(), message).help(help));
+        findings.push(
+            Finding::error(Code::NotAProgram, function.places.code.clone(), message).about([path]).help(help),
+        );
     }
     Ok(findings)
 }

@@ -36,5 +36,5 @@ fn of_source(source: &Source<'_>) -> Option<Finding> {
     let help = Help::setting(exclude).or(format!(
         "if the function needs {it}, read {it} from Secrets Manager or Parameter Store at run time"
     ));
-    Some(Finding::warning(Code::SecretFile, source.place.clone(), message).help(help))
+    Some(Finding::warning(Code::SecretFile, source.place.clone(), message).about(secrets).help(help))
 }

@@ -20,6 +20,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
     let obstacle = obstacle.as_ref().map(|why| {
         let message = format!("Lambda cannot start the function in `{path}`: {why}");
         Finding::error(Code::UnusableWorkdir, place(), message)
+            .about([path])
             .help("use a base in which all users can enter the directory and those above it")
     });
     Ok(replaced.into_iter().chain(obstacle).collect())

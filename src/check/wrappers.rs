@@ -37,13 +37,13 @@ fn wrapper_at(
     let collides = |other: &PlacedWrapper| other.path == *path && other.file != *file;
     if file.is_some() && before.iter().any(collides) {
         let message = format!("two wrappers would be at `{path}`");
-        let finding = Finding::error(Code::WrapperCollision, place.clone(), message);
+        let finding = Finding::error(Code::WrapperCollision, place.clone(), message).about([path]);
         return Ok(Some(finding.help("rename one of the files")));
     }
     let name = format!("the wrapper `{path}`");
     if subject.plan.merged.resolve(path).is_none() {
         let message = format!("{name} is not in the image");
-        return Ok(Some(Finding::error(Code::MissingWrapper, place.clone(), message).help(
+        return Ok(Some(Finding::error(Code::MissingWrapper, place.clone(), message).about([path]).help(
             "add it to a layer, an extension, the code or the base; for a local file, write the path without a leading `/`",
         )));
     }
@@ -60,7 +60,8 @@ fn arguments(Subject { function, contract, plan, .. }: &Subject<'_>) -> Option<F
         "on the base `{}`, the last argument of the wrapper `{}` is the handler and not a script",
         function.base.name, wrapper.path
     );
-    let warning = Finding::warning(Code::WrapperArguments, wrapper.place.clone(), message);
+    let warning =
+        Finding::warning(Code::WrapperArguments, wrapper.place.clone(), message).about([&wrapper.path]);
     Some(warning.help(
         "put options for the interpreter right after its name; a wrapper that ends with `exec \"$@\"` needs no change",
     ))

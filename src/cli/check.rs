@@ -12,9 +12,9 @@ use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
 use crate::definition::{self, Listed, Located};
-use crate::finding::Finding;
+use crate::finding::{Allowance, Code, Finding};
 use crate::pipeline::{self, Pinning, PipelineError};
-use crate::project::{Function, ImageLocation};
+use crate::project::{Function, ImageLocation, Project};
 use crate::text::{count, first_of};
 
 /// How many functions and images are named at the end.
@@ -59,8 +59,24 @@ async fn of_functions(
         Err(error) => return Err(CommandError::pipeline(error, &loaded)),
     };
     context::close(context, terminal);
+    let found = loaded.sources.locate(&found);
+    report_allowances(&loaded.project, names.is_empty(), terminal);
     let names = functions.into_iter().map(|function| function.name).collect();
-    Ok((names, loaded.sources.locate(&found)))
+    Ok((names, found))
+}
+
+/// Says what the definition allows, and warns of entries that allow nothing if all functions were checked.
+fn report_allowances(project: &Project, is_all: bool, terminal: &Terminal) {
+    for Allowance { code, reason, .. } in project.allowances.iter().filter(|it| it.is_used()) {
+        terminal.status(&format!("allowed: {code}, because: {reason}"));
+    }
+    for Allowance { code, place, .. } in project.allowances.iter().filter(|it| is_all && !it.is_used()) {
+        let message = format!("there are no findings `{code}` that this entry allows");
+        terminal.finding(
+            Finding::warning(Code::IdleAllowance, place.clone(), message)
+                .help("remove it, or correct its code or path"),
+        );
+    }
 }
 
 /// Checks an image that exists.
@@ -77,9 +93,10 @@ async fn of_image(
     let options = ContextOptions { verify: common.verify, ..ContextOptions::new(Pinning::Renew) };
     let context = options.open(settings, terminal, std::path::PathBuf::new())?;
     let location = location.relative_to(&settings.directory);
-    let found: Vec<Finding> = Box::pin(pipeline::check_image(&location, common.arch, &context))
-        .await
-        .map_err(|error| CommandError::Pipeline(Box::new(error)))?;
+    let found: Vec<Finding> =
+        Box::pin(pipeline::check_image(&location, common.arch, settings.today, &context))
+            .await
+            .map_err(|error| CommandError::Pipeline(Box::new(error)))?;
     context::close(context, terminal);
     Ok(definition::without_document(&found))
 }

@@ -8,7 +8,7 @@ use super::cloudformation::NestedTemplate;
 use super::document::{Documents, Listed, Position, Vocabulary};
 use super::format::Format;
 use super::unbuildable::{Unbuildable, WhyUnbuildable};
-use crate::finding::{Finding, Place, RemoteValue, Setting, Step};
+use crate::finding::{Allowance, Finding, Place, RemoteValue, Setting, Step, is_allowed};
 use crate::project::{Function, Project};
 
 /// A definition that has been read and found valid.
@@ -82,11 +82,13 @@ impl Loaded {
 pub(crate) struct Sources {
     pub(super) documents: Documents,
     words: Vocabulary,
+    /// Findings that the user allows.
+    allowances: Arc<[Allowance]>,
 }
 
 impl Sources {
-    pub(super) fn new(documents: Documents, words: Vocabulary) -> Self {
-        Self { documents, words }
+    pub(super) fn new(documents: Documents, words: Vocabulary, allowances: Arc<[Allowance]>) -> Self {
+        Self { documents, words, allowances }
     }
 
     /// The files of the definition.
@@ -94,10 +96,13 @@ impl Sources {
         self.documents.0.iter().map(|document| document.file().to_owned()).collect()
     }
 
-    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one.
+    /// Finds the lines of findings, and words their help in the definition's format. Equal findings become one. Warnings that the
+    /// definition allows are left out; of the errors, the rules leave out those that the work can go on with.
     #[must_use]
     pub(crate) fn locate(&self, findings: &[Finding]) -> Listed {
-        self.documents.locate(findings, &self.words)
+        let is_shown = |finding: &&Finding| finding.is_error() || !is_allowed(&self.allowances, finding);
+        let shown: Vec<Finding> = findings.iter().filter(is_shown).cloned().collect();
+        self.documents.locate(&shown, &self.words)
     }
 
     /// Where in its file a place is.

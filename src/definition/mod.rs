@@ -107,7 +107,9 @@ pub(crate) fn load(file: &Path, options: &Options) -> Result<Loaded, DefinitionE
     if format != Format::LimgYaml {
         findings.extend(documents.iter().flat_map(Document::duplicate_keys));
     }
-    let sources = Sources::new(Documents(documents), format.vocabulary().under(options.architecture));
+    let words = format.vocabulary().under(options.architecture);
+    let allowances = project.as_ref().map(|project| Arc::clone(&project.allowances)).unwrap_or_default();
+    let sources = Sources::new(Documents(documents), words, allowances);
     let located = sources.locate(&findings);
     match project.map(|project| replacements::apply(project, options)) {
         Some(Err(errors)) => Err(DefinitionError::Findings { file, findings: sources.locate(&errors) }),

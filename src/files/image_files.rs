@@ -3,7 +3,7 @@
 //!
 //! All layers are read once, and each file is hashed on the way. Nothing here judges what it finds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use super::index::{FileIndex, IndexEntry};
 use super::layer_reader::LayerReadError;
 use super::overlay::{Origin, Overlay, OverlayNode};
 use super::program::{HEAD, Program, ScriptFault};
+use super::secret_files::looks_secret;
 use super::tar_entries::TarEntry;
 use super::target::Machine;
 use crate::project::ImagePath;
@@ -28,6 +29,9 @@ const ELF_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The most bytes of a package's metadata that are read: more than its headers.
 const METADATA_LIMIT: usize = 16 * 1024;
+
+/// The size from which on a file of a tree is compared with those of the image, in bytes: many small files are alike.
+const SMALLEST_COPY: u64 = 1024;
 
 /// The most bytes of a script's first line that the kernel reads.
 const FIRST_LINE: usize = 256;
@@ -55,6 +59,9 @@ pub struct FileContent {
     /// The Python package that it describes.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageMetadata>,
+    /// Whether its name and content are those of a secret.
+    #[serde(rename = "s", default, skip_serializing_if = "is_false")]
+    pub looks_secret: bool,
 }
 
 /// What the kernel makes of a file that it can, or should, execute or load.
@@ -139,27 +146,38 @@ impl ImageFiles {
         Ok(Self { contents: contents.collect(), layers: facts, index: overlay.into_index() })
     }
 
-    /// These files with trees laid over them, the lowest first. Of the trees' files, only programs, libraries and metadata are
-    /// read.
+    /// These files with trees laid over them, the lowest first. Of the trees' files, only programs, libraries, metadata and what may
+    /// be a copy of one of these files are read.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn with_trees<'a>(mut self, trees: impl IntoIterator<Item = &'a Tree>) -> Result<Self, TreeError> {
+        let sizes = self.sizes_by_name();
+        let may_be_copy = |path: &ImagePath, file: &FileNode| {
+            file.size >= SMALLEST_COPY
+                && sizes.get(path.name()).is_some_and(|sizes| sizes.contains(&file.size))
+        };
         let (mut entries, mut layer) =
             (self.index.into_map(), u32::try_from(self.layers.len()).unwrap_or(u32::MAX));
         for tree in trees {
             let mut read = Vec::new();
+            let mut folder = "";
             for (path, node) in tree.iter() {
-                for folder in path.ancestors() {
-                    entries.entry(folder).or_insert(IndexEntry::Directory { mode: 0o755, layer });
+                // Files of one folder follow each other.
+                if path.folder() != folder {
+                    folder = path.folder();
+                    for folder in path.ancestors() {
+                        entries.entry(folder).or_insert(IndexEntry::Directory { mode: 0o755, layer });
+                    }
                 }
                 let entry = match node {
                     Node::Directory => IndexEntry::Directory { mode: 0o755, layer },
                     Node::Symlink(target) => IndexEntry::Symlink { target: target.clone().into(), layer },
                     Node::File(file) => {
                         let mode = if file.executable { 0o755 } else { 0o644 };
-                        if is_candidate(path, file) || is_metadata(path) {
-                            read.push((path, file));
+                        let may_be_copy = may_be_copy(path, file);
+                        if may_be_copy || is_candidate(path, file) || is_metadata(path) {
+                            read.push((path, file, may_be_copy));
                         }
                         IndexEntry::File { mode, size: file.size, layer }
                     }
@@ -167,8 +185,8 @@ impl ImageFiles {
                 self.contents.remove(path);
                 entries.insert(path.clone(), entry);
             }
-            let known = |&(path, file): &(&ImagePath, &FileNode)| {
-                Ok((path.clone(), FileContent::of_file(path, file)?))
+            let known = |&(path, file, may_be_copy): &(&ImagePath, &FileNode, bool)| {
+                Ok((path.clone(), FileContent::of_file(path, file, may_be_copy)?))
             };
             let known: Vec<_> = read.par_iter().map(known).collect::<Result<_, TreeError>>()?;
             self.contents.extend(known);
@@ -176,6 +194,17 @@ impl ImageFiles {
         }
         self.index = FileIndex::full(entries.into_iter());
         Ok(self)
+    }
+
+    /// The sizes of the files of each name.
+    fn sizes_by_name(&self) -> HashMap<String, HashSet<u64>> {
+        let mut sizes: HashMap<String, HashSet<u64>> = HashMap::new();
+        for (path, entry) in self.index.entries() {
+            if let IndexEntry::File { size, .. } = entry {
+                sizes.entry(path.name().to_owned()).or_default().insert(*size);
+            }
+        }
+        sizes
     }
 
     /// What is known of the content of the file at a path itself.
@@ -193,6 +222,15 @@ impl ImageFiles {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add)
+    }
+
+    /// The size in bytes of the regular file at a path itself.
+    #[must_use]
+    pub fn size_of(&self, path: &str) -> Option<u64> {
+        match self.index.get(path)? {
+            IndexEntry::File { size, .. } => Some(*size),
+            _ => None,
+        }
     }
 
     /// The permission bits of what is at a path itself; none for links and for what is not there.
@@ -238,6 +276,10 @@ impl FileContent {
             hashed.by_ref().take(METADATA_LIMIT as u64).read_to_end(&mut head)?;
             package = PackageMetadata::parse(&String::from_utf8_lossy(&head));
         }
+        let looks_secret = looks_secret(path, |limit| {
+            hashed.by_ref().take((limit - head.len().min(limit)) as u64).read_to_end(&mut head)?;
+            Ok::<_, io::Error>(head.clone())
+        })?;
         let is_elf = head.starts_with(b"\x7fELF") && size <= ELF_LIMIT;
         if is_elf {
             hashed.by_ref().take(size.saturating_sub(head.len() as u64)).read_to_end(&mut head)?;
@@ -253,23 +295,36 @@ impl FileContent {
             }
             program => FileProgram::of(program, &head),
         };
-        Ok(Self { digest, program, package })
+        Ok(Self { digest, program, package, looks_secret })
     }
 
-    /// Reads the parts of a file that show what it is.
-    fn of_file(path: &ImagePath, file: &FileNode) -> Result<Self, TreeError> {
+    /// Reads the parts of a file that show what it is, or all of it.
+    fn of_file(path: &ImagePath, file: &FileNode, is_hashed: bool) -> Result<Self, TreeError> {
         let head = file.content.head(HEAD)?;
-        if is_metadata(path) {
-            let package =
-                PackageMetadata::parse(&String::from_utf8_lossy(&file.content.head(METADATA_LIMIT)?));
-            return Ok(Self { digest: None, program: None, package });
-        }
+        let package = if is_metadata(path) {
+            PackageMetadata::parse(&String::from_utf8_lossy(&file.content.head(METADATA_LIMIT)?))
+        } else {
+            None
+        };
         let program = match Program::of(&head) {
             Program::Elf(machine) => Some(FileProgram::Elf(machine, ElfFacts::read(&file.content, &head)?)),
             program => FileProgram::of(program, &head),
         };
-        Ok(Self { digest: None, program, package: None })
+        let digest = if is_hashed {
+            let hashed = HashingReader::new(file.content.open()?);
+            Some(hashed.finish().map_err(TreeError::reading(&file.content))?)
+        } else {
+            None
+        };
+        // Those of trees are found when the trees are read.
+        Ok(Self { digest, program, package, looks_secret: false })
     }
+}
+
+/// Whether a field is left out of the record.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Whether a path is that of a Python package's metadata.

@@ -4,7 +4,7 @@
 //! certificate than a private key. Contents never leave this module.
 
 use crate::project::ImagePath;
-use crate::tree::{FileNode, Node, Tree, TreeError};
+use crate::tree::{Node, Tree, TreeError};
 
 /// How much of a file is read: the files that tools write their secrets to are much smaller.
 const READ: usize = 64 * 1024;
@@ -37,12 +37,25 @@ pub(super) fn of_tree(tree: &Tree) -> Result<Vec<ImagePath>, TreeError> {
         if let Node::File(file) = node
             && file.size > 0
             && let Some(sign) = sign(path)
-            && shows(sign, file)?
+            && shows(sign, &file.content.head(READ)?)
         {
             secrets.push(path.clone());
         }
     }
     Ok(secrets)
+}
+
+/// Whether a file that is not in a tree looks like a secret; `head` reads its first bytes, at most as many as it is given.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn looks_secret<E>(
+    path: &ImagePath,
+    head: impl FnOnce(usize) -> Result<Vec<u8>, E>,
+) -> Result<bool, E> {
+    let Some(sign) = sign(path) else { return Ok(false) };
+    let head = head(READ)?;
+    Ok(!head.is_empty() && shows(sign, &head))
 }
 
 /// What would show that a file of this name is a secret. Nothing for nearly all files.
@@ -102,19 +115,19 @@ fn is_account(name: &str) -> bool {
     ["credentials", "serviceaccount", "adminsdk", "clientsecret"].iter().any(|part| name.contains(part))
 }
 
-fn shows(sign: Sign, file: &FileNode) -> Result<bool, TreeError> {
-    let Sign::Words(words) = sign else { return Ok(true) };
-    let text = file.content.head(READ)?;
+fn shows(sign: Sign, text: &[u8]) -> bool {
+    let Sign::Words(words) = sign else { return true };
     let shows = |line: &str| {
         !line.trim_start().starts_with(['#', ';'])
             && words.iter().any(|word| line.find(word).is_some_and(|at| !line[at..].contains("${")))
     };
-    Ok(String::from_utf8_lossy(&text).lines().any(shows))
+    String::from_utf8_lossy(text).lines().any(shows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::FileNode;
 
     fn looks_secret(name: &str, content: &str) -> bool {
         let mut tree = Tree::new();

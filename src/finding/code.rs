@@ -134,6 +134,8 @@ codes! {
     LargeEnvironment = "large-environment";
     /// Warning: no function uses a layer, extension or base.
     Unused = "unused";
+    /// Warning: `checks` allows findings that there are none of.
+    IdleAllowance = "idle-allowance";
     /// A value that limg needs depends on a variable that it cannot resolve.
     UnresolvedVariable = "unresolved-variable";
     /// A value of a template that limg needs is only known to the deployed stack, or has to be given.
@@ -283,6 +285,10 @@ codes! {
     OtherPython = "other-python";
     /// Warning: the image has several versions of one Python package.
     DuplicatePackage = "duplicate-package";
+    /// Warning: a Python package is split between folders of the search path, and Python finds only the part in one of them.
+    SplitPackage = "split-package";
+    /// Warning: many files of a function are copies of files of its base.
+    CopyOfBase = "copy-of-base";
     /// There are more than ten extensions in `/opt/extensions`.
     TooManyExtensions = "too-many-extensions";
     /// Warning: on this base, the last argument of a Python wrapper script is the handler.
@@ -295,6 +301,14 @@ codes! {
     IdleExtension = "idle-extension";
     /// Warning: a file keeps Lambda from starting extensions.
     ExtensionsSwitchedOff = "extensions-switched-off";
+}
+
+impl Code {
+    /// Whether no image can be made of what has such an error.
+    #[must_use]
+    pub fn stops_every_image(self) -> bool {
+        matches!(self, Self::FileOverDirectory | Self::LinkToMachine | Self::MissingPackages)
+    }
 }
 
 impl fmt::Display for Code {

@@ -3,11 +3,13 @@
 //! Every stage reports findings, none prints them. This room knows no format of definitions: a [`Place`] names keys, and
 //! [`Help`] names settings by their meaning.
 
+mod allowance;
 mod code;
 mod help;
 mod place;
 mod remote_value;
 
+pub use allowance::{Allowance, is_allowed};
 pub use code::Code;
 pub use help::{Help, Setting};
 pub use place::{DocumentPath, Place, Step};
@@ -27,6 +29,8 @@ pub struct Finding {
     pub place: Place,
     /// What is wrong: lower case, no full stop.
     pub message: String,
+    /// The paths in the image that it is about. None if it is not about files, or about too many to tell.
+    pub paths: Vec<String>,
     /// What to do about it.
     pub help: Option<Help>,
     /// What settles it if it is fetched from AWS.
@@ -56,12 +60,20 @@ impl Severity {
 impl Finding {
     /// An error without help.
     pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, place, message: message.into(), help: None, remote: None }
+        let (message, paths) = (message.into(), Vec::new());
+        Self { code, severity: Severity::Error, place, message, paths, help: None, remote: None }
     }
 
     /// A warning without help.
     pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// Adds the paths in the image that it is about.
+    #[must_use]
+    pub fn about<T: ToString>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
+        self.paths.extend(paths.into_iter().map(|path| path.to_string()));
+        self
     }
 
     /// Adds what to do about it.

@@ -40,7 +40,7 @@ type ReadFiles = fn(&Path, Option<&str>, Architecture, &Store) -> Result<BaseIma
 const INDEX_RECORD: &str = "indexes-3";
 
 /// The kind of the records of what files contain, by the digest of the image's config.
-const CONTENTS_RECORD: &str = "contents-1";
+const CONTENTS_RECORD: &str = "contents-2";
 
 /// The kind of the records of images imported from an engine, by the engine's id: the digest of the config.
 const ENGINE_RECORD: &str = "engine-images-1";

@@ -13,6 +13,7 @@ use crate::files::ImageFiles;
 use crate::finding::{Finding, Place};
 use crate::image::BaseImage;
 use crate::project::{Architecture, Function, ImageLocation};
+use crate::runtime::Date;
 
 /// Finds what is wrong with, or worth knowing about, the images of functions. The layers of their bases are fetched: what is
 /// missing in an image shows only with all of its files.
@@ -54,25 +55,27 @@ fn judge(inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, PipelineErr
             what: format!("the function `{}`", function.name),
             source,
         })?;
-        findings.extend(image_check::check_planned(&ImageSubject {
+        let found = image_check::check_planned(&ImageSubject {
             place: &function.places.function,
             architecture: function.architecture,
             run: &plan.run,
             files: &files,
             form: None,
-        }));
+        });
+        findings.extend(function.without_allowed(found));
     }
     Ok(findings)
 }
 
 /// Finds what is wrong with, or worth knowing about, an image. Its layers are fetched if it is in a registry. Without an
-/// architecture, the image may have any.
+/// architecture, the image may have any. The day decides which runtimes are deprecated.
 ///
 /// # Errors
 /// When the image cannot be read.
 pub(crate) async fn check_image(
     location: &ImageLocation,
     architecture: Option<Architecture>,
+    today: Date,
     context: &Context,
 ) -> Result<Vec<Finding>, PipelineError> {
     let image = local_image::read_any(location, architecture, Parts::All, context).await?;
@@ -81,13 +84,16 @@ pub(crate) async fn check_image(
         let (store, place) = (context.store.clone(), Place::document(location.to_string().as_ref()));
         blocking(move || {
             let files = base::contents(&image, &store)?;
-            Ok(image_check::check(&ImageSubject {
+            let subject = ImageSubject {
                 place: &place,
                 architecture: image.architecture(),
                 run: &image.run_config(),
                 files: &files,
                 form: form.as_ref(),
-            }))
+            };
+            let mut found = image_check::check(&subject);
+            found.extend(image_check::deprecated_runtime(&subject, today));
+            Ok(found)
         })
         .await
     };

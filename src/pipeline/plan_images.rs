@@ -98,6 +98,7 @@ pub(super) fn plan_all(inputs: &Inputs) -> Result<Planning<'_>, PipelineError> {
                 plan: &plan,
                 code_of,
             })?;
+            let found = function.without_allowed(found);
             Ok((plan, if *enforce_rules { found } else { check::as_warnings(found) }))
         });
         match checked {

@@ -20,8 +20,9 @@ mod repository_template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::finding::Place;
+use crate::finding::{Allowance, Finding, Place, is_allowed};
 
 pub use architecture::Architecture;
 pub use build::{Build, BuildMethod, Bundle, BundleOption, LayerPackages, MakeTarget};
@@ -61,6 +62,8 @@ pub struct Project {
     pub ecr_repository: RepositoryTemplate,
     /// Settings of the repositories that limg creates in ECR.
     pub ecr: EcrSettings,
+    /// Findings that the user allows.
+    pub allowances: Arc<[Allowance]>,
 }
 
 /// One Lambda function.
@@ -111,6 +114,8 @@ pub struct Function {
     pub timeout: u32,
     /// Memory in MB, 128 to 32,768. Not part of the image.
     pub memory: u32,
+    /// Findings that the user allows: those of the project.
+    pub allowances: Arc<[Allowance]>,
 }
 
 impl Function {
@@ -119,6 +124,12 @@ impl Function {
         let layers = self.layers.iter().map(|layer| &layer.place);
         let extensions = self.extensions.iter().map(|extension| &extension.place);
         [&self.places.function, &self.base.place].into_iter().chain(layers).chain(extensions)
+    }
+
+    /// The findings that the user does not allow.
+    #[must_use]
+    pub fn without_allowed(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        findings.into_iter().filter(|finding| !is_allowed(&self.allowances, finding)).collect()
     }
 }
 

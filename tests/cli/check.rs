@@ -55,3 +55,35 @@ fn findings_have_the_formats_of_other_programs() {
     assert_eq!(denied.code, Some(2));
     context.limg(&["build", "--format", "sarif"]).fails(2, &["sarif"]);
 }
+
+#[test]
+fn findings_that_the_definition_allows_are_not_reported() {
+    let context = shop();
+    context.write("layers/words/extensions/readme.txt", "not a program\n");
+    context.write("orders/deploy.pem", "-----BEGIN PRIVATE KEY-----\n");
+    let definition = std::fs::read_to_string(context.path("limg.yaml")).unwrap();
+    let allow = |checks: &str| context.write("limg.yaml", &format!("checks:\n{checks}{definition}"));
+    let secret = "  - { allow: secret-file, reason: a key of the test server }\n";
+    let elsewhere = "  - { allow: not-a-program, reason: read by people, path: /opt/extensions/other }\n";
+    let here = "  - { allow: not-a-program, reason: read by people, path: readme.txt }\n";
+    allow(&format!("{secret}{elsewhere}"));
+    let failed = context.limg(&["check"]);
+    let failed = failed.fails(2, &["readme.txt", "[not-a-program]"]);
+    assert!(!failed.stderr.contains("secret-file]"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("limg.yaml:3:5: warning: there are no findings `not-a-program`"),
+        "{}",
+        failed.stderr
+    );
+    allow(&format!("{secret}{here}"));
+    let checked = context.limg(&["check"]).ok();
+    assert!(
+        checked.stderr.contains("allowed: secret-file, because: a key of the test server"),
+        "{}",
+        checked.stderr
+    );
+    assert!(!checked.stderr.contains("warning"), "{}", checked.stderr);
+    // The same holds for a build, which an error would stop.
+    let built = context.limg(&["build", "orders"]).ok();
+    assert!(!built.stderr.contains("not-a-program"), "{}", built.stderr);
+}

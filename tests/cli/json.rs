@@ -29,7 +29,7 @@ fn findings_of_a_failed_command_have_their_place() {
         report["findings"],
         json!([{
             "code": "unknown-key", "severity": "error", "file": file, "line": SHOP.lines().count() + 1,
-            "column": 5, "message": "unknown key `timeot`", "help": "did you mean `timeout`?",
+            "column": 5, "message": "unknown key `timeot`", "paths": [], "help": "did you mean `timeout`?",
         }])
     );
 }

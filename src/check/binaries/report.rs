@@ -81,7 +81,11 @@ fn finding(kind: Kind, items: &[(Item<'_>, &Fault)], source: &Source<'_>, host: 
         Kind::Version => Code::WrongLanguageVersion,
     };
     let severity = if source.is_trusted { Severity::Warning } else { Severity::Error };
-    Finding { severity, ..Finding::error(code, source.place.clone(), message).help(help) }
+    let paths = items.iter().filter_map(|(item, _)| match item {
+        Item::Wheel(_) => None,
+        Item::File(file) => Some(file.path),
+    });
+    Finding { severity, ..Finding::error(code, source.place.clone(), message).about(paths).help(help) }
 }
 
 /// The clause that says what the function needs instead.

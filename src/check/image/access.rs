@@ -20,18 +20,21 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             _ => {}
         }
     }
-    let finding = |message: String, help: &'static str| {
-        Finding::error(Code::ClosedPath, subject.place.clone(), message).help(help)
+    let finding = |message: String, paths: &[&ImagePath], help: &'static str| {
+        Finding::error(Code::ClosedPath, subject.place.clone(), message).about(paths).help(help)
     };
     let mut findings = Vec::new();
     if !folders.is_empty() {
         let message = format!("the function's user cannot enter {}", named(&folders));
-        findings.push(finding(message, "give folders the mode 755 before they are added"));
+        findings.push(finding(message, &folders, "give folders the mode 755 before they are added"));
     }
     if !unreadable.is_empty() {
         let message = format!("the function's user cannot read {}", named(&unreadable));
-        findings
-            .push(finding(message, "give files the mode 644, or 755 for programs, before they are added"));
+        findings.push(finding(
+            message,
+            &unreadable,
+            "give files the mode 644, or 755 for programs, before they are added",
+        ));
     }
     findings
 }

@@ -44,6 +44,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             );
             findings.push(
                 Finding::warning(Code::HardLink, subject.place.clone(), message)
+                    .about(&links)
                     .help("use copies or symbolic links"),
             );
         }

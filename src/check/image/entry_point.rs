@@ -16,7 +16,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     if !program.starts_with('/') {
         let message = format!("the entry point `{program}` is not an absolute path");
         let help = "write the whole path of the program, such as `/usr/local/bin/python`";
-        return vec![Finding::error(Code::BadEntrypoint, place(), message).help(help)];
+        return vec![Finding::error(Code::BadEntrypoint, place(), message).about([program]).help(help)];
     }
     let name = format!("the entry point `{program}`");
     if matches!(subject.files.index.get(program), Some(IndexEntry::Symlink { .. })) {
@@ -24,7 +24,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let help = "name the file that it leads to";
         let help =
             subject.resolve(program).map_or(help.to_owned(), |target| format!("{help}: `{}`", target.path));
-        return vec![Finding::error(Code::EntryPointLink, place(), message).help(help)];
+        return vec![Finding::error(Code::EntryPointLink, place(), message).about([program]).help(help)];
     }
     programs::check(subject, program, &name, Code::MissingEntrypoint)
 }

@@ -56,6 +56,7 @@ fn hidden_layers(subject: &ImageSubject<'_>) -> Option<Finding> {
         format!("`{variable}` does not contain `{hidden}`, so that the packages in it are not found");
     Some(
         Finding::warning(Code::HiddenPackages, subject.place.clone(), message)
+            .about([hidden])
             .help(format!("add `{hidden}` to `{variable}`, or remove the variable")),
     )
 }

@@ -28,6 +28,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             format!("the image has the file `{SWITCH}`, which keeps Lambda from starting any extension");
         findings.push(
             Finding::warning(Code::ExtensionsSwitchedOff, place(), message)
+                .about([SWITCH])
                 .help("remove the file, unless it is intended"),
         );
     }

@@ -33,9 +33,10 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     }
     let newer = newer.into_iter().map(|((library, version), paths)| {
         newer_library(subject, &named(&paths), paths.len() > 1, &library, &version, Severity::Warning, &known)
+            .about(paths)
     });
     let missing = missing.into_iter().map(|(library, paths)| {
-        missing_library(subject, &named(&paths), paths.len() > 1, library, Severity::Warning)
+        missing_library(subject, &named(&paths), paths.len() > 1, library, Severity::Warning).about(paths)
     });
     newer.chain(missing).collect()
 }

@@ -7,6 +7,8 @@
 mod access;
 mod archives;
 mod arguments;
+mod copies;
+mod deprecation;
 mod entry_point;
 mod environment;
 mod extensions;
@@ -16,6 +18,7 @@ mod libraries;
 mod programs;
 mod python_packages;
 mod runtime;
+mod secret_files;
 mod size;
 mod working_directory;
 mod wrapper;
@@ -25,6 +28,7 @@ use crate::finding::{Finding, Place};
 use crate::project::{Architecture, ImagePath, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, Contract, LAYER_ROOT, TASK_ROOT};
 
+pub(crate) use deprecation::deprecated_runtime;
 pub(crate) use form::ImageForm;
 
 /// A rule.
@@ -45,6 +49,8 @@ const RULES: &[Rule] = &[
     access::check,
     libraries::check,
     python_packages::check,
+    secret_files::check,
+    copies::check,
 ];
 
 /// An image.
@@ -123,10 +129,13 @@ pub(crate) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     RULES.iter().flat_map(|rule| rule(subject)).collect()
 }
 
-/// Applies the rules that a definition does not answer: what the contents of libraries and packages say about the base.
+/// Applies the rules that a definition does not answer: what the contents of libraries, packages and copies say about the base.
 #[must_use]
 pub(crate) fn check_planned(subject: &ImageSubject<'_>) -> Vec<Finding> {
-    [libraries::check, python_packages::check].iter().flat_map(|rule: &Rule| rule(subject)).collect()
+    [libraries::check, python_packages::check, copies::check]
+        .iter()
+        .flat_map(|rule: &Rule| rule(subject))
+        .collect()
 }
 
 #[cfg(test)]

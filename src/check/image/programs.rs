@@ -9,6 +9,10 @@ use crate::finding::{Code, Finding};
 /// Checks that a path leads to something that the kernel can execute. `name` names the program in messages, and `missing` is the
 /// code if it is not there.
 pub(super) fn check(subject: &ImageSubject<'_>, path: &str, name: &str, missing: Code) -> Vec<Finding> {
+    faults(subject, path, name, missing).into_iter().map(|finding| finding.about([path])).collect()
+}
+
+fn faults(subject: &ImageSubject<'_>, path: &str, name: &str, missing: Code) -> Vec<Finding> {
     let error = |code, message: String, help: &str| {
         vec![Finding::error(code, subject.place.clone(), message).help(help.to_owned())]
     };

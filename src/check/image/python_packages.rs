@@ -55,6 +55,7 @@ fn other_python(
     );
     Some(
         Finding::warning(Code::OtherPython, subject.place.clone(), message)
+            .about([path.folder()])
             .help(format!("install a version of `{name}` for Python {python}")),
     )
 }
@@ -84,6 +85,7 @@ fn twice(subject: &ImageSubject<'_>, packages: &[(&ImagePath, &PackageMetadata)]
     );
     Some(
         Finding::warning(Code::DuplicatePackage, subject.place.clone(), message)
+            .about([first_path.folder(), other_path.folder()])
             .help("keep one of them, in the code or in one layer"),
     )
 }

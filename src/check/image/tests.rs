@@ -3,6 +3,7 @@
 use super::*;
 use crate::files::{ElfFacts, TestEntry, elf, elf_file, gzip, parsed, tar};
 use crate::finding::Code;
+use crate::runtime::Date;
 use crate::store::{Digest, Store};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -105,21 +106,25 @@ impl Fixture {
         self
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    /// What a function says about the image.
+    fn judged<T>(&self, judge: impl FnOnce(&ImageSubject<'_>) -> T) -> T {
         let (_folder, store) = Store::for_test();
         let tar = tar(&self.entries);
         let gzip = gzip(&tar);
         let (blob, digest, diff_id) = (store.add_blob(&gzip).unwrap(), Digest::of(&gzip), Digest::of(&tar));
         let files = ImageFiles::read([(&blob, &digest, &diff_id)]).unwrap();
         let place = Place::document("oci:image".as_ref());
-        let subject = ImageSubject {
+        judge(&ImageSubject {
             place: &place,
             architecture: Architecture::X86_64,
             run: &self.run,
             files: &files,
             form: self.form.as_ref(),
-        };
-        let found = check(&subject);
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let found = self.judged(check);
         assert!(found.iter().all(|finding| finding.help.is_some()), "{found:?}");
         found
     }
@@ -320,4 +325,43 @@ fn variables_do_not_hide_what_lambda_sets() {
     let (_, _, message) = with("API", "ghp_0123456789abcdefghijklmnopqrstuvwxyz").finding();
     assert!(!message.contains("ghp_"), "{message}");
     with("LARGE", &"x".repeat(17_000)).warns(Code::LargeSettings, "Lambda allows 16384");
+}
+
+#[test]
+fn secrets_are_found_by_name_and_content() {
+    let with = |text: &str| Fixture::python().file(text, 0o644);
+    with("var/task/server.pem: -----BEGIN PRIVATE KEY-----")
+        .warns(Code::SecretFile, "`/var/task/server.pem`");
+    with("var/task/.env: A=1").warns(Code::SecretFile, "`/var/task/.env` looks like a secret");
+    with("var/task/ca.pem: -----BEGIN CERTIFICATE-----").is_fine();
+    with("var/task/.env: ").is_fine();
+    with("usr/key.pem: -----BEGIN PRIVATE KEY-----").is_fine();
+}
+
+#[test]
+fn copies_of_the_system_are_reported_if_they_are_large() {
+    let large = "x".repeat(1024 * 1024);
+    let with = |path: &str, content: &str| {
+        Fixture::python()
+            .file(&format!("usr/words.txt: {large}"), 0o644)
+            .file(&format!("{path}: {content}"), 0o644)
+    };
+    with("var/task/words.txt", &large).warns(
+        Code::CopyOfBase,
+        "1 file with 1.0 MB are copies of files that the base has too: `/var/task/words.txt`",
+    );
+    with("var/task/other.txt", &large).is_fine();
+    with("var/task/words.txt", &large[1..]).is_fine();
+}
+
+#[test]
+fn bases_of_aws_have_an_end_of_support() {
+    let deprecated = |image: &Fixture| {
+        image.judged(|subject| {
+            deprecated_runtime(subject, Date::new(2028, 1, 1)).map(|finding| finding.message)
+        })
+    };
+    let of_aws = Fixture::python().file("etc/system-release: Amazon Linux 2", 0o644);
+    assert!(deprecated(&of_aws).unwrap().starts_with("AWS deprecated `python3.11` on 2027-06-30"));
+    assert_eq!(deprecated(&Fixture::python()), None);
 }

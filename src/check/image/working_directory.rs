@@ -23,6 +23,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let message =
             format!("Lambda cannot start the function in the working directory `{directory}`: it {why}");
         Finding::error(Code::UnusableWorkdir, subject.place.clone(), message)
+            .about([directory])
             .help(format!("set WORKDIR to a directory that all users can enter, such as `{TASK_ROOT}`"))
     });
     finding.into_iter().collect()

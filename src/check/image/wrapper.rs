@@ -12,7 +12,9 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     if !wrapper.starts_with('/') {
         let message = format!("{name} is not an absolute path");
         return vec![
-            Finding::error(Code::BadWrapper, subject.place.clone(), message).help("write its whole path"),
+            Finding::error(Code::BadWrapper, subject.place.clone(), message)
+                .about([wrapper])
+                .help("write its whole path"),
         ];
     }
     let mut findings = programs::check(subject, wrapper, &name, Code::MissingWrapper);
@@ -21,6 +23,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let message = format!("{name} is not run by the bootstrap of this base");
         findings.push(
             Finding::warning(Code::WrapperIgnored, subject.place.clone(), message)
+                .about([wrapper])
                 .help("start the wrapper with ENTRYPOINT, in front of the entry script"),
         );
     }

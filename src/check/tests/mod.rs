@@ -8,6 +8,7 @@ mod handler;
 mod links;
 mod missing_packages;
 mod secret_files;
+mod split_packages;
 
 use std::path::Path;
 

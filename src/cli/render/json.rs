@@ -9,6 +9,9 @@ use crate::failure::{Failure as _, FailureKind};
 use crate::sync::lock;
 use crate::text::{causes, without_user_information};
 
+/// How many paths of a finding are printed.
+const PATHS: usize = 100;
+
 /// The result of a command with the warnings that were found on the way.
 #[derive(Serialize)]
 struct WithFindings<'a, T: Serialize> {
@@ -42,6 +45,7 @@ struct FindingReport {
     line: Option<usize>,
     column: Option<usize>,
     message: String,
+    paths: Vec<String>,
     help: Option<String>,
 }
 
@@ -55,6 +59,7 @@ impl FindingReport {
             line: position.map(|position| position.line),
             column: position.map(|position| position.column),
             message: shown(&finding.message),
+            paths: finding.paths.iter().take(PATHS).cloned().collect(),
             help: help.as_deref().map(shown),
         }
     }
@@ -140,7 +145,7 @@ mod tests {
                 serde_json::to_value(FindingReport::of(&located)).unwrap(),
                 json!({
                     "code": code.name(), "severity": "warning", "file": "/shop/limg.yaml", "line": 3,
-                    "column": 5, "message": "a \"b\"", "help": null,
+                    "column": 5, "message": "a \"b\"", "paths": [], "help": null,
                 })
             );
         }

@@ -5,6 +5,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::assets::Assets;
 use super::build_command;
@@ -299,6 +300,7 @@ impl<'t> Reader<'_, 't> {
             environment: node_options.map(|value| ("NODE_OPTIONS".to_owned(), value)).into_iter().collect(),
             configuration,
             deployed_variables,
+            allowances: Arc::default(),
             build_command: self.build_command(resource),
             timeout: number(&properties, "Timeout").unwrap_or(DEFAULT_TIMEOUT),
             memory: number(&properties, "MemorySize").unwrap_or(DEFAULT_MEMORY),

@@ -45,6 +45,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::document::Document;
 use super::fields::{Findings, name};
@@ -154,7 +155,8 @@ pub(super) fn finish(
         findings.add(none);
     }
     let (ecr_repository, ecr) = Default::default();
-    let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr };
+    let project =
+        Project { name, root: root.to_owned(), functions, ecr_repository, ecr, allowances: Arc::default() };
     let project = (!findings.has_errors()).then_some(project);
     Outcome { project, unbuildable, findings: findings.all, documents, nested }
 }

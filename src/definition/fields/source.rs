@@ -8,7 +8,7 @@
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use ignore::gitignore::GitignoreBuilder;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::{Findings, build_output};
 use crate::finding::{Code, Finding, Place};
@@ -130,13 +130,26 @@ pub(in crate::definition) fn check_patterns(
     let mut all_good = true;
     for (position, pattern) in patterns.iter().enumerate() {
         // Each pattern is tried alone; limits on all patterns together apply when files are listed.
-        if let Err(error) = GitignoreBuilder::new("").add_line(None, pattern) {
-            all_good = false;
-            let message = format!("`{pattern}` is not a valid pattern: {}", reason(&error));
-            findings.add(Finding::error(Code::BadPattern, at.index(position), message));
-        }
+        all_good &= self::pattern(pattern, &at.index(position), findings).is_some();
     }
     all_good
+}
+
+/// Compiles one pattern in gitignore syntax; reports what is wrong with it.
+pub(in crate::definition) fn pattern(
+    pattern: &str,
+    at: &Place,
+    findings: &mut Findings,
+) -> Option<Gitignore> {
+    let mut builder = GitignoreBuilder::new("");
+    match builder.add_line(None, pattern).and_then(|builder| builder.build()) {
+        Ok(compiled) => Some(compiled),
+        Err(error) => {
+            let message = format!("`{pattern}` is not a valid pattern: {}", reason(&error));
+            findings.add(Finding::error(Code::BadPattern, at.clone(), message));
+            None
+        }
+    }
 }
 
 /// What is wrong with a pattern, without the pattern itself, which the message already contains.

@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 pub(super) use super::bundle::Bundle;
 pub(super) use super::entries::{AsWritten, Entries};
+use crate::finding::Code;
 use crate::project::{Architecture, BytecodeMode};
 use crate::runtime;
 
@@ -47,6 +48,27 @@ pub(super) struct Definition {
     /// The repositories of the functions in Amazon ECR. All settings except the name apply only to repositories that
     /// `limg push ecr --create-repository` creates; existing repositories are not changed.
     pub(super) ecr: Option<Ecr>,
+    /// Findings that are known and allowed: limg reports none of them, and builds although one is an error.
+    pub(super) checks: Option<Vec<Check>>,
+}
+
+/// Findings that are allowed.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Check {
+    /// The code of the findings, such as `missing-library`.
+    #[schemars(extend("examples" = codes()))]
+    pub(super) allow: String,
+    /// Why they are allowed.
+    pub(super) reason: String,
+    /// Which paths in the image they may be about: a pattern in gitignore syntax, where `/` is the root of the image. Default:
+    /// findings about any paths, and about none.
+    pub(super) path: Option<String>,
+}
+
+/// The codes of all findings.
+fn codes() -> Vec<&'static str> {
+    Code::ALL.iter().map(|code| code.name()).collect()
 }
 
 /// A base image.
@@ -443,7 +465,7 @@ mod tests {
             assert!(!description.contains('\n'), "{path}: {description:?}");
         });
         // The last are bundles, in defaults and functions.
-        assert_eq!(keys, 7 + 26 + 3 + 16 + 10 + 26 + 8 + 2 * 54);
+        assert_eq!(keys, 8 + 26 + 3 + 16 + 10 + 26 + 8 + 2 * 54);
     }
 
     #[test]

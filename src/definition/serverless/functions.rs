@@ -1,6 +1,7 @@
 //! The functions of a service: their own settings over those of the provider.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::artifacts::Artifacts;
 use super::builders::Builder;
@@ -177,6 +178,7 @@ impl<'a> Reader<'_, 'a> {
             environment: BTreeMap::new(),
             configuration,
             deployed_variables,
+            allowances: Arc::default(),
             // Serverless itself installs nothing, and what a plugin has left out of a fresh package stays out.
             build_command: None,
             timeout: settings.number("timeout").unwrap_or(DEFAULT_TIMEOUT),

@@ -32,6 +32,7 @@ mod variables;
 mod words;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::document::Document;
 use super::fields::{Findings, name};
@@ -127,7 +128,7 @@ fn project(
     let named = service.map_or_else(|| root.clone(), Into::into);
     let name = name::project(None, &named, findings);
     let (ecr_repository, ecr) = Default::default();
-    Some(Project { name, root, functions, ecr_repository, ecr })
+    Some(Project { name, root, functions, ecr_repository, ecr, allowances: Arc::default() })
 }
 
 /// The name of the service: a text, or in version 1 also a mapping with one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::files;
 use super::layers;
@@ -115,6 +116,7 @@ fn function(
         environment: BTreeMap::new(),
         configuration,
         deployed_variables,
+        allowances: Arc::default(),
         // Terraform itself installs nothing.
         build_command: None,
         timeout: number("timeout").unwrap_or(DEFAULT_TIMEOUT),

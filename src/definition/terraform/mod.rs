@@ -24,6 +24,8 @@ mod words;
 
 pub(super) use image_uris::variables_file;
 
+use std::sync::Arc;
+
 use super::document::{Document, Node};
 use super::fields::{Findings, name};
 use super::{Options, Outcome, shared_images};
@@ -54,7 +56,7 @@ pub(super) fn read(document: Document, options: &Options) -> Outcome {
         findings.add(finding.help("name the JSON of another plan with `-f FILE`"));
     }
     let (ecr_repository, ecr) = Default::default();
-    let project = Project { name, root, functions, ecr_repository, ecr };
+    let project = Project { name, root, functions, ecr_repository, ecr, allowances: Arc::default() };
     let project = (!findings.has_errors()).then_some(project);
     Outcome { project, unbuildable, findings: findings.all, documents: vec![document], nested: Vec::new() }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::{BaseFacts, FunctionTrees, ImagePlan, Stacks, plan, started};
 use crate::files::{FileIndex, SourceTree, base_of, elf};
@@ -124,6 +125,7 @@ impl Fixture {
                 environment: BTreeMap::new(),
                 configuration: BTreeMap::new(),
                 deployed_variables: Vec::new(),
+                allowances: Arc::default(),
                 build_command: None,
                 image: FunctionImage { name: "orders".to_owned(), handler: Some("app.handler".to_owned()) },
                 timeout: 3,

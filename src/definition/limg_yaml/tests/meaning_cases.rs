@@ -5,6 +5,30 @@ use super::findings::Case;
 /// Each case by name: the definition, and all that is said about it.
 pub(super) const CASES: &[Case] = &[
     Case {
+        name: "findings that are allowed",
+        text: "checks:
+  - { allow: missing-libary, reason: known }
+  - { allow: missing-library, reason: ' ' }
+  - { allow: xyz, reason: known, path: '{a' }
+  - { allow: secret-file, reason: known, path: /var/task/keys/ }
+functions:
+  a: { runtime: python3.12, handler: a.b, code: functions }
+",
+        report: "
+2:14 error[unknown-value] there are no findings with the code `missing-libary`
+  | - { allow: missing-libary, reason: known }
+  help: did you mean `missing-library`?
+3:39 error[empty-value] the reason is empty
+  | - { allow: missing-library, reason: ' ' }
+  help: say why these findings do no harm
+4:14 error[unknown-value] there are no findings with the code `xyz`
+  | - { allow: xyz, reason: known, path: '{a' }
+  help: write the code that stands in brackets after a finding
+4:40 error[bad-pattern] `{a` is not a valid pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+  | - { allow: xyz, reason: known, path: '{a' }
+",
+    },
+    Case {
         name: "names that cannot be image names",
         text: "
 project: My Shop

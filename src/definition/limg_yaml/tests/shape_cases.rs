@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
         report: "
 1:1 error[wrong-type] expected a mapping, found a list
   | - orders
-  help: write its keys on the lines below, indented; the keys are `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
+  help: write its keys on the lines below, indented; the keys are `bases`, `checks`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
 ",
     },
     Case {
@@ -106,7 +106,7 @@ defaults: { zzz: 1, Handler: a.b, memorySize: 512 }
         report: "
 1:1 error[unknown-key] unknown key `Resources`
   | Resources: {}
-  help: use one of `bases`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
+  help: use one of `bases`, `checks`, `defaults`, `ecr`, `extensions`, `functions`, `layers`, `project`
 1:1 error[missing-key] missing key `functions`
   | Resources: {}
   help: add `functions:` with one entry for each function

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::format;
 use super::base::Bases;
@@ -98,6 +99,7 @@ pub(super) fn validate<'a>(
         environment,
         configuration: BTreeMap::new(),
         deployed_variables: Vec::new(),
+        allowances: Arc::default(),
         build_command: None,
         timeout: settings
             .limit("timeout", |from| from.timeout.as_ref(), TIMEOUT_EVERYWHERE, findings)

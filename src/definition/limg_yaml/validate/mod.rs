@@ -5,6 +5,7 @@
 
 mod base;
 mod bundle;
+mod checks;
 mod ecr;
 mod environment;
 mod function;
@@ -14,6 +15,7 @@ mod layer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use self::base::Bases;
 use super::format;
@@ -57,7 +59,11 @@ pub(super) fn validate(
         functions.extend(function::validate(name, written, &context, &mut used, &mut findings));
     }
     let (ecr_repository, ecr) = ecr::validate(definition.ecr.as_ref(), &mut findings);
-    let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr };
+    let allowances = checks::validate(definition.checks.as_deref(), &mut findings);
+    for function in &mut functions {
+        function.allowances = Arc::clone(&allowances);
+    }
+    let project = Project { name, root: root.to_owned(), functions, ecr_repository, ecr, allowances };
     if !findings.has_errors() && definition.ecr.is_some() {
         // Otherwise a bad name would be reported twice.
         ecr::check_names(&project, &mut findings);

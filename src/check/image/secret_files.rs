@@ -1,0 +1,32 @@
+//! Files of the function that look like secrets: everyone who can pull the image can read them.
+
+use super::{ImageSubject, is_of_function};
+use crate::check::named;
+use crate::finding::{Code, Finding};
+use crate::project::ImagePath;
+
+pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
+    // Keys that packages bring along for their tests are public.
+    let is_installed = |path: &ImagePath| {
+        path.folders().any(|folder| folder.ends_with("/node_modules") || folder.ends_with("/site-packages"))
+    };
+    let secrets: Vec<&ImagePath> = subject
+        .files
+        .contents()
+        .filter(|(path, content)| content.looks_secret && is_of_function(path) && !is_installed(path))
+        .map(|(path, _)| path)
+        .collect();
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "{} {} like a secret, and everyone who can pull the image can read it",
+        named(&secrets),
+        if secrets.len() == 1 { "looks" } else { "each look" }
+    );
+    vec![
+        Finding::warning(Code::SecretFile, subject.place.clone(), message)
+            .about(&secrets)
+            .help("leave it out, and read it from Secrets Manager or Parameter Store at run time"),
+    ]
+}
