@@ -231,9 +231,9 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
 /// The findings of a user who wants the images nevertheless: only those that no image can be made of stay errors.
 #[must_use]
 pub(crate) fn as_warnings(findings: Vec<Finding>) -> Vec<Finding> {
-    let warning = |finding: Finding| match finding.code.stops_every_image() {
-        true => finding,
-        false => Finding { severity: Severity::Warning, ..finding },
+    let warning = |finding: Finding| {
+        let severity = if finding.code.stops_every_image() { finding.severity } else { Severity::Warning };
+        Finding { severity, ..finding }
     };
     findings.into_iter().map(warning).collect()
 }

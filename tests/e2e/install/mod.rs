@@ -2,6 +2,7 @@
 
 mod frameworks;
 mod sources;
+mod vendors;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

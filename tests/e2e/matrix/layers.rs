@@ -15,6 +15,7 @@ fn layer_from_a_directory(runtime: Runtime) {
     project.workspace.write("layer/data/words.txt", "in a layer\n");
     project.layer("words", "layer");
     assert_eq!(project.results(&json!([["read", "/opt/data/words.txt"]])), ["in a layer\n"]);
+    project.assert_unquestioned();
 }
 
 fn layer_from_a_zip(runtime: Runtime) {

@@ -99,6 +99,11 @@ impl Project {
         [[].as_slice(), &["--as-lambda"]].map(|mode| self.invoke_once(&[mode, arguments].concat()))
     }
 
+    /// Fails if `limg check` finds an error in the function, which has been invoked.
+    pub(super) fn assert_unquestioned(&self) {
+        succeed(&mut self.workspace.limg(&["check"]));
+    }
+
     fn invoke_once(&self, arguments: &[&str]) -> InvocationResult {
         let mut limg = self.workspace.limg(&["invoke", "-e", "event.json", "--format", "json"]);
         if self.runtime.lacks_emulator() {
