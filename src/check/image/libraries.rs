@@ -14,6 +14,9 @@ use crate::project::ImagePath;
 /// The libraries with versions that distributions raise, and that no package brings along.
 const VERSIONED: [&str; 6] = ["GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_", "GOMP_", "GFORTRAN_"];
 
+/// The beginning of the name that modules need musl by.
+const MUSL: &str = "libc.musl-";
+
 /// Judges all modules and programs of the function and its layers.
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let known = Known::of(subject);
@@ -21,7 +24,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let mut missing: BTreeMap<&str, Vec<&ImagePath>> = BTreeMap::new();
     for (path, content) in subject.files.contents().filter(|(path, _)| is_of_function(path)) {
         let Some(FileProgram::Elf(Some(machine), Some(facts))) = &content.program else { continue };
-        if !machine.fits(subject.architecture) {
+        if !machine.fits(subject.architecture) || is_for_musl(facts) && !known.has_musl() {
             continue;
         }
         for (library, version) in known.newer(facts) {
@@ -77,6 +80,11 @@ impl<'a> Known<'a> {
         Self { names, versions }
     }
 
+    /// Whether the image has musl as its C library, alone or with another one.
+    fn has_musl(&self) -> bool {
+        self.names.iter().any(|name| name.starts_with(MUSL) || name.starts_with("ld-musl-"))
+    }
+
     /// The libraries and their versions that a file needs and the image does not have.
     fn newer<'f>(&'f self, facts: &'f ElfFacts) -> impl Iterator<Item = (&'f str, &'f str)> {
         facts.needed_versions.iter().filter_map(|(library, needed)| {
@@ -104,6 +112,11 @@ impl<'a> Known<'a> {
             .max_by_key(|version| numbers(version))
             .copied()
     }
+}
+
+/// Whether a module is linked to musl. Packages have such modules next to those for glibc, and load what fits.
+fn is_for_musl(facts: &ElfFacts) -> bool {
+    facts.needed.iter().any(|name| name.starts_with(MUSL))
 }
 
 /// The numbers in a version such as `GLIBC_2.34`, for comparison.

@@ -287,6 +287,10 @@ fn modules_need_libraries_that_the_image_has() {
     with(&lost).file("opt/lib/libpq.so.5 -> libpq.so.5.15", 0o777).is_fine();
     let own = ElfFacts { name: Some("libpq.so.5".to_owned()), ..ElfFacts::default() };
     with(&lost).program("opt/lib/renamed.so", &own).is_fine();
+    // For another C library, next to one that fits.
+    let musl = ElfFacts { needed: texts(&["libc.musl-x86_64.so.1", "liblost.so"]), ..ElfFacts::default() };
+    with(&musl).is_fine();
+    with(&musl).file("lib64/libc.musl-x86_64.so.1: x", 0o755).warns(Code::MissingLibrary, "`liblost.so`");
     // The system is the business of the base.
     Fixture::python().program("usr/bin/tool", &needs("GLIBC_2.99", None)).is_fine();
 }
