@@ -49,6 +49,7 @@ mod extract;
 pub mod failure;
 pub mod files;
 pub mod finding;
+mod fix;
 mod fs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -6,6 +6,9 @@ use super::error::CommandError;
 use crate::pipeline::Destination;
 use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, is_tag, split_tag};
 
+/// The name of an image that has none.
+const UNNAMED: &str = "image";
+
 /// The destinations that the user named, or the layout next to the definition.
 pub(super) fn all(
     outputs: &[String],
@@ -28,6 +31,34 @@ pub(super) fn all(
         Ok(Destination { location: location.relative_to(directory), tag: tag.clone() })
     };
     outputs.iter().map(one).collect()
+}
+
+/// The destination of one image from elsewhere, which keeps its name unless the user named it.
+pub(super) fn of_image(
+    output: &str,
+    source: &ImageLocation,
+    directory: &Path,
+) -> Result<Destination, CommandError> {
+    let location = read(output, false, 1)
+        .map_err(|why| CommandError::Destination { text: output.to_owned(), why })?
+        .relative_to(directory);
+    let is_docker = matches!(location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
+    let named = location.name().map(str::to_owned).unwrap_or_else(|| match source {
+        ImageLocation::Registry(reference) => match reference.digest() {
+            Some(_) => reference.repository().name.clone(),
+            None => format!("{}:{}", reference.repository().name, reference.version()),
+        },
+        other => other.name().unwrap_or(UNNAMED).to_owned(),
+    });
+    let (repository, tag) = split_tag(&named);
+    let name = match (is_docker, tag.filter(|tag| is_tag(tag))) {
+        (false, _) => named,
+        (true, tag) => {
+            let repository = if is_repository(repository) { repository } else { UNNAMED };
+            format!("{repository}:{}", tag.unwrap_or("latest"))
+        }
+    };
+    Ok(Destination { location: location.with_name(&name), tag: None })
 }
 
 /// Reads one destination, or returns why it is not valid.

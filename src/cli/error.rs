@@ -269,7 +269,7 @@ impl Failure for CommandError {
             }
             Self::Migration(error) => return error.help(),
             Self::Destination { .. } => {
-                Some("run `limg build --help` for the list of destinations".to_owned())
+                Some("run the command with `--help` for the list of destinations".to_owned())
             }
             Self::Tag(_) => Some(
                 "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`"

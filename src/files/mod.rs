@@ -51,7 +51,7 @@ pub use python_packages::{
 };
 pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
-pub use tar_entries::{TarEntries, TarEntry};
+pub use tar_entries::{RawEntry, TarEntries, TarEntry};
 #[cfg(test)]
 pub(crate) use target::tests::{elf, mach_o, windows};
 pub use target::{Machine, Target};

@@ -1,9 +1,15 @@
 //! The archives of the layers: Lambda reads them more strictly than Docker does (facts 1.2).
 
 use super::{ImageSubject, is_of_function};
+use crate::files::LayerFacts;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
 use crate::text::count;
+
+/// The hard links of a layer that Lambda is reported to reject. Those of the system are in AWS's own bases.
+pub(super) fn hard_links(layer: &LayerFacts) -> impl Iterator<Item = ImagePath> {
+    layer.hard_links.iter().filter_map(|path| path.parse().ok()).filter(is_of_function)
+}
 
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -19,7 +25,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
                      `MissingParentDirectory`",
                     count(*number, "entry")
                 ),
-                "add an entry for each folder in front of what is in it, as Docker and limg do",
+                "run `limg fix`, or add an entry for each folder in front of what is in it, as Docker does",
             ));
         }
         if let (number, Some(first)) = &layer.special {
@@ -29,14 +35,10 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
                     "has {} that are neither files, folders nor links, such as `{first}`",
                     count(*number, "entry")
                 ),
-                "leave out devices, pipes and sockets",
+                "run `limg fix`, or leave out devices, pipes and sockets",
             ));
         }
-        let links = layer
-            .hard_links
-            .iter()
-            .filter(|path| path.parse().is_ok_and(|path: ImagePath| is_of_function(&path)));
-        let links: Vec<&String> = links.collect();
+        let links: Vec<ImagePath> = hard_links(layer).collect();
         if let Some(first) = links.first() {
             let message = format!(
                 "layer {number} has {}, such as `{first}`, which Lambda is reported to reject",
@@ -44,7 +46,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             );
             findings.push(
                 Finding::warning(Code::HardLink, subject.place.clone(), message)
-                    .help("use copies or symbolic links"),
+                    .help("run `limg fix`, or use copies or symbolic links"),
             );
         }
     }

@@ -49,7 +49,8 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let message =
             "the reference names an index of several images or attestations, which Lambda does not accept";
         let help = format!(
-            "deploy the image in it by its digest, `{}`; `docker build --provenance=false --sbom=false` makes no index",
+            "deploy the image in it by its digest, `{}`, or run `limg fix`; `docker build --provenance=false \
+             --sbom=false` makes no index",
             form.digest
         );
         findings.push(Finding::error(Code::ImageIndex, place(), message).help(help));
@@ -82,7 +83,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         unknown(
             "a layer",
             layer,
-            "compress the layers with gzip, for example with `skopeo copy --dest-compress-format gzip`",
+            "run `limg fix`, or compress the layers with gzip",
         )
     }));
     let manifest = FORMATS.iter().position(|(manifest, ..)| *manifest == form.media_type);
@@ -95,7 +96,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let message = "the image mixes media types of Docker and OCI";
         findings.push(
             Finding::warning(Code::MixedMediaTypes, place(), message)
-                .help("use those of one format for the manifest, the config and all layers"),
+                .help("run `limg fix`, or use those of one format for the manifest, the config and all layers"),
         );
     }
     if form.size > MANIFEST_SIZE {

@@ -7,6 +7,7 @@
 mod access;
 mod archives;
 mod arguments;
+mod correctable;
 mod entry_point;
 mod environment;
 mod extensions;
@@ -25,6 +26,7 @@ use crate::finding::{Finding, Place};
 use crate::project::{Architecture, ImagePath, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, Contract, LAYER_ROOT, TASK_ROOT};
 
+pub(crate) use correctable::{LayerCorrections, correctable};
 pub(crate) use form::ImageForm;
 
 /// A rule.

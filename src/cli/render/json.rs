@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::terminal::Terminal;
 use crate::cli::error::CommandError;
-use crate::definition::Located;
+use crate::definition::{Listed, Located};
 use crate::failure::{Failure as _, FailureKind};
 use crate::sync::lock;
 use crate::text::{causes, without_user_information};
@@ -68,6 +68,17 @@ impl Terminal {
     ) -> impl Serialize + use<'a, T> {
         let findings = std::mem::take(&mut *lock(&self.unreported));
         WithFindings { result, findings: findings.iter().map(FindingReport::of).collect() }
+    }
+
+    /// The same with errors, which a result has that is printed although the command fails.
+    pub(in crate::cli) fn with_all_findings<'a, T: Serialize>(
+        &self,
+        result: &'a T,
+        errors: &Listed,
+    ) -> impl Serialize + use<'a, T> {
+        let warnings = std::mem::take(&mut *lock(&self.unreported));
+        let findings = errors.shown.iter().chain(&warnings).map(FindingReport::of).collect();
+        WithFindings { result, findings }
     }
 
     /// Prints why a command failed, with all findings, errors first, on one line.
