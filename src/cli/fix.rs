@@ -33,8 +33,7 @@ pub(super) async fn run(
     let context = ContextOptions::new(Pinning::Renew).open(settings, terminal, PathBuf::new())?;
     let mut interrupt = interrupt.defer();
     let fixed = {
-        let mut work =
-            pin!(pipeline::fix(&location, arch, &destination, settings.time.seconds(), &context));
+        let mut work = pin!(pipeline::fix(&location, arch, &destination, settings.time.seconds(), &context));
         tokio::select! {
             fixed = &mut work => fixed.map_err(|error| CommandError::Pipeline(Box::new(error)))?,
             () = interrupt.wait() => {

@@ -56,7 +56,7 @@ pub use tar_entries::{RawEntry, TarEntries, TarEntry};
 pub(crate) use target::tests::{elf, mach_o, windows};
 pub use target::{Machine, Target};
 #[cfg(test)]
-pub(crate) use tests::fixture::{TestEntry, gzip, parsed, tar};
+pub(crate) use tests::fixture::{TestEntry, entry, gzip, parsed, tar};
 #[cfg(test)]
 pub(crate) use tests::{base_of, base_of_entries, index_of};
 

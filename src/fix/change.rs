@@ -33,7 +33,9 @@ fn name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
 pub(super) struct Done {
     /// Folders that got an entry, or whose entry was moved to the front.
     pub(super) parents: Vec<String>,
-    /// Entries that were left out.
+    /// Whiteouts in folders that do not exist, which were left out.
+    pub(super) whiteouts: Vec<String>,
+    /// Special files, and hard links to them, which were left out.
     pub(super) removed: Vec<String>,
     /// Hard links that became copies.
     pub(super) copied: BTreeSet<String>,
@@ -47,18 +49,18 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn is_empty(&self) -> bool {
-        let Self { parents, removed, copied, opened, executable, scripts } = self;
-        parents.is_empty()
-            && removed.is_empty()
+        let Self { parents, whiteouts, removed, copied, opened, executable, scripts } = self;
+        [parents, whiteouts, removed].into_iter().all(Vec::is_empty)
             && [copied, opened, executable, scripts].into_iter().all(BTreeSet::is_empty)
     }
 
     /// The changes, in a fixed order.
     pub(super) fn into_changes(self, layer: usize) -> impl Iterator<Item = Change> {
-        let Self { parents, removed, copied, opened, executable, scripts } = self;
+        let Self { parents, whiteouts, removed, copied, opened, executable, scripts } = self;
         let list = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>();
         let all = [
             (Code::MissingParent, "listed before what is in it", "parent folder", parents),
+            (Code::MissingParent, "without effect removed", "whiteout", whiteouts),
             (Code::SpecialFile, "removed", "special file", removed),
             (Code::HardLink, "replaced by a copy", "hard link", list(copied)),
             (Code::ClosedPath, "opened to all users", "path", list(opened)),

@@ -1,4 +1,4 @@
-//! What entries are to their layer: special files, and the folders above an entry.
+//! Entries of layers: which are special files, the folders above one, and new ones.
 
 use tar::{EntryType, Header};
 
@@ -35,11 +35,11 @@ pub(super) fn parents(name: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
     })
 }
 
-/// The entry of a folder.
-pub(super) fn folder(name: Vec<u8>, mtime: u64) -> RawEntry {
+/// An entry that the layer did not have.
+pub(super) fn new_entry(kind: EntryType, name: Vec<u8>, mode: u32, mtime: u64) -> RawEntry {
     let mut header = Header::new_ustar();
-    header.set_entry_type(EntryType::Directory);
-    header.set_mode(0o755);
+    header.set_entry_type(kind);
+    header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(mtime);

@@ -6,15 +6,17 @@ use std::io::{self, Cursor, Read, Write};
 use tar::EntryType;
 
 use super::change::Done;
-use super::entries::{folder, is_special, parents};
+use super::entries::{is_special, new_entry, parents};
 use super::script;
 use super::survey::{Survey, copied};
 use super::write_entry::write_entry;
 use crate::check::image::LayerCorrections;
 use crate::extract::Pack;
-use crate::files::{OverlayFile, OverlayNode, RawEntry, TarEntries, TarEntry, entry_path};
+use crate::files::{OverlayFile, OverlayNode, RawEntry, TarEntries, TarEntry, entry_path, is_whiteout};
 use crate::project::ImagePath;
 use crate::store::Blob;
+use crate::tree::IMAGE_SIZE_LIMIT;
+use crate::units::limit;
 
 /// The blocks of zeros that end an archive (POSIX pax, "ustar Interchange Format").
 const END: [u8; 1024] = [0; 1024];
@@ -37,6 +39,8 @@ pub(super) struct Rewriter<'a> {
     below: &'a mut Below,
     /// The paths of folders whose entry was written before its turn.
     moved: BTreeSet<String>,
+    /// How many bytes hard links have become.
+    copied: u64,
     done: Done,
 }
 
@@ -48,7 +52,8 @@ impl<'a> Rewriter<'a> {
         mtime: u64,
         below: &'a mut Below,
     ) -> Self {
-        Self { wanted, survey, contents, mtime, below, moved: BTreeSet::new(), done: Done::default() }
+        let (moved, done) = (BTreeSet::new(), Done::default());
+        Self { wanted, survey, contents, mtime, below, moved, copied: 0, done }
     }
 
     /// What was changed.
@@ -80,18 +85,20 @@ impl<'a> Rewriter<'a> {
         content: &mut dyn Read,
         output: &mut dyn Write,
     ) -> io::Result<()> {
-        let leads_nowhere = |target: &str| {
-            entry_path(target).is_some_and(|target| self.below.removed.contains(&target))
-        };
+        let leads_nowhere =
+            |target: &str| entry_path(target).is_some_and(|target| self.below.removed.contains(&target));
         let is_lost = is_special(&entry, &path) && self.wanted.has_special
             || entry.kind.is_hard_link() && leads_nowhere(&entry.target);
         if is_lost {
-            self.done.removed.push(path.to_string());
-            self.below.removed.insert(path);
+            return self.remove(path, &entry.raw.name, output);
+        }
+        if is_whiteout(&path) && self.deletes_nothing(&path) {
+            self.done.whiteouts.push(path.to_string());
             return Ok(());
         }
         self.below.removed.remove(&path);
-        if entry.kind.is_dir() && self.moved.remove(path.as_str()) {
+        let was_moved = self.moved.remove(path.as_str());
+        if was_moved && entry.kind.is_dir() {
             return Ok(());
         }
         self.parents(&entry.raw.name, output)?;
@@ -108,6 +115,13 @@ impl<'a> Rewriter<'a> {
                 Some(node) => match copied(node).and_then(|file| Some((file, self.content(file)?))) {
                     Some((file, blob)) => {
                         self.done.copied.insert(path.to_string());
+                        self.copied = self.copied.saturating_add(blob.size);
+                        if self.copied > IMAGE_SIZE_LIMIT {
+                            let limit = limit(IMAGE_SIZE_LIMIT);
+                            return Err(io::Error::other(format!(
+                                "the copies of its hard links are larger than Lambda's limit of {limit} for an image"
+                            )));
+                        }
                         let raw = RawEntry { target: Vec::new(), ..entry.raw };
                         let raw = retyped(raw, EntryType::Regular, file.mode);
                         let mut content = blob.open().map_err(io::Error::other)?;
@@ -125,6 +139,26 @@ impl<'a> Rewriter<'a> {
             self.open(&path, &mut entry.raw)?;
         }
         write_entry(output, entry.raw, entry.size, content)
+    }
+
+    /// Leaves an entry out. What it hides of a layer below stays hidden by a whiteout (OCI image specification, layer.md).
+    fn remove(&mut self, path: ImagePath, name: &[u8], output: &mut dyn Write) -> io::Result<()> {
+        self.done.removed.push(path.to_string());
+        if self.survey.hiding.contains(&path) {
+            self.parents(name, output)?;
+            let own = name.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+            let (folder, own) = name.split_at(own);
+            let whiteout = new_entry(EntryType::Regular, [folder, b".wh.", own].concat(), 0o644, self.mtime);
+            write_entry(output, whiteout, 0, &mut io::empty())?;
+        }
+        self.below.removed.insert(path);
+        Ok(())
+    }
+
+    /// Whether a whiteout has no folder, so that there is nothing to delete in it.
+    fn deletes_nothing(&self, path: &ImagePath) -> bool {
+        let folder = path.folder();
+        self.wanted.lacks_parents && !folder.is_empty() && !self.below.folders.contains(folder)
     }
 
     /// Writes a file, with other line endings if it needs them.
@@ -179,7 +213,7 @@ impl<'a> Rewriter<'a> {
                     }
                     raw
                 }
-                None => folder(name, self.mtime),
+                None => new_entry(EntryType::Directory, name, 0o755, self.mtime),
             };
             write_entry(output, raw, 0, &mut io::empty())?;
             self.done.parents.push(path.clone());

@@ -1,10 +1,13 @@
 //! What must be known of a layer before it is rewritten: entries depend on later ones, and on the layers below.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 
 use super::entries::{is_special, parents};
 use crate::check::image::LayerCorrections;
-use crate::files::{LayerReadError, Origin, Overlay, OverlayFile, OverlayNode, RawEntry};
+use crate::files::{
+    LayerReadError, Origin, Overlay, OverlayFile, OverlayNode, RawEntry, TarEntries, entry_path, read_layer,
+};
 use crate::image::Layer;
 use crate::project::ImagePath;
 
@@ -21,6 +24,8 @@ pub(super) struct Survey {
     pub(super) folders: BTreeSet<String>,
     /// Its folders whose entry comes after something in them, by their paths.
     pub(super) late: BTreeMap<String, RawEntry>,
+    /// Its special files and hard links that hide something of a layer below.
+    pub(super) hiding: BTreeSet<ImagePath>,
     /// What its hard links that must become copies are.
     pub(super) links: BTreeMap<ImagePath, OverlayNode>,
 }
@@ -52,7 +57,8 @@ impl Surveyor {
         below: &BTreeSet<String>,
     ) -> Result<Survey, LayerReadError> {
         let Layer { blob, digest, diff_id, .. } = layer;
-        let mut survey = Survey::default();
+        let hiding = if wanted.has_special { self.hiding(layer)? } else { BTreeSet::new() };
+        let mut survey = Survey { hiding, ..Survey::default() };
         let (mut missing, mut links) = (BTreeSet::new(), Vec::new());
         self.image.add_blob(blob, digest, diff_id, |entry, path, _| {
             let Some(path) = path.filter(|path| !is_special(entry, path)) else { return Ok(()) };
@@ -80,5 +86,23 @@ impl Surveyor {
             }
         }
         Ok(survey)
+    }
+
+    /// The special files and hard links of a layer that hide something of the layers so far.
+    fn hiding(&self, layer: &Layer) -> Result<BTreeSet<ImagePath>, LayerReadError> {
+        let Layer { blob, digest, diff_id, .. } = layer;
+        let work = |tar: &mut dyn Read| -> io::Result<_> {
+            let (mut entries, mut hiding) = (TarEntries::new(tar), BTreeSet::new());
+            while let Some(entry) = entries.next_entry()? {
+                let Some(path) = entry_path(&entry.name) else { continue };
+                let may_go = entry.kind.is_hard_link() || is_special(&entry, &path);
+                if may_go && self.image.get(path.as_str()).is_some() {
+                    hiding.insert(path);
+                }
+            }
+            Ok(hiding)
+        };
+        let failed = |source| LayerReadError::Tar { layer: digest.clone(), source };
+        read_layer(blob, digest, diff_id, |tar| work(tar).map_err(failed)).map(|(hiding, _)| hiding)
     }
 }

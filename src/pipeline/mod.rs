@@ -47,7 +47,7 @@ pub(crate) use base_programs::BasePrograms;
 pub(crate) use build::Options;
 pub(crate) use built::Built;
 pub(crate) use check::{check_functions, check_image};
-pub(crate) use compare::compare;
+pub(crate) use compare::{compare, compare_function};
 pub(crate) use context::Context;
 pub(crate) use deliver::{Delivered, Destination, docker_name};
 pub(crate) use dockerfile::{WrittenContext, dockerfile};

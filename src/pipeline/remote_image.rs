@@ -58,8 +58,8 @@ async fn compressed(
 }
 
 /// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one
-/// that its registry has now, which is then pinned if it is for the architecture. Both are kept, so a pinned image
-/// costs no request.
+/// that its registry has now, which is then pinned if it is for the architecture. Both are kept, so an image that is pinned, or
+/// named by the digest of its manifest, costs no request the next time.
 pub(super) async fn resolve(
     reference: &ImageReference,
     architecture: Architecture,
@@ -70,11 +70,14 @@ pub(super) async fn resolve(
         None if context.pins.are_locked() => {
             return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
         }
-        None => {
-            let repository = reference.repository();
-            let found = context.registry.resolve(repository, reference.version(), architecture).await?;
-            (found.bytes, Some(found.digest))
-        }
+        None => match kept_manifest(reference, context).await? {
+            Some((manifest, digest)) => (manifest, Some(digest)),
+            None => {
+                let repository = reference.repository();
+                let found = context.registry.resolve(repository, reference.version(), architecture).await?;
+                (found.bytes, Some(found.digest))
+            }
+        },
     };
     let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
     image::check_platform(&config, architecture)?;
@@ -83,6 +86,17 @@ pub(super) async fn resolve(
         context.pins.pin_image(reference, architecture, digest);
     }
     Ok((manifest, config))
+}
+
+/// The manifest whose digest a reference has, if the store has it. An index is not kept.
+async fn kept_manifest(
+    reference: &ImageReference,
+    context: &Context,
+) -> Result<Option<(Vec<u8>, Digest)>, BaseError> {
+    let Some(digest) = reference.digest().and_then(|digest| digest.parse().ok()) else { return Ok(None) };
+    let manifest = kept(&digest, context).await?;
+    let is_manifest = |bytes: &Vec<u8>| image::parse_manifest(bytes).is_ok();
+    Ok(manifest.filter(is_manifest).map(|bytes| (bytes, digest)))
 }
 
 /// The manifest that a reference is pinned to.

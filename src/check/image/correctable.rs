@@ -44,7 +44,9 @@ pub(crate) fn correctable(subject: &ImageSubject<'_>) -> Vec<LayerCorrections> {
     // What is seen at a path comes from the layer that the index names.
     let mut at = |path: &ImagePath, correct: &mut dyn FnMut(&mut LayerCorrections, u32)| {
         let (mode, layer) = match subject.files.index.get(path.as_str()) {
-            Some(IndexEntry::Directory { mode, layer } | IndexEntry::File { mode, layer, .. }) => (*mode, *layer),
+            Some(IndexEntry::Directory { mode, layer } | IndexEntry::File { mode, layer, .. }) => {
+                (*mode, *layer)
+            }
             _ => return,
         };
         if let Some(layer) = usize::try_from(layer).ok().and_then(|layer| layers.get_mut(layer)) {
@@ -72,7 +74,8 @@ pub(crate) fn correctable(subject: &ImageSubject<'_>) -> Vec<LayerCorrections> {
             program,
             FileProgram::DamagedScript(ScriptFault::CarriageReturn | ScriptFault::ByteOrderMark)
         );
-        let can_start = is_correctable_script || matches!(program, FileProgram::Script(_) | FileProgram::Elf(..));
+        let can_start =
+            is_correctable_script || matches!(program, FileProgram::Script(_) | FileProgram::Elf(..));
         at(&path, &mut |layer, mode| {
             if can_start && mode & 0o001 == 0 {
                 *layer.bits.entry(path.clone()).or_default() |= OPEN & !mode;

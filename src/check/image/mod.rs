@@ -132,4 +132,4 @@ pub(crate) fn check_planned(subject: &ImageSubject<'_>) -> Vec<Finding> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
