@@ -63,22 +63,24 @@ fn finish(report: &FixReport, terminal: &Terminal) -> Result<ExitCode, CommandEr
     let (errors, warnings): (Vec<_>, Vec<_>) =
         shown.into_iter().partition(|located| located.finding.is_error());
     let errors = Listed { shown: errors, more_errors, more_warnings: 0 };
-    let number = errors.errors();
     terminal.warnings(&Listed { shown: warnings, more_errors: 0, more_warnings });
-    if terminal.format() == Format::Json {
-        // The report is the one object on standard output, with or without errors.
-        terminal.print_json(&terminal.with_all_findings(report, &errors));
-    } else {
-        if report.fixed.changes.is_empty() {
-            terminal.status("the image needs no change; it was copied");
+    let number = errors.errors();
+    let failure = (number > 0).then_some(CommandError::Unfit { number, findings: errors });
+    match (failure, terminal.format()) {
+        // One object has both.
+        (Some(failure), Format::Json) => {
+            terminal.print_failed_result(report, &failure);
+            Ok(ExitCode::from(failure.exit_code()))
         }
-        terminal.print_lines(lines(&report.fixed));
-    }
-    let failure = CommandError::Unfit { number, findings: errors };
-    match (number, terminal.format()) {
-        (0, _) => Ok(ExitCode::SUCCESS),
-        (_, Format::Json) => Ok(ExitCode::from(failure.exit_code())),
-        _ => Err(failure),
+        (failure, _) => {
+            terminal.print(&terminal.with_findings(report), || {
+                if report.fixed.changes.is_empty() {
+                    terminal.status("the image needs no change; it was copied");
+                }
+                lines(&report.fixed)
+            });
+            failure.map_or(Ok(ExitCode::SUCCESS), Err)
+        }
     }
 }
 

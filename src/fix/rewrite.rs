@@ -141,7 +141,8 @@ impl<'a> Rewriter<'a> {
         write_entry(output, entry.raw, entry.size, content)
     }
 
-    /// Leaves an entry out. What it hides of a layer below stays hidden by a whiteout (OCI image specification, layer.md).
+    /// Leaves an entry out. What it hides of a layer below stays hidden by a whiteout (OCI image specification, layer.md), unlike
+    /// an earlier entry of its own layer at its path, which no tool writes.
     fn remove(&mut self, path: ImagePath, name: &[u8], output: &mut dyn Write) -> io::Result<()> {
         self.done.removed.push(path.to_string());
         if self.survey.hiding.contains(&path) {

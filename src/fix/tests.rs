@@ -281,8 +281,12 @@ proptest! {
             }
             entry.header.set_mode(modes[number % modes.len()]);
         }
+        // A link to a pipe goes with it, and an earlier entry of its layer at its path would come to light.
+        let targets: BTreeSet<Vec<u8>> = layers.iter().flatten().map(|entry| entry.target.clone()).collect();
         for (layer, pipe) in layers.iter_mut().zip(&pipes) {
-            layer.splice(0..0, pipe.iter().map(|path| entry(EntryType::Fifo, &format!("opt/{path}"), "", "")));
+            let name = pipe.as_ref().map(|path| format!("opt/{path}"));
+            let name = name.filter(|name| !targets.contains(name.as_bytes()));
+            layer.splice(0..0, name.iter().map(|name| entry(EntryType::Fifo, name, "", "")));
         }
         let (_folder, store) = Store::for_test();
         let Corrected { before, after, layers: [_, fixed], .. } = correct(&RunConfig::default(), &layers, &store);

@@ -81,6 +81,7 @@ fn what_cannot_be_corrected_is_reported_with_the_result() {
     let failed = context.limg(&["fix", "oci:image", "-o", "oci:fixed", "--format", "json"]);
     let report = json(&failed.stdout);
     assert_eq!((failed.code, &report["findings"][0]["severity"]), (Some(2), &json!("error")));
+    assert_eq!((&report["error"]["kind"], &report["changes"]), (&json!("user"), &json!([])));
     assert_eq!(Layout::open(&context.path("fixed")).names(), ["image"]);
 }
 

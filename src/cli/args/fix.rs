@@ -25,7 +25,7 @@ Destinations:
 
 Examples:
   limg fix docker-daemon:shop/orders:latest -o docker-daemon:shop/orders:fixed
-  limg fix oci-archive:build.tar -o oci:fixed:orders
+  limg fix oci:base -o oci-archive:fixed.tar:orders
   limg fix 123456789012.dkr.ecr.eu-west-1.amazonaws.com/orders:1 -o oci:fixed"
 )]
 pub(in crate::cli) struct FixArguments {

@@ -101,7 +101,7 @@ impl Terminal {
     }
 
     /// Prints the lines of a result.
-    pub(in crate::cli) fn print_lines(&self, lines: impl IntoIterator<Item = String>) {
+    pub(super) fn print_lines(&self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
             self.print_bytes(format!("{}\n", visible_line(&line)).as_bytes());
         }
