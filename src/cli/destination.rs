@@ -43,13 +43,14 @@ pub(super) fn of_image(
         .map_err(|why| CommandError::Destination { text: output.to_owned(), why })?
         .relative_to(directory);
     let is_docker = matches!(location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
-    let named = location.name().map(str::to_owned).unwrap_or_else(|| match source {
-        ImageLocation::Registry(reference) => match reference.digest() {
-            Some(_) => reference.repository().name.clone(),
-            None => format!("{}:{}", reference.repository().name, reference.version()),
-        },
-        other => other.name().unwrap_or(UNNAMED).to_owned(),
-    });
+    let named = match (location.name(), source) {
+        (Some(own), _) => own.to_owned(),
+        (None, ImageLocation::Registry(reference)) if reference.digest().is_none() => {
+            format!("{}:{}", reference.repository().name, reference.version())
+        }
+        (None, ImageLocation::Registry(reference)) => reference.repository().name.clone(),
+        (None, other) => other.name().unwrap_or(UNNAMED).to_owned(),
+    };
     let (repository, tag) = split_tag(&named);
     let name = match (is_docker, tag.filter(|tag| is_tag(tag))) {
         (false, _) => named,
@@ -143,6 +144,23 @@ mod tests {
             "ä",
         ] {
             assert!(read(&format!("docker-daemon:{bad}"), false, 1).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_image_keeps_its_name_as_far_as_the_destination_can_have_it() {
+        for (output, source, expected) in [
+            ("oci:out", "oci:in:greet", "oci:/out:greet"),
+            ("oci:out:own", "oci:in:greet", "oci:/out:own"),
+            ("oci-archive:o.tar", "oci-archive:in.tar", "oci-archive:/o.tar:image"),
+            ("oci:out", "registry.example.com/shop/orders:v1", "oci:/out:shop/orders:v1"),
+            ("docker-daemon:", "registry.example.com/shop/orders", "docker-daemon:shop/orders:latest"),
+            ("docker-daemon:shop/orders", "oci:in:v1", "docker-daemon:shop/orders:latest"),
+            ("docker-archive:o.tar", "oci:in:Not Docker's", "docker-archive:/o.tar:image:latest"),
+            ("docker-daemon:", "docker-archive:in.tar:a/b:v1", "docker-daemon:a/b:v1"),
+        ] {
+            let found = of_image(output, &source.parse().unwrap(), "/".as_ref()).unwrap();
+            assert_eq!(found.location.to_string(), expected, "{source}");
         }
     }
 

@@ -193,8 +193,8 @@ fn entries_keep_everything_else() {
             let (mut entries, mut found) = (TarEntries::new(tar), BTreeMap::new());
             while let Some(entry) = entries.next_entry().unwrap() {
                 let (header, attributes) = (entry.raw.header, entry.raw.attributes);
-                let owner = (header.uid().unwrap(), header.mtime().unwrap());
-                found.insert(entry.name, (entry.target, entry.size, owner, attributes));
+                let user_and_time = (header.uid().unwrap(), header.mtime().unwrap());
+                found.insert(entry.name, (entry.target, entry.size, user_and_time, attributes));
             }
             Ok::<_, FixError>(found)
         };

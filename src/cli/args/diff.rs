@@ -8,7 +8,7 @@ use super::common::CommonBuildArguments;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 One argument is a function: its image is built in the store, and compared with the one that was pushed last from this folder, \
-which is fetched if the store lacks it. Two arguments are images.
+which is fetched if the store lacks it. Two arguments are images for `--arch`, or for x86_64.
 
 Examples:
   limg diff greet    # what the next push would change
@@ -20,7 +20,7 @@ pub(in crate::cli) struct DiffArguments {
     #[arg(help_heading = ARGUMENTS, value_name = "FUNCTION|IMAGE")]
     pub(in crate::cli) before: String,
 
-    /// The second image, for the same architecture: that of `--arch`, or x86_64
+    /// The second image
     #[arg(help_heading = ARGUMENTS, value_name = "IMAGE")]
     pub(in crate::cli) after: Option<String>,
 

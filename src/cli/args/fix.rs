@@ -37,7 +37,7 @@ pub(in crate::cli) struct FixArguments {
     #[arg(short, long, value_name = "DEST")]
     pub(in crate::cli) output: String,
 
-    /// Fix the image for this architecture [default: x86_64 if there is one]
+    /// Fix the image for this architecture [default: `x86_64` if there is one]
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub(in crate::cli) arch: Option<Architecture>,
 }
