@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// Declares each code once: its variant, its name and its description.
 macro_rules! codes {
     ($($(#[doc = $description:literal])+ $variant:ident = $name:literal;)+) => {
@@ -295,6 +297,12 @@ codes! {
     IdleExtension = "idle-extension";
     /// Warning: a file keeps Lambda from starting extensions.
     ExtensionsSwitchedOff = "extensions-switched-off";
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 impl fmt::Display for Code {

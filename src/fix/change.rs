@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::finding::Code;
 use crate::text::{count, first_of};
@@ -14,7 +14,6 @@ const NAMED: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Change {
     /// The code of the finding that it corrects.
-    #[serde(serialize_with = "name")]
     pub code: Code,
     /// The number of the layer, the lowest being 1. Nothing if it is about the whole image.
     pub layer: Option<usize>,
@@ -22,10 +21,6 @@ pub(crate) struct Change {
     pub message: String,
     /// The paths that it is about.
     pub paths: Vec<String>,
-}
-
-fn name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(code.name())
 }
 
 /// The paths of a layer that were changed, by the kind of change.

@@ -49,10 +49,8 @@ pub(crate) fn fix_layers(
             below.folders.extend(survey.folders);
         } else {
             let origins: BTreeSet<_> = survey.origins().collect();
-            let contents = match origins.is_empty() {
-                true => None,
-                false => Some(extract::pack(layers, &origins, store)?),
-            };
+            let contents =
+                if origins.is_empty() { None } else { Some(extract::pack(layers, &origins, store)?) };
             let failed = |source| FixError::Rewrite { layer: number, source };
             let mut rewriter = Rewriter::new(wanted, &survey, contents.as_ref(), mtime, &mut below);
             let rewritten = layer::of_tar(store, |output: &mut dyn Write| {

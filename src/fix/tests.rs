@@ -10,7 +10,7 @@ use tar::EntryType;
 use super::*;
 use crate::check::image::tests::{Fixture, words};
 use crate::check::image::{self as image_check, ImageSubject};
-use crate::files::tests::model::{any_layers, any_path, cases, image};
+use crate::files::tests::model::{any_layers, cases, image};
 use crate::files::{
     ImageFiles, IndexEntry, Overlay, OverlayNode, TarEntries, TestEntry, entry, gzip, parsed, tar,
 };
@@ -270,7 +270,7 @@ proptest! {
     fn any_image_is_corrected_and_keeps_its_contents(
         layers in any_layers(),
         modes in vec(prop_oneof![Just(0o755), Just(0o644), Just(0o600), Just(0o700), Just(0o4711)], 48),
-        pipes in vec(proptest::option::of(any_path()), 5),
+        pipes in vec(proptest::option::of(prop_oneof![Just("a"), Just("b"), Just("a-")]), 5),
     ) {
         let (_, mut layers) = image(&layers);
         let below_opt = |name: &[u8]| [b"opt/", name].concat();
@@ -284,7 +284,7 @@ proptest! {
         // A link to a pipe goes with it, and an earlier entry of its layer at its path would come to light.
         let targets: BTreeSet<Vec<u8>> = layers.iter().flatten().map(|entry| entry.target.clone()).collect();
         for (layer, pipe) in layers.iter_mut().zip(&pipes) {
-            let name = pipe.as_ref().map(|path| format!("opt/{path}"));
+            let name = pipe.map(|name| format!("opt/{name}"));
             let name = name.filter(|name| !targets.contains(name.as_bytes()));
             layer.splice(0..0, name.iter().map(|name| entry(EntryType::Fifo, name, "", "")));
         }

@@ -70,14 +70,10 @@ pub(super) async fn resolve(
         None if context.pins.are_locked() => {
             return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
         }
-        None => match kept_manifest(reference, context).await? {
-            Some((manifest, digest)) => (manifest, Some(digest)),
-            None => {
-                let repository = reference.repository();
-                let found = context.registry.resolve(repository, reference.version(), architecture).await?;
-                (found.bytes, Some(found.digest))
-            }
-        },
+        None => {
+            let (manifest, digest) = current_manifest(reference, architecture, context).await?;
+            (manifest, Some(digest))
+        }
     };
     let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
     image::check_platform(&config, architecture)?;
@@ -88,15 +84,22 @@ pub(super) async fn resolve(
     Ok((manifest, config))
 }
 
-/// The manifest whose digest a reference has, if the store has it. An index is not kept.
-async fn kept_manifest(
+/// The manifest that a reference stands for now, and its digest. One that the reference names by its digest is in the store if it
+/// was read before.
+async fn current_manifest(
     reference: &ImageReference,
+    architecture: Architecture,
     context: &Context,
-) -> Result<Option<(Vec<u8>, Digest)>, BaseError> {
-    let Some(digest) = reference.digest().and_then(|digest| digest.parse().ok()) else { return Ok(None) };
-    let manifest = kept(&digest, context).await?;
-    let is_manifest = |bytes: &Vec<u8>| image::parse_manifest(bytes).is_ok();
-    Ok(manifest.filter(is_manifest).map(|bytes| (bytes, digest)))
+) -> Result<(Vec<u8>, Digest), BaseError> {
+    // It may also be that of an index, which is not kept.
+    if let Some(digest) = reference.digest().and_then(|digest| digest.parse().ok())
+        && let Some(bytes) = kept(&digest, context).await?
+        && image::parse_manifest(&bytes).is_ok()
+    {
+        return Ok((bytes, digest));
+    }
+    let found = context.registry.resolve(reference.repository(), reference.version(), architecture).await?;
+    Ok((found.bytes, found.digest))
 }
 
 /// The manifest that a reference is pinned to.
