@@ -64,8 +64,8 @@ pub(super) fn of_image(
 
 /// Reads one destination, or returns why it is not valid.
 fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, String> {
-    let unknown = "it is not `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:`; use `limg push` \
-                   for registries";
+    let unknown = "it is not `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:`; `limg push` \
+                   pushes functions to registries";
     let location: ImageLocation = text.parse().map_err(|error| match error {
         ImageLocationError::NoPath(_) => format!("{error}"),
         ImageLocationError::Reference(_) => unknown.to_owned(),

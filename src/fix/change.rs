@@ -54,7 +54,7 @@ impl Done {
         let Self { parents, whiteouts, removed, copied, opened, executable, scripts } = self;
         let list = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>();
         let all = [
-            (Code::MissingParent, "listed before what is in it", "parent folder", parents),
+            (Code::MissingParent, "listed first", "parent folder", parents),
             (Code::MissingParent, "without effect removed", "whiteout", whiteouts),
             (Code::SpecialFile, "removed", "special file", removed),
             (Code::HardLink, "replaced by a copy", "hard link", list(copied)),

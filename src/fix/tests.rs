@@ -107,7 +107,7 @@ fn what_the_rules_find_is_corrected() {
     let mut piped = python();
     piped.entries.push(entry(EntryType::Fifo, "opt/pipe", "", ""));
     for (image, code, message) in [
-        (python().file("opt/deep/er/file: x", 0o644), Code::MissingParent, "2 parent folders listed"),
+        (python().file("opt/deep/er/file: x", 0o644), Code::MissingParent, "2 parent folders listed first"),
         (
             python().file("opt/link => var/task/app.py", 0o644),
             Code::HardLink,

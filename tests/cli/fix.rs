@@ -29,7 +29,7 @@ fn an_image_is_corrected_and_passes_the_check() {
     assert_eq!(
         lines[..2],
         [
-            "layer 1: 1 parent folder listed before what is in it: `/opt/data` [missing-parent]",
+            "layer 1: 1 parent folder listed first: `/opt/data` [missing-parent]",
             "layer 1: 1 path opened to all users: `/opt/data/words` [closed-path]",
         ]
     );

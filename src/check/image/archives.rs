@@ -21,9 +21,9 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             findings.push(finding(
                 Code::MissingParent,
                 format!(
-                    "has {} in folders that no layer has an entry for, such as `{first}`; Lambda rejects that with \
+                    "has {} in folders without an entry of their own, such as `{first}`; Lambda rejects that with \
                      `MissingParentDirectory`",
-                    count(*number, "entry")
+                    count(*number, "path")
                 ),
                 "run `limg fix`, or add an entry for each folder in front of what is in it, as Docker does",
             ));
@@ -32,8 +32,8 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             findings.push(finding(
                 Code::SpecialFile,
                 format!(
-                    "has {} that are neither files, folders nor links, such as `{first}`",
-                    count(*number, "entry")
+                    "has {}, such as `{first}`, which is neither a file, a folder nor a link",
+                    count(*number, "special file")
                 ),
                 "run `limg fix`, or leave out devices, pipes and sockets",
             ));
