@@ -106,31 +106,7 @@ impl<'a> Rewriter<'a> {
             self.below.folders.insert(path.to_string());
         }
         if entry.kind.is_hard_link() {
-            return match self.survey.links.get(&path) {
-                Some(OverlayNode::Symlink(target)) => {
-                    self.done.copied.insert(path.to_string());
-                    let raw = RawEntry { target: target.as_bytes().to_owned(), ..entry.raw };
-                    write_entry(output, retyped(raw, EntryType::Symlink, 0o777), 0, &mut io::empty())
-                }
-                Some(node) => match copied(node).and_then(|file| Some((file, self.content(file)?))) {
-                    Some((file, blob)) => {
-                        self.done.copied.insert(path.to_string());
-                        self.copied = self.copied.saturating_add(blob.size);
-                        if self.copied > IMAGE_SIZE_LIMIT {
-                            let limit = limit(IMAGE_SIZE_LIMIT);
-                            return Err(io::Error::other(format!(
-                                "the copies of its hard links are larger than Lambda's limit of {limit} for an image"
-                            )));
-                        }
-                        let raw = RawEntry { target: Vec::new(), ..entry.raw };
-                        let raw = retyped(raw, EntryType::Regular, file.mode);
-                        let mut content = blob.open().map_err(io::Error::other)?;
-                        self.file(raw, &path, blob.size, &mut content, output)
-                    }
-                    None => write_entry(output, entry.raw, 0, content),
-                },
-                None => write_entry(output, entry.raw, 0, content),
-            };
+            return self.hard_link(entry.raw, &path, output);
         }
         if entry.kind.is_file() && !entry.is_sparse {
             return self.file(entry.raw, &path, entry.size, content, output);
@@ -139,6 +115,32 @@ impl<'a> Rewriter<'a> {
             self.open(&path, &mut entry.raw)?;
         }
         write_entry(output, entry.raw, entry.size, content)
+    }
+
+    /// Writes a hard link: as what it links to, if it must not stay one and can be copied.
+    fn hard_link(&mut self, raw: RawEntry, path: &ImagePath, output: &mut dyn Write) -> io::Result<()> {
+        let node = self.survey.links.get(path);
+        if let Some(OverlayNode::Symlink(target)) = node {
+            self.done.copied.insert(path.to_string());
+            let raw = RawEntry { target: target.as_bytes().to_owned(), ..raw };
+            return write_entry(output, retyped(raw, EntryType::Symlink, 0o777), 0, &mut io::empty());
+        }
+        let file = node.and_then(copied);
+        let Some((file, blob)) = file.and_then(|file| Some((file, self.content(file)?))) else {
+            return write_entry(output, raw, 0, &mut io::empty());
+        };
+        self.done.copied.insert(path.to_string());
+        self.copied = self.copied.saturating_add(blob.size);
+        if self.copied > IMAGE_SIZE_LIMIT {
+            let limit = limit(IMAGE_SIZE_LIMIT);
+            let why = format!(
+                "the copies of its hard links are larger than Lambda's limit of {limit} for an image"
+            );
+            return Err(io::Error::other(why));
+        }
+        let raw = retyped(RawEntry { target: Vec::new(), ..raw }, EntryType::Regular, file.mode);
+        let mut content = blob.open().map_err(io::Error::other)?;
+        self.file(raw, path, blob.size, &mut content, output)
     }
 
     /// Leaves an entry out. What it hides of a layer below stays hidden by a whiteout (OCI image specification, layer.md), unlike

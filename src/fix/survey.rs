@@ -57,7 +57,8 @@ impl Surveyor {
         below: &BTreeSet<String>,
     ) -> Result<Survey, LayerReadError> {
         let Layer { blob, digest, diff_id, .. } = layer;
-        let hiding = if wanted.has_special { self.hiding(layer)? } else { BTreeSet::new() };
+        let may_remove = wanted.has_special || !wanted.hard_links.is_empty();
+        let hiding = if may_remove { self.hiding(layer)? } else { BTreeSet::new() };
         let mut survey = Survey { hiding, ..Survey::default() };
         let (mut missing, mut links) = (BTreeSet::new(), Vec::new());
         self.image.add_blob(blob, digest, diff_id, |entry, path, _| {
