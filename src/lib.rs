@@ -22,6 +22,7 @@
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
 //! | `dockerfile` | writes a Dockerfile that makes the same image, and its context |
 //! | `extract` | extracts files of another image as a tree |
+//! | `fix` | rewrites the layers of an image so that Lambda accepts them |
 //! | `compare` | finds what differs between two images |
 //! | `inspect` | finds what is in an image, layer by layer |
 //! | [`image`] | assembles a base, layers and a config into an image |
@@ -49,6 +50,7 @@ mod extract;
 pub mod failure;
 pub mod files;
 pub mod finding;
+mod fix;
 mod fs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

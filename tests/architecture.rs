@@ -36,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("compare", &["image", "layer", "files", "store", "project"]),
     ("inspect", &["image", "files", "tree", "store", "project"]),
     ("dockerfile", &["image", "files", "tree", "store", "project"]),
+    ("fix", &["extract", "image", "layer", "check", "files", "tree", "store", "project"]),
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),

@@ -4,20 +4,16 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::args::BuildArguments;
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
-use super::interrupt::Interrupt;
+use super::interrupt::{CLEANUP_TIMEOUT, Interrupt};
 use super::render::Terminal;
 use super::settings::Settings;
 use super::{destination, selection};
 use crate::pipeline::{self, Options};
 use crate::project::Function;
-
-/// How long an interrupted build may take to remove its unfinished files.
-const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(
     arguments: BuildArguments,

@@ -6,6 +6,9 @@ use super::error::CommandError;
 use crate::pipeline::Destination;
 use crate::project::{ImageLocation, ImageLocationError, OUTPUT_FOLDER, Project, is_tag, split_tag};
 
+/// The name of an image that has none.
+const UNNAMED: &str = "image";
+
 /// The destinations that the user named, or the layout next to the definition.
 pub(super) fn all(
     outputs: &[String],
@@ -30,10 +33,39 @@ pub(super) fn all(
     outputs.iter().map(one).collect()
 }
 
+/// The destination of one image from elsewhere, which keeps its name unless the user named it.
+pub(super) fn of_image(
+    output: &str,
+    source: &ImageLocation,
+    directory: &Path,
+) -> Result<Destination, CommandError> {
+    let location = read(output, false, 1)
+        .map_err(|why| CommandError::Destination { text: output.to_owned(), why })?
+        .relative_to(directory);
+    let is_docker = matches!(location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
+    let named = match (location.name(), source) {
+        (Some(own), _) => own.to_owned(),
+        (None, ImageLocation::Registry(reference)) if reference.digest().is_none() => {
+            format!("{}:{}", reference.repository().name, reference.version())
+        }
+        (None, ImageLocation::Registry(reference)) => reference.repository().name.clone(),
+        (None, other) => other.name().unwrap_or(UNNAMED).to_owned(),
+    };
+    let (repository, tag) = split_tag(&named);
+    let name = match (is_docker, tag.filter(|tag| is_tag(tag))) {
+        (false, _) => named,
+        (true, tag) => {
+            let repository = if is_repository(repository) { repository } else { UNNAMED };
+            format!("{repository}:{}", tag.unwrap_or("latest"))
+        }
+    };
+    Ok(Destination { location: location.with_name(&name), tag: None })
+}
+
 /// Reads one destination, or returns why it is not valid.
 fn read(text: &str, tagged: bool, functions: usize) -> Result<ImageLocation, String> {
-    let unknown = "it is not `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:`; use `limg push` \
-                   for registries";
+    let unknown = "it is not `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:`; `limg push` \
+                   pushes functions to registries";
     let location: ImageLocation = text.parse().map_err(|error| match error {
         ImageLocationError::NoPath(_) => format!("{error}"),
         ImageLocationError::Reference(_) => unknown.to_owned(),
@@ -112,6 +144,23 @@ mod tests {
             "ä",
         ] {
             assert!(read(&format!("docker-daemon:{bad}"), false, 1).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_image_keeps_its_name_as_far_as_the_destination_can_have_it() {
+        for (output, source, expected) in [
+            ("oci:out", "oci:in:greet", "oci:/out:greet"),
+            ("oci:out:own", "oci:in:greet", "oci:/out:own"),
+            ("oci-archive:o.tar", "oci-archive:in.tar", "oci-archive:/o.tar:image"),
+            ("oci:out", "registry.example.com/shop/orders:v1", "oci:/out:shop/orders:v1"),
+            ("docker-daemon:", "registry.example.com/shop/orders", "docker-daemon:shop/orders:latest"),
+            ("docker-daemon:shop/orders", "oci:in:v1", "docker-daemon:shop/orders:latest"),
+            ("docker-archive:o.tar", "oci:in:Not Docker's", "docker-archive:/o.tar:image:latest"),
+            ("docker-daemon:", "docker-archive:in.tar:a/b:v1", "docker-daemon:a/b:v1"),
+        ] {
+            let found = of_image(output, &source.parse().unwrap(), "/".as_ref()).unwrap();
+            assert_eq!(found.location.to_string(), expected, "{source}");
         }
     }
 

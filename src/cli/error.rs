@@ -92,6 +92,14 @@ pub(super) enum CommandError {
     AllLeftAlone { reasons: Vec<String> },
     #[error("no image is known of {}", first_of(5, functions.iter()))]
     NotPushed { functions: Vec<String> },
+    #[error("the function `{function}` has not been pushed from this folder")]
+    NeverPushed { function: String },
+    #[error("`{image}` is not the location of the image that was pushed last")]
+    PushedImage {
+        image: String,
+        #[source]
+        source: Box<ImageLocationError>,
+    },
     #[error("the new template must be in the folder of the original, `{}`", folder.display())]
     TemplateElsewhere { folder: PathBuf },
     #[error("the output is the template itself, `{}`", file.display())]
@@ -269,7 +277,7 @@ impl Failure for CommandError {
             }
             Self::Migration(error) => return error.help(),
             Self::Destination { .. } => {
-                Some("run `limg build --help` for the list of destinations".to_owned())
+                Some("run the command with `--help` for the list of destinations".to_owned())
             }
             Self::Tag(_) => Some(
                 "use at most 128 letters, digits, `_`, `.` and `-`, and begin with a letter, a digit or `_`"
@@ -333,7 +341,8 @@ impl Failure for CommandError {
                 Some("use a name in that folder: the paths in the template are relative to it".to_owned())
             }
             Self::TemplateItself { .. } => Some("use another name".to_owned()),
-            Self::PushedImages(_) => {
+            Self::NeverPushed { .. } => Some("run `limg push` first, or name two images".to_owned()),
+            Self::PushedImages(_) | Self::PushedImage { .. } => {
                 Some("remove `.limg/pushed.json` next to the definition, and push again".to_owned())
             }
             Self::LeftAlone { .. } | Self::AllLeftAlone { .. } => {

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -16,6 +17,9 @@ const AFTER_CTRL_C: u8 = 130;
 const AFTER_TERMINATE: u8 = 143;
 #[cfg(unix)]
 const AFTER_HANG_UP: u8 = 129;
+
+/// How long interrupted work may take to remove its unfinished files.
+pub(super) const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The signals, which end the program until a command defers them.
 pub(super) struct Interrupt {

@@ -20,6 +20,7 @@ mod explain;
 mod explain_error;
 mod fetch;
 mod fetch_error;
+mod fix;
 mod functions;
 mod init;
 mod inspect;
@@ -153,6 +154,7 @@ async fn run(
             let check = Box::pin(check::run(arguments, settings, terminal));
             unless_interrupted(check, interrupt, terminal).await
         }
+        Command::Fix(arguments) => fix::run(arguments, settings, terminal, interrupt).await,
         Command::Diff(arguments) => {
             let diff = Box::pin(diff::run(arguments, settings, terminal));
             unless_interrupted(diff, interrupt, terminal).await

@@ -13,6 +13,7 @@ mod selection;
 mod unpack;
 
 pub(crate) use error::ExtractError;
+pub(crate) use pack::{Pack, pack};
 pub(crate) use reusable_layer::fits_base;
 pub(crate) use unpack::{unpack, view};
 
@@ -137,7 +138,7 @@ fn read_selection(
         OverlayNode::File(file) => Some(file.origin),
         _ => None,
     });
-    let pack = pack::pack(layers, &origins.collect(), store)?;
+    let pack = pack(layers, &origins.collect(), store)?;
     let stored = StoredSelection::new(&selection, &pack, reusable_layer, layers)?;
     Ok((stored, pack.blob))
 }

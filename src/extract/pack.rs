@@ -18,34 +18,34 @@ const BUFFER: usize = 64 * 1024;
 
 /// Where the content of a file is in the pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PackedContent {
+pub(crate) struct PackedContent {
     /// Where it begins, in bytes.
-    pub(super) offset: u64,
-    pub(super) size: u64,
+    pub offset: u64,
+    pub size: u64,
     /// Its own digest.
-    pub(super) digest: Digest,
+    pub digest: Digest,
 }
 
 /// A file in the pack.
 #[derive(Debug, Clone)]
-pub(super) struct PackedFile {
+pub(crate) struct PackedFile {
     /// When it was last modified, in seconds since 1970.
-    pub(super) modified: Option<i64>,
-    pub(super) content: PackedContent,
+    pub modified: Option<i64>,
+    pub content: PackedContent,
 }
 
 /// A blob with the contents of files.
-pub(super) struct Pack {
-    pub(super) digest: Digest,
-    pub(super) blob: Blob,
-    pub(super) files: BTreeMap<Origin, PackedFile>,
+pub(crate) struct Pack {
+    pub digest: Digest,
+    pub blob: Blob,
+    pub files: BTreeMap<Origin, PackedFile>,
 }
 
 /// Copies the contents of these entries into the store. Layers with none of them are not read.
 ///
 /// # Errors
 /// When a layer cannot be read or is damaged, or the store cannot be written. Then the store keeps nothing of it.
-pub(super) fn pack(layers: &[Layer], wanted: &BTreeSet<Origin>, store: &Store) -> Result<Pack, ExtractError> {
+pub(crate) fn pack(layers: &[Layer], wanted: &BTreeSet<Origin>, store: &Store) -> Result<Pack, ExtractError> {
     let mut packer = Packer {
         writer: BufWriter::with_capacity(BUFFER, store.writer()?),
         store,

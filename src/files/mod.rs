@@ -51,12 +51,12 @@ pub use python_packages::{
 };
 pub use resolve::{DeadEnd, Step, resolve, trace};
 pub use source_tree::SourceTree;
-pub use tar_entries::{TarEntries, TarEntry};
+pub use tar_entries::{RawEntry, TarEntries, TarEntry};
 #[cfg(test)]
 pub(crate) use target::tests::{elf, mach_o, windows};
 pub use target::{Machine, Target};
 #[cfg(test)]
-pub(crate) use tests::fixture::{TestEntry, gzip, parsed, tar};
+pub(crate) use tests::fixture::{TestEntry, entry, gzip, parsed, tar};
 #[cfg(test)]
 pub(crate) use tests::{base_of, base_of_entries, index_of};
 

@@ -54,6 +54,23 @@ pub struct TarEntry {
     /// Whether it belongs to user and group 0 and has nothing that a ustar header cannot express, for example an extended
     /// attribute.
     pub is_plain: bool,
+    /// How the archive has it.
+    pub raw: RawEntry,
+}
+
+/// An entry as its archive has it, for a copy of it.
+#[derive(Debug, Clone)]
+pub struct RawEntry {
+    /// Its header.
+    pub header: Header,
+    /// Its name, of any length.
+    pub name: Vec<u8>,
+    /// The target of a link, of any length.
+    pub target: Vec<u8>,
+    /// What pax records say of it besides its name and target, by key, in their order.
+    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The blocks between header and content that list the parts of a sparse file.
+    pub sparse_map: Vec<u8>,
 }
 
 /// What the records in front of an entry add to it.
@@ -65,6 +82,7 @@ struct Extension {
     modified: Option<i64>,
     is_sparse: bool,
     has_more: bool,
+    attributes: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<R: Read> TarEntries<R> {
@@ -102,17 +120,23 @@ impl<R: Read> TarEntries<R> {
                     self.skip_content()?;
                 }
                 kind => {
-                    self.skip_sparse_map(&header)?;
+                    let sparse_map = self.sparse_map(&header)?;
                     let size = if has_content(kind) { extension.size.unwrap_or(size) } else { 0 };
                     self.begin_content(size)?;
-                    return self.entry(&header, extension, size).map(Some);
+                    return self.entry(header, sparse_map, extension, size).map(Some);
                 }
             }
         }
         Ok(None)
     }
 
-    fn entry(&mut self, header: &Header, extension: Extension, size: u64) -> io::Result<TarEntry> {
+    fn entry(
+        &mut self,
+        header: Header,
+        sparse_map: Vec<u8>,
+        extension: Extension,
+        size: u64,
+    ) -> io::Result<TarEntry> {
         let name = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let target = extension.target.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
         let target = target.unwrap_or_default();
@@ -138,6 +162,7 @@ impl<R: Read> TarEntries<R> {
                 && is_root(header.gid())
                 && !extension.has_more
                 && !self.has_global_record,
+            raw: RawEntry { header, name, target, attributes: extension.attributes, sparse_map },
         })
     }
 
@@ -183,16 +208,21 @@ impl<R: Read> TarEntries<R> {
         Ok(text)
     }
 
-    /// Skips the rest of a sparse file's map, which may continue after the header.
-    fn skip_sparse_map(&mut self, header: &Header) -> io::Result<()> {
+    /// Reads the rest of a sparse file's map, which may continue after the header.
+    fn sparse_map(&mut self, header: &Header) -> io::Result<Vec<u8>> {
         let is_sparse = header.entry_type().is_gnu_sparse();
         let mut goes_on = is_sparse && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+        let mut whole = Vec::new();
         while goes_on {
             let mut map = GnuExtSparseHeader::new();
             self.input.read_exact(map.as_mut_bytes())?;
+            whole.extend_from_slice(map.as_bytes());
+            if whole.len() as u64 > RECORD_LIMIT {
+                return Err(invalid("a file has more holes than limg reads"));
+            }
             goes_on = map.is_extended();
         }
-        Ok(())
+        Ok(whole)
     }
 
     fn begin_content(&mut self, size: u64) -> io::Result<()> {
@@ -256,6 +286,9 @@ impl Extension {
                 b"uid" | b"gid" => self.has_more |= text() != "0",
                 b"path" | b"atime" | b"ctime" | b"uname" | b"gname" => {}
                 _ => self.has_more = true,
+            }
+            if !matches!(key, b"path" | b"linkpath") {
+                self.attributes.push((key.to_owned(), value.to_owned()));
             }
             if key.starts_with(b"GNU.sparse.") {
                 self.is_sparse = true;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// Declares each code once: its variant, its name and its description.
 macro_rules! codes {
     ($($(#[doc = $description:literal])+ $variant:ident = $name:literal;)+) => {
@@ -308,6 +310,12 @@ impl Code {
     #[must_use]
     pub fn stops_every_image(self) -> bool {
         matches!(self, Self::FileOverDirectory | Self::LinkToMachine | Self::MissingPackages)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -19,6 +19,9 @@ pub struct BaseImage {
     /// A JSON map for the same reason.
     pub(super) config: Map<String, Value>,
     pub(super) layers: Vec<Layer>,
+    /// The bytes of the original manifest, if it has one, and of the original config.
+    pub(super) manifest_bytes: Option<Vec<u8>>,
+    pub(super) config_bytes: Vec<u8>,
     /// The digest of the original config, which identifies the base's content.
     config_digest: Digest,
     /// The digest and the size in bytes of the original manifest, if it has one.
@@ -34,14 +37,16 @@ impl BaseImage {
         let mut config = Map::new();
         config.insert("architecture".to_owned(), architecture.oci_name().into());
         config.insert("os".to_owned(), "linux".into());
-        let config_digest = Digest::of(&canonical(&Value::Object(config.clone())));
+        let config_bytes = canonical(&Value::Object(config.clone()));
         Self {
             media_types: MediaTypes::Oci,
             architecture,
             manifest: Map::new(),
             config,
             layers: Vec::new(),
-            config_digest,
+            manifest_bytes: None,
+            config_digest: Digest::of(&config_bytes),
+            config_bytes,
             manifest_identity: None,
             is_in_index: false,
         }
@@ -59,7 +64,8 @@ impl BaseImage {
     ) -> Result<Self, ImageError> {
         let media_types = media_types(&parse_manifest(manifest)?)?;
         let base = Self::of_config(media_types, decode("manifest", manifest)?, config, layers, architecture)?;
-        Ok(Self { manifest_identity: Some((Digest::of(manifest), manifest.len() as u64)), ..base })
+        let manifest_identity = Some((Digest::of(manifest), manifest.len() as u64));
+        Ok(Self { manifest_identity, manifest_bytes: Some(manifest.to_owned()), ..base })
     }
 
     /// The same image, which was chosen from an index.
@@ -96,6 +102,8 @@ impl BaseImage {
             manifest,
             config: decode("config", config)?,
             layers,
+            manifest_bytes: None,
+            config_bytes: config.to_owned(),
             config_digest: Digest::of(config),
             manifest_identity: None,
             is_in_index: false,

@@ -11,6 +11,7 @@ pub(crate) mod fixture;
 mod image_layer;
 mod manifest;
 mod media_types;
+mod rewritten;
 
 use std::collections::BTreeMap;
 

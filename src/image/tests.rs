@@ -175,3 +175,50 @@ fn the_run_configuration_of_a_base_is_read() {
     assert_eq!(run.entrypoint, Some(vec!["/e".to_owned()]));
     assert_eq!((run.command, run.working_directory), (None, None));
 }
+
+/// An image with two layers and keys that limg does not know, whose manifest `change` changes.
+fn foreign(change: impl FnOnce(&mut Value)) -> (Vec<u8>, BaseImage) {
+    let layers = vec![layer("a"), layer("b")];
+    let config = base_config(&layers, &json!({ "x-own": 1, "history": [{ "created_by": "COPY a" }] }));
+    let mut manifest = parsed(&manifest(MediaTypes::Docker, &layers));
+    manifest["config"] = descriptor(MediaTypes::Docker.config(), &Digest::of(&config), config.len() as u64);
+    manifest["layers"][0]["annotations"] = json!({ "of": "a" });
+    manifest["layers"][1]["annotations"] = json!({ "of": "b" });
+    change(&mut manifest);
+    let bytes = serde_json::to_vec_pretty(&manifest).unwrap();
+    let image = BaseImage::new(&bytes, &config, layers, Architecture::X86_64).unwrap();
+    (bytes, image)
+}
+
+#[test]
+fn an_image_whose_layers_stay_keeps_its_bytes() {
+    let (manifest, original) = foreign(|_| ());
+    let image = Image::with_layers(&original, original.layers().to_vec()).unwrap();
+    assert_eq!((&image.manifest().unwrap().bytes, image.config()), (&manifest, &*original.config_bytes));
+    assert!(Image::with_layers(&original, vec![layer("a")]).is_err());
+}
+
+#[test]
+fn other_media_types_change_the_manifest_alone() {
+    let (_, original) =
+        foreign(|manifest| manifest["layers"][1]["mediaType"] = MediaTypes::Oci.layer().into());
+    let image = Image::with_layers(&original, original.layers().to_vec()).unwrap();
+    let manifest = parsed(&image.manifest().unwrap().bytes);
+    assert_eq!(manifest["layers"][1]["mediaType"], MediaTypes::Docker.layer());
+    assert_eq!((&manifest["layers"][1]["annotations"]["of"], manifest.get("subject")), (&json!("b"), None));
+    assert_eq!(image.config(), original.config_bytes);
+}
+
+#[test]
+fn another_layer_takes_the_place_of_its_own() {
+    let (_, original) = foreign(|_| ());
+    let image = Image::with_layers(&original, vec![layer("a"), layer("c")]).unwrap();
+    let (config, manifest) = (parsed(image.config()), parsed(&image.manifest().unwrap().bytes));
+    let mut expected = parsed(&original.config_bytes);
+    expected["rootfs"]["diff_ids"][1] = layer("c").diff_id.as_str().into();
+    assert_eq!(config, expected);
+    assert_eq!(manifest["config"]["digest"], image.config_digest().as_str());
+    assert_eq!(manifest["layers"][0]["annotations"]["of"], "a");
+    let described = descriptor(MediaTypes::Docker.layer(), &layer("c").digest, 7);
+    assert_eq!((&manifest["layers"][1], &manifest["annotations"]["kept"]), (&described, &json!("yes")));
+}

@@ -15,7 +15,7 @@ mod recipe;
 mod tar_layer;
 mod tar_writer;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,7 @@ pub use decompressed::decompressed;
 pub use key::{ENCODER, key};
 pub use recipe::Recipe;
 pub use tar_layer::TarLayer;
+pub(crate) use tar_writer::pax_record;
 
 /// The kind of the records of layers made from trees, by key. Change it when the meaning of the key or of the record
 /// changes.
@@ -252,6 +253,22 @@ pub fn import(
     }
     let (record, blob) = commit(writer, found)?;
     store.write_record(IMPORT_RECORD, diff_id, &record)?;
+    Ok(record.into_layer(blob))
+}
+
+/// Compresses a tar that `write` writes in pieces of any size.
+///
+/// # Errors
+/// When `write` fails, or the store cannot be written. Nothing of the layer is then left in the store.
+pub fn of_tar<E: From<LayerError>>(
+    store: &Store,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<Layer, E> {
+    let writer = store.writer().map_err(LayerError::Store)?;
+    let mut writer = GzipWriter::new(writer, Workers::all()).map_err(LayerError::Compress)?;
+    write(&mut writer)?;
+    let (writer, diff_id) = writer.finish().map_err(LayerError::compress)?;
+    let (record, blob) = commit(writer, diff_id)?;
     Ok(record.into_layer(blob))
 }
 

@@ -160,20 +160,20 @@ fn complete<W: Write>(
     let mut records = Vec::new();
     // Without a pax record the encoding of a name is undefined, so only ASCII names do without.
     if !name.is_ascii() || header.set_path(name).is_err() {
-        records.extend(pax_record("path", name));
+        records.extend(pax_record(b"path", name.as_bytes()));
         set_name(&mut header, name);
     }
     if let Some(target) = target {
         if target.is_ascii() && target.len() <= USTAR_NAME {
             header.set_link_name_literal(target)?;
         } else {
-            records.extend(pax_record("linkpath", target));
+            records.extend(pax_record(b"linkpath", target.as_bytes()));
         }
     }
     if size <= USTAR_SIZE {
         header.set_size(size);
     } else {
-        records.extend(pax_record("size", &size.to_string()));
+        records.extend(pax_record(b"size", size.to_string().as_bytes()));
     }
     if !records.is_empty() {
         let mut extension = self::header(EntryType::XHeader, 0o644, header.mtime()?);
@@ -201,13 +201,13 @@ fn set_name(header: &mut Header, name: &str) {
 }
 
 /// A pax record, `LENGTH KEY=VALUE\n`; the length includes its own digits (POSIX, pax, "Extended Header").
-fn pax_record(key: &str, value: &str) -> Vec<u8> {
-    let rest = format!(" {key}={value}\n");
+pub(crate) fn pax_record(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let rest = [b" ", key, b"=", value, b"\n"].concat();
     let mut length = rest.len();
     while length != rest.len() + length.to_string().len() {
         length = rest.len() + length.to_string().len();
     }
-    format!("{length}{rest}").into_bytes()
+    [length.to_string().as_bytes(), &rest].concat()
 }
 
 /// Fills a buffer with the content of a file; fails if the file has another size.

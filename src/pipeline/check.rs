@@ -14,6 +14,7 @@ use crate::finding::{Finding, Place};
 use crate::image::BaseImage;
 use crate::project::{Architecture, Function, ImageLocation};
 use crate::runtime::Date;
+use crate::store::Store;
 
 /// Finds what is wrong with, or worth knowing about, the images of functions. The layers of their bases are fetched: what is
 /// missing in an image shows only with all of its files.
@@ -82,26 +83,31 @@ pub(crate) async fn check_image(
     let judge = async {
         let form = form(&image, location, context).await?;
         let (store, place) = (context.store.clone(), Place::document(location.to_string().as_ref()));
-        blocking(move || {
-            let files = base::contents(&image, &store)?;
-            let subject = ImageSubject {
-                place: &place,
-                architecture: image.architecture(),
-                run: &image.run_config(),
-                files: &files,
-                form: form.as_ref(),
-            };
-            let mut found = image_check::check(&subject);
-            found.extend(image_check::deprecated_runtime(&subject, today));
-            Ok(found)
-        })
-        .await
+        let judge = move |subject: &ImageSubject<'_>| {
+            let mut found = image_check::check(subject);
+            found.extend(image_check::deprecated_runtime(subject, today));
+            found
+        };
+        blocking(move || judge_image(&image, form.as_ref(), &place, &store, judge)).await
     };
     judge.await.map_err(|source| PipelineError::ReadImage { image: location.to_string(), source })
 }
 
+/// Reads the files of an image whose layers are on this machine, and judges it.
+pub(super) fn judge_image<T>(
+    image: &BaseImage,
+    form: Option<&ImageForm>,
+    place: &Place,
+    store: &Store,
+    judge: impl FnOnce(&ImageSubject<'_>) -> T,
+) -> Result<T, BaseError> {
+    let files = base::contents(image, store)?;
+    let (architecture, run) = (image.architecture(), &image.run_config());
+    Ok(judge(&ImageSubject { place, architecture, run, files: &files, form }))
+}
+
 /// What the manifest of an image says, if it has one.
-async fn form(
+pub(super) async fn form(
     image: &BaseImage,
     location: &ImageLocation,
     context: &Context,

@@ -1,6 +1,6 @@
 //! Delivers finished images to OCI layouts, archives and Docker Engines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::built::Built;
 use super::context::{Context, blocking};
 use super::error::{BytesError, DeliverError, PipelineError};
-use super::layer_bytes;
+use super::layer_bytes::{self, Origin};
 use crate::engine::{Engine, LoadedImage};
 use crate::fs::{self, FsError};
-use crate::image::Layer;
+use crate::image::{Image, Layer};
 use crate::layout::{self, LayoutDirectory, LayoutError, NamedImage};
 use crate::project::{ImageLocation, Project, split_tag};
+use crate::store::Digest;
 
 /// Where images are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +37,7 @@ impl Destination {
     /// The name that a function's image gets here: the destination's own, or else the function's, for Docker
     /// `PROJECT/FUNCTION:TAG`.
     fn name(&self, project: &Project, function: &str) -> String {
-        let own = match &self.location {
-            ImageLocation::Oci(_, name)
-            | ImageLocation::OciArchive(_, name)
-            | ImageLocation::DockerArchive(_, name)
-            | ImageLocation::DockerDaemon(name) => name.clone(),
-            ImageLocation::Scratch | ImageLocation::Registry(_) => None,
-        };
+        let own = self.location.name().map(str::to_owned);
         let docker =
             matches!(self.location, ImageLocation::DockerArchive(..) | ImageLocation::DockerDaemon(_));
         match own {
@@ -54,19 +49,6 @@ impl Destination {
             None if docker => docker_name(project, function, self.tag.as_deref()),
             None => self.tag.as_ref().map_or_else(|| function.to_owned(), |tag| format!("{function}:{tag}")),
         }
-    }
-
-    /// The location with a name in it.
-    fn named(&self, name: &str) -> String {
-        let name = Some(name.to_owned());
-        match &self.location {
-            ImageLocation::Oci(path, _) => ImageLocation::Oci(path.clone(), name),
-            ImageLocation::OciArchive(path, _) => ImageLocation::OciArchive(path.clone(), name),
-            ImageLocation::DockerArchive(path, _) => ImageLocation::DockerArchive(path.clone(), name),
-            ImageLocation::DockerDaemon(_) => ImageLocation::DockerDaemon(name),
-            other => other.clone(),
-        }
-        .to_string()
     }
 }
 
@@ -110,65 +92,96 @@ pub(super) async fn deliver(
     context: &Context,
 ) -> Result<Vec<Vec<Delivered>>, PipelineError> {
     let mut delivered = vec![Vec::new(); built.len()];
+    let images: Vec<_> = built.iter().map(Deliverable::of).collect();
     for destination in destinations {
         let names: Vec<_> = built.iter().map(|built| destination.name(project, &built.image_name)).collect();
         let failed =
             |source| PipelineError::Deliver { destination: destination.location.to_string(), source };
-        deliver_to(&destination.location, built, &names, context).await.map_err(failed)?;
+        deliver_to(&destination.location, &images, &names, context).await.map_err(failed)?;
         for (delivered, name) in delivered.iter_mut().zip(&names) {
-            delivered.push(Delivered { location: destination.named(name) });
+            delivered.push(Delivered { location: destination.location.clone().with_name(name).to_string() });
         }
     }
     Ok(delivered)
 }
 
+/// Delivers an image whose layers are on this machine to a destination that names it.
+pub(super) async fn deliver_local(
+    image: Image,
+    location: &ImageLocation,
+    context: &Context,
+) -> Result<(), PipelineError> {
+    let name = location.name().unwrap_or_default().to_owned();
+    let image = Deliverable { image, origins: BTreeMap::new() };
+    let delivered = deliver_to(location, &[image], &[name], context).await;
+    delivered.map_err(|source| PipelineError::Deliver { destination: location.to_string(), source })
+}
+
+/// An image to deliver.
+#[derive(Clone)]
+struct Deliverable {
+    image: Image,
+    /// Where to get the bytes of layers that this machine does not have, by the digests of their blobs.
+    origins: BTreeMap<Digest, Origin>,
+}
+
+impl Deliverable {
+    fn of(Built { image, origins, .. }: &Built) -> Self {
+        Self { image: image.clone(), origins: origins.clone() }
+    }
+
+    async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
+        provide(layers, &self.origins, context).await
+    }
+}
+
 async fn deliver_to(
     location: &ImageLocation,
-    built: &[Built],
+    images: &[Deliverable],
     names: &[String],
     context: &Context,
 ) -> Result<(), DeliverError> {
     if let ImageLocation::DockerDaemon(_) = location {
         let engine = Engine::connect(&context.docker).await?;
-        for (built, name) in built.iter().zip(names) {
-            load(&engine, built, name, context).await?;
+        for (image, name) in images.iter().zip(names) {
+            load_into(&engine, image, name, context).await?;
         }
         return Ok(());
     }
-    let (built, names) = (built.to_vec(), names.to_vec());
+    let (images, names) = (images.to_vec(), names.to_vec());
     if let ImageLocation::Oci(path, _) = location {
-        return deliver_to_layout(path.clone(), built, names, context).await;
+        return deliver_to_layout(path.clone(), images, names, context).await;
     }
-    for built in &built {
-        built.provide(built.image.unique_blobs(), context).await?;
+    for image in &images {
+        image.provide(image.image.unique_blobs(), context).await?;
     }
     let (location, stop) = (location.clone(), Arc::clone(&context.stop));
-    blocking(move || write_archive(&location, &built, &names, &stop)).await
+    blocking(move || write_archive(&location, &images, &names, &stop)).await
 }
 
 /// Writes images into a layout, after fetching or making the layers that it lacks. That may take long or fail, so it comes
 /// before the layout is created and locked. Then limg looks again: another process may have dropped a layer.
 async fn deliver_to_layout(
     path: PathBuf,
-    built: Vec<Built>,
+    images: Vec<Deliverable>,
     names: Vec<String>,
     context: &Context,
 ) -> Result<(), DeliverError> {
-    for built in &built {
-        built.provide(layout::missing_layers(&path, &built.image), context).await?;
+    for image in &images {
+        image.provide(layout::missing_layers(&path, &image.image), context).await?;
     }
     let folder = path.clone();
     let layout = blocking(move || LayoutDirectory::open(&folder).map_err(DeliverError::from)).await?;
     let layout = Arc::new(layout);
-    for built in &built {
+    for image in &images {
         if context.verify {
-            let (layout, image) = (Arc::clone(&layout), built.image.clone());
+            let (layout, image) = (Arc::clone(&layout), image.image.clone());
             let removed = blocking(move || layout.remove_damaged(&image).map_err(DeliverError::from));
             context.report_damaged(removed.await?);
         }
-        built.provide(layout::missing_layers(&path, &built.image), context).await?;
+        image.provide(layout::missing_layers(&path, &image.image), context).await?;
     }
-    blocking(move || Ok(layout.write(&named(&built, &names))?)).await
+    blocking(move || Ok(layout.write(&named(&images, &names))?)).await
 }
 
 /// Loads one image into an engine, after fetching or making the layers that it lacks.
@@ -178,29 +191,46 @@ pub(super) async fn load(
     name: &str,
     context: &Context,
 ) -> Result<LoadedImage, DeliverError> {
-    let provide = async |layers: Vec<&Layer>| Ok(built.provide(layers, context).await?);
-    engine.load(&built.image, name, provide).await
+    load_into(engine, &Deliverable::of(built), name, context).await
+}
+
+async fn load_into(
+    engine: &Engine,
+    image: &Deliverable,
+    name: &str,
+    context: &Context,
+) -> Result<LoadedImage, DeliverError> {
+    let provide = async |layers: Vec<&Layer>| Ok(image.provide(layers, context).await?);
+    engine.load(&image.image, name, provide).await
 }
 
 impl Built {
     /// Makes sure that the store has the bytes of some of its layers.
     pub(super) async fn provide(&self, layers: Vec<&Layer>, context: &Context) -> Result<(), BytesError> {
-        let known = layers.into_iter().filter_map(|layer| Some((layer, self.origins.get(&layer.digest)?)));
-        layer_bytes::provide(known, context).await
+        provide(layers, &self.origins, context).await
     }
 }
 
-fn named<'a>(built: &'a [Built], names: &'a [String]) -> Vec<NamedImage<'a>> {
-    built.iter().zip(names).map(|(built, name)| NamedImage { image: &built.image, name }).collect()
+async fn provide(
+    layers: Vec<&Layer>,
+    origins: &BTreeMap<Digest, Origin>,
+    context: &Context,
+) -> Result<(), BytesError> {
+    let known = layers.into_iter().filter_map(|layer| Some((layer, origins.get(&layer.digest)?)));
+    layer_bytes::provide(known, context).await
+}
+
+fn named<'a>(images: &'a [Deliverable], names: &'a [String]) -> Vec<NamedImage<'a>> {
+    images.iter().zip(names).map(|(image, name)| NamedImage { image: &image.image, name }).collect()
 }
 
 fn write_archive(
     location: &ImageLocation,
-    built: &[Built],
+    images: &[Deliverable],
     names: &[String],
     stop: &AtomicBool,
 ) -> Result<(), DeliverError> {
-    let images = named(built, names);
+    let images = named(images, names);
     match location {
         ImageLocation::OciArchive(path, _) => {
             archive(path, stop, |output| layout::write_oci_archive(&images, output))

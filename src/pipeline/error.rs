@@ -9,6 +9,7 @@ use crate::extract::ExtractError;
 use crate::failure::{AnyFailure, Failure, FailureKind, kind_of_input, kind_of_work, report_bug};
 use crate::files::LayerReadError;
 use crate::finding::{Finding, Help};
+use crate::fix::FixError;
 use crate::fs::FsError;
 use crate::image::ImageError;
 use crate::install::InstallError;
@@ -50,6 +51,15 @@ pub(crate) enum PipelineError {
     #[error("failed to read the image `{image}`")]
     ReadImage {
         /// Its location, or the function that it is of.
+        image: String,
+        /// Why.
+        #[source]
+        source: BaseError,
+    },
+    /// An image cannot be corrected.
+    #[error("failed to fix the image `{image}`")]
+    FixImage {
+        /// Its location.
         image: String,
         /// Why.
         #[source]
@@ -203,6 +213,9 @@ pub(crate) enum BaseError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// Layers of an image cannot be corrected.
+    #[error(transparent)]
+    Fix(#[from] FixError),
     /// Files of an image cannot be extracted.
     #[error(transparent)]
     Extract(#[from] ExtractError),
@@ -353,7 +366,9 @@ impl Failure for PipelineError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Findings(_) | Self::NothingToPin { .. } => FailureKind::User,
-            Self::Base { source, .. } | Self::ReadImage { source, .. } => source.kind(),
+            Self::Base { source, .. } | Self::ReadImage { source, .. } | Self::FixImage { source, .. } => {
+                source.kind()
+            }
             Self::Deliver { source, .. } => source.kind(),
             Self::Dockerfile { source, .. } => source.kind(),
             Self::Lock(source) => source.kind(),
@@ -371,7 +386,9 @@ impl Failure for PipelineError {
     fn help(&self) -> Option<Help> {
         match self {
             Self::Source { source, .. } => source.help(),
-            Self::Base { source, .. } | Self::ReadImage { source, .. } => source.help(),
+            Self::Base { source, .. } | Self::ReadImage { source, .. } | Self::FixImage { source, .. } => {
+                source.help()
+            }
             Self::Install { source, .. } | Self::Build { source, .. } => source.help(),
             Self::Bytecode { source, .. } => source.help(),
             Self::Layer { source, .. } => source.help(),
@@ -403,6 +420,7 @@ impl Failure for BaseError {
         match self {
             Self::Registry(source) => source.kind(),
             Self::Bytes(source) => source.kind(),
+            Self::Fix(source) => source.kind(),
             Self::NotPinned { .. } | Self::PinGone { .. } | Self::Engine(EngineError::NoImage { .. }) => {
                 FailureKind::User
             }
@@ -424,6 +442,7 @@ impl Failure for BaseError {
         match self {
             Self::Registry(source) => source.help(),
             Self::Bytes(source) => source.help(),
+            Self::Fix(source) => source.help(),
             Self::Image(source) => source.help(),
             Self::NotPinned { .. } => Some("run the command without `--locked` and commit limg.lock".into()),
             Self::PinGone { .. } => Some("run `limg update` to pin the current image".into()),

@@ -58,8 +58,8 @@ async fn compressed(
 }
 
 /// Finds the image that a reference stands for, and returns its manifest and config: the pinned one, or else the one
-/// that its registry has now, which is then pinned if it is for the architecture. Both are kept, so a pinned image
-/// costs no request.
+/// that its registry has now, which is then pinned if it is for the architecture. Both are kept, so an image that is pinned, or
+/// named by the digest of its manifest, costs no request the next time.
 pub(super) async fn resolve(
     reference: &ImageReference,
     architecture: Architecture,
@@ -71,9 +71,8 @@ pub(super) async fn resolve(
             return Err(BaseError::NotPinned { name: reference.to_string(), architecture });
         }
         None => {
-            let repository = reference.repository();
-            let found = context.registry.resolve(repository, reference.version(), architecture).await?;
-            (found.bytes, Some(found.digest))
+            let (manifest, digest) = current_manifest(reference, architecture, context).await?;
+            (manifest, Some(digest))
         }
     };
     let config = config(&image::parse_manifest(&manifest)?, reference, context).await?;
@@ -83,6 +82,24 @@ pub(super) async fn resolve(
         context.pins.pin_image(reference, architecture, digest);
     }
     Ok((manifest, config))
+}
+
+/// The manifest that a reference stands for now, and its digest. One that the reference names by its digest is in the store if it
+/// was read before.
+async fn current_manifest(
+    reference: &ImageReference,
+    architecture: Architecture,
+    context: &Context,
+) -> Result<(Vec<u8>, Digest), BaseError> {
+    // It may also be that of an index, which is not kept.
+    if let Some(digest) = reference.digest().and_then(|digest| digest.parse().ok())
+        && let Some(bytes) = kept(&digest, context).await?
+        && image::parse_manifest(&bytes).is_ok()
+    {
+        return Ok((bytes, digest));
+    }
+    let found = context.registry.resolve(reference.repository(), reference.version(), architecture).await?;
+    Ok((found.bytes, found.digest))
 }
 
 /// The manifest that a reference is pinned to.

@@ -24,6 +24,31 @@ pub enum ImageLocation {
 }
 
 impl ImageLocation {
+    /// The name of the image in its layout, archive or engine, if the location has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Oci(_, name)
+            | Self::OciArchive(_, name)
+            | Self::DockerArchive(_, name)
+            | Self::DockerDaemon(name) => name.as_deref(),
+            Self::Scratch | Self::Registry(_) => None,
+        }
+    }
+
+    /// The same location with another name of the image, if it is a layout, an archive or an engine.
+    #[must_use]
+    pub fn with_name(self, name: &str) -> Self {
+        let name = Some(name.to_owned());
+        match self {
+            Self::Oci(path, _) => Self::Oci(path, name),
+            Self::OciArchive(path, _) => Self::OciArchive(path, name),
+            Self::DockerArchive(path, _) => Self::DockerArchive(path, name),
+            Self::DockerDaemon(_) => Self::DockerDaemon(name),
+            Self::Scratch | Self::Registry(_) => self,
+        }
+    }
+
     /// The same location, with a relative path resolved against `folder`.
     #[must_use]
     pub fn relative_to(self, folder: &Path) -> Self {

@@ -18,7 +18,7 @@ const EVERYWHERE: [&str; 8] = [
 #[test]
 fn help_names_every_flag() {
     let context = Context::new();
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 13] = [
         (
             &[],
             &[
@@ -73,6 +73,7 @@ fn help_names_every_flag() {
             ],
         ),
         (&["migrate"], &["-o, --output <FILE>", "-f, --file <FILE>", "--source", "--base <RUNTIME=IMAGE>"]),
+        (&["fix"], &["<IMAGE>", "-o, --output <DEST>", "--arch <ARCH>", "oci-archive:FILE", "exit code"]),
         (&["event"], &["[NAME]", "sqs:", "Two messages from an SQS queue", "invoke -e @NAME"]),
         (&["cache"], &["show", "prune", "verify", "LIMG_STORE", "LIMG_STORE_LIMIT", "10GB"]),
         (&["cache", "prune"], &["--all", "--older-than <DAYS>", "--max-size <SIZE>", "--dry-run"]),
@@ -202,6 +203,7 @@ const NOT_HERE: &[&str] = &[
     "invoke",
     "push",
     "limg plan",
+    "limg diff greet",
     "update",
     "limg template",
     "limg migrate",

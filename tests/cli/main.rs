@@ -22,6 +22,7 @@ mod documentation;
 mod excludes;
 mod explain;
 mod failures;
+mod fix;
 mod help;
 mod init;
 mod inspect;

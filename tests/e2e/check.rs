@@ -64,7 +64,7 @@ fn newest_glibc(program: &[u8]) -> String {
 }
 
 /// The codes of all findings.
-fn findings(workspace: &Workspace, image: &str) -> (i32, Vec<(String, String)>) {
+pub(crate) fn findings(workspace: &Workspace, image: &str) -> (i32, Vec<(String, String)>) {
     let checked = finish(&mut workspace.limg(&["check", image, "--format", "json"]));
     let report = checked.json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
 //! End-to-end tests: the real program, judged by independent tools.
 //!
-//! skopeo, umoci, GNU tar, Docker and Python read what limg wrote. Every test here is ignored by default, because it
+//! skopeo, umoci, buildah, GNU tar, Docker and Python read what limg wrote. Every test here is ignored by default, because it
 //! needs tools that plain `cargo test` must not require; `make test` runs them all. A test that lacks a tool fails
 //! and names the command that installs it.
 //!
@@ -29,6 +29,7 @@ mod determinism;
 mod dockerfiles;
 mod engine;
 mod examples;
+mod fix;
 mod foreign;
 mod formats;
 mod install;

@@ -7,7 +7,8 @@ use crate::files::IndexEntry;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
 
-pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
+/// The function's folders that its user cannot enter, and its files that it cannot read.
+pub(super) fn closed<'a>(subject: &ImageSubject<'a>) -> (Vec<&'a ImagePath>, Vec<&'a ImagePath>) {
     let entries =
         subject.files.index.entries().filter(|(path, _)| {
             is_of_function(path) || matches!(path.as_str(), "/var" | "/var/task" | "/opt")
@@ -20,21 +21,24 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             _ => {}
         }
     }
+    (folders, unreadable)
+}
+
+pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
+    let (folders, unreadable) = closed(subject);
     let finding = |message: String, paths: &[&ImagePath], help: &'static str| {
         Finding::error(Code::ClosedPath, subject.place.clone(), message).about(paths).help(help)
     };
     let mut findings = Vec::new();
     if !folders.is_empty() {
         let message = format!("the function's user cannot enter {}", named(&folders));
-        findings.push(finding(message, &folders, "give folders the mode 755 before they are added"));
+        let help = "run `limg fix`, or give folders the mode 755 before they are added";
+        findings.push(finding(message, &folders, help));
     }
     if !unreadable.is_empty() {
         let message = format!("the function's user cannot read {}", named(&unreadable));
-        findings.push(finding(
-            message,
-            &unreadable,
-            "give files the mode 644, or 755 for programs, before they are added",
-        ));
+        let help = "run `limg fix`, or give files the mode 644, or 755 for programs, before they are added";
+        findings.push(finding(message, &unreadable, help));
     }
     findings
 }
@@ -44,11 +48,13 @@ fn is_secret(path: &ImagePath) -> bool {
     matches!(path.suffix(), Some("key" | "pem")) || path.name().starts_with("id_")
 }
 
-/// The first folder on the way to a path that the function's user cannot enter, as a clause.
-pub(super) fn closed_folder(subject: &ImageSubject<'_>, path: &str) -> Option<String> {
-    let path: ImagePath = path.parse().ok()?;
-    path.ancestors().find_map(|folder| {
+/// A folder and those above it that the function's user cannot enter, with their modes.
+pub(super) fn closed_folders(subject: &ImageSubject<'_>, folder: &str) -> Vec<(ImagePath, u32)> {
+    let Ok(folder) = folder.parse::<ImagePath>() else { return Vec::new() };
+    let all = folder.ancestors().chain([folder.clone()]);
+    all.filter_map(|folder| {
         let mode = subject.files.mode(folder.as_str()).filter(|mode| mode & 0o001 == 0)?;
-        Some(format!("is below or is `{folder}`, which only its owner and group can enter (mode {mode:04o})"))
+        Some((folder, mode))
     })
+    .collect()
 }

@@ -1,9 +1,15 @@
 //! The archives of the layers: Lambda reads them more strictly than Docker does (facts 1.2).
 
 use super::{ImageSubject, is_of_function};
+use crate::files::LayerFacts;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
 use crate::text::count;
+
+/// The hard links of a layer that Lambda is reported to reject. Those of the system are in AWS's own bases.
+pub(super) fn hard_links(layer: &LayerFacts) -> impl Iterator<Item = ImagePath> {
+    layer.hard_links.iter().filter_map(|path| path.parse().ok()).filter(is_of_function)
+}
 
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -15,28 +21,24 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             findings.push(finding(
                 Code::MissingParent,
                 format!(
-                    "has {} in folders that no layer has an entry for, such as `{first}`; Lambda rejects that with \
+                    "has {} in folders without an entry of their own, such as `{first}`; Lambda rejects that with \
                      `MissingParentDirectory`",
-                    count(*number, "entry")
+                    count(*number, "path")
                 ),
-                "add an entry for each folder in front of what is in it, as Docker and limg do",
+                "run `limg fix`, or add an entry for each folder in front of what is in it, as Docker does",
             ));
         }
         if let (number, Some(first)) = &layer.special {
             findings.push(finding(
                 Code::SpecialFile,
                 format!(
-                    "has {} that are neither files, folders nor links, such as `{first}`",
-                    count(*number, "entry")
+                    "has {}, such as `{first}`, which is neither a file, a folder nor a link",
+                    count(*number, "special file")
                 ),
-                "leave out devices, pipes and sockets",
+                "run `limg fix`, or leave out devices, pipes and sockets",
             ));
         }
-        let links = layer
-            .hard_links
-            .iter()
-            .filter(|path| path.parse().is_ok_and(|path: ImagePath| is_of_function(&path)));
-        let links: Vec<&String> = links.collect();
+        let links: Vec<ImagePath> = hard_links(layer).collect();
         if let Some(first) = links.first() {
             let message = format!(
                 "layer {number} has {}, such as `{first}`, which Lambda is reported to reject",
@@ -45,7 +47,7 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
             findings.push(
                 Finding::warning(Code::HardLink, subject.place.clone(), message)
                     .about(&links)
-                    .help("use copies or symbolic links"),
+                    .help("run `limg fix`, or use copies or symbolic links"),
             );
         }
     }

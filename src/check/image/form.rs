@@ -49,7 +49,8 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
         let message =
             "the reference names an index of several images or attestations, which Lambda does not accept";
         let help = format!(
-            "deploy the image in it by its digest, `{}`; `docker build --provenance=false --sbom=false` makes no index",
+            "deploy the image in it by its digest, `{}`, or run `limg fix`; `docker build --provenance=false \
+             --sbom=false` makes no index",
             form.digest
         );
         findings.push(Finding::error(Code::ImageIndex, place(), message).help(help));
@@ -78,13 +79,11 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     }
     let layers: BTreeSet<&str> =
         form.layers.iter().map(String::as_str).filter(|layer| !known.contains(layer)).collect();
-    findings.extend(layers.into_iter().map(|layer| {
-        unknown(
-            "a layer",
-            layer,
-            "compress the layers with gzip, for example with `skopeo copy --dest-compress-format gzip`",
-        )
-    }));
+    findings.extend(
+        layers
+            .into_iter()
+            .map(|layer| unknown("a layer", layer, "run `limg fix`, or compress the layers with gzip")),
+    );
     let manifest = FORMATS.iter().position(|(manifest, ..)| *manifest == form.media_type);
     let of_layer = |layer: &String| FORMATS.iter().position(|(_, _, own)| own.contains(&layer.as_str()));
     let of_config = FORMATS.iter().position(|(_, config, _)| *config == form.config);
@@ -94,8 +93,9 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     {
         let message = "the image mixes media types of Docker and OCI";
         findings.push(
-            Finding::warning(Code::MixedMediaTypes, place(), message)
-                .help("use those of one format for the manifest, the config and all layers"),
+            Finding::warning(Code::MixedMediaTypes, place(), message).help(
+                "run `limg fix`, or use those of one format for the manifest, the config and all layers",
+            ),
         );
     }
     if form.size > MANIFEST_SIZE {

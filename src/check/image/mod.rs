@@ -8,6 +8,7 @@ mod access;
 mod archives;
 mod arguments;
 mod copies;
+mod correctable;
 mod deprecation;
 mod entry_point;
 mod environment;
@@ -28,6 +29,7 @@ use crate::finding::{Finding, Place};
 use crate::project::{Architecture, ImagePath, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, Contract, LAYER_ROOT, TASK_ROOT};
 
+pub(crate) use correctable::{LayerCorrections, correctable};
 pub(crate) use deprecation::deprecated_runtime;
 pub(crate) use form::ImageForm;
 
@@ -139,4 +141,4 @@ pub(crate) fn check_planned(subject: &ImageSubject<'_>) -> Vec<Finding> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

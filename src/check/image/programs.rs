@@ -43,7 +43,7 @@ fn faults(subject: &ImageSubject<'_>, path: &str, name: &str, missing: Code) -> 
         return error(
             Code::NotAProgram,
             format!("{name} is not executable"),
-            "run `chmod 755` on it before it is added",
+            "run `limg fix`, or `chmod 755` on it before it is added",
         );
     }
     if target.mode & 0o001 == 0 {
@@ -51,7 +51,7 @@ fn faults(subject: &ImageSubject<'_>, path: &str, name: &str, missing: Code) -> 
             "{name} is executable for its owner only (mode {:04o}), and Lambda runs it as another user",
             target.mode
         );
-        return error(Code::ClosedPath, message, "run `chmod 755` on it before it is added");
+        return error(Code::ClosedPath, message, "run `limg fix`, or `chmod 755` on it before it is added");
     }
     // What is not known is not judged.
     let Some(content) = subject.files.content(&target.path) else { return Vec::new() };

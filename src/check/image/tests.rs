@@ -27,13 +27,13 @@ const FOLDERS: [&str; 12] = [
 ];
 
 /// An image.
-struct Fixture {
-    run: RunConfig,
+pub(crate) struct Fixture {
+    pub(crate) run: RunConfig,
     form: Option<ImageForm>,
-    entries: Vec<TestEntry>,
+    pub(crate) entries: Vec<TestEntry>,
 }
 
-fn words(words: &[&str]) -> Option<Vec<String>> {
+pub(crate) fn words(words: &[&str]) -> Option<Vec<String>> {
     Some(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
@@ -59,7 +59,7 @@ fn needs(version: &str, interpreter: Option<&str>) -> ElfFacts {
 
 impl Fixture {
     /// An image of a Python function on a base that keeps AWS's contract, of which nothing is wrong.
-    fn python() -> Self {
+    pub(crate) fn python() -> Self {
         let run = RunConfig {
             entrypoint: words(&[AWS_ENTRYPOINT]),
             command: words(&["app.handler"]),
@@ -77,7 +77,7 @@ impl Fixture {
             .file("var/task/app.py: def handler(): ...", 0o644)
     }
 
-    fn file(mut self, text: &str, mode: u32) -> Self {
+    pub(crate) fn file(mut self, text: &str, mode: u32) -> Self {
         self.entries.push(parsed(text).mode(mode));
         self
     }
@@ -87,7 +87,7 @@ impl Fixture {
         self
     }
 
-    fn runs(mut self, change: impl FnOnce(&mut RunConfig)) -> Self {
+    pub(crate) fn runs(mut self, change: impl FnOnce(&mut RunConfig)) -> Self {
         change(&mut self.run);
         self
     }

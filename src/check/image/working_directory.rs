@@ -2,7 +2,15 @@
 
 use super::{ImageSubject, access};
 use crate::finding::{Code, Finding};
+use crate::project::ImagePath;
 use crate::runtime::TASK_ROOT;
+
+/// The folders that the function's user must enter and cannot, with their modes.
+pub(super) fn closed_folders(subject: &ImageSubject<'_>) -> Vec<(ImagePath, u32)> {
+    let directory = subject.run.working_directory.as_deref().unwrap_or("/").trim_end_matches('/');
+    let target = subject.resolve(directory).ok().filter(|target| target.is_directory);
+    target.map(|target| access::closed_folders(subject, &target.path)).unwrap_or_default()
+}
 
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     let directory = subject.run.working_directory.as_deref().unwrap_or("/");
@@ -13,7 +21,11 @@ pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
     } else {
         match subject.resolve(directory.trim_end_matches('/')) {
             Ok(target) if target.is_directory => {
-                access::closed_folder(subject, &format!("{}/x", target.path))
+                access::closed_folders(subject, &target.path).first().map(|(folder, mode)| {
+                    format!(
+                        "is below or is `{folder}`, which only its owner and group can enter (mode {mode:04o})"
+                    )
+                })
             }
             Ok(_) => Some("is not a directory".to_owned()),
             Err(_) => Some("is not in the image".to_owned()),

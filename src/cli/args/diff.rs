@@ -3,28 +3,27 @@
 use clap::Args;
 
 use super::ARGUMENTS;
-use super::common::architecture;
-use crate::project::{Architecture, ImageLocation};
+use super::common::CommonBuildArguments;
 
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Diff options",
-    after_help = "\
+#[command(after_help = "\
+One argument is a function: its image is built in the store, and compared with the one that was pushed last from this folder, \
+which is fetched if the store lacks it. Two arguments are images for `--arch`, or for x86_64.
+
 Examples:
+  limg diff greet    # what the next push would change
   limg build -o oci:new && limg diff oci:base oci:new
-  limg diff 123456789012.dkr.ecr.eu-west-1.amazonaws.com/orders:1 docker-daemon:shop/orders:latest"
-)]
+  limg diff 123456789012.dkr.ecr.eu-west-1.amazonaws.com/orders:1 docker-daemon:shop/orders:latest")]
 pub(in crate::cli) struct DiffArguments {
-    /// The first image: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`, `docker-daemon:NAME` or a
-    /// reference
-    #[arg(help_heading = ARGUMENTS, value_name = "IMAGE")]
-    pub(in crate::cli) before: ImageLocation,
+    /// A function of the definition, or the first image: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
+    /// `docker-archive:FILE[:NAME]`, `docker-daemon:NAME` or a reference
+    #[arg(help_heading = ARGUMENTS, value_name = "FUNCTION|IMAGE")]
+    pub(in crate::cli) before: String,
 
     /// The second image
     #[arg(help_heading = ARGUMENTS, value_name = "IMAGE")]
-    pub(in crate::cli) after: ImageLocation,
+    pub(in crate::cli) after: Option<String>,
 
-    /// Compare the images for this architecture
-    #[arg(long, value_name = "ARCH", default_value = "x86_64", value_parser = architecture)]
-    pub(in crate::cli) arch: Architecture,
+    #[command(flatten)]
+    pub(in crate::cli) common: CommonBuildArguments,
 }

@@ -11,6 +11,7 @@ mod diff;
 mod dockerfile;
 mod event;
 mod explain;
+mod fix;
 mod functions;
 mod init;
 mod inspect;
@@ -37,6 +38,7 @@ pub(super) use self::diff::DiffArguments;
 pub(super) use self::dockerfile::DockerfileArguments;
 pub(super) use self::event::EventArguments;
 pub(super) use self::explain::ExplainArguments;
+pub(super) use self::fix::FixArguments;
 pub(super) use self::functions::FunctionsArguments;
 pub(super) use self::init::InitArguments;
 pub(super) use self::inspect::InspectArguments;
@@ -162,6 +164,8 @@ pub(super) enum Command {
     Migrate(MigrateArguments),
     /// Find what would fail in Lambda, in functions or in any image
     Check(CheckArguments),
+    /// Rewrite an image of any tool so that Lambda accepts and starts it
+    Fix(FixArguments),
     /// Show what is in an image: layers, files, packages, settings
     Inspect(InspectArguments),
     /// Show what differs between two images: layers, packages, files and settings

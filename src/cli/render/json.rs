@@ -20,12 +20,20 @@ struct WithFindings<'a, T: Serialize> {
     findings: Vec<FindingReport>,
 }
 
-/// The failure of a command.
+/// The failure of a command, and what it has done nevertheless.
 #[derive(Serialize)]
-struct FailureReport {
+struct FailureReport<'a, T: Serialize> {
     error: ErrorReport,
+    #[serde(flatten)]
+    result: &'a T,
     findings: Vec<FindingReport>,
 }
+
+/// A result without fields.
+#[derive(Serialize)]
+struct Nothing {}
+
+const NOTHING: Nothing = Nothing {};
 
 #[derive(Serialize)]
 struct ErrorReport {
@@ -77,6 +85,11 @@ impl Terminal {
 
     /// Prints why a command failed, with all findings, errors first, on one line.
     pub(super) fn print_failure(&self, error: &CommandError) {
+        self.print_failed_result(&NOTHING, error);
+    }
+
+    /// The same with a result, if a command has one although it failed.
+    pub(in crate::cli) fn print_failed_result(&self, result: &impl Serialize, error: &CommandError) {
         let mut findings = error.findings().map(|findings| findings.shown.clone()).unwrap_or_default();
         for warning in std::mem::take(&mut *lock(&self.unreported)) {
             if !findings.contains(&warning) {
@@ -90,6 +103,7 @@ impl Terminal {
                 causes: causes(error).skip(1).map(|cause| shown(&cause.to_string())).collect(),
                 help: self.help_text(error.help().as_ref()).as_deref().map(shown),
             },
+            result,
             findings: findings.iter().map(FindingReport::of).collect(),
         });
     }
@@ -103,6 +117,7 @@ impl Terminal {
                 causes: Vec::new(),
                 help: Some(shown(help)),
             },
+            result: &NOTHING,
             findings: Vec::new(),
         });
     }

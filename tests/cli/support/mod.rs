@@ -6,6 +6,6 @@ mod context;
 mod image;
 pub(crate) mod registry;
 
-pub(crate) use base::{write_base, write_image};
+pub(crate) use base::{add_provenance, header, write_base, write_base_with, write_image};
 pub(crate) use context::{Context, Run, sorted_layers, steady};
 pub(crate) use image::{Archive, Layout};
