@@ -1,0 +1,147 @@
+//! The treemap of an image as SVG, and the list with the same numbers.
+//!
+//! Across, everything is in percent, so that the drawing has any width while its text keeps its size; down, everything is in
+//! pixels. Text that does not fit is cut off at the edge of its rectangle.
+
+use maud::{Markup, html};
+
+use super::markup::{Shown, mark, percent};
+use super::size_tree::{LayerKind, Node, NodeKind};
+use super::treemap::{Rect, squarify};
+use crate::text::count;
+use crate::units::size;
+
+/// The size for which the drawing is laid out, in pixels. Only the height is fixed.
+const WIDTH: f64 = 1120.0;
+const HEIGHT: f64 = 520.0;
+
+/// The height of the strip with the name of a layer or folder.
+const STRIP: f64 = 20.0;
+
+/// The smallest rectangle with a strip.
+const WITH_STRIP: (f64, f64) = (80.0, 70.0);
+
+/// The smallest side of a rectangle that is divided.
+const SMALLEST: f64 = 2.0;
+
+/// The smallest rectangles with a name, with a size below it, and with a name on a narrow screen.
+const WITH_NAME: (f64, f64) = (50.0, 20.0);
+const WITH_SIZE: (f64, f64) = (60.0, 38.0);
+const WITH_NAME_ON_NARROW: f64 = 180.0;
+
+/// The treemap of the layers of an image with this name.
+pub(super) fn treemap(layers: &[Node], label: &str) -> Markup {
+    let drawing = Drawing { total: layers.iter().map(|layer| layer.amount.size).sum() };
+    html! {
+        svg.treemap role="img" aria-label=(Shown(label)) width="100%" height=(HEIGHT) {
+            (drawing.nodes(layers, "", LayerKind::Layer, WIDTH, HEIGHT))
+        }
+    }
+}
+
+struct Drawing {
+    /// The size of all files in bytes.
+    total: u64,
+}
+
+impl Drawing {
+    /// Nodes that fill a rectangle. `folder` is what they are in.
+    fn nodes(&self, nodes: &[Node], folder: &str, kind: LayerKind, width: f64, height: f64) -> Markup {
+        if width < SMALLEST || height < SMALLEST {
+            return html! {};
+        }
+        // The smallest come last, and what is summed comes at the end.
+        let sizes: Vec<f64> = nodes.iter().map(|node| weight(node.amount.size)).collect();
+        let mut order: Vec<usize> = (0..nodes.len()).collect();
+        order.sort_by(|one, other| sizes[*other].total_cmp(&sizes[*one]));
+        let sorted: Vec<f64> = order.iter().map(|position| sizes[*position]).collect();
+        let rects = squarify(&sorted, Rect { x: 0.0, y: 0.0, width, height });
+        html! {
+            @for (rect, node) in rects.into_iter().zip(order.iter().filter_map(|position| nodes.get(*position))) {
+                @let x = format!("{:.3}%", 100.0 * rect.x / width);
+                @let wide = format!("{:.3}%", 100.0 * rect.width / width);
+                svg x=(x) y=(pixels(rect.y)) width=(wide) height=(pixels(rect.height)) {
+                    (self.node(node, folder, kind, rect.width, rect.height))
+                }
+            }
+        }
+    }
+
+    fn node(&self, node: &Node, folder: &str, above: LayerKind, width: f64, height: f64) -> Markup {
+        let kind = if let NodeKind::Layer(kind) = node.kind { kind } else { above };
+        let path = match node.kind {
+            NodeKind::Folder | NodeKind::File => format!("{folder}/{}", node.name),
+            NodeKind::Layer(_) | NodeKind::Package | NodeKind::Rest => folder.to_owned(),
+        };
+        let title = if path == folder { &node.name } else { &path };
+        let (bytes, part) = (size(node.amount.size), percent(node.amount.size, self.total));
+        let has_strip = width >= WITH_STRIP.0 && height >= WITH_STRIP.1;
+        html! {
+            title { (Shown(title)) ": " (bytes) ", " (part) }
+            rect.(kind.class()) .whole[!node.children.is_empty()] width="100%" height="100%" {}
+            @if node.children.is_empty() {
+                (name(node, width, height))
+            } @else if has_strip {
+                text.strip x="6" y="14" { (Shown(&node.name)) tspan.size dx="8" { (bytes) } }
+                svg x="0" y=(STRIP) width="100%" height=(pixels(height - STRIP)) {
+                    (self.nodes(&node.children, &path, kind, width, height - STRIP))
+                }
+            } @else {
+                (self.nodes(&node.children, &path, kind, width, height))
+            }
+        }
+    }
+}
+
+/// The name of a rectangle, as far as it has room for it.
+fn name(node: &Node, width: f64, height: f64) -> Markup {
+    let fits = |(least_width, least_height): (f64, f64)| width >= least_width && height >= least_height;
+    html! {
+        @if fits(WITH_NAME) {
+            text.wide[width < WITH_NAME_ON_NARROW] x="6" y="15" {
+                (Shown(&node.name))
+                @if fits(WITH_SIZE) { tspan.size x="6" dy="16" { (size(node.amount.size)) } }
+            }
+        }
+    }
+}
+
+/// The list of all nodes with their sizes and parts.
+pub(super) fn list(layers: &[Node]) -> Markup {
+    let total = layers.iter().map(|layer| layer.amount.size).sum();
+    items(layers, total)
+}
+
+fn items(nodes: &[Node], total: u64) -> Markup {
+    html! {
+        ul.tree {
+            @for node in nodes {
+                li {
+                    span.row {
+                        span.name {
+                            @if let NodeKind::Layer(kind) = node.kind { (mark(kind)) }
+                            (Shown(&node.name))
+                            @if matches!(node.kind, NodeKind::Folder) { "/" }
+                            @if !matches!(node.kind, NodeKind::File) {
+                                span.note { " " (count(node.amount.files, "file")) }
+                            }
+                        }
+                        span.number { (size(node.amount.size)) }
+                        span.number.share { (percent(node.amount.size, total)) }
+                    }
+                    @if !node.children.is_empty() { (items(&node.children, total)) }
+                }
+            }
+        }
+    }
+}
+
+/// A number of bytes for the layout, which needs no more digits.
+#[expect(clippy::cast_precision_loss, reason = "the treemap shows proportions")]
+fn weight(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+fn pixels(length: f64) -> String {
+    format!("{:.2}", length.max(0.0))
+}

@@ -1,0 +1,2 @@
+//! Pages of images that no file has to exist for.
+
