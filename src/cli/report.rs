@@ -12,6 +12,7 @@ use super::error::CommandError;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
+use crate::check;
 use crate::definition::{self, Listed, Located};
 use crate::fs;
 use crate::pipeline::{self, Options, Pinning};
@@ -74,8 +75,12 @@ async fn of_functions(
     context::close(context, terminal);
     terminal.summarize_overwrites();
     let root = &loaded.project.root;
-    let reports = reported.into_iter().map(|(mut report, findings)| {
-        report.base = report.base.map(|base| without_root(&base, root));
+    let reports = reported.into_iter().zip(&functions).map(|((mut report, mut findings), function)| {
+        let function = std::slice::from_ref(function);
+        findings.extend(loaded.findings.iter().cloned());
+        findings.extend(check::deprecated_runtimes(function, settings.today));
+        let findings = loaded.about(function, &findings);
+        report.base = report.base.map(|base| relative_base(&base, root));
         report.findings = in_words(loaded.sources.locate(&findings), root);
         report
     });
@@ -122,6 +127,14 @@ fn in_words(findings: Listed, root: &Path) -> ReportedFindings {
     let warnings = findings.shown.iter().filter(|located| !located.finding.is_error()).count();
     let warnings = warnings + findings.more_warnings;
     ReportedFindings { shown: findings.shown.into_iter().map(in_words).collect(), errors, warnings }
+}
+
+/// The location of a base, with a path that leads from a folder to it.
+fn relative_base(base: &str, folder: &Path) -> String {
+    match base.parse::<ImageLocation>() {
+        Ok(location) => location.map_path(|path| fs::relative(folder, &path)).to_string(),
+        Err(_) => base.to_owned(),
+    }
 }
 
 /// A text in which paths below a folder are relative: two machines write the same report.

@@ -17,6 +17,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use at_path::{Destination, PathView};
 pub(crate) use largest::Largest;
+#[cfg(test)]
+pub(crate) use layers::TotalSize;
 pub(crate) use layers::{Amount, FileEntry, Hidden, LayerFacts, LayersView};
 pub(crate) use mtree::{MtreeEntry, lines as mtree_lines};
 pub(crate) use packages::Package;

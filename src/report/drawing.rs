@@ -3,6 +3,8 @@
 //! Across, everything is in percent, so that the drawing has any width while its text keeps its size; down, everything is in
 //! pixels. Text that does not fit is cut off at the edge of its rectangle.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 
 use super::markup::{Shown, mark, percent};
@@ -18,6 +20,12 @@ const HEIGHT: f64 = 520.0;
 /// The height of the strip with the name of a layer or folder.
 const STRIP: f64 = 20.0;
 
+/// How many strips there are in each other.
+const STRIPS: usize = 3;
+
+/// The part of a folder that one in it has so that they need one strip.
+const DOMINATED: (u64, u64) = (3, 4);
+
 /// The smallest rectangle with a strip.
 const WITH_STRIP: (f64, f64) = (80.0, 70.0);
 
@@ -31,10 +39,11 @@ const WITH_NAME_ON_NARROW: f64 = 180.0;
 
 /// The treemap of the layers of an image with this name.
 pub(super) fn treemap(layers: &[Node], label: &str) -> Markup {
+    let place = Place { kind: LayerKind::Layer, folder: "", pending: "", strips: STRIPS };
     let drawing = Drawing { total: layers.iter().map(|layer| layer.amount.size).sum() };
     html! {
         svg.treemap role="img" aria-label=(Shown(label)) width="100%" height=(HEIGHT) {
-            (drawing.nodes(layers, "", LayerKind::Layer, WIDTH, HEIGHT))
+            (drawing.nodes(layers, place, WIDTH, HEIGHT))
         }
     }
 }
@@ -44,63 +53,86 @@ struct Drawing {
     total: u64,
 }
 
+/// What a node is in.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    kind: LayerKind,
+    /// The path of the folder.
+    folder: &'a str,
+    /// The names of the folders whose strip comes further in.
+    pending: &'a str,
+    /// How many more strips there may be in each other.
+    strips: usize,
+}
+
 impl Drawing {
-    /// Nodes that fill a rectangle. `folder` is what they are in.
-    fn nodes(&self, nodes: &[Node], folder: &str, kind: LayerKind, width: f64, height: f64) -> Markup {
+    /// Nodes that fill a rectangle.
+    fn nodes(&self, nodes: &[Node], place: Place<'_>, width: f64, height: f64) -> Markup {
         if width < SMALLEST || height < SMALLEST {
             return html! {};
         }
-        // The smallest come last, and what is summed comes at the end.
+        let mut nodes: Vec<&Node> = nodes.iter().collect();
+        nodes.sort_by_key(|node| Reverse(node.amount.size));
         let sizes: Vec<f64> = nodes.iter().map(|node| weight(node.amount.size)).collect();
-        let mut order: Vec<usize> = (0..nodes.len()).collect();
-        order.sort_by(|one, other| sizes[*other].total_cmp(&sizes[*one]));
-        let sorted: Vec<f64> = order.iter().map(|position| sizes[*position]).collect();
-        let rects = squarify(&sorted, Rect { x: 0.0, y: 0.0, width, height });
+        let rects = squarify(&sizes, Rect { x: 0.0, y: 0.0, width, height });
         html! {
-            @for (rect, node) in rects.into_iter().zip(order.iter().filter_map(|position| nodes.get(*position))) {
+            @for (rect, node) in rects.into_iter().zip(nodes) {
                 @let x = format!("{:.3}%", 100.0 * rect.x / width);
                 @let wide = format!("{:.3}%", 100.0 * rect.width / width);
                 svg x=(x) y=(pixels(rect.y)) width=(wide) height=(pixels(rect.height)) {
-                    (self.node(node, folder, kind, rect.width, rect.height))
+                    (self.node(node, place, rect.width, rect.height))
                 }
             }
         }
     }
 
-    fn node(&self, node: &Node, folder: &str, above: LayerKind, width: f64, height: f64) -> Markup {
-        let kind = if let NodeKind::Layer(kind) = node.kind { kind } else { above };
-        let path = match node.kind {
-            NodeKind::Folder | NodeKind::File => format!("{folder}/{}", node.name),
-            NodeKind::Layer(_) | NodeKind::Package | NodeKind::Rest => folder.to_owned(),
-        };
-        let title = if path == folder { &node.name } else { &path };
+    fn node(&self, node: &Node, place: Place<'_>, width: f64, height: f64) -> Markup {
+        let kind = if let NodeKind::Layer(kind) = node.kind { kind } else { place.kind };
+        let is_path = matches!(node.kind, NodeKind::Folder | NodeKind::File);
+        let path = if is_path { format!("{}/{}", place.folder, node.name) } else { place.folder.to_owned() };
+        let title = if is_path { &path } else { &node.name };
         let (bytes, part) = (size(node.amount.size), percent(node.amount.size, self.total));
-        let has_strip = width >= WITH_STRIP.0 && height >= WITH_STRIP.1;
+        let names = if place.pending.is_empty() || !is_path { node.name.clone() } else { format!("{}/{}", place.pending, node.name) };
+        let is_layer = matches!(node.kind, NodeKind::Layer(_));
+        let has_strip = width >= WITH_STRIP.0 && height >= WITH_STRIP.1 && place.strips > 0;
+        let has_strip = has_strip && (is_layer || !is_dominated(node));
+        let inside = Place {
+            kind,
+            folder: &path,
+            pending: if is_path && !has_strip { &names } else { "" },
+            strips: place.strips - usize::from(has_strip),
+        };
         html! {
             title { (Shown(title)) ": " (bytes) ", " (part) }
             rect.(kind.class()) .whole[!node.children.is_empty()] width="100%" height="100%" {}
             @if node.children.is_empty() {
-                (name(node, width, height))
+                (name(&names, &bytes, width, height))
             } @else if has_strip {
-                text.strip x="6" y="14" { (Shown(&node.name)) tspan.size dx="8" { (bytes) } }
+                text.strip .layer-name[is_layer] x="6" y="14" { (Shown(&names)) tspan.size dx="8" { (bytes) } }
                 svg x="0" y=(STRIP) width="100%" height=(pixels(height - STRIP)) {
-                    (self.nodes(&node.children, &path, kind, width, height - STRIP))
+                    (self.nodes(&node.children, inside, width, height - STRIP))
                 }
             } @else {
-                (self.nodes(&node.children, &path, kind, width, height))
+                (self.nodes(&node.children, inside, width, height))
             }
         }
     }
 }
 
+/// Whether nearly all of a node is one folder or package, which then has the strip of both.
+fn is_dominated(node: &Node) -> bool {
+    let largest = node.children.first().filter(|child| !child.children.is_empty());
+    largest.is_some_and(|child| child.amount.size >= node.amount.size / DOMINATED.1 * DOMINATED.0)
+}
+
 /// The name of a rectangle, as far as it has room for it.
-fn name(node: &Node, width: f64, height: f64) -> Markup {
+fn name(name: &str, bytes: &str, width: f64, height: f64) -> Markup {
     let fits = |(least_width, least_height): (f64, f64)| width >= least_width && height >= least_height;
     html! {
         @if fits(WITH_NAME) {
             text.wide[width < WITH_NAME_ON_NARROW] x="6" y="15" {
-                (Shown(&node.name))
-                @if fits(WITH_SIZE) { tspan.size x="6" dy="16" { (size(node.amount.size)) } }
+                (Shown(name))
+                @if fits(WITH_SIZE) { tspan.size x="6" dy="16" { (bytes) } }
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
 /// How many rows the tables of packages and files have.
-const ROWS: usize = 20;
+const ROWS: usize = 15;
 
 /// The largest of many things.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::drawing;
-use super::environment::Variable;
 use super::image_report::{ImageReport, ReportedFindings, Top, file_size};
 use super::markup::{Shown, mark, percent, table};
 use super::size_tree::{LayerKind, Node, NodeKind};
@@ -18,7 +17,9 @@ use crate::text::count;
 use crate::units::size;
 
 /// How many paths of a duplicate are shown.
-const PATHS: usize = 5;
+const PATHS: usize = 4;
+
+const ENVIRONMENT: &str = "Variables that the image sets. Lambda adds its own, and the function's configuration overrides these.";
 
 /// How many images of the report have a layer.
 pub(super) type LayerUses<'a> = BTreeMap<&'a Digest, Vec<&'a str>>;
@@ -36,11 +37,11 @@ pub(super) fn section(image: &ImageReport, id: &str, uses: &LayerUses<'_>) -> Ma
             (drawing::treemap(&image.tree, &format!("Files of {} by size; the list below has the same numbers", image.name)))
             details { summary { "The same as a list" } (drawing::list(&image.tree)) }
             h3 { "Layers" }
-            (layers(&image.layers.layers, uses))
+            (layers(image, uses))
             h3 { "Start" }
             (startup(&image.startup))
             h3 { "Environment" }
-            (environment(&image.environment))
+            (environment(image))
             h3 { "Largest packages" }
             (packages(image))
             h3 { "Overwritten files" }
@@ -105,11 +106,11 @@ fn legend(layers: &[Node]) -> Markup {
     }
 }
 
-fn layers(layers: &[LayerFacts], uses: &LayerUses<'_>) -> Markup {
+fn layers(image: &ImageReport, uses: &LayerUses<'_>) -> Markup {
     let columns = ["Layer", "Made by", ">Files", ">Compressed", ">Uncompressed", "Also in"];
     let others = |layer: &LayerFacts| uses.get(&layer.digest).map_or(0, |names| names.len().saturating_sub(1));
     let rows = html! {
-        @for layer in layers {
+        @for layer in &image.layers.layers {
             tr {
                 th scope="row" { (mark(LayerKind::of(layer.made_by))) (Shown(without_secrets(&layer.name))) }
                 td { (layer.made_by) }
@@ -120,7 +121,7 @@ fn layers(layers: &[LayerFacts], uses: &LayerUses<'_>) -> Markup {
             }
         }
     };
-    table("Layers, the lowest first", &columns, rows)
+    table(&image.name, "From the lowest to the highest", &columns, rows)
 }
 
 fn startup(startup: &Startup) -> Markup {
@@ -147,7 +148,8 @@ fn startup(startup: &Startup) -> Markup {
     }
 }
 
-fn environment(variables: &[Variable]) -> Markup {
+fn environment(image: &ImageReport) -> Markup {
+    let variables = &image.environment;
     if variables.is_empty() {
         return html! { p { "The image sets no variables." } };
     }
@@ -164,10 +166,7 @@ fn environment(variables: &[Variable]) -> Markup {
             }
         }
     };
-    html! {
-        p.note { "Lambda adds its own variables, and those of the function's configuration override these." }
-        (table("Variables of the image", &["Variable", "Value"], rows))
-    }
+    table(&image.name, ENVIRONMENT, &["Variable", "Value"], rows)
 }
 
 fn packages(image: &ImageReport) -> Markup {
@@ -188,9 +187,7 @@ fn packages(image: &ImageReport) -> Markup {
             }
         }
     };
-    html! {
-        (table(&caption("package", packages), &["Package", "Language", "Path", ">Files", ">Size", ">Share"], rows))
-    }
+    table(&image.name, &caption("package", packages), &["Package", "Language", "Path", ">Files", ">Size", ">Share"], rows)
 }
 
 fn language(language: &str) -> &str {
@@ -227,7 +224,7 @@ fn overwritten(image: &ImageReport) -> Markup {
     };
     html! {
         p.note { "They are stored and transferred, but no program finds them." }
-        (table(&caption("file", files), &["Path", "Layer", "What happens to it", ">Size"], rows))
+        (table(&image.name, &caption("file", files), &["Path", "Layer", "What happens to it", ">Size"], rows))
     }
 }
 
@@ -249,7 +246,7 @@ fn duplicates(image: &ImageReport) -> Markup {
     };
     html! {
         @if duplicates.items.is_empty() { p { "No file above the base has the same content as another." } } @else {
-            (table(&format!("{}, wasted", caption("content", duplicates)), &["Paths", ">Copies", ">Size", ">Wasted"], rows))
+            (table(&image.name, &format!("{}, wasted", caption("content", duplicates)), &["Paths", ">Copies", ">Size", ">Wasted"], rows))
         }
         @if of_base > 0 {
             p.note { "The base itself has " (count(of_base, "content")) " several times (" (size(wasted_in_base)) " wasted)." }

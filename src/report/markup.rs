@@ -16,11 +16,11 @@ impl<T: AsRef<str>> Render for Shown<T> {
     }
 }
 
-/// A table in a region that can be scrolled, also with the keyboard. The headings of `columns` with a leading `>` are those of
-/// numbers.
-pub(super) fn table(caption: &str, columns: &[&str], rows: Markup) -> Markup {
+/// A table in a region that can be scrolled, also with the keyboard. `of` is the part of the page, which tells regions with the same
+/// caption apart. The headings of `columns` with a leading `>` are those of numbers.
+pub(super) fn table(of: &str, caption: &str, columns: &[&str], rows: Markup) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(caption) {
+        div.scroll tabindex="0" role="region" aria-label=(Shown(format!("{of}: {caption}"))) {
             table {
                 caption { (caption) }
                 thead {

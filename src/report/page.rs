@@ -10,10 +10,14 @@ use super::image_section::{self, LayerUses};
 use super::markup::{Shown, length, mark, table};
 use super::size_tree::{LayerKind, NodeKind};
 use crate::inspect::LayerFacts;
+use crate::secret::without_secrets;
 use crate::text::{count, first_of};
 use crate::units::size;
 
 const STYLE: &str = include_str!("style.css");
+
+/// The name of the first section.
+const OVERVIEW: &str = "Overview";
 
 /// How many images a row names.
 const NAMED: usize = 6;
@@ -83,7 +87,7 @@ fn uses(images: &[ImageReport]) -> LayerUses<'_> {
 fn overview(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
     html! {
         section id="overview" aria-labelledby="overview-heading" {
-            h2 id="overview-heading" { "Overview" }
+            h2 id="overview-heading" { (OVERVIEW) }
             (totals(images))
             (image_table(images, uses))
             @if !uses.is_empty() { (shared_layers(images, uses)) }
@@ -140,7 +144,7 @@ fn image_table(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
         }
     };
     html! {
-        (table("Images of this report", &columns, rows))
+        (table(OVERVIEW, "Sizes, shared layers and findings of each image", &columns, rows))
         ul.legend { @for kind in LayerKind::ALL { li { (mark(kind)) (kind.name()) } } }
     }
 }
@@ -185,7 +189,7 @@ fn shared_layers(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
     let rows = html! {
         @for (layer, names) in seen {
             tr {
-                th scope="row" { (mark(LayerKind::of(layer.made_by))) (Shown(crate::secret::without_secrets(&layer.name))) }
+                th scope="row" { (mark(LayerKind::of(layer.made_by))) (Shown(without_secrets(&layer.name))) }
                 td.number { (size(layer.size)) }
                 td.number { (names.len()) }
                 td { (Shown(first_of(NAMED, names.iter()))) }
@@ -194,6 +198,6 @@ fn shared_layers(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
     };
     html! {
         h3 { "Shared layers" }
-        (table(&count(uses.len(), "layer in several images of this report"), &["Layer", ">Compressed", ">Images", "In"], rows))
+        (table(OVERVIEW, &format!("{} in several images of this report", count(uses.len(), "layer")), &["Layer", ">Compressed", ">Images", "In"], rows))
     }
 }

@@ -5,13 +5,24 @@
 use std::collections::BTreeMap;
 
 use crate::inspect::{Amount, LayerFacts, SeenFile, WholeImage};
+use crate::secret::without_secrets;
 use crate::text::count;
 
 /// A node is at least this part of the image, or its siblings of that kind are summed.
 const SMALLEST_PART: u64 = 250;
 
-/// How many folders are shown in each other.
+/// How many folders are shown in each other; of a base fewer, since its files are rarely changed one by one.
 const DEPTH: usize = 10;
+const DEPTH_OF_BASE: usize = 3;
+
+/// What is too small or too deep to be shown on its own.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The smallest size that is shown, in bytes.
+    smallest: u64,
+    /// How many more folders are shown in each other.
+    depth: usize,
+}
 
 /// A layer, package, folder or file, or several small ones.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +107,8 @@ pub(super) fn layers(image: &WholeImage) -> Vec<Node> {
 }
 
 fn layer_node(layer: &LayerFacts, files: &[&SeenFile], image: &WholeImage, smallest: u64) -> Node {
+    let kind = LayerKind::of(layer.made_by);
+    let limits = Limits { smallest, depth: if kind == LayerKind::Base { DEPTH_OF_BASE } else { DEPTH } };
     let mut of_packages: BTreeMap<usize, Vec<&SeenFile>> = BTreeMap::new();
     let mut others = Vec::new();
     for file in files {
@@ -105,21 +118,22 @@ fn layer_node(layer: &LayerFacts, files: &[&SeenFile], image: &WholeImage, small
     for (package, files) in of_packages {
         let Some(package) = image.packages.get(package) else { continue };
         let name = package.version.as_ref().map_or(package.name.clone(), |it| format!("{} {it}", package.name));
-        let children = in_folder(&files, 1, 1, smallest);
+        let children = in_folder(&files, 1, limits);
         nodes.push(Node { name, kind: NodeKind::Package, amount: sum(&files), children });
     }
-    nodes.extend(grouped(&others, 1, 1, smallest));
-    let kind = NodeKind::Layer(LayerKind::of(layer.made_by));
-    Node { name: layer.name.clone(), kind, amount: sum(files), children: shown(nodes, smallest) }
+    nodes.extend(grouped(&others, 1, limits));
+    let children = shown(nodes, smallest);
+    Node { name: without_secrets(&layer.name), kind: NodeKind::Layer(kind), amount: sum(files), children }
 }
 
 /// What is in a folder, the path of which takes the first `start` bytes of the paths of these files.
-fn in_folder(files: &[&SeenFile], start: usize, depth: usize, smallest: u64) -> Vec<Node> {
-    shown(grouped(files, start, depth, smallest), smallest)
+fn in_folder(files: &[&SeenFile], start: usize, limits: Limits) -> Vec<Node> {
+    shown(grouped(files, start, limits), limits.smallest)
 }
 
 /// The files, by their names behind the first `start` bytes of their sorted paths.
-fn grouped(files: &[&SeenFile], start: usize, depth: usize, smallest: u64) -> Vec<Node> {
+fn grouped(files: &[&SeenFile], start: usize, limits: Limits) -> Vec<Node> {
+    let Limits { smallest, depth } = limits;
     let name = |file: &SeenFile| {
         let rest = file.path.get(start..).unwrap_or_default();
         rest.split('/').next().unwrap_or_default().len()
@@ -136,8 +150,8 @@ fn grouped(files: &[&SeenFile], start: usize, depth: usize, smallest: u64) -> Ve
         let is_folder = first.path.len() > end;
         let kind = if is_folder { NodeKind::Folder } else { NodeKind::File };
         let amount = sum(group);
-        let children = if is_folder && depth < DEPTH && amount.size >= smallest {
-            in_folder(group, end + 1, depth + 1, smallest)
+        let children = if is_folder && depth > 1 && amount.size >= smallest {
+            in_folder(group, end + 1, Limits { depth: depth - 1, ..limits })
         } else {
             Vec::new()
         };

@@ -75,7 +75,8 @@ fn steps(run: &RunConfig) -> Vec<Step> {
     if entrypoint.is_empty() {
         step("Entry point", words(command), "the command, since the image has no entry point");
     } else {
-        step("Entry point", words(entrypoint), "gets the handler as its last argument");
+        let note = if command.is_empty() { "" } else { "gets the handler as its last argument" };
+        step("Entry point", words(entrypoint), note);
     }
     if let Some((_, wrapper)) = wrapper {
         let note = if is_entry(AWS_ENTRYPOINT) || is_entry(LIMG_ENTRYPOINT) {

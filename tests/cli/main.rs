@@ -33,6 +33,7 @@ mod output;
 mod pins;
 mod plan;
 mod readme;
+mod report;
 mod reuse;
 mod schema;
 mod serverless;
