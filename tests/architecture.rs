@@ -69,7 +69,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need from the world is a parameter.
-const PURE: &[&str] = &["report", "image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
+const PURE: &[&str] =
+    &["report", "image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
 
 /// What a pure room must not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

@@ -229,7 +229,10 @@ fn a_whole_image_has_what_is_hidden_and_what_is_there_several_times() {
     let mut layers = layers(&store);
     layers.push((
         "limg: layer copies".to_owned(),
-        layer(&store, &[("opt/one", 0o644, "new dash"), ("opt/two", 0o644, "new dash"), ("opt/empty", 0o644, "")]),
+        layer(
+            &store,
+            &[("opt/one", 0o644, "new dash"), ("opt/two", 0o644, "new dash"), ("opt/empty", 0o644, "")],
+        ),
     ));
     let image = image_of(layers, "app.handler");
     let blobs = image.layers().iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));

@@ -47,7 +47,8 @@ pub(super) async fn check_each(
     let context = context.clone();
     blocking(move || {
         let mut known = KnownBases::new();
-        let functions = std::mem::take(&mut inputs.functions).into_iter().zip(std::mem::take(&mut inputs.bases));
+        let functions =
+            std::mem::take(&mut inputs.functions).into_iter().zip(std::mem::take(&mut inputs.bases));
         let found = functions.map(|(function, base)| {
             (inputs.functions, inputs.bases) = (vec![function], vec![base]);
             judge(&inputs, &mut known, &context)

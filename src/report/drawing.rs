@@ -3,6 +3,7 @@
 //! Across, everything is in percent, so that the drawing has any width while its text keeps its size; down, everything is in
 //! pixels. Text that does not fit is cut off at the edge of its rectangle.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use maud::{Markup, html};
@@ -35,7 +36,11 @@ const SMALLEST: f64 = 2.0;
 /// The smallest rectangles with a name, with a size below it, and with a name on a narrow screen.
 const WITH_NAME: (f64, f64) = (50.0, 20.0);
 const WITH_SIZE: (f64, f64) = (60.0, 38.0);
-const WITH_NAME_ON_NARROW: f64 = 180.0;
+const WITH_NAME_ON_NARROW: f64 = 300.0;
+
+/// The room that the size takes in a strip, and that a character takes.
+const FOR_SIZE: f64 = 70.0;
+const CHARACTER: f64 = 7.0;
 
 /// The treemap of the layers of an image with this name.
 pub(super) fn treemap(layers: &[Node], label: &str) -> Markup {
@@ -92,10 +97,13 @@ impl Drawing {
         let path = if is_path { format!("{}/{}", place.folder, node.name) } else { place.folder.to_owned() };
         let title = if is_path { &path } else { &node.name };
         let (bytes, part) = (size(node.amount.size), percent(node.amount.size, self.total));
-        let names = if place.pending.is_empty() || !is_path { node.name.clone() } else { format!("{}/{}", place.pending, node.name) };
+        let names = match place.pending {
+            pending if is_path && !pending.is_empty() => format!("{pending}/{}", node.name),
+            _ => node.name.clone(),
+        };
         let is_layer = matches!(node.kind, NodeKind::Layer(_));
-        let has_strip = width >= WITH_STRIP.0 && height >= WITH_STRIP.1 && place.strips > 0;
-        let has_strip = has_strip && (is_layer || !is_dominated(node));
+        let has_room = width >= WITH_STRIP.0 && height >= WITH_STRIP.1 && place.strips > 0;
+        let has_strip = has_room && (is_layer || !is_dominated(node));
         let inside = Place {
             kind,
             folder: &path,
@@ -108,7 +116,7 @@ impl Drawing {
             @if node.children.is_empty() {
                 (name(&names, &bytes, width, height))
             } @else if has_strip {
-                text.strip .layer-name[is_layer] x="6" y="14" { (Shown(&names)) tspan.size dx="8" { (bytes) } }
+                text.strip .layer-name[is_layer] x="6" y="14" { (Shown(cut(&names, width - FOR_SIZE))) tspan.size dx="8" { (bytes) } }
                 svg x="0" y=(STRIP) width="100%" height=(pixels(height - STRIP)) {
                     (self.nodes(&node.children, inside, width, height - STRIP))
                 }
@@ -131,7 +139,7 @@ fn name(name: &str, bytes: &str, width: f64, height: f64) -> Markup {
     html! {
         @if fits(WITH_NAME) {
             text.wide[width < WITH_NAME_ON_NARROW] x="6" y="15" {
-                (Shown(name))
+                (Shown(cut(name, width)))
                 @if fits(WITH_SIZE) { tspan.size x="6" dy="16" { (bytes) } }
             }
         }
@@ -168,6 +176,19 @@ fn items(nodes: &[Node], total: u64) -> Markup {
     }
 }
 
+/// As much of a name as fits into a width.
+fn cut(name: &str, width: f64) -> Cow<'_, str> {
+    let mut room = width - 2.0 * CHARACTER;
+    let end = name.char_indices().find(|_| {
+        room -= CHARACTER;
+        room < 0.0
+    });
+    match end {
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+        None => name.into(),
+    }
+}
+
 /// A number of bytes for the layout, which needs no more digits.
 #[expect(clippy::cast_precision_loss, reason = "the treemap shows proportions")]
 fn weight(bytes: u64) -> f64 {
@@ -176,4 +197,16 @@ fn weight(bytes: u64) -> f64 {
 
 fn pixels(length: f64) -> String {
     format!("{:.2}", length.max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_where_their_room_does() {
+        assert_eq!(cut("é".repeat(9).as_str(), 11.0 * CHARACTER), "é".repeat(9));
+        assert_eq!(cut("é".repeat(10).as_str(), 11.0 * CHARACTER), format!("{}…", "é".repeat(9)));
+        assert_eq!(cut("name", 0.0), "…");
+    }
 }

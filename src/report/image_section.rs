@@ -19,7 +19,8 @@ use crate::units::size;
 /// How many paths of a duplicate are shown.
 const PATHS: usize = 4;
 
-const ENVIRONMENT: &str = "Variables that the image sets. Lambda adds its own, and the function's configuration overrides these.";
+const ENVIRONMENT: &str =
+    "Variables that the image sets. Lambda adds its own, and the function's configuration overrides these.";
 
 /// How many images of the report have a layer.
 pub(super) type LayerUses<'a> = BTreeMap<&'a Digest, Vec<&'a str>>;
@@ -108,7 +109,8 @@ fn legend(layers: &[Node]) -> Markup {
 
 fn layers(image: &ImageReport, uses: &LayerUses<'_>) -> Markup {
     let columns = ["Layer", "Made by", ">Files", ">Compressed", ">Uncompressed", "Also in"];
-    let others = |layer: &LayerFacts| uses.get(&layer.digest).map_or(0, |names| names.len().saturating_sub(1));
+    let others =
+        |layer: &LayerFacts| uses.get(&layer.digest).map_or(0, |names| names.len().saturating_sub(1));
     let rows = html! {
         @for layer in &image.layers.layers {
             tr {
@@ -187,7 +189,12 @@ fn packages(image: &ImageReport) -> Markup {
             }
         }
     };
-    table(&image.name, &caption("package", packages), &["Package", "Language", "Path", ">Files", ">Size", ">Share"], rows)
+    table(
+        &image.name,
+        &caption("package", packages),
+        &["Package", "Language", "Path", ">Files", ">Size", ">Share"],
+        rows,
+    )
 }
 
 fn language(language: &str) -> &str {
@@ -222,15 +229,18 @@ fn overwritten(image: &ImageReport) -> Markup {
             }
         }
     };
-    html! {
-        p.note { "They are stored and transferred, but no program finds them." }
-        (table(&image.name, &caption("file", files), &["Path", "Layer", "What happens to it", ">Size"], rows))
-    }
+    let caption = format!("{}: stored and transferred, but no program finds them", caption("file", files));
+    table(&image.name, &caption, &["Path", "Layer", "What happens to it", ">Size"], rows)
 }
 
 fn duplicates(image: &ImageReport) -> Markup {
     let Amount { files: of_base, size: wasted_in_base } = image.duplicates_of_base;
     let duplicates = &image.duplicates;
+    let caption = format!(
+        "{} that several files have; one copy of each would save {}",
+        shown_of("content", duplicates),
+        size(duplicates.size)
+    );
     let rows = html! {
         @for duplicate in &duplicates.items {
             tr {
@@ -246,7 +256,7 @@ fn duplicates(image: &ImageReport) -> Markup {
     };
     html! {
         @if duplicates.items.is_empty() { p { "No file above the base has the same content as another." } } @else {
-            (table(&image.name, &format!("{}, wasted", caption("content", duplicates)), &["Paths", ">Copies", ">Size", ">Wasted"], rows))
+            (table(&image.name, &caption, &["Paths", ">Copies", ">Size", ">Wasted"], rows))
         }
         @if of_base > 0 {
             p.note { "The base itself has " (count(of_base, "content")) " several times (" (size(wasted_in_base)) " wasted)." }
@@ -254,9 +264,12 @@ fn duplicates(image: &ImageReport) -> Markup {
     }
 }
 
-/// How many of all things a table shows: `20 of 31 packages, 45.0 MB`.
+/// How many of all things a table shows, and the size of all: `15 of 31 packages, 45.0 MB in all`.
 fn caption<T>(noun: &str, top: &Top<T>) -> String {
+    format!("{}, {} in all", shown_of(noun, top), size(top.size))
+}
+
+fn shown_of<T>(noun: &str, top: &Top<T>) -> String {
     let all = count(top.number, noun);
-    let shown = if top.items.len() < top.number { format!("{} of {all}", top.items.len()) } else { all };
-    format!("{shown}, {} in all", size(top.size))
+    if top.items.len() < top.number { format!("{} of {all}", top.items.len()) } else { all }
 }

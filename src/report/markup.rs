@@ -47,7 +47,9 @@ pub(super) fn mark(kind: LayerKind) -> Markup {
 /// A part of a whole in percent: `12 %`.
 pub(super) fn percent(part: u64, whole: u64) -> Cow<'static, str> {
     match (u128::from(part) * 1000).checked_div(u128::from(whole)) {
-        None | Some(0) => "0 %".into(),
+        None => "0 %".into(),
+        Some(0) if part > 0 => "< 0.1 %".into(),
+        Some(0) => "0 %".into(),
         Some(tenths @ 1..100) => format!("{}.{} %", tenths / 10, tenths % 10).into(),
         Some(tenths) => format!("{} %", tenths.saturating_add(5) / 10).into(),
     }
@@ -75,7 +77,7 @@ mod tests {
     fn parts_have_few_digits() {
         let parts = [(0, 0), (1, 3000), (1, 300), (99, 1000), (1, 3), (5, 5), (u64::MAX, u64::MAX)];
         let shown = parts.map(|(part, whole)| percent(part, whole).into_owned());
-        assert_eq!(shown, ["0 %", "0 %", "0.3 %", "9.9 %", "33 %", "100 %", "100 %"]);
+        assert_eq!(shown, ["0 %", "< 0.1 %", "0.3 %", "9.9 %", "33 %", "100 %", "100 %"]);
         assert_eq!(length(1, 3), "33.33%");
     }
 }

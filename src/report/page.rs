@@ -31,7 +31,8 @@ pub(crate) fn page(project: Option<&str>, images: &[ImageReport]) -> String {
     };
     // A policy that allows this style sheet and nothing else.
     let style = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'");
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'");
     let uses = uses(images);
     html! {
         (DOCTYPE)
@@ -61,7 +62,8 @@ pub(crate) fn page(project: Option<&str>, images: &[ImageReport]) -> String {
 
 /// The fragment that leads to the section of an image. Names of functions have no characters with a meaning of their own in it.
 fn id(number: usize, image: &ImageReport) -> String {
-    let is_plain = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter));
+    let is_plain =
+        |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter));
     if image.is_function && is_plain(&image.name) {
         format!("function-{}", image.name)
     } else {
@@ -96,8 +98,11 @@ fn overview(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
 }
 
 fn totals(images: &[ImageReport]) -> Markup {
-    let mut layers: Vec<(_, u64)> =
-        images.iter().flat_map(|image| &image.layers.layers).map(|layer| (&layer.digest, layer.size)).collect();
+    let mut layers: Vec<(_, u64)> = images
+        .iter()
+        .flat_map(|image| &image.layers.layers)
+        .map(|layer| (&layer.digest, layer.size))
+        .collect();
     let each: u64 = layers.iter().map(|(_, bytes)| bytes).sum();
     layers.sort();
     layers.dedup();

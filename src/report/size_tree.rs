@@ -117,7 +117,8 @@ fn layer_node(layer: &LayerFacts, files: &[&SeenFile], image: &WholeImage, small
     let mut nodes = Vec::new();
     for (package, files) in of_packages {
         let Some(package) = image.packages.get(package) else { continue };
-        let name = package.version.as_ref().map_or(package.name.clone(), |it| format!("{} {it}", package.name));
+        let name =
+            package.version.as_ref().map_or(package.name.clone(), |it| format!("{} {it}", package.name));
         let children = in_folder(&files, 1, limits);
         nodes.push(Node { name, kind: NodeKind::Package, amount: sum(&files), children });
     }

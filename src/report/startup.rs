@@ -104,7 +104,10 @@ mod tests {
         let run = RunConfig {
             entrypoint: words(entrypoint).filter(|words: &Vec<String>| !words.is_empty()),
             command: words(command).filter(|words: &Vec<String>| !words.is_empty()),
-            environment: wrapper.map(|path| (WRAPPER_VARIABLE.to_owned(), path.to_owned())).into_iter().collect(),
+            environment: wrapper
+                .map(|path| (WRAPPER_VARIABLE.to_owned(), path.to_owned()))
+                .into_iter()
+                .collect(),
             ..RunConfig::default()
         };
         steps(&run).into_iter().map(|step| (step.part, step.text)).collect()

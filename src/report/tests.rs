@@ -35,7 +35,10 @@ fn whole(layers: Vec<LayerFacts>, files: Vec<SeenFile>) -> WholeImage {
             entrypoint: None,
             command: None,
             working_directory: None,
-            total: TotalSize { size: 1000 * layers.len() as u64, uncompressed_size: 3000 * layers.len() as u64 },
+            total: TotalSize {
+                size: 1000 * layers.len() as u64,
+                uncompressed_size: 3000 * layers.len() as u64,
+            },
             layers,
             image: amount,
             hidden: Amount::default(),
@@ -125,8 +128,9 @@ fn secrets_are_not_in_the_page() {
 
 #[test]
 fn small_files_are_summed_and_all_bytes_count() {
-    let layers = vec![layer(1, "os", "base"), layer(2, "code of x", "code")];
-    let mut files = vec![file("/usr/lib/deep/down/large.so", 1, 500_000), file("/var/task/app.py", 2, 20_000)];
+    let layers = vec![layer(1, "os", "RUN"), layer(2, "code of x", "code")];
+    let mut files =
+        vec![file("/usr/lib/deep/down/large.so", 1, 500_000), file("/var/task/app.py", 2, 20_000)];
     files.extend((0..1000).map(|number| file(&format!("/usr/share/{number:04}"), 1, 100)));
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let image = report("x", whole(layers, files), &RunConfig::default());
@@ -145,9 +149,15 @@ fn small_files_are_summed_and_all_bytes_count() {
 fn a_page_about_forty_thousand_files_is_small() {
     let layers = (1..=12).map(|number| layer(number, &format!("layer {number}"), "layer")).collect();
     let files = (0..40_000_u64).map(|number| {
-        let path = format!("/opt/python/package{:03}/module{:02}/file{number:05}.py", number % 400, number % 23);
+        let path =
+            format!("/opt/python/package{:03}/module{:02}/file{number:05}.py", number % 400, number % 23);
         let position = usize::try_from(number % 400).ok().filter(|package| package % 2 == 0);
-        SeenFile { path, layer: 1 + u32::try_from(number % 12).unwrap(), size: 50 + number % 9000, package: position }
+        SeenFile {
+            path,
+            layer: 1 + u32::try_from(number % 12).unwrap(),
+            size: 50 + number % 9000,
+            package: position,
+        }
     });
     let mut files: Vec<_> = files.collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));

@@ -55,8 +55,7 @@ fn length_of_row(areas: &[f64], side: f64) -> usize {
 /// Places a row along the shorter side of a rectangle, and gives what is left of that. The last row fills it.
 fn place(row: &[f64], whole: Rect, is_last: bool, placed: &mut Vec<Rect>) -> Rect {
     let is_column = whole.width >= whole.height;
-    let (side, depth) =
-        if is_column { (whole.height, whole.width) } else { (whole.width, whole.height) };
+    let (side, depth) = if is_column { (whole.height, whole.width) } else { (whole.width, whole.height) };
     let sum: f64 = row.iter().sum();
     let thickness = match () {
         () if is_last => depth,

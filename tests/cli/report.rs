@@ -11,7 +11,7 @@ fn a_project_is_reported_on_one_page() {
     context.write("layers/words/extensions/readme.txt", "not a program\n");
     let run = context.limg(&["report", "-o", "report.html", "--format", "json"]).ok();
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(report["report"], context.path("report.html").to_str().unwrap());
+    assert_eq!(report["report"], "[DIR]/project/report.html");
     let names: Vec<_> =
         report["images"].as_array().unwrap().iter().map(|image| image["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["orders", "bills"]);
@@ -54,7 +54,9 @@ fn what_cannot_be_reported_is_an_error() {
     let context = shop();
     context.limg(&["report"]).fails(2, &["--output <FILE>"]);
     context.limg(&["report", "order", "-o", "x.html"]).fails(2, &["unknown function `order`"]);
-    context.limg(&["report", "oci:none", "-o", "x.html"]).fails(2, &["failed to read the image `oci:none`"]);
+    context
+        .limg(&["report", "oci:none", "-o", "x.html"])
+        .fails(2, &["failed to read the image `oci:", "none`"]);
     context.limg(&["report", "orders", "-o", "none/x.html"]).fails(3, &["failed to write", "none/x.html"]);
     assert!(!context.path("x.html").exists());
 }

@@ -76,11 +76,11 @@ fn the_page_of_a_project_is_accessible_and_logs_nothing() {
         .unwrap_or_else(|error| panic!("{AXE}: {error}; run `.ci/install`, which downloads it"));
     let (before, policy) = page.split_once("<meta http-equiv=").unwrap();
     let (_, after) = policy.split_once('>').unwrap();
-    let judged = format!("{before}{after}").replace("</body>", &format!("<script>{axe}{RUN_AXE}</script></body>"));
+    let judged =
+        format!("{before}{after}").replace("</body>", &format!("<script>{axe}{RUN_AXE}</script></body>"));
     let judged = workspace.write("judged.html", judged);
     for (name, scheme) in SCHEMES {
-        let shown =
-            succeed(&mut browser(&workspace, scheme, &workspace.path("report.html"), "--dump-dom"));
+        let shown = succeed(&mut browser(&workspace, scheme, &workspace.path("report.html"), "--dump-dom"));
         assert!(shown.text().contains("<h1>Images of shop</h1>"), "{}", shown.text());
         // With a policy that forbids something in the page, or a script in it, there would be one.
         assert!(!shown.stderr.contains("CONSOLE"), "{}", shown.stderr);
