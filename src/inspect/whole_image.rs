@@ -101,7 +101,8 @@ fn overwritten(read: &Layers) -> Vec<FileEntry> {
 }
 
 fn duplicates(read: &Layers, contents: &ImageFiles) -> Vec<Duplicate> {
-    let mut by_content: BTreeMap<(u64, &Digest), (Vec<String>, BTreeSet<Origin>)> = BTreeMap::new();
+    type Files = (Vec<String>, BTreeSet<Origin>);
+    let mut by_content: BTreeMap<(u64, &Digest), Files> = BTreeMap::new();
     for (path, entry) in read.overlay.iter() {
         let OverlayNode::File(file) = &entry.node else { continue };
         let digest = contents.content(path.as_str()).and_then(|content| content.digest.as_ref());

@@ -103,7 +103,7 @@ impl Drawing {
         };
         let is_layer = matches!(node.kind, NodeKind::Layer(_));
         let has_room = width >= WITH_STRIP.0 && height >= WITH_STRIP.1 && place.strips > 0;
-        let has_strip = has_room && (is_layer || !is_dominated(node));
+        let has_strip = has_room && !(is_path && is_dominated(node));
         let inside = Place {
             kind,
             folder: &path,
@@ -127,7 +127,7 @@ impl Drawing {
     }
 }
 
-/// Whether nearly all of a node is one folder or package, which then has the strip of both.
+/// Whether most of a folder is one folder, which then has the strip of both.
 fn is_dominated(node: &Node) -> bool {
     let largest = node.children.first().filter(|child| !child.children.is_empty());
     largest.is_some_and(|child| child.amount.size >= node.amount.size / DOMINATED.1 * DOMINATED.0)

@@ -123,7 +123,7 @@ fn layers(image: &ImageReport, uses: &LayerUses<'_>) -> Markup {
             }
         }
     };
-    table(&image.name, "From the lowest to the highest", &columns, rows)
+    table(&image.name, "From the lowest to the highest", &columns, &rows)
 }
 
 fn startup(startup: &Startup) -> Markup {
@@ -168,7 +168,7 @@ fn environment(image: &ImageReport) -> Markup {
             }
         }
     };
-    table(&image.name, ENVIRONMENT, &["Variable", "Value"], rows)
+    table(&image.name, ENVIRONMENT, &["Variable", "Value"], &rows)
 }
 
 fn packages(image: &ImageReport) -> Markup {
@@ -193,7 +193,7 @@ fn packages(image: &ImageReport) -> Markup {
         &image.name,
         &caption("package", packages),
         &["Package", "Language", "Path", ">Files", ">Size", ">Share"],
-        rows,
+        &rows,
     )
 }
 
@@ -230,7 +230,7 @@ fn overwritten(image: &ImageReport) -> Markup {
         }
     };
     let caption = format!("{}: stored and transferred, but no program finds them", caption("file", files));
-    table(&image.name, &caption, &["Path", "Layer", "What happens to it", ">Size"], rows)
+    table(&image.name, &caption, &["Path", "Layer", "What happens to it", ">Size"], &rows)
 }
 
 fn duplicates(image: &ImageReport) -> Markup {
@@ -256,7 +256,7 @@ fn duplicates(image: &ImageReport) -> Markup {
     };
     html! {
         @if duplicates.items.is_empty() { p { "No file above the base has the same content as another." } } @else {
-            (table(&image.name, &caption, &["Paths", ">Copies", ">Size", ">Wasted"], rows))
+            (table(&image.name, &caption, &["Paths", ">Copies", ">Size", ">Wasted"], &rows))
         }
         @if of_base > 0 {
             p.note { "The base itself has " (count(of_base, "content")) " several times (" (size(wasted_in_base)) " wasted)." }

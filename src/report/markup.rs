@@ -18,7 +18,7 @@ impl<T: AsRef<str>> Render for Shown<T> {
 
 /// A table in a region that can be scrolled, also with the keyboard. `of` is the part of the page, which tells regions with the same
 /// caption apart. The headings of `columns` with a leading `>` are those of numbers.
-pub(super) fn table(of: &str, caption: &str, columns: &[&str], rows: Markup) -> Markup {
+pub(super) fn table(of: &str, caption: &str, columns: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(Shown(format!("{of}: {caption}"))) {
             table {
@@ -47,9 +47,8 @@ pub(super) fn mark(kind: LayerKind) -> Markup {
 /// A part of a whole in percent: `12 %`.
 pub(super) fn percent(part: u64, whole: u64) -> Cow<'static, str> {
     match (u128::from(part) * 1000).checked_div(u128::from(whole)) {
-        None => "0 %".into(),
         Some(0) if part > 0 => "< 0.1 %".into(),
-        Some(0) => "0 %".into(),
+        None | Some(0) => "0 %".into(),
         Some(tenths @ 1..100) => format!("{}.{} %", tenths / 10, tenths % 10).into(),
         Some(tenths) => format!("{} %", tenths.saturating_add(5) / 10).into(),
     }

@@ -149,7 +149,7 @@ fn image_table(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
         }
     };
     html! {
-        (table(OVERVIEW, "Sizes, shared layers and findings of each image", &columns, rows))
+        (table(OVERVIEW, "Sizes, shared layers and findings of each image", &columns, &rows))
         ul.legend { @for kind in LayerKind::ALL { li { (mark(kind)) (kind.name()) } } }
     }
 }
@@ -203,6 +203,6 @@ fn shared_layers(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
     };
     html! {
         h3 { "Shared layers" }
-        (table(OVERVIEW, &format!("{} in several images of this report", count(uses.len(), "layer")), &["Layer", ">Compressed", ">Images", "In"], rows))
+        (table(OVERVIEW, &format!("{} in several images of this report", count(uses.len(), "layer")), &["Layer", ">Compressed", ">Images", "In"], &rows))
     }
 }
