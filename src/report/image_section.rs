@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::drawing;
 use super::image_report::{ImageReport, ReportedFindings, Top, file_size};
-use super::markup::{Shown, mark, percent, table};
+use super::markup::{Shown, mark, message, percent, table};
 use super::size_tree::{LayerKind, Node, NodeKind};
 use super::startup::Startup;
 use crate::files::Hiding;
@@ -80,9 +80,9 @@ fn findings(findings: &ReportedFindings) -> Markup {
                 @for finding in &findings.shown {
                     @let (class, severity) = if finding.is_error { ("error", "Error") } else { ("warning", "Warning") };
                     li.(class) {
-                        p { strong { (severity) ": " } (Shown(&finding.message)) " " code { (Shown(&finding.code)) } }
+                        p { strong { (severity) ": " } (message(&finding.message)) " " code.id { (Shown(&finding.code)) } }
                         @if let Some(place) = &finding.place { p.note { (Shown(place)) } }
-                        @if let Some(help) = &finding.help { p { "Fix: " (Shown(help)) } }
+                        @if let Some(help) = &finding.help { p { "Fix: " (message(help)) } }
                     }
                 }
             }

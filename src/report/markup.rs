@@ -16,6 +16,20 @@ impl<T: AsRef<str>> Render for Shown<T> {
     }
 }
 
+/// A message, in which what is between grave accents is code.
+pub(super) fn message(text: &str) -> Markup {
+    let pieces: Vec<&str> = text.split('`').collect();
+    // Without pairs there is no telling where code begins.
+    if pieces.len().is_multiple_of(2) {
+        return html! { (Shown(text)) };
+    }
+    html! {
+        @for (number, piece) in pieces.into_iter().enumerate() {
+            @if number.is_multiple_of(2) { (Shown(piece)) } @else { code { (Shown(piece)) } }
+        }
+    }
+}
+
 /// A table in a region that can be scrolled, also with the keyboard. `of` is the part of the page, which tells regions with the same
 /// caption apart. The headings of `columns` with a leading `>` are those of numbers.
 pub(super) fn table(of: &str, caption: &str, columns: &[&str], rows: &Markup) -> Markup {
@@ -70,6 +84,13 @@ mod tests {
         let markup = html! { p title=(Shown(name)) { (Shown(name)) } }.into_string();
         let escaped = "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;'&amp;\\u{202e}\\n";
         assert_eq!(markup, format!("<p title=\"{escaped}\">{escaped}</p>"));
+    }
+
+    #[test]
+    fn code_in_messages_is_marked() {
+        let shown = |text| message(text).into_string();
+        assert_eq!(shown("`<a>` is not `b`"), "<code>&lt;a&gt;</code> is not <code>b</code>");
+        assert_eq!(shown("a ` b"), "a ` b");
     }
 
     #[test]
