@@ -34,9 +34,7 @@ pub(super) fn section(image: &ImageReport, id: &str, uses: &LayerUses<'_>) -> Ma
             (facts(image))
             (findings(&image.findings))
             h3 { "What is in the image" }
-            (legend(&image.tree))
-            (drawing::treemap(&image.tree, &format!("Files of {} by size; the list below has the same numbers", image.name)))
-            details { summary { "The same as a list" } (drawing::list(&image.tree)) }
+            (contents(image))
             h3 { "Layers" }
             (layers(image, uses))
             h3 { "Start" }
@@ -51,6 +49,18 @@ pub(super) fn section(image: &ImageReport, id: &str, uses: &LayerUses<'_>) -> Ma
             (duplicates(image))
             p.back { a href="#overview" { "Back to the overview" } }
         }
+    }
+}
+
+fn contents(image: &ImageReport) -> Markup {
+    if image.tree.is_empty() {
+        return html! { p { "The image has no files." } };
+    }
+    let label = format!("Files of {} by size; the list below has the same numbers", image.name);
+    html! {
+        (legend(&image.tree))
+        (drawing::treemap(&image.tree, &label))
+        details { summary { "The same as a list" } (drawing::list(&image.tree)) }
     }
 }
 

@@ -28,7 +28,7 @@ fn a_project_is_reported_on_one_page() {
         "<code>app.handler</code>",
         "/opt/python/words.py",
         "replaced by ",
-        "<code>not-a-program</code>",
+        "<code class=\"id\">not-a-program</code>",
         "limg.yaml:",
     ] {
         assert!(page.contains(part), "{part} is not in\n{page}");
