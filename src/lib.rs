@@ -25,6 +25,7 @@
 //! | `fix` | rewrites the layers of an image so that Lambda accepts them |
 //! | `compare` | finds what differs between two images |
 //! | `inspect` | finds what is in an image, layer by layer |
+//! | `report` | writes a page of HTML about images |
 //! | [`image`] | assembles a base, layers and a config into an image |
 //! | [`layout`], [`registry`], [`engine`] | read base images and deliver images |
 //! | `aws` | talks to Amazon ECR, and fetches `layer_version`s |
@@ -65,6 +66,7 @@ mod pipeline;
 mod plan;
 pub mod project;
 pub mod registry;
+mod report;
 mod response_body;
 mod runtime;
 mod sample_event;

@@ -41,6 +41,18 @@ pub(crate) fn looks_secret(name: &str, value: &str) -> bool {
     looks_secret_by_value(value) || (looks_secret_by_name(name) && is_opaque(value))
 }
 
+/// A command or another text with `***` in place of the words that most likely are secrets, and of the values of variables that
+/// most likely hold one, such as in `TOKEN=abc run`.
+#[must_use]
+pub(crate) fn without_secrets(text: &str) -> String {
+    let shown = |word: &str| match word.split_once('=') {
+        Some((name, value)) if looks_secret(name, value) => format!("{name}=***"),
+        None if looks_secret("", word) => "***".to_owned(),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+}
+
 fn looks_secret_by_name(name: &str) -> bool {
     let words = words(name);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -98,6 +110,18 @@ fn is_opaque(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_in_commands_are_replaced() {
+        for (text, shown) in [
+            ("RUN |1 API_TOKEN=abc /bin/sh -c make", "RUN |1 API_TOKEN=*** /bin/sh -c make"),
+            ("login ghp_0123456789abcdef0123  x", "login ***  x"),
+            ("curl --url=https://a:b@c/", "curl --url=***"),
+            ("app.handler STAGE=dev", "app.handler STAGE=dev"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
 
     #[test]
     fn secrets_are_distinguished_from_references_to_them() {

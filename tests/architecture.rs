@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", ALL),
     ("fuzzing", ALL),
     ("pipeline", ALL),
+    ("report", &["inspect", "plan", "files", "runtime", "store", "project"]),
     ("engine", &["layout", "image", "files", "runtime", "store", "event", "response_body", "project"]),
     ("aws", &["registry", "layer_version", "store", "event", "response_body", "project"]),
     ("registry", &["image", "store", "event", "project"]),
@@ -69,7 +70,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are functions from values to values: what they need from the world is a parameter.
-const PURE: &[&str] = &["image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
+const PURE: &[&str] =
+    &["report", "image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
 
 /// What a pure room must not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

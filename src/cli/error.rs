@@ -163,6 +163,8 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     RepositoryTemplate(RepositoryTemplateError),
+    #[error("standard output cannot get both the page and the JSON of `--format json`")]
+    TwoResults,
     #[error("failed to write the result to standard output")]
     WriteResult(#[source] io::Error),
     #[error("failed to {action}")]
@@ -348,6 +350,7 @@ impl Failure for CommandError {
             Self::LeftAlone { .. } | Self::AllLeftAlone { .. } => {
                 Some("run `limg functions` for the list of functions".to_owned())
             }
+            Self::TwoResults => Some("use `-o FILE`".to_owned()),
             Self::Findings { .. } | Self::Unfit { .. } | Self::DeniedWarnings { .. } => None,
             Self::ImageArgument { .. } => Some("use a function's name, `oci:DIR`, `docker-daemon:NAME` or a reference with its registry".to_owned()),
             Self::Fs(_) | Self::System { .. } | Self::WriteResult(_) => None,

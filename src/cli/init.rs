@@ -133,18 +133,8 @@ fn base_for_definition(directory: &Path, base: &str, settings: &Settings) -> Res
     let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let directory = settings.directory.join(directory);
     let folder = real(&directory).map_err(FsError::because("find", &directory))?;
-    let from_folder = |path: PathBuf| real(&path).map_or(path, |path| relative(&folder, &path));
+    let from_folder = |path: PathBuf| real(&path).map_or(path, |path| fs::relative(&folder, &path));
     Ok(location.relative_to(&settings.directory).map_path(from_folder).to_string())
-}
-
-/// The path relative to the folder, both absolute. Stays absolute if they have only the root in common.
-fn relative(folder: &Path, path: &Path) -> PathBuf {
-    let common = folder.components().zip(path.components()).take_while(|(one, other)| one == other).count();
-    if common < 2 {
-        return path.to_owned();
-    }
-    let up = folder.components().skip(common).map(|_| std::path::Component::ParentDir);
-    up.chain(path.components().skip(common)).collect()
 }
 
 #[cfg(test)]
@@ -161,17 +151,5 @@ mod tests {
         assert_eq!(with(Some("*.log")).unwrap(), "*.log\n.limg/\nout/\n");
         assert_eq!(with(Some("/.limg\r\n# mine\n")).unwrap(), "/.limg\r\n# mine\nout/\n");
         assert_eq!(with(Some(" .limg/\nout\n")), None);
-    }
-
-    #[test]
-    fn relative_paths_lead_from_the_folder_to_the_path() {
-        for (folder, path, expected) in [
-            ("/home/shop", "/home/bases/python", "../bases/python"),
-            ("/home/shop", "/home/shop/base", "base"),
-            ("/home/a/b", "/home/base", "../../base"),
-            ("/home/shop", "/srv/base", "/srv/base"),
-        ] {
-            assert_eq!(relative(Path::new(folder), Path::new(path)), Path::new(expected));
-        }
     }
 }

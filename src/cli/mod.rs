@@ -32,6 +32,7 @@ mod plan;
 mod push;
 mod pushed;
 mod render;
+mod report;
 mod selection;
 mod settings;
 mod shard;
@@ -162,6 +163,10 @@ async fn run(
         Command::Inspect(arguments) => {
             let inspect = Box::pin(inspect::run(arguments, settings, terminal));
             unless_interrupted(inspect, interrupt, terminal).await
+        }
+        Command::Report(arguments) => {
+            let report = Box::pin(report::run(arguments, settings, terminal));
+            unless_interrupted(report, interrupt, terminal).await
         }
         Command::Dockerfile(arguments) => {
             let dockerfile = Box::pin(dockerfile::run(arguments, settings, terminal));

@@ -21,7 +21,7 @@ pub(crate) struct Loaded {
     /// Warnings.
     pub warnings: Listed,
     /// The same as they were found.
-    pub(super) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// The absolute path of the definition.
     pub file: PathBuf,
     /// The absolute path of its lock file, which need not exist.
@@ -69,11 +69,17 @@ impl Loaded {
     /// only others use.
     #[must_use]
     pub(crate) fn warnings_about(&self, functions: &[Function]) -> Listed {
+        self.sources.locate(&self.about(functions, &self.findings))
+    }
+
+    /// Those of some findings that are about these functions, what they use, or the whole definition.
+    #[must_use]
+    pub(crate) fn about(&self, functions: &[Function], findings: &[Finding]) -> Vec<Finding> {
         let entry =
             |place: &Place| self.sources.entry(place).map(|entry| (place.file().to_owned(), entry.to_vec()));
         let used: BTreeSet<_> = functions.iter().flat_map(Function::places).filter_map(entry).collect();
         let concerns = |finding: &&Finding| entry(&finding.place).is_none_or(|entry| used.contains(&entry));
-        self.sources.locate(&self.findings.iter().filter(concerns).cloned().collect::<Vec<_>>())
+        findings.iter().filter(concerns).cloned().collect()
     }
 }
 

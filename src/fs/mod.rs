@@ -172,6 +172,17 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// The path relative to the folder, both absolute. Stays absolute if they have only the root in common.
+#[must_use]
+pub(crate) fn relative(folder: &Path, path: &Path) -> PathBuf {
+    let common = folder.components().zip(path.components()).take_while(|(one, other)| one == other).count();
+    if common < 2 {
+        return path.to_owned();
+    }
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(path.components().skip(common)).collect()
+}
+
 /// Whether a folder has nothing in it.
 pub(crate) fn is_empty_folder(path: &Path) -> Result<bool, FsError> {
     let mut entries = std::fs::read_dir(path).map_err(FsError::because("list the folder", path))?;
@@ -212,4 +223,21 @@ pub(crate) fn make_executable(path: &Path) -> Result<(), FsError> {
     File::open(path)
         .and_then(|file| set_mode(&file, 0o755))
         .map_err(FsError::because("make executable", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_lead_from_the_folder_to_the_path() {
+        for (folder, path, expected) in [
+            ("/home/shop", "/home/bases/python", "../bases/python"),
+            ("/home/shop", "/home/shop/base", "base"),
+            ("/home/a/b", "/home/base", "../../base"),
+            ("/home/shop", "/srv/base", "/srv/base"),
+        ] {
+            assert_eq!(relative(Path::new(folder), Path::new(path)), Path::new(expected));
+        }
+    }
 }

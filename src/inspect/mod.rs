@@ -9,14 +9,20 @@ mod largest;
 mod layers;
 mod mtree;
 mod origin;
+mod packages;
+mod whole_image;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub(crate) use at_path::{Destination, PathView};
-pub(crate) use largest::{Largest, Package};
+pub(crate) use largest::Largest;
+#[cfg(test)]
+pub(crate) use layers::TotalSize;
 pub(crate) use layers::{Amount, FileEntry, Hidden, LayerFacts, LayersView};
 pub(crate) use mtree::{MtreeEntry, lines as mtree_lines};
+pub(crate) use packages::Package;
+pub(crate) use whole_image::{Duplicate, SeenFile, WholeImage};
 
 use crate::files::{LayerReadError, Overlay};
 use crate::image::BaseImage;

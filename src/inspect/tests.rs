@@ -1,7 +1,7 @@
 //! Views of images with small layers.
 
 use super::*;
-use crate::files::{FileState, Hiding};
+use crate::files::{FileState, Hiding, ImageFiles};
 use crate::image::Layer;
 use crate::image::fixture::{image_of, layer};
 use crate::store::Store;
@@ -221,4 +221,42 @@ fn a_config_is_shown_without_its_layers() {
     let Found::Config { config } = inspect(&image, &View::Config).unwrap().found else { panic!() };
     assert_eq!(config["config"]["Cmd"], serde_json::json!(["app.handler"]));
     assert!(inspect(&image, &View::Layers).is_err(), "the layer is not on this machine");
+}
+
+#[test]
+fn a_whole_image_has_what_is_hidden_and_what_is_there_several_times() {
+    let (_folder, store) = Store::for_test();
+    let mut layers = layers(&store);
+    layers.push((
+        "limg: layer copies".to_owned(),
+        layer(
+            &store,
+            &[("opt/one", 0o644, "new dash"), ("opt/two", 0o644, "new dash"), ("opt/empty", 0o644, "")],
+        ),
+    ));
+    let image = image_of(layers, "app.handler");
+    let blobs = image.layers().iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));
+    let found = WholeImage::read(&image, &ImageFiles::read(blobs).unwrap()).unwrap();
+    let overwritten: Vec<_> = found.overwritten.iter().map(|file| (file.path.as_str(), file.layer)).collect();
+    let expected = [
+        ("/etc/old", 1),
+        ("/usr/bin/dash", 1),
+        ("/etc/folder/a", 1),
+        ("/etc/folder/b", 1),
+        ("/var/task/app.py", 3),
+    ];
+    assert_eq!(overwritten, expected);
+    let paths = ["/opt/one", "/opt/two", "/usr/bin/dash"].map(str::to_owned).to_vec();
+    assert_eq!(found.duplicates, [Duplicate { size: 8, paths, copies: 3, highest_layer: 4 }]);
+    assert_eq!(found.duplicates[0].wasted(), 16);
+    let sizes: Vec<_> = found.files.iter().map(|file| (file.path.as_str(), file.layer, file.size)).collect();
+    let expected = [
+        ("/etc/folder", 2, 6),
+        ("/opt/empty", 4, 0),
+        ("/opt/one", 4, 8),
+        ("/opt/two", 4, 8),
+        ("/usr/bin/dash", 2, 8),
+        ("/var/task/app.py", 3, 5),
+    ];
+    assert_eq!(sizes, expected);
 }

@@ -1,5 +1,6 @@
 //! Checks functions, and images wherever they are, without making or writing any.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::{self, LoadedBase};
@@ -14,7 +15,7 @@ use crate::finding::{Finding, Place};
 use crate::image::BaseImage;
 use crate::project::{Architecture, Function, ImageLocation};
 use crate::runtime::Date;
-use crate::store::Store;
+use crate::store::{Digest, Store};
 
 /// Finds what is wrong with, or worth knowing about, the images of functions. The layers of their bases are fetched: what is
 /// missing in an image shows only with all of its files.
@@ -29,10 +30,39 @@ pub(crate) async fn check_functions(
     let all: BTreeSet<usize> = (0..inputs.functions.len()).collect();
     base::index_fully(&mut inputs.bases, &all, context).await?;
     let context = context.clone();
-    blocking(move || judge(&inputs, &context)).await
+    blocking(move || judge(&inputs, &mut KnownBases::new(), &context)).await
 }
 
-fn judge(inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, PipelineError> {
+/// As [`check_functions`], but the findings of each function on their own, in the order of the functions. What several functions
+/// share is found for each of them.
+///
+/// # Errors
+/// As [`check_functions`].
+pub(super) async fn check_each(
+    functions: &[&Function],
+    context: &Context,
+) -> Result<Vec<Vec<Finding>>, PipelineError> {
+    let mut inputs = load_inputs(functions, context).await?;
+    let all: BTreeSet<usize> = (0..inputs.functions.len()).collect();
+    base::index_fully(&mut inputs.bases, &all, context).await?;
+    let context = context.clone();
+    blocking(move || {
+        let mut known = KnownBases::new();
+        let functions =
+            std::mem::take(&mut inputs.functions).into_iter().zip(std::mem::take(&mut inputs.bases));
+        let found = functions.map(|(function, base)| {
+            (inputs.functions, inputs.bases) = (vec![function], vec![base]);
+            judge(&inputs, &mut known, &context)
+        });
+        found.collect()
+    })
+    .await
+}
+
+/// The files of bases, by the digests of their configs.
+type KnownBases = BTreeMap<Digest, ImageFiles>;
+
+fn judge(inputs: &Inputs, known: &mut KnownBases, context: &Context) -> Result<Vec<Finding>, PipelineError> {
     let (planned, mut findings) = match plan_images::plan_all(inputs) {
         Ok(Planning::Done { planned, warnings, left_out: _ }) => (planned, warnings),
         Err(PipelineError::Findings(findings)) => return Ok(findings),
@@ -40,17 +70,13 @@ fn judge(inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, PipelineErr
         Ok(Planning::NeedsFullIndexes(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut known: BTreeMap<&str, ImageFiles> = BTreeMap::new();
     for Planned { function, base, plan } in &planned {
         let LoadedBase { name, image, .. } = &***base;
         let failed = |source| PipelineError::Base { base: name.clone(), source };
-        if !known.contains_key(image.config_digest().as_str()) {
-            known.insert(
-                image.config_digest().as_str(),
-                base::contents(image, &context.store).map_err(failed)?,
-            );
-        }
-        let Some(of_base) = known.get(image.config_digest().as_str()) else { continue };
+        let of_base = match known.entry(image.config_digest().clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(base::contents(image, &context.store).map_err(failed)?),
+        };
         let trees = plan.layers.iter().map(|layer| &*layer.tree);
         let files = of_base.clone().with_trees(trees).map_err(|source| PipelineError::Source {
             what: format!("the function `{}`", function.name),

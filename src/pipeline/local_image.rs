@@ -58,7 +58,36 @@ pub(super) async fn read_any(
     read(architecture).await
 }
 
-/// Builds the image of a function in the store. Its layers are made or fetched if they are needed.
+/// Builds the images of functions in the store. Their layers are made or fetched if they are needed.
+///
+/// # Errors
+/// When one cannot be built.
+pub(super) async fn build_all(
+    functions: &[&Function],
+    parts: Parts,
+    options: &Options,
+    context: &Context,
+) -> Result<Vec<(Built, BaseImage)>, PipelineError> {
+    let built = Box::pin(build(functions, LayerForm::Blobs, options, None, context)).await?;
+    let mut images = Vec::new();
+    for built in built {
+        let image = async {
+            let image = &built.image;
+            if parts == Parts::All {
+                built.provide(image.unique_blobs(), context).await?;
+            }
+            let layers = image.layers().iter().filter_map(ImageLayer::blob).cloned().collect();
+            let manifest = &image.manifest()?.bytes;
+            Ok::<_, BaseError>(BaseImage::new(manifest, image.config(), layers, image.architecture())?)
+        };
+        let failed = |source| PipelineError::ReadImage { image: built.name.clone(), source };
+        let image = image.await.map_err(failed)?;
+        images.push((built, image));
+    }
+    Ok(images)
+}
+
+/// As [`build_all`], of one function.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -68,19 +97,7 @@ pub(super) async fn build_one(
     options: &Options,
     context: &Context,
 ) -> Result<(Built, BaseImage), PipelineError> {
-    let built = Box::pin(build(&[function], LayerForm::Blobs, options, None, context)).await?;
+    let built = build_all(&[function], parts, options, context).await?;
     let lost = || PipelineError::Lost { name: format!("image of {}", function.name) };
-    let built = built.into_iter().next().ok_or_else(lost)?;
-    let image = async {
-        let image = &built.image;
-        if parts == Parts::All {
-            built.provide(image.unique_blobs(), context).await?;
-        }
-        let layers = image.layers().iter().filter_map(ImageLayer::blob).cloned().collect();
-        let manifest = &image.manifest()?.bytes;
-        Ok::<_, BaseError>(BaseImage::new(manifest, image.config(), layers, image.architecture())?)
-    };
-    let failed = |source| PipelineError::ReadImage { image: function.name.clone(), source };
-    let image = image.await.map_err(failed)?;
-    Ok((built, image))
+    built.into_iter().next().ok_or_else(lost)
 }

@@ -34,6 +34,7 @@ mod push;
 mod remote_cache;
 mod remote_image;
 mod remote_layers;
+mod report;
 mod snapshot;
 mod source_trees;
 mod stale_bytecode;
@@ -57,6 +58,7 @@ pub(crate) use inspect::{Subject, inspect};
 pub(crate) use judge::{Judgement, judge};
 pub(crate) use pins::{Pinning, Pins};
 pub(crate) use push::{BlobTotal, Evidence, LayerStep, PlannedLayer, PushChange, PushPlan, Pushed, Target};
+pub(crate) use report::{report_functions, report_image};
 pub(crate) use snapshot::snapshot;
 pub(crate) use update::update;
 

@@ -18,7 +18,7 @@ const EVERYWHERE: [&str; 8] = [
 #[test]
 fn help_names_every_flag() {
     let context = Context::new();
-    let cases: [(&[&str], &[&str]); 13] = [
+    let cases: [(&[&str], &[&str]); 14] = [
         (
             &[],
             &[
@@ -72,6 +72,7 @@ fn help_names_every_flag() {
                 "--arch <ARCH>",
             ],
         ),
+        (&["report"], &["[FUNCTION|IMAGE]...", "-o, --output <FILE>", "docker-daemon:NAME", "--arch <ARCH>"]),
         (&["migrate"], &["-o, --output <FILE>", "-f, --file <FILE>", "--source", "--base <RUNTIME=IMAGE>"]),
         (&["fix"], &["<IMAGE>", "-o, --output <DEST>", "--arch <ARCH>", "oci-archive:FILE", "exit code"]),
         (&["event"], &["[NAME]", "sqs:", "Two messages from an SQS queue", "invoke -e @NAME"]),

@@ -34,6 +34,7 @@ mod output;
 mod pins;
 mod plan;
 mod readme;
+mod report;
 mod reuse;
 mod schema;
 mod serverless;

@@ -40,6 +40,7 @@ mod node_packages;
 mod packages;
 mod push;
 mod remote_layers;
+mod report;
 mod sam;
 mod serverless;
 mod starters;

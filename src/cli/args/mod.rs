@@ -21,6 +21,7 @@ mod migrate;
 mod plan;
 mod push;
 mod reading;
+mod report;
 mod template;
 mod update;
 
@@ -50,6 +51,7 @@ pub(super) use self::plan::PlanCommand;
 pub(super) use self::push::PushEcrArguments;
 pub(super) use self::push::{PushArguments, PushCommand, PushRegistryArguments};
 pub(super) use self::reading::Reading;
+pub(super) use self::report::ReportArguments;
 pub(super) use self::template::TemplateArguments;
 pub(super) use self::update::UpdateArguments;
 
@@ -170,6 +172,8 @@ pub(super) enum Command {
     Inspect(InspectArguments),
     /// Show what differs between two images: layers, packages, files and settings
     Diff(DiffArguments),
+    /// Write a page about images: sizes, packages, duplicates, findings
+    Report(ReportArguments),
     /// Write a Dockerfile that makes the image of a function, with the files that it copies
     Dockerfile(DockerfileArguments),
     /// Explain a finding of limg, or a pasted error of Lambda, ECR or CloudFormation: its causes and the fix
