@@ -13,7 +13,7 @@ use super::write_entry::write_entry;
 use crate::check::image::LayerCorrections;
 use crate::extract::Pack;
 use crate::files::{OverlayFile, OverlayNode, RawEntry, TarEntries, TarEntry, entry_path, is_whiteout};
-use crate::project::ImagePath;
+use crate::project::{ImagePath, is_in};
 use crate::store::Blob;
 use crate::tree::IMAGE_SIZE_LIMIT;
 use crate::units::limit;
@@ -102,6 +102,9 @@ impl<'a> Rewriter<'a> {
             return Ok(());
         }
         self.parents(&entry.raw.name, output)?;
+        if !entry.kind.is_dir() && self.below.folders.contains(path.as_str()) {
+            self.forget_folder(&path);
+        }
         if entry.kind.is_dir() || entry.kind.is_symlink() {
             self.below.folders.insert(path.to_string());
         }
@@ -115,6 +118,13 @@ impl<'a> Rewriter<'a> {
             self.open(&path, &mut entry.raw)?;
         }
         write_entry(output, entry.raw, entry.size, content)
+    }
+
+    /// Something else takes the place of a folder: what was in it is gone.
+    fn forget_folder(&mut self, path: &ImagePath) {
+        let is_outside = |other: &String| !is_in(other, path.as_str());
+        self.below.folders.retain(is_outside);
+        self.moved.retain(is_outside);
     }
 
     /// Writes a hard link: as what it links to, if it must not stay one and can be copied.

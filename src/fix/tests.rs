@@ -262,9 +262,28 @@ fn contents(files: &ImageFiles) -> BTreeMap<String, String> {
     entries.collect()
 }
 
+/// Leaves out entries that make a folder of a file or link of their own layer, or the reverse. Which of the two is meant depends on
+/// the order, and no tool writes them.
+fn without_changes_of_kind(layer: &mut Vec<TestEntry>) {
+    let mut folders: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+    layer.retain(|entry| {
+        let name = entry.name.strip_suffix(b"/").unwrap_or(&entry.name);
+        let ends = name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+        let parents = ends.map(|end| (name[..end].to_vec(), true));
+        let own = (name.to_vec(), entry.header.entry_type().is_dir());
+        let all: Vec<(Vec<u8>, bool)> = parents.chain([own]).collect();
+        let fits =
+            all.iter().all(|(path, is_folder)| folders.get(path).is_none_or(|known| known == is_folder));
+        if fits {
+            folders.extend(all);
+        }
+        fits
+    });
+}
+
 proptest! {
     // Few, since the store waits for the disk.
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn any_image_is_corrected_and_keeps_its_contents(
@@ -273,6 +292,7 @@ proptest! {
         pipes in vec(proptest::option::of(prop_oneof![Just("a"), Just("b"), Just("a-")]), 5),
     ) {
         let (_, mut layers) = image(&layers);
+        layers.iter_mut().for_each(without_changes_of_kind);
         let below_opt = |name: &[u8]| [b"opt/", name].concat();
         for (number, entry) in layers.iter_mut().flatten().enumerate() {
             entry.name = below_opt(&entry.name);

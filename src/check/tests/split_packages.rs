@@ -48,7 +48,7 @@ fn parts_that_python_joins_are_fine() {
             &["/var/task/shop/__init__.py", "/var/task/shop/a.py", "/var/task/shop/b.py"],
             &["/opt/python/shop/__init__.py", "/opt/python/shop/a.py", "/opt/python/shop/c.py"],
         ),
-        // What nobody imports, and what is no module.
+        // What functions do not import, and what is not a module.
         (&["/var/task/tests/__init__.py", "/var/task/tests/a.py"], &["/opt/python/tests/b.py"]),
         (&["/var/task/shop/__init__.py", "/var/task/shop/a.py"], &["/opt/python/shop/b.json"]),
         // Both layers have one folder.
