@@ -29,6 +29,9 @@ const ELF_LIMIT: u64 = 64 * 1024 * 1024;
 /// The most bytes of a package's metadata that are read: more than its headers.
 const METADATA_LIMIT: usize = 16 * 1024;
 
+/// The longest text that is kept, in bytes: more than people write.
+const TEXT_LIMIT: u64 = 256 * 1024;
+
 /// The most bytes of a script's first line that the kernel reads.
 const FIRST_LINE: usize = 256;
 
@@ -55,6 +58,9 @@ pub struct FileContent {
     /// The Python package that it describes.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageMetadata>,
+    /// Its text, if it is one that was asked for and no longer than [`TEXT_LIMIT`].
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// What the kernel makes of a file that it can, or should, execute or load.
@@ -105,12 +111,13 @@ pub struct LayerFacts {
 }
 
 impl ImageFiles {
-    /// Reads the layers of an image, the lowest first.
+    /// Reads the layers of an image, the lowest first. The texts of the given files are kept.
     ///
     /// # Errors
     /// When a layer cannot be read or is damaged.
     pub fn read<'a>(
         layers: impl IntoIterator<Item = (&'a Blob, &'a Digest, &'a Digest)>,
+        texts: &BTreeSet<ImagePath>,
     ) -> Result<Self, LayerReadError> {
         let mut overlay = Overlay::default();
         let (mut by_origin, mut facts, mut folders) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
@@ -122,9 +129,10 @@ impl ImageFiles {
                 if let Some(path) =
                     path.filter(|_| tar_entry.kind.is_file() || tar_entry.kind.is_contiguous())
                 {
+                    let keeps_text = texts.contains(path);
                     by_origin.insert(
                         Origin { layer: number, entry },
-                        FileContent::read(path, tar_entry.size, content)?,
+                        FileContent::read(path, tar_entry.size, keeps_text, content)?,
                     );
                 }
                 entry += 1;
@@ -229,7 +237,7 @@ impl LayerFacts {
 
 impl FileContent {
     /// Reads the content of a file in an archive.
-    fn read(path: &ImagePath, size: u64, content: &mut dyn Read) -> io::Result<Self> {
+    fn read(path: &ImagePath, size: u64, keeps_text: bool, content: &mut dyn Read) -> io::Result<Self> {
         let mut hashed = HashingReader::new(content);
         let mut head = Vec::new();
         hashed.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
@@ -237,6 +245,11 @@ impl FileContent {
         if is_metadata(path) {
             hashed.by_ref().take(METADATA_LIMIT as u64).read_to_end(&mut head)?;
             package = PackageMetadata::parse(&String::from_utf8_lossy(&head));
+        }
+        let mut text = None;
+        if keeps_text && size <= TEXT_LIMIT {
+            hashed.by_ref().take(TEXT_LIMIT).read_to_end(&mut head)?;
+            text = Some(String::from_utf8_lossy(&head).into_owned());
         }
         let is_elf = head.starts_with(b"\x7fELF") && size <= ELF_LIMIT;
         if is_elf {
@@ -253,7 +266,7 @@ impl FileContent {
             }
             program => FileProgram::of(program, &head),
         };
-        Ok(Self { digest, program, package })
+        Ok(Self { digest, program, package, text })
     }
 
     /// Reads the parts of a file that show what it is.
@@ -262,13 +275,13 @@ impl FileContent {
         if is_metadata(path) {
             let package =
                 PackageMetadata::parse(&String::from_utf8_lossy(&file.content.head(METADATA_LIMIT)?));
-            return Ok(Self { digest: None, program: None, package });
+            return Ok(Self { digest: None, program: None, package, text: None });
         }
         let program = match Program::of(&head) {
             Program::Elf(machine) => Some(FileProgram::Elf(machine, ElfFacts::read(&file.content, &head)?)),
             program => FileProgram::of(program, &head),
         };
-        Ok(Self { digest: None, program, package: None })
+        Ok(Self { digest: None, program, package: None, text: None })
     }
 }
 

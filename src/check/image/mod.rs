@@ -26,6 +26,7 @@ use crate::project::{Architecture, ImagePath, RunConfig};
 use crate::runtime::{AWS_ENTRYPOINT, Contract, LAYER_ROOT, TASK_ROOT};
 
 pub(crate) use form::ImageForm;
+pub(crate) use handler::files_of_handler;
 
 /// A rule.
 type Rule = fn(&ImageSubject<'_>) -> Vec<Finding>;
