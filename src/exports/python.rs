@@ -67,9 +67,8 @@ fn bind(node: Node<'_>, text: &str, names: &mut Names) {
                 names.add_function(text_of(name, text));
             }
         }
-        "class_definition" => add_field(node, "name", text, names),
         "assignment" | "for_statement" | "type_alias_statement" => add_field(node, "left", text, names),
-        "named_expression" => add_field(node, "name", text, names),
+        "class_definition" | "named_expression" => add_field(node, "name", text, names),
         "import_statement" | "import_from_statement" | "future_import_statement" => {
             import(node, text, names);
         }

@@ -164,7 +164,7 @@ struct File<'a> {
     is_own: bool,
 }
 
-impl<'a> File<'a> {
+impl File<'_> {
     /// The scope that a node opens.
     fn scope(&self, node: Node<'_>, scopes: &[Scope]) -> Option<Scope> {
         let outer = scopes.last().map(|scope| scope.owner);

@@ -154,8 +154,8 @@ fn the_handlers_module_exports_what_the_handler_names() {
     app("from lib import *").is_fine();
     app("x = (").is_fine();
     app("x = 1")
-        .runs(|run| run.environment.push(("PYTHONPATH".to_owned(), "/src".to_owned())))
-        .file("src/app.py: ", 0o644)
+        .runs(|run| run.environment.push(("PYTHONPATH".to_owned(), "/opt".to_owned())))
+        .file("opt/app.py: ", 0o644)
         .is_fine();
 }
 

@@ -1,97 +1,22 @@
-//! The names of a module of Node.js: an ES module, or one of CommonJS.
+//! The names of a module of `CommonJS`.
 //!
-//! Of a module of CommonJS every mention of `exports`, `module` and the top level's `this` must be one whose effect is known,
-//! as those are that people, TypeScript, Babel, SWC and esbuild write. One other mention makes the names unknowable.
+//! Every mention of `exports`, `module` and the top level's `this` must be one whose effect is known, as those are that people,
+//! TypeScript, Babel, SWC and esbuild write. One other mention makes the names unknowable.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use tree_sitter::{Node, Tree};
 
-use super::syntax::{field, is_field, parse, text_of, walk};
-use super::{Exports, Names};
-
-/// How Node.js loads a module (Node.js documentation, "Determining module system").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// As an ES module.
-    EsModule,
-    /// As a module of CommonJS.
-    CommonJs,
-}
+use super::unquoted;
+use crate::exports::Names;
+use crate::exports::syntax::{field, is_field, text_of, walk};
 
 /// What evaluates texts, or leads to the exports of a loaded module.
 const OPENS: [&str; 4] = ["Function", "_cache", "eval", "mainModule"];
 
 /// The properties of `module` that have nothing to do with its exports.
 const OF_MODULE: [&str; 7] = ["children", "filename", "id", "loaded", "parent", "path", "paths"];
-
-/// What a module of Node.js exports.
-pub(crate) fn exports(text: &str, format: Format) -> Exports {
-    let Some(tree) = parse(text, &tree_sitter_javascript::LANGUAGE.into()) else {
-        return Exports::Unknowable;
-    };
-    let names = match format {
-        Format::EsModule => of_es_module(&tree, text),
-        Format::CommonJs => of_common_js(&tree, text),
-    };
-    names.map_or(Exports::Unknowable, Exports::Known)
-}
-
-/// The names of an ES module, which only its export statements give it.
-fn of_es_module(tree: &Tree, text: &str) -> Option<Names> {
-    let mut names = Names::default();
-    let root = tree.root_node();
-    let mut cursor = root.walk();
-    for statement in root.named_children(&mut cursor).filter(|node| node.kind() == "export_statement") {
-        add_exported(statement, text, &mut names)?;
-    }
-    Some(names)
-}
-
-/// Adds what an export statement exports. Nothing for `export * from`.
-fn add_exported(statement: Node<'_>, text: &str, names: &mut Names) -> Option<()> {
-    if is_default(statement) {
-        names.all.insert("default".to_owned());
-        return Some(());
-    }
-    if let Some(declaration) = field(statement, "declaration") {
-        match field(declaration, "name") {
-            Some(name) => names.add_function(text_of(name, text)),
-            None => add_declared(declaration, text, names),
-        }
-        return Some(());
-    }
-    let mut cursor = statement.walk();
-    let list = statement
-        .named_children(&mut cursor)
-        .find(|child| matches!(child.kind(), "export_clause" | "namespace_export"))?;
-    let mut cursor = list.walk();
-    for exported in list.named_children(&mut cursor).filter(|child| child.kind() != "comment") {
-        let name = field(exported, "alias").or_else(|| field(exported, "name")).unwrap_or(exported);
-        names.add_function(unquoted(text_of(name, text)));
-    }
-    Some(())
-}
-
-fn is_default(statement: Node<'_>) -> bool {
-    let mut cursor = statement.walk();
-    statement.children(&mut cursor).any(|child| child.kind() == "default")
-}
-
-/// Adds what a declaration of variables declares.
-fn add_declared(declaration: Node<'_>, text: &str, names: &mut Names) {
-    let mut cursor = declaration.walk();
-    let declarators = declaration.named_children(&mut cursor);
-    for pattern in declarators.filter_map(|declarator| field(declarator, "name")) {
-        let _ = walk(pattern, |node, _| {
-            if matches!(node.kind(), "identifier" | "shorthand_property_identifier_pattern") {
-                names.add_function(text_of(node, text));
-            }
-            ControlFlow::Continue(())
-        });
-    }
-}
 
 /// What stands for the exports object, or leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +38,8 @@ struct Scope {
     hides_this: bool,
 }
 
-/// The names of a module of CommonJS. Nothing if they are unknowable.
-fn of_common_js(tree: &Tree, text: &str) -> Option<Names> {
+/// The names of a module. Nothing if they are unknowable.
+pub(super) fn names(tree: &Tree, text: &str) -> Option<Names> {
     let mut module = CommonJs { text, names: Names::default(), copied: BTreeSet::new() };
     let mut scopes: Vec<Scope> = Vec::new();
     let is_known = walk(tree.root_node(), |node, around| {
@@ -183,7 +108,7 @@ fn scope(node: Node<'_>, text: &str) -> Option<Scope> {
     Some(scope)
 }
 
-/// A module of CommonJS that is read.
+/// A module that is read.
 struct CommonJs<'a> {
     text: &'a str,
     names: Names,
@@ -372,8 +297,4 @@ fn only_looks(expression: Node<'_>, operand: Node<'_>) -> bool {
         Some("&&") => is_field(expression, "left", operand),
         _ => false,
     }
-}
-
-fn unquoted(text: &str) -> &str {
-    text.trim_matches(['"', '\''])
 }
