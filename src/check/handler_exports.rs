@@ -1,7 +1,7 @@
 //! Whether a handler's module exports the function that the handler names.
 //!
-//! What a module exports is in its text, and nothing is said if that does not show it for certain. Files come from whoever knows
-//! them: those of a planned image from its trees, those of a finished one from what was kept of it.
+//! Nothing is reported if the text of the module does not show its exports for certain. The caller reads the files: those of a
+//! planned image are in its trees, those of a finished one among the texts that were kept of it.
 
 use std::collections::BTreeSet;
 

@@ -72,7 +72,7 @@ fn bind(node: Node<'_>, text: &str, names: &mut Names) {
         "import_statement" | "import_from_statement" | "future_import_statement" => {
             import(node, text, names);
         }
-        // In `with`, `except` and `case`. Whatever the last child is, it contains the target.
+        // In `with`, `except` and `case`. The last child contains the target.
         "as_pattern" => {
             let last = u32::try_from(node.named_child_count()).ok().and_then(|count| count.checked_sub(1));
             if let Some(target) = last.and_then(|last| node.named_child(last)) {

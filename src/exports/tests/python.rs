@@ -83,7 +83,7 @@ fn what_may_have_other_names_is_unknowable() {
 }
 
 #[test]
-fn functions_are_told_from_other_names() {
+fn functions_are_distinguished_from_other_names() {
     let text = "import json\nfrom handlers import api_handler\nTABLE = 1\nhandler = app\ndef run(): pass\nclass A: pass\n";
     let Exports::Known(names) = python::exports(text) else { panic!("not parsed") };
     assert_eq!(names.functions.into_iter().collect::<Vec<_>>(), ["api_handler", "handler", "run"]);
