@@ -58,7 +58,7 @@ pub struct FileContent {
     /// The Python package that it describes.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageMetadata>,
-    /// Its text, if it is one that was asked for and no longer than [`TEXT_LIMIT`].
+    /// Its text, if it is one that was asked for and not too long.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
