@@ -19,6 +19,7 @@
 //! | `bytecode` | compiles Python sources of trees |
 //! | `plan` | puts the trees where Lambda expects them, and completes the image config |
 //! | `check` | checks a planned image against Lambda's rules |
+//! | `exports` | finds what a module of Python, Node.js or Ruby exports |
 //! | [`layer`] | writes a tree as a deterministic layer blob into the [`store`] |
 //! | `dockerfile` | writes a Dockerfile that makes the same image, and its context |
 //! | `extract` | extracts files of another image as a tree |
@@ -47,6 +48,7 @@ mod dockerfile;
 pub mod engine;
 mod event;
 mod explain;
+mod exports;
 mod extract;
 pub mod failure;
 pub mod files;

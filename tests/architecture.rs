@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("extract", &["image", "files", "tree", "store", "project"]),
     ("image", &["layer", "store", "project"]),
     ("layer", &["files", "tree", "store", "project"]),
-    ("check", &["plan", "files", "tree", "runtime", "store", "project"]),
+    ("check", &["plan", "files", "tree", "runtime", "exports", "store", "project"]),
     ("plan", &["files", "tree", "runtime", "project"]),
     ("files", &["tree", "store", "project"]),
     ("bytecode", &["install", "tree", "store", "event", "project"]),
@@ -52,6 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lock", &["store", "strict_yaml", "project"]),
     ("runtime", &["project"]),
     ("explain", &["strict_yaml"]),
+    ("exports", &[]),
     ("sample_event", &[]),
     ("store", &[]),
     ("event", &["project"]),
@@ -71,7 +72,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Rooms that are functions from values to values: what they need from the world is a parameter.
 const PURE: &[&str] =
-    &["report", "image", "check", "plan", "definition", "runtime", "explain", "sample_event"];
+    &["report", "image", "check", "plan", "definition", "runtime", "explain", "exports", "sample_event"];
 
 /// What a pure room must not name: clocks, the environment, the network, and calls that write.
 const IMPURE: &[&str] = &[

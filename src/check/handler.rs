@@ -3,8 +3,12 @@
 //! How a runtime reads a handler is that of its client (aws-lambda-python-runtime-interface-client and its siblings). What
 //! limg cannot know is not judged: the content of Java archives, and entry points that do what they want with a handler.
 
+use std::collections::BTreeSet;
+
+use super::Subject;
+use super::handler_exports::{self, Text};
 use super::handler_module::Module;
-use super::{Subject, handler_function};
+use crate::exports;
 use crate::files::Found;
 use crate::finding::{Code, Finding, Help, Place};
 use crate::plan::Startup;
@@ -64,7 +68,8 @@ fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Result<Option
     }
     if exists(subject, &module) {
         let is_known = plan.wrappers.is_empty();
-        return if is_known { handler_function::missing(subject, handler, &module, place) } else { Ok(None) };
+        let Some(files) = own_files(subject, &module).filter(|_| is_known) else { return Ok(None) };
+        return handler_exports::missing(handler, &module, &files, place, |path| text(subject, path));
     }
     let message = format!(
         "the handler `{handler}` is in {}, which is neither in the code nor in a layer or the base",
@@ -74,11 +79,17 @@ fn missing(subject: &Subject<'_>, handler: &str, place: &Place) -> Result<Option
 }
 
 fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
-    let Subject { contract, plan, .. } = subject;
+    let Subject { plan, .. } = subject;
     if module.may_be_in_archive() && plan.merged.paths().any(|path| may_be_on_class_path(subject, path)) {
         return true;
     }
-    let configuration = subject.function.configuration.iter();
+    folders(subject, module).iter().any(|folder| is_in_folder(subject, module, folder))
+        || is_installed(subject, module)
+}
+
+/// The folders in which the module is searched.
+fn folders<'a>(Subject { function, contract, plan, .. }: &Subject<'a>, module: &Module<'_>) -> Vec<&'a str> {
+    let configuration = function.configuration.iter();
     let image = plan.run.environment.iter().map(|(name, value)| (name, value));
     let environment = image.chain(configuration);
     let of_variables = environment.filter(|(name, _)| module.variables().contains(&name.as_str()));
@@ -87,8 +98,26 @@ fn exists(subject: &Subject<'_>, module: &Module<'_>) -> bool {
         contract.search_paths.iter().filter(|(name, _)| module.variables().contains(&name.as_str()));
     let searched = searched.flat_map(|(_, entries)| entries).map(String::as_str);
     let directory = plan.run.working_directory.as_deref();
-    let mut folders = [TASK_ROOT].into_iter().chain(directory).chain(of_variables).chain(searched);
-    folders.any(|folder| is_in_folder(subject, module, folder)) || is_installed(subject, module)
+    [TASK_ROOT].into_iter().chain(directory).chain(of_variables).chain(searched).collect()
+}
+
+/// The files of the module, if all are in the code and none is an extension module.
+fn own_files(subject: &Subject<'_>, module: &Module<'_>) -> Option<BTreeSet<ImagePath>> {
+    let folders = folders(subject, module);
+    if folders.iter().any(|folder| has_extension_module(subject, module, folder)) {
+        return None;
+    }
+    let files = folders.iter().flat_map(|folder| files_in(subject, module, folder)).collect::<BTreeSet<_>>();
+    files.iter().all(|path| path.is_below(TASK_ROOT)).then_some(files)
+}
+
+/// The text of a file in the image.
+fn text(Subject { plan, .. }: &Subject<'_>, path: &ImagePath) -> Result<Text, TreeError> {
+    Ok(match plan.merged.resolve(path) {
+        Some(Found::File(file)) => Text::of(&file.content.head(exports::LONGEST + 1)?),
+        Some(Found::BaseFile(_)) => Text::Unknown,
+        Some(Found::Directory) | None => Text::Missing,
+    })
 }
 
 /// Whether a path is an archive from which Lambda loads classes: in `lib` of the code, in `java/lib` of a layer (facts 2.5), or
@@ -108,14 +137,24 @@ fn may_be_on_class_path(Subject { function, plan, .. }: &Subject<'_>, path: &Ima
             || folder == format!("{LAYER_ROOT}/java/lib"))
 }
 
-fn is_in_folder(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>, folder: &str) -> bool {
-    let is_file = |name: &str| {
-        let path = if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") };
-        path.parse::<ImagePath>().is_ok_and(|path| plan.merged.is_file(&path))
-    };
-    if module.files().iter().any(|name| is_file(name)) {
-        return true;
-    }
+fn is_in_folder(subject: &Subject<'_>, module: &Module<'_>, folder: &str) -> bool {
+    files_in(subject, module, folder).next().is_some() || has_extension_module(subject, module, folder)
+}
+
+/// The files in a folder that the module may be.
+fn files_in(
+    Subject { plan, .. }: &Subject<'_>,
+    module: &Module<'_>,
+    folder: &str,
+) -> impl Iterator<Item = ImagePath> {
+    module.files().into_iter().filter_map(move |name| {
+        let path = if name.starts_with('/') { name } else { format!("{folder}/{name}") };
+        path.parse().ok().filter(|path| plan.merged.is_file(path))
+    })
+}
+
+/// Whether a folder has the module as one that is compiled for Python.
+fn has_extension_module(Subject { plan, .. }: &Subject<'_>, module: &Module<'_>, folder: &str) -> bool {
     // `MODULE.cpython-312-x86_64-linux-gnu.so`
     let Some(stem) = module.extension_module() else { return false };
     let Ok(stem) = format!("{folder}/{stem}").parse::<ImagePath>() else { return false };

@@ -15,10 +15,23 @@ pub(super) struct Module<'a> {
     function: &'a str,
 }
 
+/// The function that a handler names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Function<'a> {
+    /// The class or module of Ruby that has it.
+    pub(super) receiver: Option<&'a str>,
+    /// Its name.
+    pub(super) name: &'a str,
+}
+
 impl<'a> Module<'a> {
     /// The module of a handler of a runtime. Nothing for a runtime without a language.
     pub(super) fn of(handler: &'a str, runtime: &str) -> Option<Self> {
-        let language = Language::of(runtime)?;
+        Language::of(runtime).map(|language| Self::in_language(handler, language))
+    }
+
+    /// The module of a handler in the notation of a language.
+    pub(super) fn in_language(handler: &'a str, language: Language) -> Self {
         let end = match language {
             Language::Python => handler.rfind('.'),
             // The first full stop of the file's name.
@@ -29,7 +42,7 @@ impl<'a> Module<'a> {
             Language::Java | Language::DotNet => handler.find("::"),
         };
         let (name, function) = handler.split_at(end.unwrap_or(handler.len()));
-        Some(Self { language, name, function })
+        Self { language, name, function }
     }
 
     /// Such as ``the module `app` ``.
@@ -59,17 +72,20 @@ impl<'a> Module<'a> {
         self.language
     }
 
-    /// The name in the handler that the module itself must define. Nothing where none is called by name.
-    pub(super) fn function_name(&self) -> Option<&'a str> {
+    /// The function that the module itself must have. Nothing where none is called by name.
+    pub(super) fn function(&self) -> Option<Function<'a>> {
         let function = self.function.trim_start_matches('.');
-        let name = match self.language {
-            Language::Python => function,
-            // A function may be in an object that is exported, and a method in a class.
-            Language::Node => function.split('.').next()?,
-            Language::Ruby => function.rsplit(['.', ':']).next()?,
+        let (receiver, name) = match self.language {
+            Language::Python => (None, function),
+            // A function may be in an object that is exported.
+            Language::Node => (None, function.split('.').next()?),
+            Language::Ruby => match function.rsplit_once('.') {
+                Some((receiver, name)) => (Some(receiver), name),
+                None => (None, function),
+            },
             Language::Java | Language::DotNet => return None,
         };
-        Some(name).filter(|name| !name.is_empty())
+        Some(Function { receiver, name }).filter(|function| !function.name.is_empty())
     }
 
     /// The variables with folders in which it is searched.

@@ -19,7 +19,7 @@ mod extensions;
 mod followed_packages;
 mod foreign_entry_point;
 mod handler;
-mod handler_function;
+mod handler_exports;
 mod handler_module;
 pub(crate) mod image;
 mod links;

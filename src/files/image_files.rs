@@ -33,6 +33,9 @@ const METADATA_LIMIT: usize = 16 * 1024;
 /// The size from which on a file of a tree is compared with those of the image, in bytes: many small files are alike.
 const SMALLEST_COPY: u64 = 1024;
 
+/// The longest text that is kept, in bytes: more than people write.
+const TEXT_LIMIT: u64 = 256 * 1024;
+
 /// The most bytes of a script's first line that the kernel reads.
 const FIRST_LINE: usize = 256;
 
@@ -62,6 +65,9 @@ pub struct FileContent {
     /// Whether its name and content are those of a secret.
     #[serde(rename = "s", default, skip_serializing_if = "is_false")]
     pub looks_secret: bool,
+    /// Its text, if it is one that was asked for and not too long.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// What the kernel makes of a file that it can, or should, execute or load.
@@ -112,12 +118,13 @@ pub struct LayerFacts {
 }
 
 impl ImageFiles {
-    /// Reads the layers of an image, the lowest first.
+    /// Reads the layers of an image, the lowest first. The texts of the given files are kept.
     ///
     /// # Errors
     /// When a layer cannot be read or is damaged.
     pub fn read<'a>(
         layers: impl IntoIterator<Item = (&'a Blob, &'a Digest, &'a Digest)>,
+        texts: &BTreeSet<ImagePath>,
     ) -> Result<Self, LayerReadError> {
         let mut overlay = Overlay::default();
         let (mut by_origin, mut facts, mut folders) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
@@ -129,9 +136,10 @@ impl ImageFiles {
                 if let Some(path) =
                     path.filter(|_| tar_entry.kind.is_file() || tar_entry.kind.is_contiguous())
                 {
+                    let keeps_text = texts.contains(path);
                     by_origin.insert(
                         Origin { layer: number, entry },
-                        FileContent::read(path, tar_entry.size, content)?,
+                        FileContent::read(path, tar_entry.size, keeps_text, content)?,
                     );
                 }
                 entry += 1;
@@ -267,7 +275,7 @@ impl LayerFacts {
 
 impl FileContent {
     /// Reads the content of a file in an archive.
-    fn read(path: &ImagePath, size: u64, content: &mut dyn Read) -> io::Result<Self> {
+    fn read(path: &ImagePath, size: u64, keeps_text: bool, content: &mut dyn Read) -> io::Result<Self> {
         let mut hashed = HashingReader::new(content);
         let mut head = Vec::new();
         hashed.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
@@ -280,6 +288,11 @@ impl FileContent {
             hashed.by_ref().take((limit - head.len().min(limit)) as u64).read_to_end(&mut head)?;
             Ok::<_, io::Error>(head.clone())
         })?;
+        let mut text = None;
+        if keeps_text && size <= TEXT_LIMIT {
+            hashed.by_ref().take(TEXT_LIMIT).read_to_end(&mut head)?;
+            text = Some(String::from_utf8_lossy(&head).into_owned());
+        }
         let is_elf = head.starts_with(b"\x7fELF") && size <= ELF_LIMIT;
         if is_elf {
             hashed.by_ref().take(size.saturating_sub(head.len() as u64)).read_to_end(&mut head)?;
@@ -295,7 +308,7 @@ impl FileContent {
             }
             program => FileProgram::of(program, &head),
         };
-        Ok(Self { digest, program, package, looks_secret })
+        Ok(Self { digest, program, package, looks_secret, text })
     }
 
     /// Reads the parts of a file that show what it is, or all of it.
@@ -317,7 +330,7 @@ impl FileContent {
             None
         };
         // Those of trees are found when the trees are read.
-        Ok(Self { digest, program, package, looks_secret: false })
+        Ok(Self { digest, program, package, looks_secret: false, text: None })
     }
 }
 

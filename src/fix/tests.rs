@@ -32,7 +32,7 @@ struct Corrected {
 
 fn judge(run: &RunConfig, layers: &[Layer]) -> (ImageFiles, Vec<Finding>, Vec<LayerCorrections>) {
     let blobs = layers.iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));
-    let files = ImageFiles::read(blobs).unwrap();
+    let files = ImageFiles::read(blobs, &BTreeSet::new()).unwrap();
     let place = Place::document("oci:image".as_ref());
     let subject =
         ImageSubject { place: &place, architecture: Architecture::X86_64, run, files: &files, form: None };

@@ -1,5 +1,7 @@
 //! Views of images with small layers.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::files::{FileState, Hiding, ImageFiles};
 use crate::image::Layer;
@@ -236,7 +238,7 @@ fn a_whole_image_has_what_is_hidden_and_what_is_there_several_times() {
     ));
     let image = image_of(layers, "app.handler");
     let blobs = image.layers().iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));
-    let found = WholeImage::read(&image, &ImageFiles::read(blobs).unwrap()).unwrap();
+    let found = WholeImage::read(&image, &ImageFiles::read(blobs, &BTreeSet::new()).unwrap()).unwrap();
     let overwritten: Vec<_> = found.overwritten.iter().map(|file| (file.path.as_str(), file.layer)).collect();
     let expected = [
         ("/etc/old", 1),

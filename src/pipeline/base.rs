@@ -17,6 +17,7 @@ use super::context::{Context, blocking};
 use super::error::{BaseError, PipelineError};
 use super::layer_bytes;
 use super::remote_image::{self, RemoteImage};
+use crate::check::image::files_of_handler;
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::failure::{Failure as _, FailureKind};
@@ -265,7 +266,7 @@ pub(super) fn contents(image: &BaseImage, store: &Store) -> Result<ImageFiles, B
         return Ok(files);
     }
     let layers = image.layers().iter().map(|layer| (&layer.blob, &layer.digest, &layer.diff_id));
-    let files = ImageFiles::read(layers)?;
+    let files = ImageFiles::read(layers, &files_of_handler(&image.run_config()))?;
     store.write_record(CONTENTS_RECORD, image.config_digest(), &files)?;
     Ok(files)
 }

@@ -33,6 +33,19 @@ fn an_image_that_would_fail_is_built_only_if_the_user_says_so() {
 }
 
 #[test]
+fn a_function_that_the_handlers_module_does_not_export_is_reported() {
+    let context = shop();
+    context.write("orders/app.py", "def lambda_handler(event, context): ...\n");
+    let checked = context.limg(&["check", "bills"]).ok();
+    for part in ["but `app.py` exports no such function", "did you mean `app.lambda_handler`?"] {
+        assert!(checked.stderr.contains(part), "{}", checked.stderr);
+    }
+    // A wrapper may call something else.
+    let checked = context.limg(&["check", "orders"]).ok();
+    assert!(!checked.stderr.contains("exports"), "{}", checked.stderr);
+}
+
+#[test]
 fn findings_have_the_formats_of_other_programs() {
     let context = shop();
     context.write("orders/deploy.pem", "-----BEGIN PRIVATE KEY-----\n");

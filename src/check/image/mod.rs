@@ -32,6 +32,7 @@ use crate::runtime::{AWS_ENTRYPOINT, Contract, LAYER_ROOT, TASK_ROOT};
 pub(crate) use correctable::{LayerCorrections, correctable};
 pub(crate) use deprecation::deprecated_runtime;
 pub(crate) use form::ImageForm;
+pub(crate) use handler::files_of_handler;
 
 /// A rule.
 type Rule = fn(&ImageSubject<'_>) -> Vec<Finding>;

@@ -112,7 +112,8 @@ impl Fixture {
         let tar = tar(&self.entries);
         let gzip = gzip(&tar);
         let (blob, digest, diff_id) = (store.add_blob(&gzip).unwrap(), Digest::of(&gzip), Digest::of(&tar));
-        let files = ImageFiles::read([(&blob, &digest, &diff_id)]).unwrap();
+        let layer = (&blob, &digest, &diff_id);
+        let files = ImageFiles::read([layer], &files_of_handler(&self.run)).unwrap();
         let place = Place::document("oci:image".as_ref());
         judge(&ImageSubject {
             place: &place,
@@ -149,6 +150,18 @@ impl Fixture {
     fn is_fine(&self) {
         assert_eq!(self.findings(), []);
     }
+}
+
+#[test]
+fn the_handlers_module_exports_what_the_handler_names() {
+    let app = |text: &str| Fixture::python().file(&format!("var/task/app.py: {text}"), 0o644);
+    app("def handler_(): ...").warns(Code::HandlerNotFound, "but `app.py` exports no such function");
+    app("from lib import *").is_fine();
+    app("x = (").is_fine();
+    app("x = 1")
+        .runs(|run| run.environment.push(("PYTHONPATH".to_owned(), "/opt".to_owned())))
+        .file("opt/app.py: ", 0o644)
+        .is_fine();
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::finding::{Code, Finding};
 use crate::plan::tests::fixture::{Fixture, in_image};
 use crate::project::HandlerWrapper;
 
-/// The content of files without one: the functions of all handlers.
-const NAMES: &str = "handler api process run handle Handle";
+/// The content of files without one, which no language can parse: only that they exist matters.
+const UNPARSED: &str = "(";
 
 fn not_found(fixture: &Fixture) -> Vec<Finding> {
     let (function, contract, base, plan) =
@@ -19,7 +19,8 @@ fn not_found(fixture: &Fixture) -> Vec<Finding> {
 }
 
 fn of(runtime: &str, handler: &str, code: &[&str]) -> Fixture {
-    let node = |node: &&str| if node.contains('=') { (*node).to_owned() } else { format!("{node}={NAMES}") };
+    let node =
+        |node: &&str| if node.contains('=') { (*node).to_owned() } else { format!("{node}={UNPARSED}") };
     let nodes: Vec<_> = code.iter().map(node).collect();
     let mut fixture = Fixture::new(runtime).code(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
     fixture.function.handler = Some(handler.to_owned());
@@ -128,7 +129,7 @@ fn what_runs_a_script_or_calls_another_handler_is_taken_into_account() {
 
     let mut fixture = of("python3.12", "app.handler", &[]).variable("PYTHONPATH", "/var/task/src");
     assert_eq!(not_found(&fixture).len(), 1);
-    fixture = fixture.code(&["/var/task/src/app.py"]);
+    fixture = fixture.code(&["/var/task/src/app.py=def handler(): x"]);
     assert_eq!(not_found(&fixture), []);
 
     let mut fixture = of("python3.12", "app.handler", &[]);
@@ -167,38 +168,94 @@ fn a_handler_without_a_function_gives_a_warning() {
 
 #[test]
 fn a_function_that_the_module_does_not_have_gives_a_warning() {
-    for (runtime, handler, file, advice) in [
-        ("nodejs22.x", "app.lambdaHandler", "/var/task/app.js=exports.handler = 1", "use `app.handler`"),
+    let module = r#"/var/task/package.json={"type": "module"}"#;
+    for (runtime, handler, files, message, advice) in [
+        (
+            "nodejs22.x",
+            "app.lambdaHandler",
+            &["/var/task/app.js=exports.handler = exports.other = 1"][..],
+            "the handler `app.lambdaHandler` names the function `lambdaHandler`, but `app.js` exports no such function",
+            "did you mean `app.handler`?",
+        ),
+        (
+            "nodejs22.x",
+            "a.b.c",
+            &["/var/task/a.mjs=export const c = 1, d = 2, e = 3, f = 4"],
+            "the handler `a.b.c` names the function `b`, but `a.mjs` exports no such function",
+            "name one of the file's functions: `c`, `d`, `e` and 1 more",
+        ),
+        (
+            "nodejs22.x",
+            "src/app.handler",
+            &["/var/task/src/app.js=exports.handler = 1", module],
+            "the handler `src/app.handler` names the function `handler`, but `src/app.js` exports no such function",
+            "correct the handler, or add the function to the file",
+        ),
         (
             "python3.12",
             "src/app.main",
-            "/var/task/src/app.py=def lambda_handler(): x",
-            "use `src/app.lambda_handler`",
+            &["/var/task/src/app.py=def lambda_handler(): x"],
+            "the handler `src/app.main` names the function `main`, but `src/app.py` exports no such function",
+            "did you mean `src/app.lambda_handler`?",
         ),
-        ("ruby3.3", "app.Shop.run", "/var/task/app.rb=class Shop\nend", "correct the handler"),
+        (
+            "python3.12",
+            "app.handler",
+            &["/var/task/app.py=import x", "/var/task/app/__init__.py=def run(): x"],
+            "the handler `app.handler` names the function `handler`, but `app.py` exports no such function",
+            "name one of the file's functions: `run`",
+        ),
+        (
+            "ruby3.3",
+            "app.handlr",
+            &["/var/task/app.rb=def handler(**); end"],
+            "the handler `app.handlr` names the function `handlr`, but `app.rb` defines no such function",
+            "did you mean `app.handler`?",
+        ),
+        (
+            "ruby3.3",
+            "app.Api::Shop.run",
+            &["/var/task/app.rb=module Api\nclass Shop\ndef run; end\ndef self.runs; end\nend\nend"],
+            "the handler `app.Api::Shop.run` names the function `Api::Shop.run`, but `app.rb` defines no such function",
+            "did you mean `app.Api::Shop.runs`?",
+        ),
     ] {
-        let found = not_found(&of(runtime, handler, &[file]));
+        let found = not_found(&of(runtime, handler, files));
         assert_eq!(found.len(), 1, "{handler}");
-        assert!(!found[0].is_error() && found[0].message.contains("does not have"), "{}", found[0].message);
-        assert!(help(&found[0]).contains(advice), "{}", help(&found[0]));
+        assert!(!found[0].is_error());
+        assert_eq!((found[0].message.as_str(), help(&found[0])), (message, advice.to_owned()), "{handler}");
     }
-    let found = not_found(&of("nodejs22.x", "a.b.c", &["/var/task/a.mjs=export const c = 1"]));
-    let message = "the handler `a.b.c` names the function `b`, which `a.mjs` does not have";
-    assert_eq!(found[0].message, message);
-    let bundled = format!("/var/task/app.js=exports.a = 1; //{}", "x".repeat(1000));
+}
+
+#[test]
+fn a_function_that_the_module_may_have_gives_no_warning() {
+    let long = format!("/var/task/app.js=exports.a = 1; //{}", "x".repeat(256 * 1024));
+    let module = r#"/var/task/package.json={"type": "module"}"#;
     for (runtime, handler, files) in [
-        ("nodejs22.x", "app.handler", &[bundled.as_str()][..]),
-        ("nodejs22.x", "app.handler", &["/var/task/app.js=x", "/var/task/app.mjs=export { handler }"]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=exports.handler = 1"][..]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=export const handler = 1", module]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=export const other = 1"]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=x = 1", "/var/task/app.mjs=export { handler }"]),
         ("nodejs22.x", "app.handler", &["/var/task/app.js=module.exports = lib"]),
+        ("nodejs22.x", "app.handler", &["/var/task/app.js=x = 1", "/var/task/package.json={"]),
+        ("nodejs22.x", "app.handler", &[long.as_str()]),
+        ("nodejs22.x", "app.api.handler", &["/var/task/app.js=exports.api = { handler }"]),
         ("python3.12", "app.handler", &["/var/task/app.py=from lib import *"]),
-        ("python3.12", "app.handler", &["/var/task/app/__init__.py=x", "/var/task/app.pyc"]),
+        ("python3.12", "app.handler", &["/var/task/app.py=handler = Mangum(app)"]),
+        ("python3.12", "app.handler", &["/var/task/app/__init__.py=x = 1", "/var/task/app.pyc"]),
+        ("python3.12", "app.handler", &["/var/task/app.py=x = 1", "/var/task/app.cpython-312.so"]),
         ("ruby3.3", "app.run", &["/var/task/app.rb=require_relative 'lib'"]),
+        ("ruby3.3", "app.Shop.run", &["/var/task/app.rb=class Shop < Base\nend"]),
     ] {
         assert_eq!(not_found(&of(runtime, handler, files)), [], "{files:?}");
     }
-    let mut fixture = of("python3.12", "app.handler", &["/var/task/app.py=x"]);
+    let mut fixture = of("python3.12", "app.handler", &["/var/task/app.py=x = 1"]);
+    assert_eq!(not_found(&fixture).len(), 1);
     fixture.function.wrapper = Some(in_image("/bin/sh"));
-    assert_eq!(not_found(&fixture), []);
+    assert_eq!(not_found(&fixture), [], "a wrapper may call something else");
+    let mut fixture = of("python3.12", "app.handler", &["/var/task/app.py=x = 1"]);
+    fixture = fixture.layer("vendor", &["/opt/python/app.py=def handler(): x"]);
+    assert_eq!(not_found(&fixture), [], "a layer has the module too");
 }
 
 #[test]
