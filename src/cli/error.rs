@@ -183,6 +183,12 @@ fn meant(name: &str, known: &[String]) -> String {
     )
 }
 
+/// The runtimes that can be named, the one that was probably meant first.
+fn one_of_the_runtimes(meant: Option<&str>) -> String {
+    let all = runtime::ids().join(", ");
+    meant.map_or_else(|| format!("use one of {all}"), |meant| format!("use `{meant}`, or another of {all}"))
+}
+
 /// The reasons why functions are left alone.
 fn listed(reasons: &[String]) -> String {
     if reasons.is_empty() {
@@ -258,13 +264,7 @@ impl Failure for CommandError {
             Self::Definition(error) => return error.help(),
             Self::Configuration(error) => return error.help(),
             Self::UnknownFunction { name, known } => Some(meant(name, known)),
-            Self::UnknownRuntime { meant, .. } => {
-                let all = runtime::ids().join(", ");
-                Some(match meant.first() {
-                    Some(meant) => format!("use `{meant}`, or another of {all}"),
-                    None => format!("use one of {all}"),
-                })
-            }
+            Self::UnknownRuntime { meant, .. } => Some(one_of_the_runtimes(meant.first().copied())),
             Self::ImageLocation(_) => {
                 Some("run `limg inspect --help` for the forms of images".to_owned())
             }

@@ -283,7 +283,7 @@ fn without_changes_of_kind(layer: &mut Vec<TestEntry>) {
 
 proptest! {
     // Few, since the store waits for the disk.
-    #![proptest_config(cases(3000))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn any_image_is_corrected_and_keeps_its_contents(
