@@ -75,7 +75,7 @@ fn findings_that_the_definition_allows_are_not_reported() {
     context.write("layers/words/extensions/readme.txt", "not a program\n");
     context.write("orders/deploy.pem", "-----BEGIN PRIVATE KEY-----\n");
     let definition = std::fs::read_to_string(context.path("limg.yaml")).unwrap();
-    let allow = |checks: &str| context.write("limg.yaml", &format!("checks:\n{checks}{definition}"));
+    let allow = |checks: &str| context.write("limg.yaml", format!("checks:\n{checks}{definition}"));
     let secret = "  - { allow: secret-file, reason: a key of the test server }\n";
     let elsewhere = "  - { allow: not-a-program, reason: read by people, path: /opt/extensions/other }\n";
     let here = "  - { allow: not-a-program, reason: read by people, path: readme.txt }\n";
