@@ -11,7 +11,7 @@ use super::args::PushEcrArguments;
 use super::args::{PushArguments, PushCommand, PushRegistryArguments, Reading, ShardArguments};
 use super::context::{self, ContextOptions, ObjectPins};
 use super::error::CommandError;
-use super::pushed::PushedImages;
+use super::pushed::{PushedImage, PushedImages};
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -254,7 +254,11 @@ impl<'a> PushJob<'a> {
             .await
             .map_err(|error| self.failure(error))?;
         terminal.summarize_overwrites();
-        let images = pushed.iter().map(|(built, pushed)| (built.name.clone(), uri(pushed)));
+        let images = pushed.iter().map(|(built, pushed)| PushedImage {
+            function: built.name.clone(),
+            image: uri(pushed),
+            layers: built.image.layers().iter().map(|layer| layer.diff_id().to_string()).collect(),
+        });
         // The push itself is done.
         if let Err(error) = PushedImages::add(&loaded.project, images) {
             let message = format!("failed to record the pushed images: {}", with_causes(&error));

@@ -1,6 +1,6 @@
 //! `.limg/pushed.json` next to the definition: the image that each function was pushed as, for later commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -20,6 +20,19 @@ pub(super) struct PushedImages {
     version: u32,
     /// The names of images by digest.
     images: BTreeMap<String, String>,
+    /// The digests of the tars of their layers.
+    #[serde(default)]
+    layers: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// An image that was pushed.
+pub(super) struct PushedImage {
+    /// The function.
+    pub(super) function: String,
+    /// The image by digest.
+    pub(super) image: String,
+    /// The digests of the tars of its layers.
+    pub(super) layers: BTreeSet<String>,
 }
 
 impl PushedImages {
@@ -44,13 +57,21 @@ impl PushedImages {
         self.images.get(function).map(String::as_str)
     }
 
+    /// The digests of the tars of the layers of a function's image, if they are known.
+    pub(super) fn layers(&self, function: &str) -> Option<&BTreeSet<String>> {
+        self.layers.get(function)
+    }
+
     /// Adds images to the file of a project.
     pub(super) fn add(
         project: &Project,
-        images: impl IntoIterator<Item = (String, String)>,
+        images: impl IntoIterator<Item = PushedImage>,
     ) -> Result<(), CommandError> {
         let mut all = Self { version: Self::VERSION, ..Self::read(project)? };
-        all.images.extend(images);
+        for PushedImage { function, image, layers } in images {
+            all.layers.insert(function.clone(), layers);
+            all.images.insert(function, image);
+        }
         let file = file(project);
         fs::create_dir_all(fs::folder_of(&file))?;
         let text = serde_json::to_string_pretty(&all).unwrap_or_default();

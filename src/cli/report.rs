@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{Format, ReportArguments};
 use super::context::{self, ContextOptions};
 use super::error::CommandError;
+use super::pushed::PushedImages;
 use super::render::Terminal;
 use super::selection;
 use super::settings::Settings;
@@ -74,8 +75,10 @@ async fn of_functions(
     let reported = reported.map_err(|error| CommandError::pipeline(error, &loaded))?;
     context::close(context, terminal);
     terminal.summarize_overwrites();
+    let pushed = PushedImages::read(&loaded.project)?;
     let root = &loaded.project.root;
     let reports = reported.into_iter().zip(&functions).map(|((mut report, mut findings), function)| {
+        report.pushed_layers = pushed.layers(&function.name).cloned();
         let function = std::slice::from_ref(function);
         findings.extend(loaded.findings.iter().cloned());
         findings.extend(check::deprecated_runtimes(function, settings.today));

@@ -1,10 +1,12 @@
 //! What the report has of an image: the values of its section, small whatever the image is.
 
+use std::collections::BTreeSet;
+
 use super::environment::{self, Variable};
 use super::size_tree::{self, Node};
 use super::startup::Startup;
 use crate::files::{FileState, ImageFiles};
-use crate::inspect::{Amount, Duplicate, FileEntry, LayersView, Package, WholeImage};
+use crate::inspect::{Amount, Duplicate, FileEntry, LayerFacts, LayersView, Package, WholeImage};
 use crate::project::{Architecture, RunConfig};
 use crate::store::Digest;
 
@@ -89,6 +91,8 @@ pub(crate) struct ImageReport {
     pub environment: Vec<Variable>,
     /// What `limg check` finds.
     pub findings: ReportedFindings,
+    /// The digests of the tars of the layers that the image had when it was pushed last, if that is known.
+    pub pushed_layers: Option<BTreeSet<String>>,
 }
 
 /// What identifies an image.
@@ -107,6 +111,11 @@ pub(crate) struct ImageIdentity {
 }
 
 impl ImageReport {
+    /// Whether a layer is new since the image was pushed last.
+    pub(super) fn is_new(&self, layer: &LayerFacts) -> bool {
+        self.pushed_layers.as_ref().is_some_and(|pushed| !pushed.contains(layer.diff_id.as_str()))
+    }
+
     /// The report of an image without findings. `run` is how it runs, and `files` are its files.
     #[must_use]
     pub(crate) fn new(
@@ -142,6 +151,7 @@ impl ImageReport {
             environment: environment::variables(run),
             layers,
             findings: ReportedFindings::default(),
+            pushed_layers: None,
         }
     }
 }

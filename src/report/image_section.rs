@@ -72,6 +72,10 @@ fn facts(image: &ImageReport) -> Markup {
             div { dt { "Uncompressed" } dd.large { (size(image.layers.total.uncompressed_size)) } }
             div { dt { "Files" } dd.large { (image.layers.image.files) } }
             div { dt { "Architecture" } dd.large { (image.architecture.name()) } }
+            @if image.pushed_layers.is_some() {
+                @let new = image.layers.layers.iter().filter(|layer| image.is_new(layer)).map(|layer| layer.size).sum();
+                div { dt { "New since the last push" } dd.large { (size(new)) } }
+            }
         }
         dl.digests {
             @if let Some(base) = &image.base { div { dt { "Base" } dd { (Shown(base)) } } }
@@ -124,7 +128,9 @@ fn layers(image: &ImageReport, uses: &LayerUses<'_>) -> Markup {
     let rows = html! {
         @for layer in &image.layers.layers {
             tr {
-                th scope="row" { (mark(LayerKind::of(layer.made_by))) (Shown(without_secrets(&layer.name))) }
+                th scope="row" { (mark(LayerKind::of(layer.made_by))) (Shown(without_secrets(&layer.name)))
+                    @if image.is_new(layer) { " " strong.new { "new" } }
+                }
                 td { (layer.made_by) }
                 td.number { (layer.files) }
                 td.number { (size(layer.size)) }

@@ -62,6 +62,21 @@ fn report(name: &str, image: WholeImage, run: &RunConfig) -> ImageReport {
 }
 
 #[test]
+fn layers_that_are_new_since_the_last_push_are_marked() {
+    let mut image = whole(vec![layer(1, "system", "base"), layer(2, "code of a", "code")], Vec::new());
+    image.layers.layers[1].diff_id = Digest::of(b"changed");
+    let mut report = report("a", image, &RunConfig::default());
+    let marks =
+        |report: &ImageReport| page(None, std::slice::from_ref(report)).matches("class=\"new\"").count();
+    assert_eq!(marks(&report), 0, "what was pushed is not known");
+    report.pushed_layers = Some([Digest::of(b"").to_string()].into());
+    assert_eq!(marks(&report), 1);
+    assert!(
+        page(None, &[report]).contains("<dt>New since the last push</dt><dd class=\"large\">1.0 kB</dd>")
+    );
+}
+
+#[test]
 fn nothing_from_an_image_is_markup() {
     let layers = vec![layer(1, HOSTILE, "base"), layer(2, HOSTILE, "layer")];
     let mut image = whole(layers, vec![file(&format!("/var/{HOSTILE}/{HOSTILE}"), 1, 5), file("/a", 2, 9)]);
