@@ -24,7 +24,7 @@ pub(super) enum Text {
     Known(String),
     /// There is a file, but its text is not known or too long.
     Unknown,
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
 }
 

@@ -14,12 +14,14 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, TreeError> {
         .collect())
 }
 
+/// Whether a file belongs to an installed package: keys that packages bring along for their tests are public.
+pub(super) fn is_of_package(path: &ImagePath) -> bool {
+    path.folders().any(|folder| folder.ends_with("/node_modules") || folder.ends_with("/site-packages"))
+}
+
 fn of_source(source: &Source<'_>) -> Option<Finding> {
-    // Keys that packages bring along for their tests are public; they come last.
-    let is_installed = |path: &&ImagePath| {
-        path.folders().any(|folder| folder.ends_with("/node_modules") || folder.ends_with("/site-packages"))
-    };
-    let (installed, own): (Vec<_>, Vec<_>) = source.tree.secrets.iter().partition(is_installed);
+    let (installed, own): (Vec<_>, Vec<_>) = source.tree.secrets.iter().partition(|path| is_of_package(path));
+    // Those of packages come last.
     let secrets: Vec<_> = own.into_iter().chain(installed).collect();
     if secrets.is_empty() {
         return None;

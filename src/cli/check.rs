@@ -13,8 +13,8 @@ use super::selection;
 use super::settings::Settings;
 use crate::definition::{self, Listed, Located};
 use crate::finding::{Allowance, Code, Finding};
-use crate::pipeline::{self, Pinning, PipelineError};
-use crate::project::{Function, ImageLocation, Project};
+use crate::pipeline::{self, PipelineError};
+use crate::project::{Function, Project};
 use crate::text::{count, first_of};
 
 /// How many functions and images are named at the end.
@@ -86,13 +86,7 @@ async fn of_image(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<Listed, CommandError> {
-    let location: ImageLocation = image
-        .parse()
-        .map_err(|error| CommandError::ImageArgument { image: image.to_owned(), source: Box::new(error) })?;
-    // What a reference means now counts, and nothing is pinned.
-    let options = ContextOptions { verify: common.verify, ..ContextOptions::new(Pinning::Renew) };
-    let context = options.open(settings, terminal, std::path::PathBuf::new())?;
-    let location = location.relative_to(&settings.directory);
+    let (location, context) = context::of_image(image, common.verify, settings, terminal)?;
     let found: Vec<Finding> =
         Box::pin(pipeline::check_image(&location, common.arch, settings.today, &context))
             .await

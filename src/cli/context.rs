@@ -17,6 +17,7 @@ use crate::install::Programs;
 #[cfg(not(feature = "aws"))]
 use crate::layer_version::WithoutAws;
 use crate::pipeline::{BasePrograms, Context, Pinning, Pins};
+use crate::project::ImageLocation;
 use crate::registry::{Client, ClientSettings, CredentialChain, CredentialProvider, DockerConfig};
 use crate::store::{Digest, Store};
 use crate::text::with_causes;
@@ -48,6 +49,21 @@ fn certificates(settings: &Settings) -> Result<Option<Vec<u8>>, CommandError> {
         .map(|file| fs::read(file, CERTIFICATES_LIMIT))
         .transpose()
         .map_err(CommandError::Certificates)
+}
+
+/// An image that exists, as the user named it, and what it is read with. What a reference means now counts, and nothing is pinned.
+pub(super) fn of_image(
+    image: &str,
+    verify: bool,
+    settings: &Settings,
+    terminal: &Arc<Terminal>,
+) -> Result<(ImageLocation, Context), CommandError> {
+    let location: ImageLocation = image
+        .parse()
+        .map_err(|error| CommandError::ImageArgument { image: image.to_owned(), source: Box::new(error) })?;
+    let options = ContextOptions { verify, ..ContextOptions::new(Pinning::Renew) };
+    let context = options.open(settings, terminal, PathBuf::new())?;
+    Ok((location.relative_to(&settings.directory), context))
 }
 
 /// AWS with a region and a profile of its configuration; without them, those of the environment.

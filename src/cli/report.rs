@@ -1,6 +1,6 @@
 //! `limg report`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::settings::Settings;
 use crate::check;
 use crate::definition::{self, Listed, Located};
 use crate::fs;
-use crate::pipeline::{self, Options, Pinning};
+use crate::pipeline::{self, Options};
 use crate::project::{Function, ImageLocation};
 use crate::report::{self, ImageReport, ReportedFinding, ReportedFindings};
 use crate::text::count;
@@ -97,13 +97,7 @@ async fn of_image(
     settings: &Settings,
     terminal: &Arc<Terminal>,
 ) -> Result<ImageReport, CommandError> {
-    let location: ImageLocation = image
-        .parse()
-        .map_err(|error| CommandError::ImageArgument { image: image.to_owned(), source: Box::new(error) })?;
-    // What a reference means now counts, and nothing is pinned.
-    let options = ContextOptions { verify: common.verify, ..ContextOptions::new(Pinning::Renew) };
-    let context = options.open(settings, terminal, PathBuf::new())?;
-    let location = location.relative_to(&settings.directory);
+    let (location, context) = context::of_image(image, common.verify, settings, terminal)?;
     let (name, today) = (image.to_owned(), settings.today);
     let report = Box::pin(pipeline::report_image(&location, common.arch, name, today, &context)).await;
     let (mut report, findings) = report.map_err(|error| CommandError::Pipeline(Box::new(error)))?;

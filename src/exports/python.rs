@@ -25,7 +25,7 @@ const OPENS: [&str; 14] = [
     "vars",
 ];
 
-/// What a module of Python exports: the names that are bound at its top level, in whatever block.
+/// What a module of Python exports: the names that are bound at its top level, in any block.
 pub(crate) fn exports(text: &str) -> Exports {
     let Some(tree) = parse(text, &tree_sitter_python::LANGUAGE.into()) else { return Exports::Unknowable };
     let mut names = Names::default();

@@ -1,8 +1,9 @@
 //! Entries of layers: which are special files, the folders above one, and new ones.
 
-use tar::{EntryType, Header};
+use tar::EntryType;
 
 use crate::files::{RawEntry, TarEntry, is_whiteout};
+use crate::layer::header;
 use crate::project::ImagePath;
 
 /// Whether an entry is a device, a pipe or the like. A sparse file is none, although its type has a letter of its own.
@@ -37,11 +38,6 @@ pub(super) fn parents(name: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
 
 /// An entry that the layer did not have.
 pub(super) fn new_entry(kind: EntryType, name: Vec<u8>, mode: u32, mtime: u64) -> RawEntry {
-    let mut header = Header::new_ustar();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(mtime);
+    let header = header(kind, mode, mtime);
     RawEntry { header, name, target: Vec::new(), attributes: Vec::new(), sparse_map: Vec::new() }
 }

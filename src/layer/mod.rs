@@ -33,7 +33,7 @@ pub use decompressed::decompressed;
 pub use key::{ENCODER, key};
 pub use recipe::Recipe;
 pub use tar_layer::TarLayer;
-pub(crate) use tar_writer::pax_record;
+pub(crate) use tar_writer::{header, pax_record};
 
 /// The kind of the records of layers made from trees, by key. Change it when the meaning of the key or of the record
 /// changes.

@@ -73,7 +73,8 @@ pub(super) fn write<W: TarOutput>(
     archive.into_inner().map_err(LayerError::compress)
 }
 
-fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
+/// The header of an empty entry without a name, owned by root. `mtime` is in seconds since 1970.
+pub(crate) fn header(kind: EntryType, mode: u32, mtime: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);

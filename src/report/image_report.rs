@@ -1,4 +1,4 @@
-//! What the report has of an image: the values of its section, small whatever the image is.
+//! What the report has of an image: the values of its section, small for an image of any size.
 
 use std::collections::BTreeSet;
 

@@ -19,7 +19,7 @@ impl<T: AsRef<str>> Render for Shown<T> {
 /// A message, in which what is between grave accents is code.
 pub(super) fn message(text: &str) -> Markup {
     let pieces: Vec<&str> = text.split('`').collect();
-    // Without pairs there is no telling where code begins.
+    // Without pairs, where code begins is not known.
     if pieces.len().is_multiple_of(2) {
         return html! { (Shown(text)) };
     }

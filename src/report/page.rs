@@ -154,7 +154,7 @@ fn image_table(images: &[ImageReport], uses: &LayerUses<'_>) -> Markup {
     }
 }
 
-/// The size of an image by the kinds of its layers, beside that of the largest image.
+/// The size of an image by the kinds of its layers, drawn to the scale of the largest image.
 fn bar(image: &ImageReport, largest: u64) -> Markup {
     let of = |kind| {
         let layers = image.tree.iter().filter(move |layer| layer.kind == NodeKind::Layer(kind));

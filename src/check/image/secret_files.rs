@@ -2,18 +2,15 @@
 
 use super::{ImageSubject, is_of_function};
 use crate::check::named;
+use crate::check::secret_files::is_of_package;
 use crate::finding::{Code, Finding};
 use crate::project::ImagePath;
 
 pub(super) fn check(subject: &ImageSubject<'_>) -> Vec<Finding> {
-    // Keys that packages bring along for their tests are public.
-    let is_installed = |path: &ImagePath| {
-        path.folders().any(|folder| folder.ends_with("/node_modules") || folder.ends_with("/site-packages"))
-    };
     let secrets: Vec<&ImagePath> = subject
         .files
         .contents()
-        .filter(|(path, content)| content.looks_secret && is_of_function(path) && !is_installed(path))
+        .filter(|(path, content)| content.looks_secret && is_of_function(path) && !is_of_package(path))
         .map(|(path, _)| path)
         .collect();
     if secrets.is_empty() {
